@@ -1,0 +1,142 @@
+"""Every error that Sourceprint raises on purpose, in one tree.
+
+The message of each names the value, the limit and the remedy; the class carries two facts for whoever turns it into output:
+
+``status``
+    The word that describes one *file* in a result (``decode_error``, ``too_short``, ``not_enough_music``), or ``""``
+    where the error is not about one audio file.
+``exit_code``
+    The exit status of the command when nothing else could be done: 2 usage or configuration, 3 nothing readable,
+    4 incomplete, 5 index missing, incompatible or damaged. A command that lost some files and went on exits with 4.
+
+The tree::
+
+    SourceprintError
+    |-- ParameterError            (also a ValueError)
+    |-- AudioError
+    |   |-- DecodeError
+    |   |-- TooShortError
+    |   `-- NotEnoughMusicError
+    `-- CatalogueError
+        |-- IndexMissingError
+        |-- IndexFormatError
+        |-- IndexDamagedError
+        |-- IndexLockedError
+        |-- DuplicateRecordingError
+        |-- UnknownRecordingError
+        `-- StorageFullError
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AudioError",
+    "CatalogueError",
+    "DecodeError",
+    "DuplicateRecordingError",
+    "IndexDamagedError",
+    "IndexFormatError",
+    "IndexLockedError",
+    "IndexMissingError",
+    "NotEnoughMusicError",
+    "ParameterError",
+    "SourceprintError",
+    "StorageFullError",
+    "TooShortError",
+    "UnknownRecordingError",
+]
+
+
+class SourceprintError(Exception):
+    """The root: ``except SourceprintError`` catches what is expected to go wrong, and no bug.
+
+    Attributes
+    ----------
+    status : str
+        Status word of one file in a result, ``""`` where the error is not about one audio file.
+    exit_code : int
+        Exit status of the command that could do nothing else.
+    """
+
+    status: ClassVar[str] = ""
+    exit_code: ClassVar[int] = 2
+
+
+class ParameterError(SourceprintError, ValueError):
+    """An argument or option is outside its limits, whatever the data.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise ParameterError("n_fft=1000: must be a power of two; take 1024")
+    ... except ValueError as error:
+    ...     print(error)
+    n_fft=1000: must be a power of two; take 1024
+    """
+
+
+class AudioError(SourceprintError):
+    """One audio file cannot be used; other files are not concerned."""
+
+    status: ClassVar[str] = "decode_error"
+    exit_code: ClassVar[int] = 3
+
+
+class DecodeError(AudioError):
+    """The file cannot be opened or decoded: missing, empty, not audio, damaged from the start, of an absurd format."""
+
+    status: ClassVar[str] = "decode_error"
+
+
+class TooShortError(AudioError):
+    """The file was decoded but lasts less than one descriptor needs."""
+
+    status: ClassVar[str] = "too_short"
+
+
+class NotEnoughMusicError(AudioError):
+    """The file was decoded and is long enough but has too few landmarks: silence, a steady hum, a click."""
+
+    status: ClassVar[str] = "not_enough_music"
+
+
+class CatalogueError(SourceprintError):
+    """The index folder, or what was asked of it, is not in order."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class IndexMissingError(CatalogueError):
+    """There is no index at the place named."""
+
+
+class IndexFormatError(CatalogueError):
+    """The index was written in another format version or with other parameters; the message names both."""
+
+
+class IndexDamagedError(CatalogueError):
+    """A file of the index is missing, cut short or fails its checksum."""
+
+
+class IndexLockedError(CatalogueError):
+    """Another process is writing to the index."""
+
+
+class DuplicateRecordingError(CatalogueError):
+    """A recording id is in the catalogue already; the caller may want to replace it instead."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnknownRecordingError(CatalogueError):
+    """A recording id is not in the catalogue."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class StorageFullError(CatalogueError):
+    """The disk has no room for what was to be written; the index is as it was before."""
+
+    exit_code: ClassVar[int] = 4
