@@ -1,6 +1,6 @@
 """Every error that Sourceprint raises on purpose, in one tree.
 
-The message of each names the value, the limit and the remedy; the class carries two facts for whoever turns it into output:
+Each message names the value, the limit and the remedy; each class carries two facts for whoever turns it into output:
 
 ``status``
     The word that describes one *file* in a result (``decode_error``, ``too_short``, ``not_enough_music``), or ``""``
