@@ -29,6 +29,7 @@ The tree::
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "StorageFullError",
     "TooShortError",
     "UnknownRecordingError",
+    "printable",
 ]
 
 
@@ -140,3 +142,27 @@ class StorageFullError(CatalogueError):
     """The disk has no room for what was to be written; the index is as it was before."""
 
     exit_code: ClassVar[int] = 4
+
+
+def printable(name: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    r"""Return a file name, or any text from outside, fit to stand in a message of one line.
+
+    Control characters, line breaks, marks that turn the direction of writing, and bytes that are no UTF-8 are escaped:
+    a name must not be able to forge a second message, nor to send commands to a terminal.
+
+    Parameters
+    ----------
+    name : str or bytes or path-like
+        Any name that the file system has, or has not.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(printable("Ω/two\nlines\x1b[31m.wav"))
+    Ω/two\nlines\x1b[31m.wav
+    """
+    text = os.fsdecode(name)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
