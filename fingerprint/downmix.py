@@ -146,7 +146,7 @@ def _is_cancelled(mid: NDArray[np.float32], channels: NDArray[np.float32]) -> bo
     in_memory_order = channels.T if channels.flags.f_contiguous else channels
     if power * n_samples >= share * float(np.einsum("ij,ij->", in_memory_order, in_memory_order)):
         return False
-    return power < share * sum(_power(channel) for channel in channels)
+    return bool(power < share * sum(_power(channel) for channel in channels))
 
 
 def _power(y: NDArray[np.float32]) -> float:
