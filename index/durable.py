@@ -1,0 +1,176 @@
+"""Files that survive a power cut: every byte of the index folder is written here.
+
+A file is written under its own name in a folder that nothing refers to yet, flushed to the disk, and only then named by
+the manifest; the manifest itself is written beside the old one and renamed over it. The order is always the same: data,
+`fsync` of the file, `fsync` of its folder, rename, `fsync` of the folder. A crash between any two of these steps leaves
+either the old state or the new one.
+
+Every file gets its size and SHA-256 while it is being written, without a second pass. A full disk becomes
+`StorageFullError`, whatever call noticed it.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fingerprint.errors import StorageFullError
+
+__all__ = ["FileEntry", "hash_file", "publish", "sync_folder", "write_array", "write_chunks"]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """What the manifest says of one file.
+
+    Attributes
+    ----------
+    size : int
+        Length in bytes.
+    sha256 : str
+        SHA-256 of the content, 64 hexadecimal digits.
+    """
+
+    size: int
+    sha256: str
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
+    """Write a new file from consecutive chunks, flush it to the disk and return its size and checksum.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full; the unfinished file is removed.
+    FileExistsError
+        If `path` exists: files of the index are never overwritten.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with _reporting_full_disk(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
+        try:
+            for chunk in chunks:
+                view = memoryview(chunk).cast("B") if len(chunk) else memoryview(b"")
+                digest.update(view)
+                size += len(view)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        except BaseException:
+            _discard(path)
+            raise
+        finally:
+            os.close(descriptor)
+    return FileEntry(size, digest.hexdigest())
+
+
+def write_array(path: Path, parts: Iterable[NDArray[Any]], *, shape: tuple[int, ...], dtype: DTypeLike) -> FileEntry:
+    """Write consecutive parts of one array as a `.npy` file (version 1.0, C order, little-endian).
+
+    Parameters
+    ----------
+    path : Path
+        File to create.
+    parts : iterable of ndarray
+        Slices along the first axis, in order; only one is held at a time.
+    shape : tuple of int
+        Shape of the whole.
+    dtype : dtype
+        Type on disk.
+
+    Returns
+    -------
+    FileEntry
+        Size and checksum of the file.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    """
+    stored = np.dtype(dtype).newbyteorder("<")
+
+    def chunks() -> Iterator[memoryview]:
+        header = BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": np.lib.format.dtype_to_descr(stored), "fortran_order": False, "shape": shape}
+        )
+        yield memoryview(header.getvalue())
+        for part in parts:
+            if part.size:
+                yield np.ascontiguousarray(part, dtype=stored).data.cast("B")
+
+    return write_chunks(path, chunks())
+
+
+def publish(path: Path, data: bytes) -> None:
+    """Replace the content of `path` in one step: whoever opens it reads the old content or the new, never a mixture.
+
+    On return the new content is on the disk.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full; `path` is as it was.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    _discard(temporary)
+    write_chunks(temporary, [data])
+    with _reporting_full_disk(path):
+        try:
+            os.replace(temporary, path)
+        except BaseException:
+            _discard(temporary)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in `folder` to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> FileEntry:
+    """Return size and checksum of a file as it is now; `progress` is called with the bytes of every block read."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_READ_BYTES):
+            digest.update(block)
+            size += len(block)
+            if progress is not None:
+                progress(len(block))
+    return FileEntry(size, digest.hexdigest())
+
+
+def _discard(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reporting_full_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFullError(
+                f"{path}: no space left on the disk; what was committed before is safe; "
+                "free some space and run the command again"
+            ) from error
+        raise

@@ -1,0 +1,62 @@
+"""One writer at a time: an advisory lock on the file `lock` in the index folder.
+
+The operating system owns the lock, so it is gone the moment the process that held it ends, however it ends: there are
+no stale locks to remove. The file also holds the process number of the writer, for the message only; its content
+decides nothing. Readers take no lock.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fingerprint.errors import IndexLockedError
+
+__all__ = ["WriterLock"]
+
+
+class WriterLock:
+    """Context manager that holds the writer's lock of one index folder.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; created when missing, never deleted.
+
+    Raises
+    ------
+    IndexLockedError
+        On entering, if another writer holds the lock; names its process number.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise IndexLockedError(
+                f"{self.path.parent}: process {holder} is writing to this index; wait until it has finished "
+                "(reading and matching are possible meanwhile)"
+            ) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,246 @@
+"""The manifest: the one file that says what the index consists of.
+
+`manifest.json` names every layer, codec and segment file with size and SHA-256. A file it does not name does not exist
+as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from fingerprint.errors import CatalogueError, IndexDamagedError, IndexFormatError, IndexMissingError, ParameterError
+from index.durable import FileEntry, publish
+
+__all__ = [
+    "FORMAT_VERSION",
+    "LEFTOVERS",
+    "CodecEntry",
+    "LayerEntry",
+    "LayerSpec",
+    "Manifest",
+    "SegmentEntry",
+    "canonical_json",
+    "read_manifest",
+    "write_manifest",
+]
+
+MAGIC = "sourceprint-index"
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+LEFTOVERS = {"segments", "codecs", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON text of `value` that is hashed: keys sorted, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """What one layer of descriptors is made with.
+
+    Attributes
+    ----------
+    params : mapping
+        Every parameter that two sets of descriptors must share to be comparable; plain JSON types.
+    dimension : int
+        Length of a descriptor: a multiple of 32, because of the compressed code.
+
+    Raises
+    ------
+    ParameterError
+        If the dimension is unsuitable or the parameters are no JSON.
+    """
+
+    params: Mapping[str, Any]
+    dimension: int
+
+    def __post_init__(self) -> None:
+        if self.dimension < 32 or self.dimension % 32:
+            raise ParameterError(f"dimension={self.dimension}: must be a positive multiple of 32")
+        try:
+            canonical_json(dict(self.params))
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"layer parameters must be plain JSON types: {error}") from error
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and the SHA-256 of the parameters as canonical JSON."""
+        return "sha256:" + hashlib.sha256(canonical_json(dict(self.params))).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class CodecEntry:
+    """A trained codec: its folder under `codecs/`, its files, and the size of the layer in landmarks at the time."""
+
+    name: str
+    trained_at: int
+    files: dict[str, FileEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEntry:
+    """A layer: its parameters and, once it has outgrown exact search, its codec."""
+
+    params: dict[str, Any]
+    dimension: int
+    digest: str
+    codec: CodecEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEntry:
+    """A segment: its folder under `segments/`, its files, and which of its recordings were removed since.
+
+    Attributes
+    ----------
+    name : str
+        Folder name, never used twice in the life of an index.
+    n_recordings : int
+        Recordings in the segment, removed ones included.
+    landmarks : dict
+        Per layer, rows in the segment, those of removed recordings included.
+    files : dict
+        Size and checksum by path inside the folder.
+    removed : tuple of int
+        Positions of removed recordings, ascending.
+    """
+
+    name: str
+    n_recordings: int
+    landmarks: dict[str, int]
+    files: dict[str, FileEntry]
+    removed: tuple[int, ...] = ()
+
+    @property
+    def n_live(self) -> int:
+        """Recordings that are still in the catalogue."""
+        return self.n_recordings - len(self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """State of the index after one commit.
+
+    Attributes
+    ----------
+    generation : int
+        Number of the commit, from 0.
+    next_name : int
+        Number of the next segment or codec folder.
+    layers : dict
+        By name.
+    segments : tuple of SegmentEntry
+        In row order.
+    """
+
+    generation: int
+    next_name: int
+    layers: dict[str, LayerEntry]
+    segments: tuple[SegmentEntry, ...] = field(default=())
+
+    def to_bytes(self) -> bytes:
+        """Return the file: indented JSON with its own checksum."""
+        body = {"magic": MAGIC, "format_version": FORMAT_VERSION, **asdict(self)}
+        body["checksum"] = _checksum(body)
+        return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Self:
+        """Return the manifest from its parsed JSON."""
+        layers = {
+            name: LayerEntry(layer["params"], layer["dimension"], layer["digest"], _codec_from(layer["codec"]))
+            for name, layer in body["layers"].items()
+        }
+        segments = tuple(
+            SegmentEntry(
+                segment["name"],
+                segment["n_recordings"],
+                segment["landmarks"],
+                _files_from(segment["files"]),
+                tuple(segment["removed"]),
+            )
+            for segment in body["segments"]
+        )
+        return cls(body["generation"], body["next_name"], layers, segments)
+
+    def successor(self, **changes: Any) -> "Manifest":
+        """Return the next generation with some fields replaced."""
+        return replace(self, generation=self.generation + 1, **changes)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of an index folder.
+
+    Raises
+    ------
+    IndexMissingError
+        If the folder does not exist, or is empty.
+    IndexFormatError
+        If it holds something else, or an index of another format version.
+    IndexDamagedError
+        If the manifest fails its own checksum.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _missing(folder) from error
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise _damaged(path, "is not readable as JSON") from error
+    if not isinstance(body, dict) or body.get("magic") != MAGIC:
+        if MAGIC.encode() in data:
+            raise _damaged(path, "does not start as it should")
+        raise IndexFormatError(f"{folder}: {MANIFEST_NAME} is not that of a Sourceprint index; give another folder")
+    if body.get("checksum") != _checksum(body):
+        raise _damaged(path, "fails its checksum")
+    version = body.get("format_version")
+    if version != FORMAT_VERSION:
+        raise IndexFormatError(
+            f"{folder}: index of format version {version}, this program reads and writes version "
+            f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings to a new index"
+        )
+    try:
+        return Manifest.from_body(body)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, f"lacks a field ({error})") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Make `manifest` the state of the index; on return it is on the disk."""
+    publish(folder / MANIFEST_NAME, manifest.to_bytes())
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in body.items() if key != "checksum"}
+    return "sha256:" + hashlib.sha256(canonical_json(content)).hexdigest()
+
+
+def _files_from(files: dict[str, dict[str, Any]]) -> dict[str, FileEntry]:
+    return {name: FileEntry(entry["size"], entry["sha256"]) for name, entry in files.items()}
+
+
+def _codec_from(codec: dict[str, Any] | None) -> CodecEntry | None:
+    if codec is None:
+        return None
+    return CodecEntry(codec["name"], codec["trained_at"], _files_from(codec["files"]))
+
+
+def _missing(folder: Path) -> CatalogueError:
+    if folder.exists() and not folder.is_dir():
+        return IndexFormatError(f"{folder}: a file, not an index folder; give another path")
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    if any(any((folder / name).iterdir()) for name in names & {"segments", "codecs"} if (folder / name).is_dir()):
+        return _damaged(folder / MANIFEST_NAME, "is missing")
+    if names - LEFTOVERS:
+        return IndexFormatError(f"{folder}: not a Sourceprint index (no {MANIFEST_NAME}); give another folder")
+    return IndexMissingError(f"{folder}: no index here; add recordings to make one")
+
+
+def _damaged(path: Path, what: str) -> IndexDamagedError:
+    return IndexDamagedError(f"{path}: {what}; restore the folder from a copy, or add the recordings to a new index")

@@ -1,0 +1,80 @@
+"""Opening an index: from the manifest to open segments, even while a writer replaces them.
+
+A reader may hold a manifest whose segments a compaction deletes before they are open. It then finds files missing,
+reads the manifest again, and starts over if that has moved on; if it has not, the index is damaged.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from fingerprint.errors import IndexDamagedError
+from index.manifest import CodecEntry, LayerEntry, Manifest, read_manifest
+from index.segment import Segment, check_file, damaged, map_array
+from index.snapshot import OpenState
+from index.vectors import N_SUBQUANTISERS, Codec
+
+__all__ = ["CHECK_ALL_BYTES", "open_state"]
+
+CHECK_ALL_BYTES = 64_000_000  # indexes up to this size are checked by checksum in full when opened, in about 0.1 s
+_ATTEMPTS = 100
+
+
+def open_state(folder: Path, *, reuse: OpenState | None = None) -> OpenState:
+    """Open everything that the manifest names now.
+
+    Parameters
+    ----------
+    folder : Path
+        The index folder.
+    reuse : OpenState, optional
+        An earlier state, whose segments and codecs need not be opened again.
+
+    Raises
+    ------
+    IndexMissingError, IndexFormatError
+        As `read_manifest`.
+    IndexDamagedError
+        If a file is missing, cut or altered.
+    """
+    manifest = read_manifest(folder)
+    for _ in range(_ATTEMPTS):
+        if reuse is not None and reuse.manifest == manifest:
+            return reuse
+        try:
+            return _open(folder, manifest, reuse)
+        except (FileNotFoundError, IndexDamagedError) as error:
+            latest = read_manifest(folder)
+            if latest.generation == manifest.generation:
+                if isinstance(error, IndexDamagedError):
+                    raise
+                raise damaged(Path(str(error.filename)), "is missing") from error
+            manifest = latest
+    raise IndexDamagedError(f"{folder}: the index changed {_ATTEMPTS} times while it was being opened; try again")
+
+
+def _open(folder: Path, manifest: Manifest, reuse: OpenState | None) -> OpenState:
+    size = sum(entry.size for segment in manifest.segments for entry in segment.files.values())
+    check_all = size <= CHECK_ALL_BYTES
+    known = {} if reuse is None else {segment.name: segment for segment in reuse.segments}
+    segments = tuple(
+        known[entry.name]
+        if entry.name in known
+        else Segment(folder / "segments" / entry.name, entry, manifest.layers, check_all=check_all)
+        for entry in manifest.segments
+    )
+    codecs = {}
+    for name, layer in manifest.layers.items():
+        if layer.codec is not None:
+            same = reuse is not None and reuse.manifest.layers.get(name) == layer
+            codecs[name] = reuse.codecs[name] if same and reuse else _open_codec(folder, layer, layer.codec)
+    return OpenState(folder, manifest, segments, codecs)
+
+
+def _open_codec(folder: Path, layer: LayerEntry, codec: CodecEntry) -> Codec:
+    place = folder / "codecs" / codec.name
+    for name, expected in codec.files.items():
+        check_file(place / name, expected, checksum=True)
+    coarse = map_array(place / "coarse.npy", np.float32, (None, layer.dimension))
+    codebook = map_array(place / "codebook.npy", np.float32, (N_SUBQUANTISERS, 16, layer.dimension // N_SUBQUANTISERS))
+    return Codec(coarse, codebook)

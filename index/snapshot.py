@@ -1,0 +1,335 @@
+"""What a reader sees: the state of one commit, from start to end, whatever writers do meanwhile.
+
+Landmarks are numbered by *row*: the rows of the first segment, then those of the second, and so on, removed ones
+included. Live recordings are numbered by *ordinal*, in row order. Both numberings belong to one snapshot.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import IndexDamagedError, ParameterError, UnknownRecordingError
+from index.manifest import LayerEntry, Manifest, canonical_json
+from index.recordings import Recording, RecordingTable
+from index.segment import Segment
+from index.vectors import NPROBE, Codec, CompressedVectors, ExactVectors, check_vectors
+
+__all__ = ["LayerView", "OpenState", "Snapshot"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenState:
+    """Everything the manifest names, open.
+
+    Attributes
+    ----------
+    folder : Path
+        The index folder.
+    manifest : Manifest
+        Its manifest.
+    segments : tuple of Segment
+        In row order.
+    codecs : dict
+        Codec of each compressed layer.
+    """
+
+    folder: Path
+    manifest: Manifest
+    segments: tuple[Segment, ...]
+    codecs: dict[str, Codec]
+
+    def alive(self, position: int) -> NDArray[np.bool_]:
+        """Return which recordings of one segment live [shape=(n_recordings,)]."""
+        entry = self.manifest.segments[position]
+        alive = np.ones(entry.n_recordings, dtype=np.bool_)
+        alive[list(entry.removed)] = False
+        return alive
+
+    def all_alive(self) -> NDArray[np.bool_]:
+        """Return the same for all segments in order."""
+        flags = [self.alive(position) for position in range(len(self.segments))]
+        return np.concatenate(flags) if flags else np.empty(0, dtype=np.bool_)
+
+    def table(self) -> RecordingTable:
+        """Return the live recordings."""
+        return RecordingTable([segment.table for segment in self.segments], self.all_alive())
+
+
+class Snapshot:
+    """One state of the index; made by `Store.snapshot`.
+
+    Attributes
+    ----------
+    generation : int
+        Number of the commit.
+    recordings : RecordingTable
+        Live recordings, a sequence indexed by ordinal.
+    """
+
+    def __init__(self, state: OpenState) -> None:
+        self._state = state
+        self._views: dict[str, LayerView] = {}
+        self.generation = state.manifest.generation
+        self.recordings = state.table()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers."""
+        return tuple(self._state.manifest.layers)
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` and a digest of what is searched: parameters, codecs and the content of every live recording.
+
+        It does not depend on the order in which recordings were added nor on how they are spread over segments.
+        """
+        layers = {
+            name: [layer.digest, None if layer.codec is None else [f.sha256 for f in layer.codec.files.values()]]
+            for name, layer in self._state.manifest.layers.items()
+        }
+        digest = hashlib.sha256(canonical_json(layers))
+        contents = [segment.contents for segment in self._state.segments]
+        if contents:
+            live = np.concatenate(contents)[self._state.all_alive()]
+            for content in sorted(row.tobytes() for row in live):
+                digest.update(content)
+        return "sha256:" + digest.hexdigest()
+
+    def __contains__(self, recording_id: object) -> bool:
+        return isinstance(recording_id, str) and self.recordings.find(recording_id) is not None
+
+    def ordinal(self, recording_id: str) -> int:
+        """Return the ordinal of a recording.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the catalogue.
+        """
+        found = self.recordings.find(recording_id)
+        if found is None:
+            raise UnknownRecordingError(
+                f"recording {recording_id!r} is not in the index {self._state.folder}; list shows what is"
+            )
+        return found
+
+    def by_id(self, recording_id: str) -> Recording:
+        """Return a recording; `UnknownRecordingError` as `ordinal`."""
+        return self.recordings[self.ordinal(recording_id)]
+
+    def by_sha256(self, sha256: str) -> list[Recording]:
+        """Return all recordings made from the audio file with this SHA-256; none for ""."""
+        return [self.recordings[ordinal] for ordinal in self.recordings.find_audio(sha256)]
+
+    def layer(self, name: str) -> "LayerView":
+        """Return the landmarks of one layer.
+
+        Raises
+        ------
+        ParameterError
+            If the index has no such layer.
+        """
+        if name not in self._views:
+            entry = self._state.manifest.layers.get(name)
+            if entry is None:
+                raise ParameterError(f"layer {name!r}: this index has only {', '.join(self.layers)}")
+            self._views[name] = LayerView(name, entry, self._state)
+        return self._views[name]
+
+
+class LayerView:
+    """The landmarks of one layer in a snapshot.
+
+    Attributes
+    ----------
+    name, digest : str
+        Name of the layer and digest of its parameters.
+    dimension : int
+        Length of a descriptor.
+    kind : str
+        "exact" or "compressed".
+    n_rows : int
+        Rows, those of removed recordings included.
+    n_landmarks : int
+        Rows of live recordings.
+    n_recordings : int
+        Live recordings; ordinals run from 0 to this.
+    """
+
+    def __init__(self, name: str, entry: LayerEntry, state: OpenState) -> None:
+        self.name = name
+        self.digest = entry.digest
+        self.dimension = entry.dimension
+        self.kind = "exact" if entry.codec is None else "compressed"
+        self._state = state
+        self._layers = [segment.layers.get(name) for segment in state.segments]
+        counts = [
+            np.zeros(len(segment.table.keys), dtype=np.int64) if layer is None else np.diff(layer.bounds)
+            for segment, layer in zip(state.segments, self._layers, strict=True)
+        ]
+        self._bounds = np.concatenate([[0], *(np.cumsum(part) for part in counts)]).astype(np.int64)
+        self._first_row = np.cumsum([0, *(0 if layer is None else layer.n_rows for layer in self._layers)])
+        self._first_stored = np.cumsum([0, *(len(part) for part in counts)])
+        for position, part in enumerate(counts):
+            where = slice(int(self._first_stored[position]) + 1, int(self._first_stored[position]) + len(part) + 1)
+            self._bounds[where] += self._first_row[position]
+        alive = state.all_alive()
+        self._stored = np.flatnonzero(alive)
+        self._ordinal = np.full(alive.size, -1, dtype=np.int32)
+        self._ordinal[self._stored] = np.arange(self._stored.size, dtype=np.int32)
+        self.n_rows = int(self._first_row[-1])
+        self.n_landmarks = int(np.diff(self._bounds)[self._stored].sum())
+        self.n_recordings = int(self._stored.size)
+        self._compressed = None if entry.codec is None else self._mount(state.codecs[name])
+
+    def search(
+        self, vectors: NDArray[np.float32], k: int, *, nprobe: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the most similar landmarks of each query vector, best first, ties by row.
+
+        Parameters
+        ----------
+        vectors : ndarray [shape=(q, dimension), dtype=float32]
+            Unit vectors.
+        k : int
+            Neighbours per query, at least 1.
+        nprobe : int, optional
+            Inverted lists visited per query (default `NPROBE`); more finds more and takes longer. Without effect on an
+            exact layer.
+
+        Returns
+        -------
+        rows : ndarray [shape=(q, k), dtype=int64]
+            Rows of live recordings; -1 where fewer than `k` were found.
+        similarity : ndarray [shape=(q, k), dtype=float32]
+            Cosine, exact or estimated (`kind`); -inf where the row is -1.
+
+        Raises
+        ------
+        ParameterError
+            If an argument has the wrong shape, kind or range.
+        IndexDamagedError
+            If the lists of a segment hold impossible row numbers.
+        """
+        queries = check_vectors(vectors, self.dimension, name="vectors")
+        if k < 1:
+            raise ParameterError(f"k={k}: must be at least 1")
+        if nprobe is not None and nprobe < 1:
+            raise ParameterError(f"nprobe={nprobe}: must be at least 1")
+        if self._compressed is None:
+            return self._exact.search(queries, k)
+        has_removed = self.n_landmarks < self.n_rows
+        wanted = 2 * k if has_removed else k  # removed landmarks take up places until a compaction
+        rows, similarity = self._compressed.search(queries, wanted, nprobe=nprobe or NPROBE)
+        if rows.size and rows.min() < -1:
+            raise IndexDamagedError(
+                f"{self._state.folder}: the lists of layer {self.name!r} hold impossible row numbers; run verify to "
+                "see which segment is damaged and which recordings to add again"
+            )
+        return self._without_removed(rows, similarity, k) if has_removed else (rows, similarity)
+
+    def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
+
+        Raises
+        ------
+        ParameterError
+            If a row is outside the layer.
+        """
+        numbers = self._checked_rows(rows)
+        if not self._ordinal.size:
+            return np.full(numbers.shape, -1, dtype=np.int32)
+        stored = np.searchsorted(self._bounds[:-1], numbers, side="right") - 1
+        return np.where(numbers < 0, np.int32(-1), self._ordinal[stored])
+
+    def landmarks_of(self, ordinal: int) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]:
+        """Return the landmarks of one recording, read-only views of the memory map.
+
+        Returns
+        -------
+        times : ndarray [shape=(n,), dtype=uint32]
+            In 1/4096 s, ascending.
+        bins : ndarray [shape=(n,), dtype=uint16]
+            In 1/64 cell.
+        codes : ndarray [shape=(n, dimension // 8), dtype=uint8]
+            Signs of the descriptor, in the order of `numpy.packbits`.
+        """
+        stored = self._stored_of(ordinal)
+        position = int(np.searchsorted(self._first_stored, stored, side="right")) - 1
+        layer = self._layers[position]
+        first, last = int(self._bounds[stored]), int(self._bounds[stored + 1])
+        if layer is None or first == last:
+            return np.empty(0, np.uint32), np.empty(0, np.uint16), np.empty((0, self.dimension // 8), np.uint8)
+        part = slice(first - int(self._first_row[position]), last - int(self._first_row[position]))
+        return layer.times[part], layer.bins[part], layer.codes[part]
+
+    def take(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+        """Return time (1/4096 s) and bin (1/64 cell) of any rows, in their shape; zeros for row -1."""
+        numbers = self._checked_rows(rows)
+        times = np.zeros(numbers.shape, dtype=np.uint32)
+        bins = np.zeros(numbers.shape, dtype=np.uint16)
+        for layer, first, last in zip(self._layers, self._first_row[:-1], self._first_row[1:], strict=True):
+            if layer is not None:
+                here = (numbers >= first) & (numbers < last)
+                local = numbers[here] - first
+                times[here] = layer.times[local]
+                bins[here] = layer.bins[local]
+        return times, bins
+
+    def first_row(self, ordinal: int) -> int:
+        """Return the first row of a recording; its landmark `i` is row `first_row + i`."""
+        return int(self._bounds[self._stored_of(ordinal)])
+
+    def count_of(self, ordinal: int) -> int:
+        """Return the number of landmarks of a recording."""
+        stored = self._stored_of(ordinal)
+        return int(self._bounds[stored + 1] - self._bounds[stored])
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of landmarks of every live recording [shape=(n_recordings,)]."""
+        return np.diff(self._bounds)[self._stored]
+
+    @cached_property
+    def _exact(self) -> ExactVectors:
+        alive = self._row_alive()
+        parts = [layer.vectors for layer in self._layers if layer is not None and layer.vectors is not None]
+        vectors = np.concatenate([np.empty((0, self.dimension), np.float16), *parts])
+        rows = np.flatnonzero(alive)
+        return ExactVectors(vectors[rows].astype(np.float32), rows)
+
+    def _row_alive(self) -> NDArray[np.bool_]:
+        return np.repeat(self._ordinal >= 0, np.diff(self._bounds))
+
+    def _mount(self, codec: Codec) -> CompressedVectors:
+        mounted = [
+            (layer.mounted, int(first))
+            for layer, first in zip(self._layers, self._first_row[:-1], strict=True)
+            if layer is not None and layer.mounted is not None
+        ]
+        return CompressedVectors(codec, [lists for lists, _ in mounted], [first for _, first in mounted])
+
+    def _without_removed(
+        self, rows: NDArray[np.int64], similarity: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        gone = self.recording_of(rows) < 0
+        rows[gone] = -1
+        similarity[gone] = -np.inf
+        order = np.argsort(gone, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarity, order, axis=1)
+
+    def _stored_of(self, ordinal: int) -> int:
+        if not 0 <= ordinal < self.n_recordings:
+            raise ParameterError(f"ordinal={ordinal}: must lie between 0 and {self.n_recordings - 1}")
+        return int(self._stored[ordinal])
+
+    def _checked_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        numbers = np.asarray(rows, dtype=np.int64)
+        if numbers.size and (numbers.min() < -1 or numbers.max() >= self.n_rows):
+            raise ParameterError(
+                f"rows from {numbers.min()} to {numbers.max()}: must lie between -1 and {self.n_rows - 1}"
+            )
+        return numbers

@@ -1,0 +1,239 @@
+"""The index folder: the only door to the catalogue on disk.
+
+    store = Store.create(path, {"recording": LayerSpec(params, 64)})    or    Store.open(path)
+    with store.writer() as writer:
+        writer.add(Recording("id"), {"recording": Landmarks(times, bins, vectors)})
+    snapshot = store.snapshot()
+    rows, similarity = snapshot.layer("recording").search(vectors, 4)
+
+Recordings live in immutable segments that a manifest names (`index.manifest`, `index.segment`); one writer at a time
+changes the index by writing new files and switching the manifest in one step (`index.writer`); readers take no lock and
+keep the state they opened (`index.snapshot`). `FORMAT.md` describes every file.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
+from index.landmark_rows import Landmarks
+from index.lock import WriterLock
+from index.manifest import LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
+from index.opening import open_state
+from index.recordings import Recording
+from index.snapshot import LayerView, OpenState, Snapshot
+from index.vectors import EXACT_LIMIT
+from index.verification import Problem, verify_index
+from index.writer import COMMIT_LANDMARKS, Writer
+
+__all__ = ["Landmarks", "LayerSpec", "LayerView", "Problem", "Recording", "Snapshot", "Store", "Writer"]
+
+_LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+class Store:
+    """An index folder; made by `Store.create` or `Store.open`.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    """
+
+    def __init__(self, path: Path, state: OpenState) -> None:
+        self.path = path
+        self._state = state
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec]) -> Self:
+        """Make an empty index.
+
+        Parameters
+        ----------
+        path : path
+            Folder to create; may exist if it is empty.
+        layers : mapping
+            Layers by name (lower-case letters, digits, underscore); at least one.
+
+        Raises
+        ------
+        ParameterError
+            If a layer name is unsuitable.
+        CatalogueError
+            If the folder holds an index already.
+        IndexFormatError
+            If it holds anything else.
+        IndexLockedError
+            If another process is creating it at this moment.
+        StorageFullError
+            If the disk is full.
+        """
+        folder = Path(path)
+        entries = {name: layer_entry(name, spec) for name, spec in layers.items()}
+        if not entries:
+            raise ParameterError("layers: an index needs at least one")
+        if folder.exists() and not folder.is_dir():
+            raise IndexFormatError(f"{folder}: a file, not a folder; give another path")
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(entry.name == "manifest.json" for entry in folder.iterdir()):
+            raise CatalogueError(f"{folder}: holds an index already; open it, or give another folder")
+        strange = sorted(entry.name for entry in folder.iterdir() if entry.name not in LEFTOVERS)
+        if strange:
+            raise IndexFormatError(f"{folder}: not empty (it holds {strange[0]!r}); give a new or an empty folder")
+        with WriterLock(folder / "lock"):
+            (folder / "segments").mkdir(exist_ok=True)
+            (folder / "codecs").mkdir(exist_ok=True)
+            write_manifest(folder, Manifest(0, 1, entries))
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec] | None = None) -> Self:
+        """Open an index.
+
+        The manifest and all small files are compared with their checksums, the sizes of all files with the manifest; in
+        an index of up to 64 MB every file is compared with its checksum.
+
+        Parameters
+        ----------
+        path : path
+            The folder.
+        layers : mapping, optional
+            Layers that the caller is going to use; the index must have them, made with the same parameters.
+
+        Raises
+        ------
+        IndexMissingError
+            If there is nothing.
+        IndexFormatError
+            If there is something else, an index of another format version, or one with other parameters.
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        """
+        folder = Path(path)
+        state = open_state(folder)
+        for name, spec in (layers or {}).items():
+            _require_layer(folder, name, spec, state.manifest)
+        return cls(folder, state)
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of the last commit, by whatever process; it stays readable whatever happens to the index.
+
+        Raises
+        ------
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        """
+        self._state = open_state(self.path, reuse=self._state)
+        return Snapshot(self._state)
+
+    def writer(
+        self,
+        *,
+        on_commit: Callable[[tuple[str, ...]], None] | None = None,
+        commit_landmarks: int = COMMIT_LANDMARKS,
+        exact_limit: int = EXACT_LIMIT,
+    ) -> Writer:
+        """Return a writer, to be used as a context manager: leaving it commits, leaving it by an exception does not.
+
+        Parameters
+        ----------
+        on_commit : callable, optional
+            Called after every commit with the ids of the recordings that are now safely in the index.
+        commit_landmarks : int
+            Adding commits by itself whenever this many landmarks wait; more is faster, and loses more when killed.
+        exact_limit : int
+            Landmarks of a layer beyond which it is compressed.
+
+        Raises
+        ------
+        IndexLockedError
+            On entering, if another process is writing.
+        """
+        return Writer(self.path, on_commit=on_commit, commit_landmarks=commit_landmarks, exact_limit=exact_limit)
+
+    def verify(self, *, progress: Callable[[int], None] | None = None) -> list[Problem]:
+        """Compare every file with its checksum; see `index.verification.verify_index`."""
+        return verify_index(self.path, progress=progress)
+
+    @property
+    def digest(self) -> str:
+        """Digest of what a search would search now: see `Snapshot.digest`."""
+        return self.snapshot().digest
+
+    def info(self) -> dict[str, Any]:
+        """Return facts about the index, as plain JSON types.
+
+        Returns
+        -------
+        dict
+            `path`, `format_version`, `generation`, `digest`, `recordings`, `removed`, `segments`, `hours`, `bytes` (by
+            part, and `total`), `bytes_per_hour` (None without audio), `layers`: per name `digest`, `dimension`,
+            `kind` ("exact" or "compressed"), `landmarks`, `lists` and `trained_at` (None while exact).
+        """
+        snapshot = self.snapshot()
+        manifest = self._state.manifest
+        sizes: dict[str, int] = {}
+        for segment in manifest.segments:
+            for name, entry in segment.files.items():
+                part = name.rpartition("/")[2].partition(".")[0]
+                part = {"offsets": "recordings", "keys": "recordings", "contents": "recordings", "sizes": "lists"}.get(
+                    part, part
+                )
+                sizes[part] = sizes.get(part, 0) + entry.size
+        codecs = [layer.codec for layer in manifest.layers.values() if layer.codec is not None]
+        sizes["codecs"] = sum(entry.size for codec in codecs for entry in codec.files.values())
+        sizes["manifest"] = len(manifest.to_bytes())
+        total = sum(sizes.values())
+        hours = sum(recording.duration_ms for recording in snapshot.recordings) / 3_600_000
+        layers = {}
+        for name, layer in manifest.layers.items():
+            view = snapshot.layer(name)
+            codec = self._state.codecs.get(name)
+            layers[name] = {
+                "digest": layer.digest,
+                "dimension": layer.dimension,
+                "kind": view.kind,
+                "landmarks": view.n_landmarks,
+                "lists": None if codec is None else codec.n_lists,
+                "trained_at": None if layer.codec is None else layer.codec.trained_at,
+            }
+        return {
+            "path": str(self.path),
+            "format_version": 1,
+            "generation": manifest.generation,
+            "digest": snapshot.digest,
+            "recordings": len(snapshot.recordings),
+            "removed": sum(len(segment.removed) for segment in manifest.segments),
+            "segments": len(manifest.segments),
+            "hours": round(hours, 6),
+            "bytes": {**dict(sorted(sizes.items())), "total": total},
+            "bytes_per_hour": round(total / hours) if hours else None,
+            "layers": layers,
+        }
+
+
+def layer_entry(name: str, spec: LayerSpec) -> LayerEntry:
+    """Return the manifest entry of a new layer.
+
+    Raises
+    ------
+    ParameterError
+        If the name cannot be that of a folder everywhere.
+    """
+    if not 1 <= len(name) <= 64 or set(name) - _LAYER_NAME_CHARACTERS:
+        raise ParameterError(f"layer name {name!r}: 1 to 64 lower-case letters, digits and underscores")
+    return LayerEntry(dict(spec.params), spec.dimension, spec.digest)
+
+
+def _require_layer(folder: Path, name: str, spec: LayerSpec, manifest: Manifest) -> None:
+    entry = manifest.layers.get(name)
+    if entry is None:
+        raise IndexFormatError(
+            f"{folder}: has no layer {name!r} (it has {', '.join(manifest.layers)}); add the recordings to a new index"
+        )
+    if entry.digest != spec.digest:
+        raise IndexFormatError(
+            f"{folder}: layer {name!r} was made with parameters {entry.digest}, this program uses {spec.digest}; use "
+            "the program that made it, or add the recordings to a new index"
+        )

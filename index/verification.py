@@ -1,0 +1,149 @@
+"""Finding out what is damaged, and what to add again.
+
+`verify_index` reads every byte of the index and compares it with the checksums of the manifest. `repair_index` takes
+damaged segments out of the manifest, so that the rest can be used and what was in them can be added again.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from index.durable import FileEntry, hash_file
+from index.lock import WriterLock
+from index.manifest import SegmentEntry, read_manifest, write_manifest
+
+__all__ = ["Problem", "repair_index", "verify_index"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One damaged file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    what : str
+        What is wrong with it, in words.
+    part : str
+        The segment or codec it belongs to, as "segments/NAME" or "codecs/NAME".
+    recordings : tuple of str
+        Ids of the recordings to add again, as far as they can still be read.
+    n_recordings : int
+        How many there are.
+    """
+
+    path: Path
+    what: str
+    part: str
+    recordings: tuple[str, ...]
+    n_recordings: int
+
+
+def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None) -> list[Problem]:
+    """Compare every file that the manifest names with its checksum.
+
+    Works on indexes that are too damaged to be opened, as long as the manifest is sound. Files that the manifest does
+    not name are leftovers of a killed run: they are never read, and are no problem.
+
+    Parameters
+    ----------
+    folder : Path
+        The index folder.
+    progress : callable, optional
+        Called with the number of bytes of every block read.
+
+    Returns
+    -------
+    list of Problem
+        Empty if all is well.
+
+    Raises
+    ------
+    IndexMissingError, IndexFormatError, IndexDamagedError
+        As `read_manifest`.
+    """
+    manifest = read_manifest(folder)
+    problems = []
+    for segment in manifest.segments:
+        place = folder / "segments" / segment.name
+        ids = None
+        for name, expected in segment.files.items():
+            what = _compare(place / name, expected, progress)
+            if what:
+                ids = _live_ids(place / "recordings.jsonl", segment) if ids is None else ids
+                problems.append(Problem(place / name, what, f"segments/{segment.name}", ids, segment.n_live))
+    for layer_name, layer in manifest.layers.items():
+        if layer.codec is None:
+            continue
+        users = [segment for segment in manifest.segments if layer_name in segment.landmarks]
+        for name, expected in layer.codec.files.items():
+            path = folder / "codecs" / layer.codec.name / name
+            what = _compare(path, expected, progress)
+            if what:
+                affected = [
+                    _live_ids(folder / "segments" / segment.name / "recordings.jsonl", segment) for segment in users
+                ]
+                count = sum(segment.n_live for segment in users)
+                ids = tuple(recording_id for part in affected for recording_id in part)
+                problems.append(Problem(path, what, f"codecs/{layer.codec.name}", ids, count))
+    return problems
+
+
+def repair_index(folder: Path) -> list[Problem]:
+    """Take everything damaged out of the index and return what `verify_index` found; what is sound stays.
+
+    Raises
+    ------
+    IndexLockedError
+        If another process is writing.
+    IndexMissingError, IndexFormatError, IndexDamagedError
+        As `read_manifest`: without a sound manifest there is nothing to go by.
+    """
+    read_manifest(folder)
+    with WriterLock(folder / "lock"):
+        problems = verify_index(folder)
+        if problems:
+            manifest = read_manifest(folder)
+            bad = {problem.part for problem in problems}
+            layers = dict(manifest.layers)
+            segments = [segment for segment in manifest.segments if f"segments/{segment.name}" not in bad]
+            for name, layer in manifest.layers.items():
+                if layer.codec is not None and f"codecs/{layer.codec.name}" in bad:
+                    layers[name] = replace(layer, codec=None)
+                    segments = [segment for segment in segments if name not in segment.landmarks]
+            write_manifest(folder, manifest.successor(layers=layers, segments=tuple(segments)))
+            for part in bad:
+                shutil.rmtree(folder / part, ignore_errors=True)
+    return problems
+
+
+def _compare(path: Path, expected: FileEntry, progress: Callable[[int], None] | None) -> str:
+    try:
+        size = path.stat().st_size
+        if size != expected.size:
+            return f"has {size} bytes, should have {expected.size}"
+        return "" if hash_file(path, progress=progress) == expected else "fails its checksum"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _live_ids(path: Path, segment: SegmentEntry) -> tuple[str, ...]:
+    """Return the ids of live recordings, those that can be read: the file itself may be the damaged one."""
+    ids = []
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return ()
+    for position, line in enumerate(lines[: segment.n_recordings]):
+        try:
+            recording_id = json.loads(line)["id"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if position not in segment.removed and isinstance(recording_id, str):
+            ids.append(recording_id)
+    return tuple(ids)

@@ -1,0 +1,387 @@
+"""The writer: the one process that changes the index.
+
+Every change is a commit: new files are written and flushed, then the manifest switches. What a commit acknowledges is
+on the disk; what was not committed was never there. After a commit the writer keeps the index in shape, by commits of
+their own:
+
+- a layer that outgrew exact search is trained and compressed, once; when it has grown fourfold it gets more lists;
+- a segment of which more than 30 % was removed is rewritten without it;
+- eight segments of about the same size are joined into one, so that their number grows with the logarithm of the
+  catalogue.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
+from index.durable import sync_folder, write_array
+from index.landmark_rows import Landmarks, Prepared, prepare
+from index.lists import CODE_BYTES, codes_by_row
+from index.lock import WriterLock
+from index.manifest import CodecEntry, Manifest, SegmentEntry, read_manifest, write_manifest
+from index.opening import open_state
+from index.recordings import Recording
+from index.segment_writer import Source, merge_segments, write_segment
+from index.snapshot import OpenState
+from index.vectors import EXACT_LIMIT, SEED, Codec, lists_for
+
+__all__ = ["COMMIT_LANDMARKS", "Writer"]
+
+COMMIT_LANDMARKS = 200_000  # about 3 h of audio: half a minute of work at 350 times real time, 30 MB of memory
+FANOUT = 8  # segments of one size class before they are joined
+SMALLEST_CLASS = 50_000  # landmarks; smaller segments count as one size class
+REMOVED_SHARE = 0.3
+GROWTH = 4  # a compressed layer gets new lists when it has grown by this factor...
+RELIST_LIMIT = 2_000_000  # ...by itself up to this many landmarks (20 s of work), beyond only on compact
+_SAMPLE_PER_LIST = 64
+_SMALLEST_SAMPLE = 65_536
+
+
+class Writer:
+    """Adds and removes recordings; made by `Store.writer`, used as a context manager."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_commit: Callable[[tuple[str, ...]], None] | None = None,
+        commit_landmarks: int = COMMIT_LANDMARKS,
+        exact_limit: int = EXACT_LIMIT,
+    ) -> None:
+        if commit_landmarks < 1:
+            raise ParameterError(f"commit_landmarks={commit_landmarks}: must be at least 1")
+        if exact_limit < 0:
+            raise ParameterError(f"exact_limit={exact_limit}: must not be negative")
+        self._folder = folder
+        self._on_commit = on_commit
+        self._commit_landmarks = commit_landmarks
+        self._exact_limit = exact_limit
+        self._lock = WriterLock(folder / "lock")
+        self._state: OpenState | None = None
+        self._pending: dict[str, Prepared] = {}
+        self._removed: dict[str, set[int]] = {}
+
+    def __enter__(self) -> Self:
+        read_manifest(self._folder)  # says what is wrong with the folder before a lock file is made in it
+        self._lock.__enter__()
+        try:
+            self._adopt(open_state(self._folder))
+            self._clean()
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._state is not None:
+                self.commit()
+        finally:
+            self._state = None
+            self._lock.__exit__(kind, error, trace)
+
+    @property
+    def n_pending(self) -> int:
+        """Recordings added and not yet committed."""
+        return len(self._pending)
+
+    def __contains__(self, recording_id: object) -> bool:
+        return isinstance(recording_id, str) and (recording_id in self._pending or self._find(recording_id) is not None)
+
+    def add(self, recording: Recording, landmarks: Mapping[str, Landmarks], *, replace: bool = False) -> None:
+        """Add a recording; it is in the index after the next commit, which comes by itself when enough wait.
+
+        Parameters
+        ----------
+        recording : Recording
+            Its id must be new, unless `replace`.
+        landmarks : mapping
+            By layer; layers left out have none.
+        replace : bool
+            Take the place of a recording with the same id, if there is one.
+
+        Raises
+        ------
+        DuplicateRecordingError
+            If the id is in the index.
+        ParameterError
+            If the landmarks are unsound.
+        StorageFullError
+            If the disk is full; the index is as after the last commit.
+        """
+        state = self._open_state()
+        if not replace and recording.id in self:
+            raise DuplicateRecordingError(
+                f"recording {recording.id!r} is in the index already; replace it, remove it first, or give another id"
+            )
+        prepared = prepare(recording, landmarks, state.manifest.layers)
+        stored = self._find(recording.id)
+        if stored is not None:
+            self._mark_removed(*stored)
+        self._pending.pop(recording.id, None)
+        self._pending[recording.id] = prepared
+        if sum(item.n_landmarks for item in self._pending.values()) >= self._commit_landmarks:
+            self.commit()
+
+    def replace(self, recording: Recording, landmarks: Mapping[str, Landmarks]) -> None:
+        """Replace a recording that is in the index by another with the same id; old or new, never both, never none.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If the id is not in the index.
+        ParameterError, StorageFullError
+            As `add`.
+        """
+        if recording.id not in self:
+            raise self._unknown(recording.id)
+        self.add(recording, landmarks, replace=True)
+
+    def remove(self, recording_id: str) -> None:
+        """Remove a recording with the next commit.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the index.
+        """
+        stored = self._find(recording_id)
+        if self._pending.pop(recording_id, None) is None and stored is None:
+            raise self._unknown(recording_id)
+        if stored is not None:
+            self._mark_removed(*stored)
+
+    def commit(self) -> tuple[str, ...]:
+        """Make everything added and removed so far permanent; return the ids of the recordings added.
+
+        Raises
+        ------
+        StorageFullError
+            If the disk is full; the index is as after the last commit, and what waits goes on waiting.
+        """
+        state = self._open_state()
+        if not self._pending and not any(self._removed.values()):
+            return ()
+        manifest = state.manifest
+        entries = [self._with_removed(entry) for entry in manifest.segments]
+        entries = [entry for entry in entries if entry.n_live]
+        ids = tuple(self._pending)
+        next_name = manifest.next_name
+        with self._new_folders() as made:
+            if self._pending:
+                folder = made(self._folder / "segments" / f"{next_name:06d}")
+                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.codecs))
+                next_name += 1
+            self._switch(manifest.successor(segments=tuple(entries), next_name=next_name))
+        self._pending = {}
+        self._removed = {}
+        if self._on_commit is not None:
+            self._on_commit(ids)
+        self._maintain()
+        return ids
+
+    def compact(self) -> None:
+        """Commit, then rewrite the index as one segment without what was removed, with as many lists as suit its size.
+
+        Raises
+        ------
+        StorageFullError
+            If the disk is full: as much room again as the index has is needed meanwhile.
+        """
+        self.commit()
+        codecs = self._codecs_wanted(explicit=True)
+        entries = self._open_state().manifest.segments
+        if codecs or len(entries) > 1 or any(entry.removed for entry in entries):
+            self._rewrite(range(len(entries)), codecs)
+
+    def _maintain(self) -> None:
+        codecs = self._codecs_wanted(explicit=False)
+        if codecs:
+            self._rewrite(range(len(self._open_state().segments)), codecs)
+        while (run := self._run_to_rewrite(self._open_state())) is not None:
+            self._rewrite(run, {})
+
+    def _run_to_rewrite(self, state: OpenState) -> range | None:
+        entries = state.manifest.segments
+        for position in range(len(entries)):
+            if _removed_share(state, position) > REMOVED_SHARE:
+                return range(position, position + 1)
+        classes = [_size_class(entry) for entry in entries]
+        for size in sorted(set(classes)):
+            start = len(entries)
+            while start and classes[start - 1] <= size:
+                start -= 1
+            if classes[start:].count(size) >= FANOUT:
+                return range(start, len(entries))
+        return None
+
+    def _rewrite(self, run: range, codecs: Mapping[str, Codec]) -> None:
+        """Join a run of neighbouring segments into one; with new `codecs`, the run must be all there are."""
+        state = self._open_state()
+        manifest = state.manifest
+        next_name = manifest.next_name
+        layers = dict(manifest.layers)
+        sources = [Source(state.segments[position], state.alive(position)) for position in run]
+        with self._new_folders() as made:
+            for name, codec in codecs.items():
+                folder = made(self._folder / "codecs" / f"{name}-{next_name:06d}")
+                trained_at = _live_landmarks(state, name)
+                layers[name] = replace(layers[name], codec=_write_codec(folder, codec, trained_at))
+                next_name += 1
+            joined = []
+            if any(source.alive.any() for source in sources):
+                folder = made(self._folder / "segments" / f"{next_name:06d}")
+                new_codecs = {**state.codecs, **codecs}
+                joined.append(merge_segments(folder, sources, layers, old_codecs=state.codecs, new_codecs=new_codecs))
+                next_name += 1
+            segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
+            self._switch(manifest.successor(layers=layers, segments=segments, next_name=next_name))
+
+    def _codecs_wanted(self, *, explicit: bool) -> dict[str, Codec]:
+        state = self._open_state()
+        wanted = {}
+        for name, layer in state.manifest.layers.items():
+            n = _live_landmarks(state, name)
+            n_lists = lists_for(n)
+            if layer.codec is None:
+                if n > self._exact_limit and n >= 16:
+                    wanted[name] = Codec.train(_sample(state, name, n_lists), n_lists=n_lists)
+            elif n_lists > state.codecs[name].n_lists and (
+                explicit or (n >= GROWTH * layer.codec.trained_at and n <= RELIST_LIMIT)
+            ):
+                wanted[name] = state.codecs[name].relisted(_sample(state, name, n_lists), n_lists=n_lists)
+        return wanted
+
+    def _switch(self, manifest: Manifest) -> None:
+        try:
+            write_manifest(self._folder, manifest)
+        except BaseException:
+            self._state = None
+            raise
+        before = self._state
+        self._adopt(open_state(self._folder, reuse=before))
+        self._clean()
+
+    def _adopt(self, state: OpenState) -> None:
+        self._state = state
+        self._table = state.table()
+
+    def _clean(self) -> None:
+        """Delete what the manifest does not name: segments just replaced, and leftovers of writers that were killed."""
+        manifest = self._open_state().manifest
+        codecs = {layer.codec.name for layer in manifest.layers.values() if layer.codec is not None}
+        for kind, named in (("segments", {entry.name for entry in manifest.segments}), ("codecs", codecs)):
+            for folder in (self._folder / kind).iterdir():
+                if folder.name not in named:
+                    shutil.rmtree(folder)
+        (self._folder / "manifest.json.tmp").unlink(missing_ok=True)
+
+    @contextmanager
+    def _new_folders(self) -> Iterator[Callable[[Path], Path]]:
+        """Note the folders made inside the block, and delete them if it fails before the manifest names them."""
+        made: list[Path] = []
+        generation = self._open_state().manifest.generation
+
+        def note(folder: Path) -> Path:
+            made.append(folder)
+            return folder
+
+        try:
+            yield note
+        except BaseException:
+            if read_manifest(self._folder).generation == generation:
+                for folder in made:
+                    shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _open_state(self) -> OpenState:
+        if self._state is None:
+            raise CatalogueError(f"{self._folder}: this writer is closed, or its last commit failed; open a new one")
+        return self._state
+
+    def _find(self, recording_id: str) -> tuple[str, int] | None:
+        state = self._open_state()
+        ordinal = self._table.find(recording_id)
+        if ordinal is None:
+            return None
+        part, position = self._table.location(ordinal)
+        name = state.segments[part].name
+        return None if position in self._removed.get(name, ()) else (name, position)
+
+    def _mark_removed(self, segment: str, position: int) -> None:
+        self._removed.setdefault(segment, set()).add(position)
+
+    def _with_removed(self, entry: SegmentEntry) -> SegmentEntry:
+        return replace(entry, removed=tuple(sorted({*entry.removed, *self._removed.get(entry.name, ())})))
+
+    def _unknown(self, recording_id: str) -> UnknownRecordingError:
+        return UnknownRecordingError(
+            f"recording {recording_id!r} is not in the index {self._folder}; list shows what is"
+        )
+
+
+def _live_landmarks(state: OpenState, layer: str) -> int:
+    return sum(
+        int(Source(segment, state.alive(position)).counts(layer).sum())
+        for position, segment in enumerate(state.segments)
+    )
+
+
+def _removed_share(state: OpenState, position: int) -> float:
+    entry = state.manifest.segments[position]
+    if not entry.removed:
+        return 0.0
+    source = Source(state.segments[position], state.alive(position))
+    total = sum(entry.landmarks.values())
+    live = sum(int(source.counts(name).sum()) for name in entry.landmarks)
+    return 1 - live / total if total else len(entry.removed) / entry.n_recordings
+
+
+def _size_class(entry: SegmentEntry) -> int:
+    size, limit = 0, SMALLEST_CLASS
+    while sum(entry.landmarks.values()) >= limit:
+        size += 1
+        limit *= FANOUT
+    return size
+
+
+def _sample(state: OpenState, layer: str, n_lists: int) -> NDArray[np.float32]:
+    """Return a seeded sample of the live vectors of a layer, as good as the index knows them, in row order."""
+    sources = [Source(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers]
+    counts = [int(source.counts(layer).sum()) for source in sources]
+    n = sum(counts)
+    wanted = max(_SAMPLE_PER_LIST * n_lists, _SMALLEST_SAMPLE)
+    rows = np.arange(n)
+    if n > wanted:
+        rows = np.sort(np.random.default_rng(SEED).choice(n, wanted, replace=False))
+    codec = state.codecs.get(layer)
+    parts = []
+    for source, count, first in zip(sources, counts, np.cumsum([0, *counts[:-1]]), strict=True):
+        stored = source.segment.layers[layer]
+        here = rows[(rows >= first) & (rows < first + count)] - first
+        if codec is None and stored.vectors is not None:
+            parts.append(stored.vectors[np.flatnonzero(source.row_map(stored, 0) >= 0)[here]].astype(np.float32))
+        elif codec is not None and stored.lists is not None:
+            codes = np.empty((count, CODE_BYTES), dtype=np.uint8)
+            codes_by_row(stored.lists, source.row_map(stored, 0), codes)
+            parts.append(codec.decode(codes[here]))
+    return np.concatenate(parts)
+
+
+def _write_codec(folder: Path, codec: Codec, trained_at: int) -> CodecEntry:
+    folder.mkdir()
+    arrays: Sequence[tuple[str, NDArray[np.float32]]] = (("coarse.npy", codec.coarse), ("codebook.npy", codec.codebook))
+    files = {name: write_array(folder / name, [array], shape=array.shape, dtype=np.float32) for name, array in arrays}
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    return CodecEntry(folder.name, trained_at, files)
