@@ -9,7 +9,7 @@ Source of the biquads: Bristow-Johnson's Audio EQ Cookbook.
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
