@@ -27,8 +27,8 @@ from fingerprint.errors import DecodeError, ParameterError, printable
 
 __all__ = ["AudioInfo", "AudioStream", "decode", "file_digest", "open_audio"]
 
-# Headers count the padding of an encoder, which decoders drop.
-_LENGTH_TOLERANCE_SECONDS: Final = 0.1
+# A frame of mp3 or AAC, at either end; damage costs more.
+_LENGTH_TOLERANCE_SECONDS: Final = 0.05
 
 # libsndfile asks for a kilobyte at a time.
 _READ_BYTES: Final = 2**18

@@ -122,10 +122,9 @@ def inspect_container(file: BinaryIO) -> Container:
             kind, ended=_ogg_has_ended(_read_at(file, max(0, size - _OGG_TAIL_BYTES), _OGG_TAIL_BYTES))
         )
     elif kind:
-        claimed = _CLAIMS[kind](file, head) if kind in _CLAIMS and not start else None
-        # An ID3 tag is out of place before these, and libsndfile fails at the end of a FLAC of unknown length.
-        plain = not start and not (kind == "flac" and claimed is None)
-        container = Container(kind, plain and kind in _LIBSNDFILE, claimed)
+        claimed = _CLAIMS[kind](file, head, start) if kind in _CLAIMS else None
+        # libsndfile fails at the end of a FLAC of unknown length.
+        container = Container(kind, kind in _LIBSNDFILE and (kind != "flac" or claimed is not None), claimed)
     else:
         container = Container("", not_audio=_what_else(head))
     file.seek(0)
@@ -185,11 +184,14 @@ def _inspect_mp3(head: bytes, size: int) -> Container:
     flags = int.from_bytes(head[tag + 4 : tag + 8], "big")
     if head[tag : tag + 4] not in (b"Xing", b"Info") or flags & 3 != 3:
         return Container("mp3")
-    frames = int.from_bytes(head[tag + 8 : tag + 12], "big")
+    samples = samples_per_frame * int.from_bytes(head[tag + 8 : tag + 12], "big")
+    if flags & 15 == 15:  # all optional fields are there; LAME then tells what it padded, and decoders drop that
+        padding = int.from_bytes(head[tag + 141 : tag + 144], "big")
+        samples -= (padding >> 12) + (padding & 0xFFF)
     extra = size - int.from_bytes(head[tag + 12 : tag + 16], "big")
     if extra > _MP3_TAIL_BYTES:
         return Container("mp3")  # something was joined to its end: the header speaks of the first part only
-    return Container("mp3", libsndfile=extra >= 0, claimed_seconds=frames * samples_per_frame / rate_hz)
+    return Container("mp3", libsndfile=extra >= 0, claimed_seconds=max(0, samples) / rate_hz)
 
 
 def _ogg_has_ended(tail: bytes) -> bool:
@@ -202,39 +204,39 @@ def _ogg_has_ended(tail: bytes) -> bool:
     return bool(tail[page + 5] & 4) and len(tail) >= page + length
 
 
-def _claim_of_flac(file: BinaryIO, head: bytes) -> float | None:
+def _claim_of_flac(file: BinaryIO, head: bytes, start: int) -> float | None:
     packed = int.from_bytes(head[18:26], "big")  # rate 20 bits, channels 3, sample size 5, samples 36
     rate_hz, samples = packed >> 44, packed & (1 << 36) - 1
     return samples / rate_hz if rate_hz and samples else None
 
 
-def _claim_of_wav(file: BinaryIO, head: bytes) -> float | None:
+def _claim_of_wav(file: BinaryIO, head: bytes, start: int) -> float | None:
     order: _ByteOrder = "big" if head[:4] == b"RIFX" else "little"
     if head[:4] in (b"RF64", b"BW64"):
         return None  # the true size is elsewhere; libsndfile knows
     bytes_per_second = 0
-    for name, start, length in _chunks(file, order):
+    for name, content, length in _chunks(file, start, order):
         if name == b"fmt ":
-            bytes_per_second = int.from_bytes(_read_at(file, start + 8, 4), order)
+            bytes_per_second = int.from_bytes(_read_at(file, content + 8, 4), order)
         if name == b"data":
             return length / bytes_per_second if bytes_per_second else None
     return None
 
 
-def _claim_of_aiff(file: BinaryIO, head: bytes) -> float | None:
-    for name, start, _ in _chunks(file, "big"):
+def _claim_of_aiff(file: BinaryIO, head: bytes, start: int) -> float | None:
+    for name, content, _ in _chunks(file, start, "big"):
         if name == b"COMM":
-            common = _read_at(file, start, 18)
+            common = _read_at(file, content, 18)
             exponent = int.from_bytes(common[8:10], "big") & 0x7FFF  # the rate is an 80-bit float
             rate_hz = int.from_bytes(common[10:18], "big") * 2.0 ** (min(exponent, 16383 + 64) - 16383 - 63)
             return int.from_bytes(common[2:6], "big") / rate_hz if rate_hz >= 1.0 else None
     return None
 
 
-def _chunks(file: BinaryIO, order: _ByteOrder) -> list[tuple[bytes, int, int]]:
+def _chunks(file: BinaryIO, start: int, order: _ByteOrder) -> list[tuple[bytes, int, int]]:
     """Return (name, start of content, claimed length) of the chunks of a RIFF or IFF file, 64 at most."""
     found: list[tuple[bytes, int, int]] = []
-    offset = 12
+    offset = start + 12
     for _ in range(64):
         header = _read_at(file, offset, 8)
         if len(header) < 8:

@@ -1,0 +1,80 @@
+"""Audio files for tests, good and odd, written from a seed.
+
+Tones rather than noise: a sine has one frequency and one amplitude, so that what a decoder returns can be checked
+without another decoder. PyAV writes what libsndfile cannot: AAC, Opus, WMA, containers of video.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+__all__ = ["tone", "wav_bytes", "write_ffmpeg", "write_soundfile"]
+
+
+def tone(
+    seconds: float,
+    *,
+    rate_hz: int = 44100,
+    frequency_hz: float = 440.0,
+    amplitude: float = 0.5,
+    onset_seconds: float = 0.0,
+) -> NDArray[np.float32]:
+    """Return a sine ``[shape=(n,), dtype=float32]`` that starts at `onset_seconds`, after silence."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    y = amplitude * np.sin(2 * np.pi * frequency_hz * t) * (t >= onset_seconds)
+    return y.astype(np.float32)
+
+
+def write_soundfile(
+    path: Path, y: NDArray[np.float32], *, rate_hz: int = 44100, container: str = "WAV", subtype: str | None = None
+) -> Path:
+    """Write `y` ``[shape=(n,) or (n, n_channels)]`` with libsndfile, whatever the name of `path` ends with."""
+    soundfile.write(path, y, rate_hz, format=container, subtype=subtype)
+    return path
+
+
+def write_ffmpeg(
+    path: Path, y: NDArray[np.float32], *, rate_hz: int = 44100, container: str, codec: str, picture: bool = False
+) -> Path:
+    """Write the mono signal `y` as stereo with FFmpeg, and with `picture` a second of black video beside it."""
+    stereo = np.stack([y, y])
+    with av.open(str(path), "w", format=container) as output:
+        stream: Any = output.add_stream(codec, rate=rate_hz, layout="stereo")
+        video: Any = output.add_stream("mpeg4", rate=25, width=64, height=64, pix_fmt="yuv420p") if picture else None
+        stream.bit_rate = 128_000
+        stream.codec_context.open()
+        size = stream.codec_context.frame_size or 1024
+        resampler = av.AudioResampler(
+            format=stream.codec_context.format, layout="stereo", rate=rate_hz, frame_size=size
+        )
+        frame = av.AudioFrame.from_ndarray(stereo, format="fltp", layout="stereo")
+        frame.sample_rate = rate_hz
+        frame.pts = 0
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            output.mux(stream.encode(part))
+        output.mux(stream.encode(None))
+        if video is not None:
+            for index in range(25):
+                image = av.VideoFrame.from_ndarray(np.zeros((96, 64), np.uint8), format="yuv420p")
+                image.pts = index
+                output.mux(video.encode(image))
+            output.mux(video.encode(None))
+    return path
+
+
+def wav_bytes(
+    data: bytes, *, rate_hz: int = 8000, channels: int = 1, claimed_bytes: int | None = None, bits: int = 16
+) -> bytes:
+    """Return a WAV file of integer samples whose header claims what it is told to claim."""
+    claimed = len(data) if claimed_bytes is None else claimed_bytes
+    width = channels * bits // 8
+    form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * width & 0xFFFFFFFF, width, bits)
+    head = b"RIFF" + struct.pack("<I", min(claimed + 36, 2**32 - 1)) + b"WAVEfmt " + struct.pack("<I", 16) + form
+    return head + struct.pack("<4sI", b"data", claimed) + data

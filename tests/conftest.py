@@ -1,0 +1,34 @@
+"""What all tests share: one thread, a reproducible search for counter-examples, and the corpus where there is one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Examples from a fixed seed, so that a run can be repeated, and no deadline: the first call of a kernel compiles it.
+settings.register_profile(
+    "sourceprint", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("sourceprint")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Return the folder named by SOURCEPRINT_CORPUS; skip the test where there is none."""
+    name = os.environ.get("SOURCEPRINT_CORPUS")
+    if not name:
+        pytest.skip("SOURCEPRINT_CORPUS is not set")
+    folder = Path(name)
+    if not (folder / "music.tsv").is_file():
+        pytest.fail(f"SOURCEPRINT_CORPUS={name}: holds no music.tsv; name the folder of the corpus, or unset it")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep tests away from the index of the user who runs them."""
+    monkeypatch.delenv("SOURCEPRINT_INDEX", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user-data"))

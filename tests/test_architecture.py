@@ -1,0 +1,134 @@
+"""The rules of the layout, read off the import statements: they point one way, and the doors to the outside are few."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What each part may import of the others; tests and benchmarks may import everything.
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    "fingerprint": frozenset(),
+    "index": frozenset({"fingerprint"}),
+    "royalties": frozenset({"fingerprint", "index"}),
+    "service": frozenset({"fingerprint", "index", "royalties"}),
+    "cli": frozenset({"fingerprint", "index", "royalties", "service", "benchmarks"}),
+}
+OURS = frozenset(MAY_IMPORT) | {"benchmarks", "tests"}
+
+# The only module, inside the library, that may import each of these.
+DOORS = {
+    "soundfile": "fingerprint.decoders",
+    "av": "fingerprint.decoders",
+    "soxr": "fingerprint.audio",
+    "faiss": "index.vectors",
+}
+KEPT_OUT_OF_THE_LIBRARY = frozenset(
+    {"librosa", "sklearn", "matplotlib", "pedalboard", "click", "tqdm", "pickle", "audioread"}
+)
+SLOW_TO_IMPORT = frozenset(
+    {"numba", "faiss", "librosa", "scipy", "numpy", "av", "soundfile", "soxr", "fingerprint", "index", "benchmarks"}
+)
+LIGHT = frozenset({"fingerprint.errors"})  # what the command needs at once costs next to nothing
+
+
+def imports_of(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    """Yield the dotted name of everything that a file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    nodes = [tree] if top_level_only else ast.walk(tree)
+    for parent in nodes:
+        for node in ast.iter_child_nodes(parent) if top_level_only else [parent]:
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path.relative_to(ROOT)}:{node.lineno}: write the import in full"
+                assert node.module is not None
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules() -> dict[str, Path]:
+    """Return the files of the project by dotted name, without tests."""
+    paths = [path for part in MAY_IMPORT for path in (ROOT / part).rglob("*.py")]
+    paths += [path for path in (ROOT / "cli.py", ROOT / "service.py") if path.is_file()]
+    found = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    assert len(found) > 10, "the files of the project are not where this test looks for them"
+    assert {"fingerprint.audio", "index"} <= set(found)
+    return found
+
+
+def test_imports_point_one_way() -> None:
+    for name, path in modules().items():
+        part = name.partition(".")[0]
+        imported = {other.partition(".")[0] for other in imports_of(path)} & OURS
+        forbidden = imported - MAY_IMPORT[part] - {part}
+        assert not forbidden, f"{name} imports {', '.join(sorted(forbidden))}, which stand to its right"
+
+
+def test_every_door_is_the_only_one() -> None:
+    used = set()
+    for name, path in modules().items():
+        if name == "cli":
+            continue
+        imported = {other.partition(".")[0] for other in imports_of(path)}
+        for library, door in DOORS.items():
+            if library in imported:
+                assert name == door, f"{name} imports {library}: only {door} may"
+                used.add(library)
+        kept_out = imported & KEPT_OUT_OF_THE_LIBRARY
+        assert not kept_out, f"{name} imports {', '.join(sorted(kept_out))}: not in the library"
+    assert used == set(DOORS)
+
+
+def test_command_imports_nothing_heavy_at_the_top() -> None:
+    path = ROOT / "cli.py"
+    assert path.is_file()
+    names = [
+        name for name in imports_of(path, top_level_only=True) if not any(name.startswith(light) for light in LIGHT)
+    ]
+    heavy = {name.partition(".")[0] for name in names} & SLOW_TO_IMPORT - {"fingerprint"}
+    heavy |= {name for name in names if name.startswith("fingerprint.")}
+    assert not heavy, f"cli.py imports {', '.join(sorted(heavy))} at its top: move it into the command that needs it"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    # The same by running it: what the AST does not show is what the light modules import in turn.
+    program = (
+        "import sys, cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"loaded = sorted(set(sys.modules) & {set(SLOW_TO_IMPORT - {'fingerprint', 'index', 'benchmarks'})!r})\n"
+        "sys.exit('loaded: ' + ', '.join(loaded) if loaded else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
+
+
+def test_packages_hold_no_code_in_their_init() -> None:
+    for part in ("fingerprint", "index"):
+        tree = ast.parse((ROOT / part / "__init__.py").read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), f"{part}/__init__.py has no docstring"
+        for node in tree.body[1:]:
+            assert isinstance(node, ast.Import | ast.ImportFrom | ast.Assign), f"{part}/__init__.py:{node.lineno}: code"
+
+
+def test_our_names_belong_to_us_alone() -> None:
+    try:
+        importlib.metadata.distribution("sourceprint")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("not installed")
+    owners = importlib.metadata.packages_distributions()
+    ours = {"fingerprint", "index", "benchmarks", "cli"}
+    # An editable install lists no files: then only foreign claims would show.
+    for name in ours:
+        assert set(owners.get(name, ["sourceprint"])) == {"sourceprint"}, f"{name} is also installed by {owners[name]}"
