@@ -2,8 +2,8 @@
 
 Nothing here is needed to fingerprint or to match; the demo borrows the synthesis and a few distortions.
 
-``corpus``
-    what to measure on: a folder of real recordings with its lists, or a synthesised stand-in of the same shape.
+``corpus``, ``lists``
+    what to measure on: a folder of real recordings and its lists, or a synthesised stand-in of the same shape.
 ``synthesis``, ``arrangement``, ``instruments``
     seeded music-like recordings: the whole, the notes, the sounds.
 ``conditions``, ``distortions``, ``resources``
