@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import socket
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fingerprint.decoders
 from fingerprint.audio import AudioInfo, decode, file_digest, open_audio
 from fingerprint.containers import Container
+from fingerprint.downmix import Downmixer, piece_length
 from fingerprint.errors import AudioError, DecodeError, ParameterError, printable
 from tests.audio_files import tone, wav_bytes, write_ffmpeg, write_soundfile
 
@@ -484,6 +488,42 @@ def test_six_channels_that_cancel(tmp_path: Path) -> None:
     assert notes == ["out of phase: the channels cancel, the louder one was used alone for 2.00 s"]
 
 
+@given(
+    st.integers(1, 6),
+    st.integers(0, 400),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["unrelated", "inverted", "mixed"]),
+)
+def test_downmix_does_what_its_rule_says(n_channels: int, n_samples: int, seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    gains = rng.uniform(0, 2, (n_channels, 1))
+    channels: NDArray[np.float32] = (rng.standard_normal((n_channels, n_samples)) * gains).astype(np.float32)
+    if kind == "inverted":
+        channels[1::2] = -channels[: 2 * (n_channels // 2) : 2]
+    elif kind == "mixed":
+        channels[1:, n_samples // 2 :] = -channels[0, n_samples // 2 :] / max(1, n_channels - 1)
+    mixer = Downmixer(99)
+    mono = mixer.mix(channels)
+    length = piece_length(99)
+    n_cancelled = 0
+    for start in range(0, n_samples, length):
+        piece = channels[:, start : start + length].astype(np.float64)
+        mid = piece.mean(axis=0)
+        ratio = mid.var() * n_channels**2 / max(piece.var(axis=1).sum(), 1e-30)
+        if abs(ratio - 0.2) < 1e-4 or piece.shape[1] == 1:
+            return  # on the edge, where rounding decides
+        got = mono[start : start + length]
+        if ratio > 0.2:
+            np.testing.assert_allclose(got, mid, atol=1e-5)
+        else:
+            n_cancelled += got.size
+            chosen = [c for c in piece if np.allclose(c, got, atol=1e-6)]
+            assert chosen, "neither the mid nor a channel"
+            assert chosen[0].var() >= 0.49 * piece.var(axis=1).max()
+    assert mixer.n_cancelled == n_cancelled
+    assert mixer.n_samples == n_samples
+
+
 # --- names
 
 
@@ -581,3 +621,15 @@ def test_digest(tmp_path: Path) -> None:
     assert file_digest(path) == hashlib.sha256(b"abc").hexdigest()
     with pytest.raises(AudioError, match="no such file"):
         file_digest(tmp_path / "b")
+
+
+@pytest.mark.corpus
+def test_corpus_has_the_lengths_and_digests_of_its_list(corpus: Path) -> None:
+    with (corpus / "music.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))[::6]
+    assert len(rows) > 10
+    for row in rows:
+        path = corpus / row["file"]
+        _, _, _, seconds = read(path)
+        assert seconds == pytest.approx(float(row["duration_s"]), abs=0.06), path.name
+        assert file_digest(path) == row["sha256"], path.name
