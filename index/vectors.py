@@ -6,9 +6,14 @@ Two ways of holding the vectors of a layer, chosen by size:
 - `CompressedVectors`: an inverted file (IVF) whose lists hold 16-byte product-quantised codes (PQ 32 x 4 bits,
   FastScan), memory-mapped from the segments. What was trained is a `Codec`: coarse centroids and a codebook.
 
-The codebook describes the vectors themselves, not what is left after subtracting a coarse centroid. That costs a little
-accuracy and buys two things: search is 2-8 times faster (one look-up table per query instead of one per probe), and a
-catalogue that has outgrown its coarse centroids gets new ones without touching a single code, so nothing ever drifts.
+The codebook describes the vectors themselves, not what is left after subtracting a coarse centroid. That costs under
+1 % of the hits and buys two things: search is 4 times faster (one look-up table per query instead of one per probe), and
+a catalogue that has outgrown its coarse centroids gets new ones without touching a single code, so nothing ever drifts.
+
+Measured on 333 000 real landmarks and 85 000 distorted queries, k = 4, one thread, hits = true neighbours found: exact
+0.335 hits per query in 760 us; 512 lists with 8, 16, 32, 64 probes .296, .311, .319, .324 in 16, 23, 39, 66 us (about
+the square root of the size is the best number of lists; 2048 lists and 64 probes: .321 in 59 us). With residual codes
+16 probes gave .313 in 112 us. A codebook trained on the first 25 000 landmarks was as good as one trained on all.
 
 Similarities are cosines: exact ones from `ExactVectors`, estimates from `CompressedVectors`. FAISS facts that shaped
 this module: `swig_ptr` of a temporary dangles, so every array handed over is held by a name; `add_core` corrupts
@@ -17,6 +22,7 @@ memory when it opens its own files, so the lists are mounted from ours; threads 
 spawned and call `use_threads(1)`.
 """
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,7 +51,7 @@ __all__ = [
 
 faiss: Any = _faiss  # its type stubs describe the C++ methods, not the numpy ones that replace them
 
-EXACT_LIMIT = 25_000  # landmarks; beyond, 20 000 queries take more than about a second on one thread
+EXACT_LIMIT = 20_000  # landmarks; beyond, 20 000 queries (a track of 3 minutes) take more than a second on one thread
 NPROBE = 16  # lists visited per query, by default
 N_SUBQUANTISERS = 32
 SEED = 20_240_613
@@ -69,12 +75,16 @@ def use_threads(n: int) -> None:
 
 
 def lists_for(n_landmarks: int) -> int:
-    """Return how many lists suit a catalogue: the power of two nearest to `4 sqrt(n_landmarks)`, at most 65536.
+    """Return how many inverted lists suit a catalogue: a power of two, at most 65536.
 
-    >>> lists_for(25_000), lists_for(350_000), lists_for(420_000_000)
-    (512, 2048, 65536)
+    It is near the square root of the size, which finds most for the time, up to a million landmarks; beyond, lists are
+    kept from growing longer than about 1024, which bounds the cost of a query.
+
+    >>> lists_for(25_000), lists_for(333_000), lists_for(4_000_000), lists_for(420_000_000)
+    (128, 512, 4096, 65536)
     """
-    return int(min(65_536, 2 ** round(np.log2(4.0 * np.sqrt(max(n_landmarks, 1))))))
+    wanted = max(n_landmarks**0.5, n_landmarks / 1024, 1.0)
+    return int(min(65_536, 2 ** round(math.log2(wanted))))
 
 
 def check_vectors(vectors: NDArray[np.floating[Any]], dimension: int, *, name: str) -> NDArray[np.float32]:

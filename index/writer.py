@@ -6,7 +6,7 @@ their own:
 
 - a layer that outgrew exact search is trained and compressed, once; when it has grown fourfold it gets more lists;
 - a segment of which more than 30 % was removed is rewritten without it;
-- eight segments of about the same size are joined into one, so that their number grows with the logarithm of the
+- four segments of about the same size are joined into one, so that their number grows with the logarithm of the
   catalogue.
 """
 
@@ -36,11 +36,11 @@ from index.vectors import EXACT_LIMIT, SEED, Codec, lists_for
 __all__ = ["COMMIT_LANDMARKS", "Writer"]
 
 COMMIT_LANDMARKS = 200_000  # about 3 h of audio: half a minute of work at 350 times real time, 30 MB of memory
-FANOUT = 8  # segments of one size class before they are joined
+FANOUT = 4  # segments of one size class before they are joined: each one left costs every query a little
 SMALLEST_CLASS = 50_000  # landmarks; smaller segments count as one size class
 REMOVED_SHARE = 0.3
 GROWTH = 4  # a compressed layer gets new lists when it has grown by this factor...
-RELIST_LIMIT = 2_000_000  # ...by itself up to this many landmarks (20 s of work), beyond only on compact
+RELIST_LIMIT = 4_000_000  # ...by itself up to this many landmarks (a minute of work), beyond only on compact
 _SAMPLE_PER_LIST = 64
 _SMALLEST_SAMPLE = 65_536
 
