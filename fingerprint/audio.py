@@ -252,7 +252,7 @@ class AudioStream:
 
 def _open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
     """Return `path` opened for reading; never wait for a pipe to be written to."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
     except FileNotFoundError as error:

@@ -5,9 +5,9 @@ What comes in is an open file and what its first bytes say; what goes out are ch
 places of the file however the decoder delivers them, so that the same file gives the same samples. Nothing is allocated
 on the word of a header. Where libsndfile gives up, FFmpeg goes on from the same sample, leaving out damaged packets.
 
-Decoders see an open file, never its name. Given a playlist, FFmpeg would otherwise fetch what it names, from disk or
-from the network; so its demuxers are limited to those that read one file, and its protocols to none. PyAV keeps
-FFmpeg's log to itself by default.
+Given a playlist, FFmpeg would fetch what it names, from disk or from the network; so its demuxers are limited to those
+that read one file, and its protocols to none. It judges by content alone if it is not shown a name: give it a file that
+was opened by descriptor. PyAV keeps FFmpeg's log to itself by default.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from fingerprint.containers import Container, inspect_container
+from fingerprint.containers import inspect_container
 from fingerprint.downmix import piece_length
 from fingerprint.errors import DecodeError
 
@@ -46,9 +46,6 @@ _DEMUXERS: Final = (
 _DEMUXERS_WITH_LENGTH: Final = frozenset(
     {"mov", "matroska", "asf", "avi", "caf", "w64", "au", "ape", "wv", "tta", "dsf"}
 )
-
-# FFmpeg sees mp3 frames in any noise: bytes of no known kind are audio only if most packets can be decoded.
-_BAD_PACKETS_ALLOWED: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +163,7 @@ class Decoder:
             self.stopped = str(error)
         if isinstance(self._source, _Libsndfile) and (self.stopped or not n_delivered):
             try:
-                ffmpeg = _FFmpeg(self._file, self._container)
+                ffmpeg = _FFmpeg(self._file)
                 self._source.close()
                 self._source = ffmpeg
                 for rate_hz, channels in _skip(ffmpeg.chunks(), n_delivered):
@@ -180,7 +177,7 @@ class Decoder:
 
     def _open_ffmpeg(self) -> _FFmpeg:
         try:
-            return _FFmpeg(self._file, self._container)
+            return _FFmpeg(self._file)
         except _Stopped as error:
             raise self._unreadable(str(error)) from error
 
@@ -239,9 +236,8 @@ class _Libsndfile:
 class _FFmpeg:
     """Samples by FFmpeg: nearly every format, and it goes on after damage."""
 
-    def __init__(self, file: BinaryIO, container: Container) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         file.seek(0)
-        self._kind_known = bool(container.kind)
         try:
             self._input: Any = av.open(
                 file,
@@ -294,17 +290,13 @@ class _FFmpeg:
             raise _Stopped(self._stopped)
 
     def _frames(self) -> Iterator[Any]:
-        n_good = 0
         try:
             for packet in self._input.demux(self._stream):
                 try:
                     frames = packet.decode()
                 except av.error.InvalidDataError:
                     self.bad_packets += 1
-                    if not self._kind_known and self.bad_packets > max(_BAD_PACKETS_ALLOWED, n_good):
-                        raise _Stopped("hardly any of it is audio") from None
                     continue
-                n_good += 1
                 yield from frames
         except (av.FFmpegError, OSError) as error:
             self._stopped = _reason(error)
