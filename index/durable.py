@@ -1,4 +1,4 @@
-"""Files that survive a power cut: every byte of the index folder is written here.
+"""Files that survive a power cut: everything in the index folder is written through this module.
 
 A file is written under its own name in a folder that nothing refers to yet, flushed to the disk, and only then named by
 the manifest; the manifest itself is written beside the old one and renamed over it. The order is always the same: data,
@@ -6,7 +6,7 @@ the manifest; the manifest itself is written beside the old one and renamed over
 either the old state or the new one.
 
 Every file gets its size and SHA-256 while it is being written, without a second pass. A full disk becomes
-`StorageFullError`, whatever call noticed it.
+`StorageFullError`, whatever call noticed it; other refusals of the system become `CatalogueError`.
 """
 
 import errno
@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fingerprint.errors import StorageFullError
+from fingerprint.errors import CatalogueError, StorageFullError
 
-__all__ = ["FileEntry", "hash_file", "publish", "sync_folder", "write_array", "write_chunks"]
+__all__ = ["FileEntry", "hash_file", "make_folder", "publish", "sync_folder", "write_array", "write_chunks"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_BYTES = 1 << 20
@@ -53,12 +53,12 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
     ------
     StorageFullError
         If the disk is full; the unfinished file is removed.
-    FileExistsError
-        If `path` exists: files of the index are never overwritten.
+    CatalogueError
+        If the system refuses otherwise; for one, if `path` exists: files of the index are never overwritten.
     """
     digest = hashlib.sha256()
     size = 0
-    with _reporting_full_disk(path):
+    with _reporting(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
             for chunk in chunks:
@@ -128,22 +128,29 @@ def publish(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".tmp")
     _discard(temporary)
     write_chunks(temporary, [data])
-    with _reporting_full_disk(path):
+    with _reporting(path):
         try:
             os.replace(temporary, path)
         except BaseException:
             _discard(temporary)
             raise
-        sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder; errors as `write_chunks`."""
+    with _reporting(folder):
+        os.mkdir(folder)
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in `folder` to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Flush the names in `folder` to the disk; errors as `write_chunks`."""
+    with _reporting(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> FileEntry:
@@ -164,7 +171,7 @@ def _discard(path: Path) -> None:
 
 
 @contextmanager
-def _reporting_full_disk(path: Path) -> Iterator[None]:
+def _reporting(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -173,4 +180,4 @@ def _reporting_full_disk(path: Path) -> Iterator[None]:
                 f"{path}: no space left on the disk; what was committed before is safe; "
                 "free some space and run the command again"
             ) from error
-        raise
+        raise CatalogueError(f"{path}: cannot be written ({error.strerror}); the index is as it was before") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from fingerprint.errors import IndexLockedError
+from fingerprint.errors import CatalogueError, IndexLockedError
 
 __all__ = ["WriterLock"]
 
@@ -28,6 +28,8 @@ class WriterLock:
     ------
     IndexLockedError
         On entering, if another writer holds the lock; names its process number.
+    CatalogueError
+        On entering, if the folder cannot be written to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +37,12 @@ class WriterLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise CatalogueError(
+                f"{self.path}: cannot be opened for writing ({error.strerror}); give an index folder you may write to"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

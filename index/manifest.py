@@ -182,13 +182,17 @@ def read_manifest(folder: Path) -> Manifest:
     IndexFormatError
         If it holds something else, or an index of another format version.
     IndexDamagedError
-        If the manifest fails its own checksum.
+        If the manifest fails its own checksum, or is missing beside segments.
+    CatalogueError
+        If it cannot be read.
     """
     path = folder / MANIFEST_NAME
     try:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(folder) from error
+    except OSError as error:
+        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from error
     try:
         body = json.loads(data)
     except ValueError as error:

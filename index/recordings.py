@@ -14,7 +14,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import IndexDamagedError, ParameterError
 
 __all__ = ["Recording", "RecordingTable", "TablePart", "recording_from_json", "recording_to_json", "text_key"]
 
@@ -88,10 +88,20 @@ def recording_to_json(recording: Recording) -> dict[str, Any]:
 
 
 def recording_from_json(line: bytes) -> Recording:
-    """Return the recording of one line; fields that this version does not know are ignored."""
-    fields = json.loads(line)
-    known = {name: fields[name] for name in Recording.__slots__ if name in fields}
-    return Recording(**{**known, "artists": tuple(known.get("artists", ())), "notes": tuple(known.get("notes", ()))})
+    """Return the recording of one line; fields that this version does not know are ignored.
+
+    Raises
+    ------
+    IndexDamagedError
+        If the line is not one that this module wrote.
+    """
+    try:
+        fields = json.loads(line)
+        return Recording(**{name: fields[name] for name in Recording.__slots__})
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexDamagedError(
+            f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again"
+        ) from error
 
 
 def text_key(text: str) -> int:

@@ -18,6 +18,7 @@ that a reader keeps what it sees even when a compaction deletes the files.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,14 @@ from index.vectors import MountedLists
 
 __all__ = ["Segment", "SegmentLayer", "check_file", "damaged", "map_array"]
 
-_SMALL_BYTES = 1 << 20  # files up to this size are checked by checksum whenever they are opened
+_LARGE = {
+    "recordings.jsonl",
+    "times.npy",
+    "bins.npy",
+    "codes.npy",
+    "vectors.npy",
+    "lists.bin",
+}  # all other files are small
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +87,7 @@ class Segment:
     layers : mapping
         Layers of the index, by name.
     check_all : bool
-        Compare the checksum of every file; otherwise of small ones only. Sizes are always compared.
+        Compare the checksum of every file; otherwise not that of the large ones. Sizes are always compared.
 
     Raises
     ------
@@ -93,7 +101,7 @@ class Segment:
         self.folder = folder
         self.name = entry.name
         for name, expected in entry.files.items():
-            check_file(folder / name, expected, checksum=check_all or expected.size <= _SMALL_BYTES)
+            check_file(folder / name, expected, checksum=check_all or Path(name).name not in _LARGE)
         n = entry.n_recordings
         offsets = self._array("offsets.npy", np.int64, (n + 1,))
         self.table = TablePart(
@@ -135,7 +143,7 @@ def map_array(path: Path, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, SyntaxError, EOFError) as error:
+    except (ValueError, OSError, SyntaxError, EOFError, TypeError, TokenError, UserWarning) as error:
         raise damaged(path, "has no readable header") from error
     fits = len(array.shape) == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
     if array.dtype != np.dtype(dtype).newbyteorder("<") or not fits:

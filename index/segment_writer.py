@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.durable import FileEntry, sync_folder, write_array, write_chunks
+from index.durable import FileEntry, make_folder, sync_folder, write_array, write_chunks
 from index.landmark_rows import Prepared
 from index.lists import CODE_BYTES, Lists, codes_by_row, merge_lists, pack_lists
 from index.manifest import LayerEntry, SegmentEntry, canonical_json
@@ -87,7 +87,7 @@ def write_segment(
     StorageFullError
         If the disk is full.
     """
-    folder.mkdir()
+    make_folder(folder)
     lines = []
     for item in items:
         counts = {name: int(layer.times.size) for name, layer in item.layers.items()}
@@ -144,7 +144,7 @@ def merge_segments(
     StorageFullError
         If the disk is full.
     """
-    folder.mkdir()
+    make_folder(folder)
     lines = (
         source.segment.table.line(int(position)) for source in sources for position in np.flatnonzero(source.alive)
     )
@@ -205,7 +205,7 @@ def _write_columns(
     folder: Path, name: str, counts: NDArray[np.int64], columns: _Columns, dimension: int
 ) -> dict[str, FileEntry]:
     layer = folder / name
-    layer.mkdir()
+    make_folder(layer)
     bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     n_rows = int(bounds[-1])
     width = dimension // 8

@@ -19,7 +19,7 @@ from typing import Any, Self
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
 from index.landmark_rows import Landmarks
 from index.lock import WriterLock
-from index.manifest import LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
+from index.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
 from index.opening import open_state
 from index.recordings import Recording
 from index.snapshot import LayerView, OpenState, Snapshot
@@ -200,7 +200,7 @@ class Store:
             }
         return {
             "path": str(self.path),
-            "format_version": 1,
+            "format_version": FORMAT_VERSION,
             "generation": manifest.generation,
             "digest": snapshot.digest,
             "recordings": len(snapshot.recordings),

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
-from index.durable import sync_folder, write_array
+from index.durable import make_folder, sync_folder, write_array
 from index.landmark_rows import Landmarks, Prepared, prepare
 from index.lists import CODE_BYTES, codes_by_row
 from index.lock import WriterLock
@@ -263,12 +263,14 @@ class Writer:
         return wanted
 
     def _switch(self, manifest: Manifest) -> None:
+        before = self._open_state()
+        self._state = None  # if what follows fails half-way, this writer no longer knows what is on the disk
         try:
             write_manifest(self._folder, manifest)
-        except BaseException:
-            self._state = None
+        except CatalogueError:
+            if read_manifest(self._folder) == before.manifest:
+                self._state = before
             raise
-        before = self._state
         self._adopt(open_state(self._folder, reuse=before))
         self._clean()
 
@@ -379,7 +381,7 @@ def _sample(state: OpenState, layer: str, n_lists: int) -> NDArray[np.float32]:
 
 
 def _write_codec(folder: Path, codec: Codec, trained_at: int) -> CodecEntry:
-    folder.mkdir()
+    make_folder(folder)
     arrays: Sequence[tuple[str, NDArray[np.float32]]] = (("coarse.npy", codec.coarse), ("codebook.npy", codec.codebook))
     files = {name: write_array(folder / name, [array], shape=array.shape, dtype=np.float32) for name, array in arrays}
     sync_folder(folder)
