@@ -15,7 +15,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-__all__ = ["tone", "wav_bytes", "write_ffmpeg", "write_soundfile"]
+from fingerprint.audio import AudioInfo, open_audio
+
+__all__ = ["RATE_HZ", "amplitude", "frequency_hz", "read", "tone", "wav_bytes", "write_ffmpeg", "write_soundfile"]
+
+RATE_HZ = 11025
 
 
 def tone(
@@ -78,3 +82,22 @@ def wav_bytes(
     form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * width & 0xFFFFFFFF, width, bits)
     head = b"RIFF" + struct.pack("<I", min(claimed + 36, 2**32 - 1)) + b"WAVEfmt " + struct.pack("<I", 16) + form
     return head + struct.pack("<4sI", b"data", claimed) + data
+
+
+def read(path: Path) -> tuple[NDArray[np.float32], list[str], AudioInfo, float]:
+    """Return samples, notes, info and duration of a file."""
+    with open_audio(path) as stream:
+        y = np.concatenate(list(stream.blocks()))
+        return y, stream.notes, stream.info, stream.duration_seconds
+
+
+def frequency_hz(y: NDArray[np.float32], rate_hz: int = RATE_HZ) -> float:
+    """Return the frequency of the strongest bin of the whole signal."""
+    spectrum = np.abs(np.fft.rfft(y * np.hanning(y.size)))
+    return float(np.argmax(spectrum) * rate_hz / y.size)
+
+
+def amplitude(y: NDArray[np.float32]) -> float:
+    """Return the amplitude of the sine that has the power of the middle half of `y`."""
+    middle = y[y.size // 4 : -y.size // 4].astype(np.float64)
+    return float(np.sqrt(2 * np.mean((middle - middle.mean()) ** 2)))
