@@ -1,0 +1,164 @@
+"""What a search says about one query: reused passages by recording, each with its place, transformation and probability.
+
+Conventions: seconds; `ratio` is reference seconds per query second. A change of *speed* moves pitch and time together, as a turntable does;
+*tempo* is time alone and *pitch* is frequency alone. What was measured is split into these three: where pitch and time move
+together the change is called speed, and the other two say "none".
+"""
+
+import math
+from dataclasses import dataclass
+
+from index.recordings import Recording
+
+__all__ = ["Match", "MatchResult", "Segment", "Transformation", "union_seconds"]
+
+_TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
+_NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
+
+
+@dataclass(frozen=True, slots=True)
+class Transformation:
+    """How the query plays the reference. Total tempo is speed x tempo; total pitch is that of the speed plus `pitch_cents`.
+
+    Attributes
+    ----------
+    pitch_cents : float
+        Pitch of the query above the reference, beyond what speed explains.
+    tempo_percent : float
+        Tempo of the query in percent of the reference, beyond what speed explains.
+    speed_percent : float
+        Speed of the query in percent of the reference; 100 unless pitch and time move together.
+    """
+
+    pitch_cents: float
+    tempo_percent: float
+    speed_percent: float
+
+    @classmethod
+    def of_line(cls, ratio: float, cents: float) -> "Transformation":
+        """Split a measured tempo ratio and pitch shift, in cents up from the reference.
+
+        Examples
+        --------
+        >>> Transformation.of_line(1.06, 100.9).speed_percent
+        106.0
+        >>> Transformation.of_line(1.06, 0.0)
+        Transformation(pitch_cents=0.0, tempo_percent=106.0, speed_percent=100.0)
+        """
+        if abs(ratio - 1) > _NO_CHANGE and abs(cents - 1200 * math.log2(ratio)) < _TOGETHER_CENTS:
+            return cls(0.0, 100.0, 100.0 * ratio)
+        return cls(cents, 100.0 * ratio, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One reused passage.
+
+    Attributes
+    ----------
+    query_start_seconds, query_end_seconds, reference_start_seconds, reference_end_seconds : float
+        The passage on both timelines.
+    ratio : float
+        Reference seconds per query second.
+    transformation : Transformation
+        Pitch, tempo and speed.
+    score : float
+        Sum of log-likelihood ratios, natural units.
+    aligned_landmarks : int
+        Query landmarks that met their counterpart in the reference.
+    expected_by_chance : float
+        How many would at offsets that mean nothing.
+    p_false : float
+        Probability that at least one alignment as good arises by chance when this query is searched in this catalogue.
+    false_per_1000h : float
+        How many alignments as good would arise by chance in 1 000 hours of such audio.
+    confidence : float
+        One minus the posterior probability that the match is false.
+    also_fits : tuple of str
+        Ids of other recordings that fit the same passage nearly as well, duplicates above all.
+    """
+
+    query_start_seconds: float
+    query_end_seconds: float
+    reference_start_seconds: float
+    reference_end_seconds: float
+    ratio: float
+    transformation: Transformation
+    score: float
+    aligned_landmarks: int
+    expected_by_chance: float
+    p_false: float
+    false_per_1000h: float
+    confidence: float
+    also_fits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """All passages of the query that reuse one recording, in order of query time."""
+
+    recording: Recording
+    layer: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def confidence(self) -> float:
+        """Confidence of the best segment."""
+        return max(segment.confidence for segment in self.segments)
+
+    @property
+    def p_false(self) -> float:
+        """Probability by chance of the best segment."""
+        return min(segment.p_false for segment in self.segments)
+
+    @property
+    def query_seconds(self) -> float:
+        """Seconds of the query that are covered, overlaps counted once."""
+        return union_seconds([(s.query_start_seconds, s.query_end_seconds) for s in self.segments])
+
+    @property
+    def reference_seconds(self) -> float:
+        """Seconds of the recording that are reused, overlaps counted once."""
+        return union_seconds([(s.reference_start_seconds, s.reference_end_seconds) for s in self.segments])
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """Everything a search found.
+
+    Attributes
+    ----------
+    matches : tuple of Match
+        By descending covered seconds of the query, ties by recording id.
+    n_landmarks : int
+        Landmarks of the query.
+    n_hypotheses : int
+        Alignments that were tried.
+    score_threshold : float
+        Score from which on an alignment was reported.
+    search_seconds, verify_seconds : float
+        Time taken by neighbour search, and by voting, alignment and decision.
+    """
+
+    matches: tuple[Match, ...]
+    n_landmarks: int
+    n_hypotheses: int
+    score_threshold: float
+    search_seconds: float
+    verify_seconds: float
+
+
+def union_seconds(spans: list[tuple[float, float]]) -> float:
+    """Return the length of the union of intervals.
+
+    Examples
+    --------
+    >>> union_seconds([(0.0, 4.0), (3.0, 5.0), (9.0, 10.0)])
+    6.0
+    """
+    total = 0.0
+    reached = -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
