@@ -32,7 +32,7 @@ __all__ = ["CONDITIONS", "Condition", "conditions"]
 Samples = NDArray[np.float32]
 Group = Literal["everyday", "buried", "buried_deep", "resynthesis", "thorough", "short", "parts", "codecs", "vocoder"]
 Effect = Callable[[Samples, int, np.random.Generator, Resources], tuple[Samples, float]]
-"""An excerpt, its rate, a generator and resources in; the new excerpt and `offset_seconds` out."""
+"""An excerpt, its rate, a generator and resources in; the new excerpt and source seconds per output second out."""
 
 SILENT_SIDE_DB = -40.0
 EQUALISER: tuple[effects.Band, ...] = (
@@ -58,7 +58,8 @@ class Condition:
     target
         Share of queries to be found at the default threshold, or None where nothing was promised.
     ratio, pitch_semitones, tempo_percent, speed_percent
-        What a perfect match reports (100 = unchanged).
+        What was asked for (100 = unchanged). What was done stands in `Distorted.ratio`: the engines round tempo by up
+        to 0.2 %.
     seconds
         Length of the excerpt that `apply` should be given.
     stereo
@@ -93,8 +94,8 @@ class Condition:
         if self.package and importlib.util.find_spec(self.package) is None:
             raise NotApplicableError(f"{self.name} needs the package {self.package}; pip install 'sourceprint[bench]'")
         require_excerpt(y, sr, resources)
-        out, offset = self.effect(within_scale(y if self.stereo else mono(y)), sr, rng, resources)
-        return Distorted(within_scale(out), self.ratio, offset, self.pitch_semitones, self.name)
+        out, ratio = self.effect(within_scale(y if self.stereo else mono(y)), sr, rng, resources)
+        return Distorted(within_scale(out), ratio, 0.0, self.pitch_semitones, self.name)
 
 
 def conditions(*groups: Group) -> tuple[Condition, ...]:
@@ -177,14 +178,14 @@ def _still(
     """Return a condition that moves nothing in time or pitch and draws nothing at random."""
 
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-        return change(y, sr), 0.0
+        return change(y, sr), 1.0
 
     return Condition(name, group, parameters, effect, target, seconds=seconds, stereo=stereo)
 
 
 def _speed(name: str, group: Group, speed: float, target: float) -> Condition:
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-        return timepitch.resample_speed(y, sr, speed), 0.0
+        return timepitch.resample_speed(y, sr, speed), speed
 
     pitch = 12.0 * float(np.log2(speed))
     return Condition(
@@ -214,17 +215,17 @@ def _mixed(
     name: str, group: Group, what: Literal["white noise", "ambience", "music"], snr_db: float, target: float
 ) -> Condition:
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-        return effects.mix(y, draw_addition(what, len(y), rng, resources), snr_db=snr_db), 0.0
+        return effects.mix(y, draw_addition(what, len(y), rng, resources), snr_db=snr_db), 1.0
 
     return Condition(name, group, {"added": what, "snr_db": snr_db}, effect, target)
 
 
 def _heavy_reverb(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-    return effects.reverberate(y, draw_room(rng, resources)), 0.0
+    return effects.reverberate(y, sr, draw_room(rng, resources)), 1.0
 
 
 def _mel(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-    return spectral.griffin_lim_mel(y, sr, rng), 0.0
+    return spectral.griffin_lim_mel(y, sr, rng), 1.0
 
 
 def _phone(y: Samples, sr: int) -> Samples:

@@ -101,7 +101,7 @@ def random_training_distortion(
         y = _audible(spectral.harmonic_percussive(y, sr)[kept], y)
         done.append(("harmonic", "percussive")[kept])
 
-    y, ratio, offset, semitones = _random_shift(y, sr, rng, recipe, done)
+    y, ratio, semitones = _random_shift(y, sr, rng, recipe, done)
 
     step = _choice(rng, tilt=recipe.tilt, band=recipe.band)
     if step == "tilt":
@@ -115,7 +115,7 @@ def random_training_distortion(
 
     if rng.random() < recipe.reverb:
         wet = float(rng.uniform(0.4, 1.0))
-        y = effects.reverberate(y, draw_room(rng, resources), wet=wet)
+        y = effects.reverberate(y, sr, draw_room(rng, resources), wet=wet)
         done.append(f"reverb {wet:.2f}")
 
     what = _choice(rng, music=recipe.music, ambience=recipe.ambience, white_noise=recipe.white_noise)
@@ -146,29 +146,29 @@ def random_training_distortion(
         y = codecs.opus(y, sr, kbps=kbps)
         last = f"opus {kbps}k"
     done.extend([last] if last else [])
-    return Distorted(within_scale(y), ratio, offset, semitones, ", ".join(done) or "unchanged")
+    return Distorted(within_scale(y), ratio, 0.0, semitones, ", ".join(done) or "unchanged")
 
 
 def _random_shift(
     y: Samples, sr: int, rng: np.random.Generator, recipe: Recipe, done: list[str]
-) -> tuple[Samples, float, float, float]:
-    """Draw and apply one change of time and pitch; returns samples, ratio, offset in seconds, semitones."""
+) -> tuple[Samples, float, float]:
+    """Return `y` after one random change of time and pitch, its exact ratio and semitones; append to `done`."""
     step = _choice(
         rng, pitch=recipe.pitch, tempo=recipe.tempo, pitch_and_tempo=recipe.pitch_and_tempo, speed=recipe.speed
     )
     if not step:
-        return y, 1.0, 0.0, 0.0
+        return y, 1.0, 0.0
     reach = recipe.wide_pitch_semitones if rng.random() < recipe.wide_pitch else recipe.pitch_semitones
     semitones = float(rng.uniform(-reach, reach)) if "pitch" in step else 0.0
     tempo = float(rng.uniform(1.0 - recipe.tempo_change, 1.0 + recipe.tempo_change)) if step != "pitch" else 1.0
     if step == "speed":
         done.append(f"speed {tempo:.3f}")
-        return timepitch.resample_speed(y, sr, tempo), tempo, 0.0, 12.0 * float(np.log2(tempo))
+        return timepitch.resample_speed(y, sr, tempo), tempo, 12.0 * float(np.log2(tempo))
     rubber_band = importlib.util.find_spec("pedalboard") is not None and rng.random() < 0.7
     engine: timepitch.Engine = "rubber_band" if rubber_band else "phase_vocoder"
-    y, offset = timepitch.shift(y, sr, tempo=tempo, pitch_semitones=semitones, engine=engine)
+    y, ratio = timepitch.shift(y, sr, tempo=tempo, pitch_semitones=semitones, engine=engine)
     done.append(f"pitch {semitones:+.2f} st, tempo {tempo:.3f} ({engine})")
-    return y, tempo, offset, semitones
+    return y, ratio, semitones
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
