@@ -32,6 +32,8 @@ FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 LEFTOVERS = {"segments", "codecs", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
 
+_LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
+
 
 def canonical_json(value: Any) -> bytes:
     """Return the one JSON text of `value` that is hashed: keys sorted, no spaces, ASCII."""
@@ -89,6 +91,19 @@ class LayerEntry:
     dimension: int
     digest: str
     codec: CodecEntry | None = None
+
+    @classmethod
+    def of(cls, name: str, spec: LayerSpec) -> Self:
+        """Return the entry of a new layer.
+
+        Raises
+        ------
+        ParameterError
+            If the name cannot be that of a folder everywhere.
+        """
+        if not 1 <= len(name) <= 64 or set(name) - _LAYER_NAME_CHARACTERS:
+            raise ParameterError(f"layer name {name!r}: must be 1 to 64 lower-case letters, digits and underscores")
+        return cls(dict(spec.params), spec.dimension, spec.digest)
 
 
 @dataclass(frozen=True, slots=True)

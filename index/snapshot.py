@@ -222,15 +222,21 @@ class LayerView:
             raise ParameterError(f"nprobe={nprobe}: must be at least 1")
         if self._compressed is None:
             return self._exact.search(queries, k)
-        has_removed = self.n_landmarks < self.n_rows
-        wanted = 2 * k if has_removed else k  # removed landmarks take up places until a compaction
-        rows, similarity = self._compressed.search(queries, wanted, nprobe=nprobe or NPROBE)
-        if rows.size and rows.min() < -1:
-            raise IndexDamagedError(
-                f"{self._state.folder}: the lists of layer {self.name!r} hold impossible row numbers; run verify to "
-                "see which segment is damaged and which recordings to add again"
-            )
-        return self._without_removed(rows, similarity, k) if has_removed else (rows, similarity)
+        rows, similarity = self._ask(self._compressed, queries, k, nprobe or NPROBE)
+        if self.n_landmarks == self.n_rows:
+            return rows, similarity
+        # Removed landmarks take up places until a compaction: where they did, look for more.
+        wanted = k
+        open_queries = np.flatnonzero((self.recording_of(rows) < 0).any(axis=1) & (rows[:, -1] >= 0))
+        live_rows, live_similarity = self._without_removed(rows, similarity, k)
+        while open_queries.size:
+            wanted *= 2
+            rows, similarity = self._ask(self._compressed, queries[open_queries], wanted, nprobe or NPROBE)
+            exhausted = rows[:, -1] < 0
+            rows, similarity = self._without_removed(rows, similarity, k)
+            live_rows[open_queries], live_similarity[open_queries] = rows, similarity
+            open_queries = open_queries[~exhausted & (rows[:, -1] < 0)]
+        return live_rows, live_similarity
 
     def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
@@ -311,6 +317,17 @@ class LayerView:
             if layer is not None and layer.mounted is not None
         ]
         return CompressedVectors(codec, [lists for lists, _ in mounted], [first for _, first in mounted])
+
+    def _ask(
+        self, index: CompressedVectors, queries: NDArray[np.float32], k: int, nprobe: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        rows, similarity = index.search(queries, k, nprobe=nprobe)
+        if rows.size and rows.min() < -1:
+            raise IndexDamagedError(
+                f"{self._state.folder}: the lists of layer {self.name!r} hold impossible row numbers; run verify to "
+                "see which segment is damaged and which recordings to add again"
+            )
+        return rows, similarity
 
     def _without_removed(
         self, rows: NDArray[np.int64], similarity: NDArray[np.float32], k: int

@@ -29,8 +29,6 @@ from index.writer import COMMIT_LANDMARKS, Writer
 
 __all__ = ["Landmarks", "LayerSpec", "LayerView", "Problem", "Recording", "Snapshot", "Store", "Writer"]
 
-_LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
-
 
 class Store:
     """An index folder; made by `Store.create` or `Store.open`.
@@ -70,7 +68,7 @@ class Store:
             If the disk is full.
         """
         folder = Path(path)
-        entries = {name: layer_entry(name, spec) for name, spec in layers.items()}
+        entries = {name: LayerEntry.of(name, spec) for name, spec in layers.items()}
         if not entries:
             raise ParameterError("layers: an index needs at least one")
         if folder.exists() and not folder.is_dir():
@@ -211,19 +209,6 @@ class Store:
             "bytes_per_hour": round(total / hours) if hours else None,
             "layers": layers,
         }
-
-
-def layer_entry(name: str, spec: LayerSpec) -> LayerEntry:
-    """Return the manifest entry of a new layer.
-
-    Raises
-    ------
-    ParameterError
-        If the name cannot be that of a folder everywhere.
-    """
-    if not 1 <= len(name) <= 64 or set(name) - _LAYER_NAME_CHARACTERS:
-        raise ParameterError(f"layer name {name!r}: 1 to 64 lower-case letters, digits and underscores")
-    return LayerEntry(dict(spec.params), spec.dimension, spec.digest)
 
 
 def _require_layer(folder: Path, name: str, spec: LayerSpec, manifest: Manifest) -> None:

@@ -26,7 +26,7 @@ from index.durable import make_folder, sync_folder, write_array
 from index.landmark_rows import Landmarks, Prepared, prepare
 from index.lists import CODE_BYTES, codes_by_row
 from index.lock import WriterLock
-from index.manifest import CodecEntry, Manifest, SegmentEntry, read_manifest, write_manifest
+from index.manifest import CodecEntry, LayerEntry, LayerSpec, Manifest, SegmentEntry, read_manifest, write_manifest
 from index.opening import open_state
 from index.recordings import Recording
 from index.segment_writer import Source, merge_segments, write_segment
@@ -160,6 +160,21 @@ class Writer:
             raise self._unknown(recording_id)
         if stored is not None:
             self._mark_removed(*stored)
+
+    def add_layer(self, name: str, spec: LayerSpec) -> None:
+        """Add a layer to the index at once; recordings have landmarks in it when they are added or replaced next.
+
+        Raises
+        ------
+        ParameterError
+            If the name is unsuitable or taken.
+        StorageFullError
+            If the disk is full.
+        """
+        manifest = self._open_state().manifest
+        if name in manifest.layers:
+            raise ParameterError(f"layer {name!r} is in this index already; use it, or take another name")
+        self._switch(manifest.successor(layers={**manifest.layers, name: LayerEntry.of(name, spec)}))
 
     def commit(self) -> tuple[str, ...]:
         """Make everything added and removed so far permanent; return the ids of the recordings added.
