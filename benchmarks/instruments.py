@@ -247,8 +247,8 @@ def _waves(*amplitudes: NDArray[np.float64]) -> NDArray[np.float64]:
         count = len(amplitude)
         k = np.arange(1.0, count + 1.0)
         spectrum = np.zeros(TABLE_LENGTH // 2 + 1, dtype=np.complex128)
-        # Schroeder's phases keep the crest of bright waves low, as the phases of real instruments do.
-        spectrum[1 : count + 1] = amplitude * np.exp(-1j * np.pi * k * (k - 1.0) / count)
+        # Quadratic phases (Schroeder 1970) keep the crest of bright waves low, as those of real instruments do.
+        spectrum[1 : count + 1] = amplitude * np.exp(-1j * np.pi * k * (k - 1.0) / 24.0)
         row[:-1] = fft.irfft(spectrum, TABLE_LENGTH)
     stack[:, -1] = stack[:, 0]
     return np.asarray(stack / np.max(np.abs(stack), axis=1, keepdims=True), dtype=np.float64)
