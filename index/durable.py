@@ -24,7 +24,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fingerprint.errors import CatalogueError, StorageFullError
 
-__all__ = ["FileEntry", "hash_file", "make_folder", "publish", "sync_folder", "write_array", "write_chunks"]
+__all__ = ["FileEntry", "hash_file", "make_folder", "publish", "refusals", "sync_folder", "write_array", "write_chunks"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_BYTES = 1 << 20
@@ -58,7 +58,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
     """
     digest = hashlib.sha256()
     size = 0
-    with _reporting(path):
+    with refusals(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
             for chunk in chunks:
@@ -128,7 +128,7 @@ def publish(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".tmp")
     _discard(temporary)
     write_chunks(temporary, [data])
-    with _reporting(path):
+    with refusals(path):
         try:
             os.replace(temporary, path)
         except BaseException:
@@ -139,13 +139,13 @@ def publish(path: Path, data: bytes) -> None:
 
 def make_folder(folder: Path) -> None:
     """Create a folder; errors as `write_chunks`."""
-    with _reporting(folder):
+    with refusals(folder):
         os.mkdir(folder)
 
 
 def sync_folder(folder: Path) -> None:
     """Flush the names in `folder` to the disk; errors as `write_chunks`."""
-    with _reporting(folder):
+    with refusals(folder):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -166,12 +166,17 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> F
     return FileEntry(size, digest.hexdigest())
 
 
-def _discard(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
 @contextmanager
-def _reporting(path: Path) -> Iterator[None]:
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what the system refuses inside the block into our errors.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full or a quota reached.
+    CatalogueError
+        If anything else is refused.
+    """
     try:
         yield
     except OSError as error:
@@ -180,4 +185,11 @@ def _reporting(path: Path) -> Iterator[None]:
                 f"{path}: no space left on the disk; what was committed before is safe; "
                 "free some space and run the command again"
             ) from error
-        raise CatalogueError(f"{path}: cannot be written ({error.strerror}); the index is as it was before") from error
+        raise CatalogueError(
+            f"{path}: cannot be written ({error.strerror}); what was committed before is safe; "
+            "see to the disk and the permissions of the folder"
+        ) from error
+
+
+def _discard(path: Path) -> None:
+    path.unlink(missing_ok=True)

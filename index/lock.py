@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from fingerprint.errors import CatalogueError, IndexLockedError
+from fingerprint.errors import IndexLockedError
+from index.durable import refusals
 
 __all__ = ["WriterLock"]
 
@@ -28,7 +29,7 @@ class WriterLock:
     ------
     IndexLockedError
         On entering, if another writer holds the lock; names its process number.
-    CatalogueError
+    StorageFullError, CatalogueError
         On entering, if the folder cannot be written to.
     """
 
@@ -37,26 +38,13 @@ class WriterLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
-        try:
+        with refusals(self.path):
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise CatalogueError(
-                f"{self.path}: cannot be opened for writing ({error.strerror}); give an index folder you may write to"
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(descriptor)
-            raise IndexLockedError(
-                f"{self.path.parent}: process {holder} is writing to this index; wait until it has finished "
-                "(reading and matching are possible meanwhile)"
-            ) from error
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+            try:
+                self._take(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
         self._descriptor = descriptor
         return self
 
@@ -67,3 +55,15 @@ class WriterLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise IndexLockedError(
+                f"{self.path.parent}: process {holder} is writing to this index; wait until it has finished "
+                "(reading and matching are possible meanwhile)"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)

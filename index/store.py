@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
+from index.durable import make_folder, refusals
 from index.landmark_rows import Landmarks
 from index.lock import WriterLock
 from index.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
@@ -73,15 +74,17 @@ class Store:
             raise ParameterError("layers: an index needs at least one")
         if folder.exists() and not folder.is_dir():
             raise IndexFormatError(f"{folder}: a file, not a folder; give another path")
-        folder.mkdir(parents=True, exist_ok=True)
+        with refusals(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         if any(entry.name == "manifest.json" for entry in folder.iterdir()):
             raise CatalogueError(f"{folder}: holds an index already; open it, or give another folder")
         strange = sorted(entry.name for entry in folder.iterdir() if entry.name not in LEFTOVERS)
         if strange:
             raise IndexFormatError(f"{folder}: not empty (it holds {strange[0]!r}); give a new or an empty folder")
         with WriterLock(folder / "lock"):
-            (folder / "segments").mkdir(exist_ok=True)
-            (folder / "codecs").mkdir(exist_ok=True)
+            for name in ("segments", "codecs"):
+                if not (folder / name).exists():
+                    make_folder(folder / name)
             write_manifest(folder, Manifest(0, 1, entries))
         return cls.open(folder)
 

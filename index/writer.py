@@ -300,7 +300,7 @@ class Writer:
         for kind, named in (("segments", {entry.name for entry in manifest.segments}), ("codecs", codecs)):
             for folder in (self._folder / kind).iterdir():
                 if folder.name not in named:
-                    shutil.rmtree(folder)
+                    shutil.rmtree(folder, ignore_errors=True)  # what stays is removed next time
         (self._folder / "manifest.json.tmp").unlink(missing_ok=True)
 
     @contextmanager
