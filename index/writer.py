@@ -1,13 +1,8 @@
 """The writer: the one process that changes the index.
 
 Every change is a commit: new files are written and flushed, then the manifest switches. What a commit acknowledges is
-on the disk; what was not committed was never there. After a commit the writer keeps the index in shape, by commits of
-their own:
-
-- a layer that outgrew exact search is trained and compressed, once; when it has grown fourfold it gets more lists;
-- a segment of which more than 30 % was removed is rewritten without it;
-- four segments of about the same size are joined into one, so that their number grows with the logarithm of the
-  catalogue.
+on the disk; what was not committed was never there. After a commit the writer keeps the index in shape, by further
+commits (`index.upkeep`).
 """
 
 import shutil
@@ -24,25 +19,19 @@ from numpy.typing import NDArray
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.durable import make_folder, sync_folder, write_array
 from index.landmark_rows import Landmarks, Prepared, prepare
-from index.lists import CODE_BYTES, codes_by_row
 from index.lock import WriterLock
 from index.manifest import CodecEntry, LayerEntry, LayerSpec, Manifest, SegmentEntry, read_manifest, write_manifest
 from index.opening import open_state
 from index.recordings import Recording
 from index.segment_writer import Source, merge_segments, write_segment
 from index.snapshot import OpenState
-from index.vectors import EXACT_LIMIT, SEED, Codec, lists_for
+from index.upkeep import codecs_wanted, live_landmarks, run_to_rewrite
+from index.vectors import EXACT_LIMIT, Codec
 
 __all__ = ["COMMIT_LANDMARKS", "Writer"]
 
 COMMIT_LANDMARKS = 200_000  # about 3 h of audio: half a minute of work at 350 times real time, 30 MB of memory
-FANOUT = 4  # segments of one size class before they are joined: each one left costs every query a little
-SMALLEST_CLASS = 50_000  # landmarks; smaller segments count as one size class
-REMOVED_SHARE = 0.3
-GROWTH = 4  # a compressed layer gets new lists when it has grown by this factor...
-RELIST_LIMIT = 4_000_000  # ...by itself up to this many landmarks (a minute of work), beyond only on compact
-_SAMPLE_PER_LIST = 64
-_SMALLEST_SAMPLE = 65_536
+COMMIT_RECORDINGS = 1_000  # the same for recordings with hardly any landmarks
 
 
 class Writer:
@@ -67,6 +56,7 @@ class Writer:
         self._lock = WriterLock(folder / "lock")
         self._state: OpenState | None = None
         self._pending: dict[str, Prepared] = {}
+        self._n_landmarks = 0  # pending, those of recordings replaced while pending included
         self._removed: dict[str, set[int]] = {}
 
     def __enter__(self) -> Self:
@@ -130,7 +120,8 @@ class Writer:
             self._mark_removed(*stored)
         self._pending.pop(recording.id, None)
         self._pending[recording.id] = prepared
-        if sum(item.n_landmarks for item in self._pending.values()) >= self._commit_landmarks:
+        self._n_landmarks += prepared.n_landmarks
+        if self._n_landmarks >= self._commit_landmarks or len(self._pending) >= COMMIT_RECORDINGS:
             self.commit()
 
     def replace(self, recording: Recording, landmarks: Mapping[str, Landmarks]) -> None:
@@ -198,8 +189,7 @@ class Writer:
                 entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.codecs))
                 next_name += 1
             self._switch(manifest.successor(segments=tuple(entries), next_name=next_name))
-        self._pending = {}
-        self._removed = {}
+        self._pending, self._n_landmarks, self._removed = {}, 0, {}
         if self._on_commit is not None:
             self._on_commit(ids)
         self._maintain()
@@ -214,31 +204,17 @@ class Writer:
             If the disk is full: as much room again as the index has is needed meanwhile.
         """
         self.commit()
-        codecs = self._codecs_wanted(explicit=True)
+        codecs = codecs_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=True)
         entries = self._open_state().manifest.segments
         if codecs or len(entries) > 1 or any(entry.removed for entry in entries):
             self._rewrite(range(len(entries)), codecs)
 
     def _maintain(self) -> None:
-        codecs = self._codecs_wanted(explicit=False)
+        codecs = codecs_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=False)
         if codecs:
             self._rewrite(range(len(self._open_state().segments)), codecs)
-        while (run := self._run_to_rewrite(self._open_state())) is not None:
+        while (run := run_to_rewrite(self._open_state())) is not None:
             self._rewrite(run, {})
-
-    def _run_to_rewrite(self, state: OpenState) -> range | None:
-        entries = state.manifest.segments
-        for position in range(len(entries)):
-            if _removed_share(state, position) > REMOVED_SHARE:
-                return range(position, position + 1)
-        classes = [_size_class(entry) for entry in entries]
-        for size in sorted(set(classes)):
-            start = len(entries)
-            while start and classes[start - 1] <= size:
-                start -= 1
-            if classes[start:].count(size) >= FANOUT:
-                return range(start, len(entries))
-        return None
 
     def _rewrite(self, run: range, codecs: Mapping[str, Codec]) -> None:
         """Join a run of neighbouring segments into one; with new `codecs`, the run must be all there are."""
@@ -250,7 +226,7 @@ class Writer:
         with self._new_folders() as made:
             for name, codec in codecs.items():
                 folder = made(self._folder / "codecs" / f"{name}-{next_name:06d}")
-                trained_at = _live_landmarks(state, name)
+                trained_at = live_landmarks(state, name)
                 layers[name] = replace(layers[name], codec=_write_codec(folder, codec, trained_at))
                 next_name += 1
             joined = []
@@ -261,21 +237,6 @@ class Writer:
                 next_name += 1
             segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
             self._switch(manifest.successor(layers=layers, segments=segments, next_name=next_name))
-
-    def _codecs_wanted(self, *, explicit: bool) -> dict[str, Codec]:
-        state = self._open_state()
-        wanted = {}
-        for name, layer in state.manifest.layers.items():
-            n = _live_landmarks(state, name)
-            n_lists = lists_for(n)
-            if layer.codec is None:
-                if n > self._exact_limit and n >= 16:
-                    wanted[name] = Codec.train(_sample(state, name, n_lists), n_lists=n_lists)
-            elif n_lists > state.codecs[name].n_lists and (
-                explicit or (n >= GROWTH * layer.codec.trained_at and n <= RELIST_LIMIT)
-            ):
-                wanted[name] = state.codecs[name].relisted(_sample(state, name, n_lists), n_lists=n_lists)
-        return wanted
 
     def _switch(self, manifest: Manifest) -> None:
         before = self._open_state()
@@ -345,54 +306,6 @@ class Writer:
         return UnknownRecordingError(
             f"recording {recording_id!r} is not in the index {self._folder}; list shows what is"
         )
-
-
-def _live_landmarks(state: OpenState, layer: str) -> int:
-    return sum(
-        int(Source(segment, state.alive(position)).counts(layer).sum())
-        for position, segment in enumerate(state.segments)
-    )
-
-
-def _removed_share(state: OpenState, position: int) -> float:
-    entry = state.manifest.segments[position]
-    if not entry.removed:
-        return 0.0
-    source = Source(state.segments[position], state.alive(position))
-    total = sum(entry.landmarks.values())
-    live = sum(int(source.counts(name).sum()) for name in entry.landmarks)
-    return 1 - live / total if total else len(entry.removed) / entry.n_recordings
-
-
-def _size_class(entry: SegmentEntry) -> int:
-    size, limit = 0, SMALLEST_CLASS
-    while sum(entry.landmarks.values()) >= limit:
-        size += 1
-        limit *= FANOUT
-    return size
-
-
-def _sample(state: OpenState, layer: str, n_lists: int) -> NDArray[np.float32]:
-    """Return a seeded sample of the live vectors of a layer, as good as the index knows them, in row order."""
-    sources = [Source(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers]
-    counts = [int(source.counts(layer).sum()) for source in sources]
-    n = sum(counts)
-    wanted = max(_SAMPLE_PER_LIST * n_lists, _SMALLEST_SAMPLE)
-    rows = np.arange(n)
-    if n > wanted:
-        rows = np.sort(np.random.default_rng(SEED).choice(n, wanted, replace=False))
-    codec = state.codecs.get(layer)
-    parts = []
-    for source, count, first in zip(sources, counts, np.cumsum([0, *counts[:-1]]), strict=True):
-        stored = source.segment.layers[layer]
-        here = rows[(rows >= first) & (rows < first + count)] - first
-        if codec is None and stored.vectors is not None:
-            parts.append(stored.vectors[np.flatnonzero(source.row_map(stored, 0) >= 0)[here]].astype(np.float32))
-        elif codec is not None and stored.lists is not None:
-            codes = np.empty((count, CODE_BYTES), dtype=np.uint8)
-            codes_by_row(stored.lists, source.row_map(stored, 0), codes)
-            parts.append(codec.decode(codes[here]))
-    return np.concatenate(parts)
 
 
 def _write_codec(folder: Path, codec: Codec, trained_at: int) -> CodecEntry:
