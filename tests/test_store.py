@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -589,3 +591,65 @@ def test_the_frozen_sample_of_version_1_opens_and_answers() -> None:
         assert view.landmarks_of(0)[0].tolist() == answer["times"]
         assert view.landmarks_of(0)[1].tolist() == answer["bins"]
         assert view.landmarks_of(0)[2].tolist() == answer["codes"]
+
+
+def read_by_the_book(folder: Path, layer: str) -> tuple[list[dict[str, Any]], list[NDArray[np.float32]]]:
+    """Read live recordings and their descriptors as FORMAT.md says, knowing nothing else."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    claimed = manifest.pop("checksum")
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    assert (manifest["magic"], manifest["format_version"]) == ("sourceprint-index", 1)
+    assert claimed == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    spec = manifest["layers"][layer]
+    order = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15]
+    recordings, descriptors = [], []
+    for segment in manifest["segments"]:
+        place = folder / "segments" / segment["name"]
+        for name, entry in segment["files"].items():
+            assert hashlib.sha256((place / name).read_bytes()).hexdigest() == entry["sha256"]
+        n_rows = segment["landmarks"].get(layer, 0)
+        vectors = np.zeros((n_rows, spec["dimension"]), np.float32)
+        bounds = np.load(place / layer / "bounds.npy") if n_rows else np.zeros(segment["n_recordings"] + 1, np.int64)
+        if n_rows and spec["codec"] is None:
+            vectors[:] = np.load(place / layer / "vectors.npy")
+        elif n_rows:
+            codebook = np.load(folder / "codecs" / spec["codec"]["name"] / "codebook.npy")
+            data, start = (place / layer / "lists.bin").read_bytes(), 0
+            for m in np.load(place / layer / "sizes.npy").tolist():
+                c = 32 * -(-m // 32)
+                rows = np.frombuffer(data, "<i8", m, start + 16 * c)
+                for i in range(m):
+                    place_in_16 = order.index(i % 16)
+                    for part in range(32):
+                        byte = data[start + i // 32 * 512 + part // 2 * 32 + part % 2 * 16 + place_in_16]
+                        word = byte & 15 if i % 32 < 16 else byte >> 4
+                        width = spec["dimension"] // 32
+                        vectors[rows[i], part * width : (part + 1) * width] = codebook[part, word]
+                start += 24 * c
+            assert start == len(data)
+        for position, line in enumerate((place / "recordings.jsonl").read_text().splitlines()):
+            if position not in segment["removed"]:
+                recordings.append(json.loads(line))
+                descriptors.append(vectors[bounds[position] : bounds[position + 1]])
+    return recordings, descriptors
+
+
+def test_the_format_can_be_read_by_a_stranger() -> None:
+    for layer, kind in (("recording", "compressed"), ("composition", "exact")):
+        recordings, descriptors = read_by_the_book(SAMPLE, layer)
+        view = Store.open(SAMPLE).snapshot().layer(layer)
+        assert view.kind == kind
+        assert [recording["id"] for recording in recordings] == ["r1", "r2", "r3", "r4", "r5", "r6"]
+        assert [len(part) for part in descriptors] == view.counts().tolist()
+        assert [recording["landmarks"].get(layer, 0) for recording in recordings] == view.counts().tolist()
+        for ordinal, part in enumerate(descriptors[:5]):
+            seed = ordinal + 1 if layer == "recording" else ordinal + 51
+            true = landmarks(len(part), seed, dimension=view.dimension).vectors
+            cosines = np.einsum("ij,ij->i", part, true) / np.linalg.norm(part, axis=1)
+            assert cosines.min() > (0.999 if kind == "exact" else 0.8)
+            rows, similarity = view.search(true, 1, nprobe=100)
+            np.testing.assert_array_equal(rows[:, 0], view.first_row(ordinal) + np.arange(len(part)))
+            estimate = 1 - 0.5 * ((true - part) ** 2).sum(axis=1)
+            np.testing.assert_allclose(
+                similarity[:, 0], np.minimum(estimate, 1), atol=0.03 if kind == "compressed" else 1e-3
+            )
