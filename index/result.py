@@ -1,8 +1,8 @@
-"""What a search says about one query: reused passages by recording, each with its place, transformation and probability.
+"""What a search says about one query: reused passages by recording, with place, transformation and probability.
 
-Conventions: seconds; `ratio` is reference seconds per query second. A change of *speed* moves pitch and time together, as a turntable does;
-*tempo* is time alone and *pitch* is frequency alone. What was measured is split into these three: where pitch and time move
-together the change is called speed, and the other two say "none".
+Conventions: seconds; `ratio` is reference seconds per query second. A change of *speed* moves pitch and time
+together, as a turntable does; *tempo* is time alone and *pitch* is frequency alone. What was measured is split into
+these three: where pitch and time move together the change is called speed, and the other two say "none".
 """
 
 import math
@@ -18,7 +18,9 @@ _NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
 
 @dataclass(frozen=True, slots=True)
 class Transformation:
-    """How the query plays the reference. Total tempo is speed x tempo; total pitch is that of the speed plus `pitch_cents`.
+    """How the query plays the reference.
+
+    Total tempo is speed x tempo; total pitch is that of the speed plus `pitch_cents`.
 
     Attributes
     ----------

@@ -148,6 +148,8 @@ class LayerView:
     ----------
     name, digest : str
         Name of the layer and digest of its parameters.
+    params : mapping
+        Those parameters.
     dimension : int
         Length of a descriptor.
     kind : str
@@ -163,6 +165,7 @@ class LayerView:
     def __init__(self, name: str, entry: LayerEntry, state: OpenState) -> None:
         self.name = name
         self.digest = entry.digest
+        self.params = entry.params
         self.dimension = entry.dimension
         self.kind = "exact" if entry.codec is None else "compressed"
         self._state = state

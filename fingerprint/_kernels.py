@@ -1,0 +1,154 @@
+"""Inner loops of the fingerprint: no validation, no allocation. Slow twins stand in `tests/naive.py`."""
+
+import numpy as np
+from numba import njit
+
+__all__ = ["box_smooth", "cells_from_power", "local_maxima", "prominence", "sample_patches"]
+
+
+@njit(cache=True, nogil=True)
+def cells_from_power(power, low, high, weight, out):
+    """Map FFT bins to log-frequency cells: interpolate where a cell is narrower than a bin, else take the maximum."""
+    n_frames = power.shape[0]
+    n_cells = low.shape[0]
+    for t in range(n_frames):
+        for b in range(n_cells):
+            first = low[b]
+            last = high[b]
+            if last < first:
+                out[t, b] = power[t, first - 1] * (np.float32(1.0) - weight[b]) + power[t, first] * weight[b]
+            else:
+                best = power[t, first]
+                for k in range(first + 1, last + 1):
+                    if power[t, k] > best:
+                        best = power[t, k]
+                out[t, b] = best
+
+
+@njit(cache=True, nogil=True)
+def box_smooth(x, half_frames, half_bins, scratch, out):
+    """Average over (2 half_frames + 1) x (2 half_bins + 1) cells; at the borders, over the cells that exist."""
+    n_frames, n_bins = x.shape
+    for t in range(n_frames):
+        first = max(0, t - half_frames)
+        last = min(n_frames, t + half_frames + 1)
+        for b in range(n_bins):
+            scratch[t, b] = x[first, b]
+        for i in range(first + 1, last):
+            for b in range(n_bins):
+                scratch[t, b] += x[i, b]
+        share = np.float32(1.0) / np.float32(last - first)
+        for b in range(n_bins):
+            scratch[t, b] *= share
+    for t in range(n_frames):
+        for b in range(n_bins):
+            first = max(0, b - half_bins)
+            last = min(n_bins, b + half_bins + 1)
+            total = np.float32(0.0)
+            for j in range(first, last):
+                total += scratch[t, j]
+            out[t, b] = total / np.float32(last - first)
+
+
+@njit(cache=True, nogil=True)
+def local_maxima(x, first_frame, last_frame, half_frames, half_bins, floor, out):
+    """Write (frame, bin) of the cells of rows [first_frame, last_frame) that exceed `floor` and all their neighbours.
+
+    Of equal cells the first in time, then the lowest in frequency, counts. Returns how many were found.
+    """
+    n_frames, n_bins = x.shape
+    count = 0
+    for t in range(max(1, first_frame), min(n_frames - 1, last_frame)):
+        for b in range(1, n_bins - 1):
+            v = x[t, b]
+            if v <= floor[t]:
+                continue
+            if v <= x[t, b - 1] or v < x[t, b + 1] or v <= x[t - 1, b] or v < x[t + 1, b]:
+                continue
+            top = True
+            b0 = max(0, b - half_bins)
+            b1 = min(n_bins, b + half_bins + 1)
+            for d in range(half_frames + 1):
+                before = t - d
+                if before >= 0:
+                    for j in range(b0, b1):
+                        u = x[before, j]
+                        if u > v or (u == v and (before < t or j < b)):
+                            top = False
+                            break
+                    if not top:
+                        break
+                after = t + d
+                if d > 0 and after < n_frames:
+                    for j in range(b0, b1):
+                        if x[after, j] > v:
+                            top = False
+                            break
+                    if not top:
+                        break
+            if top:
+                out[count, 0] = t
+                out[count, 1] = b
+                count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def prominence(log_cells, peaks, half_frames, half_bins, out):
+    """Height of each peak above the mean of its neighbourhood, in the units of `log_cells`."""
+    n_frames, n_bins = log_cells.shape
+    for i in range(peaks.shape[0]):
+        t = peaks[i, 0]
+        b = peaks[i, 1]
+        total = 0.0
+        n = 0
+        for u in range(max(0, t - half_frames), min(n_frames, t + half_frames + 1)):
+            for j in range(max(0, b - half_bins), min(n_bins, b + half_bins + 1)):
+                total += log_cells[u, j]
+                n += 1
+        out[i] = log_cells[t, b] - total / n
+
+
+@njit(cache=True, nogil=True)
+def sample_patches(smooth, frames, bins, frame_offsets, bin_offsets, out):
+    """Sample `smooth` bilinearly on a grid round each landmark; remove the mean, scale to unit norm.
+
+    Grid points outside the spectrogram take the mean of those inside, so that they say nothing.
+    """
+    n_frames, n_bins = smooth.shape
+    n_times = frame_offsets.shape[0]
+    n_rows = bin_offsets.shape[0]
+    for i in range(frames.shape[0]):
+        total = np.float32(0.0)
+        n = 0
+        for u in range(n_times):
+            y = frames[i] + frame_offsets[u]
+            y0 = int(np.floor(y))
+            fy = np.float32(y - y0)
+            inside = y0 >= 0 and y0 + 1 < n_frames
+            for j in range(n_rows):
+                x = bins[i] + bin_offsets[j]
+                x0 = int(np.floor(x))
+                k = u * n_rows + j
+                if inside and x0 >= 0 and x0 + 1 < n_bins:
+                    fx = np.float32(x - x0)
+                    a = smooth[y0, x0] + fx * (smooth[y0, x0 + 1] - smooth[y0, x0])
+                    c = smooth[y0 + 1, x0] + fx * (smooth[y0 + 1, x0 + 1] - smooth[y0 + 1, x0])
+                    v = a + fy * (c - a)
+                    out[i, k] = v
+                    total += v
+                    n += 1
+                else:
+                    out[i, k] = np.nan
+        mean = total / np.float32(max(n, 1))
+        square = np.float32(0.0)
+        for k in range(n_times * n_rows):
+            if np.isnan(out[i, k]):
+                out[i, k] = np.float32(0.0)
+            else:
+                out[i, k] -= mean
+                square += out[i, k] * out[i, k]
+        if square > np.float32(0.0):
+            scale = np.float32(1.0) / np.sqrt(square)
+            for k in range(n_times * n_rows):
+                out[i, k] *= scale

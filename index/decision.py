@@ -1,0 +1,111 @@
+"""Scores in, probabilities out: how often chance alone would align this query with this catalogue as well.
+
+A score is the best local alignment along a line, and the number of such alignments above a score that chance produces
+falls off exponentially (Karlin and Altschul, PNAS 1990, for sequences; measured here on unrelated music). Rate and
+slope of that tail are estimated for every query: it is searched again running backwards, through the same steps and
+so with the same number of hypotheses tried. What a reversed recording finds, it finds by chance (target-decoy
+competition; Elias and Gygi, Nature Methods 2007), and drones, loops and test tones, which resemble everything, find
+more and better: their own tail says so.
+
+A ten-second query has few decoys, so its estimate starts from a prior, the tail over real music against catalogues of
+known size, and moves away from it as decoys come in (conjugate gamma priors for a Poisson rate and an exponential
+slope). The prior slope is flatter than what most music has, and the estimate never falls below it: doubt costs a
+match, not a wrong payment.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import ParameterError
+
+__all__ = ["FLOOR_SCORE", "ChanceModel"]
+
+FLOOR_SCORE = 6.0
+"""Chance alignments are counted from this score on."""
+
+_RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks
+_LANDMARKS = 300_000
+_RATE_WEIGHT_HOURS = 0.02  # how much searched audio the prior rate stands for
+_MEAN_EXCESS = 2.3  # prior mean of score above FLOOR_SCORE
+_EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
+_PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
+
+
+@dataclass(frozen=True, slots=True)
+class ChanceModel:
+    """The tail of chance alignments of one query in one catalogue.
+
+    Attributes
+    ----------
+    rate_per_hour : float
+        Chance alignments with a score above `FLOOR_SCORE` per hour of audio searched.
+    mean_excess : float
+        Their mean score above `FLOOR_SCORE`; the tail falls off by e over this.
+    hours : float
+        Length of the query.
+    """
+
+    rate_per_hour: float
+    mean_excess: float
+    hours: float
+
+    @classmethod
+    def fit(cls, decoy_scores: NDArray[np.floating], decoy_hours: float, hours: float, n_landmarks: int) -> Self:
+        """Estimate the tail from the scores of the reversed query.
+
+        Parameters
+        ----------
+        decoy_scores : ndarray [shape=(n,)]
+            Scores of its distinct alignments.
+        decoy_hours : float
+            How much of the query was searched in reverse.
+        hours : float
+            Length of the query.
+        n_landmarks : int
+            Landmarks in the catalogue: the prior rate grows with it.
+
+        Raises
+        ------
+        ParameterError
+            If a length is negative.
+        """
+        if decoy_hours < 0 or hours < 0:
+            raise ParameterError(f"decoy_hours={decoy_hours}, hours={hours}: lengths cannot be negative")
+        excess = decoy_scores[decoy_scores > FLOOR_SCORE] - FLOOR_SCORE
+        prior_rate = _RATE_PER_HOUR * max(n_landmarks, 1) / _LANDMARKS
+        rate = (prior_rate * _RATE_WEIGHT_HOURS + excess.size) / (_RATE_WEIGHT_HOURS + decoy_hours)
+        mean = (_MEAN_EXCESS * _EXCESS_WEIGHT + float(excess.sum())) / (_EXCESS_WEIGHT + excess.size)
+        return cls(max(rate, prior_rate), max(mean, _MEAN_EXCESS), hours)
+
+    def false_per_1000h(self, score: float) -> float:
+        """Return how many chance alignments of at least `score` to expect in 1 000 hours of such audio."""
+        return 1000.0 * self.rate_per_hour * math.exp(-max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
+
+    def p_false(self, score: float) -> float:
+        """Return the probability that this query holds at least one chance alignment of at least `score`."""
+        return -math.expm1(-self._expected(score))
+
+    def confidence(self, score: float) -> float:
+        """Return one minus the posterior probability that an alignment of at least `score` is chance."""
+        return _PRIOR_REUSE / (_PRIOR_REUSE + self._expected(score))
+
+    def threshold(self, max_false_per_1000h: float) -> float:
+        """Return the score from which on chance stays below `max_false_per_1000h`.
+
+        Raises
+        ------
+        ParameterError
+            If `max_false_per_1000h` is not positive.
+        """
+        if not max_false_per_1000h > 0:
+            raise ParameterError(
+                f"max_false_per_1000h={max_false_per_1000h}: must be above 0; no test is certain, 1 is the default"
+            )
+        return FLOOR_SCORE + self.mean_excess * max(0.0, math.log(1000.0 * self.rate_per_hour / max_false_per_1000h))
+
+    def _expected(self, score: float) -> float:
+        return self.false_per_1000h(score) * self.hours / 1000.0

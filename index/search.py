@@ -1,0 +1,277 @@
+"""One query against one layer of a catalogue, from neighbours to located, decided matches.
+
+`match_query` runs the steps in order: neighbours (`LayerView.search`), hypotheses (`voting`), passages (`alignment`),
+explaining away, decision (`decision`). Then it looks again without the landmarks that are explained, since one query
+may hold several sources, mixed or in turn, and the loud ones hide the faint. The reversed query goes through the same
+steps, for the decision.
+"""
+
+import time
+from collections.abc import Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import ParameterError
+from fingerprint.extract import Fingerprint
+from index.alignment import Aligner, Alignment, QueryLandmarks
+from index.decision import FLOOR_SCORE, ChanceModel
+from index.result import Match, MatchResult, Segment, Transformation
+from index.snapshot import LayerView, Snapshot
+from index.voting import Hits, Seed, gather_hits, plant_seeds
+
+__all__ = ["DEFAULT_FALSE_PER_1000H", "STANDARD", "THOROUGH", "SearchOptions", "match_query"]
+
+DEFAULT_FALSE_PER_1000H = 1.0
+
+_RELATED = 0.6  # a rival with this share of a passage's score fits it "nearly as well"
+_OVERLAP = 0.5  # passages that share this much of the shorter one are about the same part of the query
+_JOIN_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How hard to look.
+
+    Attributes
+    ----------
+    scales : tuple of float
+        Time scales of the query's descriptors; each covers tempo ratios within 13 %.
+    neighbours : int
+        Nearest neighbours asked for per descriptor.
+    seeds_per_step : int
+        Hypotheses followed per three seconds of query.
+    rounds : int
+        How often to look again at what is not yet explained.
+    max_decoy_seconds : float
+        Length of the query searched in reverse, at most; spread over it in pieces.
+    nprobe : int or None
+        Inverted lists visited per descriptor; None leaves it to the index.
+    """
+
+    scales: tuple[float, ...] = (0.85, 1.0, 1.18)
+    neighbours: int = 4
+    seeds_per_step: int = 12
+    rounds: int = 2
+    max_decoy_seconds: float = 60.0
+    nprobe: int | None = None
+
+
+STANDARD = SearchOptions()
+"""Tempo and speed within about 20 %, any pitch."""
+
+THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24)
+"""Tempo and speed from half to one and two thirds, any pitch; about three times as slow."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """A query, forwards or backwards, and its neighbours."""
+
+    query: QueryLandmarks
+    layer: LayerView
+    rows: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+    def hits(self, usable: NDArray[np.bool_]) -> Hits:
+        rows = np.where(usable[None, :, None], self.rows, -1)
+        return gather_hits(self.layer, self.query.seconds, self.query.bins, self.query.scales, rows, self.similarity)
+
+
+def match_query(
+    query: Fingerprint,
+    snapshot: Snapshot,
+    *,
+    layer: str = "recording",
+    options: SearchOptions = STANDARD,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+) -> MatchResult:
+    """Find the recordings that a query reuses.
+
+    Parameters
+    ----------
+    query : Fingerprint
+        Made with `role="query"` and `scales=options.scales`.
+    snapshot : Snapshot
+        The state of the index to search.
+    layer : str
+        The descriptors to search.
+    options : SearchOptions
+        How hard to look.
+    max_false_per_1000h : float
+        Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
+        it finds fainter and shorter reuse.
+
+    Returns
+    -------
+    MatchResult
+
+    Raises
+    ------
+    ParameterError
+        If the query was not made for such a search, or an argument is out of range.
+    """
+    if query.scales != options.scales or query.mirrored.shape != query.vectors.shape:
+        raise ParameterError(
+            f"the fingerprint has time scales {query.scales} and {len(query.mirrored)} reversed ones, the search wants "
+            f"{options.scales}: make it with role='query' and scales=options.scales"
+        )
+    view = snapshot.layer(layer)
+    landmarks = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
+    started = time.perf_counter()
+    forwards = _neighbours(landmarks, view, options)
+    reverse, decoy_seconds = _decoy(landmarks, query.mirrored, query.duration_seconds, options)
+    backwards = _neighbours(reverse, view, options)
+    searched = time.perf_counter()
+    passages, rivals, n_tried = _passages(forwards, options)
+    related = {passage.recording for passage in passages}
+    chance, _, n_decoys = _passages(backwards, replace(options, rounds=1), without=related)
+    model = ChanceModel.fit(
+        np.array([passage.score for passage in chance]),
+        decoy_seconds / 3600.0,
+        query.duration_seconds / 3600.0,
+        view.n_landmarks,
+    )
+    threshold = model.threshold(max_false_per_1000h)
+    found: dict[int, list[Segment]] = {}
+    aligner = Aligner(landmarks, view)
+    cells = float(view.params["bins_per_octave"])
+    for passage, others in zip(passages, rivals, strict=True):
+        if passage.score >= threshold:
+            ids = tuple(snapshot.recordings[other].id for other in others)
+            found.setdefault(passage.recording, []).append(_segment(passage, ids, model, aligner, cells))
+    matches = [
+        Match(snapshot.recordings[ordinal], layer, tuple(sorted(segments, key=lambda s: s.query_start_seconds)))
+        for ordinal, segments in found.items()
+    ]
+    matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
+    ended = time.perf_counter()
+    return MatchResult(
+        tuple(matches), query.times.size, n_tried + n_decoys, threshold, searched - started, ended - searched
+    )
+
+
+def _neighbours(query: QueryLandmarks, layer: LayerView, options: SearchOptions) -> _Search:
+    n_scales, n, dimension = query.vectors.shape
+    rows, similarity = layer.search(query.vectors.reshape(-1, dimension), options.neighbours, nprobe=options.nprobe)
+    shape = (n_scales, n, options.neighbours)
+    return _Search(query, layer, rows.reshape(shape), similarity.reshape(shape))
+
+
+def _decoy(
+    query: QueryLandmarks, mirrored: NDArray[np.float32], duration_seconds: float, options: SearchOptions
+) -> tuple[QueryLandmarks, float]:
+    """Reverse the query, or of a long one three pieces spread over it; returns it with its length in seconds."""
+    reverse = query.reversed(mirrored, duration_seconds)
+    if duration_seconds <= options.max_decoy_seconds:
+        return reverse, duration_seconds
+    piece = options.max_decoy_seconds / 3
+    starts = np.linspace(0.0, duration_seconds - piece, 3)
+    inside = np.zeros(reverse.seconds.size, dtype=np.bool_)
+    for start in starts:
+        inside |= (reverse.seconds >= start) & (reverse.seconds < start + piece)
+    return (
+        replace(
+            reverse, seconds=reverse.seconds[inside], bins=reverse.bins[inside], vectors=reverse.vectors[:, inside]
+        ),
+        options.max_decoy_seconds,
+    )
+
+
+def _passages(
+    search: _Search, options: SearchOptions, *, without: Set[int] = frozenset()
+) -> tuple[list[Alignment], list[list[int]], int]:
+    """Align and explain away, best first; returns passages, the rivals of each, and how many hypotheses were tried.
+
+    A passage takes the landmarks that it explains; weaker ones are weighed again on what is left. A weaker one that had
+    nearly as much to say for the same part of the query, before, is noted as a rival: a duplicate, or another mix.
+    """
+    aligner = Aligner(search.query, search.layer)
+    free = np.ones(search.query.seconds.size, dtype=np.bool_)
+    passages: list[Alignment] = []
+    rivals: list[list[int]] = []
+    n_tried = 0
+    for turn in range(options.rounds):
+        n_before = len(passages)
+        seeds = plant_seeds(search.hits(free), per_step=options.seeds_per_step * (turn + 1))
+        n_tried += len(seeds)
+        found = [aligner.align(seed, free) for seed in seeds if seed.recording not in without]
+        candidates = [a for a in found if a is not None and a.score > FLOOR_SCORE]
+        candidates.sort(key=lambda a: (-a.score, a.recording, a.offset_seconds))
+        for candidate in candidates:
+            left = candidate if free[candidate.landmarks].all() else aligner.align(_as_seed(candidate), free)
+            if left is not None and left.score > FLOOR_SCORE:
+                passages.append(left)
+                rivals.append([])
+                free[left.landmarks] = False
+            else:
+                _note_rival(candidate, passages, rivals)
+        if len(passages) == n_before:
+            break
+    return *_joined(passages, rivals), n_tried
+
+
+def _as_seed(passage: Alignment) -> Seed:
+    centre = (passage.query_start_seconds + passage.query_end_seconds) / 2
+    return Seed(passage.recording, passage.ratio, passage.offset_seconds, passage.shift_cells, centre, passage.score)
+
+
+def _note_rival(candidate: Alignment, passages: list[Alignment], rivals: list[list[int]]) -> None:
+    for passage, known in zip(passages, rivals, strict=True):
+        if candidate.recording == passage.recording or candidate.recording in known:
+            continue
+        shared = min(candidate.query_end_seconds, passage.query_end_seconds) - max(
+            candidate.query_start_seconds, passage.query_start_seconds
+        )
+        shorter = min(
+            candidate.query_end_seconds - candidate.query_start_seconds,
+            passage.query_end_seconds - passage.query_start_seconds,
+        )
+        if shared >= _OVERLAP * shorter and candidate.score >= _RELATED * passage.score:
+            known.append(candidate.recording)
+            return
+
+
+def _joined(passages: list[Alignment], rivals: list[list[int]]) -> tuple[list[Alignment], list[list[int]]]:
+    """Join passages of one recording that follow each other on one line, a masked stretch between them."""
+    order = sorted(range(len(passages)), key=lambda i: (passages[i].recording, passages[i].query_start_seconds))
+    out: list[Alignment] = []
+    others: list[list[int]] = []
+    for i in order:
+        if out and _continues(out[-1], passages[i]):
+            out[-1] = out[-1].joined(passages[i])
+            others[-1] += [rival for rival in rivals[i] if rival not in others[-1]]
+        else:
+            out.append(passages[i])
+            others.append(list(rivals[i]))
+    return out, others
+
+
+def _continues(first: Alignment, second: Alignment) -> bool:
+    gap = second.query_start_seconds - first.query_end_seconds
+    if first.recording != second.recording or not 0.0 <= gap <= _JOIN_SECONDS:
+        return False
+    steady = abs(second.ratio / first.ratio - 1) < 0.02 and abs(second.shift_cells - first.shift_cells) < 1.0
+    return steady and abs(second.reference_start_seconds - first.reference_at(second.query_start_seconds)) < 0.15
+
+
+def _segment(
+    passage: Alignment, also_fits: tuple[str, ...], model: ChanceModel, aligner: Aligner, cells_per_octave: float
+) -> Segment:
+    cents = -passage.shift_cells * 1200.0 / cells_per_octave
+    return Segment(
+        query_start_seconds=passage.query_start_seconds,
+        query_end_seconds=passage.query_end_seconds,
+        reference_start_seconds=passage.reference_start_seconds,
+        reference_end_seconds=passage.reference_end_seconds,
+        ratio=passage.ratio,
+        transformation=Transformation.of_line(passage.ratio, cents),
+        score=passage.score,
+        aligned_landmarks=int(passage.landmarks.size),
+        expected_by_chance=aligner.expected_by_chance(passage),
+        p_false=model.p_false(passage.score),
+        false_per_1000h=model.false_per_1000h(passage.score),
+        confidence=model.confidence(passage.score),
+        also_fits=also_fits,
+    )
