@@ -119,7 +119,7 @@ def sample_patches(smooth, frames, bins, frame_offsets, bin_offsets, out):
     n_times = frame_offsets.shape[0]
     n_rows = bin_offsets.shape[0]
     for i in range(frames.shape[0]):
-        total = np.float32(0.0)
+        total = np.float64(0.0)  # the mean of equal values must be that value, or rounding passes for a pattern
         n = 0
         for u in range(n_times):
             y = frames[i] + frame_offsets[u]
@@ -140,7 +140,7 @@ def sample_patches(smooth, frames, bins, frame_offsets, bin_offsets, out):
                     n += 1
                 else:
                     out[i, k] = np.nan
-        mean = total / np.float32(max(n, 1))
+        mean = np.float32(total / max(n, 1))
         square = np.float32(0.0)
         for k in range(n_times * n_rows):
             if np.isnan(out[i, k]):
