@@ -150,7 +150,8 @@ def log_cells(power: NDArray[np.float32], energy: NDArray[np.float32], params: P
 
 @lru_cache(maxsize=8)
 def _window(n_fft: int) -> NDArray[np.float32]:
-    return scipy.signal.get_window("hann", n_fft).astype(np.float32)
+    window: NDArray[np.float32] = scipy.signal.get_window("hann", n_fft).astype(np.float32)
+    return window
 
 
 def _cells_of_frames(samples: NDArray[np.float32], n_frames: int, params: Params) -> NDArray[np.float32]:

@@ -121,7 +121,7 @@ def ratio_of_seed(
 
 @njit(cache=True, nogil=True)
 def evidence_of(similarity, lag):
-    """Weigh a landmark met at this similarity, `lag` s from where it should be: log-likelihood ratio of same sound to chance.
+    """Weigh a landmark met at this similarity, `lag` s from its place: log-likelihood ratio of same sound to chance.
 
     Both were measured on alignments of real music: right ones under the distortions of the benchmark, and the best
     wrong ones.

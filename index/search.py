@@ -51,17 +51,17 @@ class SearchOptions:
     """
 
     scales: tuple[float, ...] = (0.85, 1.0, 1.18)
-    neighbours: int = 4
+    neighbours: int = 2
     seeds_per_step: int = 12
     rounds: int = 2
     max_decoy_seconds: float = 60.0
-    nprobe: int | None = None
+    nprobe: int | None = 8
 
 
 STANDARD = SearchOptions()
 """Tempo and speed within about 20 %, any pitch."""
 
-THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24)
+THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24, nprobe=16)
 """Tempo and speed from half to one and two thirds, any pitch; about three times as slow."""
 
 

@@ -21,7 +21,7 @@ RATIO_SLACK = 0.13
 """A vote at time scale s allows tempo ratios within this share of s."""
 
 SEED_STEP_SECONDS = 3.0
-"""Each stretch of the query of this length has its own seeds, so that a strong passage does not crowd out a weak one."""
+"""Each stretch of the query of this length has its own seeds: a strong passage must not crowd out a weak one."""
 
 _WINDOW_SECONDS = 6.0  # votes further apart do not support each other: a line drawn at 1 % off is lost by then
 _JITTER_SECONDS = 0.05
