@@ -1,0 +1,390 @@
+"""The command `sourceprint`: every command parses its options, calls one function, and prints.
+
+Data goes to stdout, messages and progress to stderr. What takes long to import is imported in the commands, so that
+`--help` answers at once. Exit codes:
+
+    0    done (a match is no failure)
+    2    usage: an unknown option, id or layer, an unusable list
+    3    nothing could be read
+    4    incomplete: some files failed, the others were done
+    5    index missing, incompatible, damaged or in use
+    130  interrupted; the same command continues
+"""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fingerprint.errors import SourceprintError, printable
+
+__all__ = ["main", "sourceprint"]
+
+EXIT_NOTHING_READ = 3
+EXIT_INCOMPLETE = 4
+EXIT_INDEX = 5
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
+
+PROGRESS_DELAY_SECONDS = 2
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_PATH = click.Path(path_type=Path)
+
+
+class _Commands(click.Group):
+    """A group of commands whose expected errors become one message and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except SourceprintError as error:
+            _complain(str(error))
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _complain("interrupted")
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+            ctx.exit(EXIT_BROKEN_PIPE)
+        except OSError as error:
+            _complain(f"{printable(str(error.filename or 'input or output'))}: {error.strerror}")
+            ctx.exit(EXIT_INCOMPLETE)
+        except MemoryError:
+            _complain("out of memory; give fewer --jobs")
+            ctx.exit(EXIT_INCOMPLETE)
+
+
+_index_option = click.option(
+    "--index", metavar="DIR", envvar="SOURCEPRINT_INDEX", type=_PATH,
+    help="Folder of the index  [default: $SOURCEPRINT_INDEX, else one per user]",
+)  # fmt: skip
+_jobs_option = click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1),
+    help="Worker processes, of one thread each  [default: by number of files and processors]",
+)  # fmt: skip
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+_jsonl_option = click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per line.")
+_quiet_option = click.option("--quiet", is_flag=True, help="Print no progress, notes or summary; errors still.")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="sourceprint", prog_name="sourceprint", message="%(prog)s %(version)s")
+def sourceprint() -> None:
+    """Find which recordings a track reuses: where, at what pitch and tempo, and how sure that is.
+
+    Example: sourceprint demo
+    """
+
+
+@sourceprint.command()
+@click.option("--index", metavar="DIR", type=_PATH, help="Keep the demo's index in this new folder.")
+@_jobs_option
+def demo(index: Path | None, jobs: int | None) -> None:
+    """Show what is found, on music synthesised for the purpose.
+
+    Makes a small catalogue and tracks that reuse passages of it, altered; matches them; prints truth beside findings.
+
+    Example: sourceprint demo
+    """
+    from benchmarks.demo import run_demo
+
+    if not run_demo(click.echo, index, jobs or min(2, os.cpu_count() or 1)):
+        _complain("the findings differ from the truth; please report this")
+        sys.exit(EXIT_INCOMPLETE)
+
+
+@sourceprint.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
+@_index_option
+@_jobs_option
+@_json_option
+@_quiet_option
+def add(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
+    """Add recordings: audio files, folders of them, or lists.
+
+    A list is a CSV or TSV with the columns path, id, title, artist, isrc, of which only path is needed. Without an id,
+    the file's name less its ending is the id. What is in the index already is skipped, so an interrupted run is
+    continued by the same command.
+
+    Example: sourceprint add music
+    """
+    _add(paths, index, jobs, as_json=as_json, quiet=quiet, replacing=False)
+
+
+@sourceprint.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
+@_index_option
+@_jobs_option
+@_json_option
+@_quiet_option
+def replace(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
+    """Replace recordings in the index; files, folders or lists as for add.
+
+    Example: sourceprint replace remastered.csv
+    """
+    _add(paths, index, jobs, as_json=as_json, quiet=quiet, replacing=True)
+
+
+@sourceprint.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@_index_option
+@_quiet_option
+def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
+    """Remove recordings by id: all that are named, or none if one is unknown.
+
+    Example: sourceprint remove "01 Intro" "02 Song"
+    """
+    from index.store import Store
+
+    wanted = dict.fromkeys(ids)
+    with Store.open(_place(index)).writer() as writer:
+        for recording_id in wanted:
+            writer.remove(recording_id)
+    if not quiet:
+        click.echo(f"{_count(len(wanted), 'recording')} removed", err=True)
+
+
+@sourceprint.command("list")
+@_index_option
+@_json_option
+@_jsonl_option
+def list_(index: Path | None, as_json: bool, as_jsonl: bool) -> None:
+    """List the recordings in the index, by id.
+
+    Example: sourceprint list
+    """
+    from index.recordings import recording_to_json
+    from index.store import Store
+    from index.tables import recordings_table
+
+    _one_format(as_json, as_jsonl)
+    recordings = sorted(Store.open(_place(index)).snapshot().recordings, key=lambda recording: recording.id)
+    if as_json or as_jsonl:
+        _print_json([recording_to_json(recording) for recording in recordings], lines=as_jsonl)
+    else:
+        click.echo(recordings_table(recordings))
+
+
+@sourceprint.command()
+@_index_option
+@_json_option
+def info(index: Path | None, as_json: bool) -> None:
+    """Show what the index holds, its size and parameters.
+
+    Example: sourceprint info
+    """
+    from index.store import Store
+    from index.tables import info_text
+
+    facts = Store.open(_place(index)).info()
+    if as_json:
+        _print_json(facts, lines=False)
+    else:
+        click.echo(info_text(facts))
+
+
+@sourceprint.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_PATH)
+@_index_option
+@click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search.")
+@click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower.")
+@click.option(
+    "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
+    help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
+)  # fmt: skip
+@_jobs_option
+@_json_option
+@_jsonl_option
+@_quiet_option
+def match(
+    files: tuple[Path, ...],
+    index: Path | None,
+    layer: str,
+    thorough: bool,
+    max_false_per_1000h: float,
+    jobs: int | None,
+    as_json: bool,
+    as_jsonl: bool,
+    quiet: bool,
+) -> None:
+    """Find which recordings of the index audio files reuse.
+
+    Example: sourceprint match track.mp3
+    """
+    _one_format(as_json, as_jsonl)
+    _use_one_thread()
+    from index.intake import collect
+    from index.scan_json import scan_to_json
+    from index.scan_text import scan_block
+    from index.scanning import scan_files
+    from index.search import STANDARD, THOROUGH
+
+    intake = collect(files, lists=False)
+    options = THOROUGH if thorough else STANDARD
+    scans = scan_files(
+        _place(index), intake.items, layer=layer, options=options, max_false_per_1000h=max_false_per_1000h, jobs=jobs
+    )
+    results: list[dict[str, Any]] = []
+    n_failed = len(intake.refusals)
+    with _progress(len(intake.items), quiet) as tell, closing(scans):
+        for refusal in intake.refusals:
+            tell.complain(str(refusal))
+        try:
+            for scan in scans:
+                tell.step()
+                if scan.failed:
+                    n_failed += 1
+                    tell.complain(f"{printable(scan.path)}: {scan.reason}")
+                if as_json:
+                    results.append(scan_to_json(scan))
+                else:
+                    tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else scan_block(scan))
+        finally:  # when interrupted, what is done is printed all the same
+            if as_json:
+                _print_json(results, lines=False)
+    _exit_if(n_failed, of=len(intake))
+
+
+@sourceprint.command()
+@_index_option
+@click.option("--repair", is_flag=True, help="Take what is damaged out of the index, so that the rest can be used.")
+def verify(index: Path | None, repair: bool) -> None:
+    """Compare every file of the index with its checksum.
+
+    Example: sourceprint verify
+    """
+    from index.verification import repair_index, verify_index
+
+    problems = repair_index(_place(index)) if repair else verify_index(_place(index))
+    for problem in problems:
+        ids = ", ".join(printable(recording_id) for recording_id in problem.recordings)
+        what = f"it concerns {_count(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
+        click.echo(f"{printable(problem.path)}: {problem.what}; {what}")
+    if not problems:
+        click.echo("all files are as they were written", err=True)
+    elif repair:
+        click.echo("taken out of the index; add these recordings again", err=True)
+    else:
+        _complain("the index is damaged; verify --repair takes out what is, then add those recordings again")
+        click.get_current_context().exit(EXIT_INDEX)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command; does not return."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
+    sourceprint.main(args, prog_name="sourceprint")
+
+
+def _add(
+    paths: tuple[Path, ...], index: Path | None, jobs: int | None, *, as_json: bool, quiet: bool, replacing: bool
+) -> None:
+    _use_one_thread()
+    from index.adding import Addition
+    from index.intake import collect
+    from index.tables import addition_text
+
+    intake = collect(paths)
+    addition = Addition(_place(index), jobs=jobs, replacing=replacing)
+    try:
+        with _progress(len(intake), quiet) as tell, closing(addition.run(intake)) as outcomes:
+            for outcome in outcomes:
+                tell.step()
+                report = tell.complain if outcome.kind == "failed" else tell.note
+                for remark in outcome.remarks:
+                    report(f"{outcome.name}: {remark}")
+    except KeyboardInterrupt:
+        _complain("run the same command again to go on")
+        raise
+    finally:  # when interrupted, or on a full disk, what is safe is said all the same
+        if as_json:
+            _print_json(addition.report(), lines=False)
+        if not quiet:
+            click.echo(addition_text(addition.report()), err=True)
+    _exit_if(len(addition.failures), of=len(intake))
+
+
+class _Teller:
+    """Prints beside a progress bar: data to stdout, the rest to stderr."""
+
+    def __init__(self, bar: Any, quiet: bool) -> None:
+        self._bar = bar
+        self._quiet = quiet
+
+    def step(self) -> None:
+        self._bar.update()
+
+    def data(self, text: str) -> None:
+        with self._bar.external_write_mode():
+            click.echo(text)
+
+    def note(self, text: str) -> None:
+        if not self._quiet:
+            with self._bar.external_write_mode():
+                click.echo(f"Note: {printable(text)}", err=True)
+
+    def complain(self, text: str) -> None:
+        with self._bar.external_write_mode():
+            _complain(text)
+
+
+@contextmanager
+def _progress(n_files: int, quiet: bool) -> Iterator[_Teller]:
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(total=n_files, unit="file", delay=PROGRESS_DELAY_SECONDS, leave=False, disable=hidden) as bar:
+        yield _Teller(bar, quiet)
+
+
+def _complain(text: str) -> None:
+    click.echo(click.style("Error: ", fg="red") + printable(text), err=True)
+
+
+def _place(index: Path | None) -> Path:
+    if index is not None:
+        return index
+    import platformdirs
+
+    return platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+
+
+def _use_one_thread() -> None:
+    """One thread per process, for whatever library is loaded from here on: --jobs says how many processors are used."""
+    for name in _THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+
+
+def _one_format(as_json: bool, as_jsonl: bool) -> None:
+    if as_json and as_jsonl:
+        raise click.UsageError("--json and --jsonl: give one of them")
+
+
+def _print_json(value: Any, *, lines: bool) -> None:
+    if lines:
+        for item in value:
+            click.echo(json.dumps(item))
+    else:
+        click.echo(json.dumps(value, indent=2))
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _exit_if(n_failed: int, *, of: int) -> None:
+    if n_failed:
+        click.get_current_context().exit(EXIT_NOTHING_READ if n_failed == of else EXIT_INCOMPLETE)
+
+
+if __name__ == "__main__":
+    main()

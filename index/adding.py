@@ -1,0 +1,260 @@
+"""Recordings into the index: many files are fingerprinted, in parallel and in order, and what is done is kept safe.
+
+`Addition.run` takes items (`index.intake`) and yields one `Outcome` per item, in order. Finished recordings are
+committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and the same command
+continues it: `index.recording_ids` recognises what is in the index before anything is decoded.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fingerprint.errors import AudioError, CatalogueError, DuplicateRecordingError, IndexMissingError, printable
+from fingerprint.extract import fingerprint_file
+from index.batch import in_order, jobs_for, uninterrupted
+from index.intake import Intake
+from index.landmark_rows import Landmarks
+from index.layers import layer_specs, reference_landmarks
+from index.recording_ids import Decision, IdDesk, with_facts_of
+from index.recording_list import Item
+from index.recordings import Recording
+from index.store import Store
+from index.vectors import use_threads
+from index.writer import Writer
+
+__all__ = ["Addition", "Outcome", "open_or_create"]
+
+COMMIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item.
+
+    Attributes
+    ----------
+    name : str
+        What was to be added, fit for a message.
+    kind : {"added", "replaced", "unchanged", "failed"}
+        "unchanged": the index has this audio under this id already.
+    recording_id : str
+        Id in the index; "" where it never got one.
+    duration_ms : int
+        Length of the audio that was analysed, in milliseconds; 0 where none was.
+    remarks : tuple of str
+        Sentences for the user: why it failed, what was odd about the audio, who else has the same audio.
+    """
+
+    name: str
+    kind: Literal["added", "replaced", "unchanged", "failed"]
+    recording_id: str = ""
+    duration_ms: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Described:
+    """What a worker says about a file: facts and landmarks, or why there are none."""
+
+    failure: str = ""
+    sha256: str = ""
+    duration_ms: int = 0
+    decoder: str = ""
+    notes: tuple[str, ...] = ()
+    landmarks: dict[str, Landmarks] | None = None
+
+
+class Addition:
+    """One run of adding, or of replacing, recordings.
+
+    Parameters
+    ----------
+    path : Path
+        The index folder; when adding, an index is made there as soon as the first recording is ready.
+    jobs : int, optional
+        Worker processes; by default as many as suit the number of files and the machine.
+    replacing : bool
+        Whether ids must be in the index, and get other audio.
+
+    Attributes
+    ----------
+    n_committed : int
+        Recordings of this run that are safely in the index.
+    failures : list of Outcome
+        Those that failed so far.
+    """
+
+    def __init__(self, path: Path, *, jobs: int | None = None, replacing: bool = False) -> None:
+        self.n_committed = 0
+        self.failures: list[Outcome] = []
+        self._counts = dict.fromkeys(("added", "replaced", "unchanged"), 0)
+        self._audio_ms = 0
+        self._started_at = time.monotonic()
+        self._path = path
+        self._jobs = jobs
+        self._replacing = replacing
+        self._desk = IdDesk(None)
+        self._writer: Writer | None = None
+        self._committed_at = 0.0
+
+    def run(self, intake: Intake) -> Generator[Outcome, None, None]:
+        """Add everything and yield what became of each: first what was refused already, then the items in order.
+
+        When interrupted, or closed early, it commits what it has yielded.
+
+        Raises
+        ------
+        CatalogueError
+            If the index cannot be opened or written; see `n_committed` for what is safe.
+        ParameterError
+            If `jobs` is below 1.
+        """
+        for refusal in intake.refusals:
+            yield self._counted(Outcome(refusal.name, "failed", remarks=(refusal.reason,)))
+        jobs = jobs_for(len(intake.items), self._jobs)
+        use_threads(jobs)  # here for the training of codecs: workers have a thread each
+        with ExitStack() as stack:
+            if (store := self._existing()) is not None:
+                self._enter(stack, store)
+                self._desk = IdDesk(store.snapshot())  # taken under the lock: nobody else adds from here on
+            try:
+                with closing(in_order(_describe, self._decisions(intake.items), jobs=jobs, lost=_lost)) as work:
+                    for (item, decision), described in work:
+                        yield self._counted(self._settle(item, decision, described, stack))
+            except (KeyboardInterrupt, GeneratorExit):
+                self._commit()
+                raise
+            self._commit()
+
+    def report(self) -> dict[str, Any]:
+        """Return what the run has done so far, and the index as it is now, as plain JSON types.
+
+        Returns
+        -------
+        dict
+            `added`, `replaced`, `unchanged` (counts), `committed` (recordings that are safe), `failed` (name and reason
+            of each), `audio_seconds` and `seconds` (audio analysed, time taken), `index` (as `Store.info`, or None).
+        """
+        try:
+            index = Store.open(self._path).info()
+        except CatalogueError:
+            index = None
+        return {
+            **self._counts,
+            "committed": self.n_committed,
+            "failed": [{"name": outcome.name, "reason": " ".join(outcome.remarks)} for outcome in self.failures],
+            "audio_seconds": self._audio_ms / 1000,
+            "seconds": round(time.monotonic() - self._started_at, 3),
+            "index": index,
+        }
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        if outcome.kind == "failed":
+            self.failures.append(outcome)
+        else:
+            self._counts[outcome.kind] += 1
+            self._audio_ms += outcome.duration_ms
+        return outcome
+
+    def _existing(self) -> Store | None:
+        try:
+            return Store.open(self._path, layer_specs())
+        except IndexMissingError:
+            if self._replacing:
+                raise
+            return None
+
+    def _enter(self, stack: ExitStack, store: Store) -> Writer:
+        self._writer = stack.enter_context(store.writer(on_commit=self._count))
+        self._committed_at = time.monotonic()
+        return self._writer
+
+    def _count(self, ids: tuple[str, ...]) -> None:
+        self.n_committed += len(ids)
+        self._committed_at = time.monotonic()
+
+    def _commit(self) -> None:
+        if self._writer is not None:
+            with uninterrupted():
+                self._writer.commit()
+
+    def _decisions(self, items: Sequence[Item]) -> Iterator[tuple[tuple[Item, Decision], Path | None]]:
+        for item in items:
+            decision = self._desk.decide_replacement(item) if self._replacing else self._desk.decide_new(item)
+            yield (item, decision), item.path if decision.kind in ("add", "replace") else None
+
+    def _settle(self, item: Item, decision: Decision, described: _Described | None, stack: ExitStack) -> Outcome:
+        name = decision.recording_id
+        if described is None:
+            kind: Literal["unchanged", "failed"] = "unchanged" if decision.kind == "unchanged" else "failed"
+            return Outcome(item.name, kind, name, remarks=decision.remarks)
+        if described.landmarks is None:
+            return Outcome(item.name, "failed", name, remarks=(described.failure,))
+        before = decision.before or Recording(name)
+        recording = with_facts_of(
+            item,
+            Recording(
+                name,
+                before.title,
+                before.artists,
+                before.isrc,
+                item.path.name,
+                described.sha256,
+                described.duration_ms,
+                described.decoder,
+                described.notes,
+            ),
+        )
+        with uninterrupted():
+            writer = self._writer or self._enter(stack, open_or_create(self._path))
+            try:
+                writer.add(recording, described.landmarks, replace=self._replacing)
+            except DuplicateRecordingError as error:  # another process made the index, and added this, after we looked
+                return Outcome(item.name, "failed", name, remarks=(str(error),))
+            if time.monotonic() - self._committed_at > COMMIT_SECONDS:
+                writer.commit()
+        remarks = (*decision.remarks, *described.notes)
+        if others := self._desk.note_added(recording):
+            remarks = (*remarks, f"the same audio is in the index as {', '.join(map(printable, others))} too")
+        return Outcome(item.name, "replaced" if self._replacing else "added", name, described.duration_ms, remarks)
+
+
+def open_or_create(path: Path) -> Store:
+    """Open an index for adding, with the layers of this version; make it if there is none.
+
+    Raises
+    ------
+    CatalogueError
+        If there is something else, or an index that was made with other parameters, or it cannot be made.
+    """
+    specs = layer_specs()
+    try:
+        return Store.open(path, specs)
+    except IndexMissingError:
+        try:
+            return Store.create(path, specs)
+        except OSError as error:
+            raise CatalogueError(
+                f"{printable(path)}: no index can be made here ({error.strerror}); give another folder"
+            ) from error
+
+
+def _describe(path: Path) -> _Described:
+    """Return what the index needs to know about a file; runs in the workers."""
+    try:
+        made = fingerprint_file(path)
+    except AudioError as error:
+        return _Described(failure=Item(path).reason(error))
+    except MemoryError:
+        return _Described(failure="does not fit into the memory that is left; give fewer jobs, or cut it in parts")
+    facts = (made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
+    return _Described("", *facts, reference_landmarks(made))
+
+
+def _lost(path: Path) -> _Described:
+    return _Described(
+        failure="ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
+    )

@@ -1,0 +1,119 @@
+"""What the user named, turned into a list of audio files: files, folders, and lists of recordings.
+
+In come paths as given on the command line, out goes one `Item` per audio file, in a fixed order: arguments in the order
+given, the content of a folder by name, the rows of a list from top to bottom. No audio is opened here.
+
+- A *file* is taken whatever its name.
+- A *folder* is searched with all folders in it, for files whose name ends as audio files do (`AUDIO_SUFFIXES`); names
+  that start with a dot are left out. Links are followed, each folder is entered once, so links in a circle do no harm.
+- A *list* is a file that ends in .csv or .tsv; see `index.recording_list`.
+
+What cannot be used (a folder without audio, a row without a path) becomes a `Refusal`, and the rest is taken.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerprint.errors import printable
+from index.recording_list import Item, Refusal, read_list
+
+__all__ = ["AUDIO_SUFFIXES", "LIST_SUFFIXES", "Intake", "collect"]
+
+AUDIO_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *(
+            "aac",
+            "ac3",
+            "aif",
+            "aifc",
+            "aiff",
+            "amr",
+            "ape",
+            "au",
+            "caf",
+            "dts",
+            "flac",
+            "m4a",
+            "m4b",
+            "mka",
+            "mp2",
+            "mp3",
+        ),
+        *("mpc", "oga", "ogg", "opus", "snd", "tak", "tta", "w64", "wav", "weba", "wma", "wv"),
+        *("3gp", "mkv", "mov", "mp4", "webm"),  # video, whose sound is taken
+    )
+)
+LIST_SUFFIXES = frozenset({".csv", ".tsv"})
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Everything that was named: `items` to be used, in order, and `refusals`."""
+
+    items: tuple[Item, ...]
+    refusals: tuple[Refusal, ...]
+
+    def __len__(self) -> int:
+        return len(self.items) + len(self.refusals)
+
+
+def collect(paths: Sequence[Path], *, lists: bool = True) -> Intake:
+    """Return the audio files that files, folders and lists name.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        As given by the user; they need not exist: a missing file is an `Item` like any other, and fails when opened.
+    lists : bool
+        Whether .csv and .tsv files are read as lists of recordings; else they are taken for audio files.
+
+    Raises
+    ------
+    ParameterError
+        If a list as a whole cannot be read: its columns or its encoding are wrong.
+    """
+    items: list[Item] = []
+    refusals: list[Refusal] = []
+    for path in paths:
+        if os.path.isdir(path):
+            n_before = len(items) + len(refusals)
+            for found in _walk(path):
+                if isinstance(found, Refusal):
+                    refusals.append(found)
+                else:
+                    items.append(Item(found))
+            if len(items) + len(refusals) == n_before:
+                reason = "a folder without audio files, judging by their names; name the files themselves"
+                refusals.append(Refusal(printable(path), reason))
+        elif lists and path.suffix.lower() in LIST_SUFFIXES:
+            listed, refused = read_list(path)
+            items += listed
+            refusals += refused
+        else:
+            items.append(Item(path))
+    return Intake(tuple(items), tuple(refusals))
+
+
+def _walk(top: Path) -> Iterator[Path | Refusal]:
+    """Yield the audio files under `top`, by name; folders are told apart by number, as links may lead back."""
+    entered: set[tuple[int, int]] = set()
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        if not os.path.isdir(path):
+            yield path
+            continue
+        try:
+            status = path.stat()
+            if (status.st_dev, status.st_ino) in entered:
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            names = sorted((name for name in os.listdir(path) if not name.startswith(".")), reverse=True)
+        except OSError as error:
+            yield Refusal(printable(path), f"this folder cannot be read ({error.strerror}); change its permissions")
+            continue
+        children = [path / name for name in names]
+        waiting += [child for child in children if child.suffix.lower() in AUDIO_SUFFIXES or os.path.isdir(child)]

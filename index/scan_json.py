@@ -1,0 +1,125 @@
+"""The result of a scan as JSON: one object per query, with the same fields whatever was found.
+
+Times are whole milliseconds, percentages go from 0 to 100, probabilities from 0 to 1. Covered time is the union of the
+segments, so it never exceeds the length of a file. `scan_id` and `timing_ms` differ from run to run; everything else
+depends on the query, the index and the options alone. Fields about rights follow where rights are known.
+
+==================  ====================================================================================================
+`schema`            name and version of this layout; fields may be added, none changes its meaning
+`scan_id`           UUID, version 7
+`query`             `name` (the path as given), `sha256` of the file, `duration_ms`, `decoder`, `notes` on odd audio;
+                    null where unknown
+`index`             `digest` of what was searched, `algorithm`, `params_digest`, `tracks`
+`status`            matched, no_match, too_short, not_enough_music, decode_error
+`reason`            why the file could not be searched, else null
+`matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, coverage of
+                    both files in ms and percent, `segments`, `confidence` of the best segment
+`segments`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
+                    aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
+                    other recordings that fit nearly as well
+`timing_ms`         `fingerprint` (decoding included), `search`, `verify`
+==================  ====================================================================================================
+"""
+
+import os
+import time
+import uuid
+from typing import Any
+
+from index.result import Match, Segment
+from index.scanning import Scan
+
+__all__ = ["SCHEMA", "scan_to_json", "uuid7"]
+
+SCHEMA = "sourceprint/scan-result/1"
+
+
+def scan_to_json(scan: Scan) -> dict[str, Any]:
+    """Return a scan as plain JSON types, in the order of standard fields."""
+    return {
+        "schema": SCHEMA,
+        "scan_id": str(uuid7()),
+        "query": {
+            "name": str(scan.path),
+            "sha256": scan.sha256 or None,
+            "duration_ms": None if scan.duration_seconds is None else _ms(scan.duration_seconds),
+            "decoder": scan.decoder or None,
+            "notes": list(scan.notes),
+        },
+        "index": {
+            "digest": scan.searched.digest,
+            "algorithm": scan.searched.algorithm,
+            "params_digest": scan.searched.params_digest,
+            "tracks": scan.searched.n_recordings,
+        },
+        "status": scan.status,
+        "reason": scan.reason or None,
+        "matches": [_match(match, scan.duration_seconds or 0.0) for match in scan.matches],
+        "timing_ms": {
+            "fingerprint": _ms(scan.fingerprint_seconds),
+            "search": _ms(scan.search_seconds),
+            "verify": _ms(scan.verify_seconds),
+        },
+    }
+
+
+def uuid7() -> uuid.UUID:
+    """Return a new UUID of version 7 (RFC 9562): milliseconds since 1970, then random bits, so that ids sort by time.
+
+    Examples
+    --------
+    >>> uuid7().version, uuid7().variant == uuid.RFC_4122
+    (7, True)
+    """
+    number = int.from_bytes(os.urandom(10), "big") | (time.time_ns() // 1_000_000) << 80
+    number = number & ~(0xF << 76) | 0x7 << 76
+    return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62)
+
+
+def _match(match: Match, query_seconds: float) -> dict[str, Any]:
+    recording = match.recording
+    return {
+        "asset_id": recording.id,
+        "isrc": recording.isrc or None,
+        "title": recording.title or None,
+        "artists": list(recording.artists),
+        "layer": match.layer,
+        "query_match_ms": _ms(match.query_seconds),
+        "query_match_percentage": _percent(match.query_seconds, query_seconds),
+        "asset_match_ms": _ms(match.reference_seconds),
+        "asset_match_percentage": _percent(match.reference_seconds, recording.duration_ms / 1000),
+        "segments": [_segment(segment) for segment in match.segments],
+        "confidence": round(match.confidence, 9),
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    change = segment.transformation
+    return {
+        "query_start_ms": _ms(segment.query_start_seconds),
+        "query_end_ms": _ms(segment.query_end_seconds),
+        "asset_start_ms": _ms(segment.reference_start_seconds),
+        "asset_end_ms": _ms(segment.reference_end_seconds),
+        "pitch_cents": round(change.pitch_cents, 1) + 0.0,
+        "speed_percent": round(change.speed_percent, 2),
+        "tempo_percent": round(change.tempo_percent, 2),
+        "aligned_landmarks": segment.aligned_landmarks,
+        "expected_by_chance": round(segment.expected_by_chance, 3),
+        "p_false": _four_digits(segment.p_false),
+        "false_per_1000h": _four_digits(segment.false_per_1000h),
+        "confidence": round(segment.confidence, 9),
+        "excluded": False,
+        "also_fits": list(segment.also_fits),
+    }
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _percent(part: float, whole: float) -> float:
+    return round(min(100.0, 100.0 * part / whole), 2) if whole > 0 else 0.0
+
+
+def _four_digits(x: float) -> float:
+    return float(f"{x:.4g}")

@@ -1,0 +1,203 @@
+"""Queries against the index: many files are fingerprinted and searched, in parallel, with results in order.
+
+`scan_files` takes items (`index.intake`) and yields one `Scan` per item. Each worker opens the index by memory map, so
+the pages are shared; all of them see the state it had when the run started, or a later one, and each result names the
+state that it was made from.
+"""
+
+import functools
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerprint.audio import file_digest
+from fingerprint.errors import AudioError, ParameterError
+from fingerprint.extract import fingerprint_file
+from index.batch import in_order, jobs_for
+from index.layers import RECORDING, spec_of
+from index.recording_list import Item
+from index.result import Match
+from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, match_query
+from index.snapshot import Snapshot
+from index.store import Store
+from index.vectors import use_threads
+
+__all__ = ["Scan", "scan_files"]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What was searched.
+
+    Attributes
+    ----------
+    digest : str
+        State of the index (`Snapshot.digest`).
+    algorithm, params_digest : str
+        Name and parameters of the method, of the layer that was searched.
+    n_recordings : int
+        Recordings in it.
+    """
+
+    digest: str
+    algorithm: str
+    params_digest: str
+    n_recordings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was found out about one query.
+
+    Attributes
+    ----------
+    path : Path
+        The file, as it was named.
+    searched : Searched
+        State of the index.
+    status : str
+        "matched" or "no_match"; "too_short", "not_enough_music" or "decode_error" if it could not be searched.
+    reason : str
+        Why it could not be searched; else "".
+    matches : tuple of Match
+        As in `MatchResult`.
+    sha256, decoder : str
+        Digest of the file (hex) and what decoded it; "" if unknown.
+    duration_seconds : float or None
+        Length of the decoded audio; None if it was not decoded to the end.
+    notes : tuple of str
+        What was odd about the audio.
+    fingerprint_seconds, search_seconds, verify_seconds : float
+        Time taken by decoding and fingerprinting, by neighbour search, and by voting, alignment and decision.
+    """
+
+    path: Path
+    searched: Searched
+    status: str
+    reason: str = ""
+    matches: tuple[Match, ...] = ()
+    sha256: str = ""
+    decoder: str = ""
+    duration_seconds: float | None = None
+    notes: tuple[str, ...] = ()
+    fingerprint_seconds: float = 0.0
+    search_seconds: float = 0.0
+    verify_seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the file could not be searched."""
+        return self.status not in ("matched", "no_match")
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    path: Path
+    index: Path
+    searched: Searched  # as the run started
+    layer: str
+    options: SearchOptions
+    max_false_per_1000h: float
+
+
+def scan_files(
+    index: Path,
+    items: Sequence[Item],
+    *,
+    layer: str = RECORDING,
+    options: SearchOptions = STANDARD,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    jobs: int | None = None,
+) -> Generator[Scan, None, None]:
+    """Search for every item and yield the results in order.
+
+    Parameters
+    ----------
+    index : Path
+        The index folder.
+    items : sequence of Item
+        The queries.
+    layer : str
+        The descriptors to search.
+    options : SearchOptions
+        How hard to look.
+    max_false_per_1000h : float
+        How many false matches are put up with in 1 000 hours of audio scanned.
+    jobs : int, optional
+        Worker processes; by default as many as suit the number of files and the machine.
+
+    Raises
+    ------
+    CatalogueError
+        If the index cannot be opened, was made with other parameters, or turns out to be damaged.
+    ParameterError
+        If an option is out of range, or the layer unknown.
+    """
+    if not 0 < max_false_per_1000h < float("inf"):
+        raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
+    n_jobs = jobs_for(len(items), jobs)
+    searched = _facts(Store.open(index, {layer: spec_of(layer)}).snapshot(), layer)
+    if n_jobs == 1:
+        use_threads(1)
+    tasks = ((None, _Task(item.path, index, searched, layer, options, max_false_per_1000h)) for item in items)
+    with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
+        for _, scan in scans:
+            if scan is not None:
+                yield scan
+
+
+def _scan(task: _Task) -> Scan:
+    """Search for one file; runs in the workers."""
+    snapshot, searched = _open_snapshot(task.index, task.searched, task.layer)
+    started = time.perf_counter()
+    try:
+        query = fingerprint_file(task.path, role="query", scales=task.options.scales)
+    except AudioError as error:
+        reason = Item(task.path).reason(error)
+        return Scan(task.path, searched, error.status, reason, sha256=_digest_or_nothing(task.path))
+    except MemoryError:
+        reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
+        return Scan(task.path, searched, "decode_error", reason, sha256=_digest_or_nothing(task.path))
+    fingerprinted = time.perf_counter()
+    result = match_query(
+        query, snapshot, layer=task.layer, options=task.options, max_false_per_1000h=task.max_false_per_1000h
+    )
+    return Scan(
+        task.path,
+        searched,
+        "matched" if result.matches else "no_match",
+        matches=result.matches,
+        sha256=query.sha256,
+        decoder=query.decoder,
+        duration_seconds=query.duration_seconds,
+        notes=query.notes,
+        fingerprint_seconds=fingerprinted - started,
+        search_seconds=result.search_seconds,
+        verify_seconds=result.verify_seconds,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _open_snapshot(index: Path, searched: Searched, layer: str) -> tuple[Snapshot, Searched]:
+    """Open the index once per process and run; it may have moved on since the run started (`searched`)."""
+    snapshot = Store.open(index, {layer: spec_of(layer)}).snapshot()
+    return snapshot, _facts(snapshot, layer)
+
+
+def _facts(snapshot: Snapshot, layer: str) -> Searched:
+    view = snapshot.layer(layer)
+    return Searched(snapshot.digest, str(view.params["algorithm"]), view.digest, len(snapshot.recordings))
+
+
+def _digest_or_nothing(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except AudioError:
+        return ""
+
+
+def _lost(task: _Task) -> Scan:
+    reason = "ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
+    return Scan(task.path, task.searched, "decode_error", reason)

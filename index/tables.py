@@ -1,0 +1,121 @@
+"""Tables and facts as text for people: plain characters, aligned columns, names from outside escaped."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from fingerprint.errors import printable
+from index.recordings import Recording
+
+__all__ = ["addition_text", "clock", "info_text", "recordings_table", "size_text", "table"]
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines with aligned columns, two spaces between them.
+
+    Examples
+    --------
+    >>> print(table([("id", "length"), ("a", "0:01.0")]))
+    id  length
+    a   0:01.0
+    """
+    widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def recordings_table(recordings: Sequence[Recording]) -> str:
+    """Return one line per recording under a header.
+
+    Examples
+    --------
+    >>> print(recordings_table([Recording("a-1", "One", ("X", "Y"), duration_ms=61_000, name="a.mp3")]))
+    id   title  artists  isrc  length  file
+    a-1  One    X, Y           1:01.0  a.mp3
+    """
+    rows = [["id", "title", "artists", "isrc", "length", "file"]]
+    for r in recordings:
+        texts = (r.id, r.title, ", ".join(r.artists), r.isrc, clock(r.duration_ms / 1000), r.name)
+        rows.append([printable(text) for text in texts])
+    return table(rows)
+
+
+def info_text(facts: dict[str, Any]) -> str:
+    """Return the facts of `Store.info`, one per line."""
+    rate = facts["bytes_per_hour"]
+    rows = [
+        ("index", printable(facts["path"])),
+        ("format version", str(facts["format_version"])),
+        ("recordings", f"{facts['recordings']}, {facts['hours']:.2f} h"),
+        ("removed, not yet cleared", str(facts["removed"])),
+        ("segments", str(facts["segments"])),
+        (
+            "size",
+            size_text(facts["bytes"]["total"]) + ("" if rate is None else f", {size_text(rate)} per hour of audio"),
+        ),
+        *((f"  {part}", size_text(size)) for part, size in facts["bytes"].items() if part != "total"),
+        ("digest", facts["digest"]),
+    ]
+    for name, layer in facts["layers"].items():
+        lists = "" if layer["lists"] is None else f", {layer['lists']} lists"
+        rows.append(
+            (f"layer {name}", f"{layer['kind']}{lists}, {layer['landmarks']} landmarks of {layer['dimension']} values")
+        )
+        rows.append(("  parameters", layer["digest"]))
+    return table(rows)
+
+
+def addition_text(report: dict[str, Any]) -> str:
+    """Return the report of `Addition.report` in a line or two."""
+    counts = [f"{report[kind]} {kind}" for kind in ("added", "replaced", "unchanged") if report[kind]]
+    if report["failed"]:
+        counts.append(f"{len(report['failed'])} failed")
+    text = ", ".join(counts) or "nothing added"
+    if report["audio_seconds"] and report["seconds"]:
+        speed = report["audio_seconds"] / report["seconds"]
+        hours = report["audio_seconds"] / 3600
+        text += f"; {hours:.2f} h of audio in {report['seconds']:.1f} s, {speed:.0f} times real time"
+    n_done = report["added"] + report["replaced"]
+    if report["committed"] < n_done:
+        text += f"; only {report['committed']} of {n_done} are in the index"
+    index = report["index"]
+    if index is None:
+        return text
+    where = f"{index['recordings']} recordings, {index['hours']:.2f} h, {size_text(index['bytes']['total'])}"
+    return f"{text}\nindex {printable(index['path'])}: {where}"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds, or hours.
+
+    Examples
+    --------
+    >>> clock(61.25), clock(59.96), clock(3600)
+    ('1:01.2', '1:00.0', '1:00:00.0')
+    """
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{start}:{rest // 10:02d}.{rest % 10}"
+
+
+def size_text(n_bytes: float) -> str:
+    """Return a size in decimal units.
+
+    Examples
+    --------
+    >>> size_text(512), size_text(2_345_678)
+    ('512 B', '2.3 MB')
+    """
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.1f} {unit}"
+    return f"{n_bytes:.0f} B"
+
+
+def _width(text: str) -> int:
+    """Return the columns a terminal uses: two for wide characters, none for marks that combine."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
