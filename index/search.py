@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint
 from index.alignment import Aligner, Alignment, QueryLandmarks
 from index.decision import FLOOR_SCORE, ChanceModel
@@ -111,6 +111,8 @@ def match_query(
     ------
     ParameterError
         If the query was not made for such a search, or an argument is out of range.
+    IndexFormatError
+        If query and index were made with different parameters.
     """
     if query.scales != options.scales or query.mirrored.shape != query.vectors.shape:
         raise ParameterError(
@@ -118,6 +120,11 @@ def match_query(
             f"{options.scales}: make it with role='query' and scales=options.scales"
         )
     view = snapshot.layer(layer)
+    if query.params_digest != view.digest:
+        raise IndexFormatError(
+            f"the query was fingerprinted with parameters {query.params_digest}, layer {layer!r} of the index with "
+            f"{view.digest}: they cannot be compared; use the version that made the index, or make it again with this one"
+        )
     landmarks = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
     started = time.perf_counter()
     forwards = _neighbours(landmarks, view, options)
