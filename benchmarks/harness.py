@@ -223,7 +223,7 @@ def in_parallel(
     if jobs < 1:
         raise ParameterError(f"jobs={jobs}: must be at least 1")
     one_thread()
-    bar = tqdm(total=len(tasks), desc=what, file=sys.stderr, dynamic_ncols=True, mininterval=1.0, leave=False)
+    bar = tqdm(total=len(tasks), desc=what, file=sys.stderr, dynamic_ncols=True, leave=False, disable=None)
     with bar:
         if jobs == 1:
             if prepare is not None:

@@ -267,7 +267,8 @@ class _Analysis:
         return cls(find_landmarks(power, log_power, params, density=density), smooth_cells(log_power, params))
 
     def patches(self, chosen: NDArray[np.intp] | None = None) -> Samples:
-        some = self.landmarks if chosen is None else Landmarks(*(field[chosen] for field in self.landmarks))
+        at = self.landmarks
+        some = at if chosen is None else Landmarks(at.frames[chosen], at.bins[chosen], at.prominence[chosen])
         return patches(self.smooth, some, Params())
 
 

@@ -1,0 +1,208 @@
+"""The catalogues that are searched when something is measured, made once and kept in a cache folder.
+
+Every source is scored with a projection that was not trained on it (`Side`): sources that the projection that ships
+does not know with that one, the others with a projection trained on the other half of the sources, each in an index of
+all music made with the same projection. On a corpus that the projection that ships does not know at all, there is one
+side. Folders are named by a key of everything they depend on, so a stale one is never used, and renamed into place
+when they are complete.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.corpus import Corpus, TrackRow, folds
+from benchmarks.harness import content_key, in_parallel, one_thread, source_digest, write_atomically
+from benchmarks.train_projection import SHIPPED, train, trained_on
+from fingerprint.errors import ParameterError
+from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
+from fingerprint.params import Params
+from fingerprint.projection import Projection, load_projection, shipped_digest
+from index.search import STANDARD, SearchOptions
+from index.store import Landmarks, LayerSpec, Recording, Store
+from index.vectors import use_threads
+
+__all__ = ["LAYER", "Side", "catalogue", "changed", "described", "make_index", "sides"]
+
+LAYER = "recording"
+_TRAINING_CODE = (
+    "train_projection",
+    "distortions",
+    "timepitch",
+    "spectral",
+    "effects",
+    "codecs",
+    "resources",
+    "corpus",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A projection, the sources that it may be asked for, and the index of all music made with it.
+
+    Attributes
+    ----------
+    projection : str
+        Path of the projection, "" for the one that ships.
+    sources : frozenset of str
+        Sources that it was not trained on and that are scored with it.
+    index : str
+        Folder of the index of all music.
+    """
+
+    projection: str
+    sources: frozenset[str]
+    index: str = ""
+
+    def load(self) -> tuple[Params, Projection]:
+        """Return the projection and the parameters that name it."""
+        projection = load_projection(self.projection or None)
+        return replace(Params(), projection_digest=projection.digest), projection
+
+
+def sides(corpus: Corpus, cache: Path, *, jobs: int) -> tuple[Side, ...]:
+    """Return one or two sides that together score every source of the music; trains and indexes what is not cached.
+
+    Raises
+    ------
+    ParameterError
+        If the projection that ships does not say what it was trained on, or was trained on sources of both halves.
+    """
+    sources = frozenset(row.source for row in corpus.music)
+    known = trained_on()
+    if not known:
+        raise ParameterError(
+            f"{SHIPPED} does not say what it was trained on; make it with benchmarks/train_projection.py"
+        )
+    made = [Side("", sources - known)]
+    if known & sources:
+        other = folds(corpus.music)[1]
+        if known & other:
+            raise ParameterError(
+                f"{SHIPPED} was trained on {', '.join(sorted(known & other))}, which belongs to the other half of this "
+                "corpus; train it again on fold 0"
+            )
+        made.append(Side(str(_trained(corpus, cache, jobs=jobs)), sources & known))
+    return tuple(replace(side, index=str(catalogue(corpus, corpus.music, side, cache, jobs=jobs))) for side in made)
+
+
+def catalogue(corpus: Corpus, rows: Iterable[TrackRow], side: Side, cache: Path, *, jobs: int) -> Path:
+    """Return the folder of an index of `rows`, made with the projection of `side`."""
+    files = [(row.file, row.title) for row in rows]
+    digest = load_projection(side.projection).digest if side.projection else shipped_digest()
+    folder = cache / f"index-{content_key(source_digest(), digest, _identity(corpus), files)}"
+    if not folder.exists():
+        _in_place(folder, lambda path: make_index(path, corpus, files, side, jobs=jobs))
+    return folder
+
+
+def changed(
+    index: Path, cache: Path, side: Side, *, corpus: Corpus, added: Iterable[str] = (), removed: Iterable[str] = ()
+) -> Path:
+    """Return the folder of a copy of `index` with some files of the corpus added and some recordings removed."""
+    files, gone = [(file, file) for file in added], sorted(removed)
+    folder = cache / f"index-{content_key(index.name, files, gone)}"
+
+    def make(path: Path) -> None:
+        shutil.copytree(index, path, dirs_exist_ok=True)
+        store = Store.open(path)
+        with store.writer() as writer:
+            for name in gone:
+                writer.remove(name)
+        _add(store, corpus, files, side, jobs=1)
+
+    if not folder.exists():
+        _in_place(folder, make)
+    return folder
+
+
+def make_index(path: Path, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> None:
+    """Make an index of files of the corpus, each with its title; the id is the name of the file."""
+    params, _ = side.load()
+    store = Store.create(path, {LAYER: LayerSpec(params=params.to_dict(), dimension=params.dimension)})
+    _add(store, corpus, files, side, jobs=jobs)
+
+
+def described(
+    corpus: Corpus, file: str, side: Side, *, query: bool = False, options: SearchOptions = STANDARD
+) -> Fingerprint:
+    """Return the fingerprint of a file of the corpus, as a reference or as a query for a search with `options`."""
+    params, projection = side.load()
+    path = corpus.path(file)
+    role, scales = ("query", options.scales) if query else ("reference", (1.0,))
+    if path is not None:
+        return fingerprint_file(path, role=role, scales=scales, params=params, projection=projection)  # type: ignore[arg-type]
+    y = corpus.load(file, sample_rate=params.sample_rate)
+    return fingerprint_signal(y, role=role, scales=scales, params=params, projection=projection, name=file)  # type: ignore[arg-type]
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+class _Worker:
+    """What a process keeps between tasks."""
+
+    corpus: Corpus
+    side: Side
+
+
+def _prepare(corpus: Corpus, side: Side) -> None:
+    one_thread()
+    use_threads(1)
+    _Worker.corpus, _Worker.side = corpus, side
+
+
+def _describe(file: str) -> Fingerprint:
+    return described(_Worker.corpus, file, _Worker.side)
+
+
+def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> None:
+    if not files:
+        return
+    made = in_parallel(
+        _describe, [file for file, _ in files], jobs=jobs, what="catalogue", prepare=_prepare, given=(corpus, side)
+    )
+    with store.writer() as writer:
+        for (file, title), described in zip(files, made, strict=True):
+            recording = Recording(
+                id=file,
+                title=title,
+                name=file.rpartition("/")[2],
+                sha256=described.sha256,
+                duration_ms=round(1000 * described.duration_seconds),
+                decoder=described.decoder,
+                notes=described.notes,
+            )
+            writer.add(recording, {LAYER: Landmarks(described.times, described.bins, described.vectors[0])})
+
+
+def _trained(corpus: Corpus, cache: Path, *, jobs: int) -> Path:
+    """Return the projection trained on fold 1, which scores the sources of fold 0."""
+    code = source_digest("fingerprint", *(f"benchmarks/{name}.py" for name in _TRAINING_CODE))
+    path = cache / f"projection-{content_key(code, _identity(corpus))}.npz"
+    if not path.exists():
+        write_atomically(path, train(corpus, 1, jobs=jobs))
+    return path
+
+
+def _identity(corpus: Corpus) -> list[object]:
+    """Return what makes a corpus this one: its music, and where it lies."""
+    return [corpus.name, str(corpus.path("") or ""), [(row.file, row.seconds, row.source) for row in corpus.music]]
+
+
+def _in_place(folder: Path, make: Callable[[Path], None]) -> None:
+    """Make a folder under another name and rename it: a folder that is there is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        make(work)
+        os.replace(work, folder)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise

@@ -1,0 +1,256 @@
+"""One excerpt of the catalogue, distorted, searched for and judged: what the robustness table counts.
+
+An excerpt is *found* when the right recording is among the reported matches at the default threshold. Apart from that
+a trial says whether it came first, whether it is only named as one that fits as well (`also_fits`: a duplicate took
+its place), how far pitch, tempo and boundaries are off, and which other recordings were reported. These are kept by
+name, to be listened to: two recordings of one source may well share material.
+
+Music that is mixed in, and the hosts of `splice`, come from `generated` of the corpus, which is not in the catalogue.
+Ambiences and rooms are those that no projection was trained with.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from benchmarks.catalogues import LAYER, Side
+from benchmarks.conditions import CONDITIONS, Condition
+from benchmarks.corpus import Corpus, SyntheticCorpus, TrackRow
+from benchmarks.distortions import Distorted, mono, within_scale
+from benchmarks.effects import rms
+from benchmarks.harness import one_thread
+from benchmarks.resources import NotApplicableError, Resources
+from benchmarks.train_projection import half_of_resources
+from fingerprint.errors import AudioError
+from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
+from index.result import MatchResult, Segment
+from index.search import STANDARD, THOROUGH, SearchOptions, match_query
+from index.snapshot import Snapshot
+from index.store import Store
+from index.vectors import use_threads
+
+__all__ = ["TRIAL_RATE_HZ", "Excerpt", "Trial", "cut_excerpt", "draw_excerpts", "open_worker", "run_trial", "spread"]
+
+Samples = NDArray[np.float32]
+Splice = Literal["splice_hard_cut", "splice_crossfade"]
+
+TRIAL_RATE_HZ = 22050
+EXCERPT_SECONDS = 10.0
+HOST_SECONDS, CROSSFADE_SECONDS = 60.0, 0.05
+QUIETEST = 0.25  # an excerpt this far below the level of its recording is a pause: draw another
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Where an excerpt comes from; `path` is a NumPy file of its samples at `TRIAL_RATE_HZ`."""
+
+    number: int
+    file: str
+    title: str
+    source: str
+    start_seconds: float
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One task: an excerpt under a condition of the table, or spliced into a host."""
+
+    condition: str
+    excerpt: Excerpt
+    seed: int
+
+
+def spread(rows: Iterable[TrackRow], n: int, rng: np.random.Generator) -> list[TrackRow]:
+    """Return `n` rows in random order, from all sources in turn; rows come again only when all have come."""
+    by_source: dict[str, list[TrackRow]] = defaultdict(list)
+    listed = list(rows)
+    for i in rng.permutation(len(listed)):
+        by_source[listed[i].source].append(listed[i])
+    groups = [group for _, group in sorted(by_source.items())]
+    in_turn = [group[i] for i in range(max(map(len, groups), default=0)) for group in groups if i < len(group)]
+    return [in_turn[i % len(in_turn)] for i in range(n)] if in_turn else []
+
+
+def draw_excerpts(corpus: Corpus, n: int, seed: int, folder: Path) -> list[Excerpt]:
+    """Return `n` excerpts of 10 s or all there is; `cut_excerpt` makes their files. All conditions share them."""
+    rng = np.random.default_rng([seed, 1])
+    made = []
+    for number, row in enumerate(spread(corpus.music, n, rng)):
+        start = float(rng.uniform(0.0, max(0.0, row.seconds - EXCERPT_SECONDS - 0.5)))
+        made.append(Excerpt(number, row.file, row.title, row.source, start, str(folder / f"{number:04d}.npy")))
+    return made
+
+
+def cut_excerpt(excerpt: Excerpt) -> Excerpt:
+    """Write the samples of an excerpt unless they are there; returns it with the place where it is not a pause."""
+    path, note = Path(excerpt.path), Path(excerpt.path).with_suffix(".txt")
+    if not (path.exists() and note.exists()):
+        y = _Worker.corpus.load_stereo(excerpt.file, sample_rate=TRIAL_RATE_HZ)
+        n = round(EXCERPT_SECONDS * TRIAL_RATE_HZ)
+        rng = np.random.default_rng([excerpt.number, 2])
+        loud = QUIETEST * rms(y.reshape(-1))
+        start = round(excerpt.start_seconds * TRIAL_RATE_HZ)
+        for _ in range(20):
+            if rms(y[..., start : start + n].reshape(-1)) >= loud:
+                break
+            start = int(rng.integers(max(1, y.shape[-1] - n)))
+        np.save(path, y[..., start : start + n])
+        note.write_text(repr(start / TRIAL_RATE_HZ), encoding="utf-8")
+    return replace(excerpt, start_seconds=float(note.read_text(encoding="utf-8")))
+
+
+class _Worker:
+    """What a process keeps between tasks."""
+
+    corpus: Corpus
+    sides: tuple[Side, ...]
+    resources: Resources
+
+
+def open_worker(corpus: Corpus, sides: tuple[Side, ...]) -> None:
+    """Prepare this process for `cut_excerpt` and `run_trial`."""
+    one_thread()
+    use_threads(1)
+    _Worker.corpus, _Worker.sides = corpus, sides
+
+
+@functools.cache
+def _resources() -> Resources:
+    strangers = _Worker.corpus if _Worker.corpus.generated else SyntheticCorpus()
+    music = half_of_resources(strangers, held_out=True, music=strangers.generated).music
+    return replace(half_of_resources(_Worker.corpus, held_out=True, music=()), music=music)
+
+
+@functools.cache
+def _snapshot(index: str) -> Snapshot:
+    return Store.open(index).snapshot()
+
+
+def run_trial(trial: Trial) -> dict[str, Any]:
+    """Return what came of a trial, as plain JSON types."""
+    excerpt = trial.excerpt
+    side = next(side for side in _Worker.sides if excerpt.source in side.sources)
+    rng = np.random.default_rng([trial.seed, excerpt.number, *trial.condition.encode()])
+    y = np.load(excerpt.path)
+    known: dict[str, Any] = {"condition": trial.condition, **asdict(excerpt), "status": "searched", "found": False}
+    del known["path"]
+    options = STANDARD
+    try:
+        if trial.condition.startswith("splice"):
+            made, begin, end = _splice(mono(y), trial.condition == "splice_crossfade", rng)
+        else:
+            condition = CONDITIONS[trial.condition]
+            options = THOROUGH if condition.group == "thorough" else STANDARD
+            made = _distort(y, condition, rng)
+            begin, end = 0.0, made.y.shape[-1] / TRIAL_RATE_HZ
+        known["description"] = made.description
+        started = time.perf_counter()
+        query = _fingerprint(made.y, side, options)
+        described = time.perf_counter()
+        result = match_query(query, _snapshot(side.index), layer=LAYER, options=options)
+        known["fingerprint_seconds"] = described - started
+        known["match_seconds"] = time.perf_counter() - described
+    except NotApplicableError as error:
+        return known | {"status": "not applicable", "why": str(error)}
+    except AudioError as error:  # too short, not enough music: nothing can be found, and that counts
+        return known | {"status": error.status, "why": str(error)}
+    return known | _judged(result, excerpt, made, (begin, end))
+
+
+def _judged(result: MatchResult, excerpt: Excerpt, made: Distorted, span: tuple[float, float]) -> dict[str, Any]:
+    right = [match for match in result.matches if match.recording.id == excerpt.file]
+    segments = [segment for match in result.matches for segment in match.segments]
+    out: dict[str, Any] = {
+        "found": bool(right),
+        "first": bool(right) and result.matches[0].recording.id == excerpt.file,
+        "only_also_fits": not right and any(excerpt.file in segment.also_fits for segment in segments),
+        "threshold": result.score_threshold,
+        "others": [
+            {
+                "id": match.recording.id,
+                "title": match.recording.title,
+                "segments": [_segment(segment) for segment in match.segments],
+            }
+            for match in result.matches
+            if match.recording.id != excerpt.file
+        ],
+    }
+    if right:
+        best = max(right[0].segments, key=lambda segment: segment.score)
+        cents = 100.0 * made.pitch_semitones
+        centre = (best.query_start_seconds + best.query_end_seconds) / 2
+        meant = excerpt.start_seconds + made.to_source(centre - span[0])
+        out |= {
+            **_segment(best),
+            "cents_error": abs(_total_cents(best) - cents),
+            "ratio_error_percent": 100.0 * abs(best.ratio / made.ratio - 1.0),
+            "start_error": abs(best.query_start_seconds - span[0]),
+            "end_error": abs(best.query_end_seconds - span[1]),
+            "reference_error": abs((best.reference_start_seconds + best.reference_end_seconds) / 2 - meant),
+        }
+    return out
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "score": segment.score,
+        "query_span": [segment.query_start_seconds, segment.query_end_seconds],
+        "reference_span": [segment.reference_start_seconds, segment.reference_end_seconds],
+        "ratio": segment.ratio,
+        "cents": _total_cents(segment),
+        "false_per_1000h": segment.false_per_1000h,
+    }
+
+
+def _total_cents(segment: Segment) -> float:
+    change = segment.transformation
+    return change.pitch_cents + 1200.0 * math.log2(change.speed_percent / 100.0)
+
+
+def _distort(y: Samples, condition: Condition, rng: np.random.Generator) -> Distorted:
+    n = round(condition.seconds * TRIAL_RATE_HZ)
+    return condition.apply(y[..., :n], TRIAL_RATE_HZ, rng, _resources())
+
+
+def _splice(y: Samples, crossfade: bool, rng: np.random.Generator) -> tuple[Distorted, float, float]:
+    """Return a minute of other music in which `y` takes the place of as much, at its level, and from when to when."""
+    clips = [clip.y for clip in (_resources().music[int(i)] for i in rng.permutation(len(_resources().music)))]
+    host = np.concatenate([clip / max(rms(clip), 1e-6) for clip in clips])[: round(HOST_SECONDS * TRIAL_RATE_HZ)]
+    host = np.resize(host, round(HOST_SECONDS * TRIAL_RATE_HZ)).astype(np.float32, copy=False)
+    at = int(rng.integers(5 * TRIAL_RATE_HZ, len(host) - len(y) - 5 * TRIAL_RATE_HZ))
+    gain = np.ones(len(y), dtype=np.float32)
+    if crossfade:
+        n = round(CROSSFADE_SECONDS * TRIAL_RATE_HZ)
+        gain[:n] = np.sin(np.linspace(0.0, np.pi / 2, n))
+        gain[-n:] = gain[:n][::-1]
+    there = slice(at, at + len(y))
+    host[there] = y / np.float32(max(rms(y), 1e-6)) * gain + host[there] * np.sqrt(np.maximum(0.0, 1.0 - gain**2))
+    begin, end = at / TRIAL_RATE_HZ, (at + len(y)) / TRIAL_RATE_HZ
+    quieter: Samples = np.float32(0.1) * host
+    return Distorted(within_scale(quieter), 1.0, 0.0, 0.0, f"at {begin:.2f} s"), begin, end
+
+
+def _fingerprint(y: Samples, side: Side, options: SearchOptions) -> Fingerprint:
+    params, projection = side.load()
+    rate = params.sample_rate
+    if y.ndim == 2:  # both channels: through a file, as the downmix is part of what is measured
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "query.wav"
+            soundfile.write(path, y.T, TRIAL_RATE_HZ, subtype="FLOAT")
+            return fingerprint_file(path, role="query", scales=options.scales, params=params, projection=projection)
+    analysed = soxr.resample(y, TRIAL_RATE_HZ, rate, quality="HQ").astype(np.float32)
+    return fingerprint_signal(analysed, role="query", scales=options.scales, params=params, projection=projection)
