@@ -1,0 +1,227 @@
+"""The benchmarks measure what they say: intervals, tables, caches, training, and a whole run on synthesised music."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import catalogues, harness, robustness, speed, train_projection, trials
+from benchmarks.corpus import SyntheticCorpus, TrackRow
+from fingerprint.errors import ParameterError
+from fingerprint.params import Params
+from fingerprint.projection import load_projection, shipped_digest
+from index.store import Store
+
+
+class TestHarness:
+    @pytest.mark.parametrize(
+        ("successes", "trials_", "low", "high"),
+        # Values of R's binom.confint(method = "wilson").
+        [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634), (59, 60, 0.9114, 0.9971)],
+    )
+    def test_interval_is_that_of_wilson(self, successes: int, trials_: int, low: float, high: float) -> None:
+        assert harness.wilson_interval(successes, trials_) == pytest.approx((low, high), abs=5e-4)
+
+    def test_interval_without_trials_knows_nothing(self) -> None:
+        assert harness.wilson_interval(0, 0) == (0.0, 1.0)
+
+    def test_interval_of_the_impossible_is_refused(self) -> None:
+        with pytest.raises(ParameterError, match="3 successes of 2 trials"):
+            harness.wilson_interval(3, 2)
+
+    def test_file_is_written_whole_or_not_at_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "new" / "result.json"
+        harness.write_atomically(path, b"first")
+
+        def refuse(source: object, target: object) -> None:
+            raise OSError("disk on fire")
+
+        monkeypatch.setattr(os, "replace", refuse)
+        with pytest.raises(OSError, match="disk on fire"):
+            harness.write_atomically(path, b"second")
+        assert path.read_bytes() == b"first"
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_nan_never_gets_into_a_result(self) -> None:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            harness.json_bytes({"share": float("nan")})
+
+    def test_results_come_in_the_order_of_the_tasks_from_any_number_of_processes(self) -> None:
+        tasks = [-3, 1, -2]
+        for jobs in (1, 2):
+            assert list(harness.in_parallel(abs, tasks, jobs=jobs, what="test")) == [3, 1, 2]
+        with pytest.raises(ParameterError, match="jobs=0"):
+            list(harness.in_parallel(abs, tasks, jobs=0, what="test"))
+
+    def test_facts_name_machine_versions_and_parameters(self) -> None:
+        known = harness.facts()
+        assert known["params_digest"] == Params().digest
+        assert known["machine"]["cores"] >= 1
+        assert known["versions"]["numpy"] == np.__version__
+        assert known["params_digest"][:19] in harness.facts_line(known)
+        json.loads(harness.json_bytes(known))
+
+    def test_source_digest_follows_the_code(self) -> None:
+        assert harness.source_digest("fingerprint") == harness.source_digest("fingerprint")
+        assert harness.source_digest("fingerprint") != harness.source_digest("index")
+        assert harness.source_digest("benchmarks/harness.py") != harness.source_digest("benchmarks/trials.py")
+
+
+class TestTraining:
+    def test_directions_are_those_that_tell_places_apart(self) -> None:
+        # Places differ along the first axis alone; the second differs between two views of one place alone.
+        rng = np.random.default_rng(0)
+        place = np.zeros((4000, 4), dtype=np.float32)
+        place[:, 0] = rng.standard_normal(4000)
+
+        def view() -> np.ndarray[Any, np.dtype[np.float32]]:
+            seen = place + 0.05 * rng.standard_normal(place.shape).astype(np.float32)
+            seen[:, 1] += rng.standard_normal(4000).astype(np.float32)
+            return seen + np.float32(3.0)
+
+        matrix, offset = train_projection.fit_projection(view(), view(), 2)
+        assert matrix.shape == (4, 2)
+        assert matrix.dtype == offset.dtype == np.float32
+        first = matrix[:, 0] / np.linalg.norm(matrix[:, 0])
+        assert first[0] == pytest.approx(1.0, abs=0.01)  # positive: the sign is fixed
+        assert abs(first[1]) < 0.05
+        assert offset == pytest.approx(np.full(4, 3.0) @ matrix, rel=0.01, abs=0.05)
+
+    def test_same_seed_gives_the_same_bytes_and_says_what_it_was_trained_on(self, tmp_path: Path) -> None:
+        corpus = SyntheticCorpus(seconds=8.0)
+        made = train_projection.train(corpus, 0, excerpts_per_track=1, jobs=1)
+        assert made == train_projection.train(corpus, 0, excerpts_per_track=1, jobs=1)
+        assert len(made) < 200_000
+        path = tmp_path / "projection.npz"
+        path.write_bytes(made)
+        projection = load_projection(path)
+        params = Params()
+        assert projection.matrix.shape == (params.patch_times * params.patch_bins, params.dimension)
+        assert train_projection.trained_on(path) == train_projection.fold_sources(corpus, 0)
+        with np.load(io.BytesIO(made)) as arrays:
+            assert sorted(arrays) == ["matrix", "offset", "sources"]
+
+    def test_projection_that_ships_says_what_it_was_trained_on(self) -> None:
+        assert train_projection.trained_on()
+        assert load_projection(train_projection.SHIPPED).digest == shipped_digest()
+        assert train_projection.SHIPPED.stat().st_size < 200_000
+
+    @pytest.mark.corpus
+    def test_projection_that_ships_knows_one_half_of_the_corpus(self, corpus: Path) -> None:
+        from benchmarks.corpus import read_corpus
+
+        assert train_projection.trained_on() == train_projection.fold_sources(read_corpus(corpus), 0)
+
+    def test_other_half_needs_a_place_to_go(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit, match="2"):
+            train_projection.main(["--fold", "1"])
+        assert "--out is needed for fold 1" in capsys.readouterr().err
+
+
+class TestRobustness:
+    def test_excerpts_are_spread_over_sources(self) -> None:
+        rows = [TrackRow(f"a{i}", "", 60.0, "a") for i in range(20)] + [TrackRow("b", "", 60.0, "b")]
+        chosen = trials.spread(rows, 4, np.random.default_rng(0))
+        assert sum(row.source == "b" for row in chosen) == 1
+        assert len({row.file for row in chosen}) == 4
+        assert len(trials.spread(rows, 50, np.random.default_rng(0))) == 50
+        assert trials.spread([], 3, np.random.default_rng(0)) == []
+
+    def test_row_counts_what_was_found_and_leaves_out_what_makes_no_sense(self) -> None:
+        common = {
+            "file": "x",
+            "start_seconds": 1.0,
+            "threshold": 30.0,
+            "fingerprint_seconds": 0.1,
+            "match_seconds": 0.3,
+        }
+        errors = {"first": True, "cents_error": 2.0, "start_error": 0.1, "end_error": 0.2}
+        tried: list[dict[str, Any]] = [
+            {**common, "status": "searched", "found": True, "others": [], **errors},
+            {**common, "status": "searched", "found": False, "only_also_fits": True, "others": [{"id": "y"}]},
+            {**common, "status": "not applicable", "found": False},
+            {"file": "z", "start_seconds": 0.0, "status": "not_enough_music", "found": False},
+        ]
+        row = robustness.summarise("gsm", tried)
+        assert (row["n"], row["not_applicable"], row["found"], row["first"]) == (3, 1, 1, 1)
+        assert (row["wrong"], row["only_also_fits"], row["met"]) == (1, 1, False)
+        assert row["median"]["cents_error"] == 2.0
+        assert row["median"]["ratio_error_percent"] is None
+        assert row["missed"] == ["x at 1.0 s", "z at 0.0 s"]
+        assert row["seconds_per_query"] == pytest.approx(0.4)
+
+    def test_splice_is_judged_by_its_worse_boundary(self) -> None:
+        trial = {"file": "x", "start_seconds": 1.0, "status": "searched", "found": True, "first": True}
+        for end, met in ((0.25, True), (0.35, False)):
+            made = {**trial, "start_error": 0.1, "end_error": end, "cents_error": 5.0}
+            assert robustness.summarise("splice_hard_cut", [made])["met"] is met
+
+    def test_unknown_condition_is_named(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        assert robustness.main(["--conditions", "gsm,warp", "--cache", str(tmp_path)]) == 2
+        assert "no condition warp; choose from mp3_64k" in capsys.readouterr().err
+
+    def test_projection_that_knows_both_halves_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        corpus = SyntheticCorpus(seconds=8.0)
+        everything = frozenset(row.source for row in corpus.music)
+        monkeypatch.setattr(catalogues, "trained_on", lambda: everything)
+        with pytest.raises(ParameterError, match="belongs to the other half of this corpus; train it again on fold 0"):
+            catalogues.sides(corpus, tmp_path, jobs=1)
+
+    def test_whole_run_on_synthesised_music_finds_everything_and_goes_on_where_it_was(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # The code may be edited while this runs; what is kept would rightly be thrown away then.
+        for module in (robustness, catalogues):
+            monkeypatch.setattr(module, "source_digest", lambda *places: "unchanged")
+        corpus = SyntheticCorpus(seconds=12.0)
+        names = ["gsm", "pitch_+2_pv"]
+
+        def run() -> dict[str, Any]:
+            return robustness.measure(
+                corpus, tmp_path, names=names, per_condition=2, jobs=1, most_files=1, parts=robustness.PARTS
+            )
+
+        report = run()
+        rows = {row["condition"]: row for row in report["conditions"]}
+        assert list(rows) == [*names, *robustness.SPLICES]
+        for row in rows.values():
+            assert row["found"] == row["n"] == 2, row
+        assert rows["pitch_+2_pv"]["median"]["cents_error"] < 15.0
+        assert rows["splice_hard_cut"]["median"]["start_error"] < 0.5
+        assert report["false_matches"]["files"] == 3
+        assert [limit["false_per_1000h"] for limit in report["false_matches"]["limits"]] == [1.0, 10.0, 100.0, 1000.0]
+        assert report["pairs"] == {}
+        text = robustness.as_text(report)
+        assert "Catalogue: 24 recordings" in text
+        assert "| condition | n |" in robustness.as_text(report, markdown=True)
+        index = next(path for path in tmp_path.glob("index-*") if len(Store.open(path).snapshot().recordings) == 24)
+        before = {path: path.stat().st_mtime_ns for path in [index, *(tmp_path / "trials").iterdir()]}
+        assert len(before) == 1 + len(rows)
+        again = run()
+        assert again["conditions"] == report["conditions"]
+        assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+class TestSpeed:
+    def test_stages_and_rates_are_measured_in_a_process_of_their_own(self, tmp_path: Path) -> None:
+        y = np.stack([SyntheticCorpus().load("album00/track0", sample_rate=speed.RATE_HZ)] * 2, axis=1)
+        for suffix in speed.FORMATS:
+            (file,) = speed._written([y[: 5 * speed.RATE_HZ]], tmp_path, suffix, "song")
+            assert Path(file).stat().st_size > 1000
+        got = speed._child("add_all", files=[file], index=str(tmp_path / "index"), jobs=1)
+        assert got["audio_seconds"] == pytest.approx(5.0, abs=0.1)
+        assert 50.0 < got["peak_mb"] < 1000.0
+        info = speed._child("info", index=str(tmp_path / "index"))
+        assert info["recordings"] == 1
+
+    def test_failure_of_a_process_is_told(self) -> None:
+        with pytest.raises(Exception, match="measuring info failed"):
+            speed._child("info", index="/nowhere")
