@@ -113,7 +113,8 @@ def prominence(log_cells, peaks, half_frames, half_bins, out):
 def sample_patches(smooth, frames, bins, frame_offsets, bin_offsets, out):
     """Sample `smooth` bilinearly on a grid round each landmark; remove the mean, scale to unit norm.
 
-    Grid points outside the spectrogram take the mean of those inside, so that they say nothing.
+    Grid points before the start or after the end of the recording take the mean of their frequency over the points that
+    exist, as if the sound had been steady there; those above or below the axis take the mean of all.
     """
     n_frames, n_bins = smooth.shape
     n_times = frame_offsets.shape[0]
@@ -121,25 +122,35 @@ def sample_patches(smooth, frames, bins, frame_offsets, bin_offsets, out):
     for i in range(frames.shape[0]):
         total = np.float64(0.0)  # the mean of equal values must be that value, or rounding passes for a pattern
         n = 0
-        for u in range(n_times):
-            y = frames[i] + frame_offsets[u]
-            y0 = int(np.floor(y))
-            fy = np.float32(y - y0)
-            inside = y0 >= 0 and y0 + 1 < n_frames
-            for j in range(n_rows):
-                x = bins[i] + bin_offsets[j]
-                x0 = int(np.floor(x))
-                k = u * n_rows + j
-                if inside and x0 >= 0 and x0 + 1 < n_bins:
-                    fx = np.float32(x - x0)
-                    a = smooth[y0, x0] + fx * (smooth[y0, x0 + 1] - smooth[y0, x0])
-                    c = smooth[y0 + 1, x0] + fx * (smooth[y0 + 1, x0 + 1] - smooth[y0 + 1, x0])
-                    v = a + fy * (c - a)
-                    out[i, k] = v
-                    total += v
-                    n += 1
-                else:
-                    out[i, k] = np.nan
+        for j in range(n_rows):
+            x = bins[i] + bin_offsets[j]
+            x0 = int(np.floor(x))
+            fx = np.float32(x - x0)
+            known = np.float64(0.0)
+            n_known = 0
+            if x0 >= 0 and x0 + 1 < n_bins:
+                for u in range(n_times):
+                    y = frames[i] + frame_offsets[u]
+                    y0 = int(np.floor(y))
+                    if y0 >= 0 and y0 + 1 < n_frames:
+                        fy = np.float32(y - y0)
+                        a = smooth[y0, x0] + fx * (smooth[y0, x0 + 1] - smooth[y0, x0])
+                        c = smooth[y0 + 1, x0] + fx * (smooth[y0 + 1, x0 + 1] - smooth[y0 + 1, x0])
+                        out[i, u * n_rows + j] = a + fy * (c - a)
+                        known += out[i, u * n_rows + j]
+                        n_known += 1
+            if n_known == 0:
+                for u in range(n_times):
+                    out[i, u * n_rows + j] = np.nan
+                continue
+            known /= n_known
+            if n_known < n_times:
+                for u in range(n_times):
+                    y0 = int(np.floor(frames[i] + frame_offsets[u]))
+                    if y0 < 0 or y0 + 1 >= n_frames:
+                        out[i, u * n_rows + j] = np.float32(known)
+            total += known
+            n += 1
         mean = np.float32(total / max(n, 1))
         square = np.float32(0.0)
         for k in range(n_times * n_rows):

@@ -90,7 +90,10 @@ def prominence(log_cells: Floats, peaks: Integers, half_frames: int, half_bins: 
 def sample_patches(
     smooth: Floats, frames: Floats, bins: Floats, frame_offsets: Floats, bin_offsets: Floats
 ) -> NDArray[np.float64]:
-    """Bilinear samples on a grid round each landmark, less their mean, at unit norm; zero outside the array."""
+    """Bilinear samples on a grid round each landmark, less their mean, at unit norm.
+
+    What lies before the start or after the end takes the mean of its frequency; what lies off the axis takes zero.
+    """
     n_frames, n_bins = smooth.shape
     out = np.zeros((len(frames), len(frame_offsets) * len(bin_offsets)))
     for i, (frame, cell) in enumerate(zip(frames, bins, strict=True)):
@@ -101,6 +104,11 @@ def sample_patches(
                     y0, x0 = int(y), int(x)
                     corners = smooth[y0 : y0 + 2, x0 : x0 + 2].astype(np.float64)
                     values[u, j] = np.array([1 - (y - y0), y - y0]) @ corners @ np.array([1 - (x - x0), x - x0])
+        inside = np.isfinite(values)
+        on_axis = inside.any(axis=0)
+        values[:, on_axis] = np.where(
+            inside[:, on_axis], values[:, on_axis], np.nanmean(values[:, on_axis], axis=0, keepdims=True)
+        )
         inside = np.isfinite(values)
         if inside.any():
             patch = np.where(inside, values - values[inside].mean(), 0.0).reshape(-1)
