@@ -48,8 +48,8 @@ class _Commands(click.Group):
         except SourceprintError as error:
             _complain(str(error))
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            _complain("interrupted")
+        except KeyboardInterrupt as interrupt:
+            _complain("; ".join(["interrupted", *interrupt.args]))
             ctx.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
@@ -126,7 +126,7 @@ def add(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: 
 @_json_option
 @_quiet_option
 def replace(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
-    """Replace recordings in the index; files, folders or lists as for add.
+    """Replace recordings; files, folders or lists as for add.
 
     Example: sourceprint replace remastered.csv
     """
@@ -138,7 +138,7 @@ def replace(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_js
 @_index_option
 @_quiet_option
 def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
-    """Remove recordings by id: all that are named, or none if one is unknown.
+    """Remove recordings by id: all that are named, or none.
 
     Example: sourceprint remove "01 Intro" "02 Song"
     """
@@ -299,17 +299,17 @@ def _add(
         with _progress(len(intake), quiet) as tell, closing(addition.run(intake)) as outcomes:
             for outcome in outcomes:
                 tell.step()
-                report = tell.complain if outcome.kind == "failed" else tell.note
+                say = tell.complain if outcome.kind == "failed" else tell.note
                 for remark in outcome.remarks:
-                    report(f"{outcome.name}: {remark}")
-    except KeyboardInterrupt:
-        _complain("run the same command again to go on")
-        raise
+                    say(f"{outcome.name}: {remark}")
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("run the same command again to go on") from interrupt
     finally:  # when interrupted, or on a full disk, what is safe is said all the same
+        report = addition.report()
         if as_json:
-            _print_json(addition.report(), lines=False)
-        if not quiet:
-            click.echo(addition_text(addition.report()), err=True)
+            _print_json(report, lines=False)
+        if addition.has_begun and not quiet:
+            click.echo(addition_text(report), err=True)
     _exit_if(len(addition.failures), of=len(intake))
 
 

@@ -129,6 +129,11 @@ class Addition:
                 raise
             self._commit()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything is known yet about any item."""
+        return bool(self.failures or any(self._counts.values()))
+
     def report(self) -> dict[str, Any]:
         """Return what the run has done so far, and the index as it is now, as plain JSON types.
 

@@ -115,6 +115,7 @@ class _Crew(Generic[Task, Result]):
         self._lost = lost
         self._others = frozenset(process.pid for process in multiprocessing.active_children())
         self._pool = _pool(jobs)
+        self._single: ProcessPoolExecutor | None = None
 
     def start(self, task: Task) -> Future[Result]:
         with _as_parent_of_workers():
@@ -138,20 +139,24 @@ class _Crew(Generic[Task, Result]):
         for process in multiprocessing.active_children():
             if process.pid not in self._others:
                 process.terminate()
-        self._pool.shutdown(cancel_futures=True)
+        self.close()
 
     def close(self) -> None:
-        self._pool.shutdown()
+        for pool in (self._pool, self._single):
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)
 
     def _alone(self, task: Task) -> Result:
         """Do again what was under way when a worker died, by itself: either it was this one, or it works now."""
-        with _pool(1) as pool:
-            with _as_parent_of_workers():
-                future = pool.submit(self._work, task)
-            try:
-                return future.result()
-            except BrokenProcessPool:
-                return self._lost(task)
+        self._single = self._single or _pool(1)
+        with _as_parent_of_workers():
+            future = self._single.submit(self._work, task)
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            self._single.shutdown()
+            self._single = None
+            return self._lost(task)
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:

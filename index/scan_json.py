@@ -26,7 +26,7 @@ import time
 import uuid
 from typing import Any
 
-from index.result import Match, Segment
+from index.result import Match, Segment, union_seconds
 from index.scanning import Scan
 
 __all__ = ["SCHEMA", "scan_to_json", "uuid7"]
@@ -78,17 +78,21 @@ def uuid7() -> uuid.UUID:
 
 def _match(match: Match, query_seconds: float) -> dict[str, Any]:
     recording = match.recording
+    segments = [_segment(segment) for segment in match.segments]
+    # Of the rounded spans, so that whoever adds them up gets the same.
+    query_ms = round(union_seconds([(s["query_start_ms"], s["query_end_ms"]) for s in segments]))
+    asset_ms = round(union_seconds([(s["asset_start_ms"], s["asset_end_ms"]) for s in segments]))
     return {
         "asset_id": recording.id,
         "isrc": recording.isrc or None,
         "title": recording.title or None,
         "artists": list(recording.artists),
         "layer": match.layer,
-        "query_match_ms": _ms(match.query_seconds),
-        "query_match_percentage": _percent(match.query_seconds, query_seconds),
-        "asset_match_ms": _ms(match.reference_seconds),
-        "asset_match_percentage": _percent(match.reference_seconds, recording.duration_ms / 1000),
-        "segments": [_segment(segment) for segment in match.segments],
+        "query_match_ms": query_ms,
+        "query_match_percentage": _percent(query_ms, query_seconds * 1000),
+        "asset_match_ms": asset_ms,
+        "asset_match_percentage": _percent(asset_ms, recording.duration_ms),
+        "segments": segments,
         "confidence": round(match.confidence, 9),
     }
 

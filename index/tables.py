@@ -83,7 +83,8 @@ def addition_text(report: dict[str, Any]) -> str:
     index = report["index"]
     if index is None:
         return text
-    where = f"{index['recordings']} recordings, {index['hours']:.2f} h, {size_text(index['bytes']['total'])}"
+    plural = "" if index["recordings"] == 1 else "s"
+    where = f"{index['recordings']} recording{plural}, {index['hours']:.2f} h, {size_text(index['bytes']['total'])}"
     return f"{text}\nindex {printable(index['path'])}: {where}"
 
 

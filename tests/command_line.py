@@ -1,0 +1,86 @@
+"""Running the command in tests, in this process or as one of its own, and music for it to work on."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+
+import cli
+from benchmarks.synthesis import synthesize
+
+__all__ = ["RATE_HZ", "add_to_ten", "catalogue", "matches", "music", "run", "start", "write"]
+
+ROOT = Path(__file__).resolve().parent.parent
+RATE_HZ = 11025
+
+# Newer versions of click always keep the streams apart.
+_SEPARATE: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+
+
+def run(*args: str | Path, index: Path | None = None) -> Result:
+    """Run a command in this process; an exception that it does not handle is raised here."""
+    words = [str(arg) for arg in args]
+    if index is not None:
+        words += ["--index", str(index)]
+    return CliRunner(**_SEPARATE).invoke(cli.sourceprint, words, catch_exceptions=False, prog_name="sourceprint")
+
+
+def start(*args: str | Path, before: str = "", **options: Any) -> subprocess.Popen[str]:
+    """Start a command as a process of its own, after some lines of Python."""
+    program = f"import sys, cli\n{before}\nif __name__ == '__main__': cli.main(sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **options,
+    )
+
+
+@functools.cache
+def music(seed: int, seconds: float = 12.0) -> NDArray[np.float32]:
+    """Return music [shape=(n,), dtype=float32] at `RATE_HZ`; do not write to it."""
+    return synthesize(seed, seconds, sample_rate=RATE_HZ)
+
+
+def write(path: Path, y: NDArray[np.float32], *, rate_hz: int = RATE_HZ, subtype: str | None = None) -> Path:
+    """Write an audio file in the format that its name asks for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, y, rate_hz, subtype=subtype)
+    return path
+
+
+def catalogue(folder: Path, seeds: Iterable[int]) -> Path:
+    """Add the music of some seeds, as s1, s2, ..., and return the index folder."""
+    for seed in seeds:
+        write(folder / "music" / f"s{seed}.wav", music(seed))
+    result = run("add", folder / "music", "--quiet", index=folder / "index")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    return folder / "index"
+
+
+def matches(index: Path, *files: Path) -> list[list[str]]:
+    """Return the ids found in each file."""
+    result = run("match", *files, "--jsonl", "--quiet", index=index)
+    assert result.exit_code == 0, result.stderr
+    return [[match["asset_id"] for match in json.loads(line)["matches"]] for line in result.stdout.splitlines()]
+
+
+def add_to_ten(n: int) -> int:
+    """Return n + 10, but end the process without a word for 3: work for `index.batch`."""
+    if n == 3:
+        os._exit(1)
+    return n + 10
