@@ -53,9 +53,17 @@ def load_projection(path: str | Path | None = None) -> Projection:
     Raises
     ------
     ParameterError
-        If the file is not a projection.
+        If the file cannot be read, or is not a projection.
     """
-    return _shipped() if path is None else _parse(Path(path).read_bytes(), str(path))
+    if path is None:
+        return _shipped()
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ParameterError(
+            f"the projection {str(path)!r} cannot be read: {error.strerror}; check the path"
+        ) from error
+    return _parse(data, str(path))
 
 
 def shipped_digest() -> str:
@@ -74,11 +82,12 @@ def _parse(data: bytes, name: str) -> Projection:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             matrix = np.ascontiguousarray(arrays["matrix"], dtype=np.float32)
             offset = np.ascontiguousarray(arrays["offset"], dtype=np.float32)
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
         raise ParameterError(
             f"{name!r} is not a projection: {error}; make one with benchmarks/train_projection.py"
         ) from error
-    if matrix.ndim != 2 or offset.shape != matrix.shape[1:] or not np.isfinite(matrix).all():
+    finite = np.isfinite(matrix).all() and np.isfinite(offset).all()
+    if matrix.ndim != 2 or offset.shape != matrix.shape[1:] or not finite:
         raise ParameterError(
             f"{name!r} holds a matrix of shape {matrix.shape} and an offset of shape {offset.shape}; "
             "a finite (patch, dimension) and (dimension,) are needed"
