@@ -98,7 +98,7 @@ def demo(index: Path | None, jobs: int | None) -> None:
 
     if not run_demo(click.echo, index, jobs or min(2, os.cpu_count() or 1)):
         _complain("the findings differ from the truth; please report this")
-        sys.exit(EXIT_INCOMPLETE)
+        click.get_current_context().exit(EXIT_INCOMPLETE)
 
 
 @sourceprint.command()
@@ -248,8 +248,10 @@ def match(
                 else:
                     tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else scan_block(scan))
         finally:  # when interrupted, what is done is printed all the same
-            if as_json:
+            if as_json and results:
                 _print_json(results, lines=False)
+    if as_json and not results:
+        _print_json([], lines=False)
     _exit_if(n_failed, of=len(intake))
 
 
@@ -263,7 +265,11 @@ def verify(index: Path | None, repair: bool) -> None:
     """
     from index.verification import repair_index, verify_index
 
-    problems = repair_index(_place(index)) if repair else verify_index(_place(index))
+    if repair:
+        problems = repair_index(_place(index))
+    else:
+        with _progress(None, False, unit="B", unit_scale=True) as tell:
+            problems = verify_index(_place(index), progress=tell.step)
     for problem in problems:
         ids = ", ".join(printable(recording_id) for recording_id in problem.recordings)
         what = f"it concerns {_count(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
@@ -305,11 +311,12 @@ def _add(
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("run the same command again to go on") from interrupt
     finally:  # when interrupted, or on a full disk, what is safe is said all the same
-        report = addition.report()
-        if as_json:
-            _print_json(report, lines=False)
-        if addition.has_begun and not quiet:
-            click.echo(addition_text(report), err=True)
+        if addition.has_begun:
+            report = addition.report()
+            if as_json:
+                _print_json(report, lines=False)
+            if not quiet:
+                click.echo(addition_text(report), err=True)
     _exit_if(len(addition.failures), of=len(intake))
 
 
@@ -320,29 +327,30 @@ class _Teller:
         self._bar = bar
         self._quiet = quiet
 
-    def step(self) -> None:
-        self._bar.update()
+    def step(self, n: int = 1) -> None:
+        self._bar.update(n)
 
     def data(self, text: str) -> None:
-        with self._bar.external_write_mode():
-            click.echo(text)
+        self._bar.clear()  # it is drawn again with the next step
+        click.echo(text)
 
     def note(self, text: str) -> None:
         if not self._quiet:
-            with self._bar.external_write_mode():
-                click.echo(f"Note: {printable(text)}", err=True)
+            self._bar.clear()
+            click.echo(f"Note: {printable(text)}", err=True)
 
     def complain(self, text: str) -> None:
-        with self._bar.external_write_mode():
-            _complain(text)
+        self._bar.clear()
+        _complain(text)
 
 
 @contextmanager
-def _progress(n_files: int, quiet: bool) -> Iterator[_Teller]:
+def _progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: bool = False) -> Iterator[_Teller]:
     from tqdm import tqdm
 
     hidden = quiet or not sys.stderr.isatty()
-    with tqdm(total=n_files, unit="file", delay=PROGRESS_DELAY_SECONDS, leave=False, disable=hidden) as bar:
+    delay = PROGRESS_DELAY_SECONDS
+    with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:
         yield _Teller(bar, quiet)
 
 

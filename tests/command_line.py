@@ -40,14 +40,9 @@ def run(*args: str | Path, index: Path | None = None) -> Result:
 def start(*args: str | Path, before: str = "", **options: Any) -> subprocess.Popen[str]:
     """Start a command as a process of its own, after some lines of Python."""
     program = f"import sys, cli\n{before}\nif __name__ == '__main__': cli.main(sys.argv[1:])"
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        **options,
-    )
+    environment = {**options.pop("env", os.environ), "PYTHONPATH": str(ROOT)}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen([sys.executable, "-c", program, *map(str, args)], text=True, env=environment, **streams)
 
 
 @functools.cache

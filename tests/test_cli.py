@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
+import pty
 import re
 import shlex
-import subprocess
 import sys
+import termios
 import types
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -122,7 +124,16 @@ def test_usage_errors_exit_with_2(shared: Path, words: list[str], message: str) 
 
 
 @pytest.mark.parametrize(
-    "words", [["match", "a.wav"], ["list"], ["info"], ["verify"], ["remove", "x"], ["replace", "a.wav"]]
+    "words",
+    [
+        ["match", "a.wav"],
+        ["match", "a.wav", "--json"],
+        ["list"],
+        ["info"],
+        ["verify"],
+        ["remove", "x"],
+        ["replace", "a.wav", "--json"],
+    ],
 )
 def test_without_an_index_the_exit_code_is_5(tmp_path: Path, words: list[str]) -> None:
     result = run(*words, index=tmp_path / "none")
@@ -441,15 +452,8 @@ def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("index.scanning.scan_files", scan_files)
     assert run("match", "a.wav", index=shared).exit_code == 0
-    assert (
-        run(
-            "match",
-            "a.csv",
-            *["--thorough", "--layer", "x", "--max-false-per-1000h", "50", "--jobs", "3"],
-            index=shared,
-        ).exit_code
-        == 0
-    )
+    options = ["--thorough", "--layer", "x", "--max-false-per-1000h", "50", "--jobs", "3"]
+    assert run("match", "a.csv", *options, index=shared).exit_code == 0
     usual = {"index": shared, "layer": "recording", "max_false_per_1000h": 1.0, "jobs": None}
     assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD}
     other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "jobs": 3}
@@ -466,24 +470,43 @@ def test_quiet_and_colour(shared: Path, tmp_path: Path) -> None:
     assert failed.stdout == f"{tmp_path}/gone.wav: decode_error\n"
 
 
-@pytest.mark.parametrize(("variable", "coloured"), [("", True), ("1", False)])
-def test_no_color_is_honoured_on_a_terminal(variable: str, coloured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pty
-
+def on_terminal(*args: str | Path, before: str = "", **variables: str) -> tuple[int, str]:
+    """Run the command with a terminal for messages; return its exit code and what the terminal got."""
     keeper, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "list", "--index", "nowhere"],
-        cwd=Path(cli.__file__).parent,
-        stdout=subprocess.DEVNULL,
-        stderr=terminal,
-        env={**os.environ, "NO_COLOR": variable},
-    )
+    termios.tcsetwinsize(terminal, (24, 80))
+    process = start(*args, before=before, stderr=terminal, env={**os.environ, **variables})
     os.close(terminal)
-    assert process.wait(60) == 5
-    text = os.read(keeper, 1000).decode()
+    received = b""
+    with contextlib.suppress(OSError):  # how the end of a terminal is read
+        while data := os.read(keeper, 4096):
+            received += data
     os.close(keeper)
+    process.communicate(timeout=60)
+    return process.returncode, received.decode()
+
+
+@pytest.mark.parametrize(("variable", "coloured"), [("", True), ("1", False)])
+def test_no_color_is_honoured_on_a_terminal(variable: str, coloured: bool) -> None:
+    code, text = on_terminal("list", "--index", "nowhere", NO_COLOR=variable)
+    assert code == 5
     assert ("\x1b[31mError: " in text) == coloured
     assert ("\x1b" in text) == coloured
+    assert text.endswith("nowhere: no index here; add recordings to make one\r\n")
+
+
+def test_progress_is_for_terminals_and_for_what_takes_long(
+    shared: Path, excerpt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "gone.wav: no such file; check the spelling and the folder"
+    words: list[str | Path] = ["match", excerpt, "gone.wav", "--index", shared]
+    code, text = on_terminal(*words, before="cli.PROGRESS_DELAY_SECONDS = 0")
+    assert code == 4
+    assert "| 0/2 [" in text
+    assert f"Error: \x1b[0m{message}\r\n" in text
+    code, text = on_terminal(*words)
+    assert (code, text.replace("\r", "")) == (4, f"\x1b[31mError: \x1b[0m{message}\n")
+    monkeypatch.setattr(cli, "PROGRESS_DELAY_SECONDS", 0)
+    assert run(*words).stderr == f"Error: {message}\n"
 
 
 def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
