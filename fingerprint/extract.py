@@ -1,6 +1,7 @@
 """The whole way from an audio file to its fingerprint, in pieces of 24 s so that length costs time but not memory.
 
 - `fingerprint_file`: decode and describe a file.
+- `fingerprint_parts`: the same for a query of any length, ten minutes at a time.
 - `fingerprint_signal`: describe samples that are already at hand.
 
 A piece is analysed with enough of its surroundings that where the cuts fall changes nothing. References get fewer
@@ -11,7 +12,7 @@ learns what chance looks like.
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,15 @@ from fingerprint.params import Params
 from fingerprint.projection import Projection, load_projection
 from fingerprint.spectrogram import cell_blocks, local_energy, log_cells
 
-__all__ = ["MIN_LANDMARKS", "MIN_SECONDS", "Fingerprint", "Role", "fingerprint_file", "fingerprint_signal"]
+__all__ = [
+    "MIN_LANDMARKS",
+    "MIN_SECONDS",
+    "Fingerprint",
+    "Role",
+    "fingerprint_file",
+    "fingerprint_parts",
+    "fingerprint_signal",
+]
 
 Role = Literal["reference", "query"]
 
@@ -37,6 +46,7 @@ MIN_LANDMARKS = 8
 """Audio with fewer landmarks, digital silence for one, identifies nothing."""
 
 _PIECE_BLOCKS = 48  # pieces of 48 half-second rations, 24 s
+_PART_PIECES = 25  # ten minutes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,8 +67,8 @@ class Fingerprint:
         Descriptors, unit norm.
     mirrored : ndarray [shape=(n_scales, n, dimension) or (0, 0, dimension), dtype=float32]
         Descriptors of the same music running backwards; queries only.
-    duration_seconds : float
-        Length of the audio that was decoded.
+    start_seconds, duration_seconds : float
+        Where the audio described starts in the file, and its length.
     params_digest : str
         Digest of the parameters.
     name, sha256, decoder : str
@@ -73,6 +83,7 @@ class Fingerprint:
     scales: tuple[float, ...]
     vectors: NDArray[np.float32]
     mirrored: NDArray[np.float32]
+    start_seconds: float
     duration_seconds: float
     params_digest: str
     name: str = ""
@@ -91,6 +102,38 @@ class _Meter:
         for block in blocks:
             self.n_samples += block.size
             yield block
+
+
+@dataclass(slots=True)
+class _Part:
+    """A fingerprint in the making: arrays of each piece."""
+
+    params: Params
+    name: str
+    scales: tuple[float, ...]
+    start_seconds: float = 0.0
+    end_seconds: float = 0.0
+    times: list[NDArray[np.float64]] = field(default_factory=list)
+    bins: list[NDArray[np.float32]] = field(default_factory=list)
+    prominence: list[NDArray[np.float32]] = field(default_factory=list)
+    described: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def fingerprint(self, end_seconds: float) -> Fingerprint:
+        at = np.concatenate(self.times)
+        order = np.argsort(at, kind="stable")  # a peak at the edge of a piece may be refined across it
+        vectors = np.concatenate(self.described, axis=2)[:, :, order]
+        return Fingerprint(
+            times=at[order],
+            bins=np.concatenate(self.bins)[order],
+            prominence=np.concatenate(self.prominence)[order],
+            scales=self.scales,
+            vectors=vectors[0],
+            mirrored=vectors[1] if len(vectors) > 1 else np.empty((0, 0, self.params.dimension), dtype=np.float32),
+            start_seconds=self.start_seconds,
+            duration_seconds=end_seconds - self.start_seconds,
+            params_digest=self.params.digest,
+            name=self.name,
+        )
 
 
 def fingerprint_file(
@@ -130,11 +173,23 @@ def fingerprint_file(
     NotEnoughMusicError
         If it holds fewer than `MIN_LANDMARKS` landmarks, as silence does.
     """
-    params = params or Params()
-    digest = file_digest(path)
-    with open_audio(path, sample_rate=params.sample_rate) as stream:
-        made = _fingerprint(stream.blocks(), Path(path).name, role, scales, params, projection)
-        return replace(made, sha256=digest, decoder=stream.info.decoder, notes=tuple(stream.notes))
+    (whole,) = _file_parts(path, role, scales, params or Params(), projection, math.inf)
+    return whole
+
+
+def fingerprint_parts(
+    path: str | Path,
+    *,
+    scales: tuple[float, ...] = (1.0,),
+    params: Params | None = None,
+    projection: Projection | None = None,
+) -> Iterator[Fingerprint]:
+    """Yield the fingerprint of a query in parts of about ten minutes, so that memory does not grow with its length.
+
+    Times count from the start of the file in all of them. Arguments and errors are those of `fingerprint_file`, errors
+    that concern the whole file (too short, too little music) come at the end. `notes` is complete in the last part.
+    """
+    yield from _file_parts(path, "query", scales, params or Params(), projection, _PART_PIECES)
 
 
 def fingerprint_signal(
@@ -174,17 +229,34 @@ def fingerprint_signal(
     if y.ndim != 1 or not np.isfinite(y).all():
         raise ParameterError(f"y has shape {y.shape} or non-finite samples; a finite mono signal is needed")
     signal = y.astype(np.float32, copy=False)
-    return _fingerprint([signal], name, role, scales, params, projection)
+    (whole,) = _parts([signal], name, role, scales, params, projection, math.inf)
+    return whole
 
 
-def _fingerprint(
+def _file_parts(
+    path: str | Path,
+    role: Role,
+    scales: tuple[float, ...],
+    params: Params,
+    projection: Projection | None,
+    part_pieces: float,
+) -> Iterator[Fingerprint]:
+    digest = file_digest(path)
+    with open_audio(path, sample_rate=params.sample_rate) as stream:
+        for part in _parts(stream.blocks(), Path(path).name, role, scales, params, projection, part_pieces):
+            yield replace(part, sha256=digest, decoder=stream.info.decoder, notes=tuple(stream.notes))
+
+
+def _parts(
     blocks: Iterable[NDArray[np.float32]],
     name: str,
     role: Role,
     scales: tuple[float, ...],
     params: Params,
     projection: Projection | None,
-) -> Fingerprint:
+    part_pieces: float,
+) -> Iterator[Fingerprint]:
+    """Yield fingerprints of up to `part_pieces` pieces each; complete but for what only a file has."""
     projection = projection or load_projection()
     check_projection(projection, params)
     if not scales or min(scales) <= 0:
@@ -195,42 +267,33 @@ def _fingerprint(
         directions.append(projection.mirrored(params.patch_times))
         density = params.query_density
     meter = _Meter()
-    times, bins, prominence, described = [], [], [], []
+    part = _Part(params, name, scales)
+    n_landmarks = 0
     for piece_start, power, first, last in _pieces(cell_blocks(meter.count(blocks), params), scales, params):
+        if len(part.times) >= part_pieces:
+            yield part.fingerprint(part.end_seconds)
+            part = _Part(params, name, scales, start_seconds=part.end_seconds)
         log_power = log_cells(power, local_energy(power, params), params)
         found = find_landmarks(power, log_power, params, density=density, first_frame=first, last_frame=last)
         smooth = smooth_cells(log_power, params)
         grids = (patches(smooth, found, params, scale=scale) for scale in scales)
-        described.append(np.stack([np.stack([describe(grid, p) for p in directions]) for grid in grids], axis=1))
-        times.append((found.frames + piece_start) / params.frames_per_second)
-        bins.append(found.bins.astype(np.float32))
-        prominence.append(found.prominence)
+        part.described.append(np.stack([np.stack([describe(grid, p) for p in directions]) for grid in grids], axis=1))
+        part.times.append((found.frames + piece_start) / params.frames_per_second)
+        part.bins.append(found.bins.astype(np.float32))
+        part.prominence.append(found.prominence)
+        part.end_seconds = (piece_start + last) / params.frames_per_second
+        n_landmarks += found.frames.size
     seconds = meter.n_samples / params.sample_rate
     if seconds < MIN_SECONDS:
         raise TooShortError(
             f"{printable(name) or 'the signal'} holds {seconds:.2f} s of audio; at least {MIN_SECONDS} s are needed"
         )
-    n = sum(t.size for t in times)
-    if n < MIN_LANDMARKS:
+    if n_landmarks < MIN_LANDMARKS:
         raise NotEnoughMusicError(
-            f"{printable(name) or 'the signal'} holds {n} landmarks in {seconds:.1f} s; at least {MIN_LANDMARKS} "
-            "are needed: it is silent, or a steady tone"
+            f"{printable(name) or 'the signal'} holds {n_landmarks} landmarks in {seconds:.1f} s; at least "
+            f"{MIN_LANDMARKS} are needed: it is silent, or a steady tone"
         )
-    vectors = np.concatenate(described, axis=2)
-    mirrored = vectors[1] if role == "query" else np.empty((0, 0, params.dimension), dtype=np.float32)
-    at = np.concatenate(times)
-    order = np.argsort(at, kind="stable")  # a peak at the edge of a piece may be refined across it
-    return Fingerprint(
-        times=at[order],
-        bins=np.concatenate(bins)[order],
-        prominence=np.concatenate(prominence)[order],
-        scales=scales,
-        vectors=np.ascontiguousarray(vectors[0][:, order]),
-        mirrored=np.ascontiguousarray(mirrored[:, order]) if mirrored.size else mirrored,
-        duration_seconds=seconds,
-        params_digest=params.digest,
-        name=name,
-    )
+    yield part.fingerprint(seconds)
 
 
 def _pieces(

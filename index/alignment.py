@@ -46,11 +46,11 @@ class QueryLandmarks:
     vectors: NDArray[np.float32]
     scales: tuple[float, ...]
 
-    def reversed(self, mirrored: NDArray[np.float32], duration_seconds: float) -> "QueryLandmarks":
-        """Return the query running backwards, described by `mirrored`."""
+    def reversed(self, mirrored: NDArray[np.float32], turn_seconds: float) -> "QueryLandmarks":
+        """Return the query running backwards, described by `mirrored`: what was at t comes at `turn_seconds` - t."""
         return replace(
             self,
-            seconds=np.ascontiguousarray(duration_seconds - self.seconds[::-1]),
+            seconds=np.ascontiguousarray(turn_seconds - self.seconds[::-1]),
             bins=np.ascontiguousarray(self.bins[::-1]),
             vectors=np.ascontiguousarray(mirrored[:, ::-1]),
         )

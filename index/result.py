@@ -6,14 +6,16 @@ these three: where pitch and time move together the change is called speed, and 
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from index.recordings import Recording
 
-__all__ = ["Match", "MatchResult", "Segment", "Transformation", "union_seconds"]
+__all__ = ["Match", "MatchResult", "Segment", "Transformation", "in_sequence", "union_seconds"]
 
 _TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
 _NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
+_GAP_SECONDS = 3.0  # a cut costs the landmarks near it
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class MatchResult:
     n_hypotheses : int
         Alignments that were tried.
     score_threshold : float
-        Score from which on an alignment was reported.
+        Score from which on an alignment was reported; of a query in parts, the highest.
     search_seconds, verify_seconds : float
         Time taken by neighbour search, and by voting, alignment and decision.
     """
@@ -148,6 +150,35 @@ class MatchResult:
     score_threshold: float
     search_seconds: float
     verify_seconds: float
+
+
+def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
+    """Return the result of a query from the results of its consecutive parts; passages that a cut divided become whole.
+
+    A passage in two parts keeps the probability and the confidence of its stronger half.
+    """
+    by_id: dict[str, list[Match]] = {}
+    for result in results:
+        for match in result.matches:
+            by_id.setdefault(match.recording.id, []).append(match)
+    matches = []
+    for parts in by_id.values():
+        segments: list[Segment] = []
+        for segment in (segment for part in parts for segment in part.segments):
+            if segments and _continues(segments[-1], segment):
+                segments[-1] = _joined(segments[-1], segment)
+            else:
+                segments.append(segment)
+        matches.append(replace(parts[0], segments=tuple(segments)))
+    matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
+    return MatchResult(
+        tuple(matches),
+        sum(result.n_landmarks for result in results),
+        sum(result.n_hypotheses for result in results),
+        max((result.score_threshold for result in results), default=0.0),
+        sum(result.search_seconds for result in results),
+        sum(result.verify_seconds for result in results),
+    )
 
 
 def union_seconds(spans: list[tuple[float, float]]) -> float:
@@ -164,3 +195,32 @@ def union_seconds(spans: list[tuple[float, float]]) -> float:
         total += max(0.0, end - max(start, reached))
         reached = max(reached, end)
     return total
+
+
+def _continues(first: Segment, second: Segment) -> bool:
+    gap = second.query_start_seconds - first.query_end_seconds
+    expected = first.reference_end_seconds + first.ratio * gap
+    return (
+        0.0 <= gap <= _GAP_SECONDS
+        and abs(second.ratio / first.ratio - 1) < 0.02
+        and abs(second.reference_start_seconds - expected) < 0.15
+    )
+
+
+def _joined(first: Segment, second: Segment) -> Segment:
+    stronger = max(first, second, key=lambda segment: segment.score)
+    ratio = (second.reference_end_seconds - first.reference_start_seconds) / (
+        second.query_end_seconds - first.query_start_seconds
+    )
+    return replace(
+        stronger,
+        query_start_seconds=first.query_start_seconds,
+        query_end_seconds=second.query_end_seconds,
+        reference_start_seconds=first.reference_start_seconds,
+        reference_end_seconds=second.reference_end_seconds,
+        ratio=ratio,
+        score=first.score + second.score,
+        aligned_landmarks=first.aligned_landmarks + second.aligned_landmarks,
+        expected_by_chance=first.expected_by_chance + second.expected_by_chance,
+        also_fits=tuple(dict.fromkeys(first.also_fits + second.also_fits)),
+    )

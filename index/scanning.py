@@ -14,11 +14,11 @@ from pathlib import Path
 
 from fingerprint.audio import file_digest
 from fingerprint.errors import AudioError, ParameterError
-from fingerprint.extract import fingerprint_file
+from fingerprint.extract import fingerprint_parts
 from index.batch import in_order, jobs_for
 from index.layers import RECORDING, spec_of
 from index.recording_list import Item
-from index.result import Match
+from index.result import Match, MatchResult, in_sequence
 from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, match_query
 from index.snapshot import Snapshot
 from index.store import Store
@@ -152,18 +152,26 @@ def _scan(task: _Task) -> Scan:
     """Search for one file; runs in the workers."""
     snapshot, searched = _open_snapshot(task.index, task.searched, task.layer)
     started = time.perf_counter()
+    results: list[MatchResult] = []
     try:
-        query = fingerprint_file(task.path, role="query", scales=task.options.scales)
+        for query in fingerprint_parts(task.path, scales=task.options.scales):
+            results.append(
+                match_query(
+                    query,
+                    snapshot,
+                    layer=task.layer,
+                    options=task.options,
+                    max_false_per_1000h=task.max_false_per_1000h,
+                )
+            )
     except AudioError as error:
         reason = Item(task.path).reason(error)
         return Scan(task.path, searched, error.status, reason, sha256=_digest_or_nothing(task.path))
     except MemoryError:
         reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
         return Scan(task.path, searched, "decode_error", reason, sha256=_digest_or_nothing(task.path))
-    fingerprinted = time.perf_counter()
-    result = match_query(
-        query, snapshot, layer=task.layer, options=task.options, max_false_per_1000h=task.max_false_per_1000h
-    )
+    elapsed = time.perf_counter() - started
+    result = in_sequence(results)
     return Scan(
         task.path,
         searched,
@@ -171,9 +179,9 @@ def _scan(task: _Task) -> Scan:
         matches=result.matches,
         sha256=query.sha256,
         decoder=query.decoder,
-        duration_seconds=query.duration_seconds,
+        duration_seconds=query.start_seconds + query.duration_seconds,
         notes=query.notes,
-        fingerprint_seconds=fingerprinted - started,
+        fingerprint_seconds=elapsed - result.search_seconds - result.verify_seconds,
         search_seconds=result.search_seconds,
         verify_seconds=result.verify_seconds,
     )

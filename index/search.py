@@ -27,6 +27,7 @@ DEFAULT_FALSE_PER_1000H = 1.0
 
 _RELATED = 0.6  # a rival with this share of a passage's score fits it "nearly as well"
 _OVERLAP = 0.5  # passages that share this much of the shorter one are about the same part of the query
+_ECHO = 0.3  # a passage this much weaker than another of the same recording, over the same part of the query, is none
 _JOIN_SECONDS = 3.0
 
 
@@ -123,12 +124,12 @@ def match_query(
     if query.params_digest != view.digest:
         raise IndexFormatError(
             f"the query was fingerprinted with parameters {query.params_digest}, layer {layer!r} of the index with "
-            f"{view.digest}: they cannot be compared; use the version that made the index, or make it again with this one"
+            f"{view.digest}: they cannot be compared; use the version that made the index, or make the index again"
         )
     landmarks = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
     started = time.perf_counter()
     forwards = _neighbours(landmarks, view, options)
-    reverse, decoy_seconds = _decoy(landmarks, query.mirrored, query.duration_seconds, options)
+    reverse, decoy_seconds = _decoy(landmarks, query, options)
     backwards = _neighbours(reverse, view, options)
     searched = time.perf_counter()
     passages, rivals, n_tried = _passages(forwards, options)
@@ -166,24 +167,20 @@ def _neighbours(query: QueryLandmarks, layer: LayerView, options: SearchOptions)
     return _Search(query, layer, rows.reshape(shape), similarity.reshape(shape))
 
 
-def _decoy(
-    query: QueryLandmarks, mirrored: NDArray[np.float32], duration_seconds: float, options: SearchOptions
-) -> tuple[QueryLandmarks, float]:
+def _decoy(query: QueryLandmarks, fingerprint: Fingerprint, options: SearchOptions) -> tuple[QueryLandmarks, float]:
     """Reverse the query, or of a long one three pieces spread over it; returns it with its length in seconds."""
-    reverse = query.reversed(mirrored, duration_seconds)
-    if duration_seconds <= options.max_decoy_seconds:
-        return reverse, duration_seconds
+    start, duration = fingerprint.start_seconds, fingerprint.duration_seconds
+    reverse = query.reversed(fingerprint.mirrored, 2 * start + duration)
+    if duration <= options.max_decoy_seconds:
+        return reverse, duration
     piece = options.max_decoy_seconds / 3
-    starts = np.linspace(0.0, duration_seconds - piece, 3)
     inside = np.zeros(reverse.seconds.size, dtype=np.bool_)
-    for start in starts:
-        inside |= (reverse.seconds >= start) & (reverse.seconds < start + piece)
-    return (
-        replace(
-            reverse, seconds=reverse.seconds[inside], bins=reverse.bins[inside], vectors=reverse.vectors[:, inside]
-        ),
-        options.max_decoy_seconds,
+    for low in start + np.linspace(0.0, duration - piece, 3):
+        inside |= (reverse.seconds >= low) & (reverse.seconds < low + piece)
+    kept = replace(
+        reverse, seconds=reverse.seconds[inside], bins=reverse.bins[inside], vectors=reverse.vectors[:, inside]
     )
+    return kept, options.max_decoy_seconds
 
 
 def _passages(
@@ -208,6 +205,8 @@ def _passages(
         candidates.sort(key=lambda a: (-a.score, a.recording, a.offset_seconds))
         for candidate in candidates:
             left = candidate if free[candidate.landmarks].all() else aligner.align(_as_seed(candidate), free)
+            if left is not None and any(_echoes(left, passage) for passage in passages):
+                continue
             if left is not None and left.score > FLOOR_SCORE:
                 passages.append(left)
                 rivals.append([])
@@ -224,18 +223,29 @@ def _as_seed(passage: Alignment) -> Seed:
     return Seed(passage.recording, passage.ratio, passage.offset_seconds, passage.shift_cells, centre, passage.score)
 
 
+def _echoes(candidate: Alignment, passage: Alignment) -> bool:
+    """Whether a candidate is what a passage leaves over where the reference repeats itself."""
+    return (
+        candidate.recording == passage.recording
+        and _shared(candidate, passage) >= _OVERLAP
+        and candidate.score < _ECHO * passage.score
+    )
+
+
+def _shared(one: Alignment, other: Alignment) -> float:
+    """Return the share of the shorter passage, in query time, that lies in the longer one."""
+    common = min(one.query_end_seconds, other.query_end_seconds) - max(
+        one.query_start_seconds, other.query_start_seconds
+    )
+    shorter = min(passage.query_end_seconds - passage.query_start_seconds for passage in (one, other))
+    return common / shorter if shorter > 0 else float(common >= 0)
+
+
 def _note_rival(candidate: Alignment, passages: list[Alignment], rivals: list[list[int]]) -> None:
     for passage, known in zip(passages, rivals, strict=True):
         if candidate.recording == passage.recording or candidate.recording in known:
             continue
-        shared = min(candidate.query_end_seconds, passage.query_end_seconds) - max(
-            candidate.query_start_seconds, passage.query_start_seconds
-        )
-        shorter = min(
-            candidate.query_end_seconds - candidate.query_start_seconds,
-            passage.query_end_seconds - passage.query_start_seconds,
-        )
-        if shared >= _OVERLAP * shorter and candidate.score >= _RELATED * passage.score:
+        if _shared(candidate, passage) >= _OVERLAP and candidate.score >= _RELATED * passage.score:
             known.append(candidate.recording)
             return
 
