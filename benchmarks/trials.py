@@ -27,7 +27,7 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.catalogues import LAYER, Side
-from benchmarks.conditions import CONDITIONS, Condition
+from benchmarks.conditions import CONDITIONS
 from benchmarks.corpus import Corpus, SyntheticCorpus, TrackRow
 from benchmarks.distortions import Distorted, mono, within_scale
 from benchmarks.effects import rms
@@ -155,7 +155,9 @@ def run_trial(trial: Trial) -> dict[str, Any]:
         else:
             condition = CONDITIONS[trial.condition]
             options = THOROUGH if condition.group == "thorough" else STANDARD
-            made = _distort(y, condition, rng)
+            excerpt, y = _sounding(excerpt, y, condition.seconds)
+            known["start_seconds"] = excerpt.start_seconds
+            made = condition.apply(y, TRIAL_RATE_HZ, rng, _resources())
             begin, end = 0.0, made.y.shape[-1] / TRIAL_RATE_HZ
         known["description"] = made.description
         started = time.perf_counter()
@@ -221,9 +223,12 @@ def _total_cents(segment: Segment) -> float:
     return change.pitch_cents + 1200.0 * math.log2(change.speed_percent / 100.0)
 
 
-def _distort(y: Samples, condition: Condition, rng: np.random.Generator) -> Distorted:
-    n = round(condition.seconds * TRIAL_RATE_HZ)
-    return condition.apply(y[..., :n], TRIAL_RATE_HZ, rng, _resources())
+def _sounding(excerpt: Excerpt, y: Samples, seconds: float) -> tuple[Excerpt, Samples]:
+    """Return the first `seconds` of an excerpt, or from where a short piece of it is not a pause; and its new start."""
+    n, loud = round(seconds * TRIAL_RATE_HZ), QUIETEST * rms(y.reshape(-1))
+    starts = range(0, max(1, y.shape[-1] - n), TRIAL_RATE_HZ // 2)
+    at = next((at for at in starts if rms(y[..., at : at + n].reshape(-1)) >= loud), 0)
+    return replace(excerpt, start_seconds=excerpt.start_seconds + at / TRIAL_RATE_HZ), y[..., at : at + n]
 
 
 def _splice(y: Samples, crossfade: bool, rng: np.random.Generator) -> tuple[Distorted, float, float]:

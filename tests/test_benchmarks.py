@@ -133,6 +133,16 @@ class TestRobustness:
         assert len(trials.spread(rows, 50, np.random.default_rng(0))) == 50
         assert trials.spread([], 3, np.random.default_rng(0)) == []
 
+    def test_short_piece_is_taken_where_there_is_sound(self) -> None:
+        y = np.zeros((2, 10 * trials.TRIAL_RATE_HZ), dtype=np.float32)
+        y[:, 3 * trials.TRIAL_RATE_HZ :] = 0.1
+        excerpt = trials.Excerpt(0, "a", "", "s", 7.0, "")
+        moved, piece = trials._sounding(excerpt, y, 1.0)
+        assert 9.4 < moved.start_seconds <= 10.0
+        assert piece.shape == (2, trials.TRIAL_RATE_HZ)
+        assert piece.any()
+        assert trials._sounding(excerpt, y, 10.0)[0] == excerpt
+
     def test_row_counts_what_was_found_and_leaves_out_what_makes_no_sense(self) -> None:
         common = {
             "file": "x",
