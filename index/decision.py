@@ -22,10 +22,14 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["FLOOR_SCORE", "ChanceModel"]
+__all__ = ["FLOOR_SCORE", "LEAST_FALSE_PER_1000H", "LEAST_P", "ChanceModel"]
 
 FLOOR_SCORE = 6.0
 """Chance alignments are counted from this score on."""
+
+LEAST_P = 1e-9
+LEAST_FALSE_PER_1000H = 1e-6
+"""The tail is extrapolated far beyond any data; no smaller probability or rate than these is claimed."""
 
 _RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks
 _LANDMARKS = 300_000
@@ -83,15 +87,15 @@ class ChanceModel:
 
     def false_per_1000h(self, score: float) -> float:
         """Return how many chance alignments of at least `score` to expect in 1 000 hours of such audio."""
-        return 1000.0 * self.rate_per_hour * math.exp(-max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
+        return max(self._tail_per_hour(score) * 1000.0, LEAST_FALSE_PER_1000H)
 
     def p_false(self, score: float) -> float:
         """Return the probability that this query holds at least one chance alignment of at least `score`."""
-        return -math.expm1(-self._expected(score))
+        return max(-math.expm1(-self._tail_per_hour(score) * self.hours), LEAST_P)
 
     def confidence(self, score: float) -> float:
         """Return one minus the posterior probability that an alignment of at least `score` is chance."""
-        return _PRIOR_REUSE / (_PRIOR_REUSE + self._expected(score))
+        return _PRIOR_REUSE / (_PRIOR_REUSE + max(self._tail_per_hour(score) * self.hours, LEAST_P))
 
     def threshold(self, max_false_per_1000h: float) -> float:
         """Return the score from which on chance stays below `max_false_per_1000h`.
@@ -107,5 +111,5 @@ class ChanceModel:
             )
         return FLOOR_SCORE + self.mean_excess * max(0.0, math.log(1000.0 * self.rate_per_hour / max_false_per_1000h))
 
-    def _expected(self, score: float) -> float:
-        return self.false_per_1000h(score) * self.hours / 1000.0
+    def _tail_per_hour(self, score: float) -> float:
+        return self.rate_per_hour * math.exp(-max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
