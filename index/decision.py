@@ -103,11 +103,12 @@ class ChanceModel:
         Raises
         ------
         ParameterError
-            If `max_false_per_1000h` is not positive.
+            If `max_false_per_1000h` is not positive or not finite.
         """
-        if not max_false_per_1000h > 0:
+        if not 0 < max_false_per_1000h < math.inf:
             raise ParameterError(
-                f"max_false_per_1000h={max_false_per_1000h}: must be above 0; no test is certain, 1 is the default"
+                f"max_false_per_1000h={max_false_per_1000h}: must be above 0 and finite; "
+                "no test is certain, 1 is the default"
             )
         return FLOOR_SCORE + self.mean_excess * max(0.0, math.log(1000.0 * self.rate_per_hour / max_false_per_1000h))
 
