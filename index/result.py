@@ -16,6 +16,7 @@ __all__ = ["Match", "MatchResult", "Segment", "Transformation", "in_sequence", "
 _TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
 _NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
 _GAP_SECONDS = 3.0  # a cut costs the landmarks near it
+_SAME_CENTS = 33.0  # a third of a semitone: measured pitch does not wander further
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Transformation:
         if abs(ratio - 1) > _NO_CHANGE and abs(cents - 1200 * math.log2(ratio)) < _TOGETHER_CENTS:
             return cls(0.0, 100.0, 100.0 * ratio)
         return cls(cents, 100.0 * ratio, 100.0)
+
+    @property
+    def heard_cents(self) -> float:
+        """Pitch of the query above the reference, that of the speed included."""
+        return self.pitch_cents + 1200 * math.log2(self.speed_percent / 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +171,11 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
     for parts in by_id.values():
         segments: list[Segment] = []
         for segment in (segment for part in parts for segment in part.segments):
-            if segments and _continues(segments[-1], segment):
-                segments[-1] = _joined(segments[-1], segment)
-            else:
+            earlier = next((i for i, known in enumerate(segments) if _continues(known, segment)), None)
+            if earlier is None:
                 segments.append(segment)
+            else:
+                segments[earlier] = _joined(segments[earlier], segment)
         matches.append(replace(parts[0], segments=tuple(segments)))
     matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
     return MatchResult(
@@ -204,6 +211,7 @@ def _continues(first: Segment, second: Segment) -> bool:
         0.0 <= gap <= _GAP_SECONDS
         and abs(second.ratio / first.ratio - 1) < 0.02
         and abs(second.reference_start_seconds - expected) < 0.15
+        and abs(second.transformation.heard_cents - first.transformation.heard_cents) < _SAME_CENTS
     )
 
 
