@@ -1,9 +1,10 @@
 """Many files at once: the same work done on each, by this process or by several, results in the order of the input.
 
-Workers are spawned, never forked (FAISS and OpenMP hang in a fork), and use one thread each. Only so many files are
-under way that memory stays bounded whatever their number. Ctrl-C reaches this process alone, which stops the workers;
-if this process is killed outright, they notice and end. A worker that dies, as a fault in a decoder can make it, costs
-the file that it was working on and no other.
+Workers are spawned, never forked (FAISS and OpenMP hang in a fork), and use one thread each. Every worker has a pipe of
+its own, and only the main thread reads them: a worker can be ended at any moment, in the middle of an answer too, and
+nobody waits for the rest of it. Only so many files are under way that memory stays bounded whatever their number.
+Ctrl-C reaches this process alone, which ends the workers; if this process is killed outright, they notice and end. A
+worker that dies, as a fault in a decoder can make it, is replaced, and costs the file that it was working on at most.
 """
 
 import multiprocessing
@@ -12,11 +13,11 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.connection import wait
-from typing import Generic, TypeVar
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
 
 from fingerprint.errors import ParameterError
 
@@ -64,118 +65,195 @@ def in_order(
     jobs : int
         Worker processes; with 1, the work is done in this process.
     lost : callable
-        What to return for a task whose worker died twice.
+        What to return for a task that ended two workers.
 
     Yields
     ------
     label, result
         The result is None where there was nothing to do.
+
+    Raises
+    ------
+    ParameterError
+        If workers cannot be started.
     """
     if jobs == 1:
         for label, task in tasks:
-            yield label, None if task is None else work(task)
+            yield label, None if task is None else _do(work, task)
         return
     crew = _Crew(work, jobs, lost)
-    under_way: deque[tuple[Label, Task | None, Future[Result] | None]] = deque()
+    line: deque[tuple[Label, _Slot[Task, Result]]] = deque()
     try:
         for label, task in tasks:
-            under_way.append((label, task, None if task is None else crew.start(task)))
-            while len(under_way) >= UNDER_WAY * jobs or (under_way and under_way[0][2] is None):
-                yield crew.finish(*under_way.popleft())
-        while under_way:
-            yield crew.finish(*under_way.popleft())
-    except BaseException:
+            line.append((label, crew.take(task)))
+            while line[0][1].is_open and len(line) >= UNDER_WAY * jobs:
+                crew.attend()
+            while line and not line[0][1].is_open:
+                first, slot = line.popleft()
+                yield first, slot.result
+        while line:
+            first, slot = line.popleft()
+            while slot.is_open:
+                crew.attend()
+            yield first, slot.result
+    finally:
         crew.stop()
-        raise
-    crew.close()
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until the block is done, then raise it: for steps that must not be left half-way."""
+def uninterrupted(*, times: int | None = None) -> Iterator[None]:
+    """Hold Ctrl-C back until the block is done, then raise it: for steps that must not be left half-way.
+
+    Parameters
+    ----------
+    times : int, optional
+        How often to do so; whoever insists gets through. By default, always.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is ever interrupted
         return
     held: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+
+    def hold(number: int, _: object) -> None:
+        if times is not None and len(held) >= times:
+            raise KeyboardInterrupt
+        held.append(number)
+
+    previous = signal.signal(signal.SIGINT, hold)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
-    if held:
-        raise KeyboardInterrupt
+        if held:
+            raise KeyboardInterrupt
+
+
+def _do(work: Callable[[Task], Result], task: Task) -> Result:
+    # Raised in a callback from libsndfile, an interruption would be lost and taken for the end of the file.
+    with uninterrupted(times=1):
+        return work(task)
+
+
+@dataclass(slots=True, eq=False)
+class _Slot(Generic[Task, Result]):
+    """A task, and its result once there is one."""
+
+    task: Task | None
+    result: Result | None = None
+    is_open: bool = True
+    attempts: int = 0
+
+
+class _Worker(Generic[Task, Result]):
+    """A process, this end of its pipe, and what it is working on."""
+
+    def __init__(self, work: Callable[[Task], Result]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.slot: _Slot[Task, Result] | None = None
+        self.has_started = False
+        self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        with _as_parent_of_workers():
+            self._process.start()
+        theirs.close()  # so that reading from a worker that has died says so
+
+    def give(self, slot: "_Slot[Task, Result]") -> None:
+        slot.attempts += 1
+        self.slot = slot
+        with suppress(BrokenPipeError):  # it has died: found out when its answer is read
+            self.pipe.send(slot.task)
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.join()
+        self.pipe.close()
 
 
 class _Crew(Generic[Task, Result]):
-    """Worker processes, replaced when one of them dies."""
+    """Workers, started as they are needed and replaced when they die."""
 
     def __init__(self, work: Callable[[Task], Result], jobs: int, lost: Callable[[Task], Result]) -> None:
         self._work = work
         self._jobs = jobs
         self._lost = lost
-        self._others = frozenset(process.pid for process in multiprocessing.active_children())
-        self._pool = _pool(jobs)
-        self._single: ProcessPoolExecutor | None = None
+        self._workers: list[_Worker[Task, Result]] = []
+        self._waiting: deque[_Slot[Task, Result]] = deque()
 
-    def start(self, task: Task) -> Future[Result]:
-        with _as_parent_of_workers():
+    def take(self, task: Task | None) -> _Slot[Task, Result]:
+        """Return the place where the result will be; without a task, it is settled at once."""
+        slot: _Slot[Task, Result] = _Slot(task, is_open=task is not None)
+        if slot.is_open:
+            self._waiting.append(slot)
+            self._assign()
+        return slot
+
+    def attend(self) -> None:
+        """Wait until at least one worker has something to say, and hear it."""
+        ready = wait([worker.pipe for worker in self._workers])
+        for worker in [worker for worker in self._workers if worker.pipe in ready]:
             try:
-                return self._pool.submit(self._work, task)
-            except BrokenProcessPool:
-                self._pool.shutdown()
-                self._pool = _pool(self._jobs)
-                return self._pool.submit(self._work, task)
-
-    def finish(self, label: Label, task: Task | None, future: Future[Result] | None) -> tuple[Label, Result | None]:
-        if task is None or future is None:
-            return label, None
-        try:
-            return label, future.result()
-        except BrokenProcessPool:
-            return label, self._alone(task)
+                succeeded, answer = worker.pipe.recv()
+            except (EOFError, OSError):
+                self._bury(worker)
+                continue
+            if not succeeded:
+                raise answer
+            if worker.has_started and worker.slot is not None:
+                worker.slot.result, worker.slot.is_open = answer, False
+                worker.slot = None
+            worker.has_started = True
+        self._assign()
 
     def stop(self) -> None:
         """End the workers now, whatever they are doing."""
-        for process in multiprocessing.active_children():
-            if process.pid not in self._others:
-                process.terminate()
-        self.close()
+        while self._workers:
+            self._workers.pop().end()
 
-    def close(self) -> None:
-        for pool in (self._pool, self._single):
-            if pool is not None:
-                pool.shutdown(cancel_futures=True)
+    def _assign(self) -> None:
+        while self._waiting:
+            worker = next((worker for worker in self._workers if worker.slot is None), None)
+            if worker is None and len(self._workers) < self._jobs:
+                worker = _Worker(self._work)
+                self._workers.append(worker)
+            if worker is None:
+                return
+            worker.give(self._waiting.popleft())
 
-    def _alone(self, task: Task) -> Result:
-        """Do again what was under way when a worker died, by itself: either it was this one, or it works now."""
-        self._single = self._single or _pool(1)
-        with _as_parent_of_workers():
-            future = self._single.submit(self._work, task)
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            self._single.shutdown()
-            self._single = None
-            return self._lost(task)
+    def _bury(self, worker: _Worker[Task, Result]) -> None:
+        self._workers.remove(worker)
+        worker.end()
+        if not worker.has_started:
+            raise ParameterError(f"jobs={self._jobs}: worker processes end as soon as they start; give 1 job")
+        slot = worker.slot
+        if slot is None or slot.task is None:
+            return
+        if slot.attempts == 1:  # it may have been killed for other reasons than this task: once more
+            self._waiting.appendleft(slot)
+        else:
+            slot.result, slot.is_open = self._lost(slot.task), False
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_become_worker)
-
-
-def _become_worker() -> None:
-    """Prepare a new worker: end with the parent, use one thread."""
+def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
+    """Work off tasks until the other end of the pipe is closed; runs in the worker."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     from index.vectors import use_threads  # here, as FAISS reads its settings when it is loaded
 
     use_threads(1)
+    with suppress(EOFError, BrokenPipeError):
+        pipe.send((True, None))
+        while True:
+            task = pipe.recv()
+            try:
+                answer = (True, work(task))
+            except Exception as error:  # noqa: BLE001 - raised again where the results are read
+                answer = (False, error)
+            pipe.send(answer)
 
 
 def _end_with(sentinel: int) -> None:
-    # A worker waits for work on a pipe that it holds open itself, so it would not notice that its parent was killed.
+    # Without its parent a worker would only end with its task, which may take minutes.
     wait([sentinel])
     os._exit(1)
 
@@ -184,6 +262,7 @@ def _end_with(sentinel: int) -> None:
 def _as_parent_of_workers() -> Iterator[None]:
     """Let processes that are started in the block have one thread per library, and no Ctrl-C, from the first."""
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    resource_tracker.ensure_running()  # first, as starting it lets Ctrl-C through again
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:

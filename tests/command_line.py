@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 import cli
 from benchmarks.synthesis import synthesize
+from index.batch import jobs_for
 
-__all__ = ["RATE_HZ", "add_to_ten", "catalogue", "matches", "music", "run", "start", "write"]
+__all__ = ["RATE_HZ", "add_to_ten", "catalogue", "jobs_for_three", "matches", "music", "run", "start", "write"]
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE_HZ = 11025
@@ -79,3 +80,8 @@ def add_to_ten(n: int) -> int:
     if n == 3:
         os._exit(1)
     return n + 10
+
+
+def jobs_for_three(jobs: int) -> int:
+    """Return how many workers three files get; an error for 0."""
+    return jobs_for(3, jobs)

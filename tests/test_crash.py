@@ -13,16 +13,18 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fingerprint.errors import ParameterError
 from index.batch import in_order, jobs_for, uninterrupted
 from index.store import Store
 from index.verification import verify_index
-from tests.command_line import add_to_ten, catalogue, matches, music, run, start, write
+from tests.command_line import add_to_ten, catalogue, jobs_for_three, matches, music, run, start, write
 
 N_SHORT = 3
 COMMIT_AT_ONCE = "import index.adding; index.adding.COMMIT_SECONDS = 0"
@@ -209,6 +211,13 @@ def lost(n: int) -> int:
     return -n
 
 
+def only_here(n: int) -> int:
+    return n
+
+
+only_here.__module__ = "tests.no_such_module"
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_results_come_in_order_and_what_needs_no_work_in_its_place(jobs: int) -> None:
     tasks = [(str(n), None if n % 4 == 0 else n + 100) for n in range(30)]
@@ -220,6 +229,35 @@ def test_a_worker_that_dies_costs_one_task() -> None:
     tasks = [(None, n) for n in range(2, 6)]
     results = [result for _, result in in_order(add_to_ten, tasks, jobs=2, lost=lost)]
     assert results == [12, -3, 14, 15]
+
+
+def test_an_error_in_a_worker_is_raised_here() -> None:
+    with pytest.raises(ParameterError, match=r"jobs=0: must be at least 1"):
+        list(in_order(jobs_for_three, [(None, 1), (None, 0), (None, 2)], jobs=2, lost=lost))
+
+
+def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    module = types.ModuleType(only_here.__module__)
+    monkeypatch.setattr(module, "only_here", only_here, raising=False)
+    monkeypatch.setitem(sys.modules, only_here.__module__, module)
+    with pytest.raises(ParameterError, match="jobs=2: worker processes end as soon as they start; give 1 job"):
+        list(in_order(only_here, [(None, 1), (None, 2)], jobs=2, lost=lost))
+    assert "No module named 'tests.no_such_module'" in capfd.readouterr().err
+
+
+def test_whoever_insists_interrupts() -> None:
+    done = []
+
+    def step() -> None:
+        with uninterrupted(times=1):
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("once")
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("twice")
+
+    with pytest.raises(KeyboardInterrupt):
+        step()
+    assert done == ["once"]
 
 
 def test_tasks_are_read_as_they_are_needed() -> None:
