@@ -9,6 +9,7 @@ steps, for the decision.
 import time
 from collections.abc import Set
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,7 +206,7 @@ def _passages(
         candidates.sort(key=lambda a: (-a.score, a.recording, a.offset_seconds))
         for candidate in candidates:
             left = candidate if free[candidate.landmarks].all() else aligner.align(_as_seed(candidate), free)
-            if left is not None and any(_echoes(left, passage) for passage in passages):
+            if left is not None and any(map(_echoes, repeat(left), passages, rivals)):
                 continue
             if left is not None and left.score > FLOOR_SCORE:
                 passages.append(left)
@@ -223,10 +224,10 @@ def _as_seed(passage: Alignment) -> Seed:
     return Seed(passage.recording, passage.ratio, passage.offset_seconds, passage.shift_cells, centre, passage.score)
 
 
-def _echoes(candidate: Alignment, passage: Alignment) -> bool:
-    """Whether a candidate is what a passage leaves over where the reference repeats itself."""
+def _echoes(candidate: Alignment, passage: Alignment, rivals: list[int]) -> bool:
+    """Whether a candidate is what a passage leaves over where the reference, or a duplicate of it, repeats itself."""
     return (
-        candidate.recording == passage.recording
+        (candidate.recording == passage.recording or candidate.recording in rivals)
         and _shared(candidate, passage) >= _OVERLAP
         and candidate.score < _ECHO * passage.score
     )
