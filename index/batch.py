@@ -163,7 +163,8 @@ class _Worker(Generic[Task, Result]):
         with suppress(BrokenPipeError):  # it has died: found out when its answer is read
             self.pipe.send(slot.task)
 
-    def end(self) -> None:
+    def end(self, *, patience_seconds: float = 0.0) -> None:
+        self._process.join(patience_seconds)
         self._process.terminate()
         self._process.join()
         self.pipe.close()
@@ -221,7 +222,7 @@ class _Crew(Generic[Task, Result]):
 
     def _bury(self, worker: _Worker[Task, Result]) -> None:
         self._workers.remove(worker)
-        worker.end()
+        worker.end(patience_seconds=1.0)  # dying, it may have something to say on stderr
         if not worker.has_started:
             raise ParameterError(f"jobs={self._jobs}: worker processes end as soon as they start; give 1 job")
         slot = worker.slot
