@@ -4,5 +4,3 @@ Read in this order: `audio` (samples), `spectrogram` (log-frequency power), `lan
 surroundings), `extract` (all of it, for one file). `params` holds what two fingerprints must share, `errors` what goes
 wrong.
 """
-
-__all__: list[str] = []

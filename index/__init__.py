@@ -4,5 +4,3 @@ Read in this order: `store` and `snapshot` (what is on disk, and one state of it
 (hypotheses), `alignment` (passages), `decision` (probabilities), `search` (all of it, for one query), `result` (what
 comes out).
 """
-
-__all__: list[str] = []
