@@ -26,6 +26,7 @@ from benchmarks.spectral import griffin_lim_mel
 from benchmarks.synthesis import synthesize
 from benchmarks.timepitch import resample_speed, shift
 from fingerprint.errors import CatalogueError
+from index.decision import LEAST_P
 
 __all__ = ["PASSAGES", "Passage", "run_demo"]
 
@@ -324,7 +325,7 @@ def _found_line(finding: _Finding) -> str:
     span = (finding.start_seconds, finding.end_seconds)
     source = (finding.reference_start_seconds, finding.reference_end_seconds)
     line = _line("found", span, finding.recording, source, finding.cents, finding.ratio)
-    return f"{line}   {finding.p_false:.0e}"
+    return f"{line}   {'below ' if finding.p_false <= LEAST_P else ''}{finding.p_false:.0e}"
 
 
 def _line(
