@@ -214,6 +214,15 @@ def test_two_sources_mixed_are_both_found(catalogue: Snapshot) -> None:
         assert segment.reference_start_seconds == pytest.approx(start, abs=0.4)
 
 
+def test_what_the_loud_one_hid_is_found_on_looking_again(catalogue: Snapshot) -> None:
+    y = excerpt(1, 10.0, 12.0) + np.float32(0.5) * excerpt(8, 30.0, 12.0)
+    found = []
+    for rounds in (1, 2):
+        options = replace(STANDARD, seeds_per_step=1, rounds=rounds)
+        found.append({match.recording.id for match in search(y, catalogue, options).matches})
+    assert found == [{"song1"}, {"song1", "song8"}]
+
+
 def test_sources_in_turn_are_found_in_turn(catalogue: Snapshot) -> None:
     order = [(5, 3.0), (0, 20.0), (9, 33.0)]
     y = np.concatenate([excerpt(seed, start, 8.0) for seed, start in order])
