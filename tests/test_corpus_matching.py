@@ -1,0 +1,119 @@
+"""Real music: distorted excerpts find their recordings, places and changes; generated music finds nothing.
+
+Runs where SOURCEPRINT_CORPUS names the corpus. One track per source, so that what is told apart is not one album.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from benchmarks.conditions import CONDITIONS
+from benchmarks.corpus import FolderCorpus, load_resources, read_corpus
+from benchmarks.lists import TrackRow
+from benchmarks.resources import Resources
+from fingerprint.audio import decode
+from fingerprint.extract import fingerprint_file, fingerprint_signal
+from fingerprint.params import Params
+from index.layers import layer_specs, reference_landmarks
+from index.search import STANDARD, match_query
+from index.snapshot import Snapshot
+from index.store import Recording, Store
+
+pytestmark = pytest.mark.corpus
+
+RATE = 22050
+N_TRACKS, N_STRANGERS = 10, 16
+EXCERPT_SECONDS = 10.0
+CASES = [
+    "mp3_64k", "reverb", "eq", "speed_+4%", "tempo_0.9_pv", "tempo_1.15_pv", "pitch_+2_pv", "pitch_-3_tempo_0.9_pv",
+    "limiter", "mel80_griffin_lim",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lists(request: pytest.FixtureRequest) -> FolderCorpus:
+    return read_corpus(request.getfixturevalue("corpus"))
+
+
+@pytest.fixture(scope="module")
+def tracks(lists: FolderCorpus) -> list[TrackRow]:
+    """Return the first long enough track of each source, by name of the source."""
+    chosen: dict[str, TrackRow] = {}
+    for row in sorted(lists.music, key=lambda row: (row.source, row.file)):
+        if 60 <= row.seconds <= 240:
+            chosen.setdefault(row.source, row)
+    assert len(chosen) >= N_TRACKS
+    return list(chosen.values())[:N_TRACKS]
+
+
+@pytest.fixture(scope="module")
+def catalogue(lists: FolderCorpus, tracks: list[TrackRow], tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    store = Store.create(tmp_path_factory.mktemp("corpus") / "index", layer_specs())
+    with store.writer() as writer:
+        for row in tracks:
+            fingerprint = fingerprint_file(lists.path(row.file))
+            recording = Recording(row.file, sha256=fingerprint.sha256, duration_ms=round(1000 * row.seconds))
+            writer.add(recording, reference_landmarks(fingerprint))
+    return store.snapshot()
+
+
+@pytest.fixture(scope="module")
+def resources(lists: FolderCorpus) -> Resources:
+    return load_resources(lists, sample_rate=RATE, music=[])
+
+
+def resampled(y: NDArray[np.float32], folder: Path) -> NDArray[np.float32]:
+    """Return `y` as the command would read it: from a file, at the rate of the analysis."""
+    file = folder / "query.wav"
+    soundfile.write(file, y, RATE, subtype="FLOAT")
+    return decode(file, sample_rate=Params().sample_rate)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_distorted_excerpts_are_located(
+    name: str, lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot, resources: Resources, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(CASES.index(name))
+    row = tracks[CASES.index(name) % len(tracks)]
+    start = float(rng.uniform(0.25, 0.75)) * (row.seconds - EXCERPT_SECONDS)
+    y = lists.load(row.file, sample_rate=RATE)[round(start * RATE) : round((start + EXCERPT_SECONDS) * RATE)]
+    condition = CONDITIONS[name]
+    distorted = condition.apply(y, RATE, rng, resources)
+    query = fingerprint_signal(resampled(distorted.y, tmp_path), role="query", scales=STANDARD.scales)
+    matches = match_query(query, catalogue).matches
+    assert [match.recording.id for match in matches] == [row.file]
+    found = max(matches[0].segments, key=lambda segment: segment.score)
+    seconds = distorted.y.size / RATE
+    assert found.query_start_seconds < 1.5
+    assert found.query_end_seconds > seconds - 1.5
+    for at, heard_at in (
+        (found.query_start_seconds, found.reference_start_seconds),
+        (found.query_end_seconds, found.reference_end_seconds),
+    ):
+        assert heard_at == pytest.approx(start + distorted.to_source(at), abs=0.1)
+    assert found.ratio == pytest.approx(distorted.ratio, rel=0.01)
+    assert found.transformation.heard_cents == pytest.approx(100 * distorted.pitch_semitones, abs=25)
+    assert found.transformation.tempo_percent == pytest.approx(condition.tempo_percent, abs=1)
+    assert found.transformation.speed_percent == pytest.approx(condition.speed_percent, abs=1)
+
+
+def test_generated_music_finds_nothing(lists: FolderCorpus, catalogue: Snapshot) -> None:
+    rows = sorted(lists.generated, key=lambda row: row.file)
+    rows = [row for row in rows if row.seconds >= 10][:: max(1, len(rows) // N_STRANGERS)][:N_STRANGERS]
+    assert len(rows) >= N_STRANGERS // 2
+    for row in rows:
+        query = fingerprint_file(lists.path(row.file), role="query", scales=STANDARD.scales)
+        assert match_query(query, catalogue).matches == (), row.file
+
+
+def test_a_track_finds_itself_and_no_other(lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot) -> None:
+    for row in tracks[:4]:
+        query = fingerprint_file(lists.path(row.file), role="query", scales=STANDARD.scales)
+        matches = match_query(query, catalogue).matches
+        assert [match.recording.id for match in matches] == [row.file]
+        assert matches[0].query_seconds > 0.95 * query.duration_seconds
