@@ -5,21 +5,32 @@ from numba import njit
 
 from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND
 
-__all__ = ["best_run", "confirm", "distinct", "evidence_of", "fit_line", "grow", "ratio_of_seed", "support"]
+__all__ = [
+    "best_run",
+    "confirm",
+    "distinct",
+    "evidence_of",
+    "fit_line",
+    "grow",
+    "ratio_of_seed",
+    "run_of_blocks",
+    "support",
+]
 
 TICKS_PER_SECOND = float(TIMES_PER_SECOND)
 CELLS_PER_UNIT = 1.0 / BINS_PER_CELL
 
 BLOCK_SECONDS = 0.5
-SOFTNESS = 60.0
+FAINT_SOFTNESS = 6.0
+CLEAR_SOFTNESS, CLEAR_ABSENT, CLEAR_SCALE = 60.0, -0.15, 0.87
 DROP = 25.0
-ABSENT = -0.15
+ABSENT = -0.05
 EVIDENCE = np.interp(
     np.linspace(-1.0, 1.0, 41),
     [-1.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0],
-    [-1.0, -1.0, -0.8, -0.6, -0.2, 0.5, 2.0, 4.0, 6.0, 7.0],
+    [-1.0, -1.0, -0.8, -0.6, 0.0, 0.9, 2.5, 4.0, 5.0, 5.5],
 )
-EVIDENCE_LEAST, EVIDENCE_MOST = -1.5, 8.0
+EVIDENCE_LEAST, EVIDENCE_MOST = -1.5, 6.0
 LAG_SECONDS, LAG_OUTLIERS, LAG_GAIN = 0.008, 0.2, 7.5
 FIRST_REACH_SECONDS = 4.0
 REACH_SECONDS, SPREAD_CELLS = 0.06, 1.0
@@ -235,9 +246,27 @@ def fit_line(q_times, q_bins, rows, evidence, r_ticks, r_bins, first, last, line
 
 @njit(cache=True, nogil=True)
 def best_run(q_times, evidence, first, last, blocks, run):
+    """Find the best run as a faint source would show it and as a clear one would; the better counts.
+
+    A faint source under other music has few landmarks met, in many blocks: absence says little, and one block cannot
+    decide. A clear one, however short, has most of them met: absence speaks against it, and every landmark counts. The
+    scores of the latter are scaled so that chance reaches both equally often. Writes as `run_of_blocks`.
+    """
+    run_of_blocks(q_times, evidence, first, last, 0.0, FAINT_SOFTNESS, blocks, run)
+    score, a, b = run[0], run[1], run[2]
+    run_of_blocks(q_times, evidence, first, last, CLEAR_ABSENT - ABSENT, CLEAR_SOFTNESS, blocks, run)
+    run[0] *= CLEAR_SCALE
+    if score >= run[0]:
+        run[0] = score
+        run[1] = a
+        run[2] = b
+
+
+@njit(cache=True, nogil=True)
+def run_of_blocks(q_times, evidence, first, last, absent, softness, blocks, run):
     """Find the run of blocks with the highest score (Kadane), given up where it falls `DROP` below its own maximum.
 
-    A block's evidence is summed, then compressed, `SOFTNESS * log(1 + x / SOFTNESS)` where positive: neighbouring
+    A block's evidence is summed, then compressed, `softness * log(1 + x / softness)` where positive: neighbouring
     landmarks see the same sound, so ten of them prove less than ten times what one does. Writes (score, first
     landmark, last landmark + 1).
     """
@@ -250,7 +279,7 @@ def best_run(q_times, evidence, first, last, blocks, run):
     n_blocks = int(q_times[last - 1] / BLOCK_SECONDS) - origin + 1
     blocks[:n_blocks] = 0.0
     for i in range(first, last):
-        blocks[int(q_times[i] / BLOCK_SECONDS) - origin] += evidence[i]
+        blocks[int(q_times[i] / BLOCK_SECONDS) - origin] += evidence[i] + (absent if evidence[i] == ABSENT else 0.0)
     total = 0.0
     peak = 0.0
     start = 0
@@ -259,7 +288,7 @@ def best_run(q_times, evidence, first, last, blocks, run):
     for k in range(n_blocks):
         x = blocks[k]
         if x > 0.0:
-            x = SOFTNESS * np.log(1.0 + x / SOFTNESS)
+            x = softness * np.log(1.0 + x / softness)
         total += x
         peak = max(peak, total)
         if total <= 0.0 or total < peak - DROP:

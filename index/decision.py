@@ -33,8 +33,9 @@ LEAST_FALSE_PER_1000H = 1e-6
 
 _RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks
 _LANDMARKS = 300_000
+_LEAST_LANDMARKS = 100_000  # a smaller catalogue may be all of one kit and one groove: it earns no lower threshold
 _RATE_WEIGHT_HOURS = 0.02  # how much searched audio the prior rate stands for
-_MEAN_EXCESS = 2.3  # prior mean of score above FLOOR_SCORE
+_MEAN_EXCESS = 2.6  # prior mean of score above FLOOR_SCORE
 _EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
 _PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
 
@@ -70,7 +71,7 @@ class ChanceModel:
         hours : float
             Length of the query.
         n_landmarks : int
-            Landmarks in the catalogue: the prior rate grows with it.
+            Landmarks in the catalogue: beyond a size, the prior rate grows with it.
 
         Raises
         ------
@@ -80,7 +81,7 @@ class ChanceModel:
         if decoy_hours < 0 or hours < 0:
             raise ParameterError(f"decoy_hours={decoy_hours}, hours={hours}: lengths cannot be negative")
         excess = decoy_scores[decoy_scores > FLOOR_SCORE] - FLOOR_SCORE
-        prior_rate = _RATE_PER_HOUR * max(n_landmarks, 1) / _LANDMARKS
+        prior_rate = _RATE_PER_HOUR * max(n_landmarks, _LEAST_LANDMARKS) / _LANDMARKS
         rate = (prior_rate * _RATE_WEIGHT_HOURS + excess.size) / (_RATE_WEIGHT_HOURS + decoy_hours)
         mean = (_MEAN_EXCESS * _EXCESS_WEIGHT + float(excess.sum())) / (_EXCESS_WEIGHT + excess.size)
         return cls(max(rate, prior_rate), max(mean, _MEAN_EXCESS), hours)

@@ -301,13 +301,23 @@ def fit_line(
 
 
 def best_run(q_times: Floats, evidence: Floats, first: int, last: int, constants: ModuleType) -> tuple[float, int, int]:
+    """The better of the best runs with the constants for faint and for clear sources."""
+    faint = run_of_blocks(q_times, evidence, first, last, constants, 0.0, constants.FAINT_SOFTNESS)
+    absent = constants.CLEAR_ABSENT - constants.ABSENT
+    score, a, b = run_of_blocks(q_times, evidence, first, last, constants, absent, constants.CLEAR_SOFTNESS)
+    return max(faint, (constants.CLEAR_SCALE * score, a, b), key=lambda run: run[0])
+
+
+def run_of_blocks(
+    q_times: Floats, evidence: Floats, first: int, last: int, constants: ModuleType, absent: float, soft: float
+) -> tuple[float, int, int]:
     """Of all runs of blocks that never sink to zero nor far below their own maximum, the one with the highest sum."""
     if last <= first:
         return 0.0, first, first
     block = (q_times[first:last] / constants.BLOCK_SECONDS).astype(np.int64)
     block -= block[0]
-    sums = np.bincount(block, weights=evidence[first:last])
-    soft = constants.SOFTNESS
+    part = evidence[first:last]
+    sums = np.bincount(block, weights=np.where(part == constants.ABSENT, part + absent, part))
     sums = np.where(sums > 0, soft * np.log1p(np.maximum(sums, 0) / soft), sums)
     best, best_start, best_end = 0.0, 0, 0
     for end in range(1, len(sums) + 1):

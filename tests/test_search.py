@@ -209,9 +209,9 @@ def test_two_sources_mixed_are_both_found(catalogue: Snapshot) -> None:
     assert set(found) == {"song1", "song8"}
     for name, part, start in (("song1", first, 10.0), ("song8", second, 30.0)):
         (segment,) = found[name]
-        assert segment.query_start_seconds == pytest.approx(part.start / RATE, abs=0.4)
-        assert segment.query_end_seconds == pytest.approx(part.stop / RATE, abs=0.4)
-        assert segment.reference_start_seconds == pytest.approx(start, abs=0.4)
+        assert segment.query_start_seconds == pytest.approx(part.start / RATE, abs=0.6)
+        assert segment.query_end_seconds == pytest.approx(part.stop / RATE, abs=0.6)
+        assert segment.reference_start_seconds == pytest.approx(start, abs=0.6)
 
 
 def test_what_the_loud_one_hid_is_found_on_looking_again(catalogue: Snapshot) -> None:
@@ -285,9 +285,6 @@ def test_music_that_is_not_there_matches_nothing(catalogue: Snapshot, options: S
         assert result.n_hypotheses > 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="drum sounds and grooves that unrelated pieces share score beyond the tail that decoys show"
-)
 def test_shared_drum_sounds_and_grooves_are_no_match(catalogue: Snapshot) -> None:
     found = [search(song(seed, 40.0), catalogue, THOROUGH).matches for seed in (105, 110, 133, 136)]
     assert found == 4 * [()]
