@@ -31,7 +31,8 @@ LEAST_P = 1e-9
 LEAST_FALSE_PER_1000H = 1e-6
 """The tail is extrapolated far beyond any data; no smaller probability or rate than these is claimed."""
 
-_RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks
+_RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks searched at _SCALES time scales
+_SCALES = 3
 _LANDMARKS = 300_000
 _LEAST_LANDMARKS = 100_000  # a smaller catalogue may be all of one kit and one groove: it earns no lower threshold
 _RATE_WEIGHT_HOURS = 0.02  # how much searched audio the prior rate stands for
@@ -59,7 +60,14 @@ class ChanceModel:
     hours: float
 
     @classmethod
-    def fit(cls, decoy_scores: NDArray[np.floating], decoy_hours: float, hours: float, n_landmarks: int) -> Self:
+    def fit(
+        cls,
+        decoy_scores: NDArray[np.floating],
+        decoy_hours: float,
+        hours: float,
+        n_landmarks: int,
+        n_scales: int = _SCALES,
+    ) -> Self:
         """Estimate the tail from the scores of the reversed query.
 
         Parameters
@@ -72,6 +80,8 @@ class ChanceModel:
             Length of the query.
         n_landmarks : int
             Landmarks in the catalogue: beyond a size, the prior rate grows with it.
+        n_scales : int
+            Time scales tried: the prior rate grows with them.
 
         Raises
         ------
@@ -81,7 +91,7 @@ class ChanceModel:
         if decoy_hours < 0 or hours < 0:
             raise ParameterError(f"decoy_hours={decoy_hours}, hours={hours}: lengths cannot be negative")
         excess = decoy_scores[decoy_scores > FLOOR_SCORE] - FLOOR_SCORE
-        prior_rate = _RATE_PER_HOUR * max(n_landmarks, _LEAST_LANDMARKS) / _LANDMARKS
+        prior_rate = _RATE_PER_HOUR * max(n_landmarks, _LEAST_LANDMARKS) / _LANDMARKS * n_scales / _SCALES
         rate = (prior_rate * _RATE_WEIGHT_HOURS + excess.size) / (_RATE_WEIGHT_HOURS + decoy_hours)
         mean = (_MEAN_EXCESS * _EXCESS_WEIGHT + float(excess.sum())) / (_EXCESS_WEIGHT + excess.size)
         return cls(max(rate, prior_rate), max(mean, _MEAN_EXCESS), hours)

@@ -141,6 +141,7 @@ def match_query(
         decoy_seconds / 3600.0,
         query.duration_seconds / 3600.0,
         view.n_landmarks,
+        len(options.scales),
     )
     threshold = model.threshold(max_false_per_1000h)
     found: dict[int, list[Segment]] = {}
