@@ -244,6 +244,8 @@ def _shared(one: Alignment, other: Alignment) -> float:
 
 
 def _note_rival(candidate: Alignment, passages: list[Alignment], rivals: list[list[int]]) -> None:
+    if any(p.recording == candidate.recording and _shared(candidate, p) >= _OVERLAP for p in passages):
+        return  # it has its own place there; what is left of it is no rival
     for passage, known in zip(passages, rivals, strict=True):
         if candidate.recording == passage.recording or candidate.recording in known:
             continue
