@@ -285,23 +285,27 @@ def test_music_that_is_not_there_matches_nothing(catalogue: Snapshot, options: S
         assert result.n_hypotheses > 0
 
 
+BEYOND_THE_TAIL = pytest.mark.xfail(
+    strict=True, reason="a groove on the same drum kit, at another tempo, outscores the tail that decoys and prior give"
+)
+
+
 @pytest.mark.parametrize(
-    "seed",
+    ("seed", "options"),
     [
-        pytest.param(
-            105,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="a groove at 0.63 of its tempo, on the same drum kit, outscores the tail of the decoys",
-            ),
-        ),
-        110,
-        133,
-        136,
+        pytest.param(110, STANDARD, marks=BEYOND_THE_TAIL),
+        pytest.param(111, STANDARD, marks=BEYOND_THE_TAIL),
+        pytest.param(131, STANDARD, marks=BEYOND_THE_TAIL),
+        pytest.param(105, THOROUGH, marks=BEYOND_THE_TAIL),
+        pytest.param(111, THOROUGH, marks=BEYOND_THE_TAIL),
+        (105, STANDARD),
+        (110, THOROUGH),
+        (133, THOROUGH),
+        (136, THOROUGH),
     ],
 )
-def test_shared_drum_sounds_and_grooves_are_no_match(catalogue: Snapshot, seed: int) -> None:
-    assert search(song(seed, 40.0), catalogue, THOROUGH).matches == ()
+def test_shared_drum_sounds_and_grooves_are_no_match(catalogue: Snapshot, seed: int, options: SearchOptions) -> None:
+    assert search(song(seed, 40.0), catalogue, options).matches == ()
 
 
 def test_noise_and_tones_match_nothing(catalogue: Snapshot) -> None:
