@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.corpus import Corpus, TrackRow, folds
+from benchmarks.data.corpus import Corpus, TrackRow, folds
 from benchmarks.harness import content_key, in_parallel, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import SHIPPED, train, trained_on
 from fingerprint.errors import ParameterError
@@ -30,16 +30,7 @@ from index.vectors import use_threads
 __all__ = ["LAYER", "Side", "catalogue", "changed", "described", "make_index", "sides"]
 
 LAYER = "recording"
-_TRAINING_CODE = (
-    "train_projection",
-    "distortions",
-    "timepitch",
-    "spectral",
-    "effects",
-    "codecs",
-    "resources",
-    "corpus",
-)
+_TRAINING_CODE = ("fingerprint", "benchmarks/train_projection.py", "benchmarks/distortion", "benchmarks/data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +175,7 @@ def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side,
 
 def _trained(corpus: Corpus, cache: Path, *, jobs: int) -> Path:
     """Return the projection trained on fold 1, which scores the sources of fold 0."""
-    code = source_digest("fingerprint", *(f"benchmarks/{name}.py" for name in _TRAINING_CODE))
+    code = source_digest(*_TRAINING_CODE)
     path = cache / f"projection-{content_key(code, _identity(corpus))}.npz"
     if not path.exists():
         write_atomically(path, train(corpus, 1, jobs=jobs))

@@ -1,9 +1,9 @@
 """The demo: a synthesised catalogue, tracks that reuse passages of it, and truth beside findings.
 
-Nothing is downloaded and no music is needed: `benchmarks.synthesis` makes twelve recordings and, from other seeds, the
-tracks that borrow from them. What happens to a passage on the way is what generators and remixers do: another pitch,
-another tempo, other music on top, a resynthesis from a coarse mel spectrogram. Then the same code as behind
-``sourceprint add`` and ``sourceprint match`` gets to work on WAV files.
+Nothing is downloaded and no music is needed: `benchmarks.music.synthesis` makes twelve recordings and, from other
+seeds, the tracks that borrow from them. What happens to a passage on the way is what generators and remixers do:
+another pitch, another tempo, other music on top, a resynthesis from a coarse mel spectrogram. Then the same code as
+behind ``sourceprint add`` and ``sourceprint match`` gets to work on WAV files.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.effects import mix, rms
+from benchmarks.distortion.effects import mix, rms
+from benchmarks.distortion.spectral import griffin_lim_mel
+from benchmarks.distortion.timepitch import resample_speed, shift
 from benchmarks.harness import in_parallel
-from benchmarks.spectral import griffin_lim_mel
-from benchmarks.synthesis import synthesize
-from benchmarks.timepitch import resample_speed, shift
+from benchmarks.music.synthesis import synthesize
 from fingerprint.errors import CatalogueError
 from index.decision import LEAST_P
 

@@ -24,8 +24,8 @@ from typing import Any
 
 from benchmarks import scans
 from benchmarks.catalogues import Side, sides
-from benchmarks.conditions import CONDITIONS
-from benchmarks.corpus import Corpus, open_corpus
+from benchmarks.data.corpus import Corpus, open_corpus
+from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.harness import (
     content_key,
     default_cache,
@@ -49,9 +49,7 @@ __all__ = ["main", "summarise"]
 SPLICES = ("splice_hard_cut", "splice_crossfade")
 SPLICE_TARGET_SECONDS = 0.3
 PARTS = ("conditions", "splices", "false_matches", "pairs")
-_CODE = ("fingerprint", "index", *(f"benchmarks/{name}.py" for name in (
-    "trials", "catalogues", "conditions", "distortions", "timepitch", "spectral", "effects", "codecs", "resources",
-)))  # fmt: skip
+_CODE = ("fingerprint", "index", "benchmarks/trials.py", "benchmarks/catalogues.py", "benchmarks/distortion")
 HEADER = ("condition", "n", "found", "95 %", "target", "met", "first", "wrong", "cents", "ratio %", "start s", "end s")
 
 
@@ -99,7 +97,7 @@ def measure(
     cache : Path
         Folder for projections, indexes, excerpts and results.
     names : sequence of str
-        Conditions of `benchmarks.conditions`.
+        Conditions of `benchmarks.distortion.conditions`.
     parts : sequence of str
         Which of `PARTS` to measure.
     per_condition : int

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.catalogues import LAYER, Side, catalogue, changed, described
-from benchmarks.corpus import Corpus, folds
+from benchmarks.data.corpus import Corpus, folds
 from benchmarks.harness import in_parallel, one_thread
 from fingerprint.errors import AudioError
 from index.result import Segment

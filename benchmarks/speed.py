@@ -28,7 +28,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.catalogues import Side, catalogue
-from benchmarks.corpus import Corpus, TrackRow, open_corpus
+from benchmarks.data.corpus import Corpus, TrackRow, open_corpus
 from benchmarks.harness import (
     default_cache,
     facts,

@@ -27,12 +27,12 @@ import scipy.linalg
 import soxr
 from numpy.typing import NDArray
 
-from benchmarks import effects
-from benchmarks.conditions import CONDITIONS
-from benchmarks.corpus import Corpus, TrackRow, folds, load_resources, open_corpus
-from benchmarks.distortions import Distorted, Recipe, random_training_distortion, within_scale
+from benchmarks.data.corpus import Corpus, TrackRow, folds, load_resources, open_corpus
+from benchmarks.distortion import effects
+from benchmarks.distortion.conditions import CONDITIONS
+from benchmarks.distortion.distortions import Distorted, Recipe, random_training_distortion, within_scale
+from benchmarks.distortion.resources import NotApplicableError, Resources
 from benchmarks.harness import in_parallel, one_thread, text_table, write_atomically
-from benchmarks.resources import NotApplicableError, Resources
 from fingerprint.descriptors import describe, patches, smooth_cells
 from fingerprint.landmarks import Landmarks, find_landmarks
 from fingerprint.params import Params

@@ -27,12 +27,12 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.catalogues import LAYER, Side
-from benchmarks.conditions import CONDITIONS
-from benchmarks.corpus import Corpus, SyntheticCorpus, TrackRow
-from benchmarks.distortions import Distorted, mono, within_scale
-from benchmarks.effects import rms
+from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow
+from benchmarks.distortion.conditions import CONDITIONS
+from benchmarks.distortion.distortions import Distorted, mono, within_scale
+from benchmarks.distortion.effects import rms
+from benchmarks.distortion.resources import NotApplicableError, Resources
 from benchmarks.harness import one_thread
-from benchmarks.resources import NotApplicableError, Resources
 from benchmarks.train_projection import half_of_resources
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 import cli
-from benchmarks.synthesis import synthesize
+from benchmarks.music.synthesis import synthesize
 from index.batch import jobs_for
 
 __all__ = ["RATE_HZ", "add_to_ten", "catalogue", "jobs_for_three", "matches", "music", "run", "start", "write"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import catalogues, harness, robustness, speed, train_projection, trials
-from benchmarks.corpus import SyntheticCorpus, TrackRow
+from benchmarks.data.corpus import SyntheticCorpus, TrackRow
 from fingerprint.errors import ParameterError
 from fingerprint.params import Params
 from fingerprint.projection import load_projection, shipped_digest
@@ -114,7 +114,7 @@ class TestTraining:
 
     @pytest.mark.corpus
     def test_projection_that_ships_knows_one_half_of_the_corpus(self, corpus: Path) -> None:
-        from benchmarks.corpus import read_corpus
+        from benchmarks.data.corpus import read_corpus
 
         assert train_projection.trained_on() == train_projection.fold_sources(read_corpus(corpus), 0)
 

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.corpus import Corpus, FolderCorpus, SyntheticCorpus, folds, load_resources, open_corpus, read_corpus
-from benchmarks.lists import CorpusError, TrackRow
+from benchmarks.data.corpus import (
+    Corpus,
+    FolderCorpus,
+    SyntheticCorpus,
+    folds,
+    load_resources,
+    open_corpus,
+    read_corpus,
+)
+from benchmarks.data.lists import CorpusError, TrackRow
 from fingerprint.errors import ParameterError
 
 MUSIC_HEADER = "file\ttitle\tduration_s\tsource\tlicence"

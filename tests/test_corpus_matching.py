@@ -12,10 +12,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.conditions import CONDITIONS
-from benchmarks.corpus import FolderCorpus, load_resources, read_corpus
-from benchmarks.lists import TrackRow
-from benchmarks.resources import Resources
+from benchmarks.data.corpus import FolderCorpus, load_resources, read_corpus
+from benchmarks.data.lists import TrackRow
+from benchmarks.distortion.conditions import CONDITIONS
+from benchmarks.distortion.resources import Resources
 from fingerprint.audio import decode
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.params import Params

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import demo
-from benchmarks.effects import rms
-from benchmarks.synthesis import synthesize
+from benchmarks.distortion.effects import rms
+from benchmarks.music.synthesis import synthesize
 from fingerprint.errors import CatalogueError
 from index.store import Store
 

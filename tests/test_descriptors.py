@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.synthesis import synthesize
+from benchmarks.music.synthesis import synthesize
 from fingerprint.descriptors import check_projection, describe, patches, smooth_cells
 from fingerprint.errors import ParameterError
 from fingerprint.landmarks import Landmarks, find_landmarks

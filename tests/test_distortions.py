@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import signal
 
-from benchmarks import codecs, effects, spectral, timepitch
-from benchmarks.conditions import CONDITIONS, Condition, conditions
-from benchmarks.distortions import Distorted, Recipe, random_training_distortion
-from benchmarks.resources import Clip, NotApplicableError, Resources
+from benchmarks.distortion import codecs, effects, spectral, timepitch
+from benchmarks.distortion.conditions import CONDITIONS, Condition, conditions
+from benchmarks.distortion.distortions import Distorted, Recipe, random_training_distortion
+from benchmarks.distortion.resources import Clip, NotApplicableError, Resources
 from fingerprint.errors import ParameterError
 
 SR = 22050

@@ -14,8 +14,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from benchmarks.synthesis import synthesize
-from benchmarks.timepitch import phase_vocoder
+from benchmarks.distortion.timepitch import phase_vocoder
+from benchmarks.music.synthesis import synthesize
 from fingerprint import extract
 from fingerprint.audio import open_audio
 from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.synthesis import synthesize
+from benchmarks.music.synthesis import synthesize
 from fingerprint.landmarks import SILENCE_POWER, Landmarks, find_landmarks, quota_frames
 from fingerprint.params import Params
 from fingerprint.spectrogram import cells, local_energy, log_cells

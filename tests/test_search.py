@@ -12,10 +12,10 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from benchmarks.conditions import CONDITIONS
-from benchmarks.resources import Resources
-from benchmarks.synthesis import synthesize
-from benchmarks.timepitch import phase_vocoder, resample_speed
+from benchmarks.distortion.conditions import CONDITIONS
+from benchmarks.distortion.resources import Resources
+from benchmarks.distortion.timepitch import phase_vocoder, resample_speed
+from benchmarks.music.synthesis import synthesize
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from fingerprint.params import Params

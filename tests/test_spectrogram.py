@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.synthesis import synthesize
+from benchmarks.music.synthesis import synthesize
 from fingerprint.params import Params
 from fingerprint.spectrogram import (
     BLOCK_FRAMES,

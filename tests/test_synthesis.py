@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import signal
 
-from benchmarks import arrangement
-from benchmarks.arrangement import BEATS_PER_BAR, compose
-from benchmarks.instruments import INSTRUMENTS, KIT_COUNT, drum_kit
-from benchmarks.synthesis import PARTS, synthesize
+from benchmarks.music import arrangement
+from benchmarks.music.arrangement import BEATS_PER_BAR, compose
+from benchmarks.music.instruments import INSTRUMENTS, KIT_COUNT, drum_kit
+from benchmarks.music.synthesis import PARTS, synthesize
 from fingerprint.errors import ParameterError
 
 SR = 22050

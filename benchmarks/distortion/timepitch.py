@@ -19,8 +19,8 @@ import soxr
 from numpy.typing import NDArray
 from scipy import fft, ndimage, signal
 
-from benchmarks.codecs import fit_length
-from benchmarks.spectral import istft
+from benchmarks.distortion.codecs import fit_length
+from benchmarks.distortion.spectral import istft
 from fingerprint.errors import ParameterError
 
 __all__ = ["Engine", "phase_vocoder", "resample_speed", "rubber_band_ratio", "rubber_band_stretch", "shift"]

@@ -1,6 +1,6 @@
 """The rows of the robustness table: named distortions, each with its parameters, target and exact time map.
 
-A `Condition` takes an excerpt and returns it as `benchmarks.distortions.Distorted`: the new samples, and where they
+A `Condition` takes an excerpt and returns it as `distortions.Distorted`: the new samples, and where they
 came from. `pitch_semitones` is what is heard, changes of speed included; `tempo_percent` and `speed_percent` say how it
 was made, in the terms of the results: *speed* is pitch and time together, *tempo* time alone.
 
@@ -8,7 +8,7 @@ Rules that all conditions keep: excerpts are mono or stereo and come back mono (
 levels of mixtures are set by RMS over the excerpt; the result is scaled down, never clipped, where it would exceed full
 scale; the same generator state gives the same samples. What cannot be done to this excerpt, or not on this machine,
 raises `NotApplicableError`, to be counted and reported. Names that end in `_pv` use the plain phase vocoder of
-`benchmarks.effects` and need no package beyond the base installation; their twins use Rubber Band.
+`benchmarks.distortion.effects` and need no package beyond the base installation; their twins use Rubber Band.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import codecs, effects, spectral, timepitch
-from benchmarks.distortions import Distorted, mono, require_excerpt, within_scale
-from benchmarks.resources import NotApplicableError, Resources, draw_addition, draw_room
+from benchmarks.distortion import codecs, effects, spectral, timepitch
+from benchmarks.distortion.distortions import Distorted, mono, require_excerpt, within_scale
+from benchmarks.distortion.resources import NotApplicableError, Resources, draw_addition, draw_room
 
 __all__ = ["CONDITIONS", "Condition", "conditions"]
 

@@ -1,7 +1,7 @@
 """Seeded music-like recordings: a composed song, played by synthesised instruments, panned, in a small room.
 
 For the demo, the tests and every benchmark that must run without a corpus. Pieces of other seeds are unrelated, yet
-share tempi, keys, progressions, rhythms and drum sounds (see `benchmarks.arrangement`): a fair test to tell them apart.
+share tempi, keys, progressions, rhythms and drum sounds (see `arrangement`): a fair test to tell them apart.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from benchmarks.arrangement import Part, Song, compose
-from benchmarks.instruments import INSTRUMENTS, drum_kit
+from benchmarks.music.arrangement import Part, Song, compose
+from benchmarks.music.instruments import INSTRUMENTS, drum_kit
 from fingerprint.errors import ParameterError
 
 __all__ = ["PARTS", "synthesize"]

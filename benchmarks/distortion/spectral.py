@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage, signal
 
-from benchmarks.codecs import at_rate, fit_length
+from benchmarks.distortion.codecs import at_rate, fit_length
 
 __all__ = ["griffin_lim_mel", "harmonic_percussive", "istft", "mel_filters", "stft"]
 

@@ -1,7 +1,7 @@
 """What distortions draw from: ambiences, rooms and other music, loaded at one sampling rate.
 
-Without ambiences or rooms the artificial ones of `benchmarks.effects` take their place, so that every condition but the
-mixing of music runs anywhere. `benchmarks.corpus` loads real ones.
+Without ambiences or rooms the artificial ones of `effects` take their place, so that every condition but the
+mixing of music runs anywhere. `benchmarks.data.corpus` loads real ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import effects
+from benchmarks.distortion import effects
 from fingerprint.errors import ParameterError, SourceprintError
 
 __all__ = ["Clip", "NotApplicableError", "Resources", "draw_addition", "draw_ambience", "draw_music", "draw_room"]

@@ -30,7 +30,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from benchmarks.lists import (
+from benchmarks.data.lists import (
     CorpusError,
     PairRow,
     SoundRow,
@@ -41,8 +41,8 @@ from benchmarks.lists import (
     stranger_row,
     track_row,
 )
-from benchmarks.resources import Clip, Resources
-from benchmarks.synthesis import synthesize
+from benchmarks.distortion.resources import Clip, Resources
+from benchmarks.music.synthesis import synthesize
 from fingerprint.audio import decode
 from fingerprint.errors import ParameterError
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from benchmarks.instruments import KIT_COUNT
+from benchmarks.music.instruments import KIT_COUNT
 
 __all__ = ["Note", "Part", "Section", "Song", "Stroke", "compose"]
 
@@ -112,7 +112,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A composition: everything that `benchmarks.synthesis` needs to play it."""
+    """A composition: everything that `benchmarks.music.synthesis` needs to play it."""
 
     tempo_bpm: float
     swing: float

@@ -6,7 +6,7 @@ Whatever happens to an excerpt here, the result says where every moment of it ca
 
 so a landmark at (t, f) of the source is expected at (`to_output(t)`, f * 2 ** (pitch_semitones / 12)).
 `random_training_distortion` draws chains of distortions for learning the descriptor projection; the fixed rows of the
-robustness table stand in `benchmarks.conditions`.
+robustness table stand in `benchmarks.distortion.conditions`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import codecs, effects, spectral, timepitch
-from benchmarks.resources import Resources, draw_addition, draw_room
+from benchmarks.distortion import codecs, effects, spectral, timepitch
+from benchmarks.distortion.resources import Resources, draw_addition, draw_room
 from fingerprint.errors import ParameterError
 
 __all__ = ["Distorted", "Recipe", "mono", "random_training_distortion", "require_excerpt", "within_scale"]
