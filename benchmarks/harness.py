@@ -1,8 +1,8 @@
 """What every benchmark shares: who measured what and when, tables, intervals, workers, and files written whole.
 
-A benchmark prints its table and writes it as JSON with the same facts about machine, versions and parameters
-(`facts`); it seeds everything, runs its tasks in spawned processes of one thread each (`in_parallel`), and keeps what
-it has done under a key that names everything the result depends on (`content_key`).
+A benchmark seeds everything, runs its tasks in spawned processes of one thread each (`in_parallel`), keeps what it has
+done under a key that names everything the result depends on (`content_key`), and returns a report of plain JSON types
+with the same facts about machine, versions and parameters (`facts`). `benchmarks.part` says what else it offers.
 """
 
 from __future__ import annotations
