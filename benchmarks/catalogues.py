@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.data.corpus import Corpus, TrackRow, folds
+from benchmarks.data.corpus import Corpus, TrackRow, folds, identity
 from benchmarks.harness import content_key, in_parallel, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import SHIPPED, train, trained_on
 from fingerprint.errors import ParameterError
@@ -87,7 +87,7 @@ def catalogue(corpus: Corpus, rows: Iterable[TrackRow], side: Side, cache: Path,
     """Return the folder of an index of `rows`, made with the projection of `side`."""
     files = [(row.file, row.title) for row in rows]
     digest = load_projection(side.projection).digest if side.projection else shipped_digest()
-    folder = cache / f"index-{content_key(source_digest(), digest, _identity(corpus), files)}"
+    folder = cache / f"index-{content_key(source_digest(), digest, identity(corpus), files)}"
     if not folder.exists():
         _in_place(folder, lambda path: make_index(path, corpus, files, side, jobs=jobs))
     return folder
@@ -176,15 +176,10 @@ def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side,
 def _trained(corpus: Corpus, cache: Path, *, jobs: int) -> Path:
     """Return the projection trained on fold 1, which scores the sources of fold 0."""
     code = source_digest(*_TRAINING_CODE)
-    path = cache / f"projection-{content_key(code, _identity(corpus))}.npz"
+    path = cache / f"projection-{content_key(code, identity(corpus))}.npz"
     if not path.exists():
         write_atomically(path, train(corpus, 1, jobs=jobs))
     return path
-
-
-def _identity(corpus: Corpus) -> list[object]:
-    """Return what makes a corpus this one: its music, and where it lies."""
-    return [corpus.name, str(corpus.path("") or ""), [(row.file, row.seconds, row.source) for row in corpus.music]]
 
 
 def _in_place(folder: Path, make: Callable[[Path], None]) -> None:

@@ -14,6 +14,7 @@ on where it was.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import statistics
 import sys
@@ -230,14 +231,14 @@ def _run_trials(
     files = {name: cache / "trials" / f"{name}-{content_key(*basis, name)}.json" for name in names}
     missing = [name for name in names if not files[name].exists()]
     if missing:
-        folder = cache / f"excerpts-{content_key([(row.file, row.seconds) for row in corpus.music], n, seed)}"
-        folder.mkdir(parents=True, exist_ok=True)
         prepared: dict[str, Any] = {"jobs": jobs, "prepare": open_worker, "given": (corpus, made)}
-        drawn = draw_excerpts(corpus, n, seed, folder)
+        drawn = draw_excerpts(corpus, n, seed, cache / "excerpts")
         excerpts: list[Excerpt] = list(in_parallel(cut_excerpt, drawn, what="excerpts", **prepared))
         tasks = [Trial(name, excerpt, seed) for name in missing for excerpt in excerpts]
         done: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for trial in in_parallel(run_trial, tasks, what="distorted excerpts", **prepared):
+        for trial in in_parallel(
+            functools.partial(run_trial, cache=cache), tasks, what="distorted excerpts", **prepared
+        ):
             name = trial["condition"]
             done[name].append(trial)
             if len(done[name]) == len(excerpts):

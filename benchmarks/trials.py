@@ -1,5 +1,8 @@
 """One excerpt of the catalogue, distorted, searched for and judged: what the robustness table counts.
 
+Distorting (`make`) is separated from searching: what an excerpt sounds like under a condition is kept in the cache as
+a file, and serves all clip lengths, catalogue sizes, settings and peers.
+
 An excerpt is *found* when the right recording is among the reported matches at the default threshold. Apart from that
 a trial says whether it came first, whether it is only named as one that fits as well (`also_fits`: a duplicate took
 its place), how far pitch, tempo and boundaries are off, and which other recordings were reported. These are kept by
@@ -12,8 +15,10 @@ Ambiences and rooms are those that no projection was trained with.
 from __future__ import annotations
 
 import functools
+import hashlib
+import io
+import json
 import math
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -23,26 +28,36 @@ from typing import Any, Literal
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from benchmarks.catalogues import LAYER, Side
-from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow
+from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow, identity
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import Distorted, mono, within_scale
 from benchmarks.distortion.effects import rms
 from benchmarks.distortion.resources import NotApplicableError, Resources
-from benchmarks.harness import one_thread
+from benchmarks.harness import content_key, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import half_of_resources
 from fingerprint.errors import AudioError
-from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
+from fingerprint.extract import Fingerprint, fingerprint_file
 from index.result import MatchResult, Segment
 from index.search import STANDARD, THOROUGH, SearchOptions, match_query
 from index.snapshot import Snapshot
 from index.store import Store
 from index.vectors import use_threads
 
-__all__ = ["TRIAL_RATE_HZ", "Excerpt", "Trial", "cut_excerpt", "draw_excerpts", "open_worker", "run_trial", "spread"]
+__all__ = [
+    "TRIAL_RATE_HZ",
+    "Excerpt",
+    "Made",
+    "Trial",
+    "cut_excerpt",
+    "draw_excerpts",
+    "make",
+    "open_worker",
+    "run_trial",
+    "spread",
+]
 
 Samples = NDArray[np.float32]
 Splice = Literal["splice_hard_cut", "splice_crossfade"]
@@ -74,6 +89,46 @@ class Trial:
     seed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A distorted excerpt in the cache, and the exact map back to the excerpt.
+
+    Attributes
+    ----------
+    path : str
+        A FLAC file of 16 bits at `TRIAL_RATE_HZ`, one or two channels; "" where there is none.
+    status : {"made", "not applicable"}
+        Whether the condition makes sense for this excerpt, and could be had on this machine.
+    why : str
+        Why it is not applicable.
+    ratio, offset_seconds, pitch_semitones : float
+        As in `Distorted`: seconds of the excerpt = `ratio` * seconds after `begin_seconds` + `offset_seconds`.
+    description : str
+        What was done, in words.
+    begin_seconds, end_seconds : float
+        Where in the file the excerpt lies; the rest is its host.
+    """
+
+    path: str
+    status: Literal["made", "not applicable"]
+    why: str = ""
+    ratio: float = 1.0
+    offset_seconds: float = 0.0
+    pitch_semitones: float = 0.0
+    description: str = ""
+    begin_seconds: float = 0.0
+    end_seconds: float = 0.0
+
+    def to_source(self, seconds: float) -> float:
+        """Return the time in the excerpt of a time in the file."""
+        return self.ratio * (seconds - self.begin_seconds) + self.offset_seconds
+
+    def load(self) -> Samples:
+        """Return the samples [shape=(n,) or (2, n), dtype=float32] of the file."""
+        y: Samples = soundfile.read(self.path, dtype="float32", always_2d=True)[0].T
+        return np.ascontiguousarray(y if len(y) == 2 else y[0])
+
+
 def spread(rows: Iterable[TrackRow], n: int, rng: np.random.Generator) -> list[TrackRow]:
     """Return `n` rows in random order, from all sources in turn; rows come again only when all have come."""
     by_source: dict[str, list[TrackRow]] = defaultdict(list)
@@ -86,12 +141,17 @@ def spread(rows: Iterable[TrackRow], n: int, rng: np.random.Generator) -> list[T
 
 
 def draw_excerpts(corpus: Corpus, n: int, seed: int, folder: Path) -> list[Excerpt]:
-    """Return `n` excerpts of 10 s or all there is; `cut_excerpt` makes their files. All conditions share them."""
-    rng = np.random.default_rng([seed, 1])
+    """Return `n` excerpts of 10 s or all there is; `cut_excerpt` makes their files. All conditions share them.
+
+    An excerpt depends on the corpus, `seed` and its number alone: the first of many are the same as the first of few.
+    """
     made = []
-    for number, row in enumerate(spread(corpus.music, n, rng)):
+    corpus_key = content_key(*identity(corpus))
+    for number, row in enumerate(spread(corpus.music, n, np.random.default_rng([seed, 1]))):
+        rng = np.random.default_rng([seed, 1, number, *row.file.encode()])
         start = float(rng.uniform(0.0, max(0.0, row.seconds - EXCERPT_SECONDS - 0.5)))
-        made.append(Excerpt(number, row.file, row.title, row.source, start, str(folder / f"{number:04d}.npy")))
+        path = folder / f"{content_key(corpus_key, row.file, number, seed)}.npy"
+        made.append(Excerpt(number, row.file, row.title, row.source, start, str(path)))
     return made
 
 
@@ -101,16 +161,36 @@ def cut_excerpt(excerpt: Excerpt) -> Excerpt:
     if not (path.exists() and note.exists()):
         y = _Worker.corpus.load_stereo(excerpt.file, sample_rate=TRIAL_RATE_HZ)
         n = round(EXCERPT_SECONDS * TRIAL_RATE_HZ)
-        rng = np.random.default_rng([excerpt.number, 2])
         loud = QUIETEST * rms(y.reshape(-1))
         start = round(excerpt.start_seconds * TRIAL_RATE_HZ)
+        rng = np.random.default_rng([start, *excerpt.file.encode()])
         for _ in range(20):
             if rms(y[..., start : start + n].reshape(-1)) >= loud:
                 break
             start = int(rng.integers(max(1, y.shape[-1] - n)))
-        np.save(path, y[..., start : start + n])
-        note.write_text(repr(start / TRIAL_RATE_HZ), encoding="utf-8")
+        buffer = io.BytesIO()
+        np.save(buffer, y[..., start : start + n])
+        write_atomically(path, buffer.getvalue())
+        write_atomically(note, repr(start / TRIAL_RATE_HZ).encode())
     return replace(excerpt, start_seconds=float(note.read_text(encoding="utf-8")))
+
+
+def make(trial: Trial, cache: Path) -> Made:
+    """Return the distorted excerpt of a trial, from the cache or made now; for workers prepared by `open_worker`.
+
+    It is a function of the excerpt's samples, the condition and its parameters, the seed and the code of
+    `benchmarks.distortion`, and of nothing that searches: a new fingerprint finds the same files.
+    """
+    y = np.load(trial.excerpt.path)
+    content = hashlib.sha256(np.ascontiguousarray(y).tobytes()).hexdigest()
+    key = content_key(content, y.shape, trial.condition, _parameters(trial.condition), trial.seed, *_surroundings())
+    path, note = cache / "distorted" / f"{key}.flac", cache / "distorted" / f"{key}.json"
+    if not note.exists():
+        rng = np.random.default_rng([trial.seed, int(content[:16], 16), *trial.condition.encode()])
+        made = _distorted(y, trial.condition, rng, path)
+        write_atomically(note, json_bytes(asdict(made)))
+    made = Made(**json.loads(note.read_text(encoding="utf-8")))
+    return replace(made, path=str(path) if made.status == "made" else "")
 
 
 class _Worker:
@@ -122,10 +202,12 @@ class _Worker:
 
 
 def open_worker(corpus: Corpus, sides: tuple[Side, ...]) -> None:
-    """Prepare this process for `cut_excerpt` and `run_trial`."""
+    """Prepare this process for `cut_excerpt`, `make` and `run_trial`."""
     one_thread()
     use_threads(1)
     _Worker.corpus, _Worker.sides = corpus, sides
+    for kept in (_resources, _surroundings):
+        kept.cache_clear()
 
 
 @functools.cache
@@ -140,40 +222,31 @@ def _snapshot(index: str) -> Snapshot:
     return Store.open(index).snapshot()
 
 
-def run_trial(trial: Trial) -> dict[str, Any]:
-    """Return what came of a trial, as plain JSON types."""
+def run_trial(trial: Trial, cache: Path) -> dict[str, Any]:
+    """Return what came of a trial, as plain JSON types; the distorted excerpt is kept in `cache`."""
     excerpt = trial.excerpt
     side = next(side for side in _Worker.sides if excerpt.source in side.sources)
-    rng = np.random.default_rng([trial.seed, excerpt.number, *trial.condition.encode()])
-    y = np.load(excerpt.path)
     known: dict[str, Any] = {"condition": trial.condition, **asdict(excerpt), "status": "searched", "found": False}
     del known["path"]
-    options = STANDARD
+    made = make(trial, cache)
+    if made.status == "not applicable":
+        return known | {"status": made.status, "why": made.why}
+    known["description"] = made.description
+    thorough = trial.condition in CONDITIONS and CONDITIONS[trial.condition].group == "thorough"
+    options = THOROUGH if thorough else STANDARD
     try:
-        if trial.condition.startswith("splice"):
-            made, begin, end = _splice(mono(y), trial.condition == "splice_crossfade", rng)
-        else:
-            condition = CONDITIONS[trial.condition]
-            options = THOROUGH if condition.group == "thorough" else STANDARD
-            excerpt, y = _sounding(excerpt, y, condition.seconds)
-            known["start_seconds"] = excerpt.start_seconds
-            made = condition.apply(y, TRIAL_RATE_HZ, rng, _resources())
-            begin, end = 0.0, made.y.shape[-1] / TRIAL_RATE_HZ
-        known["description"] = made.description
         started = time.perf_counter()
-        query = _fingerprint(made.y, side, options)
+        query = _fingerprint(made, side, options)
         described = time.perf_counter()
         result = match_query(query, _snapshot(side.index), layer=LAYER, options=options)
         known["fingerprint_seconds"] = described - started
         known["match_seconds"] = time.perf_counter() - described
-    except NotApplicableError as error:
-        return known | {"status": "not applicable", "why": str(error)}
     except AudioError as error:  # too short, not enough music: nothing can be found, and that counts
         return known | {"status": error.status, "why": str(error)}
-    return known | _judged(result, excerpt, made, (begin, end))
+    return known | _judged(result, excerpt, made)
 
 
-def _judged(result: MatchResult, excerpt: Excerpt, made: Distorted, span: tuple[float, float]) -> dict[str, Any]:
+def _judged(result: MatchResult, excerpt: Excerpt, made: Made) -> dict[str, Any]:
     right = [match for match in result.matches if match.recording.id == excerpt.file]
     segments = [segment for match in result.matches for segment in match.segments]
     out: dict[str, Any] = {
@@ -195,13 +268,13 @@ def _judged(result: MatchResult, excerpt: Excerpt, made: Distorted, span: tuple[
         best = max(right[0].segments, key=lambda segment: segment.score)
         cents = 100.0 * made.pitch_semitones
         centre = (best.query_start_seconds + best.query_end_seconds) / 2
-        meant = excerpt.start_seconds + made.to_source(centre - span[0])
+        meant = excerpt.start_seconds + made.to_source(centre)
         out |= {
             **_segment(best),
             "cents_error": abs(_total_cents(best) - cents),
             "ratio_error_percent": 100.0 * abs(best.ratio / made.ratio - 1.0),
-            "start_error": abs(best.query_start_seconds - span[0]),
-            "end_error": abs(best.query_end_seconds - span[1]),
+            "start_error": abs(best.query_start_seconds - made.begin_seconds),
+            "end_error": abs(best.query_end_seconds - made.end_seconds),
             "reference_error": abs((best.reference_start_seconds + best.reference_end_seconds) / 2 - meant),
         }
     return out
@@ -223,12 +296,32 @@ def _total_cents(segment: Segment) -> float:
     return change.pitch_cents + 1200.0 * math.log2(change.speed_percent / 100.0)
 
 
-def _sounding(excerpt: Excerpt, y: Samples, seconds: float) -> tuple[Excerpt, Samples]:
-    """Return the first `seconds` of an excerpt, or from where a short piece of it is not a pause; and its new start."""
-    n, loud = round(seconds * TRIAL_RATE_HZ), QUIETEST * rms(y.reshape(-1))
-    starts = range(0, max(1, y.shape[-1] - n), TRIAL_RATE_HZ // 2)
-    at = next((at for at in starts if rms(y[..., at : at + n].reshape(-1)) >= loud), 0)
-    return replace(excerpt, start_seconds=excerpt.start_seconds + at / TRIAL_RATE_HZ), y[..., at : at + n]
+@functools.cache
+def _surroundings() -> tuple[object, ...]:
+    """Return what a distortion depends on besides excerpt and condition: the code, and what there is to mix in."""
+    return (source_digest("benchmarks/distortion"), content_key(*identity(_Worker.corpus)))
+
+
+def _parameters(name: str) -> dict[str, float | str]:
+    if name in CONDITIONS:
+        return dict(CONDITIONS[name].parameters)
+    return {"host_seconds": HOST_SECONDS, "crossfade_seconds": CROSSFADE_SECONDS}
+
+
+def _distorted(y: Samples, name: str, rng: np.random.Generator, path: Path) -> Made:
+    """Write the excerpt `y` under a condition to `path`; returns what was made, without the path."""
+    try:
+        if name.startswith("splice"):
+            made, begin, end = _splice(mono(y), name == "splice_crossfade", rng)
+        else:
+            made = CONDITIONS[name].apply(y, TRIAL_RATE_HZ, rng, _resources())
+            begin, end = 0.0, made.y.shape[-1] / TRIAL_RATE_HZ
+    except NotApplicableError as error:
+        return Made("", "not applicable", str(error))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, made.y.T, TRIAL_RATE_HZ, format="FLAC", subtype="PCM_16")
+    write_atomically(path, buffer.getvalue())
+    return Made("", "made", "", made.ratio, made.offset_seconds, made.pitch_semitones, made.description, begin, end)
 
 
 def _splice(y: Samples, crossfade: bool, rng: np.random.Generator) -> tuple[Distorted, float, float]:
@@ -249,13 +342,6 @@ def _splice(y: Samples, crossfade: bool, rng: np.random.Generator) -> tuple[Dist
     return Distorted(within_scale(quieter), 1.0, 0.0, 0.0, f"at {begin:.2f} s"), begin, end
 
 
-def _fingerprint(y: Samples, side: Side, options: SearchOptions) -> Fingerprint:
+def _fingerprint(made: Made, side: Side, options: SearchOptions) -> Fingerprint:
     params, projection = side.load()
-    rate = params.sample_rate
-    if y.ndim == 2:  # both channels: through a file, as the downmix is part of what is measured
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "query.wav"
-            soundfile.write(path, y.T, TRIAL_RATE_HZ, subtype="FLOAT")
-            return fingerprint_file(path, role="query", scales=options.scales, params=params, projection=projection)
-    analysed = soxr.resample(y, TRIAL_RATE_HZ, rate, quality="HQ").astype(np.float32)
-    return fingerprint_signal(analysed, role="query", scales=options.scales, params=params, projection=projection)
+    return fingerprint_file(made.path, role="query", scales=options.scales, params=params, projection=projection)

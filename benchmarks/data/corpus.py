@@ -55,6 +55,7 @@ __all__ = [
     "SyntheticCorpus",
     "TrackRow",
     "folds",
+    "identity",
     "load_resources",
     "open_corpus",
     "read_corpus",
@@ -271,6 +272,17 @@ def read_corpus(folder: str | os.PathLike[str]) -> FolderCorpus:
         rooms=read_list(root / "rooms.tsv", sound_row),
         pairs=read_list(root / "ai_pairs.tsv", pair_row, unique=False),
     )
+
+
+def identity(corpus: Corpus) -> list[object]:
+    """Return what makes a corpus this one, as plain JSON types: where it lies, its lists, the sizes of its files."""
+    rows: tuple[Row, ...] = (*corpus.music, *corpus.generated, *corpus.noises, *corpus.rooms)
+    listed: list[object] = [repr(corpus) if isinstance(corpus, SyntheticCorpus) else corpus.name]
+    for row in rows:
+        path = corpus.path(row.file)
+        size = path.stat().st_size if path is not None and path.is_file() else 0
+        listed.append([row.file, row.seconds, row.source, str(path or ""), size])
+    return listed
 
 
 def folds(rows: Iterable[Row]) -> tuple[frozenset[str], frozenset[str]]:

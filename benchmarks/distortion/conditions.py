@@ -30,7 +30,7 @@ from benchmarks.distortion.resources import NotApplicableError, Resources, draw_
 __all__ = ["CONDITIONS", "Condition", "conditions"]
 
 Samples = NDArray[np.float32]
-Group = Literal["everyday", "buried", "buried_deep", "resynthesis", "thorough", "short", "parts", "codecs", "vocoder"]
+Group = Literal["clean", "everyday", "buried", "buried_deep", "resynthesis", "thorough", "parts", "codecs", "vocoder"]
 Effect = Callable[[Samples, int, np.random.Generator, Resources], tuple[Samples, float]]
 """An excerpt, its rate, a generator and resources in; the new excerpt and source seconds per output second out."""
 
@@ -60,8 +60,6 @@ class Condition:
     ratio, pitch_semitones, tempo_percent, speed_percent
         What was asked for (100 = unchanged). What was done stands in `Distorted.ratio`: the engines round tempo by up
         to 0.2 %.
-    seconds
-        Length of the excerpt that `apply` should be given.
     stereo
         Whether it needs both channels.
     package
@@ -77,7 +75,6 @@ class Condition:
     pitch_semitones: float = 0.0
     tempo_percent: float = 100.0
     speed_percent: float = 100.0
-    seconds: float = 10.0
     stereo: bool = False
     package: str = ""
 
@@ -107,6 +104,7 @@ def conditions(*groups: Group) -> tuple[Condition, ...]:
 
 
 def _table() -> Iterator[Condition]:
+    yield _still("mp3_128k", "clean", {"kbps": 128}, functools.partial(codecs.mp3, kbps=128), 0.99)
     yield _still("mp3_64k", "everyday", {"kbps": 64}, functools.partial(codecs.mp3, kbps=64), 0.97)
     yield _still("mp3_v9", "everyday", {"vbr": "V9"}, functools.partial(codecs.mp3_variable, quality=9), 0.97)
     yield _still("gsm", "everyday", {"codec": "GSM 06.10", "sample_rate_hz": 8000}, codecs.gsm, 0.97)
@@ -140,16 +138,6 @@ def _table() -> Iterator[Condition]:
     for speed in (0.66, 0.8, 1.25, 1.5):
         yield _speed(f"speed_{speed:g}", "thorough", speed, 0.90)
 
-    for seconds, target in ((5, 0.99), (3, 0.97), (2, 0.92), (1, 0.70)):
-        yield _still(
-            f"mp3_128k_{seconds}s",
-            "short",
-            {"kbps": 128},
-            functools.partial(codecs.mp3, kbps=128),
-            target,
-            seconds=float(seconds),
-        )
-
     split = {"median_filters": "31 x 31", "mask": "soft, power 2"}
     yield _still("harmonic_only", "parts", split, lambda y, sr: spectral.harmonic_percussive(y, sr)[0], 0.85)
     yield _still("percussive_only", "parts", split, lambda y, sr: spectral.harmonic_percussive(y, sr)[1], 0.85)
@@ -172,7 +160,6 @@ def _still(
     change: Callable[[Samples, int], Samples],
     target: float | None = None,
     *,
-    seconds: float = 10.0,
     stereo: bool = False,
 ) -> Condition:
     """Return a condition that moves nothing in time or pitch and draws nothing at random."""
@@ -180,7 +167,7 @@ def _still(
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
         return change(y, sr), 1.0
 
-    return Condition(name, group, parameters, effect, target, seconds=seconds, stereo=stereo)
+    return Condition(name, group, parameters, effect, target, stereo=stereo)
 
 
 def _speed(name: str, group: Group, speed: float, target: float) -> Condition:
