@@ -4,11 +4,12 @@ Every source is scored with a projection that was not trained on it (`Side`): so
 does not know with that one, the others with a projection trained on the other half of the sources, each in an index of
 all music made with the same projection. On a corpus that the projection that ships does not know at all, there is one
 side. Folders are named by a key of everything they depend on, so a stale one is never used, and renamed into place
-when they are complete.
+when they are complete. What cannot be described (not there, silent, damaged) is left out and named by `left_out`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -17,9 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.data.corpus import Corpus, TrackRow, folds, identity
-from benchmarks.harness import content_key, in_parallel, one_thread, source_digest, write_atomically
+from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import SHIPPED, train, trained_on
-from fingerprint.errors import ParameterError
+from fingerprint.errors import AudioError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
 from fingerprint.params import Params
 from fingerprint.projection import Projection, load_projection, shipped_digest
@@ -27,10 +28,18 @@ from index.search import STANDARD, SearchOptions
 from index.store import Landmarks, LayerSpec, Recording, Store
 from index.vectors import use_threads
 
-__all__ = ["LAYER", "Side", "catalogue", "changed", "described", "make_index", "sides"]
+__all__ = ["LAYER", "Side", "catalogue", "changed", "described", "left_out", "make_index", "sides"]
 
 LAYER = "recording"
-_TRAINING_CODE = ("fingerprint", "benchmarks/train_projection.py", "benchmarks/distortion", "benchmarks/data")
+_TRAINING_CODE = (
+    "fingerprint",
+    "benchmarks/train_projection.py",
+    *(f"benchmarks/data/{name}.py" for name in ("corpus", "files", "synthetic")),
+    *(
+        f"benchmarks/distortion/{name}.py"
+        for name in ("codecs", "distortions", "effects", "resources", "spectral", "timepitch")
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +97,21 @@ def catalogue(corpus: Corpus, rows: Iterable[TrackRow], side: Side, cache: Path,
     files = [(row.file, row.title) for row in rows]
     digest = load_projection(side.projection).digest if side.projection else shipped_digest()
     folder = cache / f"index-{content_key(source_digest(), digest, identity(corpus), files)}"
+
+    def make(path: Path) -> None:
+        refused = make_index(path, corpus, files, side, jobs=jobs)
+        write_atomically(_note(folder), json_bytes(refused))
+
     if not folder.exists():
-        _in_place(folder, lambda path: make_index(path, corpus, files, side, jobs=jobs))
+        _in_place(folder, make)
     return folder
+
+
+def left_out(index: str | Path) -> dict[str, str]:
+    """Return the files that an index of `catalogue` or `changed` lacks, and why each could not be described."""
+    note = _note(Path(index))
+    known: dict[str, str] = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    return known
 
 
 def changed(
@@ -106,18 +127,22 @@ def changed(
         with store.writer() as writer:
             for name in gone:
                 writer.remove(name)
-        _add(store, corpus, files, side, jobs=1)
+        refused = left_out(index) | _add(store, corpus, files, side, jobs=1)
+        write_atomically(_note(folder), json_bytes(refused))
 
     if not folder.exists():
         _in_place(folder, make)
     return folder
 
 
-def make_index(path: Path, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> None:
-    """Make an index of files of the corpus, each with its title; the id is the name of the file."""
+def make_index(path: Path, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> dict[str, str]:
+    """Make an index of files of the corpus, each with its title; returns what was left out, and why.
+
+    The id of a recording is the name of its file.
+    """
     params, _ = side.load()
     store = Store.create(path, {LAYER: LayerSpec(params=params.to_dict(), dimension=params.dimension)})
-    _add(store, corpus, files, side, jobs=jobs)
+    return _add(store, corpus, files, side, jobs=jobs)
 
 
 def described(
@@ -149,18 +174,25 @@ def _prepare(corpus: Corpus, side: Side) -> None:
     _Worker.corpus, _Worker.side = corpus, side
 
 
-def _describe(file: str) -> Fingerprint:
-    return described(_Worker.corpus, file, _Worker.side)
+def _describe(file: str) -> Fingerprint | str:
+    try:
+        return described(_Worker.corpus, file, _Worker.side)
+    except AudioError as error:
+        return str(error)
 
 
-def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> None:
+def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> dict[str, str]:
     if not files:
-        return
+        return {}
     made = in_parallel(
         _describe, [file for file, _ in files], jobs=jobs, what="catalogue", prepare=_prepare, given=(corpus, side)
     )
+    refused: dict[str, str] = {}
     with store.writer() as writer:
         for (file, title), described in zip(files, made, strict=True):
+            if isinstance(described, str):
+                refused[file] = described
+                continue
             recording = Recording(
                 id=file,
                 title=title,
@@ -171,6 +203,11 @@ def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side,
                 notes=described.notes,
             )
             writer.add(recording, {LAYER: Landmarks(described.times, described.bins, described.vectors[0])})
+    return refused
+
+
+def _note(index: Path) -> Path:
+    return index.with_name(f"{index.name}.left-out.json")
 
 
 def _trained(corpus: Corpus, cache: Path, *, jobs: int) -> Path:

@@ -21,7 +21,7 @@ import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -140,14 +140,17 @@ def spread(rows: Iterable[TrackRow], n: int, rng: np.random.Generator) -> list[T
     return [in_turn[i % len(in_turn)] for i in range(n)] if in_turn else []
 
 
-def draw_excerpts(corpus: Corpus, n: int, seed: int, folder: Path) -> list[Excerpt]:
+def draw_excerpts(corpus: Corpus, n: int, seed: int, folder: Path, *, without: Collection[str] = ()) -> list[Excerpt]:
     """Return `n` excerpts of 10 s or all there is; `cut_excerpt` makes their files. All conditions share them.
 
     An excerpt depends on the corpus, `seed` and its number alone: the first of many are the same as the first of few.
+    None comes from a file that is missing, or named in `without` since it could not be described.
     """
     made = []
     corpus_key = content_key(*identity(corpus))
-    for number, row in enumerate(spread(corpus.music, n, np.random.default_rng([seed, 1]))):
+    absent = {*corpus.missing(), *without}
+    rows = [row for row in corpus.music if row.file not in absent]
+    for number, row in enumerate(spread(rows, n, np.random.default_rng([seed, 1]))):
         rng = np.random.default_rng([seed, 1, number, *row.file.encode()])
         start = float(rng.uniform(0.0, max(0.0, row.seconds - EXCERPT_SECONDS - 0.5)))
         path = folder / f"{content_key(corpus_key, row.file, number, seed)}.npy"

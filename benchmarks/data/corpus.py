@@ -1,7 +1,13 @@
-"""What to measure on: a folder of recordings with its lists, or a synthesised stand-in with the same interface.
+"""What to measure on: recordings in one of four layouts, behind one interface.
 
-A corpus folder (environment variable ``SOURCEPRINT_CORPUS``, or a path) holds tab-separated lists with a header line
-and no quoting, each row naming one audio file by its path inside the folder:
+`open_corpus` takes a path or the environment variable ``SOURCEPRINT_CORPUS`` and chooses by what it finds:
+
+- *lists* (`manifest`): a folder with ``music.tsv``, or such a list itself;
+- *FMA* (`fma`): tracks by id in numbered folders, with ``tracks.csv``;
+- *a folder of audio* (`plain`): every file is music;
+- *nothing named* (`synthetic`): synthesised music.
+
+Lists are tab-separated, with a header line and no quoting; each row names one audio file by its path in the folder:
 
 ========================  ===========================================================================================
 ``music.tsv``             the catalogue: file, title, duration_s, source
@@ -17,33 +23,22 @@ recordings of one source share loops, motifs and mixes, so every split goes by s
 
 from __future__ import annotations
 
-import functools
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
-from benchmarks.data.lists import (
-    CorpusError,
-    PairRow,
-    SoundRow,
-    TrackRow,
-    pair_row,
-    read_list,
-    sound_row,
-    stranger_row,
-    track_row,
-)
+from benchmarks.data.files import FolderCorpus, audio_files
+from benchmarks.data.fma import is_fma, read_fma
+from benchmarks.data.lists import CorpusError, PairRow, SoundRow, TrackRow
+from benchmarks.data.manifest import ENVIRONMENT_VARIABLE, MANIFEST, no_such_folder, read_corpus
+from benchmarks.data.plain import read_plain
+from benchmarks.data.synthetic import SyntheticCorpus
 from benchmarks.distortion.resources import Clip, Resources
-from benchmarks.music.synthesis import synthesize
-from fingerprint.audio import decode
 from fingerprint.errors import ParameterError
 
 __all__ = [
@@ -62,10 +57,6 @@ __all__ = [
 ]
 
 Samples = NDArray[np.float32]
-ENVIRONMENT_VARIABLE: Final = "SOURCEPRINT_CORPUS"
-SYNTHETIC_ALBUMS, TRACKS_PER_ALBUM, SYNTHETIC_STRANGERS = 8, 3, 6
-
-
 Row = TrackRow | SoundRow
 
 
@@ -109,169 +100,38 @@ class Corpus(Protocol):
         """Return the files that a list names and that do not exist, in list order."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderCorpus:
-    """A corpus folder as read by `read_corpus`."""
+def open_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
+    """Return the corpus at `path`, else the one that SOURCEPRINT_CORPUS names, else the synthesised one.
 
-    folder: Path
-    music: tuple[TrackRow, ...]
-    generated: tuple[TrackRow, ...] = ()
-    noises: tuple[SoundRow, ...] = ()
-    rooms: tuple[SoundRow, ...] = ()
-    pairs: tuple[PairRow, ...] = ()
+    `Corpus.name` says how it was read.
 
-    @property
-    def name(self) -> str:
-        """What to call it in a table: the folder's own name."""
-        return self.folder.name
-
-    def path(self, file: str) -> Path:
-        """Return where `file` lies."""
-        return self.folder / file
-
-    def load(self, file: str, *, sample_rate: int) -> Samples:
-        """Return `file` as mono samples [shape=(n,)] at `sample_rate` hertz, decoded as the fingerprint decodes it.
-
-        Raises
-        ------
-        CorpusError
-            When the file does not exist.
-        DecodeError
-            When it cannot be decoded.
-        """
-        return decode(self._existing(file), sample_rate=sample_rate)
-
-    def load_stereo(self, file: str, *, sample_rate: int) -> Samples:
-        """Return the first two channels [shape=(2, n)] at `sample_rate` hertz; a mono file [shape=(n,)].
-
-        Raises
-        ------
-        CorpusError
-            When the file does not exist, or libsndfile cannot read it (the mono decoder knows more formats).
-        """
-        path = self._existing(file)
-        try:
-            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise CorpusError(f"{path}: no stereo decoding ({error}); convert it to wav, flac, ogg or mp3") from error
-        channels: Samples = soxr.resample(samples[:, :2], rate, sample_rate, quality="HQ").T
-        return np.ascontiguousarray(channels if len(channels) == 2 else channels[0])
-
-    def missing(self) -> tuple[str, ...]:
-        """Return the files that a list names and that do not exist, in list order."""
-        rows: tuple[Row, ...] = (*self.music, *self.generated, *self.noises, *self.rooms)
-        named = [row.file for row in rows] + [f for pair in self.pairs for f in (pair.source_file, pair.output_file)]
-        return tuple(file for file in dict.fromkeys(named) if not (self.folder / file).is_file())
-
-    def _existing(self, file: str) -> Path:
-        path = self.folder / file
-        if not path.is_file():
-            raise CorpusError(f"{path}: named by a list of the corpus but not there; restore it or take its row out")
-        return path
-
-
-@dataclass(frozen=True, slots=True)
-class SyntheticCorpus:
-    """Synthesised music in the shape of a corpus: albums of three related tracks, and strangers to the catalogue.
-
-    Tracks of one album (one `source`) share kit and tempo range as recordings of one artist do. No rooms, ambiences or
-    pairs: distortions then use artificial ones.
-    """
-
-    seed: int = 0
-    seconds: float = 45.0
-    name: str = "synthesised"
-    noises: tuple[SoundRow, ...] = ()
-    rooms: tuple[SoundRow, ...] = ()
-    pairs: tuple[PairRow, ...] = ()
-
-    @property
-    def music(self) -> tuple[TrackRow, ...]:
-        """The catalogue: eight albums of three tracks."""
-        return tuple(
-            TrackRow(
-                f"album{album:02d}/track{track}", f"Album {album}, track {track}", self.seconds, f"album{album:02d}"
-            )
-            for album in range(SYNTHETIC_ALBUMS)
-            for track in range(TRACKS_PER_ALBUM)
-        )
-
-    @property
-    def generated(self) -> tuple[TrackRow, ...]:
-        """Music in which nothing should match."""
-        return tuple(
-            TrackRow(f"stranger{i:02d}/track0", f"Stranger {i}", self.seconds, f"stranger{i:02d}")
-            for i in range(SYNTHETIC_STRANGERS)
-        )
-
-    def path(self, file: str) -> None:
-        """Return None: these recordings exist in memory only."""
-        return
-
-    def load(self, file: str, *, sample_rate: int) -> Samples:
-        """Return `file` as mono samples [shape=(n,)] at `sample_rate` hertz."""
-        stereo = self.load_stereo(file, sample_rate=sample_rate)
-        mono: Samples = 0.5 * (stereo[0] + stereo[1])
-        return mono
-
-    def load_stereo(self, file: str, *, sample_rate: int) -> Samples:
-        """Return both channels [shape=(2, n), read-only] at `sample_rate` hertz.
-
-        Raises
-        ------
-        CorpusError
-            For a name that is in none of the lists.
-        """
-        files = [row.file for row in (*self.music, *self.generated)]
-        if file not in files:
-            raise CorpusError(f"{file}: not in the synthesised corpus; choose one of {files[0]} ... {files[-1]}")
-        number = files.index(file)
-        album = number // TRACKS_PER_ALBUM if number < len(self.music) else None
-        return _synthesized(1000 * self.seed + number, album, self.seconds, sample_rate)
-
-    def missing(self) -> tuple[str, ...]:
-        """Return nothing: what is synthesised cannot be missing."""
-        return ()
-
-
-@functools.lru_cache(maxsize=16)
-def _synthesized(seed: int, album: int | None, seconds: float, sample_rate: int) -> Samples:
-    """Keep the last few recordings: a benchmark cuts many excerpts out of one. Shared, so read-only."""
-    y = synthesize(seed, seconds, sample_rate=sample_rate, channels=2, album=album)
-    y.flags.writeable = False
-    return y
-
-
-def open_corpus(folder: str | os.PathLike[str] | None = None) -> Corpus:
-    """Return the corpus in `folder`, else the one that SOURCEPRINT_CORPUS names, else the synthesised one."""
-    chosen = folder or os.environ.get(ENVIRONMENT_VARIABLE)
-    return read_corpus(chosen) if chosen else SyntheticCorpus()
-
-
-def read_corpus(folder: str | os.PathLike[str]) -> FolderCorpus:
-    """Return the lists of a corpus folder, checked; audio files are looked at only when they are loaded.
+    Parameters
+    ----------
+    path : path, optional
+        A folder in one of the layouts above, or a list of music (``.tsv``) itself.
 
     Raises
     ------
     CorpusError
-        For a folder or a ``music.tsv`` that does not exist, a list without the columns it needs, a row with a field
-        missing or a value that cannot be; the message names file and row.
+        If there is nothing at `path`, or nothing that can be measured on.
     """
-    root = Path(folder)
+    chosen = path or os.environ.get(ENVIRONMENT_VARIABLE)
+    if not chosen:
+        return SyntheticCorpus()
+    root = Path(chosen)
+    if root.is_file() and root.suffix.lower() != ".tsv":
+        raise CorpusError(f"{root}: neither a folder nor a list; give a folder of audio, or a .tsv list of music")
+    if root.is_file() or (root / MANIFEST).is_file():
+        return read_corpus(root)
     if not root.is_dir():
+        raise no_such_folder(root)
+    files, unread = audio_files(root)
+    if not files:
         raise CorpusError(
-            f"{root}: no such folder; set {ENVIRONMENT_VARIABLE} to a corpus, or unset it for synthesised music"
+            f"{root}: holds no {MANIFEST} and no audio file; give a folder with one of them, or for the FMA dataset "
+            "the folder that holds 000, 001, ..."
         )
-    if not (root / "music.tsv").is_file():
-        raise CorpusError(f"{root / 'music.tsv'}: missing; a corpus needs at least this list")
-    return FolderCorpus(
-        folder=root,
-        music=read_list(root / "music.tsv", track_row),
-        generated=read_list(root / "generated.tsv", stranger_row),
-        noises=read_list(root / "noise.tsv", sound_row),
-        rooms=read_list(root / "rooms.tsv", sound_row),
-        pairs=read_list(root / "ai_pairs.tsv", pair_row, unique=False),
-    )
+    return read_fma(root, files, unread) if is_fma(root, files) else read_plain(root, files, unread)
 
 
 def identity(corpus: Corpus) -> list[object]:
