@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import catalogues, harness, robustness, speed, train_projection
+from benchmarks import catalogues, harness, robustness, train_projection
 from benchmarks.data.corpus import SyntheticCorpus
 from fingerprint.errors import ParameterError
 from fingerprint.params import Params
@@ -200,20 +200,3 @@ class TestRobustness:
         again = run()
         assert again["conditions"] == report["conditions"]
         assert {path: path.stat().st_mtime_ns for path in before} == before
-
-
-class TestSpeed:
-    def test_stages_and_rates_are_measured_in_a_process_of_their_own(self, tmp_path: Path) -> None:
-        y = np.stack([SyntheticCorpus().load("album00/track0", sample_rate=speed.RATE_HZ)] * 2, axis=1)
-        for suffix in speed.FORMATS:
-            (file,) = speed._written([y[: 5 * speed.RATE_HZ]], tmp_path, suffix, "song")
-            assert Path(file).stat().st_size > 1000
-        got = speed._child("add_all", files=[file], index=str(tmp_path / "index"), jobs=1)
-        assert got["audio_seconds"] == pytest.approx(5.0, abs=0.1)
-        assert 50.0 < got["peak_mb"] < 1000.0
-        info = speed._child("info", index=str(tmp_path / "index"))
-        assert info["recordings"] == 1
-
-    def test_failure_of_a_process_is_told(self) -> None:
-        with pytest.raises(Exception, match="measuring info failed"):
-            speed._child("info", index="/nowhere")
