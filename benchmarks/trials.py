@@ -30,12 +30,12 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.catalogues import LAYER, Side
+from benchmarks.catalogues import LAYER, Side, left_out
 from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow, identity
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import Distorted, mono, within_scale
 from benchmarks.distortion.effects import rms
-from benchmarks.distortion.resources import NotApplicableError, Resources
+from benchmarks.distortion.resources import Clip, NotApplicableError, Resources
 from benchmarks.harness import content_key, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import half_of_resources
 from fingerprint.errors import AudioError
@@ -107,6 +107,8 @@ class Made:
         What was done, in words.
     begin_seconds, end_seconds : float
         Where in the file the excerpt lies; the rest is its host.
+    also : tuple of str
+        Other files of the catalogue that were mixed in, and are rightly found as well.
     """
 
     path: str
@@ -118,6 +120,7 @@ class Made:
     description: str = ""
     begin_seconds: float = 0.0
     end_seconds: float = 0.0
+    also: tuple[str, ...] = ()
 
     def to_source(self, seconds: float) -> float:
         """Return the time in the excerpt of a time in the file."""
@@ -186,13 +189,18 @@ def make(trial: Trial, cache: Path) -> Made:
     """
     y = np.load(trial.excerpt.path)
     content = hashlib.sha256(np.ascontiguousarray(y).tobytes()).hexdigest()
-    key = content_key(content, y.shape, trial.condition, _parameters(trial.condition), trial.seed, *_surroundings())
+    rng = np.random.default_rng([trial.seed, int(content[:16], 16), *trial.condition.encode()])
+    partner = _partner(trial.excerpt, rng) if _has_partner(trial.condition) else None
+    key = content_key(
+        [content, *y.shape], trial.condition, _parameters(trial.condition), trial.seed, partner and partner.file,
+        *_surroundings(),
+    )  # fmt: skip
     path, note = cache / "distorted" / f"{key}.flac", cache / "distorted" / f"{key}.json"
     if not note.exists():
-        rng = np.random.default_rng([trial.seed, int(content[:16], 16), *trial.condition.encode()])
-        made = _distorted(y, trial.condition, rng, path)
+        made = _distorted(y, trial.condition, rng, path, partner)
         write_atomically(note, json_bytes(asdict(made)))
-    made = Made(**json.loads(note.read_text(encoding="utf-8")))
+    known = json.loads(note.read_text(encoding="utf-8"))
+    made = Made(**known | {"also": tuple(known["also"])})
     return replace(made, path=str(path) if made.status == "made" else "")
 
 
@@ -209,7 +217,7 @@ def open_worker(corpus: Corpus, sides: tuple[Side, ...]) -> None:
     one_thread()
     use_threads(1)
     _Worker.corpus, _Worker.sides = corpus, sides
-    for kept in (_resources, _surroundings):
+    for kept in (_resources, _surroundings, _absent):
         kept.cache_clear()
 
 
@@ -311,20 +319,49 @@ def _parameters(name: str) -> dict[str, float | str]:
     return {"host_seconds": HOST_SECONDS, "crossfade_seconds": CROSSFADE_SECONDS}
 
 
-def _distorted(y: Samples, name: str, rng: np.random.Generator, path: Path) -> Made:
+def _has_partner(name: str) -> bool:
+    return name in CONDITIONS and CONDITIONS[name].partner
+
+
+def _partner(excerpt: Excerpt, rng: np.random.Generator) -> TrackRow | None:
+    """Return a recording of another source that is searched with the same projection."""
+    sources = next((side.sources for side in _Worker.sides if excerpt.source in side.sources), None)
+    absent = _absent()
+    rows = [
+        row
+        for row in _Worker.corpus.music
+        if row.source != excerpt.source and (sources is None or row.source in sources) and row.file not in absent
+    ]
+    return rows[int(rng.integers(len(rows)))] if rows else None
+
+
+@functools.cache
+def _absent() -> frozenset[str]:
+    """Return the files of the corpus that are not there, or that an index could not take."""
+    return frozenset(_Worker.corpus.missing()).union(*(left_out(side.index) for side in _Worker.sides if side.index))
+
+
+def _distorted(y: Samples, name: str, rng: np.random.Generator, path: Path, partner: TrackRow | None) -> Made:
     """Write the excerpt `y` under a condition to `path`; returns what was made, without the path."""
     try:
         if name.startswith("splice"):
             made, begin, end = _splice(mono(y), name == "splice_crossfade", rng)
         else:
-            made = CONDITIONS[name].apply(y, TRIAL_RATE_HZ, rng, _resources())
+            resources = _resources()
+            if partner is not None:
+                other = _Worker.corpus.load(partner.file, sample_rate=TRIAL_RATE_HZ)
+                resources = replace(resources, catalogue=(Clip(partner.file, partner.source, other),))
+            made = CONDITIONS[name].apply(y, TRIAL_RATE_HZ, rng, resources)
             begin, end = 0.0, made.y.shape[-1] / TRIAL_RATE_HZ
     except NotApplicableError as error:
         return Made("", "not applicable", str(error))
     buffer = io.BytesIO()
     soundfile.write(buffer, made.y.T, TRIAL_RATE_HZ, format="FLAC", subtype="PCM_16")
     write_atomically(path, buffer.getvalue())
-    return Made("", "made", "", made.ratio, made.offset_seconds, made.pitch_semitones, made.description, begin, end)
+    also = (partner.file,) if partner is not None else ()
+    return Made(
+        "", "made", "", made.ratio, made.offset_seconds, made.pitch_semitones, made.description, begin, end, also
+    )
 
 
 def _splice(y: Samples, crossfade: bool, rng: np.random.Generator) -> tuple[Distorted, float, float]:

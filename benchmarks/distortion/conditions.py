@@ -23,16 +23,30 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.distortion import codecs, effects, spectral, timepitch
+from benchmarks.distortion import codecs, effects, reworking, spectral, timepitch
 from benchmarks.distortion.distortions import Distorted, mono, require_excerpt, within_scale
 from benchmarks.distortion.resources import NotApplicableError, Resources, draw_addition, draw_room
 
-__all__ = ["CONDITIONS", "Condition", "conditions"]
+__all__ = ["CONDITIONS", "HELD_OUT_TARGETS", "Condition", "conditions"]
 
 Samples = NDArray[np.float32]
-Group = Literal["clean", "everyday", "buried", "buried_deep", "resynthesis", "thorough", "parts", "codecs", "vocoder"]
+Group = Literal[
+    "clean",
+    "everyday",
+    "buried",
+    "buried_deep",
+    "resynthesis",
+    "thorough",
+    "parts",
+    "reworked",
+    "codecs",
+    "vocoder",
+]
 Effect = Callable[[Samples, int, np.random.Generator, Resources], tuple[Samples, float]]
 """An excerpt, its rate, a generator and resources in; the new excerpt and source seconds per output second out."""
+
+HELD_OUT_TARGETS: Mapping[str, float] = {"everyday": 0.98, "white_noise_0db": 0.96, "music_-6db": 0.88}
+"""Higher targets, by name or group, for sources that nothing was tuned or trained on."""
 
 SILENT_SIDE_DB = -40.0
 EQUALISER: tuple[effects.Band, ...] = (
@@ -62,6 +76,10 @@ class Condition:
         to 0.2 %.
     stereo
         Whether it needs both channels.
+    partner
+        Whether it mixes in another passage of the catalogue (`Resources.catalogue`), which is to be found as well.
+    in_order
+        Whether one line maps output to source; without, places cannot be judged.
     package
         A package beyond the base installation that it needs, or "".
     """
@@ -76,7 +94,14 @@ class Condition:
     tempo_percent: float = 100.0
     speed_percent: float = 100.0
     stereo: bool = False
+    partner: bool = False
+    in_order: bool = True
     package: str = ""
+
+    @property
+    def held_out_target(self) -> float | None:
+        """Share to be found on sources that nothing was tuned or trained on, or None where nothing was promised."""
+        return HELD_OUT_TARGETS.get(self.name, HELD_OUT_TARGETS.get(self.group, self.target))
 
     def apply(self, y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> Distorted:
         """Return the excerpt `y` [shape=(n,) or (2, n)] under this condition.
@@ -146,6 +171,23 @@ def _table() -> Iterator[Condition]:
     yield _still("centre_removed", "parts", {"kept": "left - right"}, _side, 0.85, stereo=True)
     yield _still("out_of_phase", "parts", {"right": "-left"}, lambda y, sr: np.stack([mono(y), -mono(y)]), None)
 
+    band = {"low_hz": 400, "high_hz": 2000}
+    yield _still("400hz_to_2khz", "parts", band, functools.partial(effects.band_limit, low_hz=400.0, high_hz=2000.0))
+
+    for name, snr_db in (("accompaniment_0db", 0.0), ("accompaniment_-3db", -3.0)):
+        yield _accompanied(name, snr_db)
+    yield dataclasses.replace(_mixed("two_sources", "reworked", "catalogue", 0.0, None), partner=True)
+    for seconds in (2.0, 1.0):
+        yield _reordered(f"reordered_{seconds:g}s", seconds)
+    swelling: dict[str, float | str] = {"wet": 1.0, "response": "drawn from the rooms", "direction": "backwards"}
+    yield Condition("reverse_reverb", "reworked", swelling, _reverse_reverb)
+    yield dataclasses.replace(
+        _still(
+            "loudness_war", "reworked", _loud_parameters(), functools.partial(reworking.loudness_war, drive_db=20.0)
+        ),
+        package="pedalboard",
+    )
+
     for kbps in (32, 16):
         yield _still(f"aac_{kbps}k", "codecs", {"kbps": kbps}, functools.partial(codecs.aac, kbps=kbps))
     for kbps in (24, 12, 6):
@@ -199,12 +241,54 @@ def _shift(
 
 
 def _mixed(
-    name: str, group: Group, what: Literal["white noise", "ambience", "music"], snr_db: float, target: float
+    name: str,
+    group: Group,
+    what: Literal["white noise", "ambience", "music", "catalogue"],
+    snr_db: float,
+    target: float | None,
 ) -> Condition:
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
         return effects.mix(y, draw_addition(what, len(y), rng, resources), snr_db=snr_db), 1.0
 
     return Condition(name, group, {"added": what, "snr_db": snr_db}, effect, target)
+
+
+def _accompanied(name: str, snr_db: float) -> Condition:
+    def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
+        return reworking.accompany(y, sr, rng, snr_db=snr_db), 1.0
+
+    parameters: dict[str, float | str] = {
+        "added": "synthesised " + ", ".join(reworking.BAND_PARTS),
+        "snr_db": snr_db,
+        "tempo": f"that of the excerpt; nearest of {reworking.BANDS_TRIED} songs, resampled",
+    }
+    return Condition(name, "reworked", parameters, effect)
+
+
+def _reordered(name: str, seconds: float) -> Condition:
+    def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
+        return reworking.reordered(y, sr, rng, piece_seconds=seconds), 1.0
+
+    order = "random, no piece after its predecessor"
+    parameters: dict[str, float | str] = {"piece_seconds": seconds, "crossfade_seconds": 0.01, "order": order}
+    return Condition(name, "reworked", parameters, effect, in_order=False)
+
+
+def _loud_parameters() -> dict[str, float | str]:
+    compressor = ", ".join(f"{key} {value:g}" for key, value in reworking.COMPRESSOR.items())
+    limiter = ", ".join(f"{key} {value:g}" for key, value in reworking.LIMITER.items())
+    crossovers = ", ".join(f"{hz:g}" for hz in reworking.CROSSOVERS_HZ)
+    return {
+        "drive_db": 20.0,
+        "crossovers_hz": crossovers,
+        "compressor": compressor,
+        "limiter": limiter,
+        "clip": reworking.CEILING,
+    }
+
+
+def _reverse_reverb(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
+    return reworking.reverse_reverb(y, sr, draw_room(rng, resources)), 1.0
 
 
 def _heavy_reverb(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:

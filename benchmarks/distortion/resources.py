@@ -35,12 +35,23 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Clips for the distortions, all at `sample_rate` hertz."""
+    """Clips for the distortions, all at `sample_rate` hertz.
+
+    Attributes
+    ----------
+    sample_rate : int
+        In hertz.
+    noises, rooms, music : tuple of Clip
+        Ambiences, impulse responses, other music, of which nothing is to be found.
+    catalogue : tuple of Clip
+        Passages of the catalogue to be found beside the excerpt; of other sources than the excerpt.
+    """
 
     sample_rate: int
     noises: tuple[Clip, ...] = ()
     rooms: tuple[Clip, ...] = ()
     music: tuple[Clip, ...] = ()
+    catalogue: tuple[Clip, ...] = ()
 
     def without(self, *sources: str) -> Resources:
         """Return the same resources less the music of `sources`: nothing is to be mixed with a sibling of itself."""
@@ -48,22 +59,24 @@ class Resources:
 
 
 def draw_addition(what: str, n: int, rng: np.random.Generator, resources: Resources) -> Samples:
-    """Return `n` samples of "music", "ambience" or "white noise" to mix in.
+    """Return `n` samples of "music", "catalogue", "ambience" or "white noise" to mix in.
 
     Raises
     ------
     NotApplicableError
-        When music is asked for and the resources hold none.
+        When music or a passage of the catalogue is asked for and the resources hold none.
     ParameterError
         For any other word.
     """
     if what == "music":
         return draw_music(n, rng, resources)
+    if what == "catalogue":
+        return draw_music(n, rng, dataclasses.replace(resources, music=resources.catalogue))
     if what == "ambience":
         return draw_ambience(n, rng, resources)
     if what == "white noise":
         return rng.standard_normal(n, dtype=np.float32)
-    raise ParameterError(f"cannot mix in {what!r}; choose music, ambience or white noise")
+    raise ParameterError(f"cannot mix in {what!r}; choose music, catalogue, ambience or white noise")
 
 
 def draw_room(rng: np.random.Generator, resources: Resources) -> Samples:
