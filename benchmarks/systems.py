@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.catalogues import LAYER, Side, changed, described, sides
+from benchmarks.catalogues import LAYER, Side, changed, described, left_out, sides
 from benchmarks.data.corpus import FolderCorpus
 from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.pairs import EXPECTATIONS, Pair, find_pairs
@@ -232,11 +232,12 @@ def _search(job: Job, pairs: Sequence[Pair]) -> tuple[list[dict[str, Any]], list
     }
     answers = _answers([*tasks.values(), *strangers.values()], job)
     rows = []
-    for i, (pair, (split, _)) in enumerate(zip(pairs, placed, strict=True)):
+    for i, (pair, (split, side)) in enumerate(zip(pairs, placed, strict=True)):
+        refused = left_out(indexes[side]).get(ids[pair.source_path])
         row = {key: value for key, value in asdict(pair).items() if not key.endswith("_path")} | {"split": split}
         for mode in MODES:
             answer = answers[tasks[i, mode]]
-            row |= {"status": answer["status"], "seconds": answer["seconds"]}
+            row |= {"status": f"source: {refused}" if refused else answer["status"], "seconds": answer["seconds"]}
             row[mode] = judged(pair, ids[pair.source_path], answer)
             row[mode]["others"] = [titles.get(name, name) for name in row[mode]["others"]]
         rows.append(row)

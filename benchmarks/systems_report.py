@@ -13,12 +13,16 @@ import numpy as np
 
 from benchmarks.harness import wilson_interval
 from benchmarks.part import Figure, Picture, Report, Table
-from benchmarks.plotting import BLUE, GREY, ORANGE, RED, picture
+from benchmarks.plotting import BLUE, GREY, ORANGE, PURPLE, RED, picture
 
 __all__ = ["figures", "pictures", "tables"]
 
-COLOURS: Final = {"yes": BLUE, "partial": ORANGE, "no": RED}
-KEPT: Final = {"yes": "the recording is kept", "partial": "kept in part", "no": "not kept"}
+KEPT: Final = {  # what the method keeps: words and colour
+    "recording": ("the recording is kept", BLUE),
+    "part": ("kept in part", ORANGE),
+    "work": ("only the work is kept", PURPLE),
+    "neither": ("at most melody or style", RED),
+}
 _NOTHING = "-"
 
 
@@ -28,7 +32,9 @@ def tables(report: Report) -> list[Table]:
     Shares are of pairs, with Wilson's 95 % intervals; "thorough" is the slower search of the same pairs.
     """
     rows = report["pairs"]
-    made = [_by_kind(report), _by_system(report), _agreement(report), _to_listen_to(rows), _every_pair(rows)]
+    made = [_by_kind(report), _by_system(report), _agreement(report), _to_listen_to(rows)]
+    made += [_others(rows)] if any(row[mode]["others"] for row in rows for mode in ("standard", "thorough")) else []
+    made.append(_every_pair(rows))
     if report["missing"]["files"]:
         named = [(name,) for name in report["missing"]["files"]]
         made.append(
@@ -74,7 +80,7 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
     told = max(kinds, key=lambda row: float(row["standard"]["found"] / row["standard"]["n"]))  # has room for words
     with picture(folder / "systems.svg", width=9.0, height=1.3 + 0.62 * len(kinds), columns=2) as (left, right):
         for place, row in enumerate(kinds):
-            colour = COLOURS[row["same_recording"]]
+            colour = KEPT[_kept(row)][1]
             for mode, lift, marker, face in (("standard", 0.14, "o", colour), ("thorough", -0.14, "s", "white")):
                 found, n = row[mode]["found"], row[mode]["n"]
                 low, high = wilson_interval(found, n)
@@ -87,7 +93,12 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
                     left.annotate(
                         mode, (100 * low - 2, place - lift), ha="right", va="center", fontsize=8, color=colour
                     )
-            scores = sorted(_score(pair) for pair in _of(report["pairs"], row))
+            pairs = _of(report["pairs"], row)
+            scores = sorted(float(pair["standard"]["score"]) for pair in pairs if pair["standard"]["score"])
+            if none := len(pairs) - len(scores):
+                right.scatter([0.0], [place], s=22, color=colour, linewidths=0, zorder=3)
+                right.annotate(f"x {none}", (0.0, place), xytext=(6, 0), textcoords="offset points", fontsize=8,
+                               color=colour, va="center")  # fmt: skip
             lifts = np.resize([0.0, -0.13, 0.13, -0.26, 0.26], len(scores))
             right.scatter(scores, place + lifts, s=22, color=colour, alpha=0.75, linewidths=0, zorder=3)
         thresholds = [row["standard"]["threshold"] for row in report["pairs"] if row["standard"]["threshold"]]
@@ -111,7 +122,8 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
     what = " Artificial pairs: they say nothing about real systems." if report["settings"]["artificial"] else ""
     caption = (
         "Share of pairs whose source is found, with 95 % intervals (dots: standard, squares: thorough), and the score "
-        "of each pair against the range of thresholds. Blue: the method keeps the recording, orange: in part, red: not."
+        "of each pair against the range of thresholds. Blue: the method keeps the recording; orange: part of it; "
+        "purple: only the work, played anew; red: at most melody or style."
     )
     return [Picture("systems.svg", caption + what)]
 
@@ -139,9 +151,9 @@ def _by_kind(report: Report) -> Table:
     if known := report["sources_in_catalogue"]:
         named = ", ".join(f"{one['source']} as {one['recording']}" for one in known[:5])
         notes.append(f"{len(known)} source(s) are in the catalogue under another name already: {named}.")
-    unreadable = [row["output"] for row in report["pairs"] if row["status"]]
+    unreadable = [f"{row['output']} ({row['status']})" for row in report["pairs"] if row["status"]]
     if unreadable:
-        notes.append(f"{len(unreadable)} output(s) could not be read and count as not found: {', '.join(unreadable)}.")
+        notes.append(f"{len(unreadable)} pair(s) could not be read and count as not found: {', '.join(unreadable)}.")
     others = "others: other recordings that were reported, over all pairs of the row."
     return Table("What was found, by kind", header, rows, " ".join([*notes, others]))
 
@@ -211,6 +223,22 @@ def _to_listen_to(rows: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
+def _others(rows: Sequence[Mapping[str, Any]]) -> Table:
+    header = ("output", "source", "system", "reported instead or beside")
+    listed = []
+    for row in rows:
+        names = dict.fromkeys([*row["standard"]["others"], *row["thorough"]["others"]])
+        if names:
+            listed.append((row["output"], row["source"], row["system"], ", ".join(names)))
+    return Table(
+        "Other recordings that were reported",
+        header,
+        listed,
+        "To be listened to as well: a system that plays a piece on other instruments may come near to a recording of "
+        "it on those instruments, which may be the source of another pair.",
+    )
+
+
 def _every_pair(rows: Sequence[Mapping[str, Any]]) -> Table:
     header = (
         "output",
@@ -247,12 +275,14 @@ def _of(rows: Sequence[Mapping[str, Any]], group: Mapping[str, Any]) -> list[Map
     return [row for row in rows if all(row[key] == group[key] for key in keys)]
 
 
-def _score(row: Mapping[str, Any]) -> float:
-    return float(row["standard"]["score"] or 0.0)
+def _kept(row: Mapping[str, Any]) -> str:
+    if row["same_recording"] == "no":
+        return "work" if row["same_work"] == "yes" else "neither"
+    return "recording" if row["same_recording"] == "yes" else "part"
 
 
 def _label(row: Mapping[str, Any]) -> str:
-    return f"{_named(row, 'kind')}\n{KEPT[row['same_recording']]}"
+    return f"{_named(row, 'kind')}\n{KEPT[_kept(row)][0]}"
 
 
 def _named(row: Mapping[str, Any], by: str) -> str:

@@ -209,14 +209,15 @@ def test_pairs_are_counted_by_expectation_kind_and_split() -> None:
 
 def test_tables_show_shares_and_name_what_is_to_be_listened_to() -> None:
     report = a_report(rows(), missing={"files": ["gone.wav"], "pairs": ["C: gone.wav"]})
-    by_kind, by_system, agreed, to_hear, every, missing = PART.tables(report)
+    by_kind, by_system, agreed, to_hear, others, every, missing = PART.tables(report)
     assert list(by_kind.rows[1]) == ["codec", "yes", "4", "2", "50", "15-85", "50", "15-85", "2", "1"]
     assert by_kind.rows[0][0] == "codec, development"
-    assert "1 output(s) could not be read and count as not found: c4." in by_kind.note
+    assert "1 pair(s) could not be read and count as not found: c4 (too_short)." in by_kind.note
     assert [row[0] for row in by_system.rows] == ["C, development", "C", "G"]
     assert list(agreed.rows[1]) == ["codec", "yes", "2", "0.50", "1/2", "0.0", "2", "0", "0"]
     assert "expected from the method" in agreed.note
     assert [tuple(row[:6]) for row in to_hear.rows] == [("g1", "s", "G", "no", "both", "30.0")]
+    assert list(others.rows) == [("c2", "s", "C", "other")]
     assert to_hear.note.startswith("1 of 2 pairs")
     assert [row[:4] for row in every.rows if row[0] in ("c3", "g2")] == [
         ("c3", "C", "yes", "(18.0)"),
@@ -267,6 +268,7 @@ def corpus(tmp_path: Path) -> FolderCorpus:
     pieces = {name: synthesize(seed, 10.0, sample_rate=RATE_HZ) for name, seed in {"m1": 1, "m2": 2, "s": 3}.items()}
     pieces["codec"] = opus(pieces["s"], RATE_HZ, kbps=16)
     pieces["known"] = opus(pieces["m1"], RATE_HZ, kbps=16)
+    pieces["noted"] = np.zeros(5 * RATE_HZ, dtype=np.float32)
     pieces["silent"] = np.zeros(5 * RATE_HZ, dtype=np.float32)
     for name, y in pieces.items():
         soundfile.write(folder / "ai" / f"{name}.flac", y, RATE_HZ)
@@ -278,6 +280,7 @@ def corpus(tmp_path: Path) -> FolderCorpus:
         "ai/s.flac\tai/codec.flac\tcodec\tA\tyes\tyes\t10\t10\tz\n"
         "ai/m1.flac\tai/known.flac\tcodec\tA\tyes\tyes\t10\t10\tz\n"
         "ai/s.flac\tai/silent.flac\tstyle\tB\tno\tno\t10\t5\tz\n"
+        "ai/noted.flac\tai/codec.flac\tstyle\tC\tno\tno\t5\t10\tz\n"
         "ai/s.flac\tai/gone.flac\tstyle\tB\tno\tno\t10\t5\tz\n"
     )
     return read_corpus(folder)
@@ -305,10 +308,11 @@ def test_small_run_finds_what_is_kept_and_goes_on_where_it_was(
         PART.measure(job)
     monkeypatch.setattr(systems, "_answer", noted)
     report = PART.measure(job)
-    assert sorted(asked) == sorted(["codec.flac", "known.flac", "silent.flac"] * 2 + ["s.flac"])
+    assert sorted(asked) == sorted(["codec.flac", "known.flac", "silent.flac"] * 2 + ["s.flac", "noted.flac"])
     assert report["missing"] == {"files": ["ai/gone.flac"], "pairs": ["B: ai/gone.flac"]}
-    assert report["listed"] == {"pairs": 4, "taken": 4, "searched": 3}
-    codec, known, silent = report["pairs"]
+    assert report["listed"] == {"pairs": 5, "taken": 5, "searched": 4}
+    codec, known, silent, noted_source = report["pairs"]
+    assert noted_source["status"].startswith("source: ")
     for row in (codec, known):
         assert (row["split"], row["status"]) == ("held-out", "")
         for mode in ("standard", "thorough"):
