@@ -102,6 +102,56 @@ def demo(index: Path | None, jobs: int | None) -> None:
 
 
 @sourceprint.command()
+@click.argument("words", metavar="[PART]... [-- OPTIONS OF PARTS]", nargs=-1)
+@click.option("--list", "list_parts", is_flag=True, help="Name the parts, and do nothing.")
+@click.option("--full", is_flag=True, help="The full version: narrow intervals, up to an hour on 5 h of music.")
+@click.option(
+    "--corpus", metavar="DIR",
+    help="Measure on the music in this folder  [default: synthesised music; with --full, $SOURCEPRINT_CORPUS if set]",
+)  # fmt: skip
+@click.option(
+    "--out", metavar="DIR", type=_PATH, default="sourceprint-bench", show_default=True,
+    help="Folder of the reports, RESULTS.md and pictures.",
+)  # fmt: skip
+@click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1),
+    help="Worker processes, of one thread each  [default: one per processor]",
+)  # fmt: skip
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Of every draw.")
+@click.option(
+    "--cache", metavar="DIR", type=_PATH,
+    help="What is kept between runs: indexes, altered audio  [default: one folder per user]",
+)  # fmt: skip
+def bench(
+    words: tuple[str, ...],
+    list_parts: bool,
+    full: bool,
+    corpus: str | None,
+    out: Path,
+    jobs: int | None,
+    seed: int,
+    cache: Path | None,
+) -> None:
+    """Measure how well and how fast Sourceprint works.
+
+    Without names, all parts run, in the order of --list, on synthesised music or your own; the short version takes
+    about five minutes on two processors. A part whose report is there, made by the same code on the same music, is not
+    run again, so an interrupted run is continued by the same command. Options of a part itself follow after two dashes.
+
+    Example: sourceprint bench systems -- --pairs pairs.tsv
+    """
+    _use_one_thread()
+    from benchmarks.suite import Request, list_of_parts, run_suite
+
+    if list_parts:
+        click.echo(list_of_parts())
+        return
+    request = Request(words, full, corpus, out, jobs or os.cpu_count() or 1, seed, cache)
+    if run_suite(request, say=click.echo, note=_note, complain=_complain):
+        click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+@sourceprint.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
 @_index_option
 @_jobs_option
@@ -337,7 +387,7 @@ class _Teller:
     def note(self, text: str) -> None:
         if not self._quiet:
             self._bar.clear()
-            click.echo(f"Note: {printable(text)}", err=True)
+            _note(text)
 
     def complain(self, text: str) -> None:
         self._bar.clear()
@@ -352,6 +402,10 @@ def _progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale:
     delay = PROGRESS_DELAY_SECONDS
     with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:
         yield _Teller(bar, quiet)
+
+
+def _note(text: str) -> None:
+    click.echo(f"Note: {printable(text)}", err=True)
 
 
 def _complain(text: str) -> None:

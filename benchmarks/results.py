@@ -1,0 +1,387 @@
+"""RESULTS.md and its pictures, made from the reports of the parts; nothing in it is typed.
+
+    python -m benchmarks.results                       from benchmarks/results/*.json
+    python -m benchmarks.results --readme README.md    and the headline table in the README
+
+First what was promised, then the core before and after, then the data and each part with its pictures, its tables and
+the facts of the run. A part that has no report is named as not measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.harness import facts_line, markdown_table, write_atomically
+from benchmarks.part import Figure, Part, Picture, Report, Table
+from fingerprint.errors import ParameterError, SourceprintError
+
+__all__ = [
+    "PARTS",
+    "draw",
+    "headline_table",
+    "load_part",
+    "main",
+    "read_reports",
+    "readme_with_headline",
+    "results_text",
+    "write_results",
+]
+
+PARTS: Final = ("robustness", "replication", "calibration", "systems", "speed", "peers", "ablations")
+"""The parts of the suite, in the order in which they run and are reported."""
+
+START, END = "<!-- headline:start -->", "<!-- headline:end -->"
+_HERE = Path(__file__).resolve().parent
+_NONE = Figure("", None, "")
+
+DATA = """\
+Music comes from a folder of audio, from a manifest (a TSV that names file, duration and source of each recording), from
+the FMA layout, or is synthesised: arrangements with chords, melody, bass and drums in several timbres, whose pieces
+share keys, tempi, progressions and drum kits. What is split is split by source, never by track: recordings of one
+source share loops, motifs and mixes. *Held-out* sources were never seen by the projection that ships, which scores
+them; *development* sources, on which constants may be tuned, are scored by a projection trained on the other half.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0, or 2 for a request that cannot be met."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.results", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--reports", type=Path, default=_HERE / "results", help="folder of the reports; pictures too")
+    parser.add_argument("--before", type=Path, help="folder of earlier reports to compare with (REPORTS/before)")
+    parser.add_argument("--out", type=Path, default=_HERE / "RESULTS.md", help="what to write (benchmarks/RESULTS.md)")
+    parser.add_argument("--readme", type=Path, help="write the headline table into this file, between its markers")
+    asked = parser.parse_args(arguments)
+    try:
+        write_results(asked.reports, asked.out, before=asked.before)
+        if asked.readme is not None:
+            text = readme_with_headline(asked.readme.read_text(encoding="utf-8"), read_reports(asked.reports))
+            write_atomically(asked.readme, text.encode())
+    except SourceprintError as error:
+        print(f"results: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def load_part(name: str) -> Part:
+    """Return a part by its name; imports the module that measures it.
+
+    Raises
+    ------
+    ParameterError
+        For a name that is none of `PARTS`.
+    """
+    if name not in PARTS:
+        raise ParameterError(f"part {name!r}: unknown; choose some of {', '.join(PARTS)}")
+    part: Part = importlib.import_module(f"benchmarks.{name}").PART
+    return part
+
+
+def read_reports(folder: Path) -> dict[str, Report]:
+    """Return the reports in a folder by part, in the order of `PARTS`; parts without one are left out.
+
+    Raises
+    ------
+    SourceprintError
+        For a file that is no report, or one of another part.
+    """
+    found = {}
+    for name in PARTS:
+        path = folder / f"{name}.json"
+        if not path.is_file():
+            continue
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SourceprintError(f"{path}: no JSON ({error}); measure the part again") from error
+        if not isinstance(report, dict) or report.get("part") != name or report.get("format") != 1:
+            raise SourceprintError(f"{path}: no report of the part {name} in format 1; measure the part again")
+        found[name] = report
+    return found
+
+
+def write_results(reports: Path, out: Path, *, before: Path | None = None) -> dict[str, Report]:
+    """Write RESULTS.md to `out` and the pictures beside the reports in `reports`; returns the reports.
+
+    Raises
+    ------
+    SourceprintError
+        If there is no report at all, or a file that is none.
+    """
+    found = read_reports(reports)
+    if not found:
+        raise SourceprintError(
+            f"{reports}: no reports; make them with `sourceprint bench --out {reports}`, or a part alone with "
+            f"`python -m benchmarks.{PARTS[0]} --out {reports / PARTS[0]}.json`"
+        )
+    pictures, left_out = draw(found, reports)
+    link = Path(os.path.relpath(reports.resolve(), out.resolve().parent)).as_posix()
+    earlier = read_reports(before if before is not None else reports / "before")
+    text = results_text(found, earlier, pictures, link="" if link == "." else f"{link}/", left_out=left_out)
+    write_atomically(out, text.encode())
+    return found
+
+
+def draw(reports: Mapping[str, Report], folder: Path) -> tuple[dict[str, list[Picture]], str]:
+    """Draw the pictures of all reports into a folder; returns them by part, and why they were left out, or "".
+
+    Raises
+    ------
+    ParameterError
+        If two pictures have one name.
+    """
+    made: dict[str, list[Picture]] = {}
+    names: dict[str, str] = {}
+    for part, report in reports.items():
+        try:
+            made[part] = load_part(part).pictures(report, folder)
+        except ParameterError:
+            raise
+        except SourceprintError as error:
+            return {}, str(error)
+        for drawn in made[part]:
+            if names.setdefault(drawn.name, part) != part:
+                raise ParameterError(f"{drawn.name}: a picture of {names[drawn.name]} and of {part}; rename one")
+    return made, ""
+
+
+def results_text(
+    reports: Mapping[str, Report],
+    before: Mapping[str, Report],
+    pictures: Mapping[str, Sequence[Picture]],
+    *,
+    link: str = "",
+    left_out: str = "",
+) -> str:
+    """Return RESULTS.md.
+
+    Parameters
+    ----------
+    reports, before : mapping
+        Reports by part, and those of an earlier state of the core to hold them against.
+    pictures : mapping
+        What was drawn, by part.
+    link : str
+        The folder of the pictures as seen from the file: "" or "results/".
+    left_out : str
+        Why there are no pictures, where there are none.
+    """
+    titles = {name: load_part(name).title for name in PARTS if name in reports or name in before}
+    blocks = [
+        "# Results",
+        f"Made by `python -m benchmarks.results` from the reports in `{link or './'}`: not to be edited.",
+        *([f"Pictures were left out: {left_out}."] if left_out else []),
+        "## In short",
+        headline_table(reports),
+        "## The core before and after",
+        *_before_and_after(reports, before, titles),
+        "## Data",
+        *_data(reports, titles),
+    ]
+    for name in PARTS:
+        blocks += _part(name, reports.get(name), pictures.get(name, ()), link)
+    return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
+
+
+def headline_table(reports: Mapping[str, Report]) -> str:
+    """Return the table of what was promised, in Markdown: each headline figure with how sure it is, and its target."""
+    figures = [figure for _, figure in _figures(reports) if figure.headline]
+    if not figures:
+        return "No headline figure has been measured."
+    rows = [
+        (figure.name, shown(figure.value, figure.unit), figure.detail, _target(figure), _met(figure))
+        for figure in figures
+    ]
+    table = _markdown(("what", "measured", "how sure", "target", "met"), rows)
+    short = [name for name, report in reports.items() if report["settings"]["quick"]]
+    if not short:
+        return table
+    return f"{table}\n\nShort version, with wide intervals: {', '.join(short)}."
+
+
+def readme_with_headline(readme: str, reports: Mapping[str, Report]) -> str:
+    """Return a text with the headline table between its two markers.
+
+    Raises
+    ------
+    ParameterError
+        If the markers are not there, once each and in order.
+    """
+    head, found, rest = readme.partition(START)
+    _, ended, tail = rest.partition(END)
+    if not found or not ended or START in rest or END in head + tail:
+        raise ParameterError(f"the headline table goes between {START} and {END}: put each in once, in this order")
+    return f"{head}{START}\n{headline_table(reports)}\n{END}{tail}"
+
+
+def shown(value: float | None, unit: str) -> str:
+    """Return a figure with its unit and as many digits as make sense.
+
+    Examples
+    --------
+    >>> shown(97.46, "%"), shown(0.056, "s"), shown(409.3, "x real time"), shown(3.0, ""), shown(None, "%")
+    ('97.5 %', '0.06 s', '409 x real time', '3', 'not measured')
+    """
+    if value is None:
+        return "not measured"
+    return f"{_digits(value, unit)} {unit}".strip()
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _digits(value: float, unit: str) -> str:
+    if unit == "%":
+        return f"{value:.1f}".removesuffix(".0")
+    if unit == "s":
+        return f"{value:.2f}"
+    if value == round(value):
+        return f"{value:.0f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _figures(reports: Mapping[str, Report]) -> Iterator[tuple[str, Figure]]:
+    for name, report in reports.items():
+        for figure in load_part(name).figures(report):
+            yield name, figure
+
+
+def _target(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    return f"{'>=' if figure.better == 'higher' else '<='} {shown(figure.target, figure.unit)}"
+
+
+def _met(figure: Figure) -> str:
+    return "" if figure.met is None else "yes" if figure.met else "NO"
+
+
+def _before_and_after(
+    reports: Mapping[str, Report], before: Mapping[str, Report], titles: Mapping[str, str]
+) -> list[str]:
+    if not before:
+        return ["There are no earlier reports to compare with."]
+    earlier = {(part, figure.name): figure for part, figure in _figures(before)}
+    now = {(part, figure.name): figure for part, figure in _figures(reports)}
+    blocks, count = [], {"better": 0, "worse": 0, "the same": 0}
+    for part in PARTS:
+        keys = [key for key in dict.fromkeys([*earlier, *now]) if key[0] == part]
+        rows = []
+        for key in keys:
+            old, new = earlier.get(key), now.get(key)
+            unit = (new or old or _NONE).unit
+            change, verdict = _change(old, new)
+            if verdict in count:
+                count[verdict] += 1
+            cells = [shown(figure.value if figure else None, unit) for figure in (old, new)]
+            rows.append((key[1], *cells, change, verdict))
+        if rows:
+            blocks += [f"### {titles[part]}", _markdown(("what", "before", "now", "change", ""), rows)]
+    states = [_states(reports) for reports in (before, reports)]
+    said = ", ".join(f"{n} {word}" for word, n in count.items())
+    return [
+        f"Before: {states[0]}. Now: {states[1]}. Of the figures measured in both, {said}. A change within the "
+        "intervals that the parts state proves nothing.",
+        *blocks,
+    ]
+
+
+def _change(old: Figure | None, new: Figure | None) -> tuple[str, str]:
+    if new is None or new.value is None:
+        return "", "not measured now"
+    if old is None or old.value is None:
+        return "", "new"
+    if _digits(old.value, new.unit) == _digits(new.value, new.unit):
+        return "", "the same"
+    difference = new.value - old.value
+    verdict = "better" if (difference > 0) == (new.better == "higher") else "worse"
+    unit = "points" if new.unit == "%" else new.unit
+    return f"{'+' if difference > 0 else ''}{_digits(difference, new.unit)} {unit}".strip(), verdict
+
+
+def _states(reports: Mapping[str, Report]) -> str:
+    """Return the commits that were measured; one word where it is one."""
+    commits = dict.fromkeys(str(report["facts"]["commit"]) for report in reports.values())
+    return f"commit {', '.join(commits)}"
+
+
+def _data(reports: Mapping[str, Report], titles: Mapping[str, str]) -> list[str]:
+    blocks = [DATA]
+    known = next((report["data"] for report in reports.values() if "data" in report), None)
+    if known is not None:
+        lists = [
+            (row["list"], str(row["files"]), f"{row['hours']:.2f}", str(row["sources"]), str(row["missing"]))
+            for row in known["lists"]
+        ]
+        blocks.append(_markdown(("list", "files", "hours", "sources", "missing"), lists))
+        splits = [
+            (row["split"], str(row["sources"]), str(row["recordings"]), f"{row['hours']:.2f}")
+            for row in known["splits"]
+        ]
+        blocks.append(_markdown(("split of the music", "sources", "recordings", "hours"), splits))
+    rows = [
+        (
+            titles[name],
+            report["corpus"]["name"],
+            str(report["corpus"]["recordings"]),
+            f"{report['corpus']['hours']:.2f}",
+            str(len(report["corpus"]["missing"])),
+            str(report["settings"]["seed"]),
+            "short" if report["settings"]["quick"] else "full",
+            report["facts"]["commit"],
+            _minutes(report.get("elapsed_seconds")),
+        )
+        for name, report in reports.items()
+    ]
+    header = ("part", "corpus", "recordings", "hours", "missing files", "seed", "version", "commit", "minutes")
+    blocks.append(_markdown(header, rows))
+    missing = dict.fromkeys(name for report in reports.values() for name in report["corpus"]["missing"])
+    if missing:
+        blocks.append(
+            f"Files that are missing or cannot be used, left out: {', '.join(f'`{name}`' for name in missing)}."
+        )
+    if len({report["facts"]["source_digest"] for report in reports.values()}) > 1:
+        blocks.append("The parts were not all measured with the same code: see their commits.")
+    return blocks
+
+
+def _part(name: str, report: Report | None, pictures: Sequence[Picture], link: str) -> list[str]:
+    if report is None:
+        return [f"## {name.capitalize()}", f"Not measured: there is no report `{name}.json`."]
+    part = load_part(name)
+    blocks = [f"## {part.title}", part.about]
+    if report["settings"]["quick"]:
+        blocks.append("**The short version**: few trials, wide intervals.")
+    for drawn in pictures:
+        blocks += [f"![{part.title}]({link}{drawn.name})", f"*{drawn.caption}*"]
+    for table in part.tables(report):
+        blocks += [f"### {table.title}", *_table(table)]
+    plain = {key: value for key, value in report["settings"].items() if not isinstance(value, list | dict)}
+    settings = ", ".join(f"{key} {value}" for key, value in plain.items())
+    blocks.append(f"<sub>Settings: {settings}. {facts_line(report['facts'])}</sub>")
+    return blocks
+
+
+def _table(table: Table) -> list[str]:
+    made = _markdown(table.header, table.rows) if table.rows else "Nothing."
+    return [made, table.note] if table.note else [made]
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return markdown_table(header, [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows])
+
+
+def _minutes(seconds: Any) -> str:
+    return "" if seconds is None else f"{seconds / 60:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
