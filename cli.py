@@ -106,8 +106,9 @@ def demo(index: Path | None, jobs: int | None) -> None:
 @click.option("--list", "list_parts", is_flag=True, help="Name the parts, and do nothing.")
 @click.option("--full", is_flag=True, help="The full version: narrow intervals, up to an hour on 5 h of music.")
 @click.option(
-    "--corpus", metavar="DIR",
-    help="Measure on the music in this folder  [default: synthesised music; with --full, $SOURCEPRINT_CORPUS if set]",
+    "--corpus", metavar="PATH",
+    help="Measure on the music in this folder or list  "
+    "[default: synthesised music; with --full, $SOURCEPRINT_CORPUS if set]",
 )  # fmt: skip
 @click.option(
     "--out", metavar="DIR", type=_PATH, default="sourceprint-bench", show_default=True,
