@@ -37,6 +37,9 @@ __all__ = [
 PARTS: Final = ("robustness", "replication", "calibration", "systems", "speed", "peers", "ablations")
 """The parts of the suite, in the order in which they run and are reported."""
 
+FOLDED_ROWS: Final = 40
+"""Longer tables are folded away, to be opened by who wants them."""
+
 START, END = "<!-- headline:start -->", "<!-- headline:end -->"
 _HERE = Path(__file__).resolve().parent
 _NONE = Figure("", None, "")
@@ -273,7 +276,7 @@ def _before_and_after(
     now = {(part, figure.name): figure for part, figure in _figures(reports)}
     blocks, count = [], {"better": 0, "worse": 0, "the same": 0}
     for part in PARTS:
-        keys = [key for key in dict.fromkeys([*earlier, *now]) if key[0] == part]
+        keys = [key for key in dict.fromkeys([*earlier, *now]) if key[0] == part and part in before]
         rows = []
         for key in keys:
             old, new = earlier.get(key), now.get(key)
@@ -287,6 +290,9 @@ def _before_and_after(
             blocks += [f"### {titles[part]}", _markdown(("what", "before", "now", "change", ""), rows)]
     states = [_states(reports) for reports in (before, reports)]
     said = ", ".join(f"{n} {word}" for word, n in count.items())
+    first = [titles[part] for part in reports if part not in before]
+    if first:
+        blocks.append(f"No earlier report to compare with: {', '.join(first)}.")
     return [
         f"Before: {states[0]}. Now: {states[1]}. Of the figures measured in both, {said}. A change within the "
         "intervals that the parts state proves nothing.",
@@ -371,8 +377,10 @@ def _part(name: str, report: Report | None, pictures: Sequence[Picture], link: s
 
 
 def _table(table: Table) -> list[str]:
-    made = _markdown(table.header, table.rows) if table.rows else "Nothing."
-    return [made, table.note] if table.note else [made]
+    made = [_markdown(table.header, table.rows) if table.rows else "Nothing."]
+    if len(table.rows) > FOLDED_ROWS:
+        made = [f"<details><summary>{len(table.rows)} rows</summary>", *made, "</details>"]
+    return [*made, table.note] if table.note else made
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

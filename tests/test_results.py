@@ -12,7 +12,7 @@ import pytest
 from benchmarks import results
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.harness import json_bytes
-from benchmarks.part import Figure, Job, Picture, Report
+from benchmarks.part import Figure, Job, Picture, Report, Table
 from benchmarks.results import (
     END,
     START,
@@ -102,7 +102,9 @@ def test_before_and_now_stand_side_by_side() -> None:
     assert "| alpha: found | 95 % | 97.5 % | +2.5 points | better |\n" in text
     assert "| alpha: error | 0.06 s | 0.06 s |  | the same |\n" in text
     assert "| beta: found | 90 % | not measured |  | not measured now |\n" in text
-    assert "| gamma: found | not measured | 90 % |  | new |\n" in text
+    assert "No earlier report to compare with: Part gamma." in text
+    assert "| gamma: found | not measured" not in text
+    assert results._change(None, Figure("x", 1.0, "s")) == ("", "new")
     assert "### Part beta" in text
     assert "There are no earlier reports to compare with." in results_text(now, {}, {})
 
@@ -137,6 +139,13 @@ def test_parts_come_in_order_with_everything_they_say() -> None:
     )
     assert "The short version" in text.partition("## Part alpha")[2].partition("## Beta")[0]
     assert "The short version" not in gamma
+
+
+def test_long_tables_are_folded() -> None:
+    rows = [(str(i), "x") for i in range(41)]
+    folded = results._table(Table("T", ("a", "b"), rows, "Remark."))
+    assert [folded[0], *folded[2:]] == ["<details><summary>41 rows</summary>", "</details>", "Remark."]
+    assert results._table(Table("T", ("a", "b"), rows[:40]))[0].startswith("| a | b |")
 
 
 def test_data_are_described_with_what_is_missing() -> None:
