@@ -1,0 +1,110 @@
+"""What programs are compared on: query files and reference files under neutral names, the same for all of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from benchmarks.catalogues import left_out, sides
+from benchmarks.data.corpus import Corpus, identity
+from benchmarks.harness import content_key, in_parallel
+from benchmarks.part import Job
+from benchmarks.trials import TRIAL_RATE_HZ, Excerpt, Trial, cut_excerpt, draw_excerpts, make, open_worker, spread
+
+__all__ = ["Query", "write_queries", "write_references"]
+
+FIRST_STRANGER = 1_000_000
+"""Excerpts numbered from here on are of music that is not in the catalogue."""
+
+DRAWN = 60  # as other parts draw: what they have distorted is found again in the cache
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query file: its name, of what it is, under what condition, and whether that is in the catalogue."""
+
+    name: str
+    condition: str
+    file: str
+    source: str
+    known: bool
+
+
+def write_queries(job: Job, n: int, conditions: Sequence[str], folder: Path) -> tuple[list[Query], dict[str, str]]:
+    """Write the query files; returns what they are, and why where a condition could not be applied.
+
+    Excerpts come from recordings that the projection that ships was not trained on, and as many from music outside the
+    catalogue; all go through all conditions.
+    """
+    made = sides(job.corpus, job.cache, jobs=job.jobs)
+    drawn = draw_excerpts(job.corpus, DRAWN, job.seed, job.cache / "excerpts", without=left_out(made[0].index))
+    excerpts = [excerpt for excerpt in drawn if excerpt.source in made[0].sources][:n]
+    strangers = _strangers(job, len(excerpts))
+    prepared: dict[str, Any] = {"jobs": job.jobs, "prepare": open_worker, "given": (job.corpus, made)}
+    cut = list(in_parallel(cut_excerpt, [*excerpts, *strangers], what="excerpts", **prepared))
+    (folder / "queries").mkdir()
+    tasks: list[_Task] = []
+    queries: list[Query] = []
+    for condition in conditions:
+        for excerpt in cut:
+            name = f"q{len(tasks):04d}"
+            known = excerpt.number < FIRST_STRANGER
+            queries.append(Query(name, condition, excerpt.file, excerpt.source, known))
+            path = str(folder / "queries" / f"{name}.wav")
+            tasks.append(_Task(Trial(condition, excerpt, job.seed), str(job.cache), path))
+    done = list(in_parallel(_write, tasks, what="queries", **prepared))
+    missing = {query.condition: why for query, why in zip(queries, done, strict=True) if why}
+    return [query for query, why in zip(queries, done, strict=True) if not why], missing
+
+
+def write_references(corpus: Corpus, folder: Path) -> dict[str, str]:
+    """Give every recording a neutral name in the folder; returns files of the corpus by that name."""
+    (folder / "references").mkdir()
+    missing = set(corpus.missing())
+    out = {}
+    for number, row in enumerate(row for row in corpus.music if row.file not in missing):
+        name, path = f"r{number:04d}", corpus.path(row.file)
+        if path is None:
+            y = corpus.load_stereo(row.file, sample_rate=TRIAL_RATE_HZ)
+            soundfile.write(folder / "references" / f"{name}.wav", y.T, TRIAL_RATE_HZ, subtype="PCM_16")
+        else:  # not linked: some programs report where a link leads
+            shutil.copyfile(path, folder / "references" / f"{name}{path.suffix}")
+        out[name] = row.file
+    return out
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    trial: Trial
+    cache: str
+    path: str
+
+
+def _write(task: _Task) -> str:
+    """Write one query as wav; returns why it cannot be made, or ""."""
+    made = make(task.trial, Path(task.cache))
+    if made.status == "made":
+        soundfile.write(task.path, made.load().T, TRIAL_RATE_HZ, subtype="PCM_16")
+    return made.why
+
+
+def _strangers(job: Job, n: int) -> list[Excerpt]:
+    """Return excerpts of music that is not in the catalogue."""
+    missing = set(job.corpus.missing())
+    rng = np.random.default_rng([job.seed, 21])
+    drawn = []
+    rows = spread([row for row in job.corpus.generated if row.file not in missing], n, rng)
+    for number, row in enumerate(rows, FIRST_STRANGER):
+        start = float(rng.uniform(0.0, max(0.0, row.seconds - 10.5)))
+        path = job.cache / "excerpts" / f"{content_key(identity(job.corpus), row.file, number, job.seed)}.npy"
+        drawn.append(Excerpt(number, row.file, row.title, row.source, start, str(path)))
+    return drawn
