@@ -1,4 +1,9 @@
-"""Whole files against catalogues: what is reported where nothing should be, and what of AI-made pairs is found.
+"""Recordings against catalogues that do not hold them, whole and in pieces: what is reported, and how sure it seems.
+
+`scan_all` takes recordings and the catalogues to look for each in, and returns for every query (the whole recording,
+or each piece of it) the best that was said about it, with nothing held back: the limit of false matches is so high
+that every passage above the floor is reported. What was scanned is kept, forty recordings at a time, so a run that was
+stopped goes on where it was.
 
 `false_matches` scans music that is not in the catalogue, each file with a projection that was not trained on it: all
 of `generated` against all music, and every recording against an index of the other half of the sources. At four
@@ -11,6 +16,7 @@ is reported may be a true find, since recordings of different sources can hold t
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,23 +24,95 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.catalogues import LAYER, Side, catalogue, changed, described
-from benchmarks.data.corpus import Corpus, folds
-from benchmarks.harness import in_parallel, one_thread
+from benchmarks.data.corpus import Corpus, folds, identity
+from benchmarks.decoys import backwards
+from benchmarks.derived import original
+from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
 from fingerprint.errors import AudioError
+from fingerprint.extract import Fingerprint, fingerprint_signal
 from index.result import Segment
 from index.search import STANDARD, match_query
 from index.snapshot import Snapshot
 from index.store import Store
 from index.vectors import use_threads
 
-__all__ = ["LIMITS", "false_matches", "pairs"]
+__all__ = ["EVERYTHING", "LIMITS", "Scan", "false_matches", "pairs", "scan_all"]
 
 LIMITS = (1.0, 10.0, 100.0, 1000.0)
 """False matches per 1 000 hours; the first is the default."""
 
+EVERYTHING = 1e12
+"""A limit of false matches per 1 000 hours at which every passage above the floor score is reported."""
+
+_RATES_KEPT = 1e5  # false matches per 1 000 hours: what is stated to be commoner is not kept
+_TOGETHER = 40
+_CODE = ("fingerprint", "index", "benchmarks/scans.py", "benchmarks/decoys.py", "benchmarks/derived.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A recording to look for.
+
+    Attributes
+    ----------
+    file : str
+        Its name in the corpus.
+    side : Side
+        The projection to describe it with; it was not trained on it.
+    indexes : tuple of str
+        Folders of the catalogues.
+    seconds : tuple of float
+        Lengths of the pieces that are queries, each in turn; 0 is the whole recording.
+    decoys : bool
+        Whether each query is searched a second time running backwards.
+    """
+
+    file: str
+    side: Side
+    indexes: tuple[str, ...]
+    seconds: tuple[float, ...] = (0.0,)
+    decoys: bool = False
+
+
+def scan_all(corpus: Corpus, scans: Sequence[Scan], cache: Path, *, jobs: int, what: str) -> list[list[dict[str, Any]]]:
+    """Return the queries of each scan, as plain JSON types.
+
+    A query has `length` (as asked, 0 for whole), `start_seconds`, `seconds`, `status` ("" or why it could not be
+    searched) and `answers`, one per index: `score`, `p_false` and `best` (0, 1 and "" where nothing was found) of its
+    best passage, `right` (whether that is what the query was made of), `rates` (what every passage stated, per 1 000
+    hours) and `decoy` (the best score of the query running backwards, 0 where not asked for). A file that cannot be
+    decoded is one query without answers.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Where the names are looked up.
+    scans : sequence of Scan
+        What to scan.
+    cache : Path
+        Folder for results.
+    jobs : int
+        Processes.
+    what : str
+        Words for the progress bar.
+    """
+    groups = [scans[at : at + _TOGETHER] for at in range(0, len(scans), _TOGETHER)]
+    basis = [source_digest(*_CODE), identity(corpus)]
+    files = [cache / "scans" / f"{content_key(*basis, [_key(scan) for scan in group])}.json" for group in groups]
+    missing = [i for i, file in enumerate(files) if not file.exists()]
+    tasks = [scan for i in missing for scan in groups[i]]
+    done = in_parallel(_queries, tasks, jobs=jobs, what=what, prepare=_prepare, given=(corpus,))
+    for i in missing:
+        write_atomically(files[i], json_bytes([next(done) for _ in groups[i]]))
+    for _ in done:  # lets the workers go
+        pass
+    return [queries for file in files for queries in json.loads(file.read_text(encoding="utf-8"))]
+
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
+    """A file to scan at one limit."""
+
     file: str
     index: str
     side: Side
@@ -153,3 +231,61 @@ def _facts(segment: Segment) -> dict[str, Any]:
         "confidence": segment.confidence,
         "also_fits": list(segment.also_fits),
     }
+
+
+def _key(scan: Scan) -> list[object]:
+    indexes = [Path(index).name for index in scan.indexes]  # named by all that they depend on, projection included
+    return [scan.file, indexes, list(scan.seconds), scan.decoys]
+
+
+def _queries(scan: Scan) -> list[dict[str, Any]]:
+    params, projection = scan.side.load()
+    try:
+        y = _Worker.corpus.load(scan.file, sample_rate=params.sample_rate)
+    except AudioError as error:
+        return [{"length": 0.0, "start_seconds": 0.0, "seconds": 0.0, "status": error.status, "answers": []}]
+    made = []
+    for length in scan.seconds:
+        n = round(length * params.sample_rate) or y.size
+        for at in range(0, y.size - n + 1, max(n, 1)):
+            query: dict[str, Any] = {
+                "length": length,
+                "start_seconds": at / params.sample_rate,
+                "seconds": n / params.sample_rate,
+                "status": "",
+            }
+            try:
+                described = fingerprint_signal(
+                    y[at : at + n], role="query", scales=STANDARD.scales, params=params, projection=projection
+                )
+                query["answers"] = [_answer(described, index, scan) for index in scan.indexes]
+            except AudioError as error:  # silence, say: nothing is found, and that counts
+                query |= {"status": error.status, "answers": [_NOTHING for _ in scan.indexes]}
+            made.append(query)
+    return made
+
+
+_NOTHING: dict[str, Any] = {"score": 0.0, "p_false": 1.0, "best": "", "right": False, "rates": [], "decoy": 0.0}
+
+
+def _answer(query: Fingerprint, index: str, scan: Scan) -> dict[str, Any]:
+    segments = _passages(query, index)
+    answer = dict(_NOTHING)
+    if segments:
+        best, passage = max(segments, key=lambda one: one[1].score)
+        named = {original(name) for name in (best, *passage.also_fits)}
+        answer |= {
+            "score": passage.score,
+            "p_false": passage.p_false,
+            "best": best,
+            "right": original(scan.file) in named,
+            "rates": sorted(s.false_per_1000h for _, s in segments if s.false_per_1000h <= _RATES_KEPT),
+        }
+    if scan.decoys:
+        answer["decoy"] = max((passage.score for _, passage in _passages(backwards(query), index)), default=0.0)
+    return answer
+
+
+def _passages(query: Fingerprint, index: str) -> list[tuple[str, Segment]]:
+    result = match_query(query, _snapshot(index), layer=LAYER, options=STANDARD, max_false_per_1000h=EVERYTHING)
+    return [(match.recording.id, segment) for match in result.matches for segment in match.segments]
