@@ -35,9 +35,9 @@ from benchmarks.data.corpus import Corpus, identity
 from benchmarks.harness import content_key, json_bytes, source_digest, write_atomically
 from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.peer_adapters import Peer
-from benchmarks.peer_queries import Query, write_queries, write_references
 from benchmarks.peer_run import Answer, PeerError, Runner
 from benchmarks.peers_report import figures, pictures, tables
+from benchmarks.query_files import Query, write_queries, write_references
 from fingerprint.errors import ParameterError
 
 __all__ = ["CONDITIONS", "PART", "absent_and_present", "ask", "judge", "main", "measure"]
@@ -57,12 +57,13 @@ CONDITIONS = (
 """What the excerpts go through; the quick version takes the first five."""
 
 SOURCEPRINT = (peer_adapters.sourceprint(), peer_adapters.sourceprint(thorough=True))
+EXCERPT_SECONDS = 10.0
 AT_A_TIME = 25  # queries per call: what a program needs to start is spread over them
 PATIENCE = 3  # queries in a row that a program may fail on, each alone, before it is given up
 TIMEOUT_SECONDS, ALONE_SECONDS = 1800.0, 60.0  # for a call; for one with a single query
 _CODE = tuple(
     f"benchmarks/{name}.py"
-    for name in ("peers", "peer_adapters", "peer_outputs", "peer_queries", "peer_run", "chromaprint_matcher")
+    for name in ("peers", "peer_adapters", "peer_outputs", "peer_run", "query_files", "chromaprint_matcher")
 )
 
 ABOUT = """\
@@ -93,7 +94,8 @@ def measure(job: Job) -> Report:
     report = new_report("peers", job, excerpts=n, conditions=list(conditions), timeout_seconds=timeout)
     with tempfile.TemporaryDirectory(prefix="sourceprint-peers-") as name:
         folder = Path(name)
-        queries, missing = write_queries(job, n, conditions, folder)
+        asked = {condition: (condition, EXCERPT_SECONDS) for condition in conditions}
+        queries, missing = write_queries(job, asked, folder, n=n, strangers=n)
         references = write_references(job.corpus, folder)
         report["queries"] = {
             "known": sum(query.known for query in queries),

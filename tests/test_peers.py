@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import peer_adapters, peer_outputs, peer_queries, peers, peers_report
+from benchmarks import peer_adapters, peer_outputs, peers, peers_report, query_files
 from benchmarks.catalogues import Side
 from benchmarks.chromaprint_matcher import FRAME_SECONDS, BitMatcher
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.part import Job, as_text
-from benchmarks.peer_queries import Query
 from benchmarks.peer_run import Answer, PeerError, Runner, folder_bytes
+from benchmarks.query_files import Query
 from fingerprint.errors import ParameterError
 
 STAND_IN = Path(__file__).with_name("stand_in_matcher.py")
@@ -422,21 +422,26 @@ class TestFiles:
         corpus = SyntheticCorpus(seconds=11.0)
         everything = frozenset(row.source for row in corpus.music)
         monkeypatch.setattr(
-            peer_queries, "sides", lambda *_, **__: (Side("", everything, index=str(tmp_path / "index")),)
+            query_files, "sides", lambda *_, **__: (Side("", everything, index=str(tmp_path / "index")),)
         )
-        monkeypatch.setattr(peer_queries, "DRAWN", 2)
+        monkeypatch.setattr(query_files, "DRAWN", 2)
         job = Job(corpus, tmp_path / "cache", jobs=1)
-        queries, missing = peer_queries.write_queries(job, 2, ("mp3_64k", "centre_removed"), tmp_path)
+        queries, missing = query_files.write_queries(
+            job, {"mp3_64k": ("mp3_64k", 10.0), "sides, 2 s": ("centre_removed", 2.0)}, tmp_path, n=2, strangers=2
+        )
         assert [query.name for query in queries if query.condition == "mp3_64k"] == [f"q{i:04d}" for i in range(4)]
         assert [query.known for query in queries][:4] == [True, True, False, False]
-        assert set(missing) <= {"centre_removed"}
+        assert set(missing) <= {"sides, 2 s"}
         written = sorted(path.name for path in (tmp_path / "queries").iterdir())
         assert written == [f"{query.name}.wav" for query in queries]
         info = soundfile.info(tmp_path / "queries" / "q0000.wav")
         assert (info.samplerate, info.duration) == (22050, pytest.approx(10.0, abs=0.01))
+        for query in queries:
+            if query.condition == "sides, 2 s":
+                assert soundfile.info(tmp_path / "queries" / f"{query.name}.wav").duration == pytest.approx(2.0)
         first = corpus.music[:2]
         monkeypatch.setattr(SyntheticCorpus, "music", property(lambda _: first))
-        names = peer_queries.write_references(corpus, tmp_path)
+        names = query_files.write_references(corpus, tmp_path)
         assert names == {"r0000": "album00/track0", "r0001": "album00/track1"}
         assert sorted(path.name for path in (tmp_path / "references").iterdir()) == ["r0000.wav", "r0001.wav"]
 
@@ -452,7 +457,7 @@ class TestMeasure:
             Query("q0003", "clean", "stranger00/track0", "stranger00", False),
         ]
 
-        def write_queries(job: Job, n: int, conditions: object, folder: Path) -> tuple[list[Query], dict[str, str]]:
+        def write_queries(job: Job, conditions: object, folder: Path, **_: int) -> tuple[list[Query], dict[str, str]]:
             cut = slice(2 * 22050, 12 * 22050)
             noise = 0.02 * np.random.default_rng(0).standard_normal(10 * 22050)
             for name, y in zip(("q0000", "q0001", "q0002", "q0003"), (a[cut], b[cut], c[cut] + noise, d[cut]),

@@ -1,15 +1,16 @@
-"""What programs are compared on: query files and reference files under neutral names, the same for all of them."""
+"""Queries and catalogue as files under neutral names: what programs, and settings of ours, are compared on."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from benchmarks.catalogues import left_out, sides
 from benchmarks.data.corpus import Corpus, identity
@@ -22,6 +23,7 @@ __all__ = ["Query", "write_queries", "write_references"]
 FIRST_STRANGER = 1_000_000
 """Excerpts numbered from here on are of music that is not in the catalogue."""
 
+QUIETEST = 0.25  # a clip this far below the level of its excerpt is a pause
 DRAWN = 60  # as other parts draw: what they have distorted is found again in the cache
 
 
@@ -36,28 +38,39 @@ class Query:
     known: bool
 
 
-def write_queries(job: Job, n: int, conditions: Sequence[str], folder: Path) -> tuple[list[Query], dict[str, str]]:
-    """Write the query files; returns what they are, and why where a condition could not be applied.
+def write_queries(
+    job: Job, conditions: Mapping[str, tuple[str, float]], folder: Path, *, n: int, strangers: int
+) -> tuple[list[Query], dict[str, str]]:
+    """Write query files; returns what they are, and why where a condition could not be applied.
 
-    Excerpts come from recordings that the projection that ships was not trained on, and as many from music outside the
+    Excerpts come from recordings that the projection that ships was not trained on, others from music outside the
     catalogue; all go through all conditions.
+
+    Parameters
+    ----------
+    job : Job
+        Corpus, cache, processes and seed.
+    conditions : mapping
+        By the name that queries get: a condition of the table, and how many seconds of the result are kept.
+    folder : Path
+        Gets a folder "queries".
+    n, strangers : int
+        How many excerpts of the catalogue, and of other music.
     """
     made = sides(job.corpus, job.cache, jobs=job.jobs)
     drawn = draw_excerpts(job.corpus, DRAWN, job.seed, job.cache / "excerpts", without=left_out(made[0].index))
     excerpts = [excerpt for excerpt in drawn if excerpt.source in made[0].sources][:n]
-    strangers = _strangers(job, len(excerpts))
     prepared: dict[str, Any] = {"jobs": job.jobs, "prepare": open_worker, "given": (job.corpus, made)}
-    cut = list(in_parallel(cut_excerpt, [*excerpts, *strangers], what="excerpts", **prepared))
+    cut = list(in_parallel(cut_excerpt, [*excerpts, *_strangers(job, strangers)], what="excerpts", **prepared))
     (folder / "queries").mkdir()
     tasks: list[_Task] = []
     queries: list[Query] = []
-    for condition in conditions:
+    for called, (condition, seconds) in conditions.items():
         for excerpt in cut:
             name = f"q{len(tasks):04d}"
-            known = excerpt.number < FIRST_STRANGER
-            queries.append(Query(name, condition, excerpt.file, excerpt.source, known))
+            queries.append(Query(name, called, excerpt.file, excerpt.source, excerpt.number < FIRST_STRANGER))
             path = str(folder / "queries" / f"{name}.wav")
-            tasks.append(_Task(Trial(condition, excerpt, job.seed), str(job.cache), path))
+            tasks.append(_Task(Trial(condition, excerpt, job.seed), seconds, str(job.cache), path))
     done = list(in_parallel(_write, tasks, what="queries", **prepared))
     missing = {query.condition: why for query, why in zip(queries, done, strict=True) if why}
     return [query for query, why in zip(queries, done, strict=True) if not why], missing
@@ -85,6 +98,7 @@ def write_references(corpus: Corpus, folder: Path) -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class _Task:
     trial: Trial
+    seconds: float
     cache: str
     path: str
 
@@ -93,8 +107,18 @@ def _write(task: _Task) -> str:
     """Write one query as wav; returns why it cannot be made, or ""."""
     made = make(task.trial, Path(task.cache))
     if made.status == "made":
-        soundfile.write(task.path, made.load().T, TRIAL_RATE_HZ, subtype="PCM_16")
+        y = _sounding(made.load(), round(task.seconds * TRIAL_RATE_HZ))
+        soundfile.write(task.path, y.T, TRIAL_RATE_HZ, subtype="PCM_16")
     return made.why
+
+
+def _sounding(y: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+    """Return the first `n` samples, or the first from a half second on where they are no pause."""
+    least = QUIETEST * float(np.sqrt(np.mean(y**2)))
+    starts = range(0, max(1, y.shape[-1] - n + 1), TRIAL_RATE_HZ // 2)
+    loud = (at for at in starts if np.sqrt(np.mean(y[..., at : at + n] ** 2)) >= least)
+    at = next(loud, 0)
+    return y[..., at : at + n]
 
 
 def _strangers(job: Job, n: int) -> list[Excerpt]:
