@@ -115,11 +115,18 @@ def left_out(index: str | Path) -> dict[str, str]:
 
 
 def changed(
-    index: Path, cache: Path, side: Side, *, corpus: Corpus, added: Iterable[str] = (), removed: Iterable[str] = ()
+    index: Path,
+    cache: Path,
+    side: Side,
+    *,
+    corpus: Corpus,
+    added: Iterable[str] = (),
+    removed: Iterable[str] = (),
+    jobs: int = 1,
 ) -> Path:
     """Return the folder of a copy of `index` with some files of the corpus added and some recordings removed."""
     files, gone = [(file, file) for file in added], sorted(removed)
-    folder = cache / f"index-{content_key(index.name, files, gone)}"
+    folder = cache / f"index-{content_key(index.name, corpus.name, files, gone)}"
 
     def make(path: Path) -> None:
         shutil.copytree(index, path, dirs_exist_ok=True)
@@ -127,7 +134,7 @@ def changed(
         with store.writer() as writer:
             for name in gone:
                 writer.remove(name)
-        refused = left_out(index) | _add(store, corpus, files, side, jobs=1)
+        refused = left_out(index) | _add(store, corpus, files, side, jobs=jobs)
         write_atomically(_note(folder), json_bytes(refused))
 
     if not folder.exists():

@@ -1,12 +1,7 @@
-"""One excerpt of the catalogue, distorted, searched for and judged: what the robustness table counts.
+"""Excerpts of the catalogue, and what they sound like distorted: made once, kept, and used by everything that searches.
 
 Distorting (`make`) is separated from searching: what an excerpt sounds like under a condition is kept in the cache as
-a file, and serves all clip lengths, catalogue sizes, settings and peers.
-
-An excerpt is *found* when the right recording is among the reported matches at the default threshold. Apart from that
-a trial says whether it came first, whether it is only named as one that fits as well (`also_fits`: a duplicate took
-its place), how far pitch, tempo and boundaries are off, and which other recordings were reported. These are kept by
-name, to be listened to: two recordings of one source may well share material.
+a file, and serves all clip lengths, catalogue sizes, settings and peers. `benchmarks.judging` searches.
 
 Music that is mixed in, and the hosts of `splice`, come from `generated` of the corpus, which is not in the catalogue.
 Ambiences and rooms are those that no projection was trained with.
@@ -18,19 +13,17 @@ import functools
 import hashlib
 import io
 import json
-import math
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.catalogues import LAYER, Side, left_out
+from benchmarks.catalogues import Side, left_out
 from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow, identity
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import Distorted, mono, within_scale
@@ -38,12 +31,6 @@ from benchmarks.distortion.effects import rms
 from benchmarks.distortion.resources import Clip, NotApplicableError, Resources
 from benchmarks.harness import content_key, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import half_of_resources
-from fingerprint.errors import AudioError
-from fingerprint.extract import Fingerprint, fingerprint_file
-from index.result import MatchResult, Segment
-from index.search import STANDARD, THOROUGH, SearchOptions, match_query
-from index.snapshot import Snapshot
-from index.store import Store
 from index.vectors import use_threads
 
 __all__ = [
@@ -55,7 +42,7 @@ __all__ = [
     "draw_excerpts",
     "make",
     "open_worker",
-    "run_trial",
+    "side_of",
     "spread",
 ]
 
@@ -65,6 +52,7 @@ Splice = Literal["splice_hard_cut", "splice_crossfade"]
 TRIAL_RATE_HZ = 22050
 EXCERPT_SECONDS = 10.0
 HOST_SECONDS, CROSSFADE_SECONDS = 60.0, 0.05
+_BAND = tuple(f"benchmarks/music/{name}.py" for name in ("arrangement", "instruments", "synthesis"))  # it accompanies
 QUIETEST = 0.25  # an excerpt this far below the level of its recording is a pause: draw another
 
 
@@ -130,6 +118,15 @@ class Made:
         """Return the samples [shape=(n,) or (2, n), dtype=float32] of the file."""
         y: Samples = soundfile.read(self.path, dtype="float32", always_2d=True)[0].T
         return np.ascontiguousarray(y if len(y) == 2 else y[0])
+
+
+def open_worker(corpus: Corpus, sides: tuple[Side, ...]) -> None:
+    """Prepare this process for `cut_excerpt`, `make` and `side_of`."""
+    one_thread()
+    use_threads(1)
+    _Worker.corpus, _Worker.sides = corpus, sides
+    for kept in (_resources, _surroundings, _absent):
+        kept.cache_clear()
 
 
 def spread(rows: Iterable[TrackRow], n: int, rng: np.random.Generator) -> list[TrackRow]:
@@ -204,21 +201,20 @@ def make(trial: Trial, cache: Path) -> Made:
     return replace(made, path=str(path) if made.status == "made" else "")
 
 
+def side_of(excerpt: Excerpt) -> Side:
+    """Return the side that scores an excerpt, in a worker prepared by `open_worker`."""
+    return next(side for side in _Worker.sides if excerpt.source in side.sources)
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
 class _Worker:
     """What a process keeps between tasks."""
 
     corpus: Corpus
     sides: tuple[Side, ...]
     resources: Resources
-
-
-def open_worker(corpus: Corpus, sides: tuple[Side, ...]) -> None:
-    """Prepare this process for `cut_excerpt`, `make` and `run_trial`."""
-    one_thread()
-    use_threads(1)
-    _Worker.corpus, _Worker.sides = corpus, sides
-    for kept in (_resources, _surroundings, _absent):
-        kept.cache_clear()
 
 
 @functools.cache
@@ -229,88 +225,9 @@ def _resources() -> Resources:
 
 
 @functools.cache
-def _snapshot(index: str) -> Snapshot:
-    return Store.open(index).snapshot()
-
-
-def run_trial(trial: Trial, cache: Path) -> dict[str, Any]:
-    """Return what came of a trial, as plain JSON types; the distorted excerpt is kept in `cache`."""
-    excerpt = trial.excerpt
-    side = next(side for side in _Worker.sides if excerpt.source in side.sources)
-    known: dict[str, Any] = {"condition": trial.condition, **asdict(excerpt), "status": "searched", "found": False}
-    del known["path"]
-    made = make(trial, cache)
-    if made.status == "not applicable":
-        return known | {"status": made.status, "why": made.why}
-    known["description"] = made.description
-    thorough = trial.condition in CONDITIONS and CONDITIONS[trial.condition].group == "thorough"
-    options = THOROUGH if thorough else STANDARD
-    try:
-        started = time.perf_counter()
-        query = _fingerprint(made, side, options)
-        described = time.perf_counter()
-        result = match_query(query, _snapshot(side.index), layer=LAYER, options=options)
-        known["fingerprint_seconds"] = described - started
-        known["match_seconds"] = time.perf_counter() - described
-    except AudioError as error:  # too short, not enough music: nothing can be found, and that counts
-        return known | {"status": error.status, "why": str(error)}
-    return known | _judged(result, excerpt, made)
-
-
-def _judged(result: MatchResult, excerpt: Excerpt, made: Made) -> dict[str, Any]:
-    right = [match for match in result.matches if match.recording.id == excerpt.file]
-    segments = [segment for match in result.matches for segment in match.segments]
-    out: dict[str, Any] = {
-        "found": bool(right),
-        "first": bool(right) and result.matches[0].recording.id == excerpt.file,
-        "only_also_fits": not right and any(excerpt.file in segment.also_fits for segment in segments),
-        "threshold": result.score_threshold,
-        "others": [
-            {
-                "id": match.recording.id,
-                "title": match.recording.title,
-                "segments": [_segment(segment) for segment in match.segments],
-            }
-            for match in result.matches
-            if match.recording.id != excerpt.file
-        ],
-    }
-    if right:
-        best = max(right[0].segments, key=lambda segment: segment.score)
-        cents = 100.0 * made.pitch_semitones
-        centre = (best.query_start_seconds + best.query_end_seconds) / 2
-        meant = excerpt.start_seconds + made.to_source(centre)
-        out |= {
-            **_segment(best),
-            "cents_error": abs(_total_cents(best) - cents),
-            "ratio_error_percent": 100.0 * abs(best.ratio / made.ratio - 1.0),
-            "start_error": abs(best.query_start_seconds - made.begin_seconds),
-            "end_error": abs(best.query_end_seconds - made.end_seconds),
-            "reference_error": abs((best.reference_start_seconds + best.reference_end_seconds) / 2 - meant),
-        }
-    return out
-
-
-def _segment(segment: Segment) -> dict[str, Any]:
-    return {
-        "score": segment.score,
-        "query_span": [segment.query_start_seconds, segment.query_end_seconds],
-        "reference_span": [segment.reference_start_seconds, segment.reference_end_seconds],
-        "ratio": segment.ratio,
-        "cents": _total_cents(segment),
-        "false_per_1000h": segment.false_per_1000h,
-    }
-
-
-def _total_cents(segment: Segment) -> float:
-    change = segment.transformation
-    return change.pitch_cents + 1200.0 * math.log2(change.speed_percent / 100.0)
-
-
-@functools.cache
 def _surroundings() -> tuple[object, ...]:
     """Return what a distortion depends on besides excerpt and condition: the code, and what there is to mix in."""
-    return (source_digest("benchmarks/distortion"), content_key(*identity(_Worker.corpus)))
+    return (source_digest("benchmarks/distortion", *_BAND), content_key(*identity(_Worker.corpus)))
 
 
 def _parameters(name: str) -> dict[str, float | str]:
@@ -380,8 +297,3 @@ def _splice(y: Samples, crossfade: bool, rng: np.random.Generator) -> tuple[Dist
     begin, end = at / TRIAL_RATE_HZ, (at + len(y)) / TRIAL_RATE_HZ
     quieter: Samples = np.float32(0.1) * host
     return Distorted(within_scale(quieter), 1.0, 0.0, 0.0, f"at {begin:.2f} s"), begin, end
-
-
-def _fingerprint(made: Made, side: Side, options: SearchOptions) -> Fingerprint:
-    params, projection = side.load()
-    return fingerprint_file(made.path, role="query", scales=options.scales, params=params, projection=projection)

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import catalogues, harness, robustness, train_projection
+from benchmarks import harness, train_projection
 from benchmarks.data.corpus import SyntheticCorpus
 from fingerprint.errors import ParameterError
 from fingerprint.params import Params
 from fingerprint.projection import load_projection, shipped_digest
-from index.store import Store
 
 
 class TestHarness:
@@ -122,81 +121,3 @@ class TestTraining:
         with pytest.raises(SystemExit, match="2"):
             train_projection.main(["--fold", "1"])
         assert "--out is needed for fold 1" in capsys.readouterr().err
-
-
-class TestRobustness:
-    def test_row_counts_what_was_found_and_leaves_out_what_makes_no_sense(self) -> None:
-        common = {
-            "file": "x",
-            "start_seconds": 1.0,
-            "threshold": 30.0,
-            "fingerprint_seconds": 0.1,
-            "match_seconds": 0.3,
-        }
-        errors = {"first": True, "cents_error": 2.0, "start_error": 0.1, "end_error": 0.2}
-        tried: list[dict[str, Any]] = [
-            {**common, "status": "searched", "found": True, "others": [], **errors},
-            {**common, "status": "searched", "found": False, "only_also_fits": True, "others": [{"id": "y"}]},
-            {**common, "status": "not applicable", "found": False},
-            {"file": "z", "start_seconds": 0.0, "status": "not_enough_music", "found": False},
-        ]
-        row = robustness.summarise("gsm", tried)
-        assert (row["n"], row["not_applicable"], row["found"], row["first"]) == (3, 1, 1, 1)
-        assert (row["wrong"], row["only_also_fits"], row["met"]) == (1, 1, False)
-        assert row["median"]["cents_error"] == 2.0
-        assert row["median"]["ratio_error_percent"] is None
-        assert row["missed"] == ["x at 1.0 s", "z at 0.0 s"]
-        assert row["seconds_per_query"] == pytest.approx(0.4)
-
-    def test_splice_is_judged_by_its_worse_boundary(self) -> None:
-        trial = {"file": "x", "start_seconds": 1.0, "status": "searched", "found": True, "first": True}
-        for end, met in ((0.25, True), (0.35, False)):
-            made = {**trial, "start_error": 0.1, "end_error": end, "cents_error": 5.0}
-            assert robustness.summarise("splice_hard_cut", [made])["met"] is met
-
-    def test_unknown_condition_is_named(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        assert robustness.main(["--conditions", "gsm,warp", "--cache", str(tmp_path)]) == 2
-        assert "no condition warp; choose from mp3_128k, mp3_64k" in capsys.readouterr().err
-
-    def test_projection_that_knows_both_halves_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        corpus = SyntheticCorpus(seconds=8.0)
-        everything = frozenset(row.source for row in corpus.music)
-        monkeypatch.setattr(catalogues, "trained_on", lambda: everything)
-        with pytest.raises(ParameterError, match="belongs to the other half of this corpus; train it again on fold 0"):
-            catalogues.sides(corpus, tmp_path, jobs=1)
-
-    def test_whole_run_on_synthesised_music_finds_everything_and_goes_on_where_it_was(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # The code may be edited while this runs; what is kept would rightly be thrown away then.
-        for module in (robustness, catalogues):
-            monkeypatch.setattr(module, "source_digest", lambda *places: "unchanged")
-        corpus = SyntheticCorpus(seconds=12.0)
-        names = ["gsm", "pitch_+2_pv"]
-
-        def run() -> dict[str, Any]:
-            return robustness.measure(
-                corpus, tmp_path, names=names, per_condition=2, jobs=1, most_files=1, parts=robustness.PARTS
-            )
-
-        report = run()
-        rows = {row["condition"]: row for row in report["conditions"]}
-        assert list(rows) == [*names, *robustness.SPLICES]
-        for row in rows.values():
-            assert row["found"] == row["n"] == 2, row
-        assert rows["pitch_+2_pv"]["median"]["cents_error"] < 15.0
-        assert rows["splice_hard_cut"]["median"]["start_error"] < 0.5
-        assert report["false_matches"]["files"] == 3
-        assert [limit["false_per_1000h"] for limit in report["false_matches"]["limits"]] == [1.0, 10.0, 100.0, 1000.0]
-        assert report["pairs"] == {}
-        text = robustness.as_text(report)
-        assert "Catalogue: 24 recordings" in text
-        assert "| condition | n |" in robustness.as_text(report, markdown=True)
-        index = next(path for path in tmp_path.glob("index-*") if len(Store.open(path).snapshot().recordings) == 24)
-        before = {path: path.stat().st_mtime_ns for path in [index, *(tmp_path / "trials").iterdir()]}
-        assert len(before) == 1 + len(rows)
-        again = run()
-        assert again["conditions"] == report["conditions"]
-        assert {path: path.stat().st_mtime_ns for path in before} == before
