@@ -12,10 +12,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.catalogues import left_out, sides
+from benchmarks.catalogues import Side, catalogue, left_out
 from benchmarks.data.corpus import Corpus, identity
 from benchmarks.harness import content_key, in_parallel
 from benchmarks.part import Job
+from benchmarks.train_projection import trained_on
 from benchmarks.trials import TRIAL_RATE_HZ, Excerpt, Trial, cut_excerpt, draw_excerpts, make, open_worker, spread
 
 __all__ = ["Query", "write_queries", "write_references"]
@@ -57,10 +58,11 @@ def write_queries(
     n, strangers : int
         How many excerpts of the catalogue, and of other music.
     """
-    made = sides(job.corpus, job.cache, jobs=job.jobs)
-    drawn = draw_excerpts(job.corpus, DRAWN, job.seed, job.cache / "excerpts", without=left_out(made[0].index))
-    excerpts = [excerpt for excerpt in drawn if excerpt.source in made[0].sources][:n]
-    prepared: dict[str, Any] = {"jobs": job.jobs, "prepare": open_worker, "given": (job.corpus, made)}
+    held_out = Side("", frozenset(row.source for row in job.corpus.music) - trained_on())
+    index = catalogue(job.corpus, job.corpus.music, held_out, job.cache, jobs=job.jobs)
+    drawn = draw_excerpts(job.corpus, DRAWN, job.seed, job.cache / "excerpts", without=left_out(index))
+    excerpts = [excerpt for excerpt in drawn if excerpt.source in held_out.sources][:n]
+    prepared: dict[str, Any] = {"jobs": job.jobs, "prepare": open_worker, "given": (job.corpus, (held_out,))}
     cut = list(in_parallel(cut_excerpt, [*excerpts, *_strangers(job, strangers)], what="excerpts", **prepared))
     (folder / "queries").mkdir()
     tasks: list[_Task] = []

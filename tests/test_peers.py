@@ -15,7 +15,6 @@ import pytest
 import soundfile
 
 from benchmarks import peer_adapters, peer_outputs, peers, peers_report, query_files
-from benchmarks.catalogues import Side
 from benchmarks.chromaprint_matcher import FRAME_SECONDS, BitMatcher
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.part import Job, as_text
@@ -420,10 +419,7 @@ class TestPanakoAndOlafCommands:
 class TestFiles:
     def test_queries_and_references_have_neutral_names(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         corpus = SyntheticCorpus(seconds=11.0)
-        everything = frozenset(row.source for row in corpus.music)
-        monkeypatch.setattr(
-            query_files, "sides", lambda *_, **__: (Side("", everything, index=str(tmp_path / "index")),)
-        )
+        monkeypatch.setattr(query_files, "catalogue", lambda *_, **__: tmp_path / "index")
         monkeypatch.setattr(query_files, "DRAWN", 2)
         job = Job(corpus, tmp_path / "cache", jobs=1)
         queries, missing = query_files.write_queries(
