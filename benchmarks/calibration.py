@@ -4,8 +4,8 @@
     python -m benchmarks.calibration --quick --pictures DIR    a minute, wide intervals
 
 Audio that is not in a catalogue is searched for there with nothing held back (`benchmarks.scans`); what was stated for
-each query stands against how many stated as much (`benchmarks.reliability`); excerpts and strangers in one batch tell
-whether its false discovery rate can be known without the truth (`benchmarks.decoys`). How it looks is in
+each query stands against how many stated as much (`benchmarks.calibration_counts`); excerpts and strangers in one batch
+tell whether its false discovery rate can be known without the truth (`benchmarks.decoys`). How it looks is in
 `benchmarks.calibration_report`.
 """
 
@@ -21,26 +21,17 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks import calibration_report as shown
-from benchmarks.catalogues import Side, catalogue, sides
+from benchmarks.calibration_counts import LIMITS, THRESHOLDS, counted, discovery
+from benchmarks.catalogues import Side, catalogue, left_out, sides
 from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow, folds
-from benchmarks.decoys import LEVELS, Answer, accepted, curve
-from benchmarks.derived import Derived, as_mp3, at_speed, backwards, excerpt, odd_sounds, original, synthesised
+from benchmarks.decoys import Answer
+from benchmarks.derived import Derived, as_mp3, at_speed, backwards, excerpt, odd_sounds, synthesised
 from benchmarks.music.oddities import KINDS
 from benchmarks.part import Job, Part, Report, new_report, run_command
-from benchmarks.reliability import as_row, rates, reliability
 from benchmarks.scans import Scan, scan_all
 from benchmarks.trials import spread
 
-__all__ = ["LIMITS", "PART", "THRESHOLDS", "main", "measure"]
-
-THRESHOLDS: Final = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-"""Stated probabilities per query."""
-
-BETWEEN: Final = (0.05, 0.02, 0.005, 0.002, 0.0005, 0.0002)
-"""More of them, for the picture."""
-
-LIMITS: Final = (1.0, 10.0, 100.0, 1000.0, 10000.0)
-"""Stated false matches per 1 000 hours; the first is the default of a search."""
+__all__ = ["PART", "main", "measure"]
 
 PIECE_SECONDS: Final = 10.0
 OTHER_SPEEDS: Final = (0.6, 1.7)
@@ -51,7 +42,6 @@ ODD_SECONDS: Final = 60.0
 EXCERPT_CONDITIONS: Final = ("mp3_64k", "gsm", "eq", "phone", "speed_+4%", "white_noise_0db", "percussive_only")
 SYNTHETIC_SECONDS: Final = 45.0
 _FIRST_SEED: Final = 60_000  # of synthesised strangers; no other synthesised music has such a seed
-_STRONGEST: Final = 5
 
 ABOUT: Final = """\
 Every match states the probability that chance alone would align the query as well somewhere in the catalogue. Here
@@ -145,95 +135,8 @@ def measure(job: Job) -> Report:
     )
     made = sides(job.corpus, job.cache, jobs=job.jobs)
     report["sets"] = _measured_sets(job, made)
-    report["circumstances"], report["batches"] = _circumstances(job, made[0])
+    report["circumstances"], report["batches"], report["refused"] = _circumstances(job, made[0])
     return report
-
-
-def counted(
-    name: str, sources: str, length: float, heard: Iterable[tuple[Scan, dict[str, Any]]], *, tests: bool = True
-) -> dict[str, Any]:
-    """Return one row of the report from the queries of one length, each with the scan that it comes from.
-
-    Parameters
-    ----------
-    name, sources : str
-        As in `DataSet`.
-    length : float
-        Seconds of the queries; 0 for whole recordings.
-    heard : iterable of (Scan, dict)
-        Scans and queries as `scan_all` returns them, with one answer each.
-    tests : bool
-        As in `DataSet`.
-    """
-    stated: dict[str, list[float]] = defaultdict(list)
-    found: dict[str, list[float]] = defaultdict(list)
-    hours: dict[str, float] = defaultdict(float)
-    unsearchable: dict[str, int] = defaultdict(int)
-    strongest = []
-    for scan, query in heard:
-        if query["status"]:
-            unsearchable[query["status"]] += 1
-        if not query["answers"]:
-            continue
-        (answer,) = query["answers"]
-        recording = original(scan.file)
-        stated[recording].append(answer["p_false"])
-        found[recording] += answer["rates"]
-        hours[recording] += query["seconds"] / 3600.0
-        if answer["best"]:
-            strongest.append(
-                {
-                    "file": scan.file,
-                    "start_seconds": round(query["start_seconds"], 2),
-                    "best": answer["best"],
-                    "p_false": answer["p_false"],
-                    "false_per_1000h": min(answer["rates"], default=None),
-                }
-            )
-    return {
-        "name": name,
-        "sources": sources,
-        "length": length,
-        "tests": tests,
-        "recordings": len(stated),
-        "queries": sum(map(len, stated.values())),
-        "hours": sum(hours.values()),
-        "unsearchable": dict(sorted(unsearchable.items())),
-        "probabilities": [as_row(row) for row in reliability(stated, THRESHOLDS)],
-        "between": [as_row(row) for row in reliability(stated, BETWEEN)],
-        "rates": [as_row(row) for row in rates(found, hours, LIMITS)],
-        "strongest": sorted(strongest, key=lambda one: (one["p_false"], one["file"]))[:_STRONGEST],
-    }
-
-
-def discovery(name: str, share: str, answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return a batch: at each estimated false discovery rate, what was accepted and how much of it was false.
-
-    Parameters
-    ----------
-    name, share : str
-        The catalogue, and how many of the queries reuse it, in words.
-    answers : sequence of Answer
-        The queries.
-    """
-    made: dict[str, Any] = {"catalogue": name, "share": share, "queries": len(answers)}
-    for estimator in ("decoys", "stated"):
-        steps = curve(answers, estimator)
-        rows = []
-        for level in LEVELS:
-            step = accepted(steps, level)
-            low, high = step.interval
-            rows.append(
-                {"level": level, "estimated": step.estimated, "matches": step.matches, "false": step.false,
-                 "true_rate": step.true_rate, "low": low, "high": high}
-            )  # fmt: skip
-        line = [step for step in steps if step.false]
-        every = max(1, len(line) // 40)
-        made[estimator] = {
-            "levels": rows,
-            "line": [[round(s.estimated, 5), round(s.true_rate, 5)] for s in line[::every]],
-        }
-    return made
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -326,8 +229,8 @@ def _synthetic_set(job: Job, side: Side) -> tuple[Corpus, list[DataSet]]:
     return Derived(corpus), [DataSet("synthesised strangers", "", scans)]
 
 
-def _circumstances(job: Job, side: Side) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return rows of strangers and odd queries by catalogue, and batches by catalogue."""
+def _circumstances(job: Job, side: Side) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]]:
+    """Return rows of strangers and odd queries by catalogue, batches by catalogue, and recordings refused, and why."""
     corpus = Derived(job.corpus)
     halves = folds(job.corpus.music)
     held = _some(job, [row for row in job.corpus.music if row.source in halves[0]])
@@ -338,7 +241,7 @@ def _circumstances(job: Job, side: Side) -> tuple[list[dict[str, Any]], list[dic
         shown.BASE: held,
         "ten times as many": held + [row for speed in DISTRACTOR_SPEEDS for row in at_speed(held, speed)],
         "the same and copies of half": held + as_mp3(copies, 64),
-        "the same and odd sounds": held + [row for row in odd_sounds(_numbers(job, 1000), ODD_SECONDS) if _sounds(row)],
+        "the same and odd sounds": held + odd_sounds(_numbers(job, 1000), ODD_SECONDS),
     }
     indexes = {
         name: str(catalogue(corpus if name != shown.BASE else job.corpus, rows, side, job.cache, jobs=job.jobs))
@@ -359,7 +262,7 @@ def _circumstances(job: Job, side: Side) -> tuple[list[dict[str, Any]], list[dic
         )
         batches += _batches(job, name, excerpts, others, every_share=name == shown.BASE)
     rows += _odd_queries(job, side, corpus, indexes)
-    return rows, batches
+    return rows, batches, {file: why for index in everywhere for file, why in left_out(index).items()}
 
 
 def _odd_queries(job: Job, side: Side, corpus: Corpus, indexes: dict[str, str]) -> list[dict[str, Any]]:
@@ -382,11 +285,6 @@ def _odd_queries(job: Job, side: Side, corpus: Corpus, indexes: dict[str, str]) 
 
 def _numbers(job: Job, first: int) -> range:
     return range(first, first + _size(job).odd)
-
-
-def _sounds(row: TrackRow) -> bool:
-    """Whether an odd sound can be indexed: digital zero holds no landmarks, and the index refuses it."""
-    return not row.source.startswith("silence") or int(row.source.rpartition(" ")[2]) % 2 == 1
 
 
 def _excerpts(job: Job, rows: Sequence[TrackRow]) -> list[TrackRow]:

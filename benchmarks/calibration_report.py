@@ -153,12 +153,11 @@ def _circumstances_table(report: Report) -> Table:
             [row["name"], row["catalogue"], str(row["queries"]), _verdict_cell(tenth), _verdict_cell(hundredth),
              _of_expected(_at(row["rates"], 1.0))]
         )  # fmt: skip
-    silent = {status for row in report["circumstances"] for status in row["unsearchable"]}
     note = "Pieces of ten seconds; observed over stated with its interval."
-    if "not_enough_music" in silent:
+    if report["refused"]:
         note += (
-            " Silence has no landmarks: as a recording it is refused, as a query it is answered at once and counts as "
-            "one without a match."
+            f" {len(report['refused'])} silent recording(s) have no landmarks and are refused by the catalogue; as "
+            "queries they are answered at once and count as without a match."
         )
     return Table("The same by circumstance", header, cells, note)
 
