@@ -11,10 +11,17 @@ A ten-second query has few decoys, so its estimate starts from a prior, the tail
 known size, and moves away from it as decoys come in (conjugate gamma priors for a Poisson rate and an exponential
 slope). The prior slope is flatter than what most music has, and the estimate never falls below it: doubt costs a
 match, not a wrong payment.
+
+Reversed music has no drum kit, no groove and no loop in common with anything, so decoys cannot warn of music that has.
+The rivals of a passage can: other recordings that fit the same part of the query, and the same recording where it
+fits the query elsewhere on another line. If there are several, each too weak to be a find, then what the passage holds
+is common property, and their scores join the tail that it has to beat (`ChanceModel.beside`): Lowe's ratio test (IJCV
+2004) with a probability in place of the ratio.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -36,8 +43,10 @@ _SCALES = 3
 _LANDMARKS = 300_000
 _LEAST_LANDMARKS = 100_000  # a smaller catalogue may be all of one kit and one groove: it earns no lower threshold
 _RATE_WEIGHT_HOURS = 0.02  # how much searched audio the prior rate stands for
-_MEAN_EXCESS = 2.6  # prior mean of score above FLOOR_SCORE
+_MEAN_EXCESS = 2.2  # prior mean of score above FLOOR_SCORE
 _EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
+_LEAST_RIVALS = 2  # one weak rival may be another mix of the same recording
+_RIVAL_WEIGHT = 2.0  # how many rivals the tail of the query stands for
 _PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
 
 
@@ -95,6 +104,20 @@ class ChanceModel:
         rate = (prior_rate * _RATE_WEIGHT_HOURS + excess.size) / (_RATE_WEIGHT_HOURS + decoy_hours)
         mean = (_MEAN_EXCESS * _EXCESS_WEIGHT + float(excess.sum())) / (_EXCESS_WEIGHT + excess.size)
         return cls(max(rate, prior_rate), max(mean, _MEAN_EXCESS), hours)
+
+    def beside(self, rivals: Sequence[float]) -> Self:
+        """Return the tail for a passage with such rivals.
+
+        Parameters
+        ----------
+        rivals : sequence of float
+            Their scores; those left out that are finds themselves: another mix of the same recording is no chance.
+        """
+        excess = [rival - FLOOR_SCORE for rival in rivals if rival > FLOOR_SCORE]
+        if len(excess) < _LEAST_RIVALS:
+            return self
+        mean = (_RIVAL_WEIGHT * self.mean_excess + sum(excess)) / (_RIVAL_WEIGHT + len(excess))
+        return replace(self, mean_excess=max(mean, self.mean_excess))
 
     def false_per_1000h(self, score: float) -> float:
         """Return how many chance alignments of at least `score` to expect in 1 000 hours of such audio."""

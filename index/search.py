@@ -9,7 +9,6 @@ steps, for the decision.
 import time
 from collections.abc import Set
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ _RELATED = 0.6  # a rival with this share of a passage's score fits it "nearly a
 _OVERLAP = 0.5  # passages that share this much of the shorter one are about the same part of the query
 _ECHO = 0.3  # a passage this much weaker than another of the same recording, over the same part of the query, is none
 _JOIN_SECONDS = 3.0
+_OFF_LINE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,18 @@ STANDARD = SearchOptions()
 
 THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24, nprobe=16)
 """Tempo and speed from half to one and two thirds, any pitch; about three times as slow."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Find:
+    """A passage, and the other recordings that fit the same part of the query.
+
+    `rivals` fit it nearly as well, before what it explains was taken away; `beside` holds the best score of each other.
+    """
+
+    passage: Alignment
+    rivals: list[int]
+    beside: dict[int, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,24 +145,27 @@ def match_query(
     reverse, decoy_seconds = _decoy(landmarks, query, options)
     backwards = _neighbours(reverse, view, options)
     searched = time.perf_counter()
-    passages, rivals, n_tried = _passages(forwards, options)
-    related = {passage.recording for passage in passages}
-    chance, _, n_decoys = _passages(backwards, replace(options, rounds=1), without=related)
+    finds, n_tried = _finds(forwards, options)
+    related = {find.passage.recording for find in finds}
+    chance, n_decoys = _finds(backwards, replace(options, rounds=1), without=related)
     model = ChanceModel.fit(
-        np.array([passage.score for passage in chance]),
+        np.array([find.passage.score for find in chance]),
         decoy_seconds / 3600.0,
         query.duration_seconds / 3600.0,
         view.n_landmarks,
         len(options.scales),
     )
-    threshold = model.threshold(max_false_per_1000h)
+    no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
     found: dict[int, list[Segment]] = {}
     aligner = Aligner(landmarks, view)
     cells = float(view.params["bins_per_octave"])
-    for passage, others in zip(passages, rivals, strict=True):
-        if passage.score >= threshold:
-            ids = tuple(snapshot.recordings[other].id for other in others)
-            found.setdefault(passage.recording, []).append(_segment(passage, ids, model, aligner, cells))
+    for find in finds:
+        passage = find.passage
+        rivals = [*find.beside.values(), *_elsewhere(find.passage, finds)]
+        tail = model.beside([score for score in rivals if score < no_chance])
+        if passage.score >= tail.threshold(max_false_per_1000h):
+            ids = tuple(snapshot.recordings[rival].id for rival in find.rivals)
+            found.setdefault(passage.recording, []).append(_segment(passage, ids, tail, aligner, cells))
     matches = [
         Match(snapshot.recordings[ordinal], layer, tuple(sorted(segments, key=lambda s: s.query_start_seconds)))
         for ordinal, segments in found.items()
@@ -158,7 +173,12 @@ def match_query(
     matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
     ended = time.perf_counter()
     return MatchResult(
-        tuple(matches), query.times.size, n_tried + n_decoys, threshold, searched - started, ended - searched
+        matches=tuple(matches),
+        n_landmarks=query.times.size,
+        n_hypotheses=n_tried + n_decoys,
+        score_threshold=model.threshold(max_false_per_1000h),
+        search_seconds=searched - started,
+        verify_seconds=ended - searched,
     )
 
 
@@ -185,39 +205,55 @@ def _decoy(query: QueryLandmarks, fingerprint: Fingerprint, options: SearchOptio
     return kept, options.max_decoy_seconds
 
 
-def _passages(
-    search: _Search, options: SearchOptions, *, without: Set[int] = frozenset()
-) -> tuple[list[Alignment], list[list[int]], int]:
-    """Align and explain away, best first; returns passages, the rivals of each, and how many hypotheses were tried.
+def _finds(search: _Search, options: SearchOptions, *, without: Set[int] = frozenset()) -> tuple[list[_Find], int]:
+    """Align and explain away, best first; returns what was found, and how many hypotheses were tried.
 
     A passage takes the landmarks that it explains; weaker ones are weighed again on what is left. A weaker one that had
     nearly as much to say for the same part of the query, before, is noted as a rival: a duplicate, or another mix.
     """
     aligner = Aligner(search.query, search.layer)
     free = np.ones(search.query.seconds.size, dtype=np.bool_)
-    passages: list[Alignment] = []
-    rivals: list[list[int]] = []
+    finds: list[_Find] = []
     n_tried = 0
     for turn in range(options.rounds):
-        n_before = len(passages)
+        n_before = len(finds)
         seeds = plant_seeds(search.hits(free), per_step=options.seeds_per_step * (turn + 1))
         n_tried += len(seeds)
-        found = [aligner.align(seed, free) for seed in seeds if seed.recording not in without]
-        candidates = [a for a in found if a is not None and a.score > FLOOR_SCORE]
+        aligned = [aligner.align(seed, free) for seed in seeds if seed.recording not in without]
+        candidates = [a for a in aligned if a is not None and a.score > FLOOR_SCORE]
         candidates.sort(key=lambda a: (-a.score, a.recording, a.offset_seconds))
         for candidate in candidates:
             left = candidate if free[candidate.landmarks].all() else aligner.align(_as_seed(candidate), free)
-            if left is not None and any(map(_echoes, repeat(left), passages, rivals)):
+            if left is not None and any(_echoes(left, find) for find in finds):
                 continue
             if left is not None and left.score > FLOOR_SCORE:
-                passages.append(left)
-                rivals.append([])
+                finds.append(_Find(left, [], _beside(left, candidates)))
                 free[left.landmarks] = False
             else:
-                _note_rival(candidate, passages, rivals)
-        if len(passages) == n_before:
+                _note_rival(candidate, finds)
+        if len(finds) == n_before:
             break
-    return *_joined(passages, rivals), n_tried
+    return _joined(finds), n_tried
+
+
+def _beside(passage: Alignment, candidates: list[Alignment]) -> dict[int, float]:
+    """Return the best score of every other recording over the same part of the query; best candidates come first."""
+    best: dict[int, float] = {}
+    for candidate in candidates:
+        if candidate.recording != passage.recording and _shared(candidate, passage) >= _OVERLAP:
+            best.setdefault(candidate.recording, candidate.score)
+    return best
+
+
+def _elsewhere(passage: Alignment, finds: list[_Find]) -> list[float]:
+    """Return the scores of the other passages of the same recording that are not on the line of this one."""
+    return [
+        other.score
+        for other in (find.passage for find in finds)
+        if other.recording == passage.recording
+        and other is not passage
+        and abs(passage.reference_at(other.query_start_seconds) - other.reference_start_seconds) > _OFF_LINE_SECONDS
+    ]
 
 
 def _as_seed(passage: Alignment) -> Seed:
@@ -225,10 +261,11 @@ def _as_seed(passage: Alignment) -> Seed:
     return Seed(passage.recording, passage.ratio, passage.offset_seconds, passage.shift_cells, centre, passage.score)
 
 
-def _echoes(candidate: Alignment, passage: Alignment, rivals: list[int]) -> bool:
+def _echoes(candidate: Alignment, find: _Find) -> bool:
     """Whether a candidate is what a passage leaves over where the reference, or a duplicate of it, repeats itself."""
+    passage = find.passage
     return (
-        (candidate.recording == passage.recording or candidate.recording in rivals)
+        (candidate.recording == passage.recording or candidate.recording in find.rivals)
         and _shared(candidate, passage) >= _OVERLAP
         and candidate.score < _ECHO * passage.score
     )
@@ -243,30 +280,27 @@ def _shared(one: Alignment, other: Alignment) -> float:
     return common / shorter if shorter > 0 else float(common >= 0)
 
 
-def _note_rival(candidate: Alignment, passages: list[Alignment], rivals: list[list[int]]) -> None:
-    if any(p.recording == candidate.recording and _shared(candidate, p) >= _OVERLAP for p in passages):
+def _note_rival(candidate: Alignment, finds: list[_Find]) -> None:
+    there = [find for find in finds if _shared(candidate, find.passage) >= _OVERLAP]
+    if any(find.passage.recording == candidate.recording for find in there):
         return  # it has its own place there; what is left of it is no rival
-    for passage, known in zip(passages, rivals, strict=True):
-        if candidate.recording == passage.recording or candidate.recording in known:
-            continue
-        if _shared(candidate, passage) >= _OVERLAP and candidate.score >= _RELATED * passage.score:
-            known.append(candidate.recording)
+    for find in there:
+        if candidate.recording not in find.rivals and candidate.score >= _RELATED * find.passage.score:
+            find.rivals.append(candidate.recording)
             return
 
 
-def _joined(passages: list[Alignment], rivals: list[list[int]]) -> tuple[list[Alignment], list[list[int]]]:
+def _joined(finds: list[_Find]) -> list[_Find]:
     """Join passages of one recording that follow each other on one line, a masked stretch between them."""
-    order = sorted(range(len(passages)), key=lambda i: (passages[i].recording, passages[i].query_start_seconds))
-    out: list[Alignment] = []
-    others: list[list[int]] = []
-    for i in order:
-        if out and _continues(out[-1], passages[i]):
-            out[-1] = out[-1].joined(passages[i])
-            others[-1] += [rival for rival in rivals[i] if rival not in others[-1]]
-        else:
-            out.append(passages[i])
-            others.append(list(rivals[i]))
-    return out, others
+    out: list[_Find] = []
+    for find in sorted(finds, key=lambda find: (find.passage.recording, find.passage.query_start_seconds)):
+        if out and _continues(out[-1].passage, find.passage):
+            first = out.pop()
+            rivals = list(dict.fromkeys(first.rivals + find.rivals))
+            beside = {r: max(f.beside.get(r, 0.0) for f in (first, find)) for r in first.beside.keys() | find.beside}
+            find = _Find(first.passage.joined(find.passage), rivals, beside)
+        out.append(find)
+    return out
 
 
 def _continues(first: Alignment, second: Alignment) -> bool:

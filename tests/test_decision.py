@@ -94,6 +94,24 @@ def test_decoys_below_the_floor_do_not_count() -> None:
     assert low.rate_per_hour < ChanceModel.fit(np.full(3, FLOOR_SCORE + 1), 1e-4, 0.1, LANDMARKS).rate_per_hour
 
 
+@given(excesses, excesses)
+def test_rivals_never_make_a_passage_surer(excess: list[float], rivals: list[float]) -> None:
+    model = fit(*excess)
+    beside = model.beside([FLOOR_SCORE + rival for rival in rivals])
+    assert beside.mean_excess >= model.mean_excess
+    assert (beside.rate_per_hour, beside.hours) == (model.rate_per_hour, model.hours)
+    assert beside.threshold(1.0) >= model.threshold(1.0)
+
+
+def test_one_weak_rival_may_be_another_mix_two_are_common_property() -> None:
+    model = fit()
+    assert model.beside([]) == model.beside([FLOOR_SCORE + 25.0]) == model
+    assert model.beside([FLOOR_SCORE + 25.0, FLOOR_SCORE - 1.0, FLOOR_SCORE]) == model
+    two = model.beside([FLOOR_SCORE + 25.0, FLOOR_SCORE + 15.0])
+    assert two.mean_excess == pytest.approx((2 * model.mean_excess + 40.0) / 4)
+    assert two.false_per_1000h(60.0) > 100.0 > 1e-3 > model.false_per_1000h(60.0)
+
+
 def test_a_larger_catalogue_has_more_chances() -> None:
     small, large = (fit(n_landmarks=n) for n in (300_000, 3_000_000))
     assert large.rate_per_hour == pytest.approx(10 * small.rate_per_hour)
