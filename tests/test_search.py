@@ -19,9 +19,8 @@ from benchmarks.music.synthesis import synthesize
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from fingerprint.params import Params
-from index.decision import FLOOR_SCORE
+from index.decision import FLOOR_SCORE, ChanceModel
 from index.layers import RECORDING, layer_specs, reference_landmarks
-from index.decision import ChanceModel
 from index.result import Match, MatchResult, Segment
 from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_query
 from index.snapshot import Snapshot
