@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,8 +47,10 @@ __all__ = [
     "fold_sources",
     "half_of_resources",
     "main",
+    "projection_bytes",
     "train",
     "trained_on",
+    "training_pairs",
 ]
 
 Samples = NDArray[np.float32]
@@ -130,14 +132,44 @@ def train(corpus: Corpus, fold: int, *, excerpts_per_track: int = 6, seed: int =
     jobs : int
         Processes.
     """
+    reference, query = training_pairs(corpus, fold, excerpts_per_track=excerpts_per_track, seed=seed, jobs=jobs)
+    matrix, offset = fit_projection(reference, query, Params().dimension)
+    return projection_bytes(matrix, offset, fold_sources(corpus, fold))
+
+
+def training_pairs(
+    corpus: Corpus,
+    fold: int,
+    *,
+    params: Params | None = None,
+    excerpts_per_track: int = 6,
+    seed: int = 0,
+    jobs: int = 1,
+) -> tuple[Samples, Samples]:
+    """Return patches of the same places in recordings of `fold` and in distorted excerpts of them.
+
+    Parameters
+    ----------
+    corpus, fold, excerpts_per_track, seed, jobs
+        As `train`.
+    params : Params, optional
+        Densities and patch, if not the default ones.
+
+    Returns
+    -------
+    reference, query : ndarray [shape=(n_pairs, patch_size), dtype=float32]
+    """
     sources = fold_sources(corpus, fold)
     rows = [row for row in corpus.music if row.source in sources]
     tasks = [_Task(row, track, excerpts_per_track, seed) for track, row in enumerate(rows)]
-    pairs = list(
-        in_parallel(_pairs_of, tasks, jobs=jobs, what=f"pairs, fold {fold}", prepare=_prepare, given=(corpus, fold))
-    )
+    given = (corpus, fold, params or Params())
+    pairs = list(in_parallel(_pairs_of, tasks, jobs=jobs, what=f"pairs, fold {fold}", prepare=_prepare, given=given))
     reference, query = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    matrix, offset = fit_projection(reference, query, Params().dimension)
+    return reference, query
+
+
+def projection_bytes(matrix: Samples, offset: Samples, sources: Iterable[str]) -> bytes:
+    """Return the file of a projection, with the names of the sources that it was trained on."""
     buffer = io.BytesIO()
     np.savez(buffer, matrix=matrix, offset=offset, sources=np.array(sorted(sources)))
     return buffer.getvalue()
@@ -188,7 +220,8 @@ def check(corpus: Corpus, fold: int, projections: Sequence[Projection]) -> list[
     found = [dict.fromkeys(CHECKED, 0) for _ in projections]
     asked = dict.fromkeys(CHECKED, 0)
     references = [
-        _Analysis.of(corpus.load(row.file, sample_rate=params.sample_rate), params.reference_density) for row in rows
+        _Analysis.of(corpus.load(row.file, sample_rate=params.sample_rate), params, params.reference_density)
+        for row in rows
     ]
     owner = np.concatenate([np.full(r.landmarks.frames.size, i) for i, r in enumerate(references)])
     frames, bins = (np.concatenate([getattr(r.landmarks, name) for r in references]) for name in ("frames", "bins"))
@@ -206,7 +239,7 @@ def check(corpus: Corpus, fold: int, projections: Sequence[Projection]) -> list[
                 made = CONDITIONS[name].apply(_cut(y, start), TRAINING_RATE_HZ, rng, resources)
             except NotApplicableError:
                 continue
-            query = _Analysis.of(_analysed(made.y), params.query_density)
+            query = _Analysis.of(_analysed(made.y), params, params.query_density)
             at, bin_at = _expected(query.landmarks, start, made, params)
             asked[name] += at.size
             for place, projection in enumerate(projections):
@@ -258,18 +291,18 @@ class _Analysis:
 
     landmarks: Landmarks
     smooth: Samples
+    params: Params
 
     @classmethod
-    def of(cls, y: Samples, density: float) -> _Analysis:
-        params = Params()
+    def of(cls, y: Samples, params: Params, density: float) -> _Analysis:
         power = cells(y, params)
         log_power = log_cells(power, local_energy(power, params), params)
-        return cls(find_landmarks(power, log_power, params, density=density), smooth_cells(log_power, params))
+        return cls(find_landmarks(power, log_power, params, density=density), smooth_cells(log_power, params), params)
 
     def patches(self, chosen: NDArray[np.intp] | None = None) -> Samples:
         at = self.landmarks
         some = at if chosen is None else Landmarks(at.frames[chosen], at.bins[chosen], at.prominence[chosen])
-        return patches(self.smooth, some, Params())
+        return patches(self.smooth, some, self.params)
 
 
 class _Worker:
@@ -277,21 +310,22 @@ class _Worker:
 
     corpus: Corpus
     resources: Resources
+    params: Params
 
 
-def _prepare(corpus: Corpus, fold: int) -> None:
+def _prepare(corpus: Corpus, fold: int, params: Params) -> None:
     one_thread()
     sources = fold_sources(corpus, fold)
     rows = [row for row in corpus.music if row.source in sources]
-    _Worker.corpus = corpus
+    _Worker.corpus, _Worker.params = corpus, params
     _Worker.resources = half_of_resources(corpus, held_out=False, music=rows)
 
 
 def _pairs_of(task: _Task) -> tuple[Samples, Samples]:
     """Return paired patches of one recording and of distorted excerpts of it, two arrays of shape (n, patch_size)."""
-    params = Params()
+    params = _Worker.params
     corpus, resources = _Worker.corpus, _Worker.resources.without(task.row.source)
-    whole = _Analysis.of(corpus.load(task.row.file, sample_rate=params.sample_rate), params.reference_density)
+    whole = _Analysis.of(corpus.load(task.row.file, sample_rate=params.sample_rate), params, params.reference_density)
     y = corpus.load(task.row.file, sample_rate=TRAINING_RATE_HZ)
     sides: tuple[list[Samples], list[Samples]] = ([], [])
     for number in range(task.excerpts):
@@ -303,7 +337,7 @@ def _pairs_of(task: _Task) -> tuple[Samples, Samples]:
         made = random_training_distortion(excerpt, TRAINING_RATE_HZ, rng, resources, recipe=RECIPE)
         if rng.random() < ONE_SIDED_BAND:
             made = replace(made, y=_one_side(made.y, rng))
-        query = _Analysis.of(_analysed(made.y), params.query_density)
+        query = _Analysis.of(_analysed(made.y), params, params.query_density)
         at, bins = _expected(query.landmarks, start, made, params)
         ours, theirs = _meet(at, bins, whole.landmarks)
         if len(ours) > PAIRS_PER_EXCERPT:
