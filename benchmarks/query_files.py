@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,13 @@ class Query:
 
 
 def write_queries(
-    job: Job, conditions: Mapping[str, tuple[str, float]], folder: Path, *, n: int, strangers: int
+    job: Job,
+    conditions: Mapping[str, tuple[str, float]],
+    folder: Path,
+    *,
+    n: int,
+    strangers: int,
+    without: Collection[str] = (),
 ) -> tuple[list[Query], dict[str, str]]:
     """Write query files; returns what they are, and why where a condition could not be applied.
 
@@ -57,8 +63,10 @@ def write_queries(
         Gets a folder "queries".
     n, strangers : int
         How many excerpts of the catalogue, and of other music.
+    without : collection of str
+        Sources that no excerpt may come from.
     """
-    held_out = Side("", frozenset(row.source for row in job.corpus.music) - trained_on())
+    held_out = Side("", frozenset(row.source for row in job.corpus.music) - trained_on() - set(without))
     index = catalogue(job.corpus, job.corpus.music, held_out, job.cache, jobs=job.jobs)
     drawn = draw_excerpts(job.corpus, DRAWN, job.seed, job.cache / "excerpts", without=left_out(index))
     excerpts = [excerpt for excerpt in drawn if excerpt.source in held_out.sources][:n]
