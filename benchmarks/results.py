@@ -10,39 +10,26 @@ the facts of the run. A part that has no report is named as not measured.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.comparison import before_and_after, figures_of, shown
 from benchmarks.harness import facts_line, markdown_table, write_atomically
-from benchmarks.part import Figure, Part, Picture, Report, Table
+from benchmarks.part import Figure, Picture, Report, Table
+from benchmarks.parts import PARTS, load_part
 from fingerprint.errors import ParameterError, SourceprintError
 
-__all__ = [
-    "PARTS",
-    "draw",
-    "headline_table",
-    "load_part",
-    "main",
-    "read_reports",
-    "readme_with_headline",
-    "results_text",
-    "write_results",
-]
-
-PARTS: Final = ("robustness", "replication", "calibration", "systems", "speed", "peers", "ablations")
-"""The parts of the suite, in the order in which they run and are reported."""
+__all__ = ["draw", "headline_table", "main", "read_reports", "readme_with_headline", "results_text", "write_results"]
 
 FOLDED_ROWS: Final = 40
 """Longer tables are folded away, to be opened by who wants them."""
 
 START, END = "<!-- headline:start -->", "<!-- headline:end -->"
 _HERE = Path(__file__).resolve().parent
-_NONE = Figure("", None, "")
 
 DATA = """\
 Music comes from a folder of audio, from a manifest (a TSV that names file, duration and source of each recording), from
@@ -74,22 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def load_part(name: str) -> Part:
-    """Return a part by its name; imports the module that measures it.
-
-    Raises
-    ------
-    ParameterError
-        For a name that is none of `PARTS`.
-    """
-    if name not in PARTS:
-        raise ParameterError(f"part {name!r}: unknown; choose some of {', '.join(PARTS)}")
-    part: Part = importlib.import_module(f"benchmarks.{name}").PART
-    return part
-
-
-def read_reports(folder: Path) -> dict[str, Report]:
-    """Return the reports in a folder by part, in the order of `PARTS`; parts without one are left out.
+def read_reports(folder: Path, only: Collection[str] | None = None) -> dict[str, Report]:
+    """Return the reports of all or some parts in a folder, in the order of `PARTS`; parts without one are left out.
 
     Raises
     ------
@@ -99,7 +72,7 @@ def read_reports(folder: Path) -> dict[str, Report]:
     found = {}
     for name in PARTS:
         path = folder / f"{name}.json"
-        if not path.is_file():
+        if not path.is_file() or (only is not None and name not in only):
             continue
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
@@ -111,15 +84,26 @@ def read_reports(folder: Path) -> dict[str, Report]:
     return found
 
 
-def write_results(reports: Path, out: Path, *, before: Path | None = None) -> dict[str, Report]:
+def write_results(
+    reports: Path, out: Path, *, before: Path | None = None, only: Collection[str] | None = None
+) -> dict[str, Report]:
     """Write RESULTS.md to `out` and the pictures beside the reports in `reports`; returns the reports.
+
+    Parameters
+    ----------
+    reports, out : Path
+        Where the reports are, and what to write.
+    before : Path, optional
+        Folder of earlier reports; by default ``before`` in `reports`.
+    only : collection of str, optional
+        The parts whose reports are looked at; all by default.
 
     Raises
     ------
     SourceprintError
         If there is no report at all, or a file that is none.
     """
-    found = read_reports(reports)
+    found = read_reports(reports, only)
     if not found:
         raise SourceprintError(
             f"{reports}: no reports; make them with `sourceprint bench --out {reports}`, or a part alone with "
@@ -185,7 +169,7 @@ def results_text(
         "## In short",
         headline_table(reports),
         "## The core before and after",
-        *_before_and_after(reports, before, titles),
+        *before_and_after(reports, before, titles),
         "## Data",
         *_data(reports, titles),
     ]
@@ -196,7 +180,7 @@ def results_text(
 
 def headline_table(reports: Mapping[str, Report]) -> str:
     """Return the table of what was promised, in Markdown: each headline figure with how sure it is, and its target."""
-    figures = [figure for _, figure in _figures(reports) if figure.headline]
+    figures = [figure for _, figure in figures_of(reports) if figure.headline]
     if not figures:
         return "No headline figure has been measured."
     rows = [
@@ -225,36 +209,7 @@ def readme_with_headline(readme: str, reports: Mapping[str, Report]) -> str:
     return f"{head}{START}\n{headline_table(reports)}\n{END}{tail}"
 
 
-def shown(value: float | None, unit: str) -> str:
-    """Return a figure with its unit and as many digits as make sense.
-
-    Examples
-    --------
-    >>> shown(97.46, "%"), shown(0.056, "s"), shown(409.3, "x real time"), shown(3.0, ""), shown(None, "%")
-    ('97.5 %', '0.06 s', '409 x real time', '3', 'not measured')
-    """
-    if value is None:
-        return "not measured"
-    return f"{_digits(value, unit)} {unit}".strip()
-
-
 # --- helpers ----------------------------------------------------------------------------------------------------------
-
-
-def _digits(value: float, unit: str) -> str:
-    if unit == "%":
-        return f"{value:.1f}".removesuffix(".0")
-    if unit == "s":
-        return f"{value:.2f}"
-    if value == round(value):
-        return f"{value:.0f}"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _figures(reports: Mapping[str, Report]) -> Iterator[tuple[str, Figure]]:
-    for name, report in reports.items():
-        for figure in load_part(name).figures(report):
-            yield name, figure
 
 
 def _target(figure: Figure) -> str:
@@ -265,58 +220,6 @@ def _target(figure: Figure) -> str:
 
 def _met(figure: Figure) -> str:
     return "" if figure.met is None else "yes" if figure.met else "NO"
-
-
-def _before_and_after(
-    reports: Mapping[str, Report], before: Mapping[str, Report], titles: Mapping[str, str]
-) -> list[str]:
-    if not before:
-        return ["There are no earlier reports to compare with."]
-    earlier = {(part, figure.name): figure for part, figure in _figures(before)}
-    now = {(part, figure.name): figure for part, figure in _figures(reports)}
-    blocks, count = [], {"better": 0, "worse": 0, "the same": 0}
-    for part in PARTS:
-        keys = [key for key in dict.fromkeys([*earlier, *now]) if key[0] == part and part in before]
-        rows = []
-        for key in keys:
-            old, new = earlier.get(key), now.get(key)
-            unit = (new or old or _NONE).unit
-            change, verdict = _change(old, new)
-            if verdict in count:
-                count[verdict] += 1
-            cells = [shown(figure.value if figure else None, unit) for figure in (old, new)]
-            rows.append((key[1], *cells, change, verdict))
-        if rows:
-            blocks += [f"### {titles[part]}", _markdown(("what", "before", "now", "change", ""), rows)]
-    states = [_states(reports) for reports in (before, reports)]
-    said = ", ".join(f"{n} {word}" for word, n in count.items())
-    first = [titles[part] for part in reports if part not in before]
-    if first:
-        blocks.append(f"No earlier report to compare with: {', '.join(first)}.")
-    return [
-        f"Before: {states[0]}. Now: {states[1]}. Of the figures measured in both, {said}. A change within the "
-        "intervals that the parts state proves nothing.",
-        *blocks,
-    ]
-
-
-def _change(old: Figure | None, new: Figure | None) -> tuple[str, str]:
-    if new is None or new.value is None:
-        return "", "not measured now"
-    if old is None or old.value is None:
-        return "", "new"
-    if _digits(old.value, new.unit) == _digits(new.value, new.unit):
-        return "", "the same"
-    difference = new.value - old.value
-    verdict = "better" if (difference > 0) == (new.better == "higher") else "worse"
-    unit = "points" if new.unit == "%" else new.unit
-    return f"{'+' if difference > 0 else ''}{_digits(difference, new.unit)} {unit}".strip(), verdict
-
-
-def _states(reports: Mapping[str, Report]) -> str:
-    """Return the commits that were measured; one word where it is one."""
-    commits = dict.fromkeys(str(report["facts"]["commit"]) for report in reports.values())
-    return f"commit {', '.join(commits)}"
 
 
 def _data(reports: Mapping[str, Report], titles: Mapping[str, str]) -> list[str]:

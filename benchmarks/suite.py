@@ -21,7 +21,8 @@ from typing import Any, Final, NoReturn
 from benchmarks.data.corpus import Corpus, SoundRow, SyntheticCorpus, TrackRow, identity, open_corpus
 from benchmarks.harness import content_key, default_cache, facts, json_bytes, source_digest, write_atomically
 from benchmarks.part import Job, Part, Report, as_text
-from benchmarks.results import PARTS, load_part, write_results
+from benchmarks.parts import PARTS, load_part
+from benchmarks.results import write_results
 from benchmarks.train_projection import trained_on
 from fingerprint.errors import ParameterError, SourceprintError
 
@@ -34,7 +35,7 @@ OPTIONAL: Final = {
     "matplotlib": "no pictures are drawn",
 }
 _CODE_FOLDERS = ("benchmarks/data", "benchmarks/distortion", "benchmarks/music")
-_NO_PART_OF_THE_KEY = frozenset({"suite.py", "results.py", "plotting.py", "demo.py"})
+_NO_PART_OF_THE_KEY = frozenset({"suite.py", "results.py", "comparison.py", "plotting.py", "demo.py"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,17 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
                     failed.append(part.name)
                     complain(f"{part.name}: {error}")
                     continue
-                report |= {"key": key, "data": data, "elapsed_seconds": time.perf_counter() - started}
+                elapsed = time.perf_counter() - started
+                report |= {"key": key, "code": _code_digest(), "data": data, "elapsed_seconds": elapsed}
                 write_atomically(path, json_bytes(report))
             say(as_text(part, report) + "\n")
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"what is done is in {request.out}; the same command goes on") from interrupt
     if len(failed) < len(parts):
-        write_results(request.out, request.out / "RESULTS.md")
+        usable = [name for name in PARTS if _of_this_code(request.out / f"{name}.json")]
+        for name in (name for name in PARTS if name not in usable and (request.out / f"{name}.json").exists()):
+            note(f"{name}.json is of other code and left out of RESULTS.md; `sourceprint bench {name}` makes it again")
+        write_results(request.out, request.out / "RESULTS.md", only=usable)
         note(f"reports, RESULTS.md and pictures are in {request.out}")
     if failed:
         complain(f"failed: {', '.join(failed)}")
@@ -236,11 +241,22 @@ def _corpus(request: Request) -> Corpus:
 
 def _kept(path: Path, key: str) -> Report | None:
     """Return the report at `path` if it has this key."""
+    report = _read(path)
+    return report if report is not None and report.get("key") == key else None
+
+
+def _read(path: Path) -> Report | None:
+    """Return what stands at `path` if it may be a report."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return report if isinstance(report, dict) and report.get("key") == key else None
+    return report if isinstance(report, dict) else None
+
+
+def _of_this_code(path: Path) -> bool:
+    report = _read(path)
+    return report is not None and report.get("code") == _code_digest()
 
 
 def _code_digest() -> str:

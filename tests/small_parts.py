@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results, suite
+from benchmarks import comparison, parts, results, suite
 from benchmarks.part import Figure, Job, Part, Picture, Report, Table, new_report
 
 __all__ = ["NAMES", "install", "small_report"]
@@ -29,8 +29,8 @@ def install(monkeypatch: pytest.MonkeyPatch, **measures: Callable[[Job], Report]
     `measures` replace what a part does, by its name.
     """
     run: list[str] = []
-    monkeypatch.setattr(results, "PARTS", NAMES)
-    monkeypatch.setattr(suite, "PARTS", NAMES)
+    for module in (parts, comparison, results, suite):
+        monkeypatch.setattr(module, "PARTS", NAMES)
     for name in NAMES:
         part = _part(name, measures.get(name), run)
         monkeypatch.setitem(sys.modules, f"benchmarks.{name}", types.SimpleNamespace(PART=part))

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from benchmarks import results
+from benchmarks.comparison import change, shown
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.harness import json_bytes
 from benchmarks.part import Figure, Job, Picture, Report, Table
+from benchmarks.parts import load_part
 from benchmarks.results import (
     END,
     START,
     headline_table,
     readme_with_headline,
     results_text,
-    shown,
     write_results,
 )
 from fingerprint.errors import ParameterError, SourceprintError
@@ -104,17 +105,24 @@ def test_before_and_now_stand_side_by_side() -> None:
     assert "| beta: found | 90 % | not measured |  | not measured now |\n" in text
     assert "No earlier report to compare with: Part gamma." in text
     assert "| gamma: found | not measured" not in text
-    assert results._change(None, Figure("x", 1.0, "s")) == ("", "new")
+    assert change(None, Figure("x", 1.0, "s")) == ("", "new")
     assert "### Part beta" in text
     assert "There are no earlier reports to compare with." in results_text(now, {}, {})
+
+
+def test_other_conditions_before_are_named() -> None:
+    now = {"alpha": a_report("alpha"), "beta": a_report("beta")}
+    before = {"alpha": a_report("alpha", quick=True), "beta": a_report("beta")}
+    text = results_text(now, before, {})
+    assert "On other music, in another version or with another seed before: Part alpha.\n" in text
 
 
 def test_less_is_better_where_it_should_be() -> None:
     before, now = a_report("alpha"), a_report("alpha", found=80)
     assert "| alpha: found | 90 % | 80 % | -10 points | worse |" in results_text({"alpha": now}, {"alpha": before}, {})
     old, new = (Figure("x", value, "s", "lower") for value in (0.5, 0.25))
-    assert results._change(old, new) == ("-0.25 s", "better")
-    assert results._change(new, old) == ("+0.25 s", "worse")
+    assert change(old, new) == ("-0.25 s", "better")
+    assert change(new, old) == ("+0.25 s", "worse")
 
 
 def test_parts_come_in_order_with_everything_they_say() -> None:
@@ -184,7 +192,7 @@ def test_without_matplotlib_the_text_says_so(tmp_path: Path, monkeypatch: pytest
     def none(report: Report, folder: Path) -> list[Picture]:
         raise SourceprintError("pictures need matplotlib; pip install 'sourceprint[bench]'")
 
-    part = dataclasses.replace(results.load_part("alpha"), pictures=none)
+    part = dataclasses.replace(load_part("alpha"), pictures=none)
     monkeypatch.setattr(results, "load_part", lambda name: part)
     write_results(put(tmp_path, a_report("alpha")), tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text()
@@ -193,7 +201,7 @@ def test_without_matplotlib_the_text_says_so(tmp_path: Path, monkeypatch: pytest
 
 
 def test_pictures_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = results.load_part("alpha")
+    part = load_part("alpha")
     monkeypatch.setattr(results, "load_part", lambda name: part)
     with pytest.raises(ParameterError, match=r"alpha\.svg: a picture of alpha and of beta; rename one"):
         write_results(put(tmp_path, a_report("alpha"), a_report("beta")), tmp_path / "RESULTS.md")
@@ -227,7 +235,7 @@ def test_command_writes_results_and_readme(tmp_path: Path, capsys: pytest.Captur
 
 def test_unknown_part_is_refused() -> None:
     with pytest.raises(ParameterError, match="part 'delta': unknown; choose some of alpha, beta, gamma"):
-        results.load_part("delta")
+        load_part("delta")
 
 
 # What is committed.

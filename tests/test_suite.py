@@ -90,6 +90,19 @@ def test_damaged_report_is_made_again(tmp_path: Path, ran: list[str]) -> None:
     assert ran == ["alpha", "alpha"]
 
 
+def test_report_of_other_code_is_left_out_of_the_results(tmp_path: Path, ran: list[str]) -> None:
+    bench(tmp_path, "beta")
+    path = tmp_path / "out" / "beta.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"code": "other", "found": None}))
+    (tmp_path / "out" / "gamma.json").write_text("{")
+    result = bench(tmp_path, "alpha")
+    assert result.exit_code == 0
+    for name in ("beta", "gamma"):
+        left_out = f"{name}.json is of other code and left out of RESULTS.md; `sourceprint bench {name}` makes it again"
+        assert f"Note: {left_out}\n" in result.stderr
+    assert "Not measured: there is no report `beta.json`." in (tmp_path / "out" / "RESULTS.md").read_text()
+
+
 def test_part_that_fails_is_named_and_the_others_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(job: Job) -> Report:
         raise SourceprintError("peer.tsv: unreadable; write it again")
