@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from benchmarks.catalogues import Side, catalogue, left_out
 from benchmarks.data.corpus import Corpus, identity
+from benchmarks.derived import Derived, backwards
 from benchmarks.harness import content_key, in_parallel
 from benchmarks.part import Job
 from benchmarks.train_projection import trained_on
 from benchmarks.trials import TRIAL_RATE_HZ, Excerpt, Trial, cut_excerpt, draw_excerpts, make, open_worker, spread
+from fingerprint.errors import ParameterError
 
 __all__ = ["Query", "write_queries", "write_references"]
 
@@ -51,7 +53,7 @@ def write_queries(
     """Write query files; returns what they are, and why where a condition could not be applied.
 
     Excerpts come from recordings that the projection that ships was not trained on, others from music outside the
-    catalogue; all go through all conditions.
+    catalogue: what the corpus lists as such, else its recordings running backwards. All go through all conditions.
 
     Parameters
     ----------
@@ -65,12 +67,22 @@ def write_queries(
         How many excerpts of the catalogue, and of other music.
     without : collection of str
         Sources that no excerpt may come from.
+
+    Raises
+    ------
+    ParameterError
+        If no source is left to take excerpts from.
     """
     held_out = Side("", frozenset(row.source for row in job.corpus.music) - trained_on() - set(without))
     index = catalogue(job.corpus, job.corpus.music, held_out, job.cache, jobs=job.jobs)
     drawn = draw_excerpts(job.corpus, DRAWN, job.seed, job.cache / "excerpts", without=left_out(index))
     excerpts = [excerpt for excerpt in drawn if excerpt.source in held_out.sources][:n]
-    prepared: dict[str, Any] = {"jobs": job.jobs, "prepare": open_worker, "given": (job.corpus, (held_out,))}
+    if not excerpts:
+        raise ParameterError(
+            f"corpus {job.corpus.name}: all its sources were trained on; nothing of it can be held out, add others"
+        )
+    given = (job.corpus if job.corpus.generated else Derived(job.corpus), (held_out,))
+    prepared: dict[str, Any] = {"jobs": job.jobs, "prepare": open_worker, "given": given}
     cut = list(in_parallel(cut_excerpt, [*excerpts, *_strangers(job, strangers)], what="excerpts", **prepared))
     (folder / "queries").mkdir()
     tasks: list[_Task] = []
@@ -136,8 +148,8 @@ def _strangers(job: Job, n: int) -> list[Excerpt]:
     missing = set(job.corpus.missing())
     rng = np.random.default_rng([job.seed, 21])
     drawn = []
-    rows = spread([row for row in job.corpus.generated if row.file not in missing], n, rng)
-    for number, row in enumerate(rows, FIRST_STRANGER):
+    there = [row for row in job.corpus.generated or job.corpus.music if row.file not in missing]
+    for number, row in enumerate(spread(there if job.corpus.generated else backwards(there), n, rng), FIRST_STRANGER):
         start = float(rng.uniform(0.0, max(0.0, row.seconds - 10.5)))
         path = job.cache / "excerpts" / f"{content_key(identity(job.corpus), row.file, number, job.seed)}.npy"
         drawn.append(Excerpt(number, row.file, row.title, row.source, start, str(path)))

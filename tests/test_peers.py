@@ -417,6 +417,21 @@ class TestPanakoAndOlafCommands:
 
 
 class TestFiles:
+    def test_without_other_music_recordings_run_backwards(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(query_files, "catalogue", lambda *_, **__: tmp_path / "index")
+        monkeypatch.setattr(SyntheticCorpus, "generated", ())
+        monkeypatch.setattr(query_files, "DRAWN", 1)
+        corpus = SyntheticCorpus(seconds=11.0)
+        job = Job(corpus, tmp_path / "cache", jobs=1)
+        queries, _ = query_files.write_queries(job, {"eq": ("eq", 3.0)}, tmp_path, n=1, strangers=1)
+        assert [query.known for query in queries] == [True, False]
+        assert queries[1].file.startswith("made:backwards/album")
+        everything = {row.source for row in corpus.music}
+        with pytest.raises(ParameterError, match="all its sources were trained on"):
+            query_files.write_queries(job, {}, tmp_path, n=1, strangers=1, without=everything)
+
     def test_queries_and_references_have_neutral_names(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         corpus = SyntheticCorpus(seconds=11.0)
         monkeypatch.setattr(query_files, "catalogue", lambda *_, **__: tmp_path / "index")
@@ -511,10 +526,3 @@ class TestMeasure:
         options["audfprint"] = str(broken)
         changed = peers.measure(job)["tools"]
         assert changed[1]["why"].endswith("ended with status 1: no numpy")
-
-    def test_without_strangers_nothing_is_compared(self, tmp_path: Path) -> None:
-        class NoStrangers(SyntheticCorpus):
-            generated = ()
-
-        with pytest.raises(ParameterError, match=r"add a list generated\.tsv"):
-            peers.measure(Job(NoStrangers(), tmp_path))
