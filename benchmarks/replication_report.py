@@ -255,7 +255,7 @@ def _draw_boundaries(axis: Axes, tracks: Sequence[Row]) -> None:
     axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1, 3, 10], ["0.01", "0.03", "0.1", "0.3", "1", "3", "10"])
     axis.minorticks_off()
     axis.set(xlabel="off by at most, seconds", ylabel="boundaries, %", title="How exactly a passage begins and ends")
-    axis.legend(loc="upper left", fontsize=8.5)
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.06), fontsize=8.5)
 
 
 def _lanes(example: Row) -> list[str]:
@@ -288,4 +288,4 @@ def _draw_example(axis: Axes, example: Row) -> None:
 
 def _short(file: str) -> str:
     name = file.rpartition("/")[2] if "--" in file else file
-    return name if len(name) <= 30 else f"{name[:27]}..."
+    return name if len(name) <= 40 else f"{name[:37]}..."
