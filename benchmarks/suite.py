@@ -104,7 +104,7 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
                 note(f"{part.title} ({number} of {len(parts)}): measured before, {path}")
             else:
                 note(f"{part.title} ({number} of {len(parts)})")
-                started = time.perf_counter()
+                started, code = time.perf_counter(), _code_digest()
                 try:
                     report = part.measure(job)
                 except SourceprintError as error:
@@ -112,7 +112,7 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
                     complain(f"{part.name}: {error}")
                     continue
                 elapsed = time.perf_counter() - started
-                report |= {"key": key, "code": _code_digest(), "data": data, "elapsed_seconds": elapsed}
+                report |= {"key": key, "code": code, "data": data, "elapsed_seconds": elapsed}
                 write_atomically(path, json_bytes(report))
             say(as_text(part, report) + "\n")
     except KeyboardInterrupt as interrupt:

@@ -14,6 +14,7 @@ import pytest
 from benchmarks import suite
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.part import Job, Report
+from benchmarks.parts import load_part
 from benchmarks.suite import described, options_of, report_key, split_words
 from fingerprint.errors import ParameterError, SourceprintError
 from tests.command_line import run, start
@@ -276,3 +277,11 @@ def test_data_are_counted_by_list_and_split(monkeypatch: pytest.MonkeyPatch) -> 
     assert held_out == {"split": "held-out", "sources": 7, "recordings": 21, "hours": pytest.approx(0.21)}
     assert development == {"split": "development", "sources": 1, "recordings": 3, "hours": pytest.approx(0.03)}
     assert [row["list"] for row in data["lists"]] == ["music", "generated", "noises", "rooms"]
+
+
+@pytest.mark.parametrize("name", suite.PARTS)
+def test_every_part_of_the_suite_is_one(name: str) -> None:
+    part = load_part(name)
+    assert part.name == name
+    assert part.title
+    assert part.about.strip()
