@@ -263,9 +263,9 @@ def _data(reports: Mapping[str, Report], titles: Mapping[str, str]) -> list[str]
 
 
 def _part(name: str, report: Report | None, pictures: Sequence[Picture], link: str) -> list[str]:
-    if report is None:
-        return [f"## {name.capitalize()}", f"Not measured: there is no report `{name}.json`."]
     part = load_part(name)
+    if report is None:
+        return [f"## {part.title}", f"Not measured: there is no report `{name}.json`."]
     blocks = [f"## {part.title}", part.about]
     if report["settings"]["quick"]:
         blocks.append("**The short version**: few trials, wide intervals.")

@@ -135,7 +135,7 @@ def test_parts_come_in_order_with_everything_they_say() -> None:
         "## The core before and after",
         "## Data",
         "## Part alpha",
-        "## Beta",
+        "## Part beta",
         "## Part gamma",
     ]
     assert "Not measured: there is no report `beta.json`." in text
@@ -145,7 +145,7 @@ def test_parts_come_in_order_with_everything_they_say() -> None:
         "| what | n |\n| --- | ---: |\n| a\\|b | 90 |\n\nA remark.\n\n### What it did not find\n\nNothing.\n\n"
         "<sub>Settings: seed 0, quick False, limit 1.0. "
     )
-    assert "The short version" in text.partition("## Part alpha")[2].partition("## Beta")[0]
+    assert "The short version" in text.partition("## Part alpha")[2].partition("## Part beta")[0]
     assert "The short version" not in gamma
 
 
