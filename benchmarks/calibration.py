@@ -173,7 +173,7 @@ def _measured_sets(job: Job, made: Sequence[Side]) -> list[dict[str, Any]]:
                 if data_set.tests and corpus is real:
                     heard[shown.ALL, "", length] += ours
         rows += [counted(name, sources, length, ours) for (name, sources, length), ours in heard.items()]
-    return rows
+    return [row for row in rows if row["queries"]]
 
 
 def _real_sets(job: Job, made: Sequence[Side]) -> tuple[Corpus, list[DataSet]]:

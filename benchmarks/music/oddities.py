@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]
 
 KINDS: Final = ("loop", "drone", "tones", "clicks", "noise", "silence")
 PEAK: Final = 0.5
-DITHER: Final = 2.0**-15  # half the silences are digital zero, the others the noise of a converter at rest
+HISS: Final = 2.0**-12  # half the silences are digital zero, the others a hiss of -83 dB, peak to peak this loud
 _SEEDS: Final = 50_000  # of loops: away from the seeds of other synthesised music
 
 
@@ -35,7 +35,7 @@ def oddity(kind: str, number: int, seconds: float, *, sample_rate: int = 22050) 
     kind : str
         One of `KINDS`. "loop": two to five seconds of a synthesised piece, again and again; "drone": a chord held with
         slow beats; "tones": sines in steps, sweeps, pairs as of a telephone; "clicks": a metronome; "noise": white to
-        brown; "silence": digital zero if `number` is even, else dither.
+        brown; "silence": digital zero if `number` is even, else a hiss of -83 dB.
     number : int
         Which of the kind.
     seconds : float
@@ -112,7 +112,7 @@ def _noise(t: NDArray[np.float64], number: int, sr: int, rng: np.random.Generato
 
 
 def _silence(t: NDArray[np.float64], number: int, sr: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    return (number % 2) * DITHER * (rng.random(t.size) - 0.5)
+    return (number % 2) * HISS * (rng.random(t.size) - 0.5)
 
 
 _MAKERS: Final = {
