@@ -30,6 +30,7 @@ _OVERLAP = 0.5  # passages that share this much of the shorter one are about the
 _ECHO = 0.3  # a passage this much weaker than another of the same recording, over the same part of the query, is none
 _JOIN_SECONDS = 3.0
 _OFF_LINE_SECONDS = 1.0
+_MOST_GAP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +157,22 @@ def match_query(
         len(options.scales),
     )
     no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
+    decided: list[tuple[_Find, ChanceModel]] = []
+    for find in finds:
+        rivals = [*find.beside.values(), *_elsewhere(find.passage, finds)]
+        tail = model.beside([score for score in rivals if score < no_chance])
+        if find.passage.score >= tail.threshold(max_false_per_1000h):
+            decided.append((find, tail))
     found: dict[int, list[Segment]] = {}
     aligner = Aligner(landmarks, view)
     cells = float(view.params["bins_per_octave"])
-    for find in finds:
-        passage = find.passage
-        rivals = [*find.beside.values(), *_elsewhere(find.passage, finds)]
-        tail = model.beside([score for score in rivals if score < no_chance])
-        if passage.score >= tail.threshold(max_false_per_1000h):
-            ids = tuple(snapshot.recordings[rival].id for rival in find.rivals)
-            found.setdefault(passage.recording, []).append(_segment(passage, ids, tail, aligner, cells))
+    heard = (query.start_seconds, query.start_seconds + query.duration_seconds)
+    for find, tail in decided:
+        recording = snapshot.recordings[find.passage.recording]
+        ends = _ends(find.passage, [other.passage for other, _ in decided], heard, recording.duration_ms / 1000.0)
+        ids = tuple(snapshot.recordings[rival].id for rival in find.rivals)
+        segment = _segment(find.passage, ends, ids, tail, aligner, cells)
+        found.setdefault(find.passage.recording, []).append(segment)
     matches = [
         Match(snapshot.recordings[ordinal], layer, tuple(sorted(segments, key=lambda s: s.query_start_seconds)))
         for ordinal, segments in found.items()
@@ -311,15 +318,40 @@ def _continues(first: Alignment, second: Alignment) -> bool:
     return steady and abs(second.reference_start_seconds - first.reference_at(second.query_start_seconds)) < 0.15
 
 
+def _ends(
+    passage: Alignment, reported: list[Alignment], heard: tuple[float, float], reference_seconds: float
+) -> tuple[float, float]:
+    """Return where a passage starts and ends in the query: beyond its outermost landmarks by their mean distance.
+
+    What was reused goes on for as long, on average, as its landmarks are apart (the largest of n draws falls short of
+    the end by a share 1 / n). Not beyond the query, the reference, or half the way to a neighbour.
+    """
+    start, end = passage.query_start_seconds, passage.query_end_seconds
+    gap = min((end - start) / max(passage.landmarks.size - 1, 1), _MOST_GAP_SECONDS)
+    low = max(heard[0], start - gap, -passage.offset_seconds / passage.ratio)
+    high = min(heard[1], end + gap, (reference_seconds - passage.offset_seconds) / passage.ratio)
+    for other in reported:
+        if other.query_end_seconds <= start:
+            low = max(low, (other.query_end_seconds + start) / 2)
+        elif other.query_start_seconds >= end:
+            high = min(high, (end + other.query_start_seconds) / 2)
+    return min(low, start), max(high, end)
+
+
 def _segment(
-    passage: Alignment, also_fits: tuple[str, ...], model: ChanceModel, aligner: Aligner, cells_per_octave: float
+    passage: Alignment,
+    ends: tuple[float, float],
+    also_fits: tuple[str, ...],
+    model: ChanceModel,
+    aligner: Aligner,
+    cells_per_octave: float,
 ) -> Segment:
     cents = -passage.shift_cells * 1200.0 / cells_per_octave
     return Segment(
-        query_start_seconds=passage.query_start_seconds,
-        query_end_seconds=passage.query_end_seconds,
-        reference_start_seconds=passage.reference_start_seconds,
-        reference_end_seconds=passage.reference_end_seconds,
+        query_start_seconds=ends[0],
+        query_end_seconds=ends[1],
+        reference_start_seconds=max(0.0, passage.reference_at(ends[0])),
+        reference_end_seconds=passage.reference_at(ends[1]),
         ratio=passage.ratio,
         transformation=Transformation.of_line(passage.ratio, cents),
         score=passage.score,
