@@ -2,7 +2,7 @@
 
 `scan_all` takes recordings and the catalogues to look for each in, and returns for every query (the whole recording,
 or each piece of it) the best that was said about it, with nothing held back: the limit of false matches is so high
-that every passage above the floor is reported. What was scanned is kept, forty recordings at a time, so a run that was
+that every passage above the floor is reported. What was scanned is kept, ten recordings at a time, so a run that was
 stopped goes on where it was.
 """
 
@@ -34,7 +34,7 @@ EVERYTHING = 1e12
 """A limit of false matches per 1 000 hours at which every passage above the floor score is reported."""
 
 _RATES_KEPT = 1e5  # false matches per 1 000 hours: what is stated to be commoner is not kept
-_TOGETHER = 40
+_TOGETHER = 10
 _CODE = ("fingerprint", "index", "benchmarks/scans.py", "benchmarks/decoys.py", "benchmarks/derived.py")
 
 
