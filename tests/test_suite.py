@@ -14,7 +14,7 @@ import pytest
 from benchmarks import suite
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.part import Job, Report
-from benchmarks.parts import load_part
+from benchmarks.parts import PARTS, load_part
 from benchmarks.suite import described, options_of, report_key, split_words
 from fingerprint.errors import ParameterError, SourceprintError
 from tests.command_line import run, start
@@ -279,7 +279,7 @@ def test_data_are_counted_by_list_and_split(monkeypatch: pytest.MonkeyPatch) -> 
     assert [row["list"] for row in data["lists"]] == ["music", "generated", "noises", "rooms"]
 
 
-@pytest.mark.parametrize("name", suite.PARTS)
+@pytest.mark.parametrize("name", PARTS)
 def test_every_part_of_the_suite_is_one(name: str) -> None:
     part = load_part(name)
     assert part.name == name
