@@ -15,7 +15,7 @@ import functools
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -61,8 +61,9 @@ backwards *and is in the catalogue*, that second search finds the recording itse
 stated goes up: such queries cannot match, and cannot test anything. They are listed once, and recordings backwards are
 otherwise searched for among those of other sources.
 
-The false discovery rate of a batch is estimated in two ways that need no truth, by decoys (`score`) and from the stated
-probabilities, and compared with the truth, known here because the batch is made of distorted excerpts and strangers.
+The false discovery rate of a batch is estimated in ways that need no truth, by decoys that compete with the queries, by
+what is stated or by score, and from the stated probabilities alone; it is compared with the truth, known here because
+the batch is made of distorted excerpts and strangers.
 Excerpts are of recordings that the projection was trained on, strangers are not: nothing is said here of how many are
 found. All of this is repeated with a catalogue ten times as large (its own recordings at other speeds), with copies in
 it, with loops, drones, test tones, clicks, noise and near-silence as recordings, and with such sounds as queries."""
@@ -310,7 +311,7 @@ def _of_index(
 
 
 def _as_answer(answer: dict[str, Any]) -> Answer:
-    return Answer(answer["score"], answer["p_false"], answer["decoy"], answer["right"])
+    return Answer(**{field.name: answer[field.name] for field in fields(Answer)})
 
 
 def _batches(

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from benchmarks.decoys import LEVELS, Answer, accepted, curve
+from benchmarks.decoys import ESTIMATORS, LEVELS, Answer, accepted, curve
 from benchmarks.derived import original
 from benchmarks.reliability import as_row, rates, reliability
 from benchmarks.scans import Scan
@@ -98,7 +98,7 @@ def discovery(name: str, share: str, answers: Sequence[Answer]) -> dict[str, Any
         The queries.
     """
     made: dict[str, Any] = {"catalogue": name, "share": share, "queries": len(answers)}
-    for estimator in ("decoys", "stated"):
+    for estimator in ESTIMATORS:
         steps = curve(answers, estimator)
         rows = []
         for level in LEVELS:

@@ -23,6 +23,8 @@ STRANGERS: Final = "other music"
 
 Row = dict[str, Any]
 
+_ESTIMATED: Final = {"p": "by decoys", "score": "by decoys, by score", "stated": "from what is stated"}
+
 
 def tables(report: Report) -> list[Table]:
     """Return the tables of a calibration report."""
@@ -68,7 +70,7 @@ def figures(report: Report) -> list[Figure]:
     ]  # fmt: skip
     for batch in report["batches"]:
         if batch["catalogue"] == BASE and batch["share"] == "one in ten":
-            one = _at(batch["decoys"]["levels"], 0.1, "level")
+            one = _at(batch["p"]["levels"], 0.1, "level")
             made.append(
                 Figure("false discoveries where decoys estimate 10 %", 100.0 * one["true_rate"], "%", "lower",
                        f"{one['false']} of {one['matches']}", 30.0)
@@ -163,10 +165,10 @@ def _circumstances_table(report: Report) -> Table:
 
 
 def _batch_tables(report: Report) -> list[Table]:
-    levels = [one["level"] for one in report["batches"][0]["decoys"]["levels"]] if report["batches"] else []
+    levels = [one["level"] for one in report["batches"][0]["p"]["levels"]] if report["batches"] else []
     cells = []
     for batch in report["batches"]:
-        for estimator, words in (("decoys", "by decoys"), ("stated", "from what is stated")):
+        for estimator, words in _ESTIMATED.items():
             cells.append(
                 [batch["catalogue"], batch["share"], str(batch["queries"]), words,
                  *(_rate_cell(one) for one in batch[estimator]["levels"])]
@@ -344,14 +346,14 @@ def _draw_discovery(axis: Axes, report: Report) -> None:
     colours = (plotting.BLUE, plotting.ORANGE, plotting.GREEN, plotting.PURPLE)
     batches = [batch for batch in report["batches"] if batch["share"] == "one in ten"]
     for batch, colour in zip(batches, colours, strict=False):
-        for estimator, style in (("decoys", "-"), ("stated", ":")):
+        for estimator, style in (("p", "-"), ("stated", ":")):
             line = [point for point in batch[estimator]["line"] if point[0] > 0]
             axis.plot(
                 [x for x, _ in line], [y for _, y in line], color=colour, ls=style, lw=1.5,
-                label=batch["catalogue"] if estimator == "decoys" else None, zorder=3,
+                label=batch["catalogue"] if estimator == "p" else None, zorder=3,
             )  # fmt: skip
             for one in batch[estimator]["levels"]:
-                if estimator == "decoys" and one["matches"] and batch is batches[0]:
+                if estimator == "p" and one["matches"] and batch is batches[0]:
                     axis.vlines(one["level"], one["low"], one["high"], color=colour, lw=1.0, alpha=0.6, zorder=2)
     axis.plot([], [], color="black", lw=1.5, label="estimated by decoys")
     axis.plot([], [], color="black", ls=":", lw=1.5, label="from what is stated")

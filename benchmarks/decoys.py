@@ -1,11 +1,14 @@
 """The false discovery rate of a batch, estimated by decoys and by stated probabilities, against the truth.
 
-A label scans a batch and asks: of the matches at this threshold, how many are false? Two estimates need no truth.
+A label scans a batch and asks: of the matches at this threshold, how many are false? Two kinds of estimate need no
+truth.
 
-- *Decoys*: every query is searched again running backwards (`backwards`). What a reversed query scores, it scores by
-  chance. Query and decoy compete, the higher score stands, and the decoys that stand count the false matches among the
-  queries that stand (Elias and Gygi, Nature Methods 2007; plus one, He et al. 2015, so that zero is never claimed).
-- *Stated probabilities*: `n` queries times the threshold, over the matches reported (Benjamini and Hochberg, 1995).
+- *Decoys*: every query is searched again running backwards (`backwards`). What a reversed query is matched to, it is
+  matched to by chance. Query and decoy compete, the better one stands, and the decoys that stand count the false
+  matches among the queries that stand (Elias and Gygi, Nature Methods 2007; plus one, He et al. 2015, so that zero is
+  never claimed). Better is what has the higher score ("score"), or what states the lower probability ("p").
+- *Stated probabilities* ("stated"): `n` queries times the threshold, over the matches reported (Benjamini and Hochberg,
+  1995).
 
 The truth is known here, since a batch is made of excerpts of the catalogue and of strangers to it. `curve` walks down
 the matches of a batch, best first, and says at each how many there are, how many are false, and what was estimated.
@@ -14,7 +17,7 @@ the matches of a batch, best first, and says at each how many there are, how man
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,12 +26,13 @@ import numpy as np
 from benchmarks.reliability import share_interval
 from fingerprint.extract import Fingerprint
 
-__all__ = ["LEVELS", "Accepted", "Answer", "accepted", "backwards", "curve"]
+__all__ = ["ESTIMATORS", "LEVELS", "Accepted", "Answer", "Estimator", "accepted", "backwards", "curve"]
 
 LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 """Estimated false discovery rates at which the truth is looked up."""
 
-Estimator = Literal["decoys", "stated"]
+Estimator = Literal["p", "score", "stated"]
+ESTIMATORS: tuple[Estimator, ...] = ("p", "score", "stated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +41,24 @@ class Answer:
 
     Attributes
     ----------
-    score : float
-        Score of the best passage; 0 where there was none.
     p_false : float
-        What was stated for it; 1 where there was none.
-    decoy : float
-        Score of the best passage of the query running backwards; 0 where there was none.
+        The least that was stated for a passage; 1 where there was none.
     right : bool
-        Whether the best passage names the recording that the query was taken from.
+        Whether that passage names the recording that the query was taken from.
+    score : float
+        The best score of a passage; 0 where there was none.
+    score_right : bool
+        Whether that passage names the recording that the query was taken from.
+    decoy_p, decoy_score : float
+        The same of the query running backwards.
     """
 
-    score: float
-    p_false: float
-    decoy: float
-    right: bool
+    p_false: float = 1.0
+    right: bool = False
+    score: float = 0.0
+    score_right: bool = False
+    decoy_p: float = 1.0
+    decoy_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +114,10 @@ def curve(answers: Sequence[Answer], estimator: Estimator) -> list[Accepted]:
     ----------
     answers : sequence of Answer
         The batch.
-    estimator : {"decoys", "stated"}
-        Thresholds on score with decoys, or on the stated probability.
+    estimator : {"p", "score", "stated"}
+        By decoys with thresholds on the stated probability or on the score, or by what is stated alone.
     """
-    made = _by_decoys(answers) if estimator == "decoys" else _by_probability(answers)
+    made = _stated(answers) if estimator == "stated" else _competed(answers, estimator)
     least = 1.0
     for i in range(len(made) - 1, -1, -1):
         least = min(least, made[i].estimated)
@@ -125,32 +133,37 @@ def accepted(steps: Sequence[Accepted], level: float) -> Accepted:
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _by_decoys(answers: Sequence[Answer]) -> list[Accepted]:
+def _competed(answers: Sequence[Answer], by: Estimator) -> list[Accepted]:
     """Ties go to the decoy: nothing is claimed that a reversed query does as well."""
-    standing = [answer for answer in answers if max(answer.score, answer.decoy) > 0]
+    contests = [
+        (a.p_false, a.decoy_p, a.right) if by == "p" else (-a.score, -a.decoy_score, a.score_right) for a in answers
+    ]
+    nothing = 1.0 if by == "p" else 0.0
+    standing = [(min(match, decoy), match < decoy, right) for match, decoy, right in contests]
     made: list[Accepted] = []
     decoys = matches = false = 0
-    for _, group in _grouped(standing, lambda answer: -max(answer.score, answer.decoy)):
-        for answer in group:
-            is_match = answer.score > answer.decoy
-            decoys += not is_match
-            matches += is_match
-            false += is_match and not answer.right
+    for _, group in _grouped([one for one in standing if one[0] < nothing]):
+        decoys += sum(not is_match for is_match, _ in group)
+        matches += sum(is_match for is_match, _ in group)
+        false += sum(is_match and not right for is_match, right in group)
         if matches:
             made.append(Accepted((1 + decoys) / matches, matches, false))
     return made
 
 
-def _by_probability(answers: Sequence[Answer]) -> list[Accepted]:
+def _stated(answers: Sequence[Answer]) -> list[Accepted]:
     made: list[Accepted] = []
     matches = false = 0
-    for p_false, group in _grouped([answer for answer in answers if answer.score > 0], lambda answer: answer.p_false):
+    for p_false, group in _grouped([(a.p_false, True, a.right) for a in answers if a.p_false < 1.0]):
         matches += len(group)
-        false += sum(not answer.right for answer in group)
+        false += sum(not right for _, right in group)
         made.append(Accepted(len(answers) * p_false / matches, matches, false))
     return made
 
 
-def _grouped(answers: Sequence[Answer], key: Callable[[Answer], float]) -> list[tuple[float, list[Answer]]]:
-    """Return answers in ascending order of `key`, those with the same key together: no threshold divides them."""
-    return [(value, list(group)) for value, group in itertools.groupby(sorted(answers, key=key), key)]
+def _grouped(standing: Iterable[tuple[float, bool, bool]]) -> list[tuple[float, list[tuple[bool, bool]]]]:
+    """Return what stands in ascending order, what is equal together: no threshold divides it."""
+    return [
+        (value, [(is_match, right) for _, is_match, right in group])
+        for value, group in itertools.groupby(sorted(standing), lambda one: one[0])
+    ]

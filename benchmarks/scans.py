@@ -11,13 +11,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.catalogues import LAYER, Side
 from benchmarks.data.corpus import Corpus, identity
-from benchmarks.decoys import backwards
+from benchmarks.decoys import Answer, backwards
 from benchmarks.derived import original
 from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
 from fingerprint.errors import AudioError
@@ -67,10 +67,9 @@ def scan_all(corpus: Corpus, scans: Sequence[Scan], cache: Path, *, jobs: int, w
     """Return the queries of each scan, as plain JSON types.
 
     A query has `length` (as asked, 0 for whole), `start_seconds`, `seconds`, `status` ("" or why it could not be
-    searched) and `answers`, one per index: `score`, `p_false` and `best` (0, 1 and "" where nothing was found) of its
-    best passage, `right` (whether that is what the query was made of), `rates` (what every passage stated, per 1 000
-    hours) and `decoy` (the best score of the query running backwards, 0 where not asked for). A file that cannot be
-    decoded is one query without answers.
+    searched) and `answers`, one per index. An answer holds the fields of `benchmarks.decoys.Answer`, `best`, the
+    recording that the least probability was stated for ("" where nothing was found), and `rates`, what every passage
+    stated, in false matches per 1 000 hours. A file that cannot be decoded is one query without answers.
 
     Parameters
     ----------
@@ -150,25 +149,36 @@ def _queries(scan: Scan) -> list[dict[str, Any]]:
     return made
 
 
-_NOTHING: dict[str, Any] = {"score": 0.0, "p_false": 1.0, "best": "", "right": False, "rates": [], "decoy": 0.0}
+_NOTHING: dict[str, Any] = {**asdict(Answer()), "best": "", "rates": []}
 
 
 def _answer(query: Fingerprint, index: str, scan: Scan) -> dict[str, Any]:
-    segments = _passages(query, index)
     answer = dict(_NOTHING)
+    segments = _passages(query, index)
     if segments:
-        best, passage = max(segments, key=lambda one: one[1].score)
-        named = {original(name) for name in (best, *passage.also_fits)}
+        best, least = min(segments, key=_by_probability)
+        highest = max(segments, key=lambda one: one[1].score)
         answer |= {
-            "score": passage.score,
-            "p_false": passage.p_false,
+            "p_false": least.p_false,
+            "right": _names(best, least, scan.file),
+            "score": highest[1].score,
+            "score_right": _names(*highest, scan.file),
             "best": best,
-            "right": original(scan.file) in named,
             "rates": sorted(s.false_per_1000h for _, s in segments if s.false_per_1000h <= _RATES_KEPT),
         }
-    if scan.decoys:
-        answer["decoy"] = max((passage.score for _, passage in _passages(backwards(query), index)), default=0.0)
+    decoys = _passages(backwards(query), index) if scan.decoys else []
+    if decoys:
+        answer["decoy_p"] = min(passage.p_false for _, passage in decoys)
+        answer["decoy_score"] = max(passage.score for _, passage in decoys)
     return answer
+
+
+def _by_probability(named: tuple[str, Segment]) -> tuple[float, float]:
+    return named[1].p_false, -named[1].score
+
+
+def _names(recording: str, passage: Segment, file: str) -> bool:
+    return original(file) in {original(name) for name in (recording, *passage.also_fits)}
 
 
 def _passages(query: Fingerprint, index: str) -> list[tuple[str, Segment]]:

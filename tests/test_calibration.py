@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import soxr
 from benchmarks import calibration, calibration_counts, calibration_report, catalogues, derived, scans
 from benchmarks.catalogues import LAYER, Side, catalogue
 from benchmarks.data.corpus import CorpusError, SyntheticCorpus, TrackRow
-from benchmarks.decoys import LEVELS, Accepted, Answer, accepted, backwards, curve
+from benchmarks.decoys import LEVELS, Accepted, Answer, Estimator, accepted, backwards, curve
 from benchmarks.music.oddities import KINDS, oddity
 from benchmarks.part import Job, as_text
 from benchmarks.reliability import (
@@ -113,18 +114,24 @@ class TestReliability:
         assert conclude(low, high) == verdict
 
 
+def scored(score: float, p_false: float, decoy_score: float, right: bool) -> Answer:
+    """Return an answer of which the decoy's probability follows its score as that of the query does."""
+    return Answer(p_false, right, score, right, 10.0 ** -(decoy_score - 2) if decoy_score > 2 else 1.0, decoy_score)
+
+
 class TestDecoys:
-    def test_decoys_that_stand_count_the_false_ones(self) -> None:
+    @pytest.mark.parametrize("estimator", ["p", "score"])
+    def test_decoys_that_stand_count_the_false_ones(self, estimator: Estimator) -> None:
         # Best first: 9 right, 8 right, 7 decoy, 6 false, 5 right; a query with nothing at all does not stand.
         answers = [
-            Answer(9.0, 1e-4, 1.0, True),
-            Answer(8.0, 1e-3, 2.0, True),
-            Answer(3.0, 0.5, 7.0, False),
-            Answer(6.0, 0.01, 0.0, False),
-            Answer(5.0, 0.02, 4.0, True),
-            Answer(0.0, 1.0, 0.0, False),
+            scored(9.0, 1e-7, 1.0, True),
+            scored(8.0, 1e-6, 2.0, True),
+            scored(3.0, 0.5, 7.0, False),
+            scored(6.0, 1e-4, 0.0, False),
+            scored(5.0, 1e-3, 4.0, True),
+            scored(0.0, 1.0, 0.0, False),
         ]
-        steps = curve(answers, "decoys")
+        steps = curve(answers, estimator)
         assert [(step.matches, step.false) for step in steps] == [(1, 0), (2, 0), (2, 0), (3, 1), (4, 1)]
         # (1 + decoys) / matches: 1/1, 1/2, 2/2, 2/3, 2/4; each then the least from there on.
         assert [step.estimated for step in steps] == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.5])
@@ -132,17 +139,27 @@ class TestDecoys:
         assert accepted(steps, 0.49) == Accepted(0.0, 0, 0)
         assert accepted(steps, 0.5).true_rate == 0.25
 
+    def test_what_is_stated_and_what_scores_best_are_judged_apart(self) -> None:
+        answers = [Answer(1e-3, True, 9.0, False, 0.1, 3.0)]
+        (by_p,), (by_score,) = curve(answers, "p"), curve(answers, "score")
+        assert (by_p.matches, by_p.false, by_score.matches, by_score.false) == (1, 0, 1, 1)
+
     def test_a_tie_goes_to_the_decoy_and_is_never_divided(self) -> None:
-        answers = [Answer(5.0, 0.1, 5.0, True), Answer(5.0, 0.1, 0.0, True), Answer(5.0, 0.1, 0.0, False)]
-        (step,) = curve(answers, "decoys")
-        assert (step.matches, step.false, step.estimated) == (2, 1, 1.0)
+        answers = [
+            Answer(0.1, True, 5.0, True, 0.1, 5.0),
+            Answer(0.1, True, 5.0, True),
+            Answer(0.1, False, 5.0, False),
+        ]
+        for estimator in ("p", "score"):
+            (step,) = curve(answers, estimator)
+            assert (step.matches, step.false, step.estimated) == (2, 1, 1.0)
         (step,) = curve(answers, "stated")
         assert (step.matches, step.false) == (3, 1)
         assert step.estimated == pytest.approx(0.1)
 
     def test_stated_probabilities_estimate_as_benjamini_and_hochberg_do(self) -> None:
         # Ten queries; p = 0.001, 0.01, 0.03, 0.2 found something: 10 p / rank, then the least from there on.
-        answers = [Answer(9.0, p, 0.0, p < 0.02) for p in (0.001, 0.01, 0.03, 0.2)] + [Answer(0, 1, 0, False)] * 6
+        answers = [Answer(p, p < 0.02, 9.0) for p in (0.001, 0.01, 0.03, 0.2)] + [Answer()] * 6
         steps = curve(answers, "stated")
         assert [step.estimated for step in steps] == pytest.approx([0.01, 0.05, 0.1, 0.5])
         assert [(step.matches, step.false) for step in steps] == [(1, 0), (2, 0), (3, 1), (4, 2)]
@@ -259,7 +276,9 @@ class TestScans:
             assert answer["best"] == track.file
             assert answer["right"]
             assert answer["p_false"] < 1e-6
-            assert answer["score"] > 5 * answer["decoy"]
+            assert answer["score_right"]
+            assert answer["score"] > 5 * answer["decoy_score"]
+            assert answer["decoy_p"] > 1e-3
 
     def test_nothing_is_held_back(self, small: tuple[SyntheticCorpus, Side, Path], tmp_path: Path) -> None:
         corpus, side, index = small
@@ -319,8 +338,7 @@ def heard(file: str, *p_false: float, rates: tuple[float, ...] = ()) -> list[tup
     scan = scans.Scan(file, Side("", frozenset()), ("index",))
     return [
         (scan, {"length": 10.0, "start_seconds": 10.0 * i, "seconds": 360.0, "status": "", "answers": [
-            {"score": 9.0 if p < 1 else 0.0, "p_false": p, "best": "x" if p < 1 else "", "right": False,
-             "rates": list(rates) if i == 0 else [], "decoy": 0.0}]})
+            {**asdict(Answer(p_false=p)), "best": "x" if p < 1 else "", "rates": list(rates) if i == 0 else []}]})
         for i, p in enumerate(p_false)
     ]  # fmt: skip
 
@@ -340,10 +358,11 @@ class TestReport:
         assert [(one["file"], one["p_false"]) for one in row["strongest"]] == [("a", 0.05), ("made:backwards/a", 0.5)]
 
     def test_batch_tells_estimate_and_truth(self) -> None:
-        answers = [Answer(20.0, 1e-6, 0.0, True)] * 30 + [Answer(7.0, 0.2, 8.0, False)] * 30
-        answers += [Answer(9.0, 0.01, 0.0, False)] * 3
+        answers = [Answer(1e-6, True, 20.0, True)] * 30 + [Answer(0.2, False, 7.0, False, 0.1, 8.0)] * 30
+        answers += [Answer(0.01, False, 9.0, False)] * 3
         batch = calibration_counts.discovery("catalogue", "half", answers)
-        at = {one["level"]: one for one in batch["decoys"]["levels"]}
+        at = {one["level"]: one for one in batch["p"]["levels"]}
+        assert batch["score"]["levels"] == batch["p"]["levels"]
         assert set(at) == set(LEVELS)
         assert (at[0.05]["matches"], at[0.05]["false"], at[0.05]["estimated"]) == (33, 3, pytest.approx(1 / 33))
         assert at[0.05]["true_rate"] == pytest.approx(3 / 33)
@@ -397,7 +416,7 @@ def hand_made() -> dict[str, Any]:
             (calibration_report.ALL, ""),
         )
     ]
-    answers = [Answer(20.0, 1e-6, 0.0, True)] * 10 + [Answer(9.0, 0.01, 0.0, False)] * 5
+    answers = [Answer(1e-6, True, 20.0, True)] * 10 + [Answer(0.01, False, 9.0)] * 5
     return {
         "part": "calibration",
         "corpus": {"name": "test", "recordings": 3, "hours": 0.1, "missing": []},
