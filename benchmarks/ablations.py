@@ -102,8 +102,11 @@ def _catalogue(corpus: Corpus, queries: Sequence[Query], size: int, seed: int) -
 
 def _run_all(chosen: Sequence[Variant], setting: Setting, jobs: int) -> dict[tuple[object, ...], dict[str, Any]]:
     """Run what has to be searched, those that need an index of their own first, so that the others find it made."""
-    distinct = {one.run: one for one in reversed(chosen)}
-    first = {one.kept: one for one in distinct.values()}
+    distinct: dict[tuple[object, ...], Variant] = {}
+    first: dict[tuple[object, ...], Variant] = {}
+    for one in chosen:
+        distinct.setdefault(one.run, one)
+        first.setdefault(one.kept, one)
     rest = [one for one in distinct.values() if first[one.kept] is not one]
     prepared: dict[str, Any] = {"jobs": jobs, "prepare": open_setting, "given": (setting,)}
     order = [*first.values()]

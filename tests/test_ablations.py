@@ -136,7 +136,7 @@ class TestRun:
         exact = ablation_run.run_variant(Variant("x", "exact", vectors="exact"))
         rough = ablation_run.run_variant(Variant("x", "rough", vectors="8 bytes"))
         assert exact["bytes_per_hour"] > 2 * default["bytes_per_hour"]
-        assert rough["bytes_per_hour"] == pytest.approx(default["bytes_per_hour"], rel=0.2)
+        assert 0.6 < rough["bytes_per_hour"] / default["bytes_per_hour"] < 0.95
         assert exact["right"][0] is not None
 
 
