@@ -106,7 +106,7 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
         axis.spines["left"].set_visible(False)
         axis.set_ylim(at - 0.4, -0.6)
         axis.set_xlabel("found under hard conditions, change in percentage points (bands: 95 %)")
-        axis.set_title("What each ingredient buys: the search with one thing changed")
+        axis.set_title("What each ingredient buys")
     caption = (
         f"Change in what is found of {n} queries under {len(set(report['queries']))} hard conditions, held-out "
         "sources. Grey: no more than chance. At the right: index and query time, as multiples."
