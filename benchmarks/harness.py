@@ -16,6 +16,7 @@ import math
 import multiprocessing
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -233,13 +234,23 @@ def in_parallel(
                 bar.update()
             return
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare, initargs=given) as pool:
-            for result in pool.map(work, tasks):
-                yield result
-                bar.update()
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(prepare, given)) as pool:
+            try:
+                for result in pool.map(work, tasks):
+                    yield result
+                    bar.update()
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _start(prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do
+    if prepare is not None:
+        prepare(*given)
 
 
 def _version(name: str) -> str:
@@ -265,13 +276,22 @@ def _memory_gb() -> int:
 
 
 def _commit() -> str:
-    """Return the commit of the source tree, with "+" where files have changed since; "unknown" outside git."""
+    """Return the commit of the source tree, with "+" where files have changed since; "unknown" outside git.
+
+    A copy that is installed inside somebody else's repository is outside.
+    """
     try:
-        asked = [["git", "rev-parse", "--short=12", "HEAD"], ["git", "status", "--porcelain"]]
-        commit, changes = (
+        asked = [
+            ["git", "rev-parse", "--show-toplevel"],
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            ["git", "status", "--porcelain"],
+        ]
+        root, commit, changes = (
             subprocess.run(line, cwd=_ROOT, capture_output=True, text=True, timeout=10, check=True).stdout
             for line in asked
         )
     except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    if Path(root.strip()).resolve() != _ROOT:
         return "unknown"
     return commit.strip() + ("+" if changes.strip() else "")

@@ -58,6 +58,15 @@ class TestHarness:
         with pytest.raises(ParameterError, match="jobs=0"):
             list(harness.in_parallel(abs, tasks, jobs=0, what="test"))
 
+    def test_what_is_given_up_is_not_worked_off(self, tmp_path: Path) -> None:
+        """Whoever stops taking results, by Ctrl-C above all, does not wait for all that is left."""
+        tasks = [str(tmp_path / f"{number:03d}") for number in range(200)]
+        results = harness.in_parallel(os.mkdir, tasks, jobs=2, what="test")
+        next(results)
+        with pytest.raises(KeyboardInterrupt):
+            results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+        assert len(list(tmp_path.iterdir())) < len(tasks)
+
     def test_facts_name_machine_versions_and_parameters(self) -> None:
         known = harness.facts()
         assert known["params_digest"] == Params().digest
