@@ -240,9 +240,9 @@ def _circumstances(job: Job, side: Side) -> tuple[list[dict[str, Any]], list[dic
     copies = held[::2]
     catalogues = {
         shown.BASE: held,
-        "ten times as many": held + [row for speed in DISTRACTOR_SPEEDS for row in at_speed(held, speed)],
-        "the same and copies of half": held + as_mp3(copies, 64),
-        "the same and odd sounds": held + odd_sounds(_numbers(job, 1000), ODD_SECONDS),
+        "ten times as much music": held + [row for speed in DISTRACTOR_SPEEDS for row in at_speed(held, speed)],
+        "the catalogue and copies": held + as_mp3(copies, 64),
+        "the catalogue and odd sounds": held + odd_sounds(_numbers(job, 1000), ODD_SECONDS),
     }
     indexes = {
         name: str(catalogue(corpus if name != shown.BASE else job.corpus, rows, side, job.cache, jobs=job.jobs))
@@ -267,7 +267,7 @@ def _circumstances(job: Job, side: Side) -> tuple[list[dict[str, Any]], list[dic
 
 
 def _odd_queries(job: Job, side: Side, corpus: Corpus, indexes: dict[str, str]) -> list[dict[str, Any]]:
-    names = (shown.BASE, "the same and odd sounds")
+    names = (shown.BASE, "the catalogue and odd sounds")
     there = tuple(indexes[name] for name in names)
     kinds = {kind: odd_sounds(_numbers(job, 0), ODD_SECONDS, [kind]) for kind in KINDS}
     scans = {kind: [Scan(row.file, side, there, (PIECE_SECONDS,)) for row in rows] for kind, rows in kinds.items()}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ALL", "BASE", "BOTH", "OWN_DECOY", "STRANGERS", "figures", "pictures", "tables"]
 
 ALL: Final = "all real music above"
-BASE: Final = "recordings of other sources"
+BASE: Final = "the catalogue"
 BOTH: Final = "held out and development"
 OWN_DECOY: Final = "backwards, itself in the catalogue"
 STRANGERS: Final = "other music"
