@@ -391,6 +391,7 @@ class TestReport:
         assert figures["false matches on music that is not in the catalogue, at the default"].value == 0
         off = figures["stated probabilities off by more than a factor of 3"]
         assert (off.value, off.met) == (0, True)
+        assert figures["false discoveries where decoys estimate 10 %"].detail == "5 of 15"  # estimated at 1 / 15
         assert calibration.PART.name == "calibration"
         made = calibration_report.pictures(report, tmp_path)
         assert len(made) == 3
