@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint
+from index._kernels import BLOCK_SECONDS
 from index.alignment import Aligner, Alignment, QueryLandmarks
 from index.decision import FLOOR_SCORE, ChanceModel
 from index.result import Match, MatchResult, Segment, Transformation
@@ -30,6 +31,7 @@ _OVERLAP = 0.5  # passages that share this much of the shorter one are about the
 _ECHO = 0.3  # a passage this much weaker than another of the same recording, over the same part of the query, is none
 _JOIN_SECONDS = 3.0
 _OFF_LINE_SECONDS = 1.0
+_DENSE_SCORE_PER_SECOND = 15.0  # a shared groove has up to 5; a source in the clear, 20 to 40
 _MOST_GAP_SECONDS = 0.5
 
 
@@ -253,7 +255,13 @@ def _beside(passage: Alignment, candidates: list[Alignment]) -> dict[int, float]
 
 
 def _elsewhere(passage: Alignment, finds: list[_Find]) -> list[float]:
-    """Return the scores of the other passages of the same recording that are not on the line of this one."""
+    """Return the scores of the other passages of the same recording that are not on the line of this one.
+
+    None for a dense passage: pieces that were cut and put in another order are dense, and each has a line of its own.
+    """
+    seconds = passage.query_end_seconds - passage.query_start_seconds + BLOCK_SECONDS
+    if passage.score >= _DENSE_SCORE_PER_SECOND * seconds:
+        return []
     return [
         other.score
         for other in (find.passage for find in finds)

@@ -313,6 +313,13 @@ def test_rivals_are_seen_where_songs_share_a_groove(catalogue: Snapshot) -> None
     assert best.false_per_1000h > 100.0 * alone
 
 
+def test_pieces_in_another_order_are_no_rivals_of_each_other(catalogue: Snapshot) -> None:
+    pieces = song(2)[10 * RATE : 20 * RATE].reshape(5, -1)
+    found = search(np.concatenate([pieces[k] for k in (3, 0, 4, 2, 1)]), catalogue).matches
+    assert [match.recording.id for match in found] == ["song2"]
+    assert found[0].query_seconds > 6.0
+
+
 def test_an_album_mate_in_the_catalogue_costs_no_match(catalogue: Snapshot) -> None:
     """song0 and song1 share kit and tempo range; rivals must not take what is really reused."""
     for k in range(SONGS):
