@@ -31,6 +31,7 @@ from index.vectors import use_threads
 __all__ = ["LAYER", "Side", "catalogue", "changed", "described", "left_out", "make_index", "sides"]
 
 LAYER = "recording"
+_SEARCH_CODE = frozenset({"search.py", "voting.py", "alignment.py", "decision.py", "result.py", "_kernels.py"})
 _TRAINING_CODE = (
     "fingerprint",
     "benchmarks/train_projection.py",
@@ -96,7 +97,7 @@ def catalogue(corpus: Corpus, rows: Iterable[TrackRow], side: Side, cache: Path,
     """Return the folder of an index of `rows`, made with the projection of `side`."""
     files = [(row.file, row.title) for row in rows]
     digest = load_projection(side.projection).digest if side.projection else shipped_digest()
-    folder = cache / f"index-{content_key(source_digest(), digest, identity(corpus), files)}"
+    folder = cache / f"index-{content_key(source_digest(*_index_code()), digest, identity(corpus), files)}"
 
     def make(path: Path) -> None:
         refused = make_index(path, corpus, files, side, jobs=jobs)
@@ -105,6 +106,13 @@ def catalogue(corpus: Corpus, rows: Iterable[TrackRow], side: Side, cache: Path,
     if not folder.exists():
         _in_place(folder, make)
     return folder
+
+
+def _index_code() -> list[str]:
+    """Return what an index depends on: all but the search, so that a change there does not make indexes anew."""
+    root = Path(__file__).resolve().parent.parent
+    return ["fingerprint", *(f"index/{path.name}" for path in sorted((root / "index").glob("*.py"))
+                             if path.name not in _SEARCH_CODE)]  # fmt: skip
 
 
 def left_out(index: str | Path) -> dict[str, str]:
