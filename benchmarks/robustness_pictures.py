@@ -146,30 +146,37 @@ def _draw_lengths(axis: Axes, rows: Sequence[Row]) -> None:
 
 
 def _picture_by_size(report: Report, folder: Path) -> Picture:
-    """One line per condition, named at its end."""
-    names = list(dict.fromkeys(row["condition"] for row in report["sizes"]))
+    """One line per condition, named at its end; conditions that fare alike throughout share a line."""
+    alike: dict[tuple[tuple[int, int], ...], list[str]] = {}
+    for name in dict.fromkeys(row["condition"] for row in report["sizes"]):
+        shares = [row["held_out"] for row in _by_hours(report, name)]
+        alike.setdefault(tuple((share["found"], share["n"]) for share in shares), []).append(name)
     path = folder / "robustness_sizes.svg"
     with picture(path, width=6.4, height=3.6) as (axis,):
         ends = []
-        for number, name in enumerate(names):
-            rows = sorted((r for r in report["sizes"] if r["condition"] == name), key=lambda r: float(r["hours"]))
-            apart = 1.0 + 0.016 * (number - (len(names) - 1) / 2)
-            hours = [row["hours"] * apart for row in rows]
+        for number, names in enumerate(alike.values()):
+            rows = _by_hours(report, names[0])
+            apart = 1.0 + 0.016 * (number - (len(alike) - 1) / 2)
             colour = _LINES[number % len(_LINES)]
-            _draw_line(axis, hours, [row["held_out"] for row in rows], colour)
-            ends.append((percent(rows[-1]["held_out"]), label(name), colour, hours[-1]))
-        _name_ends(axis, ends)
+            _draw_line(axis, [row["hours"] * apart for row in rows], [row["held_out"] for row in rows], colour)
+            ends.append((percent(rows[-1]["held_out"]), [label(name) for name in names], colour))
         known = sorted({row["hours"] for row in report["sizes"]})
         axis.set_xscale("log")
         axis.set_xticks(known, [f"{hours:.0f} h" if hours >= 10 else f"{hours:.1f} h" for hours in known])
         axis.minorticks_off()
         axis.set_xlim(known[0] * 0.93, known[-1] * 1.08)
         low = min(row["held_out"]["interval"][0] for row in report["sizes"])
-        axis.set_ylim(max(0.0, 10.0 * math.floor(10.0 * low - 0.5)), 102)
+        bottom = max(0.0, 10.0 * math.floor(10.0 * low - 0.5))
+        axis.set_ylim(bottom, 102)
+        _name_ends(axis, ends, 0.05 * (102 - bottom))
         axis.set_xlabel("music in the catalogue")
         axis.set_ylabel("found, %")
         axis.set_title("The same excerpts in a growing catalogue")
     return Picture(path.name, "Share of held-out ten-second excerpts found as the catalogue grows, 95 % intervals.")
+
+
+def _by_hours(report: Report, name: str) -> list[Row]:
+    return sorted((row for row in report["sizes"] if row["condition"] == name), key=lambda row: float(row["hours"]))
 
 
 def _draw_line(axis: Axes, x: Sequence[float], shares: Sequence[Row], colour: str) -> None:
@@ -179,14 +186,14 @@ def _draw_line(axis: Axes, x: Sequence[float], shares: Sequence[Row], colour: st
         axis.plot([at, at], [low, high], color=colour, linewidth=1.3, alpha=0.5, zorder=2)
 
 
-def _name_ends(axis: Axes, ends: Sequence[tuple[float, str, str, float]]) -> None:
-    """Write the names of lines beside their ends, moved apart where they would overlap."""
-    least = 5.0
-    places: list[float] = []
-    for value, *_ in sorted(ends, reverse=True):
-        places.append(min(value, places[-1] - least) if places else value)
-    for place, (_, name, colour, _) in zip(places, sorted(ends, reverse=True), strict=True):
-        axis.annotate(
-            name, (1.0, place), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
-            va="center", color=colour, fontsize=8.5, annotation_clip=False,
-        )  # fmt: skip
+def _name_ends(axis: Axes, ends: Sequence[tuple[float, Sequence[str], str]], line: float) -> None:
+    """Write names beside the ends of lines, each `line` high, moved down where they would overlap."""
+    place = math.inf
+    for value, names, colour in sorted(ends, reverse=True):
+        place = min(value, place)
+        for name in names:
+            axis.annotate(
+                name, (1.0, place), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
+                va="center", color=colour, fontsize=8.5, annotation_clip=False,
+            )  # fmt: skip
+            place -= line
