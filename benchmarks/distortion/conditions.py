@@ -269,7 +269,7 @@ def _reordered(name: str, seconds: float) -> Condition:
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
         return reworking.reordered(y, sr, rng, piece_seconds=seconds), 1.0
 
-    order = "random, no two pieces moved by the same time"
+    order = "random, no piece after its predecessor"
     parameters: dict[str, float | str] = {"piece_seconds": seconds, "crossfade_seconds": 0.01, "order": order}
     return Condition(name, "reworked", parameters, effect, in_order=False)
 
