@@ -39,8 +39,12 @@ def run(*args: str | Path, index: Path | None = None) -> Result:
 
 
 def start(*args: str | Path, before: str = "", **options: Any) -> subprocess.Popen[str]:
-    """Start a command as a process of its own, after some lines of Python."""
-    program = f"import sys, cli\n{before}\nif __name__ == '__main__': cli.main(sys.argv[1:])"
+    """Start a command as a process of its own, after some lines of Python.
+
+    It minds Ctrl-C even where the tests themselves run in the background of a shell, which has its children ignore it.
+    """
+    minds = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"import signal, sys, cli\n{minds}\n{before}\nif __name__ == '__main__': cli.main(sys.argv[1:])"
     environment = {**options.pop("env", os.environ), "PYTHONPATH": str(ROOT)}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen([sys.executable, "-c", program, *map(str, args)], text=True, env=environment, **streams)
