@@ -74,12 +74,13 @@ THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), se
 class _Find:
     """A passage, and the other recordings that fit the same part of the query.
 
-    `rivals` fit it nearly as well, before what it explains was taken away; `beside` holds the best score of each other.
+    `rivals` fit it nearly as well, before what it explains was taken away; `candidates` are all alignments, best first,
+    among which it was found.
     """
 
     passage: Alignment
     rivals: list[int]
-    beside: dict[int, float]
+    candidates: list[Alignment]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,10 +159,12 @@ def match_query(
         view.n_landmarks,
         len(options.scales),
     )
-    no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
+    no_chance, threshold = (model.threshold(limit) for limit in (DEFAULT_FALSE_PER_1000H, max_false_per_1000h))
     decided: list[tuple[_Find, ChanceModel]] = []
     for find in finds:
-        rivals = [*find.beside.values(), *_elsewhere(find.passage, finds)]
+        if find.passage.score < threshold:  # rivals only raise it
+            continue
+        rivals = [*_beside(find).values(), *_elsewhere(find.passage, finds)]
         tail = model.beside([score for score in rivals if score < no_chance])
         if find.passage.score >= tail.threshold(max_false_per_1000h):
             decided.append((find, tail))
@@ -185,7 +188,7 @@ def match_query(
         matches=tuple(matches),
         n_landmarks=query.times.size,
         n_hypotheses=n_tried + n_decoys,
-        score_threshold=model.threshold(max_false_per_1000h),
+        score_threshold=threshold,
         search_seconds=searched - started,
         verify_seconds=ended - searched,
     )
@@ -236,7 +239,7 @@ def _finds(search: _Search, options: SearchOptions, *, without: Set[int] = froze
             if left is not None and any(_echoes(left, find) for find in finds):
                 continue
             if left is not None and left.score > FLOOR_SCORE:
-                finds.append(_Find(left, [], _beside(left, candidates)))
+                finds.append(_Find(left, [], candidates))
                 free[left.landmarks] = False
             else:
                 _note_rival(candidate, finds)
@@ -245,10 +248,11 @@ def _finds(search: _Search, options: SearchOptions, *, without: Set[int] = froze
     return _joined(finds), n_tried
 
 
-def _beside(passage: Alignment, candidates: list[Alignment]) -> dict[int, float]:
-    """Return the best score of every other recording over the same part of the query; best candidates come first."""
+def _beside(find: _Find) -> dict[int, float]:
+    """Return the best score of every other recording over the same part of the query."""
+    passage = find.passage
     best: dict[int, float] = {}
-    for candidate in candidates:
+    for candidate in find.candidates:
         if candidate.recording != passage.recording and _shared(candidate, passage) >= _OVERLAP:
             best.setdefault(candidate.recording, candidate.score)
     return best
@@ -312,8 +316,7 @@ def _joined(finds: list[_Find]) -> list[_Find]:
         if out and _continues(out[-1].passage, find.passage):
             first = out.pop()
             rivals = list(dict.fromkeys(first.rivals + find.rivals))
-            beside = {r: max(f.beside.get(r, 0.0) for f in (first, find)) for r in first.beside.keys() | find.beside}
-            find = _Find(first.passage.joined(find.passage), rivals, beside)
+            find = _Find(first.passage.joined(find.passage), rivals, first.candidates)
         out.append(find)
     return out
 
