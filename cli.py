@@ -307,6 +307,58 @@ def match(
 
 
 @sourceprint.command()
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=_PATH)
+@click.option("-o", "--output", "folder", metavar="DIR", type=_PATH, required=True, help="Folder of the files; made.")
+@click.option(
+    "--role", type=click.Choice(["both", "reference", "query"]), default="both", show_default=True,
+    help="What they are for: to be added (10 MB per hour of audio), to be matched (111 MB), or both.",
+)  # fmt: skip
+@click.option("--thorough", is_flag=True, help="Fit for match --thorough too (296 MB per hour instead of 111).")
+@_jobs_option
+@_json_option
+@_quiet_option
+def fingerprint(
+    paths: tuple[Path, ...], folder: Path, role: str, thorough: bool, jobs: int | None, as_json: bool, quiet: bool
+) -> None:
+    """Make fingerprint files, which stand for the audio where it is not at hand.
+
+    Files, folders or lists as for add; of each, one file that ends in .spf, which add, replace and match take as they
+    take the audio. Prints their paths. What is made already is kept, so an interrupted run is continued by the same
+    command.
+
+    Example: sourceprint fingerprint music -o prints
+    """
+    _use_one_thread()
+    from index.describing import BOTH, Description
+    from index.intake import collect
+    from index.search import STANDARD, THOROUGH
+    from index.tables import description_text
+
+    intake = collect(paths, fingerprints=False)
+    roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)
+    description = Description(folder, scales=(THOROUGH if thorough else STANDARD).scales, roles=roles, jobs=jobs)
+    try:
+        with _progress(len(intake), quiet) as tell, closing(description.run(intake)) as outcomes:
+            for outcome in outcomes:
+                tell.step()
+                say = tell.complain if outcome.kind == "failed" else tell.note
+                for remark in outcome.remarks:
+                    say(f"{outcome.name}: {remark}")
+                if outcome.target is not None and not as_json:
+                    tell.data(printable(outcome.target))
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("run the same command again to go on") from interrupt
+    finally:  # when interrupted, or on a full disk, what is made is said all the same
+        if description.has_begun:
+            report = description.report()
+            if as_json:
+                _print_json(report, lines=False)
+            if not quiet:
+                click.echo(description_text(report), err=True)
+    _exit_if(len(description.failures), of=len(intake))
+
+
+@sourceprint.command()
 @_index_option
 @click.option("--repair", is_flag=True, help="Take what is damaged out of the index, so that the rest can be used.")
 def verify(index: Path | None, repair: bool) -> None:

@@ -25,7 +25,7 @@ from fingerprint.decoders import MAX_RATE_HZ, AudioInfo, Decoder
 from fingerprint.downmix import Downmixer
 from fingerprint.errors import DecodeError, ParameterError, printable
 
-__all__ = ["AudioInfo", "AudioStream", "decode", "file_digest", "open_audio"]
+__all__ = ["AudioInfo", "AudioStream", "decode", "file_digest", "open_audio", "open_regular_file"]
 
 # A frame of mp3 or AAC, at either end; damage costs more.
 _LENGTH_TOLERANCE_SECONDS: Final = 0.05
@@ -67,7 +67,7 @@ def open_audio(path: str | os.PathLike[str], *, sample_rate: int = 11025, block_
     if not 1 <= block_seconds * sample_rate < float("inf"):
         raise ParameterError(f"block_seconds={block_seconds}: must hold at least one sample; 30 is usual")
     name = printable(path)
-    file = _open_regular_file(path, name)
+    file = open_regular_file(path, name)
     try:
         return AudioStream(file, name, sample_rate=sample_rate, block_length=round(block_seconds * sample_rate))
     except BaseException:
@@ -117,7 +117,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
         If it is not a regular file that can be read.
     """
     name = printable(path)
-    with _open_regular_file(path, name) as file:
+    with open_regular_file(path, name) as file:
         try:
             return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
@@ -250,8 +250,21 @@ class AudioStream:
             self.notes.append("silent: every sample is zero")
 
 
-def _open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
-    """Return `path` opened for reading; never wait for a pipe to be written to."""
+def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
+    """Return `path` opened for reading; never wait for a pipe to be written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    DecodeError
+        If it is missing, empty, may not be read, or is no regular file.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)

@@ -16,7 +16,9 @@ The tree::
     |-- AudioError
     |   |-- DecodeError
     |   |-- TooShortError
-    |   `-- NotEnoughMusicError
+    |   |-- NotEnoughMusicError
+    |   `-- FingerprintFileError
+    |       `-- DamagedFingerprintError
     `-- CatalogueError
         |-- IndexMissingError
         |-- IndexFormatError
@@ -35,8 +37,10 @@ from typing import ClassVar
 __all__ = [
     "AudioError",
     "CatalogueError",
+    "DamagedFingerprintError",
     "DecodeError",
     "DuplicateRecordingError",
+    "FingerprintFileError",
     "IndexDamagedError",
     "IndexFormatError",
     "IndexLockedError",
@@ -102,6 +106,16 @@ class NotEnoughMusicError(AudioError):
     """The file was decoded and is long enough but has too few landmarks: silence, a steady hum, a click."""
 
     status: ClassVar[str] = "not_enough_music"
+
+
+class FingerprintFileError(AudioError):
+    """A fingerprint file cannot stand for its audio: none at all, of another version, or made for something else."""
+
+    status: ClassVar[str] = "decode_error"
+
+
+class DamagedFingerprintError(FingerprintFileError):
+    """A fingerprint file is cut short, altered, or was made by a faulty program; it can be made again."""
 
 
 class CatalogueError(SourceprintError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fingerprint.errors import AudioError, CatalogueError, DuplicateRecordingError, IndexMissingError, printable
-from fingerprint.extract import fingerprint_file
+from fingerprint.sources import reference_of
 from index.batch import in_order, jobs_for, uninterrupted
 from index.intake import Intake
 from index.landmark_rows import Landmarks
@@ -60,6 +60,7 @@ class _Described:
     """What a worker says about a file: facts and landmarks, or why there are none."""
 
     failure: str = ""
+    name: str = ""
     sha256: str = ""
     duration_ms: int = 0
     decoder: str = ""
@@ -206,7 +207,7 @@ class Addition:
                 before.title,
                 before.artists,
                 before.isrc,
-                item.path.name,
+                described.name,
                 described.sha256,
                 described.duration_ms,
                 described.decoder,
@@ -250,12 +251,12 @@ def open_or_create(path: Path) -> Store:
 def _describe(path: Path) -> _Described:
     """Return what the index needs to know about a file; runs in the workers."""
     try:
-        made = fingerprint_file(path)
+        made = reference_of(path)
     except AudioError as error:
         return _Described(failure=Item(path).reason(error))
     except MemoryError:
         return _Described(failure="does not fit into the memory that is left; give fewer jobs, or cut it in parts")
-    facts = (made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
+    facts = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
     return _Described("", *facts, reference_landmarks(made))
 
 

@@ -1,22 +1,25 @@
 """What the user named, turned into a list of audio files: files, folders, and lists of recordings.
 
 In come paths as given on the command line, out goes one `Item` per audio file, in a fixed order: arguments in the order
-given, the content of a folder by name, the rows of a list from top to bottom. No audio is opened here.
+given, the content of a folder by name, the rows of a list from top to bottom. A fingerprint file (.spf) counts as an
+audio file. Neither is opened here.
 
 - A *file* is taken whatever its name.
-- A *folder* is searched with all folders in it, for files whose name ends as audio files do (`AUDIO_SUFFIXES`); names
-  that start with a dot are left out. Links are followed, each folder is entered once, so links in a circle do no harm.
+- A *folder* is searched with all folders in it, for files whose name ends as audio files do (`AUDIO_SUFFIXES`) or
+  in .spf; names that start with a dot are left out. Links are followed, each folder is entered once, so links in a
+  circle do no harm.
 - A *list* is a file that ends in .csv or .tsv; see `index.recording_list`.
 
 What cannot be used (a folder without audio, a row without a path) becomes a `Refusal`, and the rest is taken.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from fingerprint.errors import printable
+from fingerprint.files import SUFFIX
 from index.recording_list import Item, Refusal, read_list
 
 __all__ = ["AUDIO_SUFFIXES", "LIST_SUFFIXES", "Intake", "collect"]
@@ -60,7 +63,7 @@ class Intake:
         return len(self.items) + len(self.refusals)
 
 
-def collect(paths: Sequence[Path], *, lists: bool = True) -> Intake:
+def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True) -> Intake:
     """Return the audio files that files, folders and lists name.
 
     Parameters
@@ -69,6 +72,8 @@ def collect(paths: Sequence[Path], *, lists: bool = True) -> Intake:
         As given by the user; they need not exist: a missing file is an `Item` like any other, and fails when opened.
     lists : bool
         Whether .csv and .tsv files are read as lists of recordings; else they are taken for audio files.
+    fingerprints : bool
+        Whether fingerprint files in folders are taken, as audio files are.
 
     Raises
     ------
@@ -80,7 +85,7 @@ def collect(paths: Sequence[Path], *, lists: bool = True) -> Intake:
     for path in paths:
         if os.path.isdir(path):
             n_before = len(items) + len(refusals)
-            for found in _walk(path):
+            for found in _walk(path, AUDIO_SUFFIXES | {SUFFIX} if fingerprints else AUDIO_SUFFIXES):
                 if isinstance(found, Refusal):
                     refusals.append(found)
                 else:
@@ -97,8 +102,8 @@ def collect(paths: Sequence[Path], *, lists: bool = True) -> Intake:
     return Intake(tuple(items), tuple(refusals))
 
 
-def _walk(top: Path) -> Iterator[Path | Refusal]:
-    """Yield the audio files under `top`, by name; folders are told apart by number, as links may lead back."""
+def _walk(top: Path, suffixes: Set[str]) -> Iterator[Path | Refusal]:
+    """Yield the files under `top` that end so, by name; folders are told apart by number, as links may lead back."""
     entered: set[tuple[int, int]] = set()
     waiting = [top]
     while waiting:
@@ -116,4 +121,4 @@ def _walk(top: Path) -> Iterator[Path | Refusal]:
             yield Refusal(printable(path), f"this folder cannot be read ({error.strerror}); change its permissions")
             continue
         children = [path / name for name in names]
-        waiting += [child for child in children if child.suffix.lower() in AUDIO_SUFFIXES or os.path.isdir(child)]
+        waiting += [child for child in children if child.suffix.lower() in suffixes or os.path.isdir(child)]

@@ -113,5 +113,6 @@ def _quantise(landmarks: Landmarks, dimension: int, *, where: str) -> PreparedLa
     if length.size and np.abs(length - 1).max() > _UNIT_TOLERANCE:
         worst = int(np.argmax(np.abs(length - 1)))
         raise ParameterError(f"{where}: vector {worst} has length {length[worst]:.3f}, must be 1")
-    codes = np.packbits(vectors > 0, axis=1)
-    return PreparedLayer(ticks.astype(np.uint32), cells.astype(np.uint16), codes, vectors.astype(np.float16))
+    halves = vectors.astype(np.float16)
+    codes = np.packbits(halves > 0, axis=1)  # of what is stored: rounding makes the smallest values zero
+    return PreparedLayer(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)

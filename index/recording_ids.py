@@ -3,15 +3,15 @@
 An id that a list gives is used as it is. Else the id is the name of the file without its ending; if that belongs to
 other audio, in the index or earlier in the same run, `-` and the first 8 digits of the file's SHA-256 follow. So a file
 gets the same id however often it is added, and a run that was cut short can be repeated: what is in the index is
-recognised by id and digest.
+recognised by id and digest. A fingerprint file counts as the audio file that it was made of, by name and digest.
 """
 
 import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fingerprint.audio import file_digest
 from fingerprint.errors import AudioError, printable
+from fingerprint.sources import audio_digest, audio_name
 from index.recording_list import Item
 from index.recordings import Recording
 from index.snapshot import Snapshot
@@ -82,15 +82,17 @@ class IdDesk:
 
     def decide_new(self, item: Item) -> Decision:
         """Decide on an item that is to be added; a file that cannot be read ends up as "failed"."""
-        wanted = item.id or derived_id(item.path)
         try:
-            return self._decide_new(item, wanted)
+            return self._decide_new(item, _wanted_id(item))
         except AudioError as error:
             return Decision("failed", remarks=(item.reason(error),))
 
     def decide_replacement(self, item: Item) -> Decision:
         """Decide on an item that is to take the place of a recording; as `decide_new`."""
-        recording_id = item.id or derived_id(item.path)
+        try:
+            recording_id = _wanted_id(item)
+        except AudioError as error:
+            return Decision("failed", remarks=(item.reason(error),))
         name = printable(recording_id)
         before = self._stored(recording_id)
         if recording_id in self._given:
@@ -99,7 +101,7 @@ class IdDesk:
             return Decision("failed", recording_id, remarks=(f"the index has no recording {name} to replace; add it",))
         self._given[recording_id] = item.path
         try:
-            if with_facts_of(item, before) == before and file_digest(item.path) == before.sha256:
+            if with_facts_of(item, before) == before and audio_digest(item.path) == before.sha256:
                 return Decision("unchanged", recording_id)
         except AudioError as error:
             return Decision("failed", recording_id, remarks=(item.reason(error),))
@@ -114,7 +116,7 @@ class IdDesk:
     def _decide_new(self, item: Item, wanted: str) -> Decision:
         if not self._is_taken(wanted):
             return self._give(item, wanted)
-        digest = file_digest(item.path)
+        digest = audio_digest(item.path)
         if digest == self._owner_digest(wanted):
             return self._unchanged(item, wanted)
         if item.id:
@@ -148,7 +150,7 @@ class IdDesk:
     def _owner_digest(self, recording_id: str) -> str:
         if recording_id in self._given:
             try:
-                return file_digest(self._given[recording_id])
+                return audio_digest(self._given[recording_id])
             except AudioError:
                 return ""  # gone or unreadable: it counts as other audio
         stored = self._stored(recording_id)
@@ -159,3 +161,7 @@ class IdDesk:
             return None
         ordinal = self._snapshot.recordings.find(recording_id)
         return None if ordinal is None else self._snapshot.recordings[ordinal]
+
+
+def _wanted_id(item: Item) -> str:
+    return item.id or derived_id(Path(audio_name(item.path)))

@@ -12,9 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from fingerprint.audio import file_digest
 from fingerprint.errors import AudioError, ParameterError
-from fingerprint.extract import fingerprint_parts
+from fingerprint.sources import audio_digest, query_parts
 from index.batch import in_order, jobs_for
 from index.layers import RECORDING, spec_of
 from index.recording_list import Item
@@ -64,7 +63,7 @@ class Scan:
     matches : tuple of Match
         As in `MatchResult`.
     sha256, decoder : str
-        Digest of the file (hex) and what decoded it; "" if unknown.
+        Digest of the audio file (hex) and what decoded it; "" if unknown.
     duration_seconds : float or None
         Length of the decoded audio; None if it was not decoded to the end.
     notes : tuple of str
@@ -154,7 +153,7 @@ def _scan(task: _Task) -> Scan:
     started = time.perf_counter()
     results: list[MatchResult] = []
     try:
-        for query in fingerprint_parts(task.path, scales=task.options.scales):
+        for query in query_parts(task.path, scales=task.options.scales):
             results.append(
                 match_query(
                     query,
@@ -201,7 +200,7 @@ def _facts(snapshot: Snapshot, layer: str) -> Searched:
 
 def _digest_or_nothing(path: Path) -> str:
     try:
-        return file_digest(path)
+        return audio_digest(path)
     except AudioError:
         return ""
 

@@ -7,7 +7,7 @@ from typing import Any
 from fingerprint.errors import printable
 from index.recordings import Recording
 
-__all__ = ["addition_text", "clock", "info_text", "recordings_table", "size_text", "table"]
+__all__ = ["addition_text", "clock", "description_text", "info_text", "recordings_table", "size_text", "table"]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -86,6 +86,19 @@ def addition_text(report: dict[str, Any]) -> str:
     plural = "" if index["recordings"] == 1 else "s"
     where = f"{index['recordings']} recording{plural}, {index['hours']:.2f} h, {size_text(index['bytes']['total'])}"
     return f"{text}\nindex {printable(index['path'])}: {where}"
+
+
+def description_text(report: dict[str, Any]) -> str:
+    """Return the report of `Description.report` in a line."""
+    counts = [f"{report[kind]} {kind}" for kind in ("made", "unchanged") if report[kind]]
+    if report["failed"]:
+        counts.append(f"{len(report['failed'])} failed")
+    text = f"{', '.join(counts) or 'nothing made'}; {size_text(report['bytes'])} of fingerprint files"
+    if report["audio_seconds"] and report["seconds"]:
+        speed = report["audio_seconds"] / report["seconds"]
+        hours = report["audio_seconds"] / 3600
+        text += f"; {hours:.2f} h of audio in {report['seconds']:.1f} s, {speed:.0f} times real time"
+    return text
 
 
 def clock(seconds: float) -> str:

@@ -62,7 +62,7 @@ def ids(index: Path) -> list[str]:
 
 
 def test_every_command_has_a_test_of_its_help() -> None:
-    assert COMMANDS == ["add", "bench", "demo", "info", "list", "match", "remove", "replace", "verify"]
+    assert COMMANDS == ["add", "bench", "demo", "fingerprint", "info", "list", "match", "remove", "replace", "verify"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

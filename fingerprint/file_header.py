@@ -1,0 +1,236 @@
+"""The header of a fingerprint file: what the file was made from and what it holds, as JSON and back.
+
+In comes what is known of the parts of a fingerprint, out go the bytes of the header; or bytes from outside come in, and
+`Contents` goes out once every field is known to be there, of its kind, in range, and in keeping with the others.
+`FORMAT.md` lists the fields.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fingerprint.extract import Role
+from fingerprint.params import Params
+
+__all__ = ["Contents", "MalformedHeaderError", "Part", "contents_of", "header_of"]
+
+_MOST_SECONDS: Final = float(1 << 20)  # twelve days, what an index can hold
+_MOST_SCALES: Final = 64
+_MOST_LANDMARKS: Final = 1 << 40
+_MOST_LETTERS: Final = 4096
+
+
+class MalformedHeaderError(Exception):
+    """What is wrong with a header, as the rest of a sentence that starts with "its header"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of one part without reading it.
+
+    Attributes
+    ----------
+    role : {"reference", "query"}
+        A query part has mirrored vectors too.
+    scales : tuple of float
+        Time scales of its vectors.
+    start_seconds, duration_seconds : float
+        Which audio it describes.
+    n_landmarks : int
+        Landmarks in it.
+    """
+
+    role: Role
+    scales: tuple[float, ...]
+    start_seconds: float
+    duration_seconds: float
+    n_landmarks: int
+
+    def n_bytes(self, dimension: int) -> int:
+        """Return the length of its arrays in the file."""
+        directions = 2 if self.role == "query" else 1
+        return self.n_landmarks * (16 + 2 * dimension * len(self.scales) * directions)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a fingerprint file was made from, and what it holds.
+
+    Attributes
+    ----------
+    name, sha256, decoder : str
+        Name of the audio file, SHA-256 of its bytes (hex), and what decoded it.
+    duration_seconds : float
+        Length of the decoded audio.
+    notes : tuple of str
+        What was odd about the audio, in sentences.
+    algorithm, params_digest : str
+        Name and digest of the parameters.
+    dimension : int
+        Length of a vector.
+    parts : tuple of Part
+        In the order of the file: the reference first, then the query by time.
+    """
+
+    name: str
+    sha256: str
+    decoder: str
+    duration_seconds: float
+    notes: tuple[str, ...]
+    algorithm: str
+    params_digest: str
+    dimension: int
+    parts: tuple[Part, ...]
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles that the file can play."""
+        return frozenset(part.role for part in self.parts)
+
+    @property
+    def query_scales(self) -> tuple[float, ...]:
+        """Time scales of the query parts; empty without them."""
+        return next((part.scales for part in self.parts if part.role == "query"), ())
+
+
+def header_of(contents: Contents, params: Params) -> bytes:
+    """Return the header of a file as canonical JSON: keys sorted, no spaces, ASCII."""
+    return _canonical_json(
+        {
+            "audio": {
+                "name": contents.name,
+                "sha256": contents.sha256,
+                "duration_seconds": contents.duration_seconds,
+                "decoder": contents.decoder,
+                "notes": list(contents.notes),
+            },
+            "params": params.to_dict(),
+            "params_digest": contents.params_digest,
+            "parts": [
+                {
+                    "role": part.role,
+                    "scales": list(part.scales),
+                    "start_seconds": part.start_seconds,
+                    "duration_seconds": part.duration_seconds,
+                    "landmarks": part.n_landmarks,
+                }
+                for part in contents.parts
+            ],
+        }
+    )
+
+
+def contents_of(header: bytes) -> Contents:
+    """Return the contents that a header describes.
+
+    Raises
+    ------
+    MalformedHeaderError
+        If it is no JSON, or a field is missing, of the wrong kind, out of range, or contradicts another.
+    """
+    fields = _parsed(header)
+    audio, params = _field(fields, "audio", dict), _field(fields, "params", dict)
+    contents = Contents(
+        name=_text(audio, "name"),
+        sha256=_text(audio, "sha256"),
+        decoder=_text(audio, "decoder"),
+        duration_seconds=_seconds(audio, "duration_seconds"),
+        notes=tuple(_field(audio, "notes", list)),
+        algorithm=_text(params, "algorithm"),
+        params_digest=_text(fields, "params_digest"),
+        dimension=_count(params, "dimension"),
+        parts=tuple(_part(part) for part in _field(fields, "parts", list)),
+    )
+    if contents.params_digest != "sha256:" + hashlib.sha256(_canonical_json(params)).hexdigest():
+        raise MalformedHeaderError("has a digest of parameters that is not theirs")
+    if len(contents.sha256) != 64 or set(contents.sha256) - set("0123456789abcdef"):
+        raise MalformedHeaderError("has a SHA-256 of the audio that is none")
+    if "/" in contents.name or "\0" in contents.name or not Path(contents.name).stem:
+        raise MalformedHeaderError("has a name of the audio that is no file name")
+    if not all(type(note) is str for note in contents.notes):
+        raise MalformedHeaderError("has notes that are no text")
+    _check_order(contents)
+    return contents
+
+
+def _canonical_json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _parsed(header: bytes) -> Any:
+    try:
+        value = json.loads(header.decode("ascii"))
+        _canonical_json(value)  # refuses NaN and infinity, which are no JSON either
+    except (ValueError, RecursionError) as error:
+        raise MalformedHeaderError("is no JSON") from error
+    return value
+
+
+def _part(value: Any) -> Part:
+    scales = _field(value, "scales", list)
+    if not 1 <= len(scales) <= _MOST_SCALES or len(set(map(str, scales))) != len(scales):
+        raise MalformedHeaderError(f"has a part with {len(scales)} time scales, or one of them twice")
+    if not all(type(scale) in (int, float) and 0 < scale < _MOST_SECONDS for scale in scales):
+        raise MalformedHeaderError("has a time scale that is no positive number")
+    role: Role = "reference"
+    if (word := _text(value, "role")) == "query":
+        role = "query"
+    elif word != role:
+        raise MalformedHeaderError(f"has a part of the unknown role {word!r:.80}")
+    return Part(
+        role,
+        tuple(float(scale) for scale in scales),
+        _seconds(value, "start_seconds"),
+        _seconds(value, "duration_seconds"),
+        _count(value, "landmarks"),
+    )
+
+
+def _check_order(contents: Contents) -> None:
+    """Raise unless a reference at one time scale comes first, and the parts of each role cover the audio."""
+    if not contents.parts:
+        raise MalformedHeaderError("has no parts")
+    references = [part for part in contents.parts if part.role == "reference"]
+    queries = [part for part in contents.parts if part.role == "query"]
+    if len(references) > 1 or list(contents.parts) != references + queries:
+        raise MalformedHeaderError("has its parts in the wrong order")
+    if any(part.scales != (1.0,) for part in references) or len({part.scales for part in queries}) > 1:
+        raise MalformedHeaderError("has parts of the wrong time scales")
+    for parts in filter(None, (references, queries)):
+        ends = [0.0, *(part.start_seconds + part.duration_seconds for part in parts)]
+        starts = [*(part.start_seconds for part in parts), contents.duration_seconds]
+        if not np.allclose(starts, ends, rtol=0, atol=1e-3):
+            raise MalformedHeaderError("has parts that leave gaps")
+
+
+def _field(holder: Any, key: str, kind: type) -> Any:
+    if not isinstance(holder, dict) or type(holder.get(key)) is not kind:
+        raise MalformedHeaderError(f"has no proper field {key!r}")
+    return holder[key]
+
+
+def _text(holder: Any, key: str) -> str:
+    text: str = _field(holder, key, str)
+    if len(text) > _MOST_LETTERS:
+        raise MalformedHeaderError(
+            f"has {len(text)} letters in the field {key!r}, at most {_MOST_LETTERS} are possible"
+        )
+    return text
+
+
+def _seconds(holder: Any, key: str) -> float:
+    value: Any = holder.get(key) if isinstance(holder, dict) else None
+    if type(value) not in (int, float) or not 0 <= value <= _MOST_SECONDS:
+        raise MalformedHeaderError(f"has no proper field {key!r}")
+    return float(value)
+
+
+def _count(holder: Any, key: str) -> int:
+    value: int = _field(holder, key, int)
+    if not 0 <= value < _MOST_LANDMARKS:
+        raise MalformedHeaderError(f"has no proper field {key!r}")
+    return value
