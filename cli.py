@@ -266,7 +266,7 @@ def match(
     as_jsonl: bool,
     quiet: bool,
 ) -> None:
-    """Find which recordings of the index audio files reuse.
+    """Find which indexed recordings audio files reuse.
 
     Example: sourceprint match track.mp3
     """
@@ -308,19 +308,19 @@ def match(
 
 @sourceprint.command()
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=_PATH)
-@click.option("-o", "--output", "folder", metavar="DIR", type=_PATH, required=True, help="Folder of the files; made.")
+@click.option("-o", "--output", "folder", metavar="DIR", type=_PATH, required=True, help="Folder of the files; made if missing.")
 @click.option(
     "--role", type=click.Choice(["both", "reference", "query"]), default="both", show_default=True,
-    help="What they are for: to be added (10 MB per hour of audio), to be matched (111 MB), or both.",
+    help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
 )  # fmt: skip
-@click.option("--thorough", is_flag=True, help="Fit for match --thorough too (296 MB per hour instead of 111).")
+@click.option("--thorough", is_flag=True, help="Fit for match --thorough too (297 MB per hour instead of 113).")
 @_jobs_option
 @_json_option
 @_quiet_option
 def fingerprint(
     paths: tuple[Path, ...], folder: Path, role: str, thorough: bool, jobs: int | None, as_json: bool, quiet: bool
 ) -> None:
-    """Make fingerprint files, which stand for the audio where it is not at hand.
+    """Make files that stand for audio that is not at hand.
 
     Files, folders or lists as for add; of each, one file that ends in .spf, which add, replace and match take as they
     take the audio. Prints their paths. What is made already is kept, so an interrupted run is continued by the same

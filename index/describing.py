@@ -113,7 +113,9 @@ class Description:
         self._scales = scales
         self._roles = roles
         self._jobs = jobs
-        self._given: dict[str, Path] = {}  # audio by the name of its file, as file systems compare names
+        # Audio, and files that are there, by name as file systems compare them that tell no capitals apart.
+        self._given: dict[str, Path] = {}
+        self._there: dict[str, Path] = {}
 
     def run(self, intake: Intake) -> Generator[Outcome, None, None]:
         """Make everything and yield what became of each: first what was refused already, then the items in order.
@@ -132,6 +134,7 @@ class Description:
             _sole_use(self._folder),
             closing(in_order(_make, self._tasks(intake.items), jobs=jobs, lost=_lost)) as work,
         ):
+            self._there = {_compared(name): self._folder / name for name in sorted(os.listdir(self._folder))}
             for settled, made in work:
                 yield self._counted(self._joined(settled, made))
 
@@ -182,8 +185,9 @@ class Description:
         """Return the file to make for an item, and whether this run makes it of the same audio already."""
         if is_fingerprint_file(item.path):
             raise FingerprintFileError(f"{item.name}: a fingerprint file already; give the audio that it was made of")
-        for target in self._candidates(item.path):
-            key = unicodedata.normalize("NFC", target.name).casefold()
+        for candidate in self._candidates(item.path):
+            key = _compared(candidate.name)
+            target = self._there.setdefault(key, candidate)
             if key in self._given:
                 if _same_audio(self._given[key], item.path):
                     return target, True
@@ -203,7 +207,7 @@ class Description:
 
     def _remarks(self, item: Item, target: Path) -> tuple[str, ...]:
         wanted = _stem(item.path) + SUFFIX
-        if target.name == wanted:
+        if _compared(target.name) == _compared(wanted):
             return ()
         return (f"{printable(wanted)} belongs to other audio, so this is {printable(target.name)}",)
 
@@ -295,6 +299,10 @@ def _stem(path: Path) -> str:
     if len(encoded) <= _MOST_STEM_BYTES:
         return path.stem
     return encoded[:_MOST_STEM_BYTES].decode("utf-8", "ignore") or "audio"
+
+
+def _compared(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 @contextmanager
