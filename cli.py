@@ -308,7 +308,9 @@ def match(
 
 @sourceprint.command()
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=_PATH)
-@click.option("-o", "--output", "folder", metavar="DIR", type=_PATH, required=True, help="Folder of the files; made if missing.")
+@click.option(
+    "-o", "--output", "folder", metavar="DIR", type=_PATH, required=True, help="Folder of the files; made if missing."
+)
 @click.option(
     "--role", type=click.Choice(["both", "reference", "query"]), default="both", show_default=True,
     help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
