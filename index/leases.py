@@ -34,7 +34,7 @@ from pathlib import Path
 
 from fingerprint.errors import CatalogueError
 from index.lock import claim
-from index.manifest import Manifest, parse_manifest, read_manifest_bytes
+from index.manifest import MANIFEST_NAME, Manifest, parse_manifest, read_manifest_bytes
 
 __all__ = ["Lease", "StateToken", "leased", "leased_manifest", "sweep"]
 
@@ -96,7 +96,7 @@ def leased(folder: Path) -> Iterator[Lease]:
     """
     for _ in range(_ATTEMPTS):
         data = read_manifest_bytes(folder)
-        manifest = parse_manifest(data, folder / "manifest.json")
+        manifest = parse_manifest(data, folder / MANIFEST_NAME)
         with _locked_file(folder / FOLDER_NAME, data) as name:
             if not name or read_manifest_bytes(folder) == data:
                 token = StateToken(manifest.generation, name, hashlib.sha256(data).hexdigest())
@@ -138,7 +138,7 @@ def sweep(folder: Path, manifest: Manifest) -> None:
     manifest : Manifest
         The one in place.
     """
-    (folder / "manifest.json.tmp").unlink(missing_ok=True)
+    (folder / (MANIFEST_NAME + ".tmp")).unlink(missing_ok=True)
     kept = set(manifest.parts())
     for lease in list(_live_leases(folder / FOLDER_NAME)):
         if lease is None:

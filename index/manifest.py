@@ -17,6 +17,7 @@ from index.durable import FileEntry, publish
 __all__ = [
     "FORMAT_VERSION",
     "LEFTOVERS",
+    "MANIFEST_NAME",
     "CodecEntry",
     "LayerEntry",
     "LayerSpec",
@@ -24,6 +25,7 @@ __all__ = [
     "SegmentEntry",
     "canonical_json",
     "parse_manifest",
+    "publish_manifest",
     "read_manifest",
     "read_manifest_bytes",
     "write_manifest",
@@ -263,7 +265,12 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Make `manifest` the state of the index; on return it is on the disk."""
-    publish(folder / MANIFEST_NAME, manifest.to_bytes())
+    publish_manifest(folder, manifest.to_bytes())
+
+
+def publish_manifest(folder: Path, data: bytes) -> None:
+    """Make a manifest the state of the index that was read elsewhere, byte for byte; on return it is on the disk."""
+    publish(folder / MANIFEST_NAME, data)
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

@@ -7,7 +7,16 @@ from typing import Any
 from fingerprint.errors import printable
 from index.recordings import Recording
 
-__all__ = ["addition_text", "clock", "info_text", "recordings_table", "size_text", "table"]
+__all__ = [
+    "addition_text",
+    "archive_text",
+    "clock",
+    "compaction_text",
+    "info_text",
+    "recordings_table",
+    "size_text",
+    "table",
+]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -86,6 +95,35 @@ def addition_text(report: dict[str, Any]) -> str:
     plural = "" if index["recordings"] == 1 else "s"
     where = f"{index['recordings']} recording{plural}, {index['hours']:.2f} h, {size_text(index['bytes']['total'])}"
     return f"{text}\nindex {printable(index['path'])}: {where}"
+
+
+def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return what a compaction did, from the facts of `Store.info` before and after it, in a line.
+
+    Examples
+    --------
+    >>> before = {"segments": 7, "removed": 2, "bytes": {"total": 2_300_000}}
+    >>> print(compaction_text(before, {"segments": 1, "removed": 0, "bytes": {"total": 2_100_000}}))
+    segments: 7, now 1; removed, not yet cleared: 2, now 0; size: 2.3 MB, now 2.1 MB
+    """
+    size_before, size_after = size_text(before["bytes"]["total"]), size_text(after["bytes"]["total"])
+    return (
+        f"segments: {before['segments']}, now {after['segments']}; removed, not yet cleared: {before['removed']}, "
+        f"now {after['removed']}; size: {size_before}, now {size_after}"
+    )
+
+
+def archive_text(facts: dict[str, Any]) -> str:
+    """Return the facts of `index.transport.archive_to_json`, one per line."""
+    return table(
+        [
+            ("file", printable(facts["path"])),
+            ("size", size_text(facts["bytes"])),
+            ("sha256", facts["sha256"]),
+            ("index digest", facts["index_digest"]),
+            ("recordings", str(facts["recordings"])),
+        ]
+    )
 
 
 def clock(seconds: float) -> str:

@@ -62,7 +62,9 @@ def ids(index: Path) -> list[str]:
 
 
 def test_every_command_has_a_test_of_its_help() -> None:
-    assert COMMANDS == ["add", "bench", "demo", "info", "list", "match", "remove", "replace", "verify"]
+    assert COMMANDS == [
+        "add", "bench", "compact", "demo", "export", "import", "info", "list", "match", "remove", "replace", "verify",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -131,6 +133,8 @@ def test_usage_errors_exit_with_2(shared: Path, words: list[str], message: str) 
         ["list"],
         ["info"],
         ["verify"],
+        ["compact"],
+        ["export", "a.tar"],
         ["remove", "x"],
         ["replace", "a.wav", "--json"],
     ],
