@@ -338,10 +338,10 @@ def verify(index: Path | None, repair: bool) -> None:
 @_index_option
 @_quiet_option
 def compact(index: Path | None, quiet: bool) -> None:
-    """Rewrite the index without what was removed, as one segment with lists that suit its size.
+    """Rewrite the index without what was removed.
 
-    Needs as much room again as the index has. Readers may go on meanwhile; what they have open is deleted with the next
-    change after they have finished.
+    It becomes one segment, with lists that suit its size, and needs as much room again meanwhile. Readers may go on;
+    what they have open is deleted with the next change after they have finished.
 
     Example: sourceprint compact
     """
@@ -364,10 +364,10 @@ def compact(index: Path | None, quiet: bool) -> None:
 @_json_option
 @_quiet_option
 def export(file: Path, index: Path | None, force: bool, as_json: bool, quiet: bool) -> None:
-    """Write the whole index as one file, with every checksum compared on the way.
+    """Write the whole index as one file.
 
-    The same state of an index gives the same file, byte for byte. Prints the SHA-256 of the file and the digest of the
-    index.
+    Every checksum is compared on the way. The same state gives the same file, byte for byte. Prints the SHA-256 of the
+    file and the digest of the index.
 
     Example: sourceprint export catalogue.tar
     """
@@ -384,9 +384,10 @@ def export(file: Path, index: Path | None, force: bool, as_json: bool, quiet: bo
 @_json_option
 @_quiet_option
 def import_(file: Path, index: Path | None, as_json: bool, quiet: bool) -> None:
-    """Make an index from a file that export wrote, in a new or an empty folder.
+    """Make an index from a file that export wrote.
 
-    Everything is verified before the index appears; an interrupted run leaves no index. Prints the same as export.
+    The folder must be new or empty. Everything is verified before the index appears; an interrupted run leaves no
+    index. Prints the same as export.
 
     Example: sourceprint import catalogue.tar --index copy
     """

@@ -104,13 +104,14 @@ def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
     --------
     >>> before = {"segments": 7, "removed": 2, "bytes": {"total": 2_300_000}}
     >>> print(compaction_text(before, {"segments": 1, "removed": 0, "bytes": {"total": 2_100_000}}))
-    segments: 7, now 1; removed, not yet cleared: 2, now 0; size: 2.3 MB, now 2.1 MB
+    segments 7 -> 1, removed and not yet cleared 2 -> 0, size 2.3 MB -> 2.1 MB
     """
-    size_before, size_after = size_text(before["bytes"]["total"]), size_text(after["bytes"]["total"])
-    return (
-        f"segments: {before['segments']}, now {after['segments']}; removed, not yet cleared: {before['removed']}, "
-        f"now {after['removed']}; size: {size_before}, now {size_after}"
-    )
+    rows = [
+        ("segments", str(before["segments"]), str(after["segments"])),
+        ("removed and not yet cleared", str(before["removed"]), str(after["removed"])),
+        ("size", size_text(before["bytes"]["total"]), size_text(after["bytes"]["total"])),
+    ]
+    return ", ".join(f"{what} {old} -> {new}" for what, old, new in rows)
 
 
 def archive_text(facts: dict[str, Any]) -> str:
