@@ -25,7 +25,8 @@ from fingerprint.errors import (
     ParameterError,
     StorageFullError,
 )
-from index import opening, transport
+from index import opening
+from index.archive import header
 from index.durable import FileEntry
 from index.lock import WriterLock, claim
 from index.manifest import Manifest, SegmentEntry, read_manifest
@@ -40,10 +41,12 @@ ROOT = Path(__file__).parents[1]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from index import transport
+from index import archive, transport
 
+module = {"archive": archive, "transport": transport}[sys.argv[2].partition(".")[0]]
+name = sys.argv[2].partition(".")[2]
 calls = 0
-real = getattr(transport, sys.argv[2])
+real = getattr(module, name)
 
 def killing(*args, **options):
     global calls
@@ -52,7 +55,7 @@ def killing(*args, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(*args, **options)
 
-setattr(transport, sys.argv[2], killing)
+setattr(module, name, killing)
 getattr(transport, sys.argv[1])(Path(sys.argv[4]), Path(sys.argv[5]))
 """
 
@@ -165,8 +168,8 @@ def test_an_empty_index_travels_too(tmp_path: Path) -> None:
 
 
 def test_a_file_of_many_gigabytes_has_a_header_that_tar_reads() -> None:
-    header = transport._header("segments/000001/recording/lists.bin", 9 << 30)
-    with tarfile.open(fileobj=io.BytesIO(header)) as tar:
+    start = header("segments/000001/recording/lists.bin", 9 << 30)
+    with tarfile.open(fileobj=io.BytesIO(start)) as tar:
         member = tar.next()
     assert member is not None
     assert (member.name, member.size) == ("segments/000001/recording/lists.bin", 9 << 30)
@@ -422,7 +425,9 @@ def kill(*args: str | int | Path) -> None:
     assert done.returncode == -9
 
 
-@pytest.mark.parametrize(("call", "number"), [("write_chunks", 4), ("publish_manifest", 1), ("_check_new", 2)])
+@pytest.mark.parametrize(
+    ("call", "number"), [("transport.write_chunks", 4), ("transport.publish_manifest", 1), ("transport._check_new", 2)]
+)
 def test_a_killed_import_leaves_no_index_and_the_next_one_clears_up(
     archive: Path, tmp_path: Path, call: str, number: int
 ) -> None:
@@ -438,7 +443,7 @@ def test_a_killed_import_leaves_no_index_and_the_next_one_clears_up(
 
 def test_a_killed_export_leaves_its_target_and_the_next_one_clears_up(archive: Path, tmp_path: Path) -> None:
     before = archive.read_bytes()
-    kill("export_index", "_checked", 4, tmp_path / "small", tmp_path / "other.tar")
+    kill("export_index", "archive._checked", 4, tmp_path / "small", tmp_path / "other.tar")
     assert names(tmp_path) == [".other.tar.exporting", "small", "small.tar"]
     export_index(tmp_path / "small", tmp_path / "other.tar")
     assert (tmp_path / "other.tar").read_bytes() == before
