@@ -24,7 +24,17 @@ from numpy.typing import DTypeLike, NDArray
 
 from fingerprint.errors import CatalogueError, StorageFullError
 
-__all__ = ["FileEntry", "hash_file", "make_folder", "publish", "refusals", "sync_folder", "write_array", "write_chunks"]
+__all__ = [
+    "FileEntry",
+    "hash_file",
+    "make_folder",
+    "pour",
+    "publish",
+    "refusals",
+    "sync_folder",
+    "write_array",
+    "write_chunks",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_BYTES = 1 << 20
@@ -56,23 +66,34 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
     CatalogueError
         If the system refuses otherwise; for one, if `path` exists: files of the index are never overwritten.
     """
-    digest = hashlib.sha256()
-    size = 0
     with refusals(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
-            for chunk in chunks:
-                view = memoryview(chunk).cast("B") if len(chunk) else memoryview(b"")
-                digest.update(view)
-                size += len(view)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            return pour(descriptor, chunks)
         except BaseException:
             _discard(path)
             raise
         finally:
             os.close(descriptor)
+
+
+def pour(descriptor: int, chunks: Iterable[bytes | memoryview]) -> FileEntry:
+    """Write consecutive chunks to an open file, flush it to the disk and return their size and checksum.
+
+    Raises
+    ------
+    OSError
+        If the system refuses: call it within `refusals`.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    for chunk in chunks:
+        view = memoryview(chunk).cast("B") if len(chunk) else memoryview(b"")
+        digest.update(view)
+        size += len(view)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    os.fsync(descriptor)
     return FileEntry(size, digest.hexdigest())
 
 

@@ -2,11 +2,12 @@
 
 The operating system owns the lock, so it is gone the moment the process that held it ends, however it ends: there are
 no stale locks to remove. The file also holds the process number of the writer, for the message only; its content
-decides nothing. Readers take no lock.
+decides nothing. Readers take no part in this: they lock files of their own, by `claim` (`index.leases`).
 """
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ from typing import Self
 from fingerprint.errors import IndexLockedError
 from index.durable import refusals
 
-__all__ = ["WriterLock"]
+__all__ = ["WriterLock", "claim"]
 
 
 class WriterLock:
@@ -67,3 +68,34 @@ class WriterLock:
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+
+
+def claim(path: Path) -> int:
+    """Open a file that may be deleted by whoever finds it unlocked, created when missing, and lock it.
+
+    Between opening and locking it another process may have locked and deleted it, or renamed it; the lock would then be
+    on a file that `path` no longer names. So the name is looked up again under the lock.
+
+    Returns
+    -------
+    int
+        Descriptor, open for reading and writing, of the file that `path` names; the lock goes when it is closed.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds the lock at this moment.
+    OSError
+        If the system refuses.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)

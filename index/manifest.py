@@ -17,20 +17,24 @@ from index.durable import FileEntry, publish
 __all__ = [
     "FORMAT_VERSION",
     "LEFTOVERS",
+    "MANIFEST_NAME",
     "CodecEntry",
     "LayerEntry",
     "LayerSpec",
     "Manifest",
     "SegmentEntry",
     "canonical_json",
+    "parse_manifest",
+    "publish_manifest",
     "read_manifest",
+    "read_manifest_bytes",
     "write_manifest",
 ]
 
 MAGIC = "sourceprint-index"
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
-LEFTOVERS = {"segments", "codecs", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
+LEFTOVERS = {"segments", "codecs", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
 
 _LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -182,6 +186,14 @@ class Manifest:
         )
         return cls(body["generation"], body["next_name"], layers, segments)
 
+    def parts(self) -> dict[str, dict[str, FileEntry]]:
+        """Return the folders of the index, as "segments/NAME" and "codecs/NAME", each with its files."""
+        codecs = [layer.codec for layer in self.layers.values() if layer.codec is not None]
+        return {
+            **{f"segments/{segment.name}": segment.files for segment in self.segments},
+            **{f"codecs/{codec.name}": codec.files for codec in codecs},
+        }
+
     def successor(self, **changes: Any) -> "Manifest":
         """Return the next generation with some fields replaced."""
         return replace(self, generation=self.generation + 1, **changes)
@@ -201,27 +213,48 @@ def read_manifest(folder: Path) -> Manifest:
     CatalogueError
         If it cannot be read.
     """
+    return parse_manifest(read_manifest_bytes(folder), folder / MANIFEST_NAME)
+
+
+def read_manifest_bytes(folder: Path) -> bytes:
+    """Return the manifest of an index folder as it is on the disk, unchecked.
+
+    Raises
+    ------
+    IndexMissingError, IndexFormatError, IndexDamagedError, CatalogueError
+        As `read_manifest`, if there is none, or if it cannot be read.
+    """
     path = folder / MANIFEST_NAME
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(folder) from error
     except OSError as error:
         raise CatalogueError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from error
+
+
+def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """Check the bytes of a manifest and return it; `path` is where they come from, for messages.
+
+    Raises
+    ------
+    IndexFormatError, IndexDamagedError
+        As `read_manifest`.
+    """
     try:
         body = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, "is not readable as JSON") from error
     if not isinstance(body, dict) or body.get("magic") != MAGIC:
         if MAGIC.encode() in data:
             raise _damaged(path, "does not start as it should")
-        raise IndexFormatError(f"{folder}: {MANIFEST_NAME} is not that of a Sourceprint index; give another folder")
+        raise IndexFormatError(f"{path} is not that of a Sourceprint index; give another folder")
     if body.get("checksum") != _checksum(body):
         raise _damaged(path, "fails its checksum")
     version = body.get("format_version")
     if version != FORMAT_VERSION:
         raise IndexFormatError(
-            f"{folder}: index of format version {version}, this program reads and writes version "
+            f"{path.parent}: index of format version {version}, this program reads and writes version "
             f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings to a new index"
         )
     try:
@@ -232,7 +265,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Make `manifest` the state of the index; on return it is on the disk."""
-    publish(folder / MANIFEST_NAME, manifest.to_bytes())
+    publish_manifest(folder, manifest.to_bytes())
+
+
+def publish_manifest(folder: Path, data: bytes) -> None:
+    """Make a manifest the state of the index that was read elsewhere, byte for byte; on return it is on the disk."""
+    publish(folder / MANIFEST_NAME, data)
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from index.segment import Segment, check_file, damaged, map_array
 from index.snapshot import OpenState
 from index.vectors import N_SUBQUANTISERS, Codec
 
-__all__ = ["CHECK_ALL_BYTES", "open_state"]
+__all__ = ["CHECK_ALL_BYTES", "open_manifest", "open_state"]
 
 CHECK_ALL_BYTES = 64_000_000  # indexes up to this size are checked by checksum in full when opened, in about 0.1 s
 _ATTEMPTS = 100
@@ -51,6 +51,22 @@ def open_state(folder: Path, *, reuse: OpenState | None = None) -> OpenState:
                 raise damaged(Path(str(error.filename)), "is missing") from error
             manifest = latest
     raise IndexDamagedError(f"{folder}: the index changed {_ATTEMPTS} times while it was being opened; try again")
+
+
+def open_manifest(folder: Path, manifest: Manifest, *, reuse: OpenState | None = None) -> OpenState:
+    """Open what one manifest names, whether it is that of the last commit or not: a lease keeps its files.
+
+    Raises
+    ------
+    IndexDamagedError
+        If a file is missing, cut or altered.
+    """
+    if reuse is not None and reuse.manifest == manifest:
+        return reuse
+    try:
+        return _open(folder, manifest, reuse)
+    except FileNotFoundError as error:
+        raise damaged(Path(str(error.filename)), "is missing") from error
 
 
 def _open(folder: Path, manifest: Manifest, reuse: OpenState | None) -> OpenState:

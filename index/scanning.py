@@ -1,8 +1,9 @@
 """Queries against the index: many files are fingerprinted and searched, in parallel, with results in order.
 
 `scan_files` takes items (`index.intake`) and yields one `Scan` per item. Each worker opens the index by memory map, so
-the pages are shared; all of them see the state it had when the run started, or a later one, and each result names the
-state that it was made from.
+the pages are shared. A lease (`index.leases`) keeps the state that the index had when the run started, and all of them
+see that one, whatever is added, removed or compacted meanwhile. Where no lease can be taken, as on read-only media, a
+worker may see a later one; each result names the state that it was made from.
 """
 
 import functools
@@ -20,7 +21,7 @@ from index.recording_list import Item
 from index.result import Match, MatchResult, in_sequence
 from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, match_query
 from index.snapshot import Snapshot
-from index.store import Store
+from index.store import StateToken, Store
 from index.vectors import use_threads
 
 __all__ = ["Scan", "scan_files"]
@@ -95,6 +96,7 @@ class Scan:
 class _Task:
     path: Path
     index: Path
+    token: StateToken
     searched: Searched  # as the run started
     layer: str
     options: SearchOptions
@@ -137,19 +139,23 @@ def scan_files(
     if not 0 < max_false_per_1000h < float("inf"):
         raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
     n_jobs = jobs_for(len(items), jobs)
-    searched = _facts(Store.open(index, {layer: spec_of(layer)}).snapshot(), layer)
+    store = Store.open(index, {layer: spec_of(layer)})
     if n_jobs == 1:
         use_threads(1)
-    tasks = ((None, _Task(item.path, index, searched, layer, options, max_false_per_1000h)) for item in items)
-    with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
-        for _, scan in scans:
-            if scan is not None:
-                yield scan
+    with store.lease() as token:
+        searched = _facts(store.snapshot(), layer)
+        tasks = (
+            (None, _Task(item.path, index, token, searched, layer, options, max_false_per_1000h)) for item in items
+        )
+        with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
+            for _, scan in scans:
+                if scan is not None:
+                    yield scan
 
 
 def _scan(task: _Task) -> Scan:
     """Search for one file; runs in the workers."""
-    snapshot, searched = _open_snapshot(task.index, task.searched, task.layer)
+    snapshot, searched = _open_snapshot(task.index, task.token, task.searched, task.layer)
     started = time.perf_counter()
     results: list[MatchResult] = []
     try:
@@ -187,10 +193,10 @@ def _scan(task: _Task) -> Scan:
 
 
 @functools.lru_cache(maxsize=1)
-def _open_snapshot(index: Path, searched: Searched, layer: str) -> tuple[Snapshot, Searched]:
-    """Open the index once per process and run; it may have moved on since the run started (`searched`)."""
-    snapshot = Store.open(index, {layer: spec_of(layer)}).snapshot()
-    return snapshot, _facts(snapshot, layer)
+def _open_snapshot(index: Path, token: StateToken, searched: Searched, layer: str) -> tuple[Snapshot, Searched]:
+    """Open the index once per process and run; without a lease, it may have moved on since the run started."""
+    snapshot = Store.open_at(index, token, {layer: spec_of(layer)}).snapshot()
+    return snapshot, searched if token.lease else _facts(snapshot, layer)
 
 
 def _facts(snapshot: Snapshot, layer: str) -> Searched:

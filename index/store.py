@@ -8,31 +8,44 @@
 
 Recordings live in immutable segments that a manifest names (`index.manifest`, `index.segment`); one writer at a time
 changes the index by writing new files and switching the manifest in one step (`index.writer`); readers take no lock and
-keep the state they opened (`index.snapshot`). `FORMAT.md` describes every file.
+keep the state they opened (`index.snapshot`), for other processes too while they hold a lease (`index.leases`).
+`FORMAT.md` describes every file.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
 from index.durable import make_folder, refusals
 from index.landmark_rows import Landmarks
+from index.leases import StateToken, leased, leased_manifest
 from index.lock import WriterLock
 from index.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
-from index.opening import open_state
+from index.opening import open_manifest, open_state
 from index.recordings import Recording
 from index.snapshot import LayerView, OpenState, Snapshot
 from index.vectors import EXACT_LIMIT
 from index.verification import Problem, verify_index
 from index.writer import COMMIT_LANDMARKS, Writer
 
-__all__ = ["Landmarks", "LayerSpec", "LayerView", "Problem", "Recording", "Snapshot", "Store", "Writer"]
+__all__ = [
+    "Landmarks",
+    "LayerSpec",
+    "LayerView",
+    "Problem",
+    "Recording",
+    "Snapshot",
+    "StateToken",
+    "Store",
+    "Writer",
+]
 
 
 class Store:
-    """An index folder; made by `Store.create` or `Store.open`.
+    """An index folder; made by `Store.create`, `Store.open` or `Store.open_at`.
 
     Attributes
     ----------
@@ -43,6 +56,7 @@ class Store:
     def __init__(self, path: Path, state: OpenState) -> None:
         self.path = path
         self._state = state
+        self._is_pinned = False  # to this state, whatever is committed
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec]) -> Self:
@@ -117,15 +131,79 @@ class Store:
             _require_layer(folder, name, spec, state.manifest)
         return cls(folder, state)
 
-    def snapshot(self) -> Snapshot:
-        """Return the state of the last commit, by whatever process; it stays readable whatever happens to the index.
+    @classmethod
+    def open_at(
+        cls, path: str | os.PathLike[str], token: StateToken, layers: Mapping[str, LayerSpec] | None = None
+    ) -> Self:
+        """Open one state of an index, which a lease in another process keeps: `snapshot` never moves on from it.
+
+        Where no lease could be taken, the state is that of the last commit.
+
+        Parameters
+        ----------
+        path : path
+            The folder.
+        token : StateToken
+            From `lease`, which must not have ended yet.
+        layers : mapping, optional
+            As for `open`.
+
+        Raises
+        ------
+        CatalogueError
+            If the lease has ended.
+        IndexMissingError, IndexFormatError, IndexDamagedError
+            As `open`.
+        """
+        folder = Path(path)
+        state = open_manifest(folder, leased_manifest(folder, token)) if token.lease else open_state(folder)
+        for name, spec in (layers or {}).items():
+            _require_layer(folder, name, spec, state.manifest)
+        store = cls(folder, state)
+        store._is_pinned = True
+        return store
+
+    @contextmanager
+    def lease(self) -> Iterator[StateToken]:
+        """Hold on to the state of the last commit: inside the block `snapshot` returns it, whatever is committed.
+
+        Other processes open the same state with `open_at`; writers delete none of its files before the block is left.
+        Where no lease can be taken, as on read-only media, only this object holds on to it.
+
+        Yields
+        ------
+        StateToken
+            For `open_at`.
 
         Raises
         ------
         IndexDamagedError
             If a file is missing, cut or altered.
         """
-        self._state = open_state(self.path, reuse=self._state)
+        with leased(self.path) as lease:
+            before = self._state, self._is_pinned
+            if lease.token.lease:
+                self._state = open_manifest(self.path, lease.manifest, reuse=self._state)
+            else:
+                self._state = open_state(self.path, reuse=self._state)
+            self._is_pinned = True
+            try:
+                yield lease.token
+            finally:
+                self._state, self._is_pinned = before
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of the last commit, by whatever process; it stays readable whatever happens to the index.
+
+        Under a lease, and in a store made by `open_at`, that is the state held on to.
+
+        Raises
+        ------
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        """
+        if not self._is_pinned:
+            self._state = open_state(self.path, reuse=self._state)
         return Snapshot(self._state)
 
     def writer(

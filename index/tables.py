@@ -7,7 +7,17 @@ from typing import Any
 from fingerprint.errors import printable
 from index.recordings import Recording
 
-__all__ = ["addition_text", "clock", "description_text", "info_text", "recordings_table", "size_text", "table"]
+__all__ = [
+    "addition_text",
+    "archive_text",
+    "clock",
+    "compaction_text",
+    "description_text",
+    "info_text",
+    "recordings_table",
+    "size_text",
+    "table",
+]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -99,6 +109,34 @@ def description_text(report: dict[str, Any]) -> str:
         hours = report["audio_seconds"] / 3600
         text += f"; {hours:.2f} h of audio in {report['seconds']:.1f} s, {speed:.0f} times real time"
     return text
+def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return what a compaction did, from the facts of `Store.info` before and after it, in a line.
+
+    Examples
+    --------
+    >>> before = {"segments": 7, "removed": 2, "bytes": {"total": 2_300_000}}
+    >>> print(compaction_text(before, {"segments": 1, "removed": 0, "bytes": {"total": 2_100_000}}))
+    segments 7 -> 1, removed and not yet cleared 2 -> 0, size 2.3 MB -> 2.1 MB
+    """
+    rows = [
+        ("segments", str(before["segments"]), str(after["segments"])),
+        ("removed and not yet cleared", str(before["removed"]), str(after["removed"])),
+        ("size", size_text(before["bytes"]["total"]), size_text(after["bytes"]["total"])),
+    ]
+    return ", ".join(f"{what} {old} -> {new}" for what, old, new in rows)
+
+
+def archive_text(facts: dict[str, Any]) -> str:
+    """Return the facts of `index.transport.archive_to_json`, one per line."""
+    return table(
+        [
+            ("file", printable(facts["path"])),
+            ("size", size_text(facts["bytes"])),
+            ("sha256", facts["sha256"]),
+            ("index digest", facts["index_digest"]),
+            ("recordings", str(facts["recordings"])),
+        ]
+    )
 
 
 def clock(seconds: float) -> str:

@@ -5,12 +5,12 @@ damaged segments out of the manifest, so that the rest can be used and what was 
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.durable import FileEntry, hash_file
+from index.leases import sweep
 from index.lock import WriterLock
 from index.manifest import SegmentEntry, read_manifest, write_manifest
 
@@ -115,8 +115,7 @@ def repair_index(folder: Path) -> list[Problem]:
                     layers[name] = replace(layer, codec=None)
                     segments = [segment for segment in segments if name not in segment.landmarks]
             write_manifest(folder, manifest.successor(layers=layers, segments=tuple(segments)))
-            for part in bad:
-                shutil.rmtree(folder / part, ignore_errors=True)
+            sweep(folder, read_manifest(folder))
     return problems
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.durable import make_folder, sync_folder, write_array
 from index.landmark_rows import Landmarks, Prepared, prepare
+from index.leases import sweep
 from index.lock import WriterLock
 from index.manifest import CodecEntry, LayerEntry, LayerSpec, Manifest, SegmentEntry, read_manifest, write_manifest
 from index.opening import open_state
@@ -255,14 +256,8 @@ class Writer:
         self._table = state.table()
 
     def _clean(self) -> None:
-        """Delete what the manifest does not name: segments just replaced, and leftovers of writers that were killed."""
-        manifest = self._open_state().manifest
-        codecs = {layer.codec.name for layer in manifest.layers.values() if layer.codec is not None}
-        for kind, named in (("segments", {entry.name for entry in manifest.segments}), ("codecs", codecs)):
-            for folder in (self._folder / kind).iterdir():
-                if folder.name not in named:
-                    shutil.rmtree(folder, ignore_errors=True)  # what stays is removed next time
-        (self._folder / "manifest.json.tmp").unlink(missing_ok=True)
+        """Delete segments just replaced, and leftovers of writers that were killed."""
+        sweep(self._folder, self._open_state().manifest)
 
     @contextmanager
     def _new_folders(self) -> Iterator[Callable[[Path], Path]]:

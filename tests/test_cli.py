@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -30,8 +31,9 @@ from index.scan_text import odds, scan_block
 from index.scanning import Scan, Searched
 from index.search import STANDARD, THOROUGH
 from index.store import Store
-from index.tables import addition_text, clock, size_text
+from index.tables import addition_text, clock, compaction_text, size_text
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, write
+from tests.landmark_sets import fill
 
 COMMANDS = sorted(cli.sourceprint.commands)
 
@@ -62,7 +64,10 @@ def ids(index: Path) -> list[str]:
 
 
 def test_every_command_has_a_test_of_its_help() -> None:
-    assert COMMANDS == ["add", "bench", "demo", "fingerprint", "info", "list", "match", "remove", "replace", "verify"]
+    assert COMMANDS == [
+        "add", "bench", "compact", "demo", "duplicates", "exclude", "export", "fingerprint", "import", "info", "list", "match",
+        "remove", "replace", "tag", "verify",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -131,6 +136,8 @@ def test_usage_errors_exit_with_2(shared: Path, words: list[str], message: str) 
         ["list"],
         ["info"],
         ["verify"],
+        ["compact"],
+        ["export", "a.tar"],
         ["remove", "x"],
         ["replace", "a.wav", "--json"],
     ],
@@ -333,6 +340,52 @@ def test_info(shared: Path) -> None:
     assert facts["layers"]["recording"]["digest"] == Params().digest
     assert facts["recordings"] == 3
     assert facts["bytes"]["total"] == sum(size for part, size in facts["bytes"].items() if part != "total")
+
+
+def test_compact_says_what_it_did(tmp_path: Path) -> None:
+    own = tmp_path / "index"
+    fill(own, {f"r{i}": 30 for i in range(10)})
+    run("remove", "r1", index=own)
+    before = Store.open(own).info()
+    result = run("compact", index=own)
+    after = Store.open(own).info()
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == compaction_text(before, after) + "\n"
+    assert result.stderr.startswith("segments 1 -> 1, removed and not yet cleared 1 -> 0, size ")
+    assert after["bytes"]["total"] < before["bytes"]["total"]
+    result = run("compact", "--quiet", index=own)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert len(ids(own)) == 9
+
+
+def test_an_exported_index_is_imported_elsewhere(shared: Path, tmp_path: Path) -> None:
+    archive, copy = tmp_path / "a.tar", tmp_path / "copy"
+    result = run("export", archive, index=shared)
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.split()[-1] for line in result.stdout.splitlines()[2:]] == [sha256, Store.open(shared).digest, "3"]
+    facts = json.loads(run("import", archive, "--json", index=copy).stdout)
+    assert facts == {
+        "path": str(archive),
+        "bytes": archive.stat().st_size,
+        "sha256": sha256,
+        "index_digest": Store.open(copy).digest,
+        "recordings": 3,
+    }
+    assert ids(copy) == ["s1", "s2", "s3"]
+    assert json.loads(run("export", archive, "--force", "--json", index=copy).stdout) == facts
+    for command, message in (
+        ("export", "a.tar: exists already; give another name, or --force to replace it"),
+        ("import", "copy: not empty; give a new or an empty folder"),
+    ):
+        result = run(command, archive, index=copy)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert message in result.stderr
+    archive.write_bytes(archive.read_bytes()[:-1])
+    result = run("import", archive, index=tmp_path / "new")
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "take another copy of it, or export the index again" in result.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_verify_and_repair(own: Path, tmp_path: Path) -> None:

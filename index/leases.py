@@ -1,0 +1,227 @@
+"""Leases: how a reader keeps the files of the state that it opened, for processes that open them later too.
+
+A reader that has everything mapped needs no lease. One whose workers open the same state minutes later does, as a
+compaction deletes what the manifest no longer names. A lease is a file `readers/<unique>.json` with the manifest that
+the reader saw, byte for byte, and an exclusive `flock` on it for as long as the reader lives. The writer deletes only
+what neither the manifest nor a lease names, and the rest with a later commit. The lock is the operating system's, so it
+ends with the process however that ends: a lease that nobody has locked is stale, and the next writer deletes it. As
+leases mean nothing after a power cut, they are not flushed to the disk.
+
+Nothing is deleted under a reader, whatever happens between two steps:
+
+1. The reader reads the manifest, then writes and locks its lease, then *reads the manifest again*, and starts over
+   if that has changed. The writer switches the manifest first, and *lists the leases after that*. If the reader found
+   its manifest still in place, every later switch, and so the listing after it, finds its lease complete. A listing
+   that came before belongs to a writer that had switched to this very manifest, and deletes none of its files.
+2. Between making the file and locking it, the writer may take it for stale and delete it, which it does under a shared
+   lock. The reader looks its file up again once it has the lock (`index.lock.claim`), and makes another.
+3. A lease that is locked and cannot be read is being written at this moment, is damaged, or belongs to another version:
+   while there is one, the writer deletes nothing.
+
+Where no lease can be taken (read-only media, folders of others, full disks, file systems without locks), readers do
+without: what they have open stays; what their workers open may be a later state.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerprint.errors import CatalogueError
+from index.lock import claim
+from index.manifest import MANIFEST_NAME, Manifest, parse_manifest, read_manifest_bytes
+
+__all__ = ["Lease", "StateToken", "leased", "leased_manifest", "sweep"]
+
+FOLDER_NAME = "readers"
+_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StateToken:
+    """One state of an index, to be handed to other processes; small and picklable.
+
+    Attributes
+    ----------
+    generation : int
+        Number of the commit.
+    lease : str
+        File name of the lease that keeps it; "" where none could be taken.
+    sha256 : str
+        SHA-256 of the manifest, 64 hexadecimal digits.
+    """
+
+    generation: int
+    lease: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A state of the index whose files stay until the lease ends.
+
+    Attributes
+    ----------
+    token : StateToken
+        What other processes need to open the same state.
+    manifest : Manifest
+        The state.
+    data : bytes
+        The manifest as it is on the disk.
+    """
+
+    token: StateToken
+    manifest: Manifest
+    data: bytes
+
+
+@contextmanager
+def leased(folder: Path) -> Iterator[Lease]:
+    """Keep the files of the last commit inside the block; without an effect, but no error, where that is impossible.
+
+    Parameters
+    ----------
+    folder : Path
+        The index folder.
+
+    Raises
+    ------
+    IndexMissingError, IndexFormatError, IndexDamagedError, CatalogueError
+        As `index.manifest.read_manifest`, or if the manifest changes all the time.
+    """
+    for _ in range(_ATTEMPTS):
+        data = read_manifest_bytes(folder)
+        manifest = parse_manifest(data, folder / MANIFEST_NAME)
+        with _locked_file(folder / FOLDER_NAME, data) as name:
+            if not name or read_manifest_bytes(folder) == data:
+                token = StateToken(manifest.generation, name, hashlib.sha256(data).hexdigest())
+                yield Lease(token, manifest, data)
+                return
+    raise CatalogueError(f"{folder}: the index changed {_ATTEMPTS} times while it was being opened; try again")
+
+
+def leased_manifest(folder: Path, token: StateToken) -> Manifest:
+    """Return the manifest that a lease keeps.
+
+    Raises
+    ------
+    CatalogueError
+        If the lease has ended, or is not the one that the token was made for.
+    """
+    path = folder / FOLDER_NAME / token.lease
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CatalogueError(
+            f"{path}: cannot be read ({error.strerror}); it keeps what is being read from being deleted: leave it in "
+            "place, and run the command again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != token.sha256:
+        raise CatalogueError(f"{path}: was altered while it was in use; leave it alone, and run the command again")
+    return parse_manifest(data, path)
+
+
+def sweep(folder: Path, manifest: Manifest) -> None:
+    """Delete what neither the manifest nor a live lease names, and stale leases; for the writer, after switching.
+
+    What cannot be deleted is left for the next time.
+
+    Parameters
+    ----------
+    folder : Path
+        The index folder.
+    manifest : Manifest
+        The one in place.
+    """
+    (folder / (MANIFEST_NAME + ".tmp")).unlink(missing_ok=True)
+    kept = set(manifest.parts())
+    for lease in list(_live_leases(folder / FOLDER_NAME)):
+        if lease is None:
+            return
+        kept |= set(lease.parts())
+    for kind in ("segments", "codecs"):
+        for part in (folder / kind).iterdir():
+            if f"{kind}/{part.name}" not in kept:
+                shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _locked_file(place: Path, data: bytes) -> Iterator[str]:
+    """Keep a locked file with this content inside the block; yield its name, "" if the system refuses to make it."""
+    path = place / f"{os.getpid()}-{secrets.token_hex(8)}.json"
+    descriptor = _make(path, data)
+    try:
+        yield "" if descriptor is None else path.name
+    finally:
+        if descriptor is not None:
+            with suppress(OSError):
+                path.unlink()
+            os.close(descriptor)
+
+
+def _make(path: Path, data: bytes) -> int | None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        descriptor = _claim(path)
+    except OSError:
+        return None
+    try:
+        os.fchmod(descriptor, 0o644)  # whoever may write to the index must be able to read it, to see that it is stale
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _claim(path: Path) -> int:
+    while True:
+        try:
+            return claim(path)
+        except BlockingIOError:
+            continue  # the writer is just finding out whether it is stale
+        except OSError:
+            with suppress(OSError):
+                path.unlink()  # made, but not locked: this file system has no locks
+            raise
+
+
+def _live_leases(place: Path) -> Iterator[Manifest | None]:
+    """Yield the manifests of live leases, None for one that cannot be read; delete the others."""
+    try:
+        paths = sorted(place.glob("*.json"))
+    except OSError:
+        return
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            yield None
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            yield _manifest_in(path)
+        else:
+            with suppress(OSError):
+                path.unlink()  # before the lock goes, so that a reader that was about to take it notices
+        finally:
+            os.close(descriptor)
+
+
+def _manifest_in(path: Path) -> Manifest | None:
+    try:
+        return parse_manifest(path.read_bytes(), path)
+    except (OSError, CatalogueError):
+        return None
