@@ -17,7 +17,9 @@ from index.durable import FileEntry, publish
 __all__ = [
     "FORMAT_VERSION",
     "LEFTOVERS",
+    "RECORDING",
     "CodecEntry",
+    "HubsEntry",
     "LayerEntry",
     "LayerSpec",
     "Manifest",
@@ -26,6 +28,9 @@ __all__ = [
     "read_manifest",
     "write_manifest",
 ]
+
+RECORDING = "recording"
+"""Layer of the landmarks of the sound itself: finds the same recording, however it was altered."""
 
 MAGIC = "sourceprint-index"
 FORMAT_VERSION = 1
@@ -137,6 +142,15 @@ class SegmentEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class HubsEntry:
+    """The file of hubs: its name, size and checksum, and the live landmarks the index had when they were computed."""
+
+    name: str
+    computed_at: int
+    file: FileEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """State of the index after one commit.
 
@@ -150,12 +164,15 @@ class Manifest:
         By name.
     segments : tuple of SegmentEntry
         In row order.
+    hubs : HubsEntry or None
+        Recordings that are near everything; None while that was not computed.
     """
 
     generation: int
     next_name: int
     layers: dict[str, LayerEntry]
     segments: tuple[SegmentEntry, ...] = field(default=())
+    hubs: HubsEntry | None = None
 
     def to_bytes(self) -> bytes:
         """Return the file: indented JSON with its own checksum."""
@@ -180,7 +197,7 @@ class Manifest:
             )
             for segment in body["segments"]
         )
-        return cls(body["generation"], body["next_name"], layers, segments)
+        return cls(body["generation"], body["next_name"], layers, segments, _hubs_from(body.get("hubs")))
 
     def successor(self, **changes: Any) -> "Manifest":
         """Return the next generation with some fields replaced."""
@@ -248,6 +265,12 @@ def _codec_from(codec: dict[str, Any] | None) -> CodecEntry | None:
     if codec is None:
         return None
     return CodecEntry(codec["name"], codec["trained_at"], _files_from(codec["files"]))
+
+
+def _hubs_from(hubs: dict[str, Any] | None) -> HubsEntry | None:
+    if hubs is None:
+        return None
+    return HubsEntry(hubs["name"], hubs["computed_at"], FileEntry(hubs["file"]["size"], hubs["file"]["sha256"]))
 
 
 def _missing(folder: Path) -> CatalogueError:

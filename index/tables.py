@@ -7,7 +7,21 @@ from typing import Any
 from fingerprint.errors import printable
 from index.recordings import Recording
 
-__all__ = ["addition_text", "clock", "info_text", "recordings_table", "size_text", "table"]
+__all__ = [
+    "addition_text",
+    "clock",
+    "info_text",
+    "recordings_table",
+    "size_text",
+    "table",
+]
+
+
+_MOST_HUBS = 20
+_ABOUT_HUBS = (
+    "Hubs turn up among the neighbours of other recordings so many times more often than their size explains. Chance\n"
+    "meets them as much more often: a match with a hub counts above a threshold raised for that. None is left out."
+)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -64,7 +78,11 @@ def info_text(facts: dict[str, Any]) -> str:
             (f"layer {name}", f"{layer['kind']}{lists}, {layer['landmarks']} landmarks of {layer['dimension']} values")
         )
         rows.append(("  parameters", layer["digest"]))
-    return table(rows)
+    if not facts["hubs"]:
+        return table(rows)
+    rows.append(("hubs", str(len(facts["hubs"]))))
+    rows += [(f"  {printable(hub['id'])}", f"{hub['score']:.0f} times") for hub in facts["hubs"][:_MOST_HUBS]]
+    return f"{table(rows)}\n{_ABOUT_HUBS}"
 
 
 def addition_text(report: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ def ids(index: Path) -> list[str]:
 
 
 def test_every_command_has_a_test_of_its_help() -> None:
-    assert COMMANDS == ["add", "bench", "demo", "info", "list", "match", "remove", "replace", "verify"]
+    assert COMMANDS == ["add", "bench", "demo", "duplicates", "info", "list", "match", "remove", "replace", "verify"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -190,6 +190,8 @@ def test_add_in_json(tmp_path: Path) -> None:
         "unchanged": 0,
         "committed": 1,
         "failed": [{"name": f"{tmp_path}/gone.wav", "reason": "no such file; check the spelling and the folder"}],
+        "overlaps": [],
+        "overlaps_found": 0,
         "audio_seconds": 12.0,
     }
     assert result.stderr == f"Error: {tmp_path}/gone.wav: no such file; check the spelling and the folder\n"
