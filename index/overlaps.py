@@ -254,17 +254,16 @@ def _overlap(snapshot: Snapshot, view: LayerView, query: int, other: int, passag
         first, second = other, query
         spans = [span.turned() for span in spans]
     spans.sort(key=lambda span: (span.first_start_seconds, span.second_start_seconds))
-    common = (
-        _covered([(span.first_start_seconds, span.first_end_seconds) for span in spans]),
-        _covered([(span.second_start_seconds, span.second_end_seconds) for span in spans]),
+    # Of the two recordings, where it is less: a loop does not hold the whole of the piece that was made of it.
+    common = min(
+        _covered((span.first_start_seconds, span.first_end_seconds) for span in spans),
+        _covered((span.second_start_seconds, span.second_end_seconds) for span in spans),
     )
-    lengths = [_length(view, ordinal) for ordinal in (first, second)]
-    shares = [min(1.0, seconds / length) for seconds, length in zip(common, lengths, strict=True)]
-    share = shares[0] if lengths[0] <= lengths[1] else shares[1]
+    shorter, longer = sorted(_length(view, ordinal) for ordinal in (first, second))
     kind: Literal["duplicate", "contained", "overlap"] = "overlap"
-    if share >= _MOST:
-        kind = "duplicate" if min(shares) >= _MOST else "contained"
-    return Overlap(names[first], names[second], kind, min(common), share, tuple(spans))
+    if common >= _MOST * shorter:
+        kind = "duplicate" if common >= _MOST * longer else "contained"
+    return Overlap(names[first], names[second], kind, common, min(1.0, common / shorter), tuple(spans))
 
 
 def _covered(stretches: Iterable[tuple[float, float]]) -> float:
