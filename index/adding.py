@@ -3,7 +3,7 @@
 `Addition.run` takes items (`index.intake`) and yields one `Outcome` per item, in order. Finished recordings are
 committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and the same command
 continues it: `index.recording_ids` recognises what is in the index before anything is decoded. What was committed is
-compared with the whole index (`index.overlaps`): audio that is in it twice is reported.
+compared with the whole index (`index.overlaps`): audio that is in it twice is reported, unless the run is interrupted.
 """
 
 import time

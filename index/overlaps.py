@@ -23,7 +23,7 @@ from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND
 from index.layers import RECORDING
 from index.signs import vectors_of_signs
 from index.snapshot import LayerView, Snapshot
-from index.voting import Seed, gather_hits, plant_seeds
+from index.voting import Hits, Seed, gather_hits, plant_seeds
 
 __all__ = ["EDGE_SECONDS", "MIN_SECONDS", "Overlap", "Span", "find_overlaps", "longest_first", "overlap_to_json"]
 
@@ -33,6 +33,7 @@ EDGE_SECONDS = 0.5
 _LEAST_SAMPLE = 60
 _NEIGHBOURS = 8  # itself included: of more than seven copies, not every pair is seen
 _NPROBE = 4
+_AT_ONCE = 16  # recordings searched together: cheaper, and 1 MB of memory each
 _SEEDS_PER_STEP = 8
 _MOST_PARTNERS = 16
 _MOST_FAILURES = 3  # hypotheses about one pair that come to nothing before it is given up
@@ -141,16 +142,17 @@ def find_overlaps(
         range(len(snapshot.recordings)) if ids is None else [snapshot.ordinal(name) for name in dict.fromkeys(ids)]
     )
     seen: set[tuple[int, int]] = set()
-    for ordinal in ordinals:
-        found = []
-        for other, passages in _partners(view, ordinal).items():
-            pair = (min(ordinal, other), max(ordinal, other))
-            if pair not in seen:
-                overlap = _overlap(snapshot, view, ordinal, other, passages)
-                if overlap.seconds >= min_seconds - 2 * EDGE_SECONDS:
-                    seen.add(pair)
-                    found.append(overlap)
-        yield longest_first(found)
+    for first in range(0, len(ordinals), _AT_ONCE):
+        for ordinal, partners in _partners(view, ordinals[first : first + _AT_ONCE]):
+            found = []
+            for other, passages in partners.items():
+                pair = (min(ordinal, other), max(ordinal, other))
+                if pair not in seen:
+                    overlap = _overlap(snapshot, view, ordinal, other, passages)
+                    if overlap.seconds >= min_seconds - 2 * EDGE_SECONDS:
+                        seen.add(pair)
+                        found.append(overlap)
+            yield longest_first(found)
 
 
 def longest_first(overlaps: Iterable[Overlap]) -> list[Overlap]:
@@ -165,21 +167,35 @@ def overlap_to_json(overlap: Overlap) -> dict[str, Any]:
     return {**fields, "seconds": round(overlap.seconds, 3), "share": round(overlap.share, 4), "spans": spans}
 
 
-def _partners(view: LayerView, ordinal: int) -> dict[int, list[Alignment]]:
-    """Return the passages that a recording has in common with others, by ordinal."""
+def _partners(view: LayerView, ordinals: Sequence[int]) -> Iterator[tuple[int, dict[int, list[Alignment]]]]:
+    """Yield each recording with the passages that it has in common with others, by ordinal; searched in one go."""
+    queries = [_own_landmarks(view, ordinal) for ordinal in ordinals]
+    samples = [_spread(query.seconds) for query in queries]
+    asked = np.concatenate([query.vectors[0][sample] for query, sample in zip(queries, samples, strict=True)])
+    rows, similarity = view.search(asked, _NEIGHBOURS, nprobe=_NPROBE)
+    ends = np.cumsum([sample.size for sample in samples])
+    for ordinal, query, sample, end in zip(ordinals, queries, samples, ends.tolist(), strict=True):
+        here = slice(end - sample.size, end)
+        others = np.where(view.recording_of(rows[here]) == ordinal, -1, rows[here])
+        hits = gather_hits(
+            view, query.seconds[sample], query.bins[sample], query.scales, others[None], similarity[here][None]
+        )
+        yield ordinal, _verified(view, query, hits)
+
+
+def _own_landmarks(view: LayerView, ordinal: int) -> QueryLandmarks:
     ticks, bins, codes = view.landmarks_of(ordinal)
-    if not ticks.size:
-        return {}
-    query = QueryLandmarks(
-        ticks / TIMES_PER_SECOND, (bins / BINS_PER_CELL).astype(np.float32), vectors_of_signs(codes)[None], (1.0,)
-    )
-    sample = _spread(query.seconds)
-    rows, similarity = view.search(query.vectors[0][sample], _NEIGHBOURS, nprobe=_NPROBE)
-    rows = np.where(view.recording_of(rows) == ordinal, -1, rows)
-    hits = gather_hits(view, query.seconds[sample], query.bins[sample], query.scales, rows[None], similarity[None])
+    cells = (bins / BINS_PER_CELL).astype(np.float32)
+    return QueryLandmarks(ticks / TIMES_PER_SECOND, cells, vectors_of_signs(codes)[None], (1.0,))
+
+
+def _verified(view: LayerView, query: QueryLandmarks, hits: Hits) -> dict[int, list[Alignment]]:
+    """Return the passages, by recording, that what the neighbours vote for comes to with all landmarks."""
     by_recording: dict[int, list[Seed]] = {}
     for seed in sorted(plant_seeds(hits, per_step=_SEEDS_PER_STEP), key=lambda seed: -seed.support):
         by_recording.setdefault(seed.recording, []).append(seed)
+    if not by_recording:
+        return {}
     aligner = Aligner(query, view)
     least = _least_score(view.n_landmarks, float(query.seconds[-1]))
     found = {}
@@ -192,6 +208,8 @@ def _partners(view: LayerView, ordinal: int) -> dict[int, list[Alignment]]:
 
 def _spread(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return about one landmark per second, at least `_LEAST_SAMPLE` if there are as many, evenly spread."""
+    if not seconds.size:
+        return np.empty(0, dtype=np.int64)
     length = float(seconds[-1] - seconds[0])
     slots = np.linspace(seconds[0], seconds[-1], max(_LEAST_SAMPLE, int(length)))
     return np.unique(np.searchsorted(seconds, slots, side="left"))
