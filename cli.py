@@ -246,7 +246,7 @@ def info(index: Path | None, as_json: bool) -> None:
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @_index_option
 @click.option(
-    "--min-seconds", metavar="S", type=click.FloatRange(min=1.0), default=10.0, show_default=True,
+    "--min-seconds", metavar="S", type=click.FloatRange(min=3.0), default=10.0, show_default=True,
     help="Leave out pairs with less audio in common.",
 )  # fmt: skip
 @_json_option

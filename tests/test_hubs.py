@@ -55,7 +55,7 @@ def songs(n: int = N_SONGS) -> dict[str, Landmarks]:
 
 def with_a_hub(path: Path, *, exact_limit: int = NEVER) -> Store:
     """Return an index of songs, and of a short recording in the middle of all descriptors."""
-    return store_of(path, {"drone": leaning(20, 500, spread=0.2), **songs()}, exact_limit=exact_limit)
+    return store_of(path, {"middle": leaning(20, 500, spread=0.2), **songs()}, exact_limit=exact_limit)
 
 
 # Who is a hub.
@@ -64,12 +64,12 @@ def with_a_hub(path: Path, *, exact_limit: int = NEVER) -> Store:
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS], ids=["exact", "compressed"])
 def test_who_is_near_everything_is_a_hub_and_nobody_else(tmp_path: Path, exact_limit: int) -> None:
     snapshot = with_a_hub(tmp_path / "index", exact_limit=exact_limit).snapshot()
-    assert list(snapshot.hubs) == ["drone"]
-    hub = snapshot.hubs["drone"]
+    assert list(snapshot.hubs) == ["middle"]
+    hub = snapshot.hubs["middle"]
     assert hub.score > hub.bound > LEAST_BOUND
     assert hub.sample == 20 + 64 * N_SONGS
     factors = {r.id: snapshot.hub_factor(i) for i, r in enumerate(snapshot.recordings)}
-    assert factors == {name: hub.score if name == "drone" else 1.0 for name in factors}
+    assert factors == {name: hub.score if name == "middle" else 1.0 for name in factors}
 
 
 def test_scores_of_recordings_like_all_others_are_near_one(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_copies_of_a_short_recording_are_fewer_than_make_a_hub(tmp_path: Path) -
 
 
 def test_hubs_do_not_depend_on_the_order_of_recordings(tmp_path: Path) -> None:
-    recordings = {"drone": leaning(20, 500, spread=0.2), **songs()}
+    recordings = {"middle": leaning(20, 500, spread=0.2), **songs()}
     one = store_of(tmp_path / "one", recordings).snapshot()
     other = store_of(tmp_path / "other", dict(reversed(recordings.items()))).snapshot()
     assert one.hubs
@@ -142,15 +142,25 @@ def _hubs_are(monkeypatch: pytest.MonkeyPatch, hubs: dict[str, Hub]) -> None:
 
 
 def _catalogue(path: Path) -> Snapshot:
-    """Return twelve pieces and a drone."""
+    """Return twelve pieces, a drone, test tones and a metronome."""
     store = Store.create(path, layer_specs())
-    sounds = {f"s{k}": music(k) for k in range(12)} | {"drone": oddity("drone", 1, 40.0, sample_rate=RATE_HZ)}
+    sounds = {f"s{k}": music(k) for k in range(12)}
+    sounds |= {"drone": oddity("drone", 1, 40.0, sample_rate=RATE_HZ)}
+    sounds |= {"tones": oddity("tones", 2, 40.0, sample_rate=RATE_HZ)}
+    sounds |= {"clicks": oddity("clicks", 0, 40.0, sample_rate=RATE_HZ)}
     with store.writer() as writer:
         for name, y in sounds.items():
             fingerprint = fingerprint_signal(y)
             recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
             writer.add(recording, reference_landmarks(fingerprint))
     return store.snapshot()
+
+
+def test_drones_tones_and_clicks_are_no_hubs_by_what_they_are(tmp_path: Path) -> None:
+    snapshot = _catalogue(tmp_path / "index")
+    scores = dict(zip((r.id for r in snapshot.recordings), hub_scores(snapshot.layer("recording")).score, strict=True))
+    assert max(scores["drone"], scores["tones"], scores["clicks"]) < 2
+    assert snapshot.hubs == {}
 
 
 def _query(y: NDArray[np.float32]) -> Fingerprint:
@@ -229,9 +239,9 @@ def test_a_removed_or_replaced_recording_is_no_hub(tmp_path: Path) -> None:
     removed, replaced = with_a_hub(tmp_path / "one"), with_a_hub(tmp_path / "two")
     digest = removed.digest
     with removed.writer() as writer:
-        writer.remove("drone")
+        writer.remove("middle")
     with replaced.writer() as writer:
-        writer.replace(Recording("drone"), {"recording": leaning(20, 501)})
+        writer.replace(Recording("middle"), {"recording": leaning(20, 501)})
     for store, n in ((removed, N_SONGS), (replaced, N_SONGS + 1)):
         assert (store.snapshot().hubs, len(store.snapshot().recordings)) == ({}, n)
         assert store.verify() == []
@@ -279,7 +289,7 @@ def test_a_writer_that_fails_leaves_no_file_and_can_go_on(tmp_path: Path, monkey
     store = with_a_hub(folder)
     before = sorted(folder.glob("hubs-*"))
     with store.writer() as writer:
-        writer.remove("drone")
+        writer.remove("middle")
         with monkeypatch.context() as patch:
             patch.setattr(Writer, "_switch", _fail)
             with pytest.raises(RuntimeError, match="on purpose"):
@@ -306,9 +316,9 @@ def test_info_shows_hubs_and_says_what_is_done(tmp_path: Path) -> None:
     store = with_a_hub(tmp_path / "index")
     facts = store.info()
     (hub,) = facts["hubs"]
-    assert hub == {"id": "drone", **asdict(store.snapshot().hubs["drone"])}
+    assert hub == {"id": "middle", **asdict(store.snapshot().hubs["middle"])}
     assert json.loads(run("info", "--json", index=store.path).stdout)["hubs"] == [hub]
     text = info_text(facts)
-    assert f"  drone                   {hub['score']:.0f} times" in text.splitlines()
+    assert f"  middle                  {hub['score']:.0f} times" in text.splitlines()
     assert "a match with a hub counts above a threshold raised for that" in text
     assert "threshold" not in info_text({**facts, "hubs": []})

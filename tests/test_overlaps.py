@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.music.oddities import oddity
 from benchmarks.music.synthesis import synthesize
-from fingerprint.errors import UnknownRecordingError
+from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
 from index.layers import layer_specs, reference_landmarks
 from index.overlap_text import overlap_text, overlaps_table
@@ -123,6 +123,12 @@ def test_all_pairs_of_three_copies_are_found_and_ties_are_in_the_order_of_ids(tm
     snapshot = build(tmp_path / "index", {"c": y, "a": y, "b": y, "else": song(30, 20.0)})
     found = [o for part in find_overlaps(snapshot) for o in part]
     assert [(o.first, o.second) for o in longest_first(found)] == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
+@pytest.mark.parametrize("seconds", [2.9, 0.0, -1.0, np.nan])
+def test_too_short_a_minimum_is_refused(snapshot: Snapshot, seconds: float) -> None:
+    with pytest.raises(ParameterError, match=r"min_seconds=.*: must be at least 3"):
+        found_in(snapshot, min_seconds=seconds)
 
 
 def test_removed_recordings_overlap_with_nothing(tmp_path: Path) -> None:
