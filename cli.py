@@ -243,6 +243,48 @@ def info(index: Path | None, as_json: bool) -> None:
 
 
 @sourceprint.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@_index_option
+@click.option(
+    "--min-seconds", metavar="S", type=click.FloatRange(min=3.0), default=10.0, show_default=True,
+    help="Leave out pairs with less audio in common.",
+)  # fmt: skip
+@_json_option
+@_jsonl_option
+@_quiet_option
+def duplicates(
+    ids: tuple[str, ...], index: Path | None, min_seconds: float, as_json: bool, as_jsonl: bool, quiet: bool
+) -> None:
+    """Show recordings that have audio in common.
+
+    Duplicates, remasters, edits, compilations, samples: each pair once, the longest first, with times in both. With
+    ids, only pairs with those recordings.
+
+    Example: sourceprint duplicates --min-seconds 30
+    """
+    _one_format(as_json, as_jsonl)
+    _use_one_thread()
+    from index.overlap_text import overlaps_table
+    from index.overlaps import find_overlaps, longest_first, overlap_to_json
+    from index.store import Store
+
+    snapshot = Store.open(_place(index)).snapshot()
+    wanted = list(dict.fromkeys(ids)) or None
+    found = []
+    with _progress(len(wanted or snapshot.recordings), quiet, unit="recording") as tell:
+        for overlaps in find_overlaps(snapshot, wanted, min_seconds=min_seconds):
+            tell.step()
+            found += overlaps
+    found = longest_first(found)
+    if as_json or as_jsonl:
+        _print_json([overlap_to_json(overlap) for overlap in found], lines=as_jsonl)
+    elif found:
+        click.echo(overlaps_table(found))
+    elif not quiet:
+        _note(f"no two recordings have {min_seconds:g} s of audio in common")
+
+
+@sourceprint.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_PATH)
 @_index_option
 @click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search.")
@@ -378,6 +420,8 @@ def verify(index: Path | None, repair: bool) -> None:
     for problem in problems:
         ids = ", ".join(printable(recording_id) for recording_id in problem.recordings)
         what = f"it concerns {_count(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
+        if not problem.n_recordings:
+            what = "it concerns no recording, and is computed again by the next add or remove once it is taken out"
         click.echo(f"{printable(problem.path)}: {problem.what}; {what}")
     if not problems:
         click.echo("all files are as they were written", err=True)
@@ -466,6 +510,7 @@ def _add(
     _use_one_thread()
     from index.adding import Addition
     from index.intake import collect
+    from index.overlap_text import overlap_text
     from index.tables import addition_text
 
     intake = collect(paths)
@@ -477,6 +522,10 @@ def _add(
                 say = tell.complain if outcome.kind == "failed" else tell.note
                 for remark in outcome.remarks:
                     say(f"{outcome.name}: {remark}")
+            for overlap in addition.overlaps:
+                tell.note(overlap_text(overlap))
+            if addition.n_overlaps > len(addition.overlaps):
+                tell.note(f"{addition.n_overlaps} pairs have audio in common; see sourceprint duplicates")
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("run the same command again to go on") from interrupt
     finally:  # when interrupted, or on a full disk, what is safe is said all the same

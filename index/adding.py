@@ -2,7 +2,8 @@
 
 `Addition.run` takes items (`index.intake`) and yields one `Outcome` per item, in order. Finished recordings are
 committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and the same command
-continues it: `index.recording_ids` recognises what is in the index before anything is decoded.
+continues it: `index.recording_ids` recognises what is in the index before anything is decoded. What was committed is
+compared with the whole index (`index.overlaps`): audio that is in it twice is reported, unless the run is interrupted.
 """
 
 import time
@@ -18,9 +19,11 @@ from index.batch import in_order, jobs_for, uninterrupted
 from index.intake import Intake
 from index.landmark_rows import Landmarks
 from index.layers import layer_specs, reference_landmarks
+from index.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
 from index.recording_ids import Decision, IdDesk, with_facts_of
 from index.recording_list import Item
 from index.recordings import Recording
+from index.snapshot import Snapshot
 from index.store import Store
 from index.vectors import use_threads
 from index.writer import Writer
@@ -28,6 +31,7 @@ from index.writer import Writer
 __all__ = ["Addition", "Outcome", "open_or_create"]
 
 COMMIT_SECONDS = 60.0
+MOST_OVERLAPS = 20  # named in a report; `sourceprint duplicates` names all
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,18 @@ class Addition:
         Recordings of this run that are safely in the index.
     failures : list of Outcome
         Those that failed so far.
+    overlaps : list of Overlap
+        Recordings of this run that hold the same audio as others for a stretch, the longest `MOST_OVERLAPS`. Those made
+        from the very same file are not among them: an outcome says so.
+    n_overlaps : int
+        How many there are in all.
     """
 
     def __init__(self, path: Path, *, jobs: int | None = None, replacing: bool = False) -> None:
         self.n_committed = 0
         self.failures: list[Outcome] = []
+        self.overlaps: list[Overlap] = []
+        self.n_overlaps = 0
         self._counts = dict.fromkeys(("added", "replaced", "unchanged"), 0)
         self._audio_ms = 0
         self._started_at = time.monotonic()
@@ -98,7 +109,9 @@ class Addition:
         self._jobs = jobs
         self._replacing = replacing
         self._desk = IdDesk(None)
+        self._store: Store | None = None
         self._writer: Writer | None = None
+        self._uncompared: list[str] = []
         self._committed_at = 0.0
 
     def run(self, intake: Intake) -> Generator[Outcome, None, None]:
@@ -125,10 +138,12 @@ class Addition:
                 with closing(in_order(_describe, self._decisions(intake.items), jobs=jobs, lost=_lost)) as work:
                     for (item, decision), described in work:
                         yield self._counted(self._settle(item, decision, described, stack))
+                        self._compare()
             except (KeyboardInterrupt, GeneratorExit):
                 self._commit()
                 raise
             self._commit()
+            self._compare()
 
     @property
     def has_begun(self) -> bool:
@@ -142,7 +157,9 @@ class Addition:
         -------
         dict
             `added`, `replaced`, `unchanged` (counts), `committed` (recordings that are safe), `failed` (name and reason
-            of each), `audio_seconds` and `seconds` (audio analysed, time taken), `index` (as `Store.info`, or None).
+            of each), `overlaps` (as `index.overlaps.overlap_to_json`, the longest `MOST_OVERLAPS`), `overlaps_found`
+            (how many in all), `audio_seconds` and `seconds` (audio analysed, time taken), `index` (as `Store.info`, or
+            None).
         """
         try:
             index = Store.open(self._path).info()
@@ -152,6 +169,8 @@ class Addition:
             **self._counts,
             "committed": self.n_committed,
             "failed": [{"name": outcome.name, "reason": " ".join(outcome.remarks)} for outcome in self.failures],
+            "overlaps": [overlap_to_json(overlap) for overlap in self.overlaps],
+            "overlaps_found": self.n_overlaps,
             "audio_seconds": self._audio_ms / 1000,
             "seconds": round(time.monotonic() - self._started_at, 3),
             "index": index,
@@ -174,18 +193,31 @@ class Addition:
             return None
 
     def _enter(self, stack: ExitStack, store: Store) -> Writer:
+        self._store = store
         self._writer = stack.enter_context(store.writer(on_commit=self._count))
         self._committed_at = time.monotonic()
         return self._writer
 
     def _count(self, ids: tuple[str, ...]) -> None:
         self.n_committed += len(ids)
+        self._uncompared.extend(ids)
         self._committed_at = time.monotonic()
 
     def _commit(self) -> None:
         if self._writer is not None:
             with uninterrupted():
                 self._writer.commit()
+
+    def _compare(self) -> None:
+        """Look for the audio of what was committed since the last time in the whole index."""
+        ids, self._uncompared = self._uncompared, []
+        if self._store is None or not ids:
+            return
+        snapshot = self._store.snapshot()
+        for found in find_overlaps(snapshot, ids):
+            new = [overlap for overlap in found if not _same_file(snapshot, overlap)]
+            self.n_overlaps += len(new)
+            self.overlaps = longest_first([*self.overlaps, *new])[:MOST_OVERLAPS]
 
     def _decisions(self, items: Sequence[Item]) -> Iterator[tuple[tuple[Item, Decision], Path | None]]:
         for item in items:
@@ -246,6 +278,11 @@ def open_or_create(path: Path) -> Store:
             raise CatalogueError(
                 f"{printable(path)}: no index can be made here ({error.strerror}); give another folder"
             ) from error
+
+
+def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:
+    one, other = (snapshot.by_id(name).sha256 for name in (overlap.first, overlap.second))
+    return one == other != ""
 
 
 def _describe(path: Path) -> _Described:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError
 from index.durable import FileEntry
-from index.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from index.manifest import MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest
 
 __all__ = ["ArchiveReader", "Progress", "archived", "ending", "header", "members", "padding"]
 
@@ -38,7 +38,7 @@ def members(manifest: Manifest) -> list[tuple[str, FileEntry]]:
     """Return path and entry of every file that the manifest names, by path."""
     parts = manifest.parts().items()
     found = {f"{part}/{name}": entry for part, files in parts for name, entry in files.items()}
-    return sorted(found.items(), key=itemgetter(0))
+    return sorted({**found, **manifest.side_files()}.items(), key=itemgetter(0))
 
 
 def header(name: str, size: int) -> bytes:
@@ -217,9 +217,11 @@ def _check_names(manifest: Manifest) -> None:
     parts = manifest.parts()
     n_parts = len(manifest.segments) + sum(layer.codec is not None for layer in manifest.layers.values())
     sound = len(parts) == n_parts and all(_PART.fullmatch(part) for part in parts)
-    for files in parts.values():
+    side_files = manifest.side_files()
+    sound = sound and all(SIDE_FILE.fullmatch(name) for name in side_files)
+    for files in (*parts.values(), side_files):
         for name, entry in files.items():
-            sound = sound and _FILE.fullmatch(name) is not None and len(name) < 100
+            sound = sound and len(name) < 100 and (files is side_files or _FILE.fullmatch(name) is not None)
             sound = sound and type(entry.size) is int and 0 <= entry.size < 1 << 60
             sound = sound and isinstance(entry.sha256, str) and _SHA256.fullmatch(entry.sha256) is not None
     if not sound:

@@ -119,6 +119,18 @@ class ChanceModel:
         mean = (_RIVAL_WEIGHT * self.mean_excess + sum(excess)) / (_RIVAL_WEIGHT + len(excess))
         return replace(self, mean_excess=max(mean, self.mean_excess))
 
+    def times(self, factor: float) -> Self:
+        """Return the tail for a recording that chance meets `factor` times as often: `mean_excess` x ln `factor` more.
+
+        Raises
+        ------
+        ParameterError
+            If `factor` is below 1 or not finite: no recording lowers the threshold.
+        """
+        if not 1.0 <= factor < math.inf:
+            raise ParameterError(f"factor={factor}: must be finite and at least 1; 1 is an ordinary recording")
+        return replace(self, rate_per_hour=self.rate_per_hour * factor)
+
     def false_per_1000h(self, score: float) -> float:
         """Return how many chance alignments of at least `score` to expect in 1 000 hours of such audio."""
         return max(self._tail_per_hour(score) * 1000.0, LEAST_FALSE_PER_1000H)

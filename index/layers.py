@@ -7,12 +7,9 @@ from fingerprint.errors import ParameterError
 from fingerprint.extract import Fingerprint
 from fingerprint.params import Params
 from index.landmark_rows import Landmarks
-from index.manifest import LayerSpec
+from index.manifest import RECORDING, LayerSpec
 
 __all__ = ["RECORDING", "layer_specs", "reference_landmarks", "spec_of"]
-
-RECORDING = "recording"
-"""Landmarks of the sound itself: finds the same recording, however it was altered."""
 
 
 def layer_specs() -> dict[str, LayerSpec]:

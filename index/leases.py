@@ -34,7 +34,7 @@ from pathlib import Path
 
 from fingerprint.errors import CatalogueError
 from index.lock import claim
-from index.manifest import MANIFEST_NAME, Manifest, parse_manifest, read_manifest_bytes
+from index.manifest import MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest, read_manifest_bytes
 
 __all__ = ["Lease", "StateToken", "leased", "leased_manifest", "sweep"]
 
@@ -139,15 +139,19 @@ def sweep(folder: Path, manifest: Manifest) -> None:
         The one in place.
     """
     (folder / (MANIFEST_NAME + ".tmp")).unlink(missing_ok=True)
-    kept = set(manifest.parts())
+    kept = {*manifest.parts(), *manifest.side_files()}
     for lease in list(_live_leases(folder / FOLDER_NAME)):
         if lease is None:
             return
-        kept |= set(lease.parts())
+        kept |= {*lease.parts(), *lease.side_files()}
     for kind in ("segments", "codecs"):
         for part in (folder / kind).iterdir():
             if f"{kind}/{part.name}" not in kept:
                 shutil.rmtree(part, ignore_errors=True)
+    for path in folder.iterdir():
+        if SIDE_FILE.fullmatch(path.name) and path.name not in kept:
+            with suppress(OSError):  # what stays is removed next time
+                path.unlink()
 
 
 @contextmanager

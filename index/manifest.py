@@ -6,6 +6,7 @@ as far as readers are concerned. It is replaced in one step, so an index is alwa
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,10 @@ __all__ = [
     "FORMAT_VERSION",
     "LEFTOVERS",
     "MANIFEST_NAME",
+    "RECORDING",
+    "SIDE_FILE",
     "CodecEntry",
+    "HubsEntry",
     "LayerEntry",
     "LayerSpec",
     "Manifest",
@@ -31,9 +35,15 @@ __all__ = [
     "write_manifest",
 ]
 
+RECORDING = "recording"
+"""Layer of the landmarks of the sound itself: finds the same recording, however it was altered."""
+
 MAGIC = "sourceprint-index"
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+SIDE_FILE = re.compile(r"hubs-[0-9]+\.json|amendments-[0-9]+\.jsonl")
+"""Names of files that the manifest may name in the index folder itself."""
+
 LEFTOVERS = {"segments", "codecs", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
 
 _LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
@@ -141,6 +151,15 @@ class SegmentEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class HubsEntry:
+    """The file of hubs: its name, size and checksum, and the live landmarks the index had when they were computed."""
+
+    name: str
+    computed_at: int
+    file: FileEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """State of the index after one commit.
 
@@ -154,12 +173,15 @@ class Manifest:
         By name.
     segments : tuple of SegmentEntry
         In row order.
+    hubs : HubsEntry or None
+        Recordings that are near everything; None while that was not computed.
     """
 
     generation: int
     next_name: int
     layers: dict[str, LayerEntry]
     segments: tuple[SegmentEntry, ...] = field(default=())
+    hubs: HubsEntry | None = None
 
     def to_bytes(self) -> bytes:
         """Return the file: indented JSON with its own checksum."""
@@ -184,7 +206,7 @@ class Manifest:
             )
             for segment in body["segments"]
         )
-        return cls(body["generation"], body["next_name"], layers, segments)
+        return cls(body["generation"], body["next_name"], layers, segments, _hubs_from(body.get("hubs")))
 
     def parts(self) -> dict[str, dict[str, FileEntry]]:
         """Return the folders of the index, as "segments/NAME" and "codecs/NAME", each with its files."""
@@ -193,6 +215,10 @@ class Manifest:
             **{f"segments/{segment.name}": segment.files for segment in self.segments},
             **{f"codecs/{codec.name}": codec.files for codec in codecs},
         }
+
+    def side_files(self) -> dict[str, FileEntry]:
+        """Return the files of the index folder itself, by name."""
+        return {} if self.hubs is None else {self.hubs.name: self.hubs.file}
 
     def successor(self, **changes: Any) -> "Manifest":
         """Return the next generation with some fields replaced."""
@@ -286,6 +312,12 @@ def _codec_from(codec: dict[str, Any] | None) -> CodecEntry | None:
     if codec is None:
         return None
     return CodecEntry(codec["name"], codec["trained_at"], _files_from(codec["files"]))
+
+
+def _hubs_from(hubs: dict[str, Any] | None) -> HubsEntry | None:
+    if hubs is None:
+        return None
+    return HubsEntry(hubs["name"], hubs["computed_at"], FileEntry(hubs["file"]["size"], hubs["file"]["sha256"]))
 
 
 def _missing(folder: Path) -> CatalogueError:

@@ -4,11 +4,13 @@ A reader may hold a manifest whose segments a compaction deletes before they are
 reads the manifest again, and starts over if that has moved on; if it has not, the index is damaged.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from fingerprint.errors import IndexDamagedError
+from index.hubs import Hub, read_hubs
 from index.manifest import CodecEntry, LayerEntry, Manifest, read_manifest
 from index.segment import Segment, check_file, damaged, map_array
 from index.snapshot import OpenState
@@ -84,7 +86,17 @@ def _open(folder: Path, manifest: Manifest, reuse: OpenState | None) -> OpenStat
         if layer.codec is not None:
             same = reuse is not None and reuse.manifest.layers.get(name) == layer
             codecs[name] = reuse.codecs[name] if same and reuse else _open_codec(folder, layer, layer.codec)
-    return OpenState(folder, manifest, segments, codecs)
+    return OpenState(folder, manifest, segments, codecs, _open_hubs(folder, manifest, reuse))
+
+
+def _open_hubs(folder: Path, manifest: Manifest, reuse: OpenState | None) -> Mapping[str, Hub]:
+    if manifest.hubs is None:
+        return {}
+    if reuse is not None and reuse.manifest.hubs == manifest.hubs:
+        return reuse.hubs
+    path = folder / manifest.hubs.name
+    check_file(path, manifest.hubs.file, checksum=True)
+    return read_hubs(path)
 
 
 def _open_codec(folder: Path, layer: LayerEntry, codec: CodecEntry) -> Codec:

@@ -166,6 +166,7 @@ def match_query(
             continue
         rivals = [*_beside(find).values(), *_elsewhere(find.passage, finds)]
         tail = model.beside([score for score in rivals if score < no_chance])
+        tail = tail.times(snapshot.hub_factor(find.passage.recording))
         if find.passage.score >= tail.threshold(max_false_per_1000h):
             decided.append((find, tail))
     found: dict[int, list[Segment]] = {}

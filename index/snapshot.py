@@ -5,6 +5,7 @@ included. Live recordings are numbered by *ordinal*, in row order. Both numberin
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import IndexDamagedError, ParameterError, UnknownRecordingError
+from index.hubs import Hub
 from index.manifest import LayerEntry, Manifest, canonical_json
 from index.recordings import Recording, RecordingTable
 from index.segment import Segment
@@ -35,12 +37,15 @@ class OpenState:
         In row order.
     codecs : dict
         Codec of each compressed layer.
+    hubs : mapping
+        Recordings that are near everything, by id.
     """
 
     folder: Path
     manifest: Manifest
     segments: tuple[Segment, ...]
     codecs: dict[str, Codec]
+    hubs: Mapping[str, Hub]
 
     def alive(self, position: int) -> NDArray[np.bool_]:
         """Return which recordings of one segment live [shape=(n_recordings,)]."""
@@ -81,11 +86,22 @@ class Snapshot:
         """Names of the layers."""
         return tuple(self._state.manifest.layers)
 
+    @property
+    def hubs(self) -> Mapping[str, Hub]:
+        """Recordings that are near everything, by id."""
+        return self._state.hubs
+
+    def hub_factor(self, ordinal: int) -> float:
+        """Return how many times more frequent chance alignments with a recording are; 1 unless it is a hub."""
+        hub = self.hubs.get(self.recordings[ordinal].id) if self.hubs else None
+        return 1.0 if hub is None else hub.score
+
     @cached_property
     def digest(self) -> str:
-        """`sha256:` and a digest of what is searched: parameters, codecs and the content of every live recording.
+        """`sha256:` and a digest of what is searched: parameters, codecs, the content of every live recording, hubs.
 
-        It does not depend on the order in which recordings were added nor on how they are spread over segments.
+        It does not depend on the order in which recordings were added nor on how they are spread over segments; but
+        hubs, where there are any, are those of the time when they were computed.
         """
         layers = {
             name: [layer.digest, None if layer.codec is None else [f.sha256 for f in layer.codec.files.values()]]
@@ -97,6 +113,8 @@ class Snapshot:
             live = np.concatenate(contents)[self._state.all_alive()]
             for content in sorted(row.tobytes() for row in live):
                 digest.update(content)
+        if self.hubs:
+            digest.update(canonical_json({name: hub.score for name, hub in self.hubs.items()}))
         return "sha256:" + digest.hexdigest()
 
     def __contains__(self, recording_id: object) -> bool:

@@ -15,6 +15,7 @@ keep the state they opened (`index.snapshot`), for other processes too while the
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -248,7 +249,8 @@ class Store:
         dict
             `path`, `format_version`, `generation`, `digest`, `recordings`, `removed`, `segments`, `hours`, `bytes` (by
             part, and `total`), `bytes_per_hour` (None without audio), `layers`: per name `digest`, `dimension`,
-            `kind` ("exact" or "compressed"), `landmarks`, `lists` and `trained_at` (None while exact).
+            `kind` ("exact" or "compressed"), `landmarks`, `lists` and `trained_at` (None while exact); `hubs`: those
+            with the highest score first, `id`, `score`, `bound`, `neighbours`, `sample` (as `index.hubs.Hub`).
         """
         snapshot = self.snapshot()
         manifest = self._state.manifest
@@ -262,6 +264,7 @@ class Store:
                 sizes[part] = sizes.get(part, 0) + entry.size
         codecs = [layer.codec for layer in manifest.layers.values() if layer.codec is not None]
         sizes["codecs"] = sum(entry.size for codec in codecs for entry in codec.files.values())
+        sizes["hubs"] = 0 if manifest.hubs is None else manifest.hubs.file.size
         sizes["manifest"] = len(manifest.to_bytes())
         total = sum(sizes.values())
         hours = sum(recording.duration_ms for recording in snapshot.recordings) / 3_600_000
@@ -289,6 +292,10 @@ class Store:
             "bytes": {**dict(sorted(sizes.items())), "total": total},
             "bytes_per_hour": round(total / hours) if hours else None,
             "layers": layers,
+            "hubs": [
+                {"id": name, **asdict(hub)}
+                for name, hub in sorted(snapshot.hubs.items(), key=lambda item: (-item[1].score, item[0]))
+            ],
         }
 
 

@@ -20,6 +20,13 @@ __all__ = [
 ]
 
 
+_MOST_HUBS = 20
+_ABOUT_HUBS = (
+    "Hubs turn up among the neighbours of other recordings so many times more often than their size explains. Chance\n"
+    "meets them as much more often: a match with a hub counts above a threshold raised for that. None is left out."
+)
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of cells as lines with aligned columns, two spaces between them.
 
@@ -74,7 +81,11 @@ def info_text(facts: dict[str, Any]) -> str:
             (f"layer {name}", f"{layer['kind']}{lists}, {layer['landmarks']} landmarks of {layer['dimension']} values")
         )
         rows.append(("  parameters", layer["digest"]))
-    return table(rows)
+    if not facts["hubs"]:
+        return table(rows)
+    rows.append(("hubs", str(len(facts["hubs"]))))
+    rows += [(f"  {printable(hub['id'])}", f"{hub['score']:.0f} times") for hub in facts["hubs"][:_MOST_HUBS]]
+    return f"{table(rows)}\n{_ABOUT_HUBS}"
 
 
 def addition_text(report: dict[str, Any]) -> str:
@@ -109,6 +120,8 @@ def description_text(report: dict[str, Any]) -> str:
         hours = report["audio_seconds"] / 3600
         text += f"; {hours:.2f} h of audio in {report['seconds']:.1f} s, {speed:.0f} times real time"
     return text
+
+
 def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Return what a compaction did, from the facts of `Store.info` before and after it, in a line.
 

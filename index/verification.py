@@ -28,11 +28,11 @@ class Problem:
     what : str
         What is wrong with it, in words.
     part : str
-        The segment or codec it belongs to, as "segments/NAME" or "codecs/NAME".
+        The segment or codec it belongs to, as "segments/NAME" or "codecs/NAME"; the name of the file of hubs.
     recordings : tuple of str
         Ids of the recordings to add again, as far as they can still be read.
     n_recordings : int
-        How many there are.
+        How many there are; 0 for what the next commit computes again by itself.
     """
 
     path: Path
@@ -89,6 +89,11 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
                 count = sum(segment.n_live for segment in users)
                 ids = tuple(recording_id for part in affected for recording_id in part)
                 problems.append(Problem(path, what, f"codecs/{layer.codec.name}", ids, count))
+    if manifest.hubs is not None:
+        path = folder / manifest.hubs.name
+        what = _compare(path, manifest.hubs.file, progress)
+        if what:
+            problems.append(Problem(path, what, manifest.hubs.name, (), 0))
     return problems
 
 
@@ -114,7 +119,7 @@ def repair_index(folder: Path) -> list[Problem]:
                 if layer.codec is not None and f"codecs/{layer.codec.name}" in bad:
                     layers[name] = replace(layer, codec=None)
                     segments = [segment for segment in segments if name not in segment.landmarks]
-            write_manifest(folder, manifest.successor(layers=layers, segments=tuple(segments)))
+            write_manifest(folder, manifest.successor(layers=layers, segments=tuple(segments), hubs=None))
             sweep(folder, read_manifest(folder))
     return problems
 

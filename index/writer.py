@@ -7,7 +7,7 @@ commits (`index.upkeep`).
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,20 +18,32 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.durable import make_folder, sync_folder, write_array
+from index.hubness import LEAST_RECORDINGS, find_hubs
+from index.hubs import Hub, hubs_name, write_hubs
 from index.landmark_rows import Landmarks, Prepared, prepare
 from index.leases import sweep
 from index.lock import WriterLock
-from index.manifest import CodecEntry, LayerEntry, LayerSpec, Manifest, SegmentEntry, read_manifest, write_manifest
+from index.manifest import (
+    RECORDING,
+    CodecEntry,
+    LayerEntry,
+    LayerSpec,
+    Manifest,
+    SegmentEntry,
+    read_manifest,
+    write_manifest,
+)
 from index.opening import open_state
 from index.recordings import Recording
 from index.segment_writer import Source, merge_segments, write_segment
-from index.snapshot import OpenState
+from index.snapshot import OpenState, Snapshot
 from index.upkeep import codecs_wanted, live_landmarks, run_to_rewrite
 from index.vectors import EXACT_LIMIT, Codec
 
 __all__ = ["COMMIT_LANDMARKS", "Writer"]
 
 COMMIT_LANDMARKS = 200_000  # about 3 h of audio: half a minute of work at 350 times real time, 30 MB of memory
+HUBS_GROWTH = 2  # hubs are looked for again when the catalogue has grown by this factor
 COMMIT_RECORDINGS = 1_000  # the same for recordings with hardly any landmarks
 
 
@@ -184,12 +196,17 @@ class Writer:
         entries = [entry for entry in entries if entry.n_live]
         ids = tuple(self._pending)
         next_name = manifest.next_name
-        with self._new_folders() as made:
+        hubs, surviving = manifest.hubs, self._surviving_hubs()
+        with self._new_parts() as made:
+            if hubs is not None and len(surviving) < len(state.hubs):
+                path = made(self._folder / hubs_name(next_name))
+                hubs = write_hubs(path, surviving, hubs.computed_at)
+                next_name += 1
             if self._pending:
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
                 entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.codecs))
                 next_name += 1
-            self._switch(manifest.successor(segments=tuple(entries), next_name=next_name))
+            self._switch(manifest.successor(segments=tuple(entries), next_name=next_name, hubs=hubs))
         self._pending, self._n_landmarks, self._removed = {}, 0, {}
         if self._on_commit is not None:
             self._on_commit(ids)
@@ -209,6 +226,7 @@ class Writer:
         entries = self._open_state().manifest.segments
         if codecs or len(entries) > 1 or any(entry.removed for entry in entries):
             self._rewrite(range(len(entries)), codecs)
+        self._renew_hubs()
 
     def _maintain(self) -> None:
         codecs = codecs_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=False)
@@ -216,6 +234,32 @@ class Writer:
             self._rewrite(range(len(self._open_state().segments)), codecs)
         while (run := run_to_rewrite(self._open_state())) is not None:
             self._rewrite(run, {})
+        known = self._open_state().manifest.hubs
+        if known is None or live_landmarks(self._open_state(), RECORDING) >= HUBS_GROWTH * max(known.computed_at, 1):
+            self._renew_hubs()
+
+    def _renew_hubs(self) -> None:
+        """Look for hubs again; a commit of its own, where that changes anything."""
+        state = self._open_state()
+        known = state.manifest.hubs
+        if known is None and len(self._table) <= LEAST_RECORDINGS:
+            return
+        hubs, n_landmarks = find_hubs(Snapshot(state)), live_landmarks(state, RECORDING)
+        if known is not None and (hubs, n_landmarks) == (state.hubs, known.computed_at):
+            return
+        number = state.manifest.next_name
+        with self._new_parts() as made:
+            entry = write_hubs(made(self._folder / hubs_name(number)), hubs, n_landmarks)
+            self._switch(state.manifest.successor(next_name=number + 1, hubs=entry))
+
+    def _surviving_hubs(self) -> Mapping[str, Hub]:
+        """Return the hubs that the next commit does not remove or replace."""
+        state = self._open_state()
+        if not state.hubs:
+            return state.hubs
+        tables = {segment.name: segment.table for segment in state.segments}
+        gone = {tables[name].read(at).id for name, positions in self._removed.items() for at in positions}
+        return {name: hub for name, hub in state.hubs.items() if name not in gone}
 
     def _rewrite(self, run: range, codecs: Mapping[str, Codec]) -> None:
         """Join a run of neighbouring segments into one; with new `codecs`, the run must be all there are."""
@@ -224,7 +268,7 @@ class Writer:
         next_name = manifest.next_name
         layers = dict(manifest.layers)
         sources = [Source(state.segments[position], state.alive(position)) for position in run]
-        with self._new_folders() as made:
+        with self._new_parts() as made:
             for name, codec in codecs.items():
                 folder = made(self._folder / "codecs" / f"{name}-{next_name:06d}")
                 trained_at = live_landmarks(state, name)
@@ -260,21 +304,21 @@ class Writer:
         sweep(self._folder, self._open_state().manifest)
 
     @contextmanager
-    def _new_folders(self) -> Iterator[Callable[[Path], Path]]:
-        """Note the folders made inside the block, and delete them if it fails before the manifest names them."""
+    def _new_parts(self) -> Iterator[Callable[[Path], Path]]:
+        """Note what is made inside the block, and delete it if the block fails before the manifest names it."""
         made: list[Path] = []
         generation = self._open_state().manifest.generation
 
-        def note(folder: Path) -> Path:
-            made.append(folder)
-            return folder
+        def note(path: Path) -> Path:
+            made.append(path)
+            return path
 
         try:
             yield note
         except BaseException:
             if read_manifest(self._folder).generation == generation:
-                for folder in made:
-                    shutil.rmtree(folder, ignore_errors=True)
+                for path in made:
+                    _discard(path)
             raise
 
     def _open_state(self) -> OpenState:
@@ -301,6 +345,15 @@ class Writer:
         return UnknownRecordingError(
             f"recording {recording_id!r} is not in the index {self._folder}; list shows what is"
         )
+
+
+def _discard(path: Path) -> None:
+    """Delete a folder or a file as far as that is possible; what stays is removed next time."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _write_codec(folder: Path, codec: Codec, trained_at: int) -> CodecEntry:

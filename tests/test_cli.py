@@ -197,6 +197,8 @@ def test_add_in_json(tmp_path: Path) -> None:
         "unchanged": 0,
         "committed": 1,
         "failed": [{"name": f"{tmp_path}/gone.wav", "reason": "no such file; check the spelling and the folder"}],
+        "overlaps": [],
+        "overlaps_found": 0,
         "audio_seconds": 12.0,
     }
     assert result.stderr == f"Error: {tmp_path}/gone.wav: no such file; check the spelling and the folder\n"

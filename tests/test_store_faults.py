@@ -71,6 +71,8 @@ def named_files(folder: Path) -> set[str]:
     for layer in manifest.layers.values():
         if layer.codec is not None:
             names |= {f"codecs/{layer.codec.name}/{name}" for name in layer.codec.files}
+    if manifest.hubs is not None:
+        names.add(manifest.hubs.name)
     return names | {"manifest.json"}
 
 
