@@ -17,6 +17,7 @@ from index.durable import FileEntry, publish
 __all__ = [
     "FORMAT_VERSION",
     "LEFTOVERS",
+    "AmendmentsEntry",
     "CodecEntry",
     "LayerEntry",
     "LayerSpec",
@@ -137,6 +138,26 @@ class SegmentEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AmendmentsEntry:
+    """The file of amended recordings, in the index folder.
+
+    Attributes
+    ----------
+    name : str
+        File name, never used twice in the life of an index.
+    file : FileEntry
+        Its size and checksum.
+    recordings : dict
+        By segment, in order of names: positions of the recordings that it has a line for, ascending. Its lines are in
+        this order.
+    """
+
+    name: str
+    file: FileEntry
+    recordings: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """State of the index after one commit.
 
@@ -145,17 +166,20 @@ class Manifest:
     generation : int
         Number of the commit, from 0.
     next_name : int
-        Number of the next segment or codec folder.
+        Number of the next segment or codec folder, or file of amendments.
     layers : dict
         By name.
     segments : tuple of SegmentEntry
         In row order.
+    amendments : AmendmentsEntry or None
+        What was changed about recordings since their segments were written.
     """
 
     generation: int
     next_name: int
     layers: dict[str, LayerEntry]
     segments: tuple[SegmentEntry, ...] = field(default=())
+    amendments: AmendmentsEntry | None = None
 
     def to_bytes(self) -> bytes:
         """Return the file: indented JSON with its own checksum."""
@@ -180,7 +204,8 @@ class Manifest:
             )
             for segment in body["segments"]
         )
-        return cls(body["generation"], body["next_name"], layers, segments)
+        amendments = _amendments_from(body.get("amendments"))
+        return cls(body["generation"], body["next_name"], layers, segments, amendments)
 
     def successor(self, **changes: Any) -> "Manifest":
         """Return the next generation with some fields replaced."""
@@ -248,6 +273,14 @@ def _codec_from(codec: dict[str, Any] | None) -> CodecEntry | None:
     if codec is None:
         return None
     return CodecEntry(codec["name"], codec["trained_at"], _files_from(codec["files"]))
+
+
+def _amendments_from(amendments: dict[str, Any] | None) -> AmendmentsEntry | None:
+    if amendments is None:
+        return None
+    file = FileEntry(amendments["file"]["size"], amendments["file"]["sha256"])
+    recordings = {name: tuple(positions) for name, positions in amendments["recordings"].items()}
+    return AmendmentsEntry(amendments["name"], file, recordings)
 
 
 def _missing(folder: Path) -> CatalogueError:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fingerprint.errors import IndexDamagedError
+from index.amendments import read_amendments
 from index.manifest import CodecEntry, LayerEntry, Manifest, read_manifest
 from index.segment import Segment, check_file, damaged, map_array
 from index.snapshot import OpenState
@@ -68,7 +69,9 @@ def _open(folder: Path, manifest: Manifest, reuse: OpenState | None) -> OpenStat
         if layer.codec is not None:
             same = reuse is not None and reuse.manifest.layers.get(name) == layer
             codecs[name] = reuse.codecs[name] if same and reuse else _open_codec(folder, layer, layer.codec)
-    return OpenState(folder, manifest, segments, codecs)
+    if reuse is not None and reuse.manifest.amendments == manifest.amendments:
+        return OpenState(folder, manifest, segments, codecs, reuse.amendments)
+    return OpenState(folder, manifest, segments, codecs, read_amendments(folder, manifest.amendments))
 
 
 def _open_codec(folder: Path, layer: LayerEntry, codec: CodecEntry) -> Codec:

@@ -5,7 +5,8 @@ included. Live recordings are numbered by *ordinal*, in row order. Both numberin
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import IndexDamagedError, ParameterError, UnknownRecordingError
+from index.amendments import Amendments, contents_of, exclusions_of
 from index.manifest import LayerEntry, Manifest, canonical_json
-from index.recordings import Recording, RecordingTable
+from index.recordings import Recording, RecordingTable, TablePart
 from index.segment import Segment
 from index.vectors import NPROBE, Codec, CompressedVectors, ExactVectors, check_vectors
 
@@ -35,12 +37,15 @@ class OpenState:
         In row order.
     codecs : dict
         Codec of each compressed layer.
+    amendments : Amendments
+        What was changed about recordings since their segments were written.
     """
 
     folder: Path
     manifest: Manifest
     segments: tuple[Segment, ...]
     codecs: dict[str, Codec]
+    amendments: Amendments = field(default_factory=dict)
 
     def alive(self, position: int) -> NDArray[np.bool_]:
         """Return which recordings of one segment live [shape=(n_recordings,)]."""
@@ -56,7 +61,32 @@ class OpenState:
 
     def table(self) -> RecordingTable:
         """Return the live recordings."""
-        return RecordingTable([segment.table for segment in self.segments], self.all_alive())
+        return RecordingTable(self.table_parts(), self.all_alive())
+
+    def amended(self, position: int) -> Mapping[int, bytes]:
+        """Return the amended lines of one segment, by position in it."""
+        return self.amendments.get(self.segments[position].name, {})
+
+    def table_parts(self) -> list[TablePart]:
+        """Return the recordings of each segment as they are now, removed ones included."""
+        return [replace(segment.table, amended=self.amended(i)) for i, segment in enumerate(self.segments)]
+
+    def contents(self) -> NDArray[np.uint8]:
+        """Return the digest of the content of every live recording [shape=(n_live, 32)]."""
+        parts = [contents_of(t, s.contents) for t, s in zip(self.table_parts(), self.segments, strict=True)]
+        return np.concatenate([np.empty((0, 32), dtype=np.uint8), *parts])[self.all_alive()]
+
+    def exclusions(self) -> NDArray[np.int64]:
+        """Return the excluded ranges of live recordings [shape=(m, 3)]: ordinal, start and end in ms, in this order."""
+        alive = self.all_alive()
+        first = np.cumsum([0, *(len(segment.table.keys) for segment in self.segments)])
+        parts = [np.empty((0, 3), dtype=np.int64)]
+        for table, segment, k in zip(self.table_parts(), self.segments, first[:-1], strict=True):
+            parts.append(exclusions_of(table, segment.exclusions) + np.array([k, 0, 0]))
+        stored = np.concatenate(parts)
+        live = stored[alive[stored[:, 0]]]
+        ordinals = np.cumsum(alive) - 1
+        return np.column_stack([ordinals[live[:, 0]], live[:, 1:]])
 
 
 class Snapshot:
@@ -92,11 +122,8 @@ class Snapshot:
             for name, layer in self._state.manifest.layers.items()
         }
         digest = hashlib.sha256(canonical_json(layers))
-        contents = [segment.contents for segment in self._state.segments]
-        if contents:
-            live = np.concatenate(contents)[self._state.all_alive()]
-            for content in sorted(row.tobytes() for row in live):
-                digest.update(content)
+        for content in sorted(row.tobytes() for row in self._state.contents()):
+            digest.update(content)
         return "sha256:" + digest.hexdigest()
 
     def __contains__(self, recording_id: object) -> bool:

@@ -1,0 +1,133 @@
+"""Amendments: tags and excluded ranges that were changed after a recording was added.
+
+Segments never change, so a change is a line of its own. All amended recordings of an index stand in one file,
+`amendments-<number>.jsonl`, one line each, which takes the place of the line in the segment. Every change writes a new
+file through a commit of the writer; joining segments takes the lines into the new one.
+
+In memory, amendments are lines by segment and position (`Amendments`), and `TablePart.amended` shows them through.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.durable import sync_folder, write_chunks
+from index.manifest import AmendmentsEntry, canonical_json
+from index.recordings import Recording, TablePart, recording_from_json
+from index.segment import check_file, damaged
+
+__all__ = [
+    "Amendments",
+    "amended_line",
+    "amendments_path",
+    "contents_of",
+    "exclusions_of",
+    "facts_digest",
+    "ranges_array",
+    "read_amendments",
+    "write_amendments",
+]
+
+Amendments = Mapping[str, Mapping[int, bytes]]
+"""Lines by name of the segment, then by position in it."""
+
+
+def read_amendments(folder: Path, entry: AmendmentsEntry | None) -> dict[str, dict[int, bytes]]:
+    """Read what the manifest says was amended.
+
+    Raises
+    ------
+    IndexDamagedError
+        If the file differs from its checksum, or its lines from the manifest.
+    FileNotFoundError
+        If it is gone, which a reader meets when a writer has just replaced it.
+    """
+    if entry is None:
+        return {}
+    path = folder / entry.name
+    check_file(path, entry.file, checksum=True)
+    lines = path.read_bytes().splitlines(keepends=True)
+    if len(lines) != sum(map(len, entry.recordings.values())):
+        raise damaged(path, f"has {len(lines)} lines, which is not what the manifest says")
+    rest = iter(lines)
+    return {segment: {place: next(rest) for place in places} for segment, places in entry.recordings.items()}
+
+
+def amendments_path(folder: Path, number: int) -> Path:
+    """Return the place of a file of amendments."""
+    return folder / f"amendments-{number:06d}.jsonl"
+
+
+def write_amendments(path: Path, amendments: Amendments) -> AmendmentsEntry:
+    """Write a new file of amendments and flush it; nothing refers to it yet.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    """
+    ordered = {name: dict(sorted(lines.items())) for name, lines in sorted(amendments.items()) if lines}
+    file = write_chunks(path, [b"".join(line for lines in ordered.values() for line in lines.values())])
+    sync_folder(path.parent)
+    return AmendmentsEntry(path.name, file, {segment: tuple(lines) for segment, lines in ordered.items()})
+
+
+def amended_line(stored: bytes, recording: Recording) -> bytes:
+    """Return the stored line of a recording with its tags and excluded ranges as they are now."""
+    changed = {"tags": list(recording.tags), "excluded": [list(pair) for pair in recording.excluded]}
+    return canonical_json({**json.loads(stored), **changed}) + b"\n"
+
+
+def facts_digest(recording: Recording) -> NDArray[np.uint8]:
+    """Return what tags and excluded ranges add to the content of a recording, by exclusive or [shape=(32,)].
+
+    Zeros where there are none; so the content can be brought up to date without the audio, and is the same whether a
+    recording was added with a tag or got it later.
+    """
+    if not recording.tags and not recording.excluded:
+        return np.zeros(32, dtype=np.uint8)
+    facts = {"id": recording.id, "tags": recording.tags, "excluded": recording.excluded}
+    return np.frombuffer(hashlib.sha256(canonical_json(facts)).digest(), dtype=np.uint8)
+
+
+def contents_of(table: TablePart, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the contents of a segment's recordings as they are now [shape=(n, 32)]."""
+    if not table.amended:
+        return stored
+    contents = stored.copy()
+    for position in table.amended:
+        contents[position] ^= facts_digest(recording_from_json(table.stored_line(position)))
+        contents[position] ^= facts_digest(table.read(position))
+    return contents
+
+
+def exclusions_of(table: TablePart, stored: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the excluded ranges of a segment's recordings as they are now.
+
+    Parameters
+    ----------
+    table : TablePart
+        The recordings.
+    stored : ndarray [shape=(m, 3), dtype=int64]
+        Position, start and end in milliseconds, in this order, as the segment has them.
+
+    Returns
+    -------
+    ndarray [shape=(m, 3), dtype=int64]
+        The same, in order of position and start.
+    """
+    if not table.amended:
+        return stored
+    kept = stored[~np.isin(stored[:, 0], list(table.amended))]
+    ranges = np.concatenate([kept, ranges_array({position: table.read(position) for position in table.amended})])
+    return ranges[np.lexsort((ranges[:, 1], ranges[:, 0]))]
+
+
+def ranges_array(recordings: Mapping[int, Recording]) -> NDArray[np.int64]:
+    """Return the excluded ranges of recordings by position, as `exclusions_of` does."""
+    rows = [(position, *pair) for position, recording in recordings.items() for pair in recording.excluded]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
