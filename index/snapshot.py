@@ -20,7 +20,10 @@ from index.recordings import Recording, RecordingTable, TablePart
 from index.segment import Segment
 from index.vectors import NPROBE, Codec, CompressedVectors, ExactVectors, check_vectors
 
-__all__ = ["LayerView", "OpenState", "Snapshot"]
+__all__ = ["MOST_NEIGHBOURS", "LayerView", "OpenState", "Snapshot"]
+
+MOST_NEIGHBOURS = 64
+"""Neighbours looked at for each query, at most, where many recordings are not wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,7 +220,12 @@ class LayerView:
         self._compressed = None if entry.codec is None else self._mount(state.codecs[name])
 
     def search(
-        self, vectors: NDArray[np.float32], k: int, *, nprobe: int | None = None
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        *,
+        nprobe: int | None = None,
+        allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the most similar landmarks of each query vector, best first, ties by row.
 
@@ -230,6 +238,9 @@ class LayerView:
         nprobe : int, optional
             Inverted lists visited per query (default `NPROBE`); more finds more and takes longer. Without effect on an
             exact layer.
+        allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
+            By ordinal: recordings whose landmarks are wanted. The others take up places, so up to
+            `MOST_NEIGHBOURS` are looked at for each query, and fewer than `k` may be found.
 
         Returns
         -------
@@ -250,23 +261,25 @@ class LayerView:
             raise ParameterError(f"k={k}: must be at least 1")
         if nprobe is not None and nprobe < 1:
             raise ParameterError(f"nprobe={nprobe}: must be at least 1")
-        if self._compressed is None:
-            return self._exact.search(queries, k)
-        rows, similarity = self._ask(self._compressed, queries, k, nprobe or NPROBE)
-        if self.n_landmarks == self.n_rows:
+        if allowed is not None and allowed.shape != (self.n_recordings,):
+            raise ParameterError(f"allowed has shape {allowed.shape}: must have one value for each recording")
+        rows, similarity = self._ask(queries, k, nprobe or NPROBE)
+        if allowed is None and (self._compressed is None or self.n_landmarks == self.n_rows):
             return rows, similarity
-        # Removed landmarks take up places until a compaction: where they did, look for more.
-        wanted = k
-        open_queries = np.flatnonzero((self.recording_of(rows) < 0).any(axis=1) & (rows[:, -1] >= 0))
-        live_rows, live_similarity = self._without_removed(rows, similarity, k)
-        while open_queries.size:
-            wanted *= 2
-            rows, similarity = self._ask(self._compressed, queries[open_queries], wanted, nprobe or NPROBE)
+        # Landmarks of removed recordings, until a compaction, and of others that are not wanted take up places: where
+        # they did, look for more.
+        asked = k
+        most = np.inf if allowed is None else MOST_NEIGHBOURS
+        open_queries = np.flatnonzero(~self._wanted(rows, allowed).all(axis=1) & (rows[:, -1] >= 0))
+        found_rows, found_similarity = self._only_wanted(rows, similarity, k, allowed)
+        while open_queries.size and asked < most:
+            asked = int(min(2 * asked, most))
+            rows, similarity = self._ask(queries[open_queries], asked, nprobe or NPROBE)
             exhausted = rows[:, -1] < 0
-            rows, similarity = self._without_removed(rows, similarity, k)
-            live_rows[open_queries], live_similarity[open_queries] = rows, similarity
+            rows, similarity = self._only_wanted(rows, similarity, k, allowed)
+            found_rows[open_queries], found_similarity[open_queries] = rows, similarity
             open_queries = open_queries[~exhausted & (rows[:, -1] < 0)]
-        return live_rows, live_similarity
+        return found_rows, found_similarity
 
     def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
@@ -348,10 +361,10 @@ class LayerView:
         ]
         return CompressedVectors(codec, [lists for lists, _ in mounted], [first for _, first in mounted])
 
-    def _ask(
-        self, index: CompressedVectors, queries: NDArray[np.float32], k: int, nprobe: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        rows, similarity = index.search(queries, k, nprobe=nprobe)
+    def _ask(self, queries: NDArray[np.float32], k: int, nprobe: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if self._compressed is None:
+            return self._exact.search(queries, k)
+        rows, similarity = self._compressed.search(queries, k, nprobe=nprobe)
         if rows.size and rows.min() < -1:
             raise IndexDamagedError(
                 f"{self._state.folder}: the lists of layer {self.name!r} hold impossible row numbers; run verify to "
@@ -359,13 +372,25 @@ class LayerView:
             )
         return rows, similarity
 
-    def _without_removed(
-        self, rows: NDArray[np.int64], similarity: NDArray[np.float32], k: int
+    def _wanted(self, rows: NDArray[np.int64], allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """Return which rows, any shape, are of live recordings that are allowed."""
+        recordings = self.recording_of(rows)
+        wanted: NDArray[np.bool_] = recordings >= 0
+        if allowed is not None:
+            wanted[wanted] = allowed[recordings[wanted]]
+        return wanted
+
+    def _only_wanted(
+        self,
+        rows: NDArray[np.int64],
+        similarity: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        gone = self.recording_of(rows) < 0
-        rows[gone] = -1
-        similarity[gone] = -np.inf
-        order = np.argsort(gone, axis=1, kind="stable")[:, :k]
+        others = ~self._wanted(rows, allowed)
+        rows[others] = -1
+        similarity[others] = -np.inf
+        order = np.argsort(others, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarity, order, axis=1)
 
     def _stored_of(self, ordinal: int) -> int:
