@@ -64,7 +64,7 @@ def normalised_ranges(ranges: Iterable[Sequence[int]], duration_ms: int = 0) -> 
     Raises
     ------
     ParameterError
-        If one is no pair of whole numbers from 0, does not end after it starts, or starts after the end of the recording.
+        If one is no pair of whole numbers from 0, does not end after it starts, or starts after the recording ended.
 
     Examples
     --------

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import IndexDamagedError, ParameterError, UnknownRecordingError
 from index.amendments import Amendments, contents_of, exclusions_of
+from index.landmark_rows import TIMES_PER_SECOND
 from index.manifest import LayerEntry, Manifest, canonical_json
 from index.recordings import Recording, RecordingTable, TablePart
 from index.segment import Segment
@@ -190,6 +192,8 @@ class LayerView:
         Rows of live recordings.
     n_recordings : int
         Live recordings; ordinals run from 0 to this.
+    has_exclusions : bool
+        Whether any of them has excluded ranges.
     """
 
     def __init__(self, name: str, entry: LayerEntry, state: OpenState) -> None:
@@ -218,6 +222,12 @@ class LayerView:
         self.n_landmarks = int(np.diff(self._bounds)[self._stored].sum())
         self.n_recordings = int(self._stored.size)
         self._compressed = None if entry.codec is None else self._mount(state.codecs[name])
+        ordinals, starts, ends = state.exclusions().T
+        self.has_exclusions = bool(ordinals.size)
+        self._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
+        self._has_exclusions[ordinals] = True
+        self._excluded_from = _place(ordinals, starts * TIMES_PER_SECOND // 1000)
+        self._excluded_to = _place(ordinals, -(-ends * TIMES_PER_SECOND // 1000))
 
     def search(
         self,
@@ -329,6 +339,28 @@ class LayerView:
                 bins[here] = layer.bins[local]
         return times, bins
 
+    def excluded(self, rows: NDArray[np.int64], recordings: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which rows [shape=(n,)] of live recordings, whose ordinals are given, lie in excluded ranges."""
+        excluded = np.zeros(rows.size, dtype=np.bool_)
+        if self.has_exclusions:
+            some = np.flatnonzero(self._has_exclusions[recordings])
+            times, _ = self.take(rows[some])
+            places = _place(recordings[some], times)
+            nearest = np.searchsorted(self._excluded_from, places, side="right") - 1
+            excluded[some] = (nearest >= 0) & (places < self._excluded_to[nearest])
+        return excluded
+
+    def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
+        """Return which landmarks of a recording lie outside its excluded ranges, as places in what `landmarks_of` gives.
+
+        None if it has no such ranges.
+        """
+        stored = self._stored_of(ordinal)
+        if not self._has_exclusions[ordinal]:
+            return None
+        rows = np.arange(self._bounds[stored], self._bounds[stored + 1])
+        return np.flatnonzero(~self.excluded(rows, np.full(rows.size, ordinal, dtype=np.int32)))
+
     def first_row(self, ordinal: int) -> int:
         """Return the first row of a recording; its landmark `i` is row `first_row + i`."""
         return int(self._bounds[self._stored_of(ordinal)])
@@ -405,3 +437,9 @@ class LayerView:
                 f"rows from {numbers.min()} to {numbers.max()}: must lie between -1 and {self.n_rows - 1}"
             )
         return numbers
+
+
+def _place(ordinals: NDArray[np.integer[Any]], ticks: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return recording and time as one number that sorts by recording, then time; no recording has so many ticks."""
+    places: NDArray[np.int64] = (ordinals.astype(np.int64) << 33) + np.minimum(ticks.astype(np.int64), (1 << 33) - 1)
+    return places
