@@ -12,10 +12,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fingerprint.audio import file_digest
 from fingerprint.errors import AudioError, ParameterError
 from fingerprint.extract import fingerprint_parts
 from index.batch import in_order, jobs_for
+from index.filters import EVERYTHING, Filter
 from index.layers import RECORDING, spec_of
 from index.recording_list import Item
 from index.result import Match, MatchResult, in_sequence
@@ -39,12 +43,19 @@ class Searched:
         Name and parameters of the method, of the layer that was searched.
     n_recordings : int
         Recordings in it.
+    only, exclude : tuple of str
+        Words of the filter, as given.
+    n_searched : int or None
+        Recordings that the filter left; None if all were searched.
     """
 
     digest: str
     algorithm: str
     params_digest: str
     n_recordings: int
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    n_searched: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ class _Task:
     layer: str
     options: SearchOptions
     max_false_per_1000h: float
+    which: Filter
 
 
 def scan_files(
@@ -109,6 +121,7 @@ def scan_files(
     layer: str = RECORDING,
     options: SearchOptions = STANDARD,
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    which: Filter = EVERYTHING,
     jobs: int | None = None,
 ) -> Generator[Scan, None, None]:
     """Search for every item and yield the results in order.
@@ -125,6 +138,8 @@ def scan_files(
         How hard to look.
     max_false_per_1000h : float
         How many false matches are put up with in 1 000 hours of audio scanned.
+    which : Filter
+        Recordings to look for.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
 
@@ -133,15 +148,17 @@ def scan_files(
     CatalogueError
         If the index cannot be opened, was made with other parameters, or turns out to be damaged.
     ParameterError
-        If an option is out of range, or the layer unknown.
+        If an option is out of range, the layer unknown, or the filter unsuited to the index.
+    UnknownRecordingError
+        If the filter names a recording that the index has not.
     """
     if not 0 < max_false_per_1000h < float("inf"):
         raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
     n_jobs = jobs_for(len(items), jobs)
-    searched = _facts(Store.open(index, {layer: spec_of(layer)}).snapshot(), layer)
+    _, _, searched = _open(index, layer, which)
     if n_jobs == 1:
         use_threads(1)
-    tasks = ((None, _Task(item.path, index, searched, layer, options, max_false_per_1000h)) for item in items)
+    tasks = ((None, _Task(item.path, index, searched, layer, options, max_false_per_1000h, which)) for item in items)
     with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
         for _, scan in scans:
             if scan is not None:
@@ -150,7 +167,7 @@ def scan_files(
 
 def _scan(task: _Task) -> Scan:
     """Search for one file; runs in the workers."""
-    snapshot, searched = _open_snapshot(task.index, task.searched, task.layer)
+    snapshot, allowed, searched = _open_snapshot(task.index, task.searched, task.layer, task.which)
     started = time.perf_counter()
     results: list[MatchResult] = []
     try:
@@ -162,6 +179,7 @@ def _scan(task: _Task) -> Scan:
                     layer=task.layer,
                     options=task.options,
                     max_false_per_1000h=task.max_false_per_1000h,
+                    allowed=allowed,
                 )
             )
     except AudioError as error:
@@ -188,15 +206,27 @@ def _scan(task: _Task) -> Scan:
 
 
 @functools.lru_cache(maxsize=1)
-def _open_snapshot(index: Path, searched: Searched, layer: str) -> tuple[Snapshot, Searched]:
+def _open_snapshot(
+    index: Path, searched: Searched, layer: str, which: Filter
+) -> tuple[Snapshot, NDArray[np.bool_] | None, Searched]:
     """Open the index once per process and run; it may have moved on since the run started (`searched`)."""
+    return _open(index, layer, which)
+
+
+def _open(index: Path, layer: str, which: Filter) -> tuple[Snapshot, NDArray[np.bool_] | None, Searched]:
     snapshot = Store.open(index, {layer: spec_of(layer)}).snapshot()
-    return snapshot, _facts(snapshot, layer)
-
-
-def _facts(snapshot: Snapshot, layer: str) -> Searched:
     view = snapshot.layer(layer)
-    return Searched(snapshot.digest, str(view.params["algorithm"]), view.digest, len(snapshot.recordings))
+    allowed = which.allowed(snapshot)
+    searched = Searched(
+        snapshot.digest,
+        str(view.params["algorithm"]),
+        view.digest,
+        len(snapshot.recordings),
+        which.only.words,
+        which.exclude.words,
+        None if allowed is None else int(np.count_nonzero(allowed)),
+    )
+    return snapshot, allowed, searched
 
 
 def _digest_or_nothing(path: Path) -> str:

@@ -351,7 +351,7 @@ class LayerView:
         return excluded
 
     def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
-        """Return which landmarks of a recording lie outside its excluded ranges, as places in what `landmarks_of` gives.
+        """Return which landmarks of a recording, counted from its first, lie outside its excluded ranges.
 
         None if it has no such ranges.
         """

@@ -94,7 +94,10 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
         what = _compare(folder / amendments.name, amendments.file, progress)
         if what:
             ids = _amended_ids(folder, manifest)
-            count = sum(map(len, amendments.recordings.values()))
+            count = sum(
+                len(set(amendments.recordings.get(segment.name, ())) - set(segment.removed))
+                for segment in manifest.segments
+            )
             problems.append(Problem(folder / amendments.name, what, amendments.name, ids, count))
     return problems
 

@@ -62,7 +62,8 @@ def ids(index: Path) -> list[str]:
 
 
 def test_every_command_has_a_test_of_its_help() -> None:
-    assert COMMANDS == ["add", "bench", "demo", "info", "list", "match", "remove", "replace", "verify"]
+    known = ["add", "bench", "demo", "exclude", "info", "list", "match", "remove", "replace", "tag", "verify"]
+    assert known == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -604,6 +605,7 @@ def test_the_json_of_a_match() -> None:
         "decoder": "d",
         "notes": ["odd."],
     }
+    assert fields["searched"] == {"only": [], "exclude": [], "recordings": 7}
     assert fields["timing_ms"] == {"fingerprint": 10, "search": 0, "verify": 0}
     first, second = fields["matches"]
     segments = first.pop("segments")
