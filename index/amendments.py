@@ -9,7 +9,7 @@ In memory, amendments are lines by segment and position (`Amendments`), and `Tab
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from index.durable import sync_folder, write_chunks
 from index.manifest import AmendmentsEntry, canonical_json
-from index.recordings import Recording, TablePart, recording_from_json
+from index.recordings import Recording, TablePart, facts_from_json
 from index.segment import check_file, damaged
 
 __all__ = [
@@ -88,10 +88,7 @@ def facts_digest(recording: Recording) -> NDArray[np.uint8]:
     Zeros where there are none; so the content can be brought up to date without the audio, and is the same whether a
     recording was added with a tag or got it later.
     """
-    if not recording.tags and not recording.excluded:
-        return np.zeros(32, dtype=np.uint8)
-    facts = {"id": recording.id, "tags": recording.tags, "excluded": recording.excluded}
-    return np.frombuffer(hashlib.sha256(canonical_json(facts)).digest(), dtype=np.uint8)
+    return _digest(recording.id, recording.tags, recording.excluded)
 
 
 def contents_of(table: TablePart, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -100,8 +97,8 @@ def contents_of(table: TablePart, stored: NDArray[np.uint8]) -> NDArray[np.uint8
         return stored
     contents = stored.copy()
     for position in table.amended:
-        contents[position] ^= facts_digest(recording_from_json(table.stored_line(position)))
-        contents[position] ^= facts_digest(table.read(position))
+        before, now = (facts_from_json(line) for line in (table.stored_line(position), table.line(position)))
+        contents[position] ^= _digest(*before) ^ _digest(*now)
     return contents
 
 
@@ -123,11 +120,18 @@ def exclusions_of(table: TablePart, stored: NDArray[np.int64]) -> NDArray[np.int
     if not table.amended:
         return stored
     kept = stored[~np.isin(stored[:, 0], list(table.amended))]
-    ranges = np.concatenate([kept, ranges_array({position: table.read(position) for position in table.amended})])
+    ranges = np.concatenate([kept, ranges_array({p: facts_from_json(table.line(p))[2] for p in table.amended})])
     return ranges[np.lexsort((ranges[:, 1], ranges[:, 0]))]
 
 
-def ranges_array(recordings: Mapping[int, Recording]) -> NDArray[np.int64]:
-    """Return the excluded ranges of recordings by position, as `exclusions_of` does."""
-    rows = [(position, *pair) for position, recording in recordings.items() for pair in recording.excluded]
+def ranges_array(ranges: Mapping[int, Sequence[Sequence[int]]]) -> NDArray[np.int64]:
+    """Return excluded ranges, given by position, as `exclusions_of` does."""
+    rows = [(position, *pair) for position, pairs in ranges.items() for pair in pairs]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _digest(recording_id: str, tags: Sequence[str], excluded: Sequence[Sequence[int]]) -> NDArray[np.uint8]:
+    if not tags and not excluded:
+        return np.zeros(32, dtype=np.uint8)
+    facts = {"id": recording_id, "tags": tags, "excluded": excluded}
+    return np.frombuffer(hashlib.sha256(canonical_json(facts)).digest(), dtype=np.uint8)

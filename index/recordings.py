@@ -18,10 +18,18 @@ from numpy.typing import NDArray
 from fingerprint.errors import IndexDamagedError, ParameterError
 from index.facts import Ranges, normalised_ranges, normalised_tags
 
-__all__ = ["Recording", "RecordingTable", "TablePart", "recording_from_json", "recording_to_json", "text_key"]
+__all__ = [
+    "Recording",
+    "RecordingTable",
+    "TablePart",
+    "facts_from_json",
+    "recording_from_json",
+    "recording_to_json",
+    "text_key",
+]
 
 _MAX_ID = 512  # characters
-_SOME_TAG = b'"tags":["'  # in canonical JSON; a text that says the same has its quotation marks escaped
+_SOME_FACT = (b'"tags":["', b'"excluded":[[')  # in canonical JSON; texts that say so have quotation marks escaped
 _ADDED_LATER = ("tags", "excluded")  # lines written before these fields existed read as if they were empty
 
 
@@ -112,9 +120,24 @@ def recording_from_json(line: bytes) -> Recording:
         fields = dict.fromkeys(_ADDED_LATER, ()) | json.loads(line)
         return Recording(**{name: fields[name] for name in Recording.__slots__})
     except (ValueError, KeyError, TypeError) as error:
-        raise IndexDamagedError(
-            f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again"
-        ) from error
+        raise _damaged(line) from error
+
+
+def facts_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
+    """Return id, tags and excluded ranges of one line, many times faster than all of it; "" as id if it has neither.
+
+    Raises
+    ------
+    IndexDamagedError
+        If the line is not one that this module wrote.
+    """
+    if not any(fact in line for fact in _SOME_FACT):
+        return "", [], []
+    try:
+        fields = json.loads(line)
+        return fields["id"], fields["tags"], fields["excluded"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(line) from error
 
 
 def text_key(text: str) -> int:
@@ -233,10 +256,12 @@ class RecordingTable(Sequence[Recording]):
 
     @cached_property
     def tags(self) -> tuple[tuple[str, ...], ...]:
-        """Tags of every recording; read from all lines once, of which only those with tags are parsed."""
-        return tuple(self._tags_of(ordinal) for ordinal in range(len(self)))
+        """Tags of every recording; read from all lines once, of which only those that state any are parsed."""
+        places = (self.location(ordinal) for ordinal in range(len(self)))
+        return tuple(tuple(facts_from_json(self._parts[part].line(position))[1]) for part, position in places)
 
-    def _tags_of(self, ordinal: int) -> tuple[str, ...]:
-        part, position = self.location(ordinal)
-        line = self._parts[part].line(position)
-        return recording_from_json(line).tags if _SOME_TAG in line else ()
+
+def _damaged(line: bytes) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again"
+    )

@@ -109,7 +109,7 @@ def write_segment(
         lines.append(canonical_json({**recording_to_json(item.recording), "landmarks": counts}) + b"\n")
     keys = np.array([[text_key(item.recording.id), text_key(item.recording.sha256)] for item in items], dtype=np.uint64)
     contents = np.frombuffer(b"".join(item.content for item in items), dtype=np.uint8).reshape(-1, 32)
-    exclusions = ranges_array({position: item.recording for position, item in enumerate(items)})
+    exclusions = ranges_array({position: item.recording.excluded for position, item in enumerate(items)})
     files = _write_records(folder, lines, keys, contents, exclusions)
     landmarks = {}
     for name, entry in layers.items():
