@@ -9,26 +9,27 @@ In memory, amendments are lines by segment and position (`Amendments`), and `Tab
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.durable import sync_folder, write_chunks
-from index.manifest import AmendmentsEntry, canonical_json
+from index.manifest import AmendmentsEntry, SegmentEntry, canonical_json
 from index.recordings import Recording, TablePart, facts_from_json
 from index.segment import check_file, damaged
 
 __all__ = [
     "Amendments",
-    "amended_line",
     "amendments_path",
     "contents_of",
     "exclusions_of",
     "facts_digest",
+    "of_live",
     "ranges_array",
     "read_amendments",
+    "with_changes",
     "write_amendments",
 ]
 
@@ -76,10 +77,39 @@ def write_amendments(path: Path, amendments: Amendments) -> AmendmentsEntry:
     return AmendmentsEntry(path.name, file, {segment: tuple(lines) for segment, lines in ordered.items()})
 
 
-def amended_line(stored: bytes, recording: Recording) -> bytes:
-    """Return the stored line of a recording with its tags and excluded ranges as they are now."""
-    changed = {"tags": list(recording.tags), "excluded": [list(pair) for pair in recording.excluded]}
-    return canonical_json({**json.loads(stored), **changed}) + b"\n"
+def with_changes(
+    amendments: Amendments, changes: Mapping[str, Mapping[int, Recording]], tables: Mapping[str, TablePart]
+) -> dict[str, dict[int, bytes]]:
+    """Return amendments with some recordings changed; who is as the segment says has none.
+
+    Parameters
+    ----------
+    amendments : Amendments
+        As they are.
+    changes : mapping
+        By segment and position: recordings as they are to be.
+    tables : mapping
+        By segment: its recordings as they were added.
+    """
+    changed = {name: dict(lines) for name, lines in amendments.items()}
+    for name, recordings in changes.items():
+        lines = changed.setdefault(name, {})
+        for position, recording in recordings.items():
+            lines.pop(position, None)
+            if recording != tables[name].read(position):
+                lines[position] = _amended_line(tables[name].stored_line(position), recording)
+    return changed
+
+
+def of_live(amendments: Amendments, segments: Iterable[SegmentEntry]) -> dict[str, dict[int, bytes]]:
+    """Return the amendments of recordings that live in these segments."""
+    removed = {entry.name: set(entry.removed) for entry in segments}
+    live = {
+        name: {position: line for position, line in lines.items() if position not in removed[name]}
+        for name, lines in amendments.items()
+        if name in removed
+    }
+    return {name: lines for name, lines in live.items() if lines}
 
 
 def facts_digest(recording: Recording) -> NDArray[np.uint8]:
@@ -128,6 +158,11 @@ def ranges_array(ranges: Mapping[int, Sequence[Sequence[int]]]) -> NDArray[np.in
     """Return excluded ranges, given by position, as `exclusions_of` does."""
     rows = [(position, *pair) for position, pairs in ranges.items() for pair in pairs]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _amended_line(stored: bytes, recording: Recording) -> bytes:
+    changed = {"tags": recording.tags, "excluded": recording.excluded}
+    return canonical_json({**json.loads(stored), **changed}) + b"\n"
 
 
 def _digest(recording_id: str, tags: Sequence[str], excluded: Sequence[Sequence[int]]) -> NDArray[np.uint8]:

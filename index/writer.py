@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
-from index.amendments import Amendments, amended_line, amendments_path, write_amendments
+from index.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
 from index.durable import make_folder, sync_folder, write_array
 from index.landmark_rows import Landmarks, Prepared, prepare
 from index.lock import WriterLock
@@ -236,7 +236,9 @@ class Writer:
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
                 entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.codecs))
                 next_name += 1
-            changes, next_name = self._amendments(self._amended_lines(), entries, next_name, made)
+            tables = {segment.name: segment.table for segment in state.segments}
+            amended = with_changes(state.amendments, self._amended, tables)
+            changes, next_name = self._amendments(amended, entries, next_name, made)
             self._switch(manifest.successor(segments=tuple(entries), next_name=next_name, **changes))
         self._pending, self._n_landmarks, self._removed, self._amended = {}, 0, {}, {}
         if self._on_commit is not None:
@@ -289,40 +291,19 @@ class Writer:
             changes, next_name = self._amendments(state.amendments, segments, next_name, made)
             self._switch(manifest.successor(layers=layers, segments=segments, next_name=next_name, **changes))
 
-    def _amended_lines(self) -> dict[str, dict[int, bytes]]:
-        """Return the amendments as they are to be: those that say what the segment says anyway are left out."""
-        state = self._open_state()
-        lines = {name: dict(known) for name, known in state.amendments.items()}
-        for name, recordings in self._amended.items():
-            here = lines.setdefault(name, {})
-            table = state.segments[self._part(name)].table
-            for position, recording in recordings.items():
-                here.pop(position, None)
-                if recording != table.read(position):
-                    here[position] = amended_line(table.stored_line(position), recording)
-        return lines
-
     def _amendments(
-        self, lines: Amendments, segments: Sequence[SegmentEntry], number: int, made: Callable[[Path], Path]
+        self, amendments: Amendments, segments: Sequence[SegmentEntry], number: int, made: Callable[[Path], Path]
     ) -> tuple[dict[str, AmendmentsEntry | None], int]:
-        """Write the amendments of live recordings of these segments, if they are not those of the manifest.
+        """Write the amendments of what lives in these segments, if they are not those of the manifest.
 
         Returns what changes in the manifest, and the next number that is free.
         """
-        state = self._open_state()
-        removed = {entry.name: set(entry.removed) for entry in segments}
-        live = {
-            name: {position: line for position, line in known.items() if position not in removed[name]}
-            for name, known in lines.items()
-            if name in removed
-        }
-        live = {name: known for name, known in live.items() if known}
-        if live == state.amendments:
+        live = of_live(amendments, segments)
+        if live == self._open_state().amendments:
             return {}, number
         if not live:
             return {"amendments": None}, number
-        entry = write_amendments(made(amendments_path(self._folder, number)), live)
-        return {"amendments": entry}, number + 1
+        return {"amendments": write_amendments(made(amendments_path(self._folder, number)), live)}, number + 1
 
     def _switch(self, manifest: Manifest) -> None:
         before = self._open_state()

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingerprint.errors import IndexDamagedError, ParameterError, UnknownRecordingError
+from fingerprint.errors import IndexDamagedError, ParameterError, StorageFullError, UnknownRecordingError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from index.alignment import Aligner, QueryLandmarks
 from index.changes import change_exclusions, change_tags
 from index.facts import Ranges, normalised_ranges, normalised_tags, parse_ranges, ranges_text
 from index.layers import layer_specs, reference_landmarks
-from index.manifest import read_manifest
+from index.manifest import Manifest, read_manifest
 from index.recordings import Recording, recording_from_json, recording_to_json
 from index.result import MatchResult, in_sequence
 from index.search import STANDARD, match_query
@@ -209,6 +209,33 @@ def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises((ParameterError, UnknownRecordingError), match=message):
             call()
     assert (store.path / "manifest.json").read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_facts_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fill(tmp_path / "index", {"a": 10})
+    change_tags(store, ["a"], added=["x"])
+    before = {path.name: path.read_bytes() for path in store.path.iterdir() if path.is_file()}
+
+    def full(folder: Path, manifest: Manifest) -> None:
+        raise StorageFullError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("index.writer.write_manifest", full)
+        with pytest.raises(StorageFullError):
+            change_tags(store, ["a"], added=["y"])
+    assert {path.name: path.read_bytes() for path in store.path.iterdir() if path.is_file()} == before
+    change_tags(store, ["a"], added=["y"])
+    assert store.snapshot().by_id("a").tags == ("x", "y")
+
+
+def test_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
+    store = fill(tmp_path / "index", {"a": 10})
+    change_tags(store, ["a"], added=["x"])
+    before = Store.open(store.path).snapshot()
+    change_exclusions(store, "a", ["0-50"])
+    assert before.by_id("a") == replace(store.snapshot().by_id("a"), excluded=())
+    assert not before.layer("recording").has_exclusions
+    assert store.snapshot().layer("recording").has_exclusions
 
 
 STEP = st.one_of(
