@@ -161,9 +161,9 @@ def bench(
 def add(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
     """Add recordings: audio files, folders of them, or lists.
 
-    A list is a CSV or TSV with the columns path, id, title, artist, isrc, of which only path is needed. Without an id,
-    the file's name less its ending is the id. What is in the index already is skipped, so an interrupted run is
-    continued by the same command.
+    A list is a CSV or TSV with the columns path, id, title, artist, isrc, tags, exclude, of which only path is needed.
+    Without an id, the file's name less its ending is the id. What is in the index already is skipped, so an interrupted
+    run is continued by the same command.
 
     Example: sourceprint add music
     """
@@ -201,6 +201,65 @@ def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
             writer.remove(recording_id)
     if not quiet:
         click.echo(f"{_count(len(wanted), 'recording')} removed", err=True)
+
+
+@sourceprint.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--add", "added", metavar="TAG", multiple=True, help="Give this tag; may be repeated.")
+@click.option("--remove", "removed", metavar="TAG", multiple=True, help="Take this tag away; may be repeated.")
+@_index_option
+@_quiet_option
+def tag(
+    ids: tuple[str, ...], added: tuple[str, ...], removed: tuple[str, ...], index: Path | None, quiet: bool
+) -> None:
+    """Give recordings tags, take tags away, or show them.
+
+    A tag is a short text that means nothing to Sourceprint, such as a licence, a territory or a label; match searches
+    by tag. All recordings that are named are changed, or none.
+
+    Example: sourceprint tag "01 Intro" "02 Song" --add sync
+    """
+    from index.changes import change_tags
+    from index.store import Store
+    from index.tables import recordings_table
+
+    store = Store.open(_place(index))
+    if added or removed:
+        n_changed = change_tags(store, ids, added=added, removed=removed)
+        if not quiet:
+            click.echo(f"{_count(n_changed, 'recording')} changed", err=True)
+    else:
+        snapshot = store.snapshot()
+        click.echo(recordings_table([snapshot.by_id(recording_id) for recording_id in dict.fromkeys(ids)]))
+
+
+@sourceprint.command()
+@click.argument("recording_id", metavar="ID")
+@click.argument("ranges", metavar="[RANGE]...", nargs=-1)
+@click.option("--clear", is_flag=True, help="Let everything count again that was excluded before.")
+@_index_option
+@_quiet_option
+def exclude(recording_id: str, ranges: tuple[str, ...], clear: bool, index: Path | None, quiet: bool) -> None:
+    """Exclude parts of a recording from every search, or show which are.
+
+    For samples and other parts that are not the owner's: they are not matched, nor ever reported. A range is START-END,
+    each in seconds, m:ss or h:mm:ss. Ranges are added to those that are excluded already; without any, these are
+    printed.
+
+    Example: sourceprint exclude "01 Intro" 0:00-0:12.5 75-80.25
+    """
+    from index.changes import change_exclusions
+    from index.facts import ranges_text
+    from index.store import Store
+
+    store = Store.open(_place(index))
+    if ranges or clear:
+        excluded = change_exclusions(store, recording_id, ranges, clear=clear)
+        if not quiet:
+            click.echo(f"excluded now: {ranges_text(excluded) or 'nothing'}", err=True)
+    else:
+        for pair in store.snapshot().by_id(recording_id).excluded:
+            click.echo(ranges_text((pair,)))
 
 
 @sourceprint.command("list")
@@ -293,6 +352,11 @@ def duplicates(
     "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
     help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
 )  # fmt: skip
+@click.option(
+    "--only", metavar="WHICH", multiple=True,
+    help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
+)  # fmt: skip
+@click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only.")
 @_jobs_option
 @_json_option
 @_jsonl_option
@@ -303,6 +367,8 @@ def match(
     layer: str,
     thorough: bool,
     max_false_per_1000h: float,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
     jobs: int | None,
     as_json: bool,
     as_jsonl: bool,
@@ -314,6 +380,7 @@ def match(
     """
     _one_format(as_json, as_jsonl)
     _use_one_thread()
+    from index.filters import Filter
     from index.intake import collect
     from index.scan_json import scan_to_json
     from index.scan_text import scan_block
@@ -323,7 +390,13 @@ def match(
     intake = collect(files, lists=False)
     options = THOROUGH if thorough else STANDARD
     scans = scan_files(
-        _place(index), intake.items, layer=layer, options=options, max_false_per_1000h=max_false_per_1000h, jobs=jobs
+        _place(index),
+        intake.items,
+        layer=layer,
+        options=options,
+        max_false_per_1000h=max_false_per_1000h,
+        which=Filter.parse(only, exclude),
+        jobs=jobs,
     )
     results: list[dict[str, Any]] = []
     n_failed = len(intake.refusals)

@@ -13,9 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fingerprint.errors import AudioError, CatalogueError, DuplicateRecordingError, IndexMissingError, printable
+from fingerprint.errors import (
+    AudioError,
+    CatalogueError,
+    DuplicateRecordingError,
+    IndexMissingError,
+    ParameterError,
+    printable,
+)
 from fingerprint.sources import reference_of
 from index.batch import in_order, jobs_for, uninterrupted
+from index.facts import ranges_text
 from index.intake import Intake
 from index.landmark_rows import Landmarks
 from index.layers import layer_specs, reference_landmarks
@@ -232,20 +240,26 @@ class Addition:
         if described.landmarks is None:
             return Outcome(item.name, "failed", name, remarks=(described.failure,))
         before = decision.before or Recording(name)
-        recording = with_facts_of(
-            item,
-            Recording(
-                name,
-                before.title,
-                before.artists,
-                before.isrc,
-                described.name,
-                described.sha256,
-                described.duration_ms,
-                described.decoder,
-                described.notes,
-            ),
-        )
+        still_there = tuple(pair for pair in before.excluded if not 0 < described.duration_ms <= pair[0])
+        try:
+            recording = with_facts_of(
+                item,
+                Recording(
+                    name,
+                    before.title,
+                    before.artists,
+                    before.isrc,
+                    described.name,
+                    described.sha256,
+                    described.duration_ms,
+                    described.decoder,
+                    described.notes,
+                    before.tags,
+                    still_there,
+                ),
+            )
+        except ParameterError as error:
+            return Outcome(item.name, "failed", name, remarks=(str(error),))
         with uninterrupted():
             writer = self._writer or self._enter(stack, open_or_create(self._path))
             try:
@@ -255,6 +269,8 @@ class Addition:
             if time.monotonic() - self._committed_at > COMMIT_SECONDS:
                 writer.commit()
         remarks = (*decision.remarks, *described.notes)
+        if before.excluded and not item.excluded:
+            remarks = (*remarks, f"still excluded: {ranges_text(recording.excluded) or 'nothing'}; see that it fits")
         if others := self._desk.note_added(recording):
             remarks = (*remarks, f"the same audio is in the index as {', '.join(map(printable, others))} too")
         return Outcome(item.name, "replaced" if self._replacing else "added", name, described.duration_ms, remarks)

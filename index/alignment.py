@@ -7,6 +7,8 @@ The passage is the run of half seconds with the highest sum (Kadane), the local 
 (Smith and Waterman, 1981) along a line. The line is fitted again to what was confirmed, the search widened, and so on
 until the passage stops growing.
 
+Landmarks in excluded ranges of the reference are not there.
+
 Scores are in natural log units. They are not probabilities: `decision` turns them into those by what decoys score.
 """
 
@@ -22,6 +24,7 @@ from index.voting import Seed
 __all__ = ["Aligner", "Alignment", "QueryLandmarks"]
 
 _MIN_EVIDENCE = 1.0  # of a landmark that is counted as aligned
+_Reference = tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]
 _ASIDE_SECONDS = (-11.3, -7.9, -5.3, -3.1, 3.1, 5.3, 7.9, 11.3)
 
 
@@ -154,9 +157,10 @@ class Aligner:
         query = self._query
         line = np.array([seed.ratio, seed.offset_seconds, seed.shift_cells])
         run = np.zeros(3)
+        reference, counted = self._reference(seed.recording)
         _kernels.grow(
             query.seconds, query.bins, query.vectors, self._log_scales, self._all if free is None else free,
-            *self._layer.landmarks_of(seed.recording), line, seed.query_seconds,
+            *reference, line, seed.query_seconds,
             self._rows, self._similarity, self._evidence, self._blocks, run,
         )  # fmt: skip
         if run[0] <= 0:
@@ -172,7 +176,7 @@ class Aligner:
             query_end_seconds=float(query.seconds[b - 1]),
             score=float(run[0]),
             landmarks=aligned,
-            rows=self._rows[aligned],
+            rows=self._rows[aligned] if counted is None else counted[self._rows[aligned]],
             similarity=self._similarity[aligned],
         )
 
@@ -182,7 +186,7 @@ class Aligner:
         The mean over lines parallel to the passage's, some seconds to either side.
         """
         query = self._query
-        reference = self._layer.landmarks_of(passage.recording)
+        reference, _ = self._reference(passage.recording)
         first = int(np.searchsorted(query.seconds, passage.query_start_seconds, side="left"))
         last = int(np.searchsorted(query.seconds, passage.query_end_seconds, side="right"))
         scale = int(np.argmin(np.abs(self._log_scales - np.log(passage.ratio))))
@@ -195,6 +199,14 @@ class Aligner:
             )  # fmt: skip
             total += int(np.count_nonzero(self._evidence[first:last] >= _MIN_EVIDENCE))
         return total / len(_ASIDE_SECONDS)
+
+    def _reference(self, recording: int) -> tuple[_Reference, NDArray[np.int64] | None]:
+        """Return the landmarks of a recording that count, and their numbers where those are not all."""
+        times, bins, codes = self._layer.landmarks_of(recording)
+        counted = self._layer.counted_of(recording)
+        if counted is None:
+            return (times, bins, codes), None
+        return (times[counted], bins[counted], codes[counted]), counted
 
 
 def _trim(evidence: NDArray[np.float64], a: int, b: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
+from index.amendments import facts_digest
 from index.manifest import LayerEntry, canonical_json
 from index.recordings import Recording, recording_to_json
 from index.vectors import check_vectors
@@ -54,7 +55,7 @@ class PreparedLayer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A recording ready to be written, with the digest of its content."""
+    """A recording ready to be written, with the digest of its content (see `FORMAT.md`, contents)."""
 
     recording: Recording
     layers: dict[str, PreparedLayer]
@@ -64,6 +65,12 @@ class Prepared:
     def n_landmarks(self) -> int:
         """Landmarks in all layers."""
         return sum(layer.times.size for layer in self.layers.values())
+
+    def amended(self, recording: Recording) -> "Prepared":
+        """Return the same with the tags and excluded ranges of `recording`."""
+        content = np.frombuffer(self.content, dtype=np.uint8)
+        content = content ^ facts_digest(self.recording) ^ facts_digest(recording)
+        return Prepared(recording, self.layers, content.tobytes())
 
 
 def prepare(recording: Recording, landmarks: Mapping[str, Landmarks], layers: Mapping[str, LayerEntry]) -> Prepared:
@@ -75,7 +82,8 @@ def prepare(recording: Recording, landmarks: Mapping[str, Landmarks], layers: Ma
         If a layer is unknown to the index, or an array has the wrong shape, kind, range or order.
     """
     stored = {}
-    digest = hashlib.sha256(canonical_json(recording_to_json(recording)))
+    untagged = {name: value for name, value in recording_to_json(recording).items() if name not in ("tags", "excluded")}
+    digest = hashlib.sha256(canonical_json(untagged))
     for name in sorted(landmarks):
         if name not in layers:
             known = ", ".join(sorted(layers))
@@ -85,7 +93,8 @@ def prepare(recording: Recording, landmarks: Mapping[str, Landmarks], layers: Ma
         digest.update(canonical_json([name, layer.times.size]))
         for array in (layer.times, layer.bins, layer.vectors):
             digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
-    return Prepared(recording, stored, digest.digest())
+    content = np.frombuffer(digest.digest(), dtype=np.uint8) ^ facts_digest(recording)
+    return Prepared(recording, stored, content.tobytes())
 
 
 def _quantise(landmarks: Landmarks, dimension: int, *, where: str) -> PreparedLayer:

@@ -21,6 +21,7 @@ __all__ = [
     "MANIFEST_NAME",
     "RECORDING",
     "SIDE_FILE",
+    "AmendmentsEntry",
     "CodecEntry",
     "HubsEntry",
     "LayerEntry",
@@ -160,6 +161,26 @@ class HubsEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AmendmentsEntry:
+    """The file of amended recordings, in the index folder.
+
+    Attributes
+    ----------
+    name : str
+        File name, never used twice in the life of an index.
+    file : FileEntry
+        Its size and checksum.
+    recordings : dict
+        By segment, in order of names: positions of the recordings that it has a line for, ascending. Its lines are in
+        this order.
+    """
+
+    name: str
+    file: FileEntry
+    recordings: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """State of the index after one commit.
 
@@ -168,13 +189,15 @@ class Manifest:
     generation : int
         Number of the commit, from 0.
     next_name : int
-        Number of the next segment or codec folder.
+        Number of the next segment or codec folder, or file of amendments.
     layers : dict
         By name.
     segments : tuple of SegmentEntry
         In row order.
     hubs : HubsEntry or None
         Recordings that are near everything; None while that was not computed.
+    amendments : AmendmentsEntry or None
+        What was changed about recordings since their segments were written.
     """
 
     generation: int
@@ -182,6 +205,7 @@ class Manifest:
     layers: dict[str, LayerEntry]
     segments: tuple[SegmentEntry, ...] = field(default=())
     hubs: HubsEntry | None = None
+    amendments: AmendmentsEntry | None = None
 
     def to_bytes(self) -> bytes:
         """Return the file: indented JSON with its own checksum."""
@@ -206,7 +230,8 @@ class Manifest:
             )
             for segment in body["segments"]
         )
-        return cls(body["generation"], body["next_name"], layers, segments, _hubs_from(body.get("hubs")))
+        hubs, amendments = _hubs_from(body.get("hubs")), _amendments_from(body.get("amendments"))
+        return cls(body["generation"], body["next_name"], layers, segments, hubs, amendments)
 
     def parts(self) -> dict[str, dict[str, FileEntry]]:
         """Return the folders of the index, as "segments/NAME" and "codecs/NAME", each with its files."""
@@ -218,7 +243,7 @@ class Manifest:
 
     def side_files(self) -> dict[str, FileEntry]:
         """Return the files of the index folder itself, by name."""
-        return {} if self.hubs is None else {self.hubs.name: self.hubs.file}
+        return {entry.name: entry.file for entry in (self.hubs, self.amendments) if entry is not None}
 
     def successor(self, **changes: Any) -> "Manifest":
         """Return the next generation with some fields replaced."""
@@ -318,6 +343,14 @@ def _hubs_from(hubs: dict[str, Any] | None) -> HubsEntry | None:
     if hubs is None:
         return None
     return HubsEntry(hubs["name"], hubs["computed_at"], FileEntry(hubs["file"]["size"], hubs["file"]["sha256"]))
+
+
+def _amendments_from(amendments: dict[str, Any] | None) -> AmendmentsEntry | None:
+    if amendments is None:
+        return None
+    file = FileEntry(amendments["file"]["size"], amendments["file"]["sha256"])
+    recordings = {name: tuple(positions) for name, positions in amendments["recordings"].items()}
+    return AmendmentsEntry(amendments["name"], file, recordings)
 
 
 def _missing(folder: Path) -> CatalogueError:

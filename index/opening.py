@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fingerprint.errors import IndexDamagedError
+from index.amendments import read_amendments
 from index.hubs import Hub, read_hubs
 from index.manifest import CodecEntry, LayerEntry, Manifest, read_manifest
 from index.segment import Segment, check_file, damaged, map_array
@@ -86,7 +87,10 @@ def _open(folder: Path, manifest: Manifest, reuse: OpenState | None) -> OpenStat
         if layer.codec is not None:
             same = reuse is not None and reuse.manifest.layers.get(name) == layer
             codecs[name] = reuse.codecs[name] if same and reuse else _open_codec(folder, layer, layer.codec)
-    return OpenState(folder, manifest, segments, codecs, _open_hubs(folder, manifest, reuse))
+    hubs = _open_hubs(folder, manifest, reuse)
+    if reuse is not None and reuse.manifest.amendments == manifest.amendments:
+        return OpenState(folder, manifest, segments, codecs, hubs, reuse.amendments)
+    return OpenState(folder, manifest, segments, codecs, hubs, read_amendments(folder, manifest.amendments))
 
 
 def _open_hubs(folder: Path, manifest: Manifest, reuse: OpenState | None) -> Mapping[str, Hub]:

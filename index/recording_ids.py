@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fingerprint.errors import AudioError, printable
+from fingerprint.errors import AudioError, ParameterError, printable
 from fingerprint.sources import audio_digest, audio_name
 from index.recording_list import Item
 from index.recordings import Recording
@@ -57,12 +57,20 @@ def derived_id(path: Path) -> str:
 
 
 def with_facts_of(item: Item, recording: Recording) -> Recording:
-    """Return the recording with title, artists and ISRC as the item gives them, where it gives any."""
+    """Return the recording with title, artists, ISRC, tags and exclusions as the item gives them, where it gives any.
+
+    Raises
+    ------
+    ParameterError
+        If the item excludes what lies beyond the end of the recording.
+    """
     return replace(
         recording,
         title=item.title or recording.title,
         artists=item.artists or recording.artists,
         isrc=item.isrc or recording.isrc,
+        tags=item.tags or recording.tags,
+        excluded=item.excluded or recording.excluded,
     )
 
 
@@ -84,7 +92,7 @@ class IdDesk:
         """Decide on an item that is to be added; a file that cannot be read ends up as "failed"."""
         try:
             return self._decide_new(item, _wanted_id(item))
-        except AudioError as error:
+        except (AudioError, ParameterError) as error:
             return Decision("failed", remarks=(item.reason(error),))
 
     def decide_replacement(self, item: Item) -> Decision:
@@ -101,9 +109,9 @@ class IdDesk:
             return Decision("failed", recording_id, remarks=(f"the index has no recording {name} to replace; add it",))
         self._given[recording_id] = item.path
         try:
-            if with_facts_of(item, before) == before and audio_digest(item.path) == before.sha256:
+            if audio_digest(item.path) == before.sha256 and with_facts_of(item, before) == before:
                 return Decision("unchanged", recording_id)
-        except AudioError as error:
+        except (AudioError, ParameterError) as error:
             return Decision("failed", recording_id, remarks=(item.reason(error),))
         return Decision("replace", recording_id, before)
 
@@ -136,7 +144,10 @@ class IdDesk:
         stored = self._stored(recording_id)
         if stored is None or with_facts_of(item, stored) == stored:
             return Decision("unchanged", recording_id)
-        remark = f"{printable(recording_id)} is in the index under another title, artist or ISRC; replace changes them"
+        name = printable(recording_id)
+        remark = f"{name} is in the index under another title, artist or ISRC; replace changes them"
+        if with_facts_of(replace(item, title="", artists=(), isrc=""), stored) != stored:
+            remark = f"{name} is in the index with other tags or exclusions; tag, exclude and replace change them"
         return Decision("unchanged", recording_id, remarks=(remark,))
 
     def _failed(self, recording_id: str, reason: str) -> Decision:

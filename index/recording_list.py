@@ -4,7 +4,9 @@
     music/one.mp3   one-42   One for Tonight The Ones|Guest USRC17607839
 
 The first row names the columns, in any order; of these only `path` (or `file`) is needed, others are ignored. Paths are
-relative to the folder of the list. Several artists are separated by `|`. UTF-8, with or without a byte order mark.
+relative to the folder of the list. Several artists are separated by `|`. Two more columns may say what a recording is
+for and which parts of it never count, both with `|` between several: `tags`, and `exclude` with ranges of time as in
+`0:00-0:12.5|75-80.25` (see `index.facts`). UTF-8, with or without a byte order mark.
 
 - .csv is read as RFC 4180 has it; the delimiter is the one of `,` `;` and tab that the header is made with.
 - .tsv has a tab between cells and no quoting, so that a title may start with a quotation mark.
@@ -20,11 +22,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fingerprint.errors import ParameterError, printable
+from index.facts import Ranges, parse_ranges, parse_tags
 from index.isrc import validate
 
 __all__ = ["COLUMNS", "Item", "Refusal", "read_list"]
 
-COLUMNS = {"path": "path", "file": "path", "id": "id", "title": "title", "artist": "artists", "isrc": "isrc"}
+COLUMNS = {
+    "path": "path",
+    "file": "path",
+    "id": "id",
+    "title": "title",
+    "artist": "artists",
+    "isrc": "isrc",
+    "tags": "tags",
+    "exclude": "excluded",
+}
 _MAX_ID = 512
 
 
@@ -46,6 +58,10 @@ class Item:
         Compact, or "".
     source : str
         Where it was named, for messages: "list.csv, line 7", or "".
+    tags : tuple of str
+        Sorted; empty where nothing is said.
+    excluded : tuple of (int, int)
+        Ranges that never count, in milliseconds; empty where nothing is said.
     """
 
     path: Path
@@ -54,6 +70,8 @@ class Item:
     artists: tuple[str, ...] = ()
     isrc: str = ""
     source: str = ""
+    tags: tuple[str, ...] = ()
+    excluded: Ranges = ()
 
     @property
     def name(self) -> str:
@@ -198,9 +216,16 @@ def _item(values: dict[str, str], folder: Path, source: str) -> Item:
     isrc = values.get("isrc", "")
     artists = tuple(artist.strip() for artist in values.get("artists", "").split("|") if artist.strip())
     return Item(
-        folder / values["path"], recording_id, values.get("title", ""), artists, validate(isrc) if isrc else "", source
+        folder / values["path"],
+        recording_id,
+        values.get("title", ""),
+        artists,
+        validate(isrc) if isrc else "",
+        source,
+        parse_tags(values.get("tags", "")),
+        parse_ranges(values.get("excluded", "")),
     )
 
 
 def _wanted() -> str:
-    return "path (or file), and if known id, title, artist, isrc"
+    return "path (or file), and if known id, title, artist, isrc, tags, exclude"

@@ -7,18 +7,30 @@ asked for are parsed, so a table of 100 000 recordings opens as fast as one of t
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import IndexDamagedError, ParameterError
+from index.facts import Ranges, normalised_ranges, normalised_tags
 
-__all__ = ["Recording", "RecordingTable", "TablePart", "recording_from_json", "recording_to_json", "text_key"]
+__all__ = [
+    "Recording",
+    "RecordingTable",
+    "TablePart",
+    "facts_from_json",
+    "recording_from_json",
+    "recording_to_json",
+    "text_key",
+]
 
 _MAX_ID = 512  # characters
+_SOME_FACT = (b'"tags":["', b'"excluded":[[')  # in canonical JSON; texts that say so have quotation marks escaped
+_ADDED_LATER = ("tags", "excluded")  # lines written before these fields existed read as if they were empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,10 @@ class Recording:
         What decoded it.
     notes : tuple of str
         What was odd about the audio, one sentence each.
+    tags : tuple of str
+        Short texts that mean nothing to the index, sorted: see `index.facts`.
+    excluded : tuple of (int, int)
+        Ranges of the recording that never count, in milliseconds; in order, apart, within its length if that is known.
 
     Raises
     ------
@@ -61,30 +77,35 @@ class Recording:
     duration_ms: int = 0
     decoder: str = ""
     notes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    excluded: Ranges = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not 1 <= len(self.id) <= _MAX_ID:
             raise ParameterError(f"recording id {self.id!r:.80}: must be a text of 1 to {_MAX_ID} characters")
-        for field in ("title", "isrc", "name", "sha256", "decoder"):
-            if not isinstance(getattr(self, field), str):
-                raise ParameterError(f"recording {self.id!r}: {field}={getattr(self, field)!r} must be a text")
+        for name in ("title", "isrc", "name", "sha256", "decoder"):
+            if not isinstance(getattr(self, name), str):
+                raise ParameterError(f"recording {self.id!r}: {name}={getattr(self, name)!r} must be a text")
         if self.sha256 and (len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")):
             raise ParameterError(
                 f"recording {self.id!r}: sha256={self.sha256!r} must be 64 lower-case hex digits or empty"
             )
         if self.duration_ms < 0:
             raise ParameterError(f"recording {self.id!r}: duration_ms={self.duration_ms} must not be negative")
-        for field in ("artists", "notes"):
-            value = getattr(self, field)
+        for name in ("artists", "notes"):
+            value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-                raise ParameterError(f"recording {self.id!r}: {field}={value!r} must be a sequence of texts")
-            object.__setattr__(self, field, tuple(value))
+                raise ParameterError(f"recording {self.id!r}: {name}={value!r} must be a sequence of texts")
+            object.__setattr__(self, name, tuple(value))
+        object.__setattr__(self, "tags", normalised_tags(self.tags))
+        object.__setattr__(self, "excluded", normalised_ranges(self.excluded, self.duration_ms))
 
 
 def recording_to_json(recording: Recording) -> dict[str, Any]:
     """Return the recording as plain JSON types, every field present."""
     fields = {name: getattr(recording, name) for name in Recording.__slots__}
-    return {**fields, "artists": list(recording.artists), "notes": list(recording.notes)}
+    lists = {name: list(getattr(recording, name)) for name in ("artists", "notes", "tags")}
+    return {**fields, **lists, "excluded": [list(pair) for pair in recording.excluded]}
 
 
 def recording_from_json(line: bytes) -> Recording:
@@ -96,12 +117,27 @@ def recording_from_json(line: bytes) -> Recording:
         If the line is not one that this module wrote.
     """
     try:
-        fields = json.loads(line)
+        fields = dict.fromkeys(_ADDED_LATER, ()) | json.loads(line)
         return Recording(**{name: fields[name] for name in Recording.__slots__})
     except (ValueError, KeyError, TypeError) as error:
-        raise IndexDamagedError(
-            f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again"
-        ) from error
+        raise _damaged(line) from error
+
+
+def facts_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
+    """Return id, tags and excluded ranges of one line, many times faster than all of it; "" as id if it has neither.
+
+    Raises
+    ------
+    IndexDamagedError
+        If the line is not one that this module wrote.
+    """
+    if not any(fact in line for fact in _SOME_FACT):
+        return "", [], []
+    try:
+        fields = json.loads(line)
+        return fields["id"], fields["tags"], fields["excluded"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(line) from error
 
 
 def text_key(text: str) -> int:
@@ -123,15 +159,22 @@ class TablePart:
         Start of each line, and the length of the file.
     keys : ndarray [shape=(n, 2), dtype=uint64]
         Short keys of id and audio digest.
+    amended : mapping
+        By position: lines that take the place of stored ones (`index.amendments`).
     """
 
     lines: NDArray[np.uint8]
     offsets: NDArray[np.int64]
     keys: NDArray[np.uint64]
+    amended: Mapping[int, bytes] = field(default_factory=dict)
+
+    def stored_line(self, position: int) -> bytes:
+        """Return the line of one recording as it was added."""
+        return self.lines[self.offsets[position] : self.offsets[position + 1]].tobytes()
 
     def line(self, position: int) -> bytes:
-        """Return the stored line of one recording."""
-        return self.lines[self.offsets[position] : self.offsets[position + 1]].tobytes()
+        """Return the line of one recording as it is now."""
+        return self.amended.get(position) or self.stored_line(position)
 
     def read(self, position: int) -> Recording:
         """Parse one recording."""
@@ -168,8 +211,7 @@ class RecordingTable(Sequence[Recording]):
             return [self[i] for i in range(*ordinal.indices(len(self)))]
         if not -len(self) <= ordinal < len(self):
             raise IndexError(f"recording {ordinal} of {len(self)}")
-        part, position = self.location(ordinal % len(self))
-        return self._parts[part].read(position)
+        return self.by_location(*self.location(ordinal % len(self)))
 
     def __iter__(self) -> Iterator[Recording]:
         return (self[ordinal] for ordinal in range(len(self)))
@@ -179,6 +221,10 @@ class RecordingTable(Sequence[Recording]):
         stored = int(self._stored[ordinal])
         part = int(np.searchsorted(self._first, stored, side="right")) - 1
         return part, stored - int(self._first[part])
+
+    def by_location(self, part: int, position: int) -> Recording:
+        """Return the recording at a place that `location` gave."""
+        return self._parts[part].read(position)
 
     def find(self, recording_id: str) -> int | None:
         """Return the ordinal of the recording with this id, or None."""
@@ -193,3 +239,29 @@ class RecordingTable(Sequence[Recording]):
             return []
         candidates = np.flatnonzero(self._keys[:, 1] == np.uint64(text_key(sha256)))
         return [int(ordinal) for ordinal in candidates if self[int(ordinal)].sha256 == sha256]
+
+    def find_all(self, recording_ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return the ordinal of each id [shape=(n,)], -1 where there is none; parses only the lines found."""
+        order = np.argsort(self._keys[:, 0], kind="stable")
+        keys = np.array([text_key(recording_id) for recording_id in recording_ids], dtype=np.uint64)
+        places = np.searchsorted(self._keys[order, 0], keys)
+        found = np.full(len(recording_ids), -1, dtype=np.int64)
+        for i in np.flatnonzero(places < len(self)).tolist():
+            ordinal = int(order[places[i]])
+            if self._keys[ordinal, 0] == keys[i]:
+                same = self[ordinal].id == recording_ids[i]
+                by_hand = ordinal if same else self.find(recording_ids[i])  # two ids with one key
+                found[i] = -1 if by_hand is None else by_hand
+        return found
+
+    @cached_property
+    def tags(self) -> tuple[tuple[str, ...], ...]:
+        """Tags of every recording; read from all lines once, of which only those that state any are parsed."""
+        places = (self.location(ordinal) for ordinal in range(len(self)))
+        return tuple(tuple(facts_from_json(self._parts[part].line(position))[1]) for part, position in places)
+
+
+def _damaged(line: bytes) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again"
+    )

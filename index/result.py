@@ -9,9 +9,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from index.facts import Ranges, outside
 from index.recordings import Recording
 
-__all__ = ["Match", "MatchResult", "Segment", "Transformation", "in_sequence", "union_seconds"]
+__all__ = ["Match", "MatchResult", "Segment", "Transformation", "in_sequence", "outside_exclusions", "union_seconds"]
 
 _TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
 _NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
@@ -171,7 +175,8 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
     for parts in by_id.values():
         segments: list[Segment] = []
         for segment in (segment for part in parts for segment in part.segments):
-            earlier = next((i for i, known in enumerate(segments) if _continues(known, segment)), None)
+            excluded = parts[0].recording.excluded
+            earlier = next((i for i, known in enumerate(segments) if _continues(known, segment, excluded)), None)
             if earlier is None:
                 segments.append(segment)
             else:
@@ -186,6 +191,43 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
         sum(result.search_seconds for result in results),
         sum(result.verify_seconds for result in results),
     )
+
+
+def outside_exclusions(segment: Segment, excluded: Ranges, query_seconds: NDArray[np.float64]) -> list[Segment]:
+    """Cut a passage where it bridges excluded ranges of the recording, so that no part of it lies in one.
+
+    The pieces lie on the line of the passage and keep its statistics, score and probabilities included: they are one
+    finding. A piece without an aligned landmark is left out.
+
+    Parameters
+    ----------
+    segment : Segment
+        The passage.
+    excluded : tuple of (int, int)
+        Ranges of the recording, in milliseconds.
+    query_seconds : ndarray [shape=(n,), dtype=float64]
+        Where in the query its aligned landmarks lie.
+    """
+    if not excluded:
+        return [segment]
+    pieces = []
+    for start, end in outside(segment.reference_start_seconds, segment.reference_end_seconds, excluded):
+        first, last = (
+            segment.query_end_seconds - (segment.reference_end_seconds - t) / segment.ratio for t in (start, end)
+        )
+        if start == segment.reference_start_seconds:
+            first = segment.query_start_seconds
+        if np.any((query_seconds >= first) & (query_seconds <= last)):
+            pieces.append(
+                replace(
+                    segment,
+                    query_start_seconds=first,
+                    query_end_seconds=last,
+                    reference_start_seconds=start,
+                    reference_end_seconds=end,
+                )
+            )
+    return pieces
 
 
 def union_seconds(spans: list[tuple[float, float]]) -> float:
@@ -204,7 +246,9 @@ def union_seconds(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-def _continues(first: Segment, second: Segment) -> bool:
+def _continues(first: Segment, second: Segment, excluded: Ranges) -> bool:
+    if any(a < second.reference_start_seconds * 1000 and first.reference_end_seconds * 1000 < b for a, b in excluded):
+        return False
     gap = second.query_start_seconds - first.query_end_seconds
     expected = first.reference_end_seconds + first.ratio * gap
     return (

@@ -10,13 +10,15 @@ depends on the query, the index and the options alone. Fields about rights follo
 `query`             `name` (the path as given), `sha256` of the file, `duration_ms`, `decoder`, `notes` on odd audio;
                     null where unknown
 `index`             `digest` of what was searched, `algorithm`, `params_digest`, `tracks`
+`searched`          the filter: words of `only` and of `exclude` as given, and how many `recordings` were searched
 `status`            matched, no_match, too_short, not_enough_music, decode_error
 `reason`            why the file could not be searched, else null
 `matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, coverage of
                     both files in ms and percent, `segments`, `confidence` of the best segment
 `segments`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
-                    other recordings that fit nearly as well
+                    other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
+                    is cut there into segments that have the figures of the whole
 `timing_ms`         `fingerprint` (decoding included), `search`, `verify`
 ==================  ====================================================================================================
 """
@@ -51,6 +53,11 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
             "algorithm": scan.searched.algorithm,
             "params_digest": scan.searched.params_digest,
             "tracks": scan.searched.n_recordings,
+        },
+        "searched": {
+            "only": list(scan.searched.only),
+            "exclude": list(scan.searched.exclude),
+            "recordings": scan.searched.n_recordings if scan.searched.n_searched is None else scan.searched.n_searched,
         },
         "status": scan.status,
         "reason": scan.reason or None,

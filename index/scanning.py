@@ -13,9 +13,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fingerprint.errors import AudioError, ParameterError
 from fingerprint.sources import audio_digest, query_parts
 from index.batch import in_order, jobs_for
+from index.filters import EVERYTHING, Filter
 from index.layers import RECORDING, spec_of
 from index.recording_list import Item
 from index.result import Match, MatchResult, in_sequence
@@ -39,12 +43,19 @@ class Searched:
         Name and parameters of the method, of the layer that was searched.
     n_recordings : int
         Recordings in it.
+    only, exclude : tuple of str
+        Words of the filter, as given.
+    n_searched : int or None
+        Recordings that the filter left; None if all were searched.
     """
 
     digest: str
     algorithm: str
     params_digest: str
     n_recordings: int
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    n_searched: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,7 @@ class _Task:
     layer: str
     options: SearchOptions
     max_false_per_1000h: float
+    which: Filter
 
 
 def scan_files(
@@ -110,6 +122,7 @@ def scan_files(
     layer: str = RECORDING,
     options: SearchOptions = STANDARD,
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    which: Filter = EVERYTHING,
     jobs: int | None = None,
 ) -> Generator[Scan, None, None]:
     """Search for every item and yield the results in order.
@@ -126,6 +139,8 @@ def scan_files(
         How hard to look.
     max_false_per_1000h : float
         How many false matches are put up with in 1 000 hours of audio scanned.
+    which : Filter
+        Recordings to look for.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
 
@@ -134,7 +149,9 @@ def scan_files(
     CatalogueError
         If the index cannot be opened, was made with other parameters, or turns out to be damaged.
     ParameterError
-        If an option is out of range, or the layer unknown.
+        If an option is out of range, the layer unknown, or the filter unsuited to the index.
+    UnknownRecordingError
+        If the filter names a recording that the index has not.
     """
     if not 0 < max_false_per_1000h < float("inf"):
         raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
@@ -143,9 +160,10 @@ def scan_files(
     if n_jobs == 1:
         use_threads(1)
     with store.lease() as token:
-        searched = _facts(store.snapshot(), layer)
+        _, searched = _facts(store.snapshot(), layer, which)
         tasks = (
-            (None, _Task(item.path, index, token, searched, layer, options, max_false_per_1000h)) for item in items
+            (None, _Task(item.path, index, token, searched, layer, options, max_false_per_1000h, which))
+            for item in items
         )
         with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
             for _, scan in scans:
@@ -155,7 +173,7 @@ def scan_files(
 
 def _scan(task: _Task) -> Scan:
     """Search for one file; runs in the workers."""
-    snapshot, searched = _open_snapshot(task.index, task.token, task.searched, task.layer)
+    snapshot, allowed, searched = _open_snapshot(task.index, task.token, task.searched, task.layer, task.which)
     started = time.perf_counter()
     results: list[MatchResult] = []
     try:
@@ -167,6 +185,7 @@ def _scan(task: _Task) -> Scan:
                     layer=task.layer,
                     options=task.options,
                     max_false_per_1000h=task.max_false_per_1000h,
+                    allowed=allowed,
                 )
             )
     except AudioError as error:
@@ -193,15 +212,28 @@ def _scan(task: _Task) -> Scan:
 
 
 @functools.lru_cache(maxsize=1)
-def _open_snapshot(index: Path, token: StateToken, searched: Searched, layer: str) -> tuple[Snapshot, Searched]:
+def _open_snapshot(
+    index: Path, token: StateToken, searched: Searched, layer: str, which: Filter
+) -> tuple[Snapshot, NDArray[np.bool_] | None, Searched]:
     """Open the index once per process and run; without a lease, it may have moved on since the run started."""
     snapshot = Store.open_at(index, token, {layer: spec_of(layer)}).snapshot()
-    return snapshot, searched if token.lease else _facts(snapshot, layer)
+    allowed, now = _facts(snapshot, layer, which)
+    return snapshot, allowed, searched if token.lease else now
 
 
-def _facts(snapshot: Snapshot, layer: str) -> Searched:
+def _facts(snapshot: Snapshot, layer: str, which: Filter) -> tuple[NDArray[np.bool_] | None, Searched]:
     view = snapshot.layer(layer)
-    return Searched(snapshot.digest, str(view.params["algorithm"]), view.digest, len(snapshot.recordings))
+    allowed = which.allowed(snapshot)
+    searched = Searched(
+        snapshot.digest,
+        str(view.params["algorithm"]),
+        view.digest,
+        len(snapshot.recordings),
+        which.only.words,
+        which.exclude.words,
+        None if allowed is None else int(np.count_nonzero(allowed)),
+    )
+    return allowed, searched
 
 
 def _digest_or_nothing(path: Path) -> str:

@@ -18,7 +18,7 @@ from fingerprint.extract import Fingerprint
 from index._kernels import BLOCK_SECONDS
 from index.alignment import Aligner, Alignment, QueryLandmarks
 from index.decision import FLOOR_SCORE, ChanceModel
-from index.result import Match, MatchResult, Segment, Transformation
+from index.result import Match, MatchResult, Segment, Transformation, outside_exclusions
 from index.snapshot import LayerView, Snapshot
 from index.voting import Hits, Seed, gather_hits, plant_seeds
 
@@ -91,10 +91,14 @@ class _Search:
     layer: LayerView
     rows: NDArray[np.int64]
     similarity: NDArray[np.float32]
+    allowed: NDArray[np.bool_] | None
 
     def hits(self, usable: NDArray[np.bool_]) -> Hits:
         rows = np.where(usable[None, :, None], self.rows, -1)
-        return gather_hits(self.layer, self.query.seconds, self.query.bins, self.query.scales, rows, self.similarity)
+        query = self.query
+        return gather_hits(
+            self.layer, query.seconds, query.bins, query.scales, rows, self.similarity, allowed=self.allowed
+        )
 
 
 def match_query(
@@ -104,8 +108,9 @@ def match_query(
     layer: str = "recording",
     options: SearchOptions = STANDARD,
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> MatchResult:
-    """Find the recordings that a query reuses.
+    """Find the recordings that a query reuses, outside their excluded ranges.
 
     Parameters
     ----------
@@ -120,6 +125,8 @@ def match_query(
     max_false_per_1000h : float
         Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
         it finds fainter and shorter reuse.
+    allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
+        By ordinal: recordings to look for (`index.filters`); by default all. The others are as if they were not there.
 
     Returns
     -------
@@ -145,9 +152,9 @@ def match_query(
         )
     landmarks = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
     started = time.perf_counter()
-    forwards = _neighbours(landmarks, view, options)
+    forwards = _neighbours(landmarks, view, options, allowed)
     reverse, decoy_seconds = _decoy(landmarks, query, options)
-    backwards = _neighbours(reverse, view, options)
+    backwards = _neighbours(reverse, view, options, allowed)
     searched = time.perf_counter()
     finds, n_tried = _finds(forwards, options)
     related = {find.passage.recording for find in finds}
@@ -156,7 +163,7 @@ def match_query(
         np.array([find.passage.score for find in chance]),
         decoy_seconds / 3600.0,
         query.duration_seconds / 3600.0,
-        view.n_landmarks,
+        view.n_landmarks if allowed is None else int(view.counts()[allowed].sum()),
         len(options.scales),
     )
     no_chance, threshold = (model.threshold(limit) for limit in (DEFAULT_FALSE_PER_1000H, max_false_per_1000h))
@@ -178,10 +185,12 @@ def match_query(
         ends = _ends(find.passage, [other.passage for other, _ in decided], heard, recording.duration_ms / 1000.0)
         ids = tuple(snapshot.recordings[rival].id for rival in find.rivals)
         segment = _segment(find.passage, ends, ids, tail, aligner, cells)
-        found.setdefault(find.passage.recording, []).append(segment)
+        pieces = outside_exclusions(segment, recording.excluded, query.times[find.passage.landmarks])
+        found.setdefault(find.passage.recording, []).extend(pieces)
     matches = [
         Match(snapshot.recordings[ordinal], layer, tuple(sorted(segments, key=lambda s: s.query_start_seconds)))
         for ordinal, segments in found.items()
+        if segments
     ]
     matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
     ended = time.perf_counter()
@@ -195,11 +204,14 @@ def match_query(
     )
 
 
-def _neighbours(query: QueryLandmarks, layer: LayerView, options: SearchOptions) -> _Search:
+def _neighbours(
+    query: QueryLandmarks, layer: LayerView, options: SearchOptions, allowed: NDArray[np.bool_] | None
+) -> _Search:
     n_scales, n, dimension = query.vectors.shape
-    rows, similarity = layer.search(query.vectors.reshape(-1, dimension), options.neighbours, nprobe=options.nprobe)
+    vectors = query.vectors.reshape(-1, dimension)
+    rows, similarity = layer.search(vectors, options.neighbours, nprobe=options.nprobe, allowed=allowed)
     shape = (n_scales, n, options.neighbours)
-    return _Search(query, layer, rows.reshape(shape), similarity.reshape(shape))
+    return _Search(query, layer, rows.reshape(shape), similarity.reshape(shape), allowed)
 
 
 def _decoy(query: QueryLandmarks, fingerprint: Fingerprint, options: SearchOptions) -> tuple[QueryLandmarks, float]:

@@ -3,7 +3,8 @@
     recordings.jsonl      one JSON object per recording
     offsets.npy           int64  [n + 1]  start of each line
     keys.npy              uint64 [n, 2]   short keys of id and audio digest
-    contents.npy          uint8  [n, 32]  SHA-256 of what was added
+    contents.npy          uint8  [n, 32]  digest of what was added
+    exclusions.npy        int64  [m, 3]   excluded ranges: position, start and end in ms; left out where there are none
     <layer>/bounds.npy    int64  [n + 1]  first row of each recording
     <layer>/times.npy     uint32 [rows]   1/4096 s
     <layer>/bins.npy      uint16 [rows]   1/64 cell
@@ -110,6 +111,9 @@ class Segment:
             self._array("keys.npy", np.uint64, (n, 2)),
         )
         self.contents = self._array("contents.npy", np.uint8, (n, 32))
+        self.exclusions: NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
+        if "exclusions.npy" in entry.files:
+            self.exclusions = self._array("exclusions.npy", np.int64, (None, 3))
         self.layers = {name: self._open_layer(name, rows, layers[name], n) for name, rows in entry.landmarks.items()}
 
     def _open_layer(self, name: str, n_rows: int, layer: LayerEntry, n_recordings: int) -> SegmentLayer:

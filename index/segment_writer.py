@@ -5,17 +5,18 @@ recordings, inverted lists one list at a time, so joining large segments takes l
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.amendments import contents_of, exclusions_of, ranges_array
 from index.durable import FileEntry, make_folder, sync_folder, write_array, write_chunks
 from index.landmark_rows import Prepared
 from index.lists import CODE_BYTES, Lists, codes_by_row, merge_lists, pack_lists
 from index.manifest import LayerEntry, SegmentEntry, canonical_json
-from index.recordings import recording_to_json, text_key
+from index.recordings import TablePart, recording_to_json, text_key
 from index.segment import Segment, SegmentLayer
 from index.vectors import Codec
 
@@ -34,10 +35,24 @@ class Source:
         Open segment.
     alive : ndarray [shape=(n_recordings,), dtype=bool]
         Which of its recordings live.
+    amended : mapping
+        By position: lines that take the place of stored ones.
     """
 
     segment: Segment
     alive: NDArray[np.bool_]
+    amended: Mapping[int, bytes] = field(default_factory=dict)
+
+    def table(self) -> TablePart:
+        """Return the recordings as they are now."""
+        return replace(self.segment.table, amended=self.amended)
+
+    def exclusions(self, first: int) -> NDArray[np.int64]:
+        """Return excluded ranges of live recordings [shape=(m, 3)], whose positions are counted from `first`."""
+        ranges = exclusions_of(self.table(), self.segment.exclusions)
+        ranges = ranges[self.alive[ranges[:, 0]]]
+        positions = first + np.cumsum(self.alive) - 1
+        return np.column_stack([positions[ranges[:, 0]], ranges[:, 1:]])
 
     def counts(self, layer: str) -> NDArray[np.int64]:
         """Return the landmarks of each live recording; zeros if the segment lacks the layer."""
@@ -94,7 +109,8 @@ def write_segment(
         lines.append(canonical_json({**recording_to_json(item.recording), "landmarks": counts}) + b"\n")
     keys = np.array([[text_key(item.recording.id), text_key(item.recording.sha256)] for item in items], dtype=np.uint64)
     contents = np.frombuffer(b"".join(item.content for item in items), dtype=np.uint8).reshape(-1, 32)
-    files = _write_records(folder, lines, keys, contents)
+    exclusions = ranges_array({position: item.recording.excluded for position, item in enumerate(items)})
+    files = _write_records(folder, lines, keys, contents, exclusions)
     landmarks = {}
     for name, entry in layers.items():
         n_each = [item.layers[name].times.size if name in item.layers else 0 for item in items]
@@ -145,12 +161,14 @@ def merge_segments(
         If the disk is full.
     """
     make_folder(folder)
-    lines = (
-        source.segment.table.line(int(position)) for source in sources for position in np.flatnonzero(source.alive)
-    )
+    lines = (source.table().line(int(position)) for source in sources for position in np.flatnonzero(source.alive))
     keys = np.concatenate([source.segment.table.keys[source.alive] for source in sources])
-    contents = np.concatenate([source.segment.contents[source.alive] for source in sources])
-    files = _write_records(folder, lines, keys, contents)
+    contents = np.concatenate(
+        [contents_of(source.table(), source.segment.contents)[source.alive] for source in sources]
+    )
+    firsts = np.cumsum([0, *(np.count_nonzero(source.alive) for source in sources[:-1])])
+    exclusions = np.concatenate([source.exclusions(int(first)) for source, first in zip(sources, firsts, strict=True)])
+    files = _write_records(folder, lines, keys, contents, exclusions)
     landmarks = {}
     for name, entry in layers.items():
         counts = np.concatenate([source.counts(name) for source in sources])
@@ -184,7 +202,11 @@ class _Columns:
 
 
 def _write_records(
-    folder: Path, lines: Iterable[bytes], keys: NDArray[np.uint64], contents: NDArray[np.uint8]
+    folder: Path,
+    lines: Iterable[bytes],
+    keys: NDArray[np.uint64],
+    contents: NDArray[np.uint8],
+    exclusions: NDArray[np.int64],
 ) -> dict[str, FileEntry]:
     ends = [0]
 
@@ -193,12 +215,15 @@ def _write_records(
             ends.append(ends[-1] + len(line))
             yield line
 
-    return {
+    files = {
         "recordings.jsonl": write_chunks(folder / "recordings.jsonl", _joined(counted())),
         "offsets.npy": _write_whole(folder / "offsets.npy", np.array(ends, dtype=np.int64)),
         "keys.npy": _write_whole(folder / "keys.npy", keys),
         "contents.npy": _write_whole(folder / "contents.npy", contents),
     }
+    if exclusions.size:
+        files["exclusions.npy"] = _write_whole(folder / "exclusions.npy", exclusions)
+    return files
 
 
 def _write_columns(

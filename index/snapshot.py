@@ -6,21 +6,27 @@ included. Live recordings are numbered by *ordinal*, in row order. Both numberin
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import IndexDamagedError, ParameterError, UnknownRecordingError
+from index.amendments import Amendments, contents_of, exclusions_of
 from index.hubs import Hub
+from index.landmark_rows import TIMES_PER_SECOND
 from index.manifest import LayerEntry, Manifest, canonical_json
-from index.recordings import Recording, RecordingTable
+from index.recordings import Recording, RecordingTable, TablePart
 from index.segment import Segment
 from index.vectors import NPROBE, Codec, CompressedVectors, ExactVectors, check_vectors
 
-__all__ = ["LayerView", "OpenState", "Snapshot"]
+__all__ = ["MOST_NEIGHBOURS", "LayerView", "OpenState", "Snapshot"]
+
+MOST_NEIGHBOURS = 64
+"""Neighbours looked at for each query, at most, where many recordings are not wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +45,8 @@ class OpenState:
         Codec of each compressed layer.
     hubs : mapping
         Recordings that are near everything, by id.
+    amendments : Amendments
+        What was changed about recordings since their segments were written.
     """
 
     folder: Path
@@ -46,6 +54,7 @@ class OpenState:
     segments: tuple[Segment, ...]
     codecs: dict[str, Codec]
     hubs: Mapping[str, Hub]
+    amendments: Amendments = field(default_factory=dict)
 
     def alive(self, position: int) -> NDArray[np.bool_]:
         """Return which recordings of one segment live [shape=(n_recordings,)]."""
@@ -61,7 +70,32 @@ class OpenState:
 
     def table(self) -> RecordingTable:
         """Return the live recordings."""
-        return RecordingTable([segment.table for segment in self.segments], self.all_alive())
+        return RecordingTable(self.table_parts(), self.all_alive())
+
+    def amended(self, position: int) -> Mapping[int, bytes]:
+        """Return the amended lines of one segment, by position in it."""
+        return self.amendments.get(self.segments[position].name, {})
+
+    def table_parts(self) -> list[TablePart]:
+        """Return the recordings of each segment as they are now, removed ones included."""
+        return [replace(segment.table, amended=self.amended(i)) for i, segment in enumerate(self.segments)]
+
+    def contents(self) -> NDArray[np.uint8]:
+        """Return the digest of the content of every live recording [shape=(n_live, 32)]."""
+        parts = [contents_of(t, s.contents) for t, s in zip(self.table_parts(), self.segments, strict=True)]
+        return np.concatenate([np.empty((0, 32), dtype=np.uint8), *parts])[self.all_alive()]
+
+    def exclusions(self) -> NDArray[np.int64]:
+        """Return the excluded ranges of live recordings [shape=(m, 3)]: ordinal, start and end in ms, in this order."""
+        alive = self.all_alive()
+        first = np.cumsum([0, *(len(segment.table.keys) for segment in self.segments)])
+        parts = [np.empty((0, 3), dtype=np.int64)]
+        for table, segment, k in zip(self.table_parts(), self.segments, first[:-1], strict=True):
+            parts.append(exclusions_of(table, segment.exclusions) + np.array([k, 0, 0]))
+        stored = np.concatenate(parts)
+        live = stored[alive[stored[:, 0]]]
+        ordinals = np.cumsum(alive) - 1
+        return np.column_stack([ordinals[live[:, 0]], live[:, 1:]])
 
 
 class Snapshot:
@@ -108,11 +142,8 @@ class Snapshot:
             for name, layer in self._state.manifest.layers.items()
         }
         digest = hashlib.sha256(canonical_json(layers))
-        contents = [segment.contents for segment in self._state.segments]
-        if contents:
-            live = np.concatenate(contents)[self._state.all_alive()]
-            for content in sorted(row.tobytes() for row in live):
-                digest.update(content)
+        for content in sorted(row.tobytes() for row in self._state.contents()):
+            digest.update(content)
         if self.hubs:
             digest.update(canonical_json({name: hub.score for name, hub in self.hubs.items()}))
         return "sha256:" + digest.hexdigest()
@@ -178,6 +209,8 @@ class LayerView:
         Rows of live recordings.
     n_recordings : int
         Live recordings; ordinals run from 0 to this.
+    has_exclusions : bool
+        Whether any of them has excluded ranges.
     """
 
     def __init__(self, name: str, entry: LayerEntry, state: OpenState) -> None:
@@ -206,9 +239,20 @@ class LayerView:
         self.n_landmarks = int(np.diff(self._bounds)[self._stored].sum())
         self.n_recordings = int(self._stored.size)
         self._compressed = None if entry.codec is None else self._mount(state.codecs[name])
+        ordinals, starts, ends = state.exclusions().T
+        self.has_exclusions = bool(ordinals.size)
+        self._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
+        self._has_exclusions[ordinals] = True
+        self._excluded_from = _place(ordinals, starts * TIMES_PER_SECOND // 1000)
+        self._excluded_to = _place(ordinals, -(-ends * TIMES_PER_SECOND // 1000))
 
     def search(
-        self, vectors: NDArray[np.float32], k: int, *, nprobe: int | None = None
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        *,
+        nprobe: int | None = None,
+        allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the most similar landmarks of each query vector, best first, ties by row.
 
@@ -221,6 +265,9 @@ class LayerView:
         nprobe : int, optional
             Inverted lists visited per query (default `NPROBE`); more finds more and takes longer. Without effect on an
             exact layer.
+        allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
+            By ordinal: recordings whose landmarks are wanted. The others take up places, so up to
+            `MOST_NEIGHBOURS` are looked at for each query, and fewer than `k` may be found.
 
         Returns
         -------
@@ -241,23 +288,25 @@ class LayerView:
             raise ParameterError(f"k={k}: must be at least 1")
         if nprobe is not None and nprobe < 1:
             raise ParameterError(f"nprobe={nprobe}: must be at least 1")
-        if self._compressed is None:
-            return self._exact.search(queries, k)
-        rows, similarity = self._ask(self._compressed, queries, k, nprobe or NPROBE)
-        if self.n_landmarks == self.n_rows:
+        if allowed is not None and allowed.shape != (self.n_recordings,):
+            raise ParameterError(f"allowed has shape {allowed.shape}: must have one value for each recording")
+        rows, similarity = self._ask(queries, k, nprobe or NPROBE)
+        if allowed is None and (self._compressed is None or self.n_landmarks == self.n_rows):
             return rows, similarity
-        # Removed landmarks take up places until a compaction: where they did, look for more.
-        wanted = k
-        open_queries = np.flatnonzero((self.recording_of(rows) < 0).any(axis=1) & (rows[:, -1] >= 0))
-        live_rows, live_similarity = self._without_removed(rows, similarity, k)
-        while open_queries.size:
-            wanted *= 2
-            rows, similarity = self._ask(self._compressed, queries[open_queries], wanted, nprobe or NPROBE)
+        # Landmarks of removed recordings, until a compaction, and of others that are not wanted take up places: where
+        # they did, look for more.
+        asked = k
+        most = np.inf if allowed is None else MOST_NEIGHBOURS
+        open_queries = np.flatnonzero(~self._wanted(rows, allowed).all(axis=1) & (rows[:, -1] >= 0))
+        found_rows, found_similarity = self._only_wanted(rows, similarity, k, allowed)
+        while open_queries.size and asked < most:
+            asked = int(min(2 * asked, most))
+            rows, similarity = self._ask(queries[open_queries], asked, nprobe or NPROBE)
             exhausted = rows[:, -1] < 0
-            rows, similarity = self._without_removed(rows, similarity, k)
-            live_rows[open_queries], live_similarity[open_queries] = rows, similarity
+            rows, similarity = self._only_wanted(rows, similarity, k, allowed)
+            found_rows[open_queries], found_similarity[open_queries] = rows, similarity
             open_queries = open_queries[~exhausted & (rows[:, -1] < 0)]
-        return live_rows, live_similarity
+        return found_rows, found_similarity
 
     def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
@@ -307,6 +356,28 @@ class LayerView:
                 bins[here] = layer.bins[local]
         return times, bins
 
+    def excluded(self, rows: NDArray[np.int64], recordings: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which rows [shape=(n,)] of live recordings, whose ordinals are given, lie in excluded ranges."""
+        excluded = np.zeros(rows.size, dtype=np.bool_)
+        if self.has_exclusions:
+            some = np.flatnonzero(self._has_exclusions[recordings])
+            times, _ = self.take(rows[some])
+            places = _place(recordings[some], times)
+            nearest = np.searchsorted(self._excluded_from, places, side="right") - 1
+            excluded[some] = (nearest >= 0) & (places < self._excluded_to[nearest])
+        return excluded
+
+    def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
+        """Return which landmarks of a recording, counted from its first, lie outside its excluded ranges.
+
+        None if it has no such ranges.
+        """
+        stored = self._stored_of(ordinal)
+        if not self._has_exclusions[ordinal]:
+            return None
+        rows = np.arange(self._bounds[stored], self._bounds[stored + 1])
+        return np.flatnonzero(~self.excluded(rows, np.full(rows.size, ordinal, dtype=np.int32)))
+
     def first_row(self, ordinal: int) -> int:
         """Return the first row of a recording; its landmark `i` is row `first_row + i`."""
         return int(self._bounds[self._stored_of(ordinal)])
@@ -339,10 +410,10 @@ class LayerView:
         ]
         return CompressedVectors(codec, [lists for lists, _ in mounted], [first for _, first in mounted])
 
-    def _ask(
-        self, index: CompressedVectors, queries: NDArray[np.float32], k: int, nprobe: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        rows, similarity = index.search(queries, k, nprobe=nprobe)
+    def _ask(self, queries: NDArray[np.float32], k: int, nprobe: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if self._compressed is None:
+            return self._exact.search(queries, k)
+        rows, similarity = self._compressed.search(queries, k, nprobe=nprobe)
         if rows.size and rows.min() < -1:
             raise IndexDamagedError(
                 f"{self._state.folder}: the lists of layer {self.name!r} hold impossible row numbers; run verify to "
@@ -350,13 +421,25 @@ class LayerView:
             )
         return rows, similarity
 
-    def _without_removed(
-        self, rows: NDArray[np.int64], similarity: NDArray[np.float32], k: int
+    def _wanted(self, rows: NDArray[np.int64], allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """Return which rows, any shape, are of live recordings that are allowed."""
+        recordings = self.recording_of(rows)
+        wanted: NDArray[np.bool_] = recordings >= 0
+        if allowed is not None:
+            wanted[wanted] = allowed[recordings[wanted]]
+        return wanted
+
+    def _only_wanted(
+        self,
+        rows: NDArray[np.int64],
+        similarity: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        gone = self.recording_of(rows) < 0
-        rows[gone] = -1
-        similarity[gone] = -np.inf
-        order = np.argsort(gone, axis=1, kind="stable")[:, :k]
+        others = ~self._wanted(rows, allowed)
+        rows[others] = -1
+        similarity[others] = -np.inf
+        order = np.argsort(others, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarity, order, axis=1)
 
     def _stored_of(self, ordinal: int) -> int:
@@ -371,3 +454,9 @@ class LayerView:
                 f"rows from {numbers.min()} to {numbers.max()}: must lie between -1 and {self.n_rows - 1}"
             )
         return numbers
+
+
+def _place(ordinals: NDArray[np.integer[Any]], ticks: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return recording and time as one number that sorts by recording, then time; no recording has so many ticks."""
+    places: NDArray[np.int64] = (ordinals.astype(np.int64) << 33) + np.minimum(ticks.astype(np.int64), (1 << 33) - 1)
+    return places

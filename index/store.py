@@ -13,6 +13,7 @@ keep the state they opened (`index.snapshot`), for other processes too while the
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -247,7 +248,8 @@ class Store:
         Returns
         -------
         dict
-            `path`, `format_version`, `generation`, `digest`, `recordings`, `removed`, `segments`, `hours`, `bytes` (by
+            `path`, `format_version`, `generation`, `digest`, `recordings`, `removed`, `segments`, `hours`, `tags`
+            (recordings by tag), `excluded` (`recordings` that have excluded ranges, and `seconds` of them), `bytes` (by
             part, and `total`), `bytes_per_hour` (None without audio), `layers`: per name `digest`, `dimension`,
             `kind` ("exact" or "compressed"), `landmarks`, `lists` and `trained_at` (None while exact); `hubs`: those
             with the highest score first, `id`, `score`, `bound`, `neighbours`, `sample` (as `index.hubs.Hub`).
@@ -261,13 +263,24 @@ class Store:
                 part = {"offsets": "recordings", "keys": "recordings", "contents": "recordings", "sizes": "lists"}.get(
                     part, part
                 )
+                part = "recordings" if part == "exclusions" else part
                 sizes[part] = sizes.get(part, 0) + entry.size
         codecs = [layer.codec for layer in manifest.layers.values() if layer.codec is not None]
         sizes["codecs"] = sum(entry.size for codec in codecs for entry in codec.files.values())
         sizes["hubs"] = 0 if manifest.hubs is None else manifest.hubs.file.size
         sizes["manifest"] = len(manifest.to_bytes())
+        if manifest.amendments is not None:
+            sizes["amendments"] = manifest.amendments.file.size
+        tags: Counter[str] = Counter()
+        excluded = []
+        duration_ms = 0
+        for recording in snapshot.recordings:
+            tags.update(recording.tags)
+            duration_ms += recording.duration_ms
+            if recording.excluded:
+                excluded.append(sum(end - start for start, end in recording.excluded))
+        hours = duration_ms / 3_600_000
         total = sum(sizes.values())
-        hours = sum(recording.duration_ms for recording in snapshot.recordings) / 3_600_000
         layers = {}
         for name, layer in manifest.layers.items():
             view = snapshot.layer(name)
@@ -289,6 +302,8 @@ class Store:
             "removed": sum(len(segment.removed) for segment in manifest.segments),
             "segments": len(manifest.segments),
             "hours": round(hours, 6),
+            "tags": dict(sorted(tags.items())),
+            "excluded": {"recordings": len(excluded), "seconds": sum(excluded) / 1000},
             "bytes": {**dict(sorted(sizes.items())), "total": total},
             "bytes_per_hour": round(total / hours) if hours else None,
             "layers": layers,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fingerprint.errors import printable
+from index.facts import ranges_text
 from index.recordings import Recording
 
 __all__ = [
@@ -44,7 +45,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def recordings_table(recordings: Sequence[Recording]) -> str:
-    """Return one line per recording under a header.
+    """Return one line per recording under a header; tags and excluded ranges only where any recording has them.
 
     Examples
     --------
@@ -56,6 +57,13 @@ def recordings_table(recordings: Sequence[Recording]) -> str:
     for r in recordings:
         texts = (r.id, r.title, ", ".join(r.artists), r.isrc, clock(r.duration_ms / 1000), r.name)
         rows.append([printable(text) for text in texts])
+    further = {
+        "tags": [", ".join(r.tags) for r in recordings],
+        "excluded": [ranges_text(r.excluded) for r in recordings],
+    }
+    for name, cells in further.items():
+        if any(cells):
+            rows = [[*row, cell] for row, cell in zip(rows, [name, *cells], strict=True)]
     return table(rows)
 
 
@@ -75,6 +83,11 @@ def info_text(facts: dict[str, Any]) -> str:
         *((f"  {part}", size_text(size)) for part, size in facts["bytes"].items() if part != "total"),
         ("digest", facts["digest"]),
     ]
+    if facts["tags"]:
+        rows.append(("tags", ", ".join(f"{tag} ({n})" for tag, n in facts["tags"].items())))
+    if facts["excluded"]["recordings"]:
+        seconds, n = facts["excluded"]["seconds"], facts["excluded"]["recordings"]
+        rows.append(("excluded", f"{clock(seconds)} of {n} recording{'' if n == 1 else 's'}"))
     for name, layer in facts["layers"].items():
         lists = "" if layer["lists"] is None else f", {layer['lists']} lists"
         rows.append(

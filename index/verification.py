@@ -12,7 +12,7 @@ from pathlib import Path
 from index.durable import FileEntry, hash_file
 from index.leases import sweep
 from index.lock import WriterLock
-from index.manifest import SegmentEntry, read_manifest, write_manifest
+from index.manifest import Manifest, SegmentEntry, read_manifest, write_manifest
 
 __all__ = ["Problem", "repair_index", "verify_index"]
 
@@ -28,7 +28,7 @@ class Problem:
     what : str
         What is wrong with it, in words.
     part : str
-        The segment or codec it belongs to, as "segments/NAME" or "codecs/NAME"; the name of the file of hubs.
+        What it belongs to: "segments/NAME", "codecs/NAME", or the name of the file of hubs or of amendments.
     recordings : tuple of str
         Ids of the recordings to add again, as far as they can still be read.
     n_recordings : int
@@ -94,11 +94,24 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
         what = _compare(path, manifest.hubs.file, progress)
         if what:
             problems.append(Problem(path, what, manifest.hubs.name, (), 0))
+    amendments = manifest.amendments
+    if amendments is not None:
+        what = _compare(folder / amendments.name, amendments.file, progress)
+        if what:
+            ids = _amended_ids(folder, manifest)
+            count = sum(
+                len(set(amendments.recordings.get(segment.name, ())) - set(segment.removed))
+                for segment in manifest.segments
+            )
+            problems.append(Problem(folder / amendments.name, what, amendments.name, ids, count))
     return problems
 
 
 def repair_index(folder: Path) -> list[Problem]:
     """Take everything damaged out of the index and return what `verify_index` found; what is sound stays.
+
+    Where the file of amendments is damaged, the recordings that it is about go: without it, nobody knows which parts of
+    them must not count.
 
     Raises
     ------
@@ -119,7 +132,13 @@ def repair_index(folder: Path) -> list[Problem]:
                 if layer.codec is not None and f"codecs/{layer.codec.name}" in bad:
                     layers[name] = replace(layer, codec=None)
                     segments = [segment for segment in segments if name not in segment.landmarks]
-            write_manifest(folder, manifest.successor(layers=layers, segments=tuple(segments), hubs=None))
+            amendments = manifest.amendments
+            if amendments is not None and amendments.name in bad:
+                segments = [_without(segment, amendments.recordings.get(segment.name, ())) for segment in segments]
+                segments = [segment for segment in segments if segment.n_live]
+                amendments = None
+            changes = {"layers": layers, "segments": tuple(segments), "hubs": None, "amendments": amendments}
+            write_manifest(folder, manifest.successor(**changes))
             sweep(folder, read_manifest(folder))
     return problems
 
@@ -134,6 +153,21 @@ def _compare(path: Path, expected: FileEntry, progress: Callable[[int], None] | 
         return "is missing"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
+
+
+def _without(segment: SegmentEntry, positions: tuple[int, ...]) -> SegmentEntry:
+    return replace(segment, removed=tuple(sorted({*segment.removed, *positions})))
+
+
+def _amended_ids(folder: Path, manifest: Manifest) -> tuple[str, ...]:
+    """Return the ids of amended recordings, which the lines of their segments tell as well."""
+    recordings = {} if manifest.amendments is None else manifest.amendments.recordings
+    ids: list[str] = []
+    for segment in manifest.segments:
+        others = set(range(segment.n_recordings)) - set(recordings.get(segment.name, ()))
+        if len(others) < segment.n_recordings:
+            ids += _live_ids(folder / "segments" / segment.name / "recordings.jsonl", _without(segment, tuple(others)))
+    return tuple(ids)
 
 
 def _live_ids(path: Path, segment: SegmentEntry) -> tuple[str, ...]:

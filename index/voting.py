@@ -76,8 +76,10 @@ def gather_hits(
     scales: tuple[float, ...],
     rows: NDArray[np.int64],
     similarity: NDArray[np.float32],
+    *,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> Hits:
-    """Turn neighbours into votes.
+    """Turn neighbours into votes; those in excluded ranges of their recordings have none.
 
     Parameters
     ----------
@@ -89,6 +91,8 @@ def gather_hits(
         Time scales of the search.
     rows, similarity : ndarray [shape=(n_scales, n, k)]
         What `LayerView.search` returned for each scale.
+    allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
+        By ordinal: recordings that may vote; by default all.
 
     Returns
     -------
@@ -105,6 +109,11 @@ def gather_hits(
     first = np.r_[True, pair[order][1:] != pair[order][:-1]] if order.size else np.empty(0, dtype=np.bool_)
     keep = keep[order[first]]
     recording = layer.recording_of(flat_rows[keep])
+    if allowed is not None:
+        keep, recording = keep[allowed[recording]], recording[allowed[recording]]
+    if layer.has_exclusions:
+        counted = ~layer.excluded(flat_rows[keep], recording)
+        keep, recording = keep[counted], recording[counted]
     votes = np.bincount(recording, minlength=1)
     several = votes[recording] > 1
     keep, recording = keep[several], recording[several]

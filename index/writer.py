@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
+from index.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
 from index.durable import make_folder, sync_folder, write_array
 from index.hubness import LEAST_RECORDINGS, find_hubs
 from index.hubs import Hub, hubs_name, write_hubs
@@ -25,6 +26,7 @@ from index.leases import sweep
 from index.lock import WriterLock
 from index.manifest import (
     RECORDING,
+    AmendmentsEntry,
     CodecEntry,
     LayerEntry,
     LayerSpec,
@@ -48,7 +50,7 @@ COMMIT_RECORDINGS = 1_000  # the same for recordings with hardly any landmarks
 
 
 class Writer:
-    """Adds and removes recordings; made by `Store.writer`, used as a context manager."""
+    """Adds, amends and removes recordings; made by `Store.writer`, used as a context manager."""
 
     def __init__(
         self,
@@ -71,6 +73,7 @@ class Writer:
         self._pending: dict[str, Prepared] = {}
         self._n_landmarks = 0  # pending, those of recordings replaced while pending included
         self._removed: dict[str, set[int]] = {}
+        self._amended: dict[str, dict[int, Recording]] = {}
 
     def __enter__(self) -> Self:
         read_manifest(self._folder)  # says what is wrong with the folder before a lock file is made in it
@@ -165,6 +168,43 @@ class Writer:
         if stored is not None:
             self._mark_removed(*stored)
 
+    def recording(self, recording_id: str) -> Recording:
+        """Return a recording as it will be after the next commit.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the index.
+        """
+        if recording_id in self._pending:
+            return self._pending[recording_id].recording
+        stored = self._find(recording_id)
+        if stored is None:
+            raise self._unknown(recording_id)
+        segment, position = stored
+        return self._amended.get(segment, {}).get(position) or self._table.by_location(self._part(segment), position)
+
+    def amend(self, recording: Recording) -> None:
+        """Change the tags and excluded ranges of a recording with the next commit; its landmarks stay as they are.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the index.
+        ParameterError
+            If it differs in more than that.
+        """
+        before = self.recording(recording.id)
+        if replace(before, tags=recording.tags, excluded=recording.excluded) != recording:
+            raise ParameterError(
+                f"recording {recording.id!r}: only tags and excluded ranges can be amended; replace changes the rest"
+            )
+        if recording.id in self._pending:
+            self._pending[recording.id] = self._pending[recording.id].amended(recording)
+        elif recording != before and (stored := self._find(recording.id)) is not None:
+            segment, position = stored
+            self._amended.setdefault(segment, {})[position] = recording
+
     def add_layer(self, name: str, spec: LayerSpec) -> None:
         """Add a layer to the index at once; recordings have landmarks in it when they are added or replaced next.
 
@@ -181,7 +221,7 @@ class Writer:
         self._switch(manifest.successor(layers={**manifest.layers, name: LayerEntry.of(name, spec)}))
 
     def commit(self) -> tuple[str, ...]:
-        """Make everything added and removed so far permanent; return the ids of the recordings added.
+        """Make everything added, amended and removed so far permanent; return the ids of the recordings added.
 
         Raises
         ------
@@ -189,7 +229,7 @@ class Writer:
             If the disk is full; the index is as after the last commit, and what waits goes on waiting.
         """
         state = self._open_state()
-        if not self._pending and not any(self._removed.values()):
+        if not self._pending and not any(self._removed.values()) and not self._amended:
             return ()
         manifest = state.manifest
         entries = [self._with_removed(entry) for entry in manifest.segments]
@@ -206,8 +246,11 @@ class Writer:
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
                 entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.codecs))
                 next_name += 1
-            self._switch(manifest.successor(segments=tuple(entries), next_name=next_name, hubs=hubs))
-        self._pending, self._n_landmarks, self._removed = {}, 0, {}
+            tables = {segment.name: segment.table for segment in state.segments}
+            amended = with_changes(state.amendments, self._amended, tables)
+            changes, next_name = self._amendments(amended, entries, next_name, made)
+            self._switch(manifest.successor(segments=tuple(entries), next_name=next_name, hubs=hubs, **changes))
+        self._pending, self._n_landmarks, self._removed, self._amended = {}, 0, {}, {}
         if self._on_commit is not None:
             self._on_commit(ids)
         self._maintain()
@@ -224,7 +267,8 @@ class Writer:
         self.commit()
         codecs = codecs_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=True)
         entries = self._open_state().manifest.segments
-        if codecs or len(entries) > 1 or any(entry.removed for entry in entries):
+        amended = self._open_state().manifest.amendments is not None
+        if codecs or len(entries) > 1 or any(entry.removed for entry in entries) or amended:
             self._rewrite(range(len(entries)), codecs)
         self._renew_hubs()
 
@@ -267,7 +311,7 @@ class Writer:
         manifest = state.manifest
         next_name = manifest.next_name
         layers = dict(manifest.layers)
-        sources = [Source(state.segments[position], state.alive(position)) for position in run]
+        sources = [Source(state.segments[position], state.alive(position), state.amended(position)) for position in run]
         with self._new_parts() as made:
             for name, codec in codecs.items():
                 folder = made(self._folder / "codecs" / f"{name}-{next_name:06d}")
@@ -281,7 +325,22 @@ class Writer:
                 joined.append(merge_segments(folder, sources, layers, old_codecs=state.codecs, new_codecs=new_codecs))
                 next_name += 1
             segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
-            self._switch(manifest.successor(layers=layers, segments=segments, next_name=next_name))
+            changes, next_name = self._amendments(state.amendments, segments, next_name, made)
+            self._switch(manifest.successor(layers=layers, segments=segments, next_name=next_name, **changes))
+
+    def _amendments(
+        self, amendments: Amendments, segments: Sequence[SegmentEntry], number: int, made: Callable[[Path], Path]
+    ) -> tuple[dict[str, AmendmentsEntry | None], int]:
+        """Write the amendments of what lives in these segments, if they are not those of the manifest.
+
+        Returns what changes in the manifest, and the next number that is free.
+        """
+        live = of_live(amendments, segments)
+        if live == self._open_state().amendments:
+            return {}, number
+        if not live:
+            return {"amendments": None}, number
+        return {"amendments": write_amendments(made(amendments_path(self._folder, number)), live)}, number + 1
 
     def _switch(self, manifest: Manifest) -> None:
         before = self._open_state()
@@ -334,6 +393,9 @@ class Writer:
         part, position = self._table.location(ordinal)
         name = state.segments[part].name
         return None if position in self._removed.get(name, ()) else (name, position)
+
+    def _part(self, segment: str) -> int:
+        return [entry.name for entry in self._open_state().manifest.segments].index(segment)
 
     def _mark_removed(self, segment: str, position: int) -> None:
         self._removed.setdefault(segment, set()).add(position)

@@ -23,6 +23,7 @@ import pytest
 
 import cli
 from fingerprint.params import Params
+from index.filters import EVERYTHING, Filter
 from index.recording_list import Item
 from index.recordings import Recording
 from index.result import Match, Segment, Transformation
@@ -231,6 +232,8 @@ def test_list_and_its_forms(tmp_path: Path) -> None:
         "duration_ms": 5000,
         "decoder": lines[1]["decoder"],
         "notes": [],
+        "tags": [],
+        "excluded": [],
     }
     assert re.fullmatch(r"[0-9a-f]{64}", lines[1]["sha256"])
     assert lines[1]["decoder"].startswith("libsndfile ")
@@ -431,7 +434,8 @@ def test_match_in_json_has_the_fields_of_the_standard(shared: Path, excerpt: Pat
     result = run("match", excerpt, other, "--json", index=shared)
     assert result.exit_code == 0
     found, missed = json.loads(result.stdout)
-    assert list(found) == ["schema", "scan_id", "query", "index", "status", "reason", "matches", "timing_ms"]
+    fields = ["schema", "scan_id", "query", "index", "searched", "status", "reason", "matches", "timing_ms"]
+    assert list(found) == fields
     assert list(found) == list(missed)
     assert found["schema"] == "sourceprint/scan-result/1"
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", found["scan_id"])
@@ -508,10 +512,12 @@ def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("index.scanning.scan_files", scan_files)
     assert run("match", "a.wav", index=shared).exit_code == 0
     options = ["--thorough", "--layer", "x", "--max-false-per-1000h", "50", "--jobs", "3"]
+    options += ["--only", "tag:x", "--only", "id:y", "--exclude", "tag:z"]
     assert run("match", "a.csv", *options, index=shared).exit_code == 0
-    usual = {"index": shared, "layer": "recording", "max_false_per_1000h": 1.0, "jobs": None}
+    usual = {"index": shared, "layer": "recording", "max_false_per_1000h": 1.0, "which": EVERYTHING, "jobs": None}
     assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD}
-    other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "jobs": 3}
+    which = Filter.parse(["tag:x", "id:y"], ["tag:z"])
+    other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "which": which, "jobs": 3}
     assert given[1] == {**other, "items": (Item(Path("a.csv")),), "options": THOROUGH}
 
 
@@ -659,6 +665,7 @@ def test_the_json_of_a_match() -> None:
         "decoder": "d",
         "notes": ["odd."],
     }
+    assert fields["searched"] == {"only": [], "exclude": [], "recordings": 7}
     assert fields["timing_ms"] == {"fingerprint": 10, "search": 0, "verify": 0}
     first, second = fields["matches"]
     segments = first.pop("segments")

@@ -100,6 +100,27 @@ def test_all_columns_of_a_list(tmp_path: Path) -> None:
     assert items == [Item(tmp_path / "m/a.mp3", "a-1", 'One, "two"', ("X", "Y"), "USRC17607839", name)]
 
 
+def test_tags_and_exclusions_of_a_list(tmp_path: Path) -> None:
+    text = "path\ttags\texclude\na.mp3\tsync | label-7|sync\t0:00-0:12.5|75-80.25\nb.mp3\t\t\n"
+    items, refusals = read_list(list_file(tmp_path, text, "list.tsv"))
+    assert not refusals
+    assert [(item.tags, item.excluded) for item in items] == [
+        (("label-7", "sync"), ((0, 12_500), (75_000, 80_250))),
+        ((), ()),
+    ]
+
+
+def test_rows_with_wrong_tags_or_exclusions_are_refused_and_the_others_taken(tmp_path: Path) -> None:
+    text = "path;tags;exclude\na.mp3;x,y;\nb.mp3;;5-3\nc.mp3;;1:75-2:00\nd.mp3;x;1-2\n"
+    items, refusals = read_list(list_file(tmp_path, text))
+    assert [item.path.name for item in items] == ["d.mp3"]
+    assert [str(refusal).removeprefix(f"{tmp_path}/list.csv, ") for refusal in refusals] == [
+        "line 2: tag 'x,y': must be 1 to 64 printable characters without | and , and no space at its ends",
+        "line 3: excluded range '5-3': must end after it starts",
+        "line 4: time '1:75': has 75 seconds, at most 59 are possible",
+    ]
+
+
 def test_tabs_quotes_and_the_other_name_of_the_path(tmp_path: Path) -> None:
     text = 'file\ttitle\n/abs/a.mp3\t"Heroes" live\n\nb.mp3\t\nc.mp3\n'
     items, refusals = read_list(list_file(tmp_path, text, "list.tsv"))

@@ -349,6 +349,7 @@ def test_only_large_files_may_go_unchecked(sound: Path) -> None:
         "offsets.npy",
         "keys.npy",
         "contents.npy",
+        "exclusions.npy",
         "bounds.npy",
         "sizes.npy",
         "coarse.npy",
