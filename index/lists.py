@@ -1,207 +1,238 @@
-"""Inverted lists on disk: the compressed vectors of a segment, in the block layout that FAISS FastScan reads directly.
+"""Inverted lists: the descriptors of a layer sorted by the nodes of the coarse tree, and the search through them.
 
-A lists file holds the lists 0, 1, 2... of a coarse quantiser one after the other, nothing between them. A list of `m`
-vectors has room for `c = 32 * ceil(m / 32)` of them:
+A descriptor is kept as the signs of its numbers (`signs_of`): 8 bytes for 64 numbers. The estimated similarity of a
+query is its scalar product with them. It finds more than a product quantiser of the same size (measured on 333 000 real
+landmarks and 20 000 distorted queries, true neighbour among the first two: exact 25.0 %, signs 20.3 %, product
+quantiser of 8 bytes 18.5 %, of 16 bytes 21.6 %), needs no training, so codes never change, and is the code that
+alignment reads anyway.
 
-- `c * 16` bytes of codes in blocks of 32 vectors (512 bytes): for every pair of sub-quantisers (2p, 2p + 1), 32 bytes;
-  the first 16 belong to sub-quantiser 2p, the others to 2p + 1; byte `j` of either holds vector `ORDER[j]` of the block
-  in its low four bits and vector `16 + ORDER[j]` in its high four. Unused places are zero;
-- `c * 8` bytes of row numbers (int64, little-endian), ascending; unused places are -1.
-
-The sizes `m` stand in an array of their own, so every offset follows from them. Writing this layout ourselves, instead
-of letting FAISS keep its lists in memory, is what allows segments to be memory-mapped, and to be merged list by list in
-bounded memory without decoding a single vector: codes never drift.
+The search is ours and not FAISS' because of what a catalogue of 100 000 recordings needs: row numbers of 4 bytes in
+place of 8, lists without padding, so that small segments may have many, recordings that were removed or are filtered
+out passed over in the scan itself, and checksums per list, so that nothing damaged is ever used. It is as fast.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
-__all__ = [
-    "BLOCK",
-    "CODE_BYTES",
-    "Lists",
-    "codes_by_row",
-    "list_capacities",
-    "list_offsets",
-    "merge_lists",
-    "pack_codes",
-    "pack_lists",
-    "unpack_codes",
-]
+from index import _list_kernels
+from index.tree import SIGN_SCALE, Tree, level_for
 
-BLOCK = 32  # vectors per block
-CODE_BYTES = 16  # bytes per vector: 32 sub-quantisers of 4 bits
-ENTRY_BYTES = CODE_BYTES + 8  # with the row number
+__all__ = ["NPROBE", "InvertedLists", "Lists", "list_checks", "signs_of", "sorted_by_list", "words_of"]
 
-_ORDER = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])
-_INVERSE = np.argsort(_ORDER)
+NPROBE = 16  # lists visited per query, by default
+MOST_CODES = 65_536  # weighed per query and segment: what bounds the cost where lists have grown long
+_QUERY_BATCH = 4096
+_GATHER = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+def signs_of(vectors: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return one bit per number, set where it is above zero [shape=(n, d / 8)], in the order of `numpy.packbits`."""
+    return np.packbits(vectors > 0, axis=-1)
+
+
+def words_of(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return codes [shape=(n, d / 8), dtype=uint8] as 64-bit words [shape=(n, d / 64)], without copying."""
+    return codes.view("<u8")
+
+
+@dataclass(frozen=True, eq=False)
 class Lists:
-    """One lists file.
+    """The lists of one segment in one layer.
 
     Attributes
     ----------
-    sizes : ndarray [shape=(n_lists,), dtype=uint32]
-        Vectors per list.
-    data : ndarray [shape=(n_bytes,), dtype=uint8]
-        The file, usually memory-mapped.
+    starts : ndarray [shape=(n_lists + 1,), dtype=int64]
+        Where each list starts.
+    codes : ndarray [shape=(d / 64, n), dtype=uint64]
+        Codes in the order of the lists.
+    rows : ndarray [shape=(n,), dtype=uint32]
+        Row of each code in the segment, ascending within a list.
+    checks : ndarray [shape=(n_lists,), dtype=uint64]
+        Checksum of each list (`list_checks`).
+    checked : ndarray [shape=(n_lists,), dtype=bool]
+        Lists that this process has compared with their checksum.
     """
 
-    sizes: NDArray[np.uint32]
-    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    codes: NDArray[np.uint64]
+    rows: NDArray[np.uint32]
+    checks: NDArray[np.uint64]
+    checked: NDArray[np.bool_]
 
-    def offsets(self) -> NDArray[np.int64]:
-        """Return the offset in bytes of every list, and the length of the file last [shape=(n_lists + 1,)]."""
-        return list_offsets(self.sizes)
+    @classmethod
+    def of(
+        cls,
+        sizes: NDArray[np.uint32],
+        codes: NDArray[np.uint64],
+        rows: NDArray[np.uint32],
+        checks: NDArray[np.uint64],
+    ) -> Self:
+        """Return lists of these sizes, none of them checked."""
+        starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        return cls(starts, codes, rows, checks, np.zeros(sizes.size, dtype=np.bool_))
 
-    def codes(self, number: int, offset: int) -> NDArray[np.uint8]:
-        """Return the codes of the list that starts at `offset` [shape=(m, 16), two sub-quantisers per byte]."""
-        size = int(self.sizes[number])
-        return unpack_codes(self.data[offset : offset + _room(size) * CODE_BYTES])[:size]
+    @property
+    def n_lists(self) -> int:
+        """Number of lists."""
+        return int(self.checks.size)
 
-    def rows(self, number: int, offset: int) -> NDArray[np.int64]:
-        """Return the row numbers of the list that starts at `offset` [shape=(m,)]."""
-        size = int(self.sizes[number])
-        start = offset + _room(size) * CODE_BYTES
-        return self.data[start : start + size * 8].view("<i8").astype(np.int64, copy=False)
-
-
-def list_capacities(sizes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return the room of each list in vectors: its size rounded up to whole blocks."""
-    return (sizes.astype(np.int64) + BLOCK - 1) // BLOCK * BLOCK
-
-
-def list_offsets(sizes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return the offset in bytes of every list, and the length of the file last [shape=(n_lists + 1,), dtype=int64]."""
-    offsets = np.zeros(sizes.size + 1, dtype=np.int64)
-    np.cumsum(list_capacities(sizes) * ENTRY_BYTES, out=offsets[1:])
-    return offsets
+    def first_damaged(self, numbers: NDArray[np.int32]) -> int | None:
+        """Compare lists with their checksums, each once per process; returns one that differs, or None."""
+        wanted = np.zeros(self.n_lists, dtype=np.bool_)
+        wanted[numbers[numbers >= 0]] = True
+        for number in np.flatnonzero(wanted & ~self.checked).tolist():
+            if _check(self.codes, self.rows, self.starts, number) != self.checks[number]:
+                return int(number)
+            self.checked[number] = True
+        return None
 
 
-def pack_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return codes in blocks of 32.
+def sorted_by_list(
+    codes: NDArray[np.uint64], tree: Tree
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Iterator[NDArray[np.uint64]]]:
+    """Sort the descriptors of a segment into the lists that suit its size.
 
     Parameters
     ----------
-    codes : ndarray [shape=(m, 16), dtype=uint8]
-        Even sub-quantisers in the low four bits, odd ones in the high four.
-
-    Returns
-    -------
-    ndarray [shape=(ceil(m / 32) * 512,), dtype=uint8]
-        The blocks; unused places are zero.
-    """
-    n_blocks = -(-len(codes) // BLOCK)
-    nibbles = np.zeros((n_blocks * BLOCK, CODE_BYTES, 2), dtype=np.uint8)
-    nibbles[: len(codes), :, 0] = codes & 15
-    nibbles[: len(codes), :, 1] = codes >> 4
-    halves = nibbles.reshape(n_blocks, 2, 16, CODE_BYTES, 2)[:, :, _ORDER]  # block, half, place, pair, parity
-    packed = halves[:, 0] | (halves[:, 1] << 4)
-    return np.ascontiguousarray(packed.transpose(0, 2, 3, 1)).reshape(-1)
-
-
-def unpack_codes(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Undo `pack_codes`: from blocks [shape=(n_blocks * 512,)] to codes [shape=(n_blocks * 32, 16)]."""
-    packed = blocks.reshape(-1, CODE_BYTES, 2, 16).transpose(0, 3, 1, 2)[:, _INVERSE]  # block, vector, pair, parity
-    halves = np.stack([packed & 15, packed >> 4], axis=1)
-    codes: NDArray[np.uint8] = (halves[..., 0] | (halves[..., 1] << 4)).reshape(-1, CODE_BYTES)
-    return codes
-
-
-def pack_lists(
-    assignment: NDArray[np.int64], codes: NDArray[np.uint8], n_lists: int
-) -> tuple[NDArray[np.uint32], Iterator[memoryview]]:
-    """Sort vectors into lists.
-
-    Parameters
-    ----------
-    assignment : ndarray [shape=(n,), dtype=int64]
-        List of each row.
-    codes : ndarray [shape=(n, 16), dtype=uint8]
-        Code of each row.
-    n_lists : int
-        Number of lists.
+    codes : ndarray [shape=(n, d / 64), dtype=uint64]
+        In row order, usually memory-mapped.
+    tree : Tree
+        The coarse quantiser.
 
     Returns
     -------
     sizes : ndarray [shape=(n_lists,), dtype=uint32]
-        Vectors per list.
-    chunks : iterator of memoryview
-        The lists file, one list at a time.
+        Descriptors per list.
+    rows : ndarray [shape=(n,), dtype=uint32]
+        Rows in the order of the lists.
+    parts : iterator of ndarray
+        The codes in that order, word by word: consecutive parts of an array [shape=(d / 64, n)].
     """
-    sizes = np.bincount(assignment, minlength=n_lists).astype(np.uint32)
-    order = np.argsort(assignment, kind="stable")
+    level = level_for(len(codes), tree.n_levels)
+    lists = tree.assign(codes, level)
+    sizes = np.bincount(lists, minlength=tree.n_lists(level)).astype(np.uint32)
+    rows = np.empty(len(codes), dtype=np.uint32)
+    position = np.concatenate([[0], np.cumsum(sizes[:-1], dtype=np.int64)])
+    _list_kernels.sort_into_lists(lists, position, rows)
 
-    def chunks() -> Iterator[memoryview]:
-        end = np.cumsum(sizes, dtype=np.int64)
-        for number in np.flatnonzero(sizes).tolist():
-            rows = order[end[number] - sizes[number] : end[number]]
-            yield from _list_chunks(codes[rows], rows)
+    def parts() -> Iterator[NDArray[np.uint64]]:
+        for word in range(codes.shape[1]):
+            for start in range(0, len(rows), _GATHER):
+                yield codes[rows[start : start + _GATHER], word]
 
-    return sizes, chunks()
+    return sizes, rows, parts()
 
 
-def merge_lists(
-    sources: Sequence[Lists], row_maps: Sequence[NDArray[np.int64]]
-) -> tuple[NDArray[np.uint32], Iterator[memoryview]]:
-    """Join the lists of several segments, leaving out dead rows and renumbering the others.
+def list_checks(sizes: NDArray[np.uint32], codes: NDArray[np.uint64], rows: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Return the checksum of each list: XXH3-64 of its codes, word by word, then of its rows, little-endian."""
+    starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    return np.array([_check(codes, rows, starts, number) for number in range(sizes.size)], dtype=np.uint64)
 
-    The result is byte for byte what `pack_lists` gives for the surviving vectors in their new order.
+
+class InvertedLists:
+    """Search through the lists of all segments of a layer.
 
     Parameters
     ----------
-    sources : sequence of Lists
-        All with the same coarse quantiser.
-    row_maps : sequence of ndarray [shape=(n_rows_of_source,), dtype=int64]
-        New number of each row, ascending over all sources; -1 leaves the row out.
+    tree : Tree
+        The coarse quantiser of all segments.
+    segments : sequence of Lists
+        In row order.
+    first_rows : sequence of int
+        Row number of the first row of each segment.
+    bounds : ndarray [shape=(n_stored + 1,), dtype=int64]
+        First row of each recording of the layer, removed ones included.
+    """
+
+    def __init__(
+        self, tree: Tree, segments: Sequence[Lists], first_rows: Sequence[int], bounds: NDArray[np.int64]
+    ) -> None:
+        self._tree = tree
+        self._bounds = bounds
+        levels = {tree.n_lists(level): level for level in range(tree.n_levels)}
+        self._segments = [
+            (levels[lists.n_lists], lists, first) for lists, first in zip(segments, first_rows, strict=True)
+        ]
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, *, nprobe: int, usable: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], tuple[int, int] | None]:
+        """Return the `k` rows found most similar to each query and their estimated cosines, best first, ties by row.
+
+        Parameters
+        ----------
+        queries : ndarray [shape=(q, d), dtype=float32]
+            Unit vectors.
+        k : int
+            Neighbours per query.
+        nprobe : int
+            Lists visited per query and segment; more finds more and takes longer.
+        usable : ndarray [shape=(n_stored,), dtype=bool]
+            Recordings that may be found.
+
+        Returns
+        -------
+        rows : ndarray [shape=(q, k), dtype=int64]
+            -1 where fewer than `k` were found.
+        similarity : ndarray [shape=(q, k), dtype=float32]
+            -inf where the row is -1.
+        damaged : (segment, list) or None
+            A list that fails its checksum; then nothing was searched to the end.
+        """
+        rows = np.full((len(queries), k), -1, dtype=np.int64)
+        similarity = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        weights = np.empty(_list_kernels.CHUNK, dtype=np.int32)
+        all_usable = bool(usable.all())
+        for start in range(0, len(queries), _QUERY_BATCH):
+            part = slice(start, start + _QUERY_BATCH)
+            batch = np.ascontiguousarray(queries[part], dtype=np.float32)
+            planes, step, total = _bit_planes(batch)
+            nearest = self._tree.nearest(batch, nprobe)
+            scores = np.full((len(batch), k), np.iinfo(np.int32).min, dtype=np.int32)
+            for number, (level, lists, first_row) in enumerate(self._segments):
+                damaged = lists.first_damaged(nearest[level])
+                if damaged is not None:
+                    return rows, similarity, (number, damaged)
+                _list_kernels.scan(
+                    planes, nearest[level], lists.codes, lists.starts, lists.rows, first_row, self._bounds,
+                    usable, all_usable, MOST_CODES, weights, scores, rows[part],
+                )  # fmt: skip
+            found = rows[part] >= 0
+            product = (2.0 * scores - total[:, None]) * step[:, None]
+            similarity[part][found] = np.minimum(product / (SIGN_SCALE * math.sqrt(queries.shape[1])), 1.0)[found]
+        return rows, similarity, None
+
+
+def _bit_planes(
+    queries: NDArray[np.float32],
+) -> tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.int32]]:
+    """Round queries to four bits per number.
 
     Returns
     -------
-    sizes, chunks
-        As `pack_lists`; one list of every source is held at a time.
+    planes : ndarray [shape=(q, d / 64, 4), dtype=uint64]
+        Bits of weight 1, 2, 4 and -8.
+    step : ndarray [shape=(q,), dtype=float32]
+        What one unit stands for.
+    total : ndarray [shape=(q,), dtype=int32]
+        Sum of the rounded numbers.
     """
-    starts = [source.offsets() for source in sources]
-    n_lists = sources[0].sizes.size
-
-    sizes = np.zeros(n_lists, dtype=np.uint32)
-    for source, start, row_map in zip(sources, starts, row_maps, strict=True):
-        for number in np.flatnonzero(source.sizes).tolist():
-            sizes[number] += np.count_nonzero(row_map[source.rows(number, start[number])] >= 0)
-
-    def chunks() -> Iterator[memoryview]:
-        for number in np.flatnonzero(sizes).tolist():
-            codes, rows = [], []
-            for source, start, row_map in zip(sources, starts, row_maps, strict=True):
-                if source.sizes[number]:
-                    new_rows = row_map[source.rows(number, start[number])]
-                    alive = new_rows >= 0
-                    codes.append(source.codes(number, start[number])[alive])
-                    rows.append(new_rows[alive])
-            yield from _list_chunks(np.concatenate(codes), np.concatenate(rows))
-
-    return sizes, chunks()
+    step = np.maximum(np.abs(queries).max(axis=1, initial=0.0), np.float32(1e-9)) / np.float32(7.5)
+    rounded = np.clip(np.rint(queries / step[:, None]), -8, 7).astype(np.int8)
+    planes = [words_of(np.packbits(rounded >> bit & 1, axis=1)) for bit in range(4)]
+    return np.stack(planes, axis=-1), step, rounded.sum(axis=1, dtype=np.int32)
 
 
-def codes_by_row(source: Lists, row_map: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
-    """Put the code of every surviving row where the row goes: `out[row_map[row]] = code` [shape=(n, 16)]."""
-    start = source.offsets()
-    for number in np.flatnonzero(source.sizes).tolist():
-        new_rows = row_map[source.rows(number, start[number])]
-        alive = new_rows >= 0
-        out[new_rows[alive]] = source.codes(number, start[number])[alive]
-
-
-def _room(size: int) -> int:
-    return -(-size // BLOCK) * BLOCK
-
-
-def _list_chunks(codes: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[memoryview]:
-    padded = np.full(_room(rows.size), -1, dtype="<i8")
-    padded[: rows.size] = rows
-    yield pack_codes(codes).data
-    yield padded.data.cast("B")
+def _check(codes: NDArray[np.uint64], rows: NDArray[np.uint32], starts: NDArray[np.int64], number: int) -> int:
+    part = slice(starts[number], starts[number + 1])
+    digest = xxhash.xxh3_64()
+    for word in codes:
+        digest.update(word[part].data)
+    digest.update(rows[part].data)
+    return digest.intdigest()

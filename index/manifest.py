@@ -40,7 +40,7 @@ RECORDING = "recording"
 """Layer of the landmarks of the sound itself: finds the same recording, however it was altered."""
 
 MAGIC = "sourceprint-index"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 SIDE_FILE = re.compile(r"hubs-[0-9]+\.json|amendments-[0-9]+\.jsonl")
 """Names of files that the manifest may name in the index folder itself."""
@@ -64,7 +64,7 @@ class LayerSpec:
     params : mapping
         Every parameter that two sets of descriptors must share to be comparable; plain JSON types.
     dimension : int
-        Length of a descriptor: a multiple of 32, because of the compressed code.
+        Length of a descriptor: a multiple of 64, as its signs are stored in words.
 
     Raises
     ------
@@ -76,8 +76,8 @@ class LayerSpec:
     dimension: int
 
     def __post_init__(self) -> None:
-        if self.dimension < 32 or self.dimension % 32:
-            raise ParameterError(f"dimension={self.dimension}: must be a positive multiple of 32")
+        if self.dimension < 64 or self.dimension % 64:
+            raise ParameterError(f"dimension={self.dimension}: must be a positive multiple of 64")
         try:
             canonical_json(dict(self.params))
         except (TypeError, ValueError) as error:

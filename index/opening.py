@@ -15,7 +15,7 @@ from index.hubs import Hub, read_hubs
 from index.manifest import CodecEntry, LayerEntry, Manifest, read_manifest
 from index.segment import Segment, check_file, damaged, map_array
 from index.snapshot import OpenState
-from index.vectors import N_SUBQUANTISERS, Codec
+from index.tree import Tree
 
 __all__ = ["CHECK_ALL_BYTES", "open_manifest", "open_state"]
 
@@ -103,10 +103,11 @@ def _open_hubs(folder: Path, manifest: Manifest, reuse: OpenState | None) -> Map
     return read_hubs(path)
 
 
-def _open_codec(folder: Path, layer: LayerEntry, codec: CodecEntry) -> Codec:
+def _open_codec(folder: Path, layer: LayerEntry, codec: CodecEntry) -> Tree:
     place = folder / "codecs" / codec.name
     for name, expected in codec.files.items():
         check_file(place / name, expected, checksum=True)
-    coarse = map_array(place / "coarse.npy", np.float32, (None, layer.dimension))
-    codebook = map_array(place / "codebook.npy", np.float32, (N_SUBQUANTISERS, 16, layer.dimension // N_SUBQUANTISERS))
-    return Codec(coarse, codebook)
+    tree = Tree(map_array(place / "tree.npy", np.float32, (None, layer.dimension)))
+    if tree.first[-1] != len(tree.centroids):
+        raise damaged(place / "tree.npy", f"holds {len(tree.centroids)} centroids, which is no whole number of levels")
+    return tree

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from fingerprint.errors import IndexDamagedError, ParameterError
@@ -23,6 +24,7 @@ __all__ = [
     "RecordingTable",
     "TablePart",
     "facts_from_json",
+    "line_check",
     "recording_from_json",
     "recording_to_json",
     "text_key",
@@ -147,6 +149,11 @@ def text_key(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "little")
 
 
+def line_check(line: bytes) -> int:
+    """Return the checksum of a stored line: its XXH3-64."""
+    return xxhash.xxh3_64_intdigest(line)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TablePart:
     """The recordings of one segment as they lie on disk.
@@ -157,8 +164,8 @@ class TablePart:
         `recordings.jsonl`.
     offsets : ndarray [shape=(n + 1,), dtype=int64]
         Start of each line, and the length of the file.
-    keys : ndarray [shape=(n, 2), dtype=uint64]
-        Short keys of id and audio digest.
+    keys : ndarray [shape=(n, 3), dtype=uint64]
+        Short keys of id and audio digest, and the checksum of the line.
     amended : mapping
         By position: lines that take the place of stored ones (`index.amendments`).
     """
@@ -169,8 +176,17 @@ class TablePart:
     amended: Mapping[int, bytes] = field(default_factory=dict)
 
     def stored_line(self, position: int) -> bytes:
-        """Return the line of one recording as it was added."""
-        return self.lines[self.offsets[position] : self.offsets[position + 1]].tobytes()
+        """Return the line of one recording as it was added.
+
+        Raises
+        ------
+        IndexDamagedError
+            If it fails its checksum.
+        """
+        line = self.lines[self.offsets[position] : self.offsets[position + 1]].tobytes()
+        if line_check(line) != self.keys[position, 2]:
+            raise _damaged(line)
+        return line
 
     def line(self, position: int) -> bytes:
         """Return the line of one recording as it is now."""
@@ -196,7 +212,7 @@ class RecordingTable(Sequence[Recording]):
         self._parts = parts
         self._first = np.cumsum([0, *(len(part.keys) for part in parts)])
         self._stored = np.flatnonzero(alive)
-        keys = np.concatenate([part.keys for part in parts]) if parts else np.empty((0, 2), np.uint64)
+        keys = np.concatenate([part.keys for part in parts]) if parts else np.empty((0, 3), np.uint64)
         self._keys = keys[self._stored]
 
     def __len__(self) -> int:

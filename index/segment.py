@@ -2,46 +2,43 @@
 
     recordings.jsonl      one JSON object per recording
     offsets.npy           int64  [n + 1]  start of each line
-    keys.npy              uint64 [n, 2]   short keys of id and audio digest
-    contents.npy          uint8  [n, 32]  digest of what was added
-    exclusions.npy        int64  [m, 3]   excluded ranges: position, start and end in ms; left out where there are none
+    keys.npy              uint64 [n, 3]   short keys of id and audio digest, checksum of the line
+    contents.npy          uint8  [n, 32]  SHA-256 of what was added
+    exclusions.npy        int64  [m, 3]   excluded ranges, if there are any
     <layer>/bounds.npy    int64  [n + 1]  first row of each recording
     <layer>/times.npy     uint32 [rows]   1/4096 s
     <layer>/bins.npy      uint16 [rows]   1/64 cell
     <layer>/codes.npy     uint8  [rows, d / 8]  signs of the descriptor
+    <layer>/checks.npy    uint64 [n]      checksum of each recording's rows
     <layer>/vectors.npy   float16 [rows, d]     while the layer is searched exactly
-    <layer>/lists.bin, <layer>/sizes.npy        once it is compressed (see `index.lists`)
+    <layer>/list_sizes.npy, list_codes.npy, list_rows.npy, list_checks.npy    once it is compressed (see `index.lists`)
 
 Rows of a recording are contiguous and sorted by time. Everything is opened by memory map when a snapshot is taken, so
-that a reader keeps what it sees even when a compaction deletes the files.
+that a reader keeps what it sees even when a compaction deletes the files. The large files of a large index are not read
+through for that: every recording and every list has a checksum of its own, which is compared when it is first used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from fingerprint.errors import IndexDamagedError
 from index.durable import FileEntry, hash_file
-from index.lists import Lists, list_offsets
+from index.lists import Lists
 from index.manifest import LayerEntry, SegmentEntry
 from index.recordings import TablePart
-from index.vectors import MountedLists
 
-__all__ = ["Segment", "SegmentLayer", "check_file", "damaged", "map_array"]
+__all__ = ["Segment", "SegmentLayer", "check_file", "damaged", "map_array", "rows_check"]
 
 _LARGE = {
-    "recordings.jsonl",
-    "times.npy",
-    "bins.npy",
-    "codes.npy",
-    "vectors.npy",
-    "lists.bin",
-}  # all other files are small
+    "recordings.jsonl", "times.npy", "bins.npy", "codes.npy", "vectors.npy", "list_codes.npy", "list_rows.npy",
+}  # all other files are small  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,25 +47,48 @@ class SegmentLayer:
 
     Attributes
     ----------
+    folder : Path
+        Its folder.
     bounds : ndarray [shape=(n_recordings + 1,), dtype=int64]
         First row of each recording.
     times, bins, codes : ndarray
         As stored.
+    checks : ndarray [shape=(n_recordings,), dtype=uint64]
+        Checksum of the rows of each recording (`rows_check`).
+    checked : ndarray [shape=(n_recordings,), dtype=bool]
+        Recordings that this process has compared with their checksum.
     vectors : ndarray [shape=(n_rows, d), dtype=float16] or None
         If the layer is exact.
     lists : Lists or None
-        If it is compressed...
-    mounted : MountedLists or None
-        ...and the same, for FAISS.
+        If it is compressed.
     """
 
+    folder: Path
     bounds: NDArray[np.int64]
     times: NDArray[np.uint32]
     bins: NDArray[np.uint16]
     codes: NDArray[np.uint8]
+    checks: NDArray[np.uint64]
+    checked: NDArray[np.bool_]
     vectors: NDArray[np.float16] | None
     lists: Lists | None
-    mounted: MountedLists | None
+
+    def check(self, position: int) -> None:
+        """Compare the rows of a recording with their checksum, once per process.
+
+        Raises
+        ------
+        IndexDamagedError
+            If they differ.
+        """
+        if not self.checked[position]:
+            rows = slice(int(self.bounds[position]), int(self.bounds[position + 1]))
+            columns: list[NDArray[Any]] = [self.times[rows], self.bins[rows], self.codes[rows]]
+            if self.vectors is not None:
+                columns.append(self.vectors[rows])
+            if rows_check(columns) != self.checks[position]:
+                raise damaged(self.folder, f"landmarks of its recording {position} fail their checksum")
+            self.checked[position] = True
 
     @property
     def n_rows(self) -> int:
@@ -108,7 +128,7 @@ class Segment:
         self.table = TablePart(
             np.memmap(folder / "recordings.jsonl", np.uint8, "r").view(np.ndarray),
             offsets,
-            self._array("keys.npy", np.uint64, (n, 2)),
+            self._array("keys.npy", np.uint64, (n, 3)),
         )
         self.contents = self._array("contents.npy", np.uint8, (n, 32))
         self.exclusions: NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
@@ -117,28 +137,44 @@ class Segment:
         self.layers = {name: self._open_layer(name, rows, layers[name], n) for name, rows in entry.landmarks.items()}
 
     def _open_layer(self, name: str, n_rows: int, layer: LayerEntry, n_recordings: int) -> SegmentLayer:
-        vectors, lists, mounted = None, None, None
+        vectors, lists = None, None
         if layer.codec is None:
             vectors = self._array(f"{name}/vectors.npy", np.float16, (n_rows, layer.dimension))
         else:
-            sizes = self._array(f"{name}/sizes.npy", np.uint32, (None,))
-            path = self.folder / name / "lists.bin"
-            if path.stat().st_size != list_offsets(sizes)[-1]:
-                raise damaged(path, "does not fit the sizes of its lists")
-            lists = Lists(sizes, np.memmap(path, np.uint8, "r").view(np.ndarray))
-            mounted = MountedLists.mount(path, sizes, n_rows)
+            sizes = self._array(f"{name}/list_sizes.npy", np.uint32, (None,))
+            if sizes.sum(dtype=np.int64) != n_rows:
+                raise damaged(self.folder / name / "list_sizes.npy", f"does not add up to {n_rows} landmarks")
+            lists = Lists.of(
+                sizes,
+                self._array(f"{name}/list_codes.npy", np.uint64, (layer.dimension // 64, n_rows)),
+                self._array(f"{name}/list_rows.npy", np.uint32, (n_rows,)),
+                self._array(f"{name}/list_checks.npy", np.uint64, (sizes.size,)),
+            )
+        bounds = self._array(f"{name}/bounds.npy", np.int64, (n_recordings + 1,))
+        if bounds[0] != 0 or bounds[-1] != n_rows or np.any(np.diff(bounds) < 0):
+            raise damaged(self.folder / name / "bounds.npy", f"does not divide {n_rows} landmarks")
         return SegmentLayer(
-            self._array(f"{name}/bounds.npy", np.int64, (n_recordings + 1,)),
+            self.folder / name,
+            bounds,
             self._array(f"{name}/times.npy", np.uint32, (n_rows,)),
             self._array(f"{name}/bins.npy", np.uint16, (n_rows,)),
             self._array(f"{name}/codes.npy", np.uint8, (n_rows, layer.dimension // 8)),
+            self._array(f"{name}/checks.npy", np.uint64, (n_recordings,)),
+            np.zeros(n_recordings, dtype=np.bool_),
             vectors,
             lists,
-            mounted,
         )
 
     def _array(self, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
         return map_array(self.folder / name, dtype, shape)
+
+
+def rows_check(columns: Iterable[NDArray[Any]]) -> int:
+    """Return the checksum of a recording's rows: XXH3-64 of times, bins, codes and, if exact, vectors, as stored."""
+    digest = xxhash.xxh3_64()
+    for column in columns:
+        digest.update(np.ascontiguousarray(column).data.cast("B") if column.size else b"")
+    return digest.intdigest()
 
 
 def map_array(path: Path, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:

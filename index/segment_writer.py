@@ -1,7 +1,7 @@
 """New segments: from recordings just fingerprinted, or from older segments that are joined, thinned or compressed.
 
 A segment is complete and on the disk before the manifest names it. Columns are copied in slices of whole runs of live
-recordings, inverted lists one list at a time, so joining large segments takes little memory.
+recordings; sorting them into lists takes some 16 bytes of memory per landmark.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from index.amendments import contents_of, exclusions_of, ranges_array
 from index.durable import FileEntry, make_folder, sync_folder, write_array, write_chunks
 from index.landmark_rows import Prepared
-from index.lists import CODE_BYTES, Lists, codes_by_row, merge_lists, pack_lists
+from index.lists import list_checks, sorted_by_list, words_of
 from index.manifest import LayerEntry, SegmentEntry, canonical_json
-from index.recordings import TablePart, recording_to_json, text_key
-from index.segment import Segment, SegmentLayer
-from index.vectors import Codec
+from index.recordings import TablePart, line_check, recording_to_json, text_key
+from index.segment import Segment, SegmentLayer, rows_check
+from index.tree import Tree
 
 __all__ = ["Source", "merge_segments", "write_segment"]
-
-_DECODE_BATCH = 65_536  # vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,17 +65,14 @@ class Source:
         rows = layer.bounds[edges]
         return [slice(int(a), int(b)) for a, b in zip(rows[0::2], rows[1::2], strict=True) if b > a]
 
-    def row_map(self, layer: SegmentLayer, first_row: int) -> NDArray[np.int64]:
-        """Return the new number of each row, counted from `first_row`; -1 for rows of removed recordings."""
-        new_rows = np.full(layer.n_rows, -1, dtype=np.int64)
-        for run in self.runs(layer):
-            new_rows[run] = np.arange(first_row, first_row + run.stop - run.start)
-            first_row += run.stop - run.start
-        return new_rows
+    def check(self, layer: SegmentLayer) -> None:
+        """Compare what is to be copied with its checksums, so that damage is never passed on under a new one."""
+        for position in np.flatnonzero(self.alive).tolist():
+            layer.check(position)
 
 
 def write_segment(
-    folder: Path, items: Sequence[Prepared], layers: Mapping[str, LayerEntry], codecs: Mapping[str, Codec]
+    folder: Path, items: Sequence[Prepared], layers: Mapping[str, LayerEntry], trees: Mapping[str, Tree]
 ) -> SegmentEntry:
     """Write recordings as a new segment and flush it; nothing refers to it yet.
 
@@ -89,8 +84,8 @@ def write_segment(
         At least one recording.
     layers : mapping
         Layers of the index.
-    codecs : mapping
-        Codec of each compressed layer.
+    trees : mapping
+        Tree of each compressed layer.
 
     Returns
     -------
@@ -118,10 +113,9 @@ def write_segment(
         n_rows = sum(n_each)
         if not n_rows:
             continue
-        columns = _Columns((p.times for p in parts), (p.bins for p in parts), (p.codes for p in parts))
-        files |= _write_columns(folder, name, np.array(n_each), columns, entry.dimension)
-        vectors = (part.vectors for part in parts)
-        files |= _write_vectors(folder, name, vectors, n_rows, entry.dimension, codecs.get(name))
+        exact = (part.vectors for part in parts) if name not in trees else None
+        columns = _Columns((p.times for p in parts), (p.bins for p in parts), (p.codes for p in parts), exact)
+        files |= _write_layer(folder, name, np.array(n_each), columns, entry.dimension, trees.get(name))
         landmarks[name] = n_rows
     return _finish(folder, len(items), landmarks, files)
 
@@ -130,14 +124,11 @@ def merge_segments(
     folder: Path,
     sources: Sequence[Source],
     layers: Mapping[str, LayerEntry],
-    *,
-    old_codecs: Mapping[str, Codec],
-    new_codecs: Mapping[str, Codec],
+    trees: Mapping[str, Tree],
 ) -> SegmentEntry:
     """Write the live recordings of several segments, in order, as one new segment and flush it.
 
-    A layer whose codec stays keeps its codes as they are; one that becomes compressed is encoded from its exact
-    vectors; one that gets new lists keeps its codes and moves them.
+    Codes are copied as they are, and sorted into the lists that suit the new segment.
 
     Parameters
     ----------
@@ -147,8 +138,8 @@ def merge_segments(
         With at least one live recording in all.
     layers : mapping
         Layers of the index.
-    old_codecs, new_codecs : mapping
-        Codec of each compressed layer, before and after.
+    trees : mapping
+        Tree of each layer that is to be compressed, or is so already.
 
     Returns
     -------
@@ -159,6 +150,8 @@ def merge_segments(
     ------
     StorageFullError
         If the disk is full.
+    IndexDamagedError
+        If what is to be copied fails its checksum.
     """
     make_folder(folder)
     lines = (source.table().line(int(position)) for source in sources for position in np.flatnonzero(source.alive))
@@ -176,18 +169,18 @@ def merge_segments(
         n_rows = int(counts.sum())
         if not n_rows:
             continue
+        for source, layer in present:
+            source.check(layer)
+        exact = (
+            layer.vectors[run] for source, layer in present for run in source.runs(layer) if layer.vectors is not None
+        )
         columns = _Columns(
             (layer.times[run] for source, layer in present for run in source.runs(layer)),
             (layer.bins[run] for source, layer in present for run in source.runs(layer)),
             (layer.codes[run] for source, layer in present for run in source.runs(layer)),
+            exact if name not in trees else None,
         )
-        files |= _write_columns(folder, name, counts, columns, entry.dimension)
-        old, new = old_codecs.get(name), new_codecs.get(name)
-        if old is None:
-            vectors = (part for source, layer in present for part in _exact_parts(source, layer))
-            files |= _write_vectors(folder, name, vectors, n_rows, entry.dimension, new)
-        elif new is not None:
-            files |= _move_lists(folder, name, present, n_rows, old, new)
+        files |= _write_layer(folder, name, counts, columns, entry.dimension, trees.get(name))
         landmarks[name] = n_rows
     return _finish(folder, len(keys), landmarks, files)
 
@@ -199,6 +192,7 @@ class _Columns:
     times: Iterable[NDArray[np.uint32]]
     bins: Iterable[NDArray[np.uint16]]
     codes: Iterable[NDArray[np.uint8]]
+    vectors: Iterable[NDArray[np.float16]] | None
 
 
 def _write_records(
@@ -209,16 +203,20 @@ def _write_records(
     exclusions: NDArray[np.int64],
 ) -> dict[str, FileEntry]:
     ends = [0]
+    checks = []
 
     def counted() -> Iterator[bytes]:
         for line in lines:
             ends.append(ends[-1] + len(line))
+            checks.append(line_check(line))
             yield line
 
     files = {
         "recordings.jsonl": write_chunks(folder / "recordings.jsonl", _joined(counted())),
         "offsets.npy": _write_whole(folder / "offsets.npy", np.array(ends, dtype=np.int64)),
-        "keys.npy": _write_whole(folder / "keys.npy", keys),
+        "keys.npy": _write_whole(
+            folder / "keys.npy", np.column_stack([keys[:, :2], np.array(checks, dtype=np.uint64)])
+        ),
         "contents.npy": _write_whole(folder / "contents.npy", contents),
     }
     if exclusions.size:
@@ -226,83 +224,43 @@ def _write_records(
     return files
 
 
-def _write_columns(
-    folder: Path, name: str, counts: NDArray[np.int64], columns: _Columns, dimension: int
+def _write_layer(
+    folder: Path, name: str, counts: NDArray[np.int64], columns: _Columns, dimension: int, tree: Tree | None
 ) -> dict[str, FileEntry]:
-    layer = folder / name
-    make_folder(layer)
+    place = folder / name
+    make_folder(place)
     bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     n_rows = int(bounds[-1])
-    width = dimension // 8
-    return {
-        f"{name}/bounds.npy": _write_whole(layer / "bounds.npy", bounds),
-        f"{name}/times.npy": write_array(layer / "times.npy", columns.times, shape=(n_rows,), dtype=np.uint32),
-        f"{name}/bins.npy": write_array(layer / "bins.npy", columns.bins, shape=(n_rows,), dtype=np.uint16),
-        f"{name}/codes.npy": write_array(layer / "codes.npy", columns.codes, shape=(n_rows, width), dtype=np.uint8),
+    files = {
+        "bounds.npy": _write_whole(place / "bounds.npy", bounds),
+        "times.npy": write_array(place / "times.npy", columns.times, shape=(n_rows,), dtype=np.uint32),
+        "bins.npy": write_array(place / "bins.npy", columns.bins, shape=(n_rows,), dtype=np.uint16),
+        "codes.npy": write_array(place / "codes.npy", columns.codes, shape=(n_rows, dimension // 8), dtype=np.uint8),
     }
+    if columns.vectors is not None:
+        shape = (n_rows, dimension)
+        files["vectors.npy"] = write_array(place / "vectors.npy", columns.vectors, shape=shape, dtype=np.float16)
+    stored = [path for path in ("times.npy", "bins.npy", "codes.npy", "vectors.npy") if path in files]
+    written = [np.asarray(np.load(place / path, mmap_mode="r")) for path in stored]
+    spans = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    checks = np.array([rows_check(column[a:b] for column in written) for a, b in spans], dtype=np.uint64)
+    files["checks.npy"] = _write_whole(place / "checks.npy", checks)
+    if tree is not None:
+        files |= _write_lists(place, words_of(written[2]), tree)
+    return {f"{name}/{path}": entry for path, entry in files.items()}
 
 
-def _write_vectors(
-    folder: Path,
-    name: str,
-    vectors: Iterable[NDArray[np.float16]],
-    n_rows: int,
-    dimension: int,
-    codec: Codec | None,
-) -> dict[str, FileEntry]:
-    if codec is None:
-        path = folder / name / "vectors.npy"
-        return {f"{name}/vectors.npy": write_array(path, vectors, shape=(n_rows, dimension), dtype=np.float16)}
-    assignment = np.empty(n_rows, dtype=np.int64)
-    codes = np.empty((n_rows, CODE_BYTES), dtype=np.uint8)
-    row = 0
-    for part in vectors:
-        exact = part.astype(np.float32)
-        assignment[row : row + len(part)] = codec.assign(exact)
-        codes[row : row + len(part)] = codec.encode(exact)
-        row += len(part)
-    sizes, chunks = pack_lists(assignment, codes, codec.n_lists)
-    return _write_lists(folder, name, sizes, chunks)
-
-
-def _move_lists(
-    folder: Path, name: str, present: Sequence[tuple[Source, SegmentLayer]], n_rows: int, old: Codec, new: Codec
-) -> dict[str, FileEntry]:
-    lists: list[Lists] = []
-    row_maps = []
-    first_row = 0
-    for source, layer in present:
-        if layer.lists is not None:
-            lists.append(layer.lists)
-            row_maps.append(source.row_map(layer, first_row))
-            first_row += int(source.counts(name).sum())
-    if old is new:
-        sizes, chunks = merge_lists(lists, row_maps)
-        return _write_lists(folder, name, sizes, chunks)
-    codes = np.empty((n_rows, CODE_BYTES), dtype=np.uint8)
-    for source_lists, row_map in zip(lists, row_maps, strict=True):
-        codes_by_row(source_lists, row_map, codes)
-    assignment = np.empty(n_rows, dtype=np.int64)
-    for start in range(0, n_rows, _DECODE_BATCH):
-        assignment[start : start + _DECODE_BATCH] = new.assign(new.decode(codes[start : start + _DECODE_BATCH]))
-    sizes, chunks = pack_lists(assignment, codes, new.n_lists)
-    return _write_lists(folder, name, sizes, chunks)
-
-
-def _write_lists(
-    folder: Path, name: str, sizes: NDArray[np.uint32], chunks: Iterable[memoryview]
-) -> dict[str, FileEntry]:
-    return {
-        f"{name}/sizes.npy": _write_whole(folder / name / "sizes.npy", sizes),
-        f"{name}/lists.bin": write_chunks(folder / name / "lists.bin", _joined(chunks)),
+def _write_lists(place: Path, codes: NDArray[np.uint64], tree: Tree) -> dict[str, FileEntry]:
+    sizes, rows, parts = sorted_by_list(codes, tree)
+    files = {
+        "list_sizes.npy": _write_whole(place / "list_sizes.npy", sizes),
+        "list_rows.npy": _write_whole(place / "list_rows.npy", rows),
+        "list_codes.npy": write_array(place / "list_codes.npy", parts, shape=codes.shape[::-1], dtype=np.uint64),
     }
-
-
-def _exact_parts(source: Source, layer: SegmentLayer) -> Iterator[NDArray[np.float16]]:
-    if layer.vectors is not None:
-        for run in source.runs(layer):
-            for start in range(run.start, run.stop, _DECODE_BATCH):
-                yield layer.vectors[start : min(start + _DECODE_BATCH, run.stop)]
+    sorted_codes = np.asarray(np.load(place / "list_codes.npy", mmap_mode="r"))
+    checks = list_checks(sizes, sorted_codes, rows)
+    files["list_checks.npy"] = _write_whole(place / "list_checks.npy", checks)
+    return files
 
 
 def _joined(chunks: Iterable[bytes | memoryview], size: int = 1 << 20) -> Iterator[bytes]:

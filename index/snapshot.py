@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.errors import IndexDamagedError, ParameterError, UnknownRecordingError
+from fingerprint.errors import ParameterError, UnknownRecordingError
 from index.amendments import Amendments, contents_of, exclusions_of
 from index.hubs import Hub
 from index.landmark_rows import TIMES_PER_SECOND
+from index.lists import NPROBE, InvertedLists
 from index.manifest import LayerEntry, Manifest, canonical_json
 from index.recordings import Recording, RecordingTable, TablePart
-from index.segment import Segment
-from index.vectors import NPROBE, Codec, CompressedVectors, ExactVectors, check_vectors
+from index.segment import Segment, damaged
+from index.tree import Tree
+from index.vectors import ExactVectors, check_vectors
 
-__all__ = ["MOST_NEIGHBOURS", "LayerView", "OpenState", "Snapshot"]
-
-MOST_NEIGHBOURS = 64
-"""Neighbours looked at for each query, at most, where many recordings are not wanted."""
+__all__ = ["LayerView", "OpenState", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +51,7 @@ class OpenState:
     folder: Path
     manifest: Manifest
     segments: tuple[Segment, ...]
-    codecs: dict[str, Codec]
+    codecs: dict[str, Tree]
     hubs: Mapping[str, Hub]
     amendments: Amendments = field(default_factory=dict)
 
@@ -266,8 +265,7 @@ class LayerView:
             Inverted lists visited per query (default `NPROBE`); more finds more and takes longer. Without effect on an
             exact layer.
         allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
-            By ordinal: recordings whose landmarks are wanted. The others take up places, so up to
-            `MOST_NEIGHBOURS` are looked at for each query, and fewer than `k` may be found.
+            By ordinal: recordings whose landmarks are wanted; the others are passed over.
 
         Returns
         -------
@@ -281,7 +279,7 @@ class LayerView:
         ParameterError
             If an argument has the wrong shape, kind or range.
         IndexDamagedError
-            If the lists of a segment hold impossible row numbers.
+            If a list fails its checksum.
         """
         queries = check_vectors(vectors, self.dimension, name="vectors")
         if k < 1:
@@ -290,23 +288,16 @@ class LayerView:
             raise ParameterError(f"nprobe={nprobe}: must be at least 1")
         if allowed is not None and allowed.shape != (self.n_recordings,):
             raise ParameterError(f"allowed has shape {allowed.shape}: must have one value for each recording")
-        rows, similarity = self._ask(queries, k, nprobe or NPROBE)
-        if allowed is None and (self._compressed is None or self.n_landmarks == self.n_rows):
-            return rows, similarity
-        # Landmarks of removed recordings, until a compaction, and of others that are not wanted take up places: where
-        # they did, look for more.
-        asked = k
-        most = np.inf if allowed is None else MOST_NEIGHBOURS
-        open_queries = np.flatnonzero(~self._wanted(rows, allowed).all(axis=1) & (rows[:, -1] >= 0))
-        found_rows, found_similarity = self._only_wanted(rows, similarity, k, allowed)
-        while open_queries.size and asked < most:
-            asked = int(min(2 * asked, most))
-            rows, similarity = self._ask(queries[open_queries], asked, nprobe or NPROBE)
-            exhausted = rows[:, -1] < 0
-            rows, similarity = self._only_wanted(rows, similarity, k, allowed)
-            found_rows[open_queries], found_similarity[open_queries] = rows, similarity
-            open_queries = open_queries[~exhausted & (rows[:, -1] < 0)]
-        return found_rows, found_similarity
+        usable = self._ordinal >= 0
+        if allowed is not None:
+            usable[self._stored] = allowed
+        if self._compressed is None:
+            return self._exact.search(queries, k, None if allowed is None else np.repeat(usable, np.diff(self._bounds)))
+        rows, similarity, damage = self._compressed.search(queries, k, nprobe=nprobe or NPROBE, usable=usable)
+        if damage is not None:
+            segment = [layer for layer in self._layers if layer is not None][damage[0]]
+            raise damaged(segment.folder, f"list {damage[1]} fails its checksum")
+        return rows, similarity
 
     def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
@@ -323,7 +314,7 @@ class LayerView:
         return np.where(numbers < 0, np.int32(-1), self._ordinal[stored])
 
     def landmarks_of(self, ordinal: int) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]:
-        """Return the landmarks of one recording, read-only views of the memory map.
+        """Return the landmarks of one recording, read-only views of the memory map, compared with their checksum.
 
         Returns
         -------
@@ -333,6 +324,11 @@ class LayerView:
             In 1/64 cell.
         codes : ndarray [shape=(n, dimension // 8), dtype=uint8]
             Signs of the descriptor, in the order of `numpy.packbits`.
+
+        Raises
+        ------
+        IndexDamagedError
+            If they fail their checksum.
         """
         stored = self._stored_of(ordinal)
         position = int(np.searchsorted(self._first_stored, stored, side="right")) - 1
@@ -340,6 +336,7 @@ class LayerView:
         first, last = int(self._bounds[stored]), int(self._bounds[stored + 1])
         if layer is None or first == last:
             return np.empty(0, np.uint32), np.empty(0, np.uint16), np.empty((0, self.dimension // 8), np.uint8)
+        layer.check(stored - int(self._first_stored[position]))
         part = slice(first - int(self._first_row[position]), last - int(self._first_row[position]))
         return layer.times[part], layer.bins[part], layer.codes[part]
 
@@ -393,54 +390,22 @@ class LayerView:
 
     @cached_property
     def _exact(self) -> ExactVectors:
-        alive = self._row_alive()
-        parts = [layer.vectors for layer in self._layers if layer is not None and layer.vectors is not None]
+        present = [layer for layer in self._layers if layer is not None]
+        for layer in present:
+            for position in range(layer.checks.size):
+                layer.check(position)
+        parts = [layer.vectors for layer in present if layer.vectors is not None]
         vectors = np.concatenate([np.empty((0, self.dimension), np.float16), *parts])
-        rows = np.flatnonzero(alive)
+        rows = np.flatnonzero(np.repeat(self._ordinal >= 0, np.diff(self._bounds)))
         return ExactVectors(vectors[rows].astype(np.float32), rows)
 
-    def _row_alive(self) -> NDArray[np.bool_]:
-        return np.repeat(self._ordinal >= 0, np.diff(self._bounds))
-
-    def _mount(self, codec: Codec) -> CompressedVectors:
-        mounted = [
-            (layer.mounted, int(first))
+    def _mount(self, tree: Tree) -> InvertedLists:
+        present = [
+            (layer.lists, int(first))
             for layer, first in zip(self._layers, self._first_row[:-1], strict=True)
-            if layer is not None and layer.mounted is not None
+            if layer is not None and layer.lists is not None
         ]
-        return CompressedVectors(codec, [lists for lists, _ in mounted], [first for _, first in mounted])
-
-    def _ask(self, queries: NDArray[np.float32], k: int, nprobe: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        if self._compressed is None:
-            return self._exact.search(queries, k)
-        rows, similarity = self._compressed.search(queries, k, nprobe=nprobe)
-        if rows.size and rows.min() < -1:
-            raise IndexDamagedError(
-                f"{self._state.folder}: the lists of layer {self.name!r} hold impossible row numbers; run verify to "
-                "see which segment is damaged and which recordings to add again"
-            )
-        return rows, similarity
-
-    def _wanted(self, rows: NDArray[np.int64], allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-        """Return which rows, any shape, are of live recordings that are allowed."""
-        recordings = self.recording_of(rows)
-        wanted: NDArray[np.bool_] = recordings >= 0
-        if allowed is not None:
-            wanted[wanted] = allowed[recordings[wanted]]
-        return wanted
-
-    def _only_wanted(
-        self,
-        rows: NDArray[np.int64],
-        similarity: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.bool_] | None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        others = ~self._wanted(rows, allowed)
-        rows[others] = -1
-        similarity[others] = -np.inf
-        order = np.argsort(others, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarity, order, axis=1)
+        return InvertedLists(tree, [lists for lists, _ in present], [first for _, first in present], self._bounds)
 
     def _stored_of(self, ordinal: int) -> int:
         if not 0 <= ordinal < self.n_recordings:

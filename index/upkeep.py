@@ -1,6 +1,6 @@
 """What the writer does after a commit to keep the index in shape: which segments to rewrite, which layers to train.
 
-- A layer that outgrew exact search is trained, once; when it has grown fourfold it gets more lists.
+- A layer that outgrew exact search gets a coarse tree; when it has grown eightfold, a deeper one.
 - A segment of which more than 30 % was removed is rewritten without it.
 - Four segments of about the same size are joined into one, so that their number grows with the logarithm of the
   catalogue. Only neighbours are joined: rows keep their order.
@@ -8,25 +8,24 @@
 These functions decide; `index.writer` acts.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from index.lists import CODE_BYTES, codes_by_row
+from index.lists import words_of
 from index.manifest import SegmentEntry
 from index.segment_writer import Source
 from index.snapshot import OpenState
-from index.vectors import SEED, Codec, lists_for
+from index.tree import BRANCHES, LEAST_SAMPLE, ROOTS, SAMPLE_PER_LEAF, Tree, levels_for
+from index.vectors import SEED
 
 __all__ = ["codecs_wanted", "live_landmarks", "run_to_rewrite"]
 
 FANOUT = 4  # segments of one size class before they are joined: each one left costs every query a little
 SMALLEST_CLASS = 50_000  # landmarks; smaller segments count as one size class
 REMOVED_SHARE = 0.3
-GROWTH = 4  # a compressed layer gets new lists when it has grown by this factor...
-RELIST_LIMIT = 4_000_000  # ...by itself up to this many landmarks (by estimate a minute), beyond only on compact
-_SMALLEST_TRAINING = 16  # vectors: as many as a sub-quantiser has code words
-_SAMPLE_PER_LIST = 64
-_SMALLEST_SAMPLE = 65_536
+GROWTH = 8  # a compressed layer gets a new tree when it has grown by this factor: one more level
 
 
 def run_to_rewrite(state: OpenState) -> range | None:
@@ -45,8 +44,8 @@ def run_to_rewrite(state: OpenState) -> range | None:
     return None
 
 
-def codecs_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[str, Codec]:
-    """Train and return the codecs that layers should have instead of what they have; empty if all are well.
+def codecs_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[str, Tree]:
+    """Train and return the trees that layers should have instead of what they have; empty if all are well.
 
     Parameters
     ----------
@@ -55,19 +54,19 @@ def codecs_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict
     exact_limit : int
         Landmarks of a layer beyond which it is compressed.
     explicit : bool
-        Whether the user asked: then lists are renewed whatever the growth and the work.
+        Whether the user asked: then a deeper tree is trained as soon as one suits the size.
     """
     wanted = {}
     for name, layer in state.manifest.layers.items():
         n = live_landmarks(state, name)
-        n_lists = lists_for(n)
+        n_levels = levels_for(n)
         if layer.codec is None:
-            if n > exact_limit and n >= _SMALLEST_TRAINING:
-                wanted[name] = Codec.train(_sample(state, name, n_lists), n_lists=n_lists)
-        elif n_lists > state.codecs[name].n_lists and (
-            explicit or (n >= GROWTH * layer.codec.trained_at and n <= RELIST_LIMIT)
-        ):
-            wanted[name] = state.codecs[name].relisted(_sample(state, name, n_lists), n_lists=n_lists)
+            due = n > exact_limit and n >= ROOTS
+        else:
+            grown = explicit or n >= GROWTH * layer.codec.trained_at
+            due = grown and n_levels > state.codecs[name].n_levels
+        if due:
+            wanted[name] = Tree.train(_sample(state, name, n_levels), n_levels=n_levels)
     return wanted
 
 
@@ -97,24 +96,17 @@ def _size_class(entry: SegmentEntry) -> int:
     return size
 
 
-def _sample(state: OpenState, layer: str, n_lists: int) -> NDArray[np.float32]:
-    """Return a seeded sample of the live vectors of a layer, as good as the index knows them, in row order."""
+def _sample(state: OpenState, layer: str, n_levels: int) -> NDArray[np.uint64]:
+    """Return a seeded sample of the codes of live recordings, in row order [shape=(n, d / 64), dtype=uint64]."""
     sources = [Source(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers]
     counts = [int(source.counts(layer).sum()) for source in sources]
-    n = sum(counts)
-    wanted = max(_SAMPLE_PER_LIST * n_lists, _SMALLEST_SAMPLE)
-    rows = np.arange(n)
-    if n > wanted:
-        rows = np.sort(np.random.default_rng(SEED).choice(n, wanted, replace=False))
-    codec = state.codecs.get(layer)
+    wanted = max(SAMPLE_PER_LEAF * ROOTS * BRANCHES ** (n_levels - 1), LEAST_SAMPLE)
+    share = min(1.0, wanted / sum(counts))
+    generator = np.random.default_rng(SEED)
     parts = []
-    for source, count, first in zip(sources, counts, np.cumsum([0, *counts[:-1]]), strict=True):
+    for source, count in zip(sources, counts, strict=True):
         stored = source.segment.layers[layer]
-        here = rows[(rows >= first) & (rows < first + count)] - first
-        if codec is None and stored.vectors is not None:
-            parts.append(stored.vectors[np.flatnonzero(source.row_map(stored, 0) >= 0)[here]].astype(np.float32))
-        elif codec is not None and stored.lists is not None:
-            codes = np.empty((count, CODE_BYTES), dtype=np.uint8)
-            codes_by_row(stored.lists, source.row_map(stored, 0), codes)
-            parts.append(codec.decode(codes[here]))
+        rows = np.concatenate([np.arange(run.start, run.stop, dtype=np.int64) for run in source.runs(stored)])
+        chosen = rows if share == 1.0 else np.sort(generator.choice(rows, math.ceil(share * count), replace=False))
+        parts.append(words_of(stored.codes)[chosen])
     return np.concatenate(parts)

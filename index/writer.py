@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
@@ -39,8 +38,9 @@ from index.opening import open_state
 from index.recordings import Recording
 from index.segment_writer import Source, merge_segments, write_segment
 from index.snapshot import OpenState, Snapshot
+from index.tree import Tree
 from index.upkeep import codecs_wanted, live_landmarks, run_to_rewrite
-from index.vectors import EXACT_LIMIT, Codec
+from index.vectors import EXACT_LIMIT
 
 __all__ = ["COMMIT_LANDMARKS", "Writer"]
 
@@ -305,7 +305,7 @@ class Writer:
         gone = {tables[name].read(at).id for name, positions in self._removed.items() for at in positions}
         return {name: hub for name, hub in state.hubs.items() if name not in gone}
 
-    def _rewrite(self, run: range, codecs: Mapping[str, Codec]) -> None:
+    def _rewrite(self, run: range, codecs: Mapping[str, Tree]) -> None:
         """Join a run of neighbouring segments into one; with new `codecs`, the run must be all there are."""
         state = self._open_state()
         manifest = state.manifest
@@ -322,7 +322,7 @@ class Writer:
             if any(source.alive.any() for source in sources):
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
                 new_codecs = {**state.codecs, **codecs}
-                joined.append(merge_segments(folder, sources, layers, old_codecs=state.codecs, new_codecs=new_codecs))
+                joined.append(merge_segments(folder, sources, layers, new_codecs))
                 next_name += 1
             segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
             changes, next_name = self._amendments(state.amendments, segments, next_name, made)
@@ -418,10 +418,10 @@ def _discard(path: Path) -> None:
             path.unlink()
 
 
-def _write_codec(folder: Path, codec: Codec, trained_at: int) -> CodecEntry:
+def _write_codec(folder: Path, tree: Tree, trained_at: int) -> CodecEntry:
     make_folder(folder)
-    arrays: Sequence[tuple[str, NDArray[np.float32]]] = (("coarse.npy", codec.coarse), ("codebook.npy", codec.codebook))
-    files = {name: write_array(folder / name, [array], shape=array.shape, dtype=np.float32) for name, array in arrays}
+    shape = tree.centroids.shape
+    files = {"tree.npy": write_array(folder / "tree.npy", [tree.centroids], shape=shape, dtype=np.float32)}
     sync_folder(folder)
     sync_folder(folder.parent)
     return CodecEntry(folder.name, trained_at, files)

@@ -1,0 +1,273 @@
+"""Inner loops of the inverted lists: no validation, no allocation. Slow twins stand in `tests/naive.py`.
+
+A descriptor is stored as the signs of its numbers, one bit each, in 64-bit words. A query keeps four bits per number,
+in two's complement, spread over four bit planes: the scalar product of a query with a stored sign vector is then a few
+`and` and `popcount` per word (asymmetric binary quantisation, as in RaBitQ; Gao and Long, SIGMOD 2024), which LLVM
+turns into vector instructions where the processor has them.
+"""
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic, overload
+
+__all__ = ["CHUNK", "assign", "descend", "popcount", "scan", "sort_into_lists", "split_nodes", "unpack", "unpack_all"]
+
+CHUNK = 256  # codes weighed before any of them is looked at: long enough to be done in vector registers
+BRANCHES = 8
+
+
+def popcount(word):
+    """Return how many bits of a 64-bit word are set."""
+    return int(word).bit_count()
+
+
+@intrinsic
+def _ctpop(_context, word):
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@overload(popcount)
+def _compiled_popcount(word):
+    def body(word):
+        return _ctpop(np.uint64(word))
+
+    return body
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+def dot(a, b):
+    """Scalar product of two float32 vectors."""
+    total = np.float32(0.0)
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def unpack(words, scale, out):
+    """Write the sign vector of one code, +-`scale`, into `out`; bits stand as `numpy.packbits` puts them."""
+    for w in range(words.shape[0]):
+        word = words[w]
+        for i in range(64):
+            bit = (word >> np.uint64(i ^ 7)) & np.uint64(1)
+            out[w * 64 + i] = scale if bit == np.uint64(1) else -scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def unpack_all(codes, scale, out):
+    """Write the sign vector of every code."""
+    for i in range(codes.shape[0]):
+        unpack(codes[i], scale, out[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def best_child(vector, centroids, half_norms, first, last):
+    """Return the centroid of [first, last) nearest to `vector`, and how near: its product less half its square."""
+    best = first
+    nearness = np.float32(-np.inf)
+    for c in range(first, last):
+        value = dot(vector, centroids[c]) - half_norms[c]
+        if value > nearness:
+            nearness = value
+            best = c
+    return best, nearness
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def assign(codes, scale, centroids, half_norms, first, level, vector, out):
+    """Walk every code down the tree, to the nearest child of the nearest child..., and write its list at `level`.
+
+    `first[l]` is where the centroids of level `l` start; `codes` has one row of words per descriptor.
+    """
+    for i in range(codes.shape[0]):
+        unpack(codes[i], scale, vector)
+        node, _ = best_child(vector, centroids, half_norms, first[0], first[1])
+        for upper in range(level):
+            child = first[upper + 1] + (node - first[upper]) * BRANCHES
+            node, _ = best_child(vector, centroids, half_norms, child, child + BRANCHES)
+        out[i] = node - first[level]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def descend(queries, centroids, half_norms, first, beam, nodes, next_nodes, nearness, out):
+    """Find the lists nearest to each query at every level, keeping the `beam` best nodes from level to level.
+
+    `out` [levels, queries, lists] gets list numbers, nearest first, -1 where there are no more. The three arrays of
+    length `beam` are scratch.
+    """
+    n_levels = first.shape[0] - 1
+    for q in range(queries.shape[0]):
+        query = queries[q]
+        count = 0
+        for level in range(n_levels):
+            found = 0
+            n_parents = 1 if level == 0 else count
+            for p in range(n_parents):
+                a = first[0] if level == 0 else first[level] + (nodes[p] - first[level - 1]) * BRANCHES
+                b = first[1] if level == 0 else a + BRANCHES
+                for c in range(a, b):
+                    value = dot(query, centroids[c]) - half_norms[c]
+                    if value == -np.inf or (found == beam and value <= nearness[beam - 1]):
+                        continue
+                    at = found if found < beam else beam - 1
+                    while at > 0 and nearness[at - 1] < value:
+                        nearness[at] = nearness[at - 1]
+                        next_nodes[at] = next_nodes[at - 1]
+                        at -= 1
+                    nearness[at] = value
+                    next_nodes[at] = c
+                    found = min(found + 1, beam)
+            count = found
+            for i in range(count):
+                nodes[i] = next_nodes[i]
+            for i in range(out.shape[2]):
+                out[level, q, i] = nodes[i] - first[level] if i < count else -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scan(planes, lists, codes, starts, rows, first_row, bounds, usable, all_usable, most_codes, weights, scores, best):
+    """Weigh every code of the lists named and keep the best for each query, on top of those of other segments.
+
+    Parameters
+    ----------
+    planes : uint64 [queries, words, 4]
+        Bit planes of the queries; the fourth weighs -8.
+    lists : int32 [queries, probes]
+        Lists to look into, nearest first; -1 ends them.
+    codes : uint64 [words, n]
+        Codes in the order of the lists.
+    starts : int64 [lists + 1]
+        Where each list starts.
+    rows : uint32 [n]
+        Row of each code, counted from the first of the segment, which is row `first_row` of the layer.
+    bounds : int64 [recordings + 1]
+        First row of each recording of the layer...
+    usable : bool [recordings]
+        ...and whether it may be found; ignored if `all_usable`.
+    most_codes : int
+        The search of a query ends with the list in which it has weighed this many codes.
+    weights : int32 [CHUNK]
+        Scratch.
+    scores, best : int32, int64 [queries, k]
+        Scores, falling, and rows; rows are -1 where nothing was found yet. Equal scores stand by ascending row.
+    """
+    k = scores.shape[1]
+    for q in range(lists.shape[0]):
+        weighed = 0
+        for probe in range(lists.shape[1]):
+            number = lists[q, probe]
+            if number < 0 or weighed >= most_codes:
+                break
+            start = starts[number]
+            size = starts[number + 1] - start
+            weighed += size
+            for low in range(start, start + size, CHUNK):
+                length = min(CHUNK, start + size - low)
+                weights[:length] = 0
+                for word in range(planes.shape[1]):
+                    one, two, four, eight = (
+                        planes[q, word, 0],
+                        planes[q, word, 1],
+                        planes[q, word, 2],
+                        planes[q, word, 3],
+                    )
+                    part = codes[word, low : low + length]
+                    for j in range(length):
+                        code = part[j]
+                        weights[j] += (
+                            np.int32(popcount(code & one))
+                            + np.int32(2) * np.int32(popcount(code & two))
+                            + np.int32(4) * np.int32(popcount(code & four))
+                            - np.int32(8) * np.int32(popcount(code & eight))
+                        )
+                least = scores[q, k - 1]
+                highest = weights[0]
+                for j in range(1, length):
+                    highest = max(highest, weights[j])
+                if highest < least:
+                    continue
+                for j in range(length):
+                    weight = weights[j]
+                    if weight < scores[q, k - 1]:
+                        continue
+                    row = first_row + np.int64(rows[low + j])
+                    last = best[q, k - 1]
+                    if weight == scores[q, k - 1] and 0 <= last < row:
+                        continue
+                    if not all_usable and not usable[np.searchsorted(bounds, row, side="right") - 1]:
+                        continue
+                    at = k - 1
+                    while at > 0 and (
+                        best[q, at - 1] < 0
+                        or scores[q, at - 1] < weight
+                        or (scores[q, at - 1] == weight and best[q, at - 1] > row)
+                    ):
+                        scores[q, at] = scores[q, at - 1]
+                        best[q, at] = best[q, at - 1]
+                        at -= 1
+                    scores[q, at] = weight
+                    best[q, at] = row
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sort_into_lists(lists, position, out):
+    """Write the rows of each list, ascending, one list after the other (a counting sort).
+
+    `position` holds where each list starts and is moved on; `out` gets the rows.
+    """
+    for row in range(lists.shape[0]):
+        number = lists[row]
+        out[position[number]] = row
+        position[number] += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def split_nodes(vectors, bounds, rounds, members, sums, counts, centroids, half_norms):
+    """Split the sample of every node into `BRANCHES` by k-means (Lloyd), from members spread over it.
+
+    Parameters
+    ----------
+    vectors : float32 [n, d]
+        Sample, the members of a node together.
+    bounds : int64 [nodes + 1]
+        Where each node's members start.
+    rounds : int
+        Rounds of Lloyd's algorithm.
+    members : int32 [n]
+        Gets the child, 0 to 7, of each vector.
+    sums, counts : float32 [BRANCHES, d], int64 [BRANCHES]
+        Scratch.
+    centroids, half_norms : float32 [nodes * BRANCHES, d], float32 [nodes * BRANCHES]
+        Get the children; one without members has an infinite norm, so that nothing is near it.
+    """
+    for node in range(bounds.shape[0] - 1):
+        a, b = bounds[node], bounds[node + 1]
+        child = node * BRANCHES
+        n = b - a
+        for c in range(BRANCHES):
+            centroids[child + c] = 0.0
+            half_norms[child + c] = np.inf
+            if n > 0 and c < n:
+                centroids[child + c] = vectors[a + (c * n) // min(n, BRANCHES)]
+                half_norms[child + c] = np.float32(0.5) * dot(centroids[child + c], centroids[child + c])
+        for turn in range(rounds + 1):
+            sums[:] = 0.0
+            counts[:] = 0
+            for i in range(a, b):
+                best, _ = best_child(vectors[i], centroids, half_norms, child, child + BRANCHES)
+                members[i] = best - child
+                counts[best - child] += 1
+                for j in range(vectors.shape[1]):
+                    sums[best - child, j] += vectors[i, j]
+            if turn == rounds:
+                break
+            for c in range(BRANCHES):
+                if counts[c] == 0:
+                    half_norms[child + c] = np.inf
+                    continue
+                for j in range(vectors.shape[1]):
+                    centroids[child + c, j] = sums[c, j] / np.float32(counts[c])
+                half_norms[child + c] = np.float32(0.5) * dot(centroids[child + c], centroids[child + c])
