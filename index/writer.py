@@ -7,7 +7,7 @@ commits (`index.upkeep`).
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -262,7 +262,8 @@ class Writer:
             for folder in (self._folder / kind).iterdir():
                 if folder.name not in named:
                     shutil.rmtree(folder, ignore_errors=True)  # what stays is removed next time
-        (self._folder / "manifest.json.tmp").unlink(missing_ok=True)
+        with suppress(OSError):
+            (self._folder / "manifest.json.tmp").unlink(missing_ok=True)
 
     @contextmanager
     def _new_folders(self) -> Iterator[Callable[[Path], Path]]:
