@@ -272,6 +272,7 @@ class Writer:
         generation = self._open_state().manifest.generation
 
         def note(folder: Path) -> Path:
+            shutil.rmtree(folder, ignore_errors=True)  # left by an attempt before, if the disk refused to delete it
             made.append(folder)
             return folder
 
