@@ -161,7 +161,7 @@ class Manifest:
         """Return the file: indented JSON with its own checksum."""
         body = {"magic": MAGIC, "format_version": FORMAT_VERSION, **asdict(self)}
         body["checksum"] = _checksum(body)
-        return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+        return _text(body)
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
@@ -218,6 +218,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise IndexFormatError(f"{folder}: {MANIFEST_NAME} is not that of a Sourceprint index; give another folder")
     if body.get("checksum") != _checksum(body):
         raise _damaged(path, "fails its checksum")
+    if data != _text(body):  # white space, or what else means the same: the content is sound, the file is not
+        raise _damaged(path, "is not as it was written")
     version = body.get("format_version")
     if version != FORMAT_VERSION:
         raise IndexFormatError(
@@ -233,6 +235,10 @@ def read_manifest(folder: Path) -> Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Make `manifest` the state of the index; on return it is on the disk."""
     publish(folder / MANIFEST_NAME, manifest.to_bytes())
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
 
 
 def _checksum(body: Mapping[str, Any]) -> str:
