@@ -2,7 +2,7 @@
 
 A chain is one index and the processes that change it, one after the other, each killed: in turn after a random time and
 at a random operation on the disk, each phase as often as the others. After each, the index is checked in full, and the
-next goes on with it.
+next goes on with it. A rehearsal on another index says how long a process takes and what operations there are.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.durability_child import BETWEEN
-from benchmarks.durability_index import Acknowledged, Contents, check_index, draw_changes, make_index
+from benchmarks.durability_index import LAYER, Acknowledged, Contents, check_index, draw_changes, make_index
+from index.store import Store
 
 __all__ = ["Chain", "run_chain"]
 
-CHANGES: Final = 16  # of each process
+CHANGES: Final = 24  # of each process
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _PATIENCE_SECONDS: Final = 120.0
+_CODEC_OPERATIONS: Final = 10  # on the disk, for each codec, at least
+_NOWHERE: Final = ("none", 0)
 _RUNS_PER_KILL: Final = 4  # a process that was done before its time is no kill
 
 
@@ -68,38 +71,48 @@ def run_chain(chain: Chain) -> dict[str, Any]:
     chance = random.Random(f"kills {chain.seed}")
     phases: Counter[str] = Counter()
     out: dict[str, Any] = {"runs": 0, "killed": 0, "commits": 0, "recordings": 0, "failures": []}
+
+    def run_next(folder: Path, contents: Contents, after: float, aim: tuple[str, int]) -> tuple[_Run, Contents]:
+        seed = chance.randrange(10**9)
+        run = _run(folder, seed, after, aim)
+        state = _replayed(contents, seed, run)
+        contents, problems = check_index(folder, state.possible(), probe=False)
+        out["runs"] += 1
+        out["killed"] += run.killed
+        out["commits"] += state.n_commits
+        out["recordings"] += len(contents)
+        where = f"chain {chain.seed}, process {out['runs']}, ended in phase {run.phase!r}"
+        out["failures"] += [f"{where}: {problem}" for problem in [*problems, run.complaint] if problem]
+        if run.killed:
+            phases[run.phase] += 1
+        return run, contents
+
     with tempfile.TemporaryDirectory(prefix="sourceprint-kills-") as name:
-        folder = Path(name) / "index"
+        rehearsal, folder = Path(name) / "rehearsal", Path(name) / "index"
+        run, _ = run_next(rehearsal, make_index(rehearsal), _PATIENCE_SECONDS, _NOWHERE)
+        seconds, operations = run.seconds, run.operations
         contents = make_index(folder)
-        seconds, operations = 0.0, Counter[str]()
-        while out["killed"] < chain.kills and out["runs"] < 1 + _RUNS_PER_KILL * chain.kills and not out["failures"]:
-            seed = chance.randrange(10**9)
-            after, stop = _PATIENCE_SECONDS, ("none", 0)
-            if operations and out["runs"] % 2:
-                phase = chance.choice(sorted(operations))
-                stop = (phase, chance.randint(1, operations[phase]))
-            elif operations:
-                after = chance.uniform(0.0, seconds)
-            run = _run(folder, seed, stop, after)
-            state = _replayed(contents, seed, run)
-            contents, problems = check_index(folder, state.possible(), probe=False)
-            if not run.killed:
-                seconds, operations = run.seconds, run.operations
-                problems += [run.complaint] if run.complaint else []
+        while out["killed"] < chain.kills and out["runs"] <= _RUNS_PER_KILL * chain.kills and not out["failures"]:
+            if out["runs"] % 2:
+                run, contents = run_next(folder, contents, _PATIENCE_SECONDS, _aim(folder, operations, chance))
             else:
-                phases[run.phase] += 1
-            out["runs"] += 1
-            out["killed"] += run.killed
-            out["commits"] += state.n_commits
-            out["recordings"] += len(contents)
-            where = f"chain {chain.seed}, process {out['runs']}, ended in phase {run.phase!r}"
-            out["failures"] += [f"{where}: {problem}" for problem in problems]
+                run, contents = run_next(folder, contents, chance.uniform(0.0, seconds), _NOWHERE)
+            if not run.killed:
+                seconds, operations = run.seconds, operations | run.operations
     return out | {"phases": dict(phases)}
 
 
-def _run(folder: Path, seed: int, stop: tuple[str, int], after: float) -> _Run:
-    """Start a process, and kill it `after` seconds from when it begins, unless it ends by itself before."""
-    words = (str(folder), str(seed), str(CHANGES), stop[0], str(stop[1]))
+def _aim(folder: Path, operations: Counter[str], chance: random.Random) -> tuple[str, int]:
+    """Return a phase, and a number of an operation in it; the codec while there is none, as that may come only once."""
+    if Store.open(folder).snapshot().layer(LAYER).kind == "exact":
+        return "codec", chance.randint(1, _CODEC_OPERATIONS)
+    phase = chance.choice(sorted(operations)) if operations else "segment"
+    return phase, chance.randint(1, max(1, operations[phase]))
+
+
+def _run(folder: Path, seed: int, after: float, aim: tuple[str, int]) -> _Run:
+    """Start a process that kills itself at an operation, or is killed `after` seconds from when it begins."""
+    words = (str(folder), str(seed), str(CHANGES), aim[0], str(aim[1]))
     line = [sys.executable, "-m", "benchmarks.durability_child", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=_ROOT, env=environment) as process:
