@@ -218,14 +218,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise IndexFormatError(f"{folder}: {MANIFEST_NAME} is not that of a Sourceprint index; give another folder")
     if body.get("checksum") != _checksum(body):
         raise _damaged(path, "fails its checksum")
-    if data != _text(body):  # white space, or what else means the same: the content is sound, the file is not
-        raise _damaged(path, "is not as it was written")
     version = body.get("format_version")
     if version != FORMAT_VERSION:
         raise IndexFormatError(
             f"{folder}: index of format version {version}, this program reads and writes version "
             f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings to a new index"
         )
+    if data != _text(body):  # white space, or what else means the same: the content is sound, the file is not
+        raise _damaged(path, "is not as it was written")
     try:
         return Manifest.from_body(body)
     except (KeyError, TypeError, AttributeError) as error:
