@@ -12,7 +12,6 @@ import datetime
 import hashlib
 import importlib.metadata
 import json
-import math
 import multiprocessing
 import os
 import platform
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import platformdirs
+from scipy.stats import binomtest
 from tqdm import tqdm
 
 from fingerprint.errors import ParameterError
@@ -52,7 +52,6 @@ R = TypeVar("R")
 PACKAGES = ("numpy", "scipy", "numba", "faiss-cpu", "soundfile", "soxr", "av", "pedalboard")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _ROOT = Path(__file__).resolve().parent.parent
-_Z95 = 1.959963984540054
 
 
 def facts() -> dict[str, Any]:
@@ -145,10 +144,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
         raise ParameterError(f"{successes} successes of {trials} trials: must lie between 0 and the number of trials")
     if trials == 0:
         return 0.0, 1.0
-    share, z2 = successes / trials, _Z95**2
-    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    low, high = max(0.0, float(interval.low)), min(1.0, float(interval.high))
     return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)
 
 

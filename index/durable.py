@@ -147,7 +147,8 @@ def publish(path: Path, data: bytes) -> None:
         If the disk is full; `path` is as it was.
     """
     temporary = path.with_name(path.name + ".tmp")
-    _discard(temporary)
+    with refusals(temporary):
+        _discard(temporary)
     write_chunks(temporary, [data])
     with refusals(path):
         try:

@@ -138,7 +138,8 @@ def sweep(folder: Path, manifest: Manifest) -> None:
     manifest : Manifest
         The one in place.
     """
-    (folder / (MANIFEST_NAME + ".tmp")).unlink(missing_ok=True)
+    with suppress(OSError):  # what stays is removed next time
+        (folder / (MANIFEST_NAME + ".tmp")).unlink(missing_ok=True)
     kept = {*manifest.parts(), *manifest.side_files()}
     for lease in list(_live_leases(folder / FOLDER_NAME)):
         if lease is None:

@@ -211,7 +211,7 @@ class Manifest:
         """Return the file: indented JSON with its own checksum."""
         body = {"magic": MAGIC, "format_version": FORMAT_VERSION, **asdict(self)}
         body["checksum"] = _checksum(body)
-        return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+        return _text(body)
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
@@ -308,6 +308,8 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             f"{path.parent}: index of format version {version}, this program reads and writes version "
             f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings to a new index"
         )
+    if data != _text(body):  # white space, or what else means the same: the content is sound, the file is not
+        raise _damaged(path, "is not as it was written")
     try:
         return Manifest.from_body(body)
     except (KeyError, TypeError, AttributeError) as error:
@@ -322,6 +324,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def publish_manifest(folder: Path, data: bytes) -> None:
     """Make a manifest the state of the index that was read elsewhere, byte for byte; on return it is on the disk."""
     publish(folder / MANIFEST_NAME, data)
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

@@ -369,6 +369,7 @@ class Writer:
         generation = self._open_state().manifest.generation
 
         def note(path: Path) -> Path:
+            _discard(path)  # left by an attempt before, if the disk refused to delete it
             made.append(path)
             return path
 

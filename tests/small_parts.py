@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from benchmarks import comparison, parts, results, suite
 from benchmarks.part import Figure, Job, Part, Picture, Report, Table, new_report
 
-__all__ = ["NAMES", "install", "small_report"]
+__all__ = ["NAMES", "install", "make_folder_slowly", "small_report"]
 
 NAMES = ("alpha", "beta", "gamma")
 
@@ -21,6 +23,12 @@ NAMES = ("alpha", "beta", "gamma")
 def small_report(name: str, job: Job) -> Report:
     """Return the report that a small part makes: 90 of 100 found, plus the seed."""
     return new_report(name, job, limit=1.0) | {"found": 90 + job.seed, "depth": job.options.get("depth", 1)}
+
+
+def make_folder_slowly(path: str) -> None:
+    """Make a folder, and take so long that several hundred of them cannot be done at once; a task for processes."""
+    time.sleep(0.02)
+    os.mkdir(path)
 
 
 def install(monkeypatch: pytest.MonkeyPatch, **measures: Callable[[Job], Report]) -> list[str]:

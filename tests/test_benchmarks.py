@@ -16,6 +16,7 @@ from benchmarks.data.corpus import SyntheticCorpus
 from fingerprint.errors import ParameterError
 from fingerprint.params import Params
 from fingerprint.projection import load_projection, shipped_digest
+from tests.small_parts import make_folder_slowly
 
 
 class TestHarness:
@@ -61,7 +62,7 @@ class TestHarness:
     def test_what_is_given_up_is_not_worked_off(self, tmp_path: Path) -> None:
         """Whoever stops taking results, by Ctrl-C above all, does not wait for all that is left."""
         tasks = [str(tmp_path / f"{number:03d}") for number in range(200)]
-        results = harness.in_parallel(os.mkdir, tasks, jobs=2, what="test")
+        results = harness.in_parallel(make_folder_slowly, tasks, jobs=2, what="test")
         next(results)
         with pytest.raises(KeyboardInterrupt):
             results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]

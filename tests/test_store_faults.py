@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.durability_disk import FaultyDisk
+from benchmarks.durability_index import named_files
 from fingerprint.errors import (
     CatalogueError,
     IndexDamagedError,
@@ -25,14 +27,12 @@ from fingerprint.errors import (
     StorageFullError,
 )
 from index import opening, segment
-from index.manifest import read_manifest
 from index.store import Recording, Store
 from index.verification import repair_index, verify_index
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks
 
 ROOT = Path(__file__).parents[1]
 KILLS = 10
-REAL_OPEN = os.open
 
 WRITER = """
 import sys
@@ -63,17 +63,6 @@ def files_of(folder: Path) -> dict[str, bytes]:
     found = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
     found.pop("lock", None)
     return found
-
-
-def named_files(folder: Path) -> set[str]:
-    manifest = read_manifest(folder)
-    names = {f"segments/{entry.name}/{name}" for entry in manifest.segments for name in entry.files}
-    for layer in manifest.layers.values():
-        if layer.codec is not None:
-            names |= {f"codecs/{layer.codec.name}/{name}" for name in layer.codec.files}
-    if manifest.hubs is not None:
-        names.add(manifest.hubs.name)
-    return names | {"manifest.json"}
 
 
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
@@ -113,28 +102,6 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
     assert ids(folder) == acknowledged[1:]
 
 
-class FaultyDisk:
-    """Lets `allowed` system calls through that change the disk, then refuses with the error given."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, code: int) -> None:
-        self.allowed = 10**9
-        self.calls = 0
-        self.code = code
-        for name in ("open", "write", "fsync", "replace", "mkdir"):
-            patch.setattr(os, name, self.guard(getattr(os, name)))
-
-    def guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(*args: Any, **options: Any) -> Any:
-            if call is REAL_OPEN and not args[1] & os.O_CREAT:
-                return call(*args, **options)  # reading needs no room
-            self.calls += 1
-            if self.calls > self.allowed:
-                raise OSError(self.code, os.strerror(self.code))
-            return call(*args, **options)
-
-        return guarded
-
-
 def change(folder: Path) -> None:
     """One commit of every kind: add, remove, convert, merge, compact."""
     with Store.open(folder).writer(exact_limit=100) as writer:
@@ -149,21 +116,18 @@ def test_a_full_disk_leaves_the_last_commit(tmp_path: Path, code: int, kind: typ
     folder = tmp_path / "index"
     fill(folder, {f"r{i}": 30 for i in range(4)})
     shutil.copytree(folder, tmp_path / "dry")
-    with pytest.MonkeyPatch.context() as patch:
-        disk = FaultyDisk(patch, code)
+    with FaultyDisk(tmp_path / "dry", code) as disk:
         change(tmp_path / "dry")
-        total = disk.calls
+    total = disk.calls
     assert total > 60
     states = [["r0", "r1", "r2", "r3"], ["r0", "r1", "r2", "r3", "new"], ["r0", "r2", "r3", "new"]]
     outcomes = set()
     for allowed in range(0, total, 1 if code == errno.ENOSPC else 9):
         trial = tmp_path / "trial"
         shutil.copytree(folder, trial)
-        with pytest.MonkeyPatch.context() as patch:
-            disk = FaultyDisk(patch, code)
-            disk.allowed = allowed
-            with pytest.raises(kind, match="no space left on the disk; what was committed before is safe"):
-                change(trial)
+        message = "no space left on the disk; what was committed before is safe"
+        with FaultyDisk(trial, code, allowed=allowed), pytest.raises(kind, match=message):
+            change(trial)
         found = ids(trial)
         assert found in states
         assert verify_index(trial) == []
@@ -181,10 +145,11 @@ def test_a_full_disk_leaves_no_rubbish_before_the_switch(tmp_path: Path) -> None
     with store.writer() as writer:
         writer.add(Recording("b"), {"recording": landmarks(30, 5)})
         for allowed in range(0, 20, 3):
-            with pytest.MonkeyPatch.context() as patch:
-                FaultyDisk(patch, errno.ENOSPC).allowed = allowed
-                with pytest.raises(StorageFullError, match="free some space"):
-                    writer.commit()
+            with (
+                FaultyDisk(folder, errno.ENOSPC, allowed=allowed),
+                pytest.raises(StorageFullError, match="free some space"),
+            ):
+                writer.commit()
             assert files_of(folder) == before
         assert writer.n_pending == 1
         assert writer.commit() == ("b",)  # some space was freed: the same writer goes on
@@ -196,12 +161,9 @@ def test_other_refusals_of_the_system_are_clear(tmp_path: Path) -> None:
     store = fill(folder, {"a": 30})
     with store.writer() as writer:
         writer.add(Recording("b"), {"recording": landmarks(30, 5)})
-        with pytest.MonkeyPatch.context() as patch:
-            FaultyDisk(patch, errno.EIO).allowed = 9
-            with pytest.raises(
-                CatalogueError, match=r"cannot be written \(Input/output error\); what was committed before is safe"
-            ):
-                writer.commit()
+        message = r"cannot be written \(Input/output error\); what was committed before is safe"
+        with FaultyDisk(folder, errno.EIO, allowed=9), pytest.raises(CatalogueError, match=message):
+            writer.commit()
     assert ids(folder) == ["a", "b"]
 
 
@@ -420,3 +382,33 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: 
     assert len(store.snapshot().recordings) == 1
     with pytest.raises(CatalogueError, match=r"lock: cannot be written \(Permission denied\)"):
         store.writer().__enter__()
+
+
+def test_a_leftover_that_cannot_be_deleted_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "index"
+    store = fill(folder, {"a": 30})
+    (folder / "manifest.json.tmp").write_bytes(b"{")
+
+    def refuse(path: Any, **_: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        with store.writer() as writer:
+            writer.add(Recording("b"), {"recording": landmarks(30, 1)})
+            with pytest.raises(CatalogueError, match=r"manifest\.json\.tmp: cannot be written \(Input/output error\)"):
+                writer.commit()
+            assert ids(folder) == ["a"]
+            patch.undo()
+            assert writer.commit() == ("b",)
+    assert ids(folder) == ["a", "b"]
+
+
+@pytest.mark.parametrize("damage", [b"\n", b" ", None], ids=["a line more", "a space more", "a line less"])
+def test_a_manifest_is_as_it_was_written_or_damaged(sound: Path, damage: bytes | None) -> None:
+    path = sound / "manifest.json"
+    original = path.read_bytes()
+    path.write_bytes(original[:-1] if damage is None else original + damage)
+    with pytest.raises(IndexDamagedError, match=r"manifest\.json: is not as it was written"):
+        Store.open(sound)
+    path.write_bytes(original)
