@@ -215,7 +215,7 @@ def _asked(variant: Variant, params: Params, projection: Projection, index: Path
 def _size(index: Path) -> dict[str, float]:
     """Return what an hour of catalogue adds to the index, without what all of it shares."""
     info = Store.open(index).info()
-    shared = sum(info["bytes"].get(part, 0) for part in ("total", "codecs", "manifest"))
+    shared = sum(info["bytes"].get(part, 0) for part in ("total", "trees", "manifest"))
     grows = sum(info["bytes"].values()) - shared
     return {
         "bytes_per_hour": grows / info["hours"],

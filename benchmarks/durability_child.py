@@ -42,7 +42,7 @@ def phase_of(operation: Operation) -> str:
     if operation.kind == "rename" or operation.path == ".":
         return "switch"
     first = Path(operation.path).parts[0]
-    return {"segments": "segment", "codecs": "codec"}.get(first, "manifest")
+    return {"segments": "segment", "trees": "tree"}.get(first, "manifest")
 
 
 class _Telling(FileLayer):

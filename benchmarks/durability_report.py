@@ -13,7 +13,7 @@ __all__ = ["figures", "pictures", "tables"]
 
 PHASES: Final = {
     "segment": "writing a segment",
-    "codec": "writing a codec",
+    "tree": "writing a tree",
     "manifest": "writing the new manifest",
     "switch": "renaming it over the old one",
     "clean": "deleting what it no longer names",

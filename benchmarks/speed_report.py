@@ -48,6 +48,7 @@ _PARTS = {
     "times": "times of landmarks",
     "bins": "frequencies of landmarks",
     "codecs": "centroids and codebook",
+    "trees": "centroids",
     "recordings": "names and ids",
     "bounds": "where recordings begin",
     "manifest": "manifest",

@@ -32,7 +32,7 @@ def _ctpop(_context, word):
 @overload(popcount)
 def _compiled_popcount(word):
     def body(word):
-        return _ctpop(np.uint64(word))
+        return _ctpop(np.uint64(word))  # type: ignore[call-arg]  # numba passes the context
 
     return body
 

@@ -137,7 +137,7 @@ class Addition:
         for refusal in intake.refusals:
             yield self._counted(Outcome(refusal.name, "failed", remarks=(refusal.reason,)))
         jobs = jobs_for(len(intake.items), self._jobs)
-        use_threads(jobs)  # here for the training of codecs: workers have a thread each
+        use_threads(jobs)  # here for the training of trees: workers have a thread each
         with ExitStack() as stack:
             if (store := self._existing()) is not None:
                 self._enter(stack, store)

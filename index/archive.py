@@ -26,7 +26,7 @@ __all__ = ["ArchiveReader", "Progress", "archived", "ending", "header", "members
 BLOCK_BYTES = 1 << 20
 MANIFEST_LIMIT_BYTES = 1 << 28  # of one that is read, as it is held in memory; far more than any index needs
 
-_PART = re.compile(r"(segments|codecs)/[a-z0-9_]+(-[0-9]+)?")
+_PART = re.compile(r"(segments|trees)/[a-z0-9_]+(-[0-9]+)?")
 _FILE = re.compile(r"([a-z0-9_]+/)?[a-z0-9_]+\.[a-z]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SIZE_FIELD = slice(124, 135)  # of a tar header: octal digits
@@ -215,7 +215,7 @@ class ArchiveReader:
 def _check_names(manifest: Manifest) -> None:
     """Refuse a manifest with names, sizes or checksums that none of ours has, before anything is made of them."""
     parts = manifest.parts()
-    n_parts = len(manifest.segments) + sum(layer.codec is not None for layer in manifest.layers.values())
+    n_parts = len(manifest.segments) + sum(layer.tree is not None for layer in manifest.layers.values())
     sound = len(parts) == n_parts and all(_PART.fullmatch(part) for part in parts)
     side_files = manifest.side_files()
     sound = sound and all(SIDE_FILE.fullmatch(name) for name in side_files)

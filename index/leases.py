@@ -145,7 +145,7 @@ def sweep(folder: Path, manifest: Manifest) -> None:
         if lease is None:
             return
         kept |= {*lease.parts(), *lease.side_files()}
-    for kind in ("segments", "codecs"):
+    for kind in ("segments", "trees"):
         for part in (folder / kind).iterdir():
             if f"{kind}/{part.name}" not in kept:
                 shutil.rmtree(part, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The manifest: the one file that says what the index consists of.
 
-`manifest.json` names every layer, codec and segment file with size and SHA-256. A file it does not name does not exist
+`manifest.json` names every layer, tree and segment file with size and SHA-256. A file it does not name does not exist
 as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
 """
 
@@ -22,12 +22,12 @@ __all__ = [
     "RECORDING",
     "SIDE_FILE",
     "AmendmentsEntry",
-    "CodecEntry",
     "HubsEntry",
     "LayerEntry",
     "LayerSpec",
     "Manifest",
     "SegmentEntry",
+    "TreeEntry",
     "canonical_json",
     "parse_manifest",
     "publish_manifest",
@@ -45,7 +45,7 @@ MANIFEST_NAME = "manifest.json"
 SIDE_FILE = re.compile(r"hubs-[0-9]+\.json|amendments-[0-9]+\.jsonl")
 """Names of files that the manifest may name in the index folder itself."""
 
-LEFTOVERS = {"segments", "codecs", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
+LEFTOVERS = {"segments", "trees", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
 
 _LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -90,8 +90,8 @@ class LayerSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class CodecEntry:
-    """A trained codec: its folder under `codecs/`, its files, and the size of the layer in landmarks at the time."""
+class TreeEntry:
+    """A trained tree: its folder under `trees/`, its files, and the size of the layer in landmarks at the time."""
 
     name: str
     trained_at: int
@@ -100,12 +100,12 @@ class CodecEntry:
 
 @dataclass(frozen=True, slots=True)
 class LayerEntry:
-    """A layer: its parameters and, once it has outgrown exact search, its codec."""
+    """A layer: its parameters and, once it has outgrown exact search, its tree."""
 
     params: dict[str, Any]
     dimension: int
     digest: str
-    codec: CodecEntry | None = None
+    tree: TreeEntry | None = None
 
     @classmethod
     def of(cls, name: str, spec: LayerSpec) -> Self:
@@ -189,7 +189,7 @@ class Manifest:
     generation : int
         Number of the commit, from 0.
     next_name : int
-        Number of the next segment or codec folder, or file of amendments.
+        Number of the next segment or tree folder, or file of amendments.
     layers : dict
         By name.
     segments : tuple of SegmentEntry
@@ -217,7 +217,7 @@ class Manifest:
     def from_body(cls, body: dict[str, Any]) -> Self:
         """Return the manifest from its parsed JSON."""
         layers = {
-            name: LayerEntry(layer["params"], layer["dimension"], layer["digest"], _codec_from(layer["codec"]))
+            name: LayerEntry(layer["params"], layer["dimension"], layer["digest"], _tree_from(layer["tree"]))
             for name, layer in body["layers"].items()
         }
         segments = tuple(
@@ -234,11 +234,11 @@ class Manifest:
         return cls(body["generation"], body["next_name"], layers, segments, hubs, amendments)
 
     def parts(self) -> dict[str, dict[str, FileEntry]]:
-        """Return the folders of the index, as "segments/NAME" and "codecs/NAME", each with its files."""
-        codecs = [layer.codec for layer in self.layers.values() if layer.codec is not None]
+        """Return the folders of the index, as "segments/NAME" and "trees/NAME", each with its files."""
+        trees = [layer.tree for layer in self.layers.values() if layer.tree is not None]
         return {
             **{f"segments/{segment.name}": segment.files for segment in self.segments},
-            **{f"codecs/{codec.name}": codec.files for codec in codecs},
+            **{f"trees/{tree.name}": tree.files for tree in trees},
         }
 
     def side_files(self) -> dict[str, FileEntry]:
@@ -339,10 +339,10 @@ def _files_from(files: dict[str, dict[str, Any]]) -> dict[str, FileEntry]:
     return {name: FileEntry(entry["size"], entry["sha256"]) for name, entry in files.items()}
 
 
-def _codec_from(codec: dict[str, Any] | None) -> CodecEntry | None:
-    if codec is None:
+def _tree_from(tree: dict[str, Any] | None) -> TreeEntry | None:
+    if tree is None:
         return None
-    return CodecEntry(codec["name"], codec["trained_at"], _files_from(codec["files"]))
+    return TreeEntry(tree["name"], tree["trained_at"], _files_from(tree["files"]))
 
 
 def _hubs_from(hubs: dict[str, Any] | None) -> HubsEntry | None:
@@ -363,7 +363,7 @@ def _missing(folder: Path) -> CatalogueError:
     if folder.exists() and not folder.is_dir():
         return IndexFormatError(f"{folder}: a file, not an index folder; give another path")
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if any(any((folder / name).iterdir()) for name in names & {"segments", "codecs"} if (folder / name).is_dir()):
+    if any(any((folder / name).iterdir()) for name in names & {"segments", "trees"} if (folder / name).is_dir()):
         return _damaged(folder / MANIFEST_NAME, "is missing")
     if names - LEFTOVERS:
         return IndexFormatError(f"{folder}: not a Sourceprint index (no {MANIFEST_NAME}); give another folder")

@@ -12,7 +12,7 @@ import numpy as np
 from fingerprint.errors import IndexDamagedError
 from index.amendments import read_amendments
 from index.hubs import Hub, read_hubs
-from index.manifest import CodecEntry, LayerEntry, Manifest, read_manifest
+from index.manifest import LayerEntry, Manifest, TreeEntry, read_manifest
 from index.segment import Segment, check_file, damaged, map_array
 from index.snapshot import OpenState
 from index.tree import Tree
@@ -31,7 +31,7 @@ def open_state(folder: Path, *, reuse: OpenState | None = None) -> OpenState:
     folder : Path
         The index folder.
     reuse : OpenState, optional
-        An earlier state, whose segments and codecs need not be opened again.
+        An earlier state, whose segments and trees need not be opened again.
 
     Raises
     ------
@@ -82,15 +82,15 @@ def _open(folder: Path, manifest: Manifest, reuse: OpenState | None) -> OpenStat
         else Segment(folder / "segments" / entry.name, entry, manifest.layers, check_all=check_all)
         for entry in manifest.segments
     )
-    codecs = {}
+    trees = {}
     for name, layer in manifest.layers.items():
-        if layer.codec is not None:
+        if layer.tree is not None:
             same = reuse is not None and reuse.manifest.layers.get(name) == layer
-            codecs[name] = reuse.codecs[name] if same and reuse else _open_codec(folder, layer, layer.codec)
+            trees[name] = reuse.trees[name] if same and reuse else _open_tree(folder, layer, layer.tree)
     hubs = _open_hubs(folder, manifest, reuse)
     if reuse is not None and reuse.manifest.amendments == manifest.amendments:
-        return OpenState(folder, manifest, segments, codecs, hubs, reuse.amendments)
-    return OpenState(folder, manifest, segments, codecs, hubs, read_amendments(folder, manifest.amendments))
+        return OpenState(folder, manifest, segments, trees, hubs, reuse.amendments)
+    return OpenState(folder, manifest, segments, trees, hubs, read_amendments(folder, manifest.amendments))
 
 
 def _open_hubs(folder: Path, manifest: Manifest, reuse: OpenState | None) -> Mapping[str, Hub]:
@@ -103,9 +103,9 @@ def _open_hubs(folder: Path, manifest: Manifest, reuse: OpenState | None) -> Map
     return read_hubs(path)
 
 
-def _open_codec(folder: Path, layer: LayerEntry, codec: CodecEntry) -> Tree:
-    place = folder / "codecs" / codec.name
-    for name, expected in codec.files.items():
+def _open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
+    place = folder / "trees" / entry.name
+    for name, expected in entry.files.items():
         check_file(place / name, expected, checksum=True)
     tree = Tree(map_array(place / "tree.npy", np.float32, (None, layer.dimension)))
     if tree.first[-1] != len(tree.centroids):

@@ -60,13 +60,13 @@ class SearchOptions:
     seeds_per_step: int = 12
     rounds: int = 2
     max_decoy_seconds: float = 60.0
-    nprobe: int | None = 8
+    nprobe: int | None = 16
 
 
 STANDARD = SearchOptions()
 """Tempo and speed within about 20 %, any pitch."""
 
-THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24, nprobe=16)
+THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24, nprobe=24)
 """Tempo and speed from half to one and two thirds, any pitch; about three times as slow."""
 
 

@@ -138,7 +138,7 @@ class Segment:
 
     def _open_layer(self, name: str, n_rows: int, layer: LayerEntry, n_recordings: int) -> SegmentLayer:
         vectors, lists = None, None
-        if layer.codec is None:
+        if layer.tree is None:
             vectors = self._array(f"{name}/vectors.npy", np.float16, (n_rows, layer.dimension))
         else:
             sizes = self._array(f"{name}/list_sizes.npy", np.uint32, (None,))

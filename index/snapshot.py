@@ -40,8 +40,8 @@ class OpenState:
         Its manifest.
     segments : tuple of Segment
         In row order.
-    codecs : dict
-        Codec of each compressed layer.
+    trees : dict
+        Tree of each compressed layer.
     hubs : mapping
         Recordings that are near everything, by id.
     amendments : Amendments
@@ -51,7 +51,7 @@ class OpenState:
     folder: Path
     manifest: Manifest
     segments: tuple[Segment, ...]
-    codecs: dict[str, Tree]
+    trees: dict[str, Tree]
     hubs: Mapping[str, Hub]
     amendments: Amendments = field(default_factory=dict)
 
@@ -131,13 +131,13 @@ class Snapshot:
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:` and a digest of what is searched: parameters, codecs, the content of every live recording, hubs.
+        """`sha256:` and a digest of what is searched: parameters, trees, the content of every live recording, hubs.
 
         It does not depend on the order in which recordings were added nor on how they are spread over segments; but
         hubs, where there are any, are those of the time when they were computed.
         """
         layers = {
-            name: [layer.digest, None if layer.codec is None else [f.sha256 for f in layer.codec.files.values()]]
+            name: [layer.digest, None if layer.tree is None else [f.sha256 for f in layer.tree.files.values()]]
             for name, layer in self._state.manifest.layers.items()
         }
         digest = hashlib.sha256(canonical_json(layers))
@@ -217,7 +217,7 @@ class LayerView:
         self.digest = entry.digest
         self.params = entry.params
         self.dimension = entry.dimension
-        self.kind = "exact" if entry.codec is None else "compressed"
+        self.kind = "exact" if entry.tree is None else "compressed"
         self._state = state
         self._layers = [segment.layers.get(name) for segment in state.segments]
         counts = [
@@ -237,7 +237,7 @@ class LayerView:
         self.n_rows = int(self._first_row[-1])
         self.n_landmarks = int(np.diff(self._bounds)[self._stored].sum())
         self.n_recordings = int(self._stored.size)
-        self._compressed = None if entry.codec is None else self._mount(state.codecs[name])
+        self._compressed = None if entry.tree is None else self._mount(state.trees[name])
         ordinals, starts, ends = state.exclusions().T
         self.has_exclusions = bool(ordinals.size)
         self._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)

@@ -98,7 +98,7 @@ class Store:
         if strange:
             raise IndexFormatError(f"{folder}: not empty (it holds {strange[0]!r}); give a new or an empty folder")
         with WriterLock(folder / "lock"):
-            for name in ("segments", "codecs"):
+            for name in ("segments", "trees"):
                 if not (folder / name).exists():
                     make_folder(folder / name)
             write_manifest(folder, Manifest(0, 1, entries))
@@ -260,13 +260,13 @@ class Store:
         for segment in manifest.segments:
             for name, entry in segment.files.items():
                 part = name.rpartition("/")[2].partition(".")[0]
-                part = {"offsets": "recordings", "keys": "recordings", "contents": "recordings", "sizes": "lists"}.get(
-                    part, part
-                )
-                part = "recordings" if part == "exclusions" else part
+                if part in ("offsets", "keys", "contents", "exclusions"):
+                    part = "recordings"
+                elif part.startswith("list_"):
+                    part = "lists"
                 sizes[part] = sizes.get(part, 0) + entry.size
-        codecs = [layer.codec for layer in manifest.layers.values() if layer.codec is not None]
-        sizes["codecs"] = sum(entry.size for codec in codecs for entry in codec.files.values())
+        trees = [layer.tree for layer in manifest.layers.values() if layer.tree is not None]
+        sizes["trees"] = sum(entry.size for tree in trees for entry in tree.files.values())
         sizes["hubs"] = 0 if manifest.hubs is None else manifest.hubs.file.size
         sizes["manifest"] = len(manifest.to_bytes())
         if manifest.amendments is not None:
@@ -284,14 +284,14 @@ class Store:
         layers = {}
         for name, layer in manifest.layers.items():
             view = snapshot.layer(name)
-            codec = self._state.codecs.get(name)
+            tree = self._state.trees.get(name)
             layers[name] = {
                 "digest": layer.digest,
                 "dimension": layer.dimension,
                 "kind": view.kind,
                 "landmarks": view.n_landmarks,
-                "lists": None if codec is None else codec.n_lists,
-                "trained_at": None if layer.codec is None else layer.codec.trained_at,
+                "lists": None if tree is None else tree.n_lists(tree.n_levels - 1),
+                "trained_at": None if layer.tree is None else layer.tree.trained_at,
             }
         return {
             "path": str(self.path),

@@ -218,7 +218,7 @@ def _importing(folder: Path) -> Iterator[Path]:
 
 
 def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:
-    made = [place / "segments", place / "codecs"]
+    made = [place / "segments", place / "trees"]
     for folder in made:
         make_folder(folder)
     for name, entry in members(manifest):

@@ -146,7 +146,9 @@ class Tree:
         beam = max(n, _BEAM)
         out = np.empty((self.n_levels, len(queries), n), dtype=np.int32)
         nodes, nearness = np.empty((2, beam), np.int64), np.empty(beam, np.float32)
-        _list_kernels.descend(queries, self.centroids, self._half_norms, self.first, beam, *nodes, nearness, out)
+        _list_kernels.descend(
+            queries, self.centroids, self._half_norms, self.first, beam, nodes[0], nodes[1], nearness, out
+        )
         return out
 
     @cached_property

@@ -20,7 +20,7 @@ from index.snapshot import OpenState
 from index.tree import BRANCHES, LEAST_SAMPLE, ROOTS, SAMPLE_PER_LEAF, Tree, levels_for
 from index.vectors import SEED
 
-__all__ = ["codecs_wanted", "live_landmarks", "run_to_rewrite"]
+__all__ = ["live_landmarks", "run_to_rewrite", "trees_wanted"]
 
 FANOUT = 4  # segments of one size class before they are joined: each one left costs every query a little
 SMALLEST_CLASS = 50_000  # landmarks; smaller segments count as one size class
@@ -44,7 +44,7 @@ def run_to_rewrite(state: OpenState) -> range | None:
     return None
 
 
-def codecs_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[str, Tree]:
+def trees_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[str, Tree]:
     """Train and return the trees that layers should have instead of what they have; empty if all are well.
 
     Parameters
@@ -60,11 +60,11 @@ def codecs_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict
     for name, layer in state.manifest.layers.items():
         n = live_landmarks(state, name)
         n_levels = levels_for(n)
-        if layer.codec is None:
+        if layer.tree is None:
             due = n > exact_limit and n >= ROOTS
         else:
-            grown = explicit or n >= GROWTH * layer.codec.trained_at
-            due = grown and n_levels > state.codecs[name].n_levels
+            grown = explicit or n >= GROWTH * layer.tree.trained_at
+            due = grown and n_levels > state.trees[name].n_levels
         if due:
             wanted[name] = Tree.train(_sample(state, name, n_levels), n_levels=n_levels)
     return wanted

@@ -28,7 +28,7 @@ class Problem:
     what : str
         What is wrong with it, in words.
     part : str
-        What it belongs to: "segments/NAME", "codecs/NAME", or the name of the file of hubs or of amendments.
+        What it belongs to: "segments/NAME", "trees/NAME", or the name of the file of hubs or of amendments.
     recordings : tuple of str
         Ids of the recordings to add again, as far as they can still be read.
     n_recordings : int
@@ -76,11 +76,11 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
                 ids = _live_ids(place / "recordings.jsonl", segment) if ids is None else ids
                 problems.append(Problem(place / name, what, f"segments/{segment.name}", ids, segment.n_live))
     for layer_name, layer in manifest.layers.items():
-        if layer.codec is None:
+        if layer.tree is None:
             continue
         users = [segment for segment in manifest.segments if layer_name in segment.landmarks]
-        for name, expected in layer.codec.files.items():
-            path = folder / "codecs" / layer.codec.name / name
+        for name, expected in layer.tree.files.items():
+            path = folder / "trees" / layer.tree.name / name
             what = _compare(path, expected, progress)
             if what:
                 affected = [
@@ -88,7 +88,7 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
                 ]
                 count = sum(segment.n_live for segment in users)
                 ids = tuple(recording_id for part in affected for recording_id in part)
-                problems.append(Problem(path, what, f"codecs/{layer.codec.name}", ids, count))
+                problems.append(Problem(path, what, f"trees/{layer.tree.name}", ids, count))
     if manifest.hubs is not None:
         path = folder / manifest.hubs.name
         what = _compare(path, manifest.hubs.file, progress)
@@ -129,8 +129,8 @@ def repair_index(folder: Path) -> list[Problem]:
             layers = dict(manifest.layers)
             segments = [segment for segment in manifest.segments if f"segments/{segment.name}" not in bad]
             for name, layer in manifest.layers.items():
-                if layer.codec is not None and f"codecs/{layer.codec.name}" in bad:
-                    layers[name] = replace(layer, codec=None)
+                if layer.tree is not None and f"trees/{layer.tree.name}" in bad:
+                    layers[name] = replace(layer, tree=None)
                     segments = [segment for segment in segments if name not in segment.landmarks]
             amendments = manifest.amendments
             if amendments is not None and amendments.name in bad:

@@ -26,11 +26,11 @@ from index.lock import WriterLock
 from index.manifest import (
     RECORDING,
     AmendmentsEntry,
-    CodecEntry,
     LayerEntry,
     LayerSpec,
     Manifest,
     SegmentEntry,
+    TreeEntry,
     read_manifest,
     write_manifest,
 )
@@ -39,7 +39,7 @@ from index.recordings import Recording
 from index.segment_writer import Source, merge_segments, write_segment
 from index.snapshot import OpenState, Snapshot
 from index.tree import Tree
-from index.upkeep import codecs_wanted, live_landmarks, run_to_rewrite
+from index.upkeep import live_landmarks, run_to_rewrite, trees_wanted
 from index.vectors import EXACT_LIMIT
 
 __all__ = ["COMMIT_LANDMARKS", "Writer"]
@@ -244,7 +244,7 @@ class Writer:
                 next_name += 1
             if self._pending:
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
-                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.codecs))
+                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.trees))
                 next_name += 1
             tables = {segment.name: segment.table for segment in state.segments}
             amended = with_changes(state.amendments, self._amended, tables)
@@ -265,17 +265,17 @@ class Writer:
             If the disk is full: as much room again as the index has is needed meanwhile.
         """
         self.commit()
-        codecs = codecs_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=True)
+        trees = trees_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=True)
         entries = self._open_state().manifest.segments
         amended = self._open_state().manifest.amendments is not None
-        if codecs or len(entries) > 1 or any(entry.removed for entry in entries) or amended:
-            self._rewrite(range(len(entries)), codecs)
+        if trees or len(entries) > 1 or any(entry.removed for entry in entries) or amended:
+            self._rewrite(range(len(entries)), trees)
         self._renew_hubs()
 
     def _maintain(self) -> None:
-        codecs = codecs_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=False)
-        if codecs:
-            self._rewrite(range(len(self._open_state().segments)), codecs)
+        trees = trees_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=False)
+        if trees:
+            self._rewrite(range(len(self._open_state().segments)), trees)
         while (run := run_to_rewrite(self._open_state())) is not None:
             self._rewrite(run, {})
         known = self._open_state().manifest.hubs
@@ -305,24 +305,24 @@ class Writer:
         gone = {tables[name].read(at).id for name, positions in self._removed.items() for at in positions}
         return {name: hub for name, hub in state.hubs.items() if name not in gone}
 
-    def _rewrite(self, run: range, codecs: Mapping[str, Tree]) -> None:
-        """Join a run of neighbouring segments into one; with new `codecs`, the run must be all there are."""
+    def _rewrite(self, run: range, trees: Mapping[str, Tree]) -> None:
+        """Join a run of neighbouring segments into one; with new `trees`, the run must be all there are."""
         state = self._open_state()
         manifest = state.manifest
         next_name = manifest.next_name
         layers = dict(manifest.layers)
         sources = [Source(state.segments[position], state.alive(position), state.amended(position)) for position in run]
         with self._new_parts() as made:
-            for name, codec in codecs.items():
-                folder = made(self._folder / "codecs" / f"{name}-{next_name:06d}")
+            for name, tree in trees.items():
+                folder = made(self._folder / "trees" / f"{name}-{next_name:06d}")
                 trained_at = live_landmarks(state, name)
-                layers[name] = replace(layers[name], codec=_write_codec(folder, codec, trained_at))
+                layers[name] = replace(layers[name], tree=_write_tree(folder, tree, trained_at))
                 next_name += 1
             joined = []
             if any(source.alive.any() for source in sources):
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
-                new_codecs = {**state.codecs, **codecs}
-                joined.append(merge_segments(folder, sources, layers, new_codecs))
+                new_trees = {**state.trees, **trees}
+                joined.append(merge_segments(folder, sources, layers, new_trees))
                 next_name += 1
             segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
             changes, next_name = self._amendments(state.amendments, segments, next_name, made)
@@ -419,10 +419,10 @@ def _discard(path: Path) -> None:
             path.unlink()
 
 
-def _write_codec(folder: Path, tree: Tree, trained_at: int) -> CodecEntry:
+def _write_tree(folder: Path, tree: Tree, trained_at: int) -> TreeEntry:
     make_folder(folder)
     shape = tree.centroids.shape
     files = {"tree.npy": write_array(folder / "tree.npy", [tree.centroids], shape=shape, dtype=np.float32)}
     sync_folder(folder)
     sync_folder(folder.parent)
-    return CodecEntry(folder.name, trained_at, files)
+    return TreeEntry(folder.name, trained_at, files)

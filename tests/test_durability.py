@@ -287,7 +287,7 @@ def test_a_faulty_disk_refuses_below_its_folder_alone(tmp_path: Path) -> None:
 
 
 def test_phases_are_told_by_what_is_written() -> None:
-    assert phase_of(Operation("create", "codecs/recording-000002/coarse.npy")) == "codec"
+    assert phase_of(Operation("create", "trees/recording-000002/coarse.npy")) == "tree"
     assert phase_of(Operation("write", "manifest.json.tmp")) == "manifest"
     assert phase_of(Operation("delete", "segments/000001/keys.npy")) == "clean"
 

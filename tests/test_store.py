@@ -228,7 +228,7 @@ def test_many_small_adds_leave_few_segments(tmp_path: Path) -> None:
     assert info["layers"]["recording"]["kind"] == "compressed"
     assert ids(store.snapshot()) == [f"r{i}" for i in range(40)]
     assert len(list((tmp_path / "index" / "segments").iterdir())) == info["segments"]
-    assert len(list((tmp_path / "index" / "codecs").iterdir())) == 1
+    assert len(list((tmp_path / "index" / "trees").iterdir())) == 1
 
 
 def test_a_growing_layer_gets_more_lists_and_keeps_its_codes(tmp_path: Path) -> None:
@@ -255,14 +255,14 @@ def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path)
     assert (store.info()["segments"], store.info()["removed"]) == (1, 0)
     assert store.verify() == []
     segment = next((tmp_path / "index" / "segments").iterdir())
-    codec = store._state.codecs["recording"]
+    tree = store._state.trees["recording"]
     vectors = np.concatenate([landmarks(60, i).vectors for i in range(20) if i not in (0, 7, 8, 19)])
     stored = vectors.astype(np.float16).astype(np.float32)
-    sizes, chunks = pack_lists(codec.assign(codec.decode(codec.encode(stored))), codec.encode(stored), codec.n_lists)
+    sizes, chunks = pack_lists(tree.assign(tree.decode(tree.encode(stored))), tree.encode(stored), tree.n_lists)
     found = Lists(
         np.load(segment / "recording" / "sizes.npy"), np.fromfile(segment / "recording" / "lists.bin", np.uint8)
     )
-    rows = np.concatenate([found.rows(i, int(found.offsets()[i])) for i in range(codec.n_lists)])
+    rows = np.concatenate([found.rows(i, int(found.offsets()[i])) for i in range(tree.n_lists)])
     assert sorted(rows.tolist()) == list(range(960))
     expected = Lists(sizes, np.frombuffer(b"".join(chunks), np.uint8))
     codes = np.empty((960, 16), np.uint8)
@@ -610,10 +610,10 @@ def read_by_the_book(folder: Path, layer: str) -> tuple[list[dict[str, Any]], li
         n_rows = segment["landmarks"].get(layer, 0)
         vectors = np.zeros((n_rows, spec["dimension"]), np.float32)
         bounds = np.load(place / layer / "bounds.npy") if n_rows else np.zeros(segment["n_recordings"] + 1, np.int64)
-        if n_rows and spec["codec"] is None:
+        if n_rows and spec["tree"] is None:
             vectors[:] = np.load(place / layer / "vectors.npy")
         elif n_rows:
-            codebook = np.load(folder / "codecs" / spec["codec"]["name"] / "codebook.npy")
+            codebook = np.load(folder / "trees" / spec["tree"]["name"] / "codebook.npy")
             data, start = (place / layer / "lists.bin").read_bytes(), 0
             for m in np.load(place / layer / "sizes.npy").tolist():
                 c = 32 * -(-m // 32)

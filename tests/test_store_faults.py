@@ -197,8 +197,8 @@ def test_everything_is_flushed_before_the_manifest_names_it(tmp_path: Path, monk
         assert os.path.realpath(source) in flushed
         body = json.loads(Path(source).read_text())
         new = [f"segments/{entry['name']}/{name}" for entry in body["segments"] for name in entry["files"]]
-        codecs = [layer["codec"] for layer in body["layers"].values() if layer["codec"]]
-        new += [f"codecs/{codec['name']}/{name}" for codec in codecs for name in codec["files"]]
+        trees = [layer["tree"] for layer in body["layers"].values() if layer["tree"]]
+        new += [f"trees/{tree['name']}/{name}" for tree in trees for name in tree["files"]]
         for name in (name for name in new if name not in known):
             assert str(root / name) in flushed
             place = (root / name).parent
@@ -213,7 +213,7 @@ def test_everything_is_flushed_before_the_manifest_names_it(tmp_path: Path, monk
     for name, fake in (("open", note_open), ("write", note_write), ("fsync", note_fsync), ("replace", check_replace)):
         monkeypatch.setattr(os, name, fake)
     change(folder)
-    assert switches == 4  # the addition, the codec, the removal, the compaction
+    assert switches == 4  # the addition, the tree, the removal, the compaction
     assert os.path.realpath(folder) in flushed  # the last rename itself
 
 
@@ -335,7 +335,7 @@ def test_repair_keeps_what_is_sound_and_names_the_rest(sound: Path, tmp_path: Pa
     assert sorted(ids(folder)) == [f"r{i}" for i in range(6)]
 
 
-def test_repair_without_a_codec_drops_what_it_encoded(tmp_path: Path) -> None:
+def test_repair_without_a_tree_drops_what_it_encoded(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     fill(folder, {f"r{i}": 30 for i in range(6)}, exact_limit=ALWAYS)
     next(folder.rglob("codebook.npy")).unlink()
@@ -351,7 +351,7 @@ def test_leftovers_are_never_read_and_then_removed(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     store = fill(folder, {"a": 30})
     shutil.copytree(folder / "segments" / "000001", folder / "segments" / "000002")
-    (folder / "codecs" / "recording-000009").mkdir()
+    (folder / "trees" / "recording-000009").mkdir()
     (folder / "manifest.json.tmp").write_bytes(b"{")
     assert ids(folder) == ["a"]
     assert store.verify() == []
