@@ -25,7 +25,7 @@ from fingerprint.sources import reference_of
 from index.batch import in_order, jobs_for, uninterrupted
 from index.facts import ranges_text
 from index.intake import Intake
-from index.landmark_rows import Landmarks
+from index.landmark_rows import PreparedLayer, quantise
 from index.layers import layer_specs, reference_landmarks
 from index.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
 from index.recording_ids import Decision, IdDesk, with_facts_of
@@ -77,7 +77,7 @@ class _Described:
     duration_ms: int = 0
     decoder: str = ""
     notes: tuple[str, ...] = ()
-    landmarks: dict[str, Landmarks] | None = None
+    landmarks: dict[str, PreparedLayer] | None = None
 
 
 class Addition:
@@ -310,7 +310,10 @@ def _describe(path: Path) -> _Described:
     except MemoryError:
         return _Described(failure="does not fit into the memory that is left; give fewer jobs, or cut it in parts")
     facts = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
-    return _Described("", *facts, reference_landmarks(made))
+    specs = layer_specs()
+    described = reference_landmarks(made).items()
+    landmarks = {name: quantise(one, specs[name].dimension, where=path.name) for name, one in described}
+    return _Described("", *facts, landmarks)
 
 
 def _lost(path: Path) -> _Described:

@@ -17,7 +17,7 @@ from index.manifest import LayerEntry, canonical_json
 from index.recordings import Recording, recording_to_json
 from index.vectors import check_vectors
 
-__all__ = ["BINS_PER_CELL", "TIMES_PER_SECOND", "Landmarks", "Prepared", "PreparedLayer", "prepare"]
+__all__ = ["BINS_PER_CELL", "TIMES_PER_SECOND", "Landmarks", "Prepared", "PreparedLayer", "prepare", "quantise"]
 
 TIMES_PER_SECOND = 4096
 BINS_PER_CELL = 64
@@ -73,8 +73,10 @@ class Prepared:
         return Prepared(recording, self.layers, content.tobytes())
 
 
-def prepare(recording: Recording, landmarks: Mapping[str, Landmarks], layers: Mapping[str, LayerEntry]) -> Prepared:
-    """Check and quantise what is to be added.
+def prepare(
+    recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer], layers: Mapping[str, LayerEntry]
+) -> Prepared:
+    """Check what is to be added, and round what is not yet as it is stored.
 
     Raises
     ------
@@ -88,7 +90,11 @@ def prepare(recording: Recording, landmarks: Mapping[str, Landmarks], layers: Ma
         if name not in layers:
             known = ", ".join(sorted(layers))
             raise ParameterError(f"recording {recording.id!r}: layer {name!r} is not in this index (it has {known})")
-        layer = _quantise(landmarks[name], layers[name].dimension, where=f"recording {recording.id!r}, layer {name!r}")
+        given, where = landmarks[name], f"recording {recording.id!r}, layer {name!r}"
+        dimension = layers[name].dimension
+        layer = given if isinstance(given, PreparedLayer) else quantise(given, dimension, where=where)
+        if layer.vectors.shape[1] != dimension:
+            raise ParameterError(f"{where}: vectors of {layer.vectors.shape[1]} numbers, must have {dimension}")
         stored[name] = layer
         digest.update(canonical_json([name, layer.times.size]))
         for array in (layer.times, layer.bins, layer.vectors):
@@ -97,7 +103,14 @@ def prepare(recording: Recording, landmarks: Mapping[str, Landmarks], layers: Ma
     return Prepared(recording, stored, content.tobytes())
 
 
-def _quantise(landmarks: Landmarks, dimension: int, *, where: str) -> PreparedLayer:
+def quantise(landmarks: Landmarks, dimension: int, *, where: str) -> PreparedLayer:
+    """Check landmarks and round them to what is stored; processes that describe files do it on the spot.
+
+    Raises
+    ------
+    ParameterError
+        If an array has the wrong shape, kind, range or order; the message begins with `where`.
+    """
     times = np.asarray(landmarks.times, dtype=np.float64)
     bins = np.asarray(landmarks.bins, dtype=np.float64)
     vectors = check_vectors(landmarks.vectors, dimension, name=f"{where}: vectors")

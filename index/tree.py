@@ -12,6 +12,7 @@ at every level and looks into the best of them: with 32 768 lists that is 450 di
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import _list_kernels
-from index.vectors import kmeans
+from index.vectors import kmeans, threads
 
 __all__ = ["BRANCHES", "MOST_LEVELS", "ROOTS", "Tree", "level_for", "levels_for"]
 
@@ -34,6 +35,7 @@ LEAST_SAMPLE = 65_536
 SIGN_SCALE = 0.8  # a unit vector has about this product with the unit vector of its own signs
 _ROUNDS = 8
 _BEAM = 16
+_ASSIGN_BATCH = 1 << 18
 
 
 def levels_for(n_landmarks: int) -> int:
@@ -120,12 +122,19 @@ class Tree:
         return int(ROOTS * BRANCHES**level)
 
     def assign(self, codes: NDArray[np.uint64], level: int) -> NDArray[np.uint32]:
-        """Return the list, at one level, of each code [shape=(n,), dtype=uint32]."""
+        """Return the list, at one level, of each code [shape=(n,), dtype=uint32]; uses the threads it may."""
         out = np.empty(len(codes), dtype=np.uint32)
-        scratch = np.empty(self.dimension, dtype=np.float32)
-        _list_kernels.assign(
-            codes, _scale(self.dimension), self.centroids, self._half_norms, self.first, level, scratch, out
-        )
+        half_norms = self._half_norms
+
+        def work(part: slice) -> None:
+            scratch = np.empty(self.dimension, dtype=np.float32)
+            scale = _scale(self.dimension)
+            _list_kernels.assign(codes[part], scale, self.centroids, half_norms, self.first, level, scratch, out[part])
+
+        parts = [slice(start, start + _ASSIGN_BATCH) for start in range(0, len(codes), _ASSIGN_BATCH)]
+        with ThreadPoolExecutor(min(threads(), max(len(parts), 1))) as pool:
+            for _ in pool.map(work, parts):
+                pass
         return out
 
     def nearest(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int32]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["EXACT_LIMIT", "SEED", "ExactVectors", "best_first", "check_vectors", "kmeans", "use_threads"]
+__all__ = ["EXACT_LIMIT", "SEED", "ExactVectors", "best_first", "check_vectors", "kmeans", "threads", "use_threads"]
 
 faiss: Any = _faiss  # its type stubs describe the C++ methods, not the numpy ones that replace them
 
@@ -40,6 +40,11 @@ def use_threads(n: int) -> None:
     if n < 1:
         raise ParameterError(f"threads={n}: must be at least 1")
     faiss.omp_set_num_threads(n)
+
+
+def threads() -> int:
+    """Return how many threads this process may use."""
+    return int(faiss.omp_get_max_threads())
 
 
 def check_vectors(vectors: NDArray[np.floating[Any]], dimension: int, *, name: str) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from index.amendments import Amendments, amendments_path, of_live, with_changes,
 from index.durable import make_folder, sync_folder, write_array
 from index.hubness import LEAST_RECORDINGS, find_hubs
 from index.hubs import Hub, hubs_name, write_hubs
-from index.landmark_rows import Landmarks, Prepared, prepare
+from index.landmark_rows import Landmarks, Prepared, PreparedLayer, prepare
 from index.leases import sweep
 from index.lock import WriterLock
 from index.manifest import (
@@ -104,7 +104,9 @@ class Writer:
     def __contains__(self, recording_id: object) -> bool:
         return isinstance(recording_id, str) and (recording_id in self._pending or self._find(recording_id) is not None)
 
-    def add(self, recording: Recording, landmarks: Mapping[str, Landmarks], *, replace: bool = False) -> None:
+    def add(
+        self, recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer], *, replace: bool = False
+    ) -> None:
         """Add a recording; it is in the index after the next commit, which comes by itself when enough wait.
 
         Parameters
@@ -140,7 +142,7 @@ class Writer:
         if self._n_landmarks >= self._commit_landmarks or len(self._pending) >= COMMIT_RECORDINGS:
             self.commit()
 
-    def replace(self, recording: Recording, landmarks: Mapping[str, Landmarks]) -> None:
+    def replace(self, recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer]) -> None:
         """Replace a recording that is in the index by another with the same id; old or new, never both, never none.
 
         Raises
