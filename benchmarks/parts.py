@@ -10,7 +10,17 @@ from fingerprint.errors import ParameterError
 
 __all__ = ["PARTS", "load_part"]
 
-PARTS: Final = ("robustness", "replication", "calibration", "systems", "speed", "durability", "peers", "ablations")
+PARTS: Final = (
+    "robustness",
+    "replication",
+    "calibration",
+    "systems",
+    "speed",
+    "durability",
+    "scale",
+    "peers",
+    "ablations",
+)
 """The parts of the suite, in the order in which they run and are reported."""
 
 
