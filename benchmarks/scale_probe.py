@@ -75,7 +75,7 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A file that is not to be found, and the recordings that are left out of the search for it: those of its source."""
+    """A file that is not to be found, and the recordings left out of the search for it: those of its source."""
 
     index: str
     file: str
@@ -103,7 +103,7 @@ def cut(excerpt: Excerpt) -> Excerpt:
 
 
 def question(asked: Excerpts) -> list[dict[str, Any]]:
-    """Return what came of an excerpt under all conditions; for workers prepared by `benchmarks.trials.open_worker`."""
+    """Return what came of an excerpt under each condition; for workers prepared by `benchmarks.trials.open_worker`."""
     return [
         answer
         for condition in asked.conditions

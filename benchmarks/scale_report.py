@@ -100,10 +100,10 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
         axis.set(xlabel="MB per hour of audio", ylabel="found, %", ylim=(-3, 103))
         axis.legend(fontsize=6, ncols=2)
     return [
-        Picture("scale.svg", "Left: seconds to match three minutes of audio that is in the catalogue. Right: excerpts of "
-                "ten seconds found."),
-        Picture("scale-density.svg", "Recall against the size of the index, where only the most prominent landmarks of "
-                "each reference are kept."),
+        Picture("scale.svg", "Left: seconds to match three minutes of audio that is in the catalogue. Right: excerpts "
+                "of ten seconds found."),
+        Picture("scale-density.svg", "Recall against the size of the index, where only the most prominent landmarks "
+                "of each reference are kept."),
     ]  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def _strangers(report: Report) -> Table:
         rows.append((_count(one["recordings"]), f"{hours:.1f}", *cells))
     header = ("recordings", "hours", *(f"at {limit:g}" for limit in LIMITS))
     note = (
-        "Passages reported, and expected (in brackets), at rates stated per 1 000 h, of music that is not to be found."
+        "Passages reported, and expected (in brackets), at rates stated per 1 000 h; of music that is not to be found."
     )
     return Table("False matches at each size", header, rows, note)
 
@@ -216,7 +216,7 @@ def _power(sizes: Sequence[dict[str, Any]], value: Callable[[dict[str, Any]], fl
 
 
 def _exact(report: Report) -> Table:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (one["condition"], _fraction(one), _fraction(_of(report["exact"]["lists"], one["condition"])))
         for one in report["exact"]["exact"]
     ]
@@ -244,8 +244,8 @@ def _nearness(report: Report) -> Table:
     rows = []
     for one in report["nearness"]:
         for what in ("real", "drawn"):
-            if one[what] is not None:
-                rows.append((_count(one["size"]), what, *(f"{value:.3f}" for value in one[what])))
+            cells = [f"{value:.3f}" for value in one[what] or ()]
+            rows += [(_count(one["size"]), what, *cells)] if cells else []
     header = ("descriptors", "", "10 %", "median", "90 %", "99 %")
     note = "Similarity of the nearest of so many descriptors to descriptors of unrelated, held-out music: quantiles."
     return Table("How near drawn descriptors come", header, rows, note)
@@ -253,7 +253,7 @@ def _nearness(report: Report) -> Table:
 
 def _per_track(size: dict[str, Any], kind: str, part: str) -> float:
     runs = size["probe"]["match"][kind]
-    return median(run[part] / run["audio_seconds"] * TRACK_SECONDS for run in runs)
+    return float(median(run[part] / run["audio_seconds"] * TRACK_SECONDS for run in runs))
 
 
 def _of(found: Sequence[dict[str, Any]], condition: str) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def _all_found(found: Sequence[dict[str, Any]]) -> tuple[int, int]:
 
 
 def _share(one: dict[str, Any]) -> float:
-    return 100.0 * one["found"] / max(one["trials"], 1)
+    return 100.0 * int(one["found"]) / max(int(one["trials"]), 1)
 
 
 def _fraction(one: dict[str, Any]) -> str:
