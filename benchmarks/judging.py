@@ -59,11 +59,14 @@ class Question:
         Lengths of the pieces, as they are heard; `WHOLE` for all of it.
     indexes : tuple of str
         Folders; () for the index of the side that scores the excerpt.
+    nprobe : int or None
+        Inverted lists visited; None for as many as a search visits by default.
     """
 
     trial: Trial
     seconds: tuple[float, ...] = (WHOLE,)
     indexes: tuple[str, ...] = ()
+    nprobe: int | None = None
 
 
 def ask(question: Question, cache: Path) -> list[dict[str, Any]]:
@@ -89,6 +92,8 @@ def ask(question: Question, cache: Path) -> list[dict[str, Any]]:
         return [nothing | {"seconds": s, "index": i} for s in question.seconds for i in range(len(indexes))]
     condition = CONDITIONS.get(trial.condition)
     options = THOROUGH if condition is not None and condition.group == "thorough" else STANDARD
+    if question.nprobe is not None:
+        options = replace(options, nprobe=question.nprobe)
     in_order = condition is None or condition.in_order
     answers = []
     for seconds in question.seconds:

@@ -50,6 +50,9 @@ QUICK_CONDITIONS: Final = ("mp3_64k", "pitch_+3")
 DENSITIES: Final = (None, 15.0, 10.0, 7.5, 5.2)
 """Landmarks per second kept of references, for the curve of size against recall; None: all that the index has."""
 
+PROBES: Final = (4, 8, 16, 32)
+"""Lists visited per query, compared on the largest catalogue."""
+
 THINNED = 1_000
 NEARNESS_SIZES: Final = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
@@ -84,6 +87,9 @@ def measure(job: Job) -> Report:
     run = _Run(job, conditions, n)
     report["held_out"] = sorted(run.held_out)
     report["sizes"] = [run.kept(f"size-{size}", functools.partial(run.size, size)) for size in sizes]
+    report["probes"] = [
+        run.kept(f"probes-{sizes[-1]}-{nprobe}", functools.partial(run.probes, nprobe)) for nprobe in PROBES
+    ]
     report["nearness"] = run.kept("nearness", run.nearness)
     report["exact"] = run.kept("exact", run.exact)
     report["densities"] = [
@@ -192,6 +198,12 @@ class _Run:
             "add": added,
         }
 
+    def probes(self, nprobe: int) -> dict[str, Any]:
+        """Measure recall where so many lists are visited, on the catalogue as it is, and what an excerpt takes."""
+        started = time.perf_counter()
+        (found,) = self._recall((str(self.folder / "index"),), nprobe)
+        return {"nprobe": nprobe, "found": found, "seconds": time.perf_counter() - started}
+
     def _landscape(self) -> Landscape:
         path = self.folder / "landmarks.npz"
         if not path.exists():
@@ -254,10 +266,10 @@ class _Run:
     def _sides(self, index: str) -> tuple[Side, ...]:
         return (Side("", self.held_out, index),)
 
-    def _recall(self, indexes: tuple[str, ...]) -> list[list[dict[str, Any]]]:
+    def _recall(self, indexes: tuple[str, ...], nprobe: int | None = None) -> list[list[dict[str, Any]]]:
         """Return, for each index, how many excerpts were found under each condition, and what else was reported."""
         tasks = [
-            Excerpts(excerpt, (condition,), self.job.seed, indexes, str(self.job.cache))
+            Excerpts(excerpt, (condition,), self.job.seed, indexes, str(self.job.cache), nprobe)
             for condition in self.conditions
             for excerpt in self.excerpts
         ]

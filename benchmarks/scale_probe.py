@@ -71,6 +71,7 @@ class Excerpts:
     seed: int
     indexes: tuple[str, ...]
     cache: str
+    nprobe: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def question(asked: Excerpts) -> list[dict[str, Any]]:
         answer
         for condition in asked.conditions
         for answer in ask(
-            Question(Trial(condition, asked.excerpt, asked.seed), indexes=asked.indexes), Path(asked.cache)
+            Question(Trial(condition, asked.excerpt, asked.seed), indexes=asked.indexes, nprobe=asked.nprobe),
+            Path(asked.cache),
         )
     ]
 

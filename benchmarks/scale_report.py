@@ -26,7 +26,7 @@ _KINDS = ("in the catalogue", "not in the catalogue")
 def tables(report: Report) -> list[Table]:
     """Return the tables of a report."""
     made = [_costs(report), _times(report), _recall(report), _strangers(report), _extrapolation(report)]
-    made += [_exact(report), _densities(report), _nearness(report)]
+    made += [_probes(report), _exact(report), _densities(report), _nearness(report)]
     return made
 
 
@@ -213,6 +213,23 @@ def _power(sizes: Sequence[dict[str, Any]], value: Callable[[dict[str, Any]], fl
     y = np.log([max(value(one), 1e-6) for one in sizes])
     slope, start = np.polyfit(x, y, 1)
     return float(slope), float(math.exp(start + slope * math.log(MILLION)))
+
+
+def _probes(report: Report) -> Table:
+    conditions = report["settings"]["conditions"]
+    rows = [
+        (
+            str(one["nprobe"]),
+            *(_fraction(_of(one["found"], condition)) for condition in conditions),
+            _percent(*_all_found(one["found"])),
+            f"{one['seconds']:.0f}",
+        )
+        for one in report["probes"]
+    ]
+    note = (
+        f"{_count(report['sizes'][-1]['recordings'])} recordings; seconds for all excerpts, describing them included."
+    )
+    return Table("Lists visited", ("lists", *conditions, "all", "s"), rows, note)
 
 
 def _exact(report: Report) -> Table:

@@ -125,7 +125,8 @@ def report_of(sizes: tuple[int, ...]) -> dict[str, Any]:
         "sizes": [
             {
                 "recordings": size, "added": size, "build_seconds": 60.0, "compact_seconds": 6.0,
-                "landmarks": 4000 * size, "lists": 64, "hours": size / 17, "bytes": {"total": 10 * size}, "bytes_per_hour": 1_900_000,
+                "landmarks": 4000 * size, "lists": 64, "hours": size / 17,
+                "bytes": {"total": 10 * size}, "bytes_per_hour": 1_900_000,
                 "probe": {
                     "open_seconds": 0.5, "first_seconds": 2.0, "memory": {"private_mb": 200.0, "mapped_mb": 900.0},
                     "match": {"in the catalogue": [run], "not in the catalogue": [run]},
@@ -135,6 +136,7 @@ def report_of(sizes: tuple[int, ...]) -> dict[str, Any]:
             }
             for size in sizes
         ],
+        "probes": [{"nprobe": 16, "found": found, "seconds": 9.0}],
         "nearness": [{"size": 10_000, "real": [0.1, 0.2, 0.3, 0.4], "drawn": [0.1, 0.2, 0.3, 0.4]}],
         "exact": {"recordings": 4, "exact": found, "lists": found},
         "densities": [{"recordings": 9, "landmarks_per_second": 20.0, "bytes_per_hour": 1_900_000, "found": found}],
