@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.hubs import Hub
+from index.layer_view import LayerView
 from index.manifest import RECORDING
 from index.signs import vectors_of_signs
-from index.snapshot import LayerView, Snapshot
+from index.snapshot import Snapshot
 
 __all__ = ["LEAST_BOUND", "LEAST_RECORDINGS", "NEIGHBOURS", "HubScores", "find_hubs", "hub_scores"]
 
