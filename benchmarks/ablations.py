@@ -60,7 +60,7 @@ the change, how large the index gets and how long a query takes, as multiples. *
 only one of the two finds, which says more about a difference than two shares do; with so few queries, a difference of
 two or three is none. Variants of the trained map are held against a map of the same kind trained on as few pairs, not
 against the one that ships. Strangers are queries of music that is not in the catalogue. Descriptors are searched by
-their signs, in lists, as in a catalogue of some size; one variant searches what a small one keeps, every number of them.
+their signs, in lists, as in a catalogue of some size; one variant searches all their numbers, as in a small one.
 """
 
 

@@ -73,7 +73,7 @@ def find_hubs(snapshot: Snapshot, layer: str = RECORDING) -> dict[str, Hub]:
     Raises
     ------
     IndexDamagedError
-        If the lists of a segment hold impossible row numbers.
+        If what is read of the layer fails its checksum.
     """
     if layer not in snapshot.layers or len(snapshot.recordings) <= LEAST_RECORDINGS:
         return {}
@@ -102,7 +102,7 @@ def hub_scores(view: LayerView) -> HubScores:
     Raises
     ------
     IndexDamagedError
-        If the lists of a segment hold impossible row numbers.
+        If what is read of the layer fails its checksum.
     """
     n = view.n_recordings
     counts = view.counts()

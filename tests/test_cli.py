@@ -66,8 +66,8 @@ def ids(index: Path) -> list[str]:
 
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
-        "add", "bench", "compact", "demo", "duplicates", "exclude", "export", "fingerprint", "import", "info", "list", "match",
-        "remove", "replace", "tag", "verify",
+        "add", "bench", "compact", "demo", "duplicates", "exclude", "export", "fingerprint", "import", "info", "list",
+        "match", "remove", "replace", "tag", "verify",
     ]  # fmt: skip
 
 
