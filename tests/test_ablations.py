@@ -18,7 +18,7 @@ from benchmarks.part import Job, as_text
 from benchmarks.query_files import Query
 from fingerprint.params import Params
 from index.search import STANDARD
-from index.store import Store
+from index.store import LayerSpec, Store
 
 
 class TestVariants:
@@ -41,6 +41,13 @@ class TestVariants:
                 assert getattr(Params(), name) != value, one
             for name, value in one.options:
                 assert getattr(STANDARD, name) != value, one
+
+    def test_an_index_takes_the_descriptors_of_each(self) -> None:
+        sizes = {dict(one.params).get("dimension", Params().dimension) for one in variants(quick=False)}
+        assert len(sizes) > 1
+        for size in sizes:
+            assert isinstance(size, int)
+            assert LayerSpec({}, size).dimension == size
 
     def test_what_differs_in_the_limit_alone_is_searched_once(self) -> None:
         made = variants(quick=False)
