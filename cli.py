@@ -240,7 +240,7 @@ def tag(
 @_index_option
 @_quiet_option
 def exclude(recording_id: str, ranges: tuple[str, ...], clear: bool, index: Path | None, quiet: bool) -> None:
-    """Exclude parts of a recording from every search, or show which are.
+    """Exclude parts of a recording, or show what is excluded.
 
     For samples and other parts that are not the owner's: they are not matched, nor ever reported. A range is START-END,
     each in seconds, m:ss or h:mm:ss. Ranges are added to those that are excluded already; without any, these are

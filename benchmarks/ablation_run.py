@@ -7,12 +7,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from index.search import STANDARD, match_query
 from index.store import Landmarks, LayerSpec, Recording, Store
 from index.vectors import use_threads
 
-__all__ = ["Setting", "coarser", "fit_principal", "open_setting", "run_variant"]
+__all__ = ["Setting", "fit_principal", "open_setting", "run_variant"]
 
 Samples = NDArray[np.float32]
 
@@ -99,8 +98,6 @@ def run_variant(variant: Variant) -> dict[str, Any]:
         return known
     index = _index(variant, params, projection)
     out: dict[str, Any] = {**_asked(variant, params, projection, index), **_size(index)}
-    if variant.vectors == "8 bytes":  # half of each code of 16 bytes would not be there
-        out["bytes_per_hour"] -= 8 * 3600.0 * out["landmarks_per_second"]
     write_atomically(path, json_bytes(out))
     return out
 
@@ -116,22 +113,6 @@ def fit_principal(reference: Samples, query: Samples, dimension: int) -> tuple[S
     largest = directions[np.abs(directions).argmax(axis=0), np.arange(dimension)]
     matrix = np.ascontiguousarray(directions * np.sign(largest), dtype=np.float32)
     return matrix, (mean @ matrix).astype(np.float32)
-
-
-def coarser(vectors: Sequence[Samples]) -> list[Samples]:
-    """Return descriptors about as rough as 8-byte codes would leave them: 16 parts, each by the nearest of 16 words.
-
-    They are brought to unit length, as an index takes them, and kept there in codes of 16 bytes, which hold what is
-    left of them all but unchanged.
-    """
-    joined = np.ascontiguousarray(np.concatenate(vectors))
-    quantiser: Any = faiss.ProductQuantizer(joined.shape[1], 16, 4)
-    quantiser.cp.seed = 7
-    quantiser.cp.min_points_per_centroid = 1
-    quantiser.train(joined)
-    rough: Samples = quantiser.decode(quantiser.compute_codes(joined))
-    rough /= np.maximum(np.linalg.norm(rough, axis=1, keepdims=True), 1e-9)
-    return np.split(rough, np.cumsum([len(one) for one in vectors])[:-1])
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -152,17 +133,15 @@ def _index(variant: Variant, params: Params, projection: Projection) -> Path:
         return folder
     found = [(row, _described(row, params, projection)) for row in setting.rows]
     known = [(row, one) for row, one in found if one is not None]
-    vectors = [one.vectors[0] for _, one in known]
-    if variant.vectors == "8 bytes":
-        vectors = coarser(vectors)
+    n_landmarks = sum(one.times.size for _, one in known)
 
     def write(path: Path) -> None:
         store = Store.create(path, {LAYER: LayerSpec(params.to_dict(), params.dimension)})
         # Compressed however small: a catalogue of a useful size always is.
-        with store.writer(exact_limit=sum(map(len, vectors)) if variant.vectors == "exact" else 0) as writer:
-            for (row, one), kept in zip(known, vectors, strict=True):
+        with store.writer(exact_limit=n_landmarks if variant.vectors == "exact" else 0) as writer:
+            for row, one in known:
                 recording = Recording(row.file, title=row.title, duration_ms=round(1000 * one.duration_seconds))
-                writer.add(recording, {LAYER: Landmarks(one.times, one.bins, kept)})
+                writer.add(recording, {LAYER: Landmarks(one.times, one.bins, one.vectors[0])})
 
     _in_place(folder, write)
     return folder

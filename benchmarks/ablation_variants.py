@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fingerprint.params import Params
+from index.lists import NPROBE
 from index.search import STANDARD, THOROUGH
-from index.vectors import NPROBE
 
 __all__ = ["DEFAULT", "LIMITS", "TRAINED", "Changes", "Variant", "variants"]
 
@@ -38,8 +38,8 @@ class Variant:
         Parameters of the fingerprint that differ.
     options : tuple of (name, value)
         Options of the search that differ.
-    vectors : {"", "exact", "8 bytes"}
-        How descriptors are kept: "" for 16-byte codes, as a catalogue of some size keeps them.
+    vectors : {"", "exact"}
+        What neighbours are searched by: "" for signs in inverted lists, as in a catalogue of some size.
     trained : {"", "lda", "pca"}
         How the map is trained; "" for the one that ships.
     limit : float
@@ -51,7 +51,7 @@ class Variant:
     against: str = DEFAULT
     params: Changes = ()
     options: Changes = ()
-    vectors: Literal["", "exact", "8 bytes"] = ""
+    vectors: Literal["", "exact"] = ""
     trained: Literal["", "lda", "pca"] = ""
     limit: float = LIMITS[0]
 
@@ -76,8 +76,11 @@ def variants(*, quick: bool) -> tuple[Variant, ...]:
         *_densities("landmarks of references", "reference_density", params, (half, more)),
         *_densities("landmarks of queries", "query_density", params, (half, more)),
         *_values(f"time scales ({len(search.scales)})", "scales", (1.0,), THOROUGH.scales),
-        Variant("a descriptor (16 bytes)", "64 half-precision floats", vectors="exact"),
-        Variant("a descriptor (16 bytes)", "8 bytes", vectors="8 bytes"),
+        Variant(
+            f"a descriptor (signs, {params.dimension // 8} bytes)",
+            f"{params.dimension} half-precision floats (exact)",
+            vectors="exact",
+        ),
         *_values(f"neighbours per descriptor ({near})", "neighbours", max(1, near // 2), 2 * near),
         *_values(f"rounds of explaining away ({search.rounds})", "rounds", search.rounds - 1, search.rounds + 1),
         *_values(f"lists visited ({lists})", "nprobe", max(1, lists // 2), 2 * lists),
@@ -104,7 +107,7 @@ def _values(group: str, option: str, *values: object) -> tuple[Variant, ...]:
 
 def _trained(params: Params) -> tuple[Variant, ...]:
     group = f"map to descriptors ({params.dimension} numbers, +-{params.patch_seconds:g} s)"
-    sizes = [size for size in (32, 64, 96) if size != params.dimension]
+    size = 2 * params.dimension
     smaller, larger = (
         (("patch_seconds", round(time * params.patch_seconds, 3)), ("patch_semitones", tone * params.patch_semitones))
         for time, tone in ((2 / 3, 2 / 3), (1.5, 1.5))
@@ -112,7 +115,7 @@ def _trained(params: Params) -> tuple[Variant, ...]:
     return (
         Variant(group, TRAINED, trained="lda"),
         Variant(group, "principal components", TRAINED, trained="pca"),
-        *(Variant(group, f"{size} numbers", TRAINED, (("dimension", size),), trained="lda") for size in sizes),
+        Variant(group, f"{size} numbers", TRAINED, (("dimension", size),), trained="lda"),
         *(
             Variant(
                 group, f"patch of +-{change[0][1]:g} s, +-{change[1][1]:g} semitones", TRAINED, change, trained="lda"

@@ -59,8 +59,8 @@ found of excerpts from recordings of sources that the map was not trained on, ho
 the change, how large the index gets and how long a query takes, as multiples. *Gained* and *lost* count queries that
 only one of the two finds, which says more about a difference than two shares do; with so few queries, a difference of
 two or three is none. Variants of the trained map are held against a map of the same kind trained on as few pairs, not
-against the one that ships. Strangers are queries of music that is not in the catalogue. Eight-byte codes are simulated:
-descriptors are made as rough as such codes would leave them.
+against the one that ships. Strangers are queries of music that is not in the catalogue. Descriptors are searched by
+their signs, in lists, as in a catalogue of some size; one variant searches all their numbers, as in a small one.
 """
 
 

@@ -37,6 +37,8 @@ _FINGERPRINT_STAGES = {
 }
 ADD_STAGES = {
     **_FINGERPRINT_STAGES,
+    "index/lists.py": "write",
+    "index/tree.py": "write",
     "index/vectors.py": "write",
     "index/writer.py": "write",
     "index/adding.py": "write",
@@ -45,6 +47,8 @@ ADD_STAGES = {
 
 MATCH_STAGES = {
     **_FINGERPRINT_STAGES,
+    "index/lists.py": "search",
+    "index/tree.py": "search",
     "index/vectors.py": "search",
     "index/search.py:_neighbours": "search",
     "index/voting.py": "voting",

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import _kernels
-from index.snapshot import LayerView
+from index.layer_view import LayerView
 from index.voting import Seed
 
 __all__ = ["Aligner", "Alignment", "QueryLandmarks"]

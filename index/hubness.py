@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.hubs import Hub
+from index.layer_view import LayerView
 from index.manifest import RECORDING
 from index.signs import vectors_of_signs
-from index.snapshot import LayerView, Snapshot
+from index.snapshot import Snapshot
 
 __all__ = ["LEAST_BOUND", "LEAST_RECORDINGS", "NEIGHBOURS", "HubScores", "find_hubs", "hub_scores"]
 
@@ -72,7 +73,7 @@ def find_hubs(snapshot: Snapshot, layer: str = RECORDING) -> dict[str, Hub]:
     Raises
     ------
     IndexDamagedError
-        If the lists of a segment hold impossible row numbers.
+        If what is read of the layer fails its checksum.
     """
     if layer not in snapshot.layers or len(snapshot.recordings) <= LEAST_RECORDINGS:
         return {}
@@ -101,7 +102,7 @@ def hub_scores(view: LayerView) -> HubScores:
     Raises
     ------
     IndexDamagedError
-        If the lists of a segment hold impossible row numbers.
+        If what is read of the layer fails its checksum.
     """
     n = view.n_recordings
     counts = view.counts()

@@ -15,6 +15,7 @@ from fingerprint.errors import ParameterError
 from index.amendments import facts_digest
 from index.manifest import LayerEntry, canonical_json
 from index.recordings import Recording, recording_to_json
+from index.signs import signs_of
 from index.vectors import check_vectors
 
 __all__ = ["BINS_PER_CELL", "TIMES_PER_SECOND", "Landmarks", "Prepared", "PreparedLayer", "prepare", "quantise"]
@@ -136,5 +137,5 @@ def quantise(landmarks: Landmarks, dimension: int, *, where: str) -> PreparedLay
         worst = int(np.argmax(np.abs(length - 1)))
         raise ParameterError(f"{where}: vector {worst} has length {length[worst]:.3f}, must be 1")
     halves = vectors.astype(np.float16)
-    codes = np.packbits(halves > 0, axis=1)  # of what is stored: rounding makes the smallest values zero
+    codes = signs_of(halves)  # of what is stored: rounding makes the smallest values zero
     return PreparedLayer(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)

@@ -1,6 +1,6 @@
 """Inverted lists: the descriptors of a layer sorted by the nodes of the coarse tree, and the search through them.
 
-A descriptor is kept as the signs of its numbers (`signs_of`): 8 bytes for 64 numbers. The estimated similarity of a
+A descriptor is kept as the signs of its numbers (`index.signs`): 8 bytes for 64 numbers. The estimated similarity of a
 query is its scalar product with them. It finds more than a product quantiser of the same size (measured on 333 000 real
 landmarks and 20 000 distorted queries, true neighbour among the first two: exact 25.0 %, signs 20.3 %, product
 quantiser of 8 bytes 18.5 %, of 16 bytes 21.6 %), needs no training, so codes never change, and is the code that
@@ -21,24 +21,15 @@ import xxhash
 from numpy.typing import NDArray
 
 from index import _list_kernels
+from index.signs import words_of
 from index.tree import SIGN_SCALE, Tree, level_for
 
-__all__ = ["NPROBE", "InvertedLists", "Lists", "list_checks", "signs_of", "sorted_by_list", "words_of"]
+__all__ = ["NPROBE", "InvertedLists", "Lists", "list_checks", "sorted_by_list"]
 
 NPROBE = 16  # lists visited per query, by default
 MOST_CODES = 65_536  # weighed per query and segment: what bounds the cost where lists have grown long
 _QUERY_BATCH = 4096
 _GATHER = 1 << 20
-
-
-def signs_of(vectors: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Return one bit per number, set where it is above zero [shape=(n, d / 8)], in the order of `numpy.packbits`."""
-    return np.packbits(vectors > 0, axis=-1)
-
-
-def words_of(codes: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return codes [shape=(n, d / 8), dtype=uint8] as 64-bit words [shape=(n, d / 64)], without copying."""
-    return codes.view("<u8")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from index.amendments import read_amendments
 from index.hubs import Hub, read_hubs
 from index.manifest import LayerEntry, Manifest, TreeEntry, read_manifest
 from index.segment import Segment, check_file, damaged, map_array
-from index.snapshot import OpenState
+from index.state import OpenState
 from index.tree import Tree
 
 __all__ = ["CHECK_ALL_BYTES", "open_manifest", "open_state"]

@@ -21,9 +21,10 @@ from fingerprint.errors import ParameterError
 from index.alignment import Aligner, Alignment, QueryLandmarks
 from index.decision import ChanceModel
 from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND
+from index.layer_view import LayerView
 from index.layers import RECORDING
 from index.signs import vectors_of_signs
-from index.snapshot import LayerView, Snapshot
+from index.snapshot import Snapshot
 from index.voting import Hits, Seed, gather_hits, plant_seeds
 
 __all__ = [

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, Self, cast, overload
 
 import numpy as np
 import xxhash
@@ -212,8 +212,6 @@ class RecordingTable(Sequence[Recording]):
         self._parts = parts
         self._first = np.cumsum([0, *(len(part.keys) for part in parts)])
         self._stored = np.flatnonzero(alive)
-        keys = np.concatenate([part.keys for part in parts]) if parts else np.empty((0, 3), np.uint64)
-        self._keys = keys[self._stored]
 
     def __len__(self) -> int:
         return int(self._stored.size)
@@ -244,37 +242,57 @@ class RecordingTable(Sequence[Recording]):
 
     def find(self, recording_id: str) -> int | None:
         """Return the ordinal of the recording with this id, or None."""
-        for ordinal in np.flatnonzero(self._keys[:, 0] == np.uint64(text_key(recording_id))):
-            if self[int(ordinal)].id == recording_id:
-                return int(ordinal)
-        return None
+        candidates = self._by_id.ordinals(text_key(recording_id))
+        return next((ordinal for ordinal in candidates if self[ordinal].id == recording_id), None)
 
     def find_audio(self, sha256: str) -> list[int]:
         """Return the ordinals of all recordings made from the audio file with this SHA-256."""
         if not sha256:
             return []
-        candidates = np.flatnonzero(self._keys[:, 1] == np.uint64(text_key(sha256)))
-        return [int(ordinal) for ordinal in candidates if self[int(ordinal)].sha256 == sha256]
+        candidates = self._by_audio.ordinals(text_key(sha256))
+        return [ordinal for ordinal in candidates if self[ordinal].sha256 == sha256]
 
     def find_all(self, recording_ids: Sequence[str]) -> NDArray[np.int64]:
         """Return the ordinal of each id [shape=(n,)], -1 where there is none; parses only the lines found."""
-        order = np.argsort(self._keys[:, 0], kind="stable")
-        keys = np.array([text_key(recording_id) for recording_id in recording_ids], dtype=np.uint64)
-        places = np.searchsorted(self._keys[order, 0], keys)
-        found = np.full(len(recording_ids), -1, dtype=np.int64)
-        for i in np.flatnonzero(places < len(self)).tolist():
-            ordinal = int(order[places[i]])
-            if self._keys[ordinal, 0] == keys[i]:
-                same = self[ordinal].id == recording_ids[i]
-                by_hand = ordinal if same else self.find(recording_ids[i])  # two ids with one key
-                found[i] = -1 if by_hand is None else by_hand
-        return found
+        found = (self.find(recording_id) for recording_id in recording_ids)
+        return np.array([-1 if ordinal is None else ordinal for ordinal in found], dtype=np.int64)
+
+    @cached_property
+    def _by_id(self) -> "_Order":
+        return self._sorted_by(0)
+
+    @cached_property
+    def _by_audio(self) -> "_Order":
+        return self._sorted_by(1)
+
+    def _sorted_by(self, column: int) -> "_Order":
+        keys = np.concatenate([np.empty(0, np.uint64), *(part.keys[:, column] for part in self._parts)])
+        return _Order.of(keys[self._stored])
 
     @cached_property
     def tags(self) -> tuple[tuple[str, ...], ...]:
         """Tags of every recording; read from all lines once, of which only those that state any are parsed."""
         places = (self.location(ordinal) for ordinal in range(len(self)))
         return tuple(tuple(facts_from_json(self._parts[part].line(position))[1]) for part, position in places)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Order:
+    """One kind of short key of all recordings, ascending, and the ordinal of each; among equal ones, ascending too."""
+
+    keys: NDArray[np.uint64]
+    order: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, keys: NDArray[np.uint64]) -> Self:
+        order = np.argsort(keys, kind="stable")
+        return cls(keys[order], order)
+
+    def ordinals(self, key: int) -> list[int]:
+        """Return the ordinals of all recordings with this key, ascending."""
+        wanted = np.uint64(key)
+        first, last = (np.searchsorted(self.keys, wanted, side=side) for side in ("left", "right"))
+        return cast("list[int]", self.order[first:last].tolist())
 
 
 def _damaged(line: bytes) -> IndexDamagedError:

@@ -18,8 +18,9 @@ from fingerprint.extract import Fingerprint
 from index._kernels import BLOCK_SECONDS
 from index.alignment import Aligner, Alignment, QueryLandmarks
 from index.decision import FLOOR_SCORE, ChanceModel
+from index.layer_view import LayerView
 from index.result import Match, MatchResult, Segment, Transformation, outside_exclusions
-from index.snapshot import LayerView, Snapshot
+from index.snapshot import Snapshot
 from index.voting import Hits, Seed, gather_hits, plant_seeds
 
 __all__ = ["DEFAULT_FALSE_PER_1000H", "STANDARD", "THOROUGH", "SearchOptions", "match_query"]

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from index.amendments import contents_of, exclusions_of, ranges_array
 from index.durable import FileEntry, make_folder, sync_folder, write_array, write_chunks
 from index.landmark_rows import Prepared
-from index.lists import list_checks, sorted_by_list, words_of
+from index.lists import list_checks, sorted_by_list
 from index.manifest import LayerEntry, SegmentEntry, canonical_json
 from index.recordings import TablePart, line_check, recording_to_json, text_key
 from index.segment import Segment, SegmentLayer, rows_check
+from index.signs import words_of
 from index.tree import Tree
 
 __all__ = ["Source", "merge_segments", "write_segment"]

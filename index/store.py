@@ -23,12 +23,14 @@ from typing import Any, Self
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
 from index.durable import make_folder, refusals
 from index.landmark_rows import Landmarks
+from index.layer_view import LayerView
 from index.leases import StateToken, leased, leased_manifest
 from index.lock import WriterLock
 from index.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
 from index.opening import open_manifest, open_state
 from index.recordings import Recording
-from index.snapshot import LayerView, OpenState, Snapshot
+from index.snapshot import Snapshot
+from index.state import OpenState
 from index.vectors import EXACT_LIMIT
 from index.verification import Problem, verify_index
 from index.writer import COMMIT_LANDMARKS, Writer

@@ -5,7 +5,7 @@ has 64 x 8^l: hierarchical k-means, the vocabulary tree of Nister and Stewenius 
 the level that suits its size, so a small one has few lists and a large one many, with one tree for all of them; and
 when the catalogue has outgrown the deepest level, a deeper tree is trained.
 
-A descriptor goes down the tree to the nearest child of the nearest child, by its *code* (`index.vectors.signs_of`), so
+A descriptor goes down the tree to the nearest child of the nearest child, by its *code* (`index.signs`), so
 that its list depends on code and tree alone, whatever happened to the index before. A query keeps the 16 best nodes
 at every level and looks into the best of them: with 32 768 lists that is 450 distances instead of 32 768.
 """

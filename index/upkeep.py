@@ -13,10 +13,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from index.lists import words_of
 from index.manifest import SegmentEntry
 from index.segment_writer import Source
-from index.snapshot import OpenState
+from index.signs import words_of
+from index.state import OpenState
 from index.tree import BRANCHES, LEAST_SAMPLE, ROOTS, SAMPLE_PER_LEAF, Tree, levels_for
 from index.vectors import SEED
 

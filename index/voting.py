@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from index import _kernels
 from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND
-from index.snapshot import LayerView
+from index.layer_view import LayerView
 
 __all__ = ["RATIO_SLACK", "SEED_STEP_SECONDS", "Hits", "Seed", "gather_hits", "plant_seeds"]
 

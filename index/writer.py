@@ -37,7 +37,8 @@ from index.manifest import (
 from index.opening import open_state
 from index.recordings import Recording
 from index.segment_writer import Source, merge_segments, write_segment
-from index.snapshot import OpenState, Snapshot
+from index.snapshot import Snapshot
+from index.state import OpenState
 from index.tree import Tree
 from index.upkeep import live_landmarks, run_to_rewrite, trees_wanted
 from index.vectors import EXACT_LIMIT

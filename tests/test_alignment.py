@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from index.alignment import Aligner, Alignment, QueryLandmarks
 from index.decision import FLOOR_SCORE
 from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND, Landmarks
-from index.snapshot import LayerView
+from index.layer_view import LayerView
 from index.store import Recording, Store
 from index.voting import Seed
 from tests.landmark_sets import LAYERS, NEVER, normalised, unit_vectors

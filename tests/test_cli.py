@@ -66,8 +66,8 @@ def ids(index: Path) -> list[str]:
 
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
-        "add", "bench", "compact", "demo", "duplicates", "exclude", "export", "fingerprint", "import", "info", "list", "match",
-        "remove", "replace", "tag", "verify",
+        "add", "bench", "compact", "demo", "duplicates", "exclude", "export", "fingerprint", "import", "info", "list",
+        "match", "remove", "replace", "tag", "verify",
     ]  # fmt: skip
 
 
@@ -338,7 +338,7 @@ def test_info(shared: Path) -> None:
     text = re.sub(r"sha256:[0-9a-f]{64}", "DIGEST", re.sub(r"\d+ landmarks", "N landmarks", text))
     facts = json.loads(run("info", "--json", index=shared).stdout)
     assert text.replace(" ", "") == (
-        f"index{shared}\nformatversion1\nrecordings3,0.01h\nremoved,notyetcleared0\nsegments1\nsizeSIZE\n"
+        f"index{shared}\nformatversion2\nrecordings3,0.01h\nremoved,notyetcleared0\nsegments1\nsizeSIZE\n"
         + "".join(f"{part}SIZE\n" for part in facts["bytes"] if part != "total")
         + "digestDIGEST\nlayerrecordingexact,Nlandmarksof64values\nparametersDIGEST\n"
     )

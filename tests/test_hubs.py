@@ -55,7 +55,7 @@ def songs(n: int = N_SONGS) -> dict[str, Landmarks]:
 
 def with_a_hub(path: Path, *, exact_limit: int = NEVER) -> Store:
     """Return an index of songs, and of a short recording in the middle of all descriptors."""
-    return store_of(path, {"middle": leaning(20, 500, spread=0.2), **songs()}, exact_limit=exact_limit)
+    return store_of(path, {"middle": leaning(10, 500, spread=0.2), **songs()}, exact_limit=exact_limit)
 
 
 # Who is a hub.
@@ -67,7 +67,7 @@ def test_who_is_near_everything_is_a_hub_and_nobody_else(tmp_path: Path, exact_l
     assert list(snapshot.hubs) == ["middle"]
     hub = snapshot.hubs["middle"]
     assert hub.score > hub.bound > LEAST_BOUND
-    assert hub.sample == 20 + 64 * N_SONGS
+    assert hub.sample == 10 + 64 * N_SONGS
     factors = {r.id: snapshot.hub_factor(i) for i, r in enumerate(snapshot.recordings)}
     assert factors == {name: hub.score if name == "middle" else 1.0 for name in factors}
 
@@ -105,7 +105,7 @@ def test_copies_of_a_short_recording_are_fewer_than_make_a_hub(tmp_path: Path) -
 
 
 def test_hubs_do_not_depend_on_the_order_of_recordings(tmp_path: Path) -> None:
-    recordings = {"middle": leaning(20, 500, spread=0.2), **songs()}
+    recordings = {"middle": leaning(10, 500, spread=0.2), **songs()}
     one = store_of(tmp_path / "one", recordings).snapshot()
     other = store_of(tmp_path / "other", dict(reversed(recordings.items()))).snapshot()
     assert one.hubs
@@ -231,7 +231,7 @@ def test_there_is_one_file_and_the_manifest_names_it(tmp_path: Path) -> None:
     assert hubs is not None
     (path,) = (tmp_path / "index").glob("hubs-*")
     assert path.name == hubs.name
-    assert hubs.computed_at == 20 + 80 * 70
+    assert hubs.computed_at == 10 + 80 * 70
     assert json.loads(path.read_text()) == {name: asdict(hub) for name, hub in store.snapshot().hubs.items()}
 
 

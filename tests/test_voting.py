@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND
-from index.snapshot import LayerView
+from index.layer_view import LayerView
 from index.voting import RATIO_SLACK, SEED_STEP_SECONDS, Hits, Seed, gather_hits, plant_seeds
 from tests.landmark_sets import fill
 
