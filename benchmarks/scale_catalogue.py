@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks.catalogues import LAYER
 from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND, PreparedLayer
-from index.lists import signs_of
 from index.recordings import Recording
+from index.signs import signs_of
 from index.store import Store
 from index.vectors import EXACT_LIMIT, ExactVectors
 
