@@ -83,11 +83,16 @@ class Lists:
         return int(self.checks.size)
 
     def first_damaged(self, numbers: NDArray[np.int32]) -> int | None:
-        """Compare lists with their checksums, each once per process; returns one that differs, or None."""
+        """Compare lists with their checksums, each once per process; returns one that is unsound, or None.
+
+        A list that names rows which the segment does not have is unsound too, whatever its checksum says.
+        """
         wanted = np.zeros(self.n_lists, dtype=np.bool_)
         wanted[numbers[numbers >= 0]] = True
         for number in np.flatnonzero(wanted & ~self.checked).tolist():
-            if _check(self.codes, self.rows, self.starts, number) != self.checks[number]:
+            part = self.rows[self.starts[number] : self.starts[number + 1]]
+            is_sound = _check(self.codes, self.rows, self.starts, number) == self.checks[number]
+            if not is_sound or part.max(initial=0) >= max(self.rows.size, 1):
                 return int(number)
             self.checked[number] = True
         return None

@@ -66,7 +66,7 @@ class Tree:
     ----------
     centroids : ndarray [shape=(64 + 64 * 8 + ..., d), dtype=float32]
         One level after the other; the children of centroid `i` of a level are `8 i` to `8 i + 7` of the next. All
-        zeros: there is none.
+        zeros: there is none. Every centroid there is has a child.
     """
 
     centroids: NDArray[np.float32]
@@ -93,6 +93,9 @@ class Tree:
                 np.empty((BRANCHES, dimension), np.float32), np.empty(BRANCHES, np.int64), centroids, half_norms,
             )  # fmt: skip
             centroids[np.isinf(half_norms)] = 0.0
+            families = centroids.reshape(n_nodes, BRANCHES, dimension)
+            childless = ~families.any(axis=(1, 2))  # of the sample nothing got there, yet other descriptors may
+            families[childless, 0] = levels[-1][childless]
             levels.append(centroids)
             members = members * BRANCHES + child
         return cls(np.concatenate(levels))
@@ -118,6 +121,10 @@ class Tree:
     def n_lists(self, level: int) -> int:
         """Return the number of lists at one level."""
         return int(ROOTS * BRANCHES**level)
+
+    def level_of(self, n_lists: int) -> int | None:
+        """Return the level that has so many lists, or None."""
+        return next((level for level in range(self.n_levels) if self.n_lists(level) == n_lists), None)
 
     def assign(self, codes: NDArray[np.uint64], level: int) -> NDArray[np.uint32]:
         """Return the list, at one level, of each code [shape=(n,), dtype=uint32]."""
