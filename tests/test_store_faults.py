@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.durability_disk import FaultyDisk
 from benchmarks.durability_index import named_files
@@ -280,7 +281,7 @@ def answers(folder: Path) -> list[Any]:
     snapshot = Store.open(folder).snapshot()
     view = snapshot.layer("recording")
     rows, similarity = view.search(np.concatenate([landmarks(30, i).vectors for i in range(6)]), 3, nprobe=1000)
-    arrays = [rows, similarity, view.recording_of(rows), *view.take(rows)]
+    arrays: list[NDArray[Any]] = [rows, similarity, view.recording_of(rows), *view.take(rows)]
     arrays += [array for i in range(6) for array in view.landmarks_of(i)]
     return [snapshot.digest, list(snapshot.recordings), [array.tolist() for array in arrays]]
 
@@ -311,7 +312,9 @@ def test_damage_to_a_large_index_gives_an_error_or_the_right_answer_never_a_cras
     assert harmless < refused / 10  # the white space of a header
 
 
-@pytest.mark.parametrize("name", ["recordings.jsonl", "recording/times.npy", "recording/bins.npy", "recording/codes.npy"])
+@pytest.mark.parametrize(
+    "name", ["recordings.jsonl", "recording/times.npy", "recording/bins.npy", "recording/codes.npy"]
+)
 def test_damage_is_never_passed_on_by_a_compaction(sound: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)
     path = min((sound / "segments").iterdir()) / name
@@ -319,7 +322,7 @@ def test_damage_is_never_passed_on_by_a_compaction(sound: Path, monkeypatch: pyt
     path.write_bytes(original[:-9] + bytes([original[-9] ^ 4]) + original[-8:])
     before = files_of(sound)
     with Store.open(sound).writer() as writer:
-        with pytest.raises(IndexDamagedError, match="checksum|damaged"):
+        with pytest.raises(IndexDamagedError, match=r"checksum|damaged"):
             writer.compact()
         assert not writer.n_pending
     assert files_of(sound) == before
@@ -362,7 +365,7 @@ def test_lists_that_no_level_of_the_tree_has_are_refused(tmp_path: Path) -> None
         path.unlink()
         files[f"recording/{name}.npy"] = write_array(path, [longer], shape=longer.shape, dtype=longer.dtype)
     write_manifest(folder, state.manifest.successor(segments=(replace(entry, files=files),)))
-    with pytest.raises(IndexDamagedError, match="list_sizes.npy: has 65 lists, like no level of the tree"):
+    with pytest.raises(IndexDamagedError, match=r"list_sizes\.npy: has 65 lists, like no level of the tree"):
         Store.open(folder)
 
 
