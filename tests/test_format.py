@@ -281,3 +281,28 @@ def test_a_stranger_finds_what_the_index_finds_in_an_exact_layer(stranger: Stran
     products = queries() @ vectors.T
     np.testing.assert_array_equal(rows[:, 0], products.argmax(axis=1))  # no recording of this layer was removed
     np.testing.assert_allclose(similarity[:, 0], np.minimum(products.max(axis=1), 1), atol=1e-5)
+
+
+def test_a_stranger_computes_the_digest_of_the_index(stranger: Stranger) -> None:
+    def text(value: Any) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+    def facts(line: dict[str, Any]) -> int:
+        told = {name: line[name] for name in ("id", "tags", "excluded")}
+        return int.from_bytes(hashlib.sha256(text(told)).digest(), "big") if line["tags"] or line["excluded"] else 0
+
+    layers = {
+        name: [layer["digest"], layer["tree"] and [file["sha256"] for file in layer["tree"]["files"].values()]]
+        for name, layer in stranger.layers.items()
+    }
+    contents = []
+    for segment, live in zip(stranger.segments, stranger.live, strict=True):
+        path = stranger.folder / "segments" / segment["name"] / "recordings.jsonl"
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        for line, content, is_live in zip(lines, stranger.array(segment, "contents"), live, strict=True):
+            if is_live:
+                (now,) = (other for other in stranger.lines if other["id"] == line["id"])
+                changed = int.from_bytes(content.tobytes(), "big") ^ facts(line) ^ facts(now)
+                contents.append(changed.to_bytes(32, "big"))
+    expected = hashlib.sha256(text(layers) + b"".join(sorted(contents))).hexdigest()
+    assert Store.open(SAMPLE).digest == f"sha256:{expected}"

@@ -270,7 +270,9 @@ def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path)
     sizes, rows, parts = sorted_by_list(words_of(codes), tree)
     np.testing.assert_array_equal(np.load(segment / "recording" / "list_sizes.npy"), sizes)
     np.testing.assert_array_equal(np.load(segment / "recording" / "list_rows.npy"), rows)
-    np.testing.assert_array_equal(np.load(segment / "recording" / "list_codes.npy").ravel(), np.concatenate(list(parts)))
+    np.testing.assert_array_equal(
+        np.load(segment / "recording" / "list_codes.npy").ravel(), np.concatenate(list(parts))
+    )
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
