@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -136,7 +137,7 @@ class Stranger:
         for name, file in entry["files"].items():
             self.compare(f"trees/{entry['name']}/{name}", file)
         rest = np.load(self.folder / "trees" / entry["name"] / "tree.npy")
-        levels = []
+        levels: list[NDArray[np.float32]] = []
         while len(rest):
             size = 64 * 8 ** len(levels)
             levels.append(rest[:size])
@@ -145,7 +146,7 @@ class Stranger:
 
     def landmarks(self, layer: str) -> list[tuple[NDArray[Any], ...]]:
         """Times, bins, codes (and vectors) of every live recording."""
-        out = []
+        out: list[tuple[NDArray[Any], ...]] = []
         for segment, live in zip(self.segments, self.live, strict=True):
             if layer not in segment["landmarks"]:
                 out += [(np.empty(0), np.empty(0), np.empty((0, 8), np.uint8))] * int(live.sum())
@@ -154,7 +155,7 @@ class Stranger:
             columns = [self.array(segment, f"{layer}/{name}") for name in names]
             bounds, checks = self.array(segment, f"{layer}/bounds"), self.array(segment, f"{layer}/checks")
             assert {len(column) for column in columns} == {segment["landmarks"][layer]}
-            for position, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            for position, (a, b) in enumerate(itertools.pairwise(bounds)):
                 rows = tuple(column[a:b] for column in columns)
                 assert xxhash.xxh3_64_intdigest(b"".join(part.tobytes() for part in rows)) == checks[position]
                 if live[position]:
@@ -167,7 +168,7 @@ class Stranger:
         codes, rows = self.array(segment, f"{layer}/list_codes"), self.array(segment, f"{layer}/list_rows")
         checks = self.array(segment, f"{layer}/list_checks")
         starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        parts = [(codes[:, a:b], rows[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        parts = [(codes[:, a:b], rows[a:b]) for a, b in itertools.pairwise(starts)]
         for (code, row), check in zip(parts, checks, strict=True):
             assert xxhash.xxh3_64_intdigest(code.tobytes() + row.tobytes()) == check
             assert (np.diff(row.astype(np.int64)) > 0).all()
