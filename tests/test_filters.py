@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import Fingerprint, fingerprint_signal
@@ -19,7 +18,7 @@ from index.filters import EVERYTHING, Filter
 from index.layers import layer_specs, reference_landmarks
 from index.recordings import Recording
 from index.search import STANDARD, match_query
-from index.snapshot import MOST_NEIGHBOURS, LayerView, Snapshot
+from index.snapshot import Snapshot
 from index.store import Store
 from tests.command_line import catalogue as made_by_command
 from tests.command_line import music, run
@@ -159,21 +158,11 @@ def test_neighbours_are_those_of_the_allowed(tmp_path: Path, exact_limit: int) -
         np.testing.assert_array_equal(rows, naive_search(vectors[ours], ours, queries, 2)[0])
 
 
-def test_no_more_than_so_many_neighbours_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    view = fill(tmp_path / "index", {"a": 400, "b": 5}).snapshot().layer("recording")
-    asked: list[int] = []
-    ask = LayerView._ask
-
-    def noting(
-        self: LayerView, queries: NDArray[np.float32], k: int, nprobe: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        asked.append(k)
-        return ask(self, queries, k, nprobe)
-
-    monkeypatch.setattr(LayerView, "_ask", noting)
-    rows, similarity = view.search(landmarks(30, 99).vectors, 3, allowed=np.array([False, True]))
-    assert max(asked) == MOST_NEIGHBOURS
-    assert set(np.unique(view.recording_of(rows))) <= {-1, 1}
+@pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
+def test_however_few_are_allowed_all_of_them_are_found(tmp_path: Path, exact_limit: int) -> None:
+    view = fill(tmp_path / "index", {"a": 400, "b": 5}, exact_limit=exact_limit).snapshot().layer("recording")
+    rows, similarity = view.search(landmarks(30, 99).vectors, 6, nprobe=1000, allowed=np.array([False, True]))
+    assert np.sort(rows, axis=1).tolist() == [[-1, *range(400, 405)]] * 30
     np.testing.assert_array_equal(rows < 0, np.isneginf(similarity))
     with pytest.raises(ParameterError, match=r"allowed has shape \(3,\): must have one value for each recording"):
         view.search(landmarks(3, 99).vectors, 3, allowed=np.ones(3, dtype=np.bool_))
