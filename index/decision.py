@@ -12,6 +12,11 @@ known size, and moves away from it as decoys come in (conjugate gamma priors for
 slope). The prior slope is flatter than what most music has, and the estimate never falls below it: doubt costs a
 match, not a wrong payment.
 
+A larger catalogue does not offer more chances in proportion. Each landmark of the query still names its nearest two,
+which are nearer, but of more recordings, and it takes several of one recording on one line: on development sources,
+28 alignments in 2.9 h scored 12 and more by chance among 0.3 million landmarks, 9 among 4.5 and 1 among 25 million. The
+prior rate grows with the fourth root all the same, as larger catalogues hold more music of a kind.
+
 Reversed music has no drum kit, no groove and no loop in common with anything, so decoys cannot warn of music that has.
 The rivals of a passage can: other recordings that fit the same part of the query, and the same recording where it
 fits the query elsewhere on another line. If there are several, each too weak to be a find, then what the passage holds
@@ -41,6 +46,7 @@ LEAST_FALSE_PER_1000H = 1e-6
 _RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks searched at _SCALES time scales
 _SCALES = 3
 _LANDMARKS = 300_000
+_GROWTH = 0.25  # the rate grows with this power of the catalogue: what is near spreads over more recordings
 _LEAST_LANDMARKS = 100_000  # a smaller catalogue may be all of one kit and one groove: it earns no lower threshold
 _RATE_WEIGHT_HOURS = 0.02  # how much searched audio the prior rate stands for
 _MEAN_EXCESS = 2.2  # prior mean of score above FLOOR_SCORE
@@ -88,7 +94,7 @@ class ChanceModel:
         hours : float
             Length of the query.
         n_landmarks : int
-            Landmarks in the catalogue: beyond a size, the prior rate grows with it.
+            Landmarks in the catalogue: the prior rate grows with it, though far more slowly.
         n_scales : int
             Time scales tried: the prior rate grows with them.
 
@@ -100,7 +106,8 @@ class ChanceModel:
         if decoy_hours < 0 or hours < 0:
             raise ParameterError(f"decoy_hours={decoy_hours}, hours={hours}: lengths cannot be negative")
         excess = decoy_scores[decoy_scores > FLOOR_SCORE] - FLOOR_SCORE
-        prior_rate = _RATE_PER_HOUR * max(n_landmarks, _LEAST_LANDMARKS) / _LANDMARKS * n_scales / _SCALES
+        size = max(n_landmarks, _LEAST_LANDMARKS) / _LANDMARKS
+        prior_rate = _RATE_PER_HOUR * (size if size < 1 else size**_GROWTH) * n_scales / _SCALES
         rate = (prior_rate * _RATE_WEIGHT_HOURS + excess.size) / (_RATE_WEIGHT_HOURS + decoy_hours)
         mean = (_MEAN_EXCESS * _EXCESS_WEIGHT + float(excess.sum())) / (_EXCESS_WEIGHT + excess.size)
         return cls(max(rate, prior_rate), max(mean, _MEAN_EXCESS), hours)

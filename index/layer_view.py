@@ -174,7 +174,15 @@ class LayerView:
         return layer.times[part], layer.bins[part], layer.codes[part]
 
     def take(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
-        """Return time (1/4096 s) and bin (1/64 cell) of any rows, in their shape; zeros for row -1."""
+        """Return time (1/4096 s) and bin (1/64 cell) of any rows, in their shape; zeros for row -1.
+
+        Raises
+        ------
+        ParameterError
+            If a row is outside the layer.
+        IndexDamagedError
+            If a recording that one of them belongs to fails its checksum.
+        """
         numbers = self._checked_rows(rows)
         times = np.zeros(numbers.shape, dtype=np.uint32)
         bins = np.zeros(numbers.shape, dtype=np.uint16)
@@ -182,6 +190,7 @@ class LayerView:
             if layer is not None:
                 here = (numbers >= first) & (numbers < last)
                 local = numbers[here] - first
+                layer.check_rows(local)
                 times[here] = layer.times[local]
                 bins[here] = layer.bins[local]
         return times, bins

@@ -74,11 +74,16 @@ class Lists:
         return int(self.checks.size)
 
     def first_damaged(self, numbers: NDArray[np.int32]) -> int | None:
-        """Compare lists with their checksums, each once per process; returns one that differs, or None."""
+        """Compare lists with their checksums, each once per process; returns one that is unsound, or None.
+
+        A list that names rows which the segment does not have is unsound too, whatever its checksum says.
+        """
         wanted = np.zeros(self.n_lists, dtype=np.bool_)
         wanted[numbers[numbers >= 0]] = True
         for number in np.flatnonzero(wanted & ~self.checked).tolist():
-            if _check(self.codes, self.rows, self.starts, number) != self.checks[number]:
+            part = self.rows[self.starts[number] : self.starts[number + 1]]
+            is_sound = _check(self.codes, self.rows, self.starts, number) == self.checks[number]
+            if not is_sound or part.max(initial=0) >= max(self.rows.size, 1):
                 return int(number)
             self.checked[number] = True
         return None
@@ -150,6 +155,7 @@ class InvertedLists:
         self._segments = [
             (levels[lists.n_lists], lists, first) for lists, first in zip(segments, first_rows, strict=True)
         ]
+        self._n_levels = 1 + max((level for level, _, _ in self._segments), default=0)
 
     def search(
         self, queries: NDArray[np.float32], k: int, *, nprobe: int, usable: NDArray[np.bool_]
@@ -184,7 +190,7 @@ class InvertedLists:
             part = slice(start, start + _QUERY_BATCH)
             batch = np.ascontiguousarray(queries[part], dtype=np.float32)
             planes, step, total = _bit_planes(batch)
-            nearest = self._tree.nearest(batch, nprobe)
+            nearest = self._tree.nearest(batch, nprobe, n_levels=self._n_levels)
             scores = np.full((len(batch), k), np.iinfo(np.int32).min, dtype=np.int32)
             for number, (level, lists, first_row) in enumerate(self._segments):
                 damaged = lists.first_damaged(nearest[level])

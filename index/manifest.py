@@ -306,7 +306,8 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
     if version != FORMAT_VERSION:
         raise IndexFormatError(
             f"{path.parent}: index of format version {version}, this program reads and writes version "
-            f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings to a new index"
+            f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings again to a new index, from their "
+            "fingerprint files (.spf) or their audio"
         )
     if data != _text(body):  # white space, or what else means the same: the content is sound, the file is not
         raise _damaged(path, "is not as it was written")

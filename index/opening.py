@@ -87,6 +87,11 @@ def _open(folder: Path, manifest: Manifest, reuse: OpenState | None) -> OpenStat
         if layer.tree is not None:
             same = reuse is not None and reuse.manifest.layers.get(name) == layer
             trees[name] = reuse.trees[name] if same and reuse else _open_tree(folder, layer, layer.tree)
+    for segment in segments:
+        for name, opened in segment.layers.items():
+            n_lists = None if opened.lists is None else opened.lists.n_lists
+            if n_lists is not None and trees[name].level_of(n_lists) is None:
+                raise damaged(opened.folder / "list_sizes.npy", f"has {n_lists} lists, like no level of the tree")
     hubs = _open_hubs(folder, manifest, reuse)
     if reuse is not None and reuse.manifest.amendments == manifest.amendments:
         return OpenState(folder, manifest, segments, trees, hubs, reuse.amendments)

@@ -90,6 +90,18 @@ class SegmentLayer:
                 raise damaged(self.folder, f"landmarks of its recording {position} fail their checksum")
             self.checked[position] = True
 
+    def check_rows(self, rows: NDArray[np.int64]) -> None:
+        """Compare the recordings that these rows belong to with their checksums, each once per process.
+
+        Raises
+        ------
+        IndexDamagedError
+            If one differs.
+        """
+        positions = np.searchsorted(self.bounds, rows, side="right") - 1
+        for position in np.unique(positions[~self.checked[positions]]).tolist():
+            self.check(position)
+
     @property
     def n_rows(self) -> int:
         """Landmarks, those of removed recordings included."""

@@ -68,7 +68,7 @@ class Tree:
     ----------
     centroids : ndarray [shape=(64 + 64 * 8 + ..., d), dtype=float32]
         One level after the other; the children of centroid `i` of a level are `8 i` to `8 i + 7` of the next. All
-        zeros: there is none.
+        zeros: there is none. Every centroid there is has a child.
     """
 
     centroids: NDArray[np.float32]
@@ -95,6 +95,9 @@ class Tree:
                 np.empty((BRANCHES, dimension), np.float32), np.empty(BRANCHES, np.int64), centroids, half_norms,
             )  # fmt: skip
             centroids[np.isinf(half_norms)] = 0.0
+            families = centroids.reshape(n_nodes, BRANCHES, dimension)
+            childless = ~families.any(axis=(1, 2))  # of the sample nothing got there, yet other descriptors may
+            families[childless, 0] = levels[-1][childless]
             levels.append(centroids)
             members = members * BRANCHES + child
         return cls(np.concatenate(levels))
@@ -121,6 +124,10 @@ class Tree:
         """Return the number of lists at one level."""
         return int(ROOTS * BRANCHES**level)
 
+    def level_of(self, n_lists: int) -> int | None:
+        """Return the level that has so many lists, or None."""
+        return next((level for level in range(self.n_levels) if self.n_lists(level) == n_lists), None)
+
     def assign(self, codes: NDArray[np.uint64], level: int) -> NDArray[np.uint32]:
         """Return the list, at one level, of each code [shape=(n,), dtype=uint32]; uses the threads it may."""
         out = np.empty(len(codes), dtype=np.uint32)
@@ -137,8 +144,8 @@ class Tree:
                 pass
         return out
 
-    def nearest(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int32]:
-        """Return the `n` lists nearest to each query at every level.
+    def nearest(self, queries: NDArray[np.float32], n: int, *, n_levels: int | None = None) -> NDArray[np.int32]:
+        """Return the `n` lists nearest to each query at every level, or at the first few.
 
         Parameters
         ----------
@@ -146,6 +153,8 @@ class Tree:
             Unit vectors.
         n : int
             Lists wanted.
+        n_levels : int, optional
+            Levels wanted, from the first; by default all.
 
         Returns
         -------
@@ -153,11 +162,10 @@ class Tree:
             Nearest first; -1 where there are fewer.
         """
         beam = max(n, _BEAM)
-        out = np.empty((self.n_levels, len(queries), n), dtype=np.int32)
+        first = self.first if n_levels is None else self.first[: n_levels + 1]
+        out = np.empty((first.size - 1, len(queries), n), dtype=np.int32)
         nodes, nearness = np.empty((2, beam), np.int64), np.empty(beam, np.float32)
-        _list_kernels.descend(
-            queries, self.centroids, self._half_norms, self.first, beam, nodes[0], nodes[1], nearness, out
-        )
+        _list_kernels.descend(queries, self.centroids, self._half_norms, first, beam, nodes[0], nodes[1], nearness, out)
         return out
 
     @cached_property

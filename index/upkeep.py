@@ -99,14 +99,14 @@ def _size_class(entry: SegmentEntry) -> int:
 def _sample(state: OpenState, layer: str, n_levels: int) -> NDArray[np.uint64]:
     """Return a seeded sample of the codes of live recordings, in row order [shape=(n, d / 64), dtype=uint64]."""
     sources = [Source(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers]
-    counts = [int(source.counts(layer).sum()) for source in sources]
     wanted = max(SAMPLE_PER_LEAF * ROOTS * BRANCHES ** (n_levels - 1), LEAST_SAMPLE)
-    share = min(1.0, wanted / sum(counts))
+    share = min(1.0, wanted / live_landmarks(state, layer))
     generator = np.random.default_rng(SEED)
     parts = []
-    for source, count in zip(sources, counts, strict=True):
+    for source in sources:
         stored = source.segment.layers[layer]
-        rows = np.concatenate([np.arange(run.start, run.stop, dtype=np.int64) for run in source.runs(stored)])
-        chosen = rows if share == 1.0 else np.sort(generator.choice(rows, math.ceil(share * count), replace=False))
+        runs = [np.arange(run.start, run.stop, dtype=np.int64) for run in source.runs(stored)]
+        rows = np.concatenate([np.empty(0, dtype=np.int64), *runs])
+        chosen = rows if share == 1.0 else np.sort(generator.choice(rows, math.ceil(share * rows.size), replace=False))
         parts.append(words_of(stored.codes)[chosen])
     return np.concatenate(parts)

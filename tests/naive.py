@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 __all__ = [
     "Confirmed",
     "Grown",
+    "assign",
     "best_run",
+    "bit_planes",
     "box_smooth",
     "cells_from_power",
     "confirm",
+    "descend",
     "distinct",
     "evidence_of",
     "fit_line",
@@ -27,6 +30,9 @@ __all__ = [
     "prominence",
     "ratio_of_seed",
     "sample_patches",
+    "scan",
+    "sign_vectors",
+    "split_nodes",
     "support",
 ]
 
@@ -371,3 +377,102 @@ def grow(
         further = max(c.MIN_FURTHER_SECONDS, c.FURTHER * (end - start))
         low, high = start - further, end + further
     return Grown(line, run, confirmed)
+
+
+# --- index: coarse tree and inverted lists ----------------------------------------------------------------------------
+
+
+def sign_vectors(codes: Integers, scale: float) -> NDArray[np.float64]:
+    """The vector of each code [n, words]: plus `scale` where the bit is set, minus where it is not."""
+    octets = np.ascontiguousarray(codes, dtype="<u8").view(np.uint8)
+    return np.where(np.unpackbits(octets, axis=1), scale, -scale).astype(np.float64)
+
+
+def nearness(vector: Floats, centroids: Floats) -> NDArray[np.float64]:
+    """How near each centroid is: minus half the squared distance, apart from the vector's own length; dead: -inf."""
+    c = centroids.astype(np.float64)
+    return np.where(c.any(axis=1), c @ vector.astype(np.float64) - 0.5 * (c**2).sum(axis=1), -np.inf)
+
+
+def assign(vectors: Floats, levels: list[Floats], level: int, branches: int) -> list[int]:
+    """The nearest root, its nearest child, and so on down to `level`; the first of equals."""
+    out = []
+    for vector in vectors:
+        node = int(np.argmax(nearness(vector, levels[0])))
+        for deeper in levels[1 : level + 1]:
+            node = branches * node + int(np.argmax(nearness(vector, deeper[branches * node : branches * (node + 1)])))
+        out.append(node)
+    return out
+
+
+def descend(query: Floats, levels: list[Floats], branches: int, beam: int) -> list[list[int]]:
+    """At each level the `beam` nodes nearest to the query among the children of those kept above, nearest first."""
+    out: list[list[int]] = []
+    for centroids in levels:
+        values = nearness(query, centroids)
+        if out:
+            candidates = [branches * node + child for node in out[-1] for child in range(branches)]
+        else:
+            candidates = list(range(len(centroids)))
+        living = [node for node in candidates if values[node] > -np.inf]
+        out.append(sorted(living, key=lambda node: -values[node])[:beam])
+    return out
+
+
+def bit_planes(numbers: Integers) -> NDArray[np.uint64]:
+    """Bits of weight 1, 2, 4 and -8 of numbers from -8 to 7 [q, d], as words [q, d / 64, 4]."""
+    bits = np.array([[[(int(number) + 16) >> b & 1 for number in row] for row in numbers] for b in range(4)])
+    return np.stack([np.packbits(plane.astype(np.uint8), axis=1).view("<u8") for plane in bits], axis=-1)
+
+
+def scan(
+    numbers: Integers,
+    lists: Integers,
+    members: list[list[int]],
+    codes: Integers,
+    first_row: int,
+    usable_rows: Booleans,
+    most_codes: int,
+    k: int,
+) -> list[list[tuple[int, int]]]:
+    """For each query the `k` best (score, row) among the usable members of its lists, ties by row.
+
+    The score is the sum of the query's rounded numbers where the code has a bit; lists are looked into until
+    `most_codes` descriptors were.
+    """
+    bits = np.unpackbits(np.ascontiguousarray(codes, dtype="<u8").view(np.uint8), axis=1).astype(np.int64)
+    out = []
+    for row, wanted in zip(numbers.astype(np.int64), lists, strict=True):
+        found: list[tuple[int, int]] = []
+        weighed = 0
+        for number in wanted:
+            if number < 0 or weighed >= most_codes:
+                break
+            weighed += len(members[number])
+            found += [(int(bits[i] @ row), first_row + i) for i in members[number] if usable_rows[first_row + i]]
+        out.append(sorted(found, key=lambda pair: (-pair[0], pair[1]))[:k])
+    return out
+
+
+def split_nodes(
+    vectors: Floats, bounds: Integers, rounds: int, branches: int
+) -> tuple[list[int], NDArray[np.float64], NDArray[np.bool_]]:
+    """Lloyd's k-means on the members of each node, from some spread over them: members' children, centroids, alive."""
+    n_nodes, d = len(bounds) - 1, vectors.shape[1]
+    children: list[int] = []
+    centroids, alive = np.zeros((n_nodes * branches, d)), np.zeros(n_nodes * branches, dtype=np.bool_)
+    for node in range(n_nodes):
+        own = vectors[bounds[node] : bounds[node + 1]].astype(np.float64)
+        seeds = [own[c * len(own) // min(len(own), branches)] for c in range(min(len(own), branches))]
+        mine: list[Any] = [*seeds, *[None] * (branches - len(seeds))]
+        for turn in range(rounds + 1):
+            values = [[-np.inf if c is None else v @ c - 0.5 * c @ c for c in mine] for v in own]
+            chosen = np.array([int(np.argmax(row)) for row in values], dtype=np.int64)
+            if turn < rounds:
+                mine = [own[chosen == c].mean(axis=0) if (chosen == c).any() else None for c in range(branches)]
+        children += chosen.tolist()
+        for c, centroid in enumerate(mine):
+            if centroid is not None:
+                alive[node * branches + c] = True
+                centroids[node * branches + c] = centroid
+    return children, centroids, alive

@@ -114,7 +114,7 @@ def test_one_weak_rival_may_be_another_mix_two_are_common_property() -> None:
 
 def test_a_larger_catalogue_has_more_chances() -> None:
     small, large = (fit(n_landmarks=n) for n in (300_000, 3_000_000))
-    assert large.rate_per_hour == pytest.approx(10 * small.rate_per_hour)
+    assert large.rate_per_hour == pytest.approx(10**0.25 * small.rate_per_hour)
     assert large.threshold(1.0) > small.threshold(1.0)
     assert fit(n_landmarks=0).rate_per_hour > 0
 

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.durability_disk import FaultyDisk
 from benchmarks.durability_index import named_files
@@ -27,6 +29,8 @@ from fingerprint.errors import (
     StorageFullError,
 )
 from index import opening, segment
+from index.durable import write_array
+from index.manifest import write_manifest
 from index.store import Recording, Store
 from index.verification import repair_index, verify_index
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks
@@ -272,15 +276,25 @@ def test_damage_to_any_file_is_named(sound: Path, tmp_path: Path, damage: str) -
     assert Store.open(folder).verify() == []
 
 
-def test_damage_to_a_large_index_gives_an_error_or_an_answer_never_a_crash(
+def answers(folder: Path) -> list[Any]:
+    """Everything an index of six recordings answers, as plain values."""
+    snapshot = Store.open(folder).snapshot()
+    view = snapshot.layer("recording")
+    rows, similarity = view.search(np.concatenate([landmarks(30, i).vectors for i in range(6)]), 3, nprobe=1000)
+    arrays: list[NDArray[Any]] = [rows, similarity, view.recording_of(rows), *view.take(rows)]
+    arrays += [array for i in range(6) for array in view.landmarks_of(i)]
+    return [snapshot.digest, list(snapshot.recordings), [array.tolist() for array in arrays]]
+
+
+def test_damage_to_a_large_index_gives_an_error_or_the_right_answer_never_a_crash(
     sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the index were too large to be checked in full when opened: only sizes of the large files are compared.
     monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)
     chance = random.Random(3)
     folder = tmp_path / "index"
-    queries = np.concatenate([landmarks(30, i).vectors for i in range(6)])
-    refused = answered = 0
+    right = answers(sound)
+    refused = harmless = 0
     for name in sorted(named_files(sound)):
         original = (sound / name).read_bytes()
         for attempt in range(12):
@@ -289,18 +303,70 @@ def test_damage_to_a_large_index_gives_an_error_or_an_answer_never_a_crash(
             (folder / name).write_bytes(altered)
             assert name == "manifest.json" or [problem.path for problem in verify_index(folder)] == [folder / name]
             try:
-                snapshot = Store.open(folder).snapshot()
-                view = snapshot.layer("recording")
-                rows, _ = view.search(queries, 3, nprobe=1000)
-                assert view.recording_of(rows).max() < 6
-                assert [len(view.landmarks_of(i)[0]) for i in range(6)] == [30] * 6
-                assert len(list(snapshot.recordings)) == 6
-                answered += 1
+                assert answers(folder) == right, name
+                harmless += 1
             except CatalogueError:
                 refused += 1
         (folder / name).write_bytes(original)
-    assert refused > 50
-    assert answered > 10
+    assert refused > 100
+    assert harmless < refused / 10  # the white space of a header
+
+
+@pytest.mark.parametrize(
+    "name", ["recordings.jsonl", "recording/times.npy", "recording/bins.npy", "recording/codes.npy"]
+)
+def test_damage_is_never_passed_on_by_a_compaction(sound: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)
+    path = min((sound / "segments").iterdir()) / name
+    original = path.read_bytes()
+    path.write_bytes(original[:-9] + bytes([original[-9] ^ 4]) + original[-8:])
+    before = files_of(sound)
+    with Store.open(sound).writer() as writer:
+        with pytest.raises(IndexDamagedError, match=r"checksum|damaged"):
+            writer.compact()
+        assert not writer.n_pending
+    assert files_of(sound) == before
+    path.write_bytes(original)
+    with Store.open(sound).writer() as writer:
+        writer.compact()
+
+
+@pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
+def test_damage_to_what_is_not_kept_is_healed_by_a_compaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact_limit: int
+) -> None:
+    monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)
+    folder = tmp_path / "index"
+    store = fill(folder, {f"r{i}": 30 for i in range(8)}, exact_limit=exact_limit, commit_landmarks=120)
+    with store.writer() as writer:
+        writer.remove("r7")
+    names = ["times.npy", "codes.npy", "list_rows.npy", "list_codes.npy"]
+    paths = [max(folder.rglob(name)) for name in names[: 2 if exact_limit == NEVER else 4]]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    assert sorted(problem.path for problem in store.verify()) == sorted(paths)
+    with store.writer() as writer:
+        writer.compact()
+    assert ids(folder) == [f"r{i}" for i in range(7)]
+    assert store.verify() == []
+
+
+def test_lists_that_no_level_of_the_tree_has_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    fill(folder, {f"r{i}": 30 for i in range(6)}, exact_limit=ALWAYS)
+    state = opening.open_state(folder)
+    (entry,) = state.manifest.segments
+    place = folder / "segments" / entry.name
+    files = dict(entry.files)
+    for name in ("list_sizes", "list_checks"):
+        path = place / "recording" / f"{name}.npy"
+        array = np.load(path)
+        longer = np.concatenate([array, array[:1] * 0])
+        path.unlink()
+        files[f"recording/{name}.npy"] = write_array(path, [longer], shape=longer.shape, dtype=longer.dtype)
+    write_manifest(folder, state.manifest.successor(segments=(replace(entry, files=files),)))
+    with pytest.raises(IndexDamagedError, match=r"list_sizes\.npy: has 65 lists, like no level of the tree"):
+        Store.open(folder)
 
 
 def test_only_large_files_may_go_unchecked(sound: Path) -> None:
@@ -313,9 +379,10 @@ def test_only_large_files_may_go_unchecked(sound: Path) -> None:
         "contents.npy",
         "exclusions.npy",
         "bounds.npy",
-        "sizes.npy",
-        "coarse.npy",
-        "codebook.npy",
+        "checks.npy",
+        "list_sizes.npy",
+        "list_checks.npy",
+        "tree.npy",
     }
 
 
@@ -338,7 +405,7 @@ def test_repair_keeps_what_is_sound_and_names_the_rest(sound: Path, tmp_path: Pa
 def test_repair_without_a_tree_drops_what_it_encoded(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     fill(folder, {f"r{i}": 30 for i in range(6)}, exact_limit=ALWAYS)
-    next(folder.rglob("codebook.npy")).unlink()
+    next(folder.rglob("tree.npy")).unlink()
     (problem,) = repair_index(folder)
     assert (problem.what, problem.n_recordings) == ("is missing", 6)
     assert ids(folder) == []

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.durability_disk import FaultyDisk
 from fingerprint.errors import (
     CatalogueError,
     IndexDamagedError,
@@ -34,7 +35,6 @@ from index.store import Recording, Store
 from index.transport import export_index, import_index
 from index.verification import verify_index
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks
-from tests.test_store_faults import FaultyDisk
 
 ROOT = Path(__file__).parents[1]
 
@@ -168,11 +168,11 @@ def test_an_empty_index_travels_too(tmp_path: Path) -> None:
 
 
 def test_a_file_of_many_gigabytes_has_a_header_that_tar_reads() -> None:
-    start = header("segments/000001/recording/lists.bin", 9 << 30)
+    start = header("segments/000001/recording/list_codes.npy", 9 << 30)
     with tarfile.open(fileobj=io.BytesIO(start)) as tar:
         member = tar.next()
     assert member is not None
-    assert (member.name, member.size) == ("segments/000001/recording/lists.bin", 9 << 30)
+    assert (member.name, member.size) == ("segments/000001/recording/list_codes.npy", 9 << 30)
 
 
 def test_a_compaction_during_an_export_changes_nothing_in_it(index: Path, tmp_path: Path) -> None:
@@ -460,16 +460,16 @@ def import_other(place: Path) -> None:
 
 @pytest.mark.parametrize("work", [export_other, import_other])
 def test_a_full_disk_leaves_nothing(archive: Path, tmp_path: Path, work: Callable[[Path], None]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        disk = FaultyDisk(patch, errno.ENOSPC)
+    with FaultyDisk(tmp_path, errno.ENOSPC) as disk:
         work(tmp_path)
     (tmp_path / "other").rename(tmp_path / "peaceful")
     before = names(tmp_path)
     assert disk.calls > 10
     for allowed in range(disk.calls):
-        with pytest.MonkeyPatch.context() as patch:
-            FaultyDisk(patch, errno.ENOSPC).allowed = allowed
-            with pytest.raises(StorageFullError, match="no space left on the disk"):
-                work(tmp_path)
+        with (
+            FaultyDisk(tmp_path, errno.ENOSPC, allowed=allowed),
+            pytest.raises(StorageFullError, match="no space left on the disk"),
+        ):
+            work(tmp_path)
         assert (names(tmp_path) == before) == (allowed < disk.calls - 1)  # all is there when the last flush fails
     assert content_of(tmp_path / "other") == content_of(tmp_path / "peaceful")
