@@ -105,8 +105,14 @@ def _sample(state: OpenState, layer: str, n_levels: int) -> NDArray[np.uint64]:
     parts = []
     for source in sources:
         stored = source.segment.layers[layer]
-        runs = [np.arange(run.start, run.stop, dtype=np.int64) for run in source.runs(stored)]
-        rows = np.concatenate([np.empty(0, dtype=np.int64), *runs])
-        chosen = rows if share == 1.0 else np.sort(generator.choice(rows, math.ceil(share * rows.size), replace=False))
-        parts.append(words_of(stored.codes)[chosen])
+        runs = source.runs(stored)
+        before = np.cumsum([0, *(run.stop - run.start for run in runs)])  # live rows before each run
+        n = int(before[-1])
+        chosen = np.arange(n)
+        if share < 1.0:
+            chosen = np.sort(generator.choice(n, math.ceil(share * n), replace=False, shuffle=False))
+        place = np.searchsorted(before, chosen, side="right") - 1
+        starts = np.array([run.start for run in runs], dtype=np.int64)
+        rows = starts[place] + chosen - before[place] if n else chosen
+        parts.append(words_of(stored.codes)[rows])
     return np.concatenate(parts)
