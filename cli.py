@@ -104,7 +104,7 @@ def demo(index: Path | None, jobs: int | None) -> None:
 @sourceprint.command()
 @click.argument("words", metavar="[PART]... [-- OPTIONS OF PARTS]", nargs=-1)
 @click.option("--list", "list_parts", is_flag=True, help="Name the parts, and do nothing.")
-@click.option("--full", is_flag=True, help="The full version: narrow intervals, up to an hour on 5 h of music.")
+@click.option("--full", is_flag=True, help="The full version: narrow intervals, two hours and 40 GB on 5 h of music.")
 @click.option(
     "--corpus", metavar="PATH",
     help="Measure on the music in this folder or list  "
@@ -136,7 +136,7 @@ def bench(
     """Measure how well and how fast Sourceprint works.
 
     Without names, all parts run, in the order of --list, on synthesised music or your own; the short version takes
-    about five minutes on two processors. A part whose report is there, made by the same code on the same music, is not
+    about ten minutes on two processors. A part whose report is there, made by the same code on the same music, is not
     run again, so an interrupted run is continued by the same command. Options of a part itself follow after two dashes.
 
     Example: sourceprint bench systems -- --pairs pairs.tsv
