@@ -8,7 +8,8 @@ alignment reads anyway.
 
 The search is ours and not FAISS' because of what a catalogue of 100 000 recordings needs: row numbers of 4 bytes in
 place of 8, lists without padding, so that small segments may have many, recordings that were removed or are filtered
-out passed over in the scan itself, and checksums per list, so that nothing damaged is ever used. It is as fast.
+out passed over in the scan itself, and checksums per list, so that nothing damaged is ever used. Its
+speed is of the same order: 1.4 ns per code, 1.9 with FastScan on codes of 8 bytes, in two runs on a shared machine.
 """
 
 import math
