@@ -7,7 +7,8 @@ Each message names the value, the limit and the remedy; each class carries two f
     where the error is not about one audio file.
 ``exit_code``
     The exit status of the command when nothing else could be done: 2 usage or configuration, 3 nothing readable,
-    4 incomplete, 5 index missing, incompatible or damaged. A command that lost some files and went on exits with 4.
+    4 incomplete, 5 index or rights database missing, incompatible or damaged, 6 a proof that does not hold.
+    A command that lost some files and went on exits with 4.
 
 The tree::
 
@@ -19,6 +20,11 @@ The tree::
     |   |-- NotEnoughMusicError
     |   `-- FingerprintFileError
     |       `-- DamagedFingerprintError
+    |-- RightsError
+    |   |-- RightsDatabaseError
+    |   |-- UnknownRightsError
+    |   `-- StatementError
+    |       `-- VerificationError
     `-- CatalogueError
         |-- IndexMissingError
         |-- IndexFormatError
@@ -47,10 +53,15 @@ __all__ = [
     "IndexMissingError",
     "NotEnoughMusicError",
     "ParameterError",
+    "RightsDatabaseError",
+    "RightsError",
     "SourceprintError",
+    "StatementError",
     "StorageFullError",
     "TooShortError",
     "UnknownRecordingError",
+    "UnknownRightsError",
+    "VerificationError",
     "printable",
 ]
 
@@ -116,6 +127,32 @@ class FingerprintFileError(AudioError):
 
 class DamagedFingerprintError(FingerprintFileError):
     """A fingerprint file is cut short, altered, or was made by a faulty program; it can be made again."""
+
+
+class RightsError(SourceprintError):
+    """Rights, licences, policies or reported usage cannot be used as they were given; nothing was changed."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RightsDatabaseError(RightsError):
+    """The database of rights cannot be reached, is of another version, or is in use by another writer."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class UnknownRightsError(RightsError):
+    """An id is not in the database of rights, uses and statements."""
+
+
+class StatementError(RightsError):
+    """A statement cannot be made of what there is."""
+
+
+class VerificationError(StatementError):
+    """A statement that is re-read does not add up, or is not what was written."""
+
+    exit_code: ClassVar[int] = 6
 
 
 class CatalogueError(SourceprintError):

@@ -1,0 +1,1 @@
+"""The catalogue of rights: recordings, works, parties, shares and licences, with their history."""

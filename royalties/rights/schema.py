@@ -1,0 +1,196 @@
+"""The tables of the database of rights, uses and statements (SQLAlchemy Core), for SQLite and PostgreSQL.
+
+Records of rights are versioned, never overwritten: every change belongs to a `revision`, which says who made it, when
+and from what; a row holds from its revision `since` to the one before `until`, and is current while `until` is null. A
+reading "at revision N" takes the rows with since <= N and (until is null or until > N).
+
+Uses, events and statements are only ever added to.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+__all__ = ["VERSIONED", "metadata"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in INTEGER columns
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("made_at", String(20), nullable=False),  # 2026-11-22T10:00:00Z
+    Column("made_by", Text, nullable=False),
+    Column("source", Text, nullable=False),  # what was imported, or the command
+    Column("digest", String(71), nullable=False),  # sha256:... of the source, or ""
+)
+
+
+def _versioned(name: str, *columns: Column, lookups: tuple[str, ...] = ()) -> Table:  # type: ignore[type-arg]
+    """Return a table of records that are superseded, not changed; `id` is the record's own id, text."""
+    table = Table(
+        name,
+        metadata,
+        Column("row_id", _Big, primary_key=True, autoincrement=True),
+        Column("id", Text, nullable=False),
+        *columns,
+        Column("since", Integer, ForeignKey("revision.id"), nullable=False),
+        Column("until", Integer, ForeignKey("revision.id"), nullable=True),
+    )
+    # One current row per record: two imports at once cannot both win.
+    current = text("until IS NULL")
+    Index(f"uq_{name}_current", table.c.id, unique=True, sqlite_where=current, postgresql_where=current)
+    Index(f"ix_{name}_id", table.c.id)
+    for lookup in lookups:
+        Index(f"ix_{name}_{lookup}", table.c[lookup])
+    return table
+
+
+party = _versioned(
+    "party",
+    Column("name", Text, nullable=False),
+    Column("ipi", Text, nullable=False),
+    Column("isni", Text, nullable=False),
+    Column("dpid", Text, nullable=False),
+)
+recording = _versioned(
+    "recording",
+    Column("title", Text, nullable=False),
+    Column("subtitle", Text, nullable=False),
+    Column("artists", Text, nullable=False),  # joined by |
+    Column("isrc", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("duration_ms", BigInteger, nullable=True),
+    Column("index_id", Text, nullable=False),
+    Column("vocals", Text, nullable=False),
+    Column("tags", Text, nullable=False),  # sorted, joined by |
+    lookups=("isrc", "index_id"),
+)
+work = _versioned(
+    "work",
+    Column("title", Text, nullable=False),
+    Column("iswc", Text, nullable=False),
+    Column("writers", Text, nullable=False),  # joined by |
+    lookups=("iswc",),
+)
+# The id of a link is made from what it links: "recording_id\twork_id", "recording_id\tstart_ms\tend_ms\tpart_id".
+recording_work = _versioned(
+    "recording_work",
+    Column("recording_id", Text, nullable=False),
+    Column("work_id", Text, nullable=False),
+    Column("weight_millionths", Integer, nullable=True),
+    lookups=("recording_id", "work_id"),
+)
+recording_part = _versioned(
+    "recording_part",
+    Column("recording_id", Text, nullable=False),
+    Column("part_id", Text, nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    lookups=("recording_id",),
+)
+
+
+def _share_columns(subject: str) -> list[Column]:  # type: ignore[type-arg]
+    return [
+        Column(subject, Text, nullable=False),
+        Column("party_id", Text, nullable=False),  # "" is not known
+        Column("right", Text, nullable=False, quote=True),  # "right" is a keyword of SQL
+        Column("millionths", Integer, nullable=False),
+        Column("included", Text, nullable=False),  # territories, sorted, joined by |
+        Column("excluded", Text, nullable=False),
+        Column("valid_from", String(10), nullable=False),  # YYYY-MM-DD, "" is open
+        Column("valid_to", String(10), nullable=False),
+        Column("role", Text, nullable=False),
+    ]
+
+
+master_share = _versioned("master_share", *_share_columns("recording_id"), lookups=("recording_id",))
+work_share = _versioned("work_share", *_share_columns("work_id"), lookups=("work_id",))
+licence = _versioned(
+    "licence",
+    Column("licensor", Text, nullable=False),
+    Column("licensee", Text, nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON of what was written
+    Column("digest", String(71), nullable=False),
+    lookups=("licensee",),
+)
+
+VERSIONED = (party, recording, work, recording_work, recording_part, master_share, work_share, licence)
+"""In an order in which each may refer to those before it."""
+
+attribution = Table(
+    "attribution",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("made_at", String(20), nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("licensee", Text, nullable=False),
+    Column("results_sha256", String(64), nullable=False),
+    Column("policy_digest", String(71), nullable=False),
+    Column("policy", Text, nullable=False),  # canonical JSON, so that an earlier period can be stated again
+    Column("rights_revision", Integer, nullable=False),
+)
+use = Table(
+    "use",
+    metadata,
+    Column("row_id", _Big, primary_key=True, autoincrement=True),
+    Column("id", String(25), nullable=False),
+    Column("attribution_id", Integer, ForeignKey("attribution.id"), nullable=False),
+    Column("superseded_by", Integer, ForeignKey("attribution.id"), nullable=True),  # null is current
+    Column("licensee", Text, nullable=False),
+    Column("track_sha256", String(64), nullable=False),
+    Column("track_name", Text, nullable=False),
+    Column("generated_on", String(10), nullable=False),
+    Column("recording_id", Text, nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON of use_to_json, in its first state
+    Index("ix_use_id", "id"),
+    Index("ix_use_licensee_track", "licensee", "track_sha256"),
+    Index("ix_use_licensee_generated_on", "licensee", "generated_on"),
+)
+use_event = Table(
+    "use_event",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=True),
+    Column("use_id", String(25), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", String(20), nullable=False),
+    Column("made_by", Text, nullable=False),
+    Index("ix_use_event_use_id", "use_id"),
+)
+statement = Table(
+    "statement",
+    metadata,
+    Column("row_id", _Big, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("licensee", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("period_label", Text, nullable=False),
+    Column("period_start", String(10), nullable=False),
+    Column("period_end", String(10), nullable=False),
+    Column("issued_on", String(10), nullable=False),
+    Column("issued_at", String(20), nullable=False),
+    Column("issued_by", Text, nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON of the statement
+    Column("digest", String(71), nullable=False),
+    Index("ix_statement_licensee_period_start", "licensee", "period_start"),
+)

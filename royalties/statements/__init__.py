@@ -1,0 +1,1 @@
+"""Statements: from uses and revenue to amounts owed, in the forms that people and programs read."""
