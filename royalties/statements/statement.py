@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from royalties.periods import Period
 from royalties.rights.records import Party
+from royalties.uses.usage import UsageRow
 from royalties.uses.use import Use
 
 __all__ = [
@@ -33,36 +34,10 @@ __all__ = [
     "OutsideUse",
     "Statement",
     "Total",
-    "UsageRow",
 ]
 
 SCHEMA = "sourceprint/statement/1"
 KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """What a licensee reports of one generated track, or of a territory as a whole, in the period.
-
-    Attributes
-    ----------
-    track : str
-        SHA-256 or name of the generated track; "" for the territory as a whole.
-    territory : str
-        Country code or "Worldwide".
-    usages : int
-        Streams, downloads, deliveries; at least 0.
-    revenue : Fraction or None
-        Net revenue in minor units of `currency`, exact; negative where it is taken back; None where not reported.
-    currency : str
-        ISO 4217; "" without revenue.
-    """
-
-    track: str
-    territory: str
-    usages: int
-    revenue: Fraction | None
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)
