@@ -13,15 +13,18 @@ import shlex
 import sys
 import termios
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import cli
+from commands.terminal import Commands
+from fingerprint.errors import VerificationError
 from fingerprint.params import Params
 from index.filters import EVERYTHING, Filter
 from index.recording_list import Item
@@ -37,6 +40,25 @@ from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, w
 from tests.landmark_sets import fill
 
 COMMANDS = sorted(cli.sourceprint.commands)
+
+
+def every_command(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words that name each command, and each group of commands, of a group."""
+    for name, command in sorted(group.commands.items()):
+        yield (*before, name)
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*before, name))
+
+
+def found_command(words: Sequence[str]) -> tuple[click.Command, Sequence[str]]:
+    """Return the command or group that a line names after `sourceprint`, and the words that follow its name."""
+    command: click.Command = cli.sourceprint
+    while isinstance(command, click.Group) and words:
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+EVERY_COMMAND = list(every_command(cli.sourceprint))
 
 
 @pytest.fixture(scope="module")
@@ -71,22 +93,37 @@ def test_every_command_has_a_test_of_its_help() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_is_a_sentence_and_an_example_that_parses(name: str) -> None:
-    command = cli.sourceprint.commands[name]
-    result = run(name, "--help")
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
+def test_help_is_a_sentence_and_an_example_that_parses(words: tuple[str, ...]) -> None:
+    command, _ = found_command(words)
+    result = run(*words, "--help")
     assert result.exit_code == 0
     assert command.help is not None
     sentence = command.help.split("\n\n")[0].replace("\n", " ")
     assert re.fullmatch(r"[A-Z][^.]+\.", sentence)
     found = re.search(r"^  Example: (sourceprint .*)$", result.stdout, re.MULTILINE)
     assert found, result.stdout
-    words = shlex.split(found[1])
-    assert words[:2] == ["sourceprint", name]
-    command.make_context(name, words[2:]).close()
+    program, *example = shlex.split(found[1])
+    assert program == "sourceprint"
+    assert tuple(example[: len(words)]) == words
+    shown, arguments = found_command(example)
+    assert not isinstance(shown, click.Group), "the example of a group is one of a command in it"
+    shown.make_context(example[0], list(arguments)).close()
     for parameter in command.params:
         if isinstance(parameter, click.Option):
-            assert parameter.help, f"{name} {parameter.opts}"
+            assert parameter.help, f"{' '.join(words)} {parameter.opts}"
+        else:
+            assert parameter.metavar, f"{' '.join(words)} {parameter.name}"
+
+
+def test_an_error_in_a_group_of_commands_is_one_message_and_its_exit_code() -> None:
+    @click.command()
+    def verify() -> None:
+        raise VerificationError("one\nline")
+
+    whole = Commands("sourceprint", commands=[click.Group("statement", commands=[verify])])
+    result = CliRunner().invoke(whole, ["statement", "verify"], catch_exceptions=False)
+    assert (result.exit_code, result.output) == (6, "Error: one\\nline\n")
 
 
 def test_help_of_the_whole_lists_every_command_in_full() -> None:
@@ -560,13 +597,13 @@ def test_progress_is_for_terminals_and_for_what_takes_long(
 ) -> None:
     message = "gone.wav: no such file; check the spelling and the folder"
     words: list[str | Path] = ["match", excerpt, "gone.wav", "--index", shared]
-    code, text = on_terminal(*words, before="cli.PROGRESS_DELAY_SECONDS = 0")
+    code, text = on_terminal(*words, before="import commands.terminal; commands.terminal.PROGRESS_DELAY_SECONDS = 0")
     assert code == 4
     assert "| 0/2 [" in text
     assert f"Error: \x1b[0m{message}\r\n" in text
     code, text = on_terminal(*words)
     assert (code, text.replace("\r", "")) == (4, f"\x1b[31mError: \x1b[0m{message}\n")
-    monkeypatch.setattr(cli, "PROGRESS_DELAY_SECONDS", 0)
+    monkeypatch.setattr("commands.terminal.PROGRESS_DELAY_SECONDS", 0)
     assert run(*words).stderr == f"Error: {message}\n"
 
 

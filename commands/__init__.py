@@ -1,0 +1,4 @@
+"""The commands of `sourceprint`, a file per group: what each says, what it asks, and the one function that it calls.
+
+`cli.py` puts them together. `commands.terminal` is what they share; nothing outside this package talks to a terminal.
+"""

@@ -1,0 +1,150 @@
+"""Matching: `match` says which recordings audio reuses, `fingerprint` makes files that stand for audio elsewhere."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands.terminal import (
+    PATH,
+    exit_if_failed,
+    index_option,
+    index_place,
+    jobs_option,
+    json_option,
+    jsonl_option,
+    one_format,
+    print_json,
+    progress,
+    quiet_option,
+    reporting,
+    use_one_thread,
+)
+from fingerprint.errors import printable
+
+__all__ = ["fingerprint", "match"]
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@index_option
+@click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search.")
+@click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower.")
+@click.option(
+    "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
+    help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
+)  # fmt: skip
+@click.option(
+    "--only", metavar="WHICH", multiple=True,
+    help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
+)  # fmt: skip
+@click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only.")
+@jobs_option
+@json_option
+@jsonl_option
+@quiet_option
+def match(
+    files: tuple[Path, ...],
+    index: Path | None,
+    layer: str,
+    thorough: bool,
+    max_false_per_1000h: float,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+    as_json: bool,
+    as_jsonl: bool,
+    quiet: bool,
+) -> None:
+    """Find which indexed recordings audio files reuse.
+
+    Example: sourceprint match track.mp3
+    """
+    one_format(as_json, as_jsonl)
+    use_one_thread()
+    from index.filters import Filter
+    from index.intake import collect
+    from index.scan_json import scan_to_json
+    from index.scan_text import scan_block
+    from index.scanning import scan_files
+    from index.search import STANDARD, THOROUGH
+
+    intake = collect(files, lists=False)
+    options = THOROUGH if thorough else STANDARD
+    scans = scan_files(
+        index_place(index),
+        intake.items,
+        layer=layer,
+        options=options,
+        max_false_per_1000h=max_false_per_1000h,
+        which=Filter.parse(only, exclude),
+        jobs=jobs,
+    )
+    results: list[dict[str, Any]] = []
+    n_failed = len(intake.refusals)
+    with progress(len(intake.items), quiet) as tell, closing(scans):
+        for refusal in intake.refusals:
+            tell.complain(str(refusal))
+        try:
+            for scan in scans:
+                tell.step()
+                if scan.failed:
+                    n_failed += 1
+                    tell.complain(f"{printable(scan.path)}: {scan.reason}")
+                if as_json:
+                    results.append(scan_to_json(scan))
+                else:
+                    tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else scan_block(scan))
+        finally:  # when interrupted, what is done is printed all the same
+            if as_json and results:
+                print_json(results, lines=False)
+    if as_json and not results:
+        print_json([], lines=False)
+    exit_if_failed(n_failed, of=len(intake))
+
+
+@click.command()
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "-o", "--output", "folder", metavar="DIR", type=PATH, required=True, help="Folder of the files; made if missing."
+)
+@click.option(
+    "--role", type=click.Choice(["both", "reference", "query"]), default="both", show_default=True,
+    help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
+)  # fmt: skip
+@click.option("--thorough", is_flag=True, help="Fit for match --thorough too (297 MB per hour instead of 113).")
+@jobs_option
+@json_option
+@quiet_option
+def fingerprint(
+    paths: tuple[Path, ...], folder: Path, role: str, thorough: bool, jobs: int | None, as_json: bool, quiet: bool
+) -> None:
+    """Make files that stand for audio that is not at hand.
+
+    Files, folders or lists as for add; of each, one file that ends in .spf, which add, replace and match take as they
+    take the audio. Prints their paths. What is made already is kept, so an interrupted run is continued by the same
+    command.
+
+    Example: sourceprint fingerprint music -o prints
+    """
+    use_one_thread()
+    from index.describing import BOTH, Description
+    from index.intake import collect
+    from index.search import STANDARD, THOROUGH
+    from index.tables import description_text
+
+    intake = collect(paths, fingerprints=False)
+    roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)
+    description = Description(folder, scales=(THOROUGH if thorough else STANDARD).scales, roles=roles, jobs=jobs)
+    with (
+        reporting(description, description_text, as_json=as_json, quiet=quiet),
+        progress(len(intake), quiet) as tell,
+        closing(description.run(intake)) as outcomes,
+    ):
+        for outcome in outcomes:
+            tell.outcome(outcome)
+            if outcome.target is not None and not as_json:
+                tell.data(printable(outcome.target))
+    exit_if_failed(len(description.failures), of=len(intake))

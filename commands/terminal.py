@@ -1,0 +1,303 @@
+"""What all commands share: options, where the index is, how things are printed, and how a run ends.
+
+Data goes to stdout, messages and progress to stderr; a message is one line, in which nothing from outside can forge
+another. What takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
+
+    0    done (a match is no failure)
+    2    usage: an unknown option, id or layer, an unusable list
+    3    nothing could be read
+    4    incomplete: some files failed, the others were done
+    5    index or rights database missing, incompatible, damaged or in use
+    6    a statement does not add up, or is not what was written
+    130  interrupted; the same command continues
+
+Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from fingerprint.errors import SourceprintError, printable
+
+__all__ = [
+    "EXIT_INCOMPLETE",
+    "EXIT_INDEX",
+    "PATH",
+    "Commands",
+    "Outcome",
+    "Run",
+    "Teller",
+    "complain",
+    "count_text",
+    "exit_if_failed",
+    "index_option",
+    "index_place",
+    "jobs_option",
+    "json_option",
+    "jsonl_option",
+    "note",
+    "one_format",
+    "print_json",
+    "progress",
+    "quiet_option",
+    "reporting",
+    "use_one_thread",
+]
+
+EXIT_NOTHING_READ = 3
+EXIT_INCOMPLETE = 4
+EXIT_INDEX = 5
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
+
+PROGRESS_DELAY_SECONDS = 2
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+PATH = click.Path(path_type=Path)
+"""The type of an argument or option that names a file or folder, which need not exist."""
+
+index_option = click.option(
+    "--index", metavar="DIR", envvar="SOURCEPRINT_INDEX", type=PATH,
+    help="Folder of the index  [default: $SOURCEPRINT_INDEX, else one per user]",
+)  # fmt: skip
+jobs_option = click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1),
+    help="Worker processes, of one thread each  [default: by number of files and processors]",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+jsonl_option = click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per line.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print no progress, notes or summary; errors still.")
+
+
+class Commands(click.Group):
+    """The group of all commands: expected errors become one message and their exit code.
+
+    Groups inside it are plain `click.Group`; what goes wrong in them arrives here.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except SourceprintError as error:
+            complain(str(error))
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt as interrupt:
+            complain("; ".join(["interrupted", *interrupt.args]))
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+            ctx.exit(EXIT_BROKEN_PIPE)
+        except OSError as error:
+            complain(f"{printable(str(error.filename or 'input or output'))}: {error.strerror}")
+            ctx.exit(EXIT_INCOMPLETE)
+        except MemoryError:
+            complain("out of memory; give fewer --jobs")
+            ctx.exit(EXIT_INCOMPLETE)
+
+
+# --- before a command works -------------------------------------------------------------------------------------------
+
+
+def index_place(index: Path | None) -> Path:
+    """Return the folder of the index: the one asked for, else the user's own."""
+    if index is not None:
+        return index
+    import platformdirs
+
+    return platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+
+
+def one_format(as_json: bool, as_jsonl: bool) -> None:
+    """Refuse two formats at once.
+
+    Raises
+    ------
+    click.UsageError
+        If both are asked for.
+    """
+    if as_json and as_jsonl:
+        raise click.UsageError("--json and --jsonl: give one of them")
+
+
+def use_one_thread() -> None:
+    """One thread per process, for whatever library is loaded from here on: --jobs says how many processors are used."""
+    for name in _THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+
+
+# --- while it works ---------------------------------------------------------------------------------------------------
+
+
+class Outcome(Protocol):
+    """What became of one item of a run."""
+
+    @property
+    def name(self) -> str:
+        """What the item was, fit for a message."""
+
+    @property
+    def kind(self) -> str:
+        """In a word; "failed" where it is an error."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Sentences for the user."""
+
+
+class Teller:
+    """Prints beside a progress bar: data to stdout, the rest to stderr.
+
+    Parameters
+    ----------
+    bar : tqdm
+        The bar.
+    quiet : bool
+        Whether notes are left out.
+    """
+
+    def __init__(self, bar: Any, quiet: bool) -> None:
+        self._bar = bar
+        self._quiet = quiet
+
+    def step(self, n: int = 1) -> None:
+        """Say that `n` more units are done."""
+        self._bar.update(n)
+
+    def data(self, text: str) -> None:
+        """Print what was asked for."""
+        self._bar.clear()  # it is drawn again with the next step
+        click.echo(text)
+
+    def note(self, text: str) -> None:
+        """Print something worth knowing."""
+        if not self._quiet:
+            self._bar.clear()
+            note(text)
+
+    def complain(self, text: str) -> None:
+        """Print what went wrong."""
+        self._bar.clear()
+        complain(text)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Say that one item is done, and print the remarks about it: errors where it failed, else notes."""
+        self.step()
+        say = self.complain if outcome.kind == "failed" else self.note
+        for remark in outcome.remarks:
+            say(f"{outcome.name}: {remark}")
+
+
+@contextmanager
+def progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: bool = False) -> Iterator[Teller]:
+    """Show progress on stderr, if that is a terminal and the work takes long enough for a bar to be of use.
+
+    Parameters
+    ----------
+    total : int or None
+        Units in all, if that is known.
+    quiet : bool
+        Show no bar, and no notes either.
+    unit : str
+        What is counted.
+    unit_scale : bool
+        Whether large numbers are shortened, as in 3.2 MB.
+
+    Yields
+    ------
+    Teller
+        By which to count and to print.
+    """
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    delay = PROGRESS_DELAY_SECONDS
+    with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:
+        yield Teller(bar, quiet)
+
+
+def note(text: str) -> None:
+    """Print something worth knowing to stderr, as one line."""
+    click.echo(f"Note: {printable(text)}", err=True)
+
+
+def complain(text: str) -> None:
+    """Print what went wrong to stderr, as one line."""
+    click.echo(click.style("Error: ", fg="red") + printable(text), err=True)
+
+
+def print_json(value: Any, *, lines: bool) -> None:
+    """Print plain JSON types: one document, or one object per line of a sequence of them."""
+    if lines:
+        for item in value:
+            click.echo(json.dumps(item))
+    else:
+        click.echo(json.dumps(value, indent=2))
+
+
+def count_text(n: int, noun: str) -> str:
+    """Return a number and what is counted.
+
+    Examples
+    --------
+    >>> count_text(1, "recording"), count_text(0, "recording")
+    ('1 recording', '0 recordings')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+# --- at its end -------------------------------------------------------------------------------------------------------
+
+
+class Run(Protocol):
+    """A run over many items that the same command continues when it was interrupted."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything is known yet about any item."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what the run has done so far, as plain JSON types."""
+
+
+@contextmanager
+def reporting(run: Run, text: Callable[[dict[str, Any]], str], *, as_json: bool, quiet: bool) -> Iterator[None]:
+    """Print the report of a run when the block is left: when interrupted too, or on a full disk, what is safe is said.
+
+    Parameters
+    ----------
+    run : Run
+        What the block does.
+    text : callable
+        Returns a report as text for people, which goes to stderr.
+    as_json : bool
+        Whether the report is printed to stdout too.
+    quiet : bool
+        Whether the text is left out.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("run the same command again to go on") from interrupt
+    finally:
+        if run.has_begun:
+            report = run.report()
+            if as_json:
+                print_json(report, lines=False)
+            if not quiet:
+                click.echo(text(report), err=True)
+
+
+def exit_if_failed(n_failed: int, *, of: int) -> None:
+    """End the command with the exit code for failures: some of what was given could not be read, or nothing."""
+    if n_failed:
+        click.get_current_context().exit(EXIT_NOTHING_READ if n_failed == of else EXIT_INCOMPLETE)
