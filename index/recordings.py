@@ -7,6 +7,7 @@ asked for are parsed, so a table of 100 000 recordings opens as fast as one of t
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ __all__ = [
     "Recording",
     "RecordingTable",
     "TablePart",
+    "duration_from_json",
     "facts_from_json",
     "line_check",
     "recording_from_json",
@@ -32,6 +34,8 @@ __all__ = [
 
 _MAX_ID = 512  # characters
 _SOME_FACT = (b'"tags":["', b'"excluded":[[')  # in canonical JSON; texts that say so have quotation marks escaped
+# The field, where canonical JSON has it first: texts before it that say so have quotation marks escaped.
+_DURATION = re.compile(rb'"duration_ms":(\d+)[,}]')
 _ADDED_LATER = ("tags", "excluded")  # lines written before these fields existed read as if they were empty
 
 
@@ -140,6 +144,23 @@ def facts_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
         return fields["id"], fields["tags"], fields["excluded"]
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(line) from error
+
+
+def duration_from_json(line: bytes) -> int:
+    r"""Return the length of the recording of one line, in milliseconds, many times faster than all of it.
+
+    Raises
+    ------
+    IndexDamagedError
+        If the line is not one that this module wrote.
+
+    Examples
+    --------
+    >>> duration_from_json(rb'{"artists":["\"duration_ms\":9,"],"duration_ms":61000,"id":"a-1"}')
+    61000
+    """
+    found = _DURATION.search(line)
+    return recording_from_json(line).duration_ms if found is None else int(found[1])
 
 
 def text_key(text: str) -> int:
@@ -272,8 +293,19 @@ class RecordingTable(Sequence[Recording]):
     @cached_property
     def tags(self) -> tuple[tuple[str, ...], ...]:
         """Tags of every recording; read from all lines once, of which only those that state any are parsed."""
-        places = (self.location(ordinal) for ordinal in range(len(self)))
-        return tuple(tuple(facts_from_json(self._parts[part].line(position))[1]) for part, position in places)
+        return tuple(tuple(facts_from_json(line)[1]) for line in self._lines())
+
+    @cached_property
+    def durations_ms(self) -> NDArray[np.int64]:
+        """Length of every recording in milliseconds [shape=(n,)]; read from all lines once, without parsing them."""
+        return np.fromiter((duration_from_json(line) for line in self._lines()), np.int64, len(self))
+
+    def _lines(self) -> Iterator[bytes]:
+        """Yield the line of every recording as it is now, in order; part by part, without looking each place up."""
+        bounds = np.searchsorted(self._stored, self._first).tolist()
+        for part, first, begin, end in zip(self._parts, self._first, bounds, bounds[1:], strict=False):
+            for position in (self._stored[begin:end] - first).tolist():
+                yield part.line(position)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

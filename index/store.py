@@ -17,8 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
 from index.durable import make_folder, refusals
@@ -273,15 +276,10 @@ class Store:
         sizes["manifest"] = len(manifest.to_bytes())
         if manifest.amendments is not None:
             sizes["amendments"] = manifest.amendments.file.size
-        tags: Counter[str] = Counter()
-        excluded = []
-        duration_ms = 0
-        for recording in snapshot.recordings:
-            tags.update(recording.tags)
-            duration_ms += recording.duration_ms
-            if recording.excluded:
-                excluded.append(sum(end - start for start, end in recording.excluded))
-        hours = duration_ms / 3_600_000
+        tags = Counter(chain.from_iterable(snapshot.recordings.tags))
+        hours = int(snapshot.recordings.durations_ms.sum()) / 3_600_000
+        excluded = self._state.exclusions()
+        excluded_ms = int((excluded[:, 2] - excluded[:, 1]).sum())
         total = sum(sizes.values())
         layers = {}
         for name, layer in manifest.layers.items():
@@ -305,7 +303,7 @@ class Store:
             "segments": len(manifest.segments),
             "hours": round(hours, 6),
             "tags": dict(sorted(tags.items())),
-            "excluded": {"recordings": len(excluded), "seconds": sum(excluded) / 1000},
+            "excluded": {"recordings": np.unique(excluded[:, 0]).size, "seconds": excluded_ms / 1000},
             "bytes": {**dict(sorted(sizes.items())), "total": total},
             "bytes_per_hour": round(total / hours) if hours else None,
             "layers": layers,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from index.changes import change_exclusions, change_tags
 from index.facts import Ranges, normalised_ranges, normalised_tags, parse_ranges, ranges_text
 from index.layers import layer_specs, reference_landmarks
 from index.manifest import Manifest, read_manifest
-from index.recordings import Recording, recording_from_json, recording_to_json
+from index.recordings import Recording, duration_from_json, recording_from_json, recording_to_json
 from index.result import MatchResult, in_sequence
 from index.search import STANDARD, match_query
 from index.store import Store
@@ -35,6 +36,21 @@ SECONDS = 30.0
 RANGES = st.lists(
     st.tuples(st.integers(0, 99_000), st.integers(1, 40_000)).map(lambda pair: (pair[0], pair[0] + pair[1])), max_size=4
 )
+
+
+def parsed_facts(recordings: Sequence[Recording]) -> dict[str, Any]:
+    """Return the facts of `Store.info` that are about recordings, from all of them parsed."""
+    excluded = [recording.excluded for recording in recordings if recording.excluded]
+    tags = sorted(itertools.chain.from_iterable(recording.tags for recording in recordings))
+    return {
+        "recordings": len(recordings),
+        "hours": round(sum(recording.duration_ms for recording in recordings) / 3_600_000, 6),
+        "tags": {tag: len(list(same)) for tag, same in itertools.groupby(tags)},
+        "excluded": {
+            "recordings": len(excluded),
+            "seconds": sum(end - start for ranges in excluded for start, end in ranges) / 1000,
+        },
+    }
 
 
 def amendments(folder: Path) -> list[str]:
@@ -228,6 +244,33 @@ def test_a_full_disk_leaves_the_facts_as_they_were(tmp_path: Path, monkeypatch: 
     assert store.snapshot().by_id("a").tags == ("x", "y")
 
 
+def test_info_is_that_of_all_recordings_parsed_whatever_their_texts_say(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "index", {"duration_ms": LAYERS["recording"]})
+    forged = '"duration_ms":9,"tags":["forged"],"excluded":[[0,9]]'
+    with store.writer() as writer:
+        for i, text in enumerate((forged, '\\"duration_ms":9}', "duration_ms", "")):
+            recording = Recording(
+                f"{text}{i}", title=text, artists=(text,), decoder=text, name=text, notes=(text,),
+                duration_ms=60_000 + i, tags=("x", f"t{i % 2}"),
+            )  # fmt: skip
+            writer.add(recording, {"duration_ms": landmarks(5, i)})
+    change_tags(store, ["3", "duration_ms2"], added=[forged.replace(",", ";")])
+    change_exclusions(store, "3", ["0-10", "20-30.5"])
+    change_exclusions(store, "duration_ms2", ["5-70"])
+    recordings = store.snapshot().recordings
+    facts = parsed_facts(recordings)
+    assert (facts["recordings"], facts["excluded"]) == (4, {"recordings": 2, "seconds": 75.502})
+    assert recordings.durations_ms.tolist() == [60_000, 60_001, 60_002, 60_003]
+    assert store.info().items() >= facts.items()
+
+
+def test_a_duration_is_read_from_lines_that_others_wrote_too() -> None:
+    fields = recording_to_json(Recording("a", duration_ms=61_000))
+    assert duration_from_json(json.dumps(fields, indent=1).encode()) == 61_000
+    with pytest.raises(IndexDamagedError, match="the table of recordings is damaged"):
+        duration_from_json(b'{"id":"a"}')
+
+
 def test_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
     store = fill(tmp_path / "index", {"a": 10})
     change_tags(store, ["a"], added=["x"])
@@ -258,7 +301,8 @@ def test_any_sequence_of_changes_ends_as_if_made_at_once(
     for number, (what, i) in enumerate(steps):
         name = f"r{i}"
         if what == "put":
-            twin[name] = Recording(name, tags=("new",) if number % 3 == 0 else ()), number
+            added = Recording(name, tags=("new",) if number % 3 == 0 else (), duration_ms=100_000 * number)
+            twin[name] = added, number
             writer.add(twin[name][0], {"recording": landmarks(8, number)}, replace=True)
         elif what in ("tag", "untag", "exclude") and name in twin:
             recording, seed = twin[name]
@@ -284,6 +328,7 @@ def test_any_sequence_of_changes_ends_as_if_made_at_once(
     snapshot = Store.open(folder / "index").snapshot()
     assert {recording.id: recording for recording in snapshot.recordings} == {k: r for k, (r, _) in twin.items()}
     assert snapshot.digest == at_once.digest
+    assert store.info().items() >= parsed_facts(snapshot.recordings).items()
     assert verify_index(folder / "index") == []
     view = snapshot.layer("recording")
     for ordinal, recording in enumerate(snapshot.recordings):
