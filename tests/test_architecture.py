@@ -31,6 +31,7 @@ DOORS = {
     "faiss": "index.vectors",
     "iso4217": "royalties.money",
     "pycountry": "royalties.territories",
+    "stdnum": "royalties.identifiers.check_characters",
 }
 KEPT_OUT_OF_THE_LIBRARY = frozenset({"librosa", "sklearn", "pedalboard", "click", "tqdm", "pickle", "audioread"})
 SLOW_TO_IMPORT = frozenset(
