@@ -32,6 +32,7 @@ DOORS = {
     "iso4217": "royalties.money",
     "pycountry": "royalties.territories",
     "alembic": "royalties.rights.database",
+    "stdnum": "royalties.identifiers.check_characters",
 }
 MIGRATIONS = "royalties.rights.migrations."  # run by alembic, on behalf of its door
 KEPT_OUT_OF_THE_LIBRARY = frozenset({"librosa", "sklearn", "pedalboard", "click", "tqdm", "pickle", "audioread"})
