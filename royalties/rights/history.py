@@ -40,6 +40,7 @@ __all__ = [
     "apply_records",
     "chunks_of",
     "holding_at",
+    "in_order",
     "record_columns",
     "record_history",
     "withdraw_records",
@@ -134,7 +135,9 @@ def apply_records(
         missing = not_(select(table.c.row_id).where(current).exists())
         fresh = select(*(staged.c[name] for name in names), bindparam("since", change.revision, Integer))
         connection.execute(
-            insert(table).from_select([*names, "since"], fresh.where(missing).order_by(in_order(connection, staged)))
+            insert(table).from_select(
+                [*names, "since"], fresh.where(missing).order_by(in_order(connection, staged.c.id))
+            )
         )
     withdrawn = 0
     if not keep_absent:
@@ -211,10 +214,9 @@ def holding_at(table: Table, at: int | None) -> ColumnElement[bool]:
     return and_(table.c.since <= at, or_(table.c.until.is_(None), table.c.until > at))
 
 
-def in_order(connection: Connection, table: Table) -> ColumnElement[str]:
-    """Return what rows are sorted by so that ids come in the order of their characters' numbers, on every database."""
-    order: ColumnElement[str] = table.c.id
-    return order.collate("C") if connection.dialect.name == "postgresql" else order
+def in_order(connection: Connection, column: ColumnElement[str]) -> ColumnElement[str]:
+    """Return a column to sort by, so that texts come in the order of their characters' numbers on every database."""
+    return column.collate("C") if connection.dialect.name == "postgresql" else column
 
 
 def chunks_of(ids: Iterable[str], size: int = 900) -> Iterator[list[str]]:
@@ -257,7 +259,7 @@ def _stage(connection: Connection, table: Table, rows: Iterable[Mapping[str, obj
         select(staged.c.id)
         .group_by(staged.c.id)
         .having(func.count() > 1)
-        .order_by(in_order(connection, staged))
+        .order_by(in_order(connection, staged.c.id))
         .limit(1)
     )
     if (record_id := connection.scalar(twice)) is not None:
