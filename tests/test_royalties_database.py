@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -226,6 +227,42 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
     with pytest.raises(RightsDatabaseError, match="there is no database of rights"):
         Database.open(database_place)
     assert party_ids(Database.open(database_place, create=True)) == []
+
+
+@pytest.fixture
+def next_version(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of a version 0002 that does nothing yet, as alembic writes it; programs now know that version."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(ROOT / "royalties" / "rights" / "migrations", folder)
+    monkeypatch.setattr("royalties.rights.database._MIGRATIONS", folder)
+    with database.migrations() as config:
+        alembic.command.revision(config, "what is new", autogenerate=True, rev_id="0002")
+    return folder / "versions" / "v0002_what_is_new.py"
+
+
+def test_older_tables_are_brought_to_this_version_when_they_are_opened(
+    database: Database, database_place: str, next_version: Path
+) -> None:
+    add_party(database, "P1")
+    written = next_version.read_text(encoding="utf-8")
+    assert written.startswith('"""what is new.\n\nVersion 0002, after 0001.\n"""\n')
+    next_version.write_text(written.replace("    pass\n", '    op.execute("CREATE TABLE more (id TEXT)")\n'))
+    assert party_ids(Database.open(database_place)) == ["P1"]
+    with database.reading() as connection:
+        assert "more" in inspect(connection).get_table_names()
+        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0002"
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(
+    database: Database, database_place: str, next_version: Path
+) -> None:
+    failing = '    op.execute("CREATE TABLE more (id TEXT)")\n    op.execute("CREATE TABLE more (id TEXT)")\n'
+    next_version.write_text(next_version.read_text(encoding="utf-8").replace("    pass\n", failing))
+    with pytest.raises(RightsDatabaseError, match=r"the database refuses \(.*more.* already exists"):
+        Database.open(database_place)
+    with database.reading() as connection:
+        assert "more" not in inspect(connection).get_table_names()
+        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0001"
 
 
 def test_alembic_can_be_used_by_hand(database: Database) -> None:
