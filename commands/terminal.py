@@ -48,6 +48,8 @@ __all__ = [
     "progress",
     "quiet_option",
     "reporting",
+    "rights_option",
+    "rights_place",
     "use_one_thread",
 ]
 
@@ -66,6 +68,10 @@ PATH = click.Path(path_type=Path)
 index_option = click.option(
     "--index", metavar="DIR", envvar="SOURCEPRINT_INDEX", type=PATH,
     help="Folder of the index  [default: $SOURCEPRINT_INDEX, else one per user]",
+)  # fmt: skip
+rights_option = click.option(
+    "--rights", metavar="PLACE", envvar="SOURCEPRINT_RIGHTS",
+    help="Database of rights: a file, or postgresql://...  [default: $SOURCEPRINT_RIGHTS, else one per user]",
 )  # fmt: skip
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1),
@@ -115,6 +121,15 @@ def index_place(index: Path | None) -> Path:
     import platformdirs
 
     return platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+
+
+def rights_place(rights: str | None) -> str:
+    """Return the place of the database of rights: the one asked for, else the user's own file."""
+    if rights is not None:
+        return rights
+    import platformdirs
+
+    return str(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
 
 
 def one_format(as_json: bool, as_jsonl: bool) -> None:
