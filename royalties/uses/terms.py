@@ -17,7 +17,6 @@ is not before its own first day.
 Times are compared as whole milliseconds and microseconds, parts of a track as whole products: exactly.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -25,13 +24,13 @@ from fractions import Fraction
 
 from royalties.percent import format_percent
 from royalties.periods import parse_date
-from royalties.rights.licences import Licence, Scope
+from royalties.rights.licences import Licence
 from royalties.rights.records import WHOLE, Recording
 from royalties.rights.rights import Rights
 from royalties.territories import Territories, validate_territory
 from royalties.uses.use import Outcome, Use
 
-__all__ = ["apply_terms", "longest_passage_ms", "scope_covers"]
+__all__ = ["JOINED_MS", "apply_terms", "longest_passage_ms"]
 
 JOINED_MS = 50
 """Spans of a use with no more than this between them are one passage: an ear takes them for one."""
@@ -84,44 +83,28 @@ def apply_terms(use: Use, rights: Rights, *, territories: Iterable[str]) -> tupl
     day = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
     recording = rights.recordings.get(use.recording_id) if use.recording_id else None
     own = [licence for licence in rights.licences.values() if licence.licensee == use.licensee]
+    successors: dict[str, list[Licence]] = {}
+    for licence in own:
+        if licence.replaces:
+            successors.setdefault(licence.replaces, []).append(licence)
     in_scope = [
         licence
         for licence in own
-        if scope_covers(licence.scope, recording_id=use.recording_id, recording=recording, work_ids=use.work_ids)
+        if licence.scope.covers(recording_id=use.recording_id, recording=recording, work_ids=use.work_ids)
     ]
     # Latest first, then by id: of two sorts by different keys, the second keeps the order of the first within ties.
     in_scope.sort(key=lambda licence: licence.id)
     in_scope.sort(key=lambda licence: licence.valid_from, reverse=True)
     judged = [
-        _Judged(licence, _before_territory(licence, use, day, own), _conditions(licence, use, recording))
+        _Judged(
+            licence,
+            _before_territory(licence, use, day, successors.get(licence.id, [])),
+            _conditions(licence, use, recording),
+        )
         for licence in in_scope
     ]
     wanted = sorted({validate_territory(territory) for territory in territories})
     return tuple(_outcome(territory, judged) for territory in wanted)
-
-
-def scope_covers(scope: Scope, *, recording_id: str, recording: Recording | None, work_ids: Iterable[str]) -> bool:
-    """Return whether a licence of this scope is about a use of a recording and works.
-
-    Parameters
-    ----------
-    scope : Scope
-    recording_id : str
-        "" where no recording is known.
-    recording : Recording or None
-        What is on file about it: its tags and label.
-    work_ids : iterable of str
-        Works that are used.
-    """
-    if scope.everything or any(_listed(scope.works, work_id) for work_id in work_ids):
-        return True
-    if recording_id and _listed(scope.recordings, recording_id):
-        return True
-    if recording is None:
-        return False
-    return (recording.label != "" and _listed(scope.labels, recording.label)) or any(
-        _listed(scope.tags, tag) for tag in recording.tags
-    )
 
 
 def longest_passage_ms(use: Use) -> int:
@@ -147,14 +130,12 @@ def _outcome(territory: str, judged: list[_Judged]) -> Outcome:
     return Outcome(territory, "outside_licence", nearest.licence.id, f"{nearest.licence.id}: {words}")
 
 
-def _before_territory(licence: Licence, use: Use, day: date, own: list[Licence]) -> tuple[int, str]:
-    successors = [
-        other
-        for other in own
-        if other.replaces == licence.id and other.id != licence.id and licence.valid_from <= other.valid_from <= day
+def _before_territory(licence: Licence, use: Use, day: date, successors: list[Licence]) -> tuple[int, str]:
+    in_force = [
+        other for other in successors if licence.valid_from <= other.valid_from <= day and other.id != licence.id
     ]
-    if successors:
-        first = min(successors, key=lambda other: (other.valid_from, other.id))
+    if in_force:
+        first = min(in_force, key=lambda other: (other.valid_from, other.id))
         return 0, f"replaced by {first.id} from {first.valid_from}, generated {day}"
     if day < licence.valid_from:
         return 1, f"in force from {licence.valid_from}, generated {day}"
@@ -187,12 +168,6 @@ def _conditions(licence: Licence, use: Use, recording: Recording | None) -> tupl
         if vocals != "no":
             return 7, f"no_vocals: whether {name} has vocals is not known"
     return _NONE
-
-
-def _listed(names: tuple[str, ...], name: str) -> bool:
-    """Return whether a name is in a sorted tuple, which may list a whole catalogue."""
-    place = bisect_left(names, name)
-    return place < len(names) and names[place] == name
 
 
 def _seconds(exact: Fraction) -> str:
