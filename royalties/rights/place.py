@@ -1,6 +1,7 @@
 """Where a database of rights is: a file of SQLite, or a database on a PostgreSQL server.
 
-In comes what a person wrote: a path, or a URL (`sqlite:///rights.sqlite`, `postgresql://user:password@host/database`). Out comes a URL for the driver, and a name for messages that holds neither
+In comes what a person wrote: a path, or a URL (`sqlite:///rights.sqlite`,
+`postgresql://user:password@host/database`). Out comes a URL for the driver, and a name for messages that holds neither
 password nor options.
 """
 
