@@ -14,6 +14,7 @@ from royalties.statements.statement import (
     Balance,
     Contribution,
     Conversion,
+    Credit,
     Deducted,
     Line,
     OutsideUse,
@@ -160,6 +161,7 @@ def assemble(
         uses=uses,
         parties=parties,
         titles=TITLES,
+        credits=(Credit("R1", ("Anna & <Band>", "Guest | Two"), 200_500), Credit("R2", (), None)),
     )
 
 

@@ -32,6 +32,7 @@ is not.
 `uses`              all that were considered, as in `royalties.uses.use`
 `parties`           all that are named, as `licensee`
 `titles`            `kind` (recording or work), `id`, `code` (ISRC or ISWC), `title`
+`credits`           of recordings: `recording_id`, `artists`, `duration_ms` (null where unknown)
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
 ==================  ====================================================================================================
 
@@ -54,6 +55,7 @@ from royalties.statements.statement import (
     Balance,
     Contribution,
     Conversion,
+    Credit,
     Deducted,
     Line,
     OutsideUse,
@@ -113,6 +115,10 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
         "titles": [
             {"kind": kind, "id": subject_id, "code": code, "title": title}
             for kind, subject_id, code, title in statement.titles
+        ],
+        "credits": [
+            {"recording_id": credit.recording_id, "artists": list(credit.artists), "duration_ms": credit.duration_ms}
+            for credit in statement.credits
         ],
     }
 
@@ -442,4 +448,7 @@ def _statement_of(value: dict[str, Any]) -> Statement:
         uses=tuple(use_from_json(use) for use in value["uses"]),
         parties=tuple(_party_of(party) for party in value["parties"]),
         titles=tuple((row["kind"], row["id"], row["code"], row["title"]) for row in value["titles"]),
+        credits=tuple(
+            Credit(row["recording_id"], tuple(row["artists"]), row["duration_ms"]) for row in value["credits"]
+        ),
     )
