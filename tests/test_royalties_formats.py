@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -11,7 +15,9 @@ from hypothesis import strategies as st
 
 from fingerprint.errors import StatementError, VerificationError
 from royalties.rights.records import MASTER
+from royalties.statements.parquet import read_parquet, statement_parquet
 from royalties.statements.statement import Statement
+from royalties.statements.statement_csv import statement_csv
 from royalties.statements.statement_json import (
     parse_statement,
     statement_bytes,
@@ -101,3 +107,38 @@ def test_text_that_is_no_unicode_is_refused_in_words() -> None:
     statement = samples.assemble([("DE", MASTER, "held", "", "R\udcff", "", "", "", (samples.part("", 1),))])
     with pytest.raises(StatementError, match="text that is no Unicode"):
         statement_bytes(statement)
+
+
+def test_a_row_of_the_csv_is_a_line_and_its_numbers_are_numbers() -> None:
+    for currency, decimals in (("EUR", 2), ("JPY", 0), ("KWD", 3)):
+        statement = samples.rich(currency)
+        data = statement_csv(statement)
+        assert data.count(b"\r\n") >= len(statement.lines) + 1
+        rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        assert [int(row["line"]) for row in rows] == [line.number for line in statement.lines]
+        for row, line in zip(rows, statement.lines, strict=True):
+            assert Decimal(row["gross"]).scaleb(decimals) == line.gross
+            assert Decimal(row["gross"]) - Decimal(row["deductions"]) == Decimal(row["net"])
+            assert Decimal(row["seconds"]) * 1_000_000 == line.attributed_us
+        assert any(row["gross"].startswith("-") for row in rows)
+
+
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe() -> None:
+    rows = list(csv.DictReader(io.StringIO(statement_csv(samples.rich()).decode(), newline="")))
+    assert {row["payee_name"] for row in rows if row["payee_id"] == "P-BO/../X"} == {"'" + samples.HOSTILE}
+    assert {row["recording_title"] for row in rows if row["recording_id"] == "R2"} == {"'-2+3 (Second)"}
+    texts = [row[column] for row in rows for column in ("payee_name", "recording_title", "reason", "payee_id")]
+    assert not [text for text in texts if text.startswith(("=", "+", "-", "@"))]
+
+
+def test_the_parquet_file_has_the_rows_with_real_types_and_the_digest() -> None:
+    statement = samples.rich("KWD")
+    rows, metadata = read_parquet(statement_parquet(statement))
+    assert metadata["statement_digest"] == statement_digest(statement)
+    assert [row["gross"] for row in rows] == [Decimal(line.gross).scaleb(-3) for line in statement.lines]
+    assert rows[0]["period_end"] == date(2026, 9, 30)
+    assert isinstance(rows[0]["usages"], int)
+    assert {row["payee_name"] for row in rows if row["payee_id"] == "P-BO/../X"} == {samples.HOSTILE}
+    assert statement_parquet(statement) == statement_parquet(samples.rich("KWD"))
+    with pytest.raises(VerificationError, match="no Parquet file"):
+        read_parquet(b"PAR1")
