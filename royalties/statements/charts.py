@@ -30,8 +30,8 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9,
 }
 _TEXT, _BAR, _ZERO = "#010203", "#010204", "#010205"  # stand-ins, for the page's own colours
-_WIDTH_INCHES = 5.6
-_LABEL_LETTERS = 26
+_WIDTH_INCHES = 4.4
+_LABEL_LETTERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ def bar_chart(bars: list[Bar], *, name: str, title: str, description: str) -> st
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # The font of the reader draws the letters; what the font here lacks matters to its measures only.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=(_WIDTH_INCHES, 0.34 * len(bars) + 0.1))
+        figure = Figure(figsize=(_WIDTH_INCHES, 0.3 * len(bars) + 0.1))
         FigureCanvasSVG(figure)
-        axes = figure.add_axes((0.36, 0.02, 0.44, 0.96))
+        axes = figure.add_axes((0.37, 0.02, 0.39, 0.96))
         places = list(range(len(bars)))
         axes.barh(places, [bar.amount for bar in bars], height=0.62, color=_BAR)
         axes.axvline(0, color=_ZERO, linewidth=0.8)

@@ -19,7 +19,7 @@ from royalties.statements.charts import Bar, bar_chart
 from royalties.statements.page_view import MAX_DRILLED, View
 from royalties.statements.statement import Statement
 
-__all__ = ["party_file_name", "party_pages", "statement_page"]
+__all__ = ["party_file_name", "party_file_names", "party_page", "party_pages", "statement_page"]
 
 
 def statement_page(statement: Statement) -> bytes:
@@ -40,6 +40,11 @@ def party_pages(statement: Statement) -> dict[str, bytes]:
     """Return the pages of all parties that have money in a statement, by file name, sorted."""
     view = View(statement)
     return {party_file_name(party_id): _party_page(view, party_id, statement) for party_id in view.party_ids()}
+
+
+def party_file_names(statement: Statement) -> list[str]:
+    """Return the names of the pages that `party_pages` makes."""
+    return [party_file_name(party_id) for party_id in View(statement).party_ids()]
 
 
 def party_page(statement: Statement, party_id: str) -> bytes:
@@ -65,7 +70,7 @@ def party_file_name(party_id: str) -> str:
     Examples
     --------
     >>> party_file_name("P-ANNA"), party_file_name("../x")
-    ('P-ANNA.html', 'x-73e30bab.html')
+    ('P-ANNA.html', 'x-d6b96a97.html')
     """
     # Names that differ in case only are one file on some systems.
     if re.fullmatch(r"[A-Z0-9][A-Z0-9.-]{0,63}", party_id):
