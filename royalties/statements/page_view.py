@@ -4,6 +4,7 @@
 plain mappings for the templates; all order is that of the statement.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -45,18 +46,28 @@ class View:
         self._names = Names(statement)
         self._uses = {use.id: use for use in statement.uses}
         self._digest = statement_digest(statement)
+        self._payable: dict[str, list[Line]] = {}
+        for line in statement.lines:
+            if line.kind == "payable":
+                self._payable.setdefault(line.party_id, []).append(line)
+        self._adjusted: dict[str, list[Adjustment]] = {}
+        for adjustment in statement.adjustments:
+            if adjustment.kind == "payable":
+                self._adjusted.setdefault(adjustment.party_id, []).append(adjustment)
+        self._accounts = {balance.party_id: balance for balance in statement.balances}
+        self._namesakes = Counter(party.name for party in statement.parties)
 
     def whole(self) -> dict[str, Any]:
         """Return all that stands on the page of the statement."""
         statement = self._statement
-        payable = [line for line in statement.lines if line.kind == "payable"]
         drilled = _Budget(MAX_DRILLED)
-        by_party: dict[str, list[Line]] = {}
-        for line in payable:
-            by_party.setdefault(line.party_id, []).append(line)
         groups = [
-            {"party": self._party(party_id), "number": number, **self._lines(by_party[party_id], drilled, whole=True)}
-            for number, party_id in enumerate(sorted(by_party), start=1)
+            {
+                "party": self._party(party_id),
+                "number": number,
+                **self._lines(self._payable[party_id], drilled, whole=True),
+            }
+            for number, party_id in enumerate(sorted(self._payable), start=1)
         ]
         kept = [
             {"kind": kind, "words": KIND_WORDS[kind], **self._lines(of_kind, drilled, whole=True)}
@@ -76,7 +87,7 @@ class View:
             "usage": self._usage(),
             "n_usage": len(statement.usage),
             "bars_by_party": self.bars(
-                {self._label(party_id): sum(line.net for line in lines) for party_id, lines in by_party.items()}
+                {self._label(party_id): sum(line.net for line in lines) for party_id, lines in self._payable.items()}
             ),
             "bars_by_track": self.bars(self._by_track(line for line in statement.lines if line.kind != "unmatched")),
             "bars_by_kind": self.bars(
@@ -87,9 +98,7 @@ class View:
 
     def of_party(self, party_id: str) -> dict[str, Any]:
         """Return all that stands on the page of one party: its own lines, balance and adjustments."""
-        statement = self._statement
-        lines = [line for line in statement.lines if line.kind == "payable" and line.party_id == party_id]
-        own = [one for one in statement.adjustments if one.kind == "payable" and one.party_id == party_id]
+        lines = self._payable.get(party_id, [])
         drilled = _Budget(MAX_DRILLED)
         named = {line.licence_id for line in lines}
         facts = self._facts()
@@ -98,19 +107,15 @@ class View:
             "licences": [one for one in facts["licences"] if one["id"] in named],
             "party": self._party(party_id),
             "group": self._lines(lines, drilled, whole=False),
-            "balances": self._balances(one for one in statement.balances if one.party_id == party_id),
-            "adjustments": [self._adjustment(one) for one in own],
+            "balances": self._balances([self._accounts[party_id]] if party_id in self._accounts else []),
+            "adjustments": [self._adjustment(one) for one in self._adjusted.get(party_id, ())],
             "bars_by_track": self.bars(self._by_track(lines)),
             "not_drilled": drilled.refused,
         }
 
     def party_ids(self) -> list[str]:
         """Return the ids of all parties that have money in the statement, sorted."""
-        statement = self._statement
-        ids = {line.party_id for line in statement.lines if line.kind == "payable"}
-        ids |= {balance.party_id for balance in statement.balances}
-        ids |= {one.party_id for one in statement.adjustments if one.kind == "payable"}
-        return sorted(ids - {""})
+        return sorted({*self._payable, *self._accounts, *self._adjusted} - {""})
 
     def bars(self, amounts: dict[str, int], *, sort: bool = True) -> list[tuple[str, int, str]]:
         """Return label, amount and text by size; what is beyond the twelfth is one bar."""
@@ -152,8 +157,7 @@ class View:
     def _label(self, party_id: str) -> str:
         """Return the name of a party, with its id where another party has the same name."""
         name = self._names.party(party_id).name or party_id
-        namesakes = sum(party.name == name for party in self._statement.parties)
-        return f"{party_id} {name}" if namesakes > 1 else name
+        return f"{party_id} {name}" if self._namesakes[name] > 1 else name
 
     def _party(self, party_id: str) -> dict[str, str]:
         return _party_view(self._names.party(party_id))
