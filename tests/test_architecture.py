@@ -31,6 +31,9 @@ DOORS = {
     "faiss": "index.vectors",
     "iso4217": "royalties.money",
     "pycountry": "royalties.territories",
+    "pyarrow": "royalties.statements.parquet",
+    "jinja2": "royalties.statements.page",
+    "matplotlib": "royalties.statements.charts",
 }
 KEPT_OUT_OF_THE_LIBRARY = frozenset({"librosa", "sklearn", "pedalboard", "click", "tqdm", "pickle", "audioread"})
 SLOW_TO_IMPORT = frozenset(
