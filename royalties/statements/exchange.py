@@ -113,7 +113,7 @@ class Converter:
             found = self._find(source)
             if (found.source, found.target) != (source, self.currency) or found.rate <= 0:
                 raise StatementError(
-                    f"exchange {found.source} to {found.target} at {found.rate}: asked for {source} to {self.currency}, "
+                    f"exchange {found.source} to {found.target} at {found.rate}: asked for {source} to {self.currency} "
                     "at a rate above 0; correct the rates"
                 )
             self._used[source] = found
@@ -181,5 +181,7 @@ def _quote(cells: dict[str, str]) -> Conversion:
     if source == target:
         raise ParameterError(f"from {source} to {target}: needs no rate; take the row out")
     if not cells["publisher"]:
-        raise ParameterError(f"publisher of {source} to {target}: is missing; write who published the rate, such as ECB")
+        raise ParameterError(
+            f"publisher of {source} to {target}: is missing; write who published the rate, such as ECB"
+        )
     return Conversion(source, target, rate, parse_date(cells["date"]).isoformat(), printable(cells["publisher"]))

@@ -81,7 +81,10 @@ class Reported:
         unnamed: dict[str, tuple[str, str, set[str]]] = {}  # by sha256: name, generated_on, territories of outcomes
         for use in uses:
             key = usage.key_of(use.track_sha256, use.track_name)
-            if key and named.setdefault(key, (use.track_sha256, use.track_name, use.generated_on))[0] != use.track_sha256:
+            if (
+                key
+                and named.setdefault(key, (use.track_sha256, use.track_name, use.generated_on))[0] != use.track_sha256
+            ):
                 raise StatementError(
                     f"usage of track {printable(key)!r:.80}: two generated tracks have this name, "
                     f"{named[key][0]} and {use.track_sha256}; name them by their SHA-256"
@@ -179,7 +182,9 @@ def amount_text(minor: Fraction, currency: str) -> str:
 
 
 def _sorted(rows: Iterable[UsageRow]) -> list[UsageRow]:
-    return sorted(rows, key=lambda row: (row.territory, row.track, row.currency, row.usages, row.revenue or Fraction(0)))
+    return sorted(
+        rows, key=lambda row: (row.territory, row.track, row.currency, row.usages, row.revenue or Fraction(0))
+    )
 
 
 def _by_currency(rows: Iterable[UsageRow]) -> dict[str, Fraction]:
