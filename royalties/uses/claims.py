@@ -6,8 +6,8 @@ other (`royalties.uses.overlap`):
 
 - The id in the index becomes a recording of the catalogue, by `index_id`, else by ISRC. None on file, or several with
   different owners: a claimant without a recording, and the reason.
-- A passage that a recording takes from another one (`Rights.parts`) is claimed by that other one. Where in the other one
-  it lies is not on file, so parts of the part are followed only where they make up all of it.
+- A passage that a recording takes from another one (`Rights.parts`) is claimed by that other one. Where in that one it
+  lies is not on file, so parts of the part are followed only where they make up all of it.
 - Recordings that fit nearly as well (`also_fits`) claim the same passage with the same evidence.
 """
 
@@ -133,9 +133,7 @@ class Owners:
         return (
             tuple(
                 sorted(
-                    (s.party_id, s.millionths, s.territories.included, s.territories.excluded)
-                    + (str(s.valid_from), str(s.valid_to))
-                    for s in shares
+                    (s.party_id, s.millionths, str(s.territories), str(s.valid_from), str(s.valid_to)) for s in shares
                 )
             ),
             tuple(sorted(works.items())),
@@ -172,7 +170,14 @@ def claims_of(result: TrackResult, rights: Rights, owners: Owners) -> tuple[list
             own = _claimant(match.asset_id, found, match.layer, rights, owners)
             evidence = Fraction(1000 * segment.aligned_landmarks, segment.query_end_ms - segment.query_start_ms)
             whole = Claim(
-                own, match.layer, match.asset_id, number, segment.query_start_ms, segment.query_end_ms, segment, evidence
+                own,
+                match.layer,
+                match.asset_id,
+                number,
+                segment.query_start_ms,
+                segment.query_end_ms,
+                segment,
+                evidence,
             )
             number += 1
             if segment.excluded:
@@ -211,8 +216,16 @@ def _also(claim: Claim, match: ScanMatch, rights: Rights, owners: Owners) -> Ite
         other = _claimant(asset_id, _recordings_of(asset_id, "", rights), match.layer, rights, owners)
         if other.key != claim.claimant.key:
             yield Claim(
-                other, claim.layer, asset_id, claim.number, claim.start_ms, claim.end_ms, claim.source, claim.evidence,
-                f"scan: {other.name} fits nearly as well as {claim.claimant.name}", also=True,
+                other,
+                claim.layer,
+                asset_id,
+                claim.number,
+                claim.start_ms,
+                claim.end_ms,
+                claim.source,
+                claim.evidence,
+                f"scan: {other.name} fits nearly as well as {claim.claimant.name}",
+                also=True,
             )
 
 

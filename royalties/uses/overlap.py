@@ -6,14 +6,14 @@ interval the same claims compete throughout, and these rules apply in turn:
 
 1. Claims on the recording outrank claims on the composition alone; these count where the policy fills with them.
 2. Claims for the same recording (the same works, in the composition layer) are one.
-3. Recordings with the same owners, works and licences are one claim, of the one with most evidence in the track, ties by
-   id: the money is the same either way.
+3. Recordings with the same owners, works and licences are one claim, of the one with most evidence in the track, ties
+   by id: the money is the same either way.
 4. `decide_by` evidence: whoever has `evidence_factor` times fewer landmarks per second than the first is out; equals
    never beat each other. `decide_by` split or unresolved skip this.
 5. Several are left: split, in equal parts (whole microseconds, by largest remainder, ties by id), or unresolved: one
-   holding for all of them, without a recording. Where all of them perform the same single work, that work is certain: it
-   gets a holding of the composition layer beside the unresolved one, with the same spans. The same time then counts once
-   in each layer.
+   holding for all of them, without a recording. Where all of them perform the same single work, that work is certain:
+   it gets a holding of the composition layer beside the unresolved one, with the same spans. The same time then counts
+   once in each layer.
 
 So in each layer attributed time never exceeds the union of what was matched. A segment that wins nothing ends in a
 withdrawn holding of no attributed time that says to whom it lost.
@@ -262,7 +262,9 @@ class _Book:
         if layer == "recording" and len(nobody.work_ids) == 1:
             claimant = Claimant("\t".join(nobody.work_ids), names[0], names, nobody.work_ids)
             beside = self._holding(("beside", *nobody.work_ids, *names), "composition", claimant)
-            beside.notes.add(f"overlap: {', '.join(names)} all perform {nobody.work_ids[0]}, the recording is unresolved")
+            beside.notes.add(
+                f"overlap: {', '.join(names)} all perform {nobody.work_ids[0]}, the recording is unresolved"
+            )
             held.append(beside)
         for holding in held:
             self._add(holding, interval, winners)

@@ -1,10 +1,10 @@
 """Scan results as attribution reads them: one record per generated track, in the order of the file, checked.
 
 In comes what `sourceprint match --jsonl` writes (one JSON object per line) or `--json` (one array), with the fields of
-`index.scan_json`. Out come `TrackResult`, with times in whole milliseconds and probabilities as `Decimal`, read from the
-digits of the file: no float is made on the way. A file is read piece by piece; what stays in memory is one record and,
-per track, a digest by which a second result for the same track is recognised. A track that could not be searched is a
-record too, with the status that says why.
+`index.scan_json`. Out come `TrackResult`, with times in whole milliseconds and probabilities as `Decimal`, read from
+the digits of the file: no float is made on the way. A file is read piece by piece; what stays in memory is one record
+and, per track, a digest by which a second result for the same track is recognised. A track that could not be searched
+is a record too, with the status that says why.
 """
 
 import codecs
