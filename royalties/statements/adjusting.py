@@ -9,7 +9,7 @@ followed through, but only payable ones reach a balance.
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from royalties.statements.computing import key_of
+from royalties.statements.proving import key_of
 from royalties.statements.sharing import LineKey, line_order
 from royalties.statements.statement import Adjustment, Line, Statement
 

@@ -33,7 +33,6 @@ from datetime import date
 from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
-from royalties.money import largest_remainder
 from royalties.percent import format_percent
 from royalties.periods import Period
 from royalties.rights.licences import Licence
@@ -42,13 +41,22 @@ from royalties.rights.rights import Rights
 from royalties.statements.exchange import Converter
 from royalties.statements.reported import Pot, Reported, Track, amount_text
 from royalties.statements.statement import OutsideUse
+from royalties.statements.weighing import (
+    ALL,
+    BILLION,
+    MASTER_ONLY,
+    WORKS_ONLY,
+    Part,
+    Unit,
+    billionths,
+    parts_of,
+    seconds,
+    units_of,
+)
 from royalties.uses.policy import Policy
 from royalties.uses.use import Outcome, Use
 
 __all__ = ["Allocation", "Allotment", "allocate"]
-
-BILLION = 1_000_000_000
-_ALL, _MASTER_ONLY, _WORKS_ONLY = "all", "master", "works"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +137,6 @@ def allocate(
     return Allocation(tuple(allotments), tuple(sorted(outside, key=lambda use: (use.use_id, use.territory))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """Uses that weigh as one in a track: one use, or one of the master and its twin of the composition."""
-
-    uses: tuple[tuple[Use, str], ...]
-    attributed_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of revenue: exactly, and in words."""
-
-    size: Fraction
-    basis: str
-
-
 class _Territory:
     """The allotments of one territory."""
 
@@ -166,7 +158,7 @@ class _Territory:
         self._period = period
         self._converter = converter
         self._tracks = reported.tracks(territory)
-        self._units = {key: _units(by_track.get(key, ())) for key in self._tracks}
+        self._units = {key: units_of(by_track.get(key, ())) for key in self._tracks}
         self._with_revenue = reported.states_revenue(territory)
         self._methods: dict[str, tuple[str, bool]] = {}
 
@@ -267,7 +259,7 @@ class _Territory:
         else:
             rate = card.per_second or Fraction(0)
             exact = rate * times * use.attributed_us / 1_000_000
-            basis = f"{amount_text(rate, card.currency)} per second x {_seconds(use.attributed_us)} s{counted}"
+            basis = f"{amount_text(rate, card.currency)} per second x {seconds(use.attributed_us)} s{counted}"
         amount = self._converter.convert(exact, card.currency)
         basis += f"{self._converter.basis(card.currency)} ({licence.id})"
         yield Allotment(
@@ -301,7 +293,7 @@ class _Territory:
             if key not in pots:  # nothing is reported of it but no usages
                 continue
             units = self._units[key]
-            parts = _parts(method, units)
+            parts = parts_of(method, units)
             for unit, part in zip(units, parts, strict=True):
                 yield from self._of_unit(method, pots[key], part, unit, track, outcomes)
             rest = 1 - sum((part.size for part in parts), Fraction(0))
@@ -309,11 +301,11 @@ class _Territory:
                 reason = (
                     f"no use in the rest of {printable(track.name)}" if units else f"no use in {printable(track.name)}"
                 )
-                basis = f" x {_billionths(int(rest * BILLION))} ({reason})"
-                yield from self._unmatched(method, pots[key], _Part(rest, basis), reason, track.generated_on)
+                basis = f" x {billionths(int(rest * BILLION))} ({reason})"
+                yield from self._unmatched(method, pots[key], Part(rest, basis), reason, track.generated_on)
         if unassigned is not None:
             reason = f"no usages of tracks in {self.territory} that it could belong to"
-            yield from self._unmatched(method, unassigned, _Part(Fraction(1), ""), reason, "")
+            yield from self._unmatched(method, unassigned, Part(Fraction(1), ""), reason, "")
 
     def _pool(self, outcomes: Mapping[str, Outcome]) -> Iterator[Allotment]:
         pot = self._reported.pool(self.territory, self._converter)
@@ -325,18 +317,18 @@ class _Territory:
         whole = sum(weight for _, _, weight in weighted)
         if not whole:
             reason = f"no use in any track of {self.territory}"
-            yield from self._unmatched("pro-rata-pool", pot, _Part(Fraction(1), ""), reason, "")
+            yield from self._unmatched("pro-rata-pool", pot, Part(Fraction(1), ""), reason, "")
             return
         for key, unit, weight in weighted:
             track = self._tracks[key]
             basis = (
-                f" x {_seconds(weight)} of {_seconds(whole)} s "
-                f"({_seconds(unit.attributed_us)} s attributed x {track.usages} usages)"
+                f" x {seconds(weight)} of {seconds(whole)} s "
+                f"({seconds(unit.attributed_us)} s attributed x {track.usages} usages)"
             )
-            yield from self._of_unit("pro-rata-pool", pot, _Part(Fraction(weight, whole), basis), unit, track, outcomes)
+            yield from self._of_unit("pro-rata-pool", pot, Part(Fraction(weight, whole), basis), unit, track, outcomes)
 
     def _of_unit(
-        self, method: str, pot: Pot, part: _Part, unit: _Unit, track: Track, outcomes: Mapping[str, Outcome]
+        self, method: str, pot: Pot, part: Part, unit: Unit, track: Track, outcomes: Mapping[str, Outcome]
     ) -> Iterator[Allotment]:
         """Yield what a part of revenue gives to the uses of one unit."""
         for use, owed in unit.uses:
@@ -352,19 +344,19 @@ class _Territory:
                 yield from self._unmatched(method, pot, part, reason, track.generated_on, use, owed)
                 continue
             yield from self._priced(method, pot, part, licence, _rights(licence, owed), use, track.usages, "")
-            if owed == _WORKS_ONLY and len(unit.uses) == 1:
-                master = _rights(licence, _MASTER_ONLY)
+            if owed == WORKS_ONLY and len(unit.uses) == 1:
+                master = _rights(licence, MASTER_ONLY)
                 yield from self._priced(method, pot, part, licence, master, use, track.usages, "composition only")
 
     def _unmatched(
         self,
         method: str,
         pot: Pot,
-        part: _Part,
+        part: Part,
         reason: str,
         generated_on: str,
         use: Use | None = None,
-        owed: str = _ALL,
+        owed: str = ALL,
     ) -> Iterator[Allotment]:
         licence = self._usual(generated_on)
         if licence is not None:
@@ -374,7 +366,7 @@ class _Territory:
         self,
         method: str,
         pot: Pot,
-        part: _Part,
+        part: Part,
         licence: Licence,
         rights: tuple[tuple[str, int], ...],
         use: Use | None,
@@ -390,79 +382,10 @@ class _Territory:
         yield Allotment(self.territory, licence.id, method, amount, rights, use, usages, not reason, reason, basis)
 
 
-def _units(uses: Iterable[Use]) -> tuple[_Unit, ...]:
-    """Return the uses of one track as they weigh, by id."""
-    ordered = sorted(uses, key=lambda use: use.id)
-    twins: dict[tuple[tuple[int, int], ...], Use] = {}
-    for use in ordered:
-        if use.layer == "composition":
-            twins.setdefault(_passages(use), use)
-    units: list[_Unit] = []
-    paired: set[str] = set()
-    for use in ordered:
-        if use.layer == "composition":
-            continue
-        twin = twins.pop(_passages(use), None) if not use.recording_id else None
-        if twin is None:
-            units.append(_Unit(((use, _ALL),), use.attributed_us))
-        else:
-            paired.add(twin.id)
-            units.append(_Unit(((use, _MASTER_ONLY), (twin, _WORKS_ONLY)), use.attributed_us))
-    units += [
-        _Unit(((use, _WORKS_ONLY),), use.attributed_us)
-        for use in ordered
-        if use.layer == "composition" and use.id not in paired
-    ]
-    return tuple(units)
-
-
-def _passages(use: Use) -> tuple[tuple[int, int], ...]:
-    return tuple((span.start_ms, span.end_ms) for span in use.spans)
-
-
-def _parts(method: str, units: tuple[_Unit, ...]) -> list[_Part]:
-    """Return the parts of a track's revenue that its units have; what they do not sum to is unmatched."""
-    whole_us = sum(unit.attributed_us for unit in units)
-    if method == "equal":
-        weights = dict.fromkeys(range(len(units)), 1)
-        words = [f"1 of {len(units)} recordings"] * len(units)
-    elif method == "coverage-weighted" and units and whole_us <= (track_us := 1000 * units[0].uses[0][0].track_ms):
-        sizes = [unit.attributed_us * BILLION // track_us for unit in units]
-        return [
-            _Part(Fraction(size, BILLION), f" x {_billionths(size)} ({_covered(unit.attributed_us, track_us)})")
-            for size, unit in zip(sizes, units, strict=True)
-        ]
-    else:
-        weights = {at: unit.attributed_us for at, unit in enumerate(units)}
-        words = [f"{_seconds(unit.attributed_us)} s of {_seconds(whole_us)} s attributed" for unit in units]
-    if not any(weights.values()):
-        return [_Part(Fraction(0), " x 0 (no time attributed)")] * len(units)
-    sizes = list(largest_remainder(BILLION, weights).values())
-    return [
-        _Part(Fraction(size, BILLION), f" x {_billionths(size)} ({word})")
-        for size, word in zip(sizes, words, strict=True)
-    ]
-
-
 def _rights(licence: Licence, owed: str) -> tuple[tuple[str, int], ...]:
     """Return the rights of a rate card that are owed."""
     return tuple(
         (right, millionths)
         for right, millionths in licence.rate_card.rights
-        if millionths and (owed == _ALL or (right == MASTER) == (owed == _MASTER_ONLY))
+        if millionths and (owed == ALL or (right == MASTER) == (owed == MASTER_ONLY))
     )
-
-
-def _covered(part_us: int, whole_us: int) -> str:
-    return f"{_seconds(part_us)} s of {_seconds(whole_us)} s of the track"
-
-
-def _billionths(size: int) -> str:
-    return f"{size // BILLION}.{size % BILLION:09d}"
-
-
-def _seconds(microseconds: int) -> str:
-    """Return microseconds as seconds with at least three decimals."""
-    whole, rest = divmod(microseconds, 1_000_000)
-    decimals = f"{rest:06d}"
-    return f"{whole}.{decimals[:3]}{decimals[3:].rstrip('0')}"

@@ -1,7 +1,7 @@
 """A statement from uses, reported usage, rights and a policy: computed, never looked up; the same inputs give the same.
 
-`compute_statement` divides amounts (`allocation`, `sharing`), gathers them in lines, rounds once (`rounding`) and draws
-the balances. `prove` does the arithmetic again on a finished statement, and names the first group that does not hold.
+Amounts are divided (`allocation`, `sharing`), gathered in lines, rounded once (`rounding`), and the balances are drawn.
+`royalties.statements.proving` does the arithmetic again on a finished statement.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
-from fingerprint.errors import StatementError, VerificationError
+from fingerprint.errors import StatementError
 from royalties.canonical import digest
 from royalties.money import round_to_minor, validate_currency
 from royalties.periods import Period
@@ -18,6 +18,7 @@ from royalties.rights.records import Party
 from royalties.rights.rights import Rights
 from royalties.statements.allocation import Allocation, allocate
 from royalties.statements.exchange import Converter
+from royalties.statements.proving import key_of, payable_by_party
 from royalties.statements.reported import Reported
 from royalties.statements.rounding import Signed, deduct, round_lines
 from royalties.statements.sharing import LineKey, Sharing, line_order
@@ -35,7 +36,7 @@ from royalties.uses.policy import Policy
 from royalties.uses.usage import Usage, UsageRow
 from royalties.uses.use import Use
 
-__all__ = ["compute_statement", "key_of", "prove"]
+__all__ = ["compute_statement"]
 
 _SHOWN_REASONS = 4
 
@@ -155,81 +156,6 @@ def compute_statement(
     )
 
 
-def key_of(line: Line | Adjustment) -> LineKey:
-    """Return what makes a line, or an adjustment to one, the line that it is."""
-    return (
-        line.territory,
-        line.right,
-        line.kind,
-        line.party_id,
-        line.recording_id,
-        line.work_id,
-        line.licence_id,
-    )
-
-
-def prove(statement: Statement) -> None:
-    """Do the arithmetic of a statement again: contributions, the rounding, deductions, totals, balances.
-
-    Raises
-    ------
-    VerificationError
-        If anything does not hold; the message names the line, the territory and right, or the party.
-    """
-    sums: dict[LineKey, Signed] = {}
-    net: dict[str, int] = {}
-    for line in statement.lines:
-        name = f"statement {statement.id}, line {line.number}"
-        if key_of(line) in sums:
-            raise VerificationError(f"{name}: another line is about the same; lines were added or copied")
-        sums[key_of(line)] = _summed(line.contributions)
-        exact = sums[key_of(line)].sum(negative=False) + sums[key_of(line)].sum(negative=True)
-        if exact != line.exact:
-            raise VerificationError(f"{name}: its contributions sum to {exact}, it states {line.exact}")
-        kept = line.gross - sum(deducted.amount for deducted in line.deductions)
-        if kept != line.net:
-            raise VerificationError(f"{name}: gross {line.gross} less deductions is {kept}, it states net {line.net}")
-        if line.kind == "payable":
-            net[line.party_id] = net.get(line.party_id, 0) + line.net
-    rounded = round_lines(sums)
-    stated = {(total.territory, total.right): total for total in statement.totals}
-    for total in rounded.totals:
-        group = (total.territory, total.right)
-        lines_sum = sum(line.gross for line in statement.lines if (line.territory, line.right) == group)
-        found = stated.pop(group, None)
-        if found != total or lines_sum != total.total:
-            raise VerificationError(
-                f"statement {statement.id}, {total.territory}, {total.right}: the lines sum to {lines_sum}, the exact "
-                f"amounts give {total.total}, stated is {found.total if found else 'nothing'} (minor units)"
-            )
-    if stated:
-        raise VerificationError(f"statement {statement.id}, {', '.join(next(iter(stated)))}: a total without any line")
-    for line in statement.lines:
-        if line.gross != rounded.gross[key_of(line)]:
-            raise VerificationError(
-                f"statement {statement.id}, line {line.number}: gross {line.gross}, its part of {line.territory}, "
-                f"{line.right} by largest remainder is {rounded.gross[key_of(line)]} (minor units)"
-            )
-    _prove_balances(statement, net)
-
-
-def _prove_balances(statement: Statement, net: Mapping[str, int]) -> None:
-    adjusted = _by_party(statement.adjustments)
-    for balance in statement.balances:
-        name = f"statement {statement.id}, balance of {balance.party_id}"
-        lines, adjustments = net.get(balance.party_id, 0), adjusted.get(balance.party_id, 0)
-        if (lines, adjustments) != (balance.lines, balance.adjustments):
-            raise VerificationError(
-                f"{name}: its lines and adjustments sum to {lines} and {adjustments}, it states {balance.lines} and "
-                f"{balance.adjustments} (minor units)"
-            )
-        if balance.opening + lines + adjustments != balance.paid + balance.closing:
-            raise VerificationError(f"{name}: opening, lines and adjustments are not what is paid and carried forward")
-    missing = sorted({*net, *adjusted} - {balance.party_id for balance in statement.balances})
-    if missing:
-        raise VerificationError(f"statement {statement.id}, balance of {missing[0]}: is missing")
-
-
 def _no_rates(currency: str) -> Callable[[str], Conversion]:
     def refuse(source: str) -> Conversion:
         raise StatementError(f"exchange {source} to {currency}: no rates were given; give a file of rates of exchange")
@@ -250,13 +176,6 @@ def _gather(allocation: Allocation, sharing: Sharing) -> dict[LineKey, _Group]:
             if allotment.use is not None:
                 group.uses[part.use_id] = (allotment.usages, allotment.use.attributed_us)
     return groups
-
-
-def _summed(contributions: Iterable[Contribution]) -> Signed:
-    total = Signed()
-    for part in contributions:
-        total.add(part.amount, part.right_millionths * part.work_millionths * part.share_millionths)
-    return total
 
 
 def _line(
@@ -309,14 +228,6 @@ def _minimum(lines: Iterable[Line], licences: Mapping[str, Licence], converter: 
     return round_to_minor(max(amounts, default=Fraction(0)))
 
 
-def _by_party(adjustments: Iterable[Adjustment]) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for adjustment in adjustments:
-        if adjustment.kind == "payable":
-            sums[adjustment.party_id] = sums.get(adjustment.party_id, 0) + adjustment.amount
-    return sums
-
-
 def _balances(
     lines: Iterable[Line], adjustments: Iterable[Adjustment], opening: Mapping[str, int], minimum: int
 ) -> tuple[Balance, ...]:
@@ -324,7 +235,7 @@ def _balances(
     for line in lines:
         if line.kind == "payable":
             net[line.party_id] = net.get(line.party_id, 0) + line.net
-    adjusted = _by_party(adjustments)
+    adjusted = payable_by_party(adjustments)
     balances = []
     for party_id in sorted({*net, *adjusted, *(party_id for party_id, amount in opening.items() if amount)}):
         before, of_lines, of_changes = opening.get(party_id, 0), net.get(party_id, 0), adjusted.get(party_id, 0)

@@ -27,8 +27,9 @@ from royalties.rights.rights import Rights
 from royalties.rights.schema import attribution
 from royalties.rights.schema import statement as statement_table
 from royalties.statements.adjusting import adjustments_to
-from royalties.statements.computing import compute_statement, prove
+from royalties.statements.computing import compute_statement
 from royalties.statements.exchange import Rates
+from royalties.statements.proving import prove
 from royalties.statements.statement import Adjustment, Conversion, Statement
 from royalties.statements.statement_json import parse_statement, statement_bytes, statement_digest
 from royalties.uses.ledger import current_uses
@@ -307,8 +308,8 @@ def _kept_policy(connection: Connection, licensee: str, digest: str, name: str) 
     document = connection.scalar(query)
     if document is None:
         raise StatementError(
-            f"policy {printable(name or digest)}: no results of {printable(licensee)} were attributed with it, so it is "
-            "not on file to state the period with again; attribute with it first"
+            f"policy {printable(name or digest)}: no results of {printable(licensee)} were attributed with it, so it "
+            "is not on file to state the period with again; attribute with it first"
         )
     return policy_of(json.loads(document))
 

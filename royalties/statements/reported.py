@@ -145,7 +145,7 @@ class Reported:
         silent = [track for track in tracks.values() if not track.states_revenue]
         if silent and not whole:
             raise StatementError(
-                f"usage of {printable(silent[0].name)!r:.80} in {territory}: no revenue is reported, as it is of others "
+                f"usage of {printable(silent[0].name)!r:.80} in {territory}: no revenue is reported, as of others "
                 "there; write 0 if there was none, or give the revenue of the territory as a whole"
             )
         pots: dict[str, Pot] = {}
