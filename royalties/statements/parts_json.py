@@ -127,6 +127,7 @@ def line_to_json(line: Line, currency: str) -> dict[str, Any]:
                 "work_millionths": part.work_millionths,
                 "share_millionths": part.share_millionths,
                 "share_id": part.share_id,
+                "basis": part.basis,
             }
             for part in line.contributions
         ],
@@ -162,6 +163,7 @@ def line_from_json(value: dict[str, Any], currency: str) -> Line:
                 work_millionths=part["work_millionths"],
                 share_millionths=part["share_millionths"],
                 share_id=part["share_id"],
+                basis=part["basis"],
             )
             for part in value["contributions"]
         ),

@@ -23,7 +23,8 @@ is not.
                     `usages`, `attributed_us`, `reason`, `exact`, `gross`, `deductions` (`name`, `amount`), `net`,
                     `contributions`
 `contributions`     what one use adds: `use_id`, `method`, `amount_exact`, and the parts taken of it in turn,
-                    `right_millionths`, `work_millionths`, `share_millionths`, by `share_id`
+                    `right_millionths`, `work_millionths`, `share_millionths`, by `share_id`; `basis` says
+                    how the amount came about
 `totals`            by territory and right: `territory`, `right`, `exact`, `total`, `lines_sum`
 `adjustments`       `period`, `statement_id`, `kind`, `party_id`, `recording_id`, `work_id`, `right`, `territory`,
                     `licence_id`, `stated`, `now`, `amount`, `reason`
