@@ -15,7 +15,7 @@ from typing import Literal
 from fingerprint.errors import ParameterError
 from royalties.rights.records import WHOLE
 
-__all__ = ["UNITS", "Unit", "format_percent", "is_marked", "parse_share", "share_number"]
+__all__ = ["UNITS", "Unit", "percent_number", "is_marked", "parse_share", "share_number"]
 
 Unit = Literal["percent", "fraction"]
 UNITS: tuple[Unit, ...] = ("percent", "fraction")
@@ -101,12 +101,12 @@ def parse_share(text: str, unit: Unit | None = None) -> int | None:
     return millionths.numerator
 
 
-def format_percent(millionths: int) -> str:
+def percent_number(millionths: int) -> str:
     """Return millionths as a percentage, exactly, without the sign and without needless zeros.
 
     Examples
     --------
-    >>> format_percent(250_000), format_percent(333_333), format_percent(1)
+    >>> percent_number(250_000), percent_number(333_333), percent_number(1)
     ('25', '33.3333', '0.0001')
     """
     whole, rest = divmod(millionths, WHOLE // 100)
