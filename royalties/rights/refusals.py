@@ -26,8 +26,6 @@ _SQLITE = {  # by the words of its message, since older drivers give no code
 _POSTGRESQL = {  # by class or code of SQLSTATE
     "55P03": _LOCKED,
     "40": "another command changed it at the same time; run this one again",
-    "28": "the server refuses this user or password; see to the URL",
-    "3D": "there is no such database on the server; create it first, as with createdb",
     "42501": "this user may not do that; grant the rights on the database or name another user",
     "25006": "the server takes no changes, as a copy does; name the server that does",
 }
@@ -68,8 +66,9 @@ def _in_our_words(name: str, error: BaseException) -> RightsDatabaseError | Stor
                 return RightsDatabaseError(f"{name}: {remedy}")
     elif known := _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]):
         return RightsDatabaseError(f"{name}: {known}")
-    elif not state or state[:2] in ("08", "57"):  # no answer, or none any more
+    elif not state or state[:2] in ("08", "57"):  # no answer, or none any more; a refused user has no code either
         return RightsDatabaseError(
-            f"{name}: the server cannot be reached ({printable(said):.300}); see that it runs and to the URL"
+            f"{name}: the server cannot be reached or lets nobody in ({printable(said):.300}); see that it runs, that "
+            "the database exists there, and to the user and password in the URL"
         )
     return RightsDatabaseError(f"{name}: the database refuses ({printable(said):.300}); nothing was changed")
