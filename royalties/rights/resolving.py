@@ -194,6 +194,8 @@ def _merge(staging: Staging, kind: str, group: list[dict[str, Any]]) -> None:
     if contradicted:
         staging.refuse(kind, merged["id"], merged["file"], merged["line"])
         return
+    if merged == group[0]:
+        return
     assignments = ", ".join(f'"{name}" = ?' for name in COLUMNS[kind])
     values = [merged[name] for name in COLUMNS[kind]]
     staging.connection.execute(f"UPDATE {kind} SET {assignments} WHERE seq = ?", (*values, merged["seq"]))
