@@ -4,6 +4,7 @@ Data goes to stdout, messages and progress to stderr; a message is one line, in 
 another. What takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
 
     0    done (a match is no failure)
+    1    done, with findings: rights that do not add up
     2    usage: an unknown option, id or layer, an unusable list
     3    nothing could be read
     4    incomplete: some files failed, the others were done
@@ -27,13 +28,16 @@ import click
 from fingerprint.errors import SourceprintError, printable
 
 __all__ = [
+    "EXIT_FINDINGS",
     "EXIT_INCOMPLETE",
     "EXIT_INDEX",
+    "EXIT_VERIFICATION",
     "PATH",
     "Commands",
     "Outcome",
     "Run",
     "Teller",
+    "by_option",
     "complain",
     "count_text",
     "exit_if_failed",
@@ -45,6 +49,7 @@ __all__ = [
     "note",
     "one_format",
     "print_json",
+    "printable_lines",
     "progress",
     "quiet_option",
     "reporting",
@@ -53,9 +58,11 @@ __all__ = [
     "use_one_thread",
 ]
 
+EXIT_FINDINGS = 1
 EXIT_NOTHING_READ = 3
 EXIT_INCOMPLETE = 4
 EXIT_INDEX = 5
+EXIT_VERIFICATION = 6
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
 
@@ -73,6 +80,7 @@ rights_option = click.option(
     "--rights", metavar="PLACE", envvar="SOURCEPRINT_RIGHTS",
     help="Database of rights: a file, or postgresql://...  [default: $SOURCEPRINT_RIGHTS, else one per user]",
 )  # fmt: skip
+by_option = click.option("--by", metavar="NAME", help="Who does this, for the history  [default: your login name]")
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1),
     help="Worker processes, of one thread each  [default: by number of files and processors]",
@@ -248,6 +256,11 @@ def note(text: str) -> None:
 def complain(text: str) -> None:
     """Print what went wrong to stderr, as one line."""
     click.echo(click.style("Error: ", fg="red") + printable(text), err=True)
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines with everything escaped but its line breaks."""
+    return "\n".join(printable(line) for line in text.splitlines())
 
 
 def print_json(value: Any, *, lines: bool) -> None:
