@@ -31,6 +31,7 @@ _COMMANDS = [
     money.attribute,
     money.uses,
     money.statement,
+    money.statements,
     money.explain,
     money.audit,
     upkeep.verify,

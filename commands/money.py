@@ -14,6 +14,7 @@ from commands.terminal import (
     count_text,
     json_option,
     jsonl_option,
+    note,
     print_json,
     quiet_option,
     rights_option,
@@ -21,9 +22,13 @@ from commands.terminal import (
 )
 from fingerprint.errors import printable
 
-__all__ = ["attribute", "audit", "explain", "statement", "uses"]
+__all__ = ["attribute", "audit", "explain", "statement", "statements", "uses"]
 
 _licensee_option = click.option("--licensee", metavar="ID", required=True, help="Party id of who made the tracks.")
+_format_option = click.option(
+    "--format", "formats", metavar="NAME", multiple=True,
+    help="Only this: csv, parquet, html, dsr or uses, beside json; may be repeated  [default: all]",
+)  # fmt: skip
 
 
 @click.command()
@@ -37,11 +42,18 @@ _licensee_option = click.option("--licensee", metavar="ID", required=True, help=
     "--usage", metavar="FILE", type=PATH,
     help="CSV of what is reported: track, territory, usages, net_revenue, currency, generated_on, purpose.",
 )  # fmt: skip
-@click.option("--generated", metavar="DATE", default="", help="When tracks were made that the usage does not name.")
-@click.option("--territory", "territories", metavar="CODE", multiple=True, help="Where; may be repeated  [Worldwide]")
+@click.option(
+    "--generated",
+    metavar="DATE",
+    default="",
+    help="Day (YYYY-MM-DD) on which tracks were made that the usage does not name.",
+)
+@click.option(
+    "--territory", "territories", metavar="CODE", multiple=True, help="Where; may be repeated  [default: Worldwide]"
+)
 @click.option(
     "--purpose", type=click.Choice(["generate", "train", "reference-audio"]), default="generate", show_default=True,
-    help="What for.",
+    help="What tracks were made for.",
 )  # fmt: skip
 @rights_option
 @by_option
@@ -66,7 +78,7 @@ def attribute(
     are applied on the day of generation; every use is kept with its state and the rule that gave it. The same again
     changes nothing; results of other parameters supersede the earlier ones.
 
-    Example: sourceprint attribute results.jsonl --policy matched-seconds --licensee P-TONE --usage usage.csv
+    Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
     """
     from royalties.rights.database import Database
     from royalties.uses.ledger import attribute_results
@@ -89,8 +101,13 @@ def attribute(
         print_json(report_to_json(report), lines=False)
     if not quiet:
         click.echo(report_text(report), err=True)
+    undecided = sum(report.states.get(state, (0, 0))[0] for state in ("review", "unresolved"))
+    if undecided and not quiet:
+        wait = "use waits" if undecided == 1 else "uses wait"
+        command = f"sourceprint uses list --licensee {licensee} --state review --state unresolved"
+        note(f"{undecided} {wait} for a decision and will be held until then: {command}")
     if report.n_failed:
-        complain(f"{count_text(report.n_failed, 'track')} could not be searched; scan them again")
+        complain(f"{count_text(report.n_failed, 'track')} could not be searched; scan again what failed")
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
 
@@ -104,52 +121,64 @@ def uses() -> None:
 
 @uses.command("list")
 @_licensee_option
-@click.option("--state", "states", metavar="STATE", multiple=True, help="Only these; may be repeated.")
-@click.option("--track", "tracks", metavar="TRACK", multiple=True, help="Only of these tracks: SHA-256 or name.")
+@click.option("--state", "states", metavar="STATE", multiple=True, help="Only in this state; may be repeated.")
+@click.option(
+    "--track", "tracks", metavar="TRACK", multiple=True, help="Only of this track, SHA-256 or name; likewise."
+)
 @rights_option
 @jsonl_option
-def list_(licensee: str, states: tuple[str, ...], tracks: tuple[str, ...], rights: str | None, as_jsonl: bool) -> None:
+@quiet_option
+def list_(
+    licensee: str,
+    states: tuple[str, ...],
+    tracks: tuple[str, ...],
+    rights: str | None,
+    as_jsonl: bool,
+    quiet: bool,
+) -> None:
     """List the uses of a licensee in their present states.
+
+    By track and time. claimed and resolved are paid; review, disputed and unresolved are held; withdrawn counts for
+    nothing.
 
     Example: sourceprint uses list --licensee P-TONE --state review
     """
     from royalties.rights.database import Database
-    from royalties.uses.ledger import current_uses
+    from royalties.uses.ledger import list_uses
     from royalties.uses.report import uses_text
-    from royalties.uses.use import STATES, use_to_json
+    from royalties.uses.use import use_to_json
 
-    if unknown := sorted(set(states) - set(STATES)):
-        raise click.BadParameter(f"{unknown[0]!r}: write one of {', '.join(STATES)}", param_hint="--state")
-    with Database.open(rights_place(rights)).reading() as connection:
-        found = [
-            use
-            for use in current_uses(connection, licensee, tracks=tracks or None)
-            if not states or use.state in states
-        ]
+    found = list_uses(Database.open(rights_place(rights)), licensee, states=states, tracks=tracks)
     if as_jsonl:
         print_json(map(use_to_json, found), lines=True)
     elif found:
         click.echo(uses_text(found))
+    elif not quiet:
+        note(f"no such uses of {licensee} are on file")
 
 
 @uses.command("set")
-@click.argument("state", metavar="STATE")
+@click.argument("state", metavar="STATE", type=click.Choice(["claimed", "disputed", "resolved", "withdrawn"]))
 @click.argument("ids", metavar="USE...", nargs=-1, required=True)
 @click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence; it stays in the history.")
+@click.option("--recording", metavar="ID", default="", help="Which recording it is, where that was open; if resolved.")
 @rights_option
 @by_option
 @quiet_option
-def set_(state: str, ids: tuple[str, ...], reason: str, rights: str | None, by: str | None, quiet: bool) -> None:
+def set_(
+    state: str, ids: tuple[str, ...], reason: str, recording: str, rights: str | None, by: str | None, quiet: bool
+) -> None:
     """Decide on uses: claimed, disputed, resolved or withdrawn.
 
-    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement.
+    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement. A
+    use that may be of several recordings is resolved by naming one of them with --recording.
 
-    Example: sourceprint uses set withdrawn U0123456789abcdef01234567 --reason "own material"
+    Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
     """
     from royalties.rights.database import Database
     from royalties.uses.states import change_state
 
-    changed = change_state(Database.open(rights_place(rights)), ids, state, reason, by)
+    changed = change_state(Database.open(rights_place(rights)), ids, state, reason, by, recording_id=recording)
     if not quiet:
         click.echo(f"{count_text(len(changed), 'use')} now {state}", err=True)
 
@@ -163,18 +192,15 @@ def history(use_id: str, rights: str | None, as_json: bool) -> None:
 
     Example: sourceprint uses history U0123456789abcdef01234567
     """
-    from dataclasses import asdict
-
     from royalties.rights.database import Database
-    from royalties.uses.states import use_history
+    from royalties.uses.states import change_to_json, history_text, use_history
 
     with Database.open(rights_place(rights)).reading() as connection:
         changes = use_history(connection, use_id)
     if as_json:
-        print_json([asdict(change) for change in changes], lines=False)
+        print_json([change_to_json(change) for change in changes], lines=False)
     else:
-        for change in changes:
-            click.echo(f"{change.made_at}  {change.state:<10}  {printable(change.made_by)}: {printable(change.reason)}")
+        click.echo(history_text(changes))
 
 
 @click.command()
@@ -184,10 +210,10 @@ def history(use_id: str, rights: str | None, as_json: bool) -> None:
 @click.option("--fx", metavar="FILE", type=PATH, help="Rates of exchange: date, from, to, rate, publisher.")
 @click.option("--policy", metavar="POLICY", help="As for attribute  [default: the one the uses were made with]")
 @click.option("--currency", metavar="CODE", help="Of the statement  [default: that of the licences]")
-@click.option("--issued", metavar="DATE", help="Day of issue  [default: today, UTC]")
+@click.option("--issued", metavar="DATE", help="Day of issue, YYYY-MM-DD  [default: today, UTC]")
 @click.option("--draft", is_flag=True, help="Compute it, and keep nothing.")
-@click.option("--out", "folder", metavar="DIR", type=PATH, required=True, help="New folder of its files.")
-@click.option("--format", "formats", metavar="NAME", multiple=True, help="Only: json csv parquet html dsr uses.")
+@click.option("--out", "folder", metavar="DIR", type=PATH, required=True, help="Folder of its files, new or empty.")
+@_format_option
 @rights_option
 @by_option
 @quiet_option
@@ -212,14 +238,16 @@ def statement(
     never changed: the same inputs give it again, to the byte; what has changed since is adjusted in the next one. DIR
     gets a page to read and print, a page per party, CSV, Parquet, JSON and DSR-shaped TSV.
 
-    Example: sourceprint statement --period 2026-Q3 --licensee P-TONE --usage usage.csv --out statement-2026-Q3
+    Example: sourceprint statement --period 2026-Q3 --licensee P-TONE --out Q3
     """
+    from functools import partial
+
     from royalties.periods import Period
     from royalties.rights.database import Database
     from royalties.statements.exchange import read_rates
     from royalties.statements.issuing import issue_statement
     from royalties.statements.summary import statement_text
-    from royalties.statements.writing import FORMATS, write_statement
+    from royalties.statements.writing import FORMATS, check_place, write_statement
     from royalties.uses.policy_text import load_policy
     from royalties.uses.usage import read_usage
 
@@ -234,12 +262,66 @@ def statement(
         currency=currency,
         by=by,
         draft=draft,
+        before_keeping=partial(check_place, folder=folder, formats=formats or FORMATS),
     )
     paths = write_statement(issued_statement, folder, formats or FORMATS)
     if not quiet:
         click.echo(statement_text(issued_statement), err=True)
     for path in paths:
         click.echo(printable(path))
+
+
+@click.command()
+@click.argument("statement_id", metavar="[STATEMENT]", required=False)
+@click.option("--licensee", metavar="ID", default="", help="List only those of this party.")
+@click.option("--out", "folder", metavar="DIR", type=PATH, help="Write STATEMENT again, into this new or empty folder.")
+@_format_option
+@rights_option
+@json_option
+@quiet_option
+def statements(
+    statement_id: str | None,
+    licensee: str,
+    folder: Path | None,
+    formats: tuple[str, ...],
+    rights: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """List the statements that were issued, or write one again.
+
+    In the order of issue. With the id of a statement, its summary is printed; with --out too, its files are written as
+    they were issued, to the byte, whatever has changed since.
+
+    Example: sourceprint statements --licensee P-TONE
+    """
+    from dataclasses import asdict
+
+    from royalties.rights.database import Database
+    from royalties.statements.issuing import list_statements, load_statement
+    from royalties.statements.summary import statement_text, statements_text
+    from royalties.statements.writing import FORMATS, write_statement
+
+    if folder is not None and not statement_id:
+        raise click.UsageError("--out: name the statement to write, by its id")
+    if statement_id and (as_json or licensee):
+        raise click.UsageError("--json and --licensee are for the list; statement.json of --out has all of a statement")
+    database = Database.open(rights_place(rights))
+    if statement_id:
+        found = load_statement(database, statement_id)
+        if folder is None:
+            click.echo(statement_text(found))
+            return
+        for path in write_statement(found, folder, formats or FORMATS):
+            click.echo(printable(path))
+        return
+    entries = list_statements(database, licensee)
+    if as_json:
+        print_json([asdict(entry) for entry in entries], lines=False)
+    elif entries:
+        click.echo(statements_text(entries))
+    elif not quiet:
+        note("no statements were issued" + (f" to {licensee}" if licensee else ""))
 
 
 @click.command()
@@ -252,6 +334,8 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
 
     STATEMENT is its folder, its statement.json, or its id. Printed are the segments of audio, the uses, the rule of the
     policy, the shares, the exact amounts and their one rounding.
+
+    Lines are numbered as in the page and in statement.csv.
 
     Example: sourceprint explain statement-2026-Q3 1
     """
@@ -267,7 +351,7 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
     if as_json:
         print_json(explanation_to_json(found, line), lines=False)
     else:
-        click.echo(explain_line(found, line))
+        click.echo(explain_line(found, line), nl=False)
 
 
 @click.command()

@@ -88,7 +88,9 @@ def import_(
     if as_json:
         print_json(import_report_to_json(done), lines=False)
     if done.exit_code or not quiet:
-        click.echo(import_report_text(done), err=True)
+        click.echo(printable_lines(import_report_text(done)), err=True)
+    if done.revision is not None and not quiet:
+        note("sourceprint rights check finds what does not add up in the rights on file")
     click.get_current_context().exit(done.exit_code)
 
 
@@ -157,7 +159,7 @@ def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> N
 
     The id may be one of a recording, a work, a party or a licence, or an id in the index.
 
-    Example: sourceprint rights show ISRC QZ-AAA-26-00001
+    Example: sourceprint rights show QZ-AAA-26-00001
     """
     from royalties.rights.database import Database
     from royalties.rights.look_up import rights_to_json

@@ -260,7 +260,7 @@ def complain(text: str) -> None:
 
 def printable_lines(text: str) -> str:
     """Return text of several lines with everything escaped but its line breaks."""
-    return "\n".join(printable(line) for line in text.splitlines())
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def print_json(value: Any, *, lines: bool) -> None:

@@ -31,6 +31,16 @@ SHOWN = 50
 
 _COLUMNS = ("severity", "file", "row", "column", "value", "rule", "remedy")
 _BATCH = 1_000
+_NAMES = {
+    "party": "parties",
+    "recording": "recordings",
+    "work": "works",
+    "recording_work": "works of recordings",
+    "recording_part": "parts of recordings",
+    "master_share": "master shares",
+    "work_share": "work shares",
+    "licence": "licences",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +168,19 @@ def _outcome(report: ImportReport) -> Iterator[str]:
         yield f"{report.source}: imported; nothing changed"
     else:
         yield f"{report.source}: {verb}" + (f" as revision {report.revision}" if report.revision is not None else "")
-    for name, applied in report.applied.items():
-        if applied.added + applied.changed + applied.unchanged:
-            yield f"  {name}: {applied.added} added, {applied.changed} changed, {applied.unchanged} unchanged"
+    shown = [(name, one) for name, one in report.applied.items() if one.added + one.changed + one.unchanged]
+    if shown:
+        rows = [("", "added", "changed", "unchanged")]
+        rows += [(_NAMES.get(name, name), str(n.added), str(n.changed), str(n.unchanged)) for name, n in shown]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        for label, *numbers in rows:
+            cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+            yield "  " + "  ".join([label.ljust(widths[0]), *cells])
     if report.refused:
-        yield f"  left out: {report.refused} rows that are wrong or depend on wrong ones"
+        rows_left = "1 row that is wrong or depends on a wrong one"
+        if report.refused != 1:
+            rows_left = f"{report.refused} rows that are wrong or depend on wrong ones"
+        yield f"  left out: {rows_left}"
 
 
 def _tsv_lines(problems: Iterable[Problem]) -> Iterator[str]:

@@ -173,6 +173,7 @@ use_event = Table(
     Column("use_id", String(25), nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("document", Text, nullable=False),  # the use from here on, as in `use`; "" is as it was attributed
     Column("made_at", String(20), nullable=False),
     Column("made_by", Text, nullable=False),
     Index("ix_use_event_use_id", "use_id"),

@@ -24,7 +24,7 @@ track and territory. Further rules:
 - A use of a composition alone is owed the rights of the work, never the master: with revenue, that part is unmatched.
 - Where the recording is not known but the work is, attribution gives two uses with the same passages: one of a
   recording without id, one of the composition. They weigh as one; the first takes the master, the second the rights of
-  the work, so that no second is paid twice.
+  the work, so that no second is paid twice; this stays so once a person has named the recording.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -67,6 +67,7 @@ def issue_statement(
     currency: str | None = None,
     by: str | None = None,
     draft: bool = False,
+    before_keeping: Callable[[Statement], None] | None = None,
     now: datetime | None = None,
 ) -> Statement:
     """Return the statement of a licensee for a period, and keep it unless it is a draft.
@@ -93,6 +94,8 @@ def issue_statement(
         Who issues; None is `royalties.rights.database.actor`.
     draft : bool
         Compute only; the id starts with DRAFT, and nothing is kept.
+    before_keeping : callable or None
+        Called with the statement before a new one is kept; what it raises keeps it from being issued.
     now : datetime or None
         The present; for tests.
 
@@ -121,6 +124,8 @@ def issue_statement(
                     f"{kept.issued_on} from other inputs, and is never changed; compute a draft to see what differs: "
                     "the next period carries it as adjustments"
                 )
+        if before_keeping is not None:
+            before_keeping(computed)
         _keep(connection, computed, actor(by), timestamp(now))
         return computed
 
@@ -140,7 +145,8 @@ def load_statement(database: Database, statement_id: str) -> Statement:
         document = connection.scalar(query)
     if document is None:
         raise UnknownRightsError(
-            f"statement {printable(statement_id)!r:.120}: was not issued from this database; list those that were"
+            f"statement {printable(statement_id)!r:.120}: was not issued from this database; `sourceprint "
+            "statements` lists those that were"
         )
     return parse_statement(document.encode())
 
@@ -204,7 +210,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.closing for balance in before[-1].balances} if before else {},
         adjustments=adjustments,
-        adjusted_rights=_rights_of(connection, inputs.licensee, (), adjustments) if adjustments else None,
+        adjusted_rights=_rights_before(connection, inputs.licensee, before, adjustments),
     )
     prove(computed)
     return computed
@@ -255,6 +261,15 @@ def _rights_of(
     )
 
 
+def _rights_before(
+    connection: Connection, licensee: str, before: Sequence[Statement], adjustments: Sequence[Adjustment]
+) -> Rights:
+    """Return the names of what is adjusted, and of the parties whose balances are carried forward."""
+    rights = _rights_of(connection, licensee, (), adjustments) if adjustments else Rights.of()
+    carried = {party.id: party for statement in before for party in statement.parties}
+    return replace(rights, parties={**carried, **rights.parties})
+
+
 def _currency(inputs: _Inputs, stored: Sequence[Statement], rights: Rights) -> str:
     wanted = validate_currency(inputs.currency) if inputs.currency else ""
     for statement in stored:
@@ -267,8 +282,9 @@ def _currency(inputs: _Inputs, stored: Sequence[Statement], rights: Rights) -> s
     cards = sorted({licence.rate_card.currency for licence in rights.licences.values()})
     if not wanted and len(cards) != 1:
         known = f"the rate cards are in {', '.join(cards)}" if cards else "there is no licence on file"
+        check = "" if cards else ", or check the id of the licensee"
         raise StatementError(
-            f"currency of the statement of {printable(inputs.licensee)}: {known}; say which currency to state in"
+            f"currency of the statement of {printable(inputs.licensee)}: {known}; say which currency to state in{check}"
         )
     return wanted or cards[0]
 

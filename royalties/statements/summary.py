@@ -1,12 +1,19 @@
-"""A statement on one screen: what is owed to whom, what is not paid and why, and the proof that it adds up."""
+"""A statement on one screen: what is owed to whom, what is not paid and why, and the proof that it adds up.
+
+Also the list of the statements that were issued, one per line.
+"""
 
 from collections.abc import Iterable, Sequence
 
 from fingerprint.errors import printable
+from index.tables import table
 from royalties.money import format_amount
+from royalties.statements.issuing import StatementEntry
 from royalties.statements.statement import KINDS, Statement
 
-__all__ = ["statement_text"]
+__all__ = ["statement_text", "statements_text"]
+
+_SHOWN_DIGEST = len("sha256:") + 12
 
 
 def statement_text(statement: Statement) -> str:
@@ -45,6 +52,15 @@ def statement_text(statement: Statement) -> str:
             f"sum of lines = total in each: {'yes' if holds else 'NO'}; together {money(total)} {statement.currency}",
         ]
     )
+
+
+def statements_text(entries: Iterable[StatementEntry]) -> str:
+    """Return the statements that were issued as a table, in the order given; digests are cut, ids are not."""
+    rows: list[Sequence[str]] = [("statement", "licensee", "period", "currency", "issued on", "by", "digest")]
+    for one in entries:
+        texts = (one.id, one.licensee, one.period, one.currency, one.issued_on, one.issued_by)
+        rows.append((*map(printable, texts), one.digest[:_SHOWN_DIGEST]))
+    return table(rows)
 
 
 class _Money:

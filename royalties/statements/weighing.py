@@ -58,7 +58,8 @@ def units_of(uses: Iterable[Use]) -> tuple[Unit, ...]:
     for use in ordered:
         if use.layer == "composition":
             continue
-        twin = twins.pop(_passages(use), None) if not use.recording_id else None
+        left_open = not use.recording_id or use.state == "resolved"  # a person named the recording since
+        twin = twins.pop(_passages(use), None) if left_open else None
         if twin is None:
             units.append(Unit(((use, ALL),), use.attributed_us))
         else:

@@ -32,7 +32,7 @@ from royalties.statements.statement_csv import statement_csv
 from royalties.statements.statement_json import statement_bytes
 from royalties.uses.use import Use, use_to_json
 
-__all__ = ["FORMATS", "SUMS", "statement_files", "uses_bytes", "write_statement"]
+__all__ = ["FORMATS", "SUMS", "check_place", "statement_files", "uses_bytes", "write_statement"]
 
 FORMATS = ("json", "csv", "parquet", "html", "dsr", "uses")
 SUMS = "SHA256SUMS"
@@ -67,15 +67,38 @@ def write_statement(
         If the system refuses, or the disk is full; a new folder is then not there at all.
     """
     target = Path(folder)
+    check_place(statement, target, formats)
     files = statement_files(statement, formats, max_dsr_lines=max_dsr_lines)
-    if target.exists() and not target.is_dir():
-        raise StatementError(f"{printable(target)}: is a file; name a new or an empty folder")
     present = _present(target)
     if present:
         _write_again(target, present, files)
     else:
         _write_new(target, files)
     return [target / name for name in sorted(files)]
+
+
+def check_place(statement: Statement, folder: str | Path, formats: Iterable[str] = FORMATS) -> None:
+    """Refuse what `write_statement` would refuse before it writes anything; so that it can be known before issuing.
+
+    Raises
+    ------
+    ParameterError
+        If a format is unknown.
+    StatementError
+        If the folder holds something else, or is a file.
+    """
+    _wanted(formats)
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise StatementError(f"{printable(target)}: is a file; name a new or an empty folder")
+    if _present(target):
+        held = target / "statement.json"
+        with refusals(held):
+            same = held.is_file() and held.read_bytes() == statement_bytes(statement)
+        if not same:
+            raise StatementError(
+                f"{printable(target)}: is not empty, and holds something other than this statement; name a new folder"
+            )
 
 
 def statement_files(
@@ -88,9 +111,7 @@ def statement_files(
     ParameterError
         If a format is unknown.
     """
-    wanted = set(formats)
-    if unknown := sorted(wanted - set(FORMATS)):
-        raise ParameterError(f"format {printable(unknown[0])!r:.40}: take one of {', '.join(FORMATS)}")
+    wanted = _wanted(formats)
     files = {"statement.json": statement_bytes(statement)}
     if "csv" in wanted:
         files["statement.csv"] = statement_csv(statement)
@@ -114,6 +135,13 @@ def uses_bytes(uses: Iterable[Use]) -> bytes:
     return "".join(
         json.dumps(use_to_json(use), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n" for use in uses
     ).encode()
+
+
+def _wanted(formats: Iterable[str]) -> set[str]:
+    wanted = set(formats)
+    if unknown := sorted(wanted - set(FORMATS)):
+        raise ParameterError(f"format {printable(unknown[0])!r:.40}: take one of {', '.join(FORMATS)}")
+    return wanted
 
 
 def _present(target: Path) -> list[str]:
@@ -151,13 +179,6 @@ def _fill(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> None:
-    held = target / "statement.json"
-    with refusals(held):
-        same = held.is_file() and held.read_bytes() == files["statement.json"]
-    if not same:
-        raise StatementError(
-            f"{printable(target)}: is not empty, and holds something other than this statement; name a new folder"
-        )
     if foreign := sorted(set(present) - set(files)):
         raise StatementError(
             f"{printable(target)}: holds this statement and also {printable(foreign[0])}, which is not written now; "

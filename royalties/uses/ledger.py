@@ -34,11 +34,11 @@ from royalties.uses.policy import Policy
 from royalties.uses.policy_text import policy_document
 from royalties.uses.report import AttributionReport
 from royalties.uses.scans import ScanFile, TrackResult
-from royalties.uses.states import StateChange, enter_changes, in_chunks, latest_states
+from royalties.uses.states import StateChange, enter_changes, in_chunks, latest_states, naming_change
 from royalties.uses.usage import Usage
-from royalties.uses.use import Use, use_from_json, use_to_json
+from royalties.uses.use import STATES, Use, use_from_json, use_to_json
 
-__all__ = ["attribute_results", "current_uses"]
+__all__ = ["attribute_results", "current_uses", "list_uses"]
 
 _BATCH_TRACKS = 1000
 
@@ -96,10 +96,7 @@ def attribute_results(
     )
     scans = ScanFile(results_path)
     with database.writing() as connection:
-        if licensee not in load_rights(connection, licensee=licensee).parties:
-            raise UnknownRightsError(
-                f"licensee {printable(licensee):.80}: no such party in {database.name}; import it with its licences"
-            )
+        _require_licensee(connection, licensee, database.name)
         book = _Attribution(connection, policy, defaults, usage or Usage(()), actor(by), timestamp(now))
         for batch in in_chunks(scans, _BATCH_TRACKS):
             book.enter(batch)
@@ -155,7 +152,47 @@ def current_uses(
         for row in chunk:
             use = use_from_json(json.loads(row.document))
             change = latest.get(row.id)
-            yield use if change is None else use.in_state(change.state, change.reason)
+            yield use if change is None else change.applied_to(use)
+
+
+def list_uses(
+    database: Database, licensee: str, *, states: Iterable[str] = (), tracks: Iterable[str] = ()
+) -> list[Use]:
+    """Return the current uses of a licensee for people to go through: by name of track, then by time.
+
+    Parameters
+    ----------
+    database : Database
+    licensee : str
+        Party id.
+    states, tracks : iterable of str
+        Only those; tracks by SHA-256 or name; none is any.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such state.
+    UnknownRightsError
+        If the licensee is not on file.
+    """
+    wanted = set(states)
+    if unknown := sorted(wanted - set(STATES)):
+        raise ParameterError(f"state {printable(unknown[0])!r:.40}: write one of {', '.join(STATES)}")
+    with database.reading() as connection:
+        _require_licensee(connection, licensee, database.name)
+        found = [
+            use
+            for use in current_uses(connection, licensee, tracks=set(tracks) or None)
+            if not wanted or use.state in wanted
+        ]
+    return sorted(found, key=lambda use: (use.track_name, use.track_sha256, [s.start_ms for s in use.spans], use.id))
+
+
+def _require_licensee(connection: Connection, licensee: str, place: str) -> None:
+    if licensee not in load_rights(connection, licensee=licensee).parties:
+        raise UnknownRightsError(
+            f"licensee {printable(licensee):.80}: no such party in {place}; import it with its licences"
+        )
 
 
 class _Attribution:
@@ -285,7 +322,7 @@ class _Attribution:
         if not decided:
             return
         already = latest_states(self._connection, [use.id for use in new])
-        in_place = {_substance(use_to_json(use)): use.id for use in new}
+        in_place = {_substance(use_to_json(use)): use for use in new}
         changes = []
         for chunk in in_chunks(sorted(decided)):
             rows = self._connection.execute(
@@ -295,11 +332,22 @@ class _Attribution:
                 follower = in_place.get(_substance(json.loads(document)))
                 if follower is None:
                     self._lost_decisions.append(old)
-                elif follower not in already:
-                    reason = f"carried over from {old}: {decided[old].reason}"
-                    changes.append(StateChange(follower, decided[old].state, reason, self._made_at, self._made_by))
+                elif follower.id not in already:
+                    changes += self._carried(decided[old], follower)
         enter_changes(self._connection, changes)
         self._counts["carried over"] += len(changes)
+
+    def _carried(self, decided: StateChange, follower: Use) -> list[StateChange]:
+        """Return the decision on a superseded use as one on the use in its place."""
+        reason = f"carried over from {decided.use_id}: {decided.reason}"
+        change = StateChange(follower.id, decided.state, reason, self._made_at, self._made_by)
+        if decided.named is None:
+            return [change]
+        try:
+            return [naming_change(self._connection, follower, decided.named.recording_id, change)]
+        except RightsError:  # the recording that was named is not on file any more
+            self._lost_decisions.append(decided.use_id)
+            return []
 
     def _number(self) -> int:
         """Return the number of this attribution, which exists as soon as it changes something."""

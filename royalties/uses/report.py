@@ -12,14 +12,19 @@ from typing import Any
 
 from fingerprint.errors import printable
 from index.durable import FileEntry, refusals, sync_folder, write_chunks
+from index.tables import table
 from royalties.canonical import canonical_json
-from royalties.uses.use import Use, use_to_json
+from royalties.uses.naming import contenders_of
+from royalties.uses.use import Outcome, Use, use_to_json
 
 __all__ = ["AttributionReport", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
 
 SCHEMA = "sourceprint/attribution/1"
 _SHOWN = 10
+_SHOWN_CONTENDERS = 3
+_LONGEST_NAME = 32
 _TITLES = ("use", "state", "track", "of", "from", "to", "seconds", "licence", "rule")
+_NUMBERS = range(4, 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +96,21 @@ def report_text(report: AttributionReport) -> str:
     """Return a report for people, one fact per line."""
     tracks = ", ".join(f"{n} {status}" for status, n in report.tracks.items()) or "none"
     lines = [
-        f"tracks      {sum(report.tracks.values())} ({tracks}), {report.segments} segments",
+        f"tracks      {sum(report.tracks.values())} ({tracks}), {_counted(report.segments, 'segment')}",
         f"policy      {report.policy_name} {report.policy_digest}",
         f"rights      revision {report.rights_revision}",
-        *(f"{state:<11} {n} uses, {_seconds(us)} s" for state, (n, us) in report.states.items()),
-        "licences    " + (", ".join(f"{n} {outcome}" for outcome, n in report.outcomes.items()) or "nothing to apply"),
+        *(f"{state:<11} {_counted(n, 'use')}, {_seconds(us)} s" for state, (n, us) in report.states.items()),
+        f"licences    {_outcomes(report)}",
         f"ledger      {report.added} added, {report.unchanged} unchanged, {report.superseded} superseded"
         + (f"; attribution {report.attribution_id}" if report.attribution_id is not None else "; nothing changed"),
     ]
     if report.repeated:
-        lines.append(f"note        {report.repeated} results repeat an earlier one of the same track")
+        lines.append(f"note        {_counted(report.repeated, 'result')} left out: the same track again")
     if report.n_failed:
-        lines.append(f"note        {report.n_failed} tracks could not be searched; their earlier uses stay as they are")
+        failed = _counted(report.n_failed, "track")
+        lines.append(f"note        {failed} could not be searched; earlier uses of such tracks stay as they are")
     if report.carried_over:
-        lines.append(f"note        {report.carried_over} states given by people went on to the uses in place")
+        lines.append(f"note        {_counted(report.carried_over, 'decision')} of people carried over to the new uses")
     if report.decisions_without_use:
         lines.append(f"check       states given by people to uses now gone: {_some(report.decisions_without_use)}")
     if report.usage_without_result:
@@ -113,13 +119,14 @@ def report_text(report: AttributionReport) -> str:
 
 
 def uses_text(uses: Iterable[Use]) -> str:
-    """Return uses as a table for people, one per line, in the order given."""
+    """Return uses as a table for people, one per line, in the order given; times are seconds of the track.
+
+    Ids of uses are in full; of a long name of a track, its end is shown. The licence is that which permits the use, or
+    in words that none does.
+    """
     rows = [_TITLES, *(_cells(use) for use in uses)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES) - 1)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
-        for row in rows
-    )
+    widths = {column: max(len(row[column]) for row in rows) for column in _NUMBERS}
+    return table([[cell.rjust(widths.get(column, 0)) for column, cell in enumerate(row)] for row in rows])
 
 
 def uses_to_jsonl(path: Path, uses: Iterable[Use]) -> FileEntry:
@@ -148,18 +155,41 @@ def _lines(uses: Iterable[Use]) -> Iterator[bytes]:
 
 
 def _cells(use: Use) -> tuple[str, ...]:
-    licences = sorted({outcome.licence_id or outcome.outcome for outcome in use.outcomes})
+    name = printable(use.track_name)
     return (
         use.id,
         use.state,
-        printable(use.track_name),
-        use.recording_id or ", ".join(use.work_ids) or use.asset_id,
+        name if len(name) <= _LONGEST_NAME else "..." + name[3 - _LONGEST_NAME :],
+        printable(_of(use)),
         _seconds(1000 * use.spans[0].start_ms) if use.spans else "",
         _seconds(1000 * use.spans[-1].end_ms) if use.spans else "",
         _seconds(use.attributed_us),
-        ", ".join(licences),
+        printable(", ".join(sorted({_licence(outcome) for outcome in use.outcomes}))),
         printable(use.state_rule),
     )
+
+
+def _of(use: Use) -> str:
+    """Return of what a use is: a recording, works, or which recordings it may be of; else its id in the index."""
+    if contenders := contenders_of(use):
+        more = ["..."] if len(contenders) > _SHOWN_CONTENDERS else []
+        return " or ".join([*contenders[:_SHOWN_CONTENDERS], *more])
+    return use.recording_id or ", ".join(use.work_ids) or f"{use.asset_id} (index)"
+
+
+def _licence(outcome: Outcome) -> str:
+    if outcome.outcome == "licensed":
+        return outcome.licence_id
+    return f"outside {outcome.licence_id}" if outcome.licence_id else "none"
+
+
+def _outcomes(report: AttributionReport) -> str:
+    counted = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in report.outcomes.items())
+    return f"{counted}, by use and territory" if counted else "nothing to apply"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _seconds(microseconds: int) -> str:

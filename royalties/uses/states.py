@@ -13,6 +13,9 @@ from            to
 `resolved`      disputed, withdrawn
 `withdrawn`     nothing: a use that was withdrawn by mistake comes back by attributing its track again
 ==============  ======================================================================================
+
+A use of which it is open whose it is cannot become `claimed`, and becomes `resolved` only together with the recording
+that it is of, which holds until the next change: so that no money goes to nobody.
 """
 
 import json
@@ -20,16 +23,30 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, printable
+from index.tables import table
+from royalties.canonical import canonical_json
 from royalties.rights.database import Database, actor, timestamp
 from royalties.rights.schema import attribution, use, use_event
-from royalties.uses.use import STATES
+from royalties.uses.naming import contenders_of, lacks_recording, name_recording
+from royalties.uses.use import STATES, Use, use_from_json, use_to_json
 
-__all__ = ["TRANSITIONS", "StateChange", "change_state", "enter_changes", "in_chunks", "latest_states", "use_history"]
+__all__ = [
+    "TRANSITIONS",
+    "StateChange",
+    "change_state",
+    "change_to_json",
+    "enter_changes",
+    "history_text",
+    "in_chunks",
+    "latest_states",
+    "naming_change",
+    "use_history",
+]
 
 TRANSITIONS: dict[str, tuple[str, ...]] = {
     "claimed": ("disputed", "withdrawn"),
@@ -40,6 +57,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "withdrawn": (),
 }
 
+_PAYING = frozenset({"claimed", "resolved"})
 _LONGEST_REASON = 2000
 _CHUNK = 900  # parameters of one statement: SQLite may be built with a limit of 999
 T = TypeVar("T")
@@ -56,6 +74,8 @@ class StateChange:
     made_at : str
         UTC, to the second.
     made_by : str
+    named : Use or None
+        The use with the recording that was named with this change; None where none was.
     """
 
     use_id: str
@@ -63,6 +83,25 @@ class StateChange:
     reason: str
     made_at: str
     made_by: str
+    named: Use | None = None
+
+    def applied_to(self, use: Use) -> Use:
+        """Return a use, given as it was attributed, in this state."""
+        if self.named is None:
+            return use.in_state(self.state, self.reason)
+        return self.named.in_state(self.state, f"named {self.named.recording_id}: {self.reason}")
+
+
+def change_to_json(change: StateChange) -> dict[str, str]:
+    """Return a change as plain JSON types."""
+    return {
+        "use_id": change.use_id,
+        "state": change.state,
+        "recording_id": change.named.recording_id if change.named else "",
+        "reason": change.reason,
+        "made_at": change.made_at,
+        "made_by": change.made_by,
+    }
 
 
 def change_state(
@@ -72,6 +111,7 @@ def change_state(
     reason: str,
     by: str | None = None,
     *,
+    recording_id: str = "",
     now: datetime | None = None,
 ) -> list[StateChange]:
     """Give uses another state; all of them, or none if one cannot have it.
@@ -87,6 +127,8 @@ def change_state(
         Why, in a sentence; it stays in the history.
     by : str or None
         Who; None asks the environment.
+    recording_id : str
+        Which of its contenders each use is of, where that was open; with `resolved` only.
     now : datetime or None
         When; None is now.
 
@@ -98,14 +140,16 @@ def change_state(
     Raises
     ------
     ParameterError
-        If there is no such state, or the reason is empty or too long.
+        If there is no such state, it is none in which a recording can be named, or the reason is empty or too long.
     UnknownRightsError
         If an id is not that of a use.
     RightsError
-        If a use is superseded, or cannot change from its state to this one.
+        If a use is superseded, cannot change from its state to this one, or it stays open whose it is.
     """
     if state not in STATES:
         raise ParameterError(f"state {state!r:.40}: write one of {', '.join(STATES)}")
+    if recording_id and state != "resolved":
+        raise ParameterError(f"recording {printable(recording_id):.80}: is named with state resolved, not {state}")
     why = printable(reason.strip())
     if not why or len(why) > _LONGEST_REASON:
         raise ParameterError(f"reason: write why, in 1 to {_LONGEST_REASON} characters (here: {len(why)})")
@@ -121,19 +165,41 @@ def change_state(
                 )
             if not present[one].current:
                 raise RightsError(f"use {one}: superseded by a later attribution; change the use that took its place")
-            before = latest[one].state if one in latest else present[one].state
+            before = latest[one].state if one in latest else present[one].use.state
             if state not in TRANSITIONS[before]:
                 possible = ", ".join(TRANSITIONS[before]) or "nothing"
                 raise RightsError(f"use {one}: is {before}, which can become {possible}, not {state}")
+            if not recording_id and state in _PAYING and lacks_recording(present[one].use):
+                raise RightsError(f"use {one}: {_open(present[one].use)}")
         changes = [StateChange(one, state, why, made_at, made_by) for one in wanted]
+        if recording_id:
+            changes = [naming_change(connection, present[c.use_id].use, recording_id, c) for c in changes]
         enter_changes(connection, changes)
     return changes
+
+
+def naming_change(connection: Connection, use: Use, recording_id: str, change: StateChange) -> StateChange:
+    """Return a change with the recording that the use is of, as `royalties.uses.naming.name_recording` gives it.
+
+    Raises
+    ------
+    RightsError
+        If it cannot be that recording.
+    """
+    return replace(change, named=name_recording(connection, use, recording_id))
 
 
 def enter_changes(connection: Connection, changes: Iterable[StateChange]) -> None:
     """Enter changes that were found to be possible."""
     rows = [
-        {"use_id": c.use_id, "state": c.state, "reason": c.reason, "made_at": c.made_at, "made_by": c.made_by}
+        {
+            "use_id": c.use_id,
+            "state": c.state,
+            "reason": c.reason,
+            "document": canonical_json(use_to_json(c.named)) if c.named else "",
+            "made_at": c.made_at,
+            "made_by": c.made_by,
+        }
         for c in changes
     ]
     if rows:
@@ -156,7 +222,7 @@ def latest_states(connection: Connection, use_ids: Iterable[str], *, at: str | N
         if at is not None:
             query = query.where(use_event.c.made_at <= at)
         for row in connection.execute(query):
-            latest[row.use_id] = StateChange(row.use_id, row.state, row.reason, row.made_at, row.made_by)
+            latest[row.use_id] = _change(row)
     return latest
 
 
@@ -173,9 +239,18 @@ def use_history(connection: Connection, use_id: str) -> list[StateChange]:
         raise UnknownRightsError(f"use {printable(use_id):.60}: there is none of this id; list the uses for their ids")
     events = connection.execute(select(use_event).where(use_event.c.use_id == use_id).order_by(use_event.c.id))
     return [
-        StateChange(use_id, first.state, first.rule, first.made_at, first.made_by),
-        *(StateChange(use_id, row.state, row.reason, row.made_at, row.made_by) for row in events),
+        StateChange(use_id, first.use.state, first.use.state_rule, first.made_at, first.made_by),
+        *map(_change, events),
     ]
+
+
+def history_text(changes: Iterable[StateChange]) -> str:
+    """Return the states of a use as lines for people: when, which, by whom, and why."""
+    rows = []
+    for change in changes:
+        as_which = f" as {printable(change.named.recording_id)}" if change.named else ""
+        rows.append((change.made_at, change.state + as_which, printable(change.made_by), printable(change.reason)))
+    return table(rows)
 
 
 def in_chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
@@ -191,10 +266,25 @@ def in_chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
         yield chunk
 
 
+def _change(row: Row[Any]) -> StateChange:
+    named = use_from_json(json.loads(row.document)) if row.document else None
+    return StateChange(row.use_id, row.state, row.reason, row.made_at, row.made_by, named)
+
+
+def _open(use: Use) -> str:
+    """Return why nobody would be paid for a use, and what helps."""
+    correct = "correct the rights and attribute its track again"
+    if use.layer != "recording":
+        return f"no work is on file for it, and nobody would be paid; {correct}"
+    if contenders := contenders_of(use):
+        which = ", ".join(printable(one) for one in contenders)
+        return f"it is open whose it is, of {which:.200}; resolve it and name the recording, or {correct}"
+    return f"its recording is not on file, or not one alone, and nobody would be paid; {correct}"
+
+
 @dataclass(frozen=True, slots=True)
 class _First:
-    state: str
-    rule: str
+    use: Use
     made_at: str
     made_by: str
     current: bool
@@ -211,9 +301,8 @@ def _first_states(connection: Connection, use_ids: Iterable[str]) -> dict[str, _
             .order_by(use.c.row_id)
         )
         for row in connection.execute(query):
-            document = json.loads(row.document)
             made = found.get(row.id) or _First(
-                document["state"], document["state_rule"], row.made_at, row.made_by, False
+                use_from_json(json.loads(row.document)), row.made_at, row.made_by, current=False
             )
             found[row.id] = replace(made, current=made.current or row.superseded_by is None)
     return found

@@ -112,6 +112,7 @@ def _make_uses() -> None:
         _text("use_id", 25),
         _text("state"),
         _text("reason"),
+        _text("document"),
         _text("made_at", 20),
         _text("made_by"),
     )
