@@ -3,7 +3,8 @@
 Nothing is downloaded and no music is needed: `benchmarks.music.synthesis` makes twelve recordings and, from other
 seeds, the tracks that borrow from them. What happens to a passage on the way is what generators and remixers do:
 another pitch, another tempo, other music on top, a resynthesis from a coarse mel spectrogram. Then the same code as
-behind ``sourceprint add`` and ``sourceprint match`` gets to work on WAV files.
+behind ``sourceprint add`` and ``sourceprint match`` gets to work on WAV files, and `benchmarks.demo_statement` goes on
+from what it found to a statement.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from benchmarks.demo_statement import state_what_is_owed
 from benchmarks.distortion.effects import mix, rms
 from benchmarks.distortion.spectral import griffin_lim_mel
 from benchmarks.distortion.timepitch import resample_speed, shift
@@ -27,6 +30,9 @@ from benchmarks.harness import in_parallel
 from benchmarks.music.synthesis import synthesize
 from fingerprint.errors import CatalogueError
 from index.decision import LEAST_P
+
+if TYPE_CHECKING:
+    from index.scanning import Scan
 
 __all__ = ["PASSAGES", "Passage", "run_demo"]
 
@@ -126,8 +132,10 @@ class _Finding:
     p_false: float
 
 
-def run_demo(echo: Callable[[str], None], index_path: Path | None = None, jobs: int = 1) -> bool:
-    """Run the demo and print what happens; True if every hidden passage was found, and nothing else.
+def run_demo(
+    echo: Callable[[str], None], index_path: Path | None = None, jobs: int = 1, statement_path: Path | None = None
+) -> bool:
+    """Run the demo and print what happens; True if what was hidden is found, nothing else, and the statement adds up.
 
     Parameters
     ----------
@@ -137,14 +145,17 @@ def run_demo(echo: Callable[[str], None], index_path: Path | None = None, jobs: 
         Where to make the index and leave it; by default it goes away with the audio.
     jobs : int
         Worker processes; a second one compiles the search while the first makes music.
+    statement_path : Path, optional
+        Where to write the statement and leave it; by default it goes away too.
 
     Raises
     ------
     CatalogueError
-        If `index_path` is not new, or cannot be written.
+        If `index_path` or `statement_path` is not new, or cannot be written.
     """
-    if index_path is not None and index_path.exists() and (not index_path.is_dir() or any(index_path.iterdir())):
-        raise CatalogueError(f"{index_path}: is there already; the demo makes a new index, give it a new folder")
+    for path, what in ((index_path, "index"), (statement_path, "statement")):
+        if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise CatalogueError(f"{path}: is there already; the demo makes a new {what}, give it a new folder")
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="sourceprint-demo-") as folder:
         tracks = list(HOST_SEEDS)
@@ -156,8 +167,20 @@ def run_demo(echo: Callable[[str], None], index_path: Path | None = None, jobs: 
         list(in_parallel(partial(_make, folder=folder), tasks, jobs=jobs, what="making music"))
         made = time.perf_counter()
         echo("Adding the recordings to an index, and searching it for each track ...")
-        findings = _search(Path(folder), index_path or Path(folder) / "index", tracks)
+        scans = _search(Path(folder), index_path or Path(folder) / "index", tracks)
         ended = time.perf_counter()
+        all_found = _print_findings(_findings(tracks, scans), tracks, echo)
+        echo(f"Making the music took {made - started:.0f} s, adding and searching {ended - made:.0f} s.")
+        echo("")
+        names = [_recording_name(number) for number in range(1, N_RECORDINGS + 1)]
+        adds_up = state_what_is_owed(scans, names, Path(folder), echo, statement_path)
+    if index_path is not None:
+        echo(f"The index is in {index_path}.")
+    return all_found and adds_up
+
+
+def _print_findings(findings: list[_Finding], tracks: Sequence[str], echo: Callable[[str], None]) -> bool:
+    """Print truth beside findings; whether they are the same."""
     echo("")
     echo(f"{'':7}{'in the track':>17}   {'is':<13}{'from':>15}{'pitch':>10}{'tempo':>9}   chance of being wrong")
     n_right = n_wrong = 0
@@ -167,9 +190,6 @@ def run_demo(echo: Callable[[str], None], index_path: Path | None = None, jobs: 
         n_wrong += wrong
     echo("")
     echo(f"Found {n_right} of {len(PASSAGES)} reused passages, and {n_wrong or 'nothing'} else.")
-    echo(f"Making the music took {made - started:.0f} s, adding and searching {ended - made:.0f} s.")
-    if index_path is not None:
-        echo(f"The index is in {index_path}.")
     return n_right == len(PASSAGES) and n_wrong == 0
 
 
@@ -239,8 +259,8 @@ def _warm_up() -> None:
         match_query(fingerprint_signal(y, role="query", scales=STANDARD.scales), store.snapshot())
 
 
-def _search(folder: Path, index: Path, tracks: Sequence[str]) -> list[_Finding]:
-    """Add all recordings to the index and return what is found in the tracks, by track and time."""
+def _search(folder: Path, index: Path, tracks: Sequence[str]) -> list[Scan]:
+    """Add all recordings to the index and return what a search for each track says, in their order."""
     from index.adding import Addition
     from index.intake import Intake
     from index.recording_list import Item
@@ -252,10 +272,13 @@ def _search(folder: Path, index: Path, tracks: Sequence[str]) -> list[_Finding]:
     for outcome in Addition(index, jobs=1).run(Intake(items, ())):
         if outcome.kind == "failed":
             raise CatalogueError(f"{outcome.name}: {' '.join(outcome.remarks)}")
+    return list(scan_files(index, [Item(folder / f"{track}.wav") for track in tracks], jobs=1))
+
+
+def _findings(tracks: Sequence[str], scans: Sequence[Scan]) -> list[_Finding]:
+    """Return what was found, by track and time."""
     findings = []
-    for track, scan in zip(
-        tracks, scan_files(index, [Item(folder / f"{track}.wav") for track in tracks], jobs=1), strict=True
-    ):
+    for track, scan in zip(tracks, scans, strict=True):
         for match in scan.matches:
             for segment in match.segments:
                 change = segment.transformation

@@ -12,18 +12,20 @@ __all__ = ["bench", "demo"]
 
 @click.command()
 @click.option("--index", metavar="DIR", type=PATH, help="Keep the demo's index in this new folder.")
+@click.option("--statement", metavar="DIR", type=PATH, help="Keep the demo's statement in this new folder.")
 @jobs_option
-def demo(index: Path | None, jobs: int | None) -> None:
-    """Show what is found, on music synthesised for the purpose.
+def demo(index: Path | None, statement: Path | None, jobs: int | None) -> None:
+    """Show what is found and owed, on music made for it.
 
-    Makes a small catalogue and tracks that reuse passages of it, altered; matches them; prints truth beside findings.
+    Makes a small catalogue and tracks that reuse passages of it, altered; matches them; prints truth beside findings;
+    then makes up rights and a licence, and states what is owed to whom.
 
     Example: sourceprint demo
     """
     from benchmarks.demo import run_demo
 
-    if not run_demo(click.echo, index, jobs or min(2, os.cpu_count() or 1)):
-        complain("the findings differ from the truth; please report this")
+    if not run_demo(click.echo, index, jobs or min(2, os.cpu_count() or 1), statement):
+        complain("the findings differ from the truth, or the statement does not add up; please report this")
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
 

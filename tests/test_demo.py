@@ -12,12 +12,14 @@ from benchmarks.distortion.effects import rms
 from benchmarks.music.synthesis import synthesize
 from fingerprint.errors import CatalogueError
 from index.store import Store
+from royalties.statements.reading import read_statement
 
 
 def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
-    lines: list[str] = []
-    assert demo.run_demo(lines.append, tmp_path / "index", jobs=1)
-    text = "\n".join(lines)
+    printed: list[str] = []
+    assert demo.run_demo(printed.append, tmp_path / "index", jobs=1, statement_path=tmp_path / "statement")
+    text = "\n".join(printed)
+    lines = text.splitlines()
     n = len(demo.PASSAGES)
     assert f"Found {n} of {n} reused passages, and nothing else." in lines
     assert text.count("\n  truth") == n
@@ -30,11 +32,24 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
         )
     # The index asked for stays; the audio does not.
     assert len(Store.open(tmp_path / "index").snapshot().recordings) == demo.N_RECORDINGS
-    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "statement"]
+    # Eight tracks earned 140 EUR each, of which 20 % are owed: the statement adds up to that, and says so.
+    assert "  sum of lines = total in each: yes; together 224.00 EUR" in lines
+    statement = read_statement(tmp_path / "statement")
+    assert sum(line.gross for line in statement.lines) == 8 * 14000 * 20 // 100
+    assert {use.recording_id for use in statement.uses} == {
+        f"index:Recording {passage.recording}" for passage in demo.PASSAGES
+    }
+    assert {line.kind for line in statement.lines} == {"payable", "unclaimed", "unmatched"}
+    assert sum(balance.lines for balance in statement.balances) == sum(
+        line.net for line in statement.lines if line.kind == "payable"
+    )
 
 
 def test_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(CatalogueError, match="the demo makes a new statement, give it a new folder"):
+        demo.run_demo(lambda line: None, statement_path=tmp_path)
     with pytest.raises(CatalogueError, match="is there already; the demo makes a new index, give it a new folder"):
         demo.run_demo(lambda line: None, tmp_path)
     with pytest.raises(CatalogueError, match="is there already"):
@@ -60,6 +75,8 @@ def test_passage_goes_where_the_truth_says(passage: demo.Passage) -> None:
 def test_truth_that_is_not_found_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_make", lambda name, folder: None)
     monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
+    monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [])
+    monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
     lines: list[str] = []
     assert not demo.run_demo(lines.append)
     assert f"Found 0 of {len(demo.PASSAGES)} reused passages, and nothing else." in lines
@@ -82,8 +99,21 @@ def test_finding_where_nothing_is_hidden_is_a_failure(monkeypatch: pytest.Monkey
     ]
     stray = demo._Finding("Track 7", "Recording 1", 1.0, 5.0, 2.0, 6.0, 1.0, 0.0, 1e-9)
     monkeypatch.setattr(demo, "_make", lambda name, folder: None)
-    monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [*right, stray])
+    monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
+    monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [*right, stray])
+    monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
     lines: list[str] = []
     assert not demo.run_demo(lines.append)
     assert f"Found {len(right)} of {len(right)} reused passages, and 1 else." in lines
     assert sum(line.endswith("WRONG") for line in lines) == 1
+
+
+def test_statement_that_does_not_add_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "PASSAGES", ())
+    monkeypatch.setattr(demo, "_make", lambda name, folder: None)
+    monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
+    monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [])
+    monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: False)
+    assert not demo.run_demo(lambda line: None)
+    monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
+    assert demo.run_demo(lambda line: None)
