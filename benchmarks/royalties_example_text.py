@@ -10,10 +10,8 @@ import textwrap
 from pathlib import PurePath
 
 from benchmarks import royalties_example_money as shown
+from benchmarks.royalties_example_rights import licences, ownership, shares_text
 from benchmarks.royalties_example_story import PAID, Story, money, seconds, table, use_name
-from royalties.percent import format_percent
-from royalties.rights.findings import findings_text
-from royalties.rights.licences import Licence
 from royalties.rights.records import Share
 from royalties.uses.use import Use
 
@@ -28,8 +26,8 @@ def example_text(story: Story) -> str:
     """Return the document."""
     sections = [
         _opening(story),
-        _ownership(story),
-        _licences(story),
+        ownership(story),
+        licences(story),
         _tracks(story),
         _attribution(story),
         _money(story),
@@ -72,77 +70,6 @@ Amounts are in euros unless cents are mentioned. Nothing is rounded on the way: 
 of each line and rounded once. A *recording* (R1 to R5) is what one hears; a *work* (W1 to W4) is the composition that
 it performs. The right in a recording is called Master; the rights in a work that matter here are MechanicalRight
 (copying it) and PerformingRight (playing it to the public)."""
-
-
-def _ownership(story: Story) -> str:
-    rights = story.rights
-    recordings = [
-        [
-            one.id,
-            f"{one.title} ({one.subtitle})" if one.subtitle else one.title,
-            ", ".join(one.artists),
-            one.label,
-            ", ".join(rights.works_of(one.id)),
-            _shares_text(story, rights.master_shares[one.id]),
-        ]
-        for one in rights.recordings.values()
-    ]
-    works = []
-    for work in rights.works.values():
-        by_right: dict[str, list[Share]] = {}
-        for share in rights.work_shares[work.id]:
-            by_right.setdefault(share.right, []).append(share)
-        for right, shares in sorted(by_right.items()):
-            whole = format_percent(sum(share.millionths for share in shares))
-            works.append([work.id, work.title, right, _shares_text(story, shares), whole])
-    parts = [part for of_one in rights.parts.values() for part in of_one]
-    contained = "; ".join(
-        f"{part.recording_id} holds, from {_clock(part.start_ms)} to {_clock(part.end_ms)}, a sample of {part.part_id}"
-        for part in parts
-    )
-    return f"""\
-## 1. Who owns what
-
-{table(["recording", "title", "artist", "label", "performs", "Master"], recordings)}
-
-On file as well: {contained}.
-
-{table(["work", "title", "right", "shares", ">sum"], works)}
-
-Not all of these sums are 100 %, and `sourceprint rights check` says so. More than 100 % is an *overclaim*: the parties
-contradict each other. Less is *unclaimed*: somebody is missing.
-
-```
-{chr(10).join(findings_text(story.findings))}
-```"""
-
-
-def _licences(story: Story) -> str:
-    rows = [
-        [
-            one.id,
-            story.party(one.licensor),
-            f"{one.valid_from} to {one.valid_to or 'open'}",
-            _scope(one),
-            str(one.territories),
-            f"at most {one.conditions.max_consecutive_ms // 1000} s in a row"
-            if one.conditions.max_consecutive_ms
-            else "none",
-        ]
-        for one in story.rights.licences.values()
-    ]
-    card = next(iter(story.rights.licences.values())).rate_card
-    rights = ", ".join(f"{right} {format_percent(part)}" for right, part in card.rights)
-    fees = ", ".join(f"{format_percent(fee.millionths)} for {fee.name}" for fee in card.deductions)
-    return f"""\
-## 2. What is licensed
-
-{table(["licence", "licensor", "in force", "covers", "where", "conditions"], rows)}
-
-All three name the same price: {money(int(card.per_second or 0))} per second that is reused, for every usage of the
-generated track. Each amount divides into {rights}. From what is payable {fees} is deducted; a party that is owed less
-than {money(card.minimum_payout)} is paid when it has come together. The licence that counts is the one in force on
-the day a track was *generated*: {_expired(story)}."""
 
 
 def _tracks(story: Story) -> str:
@@ -275,7 +202,7 @@ def _next_quarter(story: Story) -> str:
         for one in story.decisions
     )
     changed = "\n".join(
-        f"- {work_id}, {right}: {_shares_text(story, before)} became {_shares_text(story, after)}."
+        f"- {work_id}, {right}: {shares_text(story, before)} became {shares_text(story, after)}."
         for work_id, right, before, after in _corrected(story)
     )
     usage = ", ".join(f"{PurePath(row.track).stem} {row.usages} times in {row.territory}" for row in story.second.usage)
@@ -361,32 +288,6 @@ def _corrected(story: Story) -> list[tuple[str, str, list[Share], list[Share]]]:
     return found
 
 
-def _shares_text(story: Story, shares: tuple[Share, ...] | list[Share]) -> str:
-    whole_world = "Worldwide"
-    return ", ".join(
-        f"{story.party(share.party_id)} {format_percent(share.millionths)}"
-        + ("" if str(share.territories) == whole_world else f" ({share.territories})")
-        for share in shares
-    )
-
-
-def _scope(licence: Licence) -> str:
-    scope = licence.scope
-    named = [
-        *(f"recordings of {label}" for label in scope.labels),
-        *scope.recordings,
-        *(f"{work} as a work" for work in scope.works),
-    ]
-    return ", ".join(named)
-
-
-def _expired(story: Story) -> str:
-    """Say which licence was over when a track was generated."""
-    use = story.use("T6", "R2")
-    licence = story.rights.licences[use.outcomes[0].licence_id]
-    return f"{licence.id} ended on {licence.valid_to}, and T6 was generated on {use.generated_on}"
-
-
 def _timeline(use: Use) -> str:
     if use.state == "withdrawn":
         sign = _SIGNS["lost"]
@@ -405,7 +306,3 @@ def _density(use: Use) -> str:
     """Return aligned landmarks per second of what was matched."""
     tenths = 10_000 * use.aligned_landmarks // use.matched_ms
     return f"{tenths // 10}.{tenths % 10}"
-
-
-def _clock(milliseconds: int) -> str:
-    return f"{milliseconds // 60_000}:{milliseconds // 1000 % 60:02d}"
