@@ -21,6 +21,7 @@ The tree::
     |   `-- FingerprintFileError
     |       `-- DamagedFingerprintError
     |-- RightsError
+    |   |-- AmbiguousSharesError
     |   |-- RightsDatabaseError
     |   |-- UnknownRightsError
     |   `-- StatementError
@@ -41,6 +42,7 @@ import os
 from typing import ClassVar
 
 __all__ = [
+    "AmbiguousSharesError",
     "AudioError",
     "CatalogueError",
     "DamagedFingerprintError",
@@ -133,6 +135,10 @@ class RightsError(SourceprintError):
     """Rights, licences, policies or reported usage cannot be used as they were given; nothing was changed."""
 
     exit_code: ClassVar[int] = 2
+
+
+class AmbiguousSharesError(RightsError):
+    """Shares are written as bare numbers, and nobody has said whether they are percentages or fractions of one."""
 
 
 class RightsDatabaseError(RightsError):

@@ -30,6 +30,7 @@ __all__ = [
     "make_folder",
     "pour",
     "publish",
+    "publish_chunks",
     "refusals",
     "sync_folder",
     "write_array",
@@ -146,10 +147,15 @@ def publish(path: Path, data: bytes) -> None:
     StorageFullError
         If the disk is full; `path` is as it was.
     """
+    publish_chunks(path, [data])
+
+
+def publish_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """Replace the content of `path` as `publish` does, from consecutive chunks, of which only one is held at a time."""
     temporary = path.with_name(path.name + ".tmp")
     with refusals(temporary):
         _discard(temporary)
-    write_chunks(temporary, [data])
+    write_chunks(temporary, chunks)
     with refusals(path):
         try:
             os.replace(temporary, path)

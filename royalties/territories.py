@@ -7,11 +7,12 @@ import pycountry
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["EVERYWHERE", "WORLDWIDE", "Territories", "validate_territory"]
+__all__ = ["COUNTRIES", "EVERYWHERE", "WORLDWIDE", "Territories", "validate_territory"]
 
 WORLDWIDE = "Worldwide"
 _WORLD_WORDS = frozenset({"worldwide", "world", "ww", "2136"})  # 2136 is the world in the TIS numbers of CWR
-_COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries)
+COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries)
+"""All codes of ISO 3166-1 alpha-2."""
 
 
 def validate_territory(code: str) -> str:
@@ -30,7 +31,7 @@ def validate_territory(code: str) -> str:
     stripped = code.strip()
     if stripped.lower() in _WORLD_WORDS:
         return WORLDWIDE
-    if stripped.upper() in _COUNTRIES:
+    if stripped.upper() in COUNTRIES:
         return stripped.upper()
     remedy = "; the United Kingdom is GB" if stripped.upper() == "UK" else ""
     raise ParameterError(

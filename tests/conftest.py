@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.royalty_databases import database, database_place
+
+__all__ = ["database", "database_place"]  # fixtures that all tests may ask for
+
 # Examples from a fixed seed, so that a run can be repeated, and no deadline: the first call of a kernel compiles it.
 settings.register_profile(
     "sourceprint", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -29,6 +33,7 @@ def corpus() -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep tests away from the index of the user who runs them."""
-    monkeypatch.delenv("SOURCEPRINT_INDEX", raising=False)
+    """Keep tests away from the index and the rights of the user who runs them."""
+    for name in ("SOURCEPRINT_INDEX", "SOURCEPRINT_RIGHTS", "SOURCEPRINT_ACTOR"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user-data"))

@@ -47,10 +47,13 @@ A licence is written as TOML, one file each:
 Numbers with decimals are written as text, so that they are read exactly.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from royalties.rights.records import Recording
 from royalties.territories import Territories
 
 __all__ = ["PURPOSES", "Conditions", "Deduction", "Licence", "RateCard", "Scope"]
@@ -77,6 +80,28 @@ class Scope:
     works: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+
+    def covers(self, *, recording_id: str, recording: Recording | None, work_ids: Iterable[str]) -> bool:
+        """Return whether a licence of this scope is about a recording and works.
+
+        Parameters
+        ----------
+        recording_id : str
+            "" where no recording is known.
+        recording : Recording or None
+            What is on file about it: its tags and its label.
+        work_ids : iterable of str
+            The works that are used; any one of them is enough.
+        """
+        if self.everything or any(_listed(self.works, work_id) for work_id in work_ids):
+            return True
+        if recording_id and _listed(self.recordings, recording_id):
+            return True
+        if recording is None:
+            return False
+        return (recording.label != "" and _listed(self.labels, recording.label)) or any(
+            _listed(self.tags, tag) for tag in recording.tags
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +200,9 @@ class Licence:
     rate_card: RateCard
     replaces: str = ""
     digest: str = ""
+
+
+def _listed(names: tuple[str, ...], name: str) -> bool:
+    """Return whether a name is in a sorted tuple, which may list a whole catalogue."""
+    place = bisect_left(names, name)
+    return place < len(names) and names[place] == name

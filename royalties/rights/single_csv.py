@@ -1,0 +1,167 @@
+"""The form for people with a spreadsheet: one file, one row per recording, work, party, right, territory and share.
+
+    isrc,recording_title,artists,iswc,work_title,party,ipi,role,right,share,territories
+    USRC17607839,One for Tonight,The Ones,,,Blue Label,,,Master,100 %,Worldwide
+    USRC17607839,,,T-034.524.680-1,Tonight,Ann Writer,00122619891,Composer,PerformingRight,"33,3333 %",DE|AT
+
+Columns, in any order; each may be left out (`royalties/rights/COLUMNS.md` describes every one):
+
+- the recording: recording_id, index_id, isrc, recording_title, artists, label, duration or duration_ms, vocals, tags
+- the work: work_id, iswc, work_title, writers
+- the party: party_id, party, ipi, isni, dpid, role
+- the share: right, share, territories, excluded_territories, valid_from, valid_to
+
+A record may be spread over many rows: an empty cell says nothing, neither against another row nor against what is on
+file; two rows that contradict each other are refused. Ids may be left out and are then made, the same ones every time:
+
+- recording: `isrc:` and the ISRC, else `index:` and the id in the index, else `recording:` and title/artists
+- work: `iswc:` and the ISWC, else `work:` and title/writers
+- party: `ipi:` and the IPI, else `isni:` and the ISNI, else `party:` and the name
+- share: `S-` and 24 digits of the SHA-256 of subject, party, right, role, territories and first day, so that another
+  percentage or another last day changes the share on file instead of adding one
+
+Names are compared without case and without surplus spaces, letters in their compatible form (NFKC).
+"""
+
+import hashlib
+import unicodedata
+from typing import Any
+
+from royalties.rights.records import MASTER
+from royalties.rights.row_reader import RowReader, ShareRow
+from royalties.rights.shapes import SINGLE
+from royalties.rights.shares import Unit
+from royalties.rights.sheets import Sheet
+from royalties.rights.staging import Staging
+
+__all__ = ["made_id", "stage_single"]
+
+_MAX_NAME = 200
+_CREDITS = "name a party and no share: credits, not shares"
+
+
+def stage_single(staging: Staging, file: int, sheet: Sheet, *, unit: Unit | None) -> int:
+    """Stage the records of a spreadsheet and return the number of its rows.
+
+    Raises
+    ------
+    RightsError
+        If the file cannot be read to its end, or names a column twice.
+    """
+    reader = RowReader(staging, file, sheet, SINGLE.columns, unit=unit)
+    for line, values, good in reader:
+        recording_id = _recording_id(values)
+        work_id = _work_id(values)
+        party_id = _party_id(values)
+        if good:
+            _stage_row(reader, line, values, recording_id, work_id, party_id)
+        else:
+            for kind, record_id in (("recording", recording_id), ("work", work_id), ("party", party_id)):
+                if record_id:
+                    staging.refuse(kind, record_id, file, line)
+    reader.close()
+    return reader.rows
+
+
+def made_id(prefix: str, *names: str) -> str:
+    """Return the id that is made from names.
+
+    Examples
+    --------
+    >>> made_id("party", "Ann  WRITER"), made_id("work", "Tonight", "Ann Writer|Bob")
+    ('party:ann writer', 'work:tonight/ann writer|bob')
+    """
+    text = "/".join(" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in names)
+    if len(text) > _MAX_NAME:
+        text = hashlib.sha256(text.encode()).hexdigest()
+    return f"{prefix}:{text}"
+
+
+def _recording_id(values: dict[str, Any]) -> str:
+    if values.get("recording_id"):
+        return str(values["recording_id"])
+    if values.get("isrc"):
+        return f"isrc:{values['isrc']}"
+    if values.get("index_id"):
+        return f"index:{values['index_id']}"
+    title = values.get("recording_title")
+    return made_id("recording", title, values.get("artists", "")) if title else ""
+
+
+def _work_id(values: dict[str, Any]) -> str:
+    if values.get("work_id"):
+        return str(values["work_id"])
+    if values.get("iswc"):
+        return f"iswc:{values['iswc']}"
+    title = values.get("work_title")
+    return made_id("work", title, values.get("writers", "")) if title else ""
+
+
+def _party_id(values: dict[str, Any]) -> str:
+    for field, prefix in (("party_id", ""), ("ipi", "ipi:"), ("isni", "isni:")):
+        if values.get(field):
+            return prefix + str(values[field])
+    return made_id("party", values["party"]) if values.get("party") else ""
+
+
+def _stage_row(
+    reader: RowReader, line: int, values: dict[str, Any], recording_id: str, work_id: str, party_id: str
+) -> None:
+    rights = values["rights"].split("|") if values.get("rights") else []
+    share = values.get("share", "")
+    faults = list(_faults(values, rights, recording_id, work_id))
+    for field, rule, remedy in faults:
+        reader.fault(line, field, str(values.get(field, "")), rule, remedy)
+    if faults:
+        return
+    _stage_records(reader, line, values, recording_id, work_id, party_id)
+    if not share:
+        if party_id:
+            reader.notes[_CREDITS] += 1
+        return
+    for right in rights:
+        subject_id = recording_id if right == MASTER else work_id
+        reader.stage_share(line, ShareRow(subject_id, party_id, right, values.get("role", "")), values)
+
+
+def _faults(
+    values: dict[str, Any], rights: list[str], recording_id: str, work_id: str
+) -> list[tuple[str, str, str]]:
+    """Return what the cells of a row do not say together: field, rule, remedy."""
+    if not recording_id and not work_id:
+        return [("isrc", "no-subject", "names neither a recording nor a work; add an ISRC, ISWC, title or id")]
+    if values.get("share") and not rights:
+        return [("rights", "empty-cell", "has a share and no right; write Master, MechanicalRight, PerformingRight, ...")]
+    faults = []
+    if values.get("share") and MASTER in rights and not recording_id:
+        faults.append(("rights", "no-subject", "a Master share belongs to a recording; add its ISRC, title or id"))
+    if values.get("share") and any(right != MASTER for right in rights) and not work_id:
+        faults.append(("rights", "no-subject", "this right belongs to a work; add its ISWC, title or id"))
+    return faults
+
+
+def _stage_records(
+    reader: RowReader, line: int, values: dict[str, Any], recording_id: str, work_id: str, party_id: str
+) -> None:
+    """Stage what a row says about records; None is what it does not say."""
+
+    def said(*fields: str) -> tuple[Any, ...]:
+        return tuple(None if values.get(field, "") == "" else values[field] for field in fields)
+
+    def add(kind: str, *row: Any) -> None:
+        reader.staging.add(kind, reader.file, line, row, loose=True)
+
+    if recording_id:
+        title, artists, isrc, label, index_id, vocals, tags = said(
+            "recording_title", "artists", "isrc", "label", "index_id", "vocals", "tags"
+        )
+        duration, duration_ms = said("duration", "duration_ms")
+        length = duration_ms if duration is None else duration
+        add("recording", recording_id, title, None, artists, isrc, label, length, index_id, vocals, tags)
+    if work_id:
+        title, iswc, writers = said("work_title", "iswc", "writers")
+        add("work", work_id, title, iswc, writers)
+    if recording_id and work_id:
+        add("recording_work", f"{recording_id}\t{work_id}", recording_id, work_id, None)
+    if party_id:
+        add("party", party_id, *said("party", "ipi", "isni", "dpid"))

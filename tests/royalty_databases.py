@@ -1,0 +1,49 @@
+"""Empty databases of rights for tests: a file of SQLite, and a schema of its own on the PostgreSQL server, if any.
+
+The server is the one that SOURCEPRINT_TEST_DATABASE_URL names; without it the tests on PostgreSQL are skipped. Tests
+import nothing from here: `tests/conftest.py` makes the fixtures known to all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from royalties.rights.database import Database
+
+SERVER = "SOURCEPRINT_TEST_DATABASE_URL"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Yield where an empty database may be made; what is there in the end is dropped."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "rights.sqlite")
+        return
+    server = os.environ.get(SERVER)
+    if not server:
+        pytest.skip(f"{SERVER} is not set: no PostgreSQL to test with")
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    schema = f"sourceprint_test_{uuid.uuid4().hex}"
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    try:
+        place = url.update_query_dict({"options": f"-csearch_path={schema}"})
+        yield place.render_as_string(hide_password=False)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+
+
+@pytest.fixture
+def database(database_place: str) -> Database:
+    """Return an empty database of rights, once on SQLite and once on PostgreSQL."""
+    return Database.open(database_place, create=True)
