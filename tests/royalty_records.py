@@ -1,0 +1,270 @@
+"""Builders of rights, licences, policies, scan results and uses for tests: small, complete, and every field may be set.
+
+Recordings are called R1, R2, ..., with the index id "asset-R1", works W1 ..., parties P-..., and the licensee is P-GEN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from royalties.rights.licences import Conditions, Licence, RateCard, Scope
+from royalties.rights.records import (
+    MASTER,
+    WHOLE,
+    Party,
+    Recording,
+    RecordingPart,
+    RecordingWork,
+    Share,
+    Work,
+)
+from royalties.rights.rights import Rights
+from royalties.territories import EVERYWHERE, Territories
+from royalties.uses.policy import Policy
+from royalties.uses.use import Outcome, Span, Use
+
+LICENSEE = "P-GEN"
+INDEX_DIGEST = "sha256:" + "1" * 64
+POLICY_DIGEST = "sha256:" + "2" * 64
+
+
+def a_recording(recording_id: str = "R1", **fields: Any) -> Recording:
+    """Return a recording that is in the index as "asset-" and its id."""
+    defaults: dict[str, Any] = {
+        "title": f"Title of {recording_id}",
+        "artists": ("An Artist",),
+        "index_id": f"asset-{recording_id}",
+        "duration_ms": 200_000,
+        "label": "Blue Label",
+        "vocals": "no",
+    }
+    return Recording(id=recording_id, **{**defaults, **fields})
+
+
+def a_work(work_id: str = "W1", **fields: Any) -> Work:
+    """Return a work."""
+    return Work(id=work_id, **{"title": f"Title of {work_id}", "writers": ("A Writer",), **fields})
+
+
+def a_party(party_id: str, **fields: Any) -> Party:
+    """Return a party whose name is made from its id."""
+    return Party(id=party_id, **{"name": party_id.removeprefix("P-").title(), **fields})
+
+
+def a_share(
+    subject_id: str, party_id: str, right: str = MASTER, millionths: int = WHOLE, *, share_id: str = "", **fields: Any
+) -> Share:
+    """Return a share, everywhere and for ever unless something else is said."""
+    return Share(
+        id=share_id or f"S-{subject_id}-{right}-{party_id}",
+        subject_id=subject_id,
+        party_id=party_id,
+        right=right,
+        millionths=millionths,
+        **fields,
+    )
+
+
+def a_part(recording_id: str, part_id: str, start_ms: int, end_ms: int) -> RecordingPart:
+    """Return that a passage of a recording is taken from another."""
+    return RecordingPart(recording_id, part_id, start_ms, end_ms)
+
+
+def a_rate_card(**fields: Any) -> RateCard:
+    """Return a rate card in EUR: half to the master, a quarter to each of two rights; 12.5 % of revenue."""
+    defaults: dict[str, Any] = {
+        "currency": "EUR",
+        "rights": (("Master", 500_000), ("MechanicalRight", 250_000), ("PerformingRight", 250_000)),
+        "royalty_millionths": 125_000,
+        "per_second": Fraction(1, 5),
+        "per_match": Fraction(10),
+    }
+    return RateCard(**{**defaults, **fields})
+
+
+def a_licence(licence_id: str = "LIC-1", **fields: Any) -> Licence:
+    """Return a licence of everything, everywhere, to the licensee, for generation in 2026."""
+    defaults: dict[str, Any] = {
+        "licensor": "P-LABEL",
+        "licensee": LICENSEE,
+        "valid_from": date(2026, 1, 1),
+        "valid_to": date(2026, 12, 31),
+        "purposes": ("generate",),
+        "territories": EVERYWHERE,
+        "scope": Scope(everything=True),
+        "conditions": Conditions(),
+        "rate_card": a_rate_card(),
+        "digest": "sha256:" + hashlib.sha256(licence_id.encode()).hexdigest(),
+    }
+    return Licence(id=licence_id, **{**defaults, **fields})
+
+
+def some_rights(
+    works_of: Mapping[str, Iterable[str]] | None = None,
+    *,
+    owner_of: Mapping[str, str] | None = None,
+    parts: Iterable[RecordingPart] = (),
+    licences: Iterable[Licence] | None = None,
+    revision: int = 1,
+    recording_fields: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Rights:
+    """Return rights in which every recording has one owner of its master, every work one owner of all its rights.
+
+    Parameters
+    ----------
+    works_of : mapping of str to iterable of str
+        The works of each recording; R1 performs W1 and R2 performs W2 unless said otherwise.
+    owner_of : mapping of str to str
+        Party of a recording or work; "P-" and its id unless said; "" leaves it without shares.
+    parts, licences, revision
+        As in `Rights.of`; one licence of everything unless said.
+    recording_fields : mapping of str to mapping
+        Fields of single recordings.
+    """
+    by_recording = {"R1": ("W1",), "R2": ("W2",)} if works_of is None else works_of
+    owners = dict(owner_of or {})
+    work_ids = sorted({work_id for of_one in by_recording.values() for work_id in of_one})
+    subjects = [*by_recording, *work_ids]
+    owner = {subject: owners.get(subject, f"P-{subject}") for subject in subjects}
+    return Rights.of(
+        recordings=[a_recording(r, **(recording_fields or {}).get(r, {})) for r in by_recording],
+        works=[a_work(work_id) for work_id in work_ids],
+        parties=[a_party(p) for p in sorted({*owner.values(), "P-LABEL", LICENSEE} - {""})],
+        links=[RecordingWork(r, work_id, None) for r, of_one in by_recording.items() for work_id in of_one],
+        parts=parts,
+        master_shares=[a_share(r, owner[r]) for r in by_recording if owner[r]],
+        work_shares=[
+            a_share(work_id, owner[work_id], right)
+            for work_id in work_ids
+            for right in ("MechanicalRight", "PerformingRight")
+            if owner[work_id]
+        ],
+        licences=[a_licence()] if licences is None else licences,
+        revision=revision,
+    )
+
+
+def a_policy(**fields: Any) -> Policy:
+    """Return the policy that the docstring of `royalties.uses.policy` shows."""
+    defaults: dict[str, Any] = {
+        "name": "matched-seconds",
+        "digest": POLICY_DIGEST,
+        "methods": ("matched-seconds",),
+        "min_ms": 3_000,
+        "claim_confidence": Decimal("0.99"),
+        "review_confidence": Decimal("0.9"),
+        "decide_by": "evidence",
+        "evidence_factor": Decimal(4),
+        "otherwise": "unresolved",
+        "composition": "fill",
+    }
+    return Policy(**{**defaults, **fields})
+
+
+def sha_of(name: str) -> str:
+    """Return the digest that stands for a generated track of this name."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def a_segment(start_ms: int, end_ms: int, asset_start_ms: int = 0, **fields: Any) -> dict[str, Any]:
+    """Return a segment of a scan result, at the original speed, as JSON has it."""
+    defaults: dict[str, Any] = {
+        "query_start_ms": start_ms,
+        "query_end_ms": end_ms,
+        "asset_start_ms": asset_start_ms,
+        "asset_end_ms": asset_start_ms + end_ms - start_ms,
+        "pitch_cents": 0.0,
+        "speed_percent": 100.0,
+        "tempo_percent": 100.0,
+        "aligned_landmarks": (end_ms - start_ms) // 100,
+        "expected_by_chance": 0.5,
+        "p_false": 1e-12,
+        "false_per_1000h": 1e-9,
+        "confidence": 0.999,
+        "excluded": False,
+        "also_fits": [],
+    }
+    return {**defaults, **fields}
+
+
+def a_match(recording_id: str, *segments: dict[str, Any], layer: str = "recording", **fields: Any) -> dict[str, Any]:
+    """Return a match of a scan result with the recording of the rights that has this id."""
+    defaults: dict[str, Any] = {
+        "asset_id": f"asset-{recording_id}",
+        "isrc": None,
+        "title": f"Title of {recording_id}",
+        "artists": ["An Artist"],
+        "layer": layer,
+        "query_match_ms": 0,
+        "query_match_percentage": 0.0,
+        "asset_match_ms": 0,
+        "asset_match_percentage": 0.0,
+        "segments": list(segments),
+        "confidence": max((segment["confidence"] for segment in segments), default=0.0),
+    }
+    return {**defaults, **fields}
+
+
+def a_scan_result(name: str, *matches: dict[str, Any], track_ms: int = 60_000, **fields: Any) -> dict[str, Any]:
+    """Return the result of one generated track, as `sourceprint match --jsonl` writes it."""
+    defaults: dict[str, Any] = {
+        "schema": "sourceprint/scan-result/1",
+        "scan_id": "01890000-0000-7000-8000-000000000000",
+        "query": {"name": name, "sha256": sha_of(name), "duration_ms": track_ms, "decoder": "soundfile", "notes": []},
+        "index": {"digest": INDEX_DIGEST, "algorithm": "landmark/1", "params_digest": "sha256:0", "tracks": 9},
+        "searched": {"only": [], "exclude": [], "recordings": 9},
+        "status": "matched" if matches else "no_match",
+        "reason": None,
+        "matches": list(matches),
+        "timing_ms": {"fingerprint": 1, "search": 1, "verify": 1},
+    }
+    return {**defaults, **fields}
+
+
+def a_span(start_ms: int, end_ms: int, *, contenders: tuple[str, ...] = (), segment: int = 0) -> Span:
+    """Return a span at the original speed that starts at the same place of the recording."""
+    return Span(start_ms, end_ms, start_ms, end_ms, contenders, segment)
+
+
+def a_use(
+    track: str = "one.wav", recording_id: str = "R1", *, ms: int = 20_000, spans: tuple[Span, ...] = (), **fields: Any
+) -> Use:
+    """Return a claimed use, licensed worldwide; its id is made from track, layer, recording, works and spans."""
+    spans = spans or (a_span(0, ms),)
+    defaults: dict[str, Any] = {
+        "track_sha256": sha_of(track),
+        "track_name": track,
+        "track_ms": 60_000,
+        "generated_on": "2026-07-14",
+        "purpose": "generate",
+        "licensee": LICENSEE,
+        "layer": "recording",
+        "asset_id": f"asset-{recording_id}",
+        "recording_id": recording_id,
+        "work_ids": (recording_id.replace("R", "W"),) if recording_id else (),
+        "spans": spans,
+        "matched_ms": sum(span.end_ms - span.start_ms for span in spans),
+        "attributed_us": 1000 * sum(span.end_ms - span.start_ms for span in spans),
+        "aligned_landmarks": 200,
+        "confidence": Decimal("0.999"),
+        "p_false": Decimal("1E-12"),
+        "state": "claimed",
+        "state_rule": "thresholds.claim_confidence 0.99",
+        "outcomes": (Outcome("Worldwide", "licensed", "LIC-1", ""),),
+        "policy_digest": POLICY_DIGEST,
+        "index_digest": INDEX_DIGEST,
+        "rights_revision": 1,
+    }
+    values = {**defaults, **fields}
+    told_apart = "|".join(str(values[name]) for name in ("track_sha256", "layer", "recording_id", "work_ids", "spans"))
+    return Use(**{"id": "U" + hashlib.sha256(told_apart.encode()).hexdigest()[:24], **values})
+
+
+def only_in(*codes: str) -> Territories:
+    """Return territories from codes."""
+    return Territories.of(codes)
