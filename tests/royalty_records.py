@@ -12,7 +12,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from sqlalchemy import Table
+
+from royalties.rights.database import Database
+from royalties.rights.history import apply_records
 from royalties.rights.licences import Conditions, Licence, RateCard, Scope
+from royalties.rights.reading import current_revision
 from royalties.rights.records import (
     MASTER,
     WHOLE,
@@ -24,6 +29,8 @@ from royalties.rights.records import (
     Work,
 )
 from royalties.rights.rights import Rights
+from royalties.rights.rows import Record, row_of, table_of
+from royalties.rights.schema import VERSIONED
 from royalties.territories import EVERYWHERE, Territories
 from royalties.uses.policy import Policy
 from royalties.uses.use import Outcome, Span, Use
@@ -147,6 +154,29 @@ def some_rights(
         licences=[a_licence()] if licences is None else licences,
         revision=revision,
     )
+
+
+def store_rights(database: Database, rights: Rights, *, by: str = "tester") -> int:
+    """Enter all records of rights into a database, and return the revision that it has then."""
+    links = [RecordingWork(r, w, weight) for r, of_one in rights.work_weights.items() for w, weight in of_one.items()]
+    records: list[Record] = [
+        *rights.parties.values(),
+        *rights.recordings.values(),
+        *rights.works.values(),
+        *links,
+        *(part for of_one in rights.parts.values() for part in of_one),
+        *(share for of_one in rights.master_shares.values() for share in of_one),
+        *(share for of_one in rights.work_shares.values() for share in of_one),
+        *rights.licences.values(),
+    ]
+    by_table: dict[Table, list[dict[str, object]]] = {table: [] for table in VERSIONED}
+    for record in records:
+        by_table[table_of(record)].append(row_of(record))
+    with database.changing(source="test", by=by) as change:
+        for table, rows in by_table.items():
+            apply_records(change, table, rows)
+    with database.reading() as connection:
+        return current_revision(connection)
 
 
 def a_policy(**fields: Any) -> Policy:

@@ -34,6 +34,9 @@ DOORS = {
     "pycountry": "royalties.territories",
     "platformdirs": "commands.terminal",
     "tqdm": "commands.terminal",
+    "pyarrow": "royalties.statements.parquet",
+    "jinja2": "royalties.statements.page",
+    "matplotlib": "royalties.statements.charts",
     "alembic": "royalties.rights.database",
     "stdnum": "royalties.identifiers.check_characters",
 }

@@ -40,9 +40,7 @@ def test_the_records_of_both_forms_are_the_same(tmp_path: Path, form: str) -> No
 
 
 def test_a_long_array_is_read_piece_by_piece(tmp_path: Path) -> None:
-    results = [
-        a_scan_result(f"{n}.wav", a_match("R1", *[a_segment(s, s + 9) for s in range(900)])) for n in range(12)
-    ]
+    results = [a_scan_result(f"{n}.wav", a_match("R1", *[a_segment(s, s + 9) for s in range(900)])) for n in range(12)]
     path = written(tmp_path, *results, form="json")
     assert path.stat().st_size > 3 << 20
     assert [result.name for result in ScanFile(path)] == [f"{n}.wav" for n in range(12)]

@@ -29,6 +29,7 @@ __all__ = [
     "Balance",
     "Contribution",
     "Conversion",
+    "Credit",
     "Deducted",
     "Line",
     "OutsideUse",
@@ -67,6 +68,8 @@ class Contribution:
         Parts taken of it in turn: of the right; of the work among those of the recording; of the share.
     share_id : str
         The share on file, or "".
+    basis : str
+        How `amount` came about, with the numbers put in, as "0.002 EUR per second x 21.300 s x 3 usages".
     """
 
     use_id: str
@@ -76,6 +79,7 @@ class Contribution:
     work_millionths: int
     share_millionths: int
     share_id: str
+    basis: str = ""
 
     @property
     def exact(self) -> Fraction:
@@ -210,6 +214,24 @@ class OutsideUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """Whose recording it is and how long it lasts, as the catalogue of rights has it.
+
+    Attributes
+    ----------
+    recording_id : str
+    artists : tuple of str
+        In order of billing.
+    duration_ms : int or None
+        None where unknown.
+    """
+
+    recording_id: str
+    artists: tuple[str, ...]
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One statement.
 
@@ -245,6 +267,8 @@ class Statement:
         All that are named, by id.
     titles : tuple of (str, str, str, str)
         "recording" or "work", id, ISRC or ISWC, title; of all that are named, sorted.
+    credits : tuple of Credit
+        Of the recordings among them that are in the catalogue of rights, by id.
     """
 
     id: str
@@ -268,3 +292,4 @@ class Statement:
     uses: tuple[Use, ...]
     parties: tuple[Party, ...]
     titles: tuple[tuple[str, str, str, str], ...]
+    credits: tuple[Credit, ...] = ()

@@ -1,0 +1,362 @@
+"""Issuing statements: from the database to a statement that is kept, and what changed since earlier ones.
+
+A statement is issued once for a licensee and a period. It is kept as canonical JSON with its digest and never changed;
+what comes to light later (a use withdrawn, a share corrected, a track attributed late) is an adjustment in the next
+statement: every earlier statement is computed again from the usage, policy and rates that it states with the uses,
+their states, rights and licences of now, and each line is compared with what was stated for it so far.
+
+Which uses: if the usage names tracks, the current uses of those; else all current uses of the licensee whose tracks
+were generated in the period. Opening balances are the closing balances of the statement issued last, whatever its
+period: an earlier period may be issued late. Periods of one licensee must not overlap, and all its statements are in
+one currency.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from fingerprint.errors import StatementError, UnknownRightsError, printable
+from royalties.money import validate_currency
+from royalties.periods import Period, parse_date
+from royalties.rights.database import Database, actor, timestamp
+from royalties.rights.reading import load_rights
+from royalties.rights.rights import Rights
+from royalties.rights.schema import attribution
+from royalties.rights.schema import statement as statement_table
+from royalties.statements.adjusting import adjustments_to
+from royalties.statements.computing import compute_statement
+from royalties.statements.exchange import Rates
+from royalties.statements.proving import prove
+from royalties.statements.statement import Adjustment, Conversion, Statement
+from royalties.statements.statement_json import parse_statement, statement_bytes, statement_digest
+from royalties.uses.ledger import current_uses
+from royalties.uses.policy import Policy
+from royalties.uses.policy_text import policy_of
+from royalties.uses.usage import Usage
+from royalties.uses.use import Use
+
+__all__ = ["StatementEntry", "issue_statement", "list_statements", "load_statement"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """One statement of the list: what tells it, not what it holds."""
+
+    id: str
+    licensee: str
+    currency: str
+    period: str
+    issued_on: str
+    issued_at: str
+    issued_by: str
+    digest: str
+
+
+def issue_statement(
+    database: Database,
+    *,
+    licensee: str,
+    period: Period,
+    issued_on: str,
+    usage: Usage | None = None,
+    rates: Rates | None = None,
+    policy: Policy | None = None,
+    currency: str | None = None,
+    by: str | None = None,
+    draft: bool = False,
+    now: datetime | None = None,
+) -> Statement:
+    """Return the statement of a licensee for a period, and keep it unless it is a draft.
+
+    Issuing again with the same inputs returns the statement that is kept, to the byte.
+
+    Parameters
+    ----------
+    database : Database
+    licensee : str
+        Party id.
+    period : Period
+    issued_on : str
+        YYYY-MM-DD.
+    usage : Usage or None
+        What the licensee reports; None where nothing is.
+    rates : Rates or None
+        Rates of exchange, where more than one currency is involved.
+    policy : Policy or None
+        One that this licensee's results were attributed with; None takes the only one that the uses were made with.
+    currency : str or None
+        None takes that of the earlier statements, else the only one of the licensee's rate cards.
+    by : str or None
+        Who issues; None is `royalties.rights.database.actor`.
+    draft : bool
+        Compute only; the id starts with DRAFT, and nothing is kept.
+    now : datetime or None
+        The present; for tests.
+
+    Raises
+    ------
+    StatementError
+        If the period was issued with other inputs or overlaps another, or something that is needed is missing.
+    RightsDatabaseError
+        If the database cannot be reached or written.
+    """
+    parse_date(issued_on, what="issued_on")
+    inputs = _Inputs(licensee, period, issued_on, usage or Usage(()), rates or Rates(), policy, currency)
+    if draft:
+        with database.reading() as connection:
+            computed = _compute(connection, inputs)
+        return replace(computed, id="DRAFT" + computed.id.removeprefix("S"))
+    with database.writing() as connection:
+        earlier = _stored(connection, licensee)
+        computed = _compute(connection, inputs, earlier)
+        for kept in earlier:
+            if (kept.period.start, kept.period.end) == (period.start, period.end):
+                if kept.id == computed.id:
+                    return kept
+                raise StatementError(
+                    f"statement of {printable(licensee)} for {period}: {printable(kept.id)} was issued on "
+                    f"{kept.issued_on} from other inputs, and is never changed; compute a draft to see what differs: "
+                    "the next period carries it as adjustments"
+                )
+        _keep(connection, computed, actor(by), timestamp(now))
+        return computed
+
+
+def load_statement(database: Database, statement_id: str) -> Statement:
+    """Return a statement that was issued.
+
+    Raises
+    ------
+    UnknownRightsError
+        If there is none with this id.
+    VerificationError
+        If it is not what was kept.
+    """
+    with database.reading() as connection:
+        query = select(statement_table.c.document).where(statement_table.c.id == statement_id)
+        document = connection.scalar(query)
+    if document is None:
+        raise UnknownRightsError(
+            f"statement {printable(statement_id)!r:.120}: was not issued from this database; list those that were"
+        )
+    return parse_statement(document.encode())
+
+
+def list_statements(database: Database, licensee: str = "") -> list[StatementEntry]:
+    """Return the statements that were issued, of one licensee or of all, in the order of issue."""
+    table = statement_table.c
+    query = select(
+        table.id,
+        table.licensee,
+        table.currency,
+        table.period_label,
+        table.issued_on,
+        table.issued_at,
+        table.issued_by,
+        table.digest,
+    ).order_by(table.row_id)
+    if licensee:
+        query = query.where(table.licensee == licensee)
+    with database.reading() as connection:
+        return [StatementEntry(*row) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    licensee: str
+    period: Period
+    issued_on: str
+    usage: Usage
+    rates: Rates
+    policy: Policy | None
+    currency: str | None
+
+
+def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statement] | None = None) -> Statement:
+    """Return the statement of these inputs, proven, with what came before it carried on."""
+    stored = _stored(connection, inputs.licensee) if earlier is None else earlier
+    before = _before(stored, inputs.period)
+    uses = _uses_of(connection, inputs.licensee, inputs.period, inputs.usage)
+    rights = _rights_of(connection, inputs.licensee, uses)
+    currency = _currency(inputs, stored, rights)
+    policy = _policy(connection, inputs, uses)
+
+    def rate_of(source: str) -> Conversion:
+        return inputs.rates.conversion(source, currency, on=inputs.period.end)
+
+    adjustments: list[Adjustment] = []
+    for statement in before:
+        again = _again(connection, statement, rate_of, inputs.issued_on)
+        adjustments += adjustments_to(statement, again, [one for other in before for one in other.adjustments])
+    computed = compute_statement(
+        uses,
+        rights,
+        policy,
+        licensee=inputs.licensee,
+        period=inputs.period,
+        currency=currency,
+        issued_on=inputs.issued_on,
+        usage=inputs.usage,
+        rate_of=rate_of,
+        fx_sha256=inputs.rates.sha256,
+        opening={balance.party_id: balance.closing for balance in before[-1].balances} if before else {},
+        adjustments=adjustments,
+        adjusted_rights=_rights_of(connection, inputs.licensee, (), adjustments) if adjustments else None,
+    )
+    prove(computed)
+    return computed
+
+
+def _stored(connection: Connection, licensee: str) -> list[Statement]:
+    """Return the statements of a licensee, in the order of issue."""
+    query = (
+        select(statement_table.c.document)
+        .where(statement_table.c.licensee == licensee)
+        .order_by(statement_table.c.row_id)
+    )
+    return [parse_statement(document.encode()) for document in connection.scalars(query).all()]
+
+
+def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
+    """Return the statements before that of a period, in order of issue: all, or those before it if it was issued."""
+    before: list[Statement] = []
+    for statement in stored:
+        if (statement.period.start, statement.period.end) == (period.start, period.end):
+            return before
+        before.append(statement)
+    for statement in stored:
+        if statement.period.start <= period.end and period.start <= statement.period.end:
+            raise StatementError(
+                f"period {period}: overlaps {statement.period} of statement {printable(statement.id)}, and the days in "
+                "both would be stated twice; choose a period beside it"
+            )
+    return before
+
+
+def _uses_of(connection: Connection, licensee: str, period: Period, usage: Usage) -> list[Use]:
+    if any(row.track for row in usage.rows):
+        return [use for use in current_uses(connection, licensee) if usage.key_of(use.track_sha256, use.track_name)]
+    return list(current_uses(connection, licensee, generated_between=period))
+
+
+def _rights_of(
+    connection: Connection, licensee: str, uses: Iterable[Use], adjustments: Iterable[Adjustment] = ()
+) -> Rights:
+    recordings = {adjustment.recording_id for adjustment in adjustments}
+    works = {adjustment.work_id for adjustment in adjustments}
+    for use in uses:
+        recordings.add(use.recording_id)
+        works.update(use.work_ids)
+    return load_rights(
+        connection, recording_ids=sorted(recordings - {""}), work_ids=sorted(works - {""}), licensee=licensee
+    )
+
+
+def _currency(inputs: _Inputs, stored: Sequence[Statement], rights: Rights) -> str:
+    wanted = validate_currency(inputs.currency) if inputs.currency else ""
+    for statement in stored:
+        if wanted and wanted != statement.currency:
+            raise StatementError(
+                f"currency {wanted}: {printable(inputs.licensee)} is stated in {statement.currency} since "
+                f"{printable(statement.id)}, and balances are carried forward in it; leave the currency out"
+            )
+        wanted = statement.currency
+    cards = sorted({licence.rate_card.currency for licence in rights.licences.values()})
+    if not wanted and len(cards) != 1:
+        known = f"the rate cards are in {', '.join(cards)}" if cards else "there is no licence on file"
+        raise StatementError(
+            f"currency of the statement of {printable(inputs.licensee)}: {known}; say which currency to state in"
+        )
+    return wanted or cards[0]
+
+
+def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use]) -> Policy:
+    """Return the policy to use: one that results of this licensee were attributed with, so that it is kept."""
+    if inputs.policy is not None:
+        return _kept_policy(connection, inputs.licensee, inputs.policy.digest, inputs.policy.name)
+    digests = sorted({use.policy_digest for use in uses})
+    if len(digests) > 1:
+        raise StatementError(
+            f"policy of the statement of {printable(inputs.licensee)}: its uses were attributed with {len(digests)} "
+            "policies; say which of them to state with, or attribute again with one"
+        )
+    if not digests:
+        query = (
+            select(attribution.c.policy_digest)
+            .where(attribution.c.licensee == inputs.licensee)
+            .order_by(attribution.c.id.desc())
+            .limit(1)
+        )
+        digests = list(connection.scalars(query))
+    if not digests:
+        raise StatementError(
+            f"statement of {printable(inputs.licensee)} for {inputs.period}: nothing was ever attributed to this "
+            "licensee; check the id, or attribute the results of a scan first"
+        )
+    return _kept_policy(connection, inputs.licensee, digests[0], "")
+
+
+def _kept_policy(connection: Connection, licensee: str, digest: str, name: str) -> Policy:
+    query = (
+        select(attribution.c.policy)
+        .where(attribution.c.licensee == licensee, attribution.c.policy_digest == digest)
+        .limit(1)
+    )
+    document = connection.scalar(query)
+    if document is None:
+        raise StatementError(
+            f"policy {printable(name or digest)}: no results of {printable(licensee)} were attributed with it, so it "
+            "is not on file to state the period with again; attribute with it first"
+        )
+    return policy_of(json.loads(document))
+
+
+def _again(
+    connection: Connection, statement: Statement, rate_of: Callable[[str], Conversion], issued_on: str
+) -> Statement:
+    """Return an earlier statement as it would be now."""
+    usage = Usage(statement.usage, statement.usage_sha256)
+    uses = _uses_of(connection, statement.licensee.id, statement.period, usage)
+    stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
+
+    def stated_rate(source: str) -> Conversion:
+        return stated[source] if source in stated else rate_of(source)
+
+    try:
+        return compute_statement(
+            uses,
+            _rights_of(connection, statement.licensee.id, uses),
+            _kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name),
+            licensee=statement.licensee.id,
+            period=statement.period,
+            currency=statement.currency,
+            issued_on=issued_on,
+            usage=usage,
+            rate_of=stated_rate,
+        )
+    except StatementError as error:
+        raise StatementError(
+            f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what changed "
+            f"since: {error}"
+        ) from error
+
+
+def _keep(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> None:
+    connection.execute(
+        insert(statement_table).values(
+            id=statement.id,
+            licensee=statement.licensee.id,
+            currency=statement.currency,
+            period_label=statement.period.label,
+            period_start=statement.period.start.isoformat(),
+            period_end=statement.period.end.isoformat(),
+            issued_on=statement.issued_on,
+            issued_at=issued_at,
+            issued_by=issued_by,
+            document=statement_bytes(statement).decode(),
+            digest=statement_digest(statement),
+        )
+    )

@@ -1,0 +1,243 @@
+"""Statements made by hand, for the tests of what is written of them: every kind of line, and hostile names."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from royalties.money import largest_remainder, round_to_minor
+from royalties.periods import Period
+from royalties.rights.records import MASTER, Party
+from royalties.statements.statement import (
+    Adjustment,
+    Balance,
+    Contribution,
+    Conversion,
+    Credit,
+    Deducted,
+    Line,
+    OutsideUse,
+    Statement,
+    Total,
+)
+from royalties.uses.usage import UsageRow
+from royalties.uses.use import Outcome, Span, Use
+
+HOSTILE = "=cmd|' /C calc'!A0"
+PARTIES = (
+    Party("P-ANNA", "Anna <script>alert(1)</script> Ångström", ipi="00000000199", isni="0000000081266409"),
+    Party("P-BO/../X", HOSTILE),
+    Party("P-GEN", "Generator & Co", dpid="PADPIDA2013020802I"),
+    Party("P-LABEL", "Blue\tLabel | Records\nLtd"),
+    Party("P-OPEN", "Carried Forward Music"),
+)
+TITLES = (
+    ("recording", "R1", "AA6Q72000047", "First <b>Light</b> | long \\ mix"),
+    ("recording", "R2", "", "-2+3 (Second)"),
+    ("work", "W1", "T0345246801", "First Light"),
+    ("work", "W2", "", "Zweites Stück"),
+)
+Row = tuple[str, str, str, str, str, str, str, str, tuple[Contribution, ...]]
+
+
+def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("W1",), state: str = "claimed") -> Use:
+    """Return a use of 20 s plus its number in microseconds."""
+    return Use(
+        id=f"U{number:024x}",
+        track_sha256=f"{number % 3:064x}",
+        track_name=f"generated-{number % 3}.wav",
+        track_ms=60_000,
+        generated_on="2026-08-02",
+        purpose="generate",
+        licensee="P-GEN",
+        layer="recording" if recording_id else "composition",
+        asset_id=f"a{number}",
+        recording_id=recording_id,
+        work_ids=work_ids,
+        spans=(Span(1_000, 21_000, 5_000, 25_000, ("R1", "R2") if number % 2 else (), 0),),
+        matched_ms=20_000,
+        attributed_us=20_000_000 + number,
+        aligned_landmarks=120,
+        confidence=Decimal("0.9995"),
+        p_false=Decimal("1E-9"),
+        state=state,
+        state_rule="thresholds.claim_confidence 0.99",
+        outcomes=(Outcome("DE", "licensed", "LIC-1", ""),),
+        policy_digest="sha256:" + "a" * 64,
+        index_digest="sha256:" + "b" * 64,
+        rights_revision=7,
+    )
+
+
+def part(use_id: str, amount: Fraction | int, share: int = 1_000_000, *, right: int = 500_000) -> Contribution:
+    """Return what a use adds to a line."""
+    share_id = "" if share == 1_000_000 else f"S{share}"
+    return Contribution(use_id, "matched-seconds", Fraction(amount), right, 1_000_000, share, share_id)
+
+
+def assemble(
+    rows: list[Row],
+    *,
+    currency: str = "EUR",
+    uses: tuple[Use, ...] = (),
+    adjustments: tuple[Adjustment, ...] = (),
+    outside: tuple[OutsideUse, ...] = (),
+    opening: dict[str, int] | None = None,
+    parties: tuple[Party, ...] = PARTIES,
+) -> Statement:
+    """Return a statement that adds up: rounded by territory and right, a tenth deducted from payable lines."""
+    rows = sorted(rows, key=lambda row: row[:7])
+    by_use = {one.id: one for one in uses}
+    exacts = [sum((one.exact for one in row[8]), Fraction()) for row in rows]
+    groups: dict[tuple[str, str], dict[int, Fraction]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault((row[0], row[1]), {})[index] = exacts[index]
+    gross: dict[int, int] = {}
+    totals = []
+    for (territory, right), weights in sorted(groups.items()):
+        exact = sum(weights.values(), Fraction())
+        total = round_to_minor(exact)
+        gross |= largest_remainder(total, {index: abs(weight) for index, weight in weights.items()})
+        totals.append(Total(territory, right, exact, total, sum(gross[index] for index in weights)))
+    lines = []
+    for index, row in enumerate(rows):
+        territory, right, kind, party_id, recording_id, work_id, licence_id, reason, contributions = row
+        fee = round_to_minor(Fraction(gross[index], 10)) if kind == "payable" else 0
+        deductions = (Deducted("administration", fee),) if kind == "payable" else ()
+        of_line = {one.use_id for one in contributions}
+        lines.append(
+            Line(
+                number=index + 1,
+                kind=kind,
+                party_id=party_id,
+                recording_id=recording_id,
+                work_id=work_id,
+                right=right,
+                territory=territory,
+                licence_id=licence_id,
+                usages=1_000 * len(of_line),
+                attributed_us=sum(by_use[key].attributed_us for key in of_line if key in by_use),
+                reason=reason,
+                exact=exacts[index],
+                gross=gross[index],
+                deductions=deductions,
+                net=gross[index] - fee,
+                contributions=contributions,
+            )
+        )
+    balances = []
+    owed = {line.party_id for line in lines if line.kind == "payable"} | set(opening or {})
+    owed |= {one.party_id for one in adjustments if one.kind == "payable"}
+    for party_id in sorted(owed):
+        before = (opening or {}).get(party_id, 0)
+        of_lines = sum(line.net for line in lines if line.kind == "payable" and line.party_id == party_id)
+        adjusted = sum(one.amount for one in adjustments if one.kind == "payable" and one.party_id == party_id)
+        due = before + of_lines + adjusted
+        paid = due if due >= 500 else 0
+        balances.append(Balance(party_id, before, of_lines, adjusted, 500, paid, due - paid))
+    return Statement(
+        id="S-P-GEN-2026-Q3-0123456789ab",
+        period=Period(date(2026, 7, 1), date(2026, 9, 30), "2026-Q3"),
+        issued_on="2026-10-15",
+        licensee=PARTIES[2],
+        currency=currency,
+        licences=(("LIC-1", "sha256:" + "c" * 64), ("LIC-2", "sha256:" + "d" * 64)),
+        policy_name="matched-seconds",
+        policy_digest="sha256:" + "a" * 64,
+        rights_revision=7,
+        usage=(
+            UsageRow("generated-0.wav", "DE", 1_000, Fraction(123_457, 3), "USD", "2026-08-02", "generate"),
+            UsageRow("", "JP", 5, None, ""),
+        ),
+        usage_sha256="e" * 64,
+        fx_sha256="f" * 64,
+        conversions=(Conversion("USD", currency, Fraction(9_213, 10_000), "2026-09-30", "European Central Bank"),),
+        lines=tuple(lines),
+        totals=tuple(totals),
+        adjustments=adjustments,
+        balances=tuple(balances),
+        outside=outside,
+        uses=uses,
+        parties=parties,
+        titles=TITLES,
+        credits=(Credit("R1", ("Anna & <Band>", "Guest | Two"), 200_500), Credit("R2", (), None)),
+    )
+
+
+def rich(currency: str = "EUR") -> Statement:
+    """Return a statement with every kind of line in three territories, one of them taken back."""
+    uses = (
+        use(1),
+        use(2, recording_id="R2", work_ids=("W2",)),
+        use(3, state="review"),
+        use(4, recording_id="", work_ids=("W2",)),
+        use(5, state="disputed"),
+    )
+    one, two, three, four, _ = (each.id for each in uses)
+    right = "MechanicalRight"
+    rows: list[Row] = []
+    for territory, scale in (("DE", Fraction(100_000, 7)), ("JP", Fraction(50_001, 11)), ("US", Fraction(-2_000, 3))):
+        rows += [
+            (territory, MASTER, "payable", "P-LABEL", "R1", "", "LIC-1", "", (part(one, scale),)),
+            (territory, MASTER, "payable", "P-ANNA", "R2", "", "LIC-1", "", (part(two, scale / 3, 750_000),)),
+            (territory, MASTER, "held", "", "R1", "", "LIC-1", "review: confidence 0.95", (part(three, scale / 9),)),
+            (territory, MASTER, "unmatched", "", "", "", "", "no use accounts for it", (part("", scale / 5),)),
+            (territory, right, "payable", "P-ANNA", "R1", "W1", "LIC-1", "", (part(one, scale, 600_000),)),
+            (territory, right, "payable", "P-BO/../X", "R1", "W1", "LIC-1", "", (part(one, scale, 250_000),)),
+            (territory, right, "unclaimed", "", "R1", "W1", "LIC-1", "15 % on nobody", (part(one, scale, 150_000),)),
+            (
+                territory,
+                right,
+                "overclaim",
+                "",
+                "R2",
+                "W2",
+                "LIC-2",
+                "shares of 120 %: P-ANNA 60 %, =P-BO 60 %",
+                (part(two, scale / 3), part(four, scale / 13)),
+            ),
+        ]
+    adjustments = (
+        Adjustment(
+            "2026-Q2",
+            "S-P-GEN-2026-Q2-aaaaaaaaaaaa",
+            "payable",
+            "P-ANNA",
+            "R1",
+            "W1",
+            right,
+            "DE",
+            "LIC-1",
+            900,
+            650,
+            -250,
+            f"use {one} disputed",
+        ),
+        Adjustment(
+            "2026-Q2",
+            "S-P-GEN-2026-Q2-aaaaaaaaaaaa",
+            "held",
+            "",
+            "R1",
+            "W1",
+            right,
+            "DE",
+            "LIC-1",
+            0,
+            250,
+            250,
+            f"use {one} disputed",
+        ),
+    )
+    outside = (
+        OutsideUse(four, "FR", "outside_licence", "LIC-1", "LIC-1: expired on 2026-06-30, <generated> 2026-08-02"),
+    )
+    return assemble(
+        rows, currency=currency, uses=uses, adjustments=adjustments, outside=outside, opening={"P-OPEN": 120}
+    )
+
+
+def nothing() -> Statement:
+    """Return a statement of a period in which nothing was used."""
+    return assemble([])
