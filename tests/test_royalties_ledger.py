@@ -54,14 +54,14 @@ def at(second: int) -> datetime:
 def entered(database: Database, folder: Path, *results: dict[str, Any], **options: Any) -> AttributionReport:
     path = folder / "results.jsonl"
     path.write_text("".join(json.dumps(result) + "\n" for result in results))
-    options = {
+    given: dict[str, Any] = {
         "licensee": LICENSEE,
         "generated_on": "2026-07-14",
         "by": "ann",
         "now": at(0),
         "policy": POLICY,
     } | options
-    return attribute_results(database, path, **options)
+    return attribute_results(database, path, **given)
 
 
 def uses_in(database: Database, **options: Any) -> list[Use]:

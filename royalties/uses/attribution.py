@@ -98,6 +98,7 @@ def _of_excluded(excluded: Iterable[Claim]) -> list[Holding]:
         )
         holding.claims.append(claim)
     for holding in by_claimant.values():
+        holding.claims.sort(key=lambda claim: claim.rank)
         holding.spans = union_spans(holding.claims)
     return [by_claimant[key] for key in sorted(by_claimant, key=lambda key: (key[0] != "recording", key))]
 
@@ -116,7 +117,7 @@ def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, 
         purpose=facts.purpose,
         licensee=facts.licensee,
         layer=holding.layer,
-        asset_id=min(holding.claims, key=lambda claim: claim.rank).asset_id,
+        asset_id=holding.claims[0].asset_id,
         recording_id=claimant.recording_ids[0] if known else "",
         work_ids=claimant.work_ids if not claimant.problem else (),
         spans=tuple(holding.spans),

@@ -237,7 +237,8 @@ class _Book:
                 holding = self._holding(key, claim.layer, claim.claimant, self._lost[claim.number], "withdrawn")
                 holding.claims.append(claim)
         for holding in self._holdings.values():
-            holding.claims.sort(key=lambda claim: claim.rank)
+            if len(holding.claims) > 1:
+                holding.claims.sort(key=lambda claim: claim.rank)
             if holding.state == "withdrawn":
                 holding.spans = union_spans(holding.claims)
         ordered = sorted(self._holdings, key=lambda key: (self._holdings[key].layer != "recording", key))
