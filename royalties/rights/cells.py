@@ -45,9 +45,7 @@ _MAX_DURATION_MS = 2**53
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")  # zero-width spaces, byte order marks, soft hyphens
 _DOTTED_DATE = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 _SLASHED_DATE = re.compile(r"[0-9]{1,4}[/-][0-9]{1,2}[/-][0-9]{1,4}")
-_ISO_DURATION = re.compile(
-    r"PT(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE
-)
+_ISO_DURATION = re.compile(r"PT(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-5]?[0-9](?:[.,][0-9]{1,9})?)")
 _BETWEEN_TERRITORIES = re.compile(r"[|,; ]+")
 _RIGHTS = {right.lower(): right for right in (*WORK_RIGHTS, MASTER)} | {
@@ -206,9 +204,7 @@ def read_duration_ms(text: str) -> int:
     >>> read_duration_ms("PT3M20S"), read_duration_ms("3:20"), read_duration_ms("1:00:00.25")
     (200000, 200000, 3600250)
     """
-    if (matched := _ISO_DURATION.fullmatch(text)) and any(matched.groups()):
-        parts = matched.groups()
-    elif matched := _CLOCK.fullmatch(text):
+    if ((matched := _ISO_DURATION.fullmatch(text)) and any(matched.groups())) or (matched := _CLOCK.fullmatch(text)):
         parts = matched.groups()
     else:
         bare = "its unit is not certain; " if re.fullmatch(r"[0-9]+([.,][0-9]+)?", text) else ""

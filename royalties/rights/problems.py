@@ -86,7 +86,7 @@ class ImportReport:
     applied : mapping of str to Applied
         By table: records added, changed and unchanged; in a dry run, what would be.
     refused : int
-        Records that are left out of a partial import.
+        Rows that are left out of a partial import.
     counts : tuple of (str, str, int)
         Severity, rule and how many, sorted.
     problems : tuple of Problem
@@ -150,7 +150,8 @@ def write_problems(path: Path, problems: Iterable[Problem]) -> None:
 
 def _outcome(report: ImportReport) -> Iterator[str]:
     if report.errors and not report.partial:
-        yield f"{report.source}: nothing was imported, {report.errors} errors; mend them, or keep the good rows with --partial"
+        remedy = "mend them, or keep the good rows with --partial"
+        yield f"{report.source}: nothing was imported, errors: {report.errors}; {remedy}"
         return
     verb = "would be imported" if report.dry_run else "imported"
     if report.revision is None and not report.dry_run:
@@ -161,7 +162,7 @@ def _outcome(report: ImportReport) -> Iterator[str]:
         if applied.added + applied.changed + applied.unchanged:
             yield f"  {name}: {applied.added} added, {applied.changed} changed, {applied.unchanged} unchanged"
     if report.refused:
-        yield f"  left out: {report.refused} records that are wrong or depend on wrong ones"
+        yield f"  left out: {report.refused} rows that are wrong or depend on wrong ones"
 
 
 def _tsv_lines(problems: Iterable[Problem]) -> Iterator[str]:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from royalties.rights.circles import find_circles
-from royalties.rights.history import chunks_of
+from royalties.rights.problems import Severity
 from royalties.rights.schema import VERSIONED, recording_part
+from royalties.rights.shares import percent_number
 from royalties.rights.staging import COLUMNS, Staging
 
 __all__ = ["resolve_circles", "resolve_duplicates", "resolve_references", "warn_of_parties"]
@@ -30,6 +31,9 @@ _REFERENCES = (
     ("licence", "licensor", "party"),
     ("licence", "licensee", "party"),
 )
+_NAMES = {"millionths": "share", "weight_millionths": "weight", "document": "content"}
+"""What people call a column of the schema, where that differs."""
+
 _MAY_DISAGREE = {("party", "name")}
 """Of these the first is kept, with a warning: a company is written in many ways."""
 
@@ -51,8 +55,9 @@ def resolve_duplicates(staging: Staging) -> None:
             for row in different:
                 name = next(name for name in columns if row[name] != first[name])
                 remedy = (
-                    f"{_label(kind, row['id'])} is in {_place(staging, first)} already with another {name} "
-                    f"({_shown(first[name])}, here {_shown(row[name])}); keep one of them"
+                    f"{_label(kind, row)} is in {_place(staging, first)} already with another "
+                    f"{_NAMES.get(name, name)} ({_shown(first[name], name)}, here {_shown(row[name], name)}); "
+                    "keep one of them"
                 )
                 staging.problem("error", row["file"], row["line"], "", row["id"], "duplicate-key", remedy)
             staging.refuse(kind, first["id"], first["file"], first["line"])
@@ -72,21 +77,22 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
             f"INSERT INTO missing SELECT DISTINCT {column} FROM {kind} WHERE {column} <> '' "
             f"AND NOT EXISTS (SELECT 1 FROM {target} WHERE {target}.id = {kind}.{column})"
         )
-        wanted = (row[0] for row in staging.query("SELECT id FROM missing ORDER BY id"))
         table = _TABLES[target]
-        for chunk in chunks_of(wanted):
+        last = ""
+        while chunk := [
+            row[0] for row in staging.query("SELECT id FROM missing WHERE id > ? ORDER BY id LIMIT 900", (last,))
+        ]:
+            last = chunk[-1]
             found = connection.scalars(select(table.c.id).where(table.c.id.in_(chunk), table.c.until.is_(None)))
             staging.connection.executemany("DELETE FROM missing WHERE id = ?", ((record_id,) for record_id in found))
         if not staging.query("SELECT count(*) FROM missing")[0][0]:
             continue
         dead = query(
-            f"SELECT k.seq, k.file, k.line, k.{column}, r.file, r.line FROM {kind} k JOIN missing m ON m.id = k.{column} "
+            f"SELECT k.file, k.line, k.{column}, r.file, r.line FROM {kind} k JOIN missing m ON m.id = k.{column} "
             "LEFT JOIN refused r ON r.kind = ? AND r.id = m.id ORDER BY k.seq",
             (target,),
         )
-        seqs = []
-        for seq, file, line, record_id, refused_file, refused_line in dead.fetchall():
-            seqs.append(seq)
+        for file, line, record_id, refused_file, refused_line in dead:
             if refused_file is None:
                 remedy = f"{column} {_shown(record_id)}: no such {target}, neither in these files nor on file; add it"
                 staging.problem("error", file, line, column, record_id, "dead-reference", remedy)
@@ -94,7 +100,7 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
                 where = f"{staging.file_name(refused_file)}, row {refused_line}"
                 remedy = f"{target} {_shown(record_id)} is refused ({where}), and this row depends on it; mend that row"
                 staging.problem("error", file, line, column, record_id, "depends-on-refused", remedy)
-        staging.drop(kind, seqs)
+        query(f"DELETE FROM {kind} WHERE {column} IN (SELECT id FROM missing)")
 
 
 def resolve_circles(staging: Staging, connection: Connection) -> None:
@@ -174,10 +180,11 @@ def _merge(staging: Staging, kind: str, group: list[dict[str, Any]]) -> None:
                 continue
             milder = (kind, name) in _MAY_DISAGREE
             remedy = (
-                f"{_label(kind, row['id'])} has {name} {_shown(merged[name])} in an earlier row, here "
+                f"{_label(kind, row)} has {name} {_shown(merged[name])} in an earlier row, here "
                 f"{_shown(row[name])}; " + ("the first is kept" if milder else "write the same in both")
             )
-            severity, rule = ("warning", "several-names") if milder else ("error", "contradiction")
+            severity: Severity = "warning" if milder else "error"
+            rule = "several-names" if milder else "contradiction"
             staging.problem(severity, row["file"], row["line"], name, str(row[name]), rule, remedy)
             contradicted |= not milder
     staging.drop(kind, [row["seq"] for row in group[0 if contradicted else 1 :]])
@@ -193,9 +200,15 @@ def _place(staging: Staging, row: dict[str, Any]) -> str:
     return f"{staging.file_name(row['file'])}, row {row['line']},"
 
 
-def _label(kind: str, record_id: str) -> str:
-    return f"{kind.replace('_', ' ')} {_shown(record_id)}"
+def _label(kind: str, row: dict[str, Any]) -> str:
+    label = f"{kind.replace('_', ' ')} {_shown(row['id'])}"
+    if "party_id" not in row:
+        return label
+    subject = row.get("recording_id", row.get("work_id"))
+    return f"{label} ({row['right']} of {_shown(row['party_id'])} in {_shown(subject)})"
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, name: str = "") -> str:
+    if name in _NAMES and isinstance(value, int):
+        return f"{percent_number(value)} %"
     return repr(value.replace("\t", " / ")[:60]) if isinstance(value, str) else str(value)

@@ -90,7 +90,9 @@ class RowReader:
         missing = [column.names[0] for column in columns if column.needed and column.field not in self._headings]
         if missing:
             found = ", ".join(printable(heading) for heading in sheet.header)
-            raise RightsError(f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {found:.300})")
+            raise RightsError(
+                f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {found:.300})"
+            )
         self._plan = plan
         if unknown:
             staging.problem("note", file, 0, "", "", "column-not-used", f"columns not used: {', '.join(unknown[:30])}")

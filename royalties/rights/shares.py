@@ -15,7 +15,7 @@ from typing import Literal
 from fingerprint.errors import ParameterError
 from royalties.rights.records import WHOLE
 
-__all__ = ["UNITS", "Unit", "percent_number", "is_marked", "parse_share", "share_number"]
+__all__ = ["UNITS", "Unit", "is_marked", "parse_share", "percent_number", "share_number"]
 
 Unit = Literal["percent", "fraction"]
 UNITS: tuple[Unit, ...] = ("percent", "fraction")

@@ -12,7 +12,6 @@ Memory is bounded by one row, which has a limit. A file that cannot be read to i
 
 import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,7 +128,9 @@ def _header(line: str, delimiter: str, name: str, *, quoted: bool) -> tuple[str,
     try:
         cells = next(csv.reader([text], delimiter=delimiter, strict=True)) if quoted else text.split(delimiter)
     except csv.Error as error:
-        raise RightsError(f"{name}, line 1: the names of the columns are no CSV ({error}); write them plainly") from error
+        raise RightsError(
+            f"{name}, line 1: the names of the columns are no CSV ({error}); write them plainly"
+        ) from error
     header = tuple(cell.strip().lstrip("#").strip() for cell in cells)
     seen: dict[str, str] = {}
     for cell in header:
@@ -183,7 +184,7 @@ def _undecodable(path: Path, name: str, encoding: str) -> str:
     decoder = codecs.getincrementaldecoder(encoding)()
     lines = 1
     position = 0
-    with io.open(path, "rb") as file:
+    with path.open("rb") as file:
         while True:
             block = file.read(_BLOCK)
             pending = len(decoder.getstate()[0])
@@ -193,7 +194,10 @@ def _undecodable(path: Path, name: str, encoding: str) -> str:
                 start = position - pending + error.start
                 lines += error.object[: error.start].count(b"\n")
                 byte = error.object[error.start]
-                return f"{name}, line {lines}: byte 0x{byte:02x} at position {start} is not UTF-{encoding[4:].strip('sig-')}; {_REMEDY_ENCODING}"
+                wanted = encoding.removesuffix("-sig").upper()
+                return (
+                    f"{name}, line {lines}: byte 0x{byte:02x} at position {start} is not {wanted}; {_REMEDY_ENCODING}"
+                )
             if not block:
                 return f"{name}: cannot be decoded; {_REMEDY_ENCODING}"
             position += len(block)

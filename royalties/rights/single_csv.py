@@ -124,14 +124,14 @@ def _stage_row(
         reader.stage_share(line, ShareRow(subject_id, party_id, right, values.get("role", "")), values)
 
 
-def _faults(
-    values: dict[str, Any], rights: list[str], recording_id: str, work_id: str
-) -> list[tuple[str, str, str]]:
+def _faults(values: dict[str, Any], rights: list[str], recording_id: str, work_id: str) -> list[tuple[str, str, str]]:
     """Return what the cells of a row do not say together: field, rule, remedy."""
     if not recording_id and not work_id:
         return [("isrc", "no-subject", "names neither a recording nor a work; add an ISRC, ISWC, title or id")]
     if values.get("share") and not rights:
-        return [("rights", "empty-cell", "has a share and no right; write Master, MechanicalRight, PerformingRight, ...")]
+        return [
+            ("rights", "empty-cell", "has a share and no right; write Master, MechanicalRight, PerformingRight, ...")
+        ]
     faults = []
     if values.get("share") and MASTER in rights and not recording_id:
         faults.append(("rights", "no-subject", "a Master share belongs to a recording; add its ISRC, title or id"))

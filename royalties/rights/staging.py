@@ -1,7 +1,7 @@
 """The temporary database of an import: rows wait here until everything has been read and compared.
 
-A file of a gigabyte holds some ten million rows. Their keys alone, as Python objects, would take gigabytes; as rows of a
-private SQLite database, which spills to the disk by itself and vanishes when it is closed, they take 64 MB of memory,
+A file of a gigabyte holds some ten million rows. Their keys alone, as Python objects, would take gigabytes; as rows of
+a private SQLite database, which spills to the disk by itself and vanishes when it is closed, they take 64 MB of memory,
 and finding double keys and dead references is a matter of a query.
 
 Per kind of record there is one table with the columns of the schema, and `seq` (order of reading), `file`, `line` and
@@ -34,7 +34,9 @@ class Staging:
     """Rows and problems of one import; a context manager, after which all of it is gone."""
 
     def __init__(self) -> None:
-        self.connection = sqlite3.connect("", isolation_level=None)  # "": private, on the disk when it outgrows the cache
+        self.connection = sqlite3.connect(
+            "", isolation_level=None
+        )  # "": private, on the disk when it outgrows the cache
         self._files: list[Path] = []
         self._buffers: dict[str, list[tuple[object, ...]]] = {}
         self._inserts: dict[str, str] = {}
@@ -51,7 +53,9 @@ class Staging:
             marks = ", ".join("?" * (len(columns) + 3))
             self._inserts[kind] = f"INSERT INTO {kind} (file, line, loose, {names}) VALUES ({marks})"
             self._buffers[kind] = []
-        self.connection.execute("CREATE TABLE refused (kind TEXT, id TEXT, file INTEGER, line INTEGER, PRIMARY KEY (kind, id))")
+        self.connection.execute(
+            "CREATE TABLE refused (kind TEXT, id TEXT, file INTEGER, line INTEGER, PRIMARY KEY (kind, id))"
+        )
         self.connection.execute(
             "CREATE TABLE problem (seq INTEGER PRIMARY KEY, severity TEXT, file TEXT, line INTEGER, "
             '"column" TEXT, value TEXT, rule TEXT, remedy TEXT)'
@@ -144,6 +148,12 @@ class Staging:
     def count_errors(self) -> int:
         """Return how many errors there are."""
         return int(self.query("SELECT count(*) FROM problem WHERE severity = 'error'")[0][0])
+
+    def count_refused(self) -> int:
+        """Return how many rows have an error."""
+        return int(
+            self.query("SELECT count(*) FROM (SELECT DISTINCT file, line FROM problem WHERE severity = 'error')")[0][0]
+        )
 
     def counts(self) -> tuple[tuple[Severity, str, int], ...]:
         """Return the number of problems by severity and rule, sorted."""
