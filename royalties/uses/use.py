@@ -29,7 +29,8 @@ class Span:
     asset_start_ms, asset_end_ms : int
         In the recording, on the line of the match.
     contenders : tuple of str
-        Ids of the recordings that claimed the same time, itself included; empty where it was alone.
+        Ids of the recordings that claimed the same time, itself included; empty where it was alone. "asset:" and the id
+        in the index stands for a recording that is not on file, or not one alone.
     segment : int
         Which segment of the scan result this is part of, from 0, counted over all matches of the track in their order.
     """
