@@ -161,7 +161,8 @@ def _use_lines(use: Use, line: Line) -> list[str]:
 def _span_text(span: Span, other: str) -> str:
     claimed = f", claimed by {', '.join(map(printable, span.contenders))}" if span.contenders else ""
     return (
-        f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: track {_clock(span.start_ms)} to {_clock(span.end_ms)}, "
+        f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: "
+        f"track {_clock(span.start_ms)} to {_clock(span.end_ms)}, "
         f"{other} {_clock(span.asset_start_ms)} to {_clock(span.asset_end_ms)}{claimed}"
     )
 
