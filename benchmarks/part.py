@@ -138,6 +138,8 @@ class Part:
         Writes pictures of a report into a folder.
     add_options : callable
         Adds the options that only this part has; they arrive in `Job.options`.
+    code : tuple of str
+        Folders whose code it measures; where that changes, so does the key of its report.
     """
 
     name: str
@@ -148,6 +150,7 @@ class Part:
     figures: Callable[[Report], list[Figure]]
     pictures: Callable[[Report, Path], list[Picture]]
     add_options: Callable[[argparse.ArgumentParser], None] = _no_options
+    code: tuple[str, ...] = ("fingerprint", "index")
 
 
 def new_report(name: str, job: Job, **settings: Any) -> Report:

@@ -1,37 +1,27 @@
 """A synthesised catalogue of rights, of any size, for the benchmark of rights and money.
 
-A `Catalogue` has a seed and a number of recordings; every record follows from these and its own number, so that rows are
-written as they are made and nothing is held in memory. Of n recordings there are 0.9 n works and exactly 4 n shares:
-1.1 n of masters, 2.9 n of rights in works. What is wrong or odd in real catalogues is there in known numbers: covers,
-medleys, samples, two owners of one master, shares that hold in some territories only, shares that sum to more or to
-less than the whole.
+A `Catalogue` has a seed and a number of recordings; every record follows from these and its own number, so that rows
+are written as they are made and nothing is held in memory. Of n recordings there are 0.9 n works and exactly 4 n
+shares: 1.1 n of masters, 2.9 n of rights in works. What is wrong or odd in real catalogues is there in known numbers:
+covers, medleys, samples, two owners of one master, shares that hold in some territories only, shares that sum to more
+or to less than the whole.
 """
 
 from __future__ import annotations
 
-import csv
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.check_characters import mod_101, weighted
 
-__all__ = [
-    "LICENSEE",
-    "Catalogue",
-    "asset_id",
-    "count_of",
-    "isrc",
-    "recording_id",
-    "work_id",
-    "write_rights",
-    "write_single_csv",
-]
+__all__ = ["LICENCES", "LICENSEE", "Catalogue", "Row", "asset_id", "count_of", "isrc", "recording_id", "work_id"]
 
 LICENSEE: Final = "P-GENERATOR"
+LICENCES: Final = ("LIC-2025", "LIC-2026-A", "LIC-2026-B")
+"""The first has run out; the others cover a tag each, of which the last allows less, and not everywhere."""
 Row = tuple[str, ...]
 
 _FIRST = ("Blue", "Electric", "Velvet", "Château", "Über", "Slow", "Golden", "Niña", "Żywy", "Last")
@@ -41,9 +31,10 @@ _SPLITS = {1: ("100",), 2: ("62.5", "37.5"), 3: ("50", "33.3333", "16.6667")}
 # Nine works have 29 shares: (writers and publishers with a mechanical share, with a performing share) of each.
 _OWNERS = ((1, 1), (1, 1), (1, 1), (2, 2), (2, 2), (2, 2), (2, 2), (2, 2), (1, 2))
 
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The records of one synthesised catalogue, as the cells of the tables of `_TABLES`.
+    """The records of one synthesised catalogue, as the cells of the tables that `benchmarks.royalties_files` writes.
 
     Attributes
     ----------
@@ -94,7 +85,7 @@ class Catalogue:
             "recording_part": count_of(n, 50, 3),
             "master_share": n * 11 // 10,
             "work_share": n * 29 // 10,
-            "licence": len(_LICENCES),
+            "licence": len(LICENCES),
         }
 
     @property

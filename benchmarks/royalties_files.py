@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.royalties_data import Catalogue, Row
+from benchmarks.royalties_data import Catalogue, Row, work_id
 
 __all__ = ["write_rights", "write_single_csv"]
 
@@ -37,7 +37,7 @@ _SINGLE: Final[Row] = (
     "excluded_territories", "valid_from",
 )  # fmt: skip
 
-_LICENCES: Final = {
+_TERMS: Final = {
     "LIC-2025": """\
 valid_from = 2025-01-01
 valid_to = 2025-12-31
@@ -56,6 +56,7 @@ valid_from = 2026-01-01
 
 [scope]
 tags = ["catalogue-b"]
+works = [WORKS]
 
 [territories]
 include = ["Worldwide"]
@@ -92,13 +93,15 @@ rate = "10 %"
 def write_rights(catalogue: Catalogue, folder: Path) -> None:
     """Write a catalogue as a folder of tables shaped like those of BWARM, and its licences."""
     folder.mkdir(parents=True)
-    for name, header, rows in catalogue.tables():
+    for name, header, rows in _tables(catalogue):
         with (folder / f"{name}.tsv").open("w", encoding="utf-8", newline="") as file:
             file.writelines("\t".join(row) + "\n" for row in _with_header(header, rows))
     (folder / "licences").mkdir()
-    for licence_id, terms in _LICENCES.items():
+    works = ", ".join(f'"{work_id(j)}"' for j in range(0, catalogue.n_works, 10))
+    for licence_id, terms in _TERMS.items():
         path = folder / "licences" / f"{licence_id}.toml"
-        path.write_text(_LICENCE_HEAD.format(id=licence_id) + terms + _RATE_CARD, encoding="utf-8")
+        text = _LICENCE_HEAD.format(id=licence_id) + terms.replace("WORKS", works) + _RATE_CARD
+        path.write_text(text, encoding="utf-8")
 
 
 def write_single_csv(catalogue: Catalogue, path: Path) -> int:
@@ -114,6 +117,21 @@ def write_single_csv(catalogue: Catalogue, path: Path) -> int:
             writer.writerow([row.get(column, "") for column in _SINGLE])
             n_rows += 1
     return n_rows
+
+
+def _tables(catalogue: Catalogue) -> Iterator[tuple[str, Row, Iterator[Row]]]:
+    """Yield name, header and rows of every table."""
+    rows = (
+        catalogue.parties(),
+        catalogue.recordings(),
+        catalogue.works(),
+        catalogue.links(),
+        catalogue.parts(),
+        catalogue.master_shares(),
+        catalogue.work_shares(),
+    )
+    for (name, header), of_one in zip(_TABLES.items(), rows, strict=True):
+        yield name, header, of_one
 
 
 def _with_header(header: Row, rows: Iterable[Row]) -> Iterator[Row]:

@@ -104,7 +104,7 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
                 note(f"{part.title} ({number} of {len(parts)}): measured before, {path}")
             else:
                 note(f"{part.title} ({number} of {len(parts)})")
-                started, code = time.perf_counter(), _code_digest()
+                started, code = time.perf_counter(), _code_digest(part)
                 try:
                     report = part.measure(job)
                 except SourceprintError as error:
@@ -118,7 +118,7 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"what is done is in {request.out}; the same command goes on") from interrupt
     if len(failed) < len(parts):
-        usable = [name for name in PARTS if _of_this_code(request.out / f"{name}.json")]
+        usable = [name for name in PARTS if _of_this_code(request.out / f"{name}.json", load_part(name))]
         for name in (name for name in PARTS if name not in usable and (request.out / f"{name}.json").exists()):
             note(f"{name}.json is of other code and left out of RESULTS.md; `sourceprint bench {name}` makes it again")
         write_results(request.out, request.out / "RESULTS.md", only=usable)
@@ -172,7 +172,7 @@ def report_key(name: str, job: Job) -> str:
     known = facts()
     return content_key(
         name,
-        _code_digest(),
+        _code_digest(load_part(name)),
         known["machine"],
         known["versions"],
         identity(job.corpus),
@@ -254,16 +254,16 @@ def _read(path: Path) -> Report | None:
     return report if isinstance(report, dict) else None
 
 
-def _of_this_code(path: Path) -> bool:
+def _of_this_code(path: Path, part: Part) -> bool:
     report = _read(path)
-    return report is not None and report.get("code") == _code_digest()
+    return report is not None and report.get("code") == _code_digest(part)
 
 
-def _code_digest() -> str:
-    """Return the digest of all code that measures; what only shows results is left out."""
+def _code_digest(part: Part) -> str:
+    """Return the digest of all code that measures and is measured; what only shows results is left out."""
     here = Path(__file__).resolve().parent
     files = [f"benchmarks/{path.name}" for path in sorted(here.glob("*.py")) if path.name not in _NO_PART_OF_THE_KEY]
-    return source_digest("fingerprint", "index", *_CODE_FOLDERS, *files)
+    return source_digest(*part.code, *_CODE_FOLDERS, *files)
 
 
 def _identified(value: Any) -> object:
