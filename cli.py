@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, upkeep
+from commands import cataloguing, demonstration, matching, money, rights, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -27,6 +27,12 @@ _COMMANDS = [
     cataloguing.duplicates,
     matching.match,
     matching.fingerprint,
+    rights.rights,
+    money.attribute,
+    money.uses,
+    money.statement,
+    money.explain,
+    money.audit,
     upkeep.verify,
     upkeep.compact,
     upkeep.export,

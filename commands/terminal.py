@@ -4,6 +4,7 @@ Data goes to stdout, messages and progress to stderr; a message is one line, in 
 another. What takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
 
     0    done (a match is no failure)
+    1    done, with findings: rights that do not add up
     2    usage: an unknown option, id or layer, an unusable list
     3    nothing could be read
     4    incomplete: some files failed, the others were done
@@ -27,13 +28,16 @@ import click
 from fingerprint.errors import SourceprintError, printable
 
 __all__ = [
+    "EXIT_FINDINGS",
     "EXIT_INCOMPLETE",
     "EXIT_INDEX",
+    "EXIT_VERIFICATION",
     "PATH",
     "Commands",
     "Outcome",
     "Run",
     "Teller",
+    "by_option",
     "complain",
     "count_text",
     "exit_if_failed",
@@ -45,15 +49,20 @@ __all__ = [
     "note",
     "one_format",
     "print_json",
+    "printable_lines",
     "progress",
     "quiet_option",
     "reporting",
+    "rights_option",
+    "rights_place",
     "use_one_thread",
 ]
 
+EXIT_FINDINGS = 1
 EXIT_NOTHING_READ = 3
 EXIT_INCOMPLETE = 4
 EXIT_INDEX = 5
+EXIT_VERIFICATION = 6
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
 
@@ -67,6 +76,11 @@ index_option = click.option(
     "--index", metavar="DIR", envvar="SOURCEPRINT_INDEX", type=PATH,
     help="Folder of the index  [default: $SOURCEPRINT_INDEX, else one per user]",
 )  # fmt: skip
+rights_option = click.option(
+    "--rights", metavar="PLACE", envvar="SOURCEPRINT_RIGHTS",
+    help="Database of rights: a file, or postgresql://...  [default: $SOURCEPRINT_RIGHTS, else one per user]",
+)  # fmt: skip
+by_option = click.option("--by", metavar="NAME", help="Who does this, for the history  [default: your login name]")
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1),
     help="Worker processes, of one thread each  [default: by number of files and processors]",
@@ -115,6 +129,15 @@ def index_place(index: Path | None) -> Path:
     import platformdirs
 
     return platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+
+
+def rights_place(rights: str | None) -> str:
+    """Return the place of the database of rights: the one asked for, else the user's own file."""
+    if rights is not None:
+        return rights
+    import platformdirs
+
+    return str(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
 
 
 def one_format(as_json: bool, as_jsonl: bool) -> None:
@@ -233,6 +256,11 @@ def note(text: str) -> None:
 def complain(text: str) -> None:
     """Print what went wrong to stderr, as one line."""
     click.echo(click.style("Error: ", fg="red") + printable(text), err=True)
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines with everything escaped but its line breaks."""
+    return "\n".join(printable(line) for line in text.splitlines())
 
 
 def print_json(value: Any, *, lines: bool) -> None:

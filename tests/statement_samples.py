@@ -73,7 +73,9 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
 def part(use_id: str, amount: Fraction | int, share: int = 1_000_000, *, right: int = 500_000) -> Contribution:
     """Return what a use adds to a line."""
     share_id = "" if share == 1_000_000 else f"S{share}"
-    return Contribution(use_id, "matched-seconds", Fraction(amount), right, 1_000_000, share, share_id)
+    return Contribution(
+        use_id, "matched-seconds", Fraction(amount), right, 1_000_000, share, share_id, "0.01 x <3> usages"
+    )
 
 
 def assemble(

@@ -32,13 +32,13 @@ DOORS = {
     "faiss": "index.vectors",
     "iso4217": "royalties.money",
     "pycountry": "royalties.territories",
-    "platformdirs": "commands.terminal",
-    "tqdm": "commands.terminal",
     "pyarrow": "royalties.statements.parquet",
     "jinja2": "royalties.statements.page",
     "matplotlib": "royalties.statements.charts",
     "alembic": "royalties.rights.database",
     "stdnum": "royalties.identifiers.check_characters",
+    "platformdirs": "commands.terminal",
+    "tqdm": "commands.terminal",
 }
 MIGRATIONS = "royalties.rights.migrations."  # run by alembic, on behalf of its door
 KEPT_OUT = frozenset({"librosa", "sklearn", "pedalboard", "pickle", "audioread"})

@@ -231,7 +231,7 @@ def test_shares_above_the_whole_are_held_and_the_claimants_named() -> None:
     over = [a_share("R1", "P-A", millionths=600_000), a_share("R1", "P-B", millionths=500_000)]
     statement = stated([a_use()], rights=replace(rights, master_shares={"R1": tuple(over)}))
     (line,) = found(statement, right="Master")
-    assert (line.kind, line.party_id, line.exact) == ("overclaim", "", 2)
+    assert (line.kind, line.party_id, line.exact) == ("overclaim", "", Fraction(2))
     assert line.reason == "shares of R1 sum to 110 %: P-A 60 %, P-B 50 %"
 
 

@@ -14,12 +14,18 @@ from pathlib import Path
 import pytest
 
 from fingerprint.errors import ParameterError, StatementError
+from royalties.periods import Period
+from royalties.rights.licences import Deduction
 from royalties.statements.auditing import Problem, audit_arithmetic, audit_statement, audit_text
+from royalties.statements.computing import compute_statement
 from royalties.statements.dsr_validation import validate_dsr
 from royalties.statements.statement import Adjustment, Statement
 from royalties.statements.statement_csv import statement_csv
 from royalties.statements.statement_json import statement_bytes
 from royalties.statements.writing import FORMATS, SUMS, statement_files, write_statement
+from royalties.uses.usage import Usage, UsageRow
+from royalties.uses.use import Outcome
+from tests import royalty_records as builders
 from tests import statement_samples as samples
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -278,3 +284,47 @@ def test_what_does_not_add_up_is_named(
 def test_the_csv_of_the_written_folder_is_that_of_the_statement(tmp_path: Path) -> None:
     write_statement(samples.rich(), tmp_path / "statement")
     assert (tmp_path / "statement" / "statement.csv").read_bytes() == statement_csv(samples.rich())
+
+
+REPORTED = (
+    UsageRow("one.wav", "DE", 1_000, Fraction(1_000_003, 7), "EUR"),
+    UsageRow("two.wav", "DE", 17, Fraction(12_345), "EUR"),
+    UsageRow("one.wav", "US", 3, Fraction(-7_001, 3), "EUR"),
+    UsageRow("three.wav", "US", 3, Fraction(50_000), "EUR"),
+)
+
+
+@pytest.mark.parametrize("method", ["matched-seconds", "coverage-weighted", "equal", "pro-rata-pool", "fixed-fee"])
+@pytest.mark.parametrize("rates", [{}, {"royalty_millionths": None}])
+def test_what_is_computed_holds_when_it_is_written(tmp_path: Path, method: str, rates: dict[str, object]) -> None:
+    if rates and method in ("coverage-weighted", "equal", "pro-rata-pool"):
+        rates = {"per_second": None, "per_match": None}
+    card = builders.a_rate_card(
+        minimum_payout=2_000, deductions=(Deduction("fee", 33_333), Deduction("tax", 100_000)), **rates
+    )
+    rights = builders.some_rights(
+        {"R1": ("W1", "W2"), "R2": ("W2",), "R3": ()},
+        owner_of={"W2": "P-R1", "R3": ""},
+        licences=[builders.a_licence(rate_card=card)],
+    )
+    outcomes = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "US"))
+    uses = [
+        builders.a_use("one.wav", "R1", ms=21_300, outcomes=outcomes),
+        builders.a_use("one.wav", "R2", ms=7_001, outcomes=outcomes),
+        builders.a_use("two.wav", "R3", ms=9_999, outcomes=outcomes),
+        builders.a_use("two.wav", "R2", ms=3_333, outcomes=outcomes, state="review"),
+    ]
+    statement = compute_statement(
+        uses,
+        rights,
+        builders.a_policy(methods=(method,)),
+        licensee=builders.LICENSEE,
+        period=Period.parse("2026-Q3"),
+        currency="EUR",
+        issued_on="2026-10-15",
+        usage=Usage(REPORTED),
+        opening={"P-R2": 150, "P-OLD": -20},
+    )
+    assert {line.kind for line in statement.lines} >= {"payable", "unclaimed", "held"}
+    write_statement(statement, tmp_path / "statement")
+    assert audit_statement(tmp_path / "statement") == []

@@ -84,12 +84,6 @@ def test_create_makes_the_folder_too_and_opening_again_finds_it(tmp_path: Path) 
     assert party_ids(Database.open(f"sqlite:///{path}", create=True)) == ["P1"]
 
 
-def test_without_a_place_it_is_in_the_users_data_folder(tmp_path: Path) -> None:
-    database = Database.open(create=True)
-    assert database.name.endswith(os.path.join("sourceprint", "rights.sqlite"))
-    assert Path(database.name).is_relative_to(tmp_path)
-
-
 def test_no_log_is_left_beside_the_file_when_nobody_has_it_open(tmp_path: Path) -> None:
     add_party(Database.open(tmp_path / "rights.sqlite", create=True), "P1")
     assert [path.name for path in tmp_path.iterdir()] == ["rights.sqlite"]

@@ -89,7 +89,7 @@ def test_every_statement_adds_up_and_is_never_negative(
 ) -> None:
     uses, rows = batch
     if taken_back:
-        rows = [replace(row, revenue=-(row.revenue or 0)) for row in rows]
+        rows = [replace(row, revenue=-(row.revenue or Fraction(0))) for row in rows]
     rights = catalogue(millionths, **method[1])
     statement = computed(uses, rights, method[0], rows)
     prove(statement)

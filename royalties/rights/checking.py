@@ -12,13 +12,18 @@ is a share whose party is not known.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TypeVar
+
+from sqlalchemy import Connection, Table
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.iswc import format_iswc
 from royalties.percent import format_percent
+from royalties.rights import schema
 from royalties.rights.circles import find_circles
 from royalties.rights.findings import Finding
 from royalties.rights.licences import Licence
+from royalties.rights.reading import all_records
 from royalties.rights.records import Party, Recording, RecordingPart, RecordingWork, Share, Work
 from royalties.rights.rights import Rights
 from royalties.rights.sums import Sum, sums_of_shares
@@ -26,6 +31,8 @@ from royalties.rights.sums import Sum, sums_of_shares
 __all__ = ["Records", "check_rights", "check_shares"]
 
 _MAX_NAMED = 8
+
+R = TypeVar("R", Party, Recording, Work, RecordingWork, RecordingPart, Share, Licence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,24 @@ class Records:
             master_shares=(share for of_one in rights.master_shares.values() for share in of_one),
             work_shares=(share for of_one in rights.work_shares.values() for share in of_one),
             licences=rights.licences.values(),
+        )
+
+    @classmethod
+    def read(cls, connection: Connection) -> "Records":
+        """Return the current records of the database, each kind read as it is gone through."""
+
+        def kind(of: type[R], table: Table, by: str = "id") -> Iterator[R]:
+            return (record for record in all_records(connection, table, by=by) if isinstance(record, of))
+
+        return cls(
+            parties=kind(Party, schema.party),
+            recordings=kind(Recording, schema.recording),
+            works=kind(Work, schema.work),
+            links=kind(RecordingWork, schema.recording_work),
+            parts=kind(RecordingPart, schema.recording_part),
+            master_shares=kind(Share, schema.master_share, "recording_id"),
+            work_shares=kind(Share, schema.work_share, "work_id"),
+            licences=kind(Licence, schema.licence),
         )
 
 

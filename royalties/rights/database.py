@@ -105,15 +105,13 @@ class Database:
     _lock_seconds: int
 
     @classmethod
-    def open(
-        cls, place: str | Path | None = None, *, create: bool = False, lock_seconds: int = LOCK_SECONDS
-    ) -> "Database":
+    def open(cls, place: str | Path, *, create: bool = False, lock_seconds: int = LOCK_SECONDS) -> "Database":
         """Open a database of rights; older tables are brought to this version.
 
         Parameters
         ----------
-        place : str, Path or None
-            Path of a file, or URL; None is `rights.sqlite` in the user's data folder.
+        place : str or Path
+            Path of a file, or URL.
         create : bool
             Make it if it is not there: the file with its folder, or the tables in an empty database on a server.
         lock_seconds : int

@@ -13,7 +13,7 @@ A licence is written as TOML, one file each:
 
     [scope]                           # any of these; everything = true is all there is
     recordings = ["R1"]
-    works = ["W1"]
+    works = ["W1"]                    # for uses of the composition alone: a work gives no right to a recording of it
     tags = ["catalogue-a"]
     labels = ["Blue Label"]
 
@@ -82,20 +82,24 @@ class Scope:
     labels: tuple[str, ...] = ()
 
     def covers(self, *, recording_id: str, recording: Recording | None, work_ids: Iterable[str]) -> bool:
-        """Return whether a licence of this scope is about a recording and works.
+        """Return whether a licence of this scope is about a recording; where none is known, about any of the works.
+
+        Whoever licenses a work cannot license somebody else's recording of it: for a recording, works do not count.
 
         Parameters
         ----------
         recording_id : str
-            "" where no recording is known.
+            "" where only works are used.
         recording : Recording or None
             What is on file about it: its tags and its label.
         work_ids : iterable of str
             The works that are used; any one of them is enough.
         """
-        if self.everything or any(_listed(self.works, work_id) for work_id in work_ids):
+        if self.everything:
             return True
-        if recording_id and _listed(self.recordings, recording_id):
+        if not recording_id:
+            return any(_listed(self.works, work_id) for work_id in work_ids)
+        if _listed(self.recordings, recording_id):
             return True
         if recording is None:
             return False

@@ -1,14 +1,13 @@
 """Where a database of rights is: a file of SQLite, or a database on a PostgreSQL server.
 
-In comes what a person wrote: a path, a URL (`sqlite:///rights.sqlite`, `postgresql://user:password@host/database`) or
-nothing, which is the user's own data folder. Out comes a URL for the driver, and a name for messages that holds neither
+In comes what a person wrote: a path, or a URL (`sqlite:///rights.sqlite`,
+`postgresql://user:password@host/database`). Out comes a URL for the driver, and a name for messages that holds neither
 password nor options.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -39,8 +38,8 @@ class Place:
     path: Path | None
 
 
-def find_place(place: str | Path | None) -> Place:
-    """Return the place that a path, a URL or None (the user's data folder) names; nothing is opened.
+def find_place(place: str | Path) -> Place:
+    """Return the place that a path or a URL names; nothing is opened.
 
     Raises
     ------
@@ -54,8 +53,6 @@ def find_place(place: str | Path | None) -> Place:
     >>> find_place("postgresql://ann:secret@db.example/rights").url.drivername
     'postgresql+psycopg'
     """
-    if place is None:
-        return _file(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
     if isinstance(place, Path) or "://" not in place:
         if not str(place):
             raise RightsDatabaseError(f"the place of the database of rights is empty; {_FORMS}")

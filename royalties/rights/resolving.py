@@ -71,6 +71,7 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
     """Drop, with an error, staged records that refer to what is neither staged nor on file."""
     query = staging.connection.execute
     query("CREATE TABLE missing (id TEXT PRIMARY KEY)")
+    query("CREATE TABLE dead (kind TEXT, seq INTEGER)")  # dropped at the end, so that a row says all that it lacks
     for kind, column, target in _REFERENCES:
         query("DELETE FROM missing")
         query(
@@ -87,12 +88,12 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
             staging.connection.executemany("DELETE FROM missing WHERE id = ?", ((record_id,) for record_id in found))
         if not staging.query("SELECT count(*) FROM missing")[0][0]:
             continue
-        dead = query(
+        found_dead = query(
             f"SELECT k.file, k.line, k.{column}, r.file, r.line FROM {kind} k JOIN missing m ON m.id = k.{column} "
             "LEFT JOIN refused r ON r.kind = ? AND r.id = m.id ORDER BY k.seq",
             (target,),
         )
-        for file, line, record_id, refused_file, refused_line in dead:
+        for file, line, record_id, refused_file, refused_line in found_dead:
             if refused_file is None:
                 remedy = f"{column} {_shown(record_id)}: no such {target}, neither in these files nor on file; add it"
                 staging.problem("error", file, line, column, record_id, "dead-reference", remedy)
@@ -100,7 +101,9 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
                 where = f"{staging.file_name(refused_file)}, row {refused_line}"
                 remedy = f"{target} {_shown(record_id)} is refused ({where}), and this row depends on it; mend that row"
                 staging.problem("error", file, line, column, record_id, "depends-on-refused", remedy)
-        query(f"DELETE FROM {kind} WHERE {column} IN (SELECT id FROM missing)")
+        query(f"INSERT INTO dead SELECT ?, seq FROM {kind} WHERE {column} IN (SELECT id FROM missing)", (kind,))
+    for kind in {kind: None for kind, _, _ in _REFERENCES}:
+        query(f"DELETE FROM {kind} WHERE seq IN (SELECT seq FROM dead WHERE kind = ?)", (kind,))
 
 
 def resolve_circles(staging: Staging, connection: Connection) -> None:
@@ -190,6 +193,8 @@ def _merge(staging: Staging, kind: str, group: list[dict[str, Any]]) -> None:
     staging.drop(kind, [row["seq"] for row in group[0 if contradicted else 1 :]])
     if contradicted:
         staging.refuse(kind, merged["id"], merged["file"], merged["line"])
+        return
+    if merged == group[0]:
         return
     assignments = ", ".join(f'"{name}" = ?' for name in COLUMNS[kind])
     values = [merged[name] for name in COLUMNS[kind]]

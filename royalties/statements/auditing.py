@@ -25,6 +25,7 @@ from royalties.statements.dsr import dsr_files
 from royalties.statements.dsr_validation import validate_dsr
 from royalties.statements.page import party_file_names
 from royalties.statements.parquet import read_parquet, statement_parquet
+from royalties.statements.reading import statement_data
 from royalties.statements.statement import KINDS, Line, Statement
 from royalties.statements.statement_csv import statement_csv
 from royalties.statements.statement_json import parse_statement, statement_digest, statement_from_json
@@ -75,13 +76,7 @@ def audit_statement(path: str | Path) -> list[Problem]:
     place = Path(path)
     folder = place if place.is_dir() else None
     document = place / "statement.json" if folder else place
-    try:
-        data = document.read_bytes()
-    except OSError as error:
-        raise StatementError(
-            f"{printable(document)}: cannot be read ({error.strerror}); name the folder of a statement, or its "
-            "statement.json"
-        ) from error
+    data = statement_data(place)
     problems = list(_check_sums(folder)) if folder else []
     try:
         statement = parse_statement(data)

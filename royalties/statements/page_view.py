@@ -209,6 +209,7 @@ class View:
             "method": part.method,
             # What a use brings in all is other people's money too: it stands on the page of the whole only.
             "amount": self._exact(part.amount) if whole else "",
+            "basis": part.basis if whole else "",
             "parts": (
                 f"{_percent(part.right_millionths)} of the right, {_percent(part.work_millionths)} of the work, "
                 f"{_percent(part.share_millionths)} share"

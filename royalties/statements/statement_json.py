@@ -43,27 +43,27 @@ Canonical is UTF-8 with sorted keys, no white space and one newline at the end: 
 import hashlib
 import json
 from datetime import date
-from fractions import Fraction
 from typing import Any
 
 from fingerprint.errors import StatementError, VerificationError, printable
-from royalties.money import format_amount, parse_amount
 from royalties.periods import Period
-from royalties.rights.records import Party
-from royalties.statements.statement import (
-    SCHEMA,
-    Adjustment,
-    Balance,
-    Contribution,
-    Conversion,
-    Credit,
-    Deducted,
-    Line,
-    OutsideUse,
-    Statement,
-    Total,
+from royalties.statements.parts_json import (
+    adjustment_from_json,
+    adjustment_to_json,
+    balance_from_json,
+    balance_to_json,
+    conversion_from_json,
+    conversion_to_json,
+    line_from_json,
+    line_to_json,
+    party_from_json,
+    party_to_json,
+    total_from_json,
+    total_to_json,
+    usage_from_json,
+    usage_to_json,
 )
-from royalties.uses.usage import UsageRow
+from royalties.statements.statement import SCHEMA, Credit, OutsideUse, Statement
 from royalties.uses.use import use_from_json, use_to_json
 
 __all__ = [
@@ -87,20 +87,20 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
             "end": statement.period.end.isoformat(),
         },
         "issued_on": statement.issued_on,
-        "licensee": _party(statement.licensee),
+        "licensee": party_to_json(statement.licensee),
         "currency": currency,
         "licences": [{"id": licence_id, "digest": digest} for licence_id, digest in statement.licences],
         "policy": {"name": statement.policy_name, "digest": statement.policy_digest},
         "rights_revision": statement.rights_revision,
-        "usage": {"sha256": statement.usage_sha256, "rows": [_usage(row) for row in statement.usage]},
+        "usage": {"sha256": statement.usage_sha256, "rows": [usage_to_json(row) for row in statement.usage]},
         "exchange": {
             "sha256": statement.fx_sha256,
-            "conversions": [_conversion(conversion) for conversion in statement.conversions],
+            "conversions": [conversion_to_json(conversion) for conversion in statement.conversions],
         },
-        "lines": [_line(line, currency) for line in statement.lines],
-        "totals": [_total(total, currency) for total in statement.totals],
-        "adjustments": [_adjustment(adjustment, currency) for adjustment in statement.adjustments],
-        "balances": [_balance(balance, currency) for balance in statement.balances],
+        "lines": [line_to_json(line, currency) for line in statement.lines],
+        "totals": [total_to_json(total, currency) for total in statement.totals],
+        "adjustments": [adjustment_to_json(adjustment, currency) for adjustment in statement.adjustments],
+        "balances": [balance_to_json(balance, currency) for balance in statement.balances],
         "outside": [
             {
                 "use_id": use.use_id,
@@ -112,7 +112,7 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
             for use in statement.outside
         ],
         "uses": [use_to_json(use) for use in statement.uses],
-        "parties": [_party(party) for party in statement.parties],
+        "parties": [party_to_json(party) for party in statement.parties],
         "titles": [
             {"kind": kind, "id": subject_id, "code": code, "title": title}
             for kind, subject_id, code, title in statement.titles
@@ -219,173 +219,6 @@ def _digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _rational(exact: Fraction) -> str:
-    return f"{exact.numerator}/{exact.denominator}"
-
-
-def _fraction(text: str) -> Fraction:
-    numerator, separator, denominator = text.partition("/")
-    if not separator:
-        raise ValueError(f"{text!r:.40} is no rational such as 1/3")
-    return Fraction(int(numerator), int(denominator))
-
-
-def _party(party: Party) -> dict[str, str]:
-    return {"id": party.id, "name": party.name, "ipi": party.ipi, "isni": party.isni, "dpid": party.dpid}
-
-
-def _party_of(value: dict[str, str]) -> Party:
-    return Party(value["id"], value["name"], value["ipi"], value["isni"], value["dpid"])
-
-
-def _usage(row: UsageRow) -> dict[str, Any]:
-    return {
-        "track": row.track,
-        "territory": row.territory,
-        "usages": row.usages,
-        "revenue": None if row.revenue is None else _rational(row.revenue),
-        "currency": row.currency,
-        "generated_on": row.generated_on,
-        "purpose": row.purpose,
-    }
-
-
-def _usage_of(value: dict[str, Any]) -> UsageRow:
-    return UsageRow(
-        track=value["track"],
-        territory=value["territory"],
-        usages=value["usages"],
-        revenue=None if value["revenue"] is None else _fraction(value["revenue"]),
-        currency=value["currency"],
-        generated_on=value["generated_on"],
-        purpose=value["purpose"],
-    )
-
-
-def _conversion(conversion: Conversion) -> dict[str, str]:
-    return {
-        "source": conversion.source,
-        "target": conversion.target,
-        "rate": _rational(conversion.rate),
-        "day": conversion.day,
-        "publisher": conversion.publisher,
-    }
-
-
-def _conversion_of(value: dict[str, str]) -> Conversion:
-    return Conversion(value["source"], value["target"], _fraction(value["rate"]), value["day"], value["publisher"])
-
-
-def _line(line: Line, currency: str) -> dict[str, Any]:
-    return {
-        "number": line.number,
-        "kind": line.kind,
-        "party_id": line.party_id,
-        "recording_id": line.recording_id,
-        "work_id": line.work_id,
-        "right": line.right,
-        "territory": line.territory,
-        "licence_id": line.licence_id,
-        "usages": line.usages,
-        "attributed_us": line.attributed_us,
-        "reason": line.reason,
-        "exact": _rational(line.exact),
-        "gross": format_amount(line.gross, currency),
-        "deductions": [
-            {"name": deducted.name, "amount": format_amount(deducted.amount, currency)} for deducted in line.deductions
-        ],
-        "net": format_amount(line.net, currency),
-        "contributions": [
-            {
-                "use_id": part.use_id,
-                "method": part.method,
-                "amount_exact": _rational(part.amount),
-                "right_millionths": part.right_millionths,
-                "work_millionths": part.work_millionths,
-                "share_millionths": part.share_millionths,
-                "share_id": part.share_id,
-                "basis": part.basis,
-            }
-            for part in line.contributions
-        ],
-    }
-
-
-def _line_of(value: dict[str, Any], currency: str) -> Line:
-    return Line(
-        number=value["number"],
-        kind=value["kind"],
-        party_id=value["party_id"],
-        recording_id=value["recording_id"],
-        work_id=value["work_id"],
-        right=value["right"],
-        territory=value["territory"],
-        licence_id=value["licence_id"],
-        usages=value["usages"],
-        attributed_us=value["attributed_us"],
-        reason=value["reason"],
-        exact=_fraction(value["exact"]),
-        gross=parse_amount(value["gross"], currency),
-        deductions=tuple(
-            Deducted(part["name"], parse_amount(part["amount"], currency)) for part in value["deductions"]
-        ),
-        net=parse_amount(value["net"], currency),
-        contributions=tuple(
-            Contribution(
-                use_id=part["use_id"],
-                method=part["method"],
-                amount=_fraction(part["amount_exact"]),
-                right_millionths=part["right_millionths"],
-                work_millionths=part["work_millionths"],
-                share_millionths=part["share_millionths"],
-                share_id=part["share_id"],
-                basis=part["basis"],
-            )
-            for part in value["contributions"]
-        ),
-    )
-
-
-def _total(total: Total, currency: str) -> dict[str, str]:
-    return {
-        "territory": total.territory,
-        "right": total.right,
-        "exact": _rational(total.exact),
-        "total": format_amount(total.total, currency),
-        "lines_sum": format_amount(total.lines_sum, currency),
-    }
-
-
-def _adjustment(adjustment: Adjustment, currency: str) -> dict[str, str]:
-    return {
-        "period": adjustment.period,
-        "statement_id": adjustment.statement_id,
-        "kind": adjustment.kind,
-        "party_id": adjustment.party_id,
-        "recording_id": adjustment.recording_id,
-        "work_id": adjustment.work_id,
-        "right": adjustment.right,
-        "territory": adjustment.territory,
-        "licence_id": adjustment.licence_id,
-        "stated": format_amount(adjustment.stated, currency),
-        "now": format_amount(adjustment.now, currency),
-        "amount": format_amount(adjustment.amount, currency),
-        "reason": adjustment.reason,
-    }
-
-
-def _balance(balance: Balance, currency: str) -> dict[str, str]:
-    return {
-        "party_id": balance.party_id,
-        "opening": format_amount(balance.opening, currency),
-        "lines": format_amount(balance.lines, currency),
-        "adjustments": format_amount(balance.adjustments, currency),
-        "minimum": format_amount(balance.minimum, currency),
-        "paid": format_amount(balance.paid, currency),
-        "closing": format_amount(balance.closing, currency),
-    }
-
-
 def _statement_of(value: dict[str, Any]) -> Statement:
     currency = value["currency"]
     period = value["period"]
@@ -393,63 +226,26 @@ def _statement_of(value: dict[str, Any]) -> Statement:
         id=value["id"],
         period=Period(date.fromisoformat(period["start"]), date.fromisoformat(period["end"]), period["label"]),
         issued_on=value["issued_on"],
-        licensee=_party_of(value["licensee"]),
+        licensee=party_from_json(value["licensee"]),
         currency=currency,
         licences=tuple((licence["id"], licence["digest"]) for licence in value["licences"]),
         policy_name=value["policy"]["name"],
         policy_digest=value["policy"]["digest"],
         rights_revision=value["rights_revision"],
-        usage=tuple(_usage_of(row) for row in value["usage"]["rows"]),
+        usage=tuple(usage_from_json(row) for row in value["usage"]["rows"]),
         usage_sha256=value["usage"]["sha256"],
         fx_sha256=value["exchange"]["sha256"],
-        conversions=tuple(_conversion_of(conversion) for conversion in value["exchange"]["conversions"]),
-        lines=tuple(_line_of(line, currency) for line in value["lines"]),
-        totals=tuple(
-            Total(
-                territory=total["territory"],
-                right=total["right"],
-                exact=_fraction(total["exact"]),
-                total=parse_amount(total["total"], currency),
-                lines_sum=parse_amount(total["lines_sum"], currency),
-            )
-            for total in value["totals"]
-        ),
-        adjustments=tuple(
-            Adjustment(
-                period=row["period"],
-                statement_id=row["statement_id"],
-                kind=row["kind"],
-                party_id=row["party_id"],
-                recording_id=row["recording_id"],
-                work_id=row["work_id"],
-                right=row["right"],
-                territory=row["territory"],
-                licence_id=row["licence_id"],
-                stated=parse_amount(row["stated"], currency),
-                now=parse_amount(row["now"], currency),
-                amount=parse_amount(row["amount"], currency),
-                reason=row["reason"],
-            )
-            for row in value["adjustments"]
-        ),
-        balances=tuple(
-            Balance(
-                party_id=row["party_id"],
-                opening=parse_amount(row["opening"], currency),
-                lines=parse_amount(row["lines"], currency),
-                adjustments=parse_amount(row["adjustments"], currency),
-                minimum=parse_amount(row["minimum"], currency),
-                paid=parse_amount(row["paid"], currency),
-                closing=parse_amount(row["closing"], currency),
-            )
-            for row in value["balances"]
-        ),
+        conversions=tuple(conversion_from_json(conversion) for conversion in value["exchange"]["conversions"]),
+        lines=tuple(line_from_json(line, currency) for line in value["lines"]),
+        totals=tuple(total_from_json(total, currency) for total in value["totals"]),
+        adjustments=tuple(adjustment_from_json(one, currency) for one in value["adjustments"]),
+        balances=tuple(balance_from_json(balance, currency) for balance in value["balances"]),
         outside=tuple(
             OutsideUse(row["use_id"], row["territory"], row["outcome"], row["licence_id"], row["rule"])
             for row in value["outside"]
         ),
         uses=tuple(use_from_json(use) for use in value["uses"]),
-        parties=tuple(_party_of(party) for party in value["parties"]),
+        parties=tuple(party_from_json(party) for party in value["parties"]),
         titles=tuple((row["kind"], row["id"], row["code"], row["title"]) for row in value["titles"]),
         credits=tuple(
             Credit(row["recording_id"], tuple(row["artists"]), row["duration_ms"]) for row in value["credits"]

@@ -2,8 +2,8 @@
 
 In come one use and the rights; of these, the licences of the use's licensee whose scope covers it count:
 
-- everything; a work that it uses; and, where the recording is known, that recording by its id, its tags or its label.
-  A use of a composition alone is covered by way of its works, or by a licence for everything.
+- everything; the recording by its id, its tags or its label; where a composition alone is used, a work that it uses.
+  Whoever licenses a work cannot license somebody else's recording of it.
 
 Each is tried against the rules in this order: not replaced, in force on the day of generation, purpose, territory,
 `max_consecutive_seconds`, `max_total_seconds`, `max_share_of_track`, `no_vocals`. A licence that breaks none permits

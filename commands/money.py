@@ -1,0 +1,294 @@
+"""From matches to money: uses, their states, statements, and where each amount comes from."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from commands.terminal import (
+    EXIT_INCOMPLETE,
+    EXIT_VERIFICATION,
+    PATH,
+    by_option,
+    complain,
+    count_text,
+    json_option,
+    jsonl_option,
+    print_json,
+    quiet_option,
+    rights_option,
+    rights_place,
+)
+from fingerprint.errors import printable
+
+__all__ = ["attribute", "audit", "explain", "statement", "uses"]
+
+_licensee_option = click.option("--licensee", metavar="ID", required=True, help="Party id of who made the tracks.")
+
+
+@click.command()
+@click.argument("results", metavar="RESULTS", type=PATH)
+@click.option(
+    "--policy", metavar="POLICY", required=True,
+    help="A policy file, or one of: matched-seconds, coverage-weighted, equal, pro-rata-pool, fixed-fee.",
+)  # fmt: skip
+@_licensee_option
+@click.option(
+    "--usage", metavar="FILE", type=PATH,
+    help="CSV of what is reported: track, territory, usages, net_revenue, currency, generated_on, purpose.",
+)  # fmt: skip
+@click.option("--generated", metavar="DATE", default="", help="When tracks were made that the usage does not name.")
+@click.option("--territory", "territories", metavar="CODE", multiple=True, help="Where; may be repeated  [Worldwide]")
+@click.option(
+    "--purpose", type=click.Choice(["generate", "train", "reference-audio"]), default="generate", show_default=True,
+    help="What for.",
+)  # fmt: skip
+@rights_option
+@by_option
+@json_option
+@quiet_option
+def attribute(
+    results: Path,
+    policy: str,
+    licensee: str,
+    usage: Path | None,
+    generated: str,
+    territories: tuple[str, ...],
+    purpose: str,
+    rights: str | None,
+    by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Turn matches into uses: whose, how long, licensed or not.
+
+    RESULTS is what `sourceprint match --jsonl` printed. Overlaps are resolved once, by the policy; the licences on file
+    are applied on the day of generation; every use is kept with its state and the rule that gave it. The same again
+    changes nothing; results of other parameters supersede the earlier ones.
+
+    Example: sourceprint attribute results.jsonl --policy matched-seconds --licensee P-TONE --usage usage.csv
+    """
+    from royalties.rights.database import Database
+    from royalties.uses.ledger import attribute_results
+    from royalties.uses.policy_text import load_policy
+    from royalties.uses.report import report_text, report_to_json
+    from royalties.uses.usage import read_usage
+
+    report = attribute_results(
+        Database.open(rights_place(rights)),
+        results,
+        load_policy(policy),
+        licensee=licensee,
+        usage=None if usage is None else read_usage(usage),
+        generated_on=generated,
+        territories=territories,
+        purpose=purpose,
+        by=by,
+    )
+    if as_json:
+        print_json(report_to_json(report), lines=False)
+    if not quiet:
+        click.echo(report_text(report), err=True)
+    if report.n_failed:
+        complain(f"{count_text(report.n_failed, 'track')} could not be searched; scan them again")
+        click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+@click.group()
+def uses() -> None:
+    """List uses, decide on them, and see their history.
+
+    Example: sourceprint uses list --licensee P-TONE --state review
+    """
+
+
+@uses.command("list")
+@_licensee_option
+@click.option("--state", "states", metavar="STATE", multiple=True, help="Only these; may be repeated.")
+@click.option("--track", "tracks", metavar="TRACK", multiple=True, help="Only of these tracks: SHA-256 or name.")
+@rights_option
+@jsonl_option
+def list_(licensee: str, states: tuple[str, ...], tracks: tuple[str, ...], rights: str | None, as_jsonl: bool) -> None:
+    """List the uses of a licensee in their present states.
+
+    Example: sourceprint uses list --licensee P-TONE --state review
+    """
+    from royalties.rights.database import Database
+    from royalties.uses.ledger import current_uses
+    from royalties.uses.report import uses_text
+    from royalties.uses.use import STATES, use_to_json
+
+    if unknown := sorted(set(states) - set(STATES)):
+        raise click.BadParameter(f"{unknown[0]!r}: write one of {', '.join(STATES)}", param_hint="--state")
+    with Database.open(rights_place(rights)).reading() as connection:
+        found = [
+            use
+            for use in current_uses(connection, licensee, tracks=tracks or None)
+            if not states or use.state in states
+        ]
+    if as_jsonl:
+        print_json(map(use_to_json, found), lines=True)
+    elif found:
+        click.echo(uses_text(found))
+
+
+@uses.command("set")
+@click.argument("state", metavar="STATE")
+@click.argument("ids", metavar="USE...", nargs=-1, required=True)
+@click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence; it stays in the history.")
+@rights_option
+@by_option
+@quiet_option
+def set_(state: str, ids: tuple[str, ...], reason: str, rights: str | None, by: str | None, quiet: bool) -> None:
+    """Decide on uses: claimed, disputed, resolved or withdrawn.
+
+    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement.
+
+    Example: sourceprint uses set withdrawn U0123456789abcdef01234567 --reason "own material"
+    """
+    from royalties.rights.database import Database
+    from royalties.uses.states import change_state
+
+    changed = change_state(Database.open(rights_place(rights)), ids, state, reason, by)
+    if not quiet:
+        click.echo(f"{count_text(len(changed), 'use')} now {state}", err=True)
+
+
+@uses.command("history")
+@click.argument("use_id", metavar="USE")
+@rights_option
+@json_option
+def history(use_id: str, rights: str | None, as_json: bool) -> None:
+    """Show every state that a use has had, by whom and why.
+
+    Example: sourceprint uses history U0123456789abcdef01234567
+    """
+    from dataclasses import asdict
+
+    from royalties.rights.database import Database
+    from royalties.uses.states import use_history
+
+    with Database.open(rights_place(rights)).reading() as connection:
+        changes = use_history(connection, use_id)
+    if as_json:
+        print_json([asdict(change) for change in changes], lines=False)
+    else:
+        for change in changes:
+            click.echo(f"{change.made_at}  {change.state:<10}  {printable(change.made_by)}: {printable(change.reason)}")
+
+
+@click.command()
+@_licensee_option
+@click.option("--period", metavar="PERIOD", required=True, help="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14.")
+@click.option("--usage", metavar="FILE", type=PATH, help="What the licensee reports for the period, as for attribute.")
+@click.option("--fx", metavar="FILE", type=PATH, help="Rates of exchange: date, from, to, rate, publisher.")
+@click.option("--policy", metavar="POLICY", help="As for attribute  [default: the one the uses were made with]")
+@click.option("--currency", metavar="CODE", help="Of the statement  [default: that of the licences]")
+@click.option("--issued", metavar="DATE", help="Day of issue  [default: today, UTC]")
+@click.option("--draft", is_flag=True, help="Compute it, and keep nothing.")
+@click.option("--out", "folder", metavar="DIR", type=PATH, required=True, help="New folder of its files.")
+@click.option("--format", "formats", metavar="NAME", multiple=True, help="Only: json csv parquet html dsr uses.")
+@rights_option
+@by_option
+@quiet_option
+def statement(
+    licensee: str,
+    period: str,
+    usage: Path | None,
+    fx: Path | None,
+    policy: str | None,
+    currency: str | None,
+    issued: str | None,
+    draft: bool,
+    folder: Path,
+    formats: tuple[str, ...],
+    rights: str | None,
+    by: str | None,
+    quiet: bool,
+) -> None:
+    """State what a licensee owes for a period, line by line.
+
+    Takes the uses of the tracks in the usage file, else those generated in the period. A statement that was issued is
+    never changed: the same inputs give it again, to the byte; what has changed since is adjusted in the next one. DIR
+    gets a page to read and print, a page per party, CSV, Parquet, JSON and DSR-shaped TSV.
+
+    Example: sourceprint statement --period 2026-Q3 --licensee P-TONE --usage usage.csv --out statement-2026-Q3
+    """
+    from royalties.periods import Period
+    from royalties.rights.database import Database
+    from royalties.statements.exchange import read_rates
+    from royalties.statements.issuing import issue_statement
+    from royalties.statements.summary import statement_text
+    from royalties.statements.writing import FORMATS, write_statement
+    from royalties.uses.policy_text import load_policy
+    from royalties.uses.usage import read_usage
+
+    issued_statement = issue_statement(
+        Database.open(rights_place(rights)),
+        licensee=licensee,
+        period=Period.parse(period),
+        issued_on=issued or datetime.now(UTC).date().isoformat(),
+        usage=None if usage is None else read_usage(usage),
+        rates=None if fx is None else read_rates(fx),
+        policy=None if policy is None else load_policy(policy),
+        currency=currency,
+        by=by,
+        draft=draft,
+    )
+    paths = write_statement(issued_statement, folder, formats or FORMATS)
+    if not quiet:
+        click.echo(statement_text(issued_statement), err=True)
+    for path in paths:
+        click.echo(printable(path))
+
+
+@click.command()
+@click.argument("place", metavar="STATEMENT")
+@click.argument("line", metavar="LINE", type=click.IntRange(min=1))
+@rights_option
+@json_option
+def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
+    """Show how a line of a statement came about, step by step.
+
+    STATEMENT is its folder, its statement.json, or its id. Printed are the segments of audio, the uses, the rule of the
+    policy, the shares, the exact amounts and their one rounding.
+
+    Example: sourceprint explain statement-2026-Q3 1
+    """
+    from royalties.rights.database import Database
+    from royalties.statements.explaining import explain_line, explanation_to_json
+    from royalties.statements.issuing import load_statement
+    from royalties.statements.reading import read_statement
+
+    if Path(place).exists():
+        found = read_statement(Path(place))
+    else:
+        found = load_statement(Database.open(rights_place(rights)), place)
+    if as_json:
+        print_json(explanation_to_json(found, line), lines=False)
+    else:
+        click.echo(explain_line(found, line))
+
+
+@click.command()
+@click.argument("path", metavar="STATEMENT", type=PATH)
+@json_option
+def audit(path: Path, as_json: bool) -> None:
+    """Re-read a statement, and say what in it does not add up.
+
+    Checksums, the digest, the sum of the lines against the total of every territory and right, contributions, balances,
+    and whether CSV, Parquet and DSR say the same. Needs the folder alone, no database.
+
+    Example: sourceprint audit statement-2026-Q3
+    """
+    from dataclasses import asdict
+
+    from royalties.statements.auditing import audit_statement, audit_text
+
+    problems = audit_statement(path)
+    if as_json:
+        print_json([asdict(problem) for problem in problems], lines=False)
+    else:
+        click.echo(audit_text(path, problems), nl=False)
+    if problems:
+        click.get_current_context().exit(EXIT_VERIFICATION)
