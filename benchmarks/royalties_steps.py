@@ -1,7 +1,8 @@
 """The steps from rights to a statement, each timed in a process of its own, and checked against what was synthesised.
 
 A step prepares, then does what is timed, then checks what came of it. Peak memory is that of the whole process, with
-the interpreter and its libraries, and stands beside the memory that it had before it began.
+the interpreter and its libraries, and stands beside the memory that it had before it began. What is measured is
+imported by the step that needs it, before it is timed, as the commands do: no step carries the libraries of another.
 """
 
 from __future__ import annotations
@@ -14,26 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.royalties_data import LICENSEE, Catalogue
 from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES
-from royalties.periods import Period
-from royalties.rights.database import Database
-from royalties.rights.database_check import check_database
-from royalties.rights.exporting import export_rights
-from royalties.rights.findings import KINDS
-from royalties.rights.importing import import_rights
-from royalties.rights.problems import ImportReport
-from royalties.statements.auditing import audit_statement
-from royalties.statements.issuing import issue_statement, list_statements, load_statement
-from royalties.statements.proving import prove
-from royalties.statements.statement import Statement
-from royalties.statements.writing import write_statement
-from royalties.uses.ledger import attribute_results
-from royalties.uses.policy_text import load_policy
-from royalties.uses.report import AttributionReport
-from royalties.uses.usage import read_usage
+
+if TYPE_CHECKING:
+    from royalties.rights.problems import ImportReport
+    from royalties.statements.statement import Statement
+    from royalties.uses.report import AttributionReport
 
 __all__ = ["STEPS", "Step", "run_step"]
 
@@ -140,6 +130,8 @@ def _importing(
     step: Step, source: str, *, added: Mapping[str, int] | None = None, changed: Mapping[str, int] | None = None
 ) -> Work:
     """Return the work of an import that should add and change so many records of each kind, and no others."""
+    from royalties.rights.database import Database
+    from royalties.rights.importing import import_rights
 
     def work() -> Check:
         database = Database.open(step.place, create=True)
@@ -167,6 +159,9 @@ def _checked_import(report: ImportReport, added: Mapping[str, int], changed: Map
 
 
 def _export(step: Step) -> Work:
+    from royalties.rights.database import Database
+    from royalties.rights.exporting import export_rights
+
     def work() -> Check:
         report = export_rights(Database.open(step.place), step.path("export"))
         records, wanted = sum(report.records.values()), sum(step.catalogue.counts.values())
@@ -181,8 +176,13 @@ def _export(step: Step) -> Work:
 
 
 def _check(step: Step) -> Work:
+    from royalties.rights.checking import Records, check_rights
+    from royalties.rights.database import Database
+    from royalties.rights.findings import KINDS
+
     def work() -> Check:
-        findings = check_database(Database.open(step.place))
+        with Database.open(step.place).reading() as connection:
+            findings = list(check_rights(Records.read(connection)))
 
         def check() -> Checked:
             works = [one for one in findings if one.subject.startswith("work ")]
@@ -209,6 +209,11 @@ def _attribute_again(step: Step) -> Work:
 
 
 def _attributing(step: Step, *, again: bool) -> Work:
+    from royalties.rights.database import Database
+    from royalties.uses.ledger import attribute_results
+    from royalties.uses.policy_text import load_policy
+    from royalties.uses.usage import read_usage
+
     def work() -> Check:
         report = attribute_results(
             Database.open(step.place),
@@ -250,6 +255,12 @@ def _state_again(step: Step) -> Work:
 
 
 def _stating(step: Step, *, before: int) -> Work:
+    from royalties.periods import Period
+    from royalties.rights.database import Database
+    from royalties.statements.issuing import issue_statement, list_statements
+    from royalties.statements.proving import prove
+    from royalties.uses.usage import read_usage
+
     def work() -> Check:
         database = Database.open(step.place)
         known = len(list_statements(database))
@@ -284,6 +295,10 @@ def _stating(step: Step, *, before: int) -> Work:
 
 
 def _write(step: Step) -> Work:
+    from royalties.rights.database import Database
+    from royalties.statements.issuing import list_statements, load_statement
+    from royalties.statements.writing import write_statement
+
     database = Database.open(step.place)
     statement = load_statement(database, list_statements(database)[-1].id)
 
@@ -297,6 +312,8 @@ def _write(step: Step) -> Work:
 
 
 def _audit(step: Step) -> Work:
+    from royalties.statements.auditing import audit_statement
+
     def work() -> Check:
         problems = audit_statement(step.path("statement"))
         failures = tuple(f"audit: {problem}" for problem in problems[:5])
