@@ -28,7 +28,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from benchmarks.harness import in_parallel
-from benchmarks.part import Job, Part, Report, new_report, run_command
+from benchmarks.part import MEASURED, Job, Part, Report, new_report, run_command
 from benchmarks.royalties_data import Catalogue
 from benchmarks.royalties_files import write_rights, write_single_csv
 from benchmarks.royalties_report import figures, pictures, tables
@@ -193,7 +193,7 @@ PART = Part(
     figures=figures,
     pictures=pictures,
     add_options=_add_options,
-    code=("fingerprint", "index", "royalties"),
+    code=(*MEASURED, "royalties"),
 )
 
 main = functools.partial(run_command, PART)
