@@ -65,10 +65,8 @@ def before_and_after(
         titles[part] for part in reports if part in before and _conditions(reports[part]) != _conditions(before[part])
     ]
     if other:
-        blocks.insert(
-            0,
-            f"On other music, on other numbers of excerpts, in another version or with another seed before: {', '.join(other)}.",
-        )
+        what = "On other music, on other numbers of excerpts, in another version or with another seed before"
+        blocks.insert(0, f"{what}: {', '.join(other)}.")
     return [
         f"Before: {states[0]}. Now: {states[1]}. Of the figures measured in both, {said}. A change within the "
         "intervals that the parts state proves nothing.",
