@@ -15,6 +15,7 @@ from royalties.rights.database import Database
 from royalties.uses.ledger import attribute_results, current_uses
 from royalties.uses.policy_text import load_policy
 from royalties.uses.report import AttributionReport
+from royalties.uses.states import change_state
 from royalties.uses.use import Use
 from tests.royalty_records import (
     LICENSEE,
@@ -63,3 +64,16 @@ def test_a_revision_that_concerns_something_else_leaves_every_use_as_it_is(
     assert report.rights_revision == 2
     assert (report.added, report.superseded, report.unchanged) == (0, 0, 2)
     assert uses_in(database) == before
+
+
+def test_the_latest_decision_stays_when_uses_of_an_earlier_policy_come_back(
+    database: Database, attribute: Attribute
+) -> None:
+    attribute(ONE)
+    change_state(database, [uses_in(database)["R1"].id], "disputed", "letter", "ann", now=NOW)
+    attribute(ONE, policy=load_policy("equal"))
+    change_state(database, [uses_in(database)["R1"].id], "withdrawn", "own material", "ann", now=NOW)
+    report = attribute(ONE)
+    back = uses_in(database)["R1"]
+    assert (back.state, report.carried_over) == ("withdrawn", 1)
+    assert "own material" in back.state_rule
