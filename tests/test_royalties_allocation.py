@@ -212,6 +212,24 @@ def test_a_composition_alone_is_owed_the_rights_of_the_work_only() -> None:
     assert exact(by_revenue, party_id="P-W1") == 50
 
 
+@pytest.mark.parametrize("outcome", ["outside_licence", "paid by rate"])
+@pytest.mark.parametrize("method", ["matched-seconds", "pro-rata-pool"])
+def test_a_composition_alone_that_revenue_does_not_pay_leaves_all_its_part_unmatched(method: str, outcome: str) -> None:
+    by_rate = a_licence("LIC-2", rate_card=a_rate_card(royalty_millionths=None), scope=Scope(recordings=("R2",)))
+    said = Outcome("Worldwide", "licensed", "LIC-2", "")
+    if outcome == "outside_licence":
+        said = Outcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals")
+    use = a_use(recording_id="", layer="composition", work_ids=("W1",), outcomes=(said,))
+    statement = stated(
+        [use, a_use("two.wav", "R2", ms=20_000)],
+        methods=tuple(dict.fromkeys((method, "matched-seconds"))),
+        rights=some_rights(licences=[a_licence("LIC-1", rate_card=BY_REVENUE), by_rate]),
+        rows=[earned("one.wav", 800), earned("two.wav", 800)],
+    )
+    assert exact(statement, licence_id="LIC-1") == 200
+    assert exact(statement, licence_id="LIC-1", kind="unmatched", right="Master") == 50
+
+
 @pytest.mark.parametrize("rows", [[], [earned("one.wav", 800)]], ids=["rate", "revenue"])
 def test_an_unknown_recording_of_a_known_work_is_not_paid_twice(rows: list[UsageRow]) -> None:
     spans = (a_span(0, 20_000, contenders=("R1", "R2")),)
