@@ -119,6 +119,12 @@ def test_coverage_leaves_the_rest_of_the_track_unmatched() -> None:
     assert "no use in the rest of one.wav" in found(statement, kind="unmatched")[0].reason
 
 
+def test_coverage_of_a_track_of_unknown_length_is_refused() -> None:
+    unknown = a_use(track_ms=0)
+    with pytest.raises(StatementError, match=r"track 'one.wav': its length is not known.*scan it again"):
+        stated([unknown], methods=("coverage-weighted",), card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+
+
 def test_equal_parts_by_recording() -> None:
     statement = stated(TWO_IN_ONE, methods=("equal",), card=BY_REVENUE, rows=[earned("one.wav", 2400)])
     assert exact(statement, party_id="P-R1") == exact(statement, party_id="P-R2") == 75
