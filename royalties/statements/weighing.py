@@ -87,8 +87,8 @@ def parts_of(method: str, units: tuple[Unit, ...]) -> list[Part]:
     """
     if method == "coverage-weighted" and units and not units[0].uses[0][0].track_ms:
         raise StatementError(
-            f"track {printable(units[0].uses[0][0].track_name)!r:.80}: its length is not known, which coverage-weighted "
-            "divides by; scan it again, or state with another policy"
+            f"track {printable(units[0].uses[0][0].track_name)!r:.80}: its length is not known, which "
+            "coverage-weighted divides by; scan it again, or state with another policy"
         )
     whole_us = sum(unit.attributed_us for unit in units)
     if method == "equal":
