@@ -5,14 +5,15 @@ what comes to light later (a use withdrawn, a share corrected, a track attribute
 statement: every earlier statement is computed again from the usage, policy and rates that it states with the uses,
 their states, rights and licences of now, and each line is compared with what was stated for it so far.
 
-Which uses: if the usage names tracks, the current uses of those; else all current uses of the licensee whose tracks
-were generated in the period. Opening balances are the closing balances of the statement issued last, whatever its
-period: an earlier period may be issued late. Periods of one licensee must not overlap, and all its statements are in
-one currency.
+Which uses: if the usage names tracks, the current uses of those; else, and beside them where it also has rows for a
+territory as a whole, all current uses of the licensee whose tracks were generated in the period. Opening balances are
+the closing balances of the statement issued last, whatever its period: an earlier period may be issued late; the
+minimum payouts that held with them hold on for parties without a line. Periods of one licensee must not overlap, and
+all its statements are in one currency.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -189,7 +190,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
 
     adjustments: list[Adjustment] = []
     for statement in before:
-        again = _again(connection, statement, rate_of, inputs.issued_on)
+        again = _again(connection, statement, inputs)
         adjustments += adjustments_to(statement, again, [one for other in before for one in other.adjustments])
     computed = compute_statement(
         uses,
@@ -203,6 +204,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         rate_of=rate_of,
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.closing for balance in before[-1].balances} if before else {},
+        minimum_before={balance.party_id: balance.minimum for balance in before[-1].balances} if before else {},
         adjustments=adjustments,
         adjusted_rights=_rights_of(connection, inputs.licensee, (), adjustments) if adjustments else None,
     )
@@ -314,16 +316,16 @@ def _kept_policy(connection: Connection, licensee: str, digest: str, name: str) 
     return policy_of(json.loads(document))
 
 
-def _again(
-    connection: Connection, statement: Statement, rate_of: Callable[[str], Conversion], issued_on: str
-) -> Statement:
-    """Return an earlier statement as it would be now."""
-    usage = Usage(statement.usage, statement.usage_sha256)
+def _again(connection: Connection, statement: Statement, inputs: _Inputs) -> Statement:
+    """Return an earlier statement as it would be now, at the rates that it states, else at those of its own period."""
+    usage = _usage_by_sha256(statement)
     uses = _uses_of(connection, statement.licensee.id, statement.period, usage)
     stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
 
     def stated_rate(source: str) -> Conversion:
-        return stated[source] if source in stated else rate_of(source)
+        if source in stated:
+            return stated[source]
+        return inputs.rates.conversion(source, statement.currency, on=statement.period.end)
 
     try:
         return compute_statement(
@@ -333,7 +335,7 @@ def _again(
             licensee=statement.licensee.id,
             period=statement.period,
             currency=statement.currency,
-            issued_on=issued_on,
+            issued_on=inputs.issued_on,
             usage=usage,
             rate_of=stated_rate,
         )
@@ -342,6 +344,18 @@ def _again(
             f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what changed "
             f"since: {error}"
         ) from error
+
+
+def _usage_by_sha256(statement: Statement) -> Usage:
+    """Return the usage of a statement with its tracks named by SHA-256, as far as it knew them.
+
+    So a track that is made later and has the same file name does not come under it.
+    """
+    stated = Usage(statement.usage, statement.usage_sha256)
+    sha256_of = {stated.key_of(use.track_sha256, use.track_name): use.track_sha256 for use in statement.uses}
+    sha256_of.pop("", None)
+    rows = tuple(replace(row, track=sha256_of.get(row.track, row.track)) for row in statement.usage)
+    return Usage(rows, statement.usage_sha256)
 
 
 def _keep(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> None:
