@@ -156,3 +156,16 @@ def test_a_later_track_of_the_same_file_name_leaves_earlier_statements_as_they_a
     second = issue(database, Q4, usage=Usage((UsageRow("october/out.wav", "Worldwide", 1, None, ""),)))
     assert second.adjustments == ()
     assert {use.track_name for use in second.uses} == {"october/out.wav"}
+
+
+def test_revenue_of_a_territory_beside_named_tracks_belongs_to_the_other_tracks_of_the_period(
+    database: Database, attribute: Attribute
+) -> None:
+    license_again(database, a_licence(rate_card=a_rate_card(per_second=None, per_match=None)))
+    rows = (UsageRow("one.wav", "DE", 5, Fraction(800), "EUR"), UsageRow("", "DE", 0, Fraction(1600), "EUR"))
+    two = a_scan_result("two.wav", a_match("R1", a_segment(0, 9_000)))
+    attribute(ONE, two, policy=load_policy("equal"), usage=Usage(rows))
+    statement = issue(database, Q3, usage=Usage(rows))
+    assert {use.track_name for use in statement.uses} == {"one.wav", "two.wav"}
+    assert {line.kind for line in statement.lines} == {"payable"}
+    assert sum(line.gross for line in statement.lines) == 300

@@ -239,9 +239,15 @@ def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
 
 
 def _uses_of(connection: Connection, licensee: str, period: Period, usage: Usage) -> list[Use]:
-    if any(row.track for row in usage.rows):
-        return [use for use in current_uses(connection, licensee) if usage.key_of(use.track_sha256, use.track_name)]
-    return list(current_uses(connection, licensee, generated_between=period))
+    if not any(row.track for row in usage.rows):
+        return list(current_uses(connection, licensee, generated_between=period))
+    first, last = period.start.isoformat(), period.end.isoformat()
+    return [
+        use
+        for use in current_uses(connection, licensee)
+        if usage.key_of(use.track_sha256, use.track_name)
+        or (usage.territory_rows and first <= use.generated_on <= last)
+    ]
 
 
 def _rights_of(
