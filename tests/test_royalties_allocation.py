@@ -313,6 +313,41 @@ def test_two_tracks_of_one_name_are_refused() -> None:
         stated(uses, rows=[earned("one.wav", None, 1)])
 
 
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ([earned("one.wav", None, 3, "DE"), earned("one.wav", None, 3)], "track 'one.wav'"),
+        ([earned("", 8000, territory="DE"), earned("", 9000)], "a territory as a whole"),
+    ],
+)
+def test_the_world_beside_a_country_is_refused_as_the_country_would_count_twice(
+    rows: list[UsageRow], what: str
+) -> None:
+    with pytest.raises(StatementError, match=rf"usage of {what}: Worldwide beside DE.*counts? twice"):
+        stated([a_use()], rows=rows)
+
+
+def test_the_world_for_one_track_and_countries_for_another_are_added_up() -> None:
+    rows = [earned("one.wav", None, 3), earned("two.wav", None, 2, "DE")]
+    assert exact(stated([a_use(), a_use("two.wav")], rows=rows)) == 20
+
+
+def test_a_use_attributed_for_the_world_and_a_country_counts_once_without_usage() -> None:
+    both = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "Worldwide"))
+    with pytest.raises(StatementError, match=r"usage of track 'one.wav': Worldwide beside DE"):
+        stated([a_use(outcomes=both)])
+
+
+def test_one_track_under_two_names_is_refused() -> None:
+    use = a_use("out/one.wav")
+    rows = [earned("one.wav", None, 1, "DE"), earned(use.track_sha256, None, 1, "FR")]
+    with pytest.raises(StatementError, match=rf"track 'one.wav': is the track that .*{use.track_sha256}.* one name"):
+        stated([use], rows=rows)
+    # The file name alone of one track may be all of another's path.
+    uses = [a_use("out/one.wav"), a_use("one.wav")]
+    assert exact(stated(uses, rows=[earned("out/one.wav", None, 1), earned("one.wav", None, 1)])) == 8
+
+
 def test_a_licence_that_is_gone_is_refused() -> None:
     with pytest.raises(StatementError, match=r"LIC-1.*not on file any more"):
         stated([a_use()], rights=some_rights(licences=[]))
