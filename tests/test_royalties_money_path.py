@@ -169,3 +169,29 @@ def test_revenue_of_a_territory_beside_named_tracks_belongs_to_the_other_tracks_
     assert {use.track_name for use in statement.uses} == {"one.wav", "two.wav"}
     assert {line.kind for line in statement.lines} == {"payable"}
     assert sum(line.gross for line in statement.lines) == 300
+
+
+def test_a_rate_without_per_usage_counts_in_the_first_statement_of_the_track_alone(
+    database: Database, attribute: Attribute
+) -> None:
+    license_again(database, a_licence(rate_card=a_rate_card(per_match=Fraction(400), per_usage=False)))
+    attribute(ONE)
+    in_both = Usage((UsageRow("one.wav", "Worldwide", 9, None, ""),))
+    assert sum(line.gross for line in issue(database, Q3, usage=in_both).lines) == 800
+    second = issue(database, Q4, usage=in_both)
+    assert {line.gross for line in second.lines} == {0}
+    assert "stated in an earlier period" in second.lines[0].contributions[0].basis
+    assert issue(database, Q1, usage=in_both).adjustments == second.adjustments == ()
+
+
+def test_a_track_attributed_again_for_other_territories_leaves_earlier_statements_as_they_are(
+    database: Database, attribute: Attribute
+) -> None:
+    in_germany = Usage((UsageRow("one.wav", "DE", 3, None, "", "2026-07-14"),))
+    in_france = Usage((UsageRow("one.wav", "FR", 1, None, "", "2026-07-14"),))
+    attribute(ONE, usage=in_germany)
+    first = issue(database, Q3, usage=in_germany)
+    attribute(ONE, usage=in_france)
+    second = issue(database, Q4, usage=in_france)
+    assert second.adjustments == ()
+    assert [sum(line.gross for line in one.lines) for one in (first, second)] == [2400, 800]

@@ -4,7 +4,7 @@ Amounts are divided (`allocation`, `sharing`), gathered in lines, rounded once (
 `royalties.statements.proving` does the arithmetic again on a finished statement.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -65,6 +65,7 @@ def compute_statement(
     fx_sha256: str = "",
     opening: Mapping[str, int] | None = None,
     minimum_before: Mapping[str, int] | None = None,
+    charged: Collection[tuple[str, str]] = frozenset(),
     adjustments: Iterable[Adjustment] = (),
     adjusted_rights: Rights | None = None,
 ) -> Statement:
@@ -94,6 +95,8 @@ def compute_statement(
         What each party has in account from before, in minor units.
     minimum_before : mapping of str to int or None
         The minimum payout that held for each party then: it holds on for one that has no line now.
+    charged : collection of (str, str)
+        Tracks (SHA-256) and territories that earlier statements have: rates without `per_usage` do not count again.
     adjustments : iterable of Adjustment
         To earlier statements.
     adjusted_rights : Rights or None
@@ -113,7 +116,7 @@ def compute_statement(
         raise StatementError("uses: the same use twice; give each use once, in its latest state")
     converter = Converter(currency, rate_of or _no_rates(currency))
     reported = Reported(usage, ordered)
-    allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter)
+    allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
     groups = _gather(allocation, Sharing(rights, period))
     rounded = round_lines({key: group.total for key, group in groups.items()})
     deductions = _deductions(rounded.gross, own)

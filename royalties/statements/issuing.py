@@ -31,11 +31,14 @@ from royalties.statements.adjusting import adjustments_to
 from royalties.statements.computing import compute_statement
 from royalties.statements.exchange import Rates
 from royalties.statements.proving import prove
+from royalties.statements.reported import Reported
 from royalties.statements.statement import Adjustment, Conversion, Statement
 from royalties.statements.statement_json import parse_statement, statement_bytes, statement_digest
+from royalties.territories import WORLDWIDE
 from royalties.uses.ledger import current_uses
 from royalties.uses.policy import Policy
 from royalties.uses.policy_text import policy_of
+from royalties.uses.terms import apply_terms
 from royalties.uses.usage import Usage
 from royalties.uses.use import Use
 
@@ -189,8 +192,10 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         return inputs.rates.conversion(source, currency, on=inputs.period.end)
 
     adjustments: list[Adjustment] = []
+    charged: set[tuple[str, str]] = set()
     for statement in before:
-        again = _again(connection, statement, inputs)
+        again = _again(connection, statement, inputs, frozenset(charged))
+        charged |= Reported(_usage_by_sha256(statement), again.uses).counted
         adjustments += adjustments_to(statement, again, [one for other in before for one in other.adjustments])
     computed = compute_statement(
         uses,
@@ -205,6 +210,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.closing for balance in before[-1].balances} if before else {},
         minimum_before={balance.party_id: balance.minimum for balance in before[-1].balances} if before else {},
+        charged=charged,
         adjustments=adjustments,
         adjusted_rights=_rights_of(connection, inputs.licensee, (), adjustments) if adjustments else None,
     )
@@ -322,10 +328,14 @@ def _kept_policy(connection: Connection, licensee: str, digest: str, name: str) 
     return policy_of(json.loads(document))
 
 
-def _again(connection: Connection, statement: Statement, inputs: _Inputs) -> Statement:
+def _again(
+    connection: Connection, statement: Statement, inputs: _Inputs, charged: frozenset[tuple[str, str]]
+) -> Statement:
     """Return an earlier statement as it would be now, at the rates that it states, else at those of its own period."""
     usage = _usage_by_sha256(statement)
     uses = _uses_of(connection, statement.licensee.id, statement.period, usage)
+    rights = _rights_of(connection, statement.licensee.id, uses)
+    uses = [_judged(use, usage, rights) for use in uses]
     stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
 
     def stated_rate(source: str) -> Conversion:
@@ -336,7 +346,7 @@ def _again(connection: Connection, statement: Statement, inputs: _Inputs) -> Sta
     try:
         return compute_statement(
             uses,
-            _rights_of(connection, statement.licensee.id, uses),
+            rights,
             _kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name),
             licensee=statement.licensee.id,
             period=statement.period,
@@ -344,12 +354,29 @@ def _again(connection: Connection, statement: Statement, inputs: _Inputs) -> Sta
             issued_on=inputs.issued_on,
             usage=usage,
             rate_of=stated_rate,
+            charged=charged,
         )
     except StatementError as error:
         raise StatementError(
             f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what changed "
             f"since: {error}"
         ) from error
+
+
+def _judged(use: Use, usage: Usage, rights: Rights) -> Use:
+    """Return a use with outcomes for all territories that an earlier statement has it in.
+
+    Its track may have been attributed again since, for the territories of a later period only. Where the recording is
+    open, what the licences say depends on what it may be, which attribution alone knows: such a use stays as it is.
+    """
+    said = {outcome.territory for outcome in use.outcomes}
+    world = any(outcome.territory == WORLDWIDE and outcome.outcome == "licensed" for outcome in use.outcomes)
+    rows = usage.rows_of(use.track_sha256, use.track_name) or usage.territory_rows
+    missing = {row.territory for row in rows} - said
+    if not missing or world or not (use.recording_id or use.work_ids):
+        return use
+    outcomes = (*use.outcomes, *apply_terms(use, rights, territories=missing))
+    return replace(use, outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.territory)))
 
 
 def _usage_by_sha256(statement: Statement) -> Usage:

@@ -128,6 +128,11 @@ class Reported:
         """All territories that anything is reported of, or that uses have outcomes for, sorted."""
         return tuple(sorted({*self._tracks, *self._whole}))
 
+    @property
+    def counted(self) -> frozenset[tuple[str, str]]:
+        """All tracks that count anywhere, by key, with the territory."""
+        return frozenset((key, territory) for territory, tracks in self._tracks.items() for key in tracks)
+
     def tracks(self, territory: str) -> dict[str, Track]:
         """Return the tracks that count in a territory, by key, sorted."""
         return dict(sorted(self._tracks.get(territory, {}).items()))
