@@ -236,6 +236,16 @@ def test_a_composition_alone_that_revenue_does_not_pay_leaves_all_its_part_unmat
     assert exact(statement, licence_id="LIC-1", kind="unmatched", right="Master") == 50
 
 
+@pytest.mark.parametrize("outcome", ["outside_licence", "no_licence"])
+def test_a_composition_that_is_not_licensed_leaves_all_of_its_revenue_unmatched(outcome: str) -> None:
+    use = a_use(recording_id="", layer="composition", work_ids=("W1",))
+    refused = replace(use, outcomes=(Outcome("Worldwide", outcome, "", ""),))
+    statement = stated([refused], card=BY_REVENUE, rows=[earned("one.wav", 800)])
+    assert {line.kind for line in statement.lines} == {"unmatched"}
+    assert exact(statement, right="Master") == 50
+    assert exact(statement) == 100
+
+
 @pytest.mark.parametrize("rows", [[], [earned("one.wav", 800)]], ids=["rate", "revenue"])
 def test_an_unknown_recording_of_a_known_work_is_not_paid_twice(rows: list[UsageRow]) -> None:
     spans = (a_span(0, 20_000, contenders=("R1", "R2")),)

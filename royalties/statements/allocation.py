@@ -349,22 +349,23 @@ class _Territory:
     def _of_unit(
         self, method: str, pot: Pot, part: Part, unit: Unit, track: Track, outcomes: Mapping[str, Outcome]
     ) -> Iterator[Allotment]:
-        """Yield what a part of revenue gives to the uses of one unit; what it does not give to them is unmatched."""
+        """Yield what a part of revenue gives to the uses of one unit; of a unit of one use, all rights of it."""
+        alone = len(unit.uses) == 1
         for use, owed in unit.uses:
+            lost = ALL if alone else owed  # the master of a composition alone is unmatched too, whatever the reason
             outcome = outcomes[use.id]
-            weighs = ALL if len(unit.uses) == 1 else owed
             if outcome.outcome != "licensed":
                 reason = f"outside the licence: {outcome.rule}" if outcome.rule else "without a licence"
-                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, weighs)
+                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, lost)
                 continue
             licence = self._licence(outcome.licence_id)
             name, by_rate = self._required_method(licence)
             if by_rate:
                 reason = f"paid by {name} under {licence.id}"
-                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, weighs)
+                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, lost)
                 continue
             yield from self._priced(method, pot, part, licence, _rights(licence, owed), use, track.usages, "")
-            if owed == WORKS_ONLY and len(unit.uses) == 1:
+            if owed == WORKS_ONLY and alone:
                 master = _rights(licence, MASTER_ONLY)
                 yield from self._priced(method, pot, part, licence, master, use, track.usages, "composition only")
 

@@ -192,6 +192,7 @@ class _Attribution:
             ),
             isrcs=sorted({match.isrc for match in matches if match.isrc}),
             licensee=self._defaults.licensee,
+            owners=False,
         )
         owners = Owners(rights)
         self._counts["segments"] += sum(len(match.segments) for match in matches)
