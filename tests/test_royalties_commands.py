@@ -22,8 +22,8 @@ from tests.royalty_records import a_scan_result
 EXAMPLE = ROOT / "royalties" / "example"
 RESULTS = EXAMPLE / "results.jsonl"
 USAGE = EXAMPLE / "usage.csv"
-OPEN_USE = "U831607b7e9c61c447c18d1a8"  # of R1 or R2: the scan cannot tell
-STATEMENT = "S-P-TONE-2026-Q3-2fac60dc54a0"
+OPEN_USE = "U246c5ab4fd57a04573c3afdd"  # of R1 or R2: the scan cannot tell
+STATEMENT = "S-P-TONE-2026-Q3-fe262d194f7e"
 ISSUE = ("statement", "--period", "2026-Q3", "--licensee", "P-TONE", "--usage", USAGE, "--issued", "2026-10-05")
 ATTRIBUTE = ("attribute", RESULTS, "--policy", "matched-seconds", "--licensee", "P-TONE", "--usage", USAGE)
 USES = ("uses", "list", "--licensee", "P-TONE")
@@ -348,7 +348,7 @@ def test_uses_are_listed_by_track_and_time_with_ids_to_copy(attributed: Path) ->
     assert all(re.match(r"U[0-9a-f]{24}  ", line) for line in lines)
     (open_one,) = [line for line in lines if OPEN_USE in line]
     assert "  unresolved  T5.wav  R1 or R2   8.000  24.000   16.000  LIC-NORTH " in open_one
-    assert [line.split("  ")[0] for line in lines if "  outside LIC-LIVE  " in line] == ["Uc13f733a62c1f6d4124ffb12"]
+    assert [line.split("  ")[0] for line in lines if "  outside LIC-LIVE  " in line] == ["U1d7575de803eb6d4415da896"]
     found = uses_of("--state", "review", "--state", "unresolved")
     assert {use["state"] for use in found} == {"review", "unresolved"}
     assert [use_from_json(use).track_name for use in uses_of("--track", "T2.wav")] == ["T2.wav", "T2.wav"]
@@ -358,12 +358,14 @@ def test_uses_are_listed_by_track_and_time_with_ids_to_copy(attributed: Path) ->
 
 
 def test_a_decision_has_its_author_and_reason(attributed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_id = "U72eae07a0a1bb0e0ce188aa1"
+    use_id = "U13f0a8f8b993026d6ea2e866"
     result = done("uses", "set", "disputed", use_id, "--reason", "letter\x1b[31m", "--by", "Bo\x1b[2J")
     assert (result.stdout, result.stderr) == ("", "1 use now disputed\n")
     monkeypatch.setenv("SOURCEPRINT_ACTOR", "Cy")
     done("uses", "set", "withdrawn", use_id, "--reason", "own take", "--quiet")
-    refused(2, "is withdrawn, which can become nothing", "uses", "set", "claimed", use_id, "--reason", "no")
+    refused(
+        2, "is withdrawn, which can become disputed, not claimed", "uses", "set", "claimed", use_id, "--reason", "no"
+    )
     shown = done("uses", "history", use_id).stdout.splitlines()
     assert [line.split("  ", 1)[1] for line in shown] == [
         "claimed    Ann        thresholds.claim_confidence 0.99",
@@ -379,7 +381,7 @@ def test_a_decision_has_its_author_and_reason(attributed: Path, monkeypatch: pyt
 
 
 def test_all_uses_that_are_named_change_or_none(attributed: Path) -> None:
-    good = "U72eae07a0a1bb0e0ce188aa1"
+    good = "U13f0a8f8b993026d6ea2e866"
     refused(2, "use U1: not in", "uses", "set", "disputed", good, "U1", "--reason", "so")
     assert [use["state"] for use in uses_of("--track", "T1.wav")] == ["claimed"]
 
@@ -440,7 +442,7 @@ def test_issued_statements_are_listed_and_written_again_whatever_has_changed(
 
 def test_a_draft_keeps_nothing(attributed: Path, tmp_path: Path) -> None:
     result = done(*ISSUE, "--draft", "--out", tmp_path / "draft", "--format", "json")
-    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-2fac60dc54a0: ")
+    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-fe262d194f7e: ")
     assert done("statements").stderr == "Note: no statements were issued\n"
 
 

@@ -318,7 +318,10 @@ class _Attribution:
         self._carry_over(gone, [found[one] for one in new])
 
     def _carry_over(self, gone: list[str], new: list[Use]) -> None:
-        """Let the decisions of people on superseded uses go on to those in their place."""
+        """Let the decisions of people on superseded uses go on to those in their place.
+
+        A use that comes back has older decisions of its own: what was decided on the one in its place is later.
+        """
         decided = latest_states(self._connection, gone)
         if not decided:
             return
@@ -333,7 +336,7 @@ class _Attribution:
                 follower = in_place.get(_substance(json.loads(document)))
                 if follower is None:
                     self._lost_decisions.append(old)
-                elif follower.id not in already:
+                elif follower.id not in already or _decision(already[follower.id]) != _decision(decided[old]):
                     changes += self._carried(decided[old], follower)
         enter_changes(self._connection, changes)
         self._counts["carried over"] += len(changes)
@@ -379,6 +382,11 @@ class _Attribution:
             "recording_id": use.recording_id,
             "document": canonical_json(use_to_json(use)),
         }
+
+
+def _decision(change: StateChange) -> tuple[str, str]:
+    """Return the state that a person gave, and the recording that was named with it."""
+    return change.state, change.named.recording_id if change.named else ""
 
 
 def _substance(document: dict[str, Any]) -> str:

@@ -11,7 +11,8 @@ from            to
 `unresolved`    claimed, disputed, resolved, withdrawn
 `disputed`      resolved, withdrawn
 `resolved`      disputed, withdrawn
-`withdrawn`     nothing: a use that was withdrawn by mistake comes back by attributing its track again
+`withdrawn`     disputed, where a person withdrew it: so what was withdrawn by mistake can be resolved; attributing its
+                track again does not bring it back, as decisions go on to the use in its place
 ==============  ======================================================================================
 
 A use of which it is open whose it is cannot become `claimed`, and becomes `resolved` only together with the recording
@@ -54,7 +55,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "unresolved": ("claimed", "disputed", "resolved", "withdrawn"),
     "disputed": ("resolved", "withdrawn"),
     "resolved": ("disputed", "withdrawn"),
-    "withdrawn": (),
+    "withdrawn": ("disputed",),
 }
 
 _PAYING = frozenset({"claimed", "resolved"})
@@ -165,12 +166,14 @@ def change_state(
                 )
             if not present[one].current:
                 raise RightsError(f"use {one}: superseded by a later attribution; change the use that took its place")
-            before = latest[one].state if one in latest else present[one].use.state
-            if state not in TRANSITIONS[before]:
-                possible = ", ".join(TRANSITIONS[before]) or "nothing"
-                raise RightsError(f"use {one}: is {before}, which can become {possible}, not {state}")
-            if not recording_id and state in _PAYING and lacks_recording(present[one].use):
-                raise RightsError(f"use {one}: {_open(present[one].use)}")
+            first = present[one].use
+            before = latest[one].state if one in latest else first.state
+            possible = () if first.state == "withdrawn" else TRANSITIONS[before]
+            if state not in possible:
+                become = ", ".join(possible) or "nothing"
+                raise RightsError(f"use {one}: is {before}, which can become {become}, not {state}")
+            if not recording_id and state in _PAYING and lacks_recording(first):
+                raise RightsError(f"use {one}: {_open(first)}")
         changes = [StateChange(one, state, why, made_at, made_by) for one in wanted]
         if recording_id:
             changes = [naming_change(connection, present[c.use_id].use, recording_id, c) for c in changes]
