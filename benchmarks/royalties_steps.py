@@ -257,7 +257,8 @@ def _state_again(step: Step) -> Work:
 def _stating(step: Step, *, before: int) -> Work:
     from royalties.periods import Period
     from royalties.rights.database import Database
-    from royalties.statements.issuing import issue_statement, list_statements
+    from royalties.statements.issued import list_statements
+    from royalties.statements.issuing import issue_statement
     from royalties.statements.proving import prove
     from royalties.uses.usage import read_usage
 
@@ -296,7 +297,7 @@ def _stating(step: Step, *, before: int) -> Work:
 
 def _write(step: Step) -> Work:
     from royalties.rights.database import Database
-    from royalties.statements.issuing import list_statements, load_statement
+    from royalties.statements.issued import list_statements, load_statement
     from royalties.statements.writing import write_statement
 
     database = Database.open(step.place)

@@ -298,7 +298,7 @@ def statements(
     from dataclasses import asdict
 
     from royalties.rights.database import Database
-    from royalties.statements.issuing import list_statements, load_statement
+    from royalties.statements.issued import list_statements, load_statement
     from royalties.statements.summary import statement_text, statements_text
     from royalties.statements.writing import FORMATS, write_statement
 
@@ -341,7 +341,7 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
     """
     from royalties.rights.database import Database
     from royalties.statements.explaining import explain_line, explanation_to_json
-    from royalties.statements.issuing import load_statement
+    from royalties.statements.issued import load_statement
     from royalties.statements.reading import read_statement
 
     if Path(place).exists():

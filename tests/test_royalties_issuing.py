@@ -18,7 +18,8 @@ from royalties.rights.database import Database
 from royalties.rights.rights import Rights
 from royalties.rights.schema import statement as statement_table
 from royalties.statements.exchange import Rates
-from royalties.statements.issuing import issue_statement, list_statements, load_statement
+from royalties.statements.issued import list_statements, load_statement
+from royalties.statements.issuing import issue_statement
 from royalties.statements.proving import prove
 from royalties.statements.statement import Conversion, Statement
 from royalties.statements.statement_json import statement_bytes, statement_digest

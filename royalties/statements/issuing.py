@@ -17,23 +17,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
-from fingerprint.errors import StatementError, UnknownRightsError, printable
+from fingerprint.errors import StatementError, printable
 from royalties.money import validate_currency
 from royalties.periods import Period, parse_date
 from royalties.rights.database import Database, actor, timestamp
 from royalties.rights.reading import load_rights
 from royalties.rights.rights import Rights
 from royalties.rights.schema import attribution
-from royalties.rights.schema import statement as statement_table
 from royalties.statements.adjusting import adjustments_to
 from royalties.statements.computing import compute_statement
 from royalties.statements.exchange import Rates
+from royalties.statements.issued import keep_statement, statements_of
 from royalties.statements.proving import prove
 from royalties.statements.reported import Reported
 from royalties.statements.statement import Adjustment, Conversion, Statement
-from royalties.statements.statement_json import parse_statement, statement_bytes, statement_digest
 from royalties.territories import WORLDWIDE
 from royalties.uses.ledger import current_uses
 from royalties.uses.policy import Policy
@@ -42,21 +41,7 @@ from royalties.uses.terms import apply_terms
 from royalties.uses.usage import Usage
 from royalties.uses.use import Use
 
-__all__ = ["StatementEntry", "issue_statement", "list_statements", "load_statement"]
-
-
-@dataclass(frozen=True, slots=True)
-class StatementEntry:
-    """One statement of the list: what tells it, not what it holds."""
-
-    id: str
-    licensee: str
-    currency: str
-    period: str
-    issued_on: str
-    issued_at: str
-    issued_by: str
-    digest: str
+__all__ = ["issue_statement"]
 
 
 def issue_statement(
@@ -117,7 +102,7 @@ def issue_statement(
             computed = _compute(connection, inputs)
         return replace(computed, id="DRAFT" + computed.id.removeprefix("S"))
     with database.writing() as connection:
-        earlier = _stored(connection, licensee)
+        earlier = statements_of(connection, licensee)
         computed = _compute(connection, inputs, earlier)
         for kept in earlier:
             if (kept.period.start, kept.period.end) == (period.start, period.end):
@@ -130,48 +115,8 @@ def issue_statement(
                 )
         if before_keeping is not None:
             before_keeping(computed)
-        _keep(connection, computed, actor(by), timestamp(now))
+        keep_statement(connection, computed, actor(by), timestamp(now))
         return computed
-
-
-def load_statement(database: Database, statement_id: str) -> Statement:
-    """Return a statement that was issued.
-
-    Raises
-    ------
-    UnknownRightsError
-        If there is none with this id.
-    VerificationError
-        If it is not what was kept.
-    """
-    with database.reading() as connection:
-        query = select(statement_table.c.document).where(statement_table.c.id == statement_id)
-        document = connection.scalar(query)
-    if document is None:
-        raise UnknownRightsError(
-            f"statement {printable(statement_id)!r:.120}: was not issued from this database; `sourceprint "
-            "statements` lists those that were"
-        )
-    return parse_statement(document.encode())
-
-
-def list_statements(database: Database, licensee: str = "") -> list[StatementEntry]:
-    """Return the statements that were issued, of one licensee or of all, in the order of issue."""
-    table = statement_table.c
-    query = select(
-        table.id,
-        table.licensee,
-        table.currency,
-        table.period_label,
-        table.issued_on,
-        table.issued_at,
-        table.issued_by,
-        table.digest,
-    ).order_by(table.row_id)
-    if licensee:
-        query = query.where(table.licensee == licensee)
-    with database.reading() as connection:
-        return [StatementEntry(*row) for row in connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +132,7 @@ class _Inputs:
 
 def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statement] | None = None) -> Statement:
     """Return the statement of these inputs, proven, with what came before it carried on."""
-    stored = _stored(connection, inputs.licensee) if earlier is None else earlier
+    stored = statements_of(connection, inputs.licensee) if earlier is None else earlier
     before = _before(stored, inputs.period)
     uses = _uses_of(connection, inputs.licensee, inputs.period, inputs.usage)
     rights = _rights_of(connection, inputs.licensee, uses)
@@ -222,16 +167,6 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
     )
     prove(computed)
     return computed
-
-
-def _stored(connection: Connection, licensee: str) -> list[Statement]:
-    """Return the statements of a licensee, in the order of issue."""
-    query = (
-        select(statement_table.c.document)
-        .where(statement_table.c.licensee == licensee)
-        .order_by(statement_table.c.row_id)
-    )
-    return [parse_statement(document.encode()) for document in connection.scalars(query).all()]
 
 
 def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
@@ -405,21 +340,3 @@ def _usage_by_sha256(statement: Statement) -> Usage:
     sha256_of.pop("", None)
     rows = tuple(replace(row, track=sha256_of.get(row.track, row.track)) for row in statement.usage)
     return Usage(rows, statement.usage_sha256)
-
-
-def _keep(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> None:
-    connection.execute(
-        insert(statement_table).values(
-            id=statement.id,
-            licensee=statement.licensee.id,
-            currency=statement.currency,
-            period_label=statement.period.label,
-            period_start=statement.period.start.isoformat(),
-            period_end=statement.period.end.isoformat(),
-            issued_on=statement.issued_on,
-            issued_at=issued_at,
-            issued_by=issued_by,
-            document=statement_bytes(statement).decode(),
-            digest=statement_digest(statement),
-        )
-    )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from fingerprint.errors import printable
 from index.tables import table
 from royalties.money import format_amount
-from royalties.statements.issuing import StatementEntry
+from royalties.statements.issued import StatementEntry
 from royalties.statements.statement import KINDS, Statement
 
 __all__ = ["statement_text", "statements_text"]

@@ -180,11 +180,8 @@ def list_uses(
         raise ParameterError(f"state {printable(unknown[0])!r:.40}: write one of {', '.join(STATES)}")
     with database.reading() as connection:
         _require_licensee(connection, licensee, database.name)
-        found = [
-            use
-            for use in current_uses(connection, licensee, tracks=set(tracks) or None)
-            if not wanted or use.state in wanted
-        ]
+        current = current_uses(connection, licensee, tracks=set(tracks) or None)
+        found = [use for use in current if not wanted or use.state in wanted]
     return sorted(found, key=lambda use: (use.track_name, use.track_sha256, [s.start_ms for s in use.spans], use.id))
 
 
