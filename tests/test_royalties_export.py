@@ -133,6 +133,15 @@ def test_importing_an_export_changes_nothing_and_makes_the_same_catalogue_elsewh
         assert content(folder / "first") == content(folder / "second")
 
 
+@pytest.mark.parametrize("duration_ms", [0, 1, 59_999, 60_000_000_000, 2**53])
+def test_every_duration_on_file_comes_back_from_an_export(duration_ms: int, tmp_path: Path) -> None:
+    here = Database.open(tmp_path / "here.sqlite", create=True)
+    put(here, [Recording("R1", "Song", duration_ms=duration_ms)])
+    export_rights(here, tmp_path / "out")
+    again = import_rights(here, [tmp_path / "out"])
+    assert (again.errors, again.revision) == (0, None)
+
+
 def test_an_earlier_revision_is_exported_as_it_was(database: Database, tmp_path: Path) -> None:
     put(database, [Party("P1", "Ann")])
     export_rights(database, tmp_path / "before")
