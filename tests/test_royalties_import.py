@@ -185,6 +185,25 @@ def test_the_habits_of_spreadsheets_make_no_difference(
     assert (share.millionths, str(share.valid_from)) == (255_000, "2026-07-01")
 
 
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;;;;;"])
+def test_a_line_that_names_the_delimiter_for_excel_may_stand_before_the_header(
+    rights: Database, tmp_path: Path, line: str
+) -> None:
+    text = f"\ufeff{line}\r\nisrc;recording_title;party;right;share\r\nUSRC17607839;A, B, C, D, E, F;Ann;Master;-1 %\r\n"
+    path = csv_file(tmp_path, text)
+    assert the_error(import_rights(rights, [path])).row == 3
+    path.write_text(text.replace("-1 %", "100 %"), encoding="utf-8")
+    assert import_rights(rights, [path]).errors == 0
+    assert [record.title for record in on_file(rights) if isinstance(record, Recording)] == ["A, B, C, D, E, F"]
+
+
+def test_a_line_that_names_the_delimiter_and_nothing_below_it_is_an_empty_table(
+    rights: Database, tmp_path: Path
+) -> None:
+    with pytest.raises(RightsError, match="empty below its first line"):
+        import_rights(rights, [csv_file(tmp_path, "sep=;\n\n")])
+
+
 def test_bare_shares_are_asked_about_with_the_sums_either_way(rights: Database, tmp_path: Path) -> None:
     text = "work_title,party,right,share\nSong,Ann,Mechanical,25\nSong,Bob,Mechanical,75\nSong,Cid,Print,0.5\n"
     path = csv_file(tmp_path, text)
