@@ -405,6 +405,30 @@ def test_a_partial_import_leaves_out_what_depends_on_a_wrong_row(database: Datab
     assert [record.id for record in on_file(database) if isinstance(record, Share)] == ["M1"]
 
 
+def test_what_a_partial_import_leaves_out_is_counted_with_the_first_of_rows_that_contradict(
+    rights: Database, tmp_path: Path
+) -> None:
+    tables = {"parties.tsv": "PartyRecordId\tFullName\nP1\tAnn\nP1\tBob\nP2\tCid\n"}
+    report = import_rights(rights, [written(tmp_path / "feed", tables)], partial=True)
+    assert [record.id for record in on_file(rights)] == ["P2"]
+    assert (report.errors, report.refused, sum(report.rows.values())) == (1, 2, 3)
+
+
+def test_a_file_with_fewer_rows_than_its_manifest_says_leaves_no_row_out(rights: Database, tmp_path: Path) -> None:
+    tables = {
+        "parties.tsv": "PartyRecordId\tFullName\nP1\tAnn\n",
+        "manifest.tsv": "#TableType\tFileName\tNumberOfRecords\tSharesAre\nParties\tparties.tsv\t2\t\n",
+    }
+    report = import_rights(rights, [written(tmp_path / "feed", tables)], partial=True)
+    assert (report.errors, report.refused, len(on_file(rights))) == (1, 0, 1)
+
+
+def test_a_record_without_a_title_is_named(rights: Database, tmp_path: Path) -> None:
+    report = import_rights(rights, [csv_file(tmp_path, "isrc,label\nUSRC17607839,Blue\n")])
+    assert [problem.rule for problem in report.problems] == ["no-title"]
+    assert "recording 'isrc:USRC17607839' has no title" in import_report_text(report)
+
+
 def test_recordings_that_contain_each_other_are_refused_with_the_circle(rights: Database, tmp_path: Path) -> None:
     import_rights(rights, [written(tmp_path / "feed", TABLES)], shares="percent")
     parts = "ResourceRecordId\tPartResourceRecordId\tStartMs\tEndMs\nR2\tR1\t0\t10\n"

@@ -216,6 +216,6 @@ def _filled(
         if row.get("duration_ms") == "":
             row["duration_ms"] = None
         if not row[title]:
-            sentence = f"has no {title}; add it, so that people know what is meant"
+            sentence = f"{table.name} {row['id']!r:.80} has no {title}; add it, so that people know what is meant"
             staging.problem("warning", table.name, 0, title, row["id"], "no-title", sentence)
     return batch

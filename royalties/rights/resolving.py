@@ -98,7 +98,7 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
                 remedy = f"{column} {_shown(record_id)}: no such {target}, neither in these files nor on file; add it"
                 staging.problem("error", file, line, column, record_id, "dead-reference", remedy)
             else:
-                where = f"{staging.file_name(refused_file)}, row {refused_line}"
+                where = f"{refused_file}, row {refused_line}"
                 remedy = f"{target} {_shown(record_id)} is refused ({where}), and this row depends on it; mend that row"
                 staging.problem("error", file, line, column, record_id, "depends-on-refused", remedy)
         query(f"INSERT INTO dead SELECT ?, seq FROM {kind} WHERE {column} IN (SELECT id FROM missing)", (kind,))
