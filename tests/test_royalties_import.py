@@ -189,7 +189,8 @@ def test_the_habits_of_spreadsheets_make_no_difference(
 def test_a_line_that_names_the_delimiter_for_excel_may_stand_before_the_header(
     rights: Database, tmp_path: Path, line: str
 ) -> None:
-    text = f"\ufeff{line}\r\nisrc;recording_title;party;right;share\r\nUSRC17607839;A, B, C, D, E, F;Ann;Master;-1 %\r\n"
+    header = "isrc;recording_title;party;right;share"
+    text = f"\ufeff{line}\r\n{header}\r\nUSRC17607839;A, B, C, D, E, F;Ann;Master;-1 %\r\n"
     path = csv_file(tmp_path, text)
     assert the_error(import_rights(rights, [path])).row == 3
     path.write_text(text.replace("-1 %", "100 %"), encoding="utf-8")
@@ -202,6 +203,16 @@ def test_a_line_that_names_the_delimiter_and_nothing_below_it_is_an_empty_table(
 ) -> None:
     with pytest.raises(RightsError, match="empty below its first line"):
         import_rights(rights, [csv_file(tmp_path, "sep=;\n\n")])
+
+
+def test_quotation_marks_that_a_spreadsheet_put_into_a_tsv_are_warned_of(rights: Database, tmp_path: Path) -> None:
+    rows = ['R1\t"""Heroes"""', 'R2\t"He said ""hi"""', 'R3\t"Heroes"', 'R4\t"A" and "B"', 'R5\t"']
+    tables = {"resources.tsv": "\n".join(["ResourceRecordId\tTitle", *rows]) + "\n"}
+    report = import_rights(rights, [written(tmp_path / "feed", tables)])
+    warned = [(problem.row, problem.column, problem.rule) for problem in report.problems]
+    assert warned == [(2, "Title", "quoted-cell"), (3, "Title", "quoted-cell")]
+    titles = [record.title for record in on_file(rights) if isinstance(record, Recording)]
+    assert titles == [row.partition("\t")[2] for row in rows]
 
 
 def test_bare_shares_are_asked_about_with_the_sums_either_way(rights: Database, tmp_path: Path) -> None:
