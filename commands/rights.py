@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from functools import partial as bound
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -136,8 +137,11 @@ def check(rights: str | None, index: Path | None, no_index: bool, fail_on: str, 
     database = Database.open(rights_place(rights))
     in_index = None if no_index else _index_ids(index)
     severities: set[str] = set()
-    with database.reading() as connection:
-        findings = _noting(check_rights(Records.read(connection), index_ids=in_index), severities)
+    with (
+        database.reading() as connection,
+        closing(check_rights(Records.read(connection), index_ids=in_index)) as found,
+    ):
+        findings = _noting(found, severities)
         if as_jsonl:
             print_json(map(finding_to_json, findings), lines=True)
         else:

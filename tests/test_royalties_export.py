@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingerprint.errors import RightsError, UnknownRightsError
+from fingerprint.errors import RightsError, StorageFullError, UnknownRightsError
 from royalties.rights.database import Database
 from royalties.rights.exporting import export_report_text, export_rights
 from royalties.rights.history import apply_records
@@ -163,6 +165,23 @@ def test_what_nobody_claims_is_exported_by_territory(database: Database, tmp_pat
         ["W1", "PerformingRight", "100", "2026-01-01", "", "Worldwide", "DE"],
     ]
     assert "unclaimedmusicalworkrightshares.tsv: 2" in export_report_text(report)
+
+
+def test_a_disk_that_is_full_leaves_nothing_of_an_export_and_one_message(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_path: Path, chunks: Iterator[bytes]) -> None:
+        next(iter(chunks))
+        raise StorageFullError("no space left")
+
+    put(database, [Party(f"P{number:05}", "Ann") for number in range(5_000)])
+    monkeypatch.setattr("royalties.rights.exporting.write_chunks", full)
+    with pytest.raises(StorageFullError) as caught:
+        export_rights(database, tmp_path / "out")
+    del caught
+    gc.collect()
+    assert list(tmp_path.glob("*out*")) == []
+    assert caplog.records == []
 
 
 def test_a_folder_with_something_in_it_is_not_touched(tmp_path: Path) -> None:
