@@ -65,7 +65,8 @@ def before_and_after(
         titles[part] for part in reports if part in before and _conditions(reports[part]) != _conditions(before[part])
     ]
     if other:
-        blocks.insert(0, f"On other music, in another version or with another seed before: {', '.join(other)}.")
+        what = "On other music, on other numbers of excerpts, in another version or with another seed before"
+        blocks.insert(0, f"{what}: {', '.join(other)}.")
     return [
         f"Before: {states[0]}. Now: {states[1]}. Of the figures measured in both, {said}. A change within the "
         "intervals that the parts state proves nothing.",
@@ -109,4 +110,4 @@ def _states(reports: Mapping[str, Report]) -> str:
 def _conditions(report: Report) -> tuple[object, ...]:
     """Return what must not differ between two reports that are compared."""
     corpus, settings = report["corpus"], report["settings"]
-    return corpus["name"], corpus["recordings"], settings["quick"], settings["seed"]
+    return corpus["name"], corpus["recordings"], settings["quick"], settings["seed"], settings.get("per_condition")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from benchmarks.data.corpus import Corpus, open_corpus
 from benchmarks.harness import (
@@ -27,9 +27,12 @@ from benchmarks.harness import (
 )
 from fingerprint.errors import ParameterError, SourceprintError
 
-__all__ = ["Figure", "Job", "Part", "Picture", "Report", "Table", "as_text", "new_report", "run_command"]
+__all__ = ["MEASURED", "Figure", "Job", "Part", "Picture", "Report", "Table", "as_text", "new_report", "run_command"]
 
 Report = dict[str, Any]
+
+MEASURED: Final = ("fingerprint", "index")
+"""Folders of the product whose code most parts measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ class Part:
         Writes pictures of a report into a folder.
     add_options : callable
         Adds the options that only this part has; they arrive in `Job.options`.
+    code : tuple of str
+        Folders whose code it measures; where that changes, so does the key of its report.
     """
 
     name: str
@@ -148,6 +153,7 @@ class Part:
     figures: Callable[[Report], list[Figure]]
     pictures: Callable[[Report, Path], list[Picture]]
     add_options: Callable[[argparse.ArgumentParser], None] = _no_options
+    code: tuple[str, ...] = MEASURED
 
 
 def new_report(name: str, job: Job, **settings: Any) -> Report:

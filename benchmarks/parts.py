@@ -18,6 +18,7 @@ PARTS: Final = (
     "speed",
     "durability",
     "scale",
+    "royalties",
     "peers",
     "ablations",
 )

@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 
 from benchmarks.data.corpus import Corpus, SoundRow, SyntheticCorpus, TrackRow, identity, open_corpus
 from benchmarks.harness import content_key, default_cache, facts, json_bytes, source_digest, write_atomically
-from benchmarks.part import Job, Part, Report, as_text
+from benchmarks.part import MEASURED, Job, Part, Report, as_text
 from benchmarks.parts import PARTS, load_part
 from benchmarks.results import write_results
 from benchmarks.train_projection import trained_on
@@ -98,13 +98,13 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
     try:
         for number, part in enumerate(parts, 1):
             job = Job(corpus, cache, request.jobs, request.seed, not request.full, options[part.name])
-            path, key = request.out / f"{part.name}.json", report_key(part.name, job)
+            path, key = request.out / f"{part.name}.json", report_key(part.name, job, part.code)
             report = _kept(path, key)
             if report is not None:
                 note(f"{part.title} ({number} of {len(parts)}): measured before, {path}")
             else:
                 note(f"{part.title} ({number} of {len(parts)})")
-                started, code = time.perf_counter(), _code_digest()
+                started, code = time.perf_counter(), _code_digest(part.code)
                 try:
                     report = part.measure(job)
                 except SourceprintError as error:
@@ -118,7 +118,7 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"what is done is in {request.out}; the same command goes on") from interrupt
     if len(failed) < len(parts):
-        usable = [name for name in PARTS if _of_this_code(request.out / f"{name}.json")]
+        usable = [name for name in PARTS if _of_this_code(request.out / f"{name}.json", load_part(name).code)]
         for name in (name for name in PARTS if name not in usable and (request.out / f"{name}.json").exists()):
             note(f"{name}.json is of other code and left out of RESULTS.md; `sourceprint bench {name}` makes it again")
         write_results(request.out, request.out / "RESULTS.md", only=usable)
@@ -167,12 +167,12 @@ def options_of(part: Part, parts: Iterable[Part], words: Sequence[str]) -> dict[
     return vars(own.parse_known_args(words)[0])
 
 
-def report_key(name: str, job: Job) -> str:
+def report_key(name: str, job: Job, code: tuple[str, ...] = MEASURED) -> str:
     """Return the key of everything that the report of a part depends on, the number of processes apart."""
     known = facts()
     return content_key(
         name,
-        _code_digest(),
+        _code_digest(code),
         known["machine"],
         known["versions"],
         identity(job.corpus),
@@ -254,16 +254,16 @@ def _read(path: Path) -> Report | None:
     return report if isinstance(report, dict) else None
 
 
-def _of_this_code(path: Path) -> bool:
+def _of_this_code(path: Path, code: tuple[str, ...]) -> bool:
     report = _read(path)
-    return report is not None and report.get("code") == _code_digest()
+    return report is not None and report.get("code") == _code_digest(code)
 
 
-def _code_digest() -> str:
-    """Return the digest of all code that measures; what only shows results is left out."""
+def _code_digest(code: tuple[str, ...]) -> str:
+    """Return the digest of all code that measures and is measured; what only shows results is left out."""
     here = Path(__file__).resolve().parent
     files = [f"benchmarks/{path.name}" for path in sorted(here.glob("*.py")) if path.name not in _NO_PART_OF_THE_KEY]
-    return source_digest("fingerprint", "index", *_CODE_FOLDERS, *files)
+    return source_digest(*code, *_CODE_FOLDERS, *files)
 
 
 def _identified(value: Any) -> object:

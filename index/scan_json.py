@@ -29,11 +29,10 @@ import uuid
 from typing import Any
 
 from index.result import Match, Segment, union_seconds
+from index.scan_schema import SCHEMA
 from index.scanning import Scan
 
 __all__ = ["SCHEMA", "scan_to_json", "uuid7"]
-
-SCHEMA = "sourceprint/scan-result/1"
 
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:

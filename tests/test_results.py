@@ -114,7 +114,10 @@ def test_other_conditions_before_are_named() -> None:
     now = {"alpha": a_report("alpha"), "beta": a_report("beta")}
     before = {"alpha": a_report("alpha", quick=True), "beta": a_report("beta")}
     text = results_text(now, before, {})
-    assert "On other music, in another version or with another seed before: Part alpha.\n" in text
+    assert (
+        "On other music, on other numbers of excerpts, in another version or with another seed before: Part alpha.\n"
+        in text
+    )
 
 
 def test_less_is_better_where_it_should_be() -> None:

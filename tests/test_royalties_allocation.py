@@ -119,6 +119,12 @@ def test_coverage_leaves_the_rest_of_the_track_unmatched() -> None:
     assert "no use in the rest of one.wav" in found(statement, kind="unmatched")[0].reason
 
 
+def test_coverage_of_a_track_of_unknown_length_is_refused() -> None:
+    unknown = a_use(track_ms=0)
+    with pytest.raises(StatementError, match=r"track 'one.wav': its length is not known.*scan it again"):
+        stated([unknown], methods=("coverage-weighted",), card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+
+
 def test_equal_parts_by_recording() -> None:
     statement = stated(TWO_IN_ONE, methods=("equal",), card=BY_REVENUE, rows=[earned("one.wav", 2400)])
     assert exact(statement, party_id="P-R1") == exact(statement, party_id="P-R2") == 75
@@ -212,6 +218,34 @@ def test_a_composition_alone_is_owed_the_rights_of_the_work_only() -> None:
     assert exact(by_revenue, party_id="P-W1") == 50
 
 
+@pytest.mark.parametrize("outcome", ["outside_licence", "paid by rate"])
+@pytest.mark.parametrize("method", ["matched-seconds", "pro-rata-pool"])
+def test_a_composition_alone_that_revenue_does_not_pay_leaves_all_its_part_unmatched(method: str, outcome: str) -> None:
+    by_rate = a_licence("LIC-2", rate_card=a_rate_card(royalty_millionths=None), scope=Scope(recordings=("R2",)))
+    said = Outcome("Worldwide", "licensed", "LIC-2", "")
+    if outcome == "outside_licence":
+        said = Outcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals")
+    use = a_use(recording_id="", layer="composition", work_ids=("W1",), outcomes=(said,))
+    statement = stated(
+        [use, a_use("two.wav", "R2", ms=20_000)],
+        methods=tuple(dict.fromkeys((method, "matched-seconds"))),
+        rights=some_rights(licences=[a_licence("LIC-1", rate_card=BY_REVENUE), by_rate]),
+        rows=[earned("one.wav", 800), earned("two.wav", 800)],
+    )
+    assert exact(statement, licence_id="LIC-1") == 200
+    assert exact(statement, licence_id="LIC-1", kind="unmatched", right="Master") == 50
+
+
+@pytest.mark.parametrize("outcome", ["outside_licence", "no_licence"])
+def test_a_composition_that_is_not_licensed_leaves_all_of_its_revenue_unmatched(outcome: str) -> None:
+    use = a_use(recording_id="", layer="composition", work_ids=("W1",))
+    refused = replace(use, outcomes=(Outcome("Worldwide", outcome, "", ""),))
+    statement = stated([refused], card=BY_REVENUE, rows=[earned("one.wav", 800)])
+    assert {line.kind for line in statement.lines} == {"unmatched"}
+    assert exact(statement, right="Master") == 50
+    assert exact(statement) == 100
+
+
 @pytest.mark.parametrize("rows", [[], [earned("one.wav", 800)]], ids=["rate", "revenue"])
 def test_an_unknown_recording_of_a_known_work_is_not_paid_twice(rows: list[UsageRow]) -> None:
     spans = (a_span(0, 20_000, contenders=("R1", "R2")),)
@@ -287,6 +321,41 @@ def test_two_tracks_of_one_name_are_refused() -> None:
     uses = [a_use("a/one.wav"), a_use("b/one.wav")]
     with pytest.raises(StatementError, match="two generated tracks have this name"):
         stated(uses, rows=[earned("one.wav", None, 1)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ([earned("one.wav", None, 3, "DE"), earned("one.wav", None, 3)], "track 'one.wav'"),
+        ([earned("", 8000, territory="DE"), earned("", 9000)], "a territory as a whole"),
+    ],
+)
+def test_the_world_beside_a_country_is_refused_as_the_country_would_count_twice(
+    rows: list[UsageRow], what: str
+) -> None:
+    with pytest.raises(StatementError, match=rf"usage of {what}: Worldwide beside DE.*counts? twice"):
+        stated([a_use()], rows=rows)
+
+
+def test_the_world_for_one_track_and_countries_for_another_are_added_up() -> None:
+    rows = [earned("one.wav", None, 3), earned("two.wav", None, 2, "DE")]
+    assert exact(stated([a_use(), a_use("two.wav")], rows=rows)) == 20
+
+
+def test_a_use_attributed_for_the_world_and_a_country_counts_once_without_usage() -> None:
+    both = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "Worldwide"))
+    with pytest.raises(StatementError, match=r"usage of track 'one.wav': Worldwide beside DE"):
+        stated([a_use(outcomes=both)])
+
+
+def test_one_track_under_two_names_is_refused() -> None:
+    use = a_use("out/one.wav")
+    rows = [earned("one.wav", None, 1, "DE"), earned(use.track_sha256, None, 1, "FR")]
+    with pytest.raises(StatementError, match=rf"track 'one.wav': is the track that .*{use.track_sha256}.* one name"):
+        stated([use], rows=rows)
+    # The file name alone of one track may be all of another's path.
+    uses = [a_use("out/one.wav"), a_use("one.wav")]
+    assert exact(stated(uses, rows=[earned("out/one.wav", None, 1), earned("one.wav", None, 1)])) == 8
 
 
 def test_a_licence_that_is_gone_is_refused() -> None:

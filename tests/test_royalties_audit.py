@@ -281,6 +281,23 @@ def test_what_does_not_add_up_is_named(
     assert audit_statement(tmp_path / "statement.json") == problems
 
 
+def test_a_unit_moved_from_one_line_to_another_of_the_same_right_is_named() -> None:
+    sound = samples.rich()
+    here = [line for line in sound.lines if (line.territory, line.right) == ("DE", "Master")]
+    one, other = here[:2]
+    moved = with_line(sound, one.number, gross=one.gross + 1, net=one.net + 1)
+    moved = with_line(moved, other.number, gross=other.gross - 1, net=other.net - 1)
+    named = [problem.where for problem in audit_arithmetic(moved) if "is no rounding of" in problem.what]
+    assert named == [f"line {one.number}", f"line {other.number}"]
+
+
+def test_contributions_beyond_what_can_be_rounded_are_a_problem_and_no_failure() -> None:
+    sound = samples.rich()
+    huge = replace(sound.lines[0].contributions[0], amount=Fraction(10**30))
+    (problem,) = [one for one in audit_arithmetic(with_line(sound, 1, contributions=(huge,))) if "beyond" in one.what]
+    assert problem.where == "amounts"
+
+
 def test_the_csv_of_the_written_folder_is_that_of_the_statement(tmp_path: Path) -> None:
     write_statement(samples.rich(), tmp_path / "statement")
     assert (tmp_path / "statement" / "statement.csv").read_bytes() == statement_csv(samples.rich())

@@ -189,7 +189,7 @@ def test_the_table_of_transitions_is_what_is_allowed(rights_on_file: Database, t
     one = uses_in(rights_on_file)[0].id
     for state in ("disputed", "resolved", "disputed", "withdrawn"):
         change_state(rights_on_file, [one], state, f"now {state}", "bob", now=at(7))
-    with pytest.raises(RightsError, match=rf"use {one}: is withdrawn, which can become nothing, not claimed"):
+    with pytest.raises(RightsError, match=rf"use {one}: is withdrawn, which can become disputed, not claimed"):
         change_state(rights_on_file, [one], "claimed", "again")
     with rights_on_file.reading() as connection:
         history = use_history(connection, one)
@@ -206,9 +206,9 @@ def test_the_table_of_transitions_is_what_is_allowed(rights_on_file: Database, t
 def test_all_uses_change_or_none(rights_on_file: Database, tmp_path: Path) -> None:
     entered(rights_on_file, tmp_path, ONE)
     one, two = (use.id for use in uses_in(rights_on_file))
-    change_state(rights_on_file, [two], "withdrawn", "by mistake")
-    with pytest.raises(RightsError, match="can become nothing"):
-        change_state(rights_on_file, [one, two], "disputed", "both")
+    change_state(rights_on_file, [two], "disputed", "by letter")
+    with pytest.raises(RightsError, match="is claimed, which can become disputed, withdrawn, not resolved"):
+        change_state(rights_on_file, [two, one], "resolved", "both")
     with pytest.raises(UnknownRightsError, match="use Unone: not in"):
         change_state(rights_on_file, [one, "Unone"], "disputed", "both")
     with pytest.raises(ParameterError, match="reason: write why"):
@@ -259,3 +259,16 @@ def test_the_report_is_plain_json(rights_on_file: Database, tmp_path: Path) -> N
     assert document["schema"] == "sourceprint/attribution/1"
     assert document["states"] == {"claimed": {"uses": 2, "attributed_us": 18_000_000}}
     assert "2 added, 0 unchanged, 0 superseded; attribution 1" in report_text(report)
+
+
+def test_what_was_withdrawn_by_mistake_is_disputed_and_resolved_but_not_what_won_no_time(
+    rights_on_file: Database, tmp_path: Path
+) -> None:
+    beaten = a_match("R2", a_segment(0, 9_000, aligned_landmarks=1))
+    entered(rights_on_file, tmp_path, a_scan_result("one.wav", a_match("R1", a_segment(0, 9_000)), beaten))
+    first, second = sorted(uses_in(rights_on_file), key=lambda use: use.recording_id)
+    for state in ("withdrawn", "disputed", "resolved"):
+        change_state(rights_on_file, [first.id], state, f"now {state}")
+    assert [use.state for use in uses_in(rights_on_file) if use.id == first.id] == ["resolved"]
+    with pytest.raises(RightsError, match=rf"use {second.id}: is withdrawn, which can become nothing, not disputed"):
+        change_state(rights_on_file, [second.id], "disputed", "heard it")

@@ -205,3 +205,11 @@ def test_beyond_a_number_of_uses_lines_are_shown_without_them_and_the_page_says_
     assert f"A page follows at most {MAX_DRILLED} uses: 500 lines are shown without theirs" in text
     assert text.count("use by use (1)") == MAX_DRILLED
     assert data.count(b'<tr class="line">') == len(rows)
+
+
+def test_long_labels_keep_what_tells_them_apart() -> None:
+    bars = [Bar("A Publisher With A Long Name", 2, "2.00"), Bar("/batches/2026-08/0001/track 17.wav", 1, "1.00")]
+    svg = bar_chart(bars, name="labels", title="Labels", description="Two bars.")
+    assert "A Publisher With A …" in svg
+    assert "…08/0001/track 17.wav" not in svg
+    assert "…8/0001/track 17.wav" in svg

@@ -219,6 +219,7 @@ def test_balances_carry_forward_what_is_below_the_minimum() -> None:
         rights,
         "fixed-fee",
         opening={"P-W1": 12, "P-GONE": -5, "P-NIL": 0},
+        minimum_before={"P-W1": 99, "P-GONE": 60},
         adjustments=[an_adjustment("P-W1", -3)],
     )
     prove(statement)

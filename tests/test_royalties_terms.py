@@ -102,7 +102,7 @@ def test_each_way_to_name_a_recording_covers_it(scope: Scope) -> None:
 
 
 @pytest.mark.parametrize(
-    "scope", [Scope(recordings=("R2",)), Scope(works=("W2",)), Scope(tags=("VIP",)), Scope(labels=("Blue",))]
+    "scope", [Scope(recordings=("R2",)), Scope(works=("W1",)), Scope(tags=("VIP",)), Scope(labels=("Blue",))]
 )
 def test_a_licence_for_something_else_is_no_licence(scope: Scope) -> None:
     (outcome,) = apply_terms(use(), rights(licence(scope=scope)), territories=["DE"])

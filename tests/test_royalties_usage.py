@@ -47,6 +47,21 @@ def test_the_habits_of_spreadsheets_make_no_difference(tmp_path: Path, text: str
     assert read_usage(written(tmp_path, text, name)).rows == (UsageRow("one.wav", "DE", 1, Fraction(123450), "EUR"),)
 
 
+def test_revenue_in_two_currencies_does_not_count_the_track_twice(tmp_path: Path) -> None:
+    header = "track,territory,net_revenue,currency\n"
+    usage = read_usage(written(tmp_path, header + "one.wav,DE,5,EUR\none.wav,DE,6,USD\none.wav,FR,7,EUR\n"))
+    assert [(row.territory, row.currency, row.usages) for row in usage.rows] == [
+        ("DE", "EUR", 1),
+        ("DE", "USD", 0),
+        ("FR", "EUR", 1),
+    ]
+
+
+def test_a_file_without_rows_is_refused_as_it_would_count_every_track_once(tmp_path: Path) -> None:
+    with pytest.raises(RightsError, match=r"no rows under the header.*leave the file out"):
+        read_usage(written(tmp_path, HEADER))
+
+
 def test_the_default_purpose_stands_where_a_row_says_none(tmp_path: Path) -> None:
     path = written(tmp_path, "track,territory,usages,purpose\na.wav,DE,1,\nb.wav,DE,1,train\n")
     assert [row.purpose for row in read_usage(path, default_purpose="generate").rows] == ["generate", "train"]

@@ -32,7 +32,7 @@ A licence is written as TOML, one file each:
     royalty_rate = "12.5 %"           # of net revenue: for the methods that share out revenue
     per_second = "0.002"              # for matched-seconds without revenue
     per_match = "0.10"                # for fixed-fee
-    per_usage = true                  # per_second and per_match count once per usage; false: once per generated track
+    per_usage = true                  # per_second and per_match count once per usage; false: once per track, territory
     minimum_payout = "20.00"          # less is carried forward
 
     [rate_card.rights]                # how an amount divides; must sum to 100 %
@@ -151,7 +151,8 @@ class RateCard:
     per_second, per_match : Fraction or None
         Exact, in minor units of the currency.
     per_usage : bool
-        Whether `per_second` and `per_match` count once per usage, else once per generated track.
+        Whether `per_second` and `per_match` count once per usage, else once per generated track and territory, in the
+        statement that has it first.
     minimum_payout : int
         Minor units; a party that is owed less is paid later.
     deductions : tuple of Deduction

@@ -48,6 +48,7 @@ def load_rights(
     work_ids: Iterable[str] = (),
     licensee: str = "",
     revision: int | None = None,
+    owners: bool = True,
 ) -> Rights:
     """Return everything that concerns some recordings, works and a licensee.
 
@@ -66,6 +67,9 @@ def load_rights(
         Id of a party; "" reads no licences.
     revision : int or None
         At which to read; None is the latest.
+    owners : bool
+        Whether the parties that shares name are read. There are as many as everything else; who compares shares needs
+        their ids alone.
 
     Raises
     ------
@@ -94,12 +98,12 @@ def load_rights(
     master_shares = reader.where(Share, master_share, "recording_id", recordings)
     work_shares = reader.where(Share, work_share, "work_id", {found.id for found in works})
     licences = reader.where(Licence, licence, "licensee", [licensee])
-    owners = {share.party_id for share in (*master_shares, *work_shares)}
+    owning = {share.party_id for share in (*master_shares, *work_shares)} if owners else set()
     named = {party_id for found in licences for party_id in (found.licensor, found.licensee)} | {licensee}
     return Rights.of(
         recordings=recordings.values(),
         works=works,
-        parties=reader.where(Party, party, "id", owners | named),
+        parties=reader.where(Party, party, "id", owning | named),
         links=links,
         parts=parts,
         master_shares=master_shares,

@@ -102,6 +102,8 @@ class Rights:
 def _weights(links: list[RecordingWork]) -> dict[str, int]:
     """Return the parts of the works of one recording; where any is not stated, all are equal."""
     stated = {link.work_id: link.weight_millionths or 0 for link in links}
+    if len(stated) == 1:  # as nearly all recordings have one
+        return dict.fromkeys(stated, WHOLE)
     if any(link.weight_millionths is None for link in links) or not any(stated.values()):
         stated = dict.fromkeys(stated, 1)
     return largest_remainder(WHOLE, stated)

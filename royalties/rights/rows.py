@@ -188,7 +188,12 @@ def _share(row: Row, subject_id: str) -> Share:
 
 
 def _licence(row: Row) -> Licence:
-    return licence_of(json.loads(row["document"]), row["digest"])
+    return _parsed_licence(row["document"], row["digest"])
+
+
+@lru_cache(32)  # attribution asks for the same few with every batch of tracks, and they may list thousands of works
+def _parsed_licence(document: str, digest: str) -> Licence:
+    return licence_of(json.loads(document), digest)
 
 
 _READERS: dict[str, Callable[[Row], Record]] = {

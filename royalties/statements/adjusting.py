@@ -93,7 +93,7 @@ class _Changes:
     def of(self, key: LineKey, then: Mapping[LineKey, Line], again: Mapping[LineKey, Line]) -> str:
         """Return why a line differs."""
         if _exact(then.get(key)) == _exact(again.get(key)):
-            return f"rounding within {key[0]}, {key[1]}, whose total changed, or adjusted before and changed back"
+            return f"rounding in {key[0]}, {key[1]}, where other lines changed; or adjusted before and changed back"
         uses = {
             part.use_id for lines in (then, again) if key in lines for part in lines[key].contributions if part.use_id
         }

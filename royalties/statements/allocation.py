@@ -15,7 +15,7 @@ policy whose inputs exist is taken:
 
 Parts within a track are whole billionths, shared out by largest remainder (rounded down for coverage), so that exact
 amounts keep short denominators; parts of a pool and of usages are exact. Rates without `per_usage` count once for each
-track and territory. Further rules:
+track and territory, in the statement that has it first. Further rules:
 
 - Only uses that are licensed in the territory get an amount, of their licence. The others are listed; revenue that
   falls to them is unmatched, as is revenue of tracks without any use. Unmatched revenue is priced with the licensee's
@@ -27,7 +27,7 @@ track and territory. Further rules:
   the work, so that no second is paid twice.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -35,7 +35,7 @@ from fractions import Fraction
 from fingerprint.errors import StatementError, printable
 from royalties.percent import format_percent
 from royalties.periods import Period
-from royalties.rights.licences import Licence
+from royalties.rights.licences import Licence, RateCard
 from royalties.rights.records import MASTER, WHOLE
 from royalties.rights.rights import Rights
 from royalties.statements.exchange import Converter
@@ -53,6 +53,7 @@ from royalties.statements.weighing import (
     seconds,
     units_of,
 )
+from royalties.territories import WORLDWIDE
 from royalties.uses.policy import Policy
 from royalties.uses.use import Outcome, Use
 
@@ -101,7 +102,14 @@ class Allocation:
 
 
 def allocate(
-    uses: Iterable[Use], reported: Reported, rights: Rights, policy: Policy, *, period: Period, converter: Converter
+    uses: Iterable[Use],
+    reported: Reported,
+    rights: Rights,
+    policy: Policy,
+    *,
+    period: Period,
+    converter: Converter,
+    charged: Collection[tuple[str, str]] = frozenset(),
 ) -> Allocation:
     """Return what each use is worth in each territory.
 
@@ -118,6 +126,8 @@ def allocate(
         Its first day stands for tracks without a date.
     converter : Converter
         To the currency of the statement.
+    charged : collection of (str, str)
+        Tracks and territories that earlier statements have.
 
     Raises
     ------
@@ -131,7 +141,7 @@ def allocate(
     allotments: list[Allotment] = []
     outside: list[OutsideUse] = []
     for territory in reported.territories:
-        one = _Territory(territory, by_track, reported, rights, policy, period, converter)
+        one = _Territory(territory, by_track, reported, rights, policy, period, converter, charged)
         allotments += one.allotments()
         outside += one.outside
     return Allocation(tuple(allotments), tuple(sorted(outside, key=lambda use: (use.use_id, use.territory))))
@@ -149,6 +159,7 @@ class _Territory:
         policy: Policy,
         period: Period,
         converter: Converter,
+        charged: Collection[tuple[str, str]],
     ) -> None:
         self.territory = territory
         self.outside: list[OutsideUse] = []
@@ -157,6 +168,7 @@ class _Territory:
         self._policy = policy
         self._period = period
         self._converter = converter
+        self._charged = charged
         self._tracks = reported.tracks(territory)
         self._units = {key: units_of(by_track.get(key, ())) for key in self._tracks}
         self._with_revenue = reported.states_revenue(territory)
@@ -250,8 +262,7 @@ class _Territory:
         if not by_rate or not rights:
             return
         card = licence.rate_card
-        times = track.usages if card.per_usage else 1
-        counted = f" x {times} usages" if card.per_usage else ", once for the track"
+        times, counted = self._times(track, card)
         if method == "fixed-fee":
             rate = card.per_match or Fraction(0)
             exact = rate * times
@@ -265,6 +276,14 @@ class _Territory:
         yield Allotment(
             self.territory, licence.id, method, amount, rights, use, track.usages, matched=True, reason="", basis=basis
         )
+
+    def _times(self, track: Track, card: RateCard) -> tuple[int, str]:
+        """Return how many times a rate counts, and that in words."""
+        if card.per_usage:
+            return track.usages, f" x {track.usages} usages"
+        if any((track.key, where) in self._charged for where in (self.territory, WORLDWIDE)):
+            return 0, " x 0, once for the track, stated in an earlier period"
+        return 1, ", once for the track"
 
     def _revenue_counts(self, outcomes: Iterable[Outcome]) -> bool:
         """Return whether any licence that a use, or what is unmatched, comes under goes by revenue here."""
@@ -330,21 +349,23 @@ class _Territory:
     def _of_unit(
         self, method: str, pot: Pot, part: Part, unit: Unit, track: Track, outcomes: Mapping[str, Outcome]
     ) -> Iterator[Allotment]:
-        """Yield what a part of revenue gives to the uses of one unit."""
+        """Yield what a part of revenue gives to the uses of one unit; of a unit of one use, all rights of it."""
+        alone = len(unit.uses) == 1
         for use, owed in unit.uses:
+            lost = ALL if alone else owed  # the master of a composition alone is unmatched too, whatever the reason
             outcome = outcomes[use.id]
             if outcome.outcome != "licensed":
                 reason = f"outside the licence: {outcome.rule}" if outcome.rule else "without a licence"
-                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, owed)
+                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, lost)
                 continue
             licence = self._licence(outcome.licence_id)
             name, by_rate = self._required_method(licence)
             if by_rate:
                 reason = f"paid by {name} under {licence.id}"
-                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, owed)
+                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, lost)
                 continue
             yield from self._priced(method, pot, part, licence, _rights(licence, owed), use, track.usages, "")
-            if owed == WORKS_ONLY and len(unit.uses) == 1:
+            if owed == WORKS_ONLY and alone:
                 master = _rights(licence, MASTER_ONLY)
                 yield from self._priced(method, pot, part, licence, master, use, track.usages, "composition only")
 

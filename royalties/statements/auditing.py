@@ -19,13 +19,23 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from fingerprint.errors import RightsError, SourceprintError, StatementError, VerificationError, printable
+from fingerprint.errors import (
+    ParameterError,
+    RightsError,
+    SourceprintError,
+    StatementError,
+    VerificationError,
+    printable,
+)
 from royalties.money import format_amount
 from royalties.statements.dsr import dsr_files
 from royalties.statements.dsr_validation import validate_dsr
 from royalties.statements.page import party_file_names
 from royalties.statements.parquet import read_parquet, statement_parquet
+from royalties.statements.proving import key_of
 from royalties.statements.reading import statement_data
+from royalties.statements.rounding import Rounded, Signed, round_lines
+from royalties.statements.sharing import LineKey
 from royalties.statements.statement import KINDS, Line, Statement
 from royalties.statements.statement_csv import statement_csv
 from royalties.statements.statement_json import parse_statement, statement_digest, statement_from_json
@@ -105,8 +115,17 @@ def audit_text(path: str | Path, problems: list[Problem]) -> str:
 
 def audit_arithmetic(statement: Statement) -> list[Problem]:
     """Return what does not add up in a statement."""
-    checks = (_check_lines, _check_totals, _check_balances, _check_adjustments)
-    return [Problem("statement.json", where, what) for check in checks for where, what in check(statement)]
+    try:
+        rounded = _rounded(statement)
+    except ParameterError as error:
+        return [Problem("statement.json", "amounts", str(error))]
+    found = [
+        *_check_lines(statement, rounded),
+        *_check_totals(statement, rounded),
+        *_check_balances(statement),
+        *_check_adjustments(statement),
+    ]
+    return [Problem("statement.json", where, what) for where, what in found]
 
 
 def _check_sums(folder: Path) -> Iterator[Problem]:
@@ -135,7 +154,7 @@ def _check_sums(folder: Path) -> Iterator[Problem]:
             yield Problem(name, "", f"is not listed in {SUMS}")
 
 
-def _check_lines(statement: Statement) -> Iterator[tuple[str, str]]:
+def _check_lines(statement: Statement, rounded: Rounded) -> Iterator[tuple[str, str]]:
     money = _Money(statement.currency)
     uses = {use.id: use for use in statement.uses}
     for number, line in enumerate(statement.lines, start=1):
@@ -147,14 +166,25 @@ def _check_lines(statement: Statement) -> Iterator[tuple[str, str]]:
         contributed = sum((part.exact for part in line.contributions), Fraction())
         if contributed != line.exact:
             yield where, f"its contributions sum to {contributed} minor units, exact is {line.exact}"
-        if abs(line.gross - line.exact) >= 2:  # one for the total, one for the line
-            yield where, f"gross {money(line.gross)} is no rounding of its exact amount of {line.exact} minor units"
+        if line.gross != rounded.gross[key_of(line)]:
+            told = f"its exact amount of {line.exact} minor units, which comes to {money(rounded.gross[key_of(line)])}"
+            yield where, f"gross {money(line.gross)} is no rounding of {told} by largest remainder"
         deducted = sum(one.amount for one in line.deductions)
         if line.gross - deducted != line.net:
             yield where, f"gross {money(line.gross)} less deductions {money(deducted)} is not net {money(line.net)}"
         if line.kind == "payable" and not line.party_id:
             yield where, "is payable to nobody"
         yield from _check_uses(where, line, uses)
+
+
+def _rounded(statement: Statement) -> Rounded:
+    """Round the contributions again."""
+    sums: dict[LineKey, Signed] = {}
+    for line in statement.lines:
+        of_line = sums.setdefault(key_of(line), Signed())
+        for part in line.contributions:
+            of_line.add(part.amount, part.right_millionths * part.work_millionths * part.share_millionths)
+    return round_lines(sums)
 
 
 def _check_uses(where: str, line: Line, uses: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -165,7 +195,7 @@ def _check_uses(where: str, line: Line, uses: dict[str, Any]) -> Iterator[tuple[
             yield where, f"is payable, though use {use_id} is {uses[use_id].state}"
 
 
-def _check_totals(statement: Statement) -> Iterator[tuple[str, str]]:
+def _check_totals(statement: Statement, rounded: Rounded) -> Iterator[tuple[str, str]]:
     money = _Money(statement.currency)
     gross: dict[tuple[str, str], int] = {}
     exact: dict[tuple[str, str], Fraction] = {}
@@ -173,6 +203,7 @@ def _check_totals(statement: Statement) -> Iterator[tuple[str, str]]:
         group = (line.territory, line.right)
         gross[group] = gross.get(group, 0) + line.gross
         exact[group] = exact.get(group, Fraction()) + line.exact
+    whole = {(total.territory, total.right): total.total for total in rounded.totals}
     seen = set()
     for total in statement.totals:
         group = (total.territory, total.right)
@@ -186,8 +217,9 @@ def _check_totals(statement: Statement) -> Iterator[tuple[str, str]]:
             yield where, f"{stated}, lines sum to {money(found)}"
         if total.exact != exact.get(group, Fraction()):
             yield where, f"exact is {total.exact}, that of its lines {exact.get(group, Fraction())} minor units"
-        if abs(total.total - total.exact) >= 2:
-            yield where, f"{money(total.total)} is no rounding of {total.exact} minor units"
+        if total.total != whole.get(group, 0):
+            told = f"the exact amounts of {total.territory} give {money(whole.get(group, 0))}"
+            yield where, f"{money(total.total)} is no rounding of {total.exact} minor units: {told}"
     for territory, right in sorted(set(gross) - seen):
         yield f"total of {territory}, {right}", "is missing, though there are lines"
 

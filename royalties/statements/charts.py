@@ -90,7 +90,10 @@ def bar_chart(bars: list[Bar], *, name: str, title: str, description: str) -> st
 
 def _short(label: str) -> str:
     text = printable(label)
-    return text if len(text) <= _LABEL_LETTERS else f"{text[: _LABEL_LETTERS - 1]}…"
+    if len(text) <= _LABEL_LETTERS:
+        return text
+    # Of a path the end tells tracks apart, of a name the beginning.
+    return f"…{text[1 - _LABEL_LETTERS :]}" if "/" in text else f"{text[: _LABEL_LETTERS - 1]}…"
 
 
 def _inline(svg: str, name: str, title: str, description: str) -> str:

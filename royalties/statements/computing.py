@@ -4,7 +4,7 @@ Amounts are divided (`allocation`, `sharing`), gathered in lines, rounded once (
 `royalties.statements.proving` does the arithmetic again on a finished statement.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -64,6 +64,8 @@ def compute_statement(
     rate_of: Callable[[str], Conversion] | None = None,
     fx_sha256: str = "",
     opening: Mapping[str, int] | None = None,
+    minimum_before: Mapping[str, int] | None = None,
+    charged: Collection[tuple[str, str]] = frozenset(),
     adjustments: Iterable[Adjustment] = (),
     adjusted_rights: Rights | None = None,
 ) -> Statement:
@@ -91,6 +93,10 @@ def compute_statement(
         Of the file of rates.
     opening : mapping of str to int
         What each party has in account from before, in minor units.
+    minimum_before : mapping of str to int or None
+        The minimum payout that held for each party then: it holds on for one that has no line now.
+    charged : collection of (str, str)
+        Tracks (SHA-256) and territories that earlier statements have: rates without `per_usage` do not count again.
     adjustments : iterable of Adjustment
         To earlier statements.
     adjusted_rights : Rights or None
@@ -110,7 +116,7 @@ def compute_statement(
         raise StatementError("uses: the same use twice; give each use once, in its latest state")
     converter = Converter(currency, rate_of or _no_rates(currency))
     reported = Reported(usage, ordered)
-    allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter)
+    allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
     groups = _gather(allocation, Sharing(rights, period))
     rounded = round_lines({key: group.total for key, group in groups.items()})
     deductions = _deductions(rounded.gross, own)
@@ -119,9 +125,9 @@ def compute_statement(
         for number, key in enumerate(sorted(groups, key=line_order), 1)
     )
     changes = tuple(adjustments)
-    minimum = _minimum(lines, own, converter)
     involved = {line.licence_id for line in lines} | {outside.licence_id for outside in allocation.outside}
     recordings, works = _subjects(ordered, lines, changes)
+    minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), own, converter)}
     balances = _balances(lines, changes, opening or {}, minimum)
     named = _with_names(rights, adjusted_rights)
     return _identified(
@@ -220,16 +226,24 @@ def _deductions(gross: Mapping[LineKey, int], licences: Mapping[str, Licence]) -
     return deduct(payable, sorted(by_name.items()))
 
 
-def _minimum(lines: Iterable[Line], licences: Mapping[str, Licence], converter: Converter) -> int:
-    """Return the largest minimum payout of the licences that lines are under; without lines, of all."""
-    named = {line.licence_id for line in lines} or set(licences)
-    cards = [licences[licence_id].rate_card for licence_id in sorted(named)]
-    amounts = [converter.convert(card.minimum_payout, card.currency) for card in cards if card.minimum_payout]
-    return round_to_minor(max(amounts, default=Fraction(0)))
+def _minimum(
+    lines: Iterable[Line | Adjustment], licences: Mapping[str, Licence], converter: Converter
+) -> dict[str, int]:
+    """Return for each party that is owed something the largest minimum payout of the licences that it is owed under."""
+    named: dict[str, set[str]] = {}
+    for line in lines:
+        if line.kind == "payable" and line.licence_id in licences:
+            named.setdefault(line.party_id, set()).add(line.licence_id)
+    found = {}
+    for party_id, licence_ids in named.items():
+        cards = [licences[licence_id].rate_card for licence_id in sorted(licence_ids)]
+        amounts = [converter.convert(card.minimum_payout, card.currency) for card in cards if card.minimum_payout]
+        found[party_id] = round_to_minor(max(amounts, default=Fraction(0)))
+    return found
 
 
 def _balances(
-    lines: Iterable[Line], adjustments: Iterable[Adjustment], opening: Mapping[str, int], minimum: int
+    lines: Iterable[Line], adjustments: Iterable[Adjustment], opening: Mapping[str, int], minimum: Mapping[str, int]
 ) -> tuple[Balance, ...]:
     net: dict[str, int] = {}
     for line in lines:
@@ -240,8 +254,9 @@ def _balances(
     for party_id in sorted({*net, *adjusted, *(party_id for party_id, amount in opening.items() if amount)}):
         before, of_lines, of_changes = opening.get(party_id, 0), net.get(party_id, 0), adjusted.get(party_id, 0)
         due = before + of_lines + of_changes
-        paid = due if due > 0 and due >= minimum else 0
-        balances.append(Balance(party_id, before, of_lines, of_changes, minimum, paid, due - paid))
+        least = minimum.get(party_id, 0)
+        paid = due if due > 0 and due >= least else 0
+        balances.append(Balance(party_id, before, of_lines, of_changes, least, paid, due - paid))
     return tuple(balances)
 
 

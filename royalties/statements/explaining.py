@@ -1,10 +1,11 @@
 """One line of a statement, followed back to seconds of audio: for an auditor with a pocket calculator.
 
 In come a statement and the number of a line; out come, as text or as plain JSON types, for every contribution: the
-passages in the generated track and in the recording, the use with its state and rule, the licence, how the amount came
-about with the numbers put in, and the parts taken of it in turn (right, work, share). Then the exact amount of the
-line, its rounding within territory and right, the deductions, and what remains. Amounts are in minor units of the
-currency until the end; rationals are written exactly, and beside them as decimals where those do not end soon.
+passages in the generated track and in the reference (what was matched in the index: the recording itself, or one that
+contains it), the use with its state and rule, the licence, how the amount came about with the numbers put in, and the
+parts taken of it in turn (right, work, share). Then the exact amount of the line, its rounding within territory and
+right, the deductions, and what remains. Amounts are in minor units of the currency until the end; rationals are written
+exactly, and beside them as decimals where those do not end soon.
 """
 
 from fractions import Fraction
@@ -140,7 +141,7 @@ def _use_title(part: Contribution, use: Use | None) -> str:
 
 
 def _use_lines(use: Use, line: Line) -> list[str]:
-    lines = [_span_text(span, "recording" if use.recording_id else "reference") for span in use.spans[:_SHOWN_SPANS]]
+    lines = [_span_text(span) for span in use.spans[:_SHOWN_SPANS]]
     if len(use.spans) > _SHOWN_SPANS:
         lines.append(f"   and {len(use.spans) - _SHOWN_SPANS} more passages")
     outcome = next(
@@ -149,7 +150,7 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     )
     lines += [
         f"   attributed {seconds(use.attributed_us)} s of {seconds(1000 * use.track_ms)} s, {use.layer} layer, "
-        f"{use.aligned_landmarks} aligned landmarks, confidence {use.confidence}",
+        f"reference {printable(use.asset_id)}, {use.aligned_landmarks} aligned landmarks, confidence {use.confidence}",
         f"   state {use.state}: {printable(use.state_rule)}",
     ]
     if outcome is not None:
@@ -158,12 +159,12 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     return lines
 
 
-def _span_text(span: Span, other: str) -> str:
+def _span_text(span: Span) -> str:
     claimed = f", claimed by {', '.join(map(printable, span.contenders))}" if span.contenders else ""
     return (
         f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: "
         f"track {_clock(span.start_ms)} to {_clock(span.end_ms)}, "
-        f"{other} {_clock(span.asset_start_ms)} to {_clock(span.asset_end_ms)}{claimed}"
+        f"reference {_clock(span.asset_start_ms)} to {_clock(span.asset_end_ms)}{claimed}"
     )
 
 

@@ -5,14 +5,15 @@ what comes to light later (a use withdrawn, a share corrected, a track attribute
 statement: every earlier statement is computed again from the usage, policy and rates that it states with the uses,
 their states, rights and licences of now, and each line is compared with what was stated for it so far.
 
-Which uses: if the usage names tracks, the current uses of those; else all current uses of the licensee whose tracks
-were generated in the period. Opening balances are the closing balances of the statement issued last, whatever its
-period: an earlier period may be issued late. Periods of one licensee must not overlap, and all its statements are in
-one currency.
+Which uses: if the usage names tracks, the current uses of those; else, and beside them where it also has rows for a
+territory as a whole, all current uses of the licensee whose tracks were generated in the period. Opening balances are
+the closing balances of the statement issued last, whatever its period: an earlier period may be issued late; the
+minimum payouts that held with them hold on for parties without a line. Periods of one licensee must not overlap, and
+all its statements are in one currency.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,11 +31,14 @@ from royalties.statements.adjusting import adjustments_to
 from royalties.statements.computing import compute_statement
 from royalties.statements.exchange import Rates
 from royalties.statements.proving import prove
+from royalties.statements.reported import Reported
 from royalties.statements.statement import Adjustment, Conversion, Statement
 from royalties.statements.statement_json import parse_statement, statement_bytes, statement_digest
+from royalties.territories import WORLDWIDE
 from royalties.uses.ledger import current_uses
 from royalties.uses.policy import Policy
 from royalties.uses.policy_text import policy_of
+from royalties.uses.terms import apply_terms
 from royalties.uses.usage import Usage
 from royalties.uses.use import Use
 
@@ -188,8 +192,10 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         return inputs.rates.conversion(source, currency, on=inputs.period.end)
 
     adjustments: list[Adjustment] = []
+    charged: set[tuple[str, str]] = set()
     for statement in before:
-        again = _again(connection, statement, rate_of, inputs.issued_on)
+        again = _again(connection, statement, inputs, frozenset(charged))
+        charged |= Reported(_usage_by_sha256(statement), again.uses).counted
         adjustments += adjustments_to(statement, again, [one for other in before for one in other.adjustments])
     computed = compute_statement(
         uses,
@@ -203,6 +209,8 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         rate_of=rate_of,
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.closing for balance in before[-1].balances} if before else {},
+        minimum_before={balance.party_id: balance.minimum for balance in before[-1].balances} if before else {},
+        charged=charged,
         adjustments=adjustments,
         adjusted_rights=_rights_of(connection, inputs.licensee, (), adjustments) if adjustments else None,
     )
@@ -237,9 +245,15 @@ def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
 
 
 def _uses_of(connection: Connection, licensee: str, period: Period, usage: Usage) -> list[Use]:
-    if any(row.track for row in usage.rows):
-        return [use for use in current_uses(connection, licensee) if usage.key_of(use.track_sha256, use.track_name)]
-    return list(current_uses(connection, licensee, generated_between=period))
+    if not any(row.track for row in usage.rows):
+        return list(current_uses(connection, licensee, generated_between=period))
+    first, last = period.start.isoformat(), period.end.isoformat()
+    return [
+        use
+        for use in current_uses(connection, licensee)
+        if usage.key_of(use.track_sha256, use.track_name)
+        or (usage.territory_rows and first <= use.generated_on <= last)
+    ]
 
 
 def _rights_of(
@@ -315,33 +329,66 @@ def _kept_policy(connection: Connection, licensee: str, digest: str, name: str) 
 
 
 def _again(
-    connection: Connection, statement: Statement, rate_of: Callable[[str], Conversion], issued_on: str
+    connection: Connection, statement: Statement, inputs: _Inputs, charged: frozenset[tuple[str, str]]
 ) -> Statement:
-    """Return an earlier statement as it would be now."""
-    usage = Usage(statement.usage, statement.usage_sha256)
+    """Return an earlier statement as it would be now, at the rates that it states, else at those of its own period."""
+    usage = _usage_by_sha256(statement)
     uses = _uses_of(connection, statement.licensee.id, statement.period, usage)
+    rights = _rights_of(connection, statement.licensee.id, uses)
+    uses = [_judged(use, usage, rights) for use in uses]
     stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
 
     def stated_rate(source: str) -> Conversion:
-        return stated[source] if source in stated else rate_of(source)
+        if source in stated:
+            return stated[source]
+        return inputs.rates.conversion(source, statement.currency, on=statement.period.end)
 
     try:
         return compute_statement(
             uses,
-            _rights_of(connection, statement.licensee.id, uses),
+            rights,
             _kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name),
             licensee=statement.licensee.id,
             period=statement.period,
             currency=statement.currency,
-            issued_on=issued_on,
+            issued_on=inputs.issued_on,
             usage=usage,
             rate_of=stated_rate,
+            charged=charged,
         )
     except StatementError as error:
         raise StatementError(
             f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what changed "
             f"since: {error}"
         ) from error
+
+
+def _judged(use: Use, usage: Usage, rights: Rights) -> Use:
+    """Return a use with outcomes for all territories that an earlier statement has it in.
+
+    Its track may have been attributed again since, for the territories of a later period only. Where the recording is
+    open, what the licences say depends on what it may be, which attribution alone knows: such a use stays as it is.
+    """
+    said = {outcome.territory for outcome in use.outcomes}
+    world = any(outcome.territory == WORLDWIDE and outcome.outcome == "licensed" for outcome in use.outcomes)
+    rows = usage.rows_of(use.track_sha256, use.track_name) or usage.territory_rows
+    missing = {row.territory for row in rows} - said
+    if not missing or world or not (use.recording_id or use.work_ids):
+        return use
+    outcomes = (*use.outcomes, *apply_terms(use, rights, territories=missing))
+    return replace(use, outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.territory)))
+
+
+def _usage_by_sha256(statement: Statement) -> Usage:
+    """Return the usage of a statement with its tracks named by SHA-256, as far as it knew them.
+
+    So a track that is made later and has the same file name does not come under it.
+    """
+    stated = Usage(statement.usage, statement.usage_sha256)
+    sha256_of = {stated.key_of(use.track_sha256, use.track_name): use.track_sha256 for use in statement.uses}
+    sha256_of.pop("", None)
+    rows = tuple(replace(row, track=sha256_of.get(row.track, row.track)) for row in statement.usage)
+    return Usage(rows, statement.usage_sha256)
 
 
 def _keep(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> None:

@@ -8,16 +8,20 @@ usages, and revenue in minor units of the statement's currency, exact. The rules
 - Revenue of a territory as a whole is what was earned there besides the rows that state revenue of a track. It belongs
   to the tracks that state none, in proportion to their usages.
 
+- A track, or what is reported of territories as a whole, stands with countries or with Worldwide, never with both, and
+  each track has one name.
+
 So every reported amount is counted exactly once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
 from royalties.money import format_amount
 from royalties.statements.exchange import Converter
+from royalties.territories import WORLDWIDE
 from royalties.uses.usage import Usage, UsageRow
 from royalties.uses.use import Use
 
@@ -73,7 +77,7 @@ class Reported:
     Raises
     ------
     StatementError
-        If a row names two different tracks.
+        If a row names two different tracks, two names are of one track, or Worldwide stands beside a country.
     """
 
     def __init__(self, usage: Usage, uses: Iterable[Use]) -> None:
@@ -92,6 +96,7 @@ class Reported:
             if not key:
                 of_track = unnamed.setdefault(use.track_sha256, (use.track_name, use.generated_on, set()))
                 of_track[2].update(outcome.territory for outcome in use.outcomes)
+        _check_names(usage, named)
         self._tracks: dict[str, dict[str, Track]] = {}
         self._whole: dict[str, list[UsageRow]] = {}
         for row in _sorted(usage.rows):
@@ -107,11 +112,26 @@ class Reported:
         for sha256, (name, generated_on, territories) in sorted(unnamed.items()):
             for territory in sorted(self._whole or territories):
                 self._tracks.setdefault(territory, {})[sha256] = Track(sha256, name, generated_on, 1, ())
+        self._check_territories()
+
+    def _check_territories(self) -> None:
+        if WORLDWIDE in self._whole and len(self._whole) > 1:
+            raise _twice("a territory as a whole", min(self._whole.keys() - {WORLDWIDE}))
+        countries = sorted(self._tracks.keys() - {WORLDWIDE})
+        for key, track in self.tracks(WORLDWIDE).items():
+            beside = [country for country in countries if key in self._tracks.get(country, {})]
+            if beside:
+                raise _twice(f"track {printable(track.name)!r:.80}", beside[0])
 
     @property
     def territories(self) -> tuple[str, ...]:
         """All territories that anything is reported of, or that uses have outcomes for, sorted."""
         return tuple(sorted({*self._tracks, *self._whole}))
+
+    @property
+    def counted(self) -> frozenset[tuple[str, str]]:
+        """All tracks that count anywhere, by key, with the territory."""
+        return frozenset((key, territory) for territory, tracks in self._tracks.items() for key in tracks)
 
     def tracks(self, territory: str) -> dict[str, Track]:
         """Return the tracks that count in a territory, by key, sorted."""
@@ -166,6 +186,23 @@ class Reported:
             basis = f"revenue of {territory} {text} x {track.usages} of {usages} usages"
             pots[track.key] = Pot(revenue * track.usages / usages, basis)
         return pots, None
+
+
+def _check_names(usage: Usage, named: Mapping[str, tuple[str, str, str]]) -> None:
+    """Refuse a row that nothing else goes by and that is another name of a track that the usage names already."""
+    free = Usage(tuple(row for row in usage.rows if row.track and row.track not in named))
+    for key, (sha256, name, _) in sorted(named.items()):
+        if other := free.key_of(sha256, name):
+            raise StatementError(
+                f"usage of track {printable(other)!r:.80}: is the track that the usage also calls "
+                f"{printable(key)!r:.80}; give each track one name, best its SHA-256"
+            )
+
+
+def _twice(what: str, country: str) -> StatementError:
+    return StatementError(
+        f"usage of {what}: Worldwide beside {country}, which would count twice; report countries, or the world alone"
+    )
 
 
 def amount_text(minor: Fraction, currency: str) -> str:

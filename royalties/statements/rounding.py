@@ -4,6 +4,8 @@ For each territory: the exact sum is rounded once, half to even; that total is s
 each right to its lines, both by largest remainder on the exact amounts, ties by key. Positive and negative amounts (of
 revenue that is taken back) are rounded apart, each like this, and then added. So a line differs from its exact amount
 by less than 2.5 minor units: half a unit of the territory's total, and one for each sharing out; most by less than one.
+Where revenue was both earned and taken back, that holds of each of the two, so a line differs by less than 5.
+Statements of two parts of a batch add up to that of the whole within three times the bound for each line.
 
 Deductions are taken off payable lines: for each territory, right and name, the exact sum is rounded once and shared out
 by largest remainder; no line is ever left with less than nothing.
@@ -18,7 +20,7 @@ from royalties.rights.records import WHOLE
 from royalties.statements.sharing import LineKey
 from royalties.statements.statement import Total
 
-__all__ = ["Signed", "deduct", "round_lines"]
+__all__ = ["Rounded", "Signed", "deduct", "round_lines"]
 
 _PARTS = 10**18  # right, work and share are millionths of millionths of millionths
 

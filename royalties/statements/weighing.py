@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from fingerprint.errors import StatementError, printable
 from royalties.money import largest_remainder
 from royalties.uses.use import Use
 
@@ -77,7 +78,18 @@ def _passages(use: Use) -> tuple[tuple[int, int], ...]:
 
 
 def parts_of(method: str, units: tuple[Unit, ...]) -> list[Part]:
-    """Return the parts of a track's revenue that its units have; what they do not sum to is unmatched."""
+    """Return the parts of a track's revenue that its units have; what they do not sum to is unmatched.
+
+    Raises
+    ------
+    StatementError
+        If coverage is asked for and the length of the track is not known.
+    """
+    if method == "coverage-weighted" and units and not units[0].uses[0][0].track_ms:
+        raise StatementError(
+            f"track {printable(units[0].uses[0][0].track_name)!r:.80}: its length is not known, which "
+            "coverage-weighted divides by; scan it again, or state with another policy"
+        )
     whole_us = sum(unit.attributed_us for unit in units)
     if method == "equal":
         weights = dict.fromkeys(range(len(units)), 1)

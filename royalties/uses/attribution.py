@@ -82,9 +82,13 @@ def attribute(
 
 
 def use_id(use: Use) -> str:
-    """Return the id of a use: "U" and 24 digits of the SHA-256 of everything but id, state and its rule."""
+    """Return the id of a use: "U" and 24 digits of the SHA-256 of what is used and on which terms.
+
+    The id itself, the state, its rule and the revision of the rights play no part: whatever a revision changes of a
+    use shows in its recording, works, passages or outcomes, and a revision of something else leaves the use as it is.
+    """
     document = use_to_json(use)
-    for key in ("id", "state", "state_rule"):
+    for key in ("id", "state", "state_rule", "rights_revision"):
         del document[key]
     return "U" + hashlib.sha256(canonical_json(document).encode("utf-8")).hexdigest()[:24]
 

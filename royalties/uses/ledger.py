@@ -192,6 +192,7 @@ class _Attribution:
             ),
             isrcs=sorted({match.isrc for match in matches if match.isrc}),
             licensee=self._defaults.licensee,
+            owners=False,
         )
         owners = Owners(rights)
         self._counts["segments"] += sum(len(match.segments) for match in matches)
@@ -280,7 +281,10 @@ class _Attribution:
         self._carry_over(gone, [found[one] for one in new])
 
     def _carry_over(self, gone: list[str], new: list[Use]) -> None:
-        """Let the decisions of people on superseded uses go on to those in their place."""
+        """Let the decisions of people on superseded uses go on to those in their place.
+
+        A use that comes back has older decisions of its own: what was decided on the one in its place is later.
+        """
         decided = latest_states(self._connection, gone)
         if not decided:
             return
@@ -295,7 +299,7 @@ class _Attribution:
                 follower = in_place.get(_substance(json.loads(document)))
                 if follower is None:
                     self._lost_decisions.append(old)
-                elif follower not in already:
+                elif follower not in already or already[follower].state != decided[old].state:
                     reason = f"carried over from {old}: {decided[old].reason}"
                     changes.append(StateChange(follower, decided[old].state, reason, self._made_at, self._made_by))
         enter_changes(self._connection, changes)

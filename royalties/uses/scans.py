@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from fingerprint.errors import RightsError, printable
-from index.scan_json import SCHEMA
+from index.scan_schema import SCHEMA
 
 __all__ = ["LAYERS", "ScanFile", "ScanMatch", "ScanSegment", "TrackResult"]
 

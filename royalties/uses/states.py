@@ -11,7 +11,8 @@ from            to
 `unresolved`    claimed, disputed, resolved, withdrawn
 `disputed`      resolved, withdrawn
 `resolved`      disputed, withdrawn
-`withdrawn`     nothing: a use that was withdrawn by mistake comes back by attributing its track again
+`withdrawn`     disputed, where a person withdrew it: so what was withdrawn by mistake can be resolved; attributing its
+                track again does not bring it back, as decisions go on to the use in its place
 ==============  ======================================================================================
 """
 
@@ -37,7 +38,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "unresolved": ("claimed", "disputed", "resolved", "withdrawn"),
     "disputed": ("resolved", "withdrawn"),
     "resolved": ("disputed", "withdrawn"),
-    "withdrawn": (),
+    "withdrawn": ("disputed",),
 }
 
 _LONGEST_REASON = 2000
@@ -122,9 +123,10 @@ def change_state(
             if not present[one].current:
                 raise RightsError(f"use {one}: superseded by a later attribution; change the use that took its place")
             before = latest[one].state if one in latest else present[one].state
-            if state not in TRANSITIONS[before]:
-                possible = ", ".join(TRANSITIONS[before]) or "nothing"
-                raise RightsError(f"use {one}: is {before}, which can become {possible}, not {state}")
+            possible = () if present[one].state == "withdrawn" else TRANSITIONS[before]
+            if state not in possible:
+                named = ", ".join(possible) or "nothing"
+                raise RightsError(f"use {one}: is {before}, which can become {named}, not {state}")
         changes = [StateChange(one, state, why, made_at, made_by) for one in wanted]
         enter_changes(connection, changes)
     return changes

@@ -8,9 +8,9 @@ A CSV or TSV file, one row for each generated track and territory:
 
 The first row names the columns, in any order; others are ignored. `territory` must be there, and `usages` or
 `net_revenue`. A track is named by its SHA-256, by its path as the scan had it, or by its file name alone. A row without
-a track is about its territory as a whole. Without `usages`, a track counts once. UTF-8, with or without a byte order
-mark; .csv as RFC 4180 has it, the delimiter being the one of `,` `;` and tab that the header is made with; .tsv with a
-tab between cells and no quoting. Where the delimiter is not the comma, a decimal comma is read as one.
+a track is about its territory as a whole. Without `usages`, a track counts once in a territory. UTF-8, with or without
+a byte order mark; .csv as RFC 4180 has it, the delimiter being the one of `,` `;` and tab that the header is made with;
+.tsv with a tab between cells and no quoting. Where the delimiter is not the comma, a decimal comma is read as one.
 
 All that is wrong is listed, with its line, up to a limit; nothing is taken from a file in which anything is wrong.
 """
@@ -225,6 +225,7 @@ class _Table:
         self._problems: list[str] = []
         self._n_problems = 0
         self._seen: dict[tuple[str, str, str], int] = {}
+        self._counted: set[tuple[str, str]] = set()  # track, territory
         self._facts: dict[str, tuple[str, str, int]] = {}  # track -> generated_on, purpose, line
 
     def take_header(self, header: list[str]) -> None:
@@ -266,6 +267,11 @@ class _Table:
                 + "\n".join(f"  {problem}" for problem in self._problems)
                 + (f"\n  and {more} more" if more else "")
             )
+        if not self._rows:
+            raise RightsError(
+                f"{self._name}: no rows under the header; where nothing is reported leave the file out, where nothing "
+                "was used write tracks with 0 usages"
+            )
         return tuple(self._rows)
 
     def _row(self, values: dict[str, str]) -> UsageRow:
@@ -278,6 +284,9 @@ class _Table:
         written = values.get("generated_on", "")
         generated_on = parse_date(written, what="generated_on").isoformat() if written else ""
         usages = _usages(values.get("usages"), counts_once=bool(track))
+        if values.get("usages") is None and (track, territory) in self._counted:
+            usages = 0  # the same usages, with revenue in another currency
+        self._counted.add((track, territory))
         return UsageRow(track, territory, usages, revenue, currency, generated_on, purpose)
 
     def _revenue(self, written: str, currency: str) -> tuple[Fraction | None, str]:

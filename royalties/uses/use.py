@@ -72,7 +72,8 @@ class Use:
     Attributes
     ----------
     id : str
-        "U" and 24 hexadecimal digits, from the SHA-256 of everything else but `state` and `state_rule`.
+        "U" and 24 hexadecimal digits, from the SHA-256 of everything else but `state`, `state_rule` and
+        `rights_revision`.
     track_sha256, track_name : str
         The generated track.
     track_ms : int
@@ -112,7 +113,7 @@ class Use:
     policy_digest, index_digest : str
         What it was made with.
     rights_revision : int
-        Revision of the catalogue of rights that it was made with.
+        Revision of the catalogue of rights that it was first made with.
     """
 
     id: str

@@ -1,0 +1,160 @@
+"""The worked example of royalties: six generated tracks, from matches to two statements, as a document for an auditor.
+
+    python -m benchmarks.royalties_example --out royalties/EXAMPLE.md
+
+The inputs are in `royalties/example`. They go through the functions behind the commands, in a temporary database, on
+fixed days; `benchmarks.royalties_example_text` writes what came out as Markdown. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from benchmarks.harness import write_atomically
+from benchmarks.royalties_example_story import Decision, Story
+from benchmarks.royalties_example_text import example_text
+from fingerprint.errors import RightsError, SourceprintError
+from royalties.periods import Period
+from royalties.rights.checking import Records, check_rights
+from royalties.rights.database import Database
+from royalties.rights.findings import Finding
+from royalties.rights.importing import import_rights
+from royalties.rights.reading import load_rights
+from royalties.rights.rights import Rights
+from royalties.statements.issuing import issue_statement
+from royalties.uses.ledger import attribute_results, current_uses
+from royalties.uses.policy_text import load_policy
+from royalties.uses.states import change_state
+from royalties.uses.usage import read_usage
+from royalties.uses.use import Use
+
+__all__ = ["EXAMPLE", "main", "run_example"]
+
+EXAMPLE: Final = Path(__file__).resolve().parent.parent / "royalties" / "example"
+LICENSEE: Final = "P-TONE"
+POLICY: Final = "matched-seconds"
+
+_BY: Final = "auditor"
+_ATTRIBUTED: Final = datetime(2026, 10, 12, 9, tzinfo=UTC)
+_DECIDED: Final = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A decision about the use of a recording in a track, before its id is known."""
+
+    track: str
+    recording_id: str
+    state: str
+    reason: str
+
+
+_DECISIONS: Final = (
+    _Decided("T6.wav", "R3", "resolved", "both passages listened to: the same recording"),
+    _Decided("T3.wav", "R4", "disputed", "Tonewell Generators: from a sample pack, licensed from its maker"),
+)
+
+
+def run_example(example: Path, database: Database) -> Story:
+    """Take the example through two quarters, and return all that came out.
+
+    Parameters
+    ----------
+    example : Path
+        Folder of the inputs.
+    database : Database
+        Empty.
+
+    Raises
+    ------
+    SourceprintError
+        If an input is missing or wrong.
+    """
+    _import(database, example / "rights")
+    rights, findings = _rights(database)
+    policy = load_policy(POLICY)
+    usage = read_usage(example / "usage.csv")
+    attribute_results(
+        database, example / "results.jsonl", policy, licensee=LICENSEE, usage=usage, by=_BY, now=_ATTRIBUTED
+    )
+    first = issue_statement(
+        database, licensee=LICENSEE, period=Period.parse("2026-Q3"), issued_on="2026-10-15", usage=usage, by=_BY
+    )
+    _import(database, example / "rights-2026-Q4")
+    decisions = []
+    for decided in _DECISIONS:
+        use = _use(database, decided)
+        change_state(database, [use.id], decided.state, decided.reason, by=_BY, now=_DECIDED)
+        decisions.append(Decision(use, decided.state, decided.reason))
+    second = issue_statement(
+        database,
+        licensee=LICENSEE,
+        period=Period.parse("2026-Q4"),
+        issued_on="2027-01-15",
+        usage=read_usage(example / "usage-2026-Q4.csv"),
+        by=_BY,
+    )
+    return Story(
+        rights=rights,
+        corrected=_rights(database)[0],
+        findings=findings,
+        policy=policy,
+        first=first,
+        decisions=tuple(decisions),
+        second=second,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0, or 2 where the document cannot be made."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.royalties_example", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--example", type=Path, default=EXAMPLE, help="folder of the inputs (royalties/example)")
+    parser.add_argument("--out", type=Path, default=EXAMPLE.parent / "EXAMPLE.md", help="what to write")
+    asked = parser.parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            story = run_example(asked.example, Database.open(str(Path(folder) / "rights.sqlite"), create=True))
+        write_atomically(asked.out, example_text(story).encode())
+    except SourceprintError as error:
+        print(f"royalties_example: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _import(database: Database, folder: Path) -> None:
+    report = import_rights(database, [folder], by=_BY)
+    if not report.imported:
+        raise RightsError(f"{folder}: was not imported; run sourceprint rights import on it to see why")
+
+
+def _rights(database: Database) -> tuple[Rights, tuple[Finding, ...]]:
+    """Return all rights on file, and what a check finds in them."""
+    with database.reading() as connection:
+        records = Records.read(connection)
+        recording_ids = [recording.id for recording in records.recordings]
+        findings = tuple(check_rights(Records.read(connection)))
+        return load_rights(connection, recording_ids=recording_ids, licensee=LICENSEE), findings
+
+
+def _use(database: Database, decided: _Decided) -> Use:
+    with database.reading() as connection:
+        of_track = current_uses(connection, LICENSEE, tracks=[decided.track])
+        found = [use for use in of_track if use.recording_id == decided.recording_id]
+    if len(found) != 1:
+        raise RightsError(
+            f"track {decided.track}: has {len(found)} uses of {decided.recording_id}; the example needs 1"
+        )
+    return found[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

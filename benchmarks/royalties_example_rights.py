@@ -1,0 +1,120 @@
+"""The sections of the worked example of royalties that say who owns what, and what is licensed to whom.
+
+In comes a `Story`; out come sections of Markdown, of the rights as they were first imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmarks.royalties_example_story import Story, money, table
+from royalties.percent import format_percent
+from royalties.rights.findings import findings_text
+from royalties.rights.licences import Licence
+from royalties.rights.records import Share
+
+__all__ = ["licences", "ownership", "shares_text"]
+
+
+def ownership(story: Story) -> str:
+    """Return the section on recordings, works and their shares."""
+    rights = story.rights
+    recordings = [
+        [
+            one.id,
+            f"{one.title} ({one.subtitle})" if one.subtitle else one.title,
+            ", ".join(one.artists),
+            one.label,
+            ", ".join(rights.works_of(one.id)),
+            shares_text(story, rights.master_shares[one.id]),
+        ]
+        for one in rights.recordings.values()
+    ]
+    works = []
+    for work in rights.works.values():
+        by_right: dict[str, list[Share]] = {}
+        for share in rights.work_shares[work.id]:
+            by_right.setdefault(share.right, []).append(share)
+        for right, shares in sorted(by_right.items()):
+            whole = format_percent(sum(share.millionths for share in shares))
+            works.append([work.id, work.title, right, shares_text(story, shares), whole])
+    parts = [part for of_one in rights.parts.values() for part in of_one]
+    contained = "; ".join(
+        f"{part.recording_id} holds, from {_clock(part.start_ms)} to {_clock(part.end_ms)}, a sample of {part.part_id}"
+        for part in parts
+    )
+    return f"""\
+## 1. Who owns what
+
+{table(["recording", "title", "artist", "label", "performs", "Master"], recordings)}
+
+On file as well: {contained}.
+
+{table(["work", "title", "right", "shares", ">sum"], works)}
+
+Not all of these sums are 100 %, and `sourceprint rights check` says so. More than 100 % is an *overclaim*: the parties
+contradict each other. Less is *unclaimed*: somebody is missing.
+
+```
+{chr(10).join(findings_text(story.findings))}
+```"""
+
+
+def licences(story: Story) -> str:
+    """Return the section on licences."""
+    rows = [
+        [
+            one.id,
+            story.party(one.licensor),
+            f"{one.valid_from} to {one.valid_to or 'open'}",
+            _scope(one),
+            str(one.territories),
+            f"at most {one.conditions.max_consecutive_ms // 1000} s in a row"
+            if one.conditions.max_consecutive_ms
+            else "none",
+        ]
+        for one in story.rights.licences.values()
+    ]
+    card = next(iter(story.rights.licences.values())).rate_card
+    rights = ", ".join(f"{right} {format_percent(part)}" for right, part in card.rights)
+    fees = ", ".join(f"{format_percent(fee.millionths)} for {fee.name}" for fee in card.deductions)
+    return f"""\
+## 2. What is licensed
+
+{table(["licence", "licensor", "in force", "covers", "where", "conditions"], rows)}
+
+All three name the same price: {money(int(card.per_second or 0))} per second that is reused, for every usage of the
+generated track. Each amount divides into {rights}. From what is payable {fees} is deducted; a party that is owed less
+than {money(card.minimum_payout)} is paid when it has come together. The licence that counts is the one in force on
+the day a track was *generated*: {_expired(story)}."""
+
+
+def shares_text(story: Story, shares: Iterable[Share]) -> str:
+    """Return who has which shares, and where they do not hold in all the world."""
+    whole_world = "Worldwide"
+    return ", ".join(
+        f"{story.party(share.party_id)} {format_percent(share.millionths)}"
+        + ("" if str(share.territories) == whole_world else f" ({share.territories})")
+        for share in shares
+    )
+
+
+def _scope(licence: Licence) -> str:
+    scope = licence.scope
+    named = [
+        *(f"recordings of {label}" for label in scope.labels),
+        *scope.recordings,
+        *(f"{work} as a work" for work in scope.works),
+    ]
+    return ", ".join(named)
+
+
+def _expired(story: Story) -> str:
+    """Say which licence was over when a track was generated."""
+    use = story.use("T6", "R2")
+    licence = story.rights.licences[use.outcomes[0].licence_id]
+    return f"{licence.id} ended on {licence.valid_to}, and T6 was generated on {use.generated_on}"
+
+
+def _clock(milliseconds: int) -> str:
+    return f"{milliseconds // 60_000}:{milliseconds // 1000 % 60:02d}"

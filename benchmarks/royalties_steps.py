@@ -1,0 +1,378 @@
+"""The steps from rights to a statement, each timed in a process of its own, and checked against what was synthesised.
+
+A step prepares, then does what is timed, then checks what came of it. Peak memory is that of the whole process, with
+the interpreter and its libraries, and stands beside the memory that it had before it began. What is measured is
+imported by the step that needs it, before it is timed, as the commands do: no step carries the libraries of another.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.royalties_data import LICENSEE, Catalogue
+from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES
+
+if TYPE_CHECKING:
+    from royalties.rights.problems import ImportReport
+    from royalties.statements.statement import Statement
+    from royalties.uses.report import AttributionReport
+
+__all__ = ["STEPS", "Step", "run_step"]
+
+BY: Final = "benchmark"
+POLICY: Final = "matched-seconds"
+PERIOD: Final = "2026-Q3"
+GENERATED_ON: Final = "2026-08-15"
+ISSUED_ON: Final = "2026-10-15"
+ROYALTY: Final = Fraction(125, 1000)
+"""The part of revenue that every synthesised licence asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step.
+
+    Attributes
+    ----------
+    name : str
+        Of `STEPS`.
+    place : str
+        Path or URL of the database.
+    folder : str
+        Where the synthesised files are, and what the step writes.
+    catalogue : Catalogue
+    n_segments, revenue : int
+        What was synthesised: segments of scan results, and cents of revenue.
+    """
+
+    name: str
+    place: str
+    folder: str
+    catalogue: Catalogue
+    n_segments: int
+    revenue: int
+
+    def path(self, name: str) -> Path:
+        """Return a file or folder beside the synthesised ones."""
+        return Path(self.folder) / name
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a step found: counts to be shown, how many checks were made, and which failed, in words."""
+
+    counts: Mapping[str, int]
+    checks: int
+    failures: tuple[str, ...] = ()
+
+
+Check = Callable[[], Checked]
+Work = Callable[[], Check]
+
+
+def run_step(step: Step) -> dict[str, Any]:
+    """Return what a step took, what it counted and which checks failed; to be called once in a process."""
+    work = STEPS[step.name](step)
+    before = _memory_mb("VmRSS")
+    started, processor = time.perf_counter(), time.process_time()
+    check = work()
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    peak = _memory_mb("VmHWM")
+    checked = check()
+    return {
+        "step": step.name,
+        "seconds": seconds,
+        "processor_seconds": processor,
+        "before_mb": before,
+        "peak_mb": peak,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "counts": dict(checked.counts),
+        "checks": checked.checks,
+        "failures": list(checked.failures),
+    }
+
+
+def _import(step: Step) -> Work:
+    return _importing(step, "rights", added=step.catalogue.counts)
+
+
+def _import_again(step: Step) -> Work:
+    return _importing(step, "rights")
+
+
+def _import_changes(step: Step) -> Work:
+    return _importing(step, "changed", changed={"recording": step.catalogue.n_changed})
+
+
+def _import_export(step: Step) -> Work:
+    return _importing(step, "export")
+
+
+def _import_spreadsheet(step: Step) -> Work:
+    counts = dict(step.catalogue.counts)
+    return _importing(
+        step,
+        "rights.csv",
+        added={kind: n for kind, n in counts.items() if kind not in ("party", "recording_part", "licence")}
+        | {"party": len(_owners(step.catalogue))},
+    )
+
+
+def _importing(
+    step: Step, source: str, *, added: Mapping[str, int] | None = None, changed: Mapping[str, int] | None = None
+) -> Work:
+    """Return the work of an import that should add and change so many records of each kind, and no others."""
+    from royalties.rights.database import Database
+    from royalties.rights.importing import import_rights
+
+    def work() -> Check:
+        database = Database.open(step.place, create=True)
+        report = import_rights(database, [step.path(source)], by=BY, shares="percent")
+        return lambda: _checked_import(report, added or {}, changed or {})
+
+    return work
+
+
+def _checked_import(report: ImportReport, added: Mapping[str, int], changed: Mapping[str, int]) -> Checked:
+    applied = report.applied.items()
+    found = [
+        ("added", {kind: one.added for kind, one in applied if one.added}, dict(added)),
+        ("changed", {kind: one.changed for kind, one in applied if one.changed}, dict(changed)),
+        ("withdrawn", {kind: one.withdrawn for kind, one in applied if one.withdrawn}, {}),
+        ("errors", report.errors, 0),
+        ("a revision", report.revision is not None, bool(added or changed)),
+    ]
+    counts = {
+        "added": sum(one.added for _, one in applied),
+        "changed": sum(one.changed for _, one in applied),
+        "unchanged": sum(one.unchanged for _, one in applied),
+    }
+    return Checked(counts, len(found), _differences(found))
+
+
+def _export(step: Step) -> Work:
+    from royalties.rights.database import Database
+    from royalties.rights.exporting import export_rights
+
+    def work() -> Check:
+        report = export_rights(Database.open(step.place), step.path("export"))
+        records, wanted = sum(report.records.values()), sum(step.catalogue.counts.values())
+
+        def check() -> Checked:
+            # What nobody claims is exported besides; every record itself must be there.
+            return Checked({"rows": records}, 1, _differences([("all records exported", records >= wanted, True)]))
+
+        return check
+
+    return work
+
+
+def _check(step: Step) -> Work:
+    from royalties.rights.checking import Records, check_rights
+    from royalties.rights.database import Database
+    from royalties.rights.findings import KINDS
+
+    def work() -> Check:
+        with Database.open(step.place).reading() as connection:
+            findings = list(check_rights(Records.read(connection)))
+
+        def check() -> Checked:
+            works = [one for one in findings if one.subject.startswith("work ")]
+            subjects = {kind: {one.subject.split()[1] for one in works if one.kind == kind} for kind in KINDS}
+            errors = Counter(one.kind for one in findings if one.severity == "error")
+            found = [
+                ("overclaims", subjects["overclaim"], step.catalogue.overclaimed),
+                ("unclaimed works", subjects["unclaimed"], step.catalogue.unclaimed),
+                ("other errors", errors.keys() - {"overclaim"}, set()),
+            ]
+            return Checked({"findings": len(findings)}, len(found), _differences(found))
+
+        return check
+
+    return work
+
+
+def _attribute(step: Step) -> Work:
+    return _attributing(step, again=False)
+
+
+def _attribute_again(step: Step) -> Work:
+    return _attributing(step, again=True)
+
+
+def _attributing(step: Step, *, again: bool) -> Work:
+    from royalties.rights.database import Database
+    from royalties.uses.ledger import attribute_results
+    from royalties.uses.policy_text import load_policy
+    from royalties.uses.usage import read_usage
+
+    def work() -> Check:
+        report = attribute_results(
+            Database.open(step.place),
+            step.path("results.jsonl"),
+            load_policy(POLICY),
+            licensee=LICENSEE,
+            usage=read_usage(step.path("usage.csv")),
+            generated_on=GENERATED_ON,
+            territories=TERRITORIES,
+            by=BY,
+        )
+        return lambda: _checked_attribution(report, step, again=again)
+
+    return work
+
+
+def _checked_attribution(report: AttributionReport, step: Step, *, again: bool) -> Checked:
+    uses = sum(n for n, _ in report.states.values())
+    found = [
+        ("segments", report.segments, step.n_segments),
+        ("tracks", sum(report.tracks.values()), step.n_segments // GROUP_SEGMENTS * GROUP_TRACKS),
+        ("superseded uses", report.superseded, 0),
+        ("added uses", report.added, 0 if again else uses),
+        ("unchanged uses", report.unchanged, uses if again else 0),
+        ("an entry in the ledger", report.attribution_id is not None, not again),
+        ("uses that are claimed", report.states.get("claimed", (0, 0))[0] > 0, True),
+    ]
+    return Checked(
+        {"uses": uses, "added": report.added, "unchanged": report.unchanged}, len(found), _differences(found)
+    )
+
+
+def _state(step: Step) -> Work:
+    return _stating(step, before=0)
+
+
+def _state_again(step: Step) -> Work:
+    return _stating(step, before=1)
+
+
+def _stating(step: Step, *, before: int) -> Work:
+    from royalties.periods import Period
+    from royalties.rights.database import Database
+    from royalties.statements.issuing import issue_statement, list_statements
+    from royalties.statements.proving import prove
+    from royalties.uses.usage import read_usage
+
+    def work() -> Check:
+        database = Database.open(step.place)
+        known = len(list_statements(database))
+        statement = issue_statement(
+            database,
+            licensee=LICENSEE,
+            period=Period.parse(PERIOD),
+            issued_on=ISSUED_ON,
+            usage=read_usage(step.path("usage.csv")),
+            by=BY,
+        )
+
+        def check() -> Checked:
+            prove(statement)
+            owed = sum(total.total for total in statement.totals)
+            off = abs(owed - ROYALTY * step.revenue)
+            found = [
+                ("statements before", known, before),
+                ("statements after", len(list_statements(database)), 1),
+                (
+                    "what is owed is the royalty, but for rounding by territory and right",
+                    off <= len(statement.totals),
+                    True,
+                ),
+                ("sum of all lines", sum(line.gross for line in statement.lines), owed),
+            ]
+            return Checked(_counts_of(statement), len(found), _differences(found))
+
+        return check
+
+    return work
+
+
+def _write(step: Step) -> Work:
+    from royalties.rights.database import Database
+    from royalties.statements.issuing import list_statements, load_statement
+    from royalties.statements.writing import write_statement
+
+    database = Database.open(step.place)
+    statement = load_statement(database, list_statements(database)[-1].id)
+
+    def work() -> Check:
+        paths = write_statement(statement, step.path("statement"))
+        return lambda: Checked(
+            {"files": len(paths), "megabytes": round(sum(path.stat().st_size for path in paths) / 1e6)}, 0
+        )
+
+    return work
+
+
+def _audit(step: Step) -> Work:
+    from royalties.statements.auditing import audit_statement
+
+    def work() -> Check:
+        problems = audit_statement(step.path("statement"))
+        failures = tuple(f"audit: {problem}" for problem in problems[:5])
+        return lambda: Checked({"problems": len(problems)}, 1, failures)
+
+    return work
+
+
+STEPS: Final[dict[str, Callable[[Step], Work]]] = {
+    "import": _import,
+    "import again": _import_again,
+    "import changes": _import_changes,
+    "export": _export,
+    "import export": _import_export,
+    "check": _check,
+    "import spreadsheet": _import_spreadsheet,
+    "attribute": _attribute,
+    "attribute again": _attribute_again,
+    "statement": _state,
+    "statement again": _state_again,
+    "write": _write,
+    "audit": _audit,
+}
+
+
+def _differences(found: Sequence[tuple[str, object, object]]) -> tuple[str, ...]:
+    """Return in words what is not as it was synthesised."""
+    return tuple(f"{what}: {_short(got)}, must be {_short(wanted)}" for what, got, wanted in found if got != wanted)
+
+
+def _short(value: object) -> str:
+    text = str(sorted(value) if isinstance(value, set | frozenset) else value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def _counts_of(statement: Statement) -> dict[str, int]:
+    return {
+        "lines": len(statement.lines),
+        "uses": len(statement.uses),
+        "parties": len(statement.balances),
+        "contributions": sum(len(line.contributions) for line in statement.lines),
+    }
+
+
+def _owners(catalogue: Catalogue) -> set[str]:
+    return {row[2] for rows in (catalogue.master_shares(), catalogue.work_shares()) for row in rows}
+
+
+def _memory_mb(field: str) -> float | None:
+    """Return the memory of this process, now or at its highest, in MB; Linux tells, elsewhere only the highest.
+
+    Of Linux not `ru_maxrss`: a process inherits the highest of the one that started it.
+    """
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1]) / 1024
+    if field == "VmHWM":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on macOS
+    return None
