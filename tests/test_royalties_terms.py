@@ -120,11 +120,6 @@ def test_a_use_of_the_composition_alone_is_covered_by_its_works_only() -> None:
     assert rule(alone, licence(scope=Scope(recordings=("R1",), tags=("vip",), labels=("Blue Label",)))) == ("", "")
 
 
-def test_a_licence_for_a_work_gives_no_right_to_a_recording_of_it() -> None:
-    (outcome,) = apply_terms(use(), rights(licence(scope=Scope(works=("W1",)))), territories=["DE"])
-    assert outcome == Outcome("DE", "no_licence", "", "")
-
-
 def test_a_recording_without_label_is_not_covered_by_a_licence_that_names_an_empty_one() -> None:
     nameless = Rights.of(recordings=[Recording("R1", "One")], licences=[licence(scope=Scope(labels=("",)))])
     assert apply_terms(use(), nameless, territories=["DE"])[0].outcome == "no_licence"
