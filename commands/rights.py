@@ -69,13 +69,13 @@ def import_(
     """Bring in recordings, works, parties, shares and licences.
 
     Takes folders of BWARM-shaped tables, single tables, a spreadsheet saved as CSV, and licences as TOML; the columns
-    are described in royalties/rights/COLUMNS.md. All or nothing, and the same again changes nothing.
+    are described in royalties/tables/COLUMNS.md. All or nothing, and the same again changes nothing.
 
     Example: sourceprint rights import catalogue --shares percent
     """
     from royalties.rights.database import Database
-    from royalties.rights.importing import import_rights
-    from royalties.rights.problems import import_report_text, import_report_to_json
+    from royalties.tables.importing import import_rights
+    from royalties.tables.problems import import_report_text, import_report_to_json
 
     database = Database.open(rights_place(rights), create=True)
     run = bound(import_rights, database, paths, by=by, partial=partial, dry_run=dry_run, report_file=report)
@@ -106,7 +106,7 @@ def export_(folder: Path, rights: str | None, revision: int | None, quiet: bool)
     Example: sourceprint rights export tables
     """
     from royalties.rights.database import Database
-    from royalties.rights.exporting import export_report_text, export_rights
+    from royalties.tables.exporting import export_report_text, export_rights
 
     done = export_rights(Database.open(rights_place(rights)), folder, revision=revision)
     if not quiet:

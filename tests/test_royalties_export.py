@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 
 from fingerprint.errors import RightsError, StorageFullError, UnknownRightsError
 from royalties.rights.database import Database
-from royalties.rights.exporting import export_report_text, export_rights
 from royalties.rights.history import apply_records
-from royalties.rights.importing import import_rights
 from royalties.rights.licence_text import parse_licence
 from royalties.rights.records import (
     MASTER,
@@ -31,6 +29,8 @@ from royalties.rights.records import (
 )
 from royalties.rights.rows import Record, row_of, table_of
 from royalties.rights.schema import VERSIONED
+from royalties.tables.exporting import export_report_text, export_rights
+from royalties.tables.importing import import_rights
 from royalties.territories import Territories
 
 LICENCE = """
@@ -175,7 +175,7 @@ def test_a_disk_that_is_full_leaves_nothing_of_an_export_and_one_message(
         raise StorageFullError("no space left")
 
     put(database, [Party(f"P{number:05}", "Ann") for number in range(5_000)])
-    monkeypatch.setattr("royalties.rights.exporting.write_chunks", full)
+    monkeypatch.setattr("royalties.tables.exporting.write_chunks", full)
     with pytest.raises(StorageFullError) as caught:
         export_rights(database, tmp_path / "out")
     del caught

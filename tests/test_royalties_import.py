@@ -9,13 +9,13 @@ import pytest
 
 from fingerprint.errors import AmbiguousSharesError, RightsError
 from royalties.rights.database import Database
-from royalties.rights.importing import import_rights
-from royalties.rights.problems import ImportReport, Problem, import_report_text, import_report_to_json
 from royalties.rights.reading import all_records, current_revision
 from royalties.rights.records import Party, Recording, RecordingWork, Share, Work
 from royalties.rights.rows import Record
 from royalties.rights.schema import VERSIONED
-from royalties.rights.shapes import SHAPES, SINGLE
+from royalties.tables.importing import import_rights
+from royalties.tables.problems import ImportReport, Problem, import_report_text, import_report_to_json
+from royalties.tables.shapes import SHAPES, SINGLE
 
 HEADER = "isrc,recording_title,artists,iswc,work_title,party,ipi,role,right,share,territories"
 SONG = (
@@ -550,7 +550,7 @@ def test_a_missing_path_and_an_empty_folder_are_said(rights: Database, tmp_path:
 
 
 def test_every_column_is_documented() -> None:
-    text = (Path(__file__).parent.parent / "royalties" / "rights" / "COLUMNS.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parent.parent / "royalties" / "tables" / "COLUMNS.md").read_text(encoding="utf-8")
     names = [column.names[0] for shape in (*SHAPES, SINGLE) for column in shape.columns]
     assert len(names) > 60
     assert [name for name in names if name not in text] == []

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fingerprint.errors import ParameterError, RightsError, printable
-from royalties.rights.cells import clean, read_territories
 from royalties.rights.records import MASTER
-from royalties.rights.shapes import Column
-from royalties.rights.shares import Unit, parse_share, share_number
-from royalties.rights.sheets import Sheet, normalised
-from royalties.rights.staging import Staging
+from royalties.tables.cells import clean, read_territories
+from royalties.tables.shapes import Column
+from royalties.tables.shares import Unit, parse_share, share_number
+from royalties.tables.sheets import Sheet, normalised
+from royalties.tables.staging import Staging
 
 __all__ = ["RowReader", "ShareRow"]
 

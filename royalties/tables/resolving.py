@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from royalties.rights.circles import find_circles
-from royalties.rights.problems import Severity
 from royalties.rights.schema import VERSIONED, recording_part
-from royalties.rights.shares import percent_number
-from royalties.rights.staging import COLUMNS, Staging
+from royalties.tables.problems import Severity
+from royalties.tables.shares import percent_number
+from royalties.tables.staging import COLUMNS, Staging
 
 __all__ = ["resolve_circles", "resolve_duplicates", "resolve_references", "warn_of_parties"]
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from fingerprint.errors import StorageFullError, printable
 from royalties.rights.history import record_columns
-from royalties.rights.problems import SHOWN, Problem, Severity
 from royalties.rights.schema import VERSIONED
+from royalties.tables.problems import SHOWN, Problem, Severity
 
 __all__ = ["COLUMNS", "Staging"]
 

@@ -39,10 +39,10 @@ from royalties.rights.schema import (
     work,
     work_share,
 )
-from royalties.rights.shapes import SHAPES, Shape
-from royalties.rights.shares import percent_number
-from royalties.rights.sources import MANIFEST, MANIFEST_COLUMNS
 from royalties.rights.sums import REST_OF_THE_WORLD, Sum, sums_of_shares
+from royalties.tables.shapes import SHAPES, Shape
+from royalties.tables.shares import percent_number
+from royalties.tables.sources import MANIFEST, MANIFEST_COLUMNS
 from royalties.territories import WORLDWIDE
 
 __all__ = ["ExportReport", "export_report_text", "export_rights"]
