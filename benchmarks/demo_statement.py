@@ -17,13 +17,13 @@ from index.scanning import Scan
 from royalties.money import format_amount
 from royalties.periods import Period
 from royalties.rights.database import Database
-from royalties.rights.importing import import_rights
-from royalties.rights.problems import import_report_text
 from royalties.statements.auditing import audit_statement, audit_text
 from royalties.statements.issuing import issue_statement
 from royalties.statements.statement import Statement
 from royalties.statements.summary import statement_text
 from royalties.statements.writing import write_statement
+from royalties.tables.importing import import_rights
+from royalties.tables.problems import import_report_text
 from royalties.uses.ledger import attribute_results
 from royalties.uses.policy_text import load_policy
 from royalties.uses.report import report_text

@@ -25,10 +25,10 @@ from royalties.periods import Period
 from royalties.rights.checking import Records, check_rights
 from royalties.rights.database import Database
 from royalties.rights.findings import Finding
-from royalties.rights.importing import import_rights
 from royalties.rights.reading import load_rights
 from royalties.rights.rights import Rights
 from royalties.statements.issuing import issue_statement
+from royalties.tables.importing import import_rights
 from royalties.uses.ledger import attribute_results, current_uses
 from royalties.uses.policy_text import load_policy
 from royalties.uses.states import change_state

@@ -21,8 +21,8 @@ from benchmarks.royalties_data import LICENSEE, Catalogue
 from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES
 
 if TYPE_CHECKING:
-    from royalties.rights.problems import ImportReport
     from royalties.statements.statement import Statement
+    from royalties.tables.problems import ImportReport
     from royalties.uses.report import AttributionReport
 
 __all__ = ["STEPS", "Step", "run_step"]
@@ -131,7 +131,7 @@ def _importing(
 ) -> Work:
     """Return the work of an import that should add and change so many records of each kind, and no others."""
     from royalties.rights.database import Database
-    from royalties.rights.importing import import_rights
+    from royalties.tables.importing import import_rights
 
     def work() -> Check:
         database = Database.open(step.place, create=True)
@@ -160,7 +160,7 @@ def _checked_import(report: ImportReport, added: Mapping[str, int], changed: Map
 
 def _export(step: Step) -> Work:
     from royalties.rights.database import Database
-    from royalties.rights.exporting import export_rights
+    from royalties.tables.exporting import export_rights
 
     def work() -> Check:
         report = export_rights(Database.open(step.place), step.path("export"))

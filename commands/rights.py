@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from functools import partial as bound
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -68,13 +69,13 @@ def import_(
     """Bring in recordings, works, parties, shares and licences.
 
     Takes folders of BWARM-shaped tables, single tables, a spreadsheet saved as CSV, and licences as TOML; the columns
-    are described in royalties/rights/COLUMNS.md. All or nothing, and the same again changes nothing.
+    are described in royalties/tables/COLUMNS.md. All or nothing, and the same again changes nothing.
 
     Example: sourceprint rights import catalogue --shares percent
     """
     from royalties.rights.database import Database
-    from royalties.rights.importing import import_rights
-    from royalties.rights.problems import import_report_text, import_report_to_json
+    from royalties.tables.importing import import_rights
+    from royalties.tables.problems import import_report_text, import_report_to_json
 
     database = Database.open(rights_place(rights), create=True)
     run = bound(import_rights, database, paths, by=by, partial=partial, dry_run=dry_run, report_file=report)
@@ -107,7 +108,7 @@ def export_(folder: Path, rights: str | None, revision: int | None, quiet: bool)
     Example: sourceprint rights export tables
     """
     from royalties.rights.database import Database
-    from royalties.rights.exporting import export_report_text, export_rights
+    from royalties.tables.exporting import export_report_text, export_rights
 
     done = export_rights(Database.open(rights_place(rights)), folder, revision=revision)
     if not quiet:
@@ -138,8 +139,11 @@ def check(rights: str | None, index: Path | None, no_index: bool, fail_on: str, 
     database = Database.open(rights_place(rights))
     in_index = None if no_index else _index_ids(index)
     severities: set[str] = set()
-    with database.reading() as connection:
-        findings = _noting(check_rights(Records.read(connection), index_ids=in_index), severities)
+    with (
+        database.reading() as connection,
+        closing(check_rights(Records.read(connection), index_ids=in_index)) as found,
+    ):
+        findings = _noting(found, severities)
         if as_jsonl:
             print_json(map(finding_to_json, findings), lines=True)
         else:

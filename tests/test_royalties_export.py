@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,11 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingerprint.errors import RightsError, UnknownRightsError
+from fingerprint.errors import RightsError, StorageFullError, UnknownRightsError
 from royalties.rights.database import Database
-from royalties.rights.exporting import export_report_text, export_rights
 from royalties.rights.history import apply_records
-from royalties.rights.importing import import_rights
 from royalties.rights.licence_text import parse_licence
 from royalties.rights.records import (
     MASTER,
@@ -29,6 +29,8 @@ from royalties.rights.records import (
 )
 from royalties.rights.rows import Record, row_of, table_of
 from royalties.rights.schema import VERSIONED
+from royalties.tables.exporting import export_report_text, export_rights
+from royalties.tables.importing import import_rights
 from royalties.territories import Territories
 
 LICENCE = """
@@ -133,6 +135,15 @@ def test_importing_an_export_changes_nothing_and_makes_the_same_catalogue_elsewh
         assert content(folder / "first") == content(folder / "second")
 
 
+@pytest.mark.parametrize("duration_ms", [0, 1, 59_999, 60_000_000_000, 2**53])
+def test_every_duration_on_file_comes_back_from_an_export(duration_ms: int, tmp_path: Path) -> None:
+    here = Database.open(tmp_path / "here.sqlite", create=True)
+    put(here, [Recording("R1", "Song", duration_ms=duration_ms)])
+    export_rights(here, tmp_path / "out")
+    again = import_rights(here, [tmp_path / "out"])
+    assert (again.errors, again.revision) == (0, None)
+
+
 def test_an_earlier_revision_is_exported_as_it_was(database: Database, tmp_path: Path) -> None:
     put(database, [Party("P1", "Ann")])
     export_rights(database, tmp_path / "before")
@@ -154,6 +165,23 @@ def test_what_nobody_claims_is_exported_by_territory(database: Database, tmp_pat
         ["W1", "PerformingRight", "100", "2026-01-01", "", "Worldwide", "DE"],
     ]
     assert "unclaimedmusicalworkrightshares.tsv: 2" in export_report_text(report)
+
+
+def test_a_disk_that_is_full_leaves_nothing_of_an_export_and_one_message(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_path: Path, chunks: Iterator[bytes]) -> None:
+        next(iter(chunks))
+        raise StorageFullError("no space left")
+
+    put(database, [Party(f"P{number:05}", "Ann") for number in range(5_000)])
+    monkeypatch.setattr("royalties.tables.exporting.write_chunks", full)
+    with pytest.raises(StorageFullError) as caught:
+        export_rights(database, tmp_path / "out")
+    del caught
+    gc.collect()
+    assert list(tmp_path.glob("*out*")) == []
+    assert caplog.records == []
 
 
 def test_a_folder_with_something_in_it_is_not_touched(tmp_path: Path) -> None:

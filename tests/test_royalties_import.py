@@ -9,13 +9,13 @@ import pytest
 
 from fingerprint.errors import AmbiguousSharesError, RightsError
 from royalties.rights.database import Database
-from royalties.rights.importing import import_rights
-from royalties.rights.problems import ImportReport, Problem, import_report_text, import_report_to_json
 from royalties.rights.reading import all_records, current_revision
 from royalties.rights.records import Party, Recording, RecordingWork, Share, Work
 from royalties.rights.rows import Record
 from royalties.rights.schema import VERSIONED
-from royalties.rights.shapes import SHAPES, SINGLE
+from royalties.tables.importing import import_rights
+from royalties.tables.problems import ImportReport, Problem, import_report_text, import_report_to_json
+from royalties.tables.shapes import SHAPES, SINGLE
 
 HEADER = "isrc,recording_title,artists,iswc,work_title,party,ipi,role,right,share,territories"
 SONG = (
@@ -183,6 +183,36 @@ def test_the_habits_of_spreadsheets_make_no_difference(
     assert (recording.title, recording.duration_ms) == ("Café Noir", 200_000)
     assert isinstance(share, Share)
     assert (share.millionths, str(share.valid_from)) == (255_000, "2026-07-01")
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;;;;;"])
+def test_a_line_that_names_the_delimiter_for_excel_may_stand_before_the_header(
+    rights: Database, tmp_path: Path, line: str
+) -> None:
+    header = "isrc;recording_title;party;right;share"
+    text = f"\ufeff{line}\r\n{header}\r\nUSRC17607839;A, B, C, D, E, F;Ann;Master;-1 %\r\n"
+    path = csv_file(tmp_path, text)
+    assert the_error(import_rights(rights, [path])).row == 3
+    path.write_text(text.replace("-1 %", "100 %"), encoding="utf-8")
+    assert import_rights(rights, [path]).errors == 0
+    assert [record.title for record in on_file(rights) if isinstance(record, Recording)] == ["A, B, C, D, E, F"]
+
+
+def test_a_line_that_names_the_delimiter_and_nothing_below_it_is_an_empty_table(
+    rights: Database, tmp_path: Path
+) -> None:
+    with pytest.raises(RightsError, match="empty below its first line"):
+        import_rights(rights, [csv_file(tmp_path, "sep=;\n\n")])
+
+
+def test_quotation_marks_that_a_spreadsheet_put_into_a_tsv_are_warned_of(rights: Database, tmp_path: Path) -> None:
+    rows = ['R1\t"""Heroes"""', 'R2\t"He said ""hi"""', 'R3\t"Heroes"', 'R4\t"A" and "B"', 'R5\t"']
+    tables = {"resources.tsv": "\n".join(["ResourceRecordId\tTitle", *rows]) + "\n"}
+    report = import_rights(rights, [written(tmp_path / "feed", tables)])
+    warned = [(problem.row, problem.column, problem.rule) for problem in report.problems]
+    assert warned == [(2, "Title", "quoted-cell"), (3, "Title", "quoted-cell")]
+    titles = [record.title for record in on_file(rights) if isinstance(record, Recording)]
+    assert titles == [row.partition("\t")[2] for row in rows]
 
 
 def test_bare_shares_are_asked_about_with_the_sums_either_way(rights: Database, tmp_path: Path) -> None:
@@ -386,6 +416,30 @@ def test_a_partial_import_leaves_out_what_depends_on_a_wrong_row(database: Datab
     assert [record.id for record in on_file(database) if isinstance(record, Share)] == ["M1"]
 
 
+def test_what_a_partial_import_leaves_out_is_counted_with_the_first_of_rows_that_contradict(
+    rights: Database, tmp_path: Path
+) -> None:
+    tables = {"parties.tsv": "PartyRecordId\tFullName\nP1\tAnn\nP1\tBob\nP2\tCid\n"}
+    report = import_rights(rights, [written(tmp_path / "feed", tables)], partial=True)
+    assert on_file(rights) == [Party("P2", "Cid")]
+    assert (report.errors, report.refused, sum(report.rows.values())) == (1, 2, 3)
+
+
+def test_a_file_with_fewer_rows_than_its_manifest_says_leaves_no_row_out(rights: Database, tmp_path: Path) -> None:
+    tables = {
+        "parties.tsv": "PartyRecordId\tFullName\nP1\tAnn\n",
+        "manifest.tsv": "#TableType\tFileName\tNumberOfRecords\tSharesAre\nParties\tparties.tsv\t2\t\n",
+    }
+    report = import_rights(rights, [written(tmp_path / "feed", tables)], partial=True)
+    assert (report.errors, report.refused, len(on_file(rights))) == (1, 0, 1)
+
+
+def test_a_record_without_a_title_is_named(rights: Database, tmp_path: Path) -> None:
+    report = import_rights(rights, [csv_file(tmp_path, "isrc,label\nUSRC17607839,Blue\n")])
+    assert [problem.rule for problem in report.problems] == ["no-title"]
+    assert "recording 'isrc:USRC17607839' has no title" in import_report_text(report)
+
+
 def test_recordings_that_contain_each_other_are_refused_with_the_circle(rights: Database, tmp_path: Path) -> None:
     import_rights(rights, [written(tmp_path / "feed", TABLES)], shares="percent")
     parts = "ResourceRecordId\tPartResourceRecordId\tStartMs\tEndMs\nR2\tR1\t0\t10\n"
@@ -496,7 +550,7 @@ def test_a_missing_path_and_an_empty_folder_are_said(rights: Database, tmp_path:
 
 
 def test_every_column_is_documented() -> None:
-    text = (Path(__file__).parent.parent / "royalties" / "rights" / "COLUMNS.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parent.parent / "royalties" / "tables" / "COLUMNS.md").read_text(encoding="utf-8")
     names = [column.names[0] for shape in (*SHAPES, SINGLE) for column in shape.columns]
     assert len(names) > 60
     assert [name for name in names if name not in text] == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError
 from royalties.rights.records import WHOLE
-from royalties.rights.shares import Unit, parse_share, percent_number
+from royalties.tables.shares import Unit, parse_share, percent_number
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ world, on every day. More than the whole is an *overclaim*: statements hold thes
 is a share whose party is not known.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeVar
@@ -111,8 +111,10 @@ class _Known:
     iswcs: dict[str, str] = field(default_factory=dict)  # code: work
 
 
-def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None) -> Iterator[Finding]:
+def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None) -> Generator[Finding, None, None]:
     """Yield everything that is found to be wrong or missing, always in the same order.
+
+    Whoever may stop before the end closes it, while the records can still be read.
 
     Parameters
     ----------

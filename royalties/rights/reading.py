@@ -4,7 +4,7 @@ Both can look at an earlier revision. Whoever reads twice and needs both to agre
 `Database.reading()`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, select
@@ -115,8 +115,10 @@ def load_rights(
 
 def all_records(
     connection: Connection, table: Table, revision: int | None = None, *, by: str = "id"
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Yield every record of a table in order of id, a few at a time.
+
+    Whoever may stop before the end closes it, inside the transaction.
 
     Parameters
     ----------

@@ -123,8 +123,8 @@ def _share_columns(subject: str) -> list[Column]:  # type: ignore[type-arg]
     ]
 
 
-master_share = _versioned("master_share", *_share_columns("recording_id"), lookups=("recording_id",))
-work_share = _versioned("work_share", *_share_columns("work_id"), lookups=("work_id",))
+master_share = _versioned("master_share", *_share_columns("recording_id"), lookups=("recording_id", "party_id"))
+work_share = _versioned("work_share", *_share_columns("work_id"), lookups=("work_id", "party_id"))
 licence = _versioned(
     "licence",
     Column("licensor", Text, nullable=False),

@@ -69,7 +69,7 @@ def _make_rights() -> None:
             _text("valid_from", 10),
             _text("valid_to", 10),
             _text("role"),
-            lookups=(subject,),
+            lookups=(subject, "party_id"),
         )
     _versioned(
         "licence", _text("licensor"), _text("licensee"), _text("document"), _text("digest", 71), lookups=("licensee",)

@@ -13,11 +13,11 @@ from typing import Any
 
 from fingerprint.errors import ParameterError
 from royalties.rights.records import MASTER
-from royalties.rights.row_reader import RowReader, ShareRow
-from royalties.rights.shapes import Shape
-from royalties.rights.shares import Unit, parse_share
-from royalties.rights.sheets import Sheet
-from royalties.rights.staging import COLUMNS, Staging
+from royalties.tables.row_reader import RowReader, ShareRow
+from royalties.tables.shapes import Shape
+from royalties.tables.shares import Unit, parse_share
+from royalties.tables.sheets import Sheet
+from royalties.tables.staging import COLUMNS, Staging
 
 __all__ = ["stage_table"]
 

@@ -3,7 +3,8 @@
 - Encoding: UTF-8 with or without a byte order mark, or UTF-16 with one. Anything else is refused with the byte and its
   place; it is not guessed, since a name in the wrong letters pays nobody.
 - `.tsv` has a tab between cells and no quoting, so that a title may start with a quotation mark. Any other ending is
-  CSV as RFC 4180 has it, with the one of `,` `;` and tab that the header is made with.
+  CSV as RFC 4180 has it, with the one of `,` `;` and tab that the header is made with, or with the one that a line
+  `sep=;` before the header names, as Excel writes and reads it.
 - The header may start with `#`, as in BWARM. Below it, a line of one cell that starts with `#` is a comment, and rows
   of empty cells are skipped.
 
@@ -25,6 +26,7 @@ __all__ = ["Sheet", "normalised", "open_sheet", "sniff_encoding"]
 
 _MAX_LINE = 1 << 20
 _BLOCK = 1 << 16
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?[,;\t]*\s*', re.IGNORECASE)
 _REMEDY_ENCODING = "save the file as UTF-8 (in Excel: CSV UTF-8)"
 
 
@@ -98,8 +100,13 @@ def open_sheet(path: Path) -> Iterator[Sheet]:
             if first is None:
                 raise RightsError(f"{name}: empty; the first row must name the columns")
             tab_separated = path.suffix.lower() == ".tsv"
-            delimiter = "\t" if tab_separated else _delimiter(first[1])
-            header = _header(first[1], delimiter, name, quoted=not tab_separated)
+            named = None if tab_separated else _SEPARATOR_LINE.fullmatch(first[1])
+            if named is not None:
+                first = next((line for line in lines if line[1].strip()), None)
+                if first is None:
+                    raise RightsError(f"{name}: empty below its first line; the next row must name the columns")
+            delimiter = "\t" if tab_separated else named[1] if named is not None else _delimiter(first[1])
+            header = _header(first, delimiter, name, quoted=not tab_separated)
             rows = _plain_rows(lines) if tab_separated else _csv_rows(lines, delimiter, name)
             yield Sheet(name, header, (row for row in rows if _holds_something(row[1])))
     except UnicodeDecodeError as error:
@@ -123,13 +130,14 @@ def _delimiter(header: str) -> str:
     return max(",;\t", key=lambda character: (header.count(character), character == ","))
 
 
-def _header(line: str, delimiter: str, name: str, *, quoted: bool) -> tuple[str, ...]:
+def _header(first: tuple[int, str], delimiter: str, name: str, *, quoted: bool) -> tuple[str, ...]:
+    number, line = first
     text = line.rstrip("\r\n")
     try:
         cells = next(csv.reader([text], delimiter=delimiter, strict=True)) if quoted else text.split(delimiter)
     except csv.Error as error:
         raise RightsError(
-            f"{name}, line 1: the names of the columns are no CSV ({error}); write them plainly"
+            f"{name}, line {number}: the names of the columns are no CSV ({error}); write them plainly"
         ) from error
     header = tuple(cell.strip().lstrip("#").strip() for cell in cells)
     seen: dict[str, str] = {}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fingerprint.errors import ParameterError, RightsError, printable
-from royalties.rights.cells import clean, read_territories
 from royalties.rights.records import MASTER
-from royalties.rights.shapes import Column
-from royalties.rights.shares import Unit, parse_share, share_number
-from royalties.rights.sheets import Sheet, normalised
-from royalties.rights.staging import Staging
+from royalties.tables.cells import clean, read_territories
+from royalties.tables.shapes import Column
+from royalties.tables.shares import Unit, parse_share, share_number
+from royalties.tables.sheets import Sheet, normalised
+from royalties.tables.staging import Staging
 
 __all__ = ["RowReader", "ShareRow"]
 
@@ -128,6 +128,8 @@ class RowReader:
                     good = False
                     continue
                 values[column.field] = value
+                if text[:1] == '"' and _is_quoted(text):
+                    self._warn_of_quotes(line, column, text)
                 if column.needed and value == "":
                     good = self._missing(line, column)
                 if column.warn is not None and value and (warning := column.warn(str(value))):
@@ -195,6 +197,20 @@ class RowReader:
             ),
         )
 
+    def _warn_of_quotes(self, line: int, column: Column, text: str) -> None:
+        sentence = (
+            "stands in quotation marks with doubled ones inside, as spreadsheets write CSV, and is taken with all of "
+            "them; save the table as .csv, or write it without"
+        )
+        heading = self._headings[column.field]
+        self.staging.problem("warning", self.file, line, heading, text, "quoted-cell", sentence)
+
     def _missing(self, line: int, column: Column) -> bool:
         self.fault(line, column.field, "", "empty-cell", f"{column.names[0]} is empty; every row needs one")
         return False
+
+
+def _is_quoted(text: str) -> bool:
+    """Return whether a text reads like a cell of CSV with quotation marks in it, quoted and not read as such."""
+    inner = text[1:-1]
+    return len(text) > 1 and text[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")

@@ -45,8 +45,10 @@ _MAX_DURATION_MS = 2**53
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")  # zero-width spaces, byte order marks, soft hyphens
 _DOTTED_DATE = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 _SLASHED_DATE = re.compile(r"[0-9]{1,4}[/-][0-9]{1,2}[/-][0-9]{1,4}")
-_ISO_DURATION = re.compile(r"PT(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE)
-_CLOCK = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-5]?[0-9](?:[.,][0-9]{1,9})?)")
+_ISO_DURATION = re.compile(
+    r"PT(?:([0-9]{1,16})H)?(?:([0-9]{1,16})M)?(?:([0-9]{1,16}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE
+)
+_CLOCK = re.compile(r"(?:([0-9]{1,16}):)?([0-9]{1,16}):([0-5]?[0-9](?:[.,][0-9]{1,9})?)")
 _BETWEEN_TERRITORIES = re.compile(r"[|,; ]+")
 _RIGHTS = {right.lower(): right for right in (*WORK_RIGHTS, MASTER)} | {
     right.lower().removesuffix("right"): right for right in WORK_RIGHTS
@@ -197,7 +199,7 @@ def read_duration_ms(text: str) -> int:
     Raises
     ------
     ParameterError
-        If it is a bare number, of which the unit is not known, or has another form.
+        If it is a bare number, of which the unit is not known, has another form, or is longer than can be stored.
 
     Examples
     --------
@@ -215,6 +217,8 @@ def read_duration_ms(text: str) -> int:
     milliseconds = ((hours * 60 + minutes) * 60 + seconds) * 1000
     if milliseconds.denominator != 1:
         raise ParameterError(f"duration {text!r:.60}: finer than a millisecond; write at most three decimals")
+    if milliseconds > _MAX_DURATION_MS:
+        raise ParameterError(f"duration {text!r:.60}: more than {_MAX_DURATION_MS} ms; write the right one")
     return milliseconds.numerator
 
 

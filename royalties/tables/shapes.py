@@ -3,14 +3,14 @@
 Every shape says which file it is, which columns it has in which order, how each is read and which must be there. Names
 are compared without case, spaces, `_`, `-` and `#`; older names that are still found stand after the present ones.
 Sources: DDEX BWARM, clauses 6.4 to 6.16; `mastershares` and `resourceparts` are ours, as are the columns marked so in
-`royalties/rights/COLUMNS.md`.
+`royalties/tables/COLUMNS.md`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from royalties.identifiers import dpid
-from royalties.rights.cells import (
+from royalties.tables.cells import (
     read_date,
     read_dpid,
     read_duration_ms,
@@ -230,7 +230,7 @@ SINGLE = Shape(
         Column("valid_to", ("valid_to",), read_date),
     ),
 )
-"""The form for people with a spreadsheet; see `royalties.rights.single_csv`."""
+"""The form for people with a spreadsheet; see `royalties.tables.single_csv`."""
 
 NOT_USED = {
     "alternativemusicalworktitles": "alternative titles of works",

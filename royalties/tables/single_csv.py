@@ -4,7 +4,7 @@
     USRC17607839,One for Tonight,The Ones,,,Blue Label,,,Master,100 %,Worldwide
     USRC17607839,,,T-034.524.680-1,Tonight,Ann Writer,00122619891,Composer,PerformingRight,"33,3333 %",DE|AT
 
-Columns, in any order; each may be left out (`royalties/rights/COLUMNS.md` describes every one):
+Columns, in any order; each may be left out (`royalties/tables/COLUMNS.md` describes every one):
 
 - the recording: recording_id, index_id, isrc, recording_title, artists, label, duration or duration_ms, vocals, tags
 - the work: work_id, iswc, work_title, writers
@@ -28,11 +28,11 @@ import unicodedata
 from typing import Any
 
 from royalties.rights.records import MASTER
-from royalties.rights.row_reader import RowReader, ShareRow
-from royalties.rights.shapes import SINGLE
-from royalties.rights.shares import Unit
-from royalties.rights.sheets import Sheet
-from royalties.rights.staging import Staging
+from royalties.tables.row_reader import RowReader, ShareRow
+from royalties.tables.shapes import SINGLE
+from royalties.tables.shares import Unit
+from royalties.tables.sheets import Sheet
+from royalties.tables.staging import Staging
 
 __all__ = ["made_id", "stage_single"]
 

@@ -12,9 +12,9 @@ from typing import cast
 from fingerprint.errors import RightsError, printable
 from index.durable import hash_file
 from royalties.canonical import digest
-from royalties.rights.shapes import NOT_USED, SHAPES, SINGLE, Shape
-from royalties.rights.shares import UNITS, Unit
-from royalties.rights.sheets import normalised, open_sheet
+from royalties.tables.shapes import NOT_USED, SHAPES, SINGLE, Shape
+from royalties.tables.shares import UNITS, Unit
+from royalties.tables.sheets import normalised, open_sheet
 
 __all__ = ["MANIFEST", "MANIFEST_COLUMNS", "Source", "Sources", "find_sources", "shape_of_header"]
 
@@ -172,7 +172,7 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
             shape = shape_of_header(sheet.header)
             header = ", ".join(printable(heading) for heading in sheet.header)
         if shape is None:
-            reason = f"not the columns of a table of rights, see royalties/rights/COLUMNS.md (found: {header:.200})"
+            reason = f"not the columns of a table of rights, see royalties/tables/COLUMNS.md (found: {header:.200})"
             if alone:
                 raise RightsError(f"{printable(path)}: {reason}")
             found.not_used.append((path, reason))

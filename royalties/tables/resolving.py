@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from royalties.rights.circles import find_circles
-from royalties.rights.problems import Severity
 from royalties.rights.schema import VERSIONED, recording_part
-from royalties.rights.shares import percent_number
-from royalties.rights.staging import COLUMNS, Staging
+from royalties.tables.problems import Severity
+from royalties.tables.shares import percent_number
+from royalties.tables.staging import COLUMNS, Staging
 
 __all__ = ["resolve_circles", "resolve_duplicates", "resolve_references", "warn_of_parties"]
 
@@ -98,7 +98,7 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
                 remedy = f"{column} {_shown(record_id)}: no such {target}, neither in these files nor on file; add it"
                 staging.problem("error", file, line, column, record_id, "dead-reference", remedy)
             else:
-                where = f"{staging.file_name(refused_file)}, row {refused_line}"
+                where = f"{refused_file}, row {refused_line}"
                 remedy = f"{target} {_shown(record_id)} is refused ({where}), and this row depends on it; mend that row"
                 staging.problem("error", file, line, column, record_id, "depends-on-refused", remedy)
         query(f"INSERT INTO dead SELECT ?, seq FROM {kind} WHERE {column} IN (SELECT id FROM missing)", (kind,))

@@ -17,8 +17,8 @@ from typing import Any
 
 from fingerprint.errors import StorageFullError, printable
 from royalties.rights.history import record_columns
-from royalties.rights.problems import SHOWN, Problem, Severity
 from royalties.rights.schema import VERSIONED
+from royalties.tables.problems import SHOWN, Problem, Severity
 
 __all__ = ["COLUMNS", "Staging"]
 
@@ -54,7 +54,7 @@ class Staging:
             self._inserts[kind] = f"INSERT INTO {kind} (file, line, loose, {names}) VALUES ({marks})"
             self._buffers[kind] = []
         self.connection.execute(
-            "CREATE TABLE refused (kind TEXT, id TEXT, file INTEGER, line INTEGER, PRIMARY KEY (kind, id))"
+            "CREATE TABLE refused (kind TEXT, id TEXT, file TEXT, line INTEGER, PRIMARY KEY (kind, id))"
         )
         self.connection.execute(
             "CREATE TABLE problem (seq INTEGER PRIMARY KEY, severity TEXT, file TEXT, line INTEGER, "
@@ -128,7 +128,9 @@ class Staging:
 
     def refuse(self, kind: str, record_id: str, file: int, line: int) -> None:
         """Note that a record is not taken, so that what depends on it can say so."""
-        self.connection.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?)", (kind, record_id, file, line))
+        self.connection.execute(
+            "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?)", (kind, record_id, self.file_name(file), line)
+        )
 
     def drop(self, kind: str, seqs: Iterable[int]) -> None:
         """Remove staged rows."""
@@ -150,10 +152,11 @@ class Staging:
         return int(self.query("SELECT count(*) FROM problem WHERE severity = 'error'")[0][0])
 
     def count_refused(self) -> int:
-        """Return how many rows have an error."""
-        return int(
-            self.query("SELECT count(*) FROM (SELECT DISTINCT file, line FROM problem WHERE severity = 'error')")[0][0]
+        """Return how many rows are not taken: those with an error, and those that such a row contradicts."""
+        rows = (
+            "SELECT file, line FROM problem WHERE severity = 'error' AND line > 0 UNION SELECT file, line FROM refused"
         )
+        return int(self.query(f"SELECT count(*) FROM ({rows})")[0][0])
 
     def counts(self) -> tuple[tuple[Severity, str, int], ...]:
         """Return the number of problems by severity and rule, sorted."""

@@ -14,20 +14,20 @@ from sqlalchemy import Connection, Table, select
 
 from fingerprint.errors import RightsError, SourceprintError
 from royalties.canonical import canonical_json
-from royalties.rights.ambiguity import require_clear_shares
 from royalties.rights.database import Change, Database
 from royalties.rights.history import Applied, apply_records
 from royalties.rights.licence_text import licence_document, parse_licence
-from royalties.rights.problems import ImportReport, write_problems
-from royalties.rights.resolving import resolve_circles, resolve_duplicates, resolve_references, warn_of_parties
 from royalties.rights.schema import VERSIONED
-from royalties.rights.shapes import SINGLE, Shape
-from royalties.rights.shares import UNITS, Unit
-from royalties.rights.sheets import open_sheet, sniff_encoding
-from royalties.rights.single_csv import stage_single
-from royalties.rights.sources import Sources, find_sources
-from royalties.rights.staging import COLUMNS, Staging
-from royalties.rights.tables_in import stage_table
+from royalties.tables.ambiguity import require_clear_shares
+from royalties.tables.problems import ImportReport, write_problems
+from royalties.tables.resolving import resolve_circles, resolve_duplicates, resolve_references, warn_of_parties
+from royalties.tables.shapes import SINGLE, Shape
+from royalties.tables.shares import UNITS, Unit
+from royalties.tables.sheets import open_sheet, sniff_encoding
+from royalties.tables.single_csv import stage_single
+from royalties.tables.sources import Sources, find_sources
+from royalties.tables.staging import COLUMNS, Staging
+from royalties.tables.tables_in import stage_table
 
 __all__ = ["import_rights"]
 
@@ -58,7 +58,7 @@ def import_rights(
     database : Database
         Open.
     paths : sequence of Path
-        Folders, tables and licences; see `royalties/rights/COLUMNS.md`.
+        Folders, tables and licences; see `royalties/tables/COLUMNS.md`.
     by : str or None
         Who imports, for the history.
     partial : bool
@@ -216,6 +216,6 @@ def _filled(
         if row.get("duration_ms") == "":
             row["duration_ms"] = None
         if not row[title]:
-            sentence = f"has no {title}; add it, so that people know what is meant"
+            sentence = f"{table.name} {row['id']!r:.80} has no {title}; add it, so that people know what is meant"
             staging.problem("warning", table.name, 0, title, row["id"], "no-title", sentence)
     return batch

@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -38,10 +39,10 @@ from royalties.rights.schema import (
     work,
     work_share,
 )
-from royalties.rights.shapes import SHAPES, Shape
-from royalties.rights.shares import percent_number
-from royalties.rights.sources import MANIFEST, MANIFEST_COLUMNS
 from royalties.rights.sums import REST_OF_THE_WORLD, Sum, sums_of_shares
+from royalties.tables.shapes import SHAPES, Shape
+from royalties.tables.shares import percent_number
+from royalties.tables.sources import MANIFEST, MANIFEST_COLUMNS
 from royalties.territories import WORLDWIDE
 
 __all__ = ["ExportReport", "export_report_text", "export_rights"]
@@ -136,11 +137,13 @@ def _write_all(connection: Connection, folder: Path, at: int) -> dict[str, int]:
     for shape in SHAPES:
         name = f"{shape.files[0]}.tsv"
         header = [column.names[0] for column in shape.columns if column.field not in _left_out(shape)]
-        records[name] = _write_table(folder / name, header, _rows(connection, shape, at))
+        with closing(_rows(connection, shape, at)) as rows:  # before the transaction ends, whatever happens
+            records[name] = _write_table(folder / name, header, rows)
         unit = "percent" if shape.kind in _SHARES else ""
         manifest.append((shape.table_type, name, str(records[name]), unit))
     name = f"{_UNCLAIMED}.tsv"
-    records[name] = _write_table(folder / name, _UNCLAIMED_COLUMNS, _unclaimed(connection, at))
+    with closing(_unclaimed(connection, at)) as rows:
+        records[name] = _write_table(folder / name, _UNCLAIMED_COLUMNS, rows)
     manifest.append(("UnclaimedMusicalWorkRightShares", name, str(records[name]), "percent"))
     records["licences"] = _write_licences(connection, folder / "licences", at)
     _write_table(folder / MANIFEST, MANIFEST_COLUMNS, manifest)
@@ -178,7 +181,7 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]
     return count
 
 
-def _rows(connection: Connection, shape: Shape, at: int) -> Iterator[Sequence[str]]:
+def _rows(connection: Connection, shape: Shape, at: int) -> Generator[Sequence[str], None, None]:
     """Yield the rows of a table, cells in the order of the shape."""
     table: Table = (_TABLES | _SHARES)[shape.kind]
     cells_of = _CELLS.get(shape.kind, _plain)
@@ -231,7 +234,7 @@ _CELLS: dict[str, Callable[[Row], dict[str, Any]]] = {
 }
 
 
-def _unclaimed(connection: Connection, at: int) -> Iterator[Sequence[str]]:
+def _unclaimed(connection: Connection, at: int) -> Generator[Sequence[str], None, None]:
     shares = (record for record in all_records(connection, work_share, at, by="work_id") if isinstance(record, Share))
     for work_id, of_work in groupby(shares, key=lambda share: share.subject_id):
         by_right = sorted(of_work, key=lambda share: (share.right, share.id))
@@ -263,13 +266,14 @@ def _unclaimed_row(work_id: str, right: str, one: Sum, named: Sequence[str]) -> 
 
 def _write_licences(connection: Connection, folder: Path, at: int) -> int:
     count = 0
-    for record in all_records(connection, licence, at):
-        if not isinstance(record, Licence):
-            continue
-        if not count:
-            make_folder(folder)
-        count += 1
-        write_chunks(folder / _licence_file(record.id), [licence_toml(record).encode()])
+    with closing(all_records(connection, licence, at)) as licences:
+        for record in licences:
+            if not isinstance(record, Licence):
+                continue
+            if not count:
+                make_folder(folder)
+            count += 1
+            write_chunks(folder / _licence_file(record.id), [licence_toml(record).encode()])
     if count:
         sync_folder(folder)
     return count

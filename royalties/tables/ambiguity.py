@@ -1,7 +1,7 @@
 """The question that bare shares ask, with what is needed to answer it: how many, examples, and the sums either way."""
 
 from fingerprint.errors import AmbiguousSharesError, printable
-from royalties.rights.staging import Staging
+from royalties.tables.staging import Staging
 
 __all__ = ["require_clear_shares"]
 
