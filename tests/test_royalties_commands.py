@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 import cli
 from royalties.rights.database import Change
-from royalties.rights.importing import _apply as apply_staged
-from royalties.rights.staging import Staging
+from royalties.tables.importing import _apply as apply_staged
+from royalties.tables.staging import Staging
 from royalties.uses.use import use_from_json
 from tests.command_line import ROOT, catalogue, run
 from tests.royalty_records import a_scan_result
@@ -159,7 +159,7 @@ def test_an_interrupted_import_leaves_nothing(rights: Path, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("royalties.rights.importing._apply", apply_and_interrupt)
+        patch.setattr("royalties.tables.importing._apply", apply_and_interrupt)
         result = run("rights", "import", EXAMPLE / "rights")
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Error: interrupted\n")
     refused(2, "on file has this id", "rights", "show", "R1")
