@@ -348,6 +348,20 @@ def test_works_and_licences_are_read_by_themselves(database: Database) -> None:
     assert rights.parties.keys() == {"P-A", "P-LABEL", "P-GEN"}
 
 
+def test_without_owners_shares_are_the_same_and_only_the_parties_of_licences_are_read(database: Database) -> None:
+    put(
+        database,
+        *(Party(party_id, party_id) for party_id in ("P1", "P-LABEL", "P-GEN")),
+        Recording("R1", "t"),
+        Share("S1", "R1", "P1", MASTER, 1),
+        a_licence("LIC-1", "P-GEN"),
+    )
+    whole = read(database, recording_ids=["R1"], licensee="P-GEN")
+    without = read(database, recording_ids=["R1"], licensee="P-GEN", owners=False)
+    assert replace(without, parties=whole.parties) == whole
+    assert whole.parties.keys() - without.parties.keys() == {"P1"}
+
+
 def test_nothing_asked_is_nothing_read(database: Database) -> None:
     put(database, *CATALOGUE, Recording("R9", "neither ISRC nor index id"))
     assert read(database, asset_ids=[""], isrcs=[""]) == Rights(revision=1)
