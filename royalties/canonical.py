@@ -14,13 +14,15 @@ from fingerprint.errors import ParameterError, printable
 __all__ = ["canonical_json", "digest"]
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: Any, *, known: bool = False) -> str:
     """Return a value as canonical JSON.
 
     Parameters
     ----------
     value : None, bool, int, str, list or dict
         The same types inside lists and dicts; keys of dicts are text.
+    known : bool
+        Whether it is known to hold nothing else, since it was looked through before; it is not done again then.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def canonical_json(value: Any) -> str:
     >>> canonical_json({"b": [1, None, True], "a": "é"})
     '{"a":"é","b":[1,null,true]}'
     """
-    if not _is_plain(value):
+    if not known and not _is_plain(value):
         _check(value, "value")
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 

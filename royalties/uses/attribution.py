@@ -12,6 +12,7 @@ decided: which recordings it won against, from whom a passage is taken.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from royalties.canonical import canonical_json
 from royalties.rights.rights import Rights
@@ -20,7 +21,7 @@ from royalties.uses.overlap import Holding, resolve_overlaps, union_spans
 from royalties.uses.policy import Policy
 from royalties.uses.scans import TrackResult
 from royalties.uses.terms import apply_terms
-from royalties.uses.use import Outcome, Use, use_to_json
+from royalties.uses.use import Outcome, Use, outcomes_to_json, use_to_json
 
 __all__ = ["TrackFacts", "attribute", "use_id"]
 
@@ -87,7 +88,11 @@ def use_id(use: Use) -> str:
     The id itself, the state, its rule and the revision of the rights play no part: whatever a revision changes of a
     use shows in its recording, works, passages or outcomes, and a revision of something else leaves the use as it is.
     """
-    document = use_to_json(use)
+    return _id_of(use_to_json(use))
+
+
+def _id_of(document: dict[str, Any]) -> str:
+    """Return the id of the use that a document is about; what plays no part is taken out of the document."""
     for key in ("id", "state", "state_rule", "rights_revision"):
         del document[key]
     return "U" + hashlib.sha256(canonical_json(document).encode("utf-8")).hexdigest()[:24]
@@ -139,8 +144,10 @@ def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, 
     )
     outcomes = _outcomes(use, claimant.recording_ids if claimant.problem else (), rights, facts.territories)
     state, rule = _state(holding, use, policy)
-    use = replace(use, outcomes=outcomes, state=state, state_rule="; ".join((rule, *sorted(holding.notes))))
-    return replace(use, id=use_id(use))
+    rule = "; ".join((rule, *sorted(holding.notes)))
+    # One copy instead of two: there are very many uses.
+    id_ = _id_of({**use_to_json(use), "outcomes": outcomes_to_json(outcomes)})
+    return replace(use, id=id_, outcomes=outcomes, state=state, state_rule=rule)
 
 
 def _outcomes(

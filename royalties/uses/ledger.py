@@ -377,7 +377,7 @@ class _Attribution:
             "track_name": use.track_name,
             "generated_on": use.generated_on,
             "recording_id": use.recording_id,
-            "document": canonical_json(use_to_json(use)),
+            "document": canonical_json(use_to_json(use), known=True),  # its id was made of it
         }
 
 

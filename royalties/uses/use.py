@@ -4,11 +4,12 @@ Times are whole milliseconds; attributed time is whole microseconds, so that a s
 divided without a rest being lost. As JSON, a use has the fields below, in this order; decimals are text.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["STATES", "Outcome", "Span", "Use", "use_from_json", "use_to_json"]
+__all__ = ["STATES", "Outcome", "Span", "Use", "outcomes_to_json", "use_from_json", "use_to_json"]
 
 SCHEMA = "sourceprint/use/1"
 
@@ -168,11 +169,16 @@ def use_to_json(use: Use) -> dict[str, Any]:
         "p_false": str(use.p_false),
         "state": use.state,
         "state_rule": use.state_rule,
-        "outcomes": [[o.territory, o.outcome, o.licence_id, o.rule] for o in use.outcomes],
+        "outcomes": outcomes_to_json(use.outcomes),
         "policy_digest": use.policy_digest,
         "index_digest": use.index_digest,
         "rights_revision": use.rights_revision,
     }
+
+
+def outcomes_to_json(outcomes: Iterable[Outcome]) -> list[list[str]]:
+    """Return outcomes as they stand in a use."""
+    return [[o.territory, o.outcome, o.licence_id, o.rule] for o in outcomes]
 
 
 def use_from_json(value: dict[str, Any]) -> Use:
