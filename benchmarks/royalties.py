@@ -26,14 +26,14 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from tqdm import tqdm
 
-from benchmarks.harness import in_parallel
 from benchmarks.part import MEASURED, Job, Part, Report, new_report, run_command
 from benchmarks.royalties_data import Catalogue
 from benchmarks.royalties_files import write_rights, write_single_csv
 from benchmarks.royalties_report import figures, pictures, tables
 from benchmarks.royalties_scans import write_results, write_usage
-from benchmarks.royalties_steps import Step, run_step
+from benchmarks.royalties_steps import Step, run_alone
 from fingerprint.errors import ParameterError
 
 __all__ = ["PART", "SERVER", "Size", "main", "measure"]
@@ -120,24 +120,17 @@ def _measured(size: Size, folder: Path, server: str, seed: int) -> Iterator[dict
         "segments": size.segments,
         "tracks": n_tracks,
     }
-    runs: Sequence[tuple[str, str, tuple[str, ...]]] = (
+    runs: Sequence[tuple[str, str, Sequence[str]]] = (
         ("SQLite", str(folder / "rights.sqlite"), size.steps),
         ("PostgreSQL", server, size.server_steps if server else ()),
     )
     for database, place, names in runs:
-        for name in names:
+        words = f"{size.recordings} recordings, {database}"
+        for name in tqdm(names, desc=words, file=sys.stderr, leave=False, disable=None, dynamic_ncols=True):
             # A spreadsheet makes ids of its own for shares: in the same database they would be added.
             own = str(folder / "spreadsheet.sqlite") if name == "import spreadsheet" else place
             step = Step(name, own, str(folder), catalogue, size.segments, revenue)
-            yield {"database": database, **about, **_alone(step)}
-
-
-def _alone(step: Step) -> dict[str, Any]:
-    """Return what a step gives in a process that is started for it."""
-    what = f"royalties: {step.name}, {step.catalogue.n_recordings} recordings"
-    # With one job the step would run in this process, whose memory is that of what was done before.
-    (row,) = in_parallel(run_step, [step], jobs=2, what=what)
-    return row
+            yield {"database": database, **about, **run_alone(step)}
 
 
 @contextmanager

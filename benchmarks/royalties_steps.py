@@ -3,29 +3,34 @@
 A step prepares, then does what is timed, then checks what came of it. Peak memory is that of the whole process, with
 the interpreter and its libraries, and stands beside the memory that it had before it began. What is measured is
 imported by the step that needs it, before it is timed, as the commands do: no step carries the libraries of another.
+Nor does it carry those of the benchmark: `run_alone` starts this module as a program, which reads a step as JSON from
+its input and writes what came of it.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.royalties_data import LICENSEE, Catalogue
 from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES
+from fingerprint.errors import SourceprintError
 
 if TYPE_CHECKING:
     from royalties.statements.statement import Statement
     from royalties.tables.problems import ImportReport
     from royalties.uses.report import AttributionReport
 
-__all__ = ["STEPS", "Step", "run_step"]
+__all__ = ["STEPS", "Step", "run_alone", "run_step"]
 
 BY: Final = "benchmark"
 POLICY: Final = "matched-seconds"
@@ -98,6 +103,29 @@ def run_step(step: Step) -> dict[str, Any]:
         "checks": checked.checks,
         "failures": list(checked.failures),
     }
+
+
+def run_alone(step: Step) -> dict[str, Any]:
+    """Return what `run_step` does, called in a process that is started for it.
+
+    Raises
+    ------
+    SourceprintError
+        If the process fails; the message ends with what it said last.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.royalties_steps"],
+        input=json.dumps(asdict(step)),  # not as an argument, which others may see: the URL may hold a password
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).resolve().parent.parent,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["nothing"]
+        raise SourceprintError(f"step {step.name!r}: its process ended with {done.returncode} and said: {said[-1]}")
+    row: dict[str, Any] = json.loads(done.stdout)
+    return row
 
 
 def _import(step: Step) -> Work:
@@ -377,3 +405,8 @@ def _memory_mb(field: str) -> float | None:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on macOS
     return None
+
+
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    json.dump(run_step(Step(**asked | {"catalogue": Catalogue(**asked["catalogue"])})), sys.stdout)

@@ -21,8 +21,8 @@ from benchmarks.royalties_data import LICENCES, LICENSEE, Catalogue
 from benchmarks.royalties_files import write_rights, write_single_csv
 from benchmarks.royalties_report import figures, tables
 from benchmarks.royalties_scans import TERRITORIES, write_results, write_usage
-from benchmarks.royalties_steps import STEPS, Step, run_step
-from fingerprint.errors import ParameterError
+from benchmarks.royalties_steps import STEPS, Step, run_alone, run_step
+from fingerprint.errors import ParameterError, SourceprintError
 from royalties.rights.licence_text import parse_licence
 from royalties.uses.scans import ScanFile
 from royalties.uses.usage import read_usage
@@ -36,7 +36,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the report on two tiny catalogues, measured in this process."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(royalties, "QUICK", (SMALLER, TINY))
-        patched.setattr(royalties, "_alone", run_step)
+        patched.setattr(royalties, "run_alone", run_step)
         return measure(Job(SyntheticCorpus(), tmp_path_factory.mktemp("cache"), quick=True))
 
 
@@ -234,11 +234,16 @@ def test_step_that_does_not_get_what_was_synthesised_says_so(tmp_path: Path) -> 
 def test_step_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     catalogue = Catalogue(20)
     write_rights(catalogue, tmp_path / "rights")
-    row = royalties._alone(Step("import", str(tmp_path / "rights.sqlite"), str(tmp_path), catalogue, 10, 0))
+    row = run_alone(Step("import", str(tmp_path / "rights.sqlite"), str(tmp_path), catalogue, 10, 0))
     assert row["failures"] == []
     assert row["counts"]["added"] == sum(catalogue.counts.values())
     if row["before_mb"] is not None:
         assert 0 < row["before_mb"] <= row["peak_mb"]
+
+
+def test_step_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(SourceprintError, match=r"step 'check': its process ended with 1.*RightsDatabaseError"):
+        run_alone(Step("check", str(tmp_path / "none.sqlite"), str(tmp_path), Catalogue(20), 10, 0))
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/none", "no url at all"])

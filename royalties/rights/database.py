@@ -49,6 +49,9 @@ VERSION_TABLE = "sourceprint_schema"
 
 _CONNECT_SECONDS = 10
 _LOCK_KEY = 0x53504C4B  # any number that other programs are unlikely to lock on the same server
+# A plan that PostgreSQL keeps is one for any list of ids: it compares row by row with each of them, and gets slower the
+# more rows there are. Made anew for the list, which costs little, it looks them up.
+_PLAN_EACH_TIME = "SET LOCAL plan_cache_mode = force_custom_plan"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -142,6 +145,8 @@ class Database:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text(_PLAN_EACH_TIME))
                 yield connection
 
     @contextmanager
@@ -159,6 +164,7 @@ class Database:
             with connection.begin():
                 if connection.dialect.name == "postgresql":
                     connection.execute(text(f"SET LOCAL lock_timeout = '{self._lock_seconds}s'"))
+                    connection.execute(text(_PLAN_EACH_TIME))
                     connection.execute(
                         text("SELECT pg_advisory_xact_lock(:key, hashtext(current_schema()))"), {"key": _LOCK_KEY}
                     )

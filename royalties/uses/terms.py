@@ -24,7 +24,7 @@ from fractions import Fraction
 
 from royalties.percent import format_percent
 from royalties.periods import parse_date
-from royalties.rights.licences import Licence
+from royalties.rights.licences import Conditions, Licence
 from royalties.rights.records import WHOLE, Recording
 from royalties.rights.rights import Rights
 from royalties.territories import Territories, validate_territory
@@ -56,6 +56,7 @@ class _Judged:
 
 
 _NONE = (8, "")
+_UNCONDITIONAL = Conditions()
 
 
 def apply_terms(use: Use, rights: Rights, *, territories: Iterable[str]) -> tuple[Outcome, ...]:
@@ -148,6 +149,8 @@ def _before_territory(licence: Licence, use: Use, day: date, successors: list[Li
 
 def _conditions(licence: Licence, use: Use, recording: Recording | None) -> tuple[int, str]:
     conditions = licence.conditions
+    if conditions == _UNCONDITIONAL:
+        return _NONE
     name = use.recording_id or ", ".join(use.work_ids) or use.asset_id
     passage = longest_passage_ms(use)
     if conditions.max_consecutive_ms is not None and passage > conditions.max_consecutive_ms:
