@@ -14,6 +14,13 @@ from royalties.statements.statement import KINDS, Statement
 __all__ = ["statement_text", "statements_text"]
 
 _SHOWN_DIGEST = len("sha256:") + 12
+_MEANING = {
+    "payable": "owed to the parties above, before deductions",
+    "unclaimed": "owed, but nobody is on file for it",
+    "overclaim": "held: the shares on file exceed 100 %",
+    "held": "held: the use is in review, disputed or unresolved",
+    "unmatched": "no use accounts for it: it stays with the licensee",
+}
 
 
 def statement_text(statement: Statement) -> str:
@@ -34,8 +41,10 @@ def statement_text(statement: Statement) -> str:
         (total.territory, total.right, money(total.total), money(total.lines_sum)) for total in statement.totals
     ]
     by_kind = {kind: [line for line in statement.lines if line.kind == kind] for kind in KINDS}
-    kinds = [("lines", "number", "gross")] + [
-        (kind, str(len(lines)), money(sum(line.gross for line in lines))) for kind, lines in by_kind.items() if lines
+    kinds = [("lines", "number", "gross", "")] + [
+        (kind, str(len(lines)), money(sum(line.gross for line in lines)), _MEANING[kind])
+        for kind, lines in by_kind.items()
+        if lines
     ]
     holds = all(total.total == total.lines_sum for total in statement.totals)
     total = sum(total.total for total in statement.totals)
@@ -45,10 +54,10 @@ def statement_text(statement: Statement) -> str:
             "",
             *_aligned(payees),
             "",
-            *_aligned(kinds),
+            *_aligned(kinds, left=(0, 3)),
             *([f"outside any licence: {len(statement.outside)}, by use and territory"] if statement.outside else []),
             "",
-            *_aligned(proof),
+            *_aligned(proof, left=(0, 1)),
             f"sum of lines = total in each: {'yes' if holds else 'NO'}; together {money(total)} {statement.currency}",
         ]
     )
@@ -71,12 +80,12 @@ class _Money:
         return format_amount(amount, self._currency)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Yield a table: the first column to the left, numbers to the right, words to the left."""
+def _aligned(rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> Iterable[str]:
+    """Yield a table: the columns named to the left, the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = [
-            cell.ljust(width) if column == 0 or rows[-1][column].isalpha() else cell.rjust(width)
+            cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  " + "  ".join(cells).rstrip()
