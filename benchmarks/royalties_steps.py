@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.royalties_data import LICENSEE, Catalogue
 from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES
+from commands.terminal import expect_many_records
 from fingerprint.errors import SourceprintError
 
 if TYPE_CHECKING:
@@ -408,5 +409,6 @@ def _memory_mb(field: str) -> float | None:
 
 
 if __name__ == "__main__":
+    expect_many_records()  # as the commands do
     asked = json.load(sys.stdin)
     json.dump(run_step(Step(**asked | {"catalogue": Catalogue(**asked["catalogue"])})), sys.stdout)

@@ -12,6 +12,7 @@ from commands.terminal import (
     by_option,
     complain,
     count_text,
+    expect_many_records,
     json_option,
     jsonl_option,
     note,
@@ -86,6 +87,7 @@ def attribute(
     from royalties.uses.report import report_text, report_to_json
     from royalties.uses.usage import read_usage
 
+    expect_many_records()
     report = attribute_results(
         Database.open(rights_place(rights)),
         results,
@@ -251,6 +253,7 @@ def statement(
     from royalties.uses.policy_text import load_policy
     from royalties.uses.usage import read_usage
 
+    expect_many_records()
     issued_statement = issue_statement(
         Database.open(rights_place(rights)),
         licensee=licensee,

@@ -15,6 +15,7 @@ another. What takes long to import is imported inside the commands, so that `--h
 Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.
 """
 
+import gc
 import json
 import os
 import sys
@@ -41,6 +42,7 @@ __all__ = [
     "complain",
     "count_text",
     "exit_if_failed",
+    "expect_many_records",
     "index_option",
     "index_place",
     "jobs_option",
@@ -150,6 +152,15 @@ def one_format(as_json: bool, as_jsonl: bool) -> None:
     """
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl: give one of them")
+
+
+def expect_many_records() -> None:
+    """Let Python look for circles among its objects a hundredth as often.
+
+    For commands that hold a great many records to their end: going through them all again and again took an eighth of
+    the time of an attribution and a fifth of that of a statement, and found nothing.
+    """
+    gc.set_threshold(70_000, 10, 10)
 
 
 def use_one_thread() -> None:
