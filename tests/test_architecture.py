@@ -102,6 +102,30 @@ def test_imports_point_one_way() -> None:
         assert not forbidden, f"{name} imports {', '.join(sorted(forbidden))}, which stand to its right"
 
 
+# Inside royalties: what each part may import of the others. Modules of the package itself serve all of them.
+ROYALTIES_MAY_IMPORT: dict[str, frozenset[str]] = {
+    "identifiers": frozenset(),
+    "rights": frozenset({"identifiers"}),
+    "tables": frozenset({"identifiers", "rights"}),
+    "uses": frozenset({"rights"}),
+    "statements": frozenset({"identifiers", "rights", "uses"}),
+}
+
+
+def test_imports_inside_royalties_point_one_way() -> None:
+    seen = set()
+    for name, path in modules().items():
+        if not name.startswith("royalties."):
+            continue
+        part = name.split(".")[1]
+        parts = {other.split(".")[1] for other in imports_of(path) if other.startswith("royalties.")}
+        imported = (parts & ROYALTIES_MAY_IMPORT.keys()) - {part}
+        allowed = ROYALTIES_MAY_IMPORT.get(part, frozenset())
+        assert imported <= allowed, f"{name} imports {', '.join(sorted(imported - allowed))}, which stand to its right"
+        seen.add(part)
+    assert set(ROYALTIES_MAY_IMPORT) <= seen
+
+
 def test_every_door_is_the_only_one() -> None:
     used = set()
     for name, path in modules().items():
