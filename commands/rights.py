@@ -13,6 +13,7 @@ from commands.terminal import (
     EXIT_FINDINGS,
     PATH,
     by_option,
+    complain,
     index_option,
     index_place,
     json_option,
@@ -82,9 +83,9 @@ def import_(
     try:
         done = run(shares=shares)
     except AmbiguousSharesError as error:
+        complain(str(error), lines=True)
         if not sys.stdin.isatty():
-            raise
-        click.echo(printable_lines(str(error)), err=True)
+            click.get_current_context().exit(error.exit_code)
         done = run(shares=click.prompt("They are", type=click.Choice(["percent", "fraction"]), err=True))
     if as_json:
         print_json(import_report_to_json(done), lines=False)

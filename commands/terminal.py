@@ -264,9 +264,9 @@ def note(text: str) -> None:
     click.echo(f"Note: {printable(text)}", err=True)
 
 
-def complain(text: str) -> None:
-    """Print what went wrong to stderr, as one line."""
-    click.echo(click.style("Error: ", fg="red") + printable(text), err=True)
+def complain(text: str, *, lines: bool = False) -> None:
+    """Print what went wrong to stderr: as one line, or with the line breaks of a text that has its own."""
+    click.echo(click.style("Error: ", fg="red") + (printable_lines if lines else printable)(text), err=True)
 
 
 def printable_lines(text: str) -> str:
