@@ -27,7 +27,17 @@ from index.verification import verify_index
 from tests.command_line import add_to_ten, catalogue, jobs_for_three, matches, music, run, start, write
 
 N_SHORT = 3
-COMMIT_AT_ONCE = "import index.adding; index.adding.COMMIT_SECONDS = 0"
+HOLD = """
+import time
+import index.adding as adding
+settle = adding.Addition._settle
+def settle_others(self, item, *rest):
+    if item.path.name == "long.wav":
+        time.sleep(600)  # the run is ended here, however fast the machine is
+    return settle(self, item, *rest)
+adding.Addition._settle = settle_others
+"""
+COMMIT_AT_ONCE = f"{HOLD}adding.COMMIT_SECONDS = 0"
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +128,9 @@ def test_interrupted_while_adding(folder: Path, peaceful: str, tmp_path: Path, j
     # No commit is due here: what is finished is committed because of the interruption.
     index = tmp_path / "index"
     begun = tmp_path / "begun"
-    note = (
-        "import pathlib, index.adding as adding\n"
-        "settle = adding.Addition._settle\n"
+    note = HOLD + (
         "def settle_and_note(self, item, *rest):\n"
-        "    outcome = settle(self, item, *rest)\n"
+        "    outcome = settle_others(self, item, *rest)\n"
         f"    with open({str(begun)!r}, 'a') as file: file.write(item.name + '\\n')\n"
         "    return outcome\n"
         "adding.Addition._settle = settle_and_note"
@@ -156,9 +164,11 @@ def test_interrupted_while_matching(folder: Path, tmp_path: Path) -> None:
 
 def noting_scans(path: Path) -> str:
     return (
+        "import time\n"
         "import index.scan_json as scan_json\n"
         "to_json = scan_json.scan_to_json\n"
         "def to_json_and_note(scan):\n"
+        "    if scan.path.name == 'long.wav': time.sleep(600)  # as above\n"
         f"    with open({str(path)!r}, 'a') as file: file.write('.')\n"
         "    return to_json(scan)\n"
         "scan_json.scan_to_json = to_json_and_note"
