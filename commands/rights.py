@@ -83,9 +83,9 @@ def import_(
     try:
         done = run(shares=shares)
     except AmbiguousSharesError as error:
-        complain(str(error), lines=True)
         if not sys.stdin.isatty():
-            click.get_current_context().exit(error.exit_code)
+            raise
+        complain(str(error), lines=True)
         done = run(shares=click.prompt("They are", type=click.Choice(["percent", "fraction"]), err=True))
     if as_json:
         print_json(import_report_to_json(done), lines=False)

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 import click
 
-from fingerprint.errors import SourceprintError, printable
+from fingerprint.errors import ListedError, SourceprintError, printable
 
 __all__ = [
     "EXIT_FINDINGS",
@@ -105,7 +105,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SourceprintError as error:
-            complain(str(error))
+            complain(str(error), lines=isinstance(error, ListedError))
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as interrupt:
             complain("; ".join(["interrupted", *interrupt.args]))

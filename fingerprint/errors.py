@@ -21,7 +21,8 @@ The tree::
     |   `-- FingerprintFileError
     |       `-- DamagedFingerprintError
     |-- RightsError
-    |   |-- AmbiguousSharesError
+    |   |-- ListedError
+    |   |   `-- AmbiguousSharesError
     |   |-- RightsDatabaseError
     |   |-- UnknownRightsError
     |   `-- StatementError
@@ -53,6 +54,7 @@ __all__ = [
     "IndexFormatError",
     "IndexLockedError",
     "IndexMissingError",
+    "ListedError",
     "NotEnoughMusicError",
     "ParameterError",
     "RightsDatabaseError",
@@ -137,7 +139,11 @@ class RightsError(SourceprintError):
     exit_code: ClassVar[int] = 2
 
 
-class AmbiguousSharesError(RightsError):
+class ListedError(RightsError):
+    """Several things are wrong: the message has a line for each, and in every line text from outside is printable."""
+
+
+class AmbiguousSharesError(ListedError):
     """Shares are written as bare numbers, and nobody has said whether they are percentages or fractions of one."""
 
 

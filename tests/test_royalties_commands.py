@@ -560,3 +560,14 @@ def test_the_user_of_the_machine_is_named_where_nobody_else_is(rights: Path, mon
     monkeypatch.setenv("LOGNAME", "dora")
     done("rights", "import", EXAMPLE / "rights")
     assert " by dora from " in done("rights", "show", "R1").stdout
+
+
+def test_what_is_wrong_in_reported_usage_is_listed_line_by_line(attributed: Path, tmp_path: Path) -> None:
+    usage = tmp_path / "usage.csv"
+    usage.write_text("track,territory,usages\nT1.wav,UK,1\nT2.wav,DE,-1\n\x1b[31m.wav,DE,1\n")
+    result = run(*ATTRIBUTE[:-1], usage)
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert lines[0] == f"Error: {usage}: 3 rows are wrong, nothing was taken:"
+    assert [line[:10] for line in lines[1:]] == ["  line 2: ", "  line 3: ", "  line 4: "]
+    assert "\x1b" not in result.stderr

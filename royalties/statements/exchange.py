@@ -18,7 +18,7 @@ from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
-from fingerprint.errors import ParameterError, RightsError, StatementError, printable
+from fingerprint.errors import ListedError, ParameterError, RightsError, StatementError, printable
 from royalties.money import currency_exponent, parse_decimal, validate_currency
 from royalties.periods import parse_date
 from royalties.statements.statement import Conversion
@@ -147,7 +147,7 @@ def read_rates(path: Path) -> Rates:
         problems.append(f"{name}: the same day, pair and publisher twice; keep one of them")
     if problems:
         more = f"\nand {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-        raise RightsError("\n".join(problems[:_SHOWN_PROBLEMS]) + more)
+        raise ListedError("\n".join(map(printable, problems[:_SHOWN_PROBLEMS])) + more)
     return Rates(quotes, hashlib.sha256(data).hexdigest())
 
 

@@ -25,7 +25,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from fingerprint.errors import ParameterError, RightsError, printable
+from fingerprint.errors import ListedError, ParameterError, RightsError, printable
 from royalties.money import LIMIT_MINOR, currency_exponent, parse_decimal, validate_currency
 from royalties.periods import parse_date
 from royalties.rights.licences import PURPOSES
@@ -254,14 +254,14 @@ class _Table:
         except ParameterError as error:
             self._n_problems += 1
             if len(self._problems) < _SHOWN_PROBLEMS:
-                self._problems.append(f"line {line}: {error}")
+                self._problems.append(printable(f"line {line}: {error}"))
             return
         self._rows.append(row)
 
     def rows(self) -> tuple[UsageRow, ...]:
         if self._n_problems:
             more = self._n_problems - len(self._problems)
-            raise RightsError(
+            raise ListedError(
                 f"{self._name}: {self._n_problems} row{'s are' if self._n_problems > 1 else ' is'} wrong, nothing was "
                 "taken:\n"
                 + "\n".join(f"  {problem}" for problem in self._problems)
