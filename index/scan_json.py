@@ -10,7 +10,8 @@ depends on the query, the index and the options alone. Fields about rights follo
 `query`             `name` (the path as given), `sha256` of the file, `duration_ms`, `decoder`, `notes` on odd audio;
                     null where unknown
 `index`             `digest` of what was searched, `algorithm`, `params_digest`, `tracks`
-`searched`          the filter: words of `only` and of `exclude` as given, and how many `recordings` were searched
+`searched`          the filter: words of `only` and of `exclude` as given, and how many `recordings` were searched;
+                    `layer`, time `scales` and `max_false_per_1000h` of the search; `settings_digest` of all of these
 `status`            matched, no_match, too_short, not_enough_music, decode_error
 `reason`            why the file could not be searched, else null
 `matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, coverage of
@@ -57,6 +58,10 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
             "only": list(scan.searched.only),
             "exclude": list(scan.searched.exclude),
             "recordings": scan.searched.n_recordings if scan.searched.n_searched is None else scan.searched.n_searched,
+            "layer": scan.searched.layer,
+            "scales": list(scan.searched.scales),
+            "max_false_per_1000h": scan.searched.max_false_per_1000h,
+            "settings_digest": scan.searched.settings_digest or None,
         },
         "status": scan.status,
         "reason": scan.reason or None,

@@ -7,10 +7,11 @@ worker may see a later one; each result names the state that it was made from.
 """
 
 import functools
+import hashlib
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from fingerprint.sources import audio_digest, query_parts
 from index.batch import in_order, jobs_for
 from index.filters import EVERYTHING, Filter
 from index.layers import RECORDING, spec_of
+from index.manifest import canonical_json
 from index.recording_list import Item
 from index.result import Match, MatchResult, in_sequence
 from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, match_query
@@ -47,6 +49,15 @@ class Searched:
         Words of the filter, as given.
     n_searched : int or None
         Recordings that the filter left; None if all were searched.
+    layer : str
+        The descriptors that were searched.
+    scales : tuple of float
+        Time scales at which the query was described.
+    max_false_per_1000h : float
+        How many false matches in 1 000 hours were put up with.
+    settings_digest : str
+        `sha256:` and a digest of all that the result depends on besides the query and the index: layer, options,
+        limit, and the recordings that the filter left.
     """
 
     digest: str
@@ -56,6 +67,10 @@ class Searched:
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     n_searched: int | None = None
+    layer: str = RECORDING
+    scales: tuple[float, ...] = STANDARD.scales
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
+    settings_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +119,20 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class _Settings:
+    layer: str
+    options: SearchOptions
+    max_false_per_1000h: float
+    which: Filter
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     path: Path
     index: Path
     token: StateToken
     searched: Searched  # as the run started
-    layer: str
-    options: SearchOptions
-    max_false_per_1000h: float
-    which: Filter
+    settings: "_Settings"
 
 
 def scan_files(
@@ -156,15 +176,13 @@ def scan_files(
     if not 0 < max_false_per_1000h < float("inf"):
         raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
     n_jobs = jobs_for(len(items), jobs)
+    settings = _Settings(layer, options, max_false_per_1000h, which)
     store = Store.open(index, {layer: spec_of(layer)})
     if n_jobs == 1:
         use_threads(1)
     with store.lease() as token:
-        _, searched = _facts(store.snapshot(), layer, which)
-        tasks = (
-            (None, _Task(item.path, index, token, searched, layer, options, max_false_per_1000h, which))
-            for item in items
-        )
+        _, searched = _facts(store.snapshot(), settings)
+        tasks = ((None, _Task(item.path, index, token, searched, settings)) for item in items)
         with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
             for _, scan in scans:
                 if scan is not None:
@@ -173,18 +191,19 @@ def scan_files(
 
 def _scan(task: _Task) -> Scan:
     """Search for one file; runs in the workers."""
-    snapshot, allowed, searched = _open_snapshot(task.index, task.token, task.searched, task.layer, task.which)
+    snapshot, allowed, searched = _open_snapshot(task.index, task.token, task.searched, task.settings)
+    settings = task.settings
     started = time.perf_counter()
     results: list[MatchResult] = []
     try:
-        for query in query_parts(task.path, scales=task.options.scales):
+        for query in query_parts(task.path, scales=settings.options.scales):
             results.append(
                 match_query(
                     query,
                     snapshot,
-                    layer=task.layer,
-                    options=task.options,
-                    max_false_per_1000h=task.max_false_per_1000h,
+                    layer=settings.layer,
+                    options=settings.options,
+                    max_false_per_1000h=settings.max_false_per_1000h,
                     allowed=allowed,
                 )
             )
@@ -213,17 +232,22 @@ def _scan(task: _Task) -> Scan:
 
 @functools.lru_cache(maxsize=1)
 def _open_snapshot(
-    index: Path, token: StateToken, searched: Searched, layer: str, which: Filter
+    index: Path, token: StateToken, searched: Searched, settings: _Settings
 ) -> tuple[Snapshot, NDArray[np.bool_] | None, Searched]:
     """Open the index once per process and run; without a lease, it may have moved on since the run started."""
-    snapshot = Store.open_at(index, token, {layer: spec_of(layer)}).snapshot()
-    allowed, now = _facts(snapshot, layer, which)
+    snapshot = Store.open_at(index, token, {settings.layer: spec_of(settings.layer)}).snapshot()
+    allowed, now = _facts(snapshot, settings)
     return snapshot, allowed, searched if token.lease else now
 
 
-def _facts(snapshot: Snapshot, layer: str, which: Filter) -> tuple[NDArray[np.bool_] | None, Searched]:
-    view = snapshot.layer(layer)
+def _facts(snapshot: Snapshot, settings: _Settings) -> tuple[NDArray[np.bool_] | None, Searched]:
+    view = snapshot.layer(settings.layer)
+    which = settings.which
     allowed = which.allowed(snapshot)
+    mask = None if allowed is None else hashlib.sha256(np.packbits(allowed).tobytes()).hexdigest()
+    digest = hashlib.sha256(
+        canonical_json([settings.layer, asdict(settings.options), settings.max_false_per_1000h, mask])
+    )
     searched = Searched(
         snapshot.digest,
         str(view.params["algorithm"]),
@@ -232,6 +256,10 @@ def _facts(snapshot: Snapshot, layer: str, which: Filter) -> tuple[NDArray[np.bo
         which.only.words,
         which.exclude.words,
         None if allowed is None else int(np.count_nonzero(allowed)),
+        settings.layer,
+        settings.options.scales,
+        settings.max_false_per_1000h,
+        f"sha256:{digest.hexdigest()}",
     )
     return allowed, searched
 

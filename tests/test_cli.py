@@ -703,7 +703,15 @@ def test_the_json_of_a_match() -> None:
         "decoder": "d",
         "notes": ["odd."],
     }
-    assert fields["searched"] == {"only": [], "exclude": [], "recordings": 7}
+    assert fields["searched"] == {
+        "only": [],
+        "exclude": [],
+        "recordings": 7,
+        "layer": "recording",
+        "scales": [0.85, 1.0, 1.18],
+        "max_false_per_1000h": 1.0,
+        "settings_digest": None,
+    }
     assert fields["timing_ms"] == {"fingerprint": 10, "search": 0, "verify": 0}
     first, second = fields["matches"]
     segments = first.pop("segments")
