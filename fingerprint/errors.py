@@ -26,7 +26,8 @@ The tree::
     |   |-- RightsDatabaseError
     |   |-- UnknownRightsError
     |   `-- StatementError
-    |       `-- VerificationError
+    |-- EvidenceError
+    |-- VerificationError
     `-- CatalogueError
         |-- IndexMissingError
         |-- IndexFormatError
@@ -34,6 +35,7 @@ The tree::
         |-- IndexLockedError
         |-- DuplicateRecordingError
         |-- UnknownRecordingError
+        |-- GrantError
         `-- StorageFullError
 """
 
@@ -49,7 +51,9 @@ __all__ = [
     "DamagedFingerprintError",
     "DecodeError",
     "DuplicateRecordingError",
+    "EvidenceError",
     "FingerprintFileError",
+    "GrantError",
     "IndexDamagedError",
     "IndexFormatError",
     "IndexLockedError",
@@ -161,8 +165,14 @@ class StatementError(RightsError):
     """A statement cannot be made of what there is."""
 
 
-class VerificationError(StatementError):
-    """A statement that is re-read does not add up, or is not what was written."""
+class EvidenceError(SourceprintError):
+    """A run, a policy of the gate, a key or a case cannot be used as it was given; nothing was changed."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class VerificationError(SourceprintError):
+    """A statement, a signature or a case that is checked does not add up, or is not what was written."""
 
     exit_code: ClassVar[int] = 6
 
@@ -199,6 +209,10 @@ class UnknownRecordingError(CatalogueError):
     """A recording id is not in the catalogue."""
 
     exit_code: ClassVar[int] = 2
+
+
+class GrantError(CatalogueError):
+    """The index is blind, and the grant that comes with it has expired, was altered, or is for someone else."""
 
 
 class StorageFullError(CatalogueError):
