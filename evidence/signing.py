@@ -43,6 +43,7 @@ __all__ = [
     "create_key",
     "load_private",
     "load_public",
+    "only_private",
     "private_keys",
     "read_private_bytes",
 ]
@@ -277,6 +278,23 @@ def private_keys(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.iterdir() if path.suffix == PRIVATE_SUFFIX and path.is_file())
 
 
+def only_private(folder: Path) -> Path:
+    """Return the file of the only private key in a folder.
+
+    Raises
+    ------
+    EvidenceError
+        If there is none, or more than one.
+    """
+    paths = list(private_keys(folder))
+    if not paths:
+        raise EvidenceError(f"{printable(folder)}: holds no private key; make one with `sourceprint keys create`")
+    if len(paths) > 1:
+        names = ", ".join(printable(path.name) for path in paths)
+        raise EvidenceError(f"{printable(folder)}: holds {len(paths)} private keys ({names}); say which to sign with")
+    return paths[0]
+
+
 def read_private_bytes(path: Path) -> bytes:
     """Return the content of a file that only its owner may read.
 
@@ -289,8 +307,8 @@ def read_private_bytes(path: Path) -> bytes:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
             raise EvidenceError(
-                f"{printable(path)}: mode {mode:04o}, so others than its owner may use it; run chmod 600 on it, and make "
-                "a new one if anybody could have read it"
+                f"{printable(path)}: mode {mode:04o}, so others than its owner may use it; run chmod 600 on it, and "
+                "make a new one if anybody could have read it"
             )
         return file.read(_MOST_BYTES)
 
