@@ -202,8 +202,8 @@ def test_labels_are_a_track_of_the_query_and_one_of_each_reference() -> None:
     first = a_match("s1", [a_segment(30_000, 5_250), a_segment(10_000, 60_000)])
     second = a_match("s2", [a_segment(20_000, 0, pitch_cents=200.0)], title=None)
     files = audacity_labels(read(a_result("mix/gen-1.wav", [first, second]), a_result("gen-2.wav"), a_failure()))
-    same = "pitch +0.00 st, tempo 100.0 %, speed 100.0 %, confidence 1.000000"
-    up = "pitch +2.00 st, tempo 100.0 %, speed 100.0 %, confidence 1.000000"
+    same = "pitch +0.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.999999"
+    up = "pitch +2.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.999999"
     assert {name: data.decode() for name, data in files.items()} == {
         "gen-1.wav.query.txt": f'10.000000\t20.000000\ts1 "Title of s1" 1:00.0-1:10.0, {same}\n'
         f"20.000000\t30.000000\ts2 0:00.0-0:10.0, {up}\n"
@@ -439,6 +439,15 @@ def test_a_folder_with_anything_else_in_it_is_refused_even_when_asked(tmp_path: 
     with pytest.raises(EvidenceError, match=r"holds mine\.jams, which is not written now"):
         write_export(results, "jams", tmp_path, {}, replace=True)
     assert contents(tmp_path) == {"mine.jams": b"kept"}
+
+
+def test_an_empty_folder_and_a_link_to_one_are_filled(tmp_path: Path) -> None:
+    results = read(a_result("a.wav", [a_match()]))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    write_export(results, "jams", tmp_path / "link", {})
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == ["a.wav.jams"]
 
 
 def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ is start, end and text with tabs between them, seconds with six decimals, UTF-8,
 so that it stays on its line. Files that matched nothing have no labels.
 """
 
+import math
 from collections.abc import Iterable
 
 from evidence.exports.names import safe_names
@@ -57,7 +58,8 @@ def _of_reference(result: FileResult, segment: FoundSegment) -> str:
 
 def _figures(segment: FoundSegment) -> str:
     change = f"pitch {segment.pitch_cents / 100 + 0.0:+.2f} st, tempo {segment.tempo_percent:.1f} %"
-    return f", {change}, speed {segment.speed_percent:.1f} %, confidence {segment.confidence:.6f}"
+    confidence = math.floor(segment.confidence * 1e6) / 1e6  # nothing is rounded up to certainty
+    return f", {change}, speed {segment.speed_percent:.1f} %, confidence {confidence:.6f}"
 
 
 def _span(start_ms: int, end_ms: int) -> str:

@@ -130,7 +130,7 @@ def _write_folder(target: Path, files: Mapping[str, bytes], replace: bool) -> in
 
 
 def _write_new(target: Path, files: Mapping[str, bytes]) -> None:
-    target = target.absolute()
+    target = target.resolve()
     beside = target.with_name(f".{target.name}.tmp")
     if beside.exists():  # of an export that was cut off
         shutil.rmtree(beside)
