@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, rights, shell, upkeep
+from commands import cataloguing, demonstration, matching, money, rights, runs, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -27,6 +27,8 @@ _COMMANDS = [
     cataloguing.duplicates,
     matching.match,
     matching.fingerprint,
+    runs.results,
+    runs.diff,
     rights.rights,
     money.attribute,
     money.uses,
