@@ -740,6 +740,7 @@ def test_the_json_of_a_match() -> None:
         "title": "Boom \u97f3",
         "artists": ["X"],
         "layer": "recording",
+        "asset_duration_ms": 120000,
         "query_match_ms": 20040,  # the union: the segments overlap by two seconds
         "query_match_percentage": 50.1,
         "asset_match_ms": 22044,

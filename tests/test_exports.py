@@ -351,7 +351,7 @@ def test_acrcloud_says_why_there_is_nothing() -> None:
 
 
 def test_acrcloud_claims_no_length_where_nothing_is_known_of_it() -> None:
-    (result,) = read(a_result("x", [a_match("s1", asset_match_percentage=0.0, isrc=None)]))
+    (result,) = read(a_result("x", [a_match("s1", asset_duration_ms=None, isrc=None)]))
     (music,) = acrcloud_record(result)["metadata"]["music"]
     assert (music["duration_ms"], music["external_ids"]) == (0, {})
 
