@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, keys, matching, money, rights, upkeep
+from commands import cataloguing, demonstration, keys, matching, money, rights, runs, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -27,6 +27,8 @@ _COMMANDS = [
     cataloguing.duplicates,
     matching.match,
     matching.fingerprint,
+    runs.results,
+    runs.diff,
     rights.rights,
     money.attribute,
     money.uses,
@@ -40,6 +42,7 @@ _COMMANDS = [
     upkeep.import_,
     keys.keys,
     keys.reveal,
+    shell.completion,
 ]
 
 
