@@ -38,6 +38,7 @@ DOORS = {
     "matplotlib": "royalties.statements.charts",
     "alembic": "royalties.rights.database",
     "stdnum": "royalties.identifiers.check_characters",
+    "watchfiles": "evidence.runs.watching",
     "platformdirs": "commands.terminal",
     "tqdm": "commands.terminal",
 }
