@@ -31,7 +31,7 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from index.manifest import canonical_json
@@ -39,7 +39,16 @@ from index.result import Match, Segment, union_seconds
 from index.scan_schema import SCHEMA
 from index.scanning import Scan
 
-__all__ = ["SCHEMA", "renamed_row", "scan_to_json", "scan_to_row", "timing_ms", "uuid7", "uuid8"]
+__all__ = [
+    "SCHEMA",
+    "matches_to_json",
+    "renamed_row",
+    "scan_to_json",
+    "scan_to_row",
+    "timing_ms",
+    "uuid7",
+    "uuid8",
+]
 
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:
@@ -71,7 +80,7 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         },
         "status": scan.status,
         "reason": scan.reason or None,
-        "matches": [_match(match, scan.duration_seconds or 0.0) for match in scan.matches],
+        "matches": matches_to_json(scan.matches, scan.duration_seconds or 0.0),
         "timing_ms": timing_ms(scan),
     }
 
@@ -106,6 +115,11 @@ def timing_ms(scan: Scan) -> dict[str, int]:
         "search": _ms(scan.search_seconds),
         "verify": _ms(scan.verify_seconds),
     }
+
+
+def matches_to_json(matches: Iterable[Match], query_seconds: float) -> list[dict[str, Any]]:
+    """Return matches as the field `matches` states them; `query_seconds` is the length of the query."""
+    return [_match(match, query_seconds) for match in matches]
 
 
 def uuid7() -> uuid.UUID:

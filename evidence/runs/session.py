@@ -62,7 +62,7 @@ class Search:
         )
 
     def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
-        """Yield the scan of every item, in order; errors as `scan_files`."""
+        """Yield the scan of every item, in order, its trace in the folder `traces`; errors as `scan_files`."""
         return scan_files(
             self.index,
             items,
@@ -71,6 +71,7 @@ class Search:
             max_false_per_1000h=self.max_false_per_1000h,
             which=self.which,
             jobs=self.jobs,
+            traces=traces,
         )
 
 
