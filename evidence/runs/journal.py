@@ -198,7 +198,10 @@ class Journal:
         with refusals(self.folder):
             if os.path.lexists(self.folder) and not self.folder.is_dir():
                 raise EvidenceError(f"{printable(self.folder)}: a file; give a folder for the run")
-            self.folder.mkdir(parents=True, exist_ok=True)
+            missing = [place for place in (self.folder, *self.folder.parents) if not place.exists()]
+            for place in reversed(missing):
+                place.mkdir(exist_ok=True)
+                sync_folder(place.parent)
             foreign = sorted(set(os.listdir(self.folder)) - OURS)
             if foreign and not (self.folder / RESULTS).is_file():
                 raise EvidenceError(

@@ -134,7 +134,7 @@ class Territory:
         """Return the items that lie elsewhere, each file once, in order; and refusals of those `named` that do not."""
         explicit = set(named)
         taken: dict[Path, Item] = {}
-        refusals: list[Refusal] = []
+        refused: dict[Path, Refusal] = {}
         for item in items:
             parent = item.path.parent
             if parent not in self._real:
@@ -143,10 +143,10 @@ class Territory:
             if any(real.is_relative_to(folder) for folder in self._folders):
                 if item.path in explicit:
                     reason = "lies in the folder of the run, or where files are moved to; scan a copy elsewhere"
-                    refusals.append(Refusal(printable(item.path), reason))
+                    refused[item.path] = Refusal(printable(item.path), reason)
                 continue
             taken.setdefault(real / item.path.name, item)
-        return list(taken.values()), refusals
+        return list(taken.values()), list(refused.values())
 
 
 def _found(path: Path, own: Entry | None, known: Mapping[Content, Entry]) -> Entry | None:
