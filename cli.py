@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, keys, matching, money, rights, runs, shell, upkeep
+from commands import cataloguing, demonstration, keys, matching, money, rights, runs, scanning, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -26,6 +26,7 @@ _COMMANDS = [
     cataloguing.info,
     cataloguing.duplicates,
     matching.match,
+    scanning.scan,
     matching.fingerprint,
     runs.results,
     runs.diff,

@@ -18,8 +18,12 @@ Errors of ours carry their code (`fingerprint.errors`); the others are the const
 import gc
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -60,6 +64,7 @@ __all__ = [
     "reporting",
     "rights_option",
     "rights_place",
+    "stop_on_signals",
     "today",
     "use_one_thread",
 ]
@@ -73,6 +78,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
 
 PROGRESS_DELAY_SECONDS = 2
+LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 PATH = click.Path(path_type=Path)
@@ -233,15 +239,26 @@ class Teller:
         The bar.
     quiet : bool
         Whether notes are left out.
+    in_lines : bool
+        Whether how far it has come is told in a line now and then, instead of by the bar.
     """
 
-    def __init__(self, bar: Any, quiet: bool) -> None:
+    def __init__(self, bar: Any, quiet: bool, *, in_lines: bool = False) -> None:
         self._bar = bar
         self._quiet = quiet
+        self._in_lines = in_lines
+        self._kinds: Counter[str] = Counter()
+        self._n = 0
+        self._started_at = self._told_at = time.monotonic()
 
     def step(self, n: int = 1) -> None:
         """Say that `n` more units are done."""
+        self._n += n
         self._bar.update(n)
+        if self._in_lines and time.monotonic() - self._told_at >= LINE_SECONDS:
+            self._told_at = time.monotonic()
+            seconds = self._told_at - self._started_at
+            click.echo(progress_line(self._n, self._bar.total, self._bar.unit, self._kinds, seconds), err=True)
 
     def data(self, text: str) -> None:
         """Print what was asked for."""
@@ -261,14 +278,37 @@ class Teller:
 
     def outcome(self, outcome: Outcome) -> None:
         """Say that one item is done, and print the remarks about it: errors where it failed, else notes."""
+        self._kinds[outcome.kind] += 1
+        self._bar.set_postfix_str(_kinds_text(self._kinds), refresh=False)
         self.step()
         say = self.complain if outcome.kind == "failed" else self.note
         for remark in outcome.remarks:
             say(f"{outcome.name}: {remark}")
 
 
+def progress_line(n: int, total: int | None, unit: str, kinds: Mapping[str, int], seconds: float) -> str:
+    """Return how far a run has come, as one line.
+
+    Examples
+    --------
+    >>> progress_line(30, 90, "file", {"matched": 4, "failed": 1}, 60.0)
+    '30 of 90 files done (4 matched, 1 failed), 0.50 per second, about 2 min to go'
+    """
+    done = f"{n} of {count_text(total, unit)}" if total is not None else count_text(n, unit)
+    kinds_text = f" ({_kinds_text(kinds)})" if kinds else ""
+    rate = n / max(seconds, 1e-9)
+    left = f", about {max(1, round((total - n) / rate / 60))} min to go" if total is not None and 0 < n < total else ""
+    return f"{done} done{kinds_text}, {rate:.2f} per second{left}"
+
+
+def _kinds_text(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+
+
 @contextmanager
-def progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: bool = False) -> Iterator[Teller]:
+def progress(
+    total: int | None, quiet: bool, *, unit: str = "file", unit_scale: bool = False, in_lines: bool = False
+) -> Iterator[Teller]:
     """Show progress on stderr, if that is a terminal and the work takes long enough for a bar to be of use.
 
     Parameters
@@ -281,6 +321,8 @@ def progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: 
         What is counted.
     unit_scale : bool
         Whether large numbers are shortened, as in 3.2 MB.
+    in_lines : bool
+        Whether progress is told in a line every half minute where there is no terminal.
 
     Yields
     ------
@@ -292,7 +334,7 @@ def progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: 
     hidden = quiet or not sys.stderr.isatty()
     delay = PROGRESS_DELAY_SECONDS
     with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:
-        yield Teller(bar, quiet)
+        yield Teller(bar, quiet, in_lines=in_lines and hidden and not quiet)
 
 
 def note(text: str) -> None:
@@ -370,6 +412,24 @@ def reporting(run: Run, text: Callable[[dict[str, Any]], str], *, as_json: bool,
                 print_json(report, lines=False)
             if not quiet:
                 click.echo(text(report), err=True)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Take Ctrl-C and SIGTERM for the wish to come to an end: the first sets the event, the second interrupts."""
+    stop = threading.Event()
+
+    def note_wish(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, note_wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_if_failed(n_failed: int, *, of: int) -> None:

@@ -250,7 +250,7 @@ class _Fields:
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self._value(name, ())
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, value, "a list of texts")
         return tuple(value)
 

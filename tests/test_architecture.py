@@ -39,6 +39,7 @@ DOORS = {
     "alembic": "royalties.rights.database",
     "cryptography": "evidence.signing",
     "stdnum": "royalties.identifiers.check_characters",
+    "watchfiles": "evidence.runs.watching",
     "platformdirs": "commands.terminal",
     "tqdm": "commands.terminal",
 }
