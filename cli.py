@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, keys, matching, money, rights, runs, scanning, shell, upkeep
+from commands import cases, cataloguing, demonstration, keys, matching, money, rights, runs, scanning, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -30,6 +30,7 @@ _COMMANDS = [
     matching.fingerprint,
     runs.results,
     runs.diff,
+    cases.evidence,
     rights.rights,
     money.attribute,
     money.uses,

@@ -1,11 +1,16 @@
-"""The index folder as a whole: compared with its checksums, rewritten, carried elsewhere as one file."""
+"""The index folder as a whole: compared with its checksums, rewritten, carried elsewhere as one file.
+
+`verify` checks a signed case as well.
+"""
 
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from commands.cases import verify_case
 from commands.terminal import (
     EXIT_INDEX,
     PATH,
@@ -31,13 +36,30 @@ __all__ = ["compact", "export", "import_", "verify"]
 
 
 @click.command()
+@click.argument("case", metavar="[CASE]", required=False, type=PATH)
 @index_option
 @click.option("--repair", is_flag=True, help="Take what is damaged out of the index, so that the rest can be used.")
-def verify(index: Path | None, repair: bool) -> None:
-    """Compare every file of the index with its checksum.
+@click.option(
+    "--key", "keys", metavar="FILE", multiple=True, type=PATH,
+    help="With CASE: the public key (.pub) of whom it should be signed by; may be repeated.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
+def verify(case: Path | None, index: Path | None, repair: bool, keys: tuple[Path, ...], as_json: bool) -> None:
+    """Check every file of the index, or a case that was signed.
 
-    Example: sourceprint verify
+    The files of the index are compared with their checksums. Of a case, as evidence makes it, the figures are computed
+    again from what is in it, without index or audio: says what holds, who signed, and what that proves and does not.
+
+    Example: sourceprint verify case.zip --key tone-records.pub
     """
+    if case is not None:
+        if repair or click.get_current_context().get_parameter_source("index") is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{'--repair' if repair else '--index'} is for an index, not for a case")
+        use_one_thread()
+        verify_case(case, keys, as_json=as_json)
+        return
+    if keys or as_json:
+        raise click.UsageError(f"{'--key' if keys else '--json'} goes with a case")
     from index.verification import repair_index, verify_index
 
     if repair:
