@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, release, rights, upkeep
+from commands import cataloguing, demonstration, matching, money, release, rights, runs, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -28,6 +28,8 @@ _COMMANDS = [
     matching.match,
     matching.fingerprint,
     release.check,
+    runs.results,
+    runs.diff,
     rights.rights,
     money.attribute,
     money.uses,
@@ -39,6 +41,7 @@ _COMMANDS = [
     upkeep.compact,
     upkeep.export,
     upkeep.import_,
+    shell.completion,
 ]
 
 

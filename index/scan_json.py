@@ -27,13 +27,14 @@ depends on the query, the index and the options alone. Fields about rights follo
 import os
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from index.result import Match, Segment, union_seconds
 from index.scan_schema import SCHEMA
 from index.scanning import Scan
 
-__all__ = ["SCHEMA", "scan_to_json", "uuid7"]
+__all__ = ["SCHEMA", "matches_to_json", "scan_to_json", "uuid7"]
 
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:
@@ -65,13 +66,18 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         },
         "status": scan.status,
         "reason": scan.reason or None,
-        "matches": [_match(match, scan.duration_seconds or 0.0) for match in scan.matches],
+        "matches": matches_to_json(scan.matches, scan.duration_seconds or 0.0),
         "timing_ms": {
             "fingerprint": _ms(scan.fingerprint_seconds),
             "search": _ms(scan.search_seconds),
             "verify": _ms(scan.verify_seconds),
         },
     }
+
+
+def matches_to_json(matches: Iterable[Match], query_seconds: float) -> list[dict[str, Any]]:
+    """Return matches as the field `matches` states them; `query_seconds` is the length of the query."""
+    return [_match(match, query_seconds) for match in matches]
 
 
 def uuid7() -> uuid.UUID:

@@ -14,9 +14,10 @@ import pytest
 from evidence.gate.deciding import decide
 from evidence.gate.policy import USES, Policy
 from evidence.gate.policy_text import default_policy, load_policy, parse_policy
-from evidence.results import FileResult, read_result
+from evidence.results import read_result
 from fingerprint.errors import EvidenceError
 from royalties.rights.licences import PURPOSES
+from tests.scan_records import a_failure, a_match, a_result, a_segment
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = date(2026, 7, 1)
@@ -28,35 +29,14 @@ def policy(text: str = "", *, head: str = HEAD) -> Policy:
 
 
 def match(asset_id: str = "blue-1", *, also_fits: Sequence[Sequence[str]] = ((),), **changes: Any) -> dict[str, Any]:
-    segment = {
-        "query_start_ms": 0, "query_end_ms": 10_000, "asset_start_ms": 0, "asset_end_ms": 10_000,
-        "pitch_cents": 0.0, "speed_percent": 100.0, "tempo_percent": 100.0, "aligned_landmarks": 100,
-        "expected_by_chance": 1.0, "p_false": 1e-9, "false_per_1000h": 0.01, "confidence": 0.9999,
-    }  # fmt: skip
-    return {
-        "asset_id": asset_id, "isrc": None, "title": None, "artists": [], "layer": "recording",
-        "query_match_ms": 10_000, "query_match_percentage": 25.0, "asset_match_ms": 10_000,
-        "asset_match_percentage": 10.0, "segments": [{**segment, "also_fits": list(ids)} for ids in also_fits],
-        "confidence": 0.9999, **changes,
-    }  # fmt: skip
-
-
-def result(*matches: Mapping[str, Any], status: str = "", reason: str = "") -> FileResult:
-    return read_result(
-        {
-            "schema": "sourceprint/scan-result/1",
-            "query": {"name": "mix.wav", "sha256": "0f" * 32, "duration_ms": 40_000},
-            "index": {"digest": "sha256:1", "algorithm": "landmark/1", "params_digest": "sha256:2", "tracks": 7},
-            "searched": {"recordings": 7},
-            "status": status or ("matched" if matches else "no_match"),
-            "reason": reason or None,
-            "matches": list(matches),
-        }
-    )
+    """Return 10 s that are a quarter of the file and a tenth of the recording; a segment for each list of twins."""
+    figures = {"query_match_percentage": 25.0, "asset_match_percentage": 10.0, "confidence": 0.9999}
+    segments = [a_segment(also_fits=list(ids), false_per_1000h=0.01) for ids in also_fits]
+    return a_match(asset_id, segments, **{**figures, **changes})
 
 
 def decided(found: Mapping[str, Any], by: Policy, *, day: date = DAY) -> tuple[str, str, str]:
-    (decision,) = decide(result(found), by, day=day).decisions
+    (decision,) = decide(read_result(a_result(matches=[found])), by, day=day).decisions
     return decision.action, decision.rule, decision.reason
 
 
@@ -228,13 +208,16 @@ def test_every_condition_must_hold_and_the_first_rule_that_fits_decides() -> Non
 
 def test_a_file_gets_the_worst_of_its_matches() -> None:
     rules = policy(f'{RULE}recordings = ["red"]\n[[rules]]\nid = "p"\naction = "pass"\nrecordings = ["ok"]')
-    verdicts = [decide(result(*(match(i) for i in ids)), rules, day=DAY) for ids in (["ok", "x", "red"], ["ok", "x"])]
+    verdicts = [
+        decide(read_result(a_result(matches=map(match, ids))), rules, day=DAY)
+        for ids in (["ok", "x", "red"], ["ok", "x"])
+    ]
     assert [verdict.action for verdict in verdicts] == ["block", "review"]
     first = verdicts[0].worst
     assert first is not None
     assert first.found.asset_id == "red"
-    assert decide(result(match("ok")), rules, day=DAY).action == "pass"
-    assert decide(result(), rules, day=DAY).action == "pass"
+    assert decide(read_result(a_result(matches=[match("ok")])), rules, day=DAY).action == "pass"
+    assert decide(read_result(a_result()), rules, day=DAY).action == "pass"
 
 
 # Licences.
@@ -308,11 +291,11 @@ def test_which_of_two_twins_is_named_first_makes_no_difference() -> None:
 
 def test_a_file_that_could_not_be_searched_is_an_error_unless_the_policy_passes_it() -> None:
     for status in ("too_short", "not_enough_music", "decode_error", "too_long", "skipped"):
-        verdict = decide(result(status=status, reason="why"), policy(), day=DAY)
+        verdict = decide(read_result(a_failure(reason="why", status=status)), policy(), day=DAY)
         assert (verdict.action, verdict.status, verdict.reason) == ("error", status, "why")
     short = policy('too_short = "pass"')
-    assert decide(result(status="too_short"), short, day=DAY).action == "pass"
-    assert decide(result(status="not_enough_music"), short, day=DAY).action == "error"
+    assert decide(read_result(a_failure(status="too_short")), short, day=DAY).action == "pass"
+    assert decide(read_result(a_failure(status="not_enough_music")), short, day=DAY).action == "error"
     quiet = policy('not_enough_music = "pass"')
-    assert decide(result(status="not_enough_music"), quiet, day=DAY).action == "pass"
-    assert decide(result(status="decode_error"), quiet, day=DAY).action == "error"
+    assert decide(read_result(a_failure(status="not_enough_music")), quiet, day=DAY).action == "pass"
+    assert decide(read_result(a_failure(status="decode_error")), quiet, day=DAY).action == "error"

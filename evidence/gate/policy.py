@@ -4,10 +4,10 @@ POLICY.md shows the file, `evidence.gate.policy_text` reads it. Every threshold 
 compared with: whole milliseconds, percentages from 0 to 100, confidence from 0 to 1.
 """
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatchcase
 
 from evidence.results import Found
 from index.isrc import compact
@@ -238,5 +238,4 @@ def worst(decisions: tuple[str, ...]) -> str:
 def _fits(pattern: str, text: str) -> bool:
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    return fnmatchcase(text, pattern.replace("[", "[[]"))  # a bracket stands for itself
