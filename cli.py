@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, rights, runs, shell, upkeep
+from commands import cataloguing, demonstration, matching, money, release, rights, runs, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -27,6 +27,7 @@ _COMMANDS = [
     cataloguing.duplicates,
     matching.match,
     matching.fingerprint,
+    release.check,
     runs.results,
     runs.diff,
     rights.rights,
