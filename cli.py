@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, keys, matching, money, rights, upkeep
+from commands import cataloguing, demonstration, keys, matching, money, release, rights, runs, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -27,6 +27,9 @@ _COMMANDS = [
     cataloguing.duplicates,
     matching.match,
     matching.fingerprint,
+    release.check,
+    runs.results,
+    runs.diff,
     rights.rights,
     money.attribute,
     money.uses,
@@ -40,6 +43,7 @@ _COMMANDS = [
     upkeep.import_,
     keys.keys,
     keys.reveal,
+    shell.completion,
 ]
 
 

@@ -54,7 +54,9 @@ MATCH_STAGES = {
     "index/voting.py": "voting",
     "index/alignment.py": "alignment",
     "index/decision.py": "decision",
+    "index/finding.py": "decision",
     "index/search.py": "decision",
+    "index/settling.py": "decision",
     "index/scanning.py": "other",
 }
 """Stages of matching; "decision" includes explaining away: which passage takes which landmarks."""

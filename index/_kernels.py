@@ -331,8 +331,9 @@ def grow(
 ):
     """Grow the passage round query time `at` along `line`: confirm, take the best run, fit the line, look further.
 
-    Ends when the run keeps clear of the ends of the range searched. Leaves line, run (score, first, last + 1), rows,
-    similarity and evidence as found; a score of zero means that nothing speaks for the hypothesis.
+    Ends when the run keeps clear of the ends of the range searched, or after `MAX_TURNS`. Leaves line, run (score,
+    first, last + 1), rows, similarity and evidence as found, by that line; a score of zero means that nothing speaks
+    for the hypothesis.
     """
     n = q_times.shape[0]
     low = at - FIRST_REACH_SECONDS
@@ -359,7 +360,7 @@ def grow(
         clear = (first == 0 or q_times[a] - low > CLEAR_SECONDS) and (
             last == n or high - q_times[b - 1] > CLEAR_SECONDS
         )
-        if turn > 1 and clear:
+        if turn > 1 and (clear or turn == MAX_TURNS - 1):
             return
         fit_line(q_times, q_bins, rows, evidence, r_ticks, r_bins, a, b, line)
         further = max(MIN_FURTHER_SECONDS, FURTHER * (q_times[b - 1] - q_times[a]))

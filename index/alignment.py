@@ -13,19 +13,30 @@ Scores are in natural log units. They are not probabilities: `decision` turns th
 """
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index import _kernels
-from index.layer_view import LayerView
 from index.voting import Seed
 
-__all__ = ["Aligner", "Alignment", "QueryLandmarks"]
+__all__ = ["ASIDE_SECONDS", "Aligner", "Alignment", "QueryLandmarks", "References"]
 
 _MIN_EVIDENCE = 1.0  # of a landmark that is counted as aligned
 _Reference = tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]
-_ASIDE_SECONDS = (-11.3, -7.9, -5.3, -3.1, 3.1, 5.3, 7.9, 11.3)
+ASIDE_SECONDS = (-11.3, -7.9, -5.3, -3.1, 3.1, 5.3, 7.9, 11.3)
+"""How far to either side of a line the lines lie that mean nothing."""
+
+
+class References(Protocol):
+    """The landmarks of references, by ordinal: those of a layer, or those that a trace has kept of it."""
+
+    def landmarks_of(self, ordinal: int) -> _Reference:
+        """Return times, bins and codes, as `LayerView.landmarks_of`."""
+
+    def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
+        """Return which of them count, None for all, as `LayerView.counted_of`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +90,8 @@ class Alignment:
         Landmark of the reference that each of them met, counted from the reference's first.
     similarity : ndarray [shape=(n_aligned,), dtype=float32]
         Their similarity.
+    first, last : int
+        The query landmarks [first, last) that the score is the sum over; the passage may begin later and end earlier.
     """
 
     recording: int
@@ -91,6 +104,8 @@ class Alignment:
     landmarks: NDArray[np.int64]
     rows: NDArray[np.int64]
     similarity: NDArray[np.float32]
+    first: int
+    last: int
 
     @property
     def reference_start_seconds(self) -> float:
@@ -122,16 +137,18 @@ class Alignment:
             landmarks=np.concatenate((self.landmarks, later.landmarks)),
             rows=np.concatenate((self.rows, later.rows)),
             similarity=np.concatenate((self.similarity, later.similarity)),
+            first=self.first,
+            last=later.last,
         )
 
 
 class Aligner:
     """Aligns hypotheses about one query with the references of one layer; keeps its scratch space between them."""
 
-    def __init__(self, query: QueryLandmarks, layer: LayerView) -> None:
+    def __init__(self, query: QueryLandmarks, references: References) -> None:
         n = query.seconds.size
         self._query = query
-        self._layer = layer
+        self._references = references
         self._log_scales = np.log(query.scales)
         self._all = np.ones(n, dtype=np.bool_)
         self._rows = np.empty(n, dtype=np.int64)
@@ -163,22 +180,34 @@ class Aligner:
             *reference, line, seed.query_seconds,
             self._rows, self._similarity, self._evidence, self._blocks, run,
         )  # fmt: skip
-        if run[0] <= 0:
-            return None
-        a, b = _trim(self._evidence, int(run[1]), int(run[2]))
-        aligned = a + np.flatnonzero((self._rows[a:b] >= 0) & (self._evidence[a:b] >= _MIN_EVIDENCE))
-        return Alignment(
-            recording=seed.recording,
-            ratio=float(line[0]),
-            offset_seconds=float(line[1]),
-            shift_cells=float(line[2]),
-            query_start_seconds=float(query.seconds[a]),
-            query_end_seconds=float(query.seconds[b - 1]),
-            score=float(run[0]),
-            landmarks=aligned,
-            rows=self._rows[aligned] if counted is None else counted[self._rows[aligned]],
-            similarity=self._similarity[aligned],
-        )
+        return self._passage(seed.recording, line, run, counted)
+
+    def weigh(
+        self, recording: int, line: tuple[float, float, float], first: int, last: int, free: NDArray[np.bool_]
+    ) -> Alignment | None:
+        """Return what `align` made of the query landmarks [first, last) on the line where it ended, and nothing else.
+
+        Parameters
+        ----------
+        recording : int
+            Ordinal of the reference.
+        line : tuple of float
+            Ratio, offset in seconds, shift in cells.
+        first, last : int
+            As in the alignment.
+        free : ndarray [shape=(n,), dtype=bool]
+            As given to `align`.
+        """
+        query = self._query
+        run = np.zeros(3)
+        reference, counted = self._reference(recording)
+        scale = int(np.argmin(np.abs(self._log_scales - np.log(line[0]))))
+        _kernels.confirm(
+            query.seconds, query.bins, query.vectors[scale], free, first, last, *reference, np.array(line),
+            _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
+        )  # fmt: skip
+        _kernels.best_run(query.seconds, self._evidence, first, last, self._blocks, run)
+        return self._passage(recording, np.array(line), run, counted)
 
     def expected_by_chance(self, passage: Alignment) -> float:
         """Return how many landmarks of a passage would be confirmed at offsets that mean nothing.
@@ -191,19 +220,47 @@ class Aligner:
         last = int(np.searchsorted(query.seconds, passage.query_end_seconds, side="right"))
         scale = int(np.argmin(np.abs(self._log_scales - np.log(passage.ratio))))
         total = 0
-        for aside in _ASIDE_SECONDS:
+        for aside in ASIDE_SECONDS:
             line = np.array([passage.ratio, passage.offset_seconds + aside, passage.shift_cells])
             _kernels.confirm(
                 query.seconds, query.bins, query.vectors[scale], self._all, first, last, *reference, line,
                 _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
             )  # fmt: skip
             total += int(np.count_nonzero(self._evidence[first:last] >= _MIN_EVIDENCE))
-        return total / len(_ASIDE_SECONDS)
+        return total / len(ASIDE_SECONDS)
+
+    def _passage(
+        self,
+        recording: int,
+        line: NDArray[np.float64],
+        run: NDArray[np.float64],
+        counted: NDArray[np.int64] | None,
+    ) -> Alignment | None:
+        """Return what stands in the scratch space as an alignment; None if the run is empty."""
+        if run[0] <= 0:
+            return None
+        query, first, last = self._query, int(run[1]), int(run[2])
+        a, b = _trim(self._evidence, first, last)
+        aligned = a + np.flatnonzero((self._rows[a:b] >= 0) & (self._evidence[a:b] >= _MIN_EVIDENCE))
+        return Alignment(
+            recording=recording,
+            ratio=float(line[0]),
+            offset_seconds=float(line[1]),
+            shift_cells=float(line[2]),
+            query_start_seconds=float(query.seconds[a]),
+            query_end_seconds=float(query.seconds[b - 1]),
+            score=float(run[0]),
+            landmarks=aligned,
+            rows=self._rows[aligned] if counted is None else counted[self._rows[aligned]],
+            similarity=self._similarity[aligned],
+            first=first,
+            last=last,
+        )
 
     def _reference(self, recording: int) -> tuple[_Reference, NDArray[np.int64] | None]:
         """Return the landmarks of a recording that count, and their numbers where those are not all."""
-        times, bins, codes = self._layer.landmarks_of(recording)
-        counted = self._layer.counted_of(recording)
+        times, bins, codes = self._references.landmarks_of(recording)
+        counted = self._references.counted_of(recording)
         if counted is None:
             return (times, bins, codes), None
         return (times[counted], bins[counted], codes[counted]), counted

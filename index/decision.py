@@ -35,7 +35,10 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["FLOOR_SCORE", "LEAST_FALSE_PER_1000H", "LEAST_P", "ChanceModel"]
+__all__ = ["DEFAULT_FALSE_PER_1000H", "FLOOR_SCORE", "LEAST_FALSE_PER_1000H", "LEAST_P", "ChanceModel"]
+
+DEFAULT_FALSE_PER_1000H = 1.0
+"""How many false matches in 1 000 hours of audio are put up with, unless somebody says otherwise."""
 
 FLOOR_SCORE = 6.0
 """Chance alignments are counted from this score on."""

@@ -20,6 +20,7 @@ __all__ = ["Match", "MatchResult", "Segment", "Transformation", "in_sequence", "
 _TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
 _NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
 _GAP_SECONDS = 3.0  # a cut costs the landmarks near it
+_CUT_SECONDS = 0.1  # a landmark at a cut may be refined to the other side of it
 _SAME_CENTS = 33.0  # a third of a semitone: measured pitch does not wander further
 
 
@@ -252,7 +253,7 @@ def _continues(first: Segment, second: Segment, excluded: Ranges) -> bool:
     gap = second.query_start_seconds - first.query_end_seconds
     expected = first.reference_end_seconds + first.ratio * gap
     return (
-        0.0 <= gap <= _GAP_SECONDS
+        -_CUT_SECONDS <= gap <= _GAP_SECONDS
         and abs(second.ratio / first.ratio - 1) < 0.02
         and abs(second.reference_start_seconds - expected) < 0.15
         and abs(second.transformation.heard_cents - first.transformation.heard_cents) < _SAME_CENTS

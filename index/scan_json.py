@@ -14,8 +14,9 @@ depends on the query, the index and the options alone. Fields about rights follo
                     `layer`, time `scales` and `max_false_per_1000h` of the search; `settings_digest` of all of these
 `status`            matched, no_match, too_short, not_enough_music, decode_error
 `reason`            why the file could not be searched, else null
-`matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, coverage of
-                    both files in ms and percent, `segments`, `confidence` of the best segment
+`matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, its length
+                    `asset_duration_ms`, coverage of both files in ms and percent, `segments`, `confidence` of the best
+                    segment
 `segments`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
@@ -27,13 +28,14 @@ depends on the query, the index and the options alone. Fields about rights follo
 import os
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from index.result import Match, Segment, union_seconds
 from index.scan_schema import SCHEMA
 from index.scanning import Scan
 
-__all__ = ["SCHEMA", "scan_to_json", "uuid7"]
+__all__ = ["SCHEMA", "matches_to_json", "scan_to_json", "uuid7"]
 
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:
@@ -65,13 +67,18 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         },
         "status": scan.status,
         "reason": scan.reason or None,
-        "matches": [_match(match, scan.duration_seconds or 0.0) for match in scan.matches],
+        "matches": matches_to_json(scan.matches, scan.duration_seconds or 0.0),
         "timing_ms": {
             "fingerprint": _ms(scan.fingerprint_seconds),
             "search": _ms(scan.search_seconds),
             "verify": _ms(scan.verify_seconds),
         },
     }
+
+
+def matches_to_json(matches: Iterable[Match], query_seconds: float) -> list[dict[str, Any]]:
+    """Return matches as the field `matches` states them; `query_seconds` is the length of the query."""
+    return [_match(match, query_seconds) for match in matches]
 
 
 def uuid7() -> uuid.UUID:
@@ -99,6 +106,7 @@ def _match(match: Match, query_seconds: float) -> dict[str, Any]:
         "title": recording.title or None,
         "artists": list(recording.artists),
         "layer": match.layer,
+        "asset_duration_ms": recording.duration_ms,
         "query_match_ms": query_ms,
         "query_match_percentage": _percent(query_ms, query_seconds * 1000),
         "asset_match_ms": asset_ms,

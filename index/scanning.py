@@ -25,9 +25,11 @@ from index.layers import RECORDING, spec_of
 from index.manifest import canonical_json
 from index.recording_list import Item
 from index.result import Match, MatchResult, in_sequence
-from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, match_query
+from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, examine
 from index.snapshot import Snapshot
 from index.store import StateToken, Store
+from index.trace import Trace, TracedPart, traced_part
+from index.trace_file import SUFFIX, write_trace
 from index.vectors import use_threads
 
 __all__ = ["Scan", "scan_files"]
@@ -124,6 +126,7 @@ class _Settings:
     options: SearchOptions
     max_false_per_1000h: float
     which: Filter
+    traces: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ def scan_files(
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
     which: Filter = EVERYTHING,
     jobs: int | None = None,
+    traces: Path | None = None,
 ) -> Generator[Scan, None, None]:
     """Search for every item and yield the results in order.
 
@@ -163,11 +167,15 @@ def scan_files(
         Recordings to look for.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
+    traces : Path, optional
+        Folder where the trace (`index.trace`) of each query in which something was found is kept, as `SHA256.spt`; it
+        is there before the scan is yielded.
 
     Raises
     ------
     CatalogueError
-        If the index cannot be opened, was made with other parameters, or turns out to be damaged.
+        If the index cannot be opened, was made with other parameters, or turns out to be damaged, or a trace cannot be
+        written.
     ParameterError
         If an option is out of range, the layer unknown, or the filter unsuited to the index.
     UnknownRecordingError
@@ -176,7 +184,7 @@ def scan_files(
     if not 0 < max_false_per_1000h < float("inf"):
         raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
     n_jobs = jobs_for(len(items), jobs)
-    settings = _Settings(layer, options, max_false_per_1000h, which)
+    settings = _Settings(layer, options, max_false_per_1000h, which, traces)
     store = Store.open(index, {layer: spec_of(layer)})
     if n_jobs == 1:
         use_threads(1)
@@ -195,18 +203,20 @@ def _scan(task: _Task) -> Scan:
     settings = task.settings
     started = time.perf_counter()
     results: list[MatchResult] = []
+    parts: list[TracedPart] = []
     try:
         for query in query_parts(task.path, scales=settings.options.scales):
-            results.append(
-                match_query(
-                    query,
-                    snapshot,
-                    layer=settings.layer,
-                    options=settings.options,
-                    max_false_per_1000h=settings.max_false_per_1000h,
-                    allowed=allowed,
-                )
+            examination = examine(
+                query,
+                snapshot,
+                layer=settings.layer,
+                options=settings.options,
+                max_false_per_1000h=settings.max_false_per_1000h,
+                allowed=allowed,
             )
+            results.append(examination.result)
+            if settings.traces is not None:
+                parts.append(traced_part(examination, snapshot))
     except AudioError as error:
         reason = Item(task.path).reason(error)
         return Scan(task.path, searched, error.status, reason, sha256=_digest_or_nothing(task.path))
@@ -215,6 +225,11 @@ def _scan(task: _Task) -> Scan:
         return Scan(task.path, searched, "decode_error", reason, sha256=_digest_or_nothing(task.path))
     elapsed = time.perf_counter() - started
     result = in_sequence(results)
+    if settings.traces is not None and result.matches:
+        fmin_hz = float(snapshot.layer(settings.layer).params["fmin_hz"])
+        digests = (query.sha256, searched.digest, searched.params_digest, searched.settings_digest)
+        trace = Trace(*digests, fmin_hz, settings.options.scales, tuple(parts))
+        write_trace(settings.traces / f"{query.sha256}{SUFFIX}", trace)
     return Scan(
         task.path,
         searched,

@@ -371,7 +371,7 @@ def grow(
         start, end = q_times[run[1]], q_times[run[2] - 1]
         clear_before = first == 0 or start - low > c.CLEAR_SECONDS
         clear_after = last == len(q_times) or high - end > c.CLEAR_SECONDS
-        if turn > 1 and clear_before and clear_after:
+        if turn > 1 and ((clear_before and clear_after) or turn == c.MAX_TURNS - 1):
             break
         line = fit_line(q_times, q_bins, confirmed.rows, confirmed.evidence, r_ticks, r_bins, run[1], run[2], line, c)
         further = max(c.MIN_FURTHER_SECONDS, c.FURTHER * (end - start))

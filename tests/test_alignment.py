@@ -216,7 +216,7 @@ def passage(
 ) -> Alignment:
     return Alignment(
         3, ratio, offset, shift, start, end, 2.0 * n,
-        np.arange(n), np.arange(n) + 100, np.full(n, 0.5, np.float32),
+        np.arange(n), np.arange(n) + 100, np.full(n, 0.5, np.float32), 0, n,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ DOORS = {
     "faiss": "index.vectors",
     "iso4217": "royalties.money",
     "pycountry": "royalties.territories",
-    "pyarrow": "royalties.statements.parquet",
+    "pyarrow": "royalties.statements.parquet evidence.exports.parquet",
     "jinja2": "royalties.statements.page",
     "matplotlib": "royalties.statements.charts",
     "alembic": "royalties.rights.database",

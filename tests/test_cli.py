@@ -88,9 +88,9 @@ def ids(index: Path) -> list[str]:
 
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
-        "add", "attribute", "audit", "bench", "compact", "demo", "duplicates", "exclude", "explain", "export",
-        "fingerprint", "import", "info", "keys", "list", "match", "remove", "replace", "reveal", "rights", "statement",
-        "statements", "tag", "uses", "verify",
+        "add", "attribute", "audit", "bench", "check", "compact", "completion", "demo", "diff", "duplicates",
+        "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list", "match", "remove", "replace",
+        "results", "reveal", "rights", "statement", "statements", "tag", "uses", "verify",
     ]  # fmt: skip
 
 
@@ -133,6 +133,25 @@ def test_help_of_the_whole_lists_every_command_in_full() -> None:
     for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*\.$", result.stdout, re.MULTILINE), name
         assert "..." not in result.stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_what_it_needs_to_complete_words(shell: str) -> None:
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert f"_SOURCEPRINT_COMPLETE={shell}_complete" in result.stdout
+    assert run("completion", "tcsh").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("sourceprint ma", ["match"]), ("sourceprint match --thor", ["--thorough"]), ("sourceprint rights sh", ["show"])],
+)
+def test_words_are_completed(words: str, completed: list[str]) -> None:
+    asked = {"_SOURCEPRINT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    process = start(env={**os.environ, **asked})
+    stdout, stderr = process.communicate(timeout=60)
+    assert ([line.partition(",")[2] for line in stdout.splitlines()], stderr) == (completed, "")
 
 
 def test_version() -> None:
@@ -721,6 +740,7 @@ def test_the_json_of_a_match() -> None:
         "title": "Boom \u97f3",
         "artists": ["X"],
         "layer": "recording",
+        "asset_duration_ms": 120000,
         "query_match_ms": 20040,  # the union: the segments overlap by two seconds
         "query_match_percentage": 50.1,
         "asset_match_ms": 22044,

@@ -94,7 +94,7 @@ def audit_statement(path: str | Path) -> list[Problem]:
         problems.append(Problem(document.name, "", str(error)))
         try:
             statement = statement_from_json(json.loads(data))
-        except RightsError:
+        except (RightsError, VerificationError):
             return problems
     except StatementError as error:
         return [*problems, Problem(document.name, "", str(error))]

@@ -1,0 +1,167 @@
+"""Builders of scan results for tests: dicts as `index.scan_json` makes them, complete, and every field may be set.
+
+Queries are gen-1.wav, gen-2.wav, ...; the recordings found are called s1, s2, ... Segments start out 10 s long and
+unchanged in pitch and tempo. `evidence.results.read_result` takes whatever `a_result` returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from index.result import union_seconds
+from index.scan_schema import SCHEMA
+
+__all__ = [
+    "INDEX_DIGEST",
+    "PARAMS_DIGEST",
+    "SETTINGS_DIGEST",
+    "a_failure",
+    "a_match",
+    "a_result",
+    "a_segment",
+    "write_results",
+]
+
+INDEX_DIGEST = "sha256:" + "1" * 64
+PARAMS_DIGEST = "sha256:" + "2" * 64
+SETTINGS_DIGEST = "sha256:" + "3" * 64
+
+ASSET_MS = 200_000  # the length that is taken for a recording, for its coverage
+
+
+def a_segment(query_start_ms: int = 10_000, asset_start_ms: int = 60_000, **fields: Any) -> dict[str, Any]:
+    """Return a passage of 10 s, found with near certainty; other ends and figures may be given."""
+    defaults: dict[str, Any] = {
+        "query_start_ms": query_start_ms,
+        "query_end_ms": query_start_ms + 10_000,
+        "asset_start_ms": asset_start_ms,
+        "asset_end_ms": asset_start_ms + 10_000,
+        "pitch_cents": 0.0,
+        "speed_percent": 100.0,
+        "tempo_percent": 100.0,
+        "aligned_landmarks": 120,
+        "expected_by_chance": 1.5,
+        "p_false": 1e-09,
+        "false_per_1000h": 2e-05,
+        "confidence": 0.999999999,
+        "excluded": False,
+        "also_fits": [],
+    }
+    return {**defaults, **_known(defaults, fields)}
+
+
+def a_match(
+    asset_id: str = "s1",
+    segments: Iterable[Mapping[str, Any]] | None = None,
+    *,
+    query_ms: int = 180_000,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Return a recording that was found in a query of some length, by default in one segment."""
+    found = [dict(segment) for segment in ([a_segment()] if segments is None else segments)]
+    in_query = _covered(found, "query")
+    in_asset = _covered(found, "asset")
+    defaults: dict[str, Any] = {
+        "asset_id": asset_id,
+        "isrc": None,
+        "title": f"Title of {asset_id}",
+        "artists": ["An Artist"],
+        "layer": "recording",
+        "asset_duration_ms": ASSET_MS,
+        "query_match_ms": in_query,
+        "query_match_percentage": round(100 * in_query / query_ms, 2),
+        "asset_match_ms": in_asset,
+        "asset_match_percentage": round(100 * in_asset / ASSET_MS, 2),
+        "segments": found,
+        "confidence": max(segment["confidence"] for segment in found),
+    }
+    return {**defaults, **_known(defaults, fields)}
+
+
+def a_result(
+    name: str = "gen-1.wav",
+    matches: Iterable[Mapping[str, Any]] = (),
+    *,
+    query: Mapping[str, Any] | None = None,
+    index: Mapping[str, Any] | None = None,
+    searched: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Return what a scan says about one file of three minutes, whose digest is made from its name.
+
+    Parameters
+    ----------
+    name : str
+        The query.
+    matches : iterable of dict
+        Of `a_match`; the status follows from whether there are any.
+    query, index, searched : dict, optional
+        Fields to set in these parts.
+    **fields
+        Fields to set in the result itself.
+    """
+    found = [dict(match) for match in matches]
+    defaults: dict[str, Any] = {
+        "schema": SCHEMA,
+        "scan_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "query": {
+            "name": name,
+            "sha256": hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest(),
+            "duration_ms": 180_000,
+            "decoder": "soundfile",
+            "notes": [],
+            **(query or {}),
+        },
+        "index": {
+            "digest": INDEX_DIGEST,
+            "algorithm": "landmark/1",
+            "params_digest": PARAMS_DIGEST,
+            "tracks": 3,
+            **(index or {}),
+        },
+        "searched": {
+            "only": [],
+            "exclude": [],
+            "recordings": 3,
+            "layer": "recording",
+            "scales": [1.0],
+            "max_false_per_1000h": 1.0,
+            "settings_digest": SETTINGS_DIGEST,
+            **(searched or {}),
+        },
+        "status": "matched" if found else "no_match",
+        "reason": None,
+        "matches": found,
+        "timing_ms": {"fingerprint": 900, "search": 80, "verify": 20},
+    }
+    return {**defaults, **_known(defaults, fields)}
+
+
+def a_failure(
+    name: str = "broken.wav", reason: str = "is no audio file", *, status: str = "decode_error", **fields: Any
+) -> dict[str, Any]:
+    """Return the result of a file that could not be searched."""
+    unknown = {"duration_ms": None, "decoder": None}
+    return a_result(name, status=status, reason=reason, query={**unknown, **fields.pop("query", {})}, **fields)
+
+
+def write_results(path: Path, results: Iterable[Mapping[str, Any]]) -> Path:
+    """Write results as `match --jsonl` prints them, and return the path."""
+    path.write_text("".join(json.dumps(result) + "\n" for result in results), encoding="utf-8")
+    return path
+
+
+def _covered(segments: Iterable[Mapping[str, Any]], side: str) -> int:
+    return round(union_seconds([(segment[f"{side}_start_ms"], segment[f"{side}_end_ms"]) for segment in segments]))
+
+
+def _known(defaults: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a field that results do not have: a test would set it in vain."""
+    unknown = sorted(set(fields) - set(defaults))
+    if unknown:
+        raise TypeError(f"{unknown[0]}: no such field; there are {', '.join(defaults)}")
+    return fields
