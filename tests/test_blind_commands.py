@@ -116,6 +116,22 @@ def test_what_the_full_index_finds_the_blind_one_finds_and_reveal_names_it(
     assert sum(bool(line["matches"]) for line in full) == 6
 
 
+def test_the_report_of_the_gate_is_revealed_too(
+    made: Path, tone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = write(tmp_path / "quiet.wav", 0.3 * music(5)[3 * RATE_HZ : 9 * RATE_HZ])
+    checked = run("check", quiet, "--format", "json", index=made / "blind")
+    assert checked.exit_code == 1, checked.stderr
+    assert TOKEN.search(checked.stdout)
+    (tmp_path / "report.json").write_text(checked.stdout)
+    monkeypatch.setenv("SOURCEPRINT_KEYS", str(made / "label"))
+    revealed = run("reveal", tmp_path / "report.json", "--quiet", index=made / "index")
+    assert (revealed.exit_code, revealed.stderr) == (0, "")
+    assert not TOKEN.search(revealed.stdout)
+    plain = TOKEN.sub("s5", checked.stdout)
+    assert json.loads(revealed.stdout) == json.loads(plain)
+
+
 def test_reveal_counts_what_it_cannot_resolve(made: Path, tmp_path: Path) -> None:
     token = "blind-0123456789abcdef-" + "a" * 26
     (tmp_path / "r.jsonl").write_text(json.dumps({"matches": [{"asset_id": token}]}) + "\n")
