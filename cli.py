@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, release, rights, runs, shell, upkeep
+from commands import cataloguing, demonstration, keys, matching, money, release, rights, runs, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -41,6 +41,8 @@ _COMMANDS = [
     upkeep.compact,
     upkeep.export,
     upkeep.import_,
+    keys.keys,
+    keys.reveal,
     shell.completion,
 ]
 

@@ -37,6 +37,7 @@ DOORS = {
     "jinja2": "royalties.statements.page",
     "matplotlib": "royalties.statements.charts",
     "alembic": "royalties.rights.database",
+    "cryptography": "evidence.signing",
     "stdnum": "royalties.identifiers.check_characters",
     "platformdirs": "commands.terminal",
     "tqdm": "commands.terminal",

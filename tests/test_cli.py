@@ -89,8 +89,8 @@ def ids(index: Path) -> list[str]:
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
         "add", "attribute", "audit", "bench", "check", "compact", "completion", "demo", "diff", "duplicates",
-        "exclude", "explain", "export", "fingerprint", "import", "info", "list", "match", "remove", "replace",
-        "results", "rights", "statement", "statements", "tag", "uses", "verify",
+        "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list", "match", "remove", "replace",
+        "results", "reveal", "rights", "statement", "statements", "tag", "uses", "verify",
     ]  # fmt: skip
 
 
