@@ -9,7 +9,20 @@ import sys
 
 import click
 
-from commands import cases, cataloguing, demonstration, keys, matching, money, rights, runs, scanning, shell, upkeep
+from commands import (
+    cases,
+    cataloguing,
+    demonstration,
+    keys,
+    matching,
+    money,
+    release,
+    rights,
+    runs,
+    scanning,
+    shell,
+    upkeep,
+)
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -28,6 +41,7 @@ _COMMANDS = [
     matching.match,
     scanning.scan,
     matching.fingerprint,
+    release.check,
     runs.results,
     runs.diff,
     cases.evidence,

@@ -42,10 +42,11 @@ def keys() -> None:
 )  # fmt: skip
 @json_option
 def create(name: str, folder: Path | None, as_json: bool) -> None:
-    """Make a new Ed25519 key: NAME.pem, which nobody else may have, and NAME.pub, which others are sent.
+    """Make a new key to sign with, in two files.
 
-    Prints the public key. A key is never overwritten. Keep a copy of the private one in a safe place: what it signed
-    stays valid, but nobody can sign as you again without it.
+    NAME.pem is private, and nobody else may have it; NAME.pub, one line, is for others. Prints the public key
+    (Ed25519). A key is never overwritten. Keep a copy of the private one in a safe place: what it signed stays valid,
+    but nobody can sign as you again without it.
 
     Example: sourceprint keys create --name tone-records
     """
@@ -96,11 +97,11 @@ def show(file: Path | None, folder: Path | None, as_json: bool) -> None:
 @click.option("-o", "--output", metavar="FILE", type=PATH, help="Write a new file, not to standard output.")
 @quiet_option
 def reveal(results: Path, index: Path | None, folder: Path | None, output: Path | None, quiet: bool) -> None:
-    """Turn the tokens of a blind index in results into ids, ISRCs, titles and artists of your catalogue.
+    """Resolve the tokens of a blind index in results.
 
-    For the label that made the blind index. RESULTS is what match --jsonl or check --format json printed, or the
-    results of a run; it comes out as it went in. Tokens of other labels, and of recordings removed since, stay as they
-    are and are counted.
+    For the label that made it: they become ids of its catalogue again, with ISRC, title and artists. RESULTS is what
+    match --jsonl or check --format json printed, or the results of a run; it comes out as it went in. Tokens of other
+    labels, and of recordings removed since, stay as they are and are counted.
 
     Example: sourceprint reveal results.jsonl -o revealed.jsonl
     """

@@ -4,8 +4,8 @@ Data goes to stdout, messages and progress to stderr; a message is one line, in 
 another. What takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
 
     0    done (a match is no failure)
-    1    done, with findings: rights that do not add up
-    2    usage: an unknown option, id or layer, an unusable list
+    1    done, with findings: rights that do not add up, files that a policy blocks
+    2    usage: an unknown option, id or layer, an unusable list or policy
     3    nothing could be read
     4    incomplete: some files failed, the others were done
     5    index or rights database missing, incompatible, damaged or in use; the grant of a blind index does not hold
