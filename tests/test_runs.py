@@ -556,7 +556,7 @@ def test_a_summary_names_the_ten_longest_and_is_printable() -> None:
 
 def test_q_values_follow_their_definition() -> None:
     rates = {"a": 1e-4, "b": 0.5, "c": 0.5, "d": 0.02, "e": 5e5}
-    hour = {"query": {"duration_ms": 3_600_000}}
+    hour: dict[str, Any] = {"query": {"duration_ms": 3_600_000}}
     records = [a_result(f"{name}.wav", [found(rate)], **hour) for name, rate in rates.items()]
     records += [a_result("none.wav", **hour), a_failure("bad.wav", query={"duration_ms": 3_600_000})]
     results = [read_result(record) for record in records]
