@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, rights, scanning, upkeep
+from commands import cataloguing, demonstration, keys, matching, money, release, rights, runs, scanning, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -28,6 +28,9 @@ _COMMANDS = [
     matching.match,
     scanning.scan,
     matching.fingerprint,
+    release.check,
+    runs.results,
+    runs.diff,
     rights.rights,
     money.attribute,
     money.uses,
@@ -39,6 +42,9 @@ _COMMANDS = [
     upkeep.compact,
     upkeep.export,
     upkeep.import_,
+    keys.keys,
+    keys.reveal,
+    shell.completion,
 ]
 
 

@@ -4,11 +4,11 @@ Data goes to stdout, messages and progress to stderr; a message is one line, in 
 another. What takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
 
     0    done (a match is no failure)
-    1    done, with findings: rights that do not add up
-    2    usage: an unknown option, id or layer, an unusable list
+    1    done, with findings: rights that do not add up, files that a policy blocks
+    2    usage: an unknown option, id or layer, an unusable list or policy
     3    nothing could be read
     4    incomplete: some files failed, the others were done
-    5    index or rights database missing, incompatible, damaged or in use
+    5    index or rights database missing, incompatible, damaged or in use; the grant of a blind index does not hold
     6    a statement does not add up, or is not what was written
     130  interrupted; the same command continues
 
@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,6 +54,8 @@ __all__ = [
     "jobs_option",
     "json_option",
     "jsonl_option",
+    "keys_option",
+    "keys_place",
     "note",
     "one_format",
     "print_json",
@@ -64,6 +67,7 @@ __all__ = [
     "rights_option",
     "rights_place",
     "stop_on_signals",
+    "today",
     "use_one_thread",
 ]
 
@@ -89,6 +93,10 @@ index_option = click.option(
 rights_option = click.option(
     "--rights", metavar="PLACE", envvar="SOURCEPRINT_RIGHTS",
     help="Database of rights: a file, or postgresql://...  [default: $SOURCEPRINT_RIGHTS, else one per user]",
+)  # fmt: skip
+keys_option = click.option(
+    "--keys", "folder", metavar="DIR", envvar="SOURCEPRINT_KEYS", type=PATH,
+    help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",
 )  # fmt: skip
 by_option = click.option("--by", metavar="NAME", help="Who does this, for the history  [default: your login name]")
 jobs_option = click.option(
@@ -133,12 +141,40 @@ class Commands(click.Group):
 
 
 def index_place(index: Path | None) -> Path:
-    """Return the folder of the index: the one asked for, else the user's own."""
-    if index is not None:
-        return index
+    """Return the folder of the index: the one asked for, else the user's own.
+
+    A blind index is one that may be opened here and today, as this is what every command asks first.
+
+    Raises
+    ------
+    GrantError
+        If the grant of a blind index does not hold.
+    """
+    if index is None:
+        import platformdirs
+
+        index = platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+    if (index / "grant.json").exists():  # so that other indexes need not load what checks signatures
+        from evidence.blind.opening import check_grant
+
+        check_grant(index, keys=keys_place(None), today=today())
+    return index
+
+
+def keys_place(keys: Path | None) -> Path:
+    """Return the folder of keys: the one asked for, else $SOURCEPRINT_KEYS, else the user's own."""
+    if keys is not None:
+        return keys
+    if named := os.environ.get("SOURCEPRINT_KEYS"):
+        return Path(named)
     import platformdirs
 
-    return platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+    return platformdirs.user_data_path("sourceprint", appauthor=False) / "keys"
+
+
+def today() -> date:
+    """Return the day that it is in UTC, the same for whoever gives a term and whoever keeps it."""
+    return datetime.now(UTC).date()
 
 
 def rights_place(rights: str | None) -> str:

@@ -44,13 +44,17 @@ class FoundSegment:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One recording found in a file, with its passages in order of query time; fields as in the scan result."""
+    """One recording found in a file, with its passages in order of query time; fields as in the scan result.
+
+    `asset_duration_ms` is 0 in results of before it was stated.
+    """
 
     asset_id: str
     isrc: str
     title: str
     artists: tuple[str, ...]
     layer: str
+    asset_duration_ms: int
     query_match_ms: int
     query_match_percentage: float
     asset_match_ms: int
@@ -197,6 +201,7 @@ def _found(match: Mapping[str, Any]) -> Found:
         title=fields.text("title", ""),
         artists=fields.texts("artists"),
         layer=fields.text("layer"),
+        asset_duration_ms=fields.whole("asset_duration_ms", 0),
         query_match_ms=fields.whole("query_match_ms"),
         query_match_percentage=fields.number("query_match_percentage"),
         asset_match_ms=fields.whole("asset_match_ms"),

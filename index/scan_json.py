@@ -17,8 +17,9 @@ file, index and settings give the same bytes, whenever and however often they ar
                     `layer`, time `scales` and `max_false_per_1000h` of the search; `settings_digest` of all of these
 `status`            matched, no_match, too_short, not_enough_music, decode_error
 `reason`            why the file could not be searched, else null
-`matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, coverage of
-                    both files in ms and percent, `segments`, `confidence` of the best segment
+`matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, its length
+                    `asset_duration_ms`, coverage of both files in ms and percent, `segments`, `confidence` of the best
+                    segment
 `segments`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
@@ -162,6 +163,7 @@ def _match(match: Match, query_seconds: float) -> dict[str, Any]:
         "title": recording.title or None,
         "artists": list(recording.artists),
         "layer": match.layer,
+        "asset_duration_ms": recording.duration_ms,
         "query_match_ms": query_ms,
         "query_match_percentage": _percent(query_ms, query_seconds * 1000),
         "asset_match_ms": asset_ms,

@@ -88,9 +88,9 @@ def ids(index: Path) -> list[str]:
 
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
-        "add", "attribute", "audit", "bench", "compact", "demo", "duplicates", "exclude", "explain", "export",
-        "fingerprint", "import", "info", "list", "match", "remove", "replace", "rights", "scan", "statement",
-        "statements", "tag", "uses", "verify",
+        "add", "attribute", "audit", "bench", "check", "compact", "completion", "demo", "diff", "duplicates",
+        "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list", "match", "remove", "replace",
+        "results", "reveal", "rights", "scan", "statement", "statements", "tag", "uses", "verify",
     ]  # fmt: skip
 
 
@@ -133,6 +133,25 @@ def test_help_of_the_whole_lists_every_command_in_full() -> None:
     for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*\.$", result.stdout, re.MULTILINE), name
         assert "..." not in result.stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_what_it_needs_to_complete_words(shell: str) -> None:
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert f"_SOURCEPRINT_COMPLETE={shell}_complete" in result.stdout
+    assert run("completion", "tcsh").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("sourceprint ma", ["match"]), ("sourceprint match --thor", ["--thorough"]), ("sourceprint rights sh", ["show"])],
+)
+def test_words_are_completed(words: str, completed: list[str]) -> None:
+    asked = {"_SOURCEPRINT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    process = start(env={**os.environ, **asked})
+    stdout, stderr = process.communicate(timeout=60)
+    assert ([line.partition(",")[2] for line in stdout.splitlines()], stderr) == (completed, "")
 
 
 def test_version() -> None:
@@ -622,19 +641,20 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
 def test_demo_hands_its_options_on(found_all: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
 
-    def run_demo(echo: Callable[[str], None], index_path: Path | None, jobs: int, statement: Path | None) -> bool:
-        given.extend([index_path, jobs, statement])
+    def run_demo(echo: Callable[[str], None], *options: object) -> bool:
+        given.extend(options)
         echo("truth and findings")
         return found_all
 
     module = types.ModuleType("benchmarks.demo")
     module.run_demo = run_demo  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "benchmarks.demo", module)
-    result = run("demo", "--jobs", "3", "--statement", tmp_path / "st", index=tmp_path / "i")
+    places: list[str | Path] = ["--statement", tmp_path / "st", "--music", tmp_path / "m"]
+    result = run("demo", "--jobs", "3", *places, index=tmp_path / "i")
     assert (result.exit_code, result.stdout) == (code, "truth and findings\n")
-    assert given == [tmp_path / "i", 3, tmp_path / "st"]
+    assert given == [tmp_path / "i", 3, tmp_path / "st", tmp_path / "m"]
     assert run("demo").exit_code == code
-    assert (given[3], given[5]) == (None, None)
+    assert (given[4], *given[6:]) == (None, None, None)
 
 
 # What is printed, to the letter, from results made by hand.
@@ -721,6 +741,7 @@ def test_the_json_of_a_match() -> None:
         "title": "Boom \u97f3",
         "artists": ["X"],
         "layer": "recording",
+        "asset_duration_ms": 120000,
         "query_match_ms": 20040,  # the union: the segments overlap by two seconds
         "query_match_percentage": 50.1,
         "asset_match_ms": 22044,

@@ -204,7 +204,9 @@ def test_rivals_and_hubs_raise_the_probability_by_chance(found: tuple[Scan, Trac
 
 
 def test_landmarks_that_align_with_nothing_are_refused(found: tuple[Scan, Trace]) -> None:
-    away = altered(found[1], lambda find: dataclasses.replace(find, reference_times=find.reference_times + np.uint32(600 * 4096)))
+    away = altered(
+        found[1], lambda find: dataclasses.replace(find, reference_times=find.reference_times + np.uint32(600 * 4096))
+    )
     with pytest.raises(VerificationError, match="nothing in the landmarks speaks for the passage"):
         recheck(away)
 
