@@ -394,7 +394,7 @@ def test_a_damaged_line_before_the_end_is_an_error(tmp_path: Path, music: list[I
 
 def test_a_field_of_another_kind_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text(json.dumps(a_result("a.wav", query={"notes": 5})) + "\n")
-    with pytest.raises(EvidenceError, match="line 1: notes=5: must be a list of texts; scan the file again"):
+    with pytest.raises(EvidenceError, match=r"line 1: query\.notes=5: must be a list of texts; scan the file again"):
         Run.open(tmp_path).results()
 
 
