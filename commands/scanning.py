@@ -1,5 +1,7 @@
 """Scanning: `scan` matches thousands of files, or folders that keep growing, and keeps every result in a folder."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["scan"]
 
 _WHY_AGAIN = {
-    "other index": "their results are from another state of the index",
-    "other settings": "their results were made with other settings",
-    "other content": "they have changed",
-    "failed before": "they failed before",
+    "other index": "the results were from another state of the index",
+    "other settings": "the results were made with other settings",
+    "other content": "the content has changed",
+    "failed before": "the search failed before",
 }
 
 
@@ -82,7 +84,7 @@ def scan(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Match many files, or folders that keep growing, and keep every result in a folder.
+    """Match many files, or folders that grow, and keep every result.
 
     Interrupted in whatever way, it is continued by the same command, which searches nothing twice: a file is known by
     its content, the state of the index and the settings. The folder holds a result per file (results.jsonl), what
@@ -130,10 +132,8 @@ def _scan_once(session: "Session", paths: tuple[Path, ...], out: Path, quiet: bo
     with progress(len(items), quiet) as tell:
         for refusal in refusals:
             tell.complain(str(refusal))
-        if session.dropped_bytes:
-            tell.note("an earlier scan was cut off in the middle of a result; its file is scanned again")
         plan = session.plan(items, step=tell.step)
-        for text in _notes(plan):
+        for text in [*_notes_on_tail(session), *_notes(plan), *_notes_on_again(Counter(plan.again.values()))]:
             tell.note(text)
     n_copies = len(plan.copies) + sum(map(len, plan.followers.values()))
     with progress(len(plan.search) + n_copies, quiet, in_lines=True) as tell:
@@ -146,8 +146,19 @@ def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to:
     from evidence.runs.watching import follow
 
     with stop_on_signals() as stop, progress(None, quiet, in_lines=True) as tell:
+        told: Counter[str] = Counter()
+        for text in _notes_on_tail(session):
+            tell.note(text)
         for outcome in follow(session, paths, stop=stop, settle_seconds=settle, move_to=move_to):
+            for text in _notes_on_again(session.again - told):
+                tell.note(text)
+            told = session.again
             tell.outcome(outcome)
+
+
+def _notes_on_tail(session: "Session") -> list[str]:
+    cut_off = "an earlier scan was cut off in the middle of a result; the file that it was about is scanned again"
+    return [cut_off] if session.dropped_bytes else []
 
 
 def _notes(plan: "Plan") -> list[str]:
@@ -158,13 +169,11 @@ def _notes(plan: "Plan") -> list[str]:
     if n_failed:
         notes.append(f"{n_failed} of them failed before and {'is' if n_failed == 1 else 'are'} not tried again; "
                      "--retry-failed does that")  # fmt: skip
-    reasons = list(plan.again.values())
-    notes += [
-        f"{count_text(reasons.count(reason), 'file')} searched again: {text}"
-        for reason, text in _WHY_AGAIN.items()
-        if reason in reasons
-    ]
     return notes
+
+
+def _notes_on_again(reasons: Mapping[str, int]) -> list[str]:
+    return [f"{count_text(n, 'file')} to be searched again: {_WHY_AGAIN[reason]}" for reason, n in reasons.items()]
 
 
 def _summary_of(session: "Session") -> str:

@@ -15,6 +15,7 @@ another. What takes long to import is imported inside the commands, so that `--h
 Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.
 """
 
+import functools
 import gc
 import json
 import os
@@ -60,6 +61,7 @@ __all__ = [
     "print_json",
     "printable_lines",
     "progress",
+    "progress_line",
     "quiet_option",
     "reporting",
     "rights_option",
@@ -239,14 +241,17 @@ class Teller:
         The bar.
     quiet : bool
         Whether notes are left out.
-    in_lines : bool
-        Whether how far it has come is told in a line now and then, instead of by the bar.
+    line : callable, optional
+        Returns how far it has come as a line, of units done, outcomes by kind, and seconds taken; it is printed now and
+        then.
     """
 
-    def __init__(self, bar: Any, quiet: bool, *, in_lines: bool = False) -> None:
+    def __init__(
+        self, bar: Any, quiet: bool, *, line: Callable[[int, Mapping[str, int], float], str] | None = None
+    ) -> None:
         self._bar = bar
         self._quiet = quiet
-        self._in_lines = in_lines
+        self._line = line
         self._kinds: Counter[str] = Counter()
         self._n = 0
         self._started_at = self._told_at = time.monotonic()
@@ -255,10 +260,9 @@ class Teller:
         """Say that `n` more units are done."""
         self._n += n
         self._bar.update(n)
-        if self._in_lines and time.monotonic() - self._told_at >= LINE_SECONDS:
+        if self._line is not None and time.monotonic() - self._told_at >= LINE_SECONDS:
             self._told_at = time.monotonic()
-            seconds = self._told_at - self._started_at
-            click.echo(progress_line(self._n, self._bar.total, self._bar.unit, self._kinds, seconds), err=True)
+            click.echo(self._line(self._n, self._kinds, self._told_at - self._started_at), err=True)
 
     def data(self, text: str) -> None:
         """Print what was asked for."""
@@ -286,12 +290,12 @@ class Teller:
             say(f"{outcome.name}: {remark}")
 
 
-def progress_line(n: int, total: int | None, unit: str, kinds: Mapping[str, int], seconds: float) -> str:
+def progress_line(n: int, kinds: Mapping[str, int], seconds: float, *, total: int | None, unit: str) -> str:
     """Return how far a run has come, as one line.
 
     Examples
     --------
-    >>> progress_line(30, 90, "file", {"matched": 4, "failed": 1}, 60.0)
+    >>> progress_line(30, {"matched": 4, "failed": 1}, 60.0, total=90, unit="file")
     '30 of 90 files done (4 matched, 1 failed), 0.50 per second, about 2 min to go'
     """
     done = f"{n} of {count_text(total, unit)}" if total is not None else count_text(n, unit)
@@ -334,7 +338,8 @@ def progress(
     hidden = quiet or not sys.stderr.isatty()
     delay = PROGRESS_DELAY_SECONDS
     with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:
-        yield Teller(bar, quiet, in_lines=in_lines and hidden and not quiet)
+        line = functools.partial(progress_line, total=total, unit=unit) if in_lines and hidden and not quiet else None
+        yield Teller(bar, quiet, line=line)
 
 
 def note(text: str) -> None:

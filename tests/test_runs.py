@@ -392,6 +392,12 @@ def test_a_damaged_line_before_the_end_is_an_error(tmp_path: Path, music: list[I
         Run.open(run).results()
 
 
+def test_a_field_of_another_kind_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text(json.dumps(a_result("a.wav", query={"notes": 5})) + "\n")
+    with pytest.raises(EvidenceError, match=r"line 1: query\.notes=5: must be a list of texts; scan the file again"):
+        Run.open(tmp_path).results()
+
+
 # Folders that cannot be used.
 
 
@@ -556,7 +562,7 @@ def test_a_summary_names_the_ten_longest_and_is_printable() -> None:
 
 def test_q_values_follow_their_definition() -> None:
     rates = {"a": 1e-4, "b": 0.5, "c": 0.5, "d": 0.02, "e": 5e5}
-    hour = {"query": {"duration_ms": 3_600_000}}
+    hour: dict[str, Any] = {"query": {"duration_ms": 3_600_000}}
     records = [a_result(f"{name}.wav", [found(rate)], **hour) for name, rate in rates.items()]
     records += [a_result("none.wav", **hour), a_failure("bad.wav", query={"duration_ms": 3_600_000})]
     results = [read_result(record) for record in records]

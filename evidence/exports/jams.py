@@ -28,7 +28,7 @@ def jams_files(results: Iterable[FileResult], q_values: Mapping[tuple[str, str],
     ----------
     results : iterable of FileResult
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
     """
     searched = [result for result in results if result.searched]
     names = safe_names(result.name for result in searched)

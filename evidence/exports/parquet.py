@@ -35,7 +35,7 @@ def segment_parquet(results: Sequence[FileResult], q_values: Mapping[tuple[str, 
     ----------
     results : sequence of FileResult
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for row in segment_rows(results, q_values):

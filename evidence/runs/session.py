@@ -248,6 +248,11 @@ class Session:
         """Those of them that could not be searched, now or before."""
         return self._counts.failed
 
+    @property
+    def again(self) -> Counter[str]:
+        """How many files had a result that does not stand, by reason as in `Plan.again`."""
+        return self._counts.again.copy()
+
     def report(self) -> dict[str, Any]:
         """Return what the run comes to, as plain JSON types.
 
