@@ -53,7 +53,7 @@ def test_a_case_is_made_and_verified_without_index_and_audio(made: Path, keys: P
     assert (checked.exit_code, checked.stderr) == (0, "")
     assert checked.stdout.startswith(f"{case}: holds.\n")
     assert f"by key {key.id}, which you gave as tone" in checked.stdout
-    assert "made    2026-01-31, as its maker says\n  note    for the file\n" in checked.stdout
+    assert " on 2026-01-31, as its maker says\n  note    for the file\n" in checked.stdout
     assert "aligned_landmarks" in checked.stdout
     assert "\nWhat it does not prove\n" in checked.stdout
 

@@ -206,6 +206,16 @@ def test_a_case_without_a_page_holds(scanned: Run) -> None:
     assert PAGE not in members_of(data)[README].decode("utf-8")
 
 
+def test_a_case_of_the_first_version_holds_for_ever() -> None:
+    # What anybody was sent must still be verified when the search has moved on: this file is never made anew.
+    data = read_case(ROOT / "tests" / "data" / "case-v1.zip")
+    verdict = verdict_on(data, KEY)
+    assert verdict.problems == ()
+    assert verdict.comparison is not None
+    assert {figure.of for figure in verdict.comparison.figures} == {"s1", "s1, passage 1"}
+    assert parse_json(members_of(data)[CASE])["schema"] == "sourceprint/case/1"
+
+
 def test_last_digits_may_differ_and_no_others(case: bytes) -> None:
     def nudged(name: str, by: float) -> set[str]:
         def change(result: dict[str, Any]) -> None:

@@ -73,8 +73,9 @@ def _about(verdict: Verdict) -> Iterator[str]:
         yield f"  found   {names or 'nothing'}"
         yield f"  index   {printable(result.index_digest)}"
     yield f"  signed  {_signer(verdict)}"
-    if remarks is not None and remarks.made_on is not None:
-        yield f"  made    {remarks.made_on.isoformat()}, as its maker says"
+    if remarks is not None:
+        day = "" if remarks.made_on is None else f" on {remarks.made_on.isoformat()}, as its maker says"
+        yield f"  made    with Sourceprint {printable(remarks.version)}{day}"
     if remarks is not None and remarks.note:
         yield f"  note    {printable(remarks.note)}"
 
