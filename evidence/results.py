@@ -7,6 +7,7 @@ here are left alone and kept in `raw`, so that a newer version's results can be 
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -263,7 +264,7 @@ class _Fields:
     def number(self, name: str, default: float = _MISSING) -> float:
         value = self._value(name, default)
         known = value is default or (not isinstance(value, bool) and isinstance(value, (int, float)))
-        if not known or (value is not default and not math.isfinite(value)):
+        if not known or (value is not default and not abs(value) <= sys.float_info.max):
             raise self._wrong(name, value, "a number")
         return float(value)
 
