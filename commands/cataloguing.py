@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from commands.progress import progress
 from commands.terminal import (
     PATH,
     count_text,
@@ -17,7 +18,6 @@ from commands.terminal import (
     note,
     one_format,
     print_json,
-    progress,
     quiet_option,
     reporting,
     use_one_thread,

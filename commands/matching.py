@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from commands.progress import progress
 from commands.terminal import (
     PATH,
     exit_if_failed,
@@ -17,7 +18,6 @@ from commands.terminal import (
     jsonl_option,
     one_format,
     print_json,
-    progress,
     quiet_option,
     reporting,
     use_one_thread,

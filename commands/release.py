@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from commands.progress import progress
 from commands.terminal import (
     PATH,
     index_option,
     index_place,
     jobs_option,
     note,
-    progress,
     use_one_thread,
 )
 from fingerprint.errors import printable

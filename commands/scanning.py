@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.progress import progress, stop_on_signals
 from commands.terminal import (
     EXIT_INCOMPLETE,
     EXIT_NOTHING_READ,
@@ -16,10 +17,8 @@ from commands.terminal import (
     index_place,
     jobs_option,
     json_option,
-    progress,
     quiet_option,
     reporting,
-    stop_on_signals,
     use_one_thread,
 )
 

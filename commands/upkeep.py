@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from commands.cases import verify_case
+from commands.progress import progress
 from commands.terminal import (
     EXIT_INDEX,
     PATH,
@@ -22,7 +23,6 @@ from commands.terminal import (
     keys_option,
     keys_place,
     print_json,
-    progress,
     quiet_option,
     today,
     use_one_thread,

@@ -41,7 +41,7 @@ DOORS = {
     "stdnum": "royalties.identifiers.check_characters",
     "watchfiles": "evidence.runs.watching",
     "platformdirs": "commands.terminal",
-    "tqdm": "commands.terminal",
+    "tqdm": "commands.progress",
 }
 MIGRATIONS = "royalties.rights.migrations."  # run by alembic, on behalf of its door
 KEPT_OUT = frozenset({"librosa", "sklearn", "pedalboard", "pickle", "audioread"})

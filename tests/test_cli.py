@@ -617,13 +617,13 @@ def test_progress_is_for_terminals_and_for_what_takes_long(
 ) -> None:
     message = "gone.wav: no such file; check the spelling and the folder"
     words: list[str | Path] = ["match", excerpt, "gone.wav", "--index", shared]
-    code, text = on_terminal(*words, before="import commands.terminal; commands.terminal.PROGRESS_DELAY_SECONDS = 0")
+    code, text = on_terminal(*words, before="import commands.progress; commands.progress.PROGRESS_DELAY_SECONDS = 0")
     assert code == 4
     assert "| 0/2 [" in text
     assert f"Error: \x1b[0m{message}\r\n" in text
     code, text = on_terminal(*words)
     assert (code, text.replace("\r", "")) == (4, f"\x1b[31mError: \x1b[0m{message}\n")
-    monkeypatch.setattr("commands.terminal.PROGRESS_DELAY_SECONDS", 0)
+    monkeypatch.setattr("commands.progress.PROGRESS_DELAY_SECONDS", 0)
     assert run(*words).stderr == f"Error: {message}\n"
 
 

@@ -147,7 +147,7 @@ def test_a_scan_hands_its_options_on(index: Path, tmp_path: Path, monkeypatch: p
 def test_progress_is_told_in_lines_where_there_is_no_terminal(
     index: Path, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("commands.terminal.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("commands.progress.LINE_SECONDS", 0.0)
     files = [shared / "a.wav", shared / "c.wav"]
     result = run("scan", *files, "--out", tmp_path / "run", index=index)
     assert re.match(
