@@ -89,8 +89,9 @@ def ids(index: Path) -> list[str]:
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
         "add", "attribute", "audit", "bench", "check", "compact", "completion", "demo", "diff", "duplicates",
-        "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list", "match", "remove",
-        "replace", "results", "reveal", "rights", "scan", "statement", "statements", "tag", "uses", "verify",
+        "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list", "match",
+        "remove", "replace", "results", "reveal", "rights", "scan", "statement", "statements", "tag", "uses",
+        "verify",
     ]  # fmt: skip
 
 
