@@ -18,7 +18,7 @@ from index.tables import clock, table
 
 __all__ = ["odds", "recording_label", "scan_block"]
 
-_NAME_WIDTH = 44
+_NAME_WIDTH = 49  # the token of a blind index is not cut: only whole can it be revealed
 _HEADER = ("recording", "query", "reference", "pitch", "tempo", "speed", "landmarks", "false alarm", "confidence")
 
 

@@ -697,13 +697,13 @@ def made_scan(**changes: Any) -> Scan:
 def test_the_table_of_a_match() -> None:
     assert scan_block(made_scan()).splitlines() == [
         "a\\tb.wav: 2 recordings found in 0:40.0",
-        f"  {'recording':44}  query          reference      pitch     tempo    speed    landmarks          "
+        f"  {'recording':49}  query          reference      pitch     tempo    speed    landmarks          "
         "  false alarm  confidence",
-        '  boom\\n1 "Boom \u97f3"' + 27 * " " + "  0:00.0-0:10.0  1:01.2-1:12.2  -2.00 st  110.0 %  100.0 %"
+        '  boom\\n1 "Boom \u97f3"' + 32 * " " + "  0:00.0-0:10.0  1:01.2-1:12.2  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 10^8    0.999999",
-        f"  {'':44}  0:08.0-0:20.0  1:09.2-1:23.2  -2.00 st  110.0 %  100.0 %"
+        f"  {'':49}  0:08.0-0:20.0  1:09.2-1:23.2  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 5       0.999999",
-        f"  {'x' * 41}...  0:30.0-0:31.0  1:31.2-1:35.3  -2.00 st  110.0 %  100.0 %"
+        f"  {'x' * 46}...  0:30.0-0:31.0  1:31.2-1:35.3  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 10^300  0.500000",
         '  boom\\n1 "Boom \u97f3": fits nearly as well: twin',
     ]
