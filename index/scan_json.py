@@ -21,6 +21,7 @@ depends on the query, the index and the options alone. Fields about rights follo
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
                     is cut there into segments that have the figures of the whole
+`explanation`       why recordings were found or not (`index.explanation_json`); only where that was asked for
 `timing_ms`         `fingerprint` (decoding included), `search`, `verify`
 ==================  ====================================================================================================
 """
@@ -31,6 +32,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from index.explanation_json import explanation_to_json
 from index.result import Match, Segment, union_seconds
 from index.scan_schema import SCHEMA
 from index.scanning import Scan
@@ -68,6 +70,7 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         "status": scan.status,
         "reason": scan.reason or None,
         "matches": matches_to_json(scan.matches, scan.duration_seconds or 0.0),
+        **({} if scan.explanation is None else {"explanation": explanation_to_json(scan.explanation)}),
         "timing_ms": {
             "fingerprint": _ms(scan.fingerprint_seconds),
             "search": _ms(scan.search_seconds),
