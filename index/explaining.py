@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fingerprint.extract import Fingerprint
 from fingerprint.sources import query_parts
+from index._kernels import BLOCK_SECONDS
 from index.attempts import Searches, WidelyDescribed, ids_reported
 from index.decision import DEFAULT_FALSE_PER_1000H
 from index.explanation import CLEAR_SHARE, Account, Attempt, Cause, Explanation, Question, in_one
@@ -33,7 +34,7 @@ __all__ = ["Explainer", "explain"]
 
 _CHANCE = 0.01  # an alignment that chance gives in one such query of a hundred is not worth advice
 _FAINT = 0.5 * CLEAR_SHARE
-_LEAST_SPAN_SECONDS = 0.5  # what is scored is half seconds
+_BRIEF_SECONDS = 3.0  # queries of this length are found if they are in the clear; of shorter ones, not all
 _THERE = 0.5  # of a passage, for what is reported there to explain it
 
 _Mask = NDArray[np.bool_]
@@ -155,6 +156,7 @@ class _Part:
             accounts = [self._close(ordinal) for ordinal in self._closest(question.best)]
         return Explanation(
             n_landmarks=searched.result.n_landmarks,
+            query_seconds=searched.circumstances.duration_seconds,
             max_false_per_1000h=searched.circumstances.max_false_per_1000h,
             tempo_range=_tempo_range(self._options, 1.0),
             thorough=self._searches.thorough,
@@ -235,7 +237,7 @@ class _Part:
 
     def _concluded(self, account: Account) -> Account:
         """Return the account with its causes, and with what would change it."""
-        best, thorough = account.best, account.thorough
+        query, best, thorough = self._searches.searched.circumstances, account.best, account.thorough
         causes: list[Cause] = []
         if _passes(account.excluded):
             causes.append("excluded")
@@ -248,29 +250,30 @@ class _Part:
             causes.append("effort" if low <= thorough.ratio <= high else "tempo")
         if causes:
             return replace(account, causes=tuple(causes))
+        is_brief = query.start_seconds == 0 and query.duration_seconds < _BRIEF_SECONDS
+        brief: tuple[Cause, ...] = ("brief",) if is_brief else ()
         if best is None:
-            return replace(account, causes=("nothing",))
+            return replace(account, causes=("nothing", *brief))
         is_chance = best.p_false >= _CHANCE
-        if is_chance:
-            causes.append("chance")
-        elif best.score < best.base_threshold:
-            causes.append("faint" if best.share_met < _FAINT else "short")
+        if best.score < best.base_threshold:
+            causes.append("chance" if is_chance else "faint" if best.share_met < _FAINT else "short")
         if best.rivals or best.n_elsewhere:
             causes.append("rivals")
         if best.hub_factor > 1:
             causes.append("hub")
         if is_chance:
-            return replace(account, causes=tuple(causes))
+            return replace(account, causes=(*causes, *(brief if "chance" in causes else ())))
         low, high = _tempo_range(self._options, 0.5)
         if self._searches.thorough != "tried" and not low <= best.ratio <= high:
             causes.append("edge")
-        span = max(best.query_end_seconds - best.query_start_seconds, _LEAST_SPAN_SECONDS)
+        span = max(best.query_end_seconds - best.query_start_seconds, BLOCK_SECONDS)
+        missing = span * (best.threshold / best.score - 1.0)
         here = account.catalogue
         limit = None if here is None or here.p_false >= _CHANCE else _rounded_up(here.false_per_1000h)
         return replace(
             account,
             causes=tuple(causes),
-            longer_seconds=span * best.threshold / best.score,
+            longer_by_seconds=math.ceil(missing / BLOCK_SECONDS) * BLOCK_SECONDS,  # what is scored is blocks
             max_false_per_1000h=limit,
         )
 

@@ -27,7 +27,7 @@ _BETTER = 1.01
 
 Cause = Literal[
     "not_in_index", "no_landmarks", "filtered", "excluded", "duplicate", "explained", "crowded", "tempo", "effort",
-    "nothing", "chance", "short", "faint", "rivals", "hub", "edge",
+    "nothing", "chance", "brief", "short", "faint", "rivals", "hub", "edge",
 ]  # fmt: skip
 """What stood in the way of a match.
 
@@ -42,6 +42,7 @@ tempo           a thorough search finds it, at a tempo or speed outside of the r
 effort          a thorough search finds it, at a tempo and speed inside that range
 nothing         nothing aligns
 chance          what aligns is no more than chance gives
+brief           the query itself is too short for much to be expected
 short           too short for its clarity
 faint           too few landmarks of the passage are met
 rivals          other recordings, or the same one elsewhere, fit the passage too: they raised the threshold
@@ -171,8 +172,9 @@ class Account:
         Ids of recordings that are reported over the same part of the query.
     is_duplicate : bool
         Whether one of those reports names this recording as one that fits nearly as well.
-    longer_seconds : float or None
-        How long a passage of the same clarity would have to be: an estimate.
+    longer_by_seconds : float or None
+        How much longer the passage would have to be, as clear as it is: an estimate, from score per second, in
+        half seconds, of which scores are made.
     max_false_per_1000h : float or None
         The limit that would report the alignment in the catalogue.
     only_reports : bool
@@ -191,7 +193,7 @@ class Account:
     causes: tuple[Cause, ...] = ()
     reported_there: tuple[str, ...] = ()
     is_duplicate: bool = False
-    longer_seconds: float | None = None
+    longer_by_seconds: float | None = None
     max_false_per_1000h: float | None = None
     only_reports: bool = False
 
@@ -223,6 +225,8 @@ class Explanation:
     ----------
     n_landmarks : int
         Landmarks of the query.
+    query_seconds : float
+        Its length.
     max_false_per_1000h : float
         The limit of the search.
     tempo_range : tuple of float
@@ -234,6 +238,7 @@ class Explanation:
     """
 
     n_landmarks: int
+    query_seconds: float
     max_false_per_1000h: float
     tempo_range: tuple[float, float]
     thorough: Thorough
@@ -267,6 +272,7 @@ def in_one(parts: Sequence[Explanation], question: Question, reported: Set[str])
     return replace(
         parts[0],
         n_landmarks=sum(part.n_landmarks for part in parts),
+        query_seconds=sum(part.query_seconds for part in parts),
         thorough=next((part.thorough for part in parts if part.thorough != "needless"), "needless"),
         accounts=tuple(accounts),
     )

@@ -11,7 +11,7 @@
                     recording searched alone), `excluded` (alone, without its excluded ranges), `thorough` (of a
                     thorough search); `causes` of no match, the words of `index.explanation.Cause`; `reported_there`:
                     ids reported over the same part; `would_change`
-`would_change`      `passage_ms`: how long a passage of the same clarity would have to be, an estimate;
+`would_change`      `longer_by_ms`: how much longer the passage would have to be, as clear as it is, an estimate;
                     `max_false_per_1000h`: the limit that would report it; both null where they do not apply.
                     `thorough`: whether --thorough reports it, with --only if its alignment is `alone`. `only_this`:
                     whether --only with this recording does. `filter`: whether it is reported if the filter lets it in
@@ -43,7 +43,7 @@ def explanation_to_json(explanation: Explanation) -> dict[str, Any]:
 
 
 def _reference(account: Account) -> dict[str, Any]:
-    recording, seconds = account.recording, account.longer_seconds
+    recording, seconds = account.recording, account.longer_by_seconds
     return {
         "asset_id": account.recording_id,
         "title": None if recording is None else recording.title or None,
@@ -57,7 +57,7 @@ def _reference(account: Account) -> dict[str, Any]:
         "causes": list(account.causes),
         "reported_there": list(account.reported_there),
         "would_change": {
-            "passage_ms": None if seconds is None else milliseconds(seconds),
+            "longer_by_ms": None if seconds is None else milliseconds(seconds),
             "max_false_per_1000h": account.max_false_per_1000h,
             "thorough": account.thorough is not None and account.thorough.reported,
             "only_this": account.only_reports,

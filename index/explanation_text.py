@@ -4,7 +4,7 @@
         landmarks    18 in the query, 240 in the recording
         aligned      10 of the 17 in the passage (59 %); 0.0 would by chance
         where        0:00.0-0:00.5 of the query on 0:03.0-0:03.5 of the recording; pitch +0.00 st, tempo 100.0 %
-        score        24.1; 29.8 is needed
+        score        24.1; it takes 29.8
         by chance    as good in 1 in 460000 of such queries, and 13 times in 1 000 hours; the limit is 1
         in the way   too short, if it is reuse: 0.5 s, though 59 % of its landmarks agree
         would help   --max-false-per-1000h 14: reports it, and up to 14 false ones in 1 000 hours of such audio
@@ -12,7 +12,6 @@
 Names from outside are escaped, and words that stand for a command are quoted for the shell.
 """
 
-import math
 import shlex
 import textwrap
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from index.tables import clock
 __all__ = ["explained_block", "explanation_block"]
 
 _LABEL_WIDTH = 13
-_WIDTH = 120
+_WIDTH = 110
 
 _Line = tuple[str, str]
 
@@ -73,7 +72,7 @@ def _about(account: Account, explanation: Explanation) -> Iterator[_Line]:
         yield from _alignment(best, explanation)
         yield from _where_searched(account)
     if account.reported and best is not None:
-        yield "passes", f"its score is {best.score / best.threshold:.1f} times what is needed"
+        yield "passes", f"its score is {best.score / best.threshold:.1f} times what it takes"
     yield from (("in the way", reason) for reason in _reasons(account, explanation))
     yield from (("would help", change) for change in _changes(account))
     if explanation.thorough == "tried" and _was_tried_thoroughly(account):
@@ -88,7 +87,7 @@ def _alignment(attempt: Attempt, explanation: Explanation) -> Iterator[_Line]:
         f"{attempt.expected_by_chance:.1f} would by chance",
     )
     yield "where", f"{_spans(attempt)}; {_change(attempt.transformation)}"
-    yield "score", f"{attempt.score:.1f}; {attempt.threshold:.1f} {'was needed' if attempt.reported else 'is needed'}"
+    yield "score", f"{attempt.score:.1f}; it takes {attempt.threshold:.1f}"
     at_most = "at most " if attempt.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
     yield (
         "by chance",
@@ -141,6 +140,8 @@ def _reasons(account: Account, explanation: Explanation) -> Iterator[str]:
             yield "nothing of it aligns better than chance"
         elif cause == "chance":
             yield "it aligns no better than chance gives: unrelated music does as well"
+        elif cause == "brief":
+            yield f"the query is {explanation.query_seconds:.1f} s long; from 3 s on, a clear passage is found"
         elif best is not None:
             yield from _weaknesses(cause, best, low, high)
 
@@ -158,8 +159,8 @@ def _weaknesses(cause: str, best: Attempt, low: float, high: float) -> Iterator[
         )
     elif cause == "rivals":
         others = ", ".join(shortened(printable(rival.recording_id)) for rival in best.rivals)
-        places = f"the recording itself in {best.n_elsewhere} other places" if best.n_elsewhere else ""
-        fits = " and ".join(text for text in (others, places) if text)
+        places = f"the recording itself in {best.n_elsewhere} other place{'s' if best.n_elsewhere > 1 else ''}"
+        fits = " and ".join(text for text in (others, places if best.n_elsewhere else "") if text)
         yield f"what it holds is common: {fits} fit too, which raises the threshold from {best.base_threshold:.1f}"
     elif cause == "hub":
         yield (
@@ -173,7 +174,7 @@ def _weaknesses(cause: str, best: Attempt, low: float, high: float) -> Iterator[
 
 def _changes(account: Account) -> Iterator[str]:
     named = f"--only {shlex.quote('id:' + printable(account.recording_id))}"
-    best, thorough = account.best, account.thorough
+    thorough = account.thorough
     if account.let_in_reports:
         yield f"another filter: it is reported if {named} lets it in"
     if "excluded" in account.causes:
@@ -183,12 +184,9 @@ def _changes(account: Account) -> Iterator[str]:
         with_only = f" {named}" if thorough.alone else ""
         change = _change(thorough.transformation)
         yield f"--thorough{with_only}: reports {_spans(thorough)}; {change}; score {thorough.score:.1f}"
-    if account.longer_seconds is not None and best is not None:
-        clearer = "a clearer copy, or " if "faint" in account.causes else ""
-        yield (
-            f"{clearer}a longer passage as clear as this one: about {math.ceil(10 * account.longer_seconds) / 10:.1f} s "
-            f"instead of {best.query_end_seconds - best.query_start_seconds:.1f} s (an estimate)"
-        )
+    if account.longer_by_seconds is not None:
+        clearer = "a clearer copy; or " if "faint" in account.causes else ""
+        yield f"{clearer}about {account.longer_by_seconds:.1f} s more of the passage, as clear as this (an estimate)"
     if account.max_false_per_1000h is not None:
         limit = f"{account.max_false_per_1000h:g}"
         yield f"--max-false-per-1000h {limit}: reports it, and up to {limit} false ones in 1 000 hours of such audio"
