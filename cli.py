@@ -9,7 +9,20 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, rights, runs, shell, upkeep
+from commands import (
+    cases,
+    cataloguing,
+    demonstration,
+    keys,
+    matching,
+    money,
+    release,
+    rights,
+    runs,
+    scanning,
+    shell,
+    upkeep,
+)
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -26,9 +39,12 @@ _COMMANDS = [
     cataloguing.info,
     cataloguing.duplicates,
     matching.match,
+    scanning.scan,
     matching.fingerprint,
+    release.check,
     runs.results,
     runs.diff,
+    cases.evidence,
     rights.rights,
     money.attribute,
     money.uses,
@@ -40,6 +56,8 @@ _COMMANDS = [
     upkeep.compact,
     upkeep.export,
     upkeep.import_,
+    keys.keys,
+    keys.reveal,
     shell.completion,
 ]
 

@@ -7,6 +7,7 @@ here are left alone and kept in `raw`, so that a newer version's results can be 
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -250,7 +251,7 @@ class _Fields:
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self._value(name, ())
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, value, "a list of texts")
         return tuple(value)
 
@@ -263,7 +264,7 @@ class _Fields:
     def number(self, name: str, default: float = _MISSING) -> float:
         value = self._value(name, default)
         known = value is default or (not isinstance(value, bool) and isinstance(value, (int, float)))
-        if not known or (value is not default and not math.isfinite(value)):
+        if not known or (value is not default and not abs(value) <= sys.float_info.max):
             raise self._wrong(name, value, "a number")
         return float(value)
 

@@ -4,11 +4,14 @@ Times are whole milliseconds, percentages go from 0 to 100, probabilities from 0
 segments, so it never exceeds the length of a file. `scan_id` and `timing_ms` differ from run to run; everything else
 depends on the query, the index and the options alone. Fields about rights follow where rights are known.
 
+`scan_to_json` is what `match` prints. `scan_to_row` is what `scan` keeps in the folder of a run: the same, but the same
+file, index and settings give the same bytes, whenever and however often they are made.
+
 ==================  ====================================================================================================
 `schema`            name and version of this layout; fields may be added, none changes its meaning
-`scan_id`           UUID, version 7
+`scan_id`           UUID, version 7; in the row of a run version 8, of a SHA-256 of name, file, index and settings
 `query`             `name` (the path as given), `sha256` of the file, `duration_ms`, `decoder`, `notes` on odd audio;
-                    null where unknown
+                    null where unknown. In the row of a run, `bytes`: the size of the file on disk
 `index`             `digest` of what was searched, `algorithm`, `params_digest`, `tracks`
 `searched`          the filter: words of `only` and of `exclude` as given, and how many `recordings` were searched;
                     `layer`, time `scales` and `max_false_per_1000h` of the search; `settings_digest` of all of these
@@ -22,22 +25,34 @@ depends on the query, the index and the options alone. Fields about rights follo
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
                     is cut there into segments that have the figures of the whole
 `explanation`       why recordings were found or not (`index.explanation_json`); only where that was asked for
-`timing_ms`         `fingerprint` (decoding included), `search`, `verify`
+`timing_ms`         `fingerprint` (decoding included), `search`, `verify`; null in the row of a run
 ==================  ====================================================================================================
 """
 
+import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from index.explanation_json import explanation_to_json
+from index.manifest import canonical_json
 from index.result import Match, Segment, union_seconds
+from index.rounding import four_digits, milliseconds
 from index.scan_schema import SCHEMA
 from index.scanning import Scan
 
-__all__ = ["SCHEMA", "matches_to_json", "scan_to_json", "uuid7"]
+__all__ = [
+    "SCHEMA",
+    "matches_to_json",
+    "renamed_row",
+    "scan_to_json",
+    "scan_to_row",
+    "timing_ms",
+    "uuid7",
+    "uuid8",
+]
 
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:
@@ -48,7 +63,7 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         "query": {
             "name": str(scan.path),
             "sha256": scan.sha256 or None,
-            "duration_ms": None if scan.duration_seconds is None else _ms(scan.duration_seconds),
+            "duration_ms": None if scan.duration_seconds is None else milliseconds(scan.duration_seconds),
             "decoder": scan.decoder or None,
             "notes": list(scan.notes),
         },
@@ -71,11 +86,39 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         "reason": scan.reason or None,
         "matches": matches_to_json(scan.matches, scan.duration_seconds or 0.0),
         **({} if scan.explanation is None else {"explanation": explanation_to_json(scan.explanation)}),
-        "timing_ms": {
-            "fingerprint": _ms(scan.fingerprint_seconds),
-            "search": _ms(scan.search_seconds),
-            "verify": _ms(scan.verify_seconds),
-        },
+        "timing_ms": timing_ms(scan),
+    }
+
+
+def scan_to_row(scan: Scan, *, n_bytes: int | None) -> dict[str, Any]:
+    """Return a scan as `scan_to_json` does, with nothing in it that differs from run to run.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    n_bytes : int or None
+        Size of the file on disk; None where unknown.
+    """
+    record = scan_to_json(scan)
+    record["query"]["bytes"] = n_bytes
+    record["timing_ms"] = None
+    return renamed_row(record, str(scan.path))
+
+
+def renamed_row(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the row that a scan of the same file under another name gives."""
+    query = {**row["query"], "name": name}
+    known = [name, query["sha256"], row["index"]["digest"], row["searched"]["settings_digest"]]
+    return {**row, "scan_id": str(uuid8(hashlib.sha256(canonical_json(known)).digest())), "query": query}
+
+
+def timing_ms(scan: Scan) -> dict[str, int]:
+    """Return how long the steps of a scan took, in milliseconds."""
+    return {
+        "fingerprint": milliseconds(scan.fingerprint_seconds),
+        "search": milliseconds(scan.search_seconds),
+        "verify": milliseconds(scan.verify_seconds),
     }
 
 
@@ -93,7 +136,22 @@ def uuid7() -> uuid.UUID:
     (7, True)
     """
     number = int.from_bytes(os.urandom(10), "big") | (time.time_ns() // 1_000_000) << 80
-    number = number & ~(0xF << 76) | 0x7 << 76
+    return _with_version(number, 7)
+
+
+def uuid8(digest: bytes) -> uuid.UUID:
+    """Return the UUID of version 8 (RFC 9562) that the first 16 bytes of a digest make.
+
+    Examples
+    --------
+    >>> str(uuid8(bytes(32)))
+    '00000000-0000-8000-8000-000000000000'
+    """
+    return _with_version(int.from_bytes(digest[:16], "big"), 8)
+
+
+def _with_version(number: int, version: int) -> uuid.UUID:
+    number = number & ~(0xF << 76) | version << 76
     return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62)
 
 
@@ -122,30 +180,22 @@ def _match(match: Match, query_seconds: float) -> dict[str, Any]:
 def _segment(segment: Segment) -> dict[str, Any]:
     change = segment.transformation
     return {
-        "query_start_ms": _ms(segment.query_start_seconds),
-        "query_end_ms": _ms(segment.query_end_seconds),
-        "asset_start_ms": _ms(segment.reference_start_seconds),
-        "asset_end_ms": _ms(segment.reference_end_seconds),
+        "query_start_ms": milliseconds(segment.query_start_seconds),
+        "query_end_ms": milliseconds(segment.query_end_seconds),
+        "asset_start_ms": milliseconds(segment.reference_start_seconds),
+        "asset_end_ms": milliseconds(segment.reference_end_seconds),
         "pitch_cents": round(change.pitch_cents, 1) + 0.0,
         "speed_percent": round(change.speed_percent, 2),
         "tempo_percent": round(change.tempo_percent, 2),
         "aligned_landmarks": segment.aligned_landmarks,
         "expected_by_chance": round(segment.expected_by_chance, 3),
-        "p_false": _four_digits(segment.p_false),
-        "false_per_1000h": _four_digits(segment.false_per_1000h),
+        "p_false": four_digits(segment.p_false),
+        "false_per_1000h": four_digits(segment.false_per_1000h),
         "confidence": round(segment.confidence, 9),
         "excluded": False,
         "also_fits": list(segment.also_fits),
     }
 
 
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
 def _percent(part: float, whole: float) -> float:
     return round(min(100.0, 100.0 * part / whole), 2) if whole > 0 else 0.0
-
-
-def _four_digits(x: float) -> float:
-    return float(f"{x:.4g}")

@@ -37,7 +37,9 @@ DOORS = {
     "jinja2": "royalties.statements.page",
     "matplotlib": "royalties.statements.charts",
     "alembic": "royalties.rights.database",
+    "cryptography": "evidence.signing",
     "stdnum": "royalties.identifiers.check_characters",
+    "watchfiles": "evidence.runs.watching",
     "platformdirs": "commands.terminal",
     "tqdm": "commands.terminal",
 }

@@ -28,8 +28,9 @@ from evidence.exports.parquet import segment_parquet
 from evidence.exports.rows import COLUMNS
 from evidence.exports.segment_csv import segment_csv
 from evidence.exports.writing import FORMATS, write_export
-from evidence.reading import q_values, results_of
+from evidence.reading import results_of
 from evidence.results import FileResult, read_result
+from evidence.runs.rates import q_values
 from fingerprint.errors import EvidenceError, ParameterError, StorageFullError
 from tests.command_line import run
 from tests.scan_records import (
