@@ -111,7 +111,7 @@ class Searches:
         return self._examine(self._query, self._options, self._only(ordinal))
 
     def without_exclusions(self, ordinal: int, whole: Examination) -> Attempt | None:
-        """Return the best alignment with one recording by itself, as if it had no excluded ranges; None without any."""
+        """Return the best alignment with one recording by itself, as if it had no excluded ranges."""
         everything = self._snapshot.without_exclusions()
         found = self._examine(self._query, self._options, self._only(ordinal), everything)
         return self.attempt(ordinal, found, whole, everything)

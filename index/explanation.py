@@ -11,19 +11,30 @@ from typing import Literal
 from index.recordings import Recording
 from index.result import Transformation
 
-__all__ = ["CLEAR_SHARE", "MOST_BEST", "Account", "Attempt", "Cause", "Explanation", "Question", "Rival", "in_one"]
+__all__ = [
+    "CLEAR_SHARE",
+    "MOST_BEST",
+    "Account",
+    "Attempt",
+    "Cause",
+    "Explanation",
+    "Question",
+    "Rival",
+    "Thorough",
+    "in_one",
+]
 
 CLEAR_SHARE = 0.5
 """Share of a query's landmarks that meet their counterpart where nothing lies over the source.
 
-It was 0.45 to 0.6 on synthesised music, changed in tempo and pitch or not; 0.3 under noise or other music of the same
-level, 0.1 under music 14 dB louder.
+It was 0.45 to 0.6 on real and on synthesised music, changed in tempo and pitch or not; 0.3 under noise or other music
+of the same level, 0.1 under music 14 dB louder.
 """
 
 MOST_BEST = 3
 """How many recordings are explained where none is named."""
 
-_BETTER = 1.01
+_BETTER = 1.01  # the same alignment differs by less, with more hypotheses about it
 
 Cause = Literal[
     "not_in_index", "no_landmarks", "filtered", "excluded", "duplicate", "explained", "crowded", "tempo", "effort",

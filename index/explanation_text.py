@@ -7,7 +7,8 @@
         score        24.1; it takes 29.8
         by chance    as good in 1 in 460000 of such queries, and 13 times in 1 000 hours; the limit is 1
         in the way   too short, if it is reuse: 0.5 s, though 59 % of its landmarks agree
-        would help   --max-false-per-1000h 14: reports it, and up to 14 false ones in 1 000 hours of such audio
+        would help   about 0.5 s more of the passage, as clear as this (an estimate)
+                     --max-false-per-1000h 14: reports it, and up to 14 false ones in 1 000 hours of such audio
 
 Names from outside are escaped, and words that stand for a command are quoted for the shell.
 """
