@@ -26,6 +26,7 @@ import cli
 from commands.terminal import Commands
 from fingerprint.errors import VerificationError
 from fingerprint.params import Params
+from index.explanation import Question
 from index.filters import EVERYTHING, Filter
 from index.recording_list import Item
 from index.recordings import Recording
@@ -171,6 +172,7 @@ def test_version() -> None:
         (["add"], "Missing argument 'PATH...'"),
         (["frobnicate"], "No such command 'frobnicate'"),
         (["match", "a.wav", "--json", "--jsonl"], "--json and --jsonl: give one of them"),
+        (["match", "a.wav", "--against", "s1"], "--against: names what --explain is to explain; give both"),
         (["list", "--json", "--jsonl"], "--json and --jsonl: give one of them"),
         (["match", "a.wav", "--jobs", "0"], "0 is not in the range x>=1"),
         (["match", "a.wav", "--max-false-per-1000h", "0"], "max_false_per_1000h=0.0: must be a number above 0"),
@@ -571,12 +573,14 @@ def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatc
     assert run("match", "a.wav", index=shared).exit_code == 0
     options = ["--thorough", "--layer", "x", "--max-false-per-1000h", "50", "--jobs", "3"]
     options += ["--only", "tag:x", "--only", "id:y", "--exclude", "tag:z"]
+    options += ["--explain", "--against", "a", "--against", "b"]
     assert run("match", "a.csv", *options, index=shared).exit_code == 0
     usual = {"index": shared, "layer": "recording", "max_false_per_1000h": 1.0, "which": EVERYTHING, "jobs": None}
-    assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD}
+    assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD, "question": None}
     which = Filter.parse(["tag:x", "id:y"], ["tag:z"])
     other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "which": which, "jobs": 3}
-    assert given[1] == {**other, "items": (Item(Path("a.csv")),), "options": THOROUGH}
+    question = Question(("a", "b"))
+    assert given[1] == {**other, "items": (Item(Path("a.csv")),), "options": THOROUGH, "question": question}
 
 
 def test_quiet_and_colour(shared: Path, tmp_path: Path) -> None:
