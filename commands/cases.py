@@ -53,13 +53,14 @@ def evidence(
     """
     import hashlib
 
-    from evidence.cases.contents import Remarks, tool_version
+    from evidence.cases.contents import Remarks
     from evidence.cases.making import choose, make_case, read_trace_file, write_case
     from evidence.runs.folder import Run
+    from evidence.version import program_version
 
     run = Run.open(place)
     result = choose(run.results(), file)
-    remarks = Remarks(None if made_on is None else made_on.date(), words, tool_version())
+    remarks = Remarks(None if made_on is None else made_on.date(), words, program_version())
     signer = _signing_key(keys_place(folder), key)
     case = make_case(result, read_trace_file(run, result), signer, remarks)
     write_case(target, case, replace=force)

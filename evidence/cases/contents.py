@@ -8,7 +8,6 @@ words on what a case proves belong to the schema: other words need another versi
 import base64
 import binascii
 import hashlib
-import importlib.metadata
 import json
 import math
 from collections.abc import Mapping
@@ -37,7 +36,6 @@ __all__ = [
     "readme_bytes",
     "signature_bytes",
     "sums_bytes",
-    "tool_version",
 ]
 
 SCHEMA = "sourceprint/case/1"
@@ -260,14 +258,6 @@ def parse_json(data: bytes) -> dict[str, Any]:
     if _is_deeper(value, _DEEPEST):
         raise ParameterError(f"is nested deeper than {_DEEPEST} levels")
     return value
-
-
-def tool_version() -> str:
-    """Return the version of Sourceprint; "0" where it runs without having been installed."""
-    try:
-        return importlib.metadata.version("sourceprint")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evidence.exports.names import safe_names
-from evidence.exports.text import program_version, well_formed
+from evidence.exports.text import well_formed
 from evidence.results import FileResult, Found, FoundSegment
+from evidence.version import program_version
 
 __all__ = ["jams_files"]
 

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evidence.exports.rows import COLUMNS, LIST, NUMBER, TEXT, WHOLE, Cell, segment_rows
-from evidence.exports.text import program_version, well_formed
+from evidence.exports.text import well_formed
 from evidence.results import FileResult
+from evidence.version import program_version
 
 __all__ = ["SCHEMA", "segment_parquet"]
 

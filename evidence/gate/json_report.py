@@ -22,8 +22,9 @@ import json
 from typing import Any
 
 from evidence.gate.deciding import Verdict
-from evidence.gate.report import Report, tool_version
+from evidence.gate.report import Report
 from evidence.results import FileResult
+from evidence.version import program_version
 
 __all__ = ["SCHEMA", "json_report"]
 
@@ -35,7 +36,7 @@ def json_report(report: Report) -> bytes:
     """Return the report as JSON, UTF-8, indented."""
     document = {
         "schema": SCHEMA,
-        "tool": {"name": "sourceprint", "version": tool_version()},
+        "tool": {"name": "sourceprint", "version": program_version()},
         "policy": {
             "name": report.policy.name,
             "sha256": report.policy.sha256,

@@ -4,14 +4,13 @@ The exit codes: 0 nothing at or above `fail_on`; 1 findings; 3 nothing could be 
 which outranks findings, as what was not checked may hold worse.
 """
 
-import importlib.metadata
 from dataclasses import dataclass
 from datetime import date
 
 from evidence.gate.deciding import Decision, Verdict
 from evidence.gate.policy import ACTIONS, BLOCK, ERROR, Policy
 
-__all__ = ["FAIL_ON", "UNREADABLE", "Report", "tool_version"]
+__all__ = ["FAIL_ON", "UNREADABLE", "Report"]
 
 FAIL_ON = ("review", "block")
 """From which decision on a check ends with findings."""
@@ -72,11 +71,3 @@ class Report:
     def index_digest(self) -> str:
         """State of the index that was searched; "" where nothing was."""
         return next((verdict.result.index_digest for verdict in self.verdicts if verdict.result is not None), "")
-
-
-def tool_version() -> str:
-    """Return the version of Sourceprint; "0" where it runs without having been installed."""
-    try:
-        return importlib.metadata.version("sourceprint")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"

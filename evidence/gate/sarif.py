@@ -15,7 +15,8 @@ from urllib.parse import quote
 from evidence.gate.deciding import Decision, Verdict
 from evidence.gate.lines import decision_text
 from evidence.gate.policy import ERROR, Policy
-from evidence.gate.report import Report, tool_version
+from evidence.gate.report import Report
+from evidence.version import program_version
 from fingerprint.errors import printable
 
 __all__ = ["artifact_uri", "sarif_report"]
@@ -38,7 +39,7 @@ def sarif_report(report: Report) -> bytes:
     rules = _rules(report.policy)
     places = {rule["id"]: place for place, rule in enumerate(rules)}
     run = {
-        "tool": {"driver": {"name": "Sourceprint", "version": tool_version(), "rules": rules}},
+        "tool": {"driver": {"name": "Sourceprint", "version": program_version(), "rules": rules}},
         "invocations": [_invocation(report)],
         "artifacts": [_artifact(verdict) for verdict in report.verdicts],
         "results": [
