@@ -183,8 +183,9 @@ def scan_files(
     Raises
     ------
     CatalogueError
-        If the index cannot be opened, was made with other parameters, or turns out to be damaged, or a trace cannot be
-        written.
+        If the index cannot be opened, was made with other parameters, or turns out to be damaged.
+    StorageFullError, EvidenceError
+        If a trace cannot be written.
     ParameterError
         If an option is out of range, the layer unknown, or the filter unsuited to the index.
     UnknownRecordingError

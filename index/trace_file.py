@@ -29,7 +29,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.errors import EvidenceError, IndexDamagedError, ParameterError, printable
+from fingerprint.errors import (
+    CatalogueError,
+    EvidenceError,
+    IndexDamagedError,
+    ParameterError,
+    StorageFullError,
+    printable,
+)
 from index.durable import refusals, sync_folder, write_chunks
 from index.manifest import canonical_json
 from index.recordings import recording_from_json, recording_to_json
@@ -58,17 +65,38 @@ _MOST_SCALES = 64
 
 
 def write_trace(path: Path, trace: Trace) -> None:
-    """Write a trace in one step; errors as `index.durable.publish`.
+    """Write a trace in one step.
 
     Two processes may write the trace of the same audio at once: each has a temporary file, `NAME.PROCESS.tmp`.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    EvidenceError
+        If the system refuses otherwise.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with refusals(temporary):
-        temporary.unlink(missing_ok=True)
-    write_chunks(temporary, [trace_to_bytes(trace)])
-    with refusals(path):
-        os.replace(temporary, path)
-    sync_folder(path.parent)
+    data = trace_to_bytes(trace)
+    try:
+        with refusals(path):
+            temporary.unlink(missing_ok=True)
+            write_chunks(temporary, [data])
+            try:
+                os.replace(temporary, path)
+            except BaseException:
+                temporary.unlink()
+                raise
+            sync_folder(path.parent)
+    except StorageFullError:
+        raise
+    except CatalogueError as error:
+        cause = error.__cause__
+        why = f" ({cause.strerror})" if isinstance(cause, OSError) else ""
+        raise EvidenceError(
+            f"{printable(path)}: this trace cannot be written{why}; the results before are safe; see to the disk and "
+            "the permissions of the folder, then run the command again, or give another folder"
+        ) from error
 
 
 def read_trace(path: Path) -> Trace:

@@ -162,6 +162,14 @@ def test_a_disk_that_is_full_is_said_to_be(found: tuple[Scan, Trace], monkeypatc
         write_trace(Path("/tmp/never.spt"), found[1])
 
 
+def test_a_trace_that_cannot_be_written_is_an_error_of_its_run(found: tuple[Scan, Trace], tmp_path: Path) -> None:
+    (tmp_path / "a.spt").mkdir()
+    message = r"a\.spt: this trace cannot be written \(Is a directory\); .* again, or give another folder"
+    with pytest.raises(EvidenceError, match=message):
+        write_trace(tmp_path / "a.spt", found[1])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.spt"]
+
+
 def altered(trace: Trace, change: Callable[[TracedFind], TracedFind]) -> Trace:
     part = trace.parts[0]
     finds = (change(part.finds[0]), *part.finds[1:])
