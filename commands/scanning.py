@@ -61,7 +61,7 @@ _WHY_AGAIN = {
 )  # fmt: skip
 @click.option(
     "--move-to", metavar="DIR", type=PATH,
-    help="With --watch: move files there once their results are safe; those that failed stay.",
+    help="With --watch: move files there once their results, which say so, are safe; those that failed stay.",
 )  # fmt: skip
 @jobs_option
 @json_option
@@ -94,7 +94,8 @@ def scan(
     if move_to is not None and not watch:
         raise click.UsageError("--move-to moves files out of a folder that is followed: give --watch too")
     use_one_thread()
-    from evidence.runs.session import Search, Session
+    from evidence.runs.searching import Search
+    from evidence.runs.session import Session
     from index.filters import Filter
     from index.search import STANDARD, THOROUGH
 
@@ -132,7 +133,7 @@ def _scan_once(session: "Session", paths: tuple[Path, ...], out: Path, quiet: bo
         for refusal in refusals:
             tell.complain(str(refusal))
         plan = session.plan(items, step=tell.step)
-        for text in [*_notes_on_tail(session), *_notes(plan), *_notes_on_again(Counter(plan.again.values()))]:
+        for text in [*_notes_on_start(session), *_notes(plan), *_notes_on_again(Counter(plan.again.values()))]:
             tell.note(text)
     n_copies = len(plan.copies) + sum(map(len, plan.followers.values()))
     with progress(len(plan.search) + n_copies, quiet, in_lines=True) as tell:
@@ -146,7 +147,7 @@ def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to:
 
     with stop_on_signals() as stop, progress(None, quiet, in_lines=True) as tell:
         told: Counter[str] = Counter()
-        for text in _notes_on_tail(session):
+        for text in _notes_on_start(session):
             tell.note(text)
         for outcome in follow(session, paths, stop=stop, settle_seconds=settle, move_to=move_to):
             for text in _notes_on_again(session.again - told):
@@ -155,9 +156,18 @@ def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to:
             tell.outcome(outcome)
 
 
-def _notes_on_tail(session: "Session") -> list[str]:
-    cut_off = "an earlier scan was cut off in the middle of a result; the file that it was about is scanned again"
-    return [cut_off] if session.dropped_bytes else []
+def _notes_on_start(session: "Session") -> list[str]:
+    notes = []
+    if session.dropped_bytes:
+        notes.append(
+            "an earlier scan was cut off in the middle of a result; the file that it was about is scanned again"
+        )
+    for version, n in session.made_by_others.items():
+        notes.append(
+            f"{count_text(n, 'result')} on record {'was' if n == 1 else 'were'} made by version {version} of the "
+            "program and not by this one; give a new folder to --out to scan everything anew"
+        )
+    return notes
 
 
 def _notes(plan: "Plan") -> list[str]:

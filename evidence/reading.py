@@ -1,6 +1,7 @@
 """Scan results from wherever they lie: the folder of a run, or a file of JSON Lines that `match --jsonl` printed.
 
-In comes a path; out come one `FileResult` per name, by name: where a name has several rows, the last one counts.
+In comes a path; out come one `FileResult` per name, by name: where a name has several rows, the last one counts, and
+a file that was moved counts under its new name alone.
 """
 
 from pathlib import Path
@@ -33,7 +34,11 @@ def results_of(place: Path) -> tuple[FileResult, ...]:
             f"{printable(place)}: {what}; name the folder of a scan, or a file that match --jsonl printed"
         )
     try:
-        latest = {result.name: result for result in read_results(place)}
+        latest: dict[str, FileResult] = {}
+        for result in read_results(place):
+            if result.moved_from:
+                latest.pop(result.moved_from, None)
+            latest[result.name] = result
     except ParameterError as error:
         raise EvidenceError(str(error)) from error
     except OSError as error:

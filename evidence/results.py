@@ -81,7 +81,10 @@ class FileResult:
     Attributes
     ----------
     name : str
-        The path as it was given.
+        The path as it was given, or where the scan moved the file.
+    moved_from : str
+        If the scan moved it, the path that it was found under, else "": what that path had as a result until then
+        counts no more.
     sha256 : str
         Of the file; "" where it could not be read.
     duration_ms : int
@@ -106,6 +109,7 @@ class FileResult:
     """
 
     name: str
+    moved_from: str
     sha256: str
     duration_ms: int
     decoder: str
@@ -152,6 +156,7 @@ def read_result(record: Any) -> FileResult:
         raise ParameterError(f"status {status!r:.80}: must be one of {', '.join(_STATES)}")
     return FileResult(
         name=query.text("name"),
+        moved_from=query.text("moved_from", ""),
         sha256=query.text("sha256", ""),
         duration_ms=query.whole("duration_ms", 0),
         decoder=query.text("decoder", ""),

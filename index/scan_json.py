@@ -11,7 +11,8 @@ file, index and settings give the same bytes, whenever and however often they ar
 `schema`            name and version of this layout; fields may be added, none changes its meaning
 `scan_id`           UUID, version 7; in the row of a run version 8, of a SHA-256 of name, file, index and settings
 `query`             `name` (the path as given), `sha256` of the file, `duration_ms`, `decoder`, `notes` on odd audio;
-                    null where unknown. In the row of a run, `bytes`: the size of the file on disk
+                    null where unknown. In the row of a run, `bytes`: the size of the file on disk; and of a file that
+                    the scan moved, `moved_from`: the path that it was found under, while `name` is where it was moved
 `index`             `digest` of what was searched, `algorithm`, `params_digest`, `tracks`
 `searched`          the filter: words of `only` and of `exclude` as given, and how many `recordings` were searched;
                     `layer`, time `scales` and `max_false_per_1000h` of the search; `settings_digest` of all of these
@@ -106,9 +107,21 @@ def scan_to_row(scan: Scan, *, n_bytes: int | None) -> dict[str, Any]:
     return renamed_row(record, str(scan.path))
 
 
-def renamed_row(row: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the row that a scan of the same file under another name gives."""
-    query = {**row["query"], "name": name}
+def renamed_row(row: Mapping[str, Any], name: str, *, moved_from: str | None = None) -> dict[str, Any]:
+    """Return the row that a scan of the same file under another name gives.
+
+    Parameters
+    ----------
+    row : dict
+        As `scan_to_row` returned it.
+    name : str
+        The other name.
+    moved_from : str, optional
+        The name that the file was found under, if it is moved from there to `name`.
+    """
+    query = {key: value for key, value in row["query"].items() if key != "moved_from"} | {"name": name}
+    if moved_from is not None:
+        query["moved_from"] = moved_from
     known = [name, query["sha256"], row["index"]["digest"], row["searched"]["settings_digest"]]
     return {**row, "scan_id": str(uuid8(hashlib.sha256(canonical_json(known)).digest())), "query": query}
 

@@ -22,10 +22,12 @@ from benchmarks.durability_disk import FaultyDisk, FileLayer, Operation, PowerCu
 from evidence.results import read_result
 from evidence.runs import journal as journal_module
 from evidence.runs.folder import Run
+from evidence.runs.history import made_by_others
 from evidence.runs.journal import Journal
 from evidence.runs.planning import Territory
 from evidence.runs.rates import expected_false_matches, q_values, searched_hours
-from evidence.runs.session import Outcome, Search, Session
+from evidence.runs.searching import Search
+from evidence.runs.session import Outcome, Session
 from evidence.runs.summary import summarise, summary_text, summary_to_json
 from fingerprint.errors import EvidenceError, StorageFullError
 from index.intake import collect
@@ -443,6 +445,33 @@ def test_a_folder_that_cannot_be_written_to_is_a_clear_error(tmp_path: Path, mus
         pytest.raises(EvidenceError, match=r"cannot be used \(Read-only file system\).*give another folder"),
     ):
         scan(tmp_path / "run", music)
+
+
+# Versions.
+
+
+def test_rows_of_other_versions_stand_and_are_counted(
+    tmp_path: Path, music: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    for version, items, others in (
+        ("0.9", music[:3], {}),
+        ("1.0", music, {"0.9": 3}),
+        ("1.1", music, {"0.9": 4, "1.0": 1}),  # the copy of a file has what 0.9 found in it
+        ("0.9", music, {"1.0": 1}),
+    ):
+        monkeypatch.setattr("evidence.runs.session.program_version", lambda version=version: version)
+        session = Session(run, pretended())
+        with session:
+            list(session.scan(session.plan(items)))
+        assert session.made_by_others == others
+    music[3].path.write_bytes(b"changed")
+    scan(run, music)
+    scan(run, music, late := pretended())
+    assert late.asked == []
+    assert made_by_others(run, {result.name for result in Run.open(run).results()}, "0.9") == {}
+    (run / "log.jsonl").unlink()
+    assert made_by_others(run, set(names(run)), "0.9") == {}
 
 
 # What is scanned.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -126,6 +127,23 @@ def test_other_settings_make_everything_again_and_say_why(index: Path, shared: P
     assert {found.max_false_per_1000h for found in Run.open(out).results()} == {2.0}
 
 
+def test_results_of_another_version_are_kept_and_told(
+    index: Path, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("evidence.runs.session.program_version", lambda: "0.0.9")
+        assert run("scan", shared / "c.wav", "--out", out, "--quiet", index=index).exit_code == 0
+    before = rows(out)
+    result = run("scan", shared / "c.wav", "--out", out, index=index)
+    assert result.exit_code == 0
+    assert (
+        "Note: 1 result on record was made by version 0.0.9 of the program and not by this one; give a new folder to "
+        "--out to scan everything anew\n"
+    ) in result.stderr
+    assert rows(out) == before
+
+
 def test_a_scan_hands_its_options_on(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
 
@@ -173,6 +191,19 @@ def test_nothing_readable_is_exit_code_3(index: Path, shared: Path, tmp_path: Pa
         assert run("scan", shared / name, "--out", out, index=index).exit_code == 3
     # A failure on record outranks a session in which all went well.
     assert run("scan", shared / "a.wav", "--out", tmp_path / "run-d.mp3", index=index).exit_code == 4
+
+
+def test_a_trace_that_cannot_be_written_ends_the_scan_as_other_files_of_the_run_do(
+    index: Path, shared: Path, tmp_path: Path
+) -> None:
+    files = [shared / "a.wav", shared / "c.wav"]
+    digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
+    (tmp_path / "run" / "traces" / f"{digest}.spt").mkdir(parents=True)
+    (tmp_path / "run" / "results.jsonl").touch()
+    result = run("scan", *files, "--out", tmp_path / "run", "--jobs", "2", index=index)
+    assert result.exit_code == 2
+    assert f"Error: {tmp_path}/run/traces/{digest}.spt: this trace cannot be written (Is a directory)" in result.stderr
+    assert rows(tmp_path / "run") == []
 
 
 def test_a_run_inside_the_folder_is_not_scanned(index: Path, shared: Path, tmp_path: Path) -> None:

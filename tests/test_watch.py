@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ import pytest
 
 from benchmarks.durability_disk import Recorder
 from evidence.runs.folder import Run
-from evidence.runs.moving import move
 from evidence.runs.session import Outcome, Session
 from evidence.runs.watching import Settling, follow
-from fingerprint.errors import EvidenceError, ParameterError, StorageFullError
+from fingerprint.errors import EvidenceError, ParameterError
+from index.recording_list import Item
+from index.scanning import Scan
 from tests.test_runs import Pretended, events, pretended
-
-DIGEST = "0123456789abcdef" * 4
 
 
 class Clock:
@@ -192,14 +190,24 @@ def test_files_are_moved_once_their_rows_are_on_the_disk(tmp_path: Path) -> None
     assert (tmp_path / "drop" / "done" / "d" / "a.wav").read_bytes() == b"aaaa"
     assert not (tmp_path / "drop" / "d" / "a.wav").exists()
     assert bad.exists()  # it failed
-    assert names(tmp_path) == ["drop/bad.wav", "drop/d/a.wav"]
+    assert names(tmp_path) == ["drop/bad.wav", "drop/done/d/a.wav"]
+    assert Run.open(tmp_path / "run").results()[1].moved_from == str(tmp_path / "drop" / "d" / "a.wav")
     (moved,) = events(tmp_path / "run", "moved")
     assert moved["name"] == str(tmp_path / "drop" / "d" / "a.wav")
     assert moved["to"] == str(tmp_path / "drop" / "done" / "d" / "a.wav")
-    steps = [(operation.kind, operation.path) for operation in disk.operations]
-    last_row = max(at for at, step in enumerate(steps) if step == ("write", "run/results.jsonl"))
-    renamed = steps.index(("rename", "drop/d/a.wav"))
-    assert ("flush", "run/results.jsonl") in steps[last_row:renamed]
+    steps: list[tuple[str, str]] = [(operation.kind, operation.path) for operation in disk.operations]
+    order = [
+        ("flush", "run/log.jsonl"),
+        ("create", "drop/done/d/a.wav"),
+        ("flush folder", "drop/done/d"),
+        ("write", "run/results.jsonl"),
+        ("flush", "run/results.jsonl"),
+        ("rename", "drop/d/a.wav"),
+        ("flush folder", "drop/done/d"),
+    ]
+    at = steps.index(order[1]) - 1
+    for step in order:
+        at = steps.index(step, at)
 
 
 def test_what_was_moved_is_not_scanned_there(tmp_path: Path) -> None:
@@ -217,44 +225,38 @@ def test_a_file_whose_row_was_known_is_moved_too(tmp_path: Path) -> None:
     put(tmp_path / "drop" / "copy.wav", b"aaaa")
     followed(tmp_path, 1, move_to=tmp_path / "done")
     assert sorted(path.name for path in (tmp_path / "done").iterdir()) == ["a.wav", "copy.wav"]
+    assert names(tmp_path) == ["done/a.wav", "done/copy.wav"]
 
 
-def test_a_name_that_is_taken_gets_digits_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    targets = [
-        move(put(tmp_path / "drop" / "a.wav", data), tmp_path / "done", below=tmp_path / "drop", sha256=DIGEST)
-        for data in (b"1", b"2", b"3")
-    ]
-    assert [path.name for path in targets] == ["a.wav", "a-01234567.wav", f"a-{DIGEST}.wav"]
-    assert [path.read_bytes() for path in targets] == [b"1", b"2", b"3"]
-    fourth = put(tmp_path / "drop" / "a.wav", b"4")
-    with pytest.raises(EvidenceError, match=r"a\.wav: this name and those with its digest are taken"):
-        move(fourth, tmp_path / "done", below=tmp_path / "drop", sha256=DIGEST)
-    assert fourth.read_bytes() == b"4"
+def test_the_file_is_where_its_row_says_however_often_a_name_comes(tmp_path: Path) -> None:
+    path = tmp_path / "drop" / "output.wav"
+    contents = [b"1", b"22", b"333"]
+    put(path, contents[0])
+    clock = Clock({2: lambda: put(path, contents[1]), 3: lambda: put(path, contents[2]), 4: lambda: put(path, b"1")})
+    search = pretended()
+    followed(tmp_path, 4, search, clock=clock, move_to=tmp_path / "done")
+    results = Run.open(tmp_path / "run").results()
+    assert sorted(Path(result.name).read_bytes() for result in results) == [b"1", *contents]
+    assert {result.moved_from for result in results} == {str(path)}
+    assert len({result.name for result in results}) == 4
+    assert len(search.asked) == 3
+    assert list((tmp_path / "drop").iterdir()) == []
 
 
-@pytest.mark.parametrize("full", [False, True])
-def test_a_move_to_another_file_system_is_a_copy_and_then_a_removal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
-) -> None:
+def test_a_file_that_changes_while_it_is_scanned_is_moved_when_it_was_scanned_again(tmp_path: Path) -> None:
     path = put(tmp_path / "drop" / "a.wav", b"aaaa")
-    real = os.replace
 
-    def replace(source: Path, target: Path) -> None:
-        if source == path or full:
-            raise OSError(errno.ENOSPC if source != path else errno.EXDEV, "no")
-        real(source, target)
+    class Changing(Pretended):
+        def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
+            is_first = not self.asked
+            for scan in super().scans(items, traces):
+                if is_first:
+                    put(path, b"and more")
+                yield scan
 
-    monkeypatch.setattr(os, "replace", replace)
-    if full:
-        with pytest.raises(StorageFullError, match="no space left"):
-            move(path, tmp_path / "done", below=tmp_path / "drop", sha256=DIGEST)
-        assert path.read_bytes() == b"aaaa"
-        assert list((tmp_path / "done").iterdir()) == []
-    else:
-        target = move(path, tmp_path / "done", below=tmp_path / "drop", sha256=DIGEST)
-        assert target.read_bytes() == b"aaaa"
-        assert not path.exists()
-        assert [found.name for found in (tmp_path / "done").iterdir()] == ["a.wav"]
+    followed(tmp_path, 2, Changing(tmp_path / "index"), move_to=tmp_path / "done")
+    assert names(tmp_path) == ["done/a.wav"]
+    assert (tmp_path / "done" / "a.wav").read_bytes() == b"and more"
 
 
 def test_a_folder_in_the_way_of_a_move_is_an_error_and_the_row_is_safe(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 ===================  ===================================================================================================
 `results.jsonl`      one scan result per file (`index.scan_json.scan_to_row`), as UTF-8 JSON Lines in the order in which
-                     files were done; the last row of a name is the one that counts
-`log.jsonl`          what happened and when, one object per event (`evidence.runs.journal`); nothing depends on it but
-                     where a tail that a power cut damaged begins
+                     files were done; the last row of a name is the one that counts. The row of a file that was moved
+                     has the name of the place where it went, and takes the place of what was on record under the old
+`log.jsonl`          what happened and when, one object per event (`evidence.runs.journal`). No result depends on it: it
+                     tells where a tail that a power cut damaged begins, which moves a killed session left unfinished,
+                     and which version of the program made which row
 `traces/SHA256.spt`  of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file
 `lock`               held by the scan that writes to the folder
 ===================  ===================================================================================================
@@ -12,6 +14,10 @@
 Rows are only ever appended, until the end of a session takes out those that no longer count. A process or machine that
 dies may leave an unfinished line at the end, which is no row: the file that it is about is scanned again. A damaged
 line anywhere else is an error, as nobody can say which result was lost.
+
+A file is known by its content, the index and the settings, not by the version of the program: rows of an older version
+stand, so that an update does not make thousands of files be searched again. A session that finds such rows says so;
+whoever wants what the new version finds gives another folder.
 """
 
 import errno
@@ -20,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from evidence.results import FileResult, read_result
 from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError, printable
@@ -35,6 +41,7 @@ __all__ = [
     "Line",
     "Run",
     "latest_results",
+    "read_events",
     "read_lines",
     "refusals",
 ]
@@ -151,10 +158,38 @@ def read_lines(folder: Path) -> Iterator[Line]:
 
 def latest_results(folder: Path) -> Iterator[FileResult]:
     """Yield the result of every file, of which none is held; order and errors as `read_lines`."""
-    counts = {line.result.name: line.start for line in read_lines(folder)}
+    counts: dict[str, int] = {}
+    for line in read_lines(folder):
+        if line.result.moved_from:
+            counts.pop(line.result.moved_from, None)
+        counts[line.result.name] = line.start
     for line in read_lines(folder):
         if counts.get(line.result.name) == line.start:
             yield line.result
+
+
+def read_events(folder: Path, *kinds: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of some kinds in the log of a run, in order; lines that were cut off are passed over.
+
+    Raises
+    ------
+    EvidenceError
+        If there is a log that cannot be read.
+    """
+    path = folder / LOG
+    starts = tuple(f'{{"event": "{kind}"'.encode("ascii") for kind in kinds)
+    with refusals(path):
+        try:
+            lines = path.open("rb")
+        except FileNotFoundError:
+            return
+        with lines:
+            for line in lines:
+                if line.startswith(starts):
+                    try:
+                        yield json.loads(line)
+                    except (ValueError, RecursionError):
+                        continue
 
 
 @contextmanager
@@ -198,17 +233,8 @@ def _result_of(line: bytes) -> FileResult:
 def _safe_bytes(folder: Path) -> int | None:
     """Return how much of the results the log says is on the disk; None if it does not say."""
     found: int | None = None
-    try:
-        with (folder / LOG).open("rb") as lines:
-            for line in lines:
-                if SAFE_BYTES.encode() not in line:
-                    continue
-                try:
-                    value = json.loads(line)[SAFE_BYTES]
-                except (ValueError, RecursionError, LookupError, TypeError):
-                    continue  # the log may end in the middle of a line, as the results may
-                if isinstance(value, int):
-                    found = value
-    except FileNotFoundError:
-        return None
+    for event in read_events(folder, "session start", "on disk", "session end"):
+        value = event.get(SAFE_BYTES)
+        if isinstance(value, int):
+            found = value
     return found

@@ -8,10 +8,12 @@ The log gets one JSON object per line, each with `event` and `at` (UTC, RFC 3339
 
 ===============  =======================================================================================================
 `session start`  `schema`, `version`, `arguments`, `index_digest`, `settings_digest`, `results_bytes`
-`scanned`        `name`, `status`, `again` (why, where it was scanned before), `timing_ms`
+`reserved`       `name`, and `to`: the place that is about to be made for it; on the disk before anything is there
+`scanned`        `name` (as in the row), `status`, `again` (why, where it was scanned before), `timing_ms`
 `known`          `name`, and `of`: the name of a file with the same content, whose result it has been given
 `on disk`        `results_bytes`: all rows up to there are
-`moved`          `name`, and `to`: where the file was moved after its row was on the disk
+`moved`          `name`, and `to`: where the file was moved after its row, which has that name, was on the disk
+`put back`       `name`, and `of`: where it should have gone; it could not be moved, and its row has its old name again
 `session end`    `ended` (done, interrupted, failed), `results_bytes`
 ===============  =======================================================================================================
 """
@@ -49,6 +51,8 @@ class Entry:
         Its bytes in the file.
     name : str
         Of the file that it is about.
+    moved_from : str
+        Name that the file was found under, if the scan moved it, else "".
     sha256 : str
         Of that file; "" if unknown.
     n_bytes : int or None
@@ -64,6 +68,7 @@ class Entry:
     start: int
     stop: int
     name: str
+    moved_from: str
     sha256: str
     n_bytes: int | None
     index_digest: str
@@ -123,7 +128,7 @@ class Journal:
                 self.sync()
                 self._tidy()
                 self.log("session end", ended="interrupted" if stopped else "done", **{SAFE_BYTES: self._size})
-                self._flush_log()
+                self.flush_log()
         finally:
             self._release()
 
@@ -161,6 +166,11 @@ class Journal:
         line = json.dumps({"event": event, "at": at, **fields}).encode("ascii") + b"\n"
         with refusals(self.folder / LOG):
             _write(self._log, line)
+
+    def flush_log(self) -> None:
+        """Flush all events to the disk; errors as `append`."""
+        with refusals(self.folder / LOG):
+            os.fsync(self._log)
 
     def sync(self) -> None:
         """Flush all rows to the disk; errors as `append`."""
@@ -251,6 +261,7 @@ class Journal:
             start,
             stop,
             result.name,
+            result.moved_from,
             result.sha256,
             n_bytes if isinstance(n_bytes, int) else None,
             result.index_digest,
@@ -258,6 +269,8 @@ class Journal:
             result.status,
             result.searched,
         )
+        if result.moved_from:
+            self.entries.pop(result.moved_from, None)
         self.entries[result.name] = entry
         self._n_rows += 1
         self._size = stop
@@ -266,7 +279,7 @@ class Journal:
     def begin(self, **facts: Any) -> None:
         """Write to the log that a session starts, with facts about it, and flush the log; errors as `append`."""
         self.log("session start", schema=LOG_SCHEMA, **facts, **{SAFE_BYTES: self._size})
-        self._flush_log()
+        self.flush_log()
         self._synced_at = time.monotonic()
 
     def _tidy(self) -> None:
@@ -285,10 +298,6 @@ class Journal:
     def _chunks(self, entries: Iterable[Entry]) -> Iterator[bytes]:
         for entry in entries:
             yield os.pread(self._results, entry.stop - entry.start, entry.start)
-
-    def _flush_log(self) -> None:
-        with refusals(self.folder / LOG):
-            os.fsync(self._log)
 
     def _release(self) -> None:
         for descriptor in (self._results, self._log, self._lock):

@@ -2,77 +2,35 @@
 
 `Session.scan` takes items (`index.intake`) and yields one `Outcome` for each that was searched, or was found to have
 the content of another; it may be called again and again, as files arrive. What the rows on record say already is left
-alone and counted.
+alone and counted. Given a `Mover`, a file is carried off as soon as its row is on the disk, and the row says where to.
 """
 
-import importlib.metadata
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, overload
+from typing import Any, Literal, Self
 
 from evidence.results import read_result
+from evidence.runs.carrying import Mover, finish_moves
 from evidence.runs.folder import TRACES, latest_results
+from evidence.runs.history import made_by_others
 from evidence.runs.journal import Entry, Journal
 from evidence.runs.planning import Plan, content_of, make_plan, size_of
+from evidence.runs.searching import Feed, Search, Stop
 from evidence.runs.summary import summarise, summary_to_json
-from fingerprint.errors import printable
+from evidence.version import program_version
+from fingerprint.errors import EvidenceError, StorageFullError, printable
 from fingerprint.sources import is_fingerprint_file
 from index.batch import uninterrupted
-from index.filters import EVERYTHING, Filter
-from index.layers import RECORDING
 from index.recording_list import Item, Refusal
 from index.scan_json import renamed_row, scan_to_row, timing_ms
-from index.scanning import Scan, Searched, scan_files, what_is_searched
-from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions
+from index.scanning import Scan
 
-__all__ = ["Outcome", "Search", "Session", "Stop"]
-
-
-class Stop(Protocol):
-    """Says whether to come to an end; `threading.Event` does."""
-
-    def is_set(self) -> bool:
-        """Whether to end after the files in hand."""
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What is searched, and how; as the arguments of `index.scanning.scan_files`."""
-
-    index: Path
-    layer: str = RECORDING
-    options: SearchOptions = STANDARD
-    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
-    which: Filter = EVERYTHING
-    jobs: int | None = None
-
-    def searched(self) -> Searched:
-        """Return what would be searched now; errors as `scan_files`."""
-        return what_is_searched(
-            self.index,
-            layer=self.layer,
-            options=self.options,
-            max_false_per_1000h=self.max_false_per_1000h,
-            which=self.which,
-        )
-
-    def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
-        """Yield the scan of every item, in order, its trace in the folder `traces`; errors as `scan_files`."""
-        return scan_files(
-            self.index,
-            items,
-            layer=self.layer,
-            options=self.options,
-            max_false_per_1000h=self.max_false_per_1000h,
-            which=self.which,
-            jobs=self.jobs,
-            traces=traces,
-        )
+__all__ = ["Outcome", "Session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +82,8 @@ class Session:
         What could not be used, as it was reported by `refuse`.
     summary : Summary
         What all that is on record comes to, as of the last `report`.
+    made_by_others : dict
+        How many rows on record other versions of the program had made when the session began, by version.
 
     Raises
     ------
@@ -138,6 +98,7 @@ class Session:
     ) -> None:
         self.refusals: list[Refusal] = []
         self.summary = summarise([])
+        self.made_by_others: dict[str, int] = {}
         self._journal = Journal(folder)
         self._search = search
         self._arguments = dict(arguments or {})
@@ -151,8 +112,10 @@ class Session:
         self._journal.__enter__()
         self._has_begun = True
         try:
+            finish_moves(self._journal)
+            self.made_by_others = made_by_others(self._journal.folder, self._journal.entries, program_version())
             self._journal.begin(
-                version=_version(),
+                version=program_version(),
                 arguments=self._arguments,
                 index_digest=searched.digest,
                 settings_digest=searched.settings_digest,
@@ -201,7 +164,9 @@ class Session:
         self._counts.again.update(plan.again.values())
         return plan
 
-    def scan(self, plan: Plan, *, stop: Stop | None = None) -> Generator[Outcome, None, None]:
+    def scan(
+        self, plan: Plan, *, stop: Stop | None = None, mover: Mover | None = None
+    ) -> Generator[Outcome, None, None]:
         """Do what a plan says, and yield what became of each file but those whose rows are kept.
 
         Parameters
@@ -210,28 +175,34 @@ class Session:
             As `plan` returned it.
         stop : Stop, optional
             When it is set, files that are under way are finished, and no other is begun.
+        mover : Mover, optional
+            Moves the files that could be searched, those whose rows are kept too.
         """
+        if mover is not None:
+            for entry in plan.kept:
+                if entry.searched and mover.wants(Path(entry.name)):
+                    self._moved(entry, mover)
         for item, entry in plan.copies:
-            yield self._copied(item, entry, plan.again.get(str(item.path)))
+            yield self._copied(item, entry, plan.again.get(str(item.path)), mover)
         if plan.search:
-            yield from self._searched(plan, stop)
+            yield from self._searched(plan, stop, mover)
         self._journal.sync()
 
-    def _searched(self, plan: Plan, stop: Stop | None) -> Generator[Outcome, None, None]:
+    def _searched(self, plan: Plan, stop: Stop | None, mover: Mover | None) -> Generator[Outcome, None, None]:
         left: list[Item] = []
-        feed = _Feed(plan.search, stop)
+        feed = Feed(plan.search, stop)
         with closing(self._search.scans(feed, self._journal.folder / TRACES)) as scans:
             for position, scan in enumerate(scans):
                 followers = plan.followers.get(position, [])
-                entry = self._recorded(scan, plan.again.get(str(scan.path)))
+                entry = self._recorded(scan, plan.again.get(str(scan.path)), mover)
                 yield _outcome(entry, scan.reason)
                 for item in followers:
                     if entry.sha256 and content_of(item.path) == (is_fingerprint_file(scan.path), entry.sha256):
-                        yield self._copied(item, entry, plan.again.get(str(item.path)))
+                        yield self._copied(item, entry, plan.again.get(str(item.path)), mover)
                     else:
                         left.append(item)  # one of the two has changed meanwhile
         if left:
-            yield from self._searched(Plan(search=left, again=plan.again), stop)
+            yield from self._searched(Plan(search=left, again=plan.again), stop, mover)
 
     @property
     def has_begun(self) -> bool:
@@ -280,55 +251,52 @@ class Session:
             "summary": summary_to_json(self.summary),
         }
 
-    def _recorded(self, scan: Scan, again: str | None) -> Entry:
+    def _recorded(self, scan: Scan, again: str | None, mover: Mover | None) -> Entry:
         """Write the row of a scan."""
         if not scan.sha256 and (content := content_of(scan.path)) is not None:
             scan = replace(scan, sha256=content[1])  # so that it is known again, although it ended its worker
         # The size is that of now: should the content have changed since it was read, it is looked at again next time.
         row = scan_to_row(scan, n_bytes=size_of(scan.path))
+        facts = {"status": scan.status, "again": again, "timing_ms": timing_ms(scan)}
         with uninterrupted():
-            entry = self._journal.append(row, read_result(row))
-            self._journal.log("scanned", name=entry.name, status=scan.status, again=again, timing_ms=timing_ms(scan))
+            entry = self._kept(row, scan.path, mover, "scanned", **facts)
             self._counts.searched += 1
             self._counts.failed += scan.failed
         return entry
 
-    def _copied(self, item: Item, entry: Entry, again: str | None) -> Outcome:
+    def _copied(self, item: Item, entry: Entry, again: str | None, mover: Mover | None) -> Outcome:
         """Write the row of a file that has the content of another."""
         row = renamed_row(self._journal.row(entry), str(item.path))
-        result = read_result(row)
         with uninterrupted():
-            copy = self._journal.append(row, result)
-            self._journal.log("known", name=copy.name, of=entry.name, again=again)
+            copy = self._kept(row, item.path, mover, "known", of=entry.name, again=again)
             self._counts.copies += 1
-            self._counts.failed += not result.searched
-        return _outcome(copy, result.reason)
+            self._counts.failed += not entry.searched
+        return _outcome(copy, row["reason"] or "")
 
+    def _moved(self, entry: Entry, mover: Mover) -> None:
+        """Move a file whose row is kept."""
+        with uninterrupted():
+            self._kept(self._journal.row(entry), Path(entry.name), mover, "known", of=entry.name, again=None)
 
-class _Feed(Sequence[Item]):
-    """Items that come to an end when they are asked to."""
-
-    def __init__(self, items: Sequence[Item], stop: Stop | None) -> None:
-        self._items = items
-        self._stop = stop
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, at: int) -> Item: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Item]: ...
-
-    def __getitem__(self, at: int | slice) -> Item | Sequence[Item]:
-        return self._items[at]
-
-    def __iter__(self) -> Iterator[Item]:
-        for item in self._items:
-            if self._stop is not None and self._stop.is_set():
-                return
-            yield item
+    def _kept(self, row: dict[str, Any], path: Path, mover: Mover | None, event: str, **facts: Any) -> Entry:
+        """Write the row of a file; one that is to be moved has it under the name of its place, and is brought there."""
+        place: Path | None = None
+        refused: EvidenceError | StorageFullError | None = None
+        result = read_result(row)
+        if mover is not None and result.searched and mover.wants(path):
+            try:
+                place = mover.reserve(path, result.sha256)
+            except (EvidenceError, StorageFullError) as error:
+                refused = error
+        if place is not None:
+            row = renamed_row(row, str(place), moved_from=str(path))
+        entry = self._journal.append(row, read_result(row))
+        self._journal.log(event, name=entry.name, **facts)
+        if refused is not None:
+            raise refused  # now that the row is safe
+        if mover is not None and place is not None:
+            mover.bring(entry)
+        return entry
 
 
 def _outcome(entry: Entry, reason: str) -> Outcome:
@@ -336,10 +304,3 @@ def _outcome(entry: Entry, reason: str) -> Outcome:
     if entry.searched:
         kind = "matched" if entry.status == "matched" else "no match"
     return Outcome(printable(entry.name), kind, (reason,) if kind == "failed" else ())
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("sourceprint")
-    except importlib.metadata.PackageNotFoundError:
-        return ""  # run from a folder of the source

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import watchfiles
 
-from evidence.runs.moving import move
+from evidence.runs.carrying import Mover
 from evidence.runs.planning import Territory
-from evidence.runs.session import Outcome, Session, Stop
-from fingerprint.errors import EvidenceError, ParameterError, printable
+from evidence.runs.searching import Stop
+from evidence.runs.session import Outcome, Session
+from fingerprint.errors import ParameterError, printable
 from index.intake import collect
 from index.recording_list import Item, Refusal
 
@@ -97,6 +98,11 @@ class Settling:
         self._waiting, self._done = waiting, done
         return found
 
+    def forget(self, paths: Iterable[Path]) -> None:
+        """Take files that come under these names for new ones, whatever their time of change."""
+        for path in paths:
+            self._done.pop(path, None)
+
     def is_unchanged(self, path: Path) -> bool:
         """Whether a file is as it was when it was ready."""
         signature = _signature(path)
@@ -125,7 +131,8 @@ def follow(
     settle_seconds : float
         How long a file must have stayed the same.
     move_to : Path, optional
-        Where files go once their results are on the disk. Those that could not be searched stay where they are.
+        Where files go once their results are on the disk, which name that place (`evidence.runs.carrying`). Those that
+        could not be searched stay where they are, and so do files that are named in `paths` themselves.
     clock : callable
         Returns the time in seconds, of a clock that never goes back.
 
@@ -140,6 +147,9 @@ def follow(
     if not folders:
         raise ParameterError("there is no folder to follow among the paths given; make it, or scan without --watch")
     settling = Settling(settle_seconds)
+    mover = None
+    if move_to is not None:
+        mover = Mover(session.journal, move_to, folders, is_unchanged=settling.is_unchanged)
     territory = Territory([session.journal.folder, *([] if move_to is None else [move_to])])
     files = [path for path in paths if not path.is_dir()]
     batches = _batches(folders, files, territory, settling, stop, clock)
@@ -148,10 +158,8 @@ def follow(
             session.refuse(batch.refusals)
             for refusal in batch.refusals:
                 yield Outcome(refusal.name, "failed", (refusal.reason,))
-            yield from session.scan(session.plan(batch.items), stop=stop)
-            if move_to is not None:
-                for item in batch.items:
-                    _move_if_done(session, item.path, folders, move_to, settling)
+            yield from session.scan(session.plan(batch.items), stop=stop, mover=mover)
+            settling.forget(item.path for item in batch.items if not os.path.lexists(item.path))
 
 
 def _batches(
@@ -211,22 +219,6 @@ def _wake_ups(folders: Sequence[Path], stop: Stop) -> Generator[bool, None, None
 def _may_matter(path: str) -> bool:
     name = os.path.basename(path)
     return not name.startswith(".") and not name.lower().endswith(UNFINISHED)
-
-
-def _move_if_done(session: Session, path: Path, folders: Sequence[Path], move_to: Path, settling: Settling) -> None:
-    """Move a file whose row is on the disk, if it was searched and has not changed since."""
-    entry = session.journal.entries.get(str(path))
-    below = next((folder for folder in folders if path.is_relative_to(folder)), None)
-    if entry is None or not entry.searched or below is None or not settling.is_unchanged(path):
-        return
-    session.journal.sync()
-    try:
-        target = move(path, move_to, below=below, sha256=entry.sha256)
-    except EvidenceError:
-        if os.path.lexists(path):
-            raise
-        return  # somebody else took it away
-    session.journal.log("moved", name=str(path), to=str(target))
 
 
 def _signature(path: Path) -> Signature | None:
