@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, rights, runs, shell, upkeep
+from commands import cataloguing, demonstration, matching, money, reporting, rights, runs, shell, upkeep
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -29,6 +29,7 @@ _COMMANDS = [
     matching.fingerprint,
     runs.results,
     runs.diff,
+    reporting.report,
     rights.rights,
     money.attribute,
     money.uses,

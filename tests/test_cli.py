@@ -89,8 +89,8 @@ def ids(index: Path) -> list[str]:
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
         "add", "attribute", "audit", "bench", "compact", "completion", "demo", "diff", "duplicates", "exclude",
-        "explain", "export", "fingerprint", "import", "info", "list", "match", "remove", "replace", "results",
-        "rights", "statement", "statements", "tag", "uses", "verify",
+        "explain", "export", "fingerprint", "import", "info", "list", "match", "remove", "replace", "report",
+        "results", "rights", "statement", "statements", "tag", "uses", "verify",
     ]  # fmt: skip
 
 
