@@ -160,8 +160,8 @@ class PitchFigure:
     bar_width : float
     mark : float
         Where the stated pitch lies.
-    cents : float
-        The stated pitch, that of a change of speed included.
+    stated : str
+        The stated pitch in cents, that of a change of speed included.
     within_percent : float
         Share of the pairs within 20 cents of it.
     description : str
@@ -173,7 +173,7 @@ class PitchFigure:
     bars: list[tuple[float, float]]
     bar_width: float
     mark: float
-    cents: float
+    stated: str
     within_percent: float
     description: str
 
@@ -271,7 +271,7 @@ def plane_figure(segment: Segment, pairs: Pairs) -> PlaneFigure:
 def pitch_figure(segment: Segment, pairs: Pairs, *, cells_per_octave: float) -> PitchFigure:
     """Return the histogram of pitch differences of a passage."""
     cents = pairs.pitch_cells * (1200.0 / cells_per_octave)
-    stated = segment.transformation.heard_cents
+    stated = round(segment.transformation.heard_cents, 1) + 0.0  # no -0
     middle = _BIN_CENTS * round(stated / _BIN_CENTS)
     n_bins = round(2 * _AROUND_CENTS / _BIN_CENTS) + 1
     low = middle - _AROUND_CENTS - _BIN_CENTS / 2
@@ -282,15 +282,15 @@ def pitch_figure(segment: Segment, pairs: Pairs, *, cells_per_octave: float) -> 
     within = 100.0 * float(np.mean(np.abs(cents - stated) <= 20.0)) if cents.size else 0.0
     step = next((s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if most / s <= 6), 10_000)
     return PitchFigure(
-        [Tick(x(middle + d), f"{middle + d:+.0f}") for d in (-100.0, -50.0, 0.0, 50.0, 100.0)],
+        [Tick(x(middle + d), _signed(middle + d)) for d in (-100.0, -50.0, 0.0, 50.0, 100.0)],
         [Tick(y(n), str(n)) for n in range(0, most + 1, step)],
         [(x(low + k * _BIN_CENTS), y(int(n))) for k, n in enumerate(counts)],
         (PLOT.right - PLOT.left) / n_bins,
         x(stated),
-        stated,
+        _signed(stated),
         within,
         f"pitch of the generated track above the recording, pair by pair: {within:.0f} % lie within 20 cents of "
-        f"{stated:+.0f} cents",
+        f"{_signed(stated)} cents",
     )
 
 
@@ -303,3 +303,8 @@ def _others(seconds: NDArray[np.float64], cells: NDArray[np.float64], x: Scale, 
 def _nth(every: float) -> str:
     n = max(2, round(every))
     return {2: "second", 3: "third"}.get(n, f"{n}th")
+
+
+def _signed(cents: float) -> str:
+    whole = round(cents)
+    return f"{whole:+d}" if whole else "0"

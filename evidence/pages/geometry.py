@@ -1,6 +1,6 @@
 """Where things stand in a drawing: scales, ticks, and the outlines of many points or lines as one SVG path.
 
-Times are seconds, frequencies Hz or cells of the fingerprint's log-frequency axis; what comes out is in the units of the
+Times are seconds, frequencies Hz or cells of the fingerprint's log-frequency axis; what comes out is in units of the
 drawing's view box, x to the right and y down. Numbers are written with one decimal, so that the same drawing gives the
 same text.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from index.tables import clock
 
-__all__ = ["Scale", "Tick", "dots", "frequency_ticks", "lines", "spread", "time_ticks", "tick_text"]
+__all__ = ["Scale", "Tick", "dots", "frequency_ticks", "lines", "spread", "tick_text", "time_ticks"]
 
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _FREQUENCIES_HZ = (100, 200, 500, 1000, 2000, 5000)

@@ -7,6 +7,7 @@ scripts. Times are milliseconds until they are shown.
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +15,11 @@ from typing import Any
 from markupsafe import Markup
 
 from evidence.pages.file_view import reused_ms
-from evidence.pages.words import by_chance_share, count, hours_text, outcome, share
+from evidence.pages.words import by_chance_share, count, grouped, hours_text, in_odds, outcome, share
 from evidence.reading import q_values
 from evidence.results import FileResult
 from fingerprint.errors import printable
 from index.result import union_seconds
-from index.scan_text import odds
 from index.tables import clock
 
 __all__ = ["PAGE_ROWS", "overview", "rows_as_json"]
@@ -45,7 +45,8 @@ def overview(results: Sequence[FileResult], pages: Mapping[str, str]) -> dict[st
         Address of the page of each file that has one, by name.
     """
     rates = q_values(results)
-    rows = [_row(result, pages.get(result.name, ""), rates) for result in results]
+    folder = _common_folder([result.name for result in results])
+    rows = [_row(result, pages.get(result.name, ""), rates, folder) for result in results]
     searched_ms = sum(result.duration_ms for result in results if result.searched)
     reused = sum(row["reused"] for row in rows)
     n_matched = sum(bool(result.matches) for result in results)
@@ -57,6 +58,7 @@ def overview(results: Sequence[FileResult], pages: Mapping[str, str]) -> dict[st
         "rows_json": rows_as_json(rows),
         "rows": [_shown(row) for row in rows[:PAGE_ROWS]],
         "n_rows": len(rows),
+        "folder": folder,
         "page_rows": PAGE_ROWS,
         "outcomes": [name for name, _ in sorted(outcomes.items(), key=lambda pair: (-pair[1], pair[0]))],
         "tiles": [
@@ -69,37 +71,58 @@ def overview(results: Sequence[FileResult], pages: Mapping[str, str]) -> dict[st
         "chance_bars": _bars(_by_chance(results)),
         "source_bars": _bars(_sources(results)),
         "discovery": by_chance_share(expected, n_matches),
-        "failures": [
-            {"name": result.name, "outcome": outcome(result.status), "reason": result.reason or "no reason stated"}
-            for result in failures[:_MOST_FAILURES]
-        ],
+        "failures": [_failure(result, folder) for result in failures[:_MOST_FAILURES]],
         "n_failures": len(failures),
         "digests": _digests(results),
     }
 
 
 def rows_as_json(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    """Return rows as JSON that may stand in a script element of a page: nothing in it can end the element.
+    r"""Return rows as JSON that may stand in a script element of a page: nothing in it can end the element.
 
     Examples
     --------
-    >>> print(rows_as_json([{"name": "</script>&", "p": 0.5}])[-40:])
-    [["\\u003c/script\\u003e\\u0026", 0.5]]}
+    >>> print(rows_as_json([{"name": "</script>&", "p": 0.5}]))
+    {"columns": ["name", "p"], "rows": [["\u003c/script\u003e\u0026", 0.5]]}
     """
     columns = [name for name in _COLUMNS if not rows or name in rows[0]]
     text = json.dumps({"columns": columns, "rows": [[row[name] for name in columns] for row in rows]})
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return Markup(text)  # noqa: S704 - escaped above; json.dumps writes ASCII only, so no U+2028 either
+    return Markup(text)
 
 
-def _row(result: FileResult, page: str, rates: Mapping[tuple[str, str], float]) -> dict[str, Any]:
+def _failure(result: FileResult, folder: str) -> dict[str, str]:
+    return {
+        "name": result.name[len(folder) :],
+        "outcome": outcome(result.status),
+        "reason": result.reason or "no reason stated",
+    }
+
+
+def _common_folder(names: Sequence[str]) -> str:
+    """Return the folder that all names begin with, with its last separator; "" if there is none.
+
+    Examples
+    --------
+    >>> _common_folder(["drop/a/1.wav", "drop/b/1.wav"]), _common_folder(["/1.wav", "2.wav"])
+    ('drop/', '')
+    """
+    try:
+        folder = os.path.commonpath([os.path.dirname(name) for name in names])
+    except ValueError:
+        return ""
+    start = folder if folder.endswith(os.sep) else folder + os.sep
+    return start if folder and all(name.startswith(start) for name in names) else ""
+
+
+def _row(result: FileResult, page: str, rates: Mapping[tuple[str, str], float], folder: str) -> dict[str, Any]:
     reused = reused_ms(result)
     best = min(result.matches, key=lambda match: (match.p_false, match.asset_id), default=None)
     source = result.matches[0] if result.matches else None
     return {
         "page": page,
-        "name": printable(result.name),
+        "name": printable(result.name[len(folder) :]),
         "outcome": outcome(result.status),
         "duration": result.duration_ms,
         "recordings": len(result.matches),
@@ -121,7 +144,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "recordings": str(row["recordings"]) if found else "",
         "reused": clock(row["reused"] / 1000) if found else "",
         "share": f"{row['share']:.1f} %" if found else "",
-        "p": odds(row["p"]) if found else "",
+        "p": in_odds(row["p"]) if found else "",
         "q": f"{row['q']:.1e}" if found else "",
     }
 
@@ -139,10 +162,10 @@ def _by_chance(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
     )
     if not levels:
         return []
-    names = {0: "over 1 in 10", 9: "1 in 10^9 or less"}
+    names = {0: "over 1 in 10", 9: "1 in 10\u2079 or less"}
     low = min(levels)
     return [
-        (names.get(level, f"1 in 10^{level} to 10^{level + 1}" if level > 1 else "1 in 10 to 100"), n, str(n))
+        (names.get(level, f"1 in {grouped(10**level)} to {grouped(10 ** (level + 1))}"), n, str(n))
         for level, n in ((level, levels[level]) for level in range(low, 10))
     ]
 

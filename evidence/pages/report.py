@@ -32,7 +32,10 @@ __all__ = ["PageMade", "ReportOptions", "page_name", "write_report"]
 INDEX = "index.html"
 FILES = "files"
 _MARK = "report.txt"
-_MARK_TEXT = "This folder is a report that Sourceprint made: open index.html. sourceprint report --force replaces what is in it.\n"
+_MARK_TEXT = """\
+This folder is a report that Sourceprint made: open index.html.
+sourceprint report --force replaces what is in it.
+"""
 _OURS = {
     FILES: re.compile(r"[0-9a-f]{24}\.html(\.tmp)?"),
     ASSETS: re.compile(r"([0-9a-f]{24}-\d+-(query|recording)\.(png|mp3)|page\.(css|js))(\.tmp)?"),

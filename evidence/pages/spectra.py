@@ -138,8 +138,7 @@ def _means(total: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.f
     mean = total / np.maximum(count, 1)[:, None]
     # A column narrower than the distance of frames shows the frame before it.
     nearest = filled[np.clip(np.searchsorted(filled, np.arange(count.size), side="right") - 1, 0, None)]
-    mean = mean[nearest].astype(np.float32)
-    mean[: filled[0]] = np.nan
-    mean[filled[-1] + 1 :] = np.nan
-    result: NDArray[np.float32] = mean
+    result: NDArray[np.float32] = mean[nearest].astype(np.float32)
+    result[: filled[0]] = np.nan
+    result[filled[-1] + 1 :] = np.nan
     return result

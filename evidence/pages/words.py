@@ -6,6 +6,7 @@ evidence of reuse, and claims no more than the figures do.
 
 from evidence.results import FileResult, FoundSegment
 from index.decision import LEAST_FALSE_PER_1000H, LEAST_P
+from index.scan_text import odds
 from index.tables import clock
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "by_chance_share",
     "changed",
     "count",
+    "grouped",
     "hours_text",
+    "in_odds",
     "outcome",
     "share",
     "span",
@@ -28,13 +31,18 @@ LIMITS = (
     "never reported.",
     "Recordings that share a sample, a loop or a drum kit share sound: the passage may be right about the sound and "
     "wrong about which of them it came from. Other recordings that fit are named above where the search met any.",
-    "The probabilities are extrapolated from how well the same track, played backwards, matches the same catalogue. They "
-    "were found to hold on real music outside the catalogue as far as there is data; they are less certain for music "
-    "built from common drum samples and grooves, and no probability under 1 in 10^9 is claimed.",
+    "The probabilities are extrapolated from how well the same track, played backwards, matches the same catalogue. "
+    "They were found to hold on real music outside the catalogue as far as there is data; they are less certain for "
+    "music built from common drum samples and grooves, and no probability under 1 in 10\u2079 is claimed.",
     "What is not listed was not found; that does not show that it is not there. Reuse shorter than about a second, or "
     "drowned by other music, may be missed.",
 )
 """What a page of evidence does not show, in sentences."""
+
+_RAISED = str.maketrans(
+    "0123456789",
+    "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079",
+)
 
 _OUTCOMES = {
     "matched": "matched",
@@ -66,7 +74,7 @@ def count(n: int, noun: str) -> str:
     >>> count(1, "passage"), count(12000, "file")
     ('1 passage', '12 000 files')
     """
-    return f"{_grouped(n)} {noun}{'' if n == 1 else 's'}"
+    return f"{grouped(n)} {noun}{'' if n == 1 else 's'}"
 
 
 def share(part: float, whole: float) -> str:
@@ -135,14 +143,16 @@ def by_chance(segment: FoundSegment) -> str:
     --------
     >>> from types import SimpleNamespace as Of
     >>> print(by_chance(Of(false_per_1000h=0.02, p_false=4e-7, aligned_landmarks=120, expected_by_chance=1.5)))
-    Such an alignment would arise by chance once in 50 000 hours of such audio. The probability that this track, searched in this catalogue, has one by chance is 4e-07. 120 landmarks agree; at places that mean nothing, 1.5 would.
+    Such an alignment would arise by chance once in 50 000 hours of such audio. The probability that this track,
+    searched in this catalogue, has one by chance is 1 in 2 500 000. 120 landmarks agree; at places that mean nothing,
+    1.5 would.
     """
     hours = 1000.0 / segment.false_per_1000h
     if segment.false_per_1000h <= LEAST_FALSE_PER_1000H:
         how_often = f"less than once in {_round(hours)} hours of such audio, the smallest rate that is claimed"
     else:
         how_often = f"once in {_round(hours)} hours of such audio"
-    p = "at most 1e-09, the smallest that is claimed" if segment.p_false <= LEAST_P else f"{segment.p_false:.2g}"
+    p = f"1 in {_round(1 / segment.p_false)}" if segment.p_false > LEAST_P else f"at most 1 in {_round(1 / LEAST_P)}"
     expected = f"{segment.expected_by_chance:.1f}"
     return (
         f"Such an alignment would arise by chance {how_often}. The probability that this track, searched in this "
@@ -158,6 +168,8 @@ def by_chance_share(expected: float | None, n_matches: int) -> str:
     --------
     >>> by_chance_share(0.02, 10)
     'By chance, 0.02 of the 10 matches are expected: a false-discovery rate of 0.2 %.'
+    >>> by_chance_share(1e-6, 10)
+    'By chance, fewer than 0.001 of the 10 matches are expected: a false-discovery rate of under 0.01 %.'
     """
     if expected is None:
         return "The results state no limit for false matches, so how many chance may have made cannot be said."
@@ -166,10 +178,24 @@ def by_chance_share(expected: float | None, n_matches: int) -> str:
     rate = 100.0 * min(1.0, expected / n_matches)
     noun = "match" if n_matches == 1 else "matches"
     verb = "is" if n_matches == 1 else "are"
+    number = f"{expected:.2g}" if expected >= 0.001 else "fewer than 0.001"
+    share_text = f"{rate:.2g} %" if rate >= 0.01 else "under 0.01 %"
     return (
-        f"By chance, {expected:.2g} of the {_grouped(n_matches)} {noun} {verb} expected: a false-discovery rate of "
-        f"{rate:.2g} %."
+        f"By chance, {number} of the {grouped(n_matches)} {noun} {verb} expected: a false-discovery rate of "
+        f"{share_text}."
     )
+
+
+def in_odds(p: float) -> str:
+    """Return a probability as odds, powers of ten with raised digits.
+
+    Examples
+    --------
+    >>> in_odds(1 / 40), in_odds(1e-9)
+    ('1 in 40', '1 in 10\u2079')
+    """
+    plain, power, exponent = odds(p).partition("^")
+    return plain + (exponent.translate(_RAISED) if power else "")
 
 
 def verdict(result: FileResult, reused_ms: int) -> str:
@@ -190,8 +216,15 @@ def _faster(percent: float) -> str:
 
 def _round(x: float) -> str:
     """Return a number with two digits that count, grouped by thousands."""
-    return _grouped(int(float(f"{x:.2g}"))) if x >= 10 else f"{x:.2g}"
+    return grouped(int(float(f"{x:.2g}"))) if x >= 10 else f"{x:.2g}"
 
 
-def _grouped(n: int) -> str:
+def grouped(n: int) -> str:
+    """Return a whole number in groups of three digits.
+
+    Examples
+    --------
+    >>> grouped(1234567)
+    '1 234 567'
+    """
     return f"{n:,}".replace(",", " ")

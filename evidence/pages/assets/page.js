@@ -59,9 +59,10 @@ const clock = (seconds) => {
   let page = 0;
   let order = rows.map((_, k) => k);
 
+  const raised = (n) => String(n).replace(/\d/g, (digit) => "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[digit]);
   const odds = (p) => {
     if (p === null) return "";
-    if (p < 1e-6) return p > 0 ? `1 in 10^${Math.min(300, Math.floor(-Math.log10(p)))}` : "1 in 10^300";
+    if (p < 1e-6) return `1 in 10${raised(p > 0 ? Math.min(300, Math.floor(-Math.log10(p))) : 300)}`;
     return `1 in ${Number((1 / p).toPrecision(2)).toFixed(0)}`;
   };
   const exponent = (x) => x.toExponential(1).replace(/e([+-])(\d)$/, "e$10$2");
@@ -184,7 +185,6 @@ const clock = (seconds) => {
       cursor.hidden = share < 0 || share > 1;
       cursor.style.left = `${100 * (left + share * (right - left))}%`;
       play.textContent = sound().paused ? "Play" : "Pause";
-      play.setAttribute("aria-pressed", String(!sound().paused));
       if (other) other.textContent = `Switch to the ${names[which === "query" ? "recording" : "query"]}`;
     };
     const follow = () => {
