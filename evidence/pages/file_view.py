@@ -94,7 +94,7 @@ def file_view(
         "lane_ticks": [
             asdict(tick) for tick in time_ticks(Scale(0.0, max(result.duration_ms, 1) / 1000, 0.0, 100.0), most=8)
         ],
-        "rows": [passage_row(passage, result) for passage in passages],
+        "rows": [passage_row(passage) for passage in passages],
         "passages": [],
         "remark": remark,
         "not_drawn": max(0, len(passages) - MOST_PICTURED) if checked is not None else 0,

@@ -57,7 +57,7 @@ class Passage:
     segment: Segment | None
 
 
-def passage_row(passage: Passage, result: FileResult) -> dict[str, Any]:
+def passage_row(passage: Passage) -> dict[str, Any]:
     """Return the figures of a passage as texts, for its row in the table of all passages."""
     segment = passage.stated
     return {
@@ -123,15 +123,15 @@ def drawn_passages(
             {
                 "number": passage.number,
                 "label": label_of(passage.match),
-                "row": passage_row(passage, result),
+                "row": passage_row(passage),
                 "decision": by_chance(passage.stated),
                 "facts": _facts(passage.stated, segment, checked.score_threshold),
                 "spectra": spectra_figure(segment, pairs, _finds(trace, passage.match.asset_id, segment), **axis),
                 "plane": plane_figure(segment, pairs),
                 "pitch": pitch_figure(segment, pairs, cells_per_octave=cells_per_octave),
-                "images": {},
+                "images": {"query": "", "recording": ""},
                 "missing": [why for why in (query.why_not, sound.why_not) if why],
-                "audio": {},
+                "audio": {"query": "", "recording": ""},
                 "excerpt": _excerpt(result, segment),
             }
         )
