@@ -47,9 +47,10 @@ def report(
     jobs: int | None,
     quiet: bool,
 ) -> None:
-    """Make a site of what a scan found, with a page of evidence for each matched file.
+    """Make a site of what a scan found, to be seen and heard.
 
-    RUN is the folder of a scan. Open DIR/index.html in a browser; nothing is loaded from elsewhere.
+    RUN is the folder of a scan. Each matched file gets a page of evidence. Open DIR/index.html in a browser; nothing is
+    loaded from elsewhere.
 
     Example: sourceprint report RUN --out report
     """
