@@ -9,7 +9,21 @@ import sys
 
 import click
 
-from commands import cataloguing, demonstration, matching, money, reporting, rights, runs, shell, upkeep
+from commands import (
+    cases,
+    cataloguing,
+    demonstration,
+    keys,
+    matching,
+    money,
+    release,
+    reporting,
+    rights,
+    runs,
+    scanning,
+    shell,
+    upkeep,
+)
 from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
@@ -26,10 +40,13 @@ _COMMANDS = [
     cataloguing.info,
     cataloguing.duplicates,
     matching.match,
+    scanning.scan,
     matching.fingerprint,
+    release.check,
     runs.results,
     runs.diff,
     reporting.report,
+    cases.evidence,
     rights.rights,
     money.attribute,
     money.uses,
@@ -41,6 +58,8 @@ _COMMANDS = [
     upkeep.compact,
     upkeep.export,
     upkeep.import_,
+    keys.keys,
+    keys.reveal,
     shell.completion,
 ]
 

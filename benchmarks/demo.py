@@ -54,6 +54,7 @@ HOST_SEEDS = {
 """Seeds of the tracks' own music. Some seeds have the same drum sounds in the same groove as a recording: that would be
 reuse too, and is found, so they are left out here."""
 
+_CATALOGUE, _GENERATED = "catalogue", "generated"
 _FADE_SECONDS = 0.05
 _SAME_CENTS, _SAME_RATIO, _SAME_SPAN = 50.0, 0.02, 0.5
 
@@ -133,7 +134,11 @@ class _Finding:
 
 
 def run_demo(
-    echo: Callable[[str], None], index_path: Path | None = None, jobs: int = 1, statement_path: Path | None = None
+    echo: Callable[[str], None],
+    index_path: Path | None = None,
+    jobs: int = 1,
+    statement_path: Path | None = None,
+    music_path: Path | None = None,
 ) -> bool:
     """Run the demo and print what happens; True if what was hidden is found, nothing else, and the statement adds up.
 
@@ -147,35 +152,41 @@ def run_demo(
         Worker processes; a second one compiles the search while the first makes music.
     statement_path : Path, optional
         Where to write the statement and leave it; by default it goes away too.
+    music_path : Path, optional
+        Where to leave the audio: the recordings in `catalogue`, the tracks in `generated`; by default it goes away too.
 
     Raises
     ------
     CatalogueError
-        If `index_path` or `statement_path` is not new, or cannot be written.
+        If one of the places is not new, or cannot be written.
     """
-    for path, what in ((index_path, "index"), (statement_path, "statement")):
+    for path, what in ((index_path, "index"), (statement_path, "statement"), (music_path, "folder of music")):
         if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise CatalogueError(f"{path}: is there already; the demo makes a new {what}, give it a new folder")
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="sourceprint-demo-") as folder:
         tracks = list(HOST_SEEDS)
+        music = music_path or Path(folder)
+        for kind in (_CATALOGUE, _GENERATED):
+            (music / kind).mkdir(parents=True, exist_ok=True)
         echo(
             f"Making {N_RECORDINGS} recordings of {RECORDING_SECONDS:.0f} s, and {len(tracks)} tracks of about "
             f"{TRACK_SECONDS:.0f} s, of which {len(tracks) - len(CLEAN_TRACKS)} reuse them ..."
         )
         tasks = ["", *(_recording_name(n) for n in range(1, N_RECORDINGS + 1)), *tracks]
-        list(in_parallel(partial(_make, folder=folder), tasks, jobs=jobs, what="making music"))
+        list(in_parallel(partial(_make, music=str(music)), tasks, jobs=jobs, what="making music"))
         made = time.perf_counter()
         echo("Adding the recordings to an index, and searching it for each track ...")
-        scans = _search(Path(folder), index_path or Path(folder) / "index", tracks)
+        scans = _search(music, index_path or Path(folder) / "index", tracks)
         ended = time.perf_counter()
         all_found = _print_findings(_findings(tracks, scans), tracks, echo)
         echo(f"Making the music took {made - started:.0f} s, adding and searching {ended - made:.0f} s.")
         echo("")
         names = [_recording_name(number) for number in range(1, N_RECORDINGS + 1)]
         adds_up = state_what_is_owed(scans, names, Path(folder), echo, statement_path)
-    if index_path is not None:
-        echo(f"The index is in {index_path}.")
+    for path, what in ((index_path, "index"), (music_path, "music")):
+        if path is not None:
+            echo(f"The {what} is in {path}.")
     return all_found and adds_up
 
 
@@ -227,7 +238,7 @@ def _recording(number: int) -> Samples:
     return synthesize(number, RECORDING_SECONDS, sample_rate=SAMPLE_RATE, album=number // 4)
 
 
-def _make(name: str, *, folder: str) -> None:
+def _make(name: str, *, music: str) -> None:
     """Make one WAV file; with no name, run the whole chain once instead, so that it is compiled when it is needed."""
     if not name:
         _warm_up()
@@ -241,7 +252,8 @@ def _make(name: str, *, folder: str) -> None:
             if passage.track == name:
                 y = hide(passage, _recording(passage.recording), y, np.random.default_rng([3, place]))
     y = y * np.float32(0.9 / max(0.9, float(np.max(np.abs(y)))))
-    soundfile.write(Path(folder) / f"{name}.wav", y, SAMPLE_RATE, subtype="PCM_16")
+    folder = Path(music) / (_CATALOGUE if kind == "Recording" else _GENERATED)
+    soundfile.write(folder / f"{name}.wav", y, SAMPLE_RATE, subtype="PCM_16")
 
 
 def _warm_up() -> None:
@@ -259,7 +271,7 @@ def _warm_up() -> None:
         match_query(fingerprint_signal(y, role="query", scales=STANDARD.scales), store.snapshot())
 
 
-def _search(folder: Path, index: Path, tracks: Sequence[str]) -> list[Scan]:
+def _search(music: Path, index: Path, tracks: Sequence[str]) -> list[Scan]:
     """Add all recordings to the index and return what a search for each track says, in their order."""
     from index.adding import Addition
     from index.intake import Intake
@@ -267,12 +279,12 @@ def _search(folder: Path, index: Path, tracks: Sequence[str]) -> list[Scan]:
     from index.scanning import scan_files
 
     names = [_recording_name(number) for number in range(1, N_RECORDINGS + 1)]
-    items = tuple(Item(folder / f"{name}.wav", id=name, title=name) for name in names)
+    items = tuple(Item(music / _CATALOGUE / f"{name}.wav", id=name, title=name) for name in names)
     # So little audio is done before another process has started.
     for outcome in Addition(index, jobs=1).run(Intake(items, ())):
         if outcome.kind == "failed":
             raise CatalogueError(f"{outcome.name}: {' '.join(outcome.remarks)}")
-    return list(scan_files(index, [Item(folder / f"{track}.wav") for track in tracks], jobs=1))
+    return list(scan_files(index, [Item(music / _GENERATED / f"{track}.wav") for track in tracks], jobs=1))
 
 
 def _findings(tracks: Sequence[str], scans: Sequence[Scan]) -> list[_Finding]:

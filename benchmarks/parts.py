@@ -19,6 +19,7 @@ PARTS: Final = (
     "durability",
     "scale",
     "royalties",
+    "journeys",
     "peers",
     "ablations",
 )

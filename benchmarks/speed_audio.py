@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.data.corpus import Corpus, TrackRow
 from benchmarks.harness import content_key, source_digest
 
-__all__ = ["FORMATS", "RATE_HZ", "endless", "tracks"]
+__all__ = ["FORMATS", "RATE_HZ", "endless", "in_place", "tracks"]
 
 Samples = NDArray[np.float32]
 Encoder = Callable[[Path, Samples], None]
@@ -78,7 +78,7 @@ def tracks(
             made = made or [_joined(corpus, group, seconds) for group in _groups(rows, n, seconds, seed)]
             try:
                 for path, y in zip(paths, made, strict=True):
-                    _in_place(path, y, FORMATS[name])
+                    in_place(path, y, FORMATS[name])
             except (soundfile.LibsndfileError, av.FFmpegError, ValueError) as error:
                 missing[name] = f"cannot be written with the libraries here: {error}"
                 continue
@@ -90,6 +90,16 @@ def endless(mp3: str, path: Path, *, seconds: float, hours: float) -> str:
     """Write an MP3 file of `hours` by repeating one of `seconds`; MP3 is a stream of frames, which may just follow."""
     path.write_bytes(Path(mp3).read_bytes() * round(hours * 3600.0 / seconds))
     return str(path)
+
+
+def in_place(path: Path, y: Samples, encoder: Encoder) -> None:
+    """Write samples [shape=(n, 2)] under another name and rename: a file that is there is complete, and stays."""
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        work = Path(folder) / path.name
+        encoder(work, y)
+        os.replace(work, path)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -157,13 +167,3 @@ def _joined(corpus: Corpus, rows: Sequence[TrackRow], seconds: float) -> Samples
     y = np.concatenate([part.T if part.ndim == 2 else np.stack([part, part], axis=1) for part in parts])
     cut: Samples = np.clip(np.resize(y, (round(seconds * RATE_HZ), 2)), -1.0, 1.0).astype(np.float32, copy=False)
     return cut
-
-
-def _in_place(path: Path, y: Samples, encoder: Encoder) -> None:
-    """Encode under another name and rename: a file that is there is complete."""
-    if path.exists():
-        return
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        work = Path(folder) / path.name
-        encoder(work, y)
-        os.replace(work, path)

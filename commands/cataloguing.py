@@ -165,10 +165,14 @@ def info(index: Path | None, as_json: bool) -> None:
 
     Example: sourceprint info
     """
+    from evidence.blind.opening import grant_facts, read_grant
     from index.store import Store
     from index.tables import info_text
 
-    facts = Store.open(index_place(index)).info()
+    place = index_place(index)
+    facts = Store.open(place).info()
+    if (grant := read_grant(place)) is not None:
+        facts["grant"] = grant_facts(grant)
     if as_json:
         print_json(facts, lines=False)
     else:

@@ -13,8 +13,9 @@ __all__ = ["bench", "demo"]
 @click.command()
 @click.option("--index", metavar="DIR", type=PATH, help="Keep the demo's index in this new folder.")
 @click.option("--statement", metavar="DIR", type=PATH, help="Keep the demo's statement in this new folder.")
+@click.option("--music", metavar="DIR", type=PATH, help="Keep the demo's music in this new folder.")
 @jobs_option
-def demo(index: Path | None, statement: Path | None, jobs: int | None) -> None:
+def demo(index: Path | None, statement: Path | None, music: Path | None, jobs: int | None) -> None:
     """Show what is found and owed, on music made for it.
 
     Makes a small catalogue and tracks that reuse passages of it, altered; matches them; prints truth beside findings;
@@ -24,7 +25,7 @@ def demo(index: Path | None, statement: Path | None, jobs: int | None) -> None:
     """
     from benchmarks.demo import run_demo
 
-    if not run_demo(click.echo, index, jobs or min(2, os.cpu_count() or 1), statement):
+    if not run_demo(click.echo, index, jobs or min(2, os.cpu_count() or 1), statement, music):
         complain("the findings differ from the truth, or the statement does not add up; please report this")
         click.get_current_context().exit(EXIT_INCOMPLETE)
 

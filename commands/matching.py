@@ -115,11 +115,19 @@ def match(
     help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
 )  # fmt: skip
 @click.option("--thorough", is_flag=True, help="Fit for match --thorough too (297 MB per hour instead of 113).")
+@click.option("--anonymous", is_flag=True, help="Call files, and the audio in them, by digest and not by name.")
 @jobs_option
 @json_option
 @quiet_option
 def fingerprint(
-    paths: tuple[Path, ...], folder: Path, role: str, thorough: bool, jobs: int | None, as_json: bool, quiet: bool
+    paths: tuple[Path, ...],
+    folder: Path,
+    role: str,
+    thorough: bool,
+    anonymous: bool,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Make files that stand for audio that is not at hand.
 
@@ -137,7 +145,8 @@ def fingerprint(
 
     intake = collect(paths, fingerprints=False)
     roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)
-    description = Description(folder, scales=(THOROUGH if thorough else STANDARD).scales, roles=roles, jobs=jobs)
+    scales = (THOROUGH if thorough else STANDARD).scales
+    description = Description(folder, scales=scales, roles=roles, jobs=jobs, anonymous=anonymous)
     with (
         reporting(description, description_text, as_json=as_json, quiet=quiet),
         progress(len(intake), quiet) as tell,

@@ -56,10 +56,10 @@ def report(
     """
     use_one_thread()
     from evidence.pages.report import ReportOptions, write_report
-    from evidence.reading import results_of
+    from evidence.runs.folder import TRACES, Run
     from index.intake import collect
 
-    results = results_of(run)
+    results = Run.open(run).results()
     if missing := sorted(set(only) - {result.name for result in results}):
         raise EvidenceError(
             f"--only {printable(missing[0])}: no such file in the run; give a name as its results state it"
@@ -71,7 +71,7 @@ def report(
     n_failed = 0
     for refusal in intake.refusals:
         complain(str(refusal))
-    pages = write_report(wanted, run / "traces", out, options)
+    pages = write_report(wanted, run / TRACES, out, options)
     with progress(n_matched, quiet, unit="page") as tell, closing(pages):
         for page in pages:
             n_failed += page.kind == "failed"

@@ -4,23 +4,29 @@ Data goes to stdout, messages and progress to stderr; a message is one line, in 
 another. What takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
 
     0    done (a match is no failure)
-    1    done, with findings: rights that do not add up
-    2    usage: an unknown option, id or layer, an unusable list
+    1    done, with findings: rights that do not add up, files that a policy blocks
+    2    usage: an unknown option, id or layer, an unusable list or policy
     3    nothing could be read
     4    incomplete: some files failed, the others were done
-    5    index or rights database missing, incompatible, damaged or in use
-    6    a statement does not add up, or is not what was written
+    5    index or rights database missing, incompatible, damaged or in use; the grant of a blind index does not hold
+    6    a statement or a signed case does not add up, or is not what was written
     130  interrupted; the same command continues
 
 Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.
 """
 
+import functools
 import gc
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,15 +54,20 @@ __all__ = [
     "jobs_option",
     "json_option",
     "jsonl_option",
+    "keys_option",
+    "keys_place",
     "note",
     "one_format",
     "print_json",
     "printable_lines",
     "progress",
+    "progress_line",
     "quiet_option",
     "reporting",
     "rights_option",
     "rights_place",
+    "stop_on_signals",
+    "today",
     "use_one_thread",
 ]
 
@@ -69,6 +80,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
 
 PROGRESS_DELAY_SECONDS = 2
+LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 PATH = click.Path(path_type=Path)
@@ -81,6 +93,10 @@ index_option = click.option(
 rights_option = click.option(
     "--rights", metavar="PLACE", envvar="SOURCEPRINT_RIGHTS",
     help="Database of rights: a file, or postgresql://...  [default: $SOURCEPRINT_RIGHTS, else one per user]",
+)  # fmt: skip
+keys_option = click.option(
+    "--keys", "folder", metavar="DIR", envvar="SOURCEPRINT_KEYS", type=PATH,
+    help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",
 )  # fmt: skip
 by_option = click.option("--by", metavar="NAME", help="Who does this, for the history  [default: your login name]")
 jobs_option = click.option(
@@ -125,12 +141,40 @@ class Commands(click.Group):
 
 
 def index_place(index: Path | None) -> Path:
-    """Return the folder of the index: the one asked for, else the user's own."""
-    if index is not None:
-        return index
+    """Return the folder of the index: the one asked for, else the user's own.
+
+    A blind index is one that may be opened here and today, as this is what every command asks first.
+
+    Raises
+    ------
+    GrantError
+        If the grant of a blind index does not hold.
+    """
+    if index is None:
+        import platformdirs
+
+        index = platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+    if (index / "grant.json").exists():  # so that other indexes need not load what checks signatures
+        from evidence.blind.opening import check_grant
+
+        check_grant(index, keys=keys_place(None), today=today())
+    return index
+
+
+def keys_place(keys: Path | None) -> Path:
+    """Return the folder of keys: the one asked for, else $SOURCEPRINT_KEYS, else the user's own."""
+    if keys is not None:
+        return keys
+    if named := os.environ.get("SOURCEPRINT_KEYS"):
+        return Path(named)
     import platformdirs
 
-    return platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+    return platformdirs.user_data_path("sourceprint", appauthor=False) / "keys"
+
+
+def today() -> date:
+    """Return the day that it is in UTC, the same for whoever gives a term and whoever keeps it."""
+    return datetime.now(UTC).date()
 
 
 def rights_place(rights: str | None) -> str:
@@ -197,15 +241,28 @@ class Teller:
         The bar.
     quiet : bool
         Whether notes are left out.
+    line : callable, optional
+        Returns how far it has come as a line, of units done, outcomes by kind, and seconds taken; it is printed now and
+        then.
     """
 
-    def __init__(self, bar: Any, quiet: bool) -> None:
+    def __init__(
+        self, bar: Any, quiet: bool, *, line: Callable[[int, Mapping[str, int], float], str] | None = None
+    ) -> None:
         self._bar = bar
         self._quiet = quiet
+        self._line = line
+        self._kinds: Counter[str] = Counter()
+        self._n = 0
+        self._started_at = self._told_at = time.monotonic()
 
     def step(self, n: int = 1) -> None:
         """Say that `n` more units are done."""
+        self._n += n
         self._bar.update(n)
+        if self._line is not None and time.monotonic() - self._told_at >= LINE_SECONDS:
+            self._told_at = time.monotonic()
+            click.echo(self._line(self._n, self._kinds, self._told_at - self._started_at), err=True)
 
     def data(self, text: str) -> None:
         """Print what was asked for."""
@@ -225,14 +282,37 @@ class Teller:
 
     def outcome(self, outcome: Outcome) -> None:
         """Say that one item is done, and print the remarks about it: errors where it failed, else notes."""
+        self._kinds[outcome.kind] += 1
+        self._bar.set_postfix_str(_kinds_text(self._kinds), refresh=False)
         self.step()
         say = self.complain if outcome.kind == "failed" else self.note
         for remark in outcome.remarks:
             say(f"{outcome.name}: {remark}")
 
 
+def progress_line(n: int, kinds: Mapping[str, int], seconds: float, *, total: int | None, unit: str) -> str:
+    """Return how far a run has come, as one line.
+
+    Examples
+    --------
+    >>> progress_line(30, {"matched": 4, "failed": 1}, 60.0, total=90, unit="file")
+    '30 of 90 files done (4 matched, 1 failed), 0.50 per second, about 2 min to go'
+    """
+    done = f"{n} of {count_text(total, unit)}" if total is not None else count_text(n, unit)
+    kinds_text = f" ({_kinds_text(kinds)})" if kinds else ""
+    rate = n / max(seconds, 1e-9)
+    left = f", about {max(1, round((total - n) / rate / 60))} min to go" if total is not None and 0 < n < total else ""
+    return f"{done} done{kinds_text}, {rate:.2f} per second{left}"
+
+
+def _kinds_text(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+
+
 @contextmanager
-def progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: bool = False) -> Iterator[Teller]:
+def progress(
+    total: int | None, quiet: bool, *, unit: str = "file", unit_scale: bool = False, in_lines: bool = False
+) -> Iterator[Teller]:
     """Show progress on stderr, if that is a terminal and the work takes long enough for a bar to be of use.
 
     Parameters
@@ -245,6 +325,8 @@ def progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: 
         What is counted.
     unit_scale : bool
         Whether large numbers are shortened, as in 3.2 MB.
+    in_lines : bool
+        Whether progress is told in a line every half minute where there is no terminal.
 
     Yields
     ------
@@ -256,7 +338,8 @@ def progress(total: int | None, quiet: bool, *, unit: str = "file", unit_scale: 
     hidden = quiet or not sys.stderr.isatty()
     delay = PROGRESS_DELAY_SECONDS
     with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:
-        yield Teller(bar, quiet)
+        line = functools.partial(progress_line, total=total, unit=unit) if in_lines and hidden and not quiet else None
+        yield Teller(bar, quiet, line=line)
 
 
 def note(text: str) -> None:
@@ -334,6 +417,24 @@ def reporting(run: Run, text: Callable[[dict[str, Any]], str], *, as_json: bool,
                 print_json(report, lines=False)
             if not quiet:
                 click.echo(text(report), err=True)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Take Ctrl-C and SIGTERM for the wish to come to an end: the first sets the event, the second interrupts."""
+    stop = threading.Event()
+
+    def note_wish(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, note_wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_if_failed(n_failed: int, *, of: int) -> None:

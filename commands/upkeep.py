@@ -1,10 +1,16 @@
-"""The index folder as a whole: compared with its checksums, rewritten, carried elsewhere as one file."""
+"""The index folder as a whole: compared with its checksums, rewritten, carried elsewhere as one file.
 
+`verify` checks a signed case as well.
+"""
+
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from commands.cases import verify_case
 from commands.terminal import (
     EXIT_INDEX,
     PATH,
@@ -13,24 +19,47 @@ from commands.terminal import (
     index_option,
     index_place,
     json_option,
+    keys_option,
+    keys_place,
     print_json,
     progress,
     quiet_option,
+    today,
     use_one_thread,
 )
 from fingerprint.errors import printable
+
+if TYPE_CHECKING:
+    from index.transport import Archive
 
 __all__ = ["compact", "export", "import_", "verify"]
 
 
 @click.command()
+@click.argument("case", metavar="[CASE]", required=False, type=PATH)
 @index_option
 @click.option("--repair", is_flag=True, help="Take what is damaged out of the index, so that the rest can be used.")
-def verify(index: Path | None, repair: bool) -> None:
-    """Compare every file of the index with its checksum.
+@click.option(
+    "--key", "keys", metavar="FILE", multiple=True, type=PATH,
+    help="With CASE: the public key (.pub) of whom it should be signed by; may be repeated.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
+def verify(case: Path | None, index: Path | None, repair: bool, keys: tuple[Path, ...], as_json: bool) -> None:
+    """Check every file of the index, or a case that was signed.
 
-    Example: sourceprint verify
+    The files of the index are compared with their checksums. Of a case, as evidence makes it, the figures are computed
+    again from what is in it, without index or audio: says what holds, who signed, and what that proves and does not.
+
+    Example: sourceprint verify case.zip --key tone-records.pub
     """
+    if case is not None:
+        if repair or click.get_current_context().get_parameter_source("index") is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{'--repair' if repair else '--index'} is for an index, not for a case")
+        use_one_thread()
+        verify_case(case, keys, as_json=as_json)
+        return
+    if keys or as_json:
+        raise click.UsageError(f"{'--key' if keys else '--json'} goes with a case")
     from index.verification import repair_index, verify_index
 
     if repair:
@@ -80,47 +109,116 @@ def compact(index: Path | None, quiet: bool) -> None:
 @click.argument("file", metavar="FILE", type=PATH)
 @index_option
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--blind", is_flag=True, help="Only what matching needs: tokens for ids; no titles, names or codes.")
+@click.option("--licensee", metavar="NAME", help="With --blind: for whom it is.")
+@click.option("--licensee-key", metavar="FILE", type=PATH, help="With --blind: their public key (.pub).")
+@click.option(
+    "--expires", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="With --blind: the last day of use, in UTC."
+)
+@click.option(
+    "--sign-with", metavar="FILE", type=PATH,
+    help="With --blind: your private key (.pem)  [default: the only one in your folder of keys]",
+)  # fmt: skip
+@keys_option
 @json_option
 @quiet_option
-def export(file: Path, index: Path | None, force: bool, as_json: bool, quiet: bool) -> None:
+def export(
+    file: Path,
+    index: Path | None,
+    force: bool,
+    blind: bool,
+    licensee: str | None,
+    licensee_key: Path | None,
+    expires: datetime | None,
+    sign_with: Path | None,
+    folder: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Write the whole index as one file.
 
     Every checksum is compared on the way. The same state gives the same file, byte for byte. Prints the SHA-256 of the
     file and the digest of the index.
 
+    With --blind, it is signed, and a licensee can match against it until it expires without seeing the catalogue;
+    reveal resolves the tokens in their results. evidence/blind/WHAT_IS_LEARNED.md says what they can still learn.
+
     Example: sourceprint export catalogue.tar
     """
-    from index.transport import archive_to_json, export_index
+    needed = {"--licensee": licensee, "--licensee-key": licensee_key, "--expires": expires}
+    if licensee is None or licensee_key is None or expires is None or not blind:
+        given = [name for name, value in {**needed, "--sign-with": sign_with}.items() if value is not None]
+        if blind or given:
+            missing = ", ".join(name for name, value in needed.items() if value is None)
+            raise click.UsageError(f"--blind needs {missing} too" if blind else f"{given[0]} goes with --blind")
+        from index.transport import export_index
 
+        with progress(None, quiet, unit="B", unit_scale=True) as tell:
+            _print_archive(export_index(index_place(index), file, force=force, progress=tell.step), as_json=as_json)
+        return
+    use_one_thread()
+    from evidence.blind.grants import Terms
+    from evidence.blind.making import export_blind
+    from evidence.blind.opening import grant_facts
+    from evidence.blind.tokens import make_secret
+    from evidence.signing import load_private, load_public, only_private
+
+    keys = keys_place(folder)
+    issuer = load_private(only_private(keys) if sign_with is None else sign_with)
+    terms = Terms(licensee, load_public(licensee_key), today(), expires.date())
+    place, secret = index_place(index), make_secret(keys)
     with progress(None, quiet, unit="B", unit_scale=True) as tell:
-        archive = export_index(index_place(index), file, force=force, progress=tell.step)
-    _print_archive(archive_to_json(archive), as_json=as_json)
+        archive, grant = export_blind(
+            place, file, terms=terms, issuer=issuer, secret=secret, force=force, progress=tell.step
+        )
+    _print_archive(archive, as_json=as_json, grant=grant_facts(grant))
 
 
 @click.command("import")
 @click.argument("file", metavar="FILE", type=PATH)
 @index_option
+@click.option(
+    "--from", "issuer", metavar="FILE", type=PATH,
+    help="Of a blind index: the public key (.pub) of whom you trust to have made it.",
+)  # fmt: skip
+@keys_option
 @json_option
 @quiet_option
-def import_(file: Path, index: Path | None, as_json: bool, quiet: bool) -> None:
+def import_(
+    file: Path, index: Path | None, issuer: Path | None, folder: Path | None, as_json: bool, quiet: bool
+) -> None:
     """Make an index from a file that export wrote.
 
     The folder must be new or empty. Everything is verified before the index appears; an interrupted run leaves no
     index. Prints the same as export.
 
+    A blind index needs --from, and your private key in the folder of keys, now and whenever it is searched.
+
     Example: sourceprint import catalogue.tar --index copy
     """
-    from index.transport import archive_to_json, import_index
-
+    place = index_place(index)
     with progress(None, quiet, unit="B", unit_scale=True) as tell:
-        archive = import_index(file, index_place(index), progress=tell.step)
-    _print_archive(archive_to_json(archive), as_json=as_json)
+        if issuer is None:
+            from index.transport import import_index
+
+            archive = import_index(file, place, progress=tell.step)
+        else:
+            from evidence.blind.opening import import_blind
+            from evidence.signing import load_public
+
+            trusted, keys = load_public(issuer), keys_place(folder)
+            archive = import_blind(file, place, issuer=trusted, keys=keys, today=today(), progress=tell.step)
+    _print_archive(archive, as_json=as_json)
 
 
-def _print_archive(facts: dict[str, Any], *, as_json: bool) -> None:
-    from index.tables import archive_text
+def _print_archive(archive: "Archive", *, as_json: bool, grant: dict[str, Any] | None = None) -> None:
+    from index.tables import archive_text, grant_text
+    from index.transport import archive_to_json
 
+    facts = archive_to_json(archive)
     if as_json:
-        print_json(facts, lines=False)
+        print_json(facts if grant is None else {**facts, "grant": grant}, lines=False)
     else:
         click.echo(archive_text(facts))
+        if grant is not None:
+            click.echo(grant_text(grant))

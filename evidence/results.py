@@ -7,6 +7,7 @@ here are left alone and kept in `raw`, so that a newer version's results can be 
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,13 +45,17 @@ class FoundSegment:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One recording found in a file, with its passages in order of query time; fields as in the scan result."""
+    """One recording found in a file, with its passages in order of query time; fields as in the scan result.
+
+    `asset_duration_ms` is 0 in results of before it was stated.
+    """
 
     asset_id: str
     isrc: str
     title: str
     artists: tuple[str, ...]
     layer: str
+    asset_duration_ms: int
     query_match_ms: int
     query_match_percentage: float
     asset_match_ms: int
@@ -197,6 +202,7 @@ def _found(match: Mapping[str, Any]) -> Found:
         title=fields.text("title", ""),
         artists=fields.texts("artists"),
         layer=fields.text("layer"),
+        asset_duration_ms=fields.whole("asset_duration_ms", 0),
         query_match_ms=fields.whole("query_match_ms"),
         query_match_percentage=fields.number("query_match_percentage"),
         asset_match_ms=fields.whole("asset_match_ms"),
@@ -245,7 +251,7 @@ class _Fields:
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self._value(name, ())
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, value, "a list of texts")
         return tuple(value)
 
@@ -258,7 +264,7 @@ class _Fields:
     def number(self, name: str, default: float = _MISSING) -> float:
         value = self._value(name, default)
         known = value is default or (not isinstance(value, bool) and isinstance(value, (int, float)))
-        if not known or (value is not default and not math.isfinite(value)):
+        if not known or (value is not default and not abs(value) <= sys.float_info.max):
             raise self._wrong(name, value, "a number")
         return float(value)
 

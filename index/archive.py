@@ -1,6 +1,7 @@
 """The archive format: a whole index as the bytes of one tar file, and reading them back without trusting any.
 
-`manifest.json` comes first, then every file that it names, by path, without anything that depends on time, place or
+`manifest.json` comes first (in the archive of a blind index, second: before it is `grant.json`, which holds the digest
+of the manifest), then every file that it names, by path, without anything that depends on time, place or
 user; `FORMAT.md` has the details. The manifest has size and checksum of every file, hence no byte of an archive is
 unaccounted for: a reader works out from the manifest what every header must be, and refuses an archive that differs
 anywhere. Headers are compared, never interpreted, so links, devices and paths that lead elsewhere need no treatment of
@@ -19,11 +20,12 @@ from typing import BinaryIO
 
 from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError
 from index.durable import FileEntry
-from index.manifest import MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest
+from index.manifest import GRANT_NAME, MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest
 
 __all__ = ["ArchiveReader", "Progress", "archived", "ending", "header", "members", "padding"]
 
 BLOCK_BYTES = 1 << 20
+GRANT_LIMIT_BYTES = 1 << 16
 MANIFEST_LIMIT_BYTES = 1 << 28  # of one that is read, as it is held in memory; far more than any index needs
 
 _PART = re.compile(r"(segments|trees)/[a-z0-9_]+(-[0-9]+)?")
@@ -59,7 +61,7 @@ def ending(position: int) -> bytes:
     return bytes(2 * tarfile.BLOCKSIZE + -(position + 2 * tarfile.BLOCKSIZE) % tarfile.RECORDSIZE)
 
 
-def archived(folder: Path, manifest: Manifest, data: bytes) -> Iterator[bytes]:
+def archived(folder: Path, manifest: Manifest, data: bytes, *, grant: bytes | None = None) -> Iterator[bytes]:
     """Yield the archive of an index in blocks.
 
     Parameters
@@ -70,6 +72,8 @@ def archived(folder: Path, manifest: Manifest, data: bytes) -> Iterator[bytes]:
         The state to archive; its files must stay meanwhile.
     data : bytes
         The manifest as it is on the disk.
+    grant : bytes, optional
+        Of a blind index.
 
     Raises
     ------
@@ -77,11 +81,13 @@ def archived(folder: Path, manifest: Manifest, data: bytes) -> Iterator[bytes]:
         If a file cannot be read or fails its checksum.
     """
     position = 0
-    for name, entry in [(MANIFEST_NAME, FileEntry(len(data), "")), *members(manifest)]:
+    first = {} if grant is None else {GRANT_NAME: grant}
+    first[MANIFEST_NAME] = data
+    for name, entry in [*((name, FileEntry(len(held), "")) for name, held in first.items()), *members(manifest)]:
         start, rest = header(name, entry.size), padding(entry.size)
         yield start
-        if name == MANIFEST_NAME:
-            yield data
+        if name in first:
+            yield first[name]
         else:
             yield from _checked(folder / name, entry)
         yield rest
@@ -128,6 +134,7 @@ class ArchiveReader:
         self.hash = sha256()
         self._file = file
         self._progress = progress
+        self._next_header = b""
 
     @property
     def size(self) -> int | None:
@@ -135,8 +142,27 @@ class ArchiveReader:
         status = os.fstat(self._file.fileno())
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
+    def grant(self) -> bytes | None:
+        """Read the grant, if that comes first, and return its bytes; None in an archive of an index that is not blind.
+
+        Raises
+        ------
+        IndexDamagedError
+            If it is longer than any grant.
+        """
+        self._next_header = self.read(tarfile.BLOCKSIZE)
+        size = _stated_size(self._next_header)
+        if self._next_header != header(GRANT_NAME, size):
+            return None
+        if size > GRANT_LIMIT_BYTES:
+            raise self.damaged(f"has a grant of {size} bytes, more than {GRANT_LIMIT_BYTES}")
+        data = self.read(size)
+        self.expect(padding(size))
+        self._next_header = b""
+        return data
+
     def manifest(self) -> tuple[Manifest, bytes]:
-        """Read the manifest, which comes first, and return it and its bytes.
+        """Read the manifest, which comes next, and return it and its bytes.
 
         Raises
         ------
@@ -145,9 +171,8 @@ class ArchiveReader:
         IndexDamagedError
             If the manifest is unsound, or the archive is not as long as it says.
         """
-        start = self.read(tarfile.BLOCKSIZE)
-        digits = start[_SIZE_FIELD]
-        size = int(digits, 8) if re.fullmatch(rb"[0-7]{11}", digits) else 0
+        start = self._next_header or self.read(tarfile.BLOCKSIZE)
+        size = _stated_size(start)
         if start != header(MANIFEST_NAME, size):
             raise IndexFormatError(f"{self.path}: not an exported index; give a file that export wrote")
         if size > MANIFEST_LIMIT_BYTES:
@@ -210,6 +235,12 @@ class ArchiveReader:
     def damaged(self, what: str) -> IndexDamagedError:
         """Return the error for a damaged archive."""
         return IndexDamagedError(f"{self.path}: {what}; take another copy of it, or export the index again")
+
+
+def _stated_size(block: bytes) -> int:
+    """Return the size that a header states; 0 where it states none."""
+    digits = block[_SIZE_FIELD]
+    return int(digits, 8) if re.fullmatch(rb"[0-7]{11}", digits) else 0
 
 
 def _check_names(manifest: Manifest) -> None:

@@ -102,7 +102,7 @@ def in_order(
 
 @contextmanager
 def uninterrupted(*, times: int | None = None) -> Iterator[None]:
-    """Hold Ctrl-C back until the block is done, then raise it: for steps that must not be left half-way.
+    """Hold Ctrl-C back until the block is done, then deliver it: for steps that must not be left half-way.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def uninterrupted(*, times: int | None = None) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, previous)
         if held:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # to whoever minds it: by default, KeyboardInterrupt here and now
 
 
 def _do(work: Callable[[Task], Result], task: Task) -> Result:

@@ -4,7 +4,8 @@
 `song.spf` in the output folder; if that name belongs to other audio, `-` and the first 8 digits of the audio's SHA-256
 follow the stem, as with the ids of recordings (`index.recording_ids`), so that a file gets the same name however often
 the run is repeated. A file that is there, sound, and made of the same audio with the same parameters, roles and time
-scales stays as it is: a run that was killed is continued by the same command.
+scales stays as it is: a run that was killed is continued by the same command. Where names must not be told, the
+digits of the digest take the place of the stem, and of the name that the file states.
 
 A lock in the output folder lets one run at a time write to it.
 """
@@ -44,6 +45,7 @@ BOTH: frozenset[Role] = frozenset({"reference", "query"})
 
 _LOCK_NAME = ".sourceprint-lock"
 _MOST_STEM_BYTES = 200  # of the 255 that a file name may have
+_ANONYMOUS_DIGITS = 16
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -81,6 +83,7 @@ class _Task:
     target: Path
     roles: frozenset[Role]
     scales: tuple[float, ...]
+    name: str | None  # of the audio, to be written instead of that of its file
 
 
 class Description:
@@ -96,6 +99,9 @@ class Description:
         What the files can be used for.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
+    anonymous : bool
+        Whether files, and the audio as they name it, are called by the first 16 digits of the SHA-256 of the audio file
+        and not by its name.
 
     Attributes
     ----------
@@ -104,7 +110,13 @@ class Description:
     """
 
     def __init__(
-        self, folder: Path, *, scales: tuple[float, ...], roles: frozenset[Role] = BOTH, jobs: int | None = None
+        self,
+        folder: Path,
+        *,
+        scales: tuple[float, ...],
+        roles: frozenset[Role] = BOTH,
+        jobs: int | None = None,
+        anonymous: bool = False,
     ) -> None:
         self.failures: list[Outcome] = []
         self._done: list[Outcome] = []
@@ -113,6 +125,7 @@ class Description:
         self._scales = scales
         self._roles = roles
         self._jobs = jobs
+        self._anonymous = anonymous
         # Audio, and files that are there, by name as file systems compare them that tell no capitals apart.
         self._given: dict[str, Path] = {}
         self._there: dict[str, Path] = {}
@@ -178,7 +191,8 @@ class Description:
             except AudioError as error:
                 yield Outcome(item.name, "failed", remarks=(item.reason(error),)), None
                 continue
-            task = None if is_given else _Task(item.path, target, self._roles, self._scales)
+            name = self._stem(item.path) if self._anonymous else None
+            task = None if is_given else _Task(item.path, target, self._roles, self._scales, name)
             yield Outcome(item.name, "unchanged", target, remarks=self._remarks(item, target)), task
 
     def _target(self, item: Item) -> tuple[Path, bool]:
@@ -201,12 +215,15 @@ class Description:
         )
 
     def _candidates(self, path: Path) -> Iterator[Path]:
-        stem = _stem(path)
+        stem = self._stem(path)
         yield self._folder / (stem + SUFFIX)
         yield self._folder / f"{stem}-{file_digest(path)[:8]}{SUFFIX}"
 
+    def _stem(self, path: Path) -> str:
+        return file_digest(path)[:_ANONYMOUS_DIGITS] if self._anonymous else _stem(path)
+
     def _remarks(self, item: Item, target: Path) -> tuple[str, ...]:
-        wanted = _stem(item.path) + SUFFIX
+        wanted = self._stem(item.path) + SUFFIX
         if _compared(target.name) == _compared(wanted):
             return ()
         return (f"{printable(wanted)} belongs to other audio, so this is {printable(target.name)}",)
@@ -246,6 +263,11 @@ def _lost(task: _Task) -> Outcome:
 
 def _parts(task: _Task) -> Iterator[Fingerprint]:
     """Analyse the audio for each role, as `add` and `match` do."""
+    for part in _analysed(task):
+        yield part if task.name is None else replace(part, name=task.name)
+
+
+def _analysed(task: _Task) -> Iterator[Fingerprint]:
     if "reference" in task.roles:
         yield fingerprint_file(task.path)
     if "query" in task.roles:
@@ -260,6 +282,7 @@ def _is_wanted(there: Contents, task: _Task) -> bool:
         and there.roles == task.roles
         and there.query_scales == scales
         and there.sha256 == file_digest(task.path)
+        and task.name in (None, there.name)
     )
 
 

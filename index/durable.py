@@ -26,6 +26,7 @@ from fingerprint.errors import CatalogueError, StorageFullError
 
 __all__ = [
     "FileEntry",
+    "create_private",
     "hash_file",
     "make_folder",
     "pour",
@@ -165,6 +166,31 @@ def publish_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
     sync_folder(path.parent)
 
 
+def create_private(path: Path, data: bytes) -> None:
+    """Write a new file that only its owner may read, in one step; on return it is on the disk.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists; it is as it was.
+    StorageFullError, CatalogueError
+        If the disk is full, or the system refuses otherwise; nothing is left.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with refusals(path):
+        _discard(temporary)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            pour(descriptor, [data])
+            is_new = _linked(temporary, path)  # unlike a rename, a link never takes the place of another file
+        finally:
+            os.close(descriptor)
+            _discard(temporary)
+    if not is_new:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    sync_folder(path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder; errors as `write_chunks`."""
     with refusals(folder):
@@ -217,6 +243,14 @@ def refusals(path: Path) -> Iterator[None]:
             f"{path}: cannot be written ({error.strerror}); what was committed before is safe; "
             "see to the disk and the permissions of the folder"
         ) from error
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _discard(path: Path) -> None:

@@ -12,11 +12,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from fingerprint.errors import CatalogueError, IndexDamagedError, IndexFormatError, IndexMissingError, ParameterError
+from fingerprint.errors import (
+    CatalogueError,
+    GrantError,
+    IndexDamagedError,
+    IndexFormatError,
+    IndexMissingError,
+    ParameterError,
+)
 from index.durable import FileEntry, publish
 
 __all__ = [
     "FORMAT_VERSION",
+    "GRANT_NAME",
     "LEFTOVERS",
     "MANIFEST_NAME",
     "RECORDING",
@@ -33,6 +41,8 @@ __all__ = [
     "publish_manifest",
     "read_manifest",
     "read_manifest_bytes",
+    "refuse_blind",
+    "require_grant",
     "write_manifest",
 ]
 
@@ -42,6 +52,9 @@ RECORDING = "recording"
 MAGIC = "sourceprint-index"
 FORMAT_VERSION = 2
 MANIFEST_NAME = "manifest.json"
+GRANT_NAME = "grant.json"
+"""In the folder of a blind index: for whom it was made, and until when."""
+
 SIDE_FILE = re.compile(r"hubs-[0-9]+\.json|amendments-[0-9]+\.jsonl")
 """Names of files that the manifest may name in the index folder itself."""
 
@@ -198,6 +211,8 @@ class Manifest:
         Recordings that are near everything; None while that was not computed.
     amendments : AmendmentsEntry or None
         What was changed about recordings since their segments were written.
+    blind : str or None
+        Of a blind index, the id of the grant that it was made under; None in all others.
     """
 
     generation: int
@@ -206,10 +221,13 @@ class Manifest:
     segments: tuple[SegmentEntry, ...] = field(default=())
     hubs: HubsEntry | None = None
     amendments: AmendmentsEntry | None = None
+    blind: str | None = None
 
     def to_bytes(self) -> bytes:
         """Return the file: indented JSON with its own checksum."""
         body = {"magic": MAGIC, "format_version": FORMAT_VERSION, **asdict(self)}
+        if self.blind is None:
+            del body["blind"]  # as in manifests that are older than this field
         body["checksum"] = _checksum(body)
         return _text(body)
 
@@ -231,7 +249,10 @@ class Manifest:
             for segment in body["segments"]
         )
         hubs, amendments = _hubs_from(body.get("hubs")), _amendments_from(body.get("amendments"))
-        return cls(body["generation"], body["next_name"], layers, segments, hubs, amendments)
+        blind = body.get("blind")
+        if blind is not None and not isinstance(blind, str):
+            raise TypeError("blind")
+        return cls(body["generation"], body["next_name"], layers, segments, hubs, amendments, blind)
 
     def parts(self) -> dict[str, dict[str, FileEntry]]:
         """Return the folders of the index, as "segments/NAME" and "trees/NAME", each with its files."""
@@ -263,8 +284,12 @@ def read_manifest(folder: Path) -> Manifest:
         If the manifest fails its own checksum, or is missing beside segments.
     CatalogueError
         If it cannot be read.
+    GrantError
+        If the index is blind and its grant is missing.
     """
-    return parse_manifest(read_manifest_bytes(folder), folder / MANIFEST_NAME)
+    manifest = parse_manifest(read_manifest_bytes(folder), folder / MANIFEST_NAME)
+    require_grant(folder, manifest)
+    return manifest
 
 
 def read_manifest_bytes(folder: Path) -> bytes:
@@ -315,6 +340,35 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         return Manifest.from_body(body)
     except (KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, f"lacks a field ({error})") from error
+
+
+def require_grant(folder: Path, manifest: Manifest) -> None:
+    """Make sure that a blind index has its grant beside it; what is in that is looked at by `evidence.blind`.
+
+    Raises
+    ------
+    GrantError
+        If it has none.
+    """
+    if manifest.blind is not None and not (folder / GRANT_NAME).is_file():
+        raise GrantError(
+            f"{folder}: a blind index whose {GRANT_NAME} is missing; import the file again that its issuer sent"
+        )
+
+
+def refuse_blind(folder: Path, manifest: Manifest, *, action: str) -> None:
+    """Refuse what must not be done to a blind index: its grant is for this state, to be searched and nothing else.
+
+    Raises
+    ------
+    GrantError
+        If it is one.
+    """
+    if manifest.blind is not None:
+        raise GrantError(
+            f"{folder}: a blind index (grant {manifest.blind}) cannot be {action}, only searched; ask its "
+            "issuer for another"
+        )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from fingerprint.errors import IndexDamagedError
 from index.amendments import read_amendments
 from index.hubs import Hub, read_hubs
-from index.manifest import LayerEntry, Manifest, TreeEntry, read_manifest
+from index.manifest import LayerEntry, Manifest, TreeEntry, read_manifest, require_grant
 from index.segment import Segment, check_file, damaged, map_array
 from index.state import OpenState
 from index.tree import Tree
@@ -63,9 +63,12 @@ def open_manifest(folder: Path, manifest: Manifest, *, reuse: OpenState | None =
     ------
     IndexDamagedError
         If a file is missing, cut or altered.
+    GrantError
+        If the index is blind and its grant is missing.
     """
     if reuse is not None and reuse.manifest == manifest:
         return reuse
+    require_grant(folder, manifest)
     try:
         return _open(folder, manifest, reuse)
     except FileNotFoundError as error:

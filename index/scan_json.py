@@ -4,37 +4,52 @@ Times are whole milliseconds, percentages go from 0 to 100, probabilities from 0
 segments, so it never exceeds the length of a file. `scan_id` and `timing_ms` differ from run to run; everything else
 depends on the query, the index and the options alone. Fields about rights follow where rights are known.
 
+`scan_to_json` is what `match` prints. `scan_to_row` is what `scan` keeps in the folder of a run: the same, but the same
+file, index and settings give the same bytes, whenever and however often they are made.
+
 ==================  ====================================================================================================
 `schema`            name and version of this layout; fields may be added, none changes its meaning
-`scan_id`           UUID, version 7
+`scan_id`           UUID, version 7; in the row of a run version 8, of a SHA-256 of name, file, index and settings
 `query`             `name` (the path as given), `sha256` of the file, `duration_ms`, `decoder`, `notes` on odd audio;
-                    null where unknown
+                    null where unknown. In the row of a run, `bytes`: the size of the file on disk
 `index`             `digest` of what was searched, `algorithm`, `params_digest`, `tracks`
 `searched`          the filter: words of `only` and of `exclude` as given, and how many `recordings` were searched;
                     `layer`, time `scales` and `max_false_per_1000h` of the search; `settings_digest` of all of these
 `status`            matched, no_match, too_short, not_enough_music, decode_error
 `reason`            why the file could not be searched, else null
-`matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, coverage of
-                    both files in ms and percent, `segments`, `confidence` of the best segment
+`matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, its length
+                    `asset_duration_ms`, coverage of both files in ms and percent, `segments`, `confidence` of the best
+                    segment
 `segments`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
                     is cut there into segments that have the figures of the whole
-`timing_ms`         `fingerprint` (decoding included), `search`, `verify`
+`timing_ms`         `fingerprint` (decoding included), `search`, `verify`; null in the row of a run
 ==================  ====================================================================================================
 """
 
+import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from index.manifest import canonical_json
 from index.result import Match, Segment, union_seconds
 from index.scan_schema import SCHEMA
 from index.scanning import Scan
 
-__all__ = ["SCHEMA", "matches_to_json", "scan_to_json", "uuid7"]
+__all__ = [
+    "SCHEMA",
+    "matches_to_json",
+    "renamed_row",
+    "scan_to_json",
+    "scan_to_row",
+    "timing_ms",
+    "uuid7",
+    "uuid8",
+]
 
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:
@@ -67,11 +82,39 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         "status": scan.status,
         "reason": scan.reason or None,
         "matches": matches_to_json(scan.matches, scan.duration_seconds or 0.0),
-        "timing_ms": {
-            "fingerprint": _ms(scan.fingerprint_seconds),
-            "search": _ms(scan.search_seconds),
-            "verify": _ms(scan.verify_seconds),
-        },
+        "timing_ms": timing_ms(scan),
+    }
+
+
+def scan_to_row(scan: Scan, *, n_bytes: int | None) -> dict[str, Any]:
+    """Return a scan as `scan_to_json` does, with nothing in it that differs from run to run.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    n_bytes : int or None
+        Size of the file on disk; None where unknown.
+    """
+    record = scan_to_json(scan)
+    record["query"]["bytes"] = n_bytes
+    record["timing_ms"] = None
+    return renamed_row(record, str(scan.path))
+
+
+def renamed_row(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the row that a scan of the same file under another name gives."""
+    query = {**row["query"], "name": name}
+    known = [name, query["sha256"], row["index"]["digest"], row["searched"]["settings_digest"]]
+    return {**row, "scan_id": str(uuid8(hashlib.sha256(canonical_json(known)).digest())), "query": query}
+
+
+def timing_ms(scan: Scan) -> dict[str, int]:
+    """Return how long the steps of a scan took, in milliseconds."""
+    return {
+        "fingerprint": _ms(scan.fingerprint_seconds),
+        "search": _ms(scan.search_seconds),
+        "verify": _ms(scan.verify_seconds),
     }
 
 
@@ -89,7 +132,22 @@ def uuid7() -> uuid.UUID:
     (7, True)
     """
     number = int.from_bytes(os.urandom(10), "big") | (time.time_ns() // 1_000_000) << 80
-    number = number & ~(0xF << 76) | 0x7 << 76
+    return _with_version(number, 7)
+
+
+def uuid8(digest: bytes) -> uuid.UUID:
+    """Return the UUID of version 8 (RFC 9562) that the first 16 bytes of a digest make.
+
+    Examples
+    --------
+    >>> str(uuid8(bytes(32)))
+    '00000000-0000-8000-8000-000000000000'
+    """
+    return _with_version(int.from_bytes(digest[:16], "big"), 8)
+
+
+def _with_version(number: int, version: int) -> uuid.UUID:
+    number = number & ~(0xF << 76) | version << 76
     return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62)
 
 
@@ -105,6 +163,7 @@ def _match(match: Match, query_seconds: float) -> dict[str, Any]:
         "title": recording.title or None,
         "artists": list(recording.artists),
         "layer": match.layer,
+        "asset_duration_ms": recording.duration_ms,
         "query_match_ms": query_ms,
         "query_match_percentage": _percent(query_ms, query_seconds * 1000),
         "asset_match_ms": asset_ms,

@@ -32,7 +32,7 @@ from index.trace import Trace, TracedPart, traced_part
 from index.trace_file import SUFFIX, write_trace
 from index.vectors import use_threads
 
-__all__ = ["Scan", "scan_files"]
+__all__ = ["Scan", "Searched", "scan_files", "what_is_searched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +181,8 @@ def scan_files(
     UnknownRecordingError
         If the filter names a recording that the index has not.
     """
-    if not 0 < max_false_per_1000h < float("inf"):
-        raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
     n_jobs = jobs_for(len(items), jobs)
-    settings = _Settings(layer, options, max_false_per_1000h, which, traces)
+    settings = _checked(layer, options, max_false_per_1000h, which, traces)
     store = Store.open(index, {layer: spec_of(layer)})
     if n_jobs == 1:
         use_threads(1)
@@ -195,6 +193,27 @@ def scan_files(
             for _, scan in scans:
                 if scan is not None:
                     yield scan
+
+
+def what_is_searched(
+    index: Path,
+    *,
+    layer: str = RECORDING,
+    options: SearchOptions = STANDARD,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    which: Filter = EVERYTHING,
+) -> Searched:
+    """Return what `scan_files` would search now, without searching it; arguments and errors as there."""
+    settings = _checked(layer, options, max_false_per_1000h, which, None)
+    return _facts(Store.open(index, {layer: spec_of(layer)}).snapshot(), settings)[1]
+
+
+def _checked(
+    layer: str, options: SearchOptions, max_false_per_1000h: float, which: Filter, traces: Path | None
+) -> _Settings:
+    if not 0 < max_false_per_1000h < float("inf"):
+        raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
+    return _Settings(layer, options, max_false_per_1000h, which, traces)
 
 
 def _scan(task: _Task) -> Scan:

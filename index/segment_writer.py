@@ -15,13 +15,13 @@ from index.amendments import contents_of, exclusions_of, ranges_array
 from index.durable import FileEntry, make_folder, sync_folder, write_array, write_chunks
 from index.landmark_rows import Prepared
 from index.lists import list_checks, sorted_by_list
-from index.manifest import LayerEntry, SegmentEntry, canonical_json
+from index.manifest import LayerEntry, SegmentEntry, TreeEntry, canonical_json
 from index.recordings import TablePart, line_check, recording_to_json, text_key
 from index.segment import Segment, SegmentLayer, rows_check
 from index.signs import words_of
 from index.tree import Tree
 
-__all__ = ["Source", "merge_segments", "write_segment"]
+__all__ = ["Source", "merge_segments", "write_segment", "write_tree"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,6 +184,31 @@ def merge_segments(
         files |= _write_layer(folder, name, counts, columns, entry.dimension, trees.get(name))
         landmarks[name] = n_rows
     return _finish(folder, len(keys), landmarks, files)
+
+
+def write_tree(folder: Path, tree: Tree, trained_at: int) -> TreeEntry:
+    """Write a tree as a new folder and flush it; nothing refers to it yet.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to create.
+    tree : Tree
+        The centroids.
+    trained_at : int
+        Landmarks that the layer had when it was trained.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    """
+    make_folder(folder)
+    shape = tree.centroids.shape
+    files = {"tree.npy": write_array(folder / "tree.npy", [tree.centroids], shape=shape, dtype=np.float32)}
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    return TreeEntry(folder.name, trained_at, files)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

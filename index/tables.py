@@ -14,6 +14,7 @@ __all__ = [
     "clock",
     "compaction_text",
     "description_text",
+    "grant_text",
     "info_text",
     "recordings_table",
     "size_text",
@@ -68,7 +69,7 @@ def recordings_table(recordings: Sequence[Recording]) -> str:
 
 
 def info_text(facts: dict[str, Any]) -> str:
-    """Return the facts of `Store.info`, one per line."""
+    """Return the facts of `Store.info`, one per line; with those of the grant of a blind index, as `grant`."""
     rate = facts["bytes_per_hour"]
     rows = [
         ("index", printable(facts["path"])),
@@ -83,6 +84,8 @@ def info_text(facts: dict[str, Any]) -> str:
         *((f"  {part}", size_text(size)) for part, size in facts["bytes"].items() if part != "total"),
         ("digest", facts["digest"]),
     ]
+    if "grant" in facts:
+        rows += _grant_rows(facts["grant"])
     if facts["tags"]:
         rows.append(("tags", ", ".join(f"{tag} ({n})" for tag, n in facts["tags"].items())))
     if facts["excluded"]["recordings"]:
@@ -99,6 +102,11 @@ def info_text(facts: dict[str, Any]) -> str:
     rows.append(("hubs", str(len(facts["hubs"]))))
     rows += [(f"  {printable(hub['id'])}", f"{hub['score']:.0f} times") for hub in facts["hubs"][:_MOST_HUBS]]
     return f"{table(rows)}\n{_ABOUT_HUBS}"
+
+
+def grant_text(grant: dict[str, Any]) -> str:
+    """Return the facts of the grant of a blind index (`evidence.blind.opening.grant_facts`), one per line."""
+    return table(_grant_rows(grant))
 
 
 def addition_text(report: dict[str, Any]) -> str:
@@ -192,6 +200,15 @@ def size_text(n_bytes: float) -> str:
         if n_bytes >= factor:
             return f"{n_bytes / factor:.1f} {unit}"
     return f"{n_bytes:.0f} B"
+
+
+def _grant_rows(grant: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("blind index", f"grant {grant['grant_id']}, of {grant['issued']}"),
+        ("  licensee", f"{printable(grant['licensee'])} (key {grant['licensee_key']})"),
+        ("  issuer", f"{printable(grant['issuer'])} (key {grant['issuer_key']})"),
+        ("  expires", grant["expires"]),
+    ]
 
 
 def _width(text: str) -> int:

@@ -51,6 +51,7 @@ _ARRAYS: dict[str, tuple[str, int]] = {
     "reference_codes": ("|u1", 2),
 }
 _LARGEST_BYTES = 1 << 30  # of a whole file; an hour of audio that is all reused takes 60 MB
+_LARGEST_HEADER_BYTES = 1 << 24  # of trace.json: an hour takes a hundredth, and parsed it takes twenty times as much
 _LONGEST_SECONDS = float(1 << 20)
 _WIDEST_RATIO = 16.0
 _MOST_SCALES = 64
@@ -126,6 +127,8 @@ def trace_from_bytes(data: bytes, *, name: str) -> Trace:
                 raise ValueError("it is compressed")
             if sum(member.file_size for member in members) > len(data):
                 raise ValueError("it says to be longer than it is")
+            if members[0].file_size > _LARGEST_HEADER_BYTES:
+                raise ValueError("its description is larger than any")
             header = json.loads(archive.read("trace.json"))
             arrays = {array: _array(archive.read(f"{array}.npy"), array) for array in _ARRAYS}
         return _trace(header, arrays)

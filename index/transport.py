@@ -8,7 +8,7 @@ everything in it is verified and flushed. What a killed run leaves behind is cle
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,24 @@ from index.archive import ArchiveReader, Progress, archived, ending, header, mem
 from index.durable import make_folder, pour, refusals, sync_folder, write_chunks
 from index.leases import leased
 from index.lock import WriterLock, claim
-from index.manifest import Manifest, publish_manifest
+from index.manifest import Manifest, publish_manifest, refuse_blind
 from index.opening import open_manifest
 from index.snapshot import Snapshot
 
-__all__ = ["Archive", "archive_to_json", "export_index", "import_index"]
+__all__ = [
+    "Approval",
+    "Archive",
+    "archive_to_json",
+    "check_target",
+    "export_index",
+    "import_index",
+    "pack_blind",
+    "working_folder",
+]
+
+Approval = Callable[[bytes, bytes], Mapping[str, bytes]]
+"""Is given a grant and the manifest it comes with, raises an error if they are not to be trusted, and returns what is
+to stand in the folder beside the index, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +89,57 @@ def export_index(folder: Path, target: Path, *, force: bool = False, progress: P
     StorageFullError, CatalogueError
         If the disk is full, the system refuses, or the same archive is being written by another process; the target is
         as it was.
+    GrantError
+        If the index is blind: it is for whom it was made for.
     """
     with leased(folder) as lease:
-        _check_target(folder, target, force=force)
+        refuse_blind(folder, lease.manifest, action="exported")
+        check_target(folder, target, force=force)
         snapshot = Snapshot(open_manifest(folder, lease.manifest))
         with _replacing(target) as descriptor:
             written = pour(descriptor, _told(archived(folder, lease.manifest, lease.data), progress))
-            _check_target(folder, target, force=force)
+            check_target(folder, target, force=force)
         return Archive(target, written.size, written.sha256, snapshot.digest, len(snapshot.recordings))
 
 
-def import_index(archive: Path, folder: Path, *, progress: Progress | None = None) -> Archive:
+def pack_blind(
+    place: Path,
+    manifest: Manifest,
+    grant: bytes,
+    target: Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Archive:
+    """Write a blind index, just made in a folder that nobody else uses, as one file with its grant in front.
+
+    Parameters
+    ----------
+    place : Path
+        Its folder.
+    manifest : Manifest
+        What it consists of.
+    grant : bytes
+        For whom it is.
+    target, force, progress
+        As for `export_index`.
+
+    Raises
+    ------
+    ParameterError, IndexDamagedError, StorageFullError, CatalogueError
+        As `export_index`.
+    """
+    data = manifest.to_bytes()
+    with _replacing(target) as descriptor:
+        written = pour(descriptor, _told(archived(place, manifest, data, grant=grant), progress))
+        check_target(place, target, force=force)
+    snapshot = Snapshot(open_manifest(place, manifest))
+    return Archive(target, written.size, written.sha256, snapshot.digest, len(snapshot.recordings))
+
+
+def import_index(
+    archive: Path, folder: Path, *, approve: Approval | None = None, progress: Progress | None = None
+) -> Archive:
     """Make an index from an archive; on return all of it is verified and on the disk.
 
     Parameters
@@ -95,13 +148,16 @@ def import_index(archive: Path, folder: Path, *, progress: Progress | None = Non
         What `export_index` wrote.
     folder : Path
         The index folder to make; may exist if it is empty.
+    approve : callable, optional
+        Looks at the grant of a blind index before anything is unpacked; must be given for these, and only for these.
     progress : callable, optional
         Called with the number of bytes of every block read.
 
     Raises
     ------
     ParameterError
-        If the folder holds anything, or the archive cannot be read.
+        If the folder holds anything, the archive cannot be read, or it is blind and nothing is said of whom to trust,
+        or the other way round.
     IndexFormatError
         If the file is no such archive, or of another format version.
     IndexDamagedError
@@ -119,9 +175,13 @@ def import_index(archive: Path, folder: Path, *, progress: Progress | None = Non
         raise ParameterError(f"{archive}: cannot be read ({error.strerror}); give a file that export wrote") from error
     with file:
         source = ArchiveReader(archive, file, progress)
+        grant = source.grant()
         manifest, data = source.manifest()
+        beside = _approved(source, grant, manifest, data, approve)
         with _importing(folder) as place:
             _unpack(source, manifest, place)
+            for name, content in beside.items():
+                write_chunks(place / name, [content])
             snapshot = _opened(archive, place, manifest)
             publish_manifest(place, data)
             digest, n_recordings = snapshot.digest, len(snapshot.recordings)
@@ -139,6 +199,21 @@ def archive_to_json(archive: Archive) -> dict[str, Any]:
     }
 
 
+def _approved(
+    source: ArchiveReader, grant: bytes | None, manifest: Manifest, data: bytes, approve: Approval | None
+) -> Mapping[str, bytes]:
+    if (grant is None) != (manifest.blind is None):
+        raise source.damaged("is a blind index without its grant, or has the grant of another")
+    if grant is not None and approve is None:
+        raise ParameterError(
+            f"{source.path}: a blind index; say whose it must be with --from and the public key (.pub) of its issuer, "
+            "which you had from them by another way"
+        )
+    if grant is None and approve is not None:
+        raise ParameterError(f"{source.path}: not a blind index, so nobody signed it; leave --from out to import it")
+    return {} if grant is None or approve is None else approve(grant, data)
+
+
 def _told(chunks: Iterator[bytes], progress: Progress | None) -> Iterator[bytes]:
     for chunk in chunks:
         yield chunk
@@ -146,7 +221,14 @@ def _told(chunks: Iterator[bytes], progress: Progress | None) -> Iterator[bytes]
             progress(len(chunk))
 
 
-def _check_target(folder: Path, target: Path, *, force: bool) -> None:
+def check_target(folder: Path, target: Path, *, force: bool) -> None:
+    """Refuse a place for an archive of the index in `folder` that is a folder, lies inside it, or is taken.
+
+    Raises
+    ------
+    ParameterError
+        If it is.
+    """
     if target.is_dir():
         raise ParameterError(f"{target}: a folder; give the name of a file to export to")
     if folder.resolve() in target.resolve().parents:
@@ -189,32 +271,49 @@ def _check_new(folder: Path) -> None:
 def _importing(folder: Path) -> Iterator[Path]:
     """Yield an empty place beside `folder`; it becomes `folder` at the end of the block, or is deleted if it fails."""
     place = folder.with_name(f".{folder.name}.importing")
-    with refusals(folder):
-        place.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = WriterLock(place / "lock").__enter__()
-    except IndexLockedError as error:
-        raise IndexLockedError(f"{folder}: another process is importing to it; wait until it has finished") from error
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
-    try:
-        with refusals(folder):
-            for left in place.iterdir():  # by an import that was killed
-                if left.is_dir():
-                    shutil.rmtree(left)
-                elif left.name != "lock":
-                    left.unlink()
+    with working_folder(place, busy=f"{folder}: another process is importing to it; wait until it has finished"):
         yield place
         _check_new(folder)
         with refusals(folder):
             os.replace(place, folder)
+    sync_folder(folder.parent)
+
+
+@contextmanager
+def working_folder(place: Path, *, busy: str) -> Iterator[None]:
+    """Make an empty folder for this process alone; if the block fails it is deleted, else it is the caller's.
+
+    What a killed run left in it is deleted first.
+
+    Raises
+    ------
+    IndexLockedError
+        If another process works in it; the message is `busy`.
+    StorageFullError, CatalogueError
+        If the disk is full, or the system refuses.
+    """
+    with refusals(place):
+        place.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = WriterLock(place / "lock").__enter__()
+    except IndexLockedError as error:
+        raise IndexLockedError(busy) from error
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    try:
+        with refusals(place):
+            for left in place.iterdir():
+                if left.is_dir():
+                    shutil.rmtree(left)
+                elif left.name != "lock":
+                    left.unlink()
+        yield
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
     finally:
         lock.__exit__(None, None, None)
-    sync_folder(folder.parent)
 
 
 def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from index.durable import FileEntry, hash_file
 from index.leases import sweep
 from index.lock import WriterLock
-from index.manifest import Manifest, SegmentEntry, read_manifest, write_manifest
+from index.manifest import Manifest, SegmentEntry, read_manifest, refuse_blind, write_manifest
 
 __all__ = ["Problem", "repair_index", "verify_index"]
 
@@ -119,8 +119,10 @@ def repair_index(folder: Path) -> list[Problem]:
         If another process is writing.
     IndexMissingError, IndexFormatError, IndexDamagedError
         As `read_manifest`: without a sound manifest there is nothing to go by.
+    GrantError
+        If the index is blind.
     """
-    read_manifest(folder)
+    refuse_blind(folder, read_manifest(folder), action="repaired")
     with WriterLock(folder / "lock"):
         problems = verify_index(folder)
         if problems:

@@ -13,11 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
-from index.durable import make_folder, sync_folder, write_array
 from index.hubness import LEAST_RECORDINGS, find_hubs
 from index.hubs import Hub, hubs_name, write_hubs
 from index.landmark_rows import Landmarks, Prepared, PreparedLayer, prepare
@@ -30,13 +27,13 @@ from index.manifest import (
     LayerSpec,
     Manifest,
     SegmentEntry,
-    TreeEntry,
     read_manifest,
+    refuse_blind,
     write_manifest,
 )
 from index.opening import open_state
 from index.recordings import Recording
-from index.segment_writer import Source, merge_segments, write_segment
+from index.segment_writer import Source, merge_segments, write_segment, write_tree
 from index.snapshot import Snapshot
 from index.state import OpenState
 from index.tree import Tree
@@ -77,7 +74,8 @@ class Writer:
         self._amended: dict[str, dict[int, Recording]] = {}
 
     def __enter__(self) -> Self:
-        read_manifest(self._folder)  # says what is wrong with the folder before a lock file is made in it
+        manifest = read_manifest(self._folder)  # says what is wrong with it before a lock file is made in the folder
+        refuse_blind(self._folder, manifest, action="changed")
         self._lock.__enter__()
         try:
             self._adopt(open_state(self._folder))
@@ -319,7 +317,7 @@ class Writer:
             for name, tree in trees.items():
                 folder = made(self._folder / "trees" / f"{name}-{next_name:06d}")
                 trained_at = live_landmarks(state, name)
-                layers[name] = replace(layers[name], tree=_write_tree(folder, tree, trained_at))
+                layers[name] = replace(layers[name], tree=write_tree(folder, tree, trained_at))
                 next_name += 1
             joined = []
             if any(source.alive.any() for source in sources):
@@ -420,12 +418,3 @@ def _discard(path: Path) -> None:
     else:
         with suppress(OSError):
             path.unlink()
-
-
-def _write_tree(folder: Path, tree: Tree, trained_at: int) -> TreeEntry:
-    make_folder(folder)
-    shape = tree.centroids.shape
-    files = {"tree.npy": write_array(folder / "tree.npy", [tree.centroids], shape=shape, dtype=np.float32)}
-    sync_folder(folder)
-    sync_folder(folder.parent)
-    return TreeEntry(folder.name, trained_at, files)

@@ -33,7 +33,7 @@ def corpus() -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep tests away from the index and the rights of the user who runs them."""
-    for name in ("SOURCEPRINT_INDEX", "SOURCEPRINT_RIGHTS", "SOURCEPRINT_ACTOR"):
+    """Keep tests away from the index, the rights and the keys of the user who runs them."""
+    for name in ("SOURCEPRINT_INDEX", "SOURCEPRINT_RIGHTS", "SOURCEPRINT_ACTOR", "SOURCEPRINT_KEYS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user-data"))

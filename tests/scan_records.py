@@ -71,6 +71,7 @@ def a_match(
         "title": f"Title of {asset_id}",
         "artists": ["An Artist"],
         "layer": "recording",
+        "asset_duration_ms": ASSET_MS,
         "query_match_ms": in_query,
         "query_match_percentage": round(100 * in_query / query_ms, 2),
         "asset_match_ms": in_asset,

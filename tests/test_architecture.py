@@ -38,7 +38,9 @@ DOORS = {
     "matplotlib": "royalties.statements.charts",
     "PIL": "evidence.pages.spectra",
     "alembic": "royalties.rights.database",
+    "cryptography": "evidence.signing",
     "stdnum": "royalties.identifiers.check_characters",
+    "watchfiles": "evidence.runs.watching",
     "platformdirs": "commands.terminal",
     "tqdm": "commands.terminal",
 }

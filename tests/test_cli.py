@@ -88,9 +88,10 @@ def ids(index: Path) -> list[str]:
 
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
-        "add", "attribute", "audit", "bench", "compact", "completion", "demo", "diff", "duplicates", "exclude",
-        "explain", "export", "fingerprint", "import", "info", "list", "match", "remove", "replace", "report",
-        "results", "rights", "statement", "statements", "tag", "uses", "verify",
+        "add", "attribute", "audit", "bench", "check", "compact", "completion", "demo", "diff", "duplicates",
+        "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list", "match",
+        "remove", "replace", "report", "results", "reveal", "rights", "scan", "statement", "statements", "tag",
+        "uses", "verify",
     ]  # fmt: skip
 
 
@@ -641,19 +642,20 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
 def test_demo_hands_its_options_on(found_all: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
 
-    def run_demo(echo: Callable[[str], None], index_path: Path | None, jobs: int, statement: Path | None) -> bool:
-        given.extend([index_path, jobs, statement])
+    def run_demo(echo: Callable[[str], None], *options: object) -> bool:
+        given.extend(options)
         echo("truth and findings")
         return found_all
 
     module = types.ModuleType("benchmarks.demo")
     module.run_demo = run_demo  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "benchmarks.demo", module)
-    result = run("demo", "--jobs", "3", "--statement", tmp_path / "st", index=tmp_path / "i")
+    places: list[str | Path] = ["--statement", tmp_path / "st", "--music", tmp_path / "m"]
+    result = run("demo", "--jobs", "3", *places, index=tmp_path / "i")
     assert (result.exit_code, result.stdout) == (code, "truth and findings\n")
-    assert given == [tmp_path / "i", 3, tmp_path / "st"]
+    assert given == [tmp_path / "i", 3, tmp_path / "st", tmp_path / "m"]
     assert run("demo").exit_code == code
-    assert (given[3], given[5]) == (None, None)
+    assert (given[4], *given[6:]) == (None, None, None)
 
 
 # What is printed, to the letter, from results made by hand.
@@ -740,6 +742,7 @@ def test_the_json_of_a_match() -> None:
         "title": "Boom \u97f3",
         "artists": ["X"],
         "layer": "recording",
+        "asset_duration_ms": 120000,
         "query_match_ms": 20040,  # the union: the segments overlap by two seconds
         "query_match_percentage": 50.1,
         "asset_match_ms": 22044,

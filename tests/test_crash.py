@@ -294,6 +294,18 @@ def test_how_many_processes() -> None:
         jobs_for(5, 0)
 
 
+def test_an_interruption_that_was_held_back_goes_to_whoever_minds_it() -> None:
+    minded: list[str] = []
+    before = signal.signal(signal.SIGINT, lambda *_: minded.append("a wish"))
+    try:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            minded.append("the step")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert minded == ["the step", "a wish"]
+
+
 def test_an_interruption_is_held_back_and_not_lost() -> None:
     done = []
     handler = signal.getsignal(signal.SIGINT)

@@ -17,7 +17,9 @@ from royalties.statements.reading import read_statement
 
 def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
     printed: list[str] = []
-    assert demo.run_demo(printed.append, tmp_path / "index", jobs=1, statement_path=tmp_path / "statement")
+    assert demo.run_demo(
+        printed.append, tmp_path / "index", jobs=1, statement_path=tmp_path / "statement", music_path=tmp_path / "music"
+    )
     text = "\n".join(printed)
     lines = text.splitlines()
     n = len(demo.PASSAGES)
@@ -30,9 +32,14 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
         assert text.count(f"\n{track}: ") == sum(passage.track == track for passage in demo.PASSAGES) or (
             f"\n{track}: reuses nothing\n  found   nothing" in text
         )
-    # The index asked for stays; the audio does not.
+    # What was asked for stays, and nothing else.
     assert len(Store.open(tmp_path / "index").snapshot().recordings) == demo.N_RECORDINGS
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "statement"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "music", "statement"]
+    names = {path.name: sorted(file.stem for file in path.iterdir()) for path in (tmp_path / "music").iterdir()}
+    assert names == {
+        "catalogue": sorted(f"Recording {number}" for number in range(1, demo.N_RECORDINGS + 1)),
+        "generated": sorted(demo.HOST_SEEDS),
+    }
     # Eight tracks earned 140 EUR each, of which 20 % are owed: the statement adds up to that, and says so.
     assert "  sum of lines = total in each: yes; together 224.00 EUR" in lines
     statement = read_statement(tmp_path / "statement")
@@ -73,7 +80,7 @@ def test_passage_goes_where_the_truth_says(passage: demo.Passage) -> None:
 
 
 def test_truth_that_is_not_found_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_make", lambda name, folder: None)
+    monkeypatch.setattr(demo, "_make", lambda name, music: None)
     monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
     monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
@@ -98,7 +105,7 @@ def test_finding_where_nothing_is_hidden_is_a_failure(monkeypatch: pytest.Monkey
         for passage in demo.PASSAGES
     ]
     stray = demo._Finding("Track 7", "Recording 1", 1.0, 5.0, 2.0, 6.0, 1.0, 0.0, 1e-9)
-    monkeypatch.setattr(demo, "_make", lambda name, folder: None)
+    monkeypatch.setattr(demo, "_make", lambda name, music: None)
     monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
     monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [*right, stray])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
@@ -110,7 +117,7 @@ def test_finding_where_nothing_is_hidden_is_a_failure(monkeypatch: pytest.Monkey
 
 def test_statement_that_does_not_add_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "PASSAGES", ())
-    monkeypatch.setattr(demo, "_make", lambda name, folder: None)
+    monkeypatch.setattr(demo, "_make", lambda name, music: None)
     monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
     monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: False)

@@ -28,8 +28,9 @@ from evidence.exports.parquet import segment_parquet
 from evidence.exports.rows import COLUMNS
 from evidence.exports.segment_csv import segment_csv
 from evidence.exports.writing import FORMATS, write_export
-from evidence.reading import q_values, results_of
+from evidence.reading import results_of
 from evidence.results import FileResult, read_result
+from evidence.runs.rates import q_values
 from fingerprint.errors import EvidenceError, ParameterError, StorageFullError
 from tests.command_line import run
 from tests.scan_records import (
@@ -351,7 +352,7 @@ def test_acrcloud_says_why_there_is_nothing() -> None:
 
 
 def test_acrcloud_claims_no_length_where_nothing_is_known_of_it() -> None:
-    (result,) = read(a_result("x", [a_match("s1", asset_match_percentage=0.0, isrc=None)]))
+    (result,) = read(a_result("x", [a_match("s1", asset_duration_ms=None, isrc=None)]))
     (music,) = acrcloud_record(result)["metadata"]["music"]
     assert (music["duration_ms"], music["external_ids"]) == (0, {})
 

@@ -21,7 +21,7 @@ from evidence.pages.excerpts import excerpts
 from evidence.pages.figures import pitch_figure, plane_figure, spectra_figure
 from evidence.pages.overview import overview
 from evidence.pages.page import overview_page
-from evidence.pages.report import ReportOptions, page_name, write_report
+from evidence.pages.report import ReportOptions, page_name, single_page, write_report
 from evidence.pages.sounds import Catalogue, query_sound, recording_sound
 from evidence.pages.spectra import Stretch, picture, pooled_cells, shades
 from evidence.results import read_result
@@ -174,6 +174,16 @@ def test_a_single_file_has_everything_inside(scanned: ScannedRun, tmp_path: Path
     assert all(source.startswith(("data:image/png;base64,", "data:audio/mpeg;base64,")) for source in sources)
     assert page.all("link") == []
     assert {a["href"] for a in page.all("a") if not a["href"].startswith("#")} == {"../index.html"}
+
+
+def test_a_page_can_stand_alone(scanned: ScannedRun, tmp_path: Path) -> None:
+    result = scanned.result("mix.wav")
+    (tmp_path / "page.html").write_bytes(single_page(result, scanned.folder / "traces" / f"{result.sha256}.spt"))
+    page = Page(tmp_path / "page.html")
+    assert len(page.all("figure")) == 6
+    assert [a["href"] for a in page.all("a") if not a["href"].startswith("#")] == []
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        single_page(result, tmp_path / "none.spt")
 
 
 def test_the_same_run_gives_the_same_bytes(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from evidence.results import read_result
+from fingerprint.errors import ParameterError
 from index.recordings import Recording
 from index.result import Match, Segment, Transformation
 from index.scan_json import scan_to_json
@@ -55,3 +56,9 @@ def test_built_results_have_the_fields_that_a_scan_writes() -> None:
 def test_a_field_that_results_do_not_have_is_refused() -> None:
     with pytest.raises(TypeError, match="confidense: no such field"):
         a_segment(confidense=0.5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400])
+def test_a_number_that_no_computation_could_use_is_refused(value: float) -> None:
+    with pytest.raises(ParameterError, match=r"confidence=.*: must be a number"):
+        read_result(a_result(matches=[a_match("s1", confidence=value)]))

@@ -281,6 +281,15 @@ def test_a_compressed_file_is_no_trace(found: tuple[Scan, Trace]) -> None:
         trace_from_bytes(sink.getvalue(), name="here")
 
 
+def test_a_description_that_is_larger_than_any_is_not_parsed(
+    found: tuple[Scan, Trace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.trace_file._LARGEST_HEADER_BYTES", 1000)
+    monkeypatch.setattr("json.loads", lambda *_: pytest.fail("it was parsed"))
+    with pytest.raises(EvidenceError, match="its description is larger than any"):
+        trace_from_bytes(trace_to_bytes(found[1]), name="here")
+
+
 def test_every_cut_and_most_flipped_bytes_are_noticed(found: tuple[Scan, Trace]) -> None:
     scan, trace = found
     data = trace_to_bytes(trace)

@@ -10,9 +10,7 @@ One JSON object per file (JSON Lines): `status`, `metadata.music` with an entry 
 `acrid`                          id of the recording in the index
 `title`, `artists`, `label`      `label` and `album.name` are empty: a scan result has neither
 `external_ids.isrc`              one text; left out where there is none
-`duration_ms`                    of the recording. A scan result states what share of it was matched, to two decimals,
-                                 so it is right to 0.005 over that percentage only: 0.1 % where 5 % was matched. 0 where
-                                 that share is 0
+`duration_ms`                    of the recording
 `score`                          confidence in whole percent; ACRCloud's goes from 70 to 100, this one may start lower
 `sample_begin_time_offset_ms`    start of the passage in the file; `sample_end_time_offset_ms` its end
 `db_begin_time_offset_ms`        start of the passage in the recording; `db_end_time_offset_ms` its end
@@ -75,7 +73,7 @@ def _music(found: Found, segment: FoundSegment) -> dict[str, Any]:
         "album": {"name": ""},
         "label": "",
         "external_ids": {"isrc": well_formed(found.isrc)} if found.isrc else {},
-        "duration_ms": _duration_ms(found),
+        "duration_ms": found.asset_duration_ms,
         "score": _score(segment),
         "play_offset_ms": segment.asset_end_ms,
         "sample_begin_time_offset_ms": segment.query_start_ms,
@@ -87,8 +85,3 @@ def _music(found: Found, segment: FoundSegment) -> dict[str, Any]:
 
 def _score(segment: FoundSegment) -> int:
     return round(100 * segment.confidence)
-
-
-def _duration_ms(found: Found) -> int:
-    share = found.asset_match_percentage / 100
-    return round(found.asset_match_ms / share) if share else 0

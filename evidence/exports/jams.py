@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evidence.exports.names import safe_names
-from evidence.exports.text import program_version, well_formed
+from evidence.exports.text import well_formed
 from evidence.results import FileResult, Found, FoundSegment
+from evidence.version import program_version
 
 __all__ = ["jams_files"]
 
@@ -28,7 +29,7 @@ def jams_files(results: Iterable[FileResult], q_values: Mapping[tuple[str, str],
     ----------
     results : iterable of FileResult
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
     """
     searched = [result for result in results if result.searched]
     names = safe_names(result.name for result in searched)

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evidence.exports.rows import COLUMNS, LIST, NUMBER, TEXT, WHOLE, Cell, segment_rows
-from evidence.exports.text import program_version, well_formed
+from evidence.exports.text import well_formed
 from evidence.results import FileResult
+from evidence.version import program_version
 
 __all__ = ["SCHEMA", "segment_parquet"]
 
@@ -35,7 +36,7 @@ def segment_parquet(results: Sequence[FileResult], q_values: Mapping[tuple[str, 
     ----------
     results : sequence of FileResult
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for row in segment_rows(results, q_values):

@@ -68,7 +68,7 @@ def segment_rows(results: Iterable[FileResult], q_values: Mapping[tuple[str, str
     ----------
     results : iterable of FileResult
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
     """
     for result in results:
         of_file = _of_file(result)

@@ -30,7 +30,7 @@ def segment_csv(results: Iterable[FileResult], q_values: Mapping[tuple[str, str]
     ----------
     results : iterable of FileResult
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
     """
     yield _line(COLUMNS)
     for row in segment_rows(results, q_values):

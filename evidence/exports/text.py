@@ -1,13 +1,12 @@
-"""Text from outside, fit for files that other programs read, and how the program names itself in them.
+"""Text from outside, fit for files that other programs read.
 
 File names may hold bytes that are no UTF-8 (Python keeps them as lone surrogates), and names and titles may hold line
 breaks, tabs, commands to a terminal, and marks that turn the direction of writing.
 """
 
-import importlib.metadata
 import re
 
-__all__ = ["one_line", "program_version", "well_formed"]
+__all__ = ["one_line", "well_formed"]
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Control characters, line and paragraph separators, marks that turn the direction of writing, lone surrogates. Unlike
@@ -35,14 +34,6 @@ def one_line(text: str) -> str:
     two\tcells\r\n夏　祭り
     """
     return _UNSAFE.sub(_escaped, text)
-
-
-def program_version() -> str:
-    """Return the version of the program; "unknown" where it runs without being installed."""
-    try:
-        return importlib.metadata.version("sourceprint")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -37,7 +37,7 @@ def export_chunks(results: Sequence[FileResult], form: str, q_values: QValues) -
     form : str
         Of `FORMATS`, but none of `FOLDERS`.
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def write_export(
     target : Path
         The file, or for `FOLDERS` the folder; new, or for a folder empty.
     q_values : mapping of (name, asset_id) to float
-        As `evidence.reading.q_values` returns them for the whole batch.
+        As `evidence.runs.rates.q_values` returns them for the whole batch.
     replace : bool
         Whether what is there may be replaced: a file, or those files in a folder that are written now. A folder that
         holds anything else is refused all the same: one could not tell old from new in it.

@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from evidence.pages.file_view import reused_ms
 from evidence.pages.words import by_chance_share, count, grouped, hours_text, in_odds, outcome, share
-from evidence.reading import q_values
 from evidence.results import FileResult
+from evidence.runs.rates import expected_false_matches, q_values
 from fingerprint.errors import printable
 from index.result import union_seconds
 from index.tables import clock
@@ -51,7 +51,7 @@ def overview(results: Sequence[FileResult], pages: Mapping[str, str]) -> dict[st
     reused = sum(row["reused"] for row in rows)
     n_matched = sum(bool(result.matches) for result in results)
     n_matches = sum(len(result.matches) for result in results)
-    expected = _expected_false(results)
+    expected = expected_false_matches(results)
     outcomes = Counter(outcome(result.status) for result in results)
     failures = [result for result in results if not result.searched]
     return {
@@ -70,7 +70,7 @@ def overview(results: Sequence[FileResult], pages: Mapping[str, str]) -> dict[st
         "outcome_bars": _bars([(name, n, str(n)) for name, n in sorted(outcomes.items(), key=lambda p: (-p[1], p[0]))]),
         "chance_bars": _bars(_by_chance(results)),
         "source_bars": _bars(_sources(results)),
-        "discovery": by_chance_share(expected, n_matches),
+        "discovery": by_chance_share(None if math.isnan(expected) else expected, n_matches),
         "failures": [_failure(result, folder) for result in failures[:_MOST_FAILURES]],
         "n_failures": len(failures),
         "digests": _digests(results),
@@ -186,15 +186,6 @@ def _sources(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
         total = sum(ms for _, ms in rest)
         rows.append((f"{len(rest)} others together", total, clock(total / 1000)))
     return rows
-
-
-def _expected_false(results: Sequence[FileResult]) -> float | None:
-    """Return how many false matches the limits of the searches let through; None where one is not stated."""
-    expected = [
-        result.duration_ms / 3_600_000_000 * result.max_false_per_1000h for result in results if result.searched
-    ]
-    total = math.fsum(expected)
-    return None if math.isnan(total) or not expected else total
 
 
 def _digests(results: Sequence[FileResult]) -> list[tuple[str, list[str]]]:

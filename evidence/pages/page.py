@@ -7,7 +7,6 @@ outside: its Content-Security-Policy allows its own folder, or, where everything
 
 import base64
 import hashlib
-import importlib.metadata
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from evidence.pages.shelf import ASSETS
+from evidence.version import program_version
 from fingerprint.errors import printable
 
 __all__ = ["SCRIPT", "STYLE", "asset", "file_page", "overview_page"]
@@ -24,7 +24,7 @@ STYLE, SCRIPT = "page.css", "page.js"
 """Names of what all pages share."""
 
 
-def file_page(values: dict[str, Any], *, title: str, way: str, inside: bool) -> bytes:
+def file_page(values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:
     """Return the page of a file.
 
     Parameters
@@ -33,8 +33,8 @@ def file_page(values: dict[str, Any], *, title: str, way: str, inside: bool) -> 
         Of `file_view`.
     title : str
         Of the report.
-    way : str
-        From the page to the folder of the report.
+    way : str or None
+        From the page to the folder of the report; None if it stands alone, which needs `inside`.
     inside : bool
         Whether style and script go into the page.
     """
@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _rendered(template: str, values: dict[str, Any], *, title: str, way: str, inside: bool) -> bytes:
+def _rendered(template: str, values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:
     shared = {
         "report_title": title,
         "way": way,
@@ -78,7 +78,7 @@ def _rendered(template: str, values: dict[str, Any], *, title: str, way: str, in
         "policy": _policy(inside),
         "style": Markup(asset(STYLE).decode()) if inside else f"{way}{ASSETS}/{STYLE}",
         "script": Markup(asset(SCRIPT).decode()) if inside else f"{way}{ASSETS}/{SCRIPT}",
-        "version": _version(),
+        "version": program_version(),
     }
     text = _environment().get_template(template).render(**values, **shared)
     return text.encode()
@@ -94,10 +94,3 @@ def _policy(inside: bool) -> str:
         f"default-src 'none'; img-src {own}; media-src {own}; style-src {style}; script-src {script}; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("sourceprint")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed, version unknown)"

@@ -27,7 +27,7 @@ from index.batch import in_order, jobs_for
 from index.durable import make_folder, publish, refusals, sync_folder
 from index.recording_list import Item
 
-__all__ = ["PageMade", "ReportOptions", "page_name", "write_report"]
+__all__ = ["PageMade", "ReportOptions", "page_name", "single_page", "write_report"]
 
 INDEX = "index.html"
 FILES = "files"
@@ -158,6 +158,34 @@ def write_report(
         result.name: f"{FILES}/{page_name(result)}" for number, result in enumerate(matched) if number not in set(lost)
     }
     publish(out / INDEX, overview_page(overview(results, pages), title=look.title, inside=look.single_file))
+
+
+def single_page(
+    result: FileResult, trace: Path, *, title: str = "Evidence of reuse", catalogue: tuple[Item, ...] = ()
+) -> bytes:
+    """Return the page of one matched file with everything inside, no audio, and no link to an overview.
+
+    Parameters
+    ----------
+    result : FileResult
+        A file in which something was found.
+    trace : Path
+        Its trace.
+    title : str
+        What the page is part of.
+    catalogue : tuple of Item
+        Audio of recordings, for pictures.
+
+    Raises
+    ------
+    EvidenceError
+        If the trace cannot be used, or gives other matches than the result states.
+    """
+    candidates = Catalogue(catalogue).candidates(match.asset_id for match in result.matches)
+    view = file_view(result, trace, candidates, Shelf(True, "", ""), with_audio=False)
+    if view.remark:
+        raise EvidenceError(view.remark)
+    return file_page(view.values, title=title, way=None, inside=True)
 
 
 def page_name(result: FileResult) -> str:

@@ -1,0 +1,194 @@
+"""Scanning: `scan` matches thousands of files, or folders that keep growing, and keeps every result in a folder."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.terminal import (
+    EXIT_INCOMPLETE,
+    EXIT_NOTHING_READ,
+    PATH,
+    count_text,
+    index_option,
+    index_place,
+    jobs_option,
+    json_option,
+    progress,
+    quiet_option,
+    reporting,
+    stop_on_signals,
+    use_one_thread,
+)
+
+if TYPE_CHECKING:
+    from evidence.runs.planning import Plan
+    from evidence.runs.session import Session
+
+__all__ = ["scan"]
+
+_WHY_AGAIN = {
+    "other index": "the results were from another state of the index",
+    "other settings": "the results were made with other settings",
+    "other content": "the content has changed",
+    "failed before": "the search failed before",
+}
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--out", metavar="RUN", type=PATH, required=True, help="Folder of the run; made if missing, else gone on with."
+)
+@index_option
+@click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search.")
+@click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower.")
+@click.option(
+    "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
+    help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
+)  # fmt: skip
+@click.option(
+    "--only", metavar="WHICH", multiple=True,
+    help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
+)  # fmt: skip
+@click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only.")
+@click.option("--retry-failed", is_flag=True, help="Try files again that failed before.")
+@click.option("--watch", is_flag=True, help="Follow the folders until Ctrl-C or SIGTERM.")
+@click.option(
+    "--settle", metavar="SECONDS", type=float, default=5.0, show_default=True,
+    help="With --watch: take a file once it has stayed the same for so long.",
+)  # fmt: skip
+@click.option(
+    "--move-to", metavar="DIR", type=PATH,
+    help="With --watch: move files there once their results are safe; those that failed stay.",
+)  # fmt: skip
+@jobs_option
+@json_option
+@quiet_option
+def scan(
+    paths: tuple[Path, ...],
+    out: Path,
+    index: Path | None,
+    layer: str,
+    thorough: bool,
+    max_false_per_1000h: float,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    retry_failed: bool,
+    watch: bool,
+    settle: float,
+    move_to: Path | None,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Match many files, or folders that grow, and keep every result.
+
+    Interrupted in whatever way, it is continued by the same command, which searches nothing twice: a file is known by
+    its content, the state of the index and the settings. The folder holds a result per file (results.jsonl), what
+    happened when (log.jsonl), and what a recheck of each match needs (traces). Prints what the run comes to.
+
+    Example: sourceprint scan generated --out run
+    """
+    if move_to is not None and not watch:
+        raise click.UsageError("--move-to moves files out of a folder that is followed: give --watch too")
+    use_one_thread()
+    from evidence.runs.session import Search, Session
+    from index.filters import Filter
+    from index.search import STANDARD, THOROUGH
+
+    search = Search(
+        index_place(index),
+        layer=layer,
+        options=THOROUGH if thorough else STANDARD,
+        max_false_per_1000h=max_false_per_1000h,
+        which=Filter.parse(only, exclude),
+        jobs=jobs,
+    )
+    arguments = _plain(click.get_current_context().params)
+    session = Session(out, search, arguments=arguments, retry_failed=retry_failed)
+    with reporting(session, lambda _: _summary_of(session), as_json=as_json, quiet=quiet), session:
+        if watch:
+            _follow(session, paths, settle, move_to, quiet)
+        else:
+            _scan_once(session, paths, out, quiet)
+    if session.n_failed == session.n_given and not (watch and not session.n_given):
+        click.get_current_context().exit(EXIT_NOTHING_READ)
+    if session.refusals or session.summary.failures:
+        click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+def _scan_once(session: "Session", paths: tuple[Path, ...], out: Path, quiet: bool) -> None:
+    """Scan what there is now."""
+    from evidence.runs.planning import Territory
+    from index.intake import collect
+
+    intake = collect(paths, lists=False)
+    items, refused = Territory([out]).outside(intake.items, named=paths)
+    refusals = [*intake.refusals, *refused]
+    session.refuse(refusals)
+    with progress(len(items), quiet) as tell:
+        for refusal in refusals:
+            tell.complain(str(refusal))
+        plan = session.plan(items, step=tell.step)
+        for text in [*_notes_on_tail(session), *_notes(plan), *_notes_on_again(Counter(plan.again.values()))]:
+            tell.note(text)
+    n_copies = len(plan.copies) + sum(map(len, plan.followers.values()))
+    with progress(len(plan.search) + n_copies, quiet, in_lines=True) as tell:
+        for outcome in session.scan(plan):
+            tell.outcome(outcome)
+
+
+def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to: Path | None, quiet: bool) -> None:
+    """Scan what there is, and what comes."""
+    from evidence.runs.watching import follow
+
+    with stop_on_signals() as stop, progress(None, quiet, in_lines=True) as tell:
+        told: Counter[str] = Counter()
+        for text in _notes_on_tail(session):
+            tell.note(text)
+        for outcome in follow(session, paths, stop=stop, settle_seconds=settle, move_to=move_to):
+            for text in _notes_on_again(session.again - told):
+                tell.note(text)
+            told = session.again
+            tell.outcome(outcome)
+
+
+def _notes_on_tail(session: "Session") -> list[str]:
+    cut_off = "an earlier scan was cut off in the middle of a result; the file that it was about is scanned again"
+    return [cut_off] if session.dropped_bytes else []
+
+
+def _notes(plan: "Plan") -> list[str]:
+    notes = []
+    if plan.kept:
+        notes.append(f"{count_text(len(plan.kept), 'file')} on record already")
+    n_failed = sum(not entry.searched for entry in plan.kept)
+    if n_failed:
+        notes.append(f"{n_failed} of them failed before and {'is' if n_failed == 1 else 'are'} not tried again; "
+                     "--retry-failed does that")  # fmt: skip
+    return notes
+
+
+def _notes_on_again(reasons: Mapping[str, int]) -> list[str]:
+    return [f"{count_text(n, 'file')} to be searched again: {_WHY_AGAIN[reason]}" for reason, n in reasons.items()]
+
+
+def _summary_of(session: "Session") -> str:
+    from evidence.runs.summary import summary_text
+
+    return summary_text(session.summary)
+
+
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the command as plain JSON types."""
+    return {
+        name: [str(item) for item in value]
+        if isinstance(value, tuple)
+        else str(value)
+        if isinstance(value, Path)
+        else value
+        for name, value in params.items()
+    }
