@@ -208,7 +208,7 @@ def test_without_audio_the_landmarks_alone_are_drawn_and_the_page_says_why(scann
     page = page_of(tmp_path / "report", scanned)
     assert page.all("audio") == []
     assert [a["alt"].partition(",")[0] for a in page.all("img")] == 2 * ["Spectrogram of the generated track"]
-    assert "The audio of the recording was not given with --catalogue." in page.text
+    assert "was not given with --catalogue. Its landmarks alone are drawn, which the evidence holds." in page.text
     assert "This report holds no audio, because the rights" in page.text
 
 
@@ -415,6 +415,24 @@ def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
     pitch = pitch_figure(segment, pairs, cells_per_octave=36.0)
     assert pitch.stated == "0"
     assert pitch.within_percent > 90.0
+
+
+def test_a_passage_without_length_or_pairs_is_drawn_all_the_same(scanned: ScannedRun) -> None:
+    trace = read_trace(scanned.folder / "traces" / f"{scanned.result('mix.wav').sha256}.spt")
+    checked = recheck(trace)
+    segment = checked.matches[0].segments[0]
+    point = dataclasses.replace(
+        segment,
+        query_end_seconds=segment.query_start_seconds,
+        reference_end_seconds=segment.reference_start_seconds,
+    )
+    apart = dataclasses.replace(point, query_start_seconds=900.0, query_end_seconds=900.0)
+    for odd in (point, apart):
+        pairs = checked.pairs["s1"].of_segment(odd)
+        assert plane_figure(odd, pairs).points.count("M") == pairs.query_seconds.size
+        assert pitch_figure(odd, pairs, cells_per_octave=36.0).bars
+        assert spectra_figure(odd, pairs, [], fmin_hz=trace.fmin_hz, cells_per_octave=36.0).query_others == ""
+    assert checked.pairs["s1"].of_segment(apart).query_seconds.size == 0
 
 
 def test_excerpts_start_where_they_are_asked_to(tmp_path: Path) -> None:

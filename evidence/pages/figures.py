@@ -133,7 +133,7 @@ class PlaneFigure:
     slope : float
         Reference seconds per query second.
     deviation_ms : float
-        Median distance of the pairs from the line, in reference time.
+        Median distance of the pairs from the line, in reference time; NaN where there are none.
     description : str
         What is to be seen, in words.
     """

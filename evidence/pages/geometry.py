@@ -34,6 +34,8 @@ class Scale:
         >>> Scale(0.0, 10.0, 100.0, 200.0)(2.5)
         125.0
         """
+        if self.high == self.low:
+            return (self.first + self.last) / 2  # a passage of a single landmark
         return self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first)
 
 

@@ -20,6 +20,7 @@ from evidence.pages.words import by_chance, changed, in_odds, span
 from evidence.results import FileResult, Found, FoundSegment
 from fingerprint.errors import AudioError
 from fingerprint.params import Params
+from index.decision import LEAST_P
 from index.rechecking import Rechecked
 from index.result import Segment
 from index.trace import Trace, TracedFind
@@ -152,11 +153,15 @@ def _facts(stated: FoundSegment, segment: Segment, threshold: float) -> list[tup
         ("Pitch", f"{stated.pitch_cents:+.0f} cents".replace("-0 ", "0 ").replace("+0 ", "0 ")),
         ("Tempo, speed", f"{stated.tempo_percent:.1f} %, {stated.speed_percent:.1f} %"),
         ("Landmarks", f"{stated.aligned_landmarks}, {stated.expected_by_chance:.1f} by chance"),
-        ("Probability", f"{in_odds(stated.p_false)} by chance"),
+        ("Probability", f"{_at_most(stated)}{in_odds(stated.p_false)} by chance"),
         ("Rate", f"{stated.false_per_1000h:.2g} by chance in 1 000 h"),
         ("Confidence", _confidence(stated)),
         ("Score", f"{segment.score:.1f}; {threshold:.1f} was needed"),
     ]
+
+
+def _at_most(segment: FoundSegment) -> str:
+    return "at most " if segment.p_false <= LEAST_P else ""
 
 
 def _confidence(segment: FoundSegment) -> str:
@@ -246,7 +251,8 @@ def _add_excerpts(
             several = excerpts(path, spans)
         except AudioError as error:
             for entry in entries:
-                entry["missing"].append(f"The audio could not be decoded: {error}.")
+                if (why := f"The audio could not be decoded: {error}.") not in entry["missing"]:
+                    entry["missing"].append(why)
             continue
         for entry, data in zip(entries, several, strict=True):
             entry["audio"][kind] = shelf.put(f"{entry['number']}-{kind}{SUFFIX}", data, MEDIA_TYPE)
