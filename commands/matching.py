@@ -41,6 +41,14 @@ __all__ = ["fingerprint", "match"]
     help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
 )  # fmt: skip
 @click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only.")
+@click.option(
+    "--explain", is_flag=True,
+    help="Say why the recordings that came closest are no match, and what would change that; slower.",
+)  # fmt: skip
+@click.option(
+    "--against", metavar="ID", multiple=True,
+    help="With --explain: say it of this recording, found or not; may be repeated.",
+)  # fmt: skip
 @jobs_option
 @json_option
 @jsonl_option
@@ -53,6 +61,8 @@ def match(
     max_false_per_1000h: float,
     only: tuple[str, ...],
     exclude: tuple[str, ...],
+    explain: bool,
+    against: tuple[str, ...],
     jobs: int | None,
     as_json: bool,
     as_jsonl: bool,
@@ -63,7 +73,11 @@ def match(
     Example: sourceprint match track.mp3
     """
     one_format(as_json, as_jsonl)
+    if against and not explain:
+        raise click.UsageError("--against: names what --explain is to explain; give both")
     use_one_thread()
+    from index.explanation import Question
+    from index.explanation_text import explained_block
     from index.filters import Filter
     from index.intake import collect
     from index.scan_json import scan_to_json
@@ -81,7 +95,9 @@ def match(
         max_false_per_1000h=max_false_per_1000h,
         which=Filter.parse(only, exclude),
         jobs=jobs,
+        question=Question(against) if explain else None,
     )
+    block = explained_block if explain else scan_block
     results: list[dict[str, Any]] = []
     n_failed = len(intake.refusals)
     with progress(len(intake.items), quiet) as tell, closing(scans):
@@ -96,7 +112,7 @@ def match(
                 if as_json:
                     results.append(scan_to_json(scan))
                 else:
-                    tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else scan_block(scan))
+                    tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else block(scan))
         finally:  # when interrupted, what is done is printed all the same
             if as_json and results:
                 print_json(results, lines=False)

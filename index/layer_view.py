@@ -4,8 +4,9 @@ Landmarks are numbered by *row*: the rows of the first segment, then those of th
 included. Live recordings are numbered by *ordinal*, in row order. Both numberings belong to one snapshot.
 """
 
+from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,6 +217,15 @@ class LayerView:
             return None
         rows = np.arange(self._bounds[stored], self._bounds[stored + 1])
         return np.flatnonzero(~self.excluded(rows, np.full(rows.size, ordinal, dtype=np.int32)))
+
+    def without_exclusions(self) -> Self:
+        """Return the same landmarks, as if no recording had excluded ranges: for whoever asks what lies in them."""
+        view = copy(self)
+        nothing = np.empty(0, dtype=np.int64)
+        view.has_exclusions = False
+        view._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
+        view._excluded_from = view._excluded_to = nothing
+        return view
 
     def first_row(self, ordinal: int) -> int:
         """Return the first row of a recording; its landmark `i` is row `first_row + i`."""

@@ -24,6 +24,7 @@ file, index and settings give the same bytes, whenever and however often they ar
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
                     is cut there into segments that have the figures of the whole
+`explanation`       why recordings were found or not (`index.explanation_json`); only where that was asked for
 `timing_ms`         `fingerprint` (decoding included), `search`, `verify`; null in the row of a run
 ==================  ====================================================================================================
 """
@@ -35,8 +36,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from index.explanation_json import explanation_to_json
 from index.manifest import canonical_json
 from index.result import Match, Segment, union_seconds
+from index.rounding import four_digits, milliseconds
 from index.scan_schema import SCHEMA
 from index.scanning import Scan
 
@@ -60,7 +63,7 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         "query": {
             "name": str(scan.path),
             "sha256": scan.sha256 or None,
-            "duration_ms": None if scan.duration_seconds is None else _ms(scan.duration_seconds),
+            "duration_ms": None if scan.duration_seconds is None else milliseconds(scan.duration_seconds),
             "decoder": scan.decoder or None,
             "notes": list(scan.notes),
         },
@@ -82,6 +85,7 @@ def scan_to_json(scan: Scan) -> dict[str, Any]:
         "status": scan.status,
         "reason": scan.reason or None,
         "matches": matches_to_json(scan.matches, scan.duration_seconds or 0.0),
+        **({} if scan.explanation is None else {"explanation": explanation_to_json(scan.explanation)}),
         "timing_ms": timing_ms(scan),
     }
 
@@ -112,9 +116,9 @@ def renamed_row(row: Mapping[str, Any], name: str) -> dict[str, Any]:
 def timing_ms(scan: Scan) -> dict[str, int]:
     """Return how long the steps of a scan took, in milliseconds."""
     return {
-        "fingerprint": _ms(scan.fingerprint_seconds),
-        "search": _ms(scan.search_seconds),
-        "verify": _ms(scan.verify_seconds),
+        "fingerprint": milliseconds(scan.fingerprint_seconds),
+        "search": milliseconds(scan.search_seconds),
+        "verify": milliseconds(scan.verify_seconds),
     }
 
 
@@ -176,30 +180,22 @@ def _match(match: Match, query_seconds: float) -> dict[str, Any]:
 def _segment(segment: Segment) -> dict[str, Any]:
     change = segment.transformation
     return {
-        "query_start_ms": _ms(segment.query_start_seconds),
-        "query_end_ms": _ms(segment.query_end_seconds),
-        "asset_start_ms": _ms(segment.reference_start_seconds),
-        "asset_end_ms": _ms(segment.reference_end_seconds),
+        "query_start_ms": milliseconds(segment.query_start_seconds),
+        "query_end_ms": milliseconds(segment.query_end_seconds),
+        "asset_start_ms": milliseconds(segment.reference_start_seconds),
+        "asset_end_ms": milliseconds(segment.reference_end_seconds),
         "pitch_cents": round(change.pitch_cents, 1) + 0.0,
         "speed_percent": round(change.speed_percent, 2),
         "tempo_percent": round(change.tempo_percent, 2),
         "aligned_landmarks": segment.aligned_landmarks,
         "expected_by_chance": round(segment.expected_by_chance, 3),
-        "p_false": _four_digits(segment.p_false),
-        "false_per_1000h": _four_digits(segment.false_per_1000h),
+        "p_false": four_digits(segment.p_false),
+        "false_per_1000h": four_digits(segment.false_per_1000h),
         "confidence": round(segment.confidence, 9),
         "excluded": False,
         "also_fits": list(segment.also_fits),
     }
 
 
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
 def _percent(part: float, whole: float) -> float:
     return round(min(100.0, 100.0 * part / whole), 2) if whole > 0 else 0.0
-
-
-def _four_digits(x: float) -> float:
-    return float(f"{x:.4g}")

@@ -16,9 +16,9 @@ from index.result import Segment
 from index.scanning import Scan
 from index.tables import clock, table
 
-__all__ = ["odds", "recording_label", "scan_block"]
+__all__ = ["odds", "recording_label", "scan_block", "shortened"]
 
-_NAME_WIDTH = 44
+_NAME_WIDTH = 49  # the token of a blind index is not cut: only whole can it be revealed
 _HEADER = ("recording", "query", "reference", "pitch", "tempo", "speed", "landmarks", "false alarm", "confidence")
 
 
@@ -42,7 +42,7 @@ def scan_block(scan: Scan) -> str:
     for match in scan.matches:
         others = dict.fromkeys(other for segment in match.segments for other in segment.also_fits)
         if others:
-            fit = ", ".join(_shortened(printable(other)) for other in others)
+            fit = ", ".join(shortened(printable(other)) for other in others)
             lines.append(f"  {recording_label(match.recording)}: fits nearly as well: {fit}")
     return "\n".join(lines)
 
@@ -55,8 +55,8 @@ def recording_label(recording: Recording) -> str:
     >>> recording_label(Recording("a-1", title="One"))
     'a-1 "One"'
     """
-    label = _shortened(printable(recording.id))
-    return f'{label} "{_shortened(printable(recording.title))}"' if recording.title else label
+    label = shortened(printable(recording.id))
+    return f'{label} "{shortened(printable(recording.title))}"' if recording.title else label
 
 
 def odds(p: float) -> str:
@@ -72,6 +72,17 @@ def odds(p: float) -> str:
     return f"1 in {float(f'{1 / p:.2g}'):.0f}"
 
 
+def shortened(text: str) -> str:
+    """Return a name, cut where it would push a table off the screen.
+
+    Examples
+    --------
+    >>> shortened("x" * 50)
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    """
+    return text if len(text) <= _NAME_WIDTH else text[: _NAME_WIDTH - 3] + "..."
+
+
 def _cells(segment: Segment) -> tuple[str, ...]:
     change = segment.transformation
     semitones = round(change.pitch_cents / 100, 2)
@@ -85,7 +96,3 @@ def _cells(segment: Segment) -> tuple[str, ...]:
         odds(segment.p_false),
         f"{math.floor(segment.confidence * 1e6) / 1e6:.6f}",
     )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _NAME_WIDTH else text[: _NAME_WIDTH - 3] + "..."

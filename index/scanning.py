@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from fingerprint.errors import AudioError, ParameterError
 from fingerprint.sources import audio_digest, query_parts
 from index.batch import in_order, jobs_for
+from index.explaining import Explainer
+from index.explanation import Explanation, Question
 from index.filters import EVERYTHING, Filter
 from index.layers import RECORDING, spec_of
 from index.manifest import canonical_json
@@ -99,6 +101,8 @@ class Scan:
         What was odd about the audio.
     fingerprint_seconds, search_seconds, verify_seconds : float
         Time taken by decoding and fingerprinting, by neighbour search, and by voting, alignment and decision.
+    explanation : Explanation or None
+        Why recordings were found or not; None if that was not asked, or the file could not be searched.
     """
 
     path: Path
@@ -113,6 +117,7 @@ class Scan:
     fingerprint_seconds: float = 0.0
     search_seconds: float = 0.0
     verify_seconds: float = 0.0
+    explanation: Explanation | None = None
 
     @property
     def failed(self) -> bool:
@@ -127,6 +132,7 @@ class _Settings:
     max_false_per_1000h: float
     which: Filter
     traces: Path | None
+    question: Question | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,7 @@ def scan_files(
     which: Filter = EVERYTHING,
     jobs: int | None = None,
     traces: Path | None = None,
+    question: Question | None = None,
 ) -> Generator[Scan, None, None]:
     """Search for every item and yield the results in order.
 
@@ -170,6 +177,8 @@ def scan_files(
     traces : Path, optional
         Folder where the trace (`index.trace`) of each query in which something was found is kept, as `SHA256.spt`; it
         is there before the scan is yielded.
+    question : Question, optional
+        What is to be explained of each query.
 
     Raises
     ------
@@ -182,7 +191,7 @@ def scan_files(
         If the filter names a recording that the index has not.
     """
     n_jobs = jobs_for(len(items), jobs)
-    settings = _checked(layer, options, max_false_per_1000h, which, traces)
+    settings = _checked(layer, options, max_false_per_1000h, which, traces=traces, question=question)
     store = Store.open(index, {layer: spec_of(layer)})
     if n_jobs == 1:
         use_threads(1)
@@ -204,16 +213,22 @@ def what_is_searched(
     which: Filter = EVERYTHING,
 ) -> Searched:
     """Return what `scan_files` would search now, without searching it; arguments and errors as there."""
-    settings = _checked(layer, options, max_false_per_1000h, which, None)
+    settings = _checked(layer, options, max_false_per_1000h, which)
     return _facts(Store.open(index, {layer: spec_of(layer)}).snapshot(), settings)[1]
 
 
 def _checked(
-    layer: str, options: SearchOptions, max_false_per_1000h: float, which: Filter, traces: Path | None
+    layer: str,
+    options: SearchOptions,
+    max_false_per_1000h: float,
+    which: Filter,
+    *,
+    traces: Path | None = None,
+    question: Question | None = None,
 ) -> _Settings:
     if not 0 < max_false_per_1000h < float("inf"):
         raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
-    return _Settings(layer, options, max_false_per_1000h, which, traces)
+    return _Settings(layer, options, max_false_per_1000h, which, traces, question)
 
 
 def _scan(task: _Task) -> Scan:
@@ -223,6 +238,10 @@ def _scan(task: _Task) -> Scan:
     started = time.perf_counter()
     results: list[MatchResult] = []
     parts: list[TracedPart] = []
+    question, explainer = settings.question, None
+    if question is not None:
+        explainer = Explainer(task.path, snapshot, question, options=settings.options, allowed=allowed)
+    explanation_seconds = 0.0
     try:
         for query in query_parts(task.path, scales=settings.options.scales):
             examination = examine(
@@ -236,13 +255,17 @@ def _scan(task: _Task) -> Scan:
             results.append(examination.result)
             if settings.traces is not None:
                 parts.append(traced_part(examination, snapshot))
+            if explainer is not None:
+                searched_at = time.perf_counter()
+                explainer.add(query, examination)
+                explanation_seconds += time.perf_counter() - searched_at
     except AudioError as error:
         reason = Item(task.path).reason(error)
         return Scan(task.path, searched, error.status, reason, sha256=_digest_or_nothing(task.path))
     except MemoryError:
         reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
         return Scan(task.path, searched, "decode_error", reason, sha256=_digest_or_nothing(task.path))
-    elapsed = time.perf_counter() - started
+    elapsed = time.perf_counter() - started - explanation_seconds
     result = in_sequence(results)
     if settings.traces is not None and result.matches:
         fmin_hz = float(snapshot.layer(settings.layer).params["fmin_hz"])
@@ -261,6 +284,7 @@ def _scan(task: _Task) -> Scan:
         fingerprint_seconds=elapsed - result.search_seconds - result.verify_seconds,
         search_seconds=result.search_seconds,
         verify_seconds=result.verify_seconds,
+        explanation=None if explainer is None else explainer.explanation(),
     )
 
 

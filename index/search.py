@@ -28,6 +28,7 @@ __all__ = [
     "THOROUGH",
     "Examination",
     "SearchOptions",
+    "candidate_of",
     "examine",
     "match_query",
 ]
@@ -187,7 +188,7 @@ def examine(
     threshold = circumstances.model().threshold(max_false_per_1000h)
     aligner = Aligner(landmarks, view)
     worth = [i for i, find in enumerate(finds) if find.passage.score >= threshold]  # rivals only raise it
-    candidates = [_candidate(finds[i], finds, snapshot, aligner, landmarks) for i in worth]
+    candidates = [candidate_of(finds[i], finds, snapshot, aligner, landmarks) for i in worth]
     matches, verdicts = settle(candidates, circumstances)
     ended = time.perf_counter()
     result = MatchResult(
@@ -202,9 +203,24 @@ def examine(
     return Examination(result, circumstances, tuple(finds), decided, landmarks, n_decoys)
 
 
-def _candidate(
+def candidate_of(
     find: Find, finds: list[Find], snapshot: Snapshot, aligner: Aligner, landmarks: QueryLandmarks
 ) -> Candidate:
+    """Return what is to be decided on, of a passage among all passages that were found.
+
+    Parameters
+    ----------
+    find : Find
+        The passage.
+    finds : list of Find
+        All of them.
+    snapshot : Snapshot
+        What was searched.
+    aligner : Aligner
+        Of the query and the layer that was searched.
+    landmarks : QueryLandmarks
+        Of the query.
+    """
     passage = find.passage
     return Candidate(
         passage,

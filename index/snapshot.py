@@ -5,6 +5,7 @@ Recordings are looked up here; the landmarks of a layer, by row and by ordinal, 
 
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -109,3 +110,12 @@ class Snapshot:
                 raise ParameterError(f"layer {name!r}: this index has only {', '.join(self.layers)}")
             self._views[name] = LayerView(name, entry, self._state)
         return self._views[name]
+
+    def without_exclusions(self) -> "Snapshot":
+        """Return the same state with layers as if no recording had excluded ranges.
+
+        The recordings still name their ranges: what is reported from it is cut there as ever.
+        """
+        other = copy(self)
+        other._views = {name: self.layer(name).without_exclusions() for name in self.layers}
+        return other

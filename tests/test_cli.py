@@ -26,6 +26,7 @@ import cli
 from commands.terminal import Commands
 from fingerprint.errors import VerificationError
 from fingerprint.params import Params
+from index.explanation import Question
 from index.filters import EVERYTHING, Filter
 from index.recording_list import Item
 from index.recordings import Recording
@@ -171,6 +172,7 @@ def test_version() -> None:
         (["add"], "Missing argument 'PATH...'"),
         (["frobnicate"], "No such command 'frobnicate'"),
         (["match", "a.wav", "--json", "--jsonl"], "--json and --jsonl: give one of them"),
+        (["match", "a.wav", "--against", "s1"], "--against: names what --explain is to explain; give both"),
         (["list", "--json", "--jsonl"], "--json and --jsonl: give one of them"),
         (["match", "a.wav", "--jobs", "0"], "0 is not in the range x>=1"),
         (["match", "a.wav", "--max-false-per-1000h", "0"], "max_false_per_1000h=0.0: must be a number above 0"),
@@ -571,12 +573,14 @@ def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatc
     assert run("match", "a.wav", index=shared).exit_code == 0
     options = ["--thorough", "--layer", "x", "--max-false-per-1000h", "50", "--jobs", "3"]
     options += ["--only", "tag:x", "--only", "id:y", "--exclude", "tag:z"]
+    options += ["--explain", "--against", "a", "--against", "b"]
     assert run("match", "a.csv", *options, index=shared).exit_code == 0
     usual = {"index": shared, "layer": "recording", "max_false_per_1000h": 1.0, "which": EVERYTHING, "jobs": None}
-    assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD}
+    assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD, "question": None}
     which = Filter.parse(["tag:x", "id:y"], ["tag:z"])
     other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "which": which, "jobs": 3}
-    assert given[1] == {**other, "items": (Item(Path("a.csv")),), "options": THOROUGH}
+    question = Question(("a", "b"))
+    assert given[1] == {**other, "items": (Item(Path("a.csv")),), "options": THOROUGH, "question": question}
 
 
 def test_quiet_and_colour(shared: Path, tmp_path: Path) -> None:
@@ -697,13 +701,13 @@ def made_scan(**changes: Any) -> Scan:
 def test_the_table_of_a_match() -> None:
     assert scan_block(made_scan()).splitlines() == [
         "a\\tb.wav: 2 recordings found in 0:40.0",
-        f"  {'recording':44}  query          reference      pitch     tempo    speed    landmarks          "
+        f"  {'recording':49}  query          reference      pitch     tempo    speed    landmarks          "
         "  false alarm  confidence",
-        '  boom\\n1 "Boom \u97f3"' + 27 * " " + "  0:00.0-0:10.0  1:01.2-1:12.2  -2.00 st  110.0 %  100.0 %"
+        '  boom\\n1 "Boom \u97f3"' + 32 * " " + "  0:00.0-0:10.0  1:01.2-1:12.2  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 10^8    0.999999",
-        f"  {'':44}  0:08.0-0:20.0  1:09.2-1:23.2  -2.00 st  110.0 %  100.0 %"
+        f"  {'':49}  0:08.0-0:20.0  1:09.2-1:23.2  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 5       0.999999",
-        f"  {'x' * 41}...  0:30.0-0:31.0  1:31.2-1:35.3  -2.00 st  110.0 %  100.0 %"
+        f"  {'x' * 46}...  0:30.0-0:31.0  1:31.2-1:35.3  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 10^300  0.500000",
         '  boom\\n1 "Boom \u97f3": fits nearly as well: twin',
     ]
