@@ -32,7 +32,7 @@ from index.rechecking import recheck
 from index.recording_list import Item
 from index.recordings import Recording
 from index.trace_file import read_trace
-from tests.command_line import run, write
+from tests.command_line import RATE_HZ, catalogue, music, run, write
 from tests.page_reports import HOSTILE_NAME, HOSTILE_TITLE, ScannedRun, a_run, report_of
 from tests.scan_records import a_failure, a_match, a_result, a_segment
 
@@ -458,3 +458,17 @@ def test_the_players_of_a_page_are_locked_to_the_line(site: Path, scanned: Scann
         assert start == pytest.approx(segment.query_start_ms / 1000 - 2.0, abs=0.01)
         assert there + ratio * 2.0 == pytest.approx(segment.asset_start_ms / 1000, abs=0.02)
         assert float(player["data-length"]) <= 30.0
+
+
+def test_match_makes_pages_too_and_keeps_nothing_else(tmp_path: Path) -> None:
+    index = catalogue(tmp_path, [1, 2])
+    query = write(tmp_path / "q.wav", music(2)[3 * RATE_HZ : 10 * RATE_HZ])
+    done = run("match", query, "--report", tmp_path / "report", "--catalogue", tmp_path / "music", index=index)
+    assert (done.exit_code, done.stderr) == (0, f"Note: {tmp_path}/report/index.html: pages of what was found\n")
+    (page,) = (tmp_path / "report" / "files").iterdir()
+    assert re.search(r"of the track matches 0:0\d\.\d", page.read_text(encoding="utf-8"))
+    assert len(list((tmp_path / "report" / "assets").glob("*-recording.png"))) == 1
+    again = run("match", query, "--report", tmp_path / "report", index=index)
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "holds a report already" in again.stderr
+    assert run("match", query, "--catalogue", tmp_path / "music", index=index).exit_code == 2

@@ -27,7 +27,7 @@ from index.batch import in_order, jobs_for
 from index.durable import make_folder, publish, refusals, sync_folder
 from index.recording_list import Item
 
-__all__ = ["PageMade", "ReportOptions", "page_name", "single_page", "write_report"]
+__all__ = ["PageMade", "ReportOptions", "expect_room", "page_name", "single_page", "write_report"]
 
 INDEX = "index.html"
 FILES = "files"
@@ -160,6 +160,28 @@ def write_report(
     publish(out / INDEX, overview_page(overview(results, pages), title=look.title, inside=look.single_file))
 
 
+def expect_room(out: Path, *, replace: bool) -> None:
+    """Make sure that a report could be written into a folder: it is new, empty, or holds a report to be replaced.
+
+    Raises
+    ------
+    EvidenceError
+        If it holds something else.
+    CatalogueError
+        If it cannot be read.
+    """
+    with refusals(out):
+        content = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+        if out.exists() and not out.is_dir():
+            raise EvidenceError(f"{printable(out)}: is a file; name a folder for the report")
+        if content and not (out / _MARK).is_file():
+            raise EvidenceError(f"{printable(out)}: holds other files; name a new or empty folder for the report")
+        if content and not replace:
+            raise EvidenceError(
+                f"{printable(out)}: holds a report already; give --force to replace it, or another folder"
+            )
+
+
 def single_page(
     result: FileResult, trace: Path, *, title: str = "Evidence of reuse", catalogue: tuple[Item, ...] = ()
 ) -> bytes:
@@ -219,16 +241,8 @@ def _lost(task: _Task) -> PageMade:
 
 def _prepare(out: Path, options: ReportOptions) -> None:
     """Make the folder, or clear the report in it."""
+    expect_room(out, replace=options.replace)
     with refusals(out):
-        content = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-        if out.exists() and not out.is_dir():
-            raise EvidenceError(f"{printable(out)}: is a file; name a folder for the report")
-        if content and not (out / _MARK).is_file():
-            raise EvidenceError(f"{printable(out)}: holds other files; name a new or empty folder for the report")
-        if content and not options.replace:
-            raise EvidenceError(
-                f"{printable(out)}: holds a report already; give --force to replace it, or another folder"
-            )
         out.mkdir(parents=True, exist_ok=True)
         (out / INDEX).unlink(missing_ok=True)
         sync_folder(out)

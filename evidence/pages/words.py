@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 LIMITS = (
-    "This page shows that sound of a recording, changed as stated, is in the generated track. It does not show how it "
-    "came there, who put it there, or whether that was allowed.",
+    "This page is evidence that sound of a recording, changed as stated, is in the generated track. It does not show "
+    "how it came there, who put it there, or whether that was allowed.",
     "It is about recordings. A new performance of the same composition is not looked for, and similarity of style is "
     "never reported.",
     "Recordings that share a sample, a loop or a drum kit share sound: the passage may be right about the sound and "
