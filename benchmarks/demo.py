@@ -279,7 +279,7 @@ def _search(music: Path, index: Path, tracks: Sequence[str]) -> list[Scan]:
     from index.scanning import scan_files
 
     names = [_recording_name(number) for number in range(1, N_RECORDINGS + 1)]
-    items = tuple(Item(music / _CATALOGUE / f"{name}.wav", id=name, title=name) for name in names)
+    items = tuple(Item(music / _CATALOGUE / f"{name}.wav", id=name) for name in names)
     # So little audio is done before another process has started.
     for outcome in Addition(index, jobs=1).run(Intake(items, ())):
         if outcome.kind == "failed":

@@ -24,6 +24,11 @@ __all__ = ["evidence", "verify_case"]
     help="Your private key (.pem)  [default: the only one in your folder of keys; made if there is none]",
 )  # fmt: skip
 @keys_option
+@click.option(
+    "--catalogue", metavar="PATH", multiple=True, type=PATH,
+    help="Audio of recordings: a file, folder or list, for their spectrograms on the page; may be repeated.",
+)  # fmt: skip
+@click.option("--no-page", is_flag=True, help="Leave the page out.")
 @click.option("--note", "words", metavar="TEXT", default="", help="Words of yours that are signed with it.")
 @click.option(
     "--date", "made_on", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="A day to state; none by default."
@@ -37,6 +42,8 @@ def evidence(
     target: Path,
     key: Path | None,
     folder: Path | None,
+    catalogue: tuple[Path, ...],
+    no_page: bool,
     words: str,
     made_on: datetime | None,
     force: bool,
@@ -46,8 +53,9 @@ def evidence(
     """Sign what a scan found in one file, for others to check.
 
     RUN is the folder of a scan, FILE a name in it, its SHA-256, or a part of a name that no other has. The case holds
-    result, landmarks, digests and signature; it needs neither the index nor the audio to be verified. It does hold the
-    path of the file and what the index says about the recordings. The same run, key and options give the same bytes.
+    result, landmarks, a page to look at, digests and signature; it needs neither the index nor the audio to be
+    verified. It does hold the path of the file and what the index says about the recordings. The same run, key, options
+    and audio give the same bytes.
 
     Example: sourceprint evidence RUN track.mp3 -o case.zip
     """
@@ -57,12 +65,19 @@ def evidence(
     from evidence.cases.making import choose, make_case, read_trace_file, write_case
     from evidence.runs.folder import Run
     from evidence.version import program_version
+    from index.intake import collect
 
     run = Run.open(place)
     result = choose(run.results(), file)
     remarks = Remarks(None if made_on is None else made_on.date(), words, program_version())
     signer = _signing_key(keys_place(folder), key)
-    case = make_case(result, read_trace_file(run, result), signer, remarks)
+    trace = read_trace_file(run, result)
+    page = None
+    if not no_page:
+        from evidence.pages.report import single_page
+
+        page = single_page(result, run.trace_path(result), catalogue=collect(catalogue, fingerprints=False).items)
+    case = make_case(result, trace, signer, remarks, page=page)
     write_case(target, case, replace=force)
     digest = hashlib.sha256(case).hexdigest()
     if as_json:

@@ -1,7 +1,9 @@
 """Matching: `match` says which recordings audio reuses, `fingerprint` makes files that stand for audio elsewhere."""
 
 import json
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from commands.terminal import (
     jobs_option,
     json_option,
     jsonl_option,
+    note,
     one_format,
     print_json,
     quiet_option,
@@ -49,6 +52,13 @@ __all__ = ["fingerprint", "match"]
     "--against", metavar="ID", multiple=True,
     help="With --explain: say it of this recording, found or not; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--report", "report_folder", metavar="DIR", type=PATH, help="Make pages of what is found too, in this new folder."
+)
+@click.option(
+    "--catalogue", metavar="PATH", multiple=True, type=PATH,
+    help="With --report: audio of recordings, to draw them; a file, folder or list; may be repeated.",
+)  # fmt: skip
 @jobs_option
 @json_option
 @jsonl_option
@@ -63,6 +73,8 @@ def match(
     exclude: tuple[str, ...],
     explain: bool,
     against: tuple[str, ...],
+    report_folder: Path | None,
+    catalogue: tuple[Path, ...],
     jobs: int | None,
     as_json: bool,
     as_jsonl: bool,
@@ -75,6 +87,8 @@ def match(
     one_format(as_json, as_jsonl)
     if against and not explain:
         raise click.UsageError("--against: names what --explain is to explain; give both")
+    if catalogue and report_folder is None:
+        raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
     use_one_thread()
     from index.explanation import Question
     from index.explanation_text import explained_block
@@ -86,39 +100,73 @@ def match(
     from index.search import STANDARD, THOROUGH
 
     intake = collect(files, lists=False)
-    options = THOROUGH if thorough else STANDARD
-    scans = scan_files(
-        index_place(index),
-        intake.items,
-        layer=layer,
-        options=options,
-        max_false_per_1000h=max_false_per_1000h,
-        which=Filter.parse(only, exclude),
-        jobs=jobs,
-        question=Question(against) if explain else None,
-    )
     block = explained_block if explain else scan_block
     results: list[dict[str, Any]] = []
     n_failed = len(intake.refusals)
-    with progress(len(intake.items), quiet) as tell, closing(scans):
-        for refusal in intake.refusals:
-            tell.complain(str(refusal))
-        try:
-            for scan in scans:
-                tell.step()
-                if scan.failed:
-                    n_failed += 1
-                    tell.complain(f"{printable(scan.path)}: {scan.reason}")
-                if as_json:
-                    results.append(scan_to_json(scan))
-                else:
-                    tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else block(scan))
-        finally:  # when interrupted, what is done is printed all the same
-            if as_json and results:
-                print_json(results, lines=False)
-    if as_json and not results:
-        print_json([], lines=False)
+    with _traces_for(report_folder) as traces:
+        scans = scan_files(
+            index_place(index),
+            intake.items,
+            layer=layer,
+            options=THOROUGH if thorough else STANDARD,
+            max_false_per_1000h=max_false_per_1000h,
+            which=Filter.parse(only, exclude),
+            jobs=jobs,
+            traces=traces,
+            question=Question(against) if explain else None,
+        )
+        with progress(len(intake.items), quiet) as tell, closing(scans):
+            for refusal in intake.refusals:
+                tell.complain(str(refusal))
+            try:
+                for scan in scans:
+                    tell.step()
+                    if scan.failed:
+                        n_failed += 1
+                        tell.complain(f"{printable(scan.path)}: {scan.reason}")
+                    if as_json or report_folder is not None:
+                        results.append(scan_to_json(scan))
+                    if not as_json:
+                        tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else block(scan))
+            finally:  # when interrupted, what is done is printed all the same
+                if as_json and results:
+                    print_json(results, lines=False)
+        if as_json and not results:
+            print_json([], lines=False)
+        if report_folder is not None and traces is not None:
+            _report(results, traces, report_folder, catalogue, quiet=quiet)
     exit_if_failed(n_failed, of=len(intake))
+
+
+@contextmanager
+def _traces_for(report_folder: Path | None) -> Iterator[Path | None]:
+    """Keep the traces that a report is made from until it is; None without one."""
+    if report_folder is None:
+        yield None
+        return
+    from evidence.pages.report import expect_room
+
+    expect_room(report_folder, replace=False)  # before anything is searched
+    with tempfile.TemporaryDirectory(prefix="sourceprint-traces-") as folder:
+        yield Path(folder)
+
+
+def _report(
+    records: list[dict[str, Any]], traces: Path, folder: Path, catalogue: tuple[Path, ...], *, quiet: bool
+) -> None:
+    """Make the pages of what was found."""
+    from evidence.pages.report import ReportOptions, write_report
+    from evidence.results import read_result
+    from index.intake import collect
+
+    results = [read_result(record) for record in records]
+    options = ReportOptions(catalogue=collect(catalogue, fingerprints=False).items)
+    pages = write_report(results, traces, folder, options)
+    with progress(sum(bool(result.matches) for result in results), quiet, unit="page") as tell, closing(pages):
+        for page in pages:
+            tell.outcome(page)
+    if not quiet:
+        note(f"{folder / 'index.html'}: pages of what was found")
 
 
 @click.command()

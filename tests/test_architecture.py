@@ -27,15 +27,16 @@ OURS = frozenset(MAY_IMPORT) | {"benchmarks", "tests"}
 
 # The only modules, of all that are installed but benchmarks, that may import each of these: one in a part.
 DOORS = {
-    "soundfile": "fingerprint.decoders",
+    "soundfile": "fingerprint.decoders evidence.pages.excerpts",
     "av": "fingerprint.decoders",
     "soxr": "fingerprint.audio",
     "faiss": "index.vectors",
     "iso4217": "royalties.money",
     "pycountry": "royalties.territories",
     "pyarrow": "royalties.statements.parquet evidence.exports.parquet",
-    "jinja2": "royalties.statements.page",
+    "jinja2": "royalties.statements.page evidence.pages.page",
     "matplotlib": "royalties.statements.charts",
+    "PIL": "evidence.pages.spectra",
     "alembic": "royalties.rights.database",
     "cryptography": "evidence.signing",
     "stdnum": "royalties.identifiers.check_characters",
@@ -65,6 +66,7 @@ SLOW_TO_IMPORT = frozenset(
         "alembic",
         "jinja2",
         "matplotlib",
+        "PIL",
         "pyarrow",
         "cryptography",
         "watchfiles",

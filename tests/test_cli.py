@@ -91,8 +91,8 @@ def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
         "add", "attribute", "audit", "bench", "check", "compact", "completion", "demo", "diff", "duplicates",
         "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list", "match",
-        "remove", "replace", "results", "reveal", "rights", "scan", "statement", "statements", "tag", "uses",
-        "verify",
+        "remove", "replace", "report", "results", "reveal", "rights", "scan", "statement", "statements", "tag",
+        "uses", "verify",
     ]  # fmt: skip
 
 
@@ -576,9 +576,10 @@ def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatc
     options += ["--explain", "--against", "a", "--against", "b"]
     assert run("match", "a.csv", *options, index=shared).exit_code == 0
     usual = {"index": shared, "layer": "recording", "max_false_per_1000h": 1.0, "which": EVERYTHING, "jobs": None}
+    usual |= {"traces": None}
     assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD, "question": None}
     which = Filter.parse(["tag:x", "id:y"], ["tag:z"])
-    other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "which": which, "jobs": 3}
+    other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "which": which, "jobs": 3, "traces": None}
     question = Question(("a", "b"))
     assert given[1] == {**other, "items": (Item(Path("a.csv")),), "options": THOROUGH, "question": question}
 

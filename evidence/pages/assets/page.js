@@ -1,0 +1,251 @@
+// What the pages of a report do beyond being read: colours, the table of the overview, the players. No dependencies.
+"use strict";
+
+// --- colours ---------------------------------------------------------------------------------------------------------
+
+(() => {
+  const button = document.getElementById("scheme");
+  const names = { "": "as the system", light: "light", dark: "dark" };
+  const order = ["", "light", "dark"];
+  let scheme = "";
+  try {
+    scheme = localStorage.getItem("sourceprint-scheme") || "";
+  } catch {
+    // A page opened from the disk may have no storage: the choice then holds for this page only.
+  }
+  const apply = () => {
+    if (!(scheme in names)) scheme = "";
+    if (scheme) document.documentElement.dataset.scheme = scheme;
+    else delete document.documentElement.dataset.scheme;
+    button.textContent = `Colours: ${names[scheme]}`;
+  };
+  button.addEventListener("click", () => {
+    scheme = order[(order.indexOf(scheme) + 1) % order.length];
+    try {
+      localStorage.setItem("sourceprint-scheme", scheme);
+    } catch {
+      // As above.
+    }
+    apply();
+  });
+  button.hidden = false;
+  apply();
+})();
+
+const clock = (seconds) => {
+  const tenths = Math.round(seconds * 10);
+  const minutes = Math.floor(tenths / 600);
+  const rest = (tenths % 600) / 10;
+  const tail = `${rest < 10 ? "0" : ""}${rest.toFixed(1)}`;
+  const hours = Math.floor(minutes / 60);
+  return hours ? `${hours}:${String(minutes % 60).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+};
+
+// --- the table of the overview ---------------------------------------------------------------------------------------
+
+(() => {
+  const data = document.getElementById("data");
+  if (!data) return;
+  const PER_PAGE = 200;
+  const { columns, rows } = JSON.parse(data.textContent);
+  const at = Object.fromEntries(columns.map((name, k) => [name, k]));
+  const $ = (id) => document.getElementById(id);
+  const [words, outcome, body, shown, pages, before, after, place] =
+    ["words", "outcome", "rows", "shown", "pages", "before", "after", "place"].map($);
+  const haystacks = rows.map((row) => `${row[at.name]}\n${row[at.source]}`.toLowerCase());
+  const collator = new Intl.Collator("en", { numeric: true });
+  let key = "name";
+  let direction = 1;
+  let page = 0;
+  let order = rows.map((_, k) => k);
+
+  const raised = (n) => String(n).replace(/\d/g, (digit) => "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[digit]);
+  const odds = (p) => {
+    if (p === null) return "";
+    if (p < 1e-6) return `1 in 10${raised(p > 0 ? Math.min(300, Math.floor(-Math.log10(p))) : 300)}`;
+    return `1 in ${Number((1 / p).toPrecision(2)).toFixed(0)}`;
+  };
+  const exponent = (x) => x.toExponential(1).replace(/e([+-])(\d)$/, "e$10$2");
+  const cells = (row) => {
+    const found = row[at.recordings] > 0;
+    return [
+      [row[at.outcome], ""],
+      [row[at.duration] ? clock(row[at.duration] / 1000) : "", "n"],
+      [found ? String(row[at.recordings]) : "", "n"],
+      [found ? clock(row[at.reused] / 1000) : "", "n"],
+      [found ? `${row[at.share].toFixed(1)} %` : "", "n"],
+      [row[at.source], "t"],
+      [found ? odds(row[at.p]) : "", "n"],
+      [found ? exponent(row[at.q]) : "", "n"],
+    ];
+  };
+  const element = (row) => {
+    const line = document.createElement("tr");
+    const name = document.createElement("th");
+    name.scope = "row";
+    name.className = "t";
+    if (row[at.page]) {
+      const link = document.createElement("a");
+      link.href = row[at.page];
+      link.textContent = row[at.name];
+      name.append(link);
+    } else {
+      name.textContent = row[at.name];
+    }
+    line.append(name);
+    for (const [text, kind] of cells(row)) {
+      const cell = document.createElement("td");
+      cell.textContent = text;
+      if (kind) cell.className = kind;
+      line.append(cell);
+    }
+    return line;
+  };
+  const compare = (a, b) => {
+    const [x, y] = [rows[a][at[key]], rows[b][at[key]]];
+    if (x === y) return a - b;
+    if (x === null || x === "") return 1; // nothing to compare by: last, in both directions
+    if (y === null || y === "") return -1;
+    return direction * (typeof x === "number" ? x - y : collator.compare(x, y)) || a - b;
+  };
+  const show = () => {
+    const last = Math.max(0, Math.ceil(order.length / PER_PAGE) - 1);
+    page = Math.min(Math.max(page, 0), last);
+    const [first, end] = [page * PER_PAGE, Math.min((page + 1) * PER_PAGE, order.length)];
+    body.replaceChildren(...order.slice(first, end).map((k) => element(rows[k])));
+    const some = order.length === rows.length ? `${rows.length}` : `${order.length} of ${rows.length}`;
+    shown.textContent = `${some} ${rows.length === 1 ? "file" : "files"}`;
+    pages.hidden = last === 0;
+    place.textContent = order.length ? `${first + 1} to ${end} of ${order.length}` : "";
+    before.disabled = page === 0;
+    after.disabled = page === last;
+  };
+  const select = () => {
+    const wanted = words.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    order = rows
+      .map((_, k) => k)
+      .filter(
+        (k) =>
+          (!outcome.value || rows[k][at.outcome] === outcome.value) && wanted.every((word) => haystacks[k].includes(word)),
+      );
+    order.sort(compare);
+    page = 0;
+    show();
+  };
+  for (const head of document.querySelectorAll("#table thead th")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      if (key === head.dataset.key) direction = -direction;
+      else [key, direction] = [head.dataset.key, ["reused", "share", "recordings", "duration"].includes(head.dataset.key) ? -1 : 1];
+      for (const other of document.querySelectorAll("#table thead th")) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
+      order.sort(compare);
+      page = 0;
+      show();
+    });
+  }
+  words.addEventListener("input", select);
+  outcome.addEventListener("change", select);
+  before.addEventListener("click", () => { page -= 1; show(); });
+  after.addEventListener("click", () => { page += 1; show(); });
+  const filters = $("filters");
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  filters.hidden = false;
+  order.sort(compare);
+  show();
+})();
+
+// --- players ---------------------------------------------------------------------------------------------------------
+// Position is seconds from the start of the excerpt of the generated track; the recording is at `ratio` times that.
+
+(() => {
+  let playing = null;
+  for (const group of document.querySelectorAll(".player")) {
+    const section = group.closest("section");
+    const [start, length, ratio, there, first, last, left, right] =
+      ["start", "length", "ratio", "there", "first", "last", "left", "right"].map((name) => Number(group.dataset[name]));
+    const sounds = { query: group.querySelector("audio.query"), recording: group.querySelector("audio.recording") };
+    const pace = { query: 1, recording: ratio };
+    const names = { query: "generated track", recording: "recording" };
+    const [play, other, seek, now] = [".play", ".other", "input", ".now"].map((what) => group.querySelector(what));
+    const cursor = section.querySelector(".cursor");
+    let which = sounds.query ? "query" : "recording";
+    let position = 0;
+
+    const sound = () => sounds[which];
+    const draw = () => {
+      seek.value = position;
+      const [here, away] = [clock(start + position), clock(Math.max(0, there + ratio * position))];
+      seek.setAttribute("aria-valuetext", `${here} of the track, ${away} of the recording`);
+      now.textContent = `${names[which]}: ${which === "query" ? here : away}`;
+      const share = (start + position - first) / (last - first);
+      cursor.hidden = share < 0 || share > 1;
+      cursor.style.left = `${100 * (left + share * (right - left))}%`;
+      play.textContent = sound().paused ? "Play" : "Pause";
+      if (other) other.textContent = `Switch to the ${names[which === "query" ? "recording" : "query"]}`;
+    };
+    const follow = () => {
+      if (sound().paused) return;
+      position = Math.min(length, sound().currentTime / pace[which]);
+      draw();
+      if (position >= length) pause();
+      else requestAnimationFrame(follow);
+    };
+    const pause = () => {
+      for (const each of Object.values(sounds)) each?.pause();
+      if (playing === pause) playing = null;
+      draw();
+    };
+    const go = async () => {
+      if (playing && playing !== pause) playing();
+      playing = pause;
+      if (position >= length - 0.05) position = 0;
+      const chosen = sound();
+      chosen.currentTime = position * pace[which];
+      try {
+        await chosen.play();
+      } catch {
+        // The reader pressed pause, or switched, before it could start.
+      }
+      draw();
+      requestAnimationFrame(follow);
+    };
+    const toggle = () => (sound().paused ? go() : pause());
+    const swap = () => {
+      if (!other) return;
+      const goes = !sound().paused;
+      if (goes) position = Math.min(length, sound().currentTime / pace[which]);
+      sound().pause();
+      which = which === "query" ? "recording" : "query";
+      sound().currentTime = position * pace[which];
+      if (goes) go();
+      else draw();
+    };
+    play.addEventListener("click", toggle);
+    other?.addEventListener("click", swap);
+    seek.addEventListener("input", () => {
+      position = Number(seek.value);
+      sound().currentTime = position * pace[which];
+      draw();
+    });
+    for (const each of Object.values(sounds)) each?.addEventListener("ended", pause);
+    section.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === " " && !event.target.closest("button, a, input[type=checkbox], summary")) {
+        event.preventDefault();
+        toggle();
+      } else if (event.key === "s" || event.key === "S") {
+        event.preventDefault();
+        swap();
+      }
+    });
+    for (const each of Object.values(sounds)) each?.removeAttribute("controls");
+    group.querySelector(".plain").hidden = true;
+    group.querySelector(".controls").hidden = false;
+    group.querySelector(".keys").hidden = false;
+    draw();
+  }
+})();

@@ -1,0 +1,230 @@
+"""Figures as sentences that a lawyer and a sound engineer read alike: how a passage was changed, and what chance does.
+
+In come percentages, cents and rates as in a scan result; out comes plain text, which the page escapes. The wording says
+evidence of reuse, and claims no more than the figures do.
+"""
+
+from evidence.results import FileResult, FoundSegment
+from index.decision import LEAST_FALSE_PER_1000H, LEAST_P
+from index.scan_text import odds
+from index.tables import clock
+
+__all__ = [
+    "LIMITS",
+    "by_chance",
+    "by_chance_share",
+    "changed",
+    "count",
+    "grouped",
+    "hours_text",
+    "in_odds",
+    "outcome",
+    "share",
+    "span",
+    "verdict",
+]
+
+LIMITS = (
+    "This page is evidence that sound of a recording, changed as stated, is in the generated track. It does not show "
+    "how it came there, who put it there, or whether that was allowed.",
+    "It is about recordings. A new performance of the same composition is not looked for, and similarity of style is "
+    "never reported.",
+    "Recordings that share a sample, a loop or a drum kit share sound: the passage may be right about the sound and "
+    "wrong about which of them it came from. Other recordings that fit are named above where the search met any.",
+    "The probabilities are extrapolated from how well the same track, played backwards, matches the same catalogue. "
+    "They were found to hold on real music outside the catalogue as far as there is data; they are less certain for "
+    "music built from common drum samples and grooves, and no probability under 1 in 10\u2079 is claimed.",
+    "What is not listed was not found; that does not show that it is not there. Reuse shorter than about a second, or "
+    "drowned by other music, may be missed.",
+)
+"""What a page of evidence does not show, in sentences."""
+
+_RAISED = str.maketrans(
+    "0123456789",
+    "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079",
+)
+
+_OUTCOMES = {
+    "matched": "matched",
+    "no_match": "no match",
+    "too_short": "too short",
+    "too_long": "too long",
+    "not_enough_music": "not enough music",
+    "decode_error": "could not be read",
+    "skipped": "skipped",
+}
+
+
+def outcome(status: str) -> str:
+    """Return the status of a file in words.
+
+    Examples
+    --------
+    >>> outcome("decode_error")
+    'could not be read'
+    """
+    return _OUTCOMES.get(status, status.replace("_", " "))
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number with thin groups and what is counted.
+
+    Examples
+    --------
+    >>> count(1, "passage"), count(12000, "file")
+    ('1 passage', '12 000 files')
+    """
+    return f"{grouped(n)} {noun}{'' if n == 1 else 's'}"
+
+
+def share(part: float, whole: float) -> str:
+    """Return a share in percent.
+
+    Examples
+    --------
+    >>> share(1, 3), share(1, 100_000), share(0, 0)
+    ('33.3 %', '0.001 %', '0 %')
+    """
+    percent = 100.0 * part / whole if whole > 0 else 0.0
+    return f"{percent:.1f} %" if percent >= 0.05 else f"{percent:.1g} %"
+
+
+def span(start_ms: int, end_ms: int) -> str:
+    """Return both ends of a passage.
+
+    Examples
+    --------
+    >>> span(8_000, 71_250)
+    '0:08.0\u20131:11.2'
+    """
+    return f"{clock(start_ms / 1000)}\N{EN DASH}{clock(end_ms / 1000)}"
+
+
+def hours_text(milliseconds: float) -> str:
+    """Return a length in hours, or in minutes where it is short.
+
+    Examples
+    --------
+    >>> hours_text(5_400_000), hours_text(90_000)
+    ('1.50 h', '1.5 min')
+    """
+    hours = milliseconds / 3_600_000
+    return f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
+
+
+def changed(segment: FoundSegment) -> str:
+    """Return how a passage was changed.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Of
+    >>> changed(Of(pitch_cents=0.0, speed_percent=106.0, tempo_percent=100.0))
+    'played 6.0 % faster, pitch and time together'
+    >>> changed(Of(pitch_cents=-210.0, speed_percent=100.0, tempo_percent=90.0))
+    '2.10 semitones lower, tempo 10.0 % slower'
+    >>> changed(Of(pitch_cents=1.0, speed_percent=100.0, tempo_percent=100.1))
+    'unchanged in pitch and tempo'
+    """
+    parts = []
+    if abs(segment.speed_percent - 100.0) >= 0.05:
+        parts.append(f"played {_faster(segment.speed_percent)}, pitch and time together")
+    if abs(segment.pitch_cents) >= 10.0:
+        where = "higher" if segment.pitch_cents > 0 else "lower"
+        parts.append(f"{abs(segment.pitch_cents) / 100:.2f} semitones {where}")
+    if abs(segment.tempo_percent - 100.0) >= 0.4:
+        parts.append(f"tempo {_faster(segment.tempo_percent)}")
+    return ", ".join(parts) or "unchanged in pitch and tempo"
+
+
+def by_chance(segment: FoundSegment) -> str:
+    """Return, as a sentence or two, how often chance gives such an alignment.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Of
+    >>> print(by_chance(Of(false_per_1000h=0.02, p_false=4e-7, aligned_landmarks=120, expected_by_chance=1.5)))
+    Such an alignment would arise by chance once in 50 000 hours of such audio. The probability that this track,
+    searched in this catalogue, has one by chance is 1 in 2 500 000. 120 landmarks agree; at places that mean nothing,
+    1.5 would.
+    """
+    hours = 1000.0 / segment.false_per_1000h
+    if segment.false_per_1000h <= LEAST_FALSE_PER_1000H:
+        how_often = f"less than once in {_round(hours)} hours of such audio, the smallest rate that is claimed"
+    else:
+        how_often = f"once in {_round(hours)} hours of such audio"
+    p = f"1 in {_round(1 / segment.p_false)}" if segment.p_false > LEAST_P else f"at most 1 in {_round(1 / LEAST_P)}"
+    expected = f"{segment.expected_by_chance:.1f}"
+    return (
+        f"Such an alignment would arise by chance {how_often}. The probability that this track, searched in this "
+        f"catalogue, has one by chance is {p}. {count(segment.aligned_landmarks, 'landmark')} agree; at places that "
+        f"mean nothing, {expected} would."
+    )
+
+
+def by_chance_share(expected: float | None, n_matches: int) -> str:
+    """Return what chance is expected to have put among the matches of a batch, as a sentence.
+
+    Examples
+    --------
+    >>> by_chance_share(0.02, 10)
+    'By chance, 0.02 of the 10 matches are expected: a false-discovery rate of 0.2 %.'
+    >>> by_chance_share(1e-6, 10)
+    'By chance, fewer than 0.001 of the 10 matches are expected: a false-discovery rate of under 0.01 %.'
+    """
+    if expected is None:
+        return "The results state no limit for false matches, so how many chance may have made cannot be said."
+    if not n_matches:
+        return f"Nothing matched; by chance, {expected:.2g} matches would have been expected."
+    rate = 100.0 * min(1.0, expected / n_matches)
+    noun = "match" if n_matches == 1 else "matches"
+    verb = "is" if n_matches == 1 else "are"
+    number = f"{expected:.2g}" if expected >= 0.001 else "fewer than 0.001"
+    share_text = f"{rate:.2g} %" if rate >= 0.01 else "under 0.01 %"
+    return (
+        f"By chance, {number} of the {grouped(n_matches)} {noun} {verb} expected: a false-discovery rate of "
+        f"{share_text}."
+    )
+
+
+def in_odds(p: float) -> str:
+    """Return a probability as odds, powers of ten with raised digits.
+
+    Examples
+    --------
+    >>> in_odds(1 / 40), in_odds(1e-9)
+    ('1 in 40', '1 in 10\u2079')
+    """
+    plain, power, exponent = odds(p).partition("^")
+    return plain + (exponent.translate(_RAISED) if power else "")
+
+
+def verdict(result: FileResult, reused_ms: int) -> str:
+    """Return the finding on a file in one sentence."""
+    if not result.searched:
+        return f"The file was not searched: {outcome(result.status)}."
+    if not result.matches:
+        return f"No evidence of reuse was found in {clock(result.duration_ms / 1000)}."
+    return (
+        f"Evidence of reuse of {count(len(result.matches), 'recording')}: {clock(reused_ms / 1000)} of "
+        f"{clock(result.duration_ms / 1000)} ({share(reused_ms, result.duration_ms)} of the track)."
+    )
+
+
+def _faster(percent: float) -> str:
+    return f"{abs(percent - 100.0):.1f} % {'faster' if percent > 100.0 else 'slower'}"
+
+
+def _round(x: float) -> str:
+    """Return a number with two digits that count, grouped by thousands."""
+    return grouped(int(float(f"{x:.2g}"))) if x >= 10 else f"{x:.2g}"
+
+
+def grouped(n: int) -> str:
+    """Return a whole number in groups of three digits.
+
+    Examples
+    --------
+    >>> grouped(1234567)
+    '1 234 567'
+    """
+    return f"{n:,}".replace(",", " ")
