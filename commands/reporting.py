@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from commands.progress import progress
 from commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
@@ -12,7 +13,6 @@ from commands.terminal import (
     count_text,
     jobs_option,
     note,
-    progress,
     quiet_option,
     use_one_thread,
 )
