@@ -6,6 +6,7 @@ import ast
 import importlib.metadata
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,11 @@ DOORS = {
     "tqdm": "commands.progress",
 }
 MIGRATIONS = "royalties.rights.migrations."  # run by alembic, on behalf of its door
+NOT_INSTALLED = (
+    "evidence/pages/example.png",
+    "royalties/EXAMPLE.md",
+    "royalties/example/",
+)  # for readers of the source
 KEPT_OUT = frozenset({"librosa", "sklearn", "pedalboard", "pickle", "audioread"})
 TERMINAL = frozenset({"click"})  # for the command alone
 SLOW_TO_IMPORT = frozenset(
@@ -110,7 +116,8 @@ def test_imports_point_one_way() -> None:
         assert not forbidden, f"{name} imports {', '.join(sorted(forbidden))}, which stand to its right"
 
 
-# Inside royalties: what each part may import of the others. Modules of the package itself serve all of them.
+# Inside a part: what each of its packages may import of the others, and in evidence each of its modules too. What is
+# not listed of royalties are modules of the package itself, which serve all of it.
 ROYALTIES_MAY_IMPORT: dict[str, frozenset[str]] = {
     "identifiers": frozenset(),
     "rights": frozenset({"identifiers"}),
@@ -118,20 +125,44 @@ ROYALTIES_MAY_IMPORT: dict[str, frozenset[str]] = {
     "uses": frozenset({"rights"}),
     "statements": frozenset({"identifiers", "rights", "uses"}),
 }
+_SHARED = frozenset({"results", "version", "outputs"})
+EVIDENCE_MAY_IMPORT: dict[str, frozenset[str]] = {
+    "results": frozenset(),
+    "version": frozenset(),
+    "outputs": frozenset(),
+    "signing": frozenset(),
+    "runs": _SHARED,
+    "reading": _SHARED | {"runs"},
+    "diff": _SHARED,
+    "diff_report": _SHARED | {"diff"},
+    "exports": _SHARED,
+    "gate": _SHARED,
+    "pages": _SHARED | {"runs"},
+    "cases": _SHARED | {"signing", "runs"},
+    "blind": _SHARED | {"signing"},
+}
 
 
-def test_imports_inside_royalties_point_one_way() -> None:
+@pytest.mark.parametrize(
+    ("package", "may_import"), [("royalties", ROYALTIES_MAY_IMPORT), ("evidence", EVIDENCE_MAY_IMPORT)]
+)
+def test_imports_inside_a_part_point_one_way(package: str, may_import: dict[str, frozenset[str]]) -> None:
     seen = set()
     for name, path in modules().items():
-        if not name.startswith("royalties."):
+        if not name.startswith(f"{package}."):
             continue
         part = name.split(".")[1]
-        parts = {other.split(".")[1] for other in imports_of(path) if other.startswith("royalties.")}
-        imported = (parts & ROYALTIES_MAY_IMPORT.keys()) - {part}
-        allowed = ROYALTIES_MAY_IMPORT.get(part, frozenset())
+        parts = {other.split(".")[1] for other in imports_of(path) if other.startswith(f"{package}.")}
+        imported = (parts & may_import.keys()) - {part}
+        allowed = may_import.get(part, frozenset())
         assert imported <= allowed, f"{name} imports {', '.join(sorted(imported - allowed))}, which stand to its right"
         seen.add(part)
-    assert set(ROYALTIES_MAY_IMPORT) <= seen
+    assert set(may_import) <= seen
+
+
+def test_every_module_of_evidence_has_its_place() -> None:
+    parts = {name.split(".")[1] for name in modules() if name.startswith("evidence.")}
+    assert parts == set(EVIDENCE_MAY_IMPORT)
 
 
 def test_every_door_is_the_only_one() -> None:
@@ -186,6 +217,24 @@ def test_packages_hold_no_code_in_their_init() -> None:
         assert ast.get_docstring(tree), f"{part}/__init__.py has no docstring"
         for node in tree.body[1:]:
             assert isinstance(node, ast.Import | ast.ImportFrom | ast.Assign), f"{part}/__init__.py:{node.lineno}: code"
+
+
+def test_everything_that_is_no_code_is_installed_too() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packages = set(told["packages"])
+    found = set()
+    for name in packages:
+        if name.partition(".")[0] not in ("fingerprint", "index", "evidence", "royalties", "commands"):
+            continue
+        folder = ROOT.joinpath(*name.split("."))
+        assert (folder / "__init__.py").is_file(), f"{name} is no package"
+        installed = {path for pattern in told["package-data"].get(name, ()) for path in folder.glob(pattern)}
+        inner = [path for path in folder.iterdir() if path.is_dir() and f"{name}.{path.name}" not in packages]
+        for path in (path for place in (folder, *inner) for path in place.iterdir() if path.is_file()):
+            if path.suffix not in (".py", ".pyc") and not path.relative_to(ROOT).as_posix().startswith(NOT_INSTALLED):
+                assert path in installed, f"{path.relative_to(ROOT)}: name it in package-data of pyproject.toml"
+                found.add(path.name)
+    assert {"projection.npz", "default.toml", "page.js", "file.html", "README.txt"} <= found
 
 
 def test_our_names_belong_to_us_alone() -> None:

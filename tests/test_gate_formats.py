@@ -394,5 +394,5 @@ def test_a_place_that_cannot_take_the_report_is_refused_before_the_work(tmp_path
         with pytest.raises(EvidenceError, match=message):
             expect_output(place, [tmp_path / "gone.wav", audio])
     (tmp_path / "r.json.tmp").mkdir()
-    with pytest.raises(EvidenceError, match=r"r\.json: the report cannot be written \("):
+    with pytest.raises(EvidenceError, match=r"r\.json: cannot be written \("):
         write_report(ALL, "json", tmp_path / "r.json")

@@ -4,7 +4,6 @@ The figures are computed again before anything is signed, so that no case is mad
 run, remarks and key give the same bytes.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,17 +18,11 @@ from evidence.cases.contents import (
     sums_bytes,
 )
 from evidence.cases.recomputing import belonging, compare, read_trace_member
+from evidence.outputs import expect_free, writing
 from evidence.results import FileResult
 from evidence.runs.folder import Run
 from evidence.signing import PrivateKey
-from fingerprint.errors import (
-    CatalogueError,
-    EvidenceError,
-    ParameterError,
-    StorageFullError,
-    VerificationError,
-    printable,
-)
+from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
 from index.durable import publish
 
 __all__ = ["choose", "make_case", "read_trace_file", "write_case"]
@@ -155,18 +148,6 @@ def write_case(path: Path, case: bytes, *, replace: bool = False) -> None:
     StorageFullError
         If the disk is full; what was there is as it was.
     """
-    if path.is_dir():
-        raise EvidenceError(f"{printable(path)}: is a folder; name a file")
-    if os.path.lexists(path) and not replace:
-        raise EvidenceError(f"{printable(path)}: is there already; name another file, or give --force")
-    try:
+    expect_free(path, replace=replace)
+    with writing(path):
         publish(path, case)
-    except StorageFullError as error:
-        raise StorageFullError(
-            f"{printable(path)}: no space left on the disk; free some and run the command again"
-        ) from error
-    except CatalogueError as error:
-        why = error.__cause__.strerror if isinstance(error.__cause__, OSError) else str(error)
-        raise EvidenceError(
-            f"{printable(path)}: cannot be written ({why}); see to the folder it is in, and its permissions"
-        ) from error

@@ -8,15 +8,15 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from evidence.exports.acrcloud import acrcloud_lines
 from evidence.exports.audacity import audacity_labels
 from evidence.exports.jams import jams_files
 from evidence.exports.segment_csv import segment_csv
+from evidence.outputs import expect_free, writing
 from evidence.results import FileResult
-from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError, printable
+from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.durable import make_folder, publish, publish_chunks, sync_folder, write_chunks
 
 __all__ = ["FOLDERS", "FORMATS", "TEXTS", "export_chunks", "export_files", "write_export"]
@@ -99,14 +99,11 @@ def write_export(
     StorageFullError
         If the disk is full; what was there is as it was, but that of a folder some files may be new.
     """
-    with _refusals(target):
+    with writing(target):
         if form in FOLDERS:
             return _write_folder(target, export_files(results, form, q_values), replace)
         chunks = export_chunks(results, form, q_values)
-        if target.is_dir():
-            raise EvidenceError(f"{printable(target)}: is a folder; name a file")
-        if os.path.lexists(target) and not replace:
-            raise EvidenceError(f"{printable(target)}: is there already; name another file, or give --force")
+        expect_free(target, replace=replace)
         publish_chunks(target, chunks)
         return 1
 
@@ -144,20 +141,3 @@ def _write_new(target: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(beside, ignore_errors=True)
         raise
     sync_folder(target.parent)
-
-
-@contextmanager
-def _refusals(target: Path) -> Iterator[None]:
-    """Say of an output what `index.durable` says of the index."""
-    try:
-        yield
-    except StorageFullError as error:
-        raise StorageFullError(
-            f"{printable(target)}: no space left on the disk; free some and run the command again"
-        ) from error
-    except (CatalogueError, OSError) as error:
-        system = error if isinstance(error, OSError) else error.__cause__
-        why = system.strerror if isinstance(system, OSError) else str(error)
-        raise EvidenceError(
-            f"{printable(target)}: cannot be written ({why}); see to the folder it is in, and its permissions"
-        ) from error

@@ -10,7 +10,8 @@ from evidence.gate.junit import junit_report
 from evidence.gate.lines import verdict_line
 from evidence.gate.report import Report
 from evidence.gate.sarif import sarif_report
-from fingerprint.errors import CatalogueError, EvidenceError, StorageFullError, printable
+from evidence.outputs import writing
+from fingerprint.errors import EvidenceError, printable
 from index.durable import publish
 
 __all__ = ["FORMATS", "expect_output", "rendered", "write_report"]
@@ -63,12 +64,5 @@ def write_report(report: Report, layout: str, path: Path) -> None:
     EvidenceError
         If the file cannot be written.
     """
-    try:
+    with writing(path):
         publish(path, rendered(report, layout))
-    except StorageFullError:
-        raise
-    except CatalogueError as error:
-        reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else "refused"
-        raise EvidenceError(
-            f"{printable(path)}: the report cannot be written ({reason}); name another file, or see to the permissions"
-        ) from error
