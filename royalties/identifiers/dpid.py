@@ -9,7 +9,7 @@ import re
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.check_characters import iso_mod_37_36
-from royalties.identifiers.written import quoted, without_separators
+from royalties.identifiers.written import passes, quoted, without_separators
 
 __all__ = ["compact", "format_dpid", "is_valid", "validate", "warning"]
 
@@ -81,11 +81,7 @@ def is_valid(text: str) -> bool:
     >>> is_valid("PADPIDA2013020802J"), is_valid("PADPIDA2013")
     (True, False)
     """
-    try:
-        validate(text)
-    except ParameterError:
-        return False
-    return True
+    return passes(validate, text)
 
 
 def format_dpid(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.check_characters import iso_mod_37_36
-from royalties.identifiers.written import quoted, without_separators
+from royalties.identifiers.written import expect_check, passes, quoted, without_separators
 
 __all__ = ["compact", "format_grid", "is_valid", "validate"]
 
@@ -43,12 +43,7 @@ def validate(text: str) -> str:
         raise ParameterError(
             f"GRid {quoted(text)}: must be A1 and sixteen letters and digits, as in A1-2425G-ABC1234002-M"
         )
-    expected = iso_mod_37_36(code[:17])
-    if code[17] != expected:
-        raise ParameterError(
-            f"GRid {quoted(text)}: the check character must be {expected}; it is {code[17]}, or another one is wrong: "
-            "compare the code with its source"
-        )
+    expect_check("GRid", text, code[17], iso_mod_37_36(code[:17]), kind="character")
     return code
 
 
@@ -60,11 +55,7 @@ def is_valid(text: str) -> bool:
     >>> is_valid("A1-2425G-ABC1234002-M"), is_valid("A1-2425G-ABC1234002-N")
     (True, False)
     """
-    try:
-        validate(text)
-    except ParameterError:
-        return False
-    return True
+    return passes(validate, text)
 
 
 def format_grid(text: str) -> str:

@@ -7,7 +7,14 @@ import re
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.check_characters import gs1
-from royalties.identifiers.written import REMEDY_COLUMN, became_a_number, quoted, without_separators
+from royalties.identifiers.written import (
+    REMEDY_COLUMN,
+    became_a_number,
+    expect_check,
+    passes,
+    quoted,
+    without_separators,
+)
 
 __all__ = ["compact", "format_icpn", "is_valid", "validate"]
 
@@ -46,12 +53,7 @@ def validate(text: str) -> str:
             f"; a spreadsheet may have taken zeros away: {REMEDY_COLUMN}" if re.fullmatch("[0-9]{1,11}", code) else ""
         )
         raise ParameterError(f"ICPN {quoted(text)}: must have 12 to 14 digits (UPC or EAN), as in 036000291452{lost}")
-    expected = gs1(code[:-1])
-    if code[-1] != expected:
-        raise ParameterError(
-            f"ICPN {quoted(text)}: the check digit must be {expected}; it is {code[-1]}, or another digit is wrong: "
-            "compare the code with its source"
-        )
+    expect_check("ICPN", text, code[-1], gs1(code[:-1]))
     return code
 
 
@@ -63,11 +65,7 @@ def is_valid(text: str) -> bool:
     >>> is_valid("036000291452"), is_valid("036000291453")
     (True, False)
     """
-    try:
-        validate(text)
-    except ParameterError:
-        return False
-    return True
+    return passes(validate, text)
 
 
 def format_icpn(text: str) -> str:

@@ -12,7 +12,14 @@ import re
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.check_characters import mod_101, weighted
-from royalties.identifiers.written import REMEDY_COLUMN, became_a_number, quoted, without_separators
+from royalties.identifiers.written import (
+    REMEDY_COLUMN,
+    became_a_number,
+    expect_check,
+    passes,
+    quoted,
+    without_separators,
+)
 
 __all__ = ["compact", "compact_base", "format_base", "format_ipi", "is_valid", "validate", "validate_base"]
 
@@ -56,12 +63,7 @@ def validate(text: str) -> str:
         raise ParameterError(f"IPI {quoted(text)}: must have at most {_LENGTH} digits, as in 00122619891{base}")
     if not code.strip("0"):
         raise ParameterError(f"IPI {quoted(text)}: stands for nobody; leave it empty where the number is not known")
-    expected = mod_101(code[:9])
-    if code[9:] != expected:
-        raise ParameterError(
-            f"IPI {quoted(text)}: the check digits must be {expected}; they are {code[9:]}, or another digit is wrong: "
-            "compare the number with its source"
-        )
+    expect_check("IPI", text, code[9:], mod_101(code[:9]))
     return code
 
 
@@ -73,11 +75,7 @@ def is_valid(text: str) -> bool:
     >>> is_valid("00000000395"), is_valid("00000000396")
     (True, False)
     """
-    try:
-        validate(text)
-    except ParameterError:
-        return False
-    return True
+    return passes(validate, text)
 
 
 def format_ipi(text: str) -> str:
@@ -118,12 +116,7 @@ def validate_base(text: str) -> str:
     code = compact_base(text)
     if not _BASE_SHAPE.fullmatch(code):
         raise ParameterError(f"IPI base number {quoted(text)}: must be I and ten digits, as in I-001068130-6")
-    expected = weighted(code[1:10], 2)
-    if code[10] != expected:
-        raise ParameterError(
-            f"IPI base number {quoted(text)}: the check digit must be {expected}; it is {code[10]}, or another digit "
-            "is wrong: compare the number with its source"
-        )
+    expect_check("IPI base number", text, code[10], weighted(code[1:10], 2))
     return code
 
 

@@ -9,7 +9,14 @@ import re
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.check_characters import iso_mod_11_2
-from royalties.identifiers.written import REMEDY_COLUMN, became_a_number, quoted, without_separators
+from royalties.identifiers.written import (
+    REMEDY_COLUMN,
+    became_a_number,
+    expect_check,
+    passes,
+    quoted,
+    without_separators,
+)
 
 __all__ = ["compact", "format_isni", "is_valid", "validate"]
 
@@ -44,12 +51,7 @@ def validate(text: str) -> str:
     code = compact(text)
     if not _SHAPE.fullmatch(code) or became_a_number(text):
         raise ParameterError(f"ISNI {quoted(text)}: {_reason(text, code)}")
-    expected = iso_mod_11_2(code[:15])
-    if code[15] != expected:
-        raise ParameterError(
-            f"ISNI {quoted(text)}: the check character must be {expected}; it is {code[15]}, or another digit is "
-            "wrong: compare the code with its source"
-        )
+    expect_check("ISNI", text, code[15], iso_mod_11_2(code[:15]), kind="character")
     return code
 
 
@@ -61,11 +63,7 @@ def is_valid(text: str) -> bool:
     >>> is_valid("0000000081266409"), is_valid("8.12664E+13")
     (True, False)
     """
-    try:
-        validate(text)
-    except ParameterError:
-        return False
-    return True
+    return passes(validate, text)
 
 
 def format_isni(text: str) -> str:

@@ -9,7 +9,14 @@ import re
 
 from fingerprint.errors import ParameterError
 from royalties.identifiers.check_characters import weighted
-from royalties.identifiers.written import REMEDY_COLUMN, became_a_number, quoted, without_separators
+from royalties.identifiers.written import (
+    REMEDY_COLUMN,
+    became_a_number,
+    expect_check,
+    passes,
+    quoted,
+    without_separators,
+)
 
 __all__ = ["compact", "format_iswc", "is_valid", "validate"]
 
@@ -43,12 +50,7 @@ def validate(text: str) -> str:
     code = compact(text)
     if not _SHAPE.fullmatch(code):
         raise ParameterError(f"ISWC {quoted(text)}: {_reason(text, code)}")
-    expected = weighted(code[1:10], 1)
-    if code[10] != expected:
-        raise ParameterError(
-            f"ISWC {quoted(text)}: the check digit must be {expected}; it is {code[10]}, or another digit is wrong: "
-            "compare the code with its source"
-        )
+    expect_check("ISWC", text, code[10], weighted(code[1:10], 1))
     return code
 
 
@@ -60,11 +62,7 @@ def is_valid(text: str) -> bool:
     >>> is_valid("T-034.524.680-1"), is_valid("T-034.524.680-2")
     (True, False)
     """
-    try:
-        validate(text)
-    except ParameterError:
-        return False
-    return True
+    return passes(validate, text)
 
 
 def format_iswc(text: str) -> str:
