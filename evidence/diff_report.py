@@ -4,14 +4,13 @@ In comes a `Difference`; out come lines of text, safe for a terminal, or plain J
 milliseconds, percentages go from 0 to 100 and confidences from 0 to 1, as in scan results.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from evidence.diff import Difference, FileChange, MatchChange
 from evidence.results import FileResult, Found, FoundSegment
 from fingerprint.errors import printable
-from index.tables import clock
+from index.tables import clock, confidence_text, counted
 
 __all__ = ["SCHEMA", "diff_json", "diff_text"]
 
@@ -37,8 +36,9 @@ def diff_text(difference: Difference) -> str:
     """Return what changed as lines of text: what was searched, how many files, and each change under its file."""
     only_before, only_after = len(difference.only_before), len(difference.only_after)
     lines = [
-        f"A: {_count(difference.n_before)}, B: {_count(difference.n_after)}: {difference.n_unchanged} unchanged, "
-        f"{len(difference.files)} changed, {only_before} only in A, {only_after} only in B"
+        f"A: {counted(difference.n_before, 'file')}, B: {counted(difference.n_after, 'file')}: "
+        f"{difference.n_unchanged} unchanged, {len(difference.files)} changed, "
+        f"{only_before} only in A, {only_after} only in B"
     ]
     lines += [f"{_WORDS[name]}: {_listed(a)} -> {_listed(b)}" for name, (a, b) in difference.searched.items()]
     if difference.files and not difference.searched and not any(change.because for change in difference.files):
@@ -91,7 +91,7 @@ def _figure_texts(change: MatchChange) -> Iterable[str]:
             yield f"query {_spans(before, 'query')} -> {_spans(after, 'query')}"
             yield f"reference {_spans(before, 'asset')} -> {_spans(after, 'asset')}"
         elif what == "confidence":
-            yield f"confidence {_confidence(before)} -> {_confidence(after)}"
+            yield f"confidence {confidence_text(before.confidence)} -> {confidence_text(after.confidence)}"
         elif what == "share":
             yield f"share {before.query_match_percentage:.1f} % -> {after.query_match_percentage:.1f} %"
         else:
@@ -99,7 +99,7 @@ def _figure_texts(change: MatchChange) -> Iterable[str]:
 
 
 def _found_text(found: Found) -> str:
-    return f"{_label(found)}: query {_spans(found, 'query')}, confidence {_confidence(found)}"
+    return f"{_label(found)}: query {_spans(found, 'query')}, confidence {confidence_text(found.confidence)}"
 
 
 def _label(found: Found) -> str:
@@ -115,16 +115,8 @@ def _all(found: Found, figure: Callable[[FoundSegment], str]) -> str:
     return ", ".join(figure(segment) for segment in found.segments)
 
 
-def _confidence(found: Found) -> str:
-    return f"{math.floor(found.confidence * 1e6) / 1e6:.6f}"
-
-
 def _listed(values: Sequence[str | int | float]) -> str:
     return ", ".join(printable(str(value)) for value in values) or "not stated"
-
-
-def _count(n: int) -> str:
-    return f"{n} file{'' if n == 1 else 's'}"
 
 
 def _change_json(change: FileChange) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fingerprint.digests import is_sha256
 from fingerprint.extract import Role
 from fingerprint.params import Params
 
@@ -147,7 +148,7 @@ def contents_of(header: bytes) -> Contents:
     )
     if contents.params_digest != "sha256:" + hashlib.sha256(_canonical_json(params)).hexdigest():
         raise MalformedHeaderError("has a digest of parameters that is not theirs")
-    if len(contents.sha256) != 64 or set(contents.sha256) - set("0123456789abcdef"):
+    if not is_sha256(contents.sha256):
         raise MalformedHeaderError("has a SHA-256 of the audio that is none")
     if "/" in contents.name or "\0" in contents.name or not Path(contents.name).stem:
         raise MalformedHeaderError("has a name of the audio that is no file name")

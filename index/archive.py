@@ -18,6 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
+from fingerprint.digests import is_sha256
 from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError
 from index.durable import FileEntry
 from index.manifest import GRANT_NAME, MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest
@@ -30,7 +31,6 @@ MANIFEST_LIMIT_BYTES = 1 << 28  # of one that is read, as it is held in memory; 
 
 _PART = re.compile(r"(segments|trees)/[a-z0-9_]+(-[0-9]+)?")
 _FILE = re.compile(r"([a-z0-9_]+/)?[a-z0-9_]+\.[a-z]+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SIZE_FIELD = slice(124, 135)  # of a tar header: octal digits
 
 Progress = Callable[[int], None]  # is told the number of bytes of every block
@@ -254,6 +254,6 @@ def _check_names(manifest: Manifest) -> None:
         for name, entry in files.items():
             sound = sound and len(name) < 100 and (files is side_files or _FILE.fullmatch(name) is not None)
             sound = sound and type(entry.size) is int and 0 <= entry.size < 1 << 60
-            sound = sound and isinstance(entry.sha256, str) and _SHA256.fullmatch(entry.sha256) is not None
+            sound = sound and isinstance(entry.sha256, str) and is_sha256(entry.sha256)
     if not sound:
         raise IndexDamagedError(f"{MANIFEST_NAME}: names files that an index cannot have")

@@ -17,6 +17,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from fingerprint.digests import is_sha256
 from fingerprint.errors import IndexDamagedError, ParameterError
 from index.facts import Ranges, normalised_ranges, normalised_tags
 
@@ -92,7 +93,7 @@ class Recording:
         for name in ("title", "isrc", "name", "sha256", "decoder"):
             if not isinstance(getattr(self, name), str):
                 raise ParameterError(f"recording {self.id!r}: {name}={getattr(self, name)!r} must be a text")
-        if self.sha256 and (len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")):
+        if self.sha256 and not is_sha256(self.sha256):
             raise ParameterError(
                 f"recording {self.id!r}: sha256={self.sha256!r} must be 64 lower-case hex digits or empty"
             )

@@ -14,7 +14,7 @@ from fingerprint.errors import printable
 from index.recordings import Recording
 from index.result import Segment
 from index.scanning import Scan
-from index.tables import clock, table
+from index.tables import clock, confidence_text, counted, table
 
 __all__ = ["odds", "recording_label", "scan_block", "shortened"]
 
@@ -30,8 +30,7 @@ def scan_block(scan: Scan) -> str:
     length = clock(scan.duration_seconds or 0.0)
     if not scan.matches:
         return f"{name}: no match in {length}"
-    n = len(scan.matches)
-    heading = f"{name}: {n} recording{'s' if n > 1 else ''} found in {length}"
+    heading = f"{name}: {counted(len(scan.matches), 'recording')} found in {length}"
     rows: list[Sequence[str]] = [_HEADER]
     for match in scan.matches:
         label = recording_label(match.recording)
@@ -94,5 +93,5 @@ def _cells(segment: Segment) -> tuple[str, ...]:
         f"{change.speed_percent:.1f} %",
         f"{segment.aligned_landmarks} ({segment.expected_by_chance:.1f} by chance)",
         odds(segment.p_false),
-        f"{math.floor(segment.confidence * 1e6) / 1e6:.6f}",
+        confidence_text(segment.confidence),
     )

@@ -1,5 +1,6 @@
 """Tables and facts as text for people: plain characters, aligned columns, names from outside escaped."""
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,8 @@ __all__ = [
     "archive_text",
     "clock",
     "compaction_text",
+    "confidence_text",
+    "counted",
     "description_text",
     "grant_text",
     "info_text",
@@ -90,7 +93,7 @@ def info_text(facts: dict[str, Any]) -> str:
         rows.append(("tags", ", ".join(f"{tag} ({n})" for tag, n in facts["tags"].items())))
     if facts["excluded"]["recordings"]:
         seconds, n = facts["excluded"]["seconds"], facts["excluded"]["recordings"]
-        rows.append(("excluded", f"{clock(seconds)} of {n} recording{'' if n == 1 else 's'}"))
+        rows.append(("excluded", f"{clock(seconds)} of {counted(n, 'recording')}"))
     for name, layer in facts["layers"].items():
         lists = "" if layer["lists"] is None else f", {layer['lists']} lists"
         rows.append(
@@ -125,8 +128,7 @@ def addition_text(report: dict[str, Any]) -> str:
     index = report["index"]
     if index is None:
         return text
-    plural = "" if index["recordings"] == 1 else "s"
-    where = f"{index['recordings']} recording{plural}, {index['hours']:.2f} h, {size_text(index['bytes']['total'])}"
+    where = f"{counted(index['recordings'], 'recording')}, {index['hours']:.2f} h, {size_text(index['bytes']['total'])}"
     return f"{text}\nindex {printable(index['path'])}: {where}"
 
 
@@ -171,6 +173,28 @@ def archive_text(facts: dict[str, Any]) -> str:
             ("recordings", str(facts["recordings"])),
         ]
     )
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number and what is counted.
+
+    Examples
+    --------
+    >>> counted(1, "recording"), counted(0, "recording"), counted(2, "match")
+    ('1 recording', '0 recordings', '2 matches')
+    """
+    return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith('ch') else 's'}"
+
+
+def confidence_text(confidence: float) -> str:
+    """Return a confidence with six decimals, never rounded up to certainty.
+
+    Examples
+    --------
+    >>> confidence_text(0.9999999), confidence_text(1.0)
+    ('0.999999', '1.000000')
+    """
+    return f"{math.floor(confidence * 1e6) / 1e6:.6f}"
 
 
 def clock(seconds: float) -> str:

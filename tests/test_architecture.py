@@ -125,11 +125,12 @@ ROYALTIES_MAY_IMPORT: dict[str, frozenset[str]] = {
     "uses": frozenset({"rights"}),
     "statements": frozenset({"identifiers", "rights", "uses"}),
 }
-_SHARED = frozenset({"results", "version", "outputs"})
+_SHARED = frozenset({"results", "version", "outputs", "coverage"})
 EVIDENCE_MAY_IMPORT: dict[str, frozenset[str]] = {
     "results": frozenset(),
     "version": frozenset(),
     "outputs": frozenset(),
+    "coverage": frozenset({"results"}),
     "signing": frozenset(),
     "runs": _SHARED,
     "reading": _SHARED | {"runs"},
@@ -230,8 +231,9 @@ def test_everything_that_is_no_code_is_installed_too() -> None:
         assert (folder / "__init__.py").is_file(), f"{name} is no package"
         installed = {path for pattern in told["package-data"].get(name, ()) for path in folder.glob(pattern)}
         inner = [path for path in folder.iterdir() if path.is_dir() and f"{name}.{path.name}" not in packages]
-        for path in (path for place in (folder, *inner) for path in place.iterdir() if path.is_file()):
-            if path.suffix not in (".py", ".pyc") and not path.relative_to(ROOT).as_posix().startswith(NOT_INSTALLED):
+        places = [folder, *(path for path in inner if path.name != "__pycache__")]
+        for path in (path for place in places for path in place.iterdir() if path.is_file()):
+            if path.suffix != ".py" and not path.relative_to(ROOT).as_posix().startswith(NOT_INSTALLED):
                 assert path in installed, f"{path.relative_to(ROOT)}: name it in package-data of pyproject.toml"
                 found.add(path.name)
     assert {"projection.npz", "default.toml", "page.js", "file.html", "README.txt"} <= found

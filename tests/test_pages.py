@@ -472,3 +472,9 @@ def test_match_makes_pages_too_and_keeps_nothing_else(tmp_path: Path) -> None:
     assert (again.exit_code, again.stdout) == (2, "")
     assert "holds a report already" in again.stderr
     assert run("match", query, "--catalogue", tmp_path / "music", index=index).exit_code == 2
+
+
+def test_a_recording_that_is_found_in_two_layers_counts_once_among_the_sources() -> None:
+    layers = [a_match("s1", layer=layer) for layer in ("recording", "melody")]
+    (bar,) = overview([read_result(a_result(matches=layers))], {})["source_bars"]
+    assert bar["text"] == "0:10.0"

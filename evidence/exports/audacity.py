@@ -6,13 +6,12 @@ is start, end and text with tabs between them, seconds with six decimals, UTF-8,
 so that it stays on its line. Files that matched nothing have no labels.
 """
 
-import math
 from collections.abc import Iterable
 
 from evidence.exports.names import safe_names
 from evidence.exports.text import one_line
 from evidence.results import FileResult, Found, FoundSegment
-from index.tables import clock
+from index.tables import clock, confidence_text
 
 __all__ = ["audacity_labels"]
 
@@ -58,8 +57,7 @@ def _of_reference(result: FileResult, segment: FoundSegment) -> str:
 
 def _figures(segment: FoundSegment) -> str:
     change = f"pitch {segment.pitch_cents / 100 + 0.0:+.2f} st, tempo {segment.tempo_percent:.1f} %"
-    confidence = math.floor(segment.confidence * 1e6) / 1e6  # nothing is rounded up to certainty
-    return f", {change}, speed {segment.speed_percent:.1f} %, confidence {confidence:.6f}"
+    return f", {change}, speed {segment.speed_percent:.1f} %, confidence {confidence_text(segment.confidence)}"
 
 
 def _span(start_ms: int, end_ms: int) -> str:

@@ -7,14 +7,12 @@
 Whatever comes from outside is escaped: nothing in a title or a file name can forge a line.
 """
 
-import math
-
 from evidence.gate.deciding import Decision, Verdict
 from evidence.gate.policy import ERROR
 from evidence.gate.report import Report
 from evidence.results import Found
 from fingerprint.errors import printable
-from index.tables import clock
+from index.tables import clock, confidence_text, counted
 
 __all__ = ["decision_text", "recording_text", "summary_line", "verdict_line"]
 
@@ -37,10 +35,10 @@ def summary_line(report: Report) -> str:
     '0 files: 0 block, 0 review, 0 pass, 0 not checked; policy default (sha256 ...)'
     """
     counts = report.counts
-    n = len(report.verdicts)
     return (
-        f"{n} file{'' if n == 1 else 's'}: {counts['block']} block, {counts['review']} review, {counts['pass']} pass, "
-        f"{counts[ERROR]} not checked; policy {printable(report.policy.name)} (sha256 {report.policy.sha256})"
+        f"{counted(len(report.verdicts), 'file')}: {counts['block']} block, {counts['review']} review, "
+        f"{counts['pass']} pass, {counts[ERROR]} not checked; "
+        f"policy {printable(report.policy.name)} (sha256 {report.policy.sha256})"
     )
 
 
@@ -50,7 +48,7 @@ def decision_text(decision: Decision) -> str:
     reason = f": {decision.reason}" if decision.reason else ""
     return (
         f"{found.query_match_ms / 1000:.1f} s of {recording_text(found)}, "
-        f"confidence {math.floor(found.confidence * 1e6) / 1e6:.6f}: {printable(decision.rule)}{reason}"
+        f"confidence {confidence_text(found.confidence)}: {printable(decision.rule)}{reason}"
     )
 
 
@@ -73,4 +71,4 @@ def _about(verdict: Verdict) -> str:
         length = verdict.result.duration_ms if verdict.result is not None else 0
         return f"no match in {clock(length / 1000)}"
     more = len(verdict.decisions) - 1
-    return decision_text(first) + (f"; {more} more match{'es' if more > 1 else ''}" if more else "")
+    return decision_text(first) + (f"; {counted(more, 'more match')}" if more else "")

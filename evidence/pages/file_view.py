@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evidence.coverage import reused_ms
 from evidence.pages.figures import PLOT, STAGE
 from evidence.pages.geometry import Scale, time_ticks
 from evidence.pages.passages import MOST_PICTURED, Passage, drawn_passages, label_of, passage_row
@@ -20,12 +21,12 @@ from evidence.pages.words import LIMITS, grouped, share, span, verdict
 from evidence.results import FileResult, FoundSegment
 from fingerprint.errors import SourceprintError, VerificationError
 from index.rechecking import Rechecked, recheck
-from index.result import Segment, union_seconds
+from index.result import Segment
 from index.tables import clock
 from index.trace import Trace
 from index.trace_file import read_trace
 
-__all__ = ["FileView", "file_view", "reused_ms"]
+__all__ = ["FileView", "file_view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,6 @@ class FileView:
 
     values: dict[str, Any]
     remark: str
-
-
-def reused_ms(result: FileResult) -> int:
-    """Return the milliseconds of a file that any recording covers."""
-    return round(
-        union_seconds([(float(s.query_start_ms), float(s.query_end_ms)) for m in result.matches for s in m.segments])
-    )
 
 
 def file_view(

@@ -14,12 +14,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evidence.pages.file_view import reused_ms
+from evidence.coverage import reused_by_recording_ms, reused_ms
 from evidence.pages.words import by_chance_share, count, grouped, hours_text, in_odds, outcome, share
 from evidence.results import FileResult
 from evidence.runs.rates import expected_false_matches, q_values
 from fingerprint.errors import printable
-from index.result import union_seconds
 from index.tables import clock
 
 __all__ = ["PAGE_ROWS", "overview", "rows_as_json"]
@@ -174,9 +173,8 @@ def _sources(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
     reused: Counter[str] = Counter()
     labels: dict[str, str] = {}
     for result in results:
+        reused.update(reused_by_recording_ms(result))
         for match in result.matches:
-            spans = [(float(s.query_start_ms), float(s.query_end_ms)) for s in match.segments]
-            reused[match.asset_id] += round(union_seconds(spans))
             labels[match.asset_id] = f"{match.title} ({match.asset_id})" if match.title else match.asset_id
     ordered = sorted(reused.items(), key=lambda pair: (-pair[1], pair[0]))
     rows: list[tuple[str, float, str]] = [

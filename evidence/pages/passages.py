@@ -23,6 +23,7 @@ from fingerprint.params import Params
 from index.decision import LEAST_P
 from index.rechecking import Rechecked
 from index.result import Segment
+from index.tables import confidence_text
 from index.trace import Trace, TracedFind
 
 __all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row"]
@@ -69,7 +70,7 @@ def passage_row(passage: Passage) -> dict[str, Any]:
         "changed": changed(segment),
         "landmarks": f"{segment.aligned_landmarks}",
         "odds": in_odds(segment.p_false),
-        "confidence": _confidence(segment),
+        "confidence": confidence_text(segment.confidence),
         "drawn": passage.number <= MOST_PICTURED and passage.segment is not None,
         "also_fits": segment.also_fits,
     }
@@ -155,17 +156,13 @@ def _facts(stated: FoundSegment, segment: Segment, threshold: float) -> list[tup
         ("Landmarks", f"{stated.aligned_landmarks}, {stated.expected_by_chance:.1f} by chance"),
         ("Probability", f"{_at_most(stated)}{in_odds(stated.p_false)} by chance"),
         ("Rate", f"{stated.false_per_1000h:.2g} by chance in 1 000 h"),
-        ("Confidence", _confidence(stated)),
+        ("Confidence", confidence_text(stated.confidence)),
         ("Score", f"{segment.score:.1f}; {threshold:.1f} was needed"),
     ]
 
 
 def _at_most(segment: FoundSegment) -> str:
     return "at most " if segment.p_false <= LEAST_P else ""
-
-
-def _confidence(segment: FoundSegment) -> str:
-    return f"{math.floor(segment.confidence * 1e6) / 1e6:.6f}"  # never rounded up to certainty
 
 
 def _finds(trace: Trace, asset_id: str, segment: Segment) -> list[TracedFind]:

@@ -22,10 +22,12 @@ from evidence.pages.page import SCRIPT, STYLE, asset, file_page, overview_page
 from evidence.pages.shelf import ASSETS, Shelf
 from evidence.pages.sounds import Catalogue
 from evidence.results import FileResult
+from fingerprint.digests import is_sha256
 from fingerprint.errors import EvidenceError, printable
 from index.batch import in_order, jobs_for
 from index.durable import make_folder, publish, refusals, sync_folder
 from index.recording_list import Item
+from index.trace_file import SUFFIX
 
 __all__ = ["PageMade", "ReportOptions", "expect_room", "page_name", "single_page", "write_report"]
 
@@ -218,7 +220,7 @@ def page_name(result: FileResult) -> str:
 
 def _trace_path(traces: Path, result: FileResult) -> Path:
     # The digest comes from a file: it must not be able to name another one.
-    return traces / f"{result.sha256 if re.fullmatch(r'[0-9a-f]{64}', result.sha256) else 'no-digest'}.spt"
+    return traces / f"{result.sha256 if is_sha256(result.sha256) else 'no-digest'}{SUFFIX}"
 
 
 def _make_page(task: _Task) -> PageMade:

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from evidence.results import FileResult, read_result
+from fingerprint.digests import is_sha256
 from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError, printable
 
 __all__ = [
@@ -105,7 +106,7 @@ class Run:
         EvidenceError
             If the digest of the result is none, so that it cannot name a file.
         """
-        if len(result.sha256) != 64 or not set(result.sha256) <= set("0123456789abcdef"):
+        if not is_sha256(result.sha256):
             raise EvidenceError(f"{printable(result.name)}: its result states no SHA-256; scan the file again")
         return self.folder / TRACES / f"{result.sha256}.spt"
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from evidence.coverage import reused_by_recording_ms, reused_ms
 from evidence.results import FileResult
 from evidence.runs.rates import expected_false_matches
 from fingerprint.errors import printable
-from index.result import union_seconds
+from index.tables import counted
 
 __all__ = ["MOST_SOURCES", "Source", "Summary", "summarise", "summary_text", "summary_to_json"]
 
@@ -83,7 +84,7 @@ def summarise(results: Iterable[FileResult]) -> Summary:
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     sources: dict[str, Source] = {}
-    searched_ms = reused_ms = n_matches = n_matched = 0
+    searched_ms = whole_ms = n_matches = n_matched = 0
     expected: list[float] = []
     for result in results:
         statuses[result.status] += 1
@@ -94,9 +95,8 @@ def summarise(results: Iterable[FileResult]) -> Summary:
         expected.append(expected_false_matches([result]))
         n_matches += len(result.matches)
         n_matched += bool(result.matches)
-        spans = [(float(s.query_start_ms), float(s.query_end_ms)) for match in result.matches for s in match.segments]
-        reused_ms += round(union_seconds(spans))
-        for asset_id, reused in _by_source(result).items():
+        whole_ms += reused_ms(result)
+        for asset_id, covered_ms in reused_by_recording_ms(result).items():
             before = sources.get(asset_id)
             match = next(match for match in result.matches if match.asset_id == asset_id)
             sources[asset_id] = Source(
@@ -104,8 +104,8 @@ def summarise(results: Iterable[FileResult]) -> Summary:
                 match.isrc,
                 match.title,
                 match.artists,
-                reused[0] + (before.files if before else 0),
-                reused[1] + (before.reused_ms if before else 0),
+                1 + (before.files if before else 0),
+                covered_ms + (before.reused_ms if before else 0),
             )
     total = math.fsum(expected)
     known = None if math.isnan(total) else total
@@ -116,7 +116,7 @@ def summarise(results: Iterable[FileResult]) -> Summary:
         by_status=_by_number(statuses),
         matched_files=n_matched,
         matches=n_matches,
-        reused_ms=reused_ms,
+        reused_ms=whole_ms,
         sources=len(sources),
         top_sources=tuple(top),
         failures=_by_number(failures),
@@ -139,14 +139,14 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
 def summary_text(summary: Summary) -> str:
     """Return a summary for people: some lines, without a line break at the end."""
     lines = [
-        f"{_count(summary.files, 'file')} on record: "
+        f"{counted(summary.files, 'file')} on record: "
         + (", ".join(f"{n} {status.replace('_', ' ')}" for status, n in summary.by_status.items()) or "none yet")
         + f"; {summary.searched_ms / 3_600_000:.2f} h searched"
     ]
     if summary.matches:
         lines.append(
-            f"{summary.reused_ms / 1000:.0f} s reused in {_count(summary.matched_files, 'file')}, "
-            f"from {_count(summary.sources, 'recording')}:"
+            f"{summary.reused_ms / 1000:.0f} s reused in {counted(summary.matched_files, 'file')}, "
+            f"from {counted(summary.sources, 'recording')}:"
         )
         lines += [f"  {_source_text(source)}" for source in summary.top_sources]
         if summary.sources > len(summary.top_sources):
@@ -154,23 +154,13 @@ def summary_text(summary: Summary) -> str:
     if summary.expected_false_matches is not None and summary.searched_ms:
         share = summary.false_discovery_rate
         lines.append(
-            f"expected by chance: {summary.expected_false_matches:.2g} of {_count(summary.matches, 'match')}"
+            f"expected by chance: {summary.expected_false_matches:.2g} of {counted(summary.matches, 'match')}"
             + ("" if share is None else f" (false-discovery rate {100 * share:.2g} %)")
         )
     if summary.failures:
-        lines.append(f"{_count(summary.failed_files, 'file')} could not be searched:")
+        lines.append(f"{counted(summary.failed_files, 'file')} could not be searched:")
         lines += [f"  {n}: {printable(reason)}" for reason, n in summary.failures.items()]
     return "\n".join(lines)
-
-
-def _by_source(result: FileResult) -> dict[str, tuple[int, int]]:
-    """Return, by id of each recording found in a file, one file and the milliseconds that it covers."""
-    spans: dict[str, list[tuple[float, float]]] = {}
-    for match in result.matches:
-        spans.setdefault(match.asset_id, []).extend(
-            (float(segment.query_start_ms), float(segment.query_end_ms)) for segment in match.segments
-        )
-    return {asset_id: (1, round(union_seconds(found))) for asset_id, found in spans.items()}
 
 
 def _by_number(counts: Counter[str]) -> dict[str, int]:
@@ -180,9 +170,4 @@ def _by_number(counts: Counter[str]) -> dict[str, int]:
 def _source_text(source: Source) -> str:
     title = " - ".join(part for part in (", ".join(source.artists), source.title) if part)
     about = f" ({printable(title)})" if title else ""
-    return f"{source.reused_ms / 1000:8.1f} s in {_count(source.files, 'file')}: {printable(source.asset_id)}{about}"
-
-
-def _count(n: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
-    return f"{n} {noun if n == 1 else plural}"
+    return f"{source.reused_ms / 1000:8.1f} s in {counted(source.files, 'file')}: {printable(source.asset_id)}{about}"

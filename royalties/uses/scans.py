@@ -10,13 +10,13 @@ is a record too, with the status that says why.
 import codecs
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from fingerprint.digests import is_sha256
 from fingerprint.errors import RightsError, printable
 from index.scan_schema import SCHEMA
 
@@ -29,7 +29,6 @@ SEARCHED = ("matched", "no_match")
 _LARGEST_RECORD = 1 << 28
 _CHUNK = 1 << 20
 _LARGEST_TIME = 2**53
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _REMEDY = "write the file anew with sourceprint match --jsonl"
 
 
@@ -281,7 +280,7 @@ class _Reader:
         query = self._table(record, "query", "")
         status = self._text(record, "status", "")
         sha256 = self._text(query, "sha256", "query.", empty=True)
-        if sha256 and not _SHA256.fullmatch(sha256):
+        if sha256 and not is_sha256(sha256):
             self._refuse("query.sha256", sha256, "64 hexadecimal digits in lower case")
         if status in SEARCHED and not sha256:
             self._refuse("query.sha256", None, "the SHA-256 of a track that was searched")
