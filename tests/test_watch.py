@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from evidence.runs.folder import Run
 from evidence.runs.moving import move
 from evidence.runs.session import Outcome, Session
 from evidence.runs.watching import Settling, follow
-from fingerprint.errors import EvidenceError, ParameterError, StorageFullError
+from fingerprint.errors import EvidenceError, GrantError, ParameterError, StorageFullError
 from tests.test_runs import Pretended, events, pretended
 
 DIGEST = "0123456789abcdef" * 4
@@ -160,6 +161,22 @@ def test_a_stop_lets_no_other_file_begin(tmp_path: Path) -> None:
     assert len(followed(tmp_path, 2, search)) == 2
     assert len(search.asked) == 2
     assert events(tmp_path / "run", "session end")[0]["ended"] == "done"
+
+
+def test_a_permission_is_asked_for_before_every_file_and_ends_the_scan_when_it_does(tmp_path: Path) -> None:
+    for name in "abc":
+        put(tmp_path / "drop" / f"{name}.wav", name.encode() * (ord(name) - 90))
+    asked: list[int] = []
+
+    def permit() -> None:
+        asked.append(len(asked))
+        if len(asked) == 3:
+            raise GrantError("expired")
+
+    search = replace(pretended(), permit=permit)
+    with pytest.raises(GrantError, match="expired"):
+        followed(tmp_path, 3, search)
+    assert len(search.asked) == len(Run.open(tmp_path / "run").results()) == 2
 
 
 def test_files_named_beside_the_folder_are_scanned_at_the_start(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ alone and counted.
 import importlib.metadata
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,7 +42,10 @@ class Stop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is searched, and how; as the arguments of `index.scanning.scan_files`."""
+    """What is searched, and how; as the arguments of `index.scanning.scan_files`.
+
+    `permit` is called before every file; it raises GrantError where the index may not be searched any more.
+    """
 
     index: Path
     layer: str = RECORDING
@@ -50,6 +53,7 @@ class Search:
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
     which: Filter = EVERYTHING
     jobs: int | None = None
+    permit: Callable[[], object] = lambda: None
 
     def searched(self) -> Searched:
         """Return what would be searched now; errors as `scan_files`."""
@@ -131,6 +135,8 @@ class Session:
         On entering or later: as `evidence.runs.journal.Journal`.
     CatalogueError, ParameterError
         On entering or later: as `index.scanning.scan_files`.
+    GrantError
+        Later: as `Search.permit`.
     """
 
     def __init__(
@@ -219,7 +225,7 @@ class Session:
 
     def _searched(self, plan: Plan, stop: Stop | None) -> Generator[Outcome, None, None]:
         left: list[Item] = []
-        feed = _Feed(plan.search, stop)
+        feed = _Feed(plan.search, stop, self._search.permit)
         with closing(self._search.scans(feed, self._journal.folder / TRACES)) as scans:
             for position, scan in enumerate(scans):
                 followers = plan.followers.get(position, [])
@@ -306,11 +312,12 @@ class Session:
 
 
 class _Feed(Sequence[Item]):
-    """Items that come to an end when they are asked to."""
+    """Items that come to an end when they are asked to, or when searching is permitted no longer."""
 
-    def __init__(self, items: Sequence[Item], stop: Stop | None) -> None:
+    def __init__(self, items: Sequence[Item], stop: Stop | None, permit: Callable[[], object]) -> None:
         self._items = items
         self._stop = stop
+        self._permit = permit
 
     def __len__(self) -> int:
         return len(self._items)
@@ -328,6 +335,7 @@ class _Feed(Sequence[Item]):
         for item in self._items:
             if self._stop is not None and self._stop.is_set():
                 return
+            self._permit()
             yield item
 
 
