@@ -508,10 +508,23 @@ def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: p
     dense = changed_find(
         members[TRACE], lambda find: dataclasses.replace(find, reference_times=np.zeros_like(find.reference_times))
     )
-    monkeypatch.setattr("evidence.cases.recomputing._MOST_COMPARISONS", 1e6)
+    without: Any = {  # so that nothing is compared
+        "reference_times": np.empty(0, np.uint32),
+        "reference_bins": np.empty(0, np.uint16),
+        "reference_codes": np.empty((0, 8), np.uint8),
+    }
+    pieces = changed_find(members[TRACE], lambda find: dataclasses.replace(find, pieces=find.pieces * 300, **without))
+    long = changed_find(
+        members[TRACE],
+        lambda find: dataclasses.replace(
+            find, seconds=(find.seconds - find.seconds[0]) * 40_000, pieces=find.pieces * 5, **without
+        ),
+    )
+    monkeypatch.setattr("evidence.cases.recomputing._MOST_STEPS", 1e6)
     read_trace_member(members[TRACE])
-    with pytest.raises(EvidenceError, match="denser landmarks than a case may have"):
-        read_trace_member(dense)
+    for hostile in (dense, pieces, long):
+        with pytest.raises(EvidenceError, match="denser landmarks than a case may have"):
+            read_trace_member(hostile)
     monkeypatch.setattr("evidence.cases.recomputing._MOST_PASSAGES", 2)
     assert wrong(case) == {"landmarks", "search", "figures", "description"}
 
