@@ -46,6 +46,11 @@ _OF_SEGMENT = (
     *("p_false", "false_per_1000h", "confidence", "excluded", "also_fits"),
 )
 
+_COMPARED = {  # outside of matches, with what the trace says (`belonging`)
+    *("schema", "status", "matches", "query.sha256", "query.duration_ms", "index.digest", "index.params_digest"),
+    *("searched.layer", "searched.scales", "searched.max_false_per_1000h", "searched.settings_digest"),
+}
+
 _MOST_PASSAGES = 2_000  # passages and excluded ranges in all: each is compared with every other
 _MOST_STEPS = 1e9  # of work on descriptors; an hour that is all reused takes a tenth
 _LINES_ASIDE = 8  # on which a passage is weighed against chance
@@ -83,7 +88,7 @@ class Comparison:
     figures : tuple of Figure
         In the order of the result.
     unchecked : tuple of str
-        Names of fields of matches that landmarks say nothing about, sorted.
+        Fields that are as the signer states them, since landmarks say nothing about them, sorted.
     n_landmarks : int
         Landmarks of the query that meet one of the recording, over all passages.
     """
@@ -163,7 +168,7 @@ def compare(result: FileResult, trace: Trace) -> Comparison:
     stated = result.raw["matches"]
     return Comparison(
         tuple(_figures(stated, recomputed)),
-        tuple(sorted(_others(stated))),
+        tuple(sorted(_others(result.raw))),
         sum(pairs.query_seconds.size for pairs in checked.pairs.values()),
     )
 
@@ -199,10 +204,16 @@ def _agree(name: str, one: Any, other: Any) -> bool:
     return abs(one - other) <= 1.01 * unit  # a difference of rounded numbers is not exact itself
 
 
-def _others(stated: list[dict[str, Any]]) -> set[str]:
-    of_matches = {name for match in stated for name in match} - {*_OF_MATCH, "segments"}
-    of_segments = {name for match in stated for segment in match["segments"] for name in segment} - {*_OF_SEGMENT}
-    return of_matches | of_segments
+def _others(record: Mapping[str, Any]) -> set[str]:
+    matches = record["matches"]
+    of_matches = {name for match in matches for name in match} - {*_OF_MATCH, "segments"}
+    of_segments = {name for match in matches for segment in match["segments"] for name in segment} - {*_OF_SEGMENT}
+    outside = {
+        f"{group}.{name}" if name else group
+        for group, value in record.items()
+        for name in (value if isinstance(value, dict) else ("",))
+    }
+    return of_matches | of_segments | (outside - _COMPARED)
 
 
 def _query_seconds(trace: Trace) -> float:
@@ -214,7 +225,7 @@ def _query_seconds(trace: Trace) -> float:
 
 
 def _steps(find: TracedFind) -> float:
-    """Return at most how many steps it takes to weigh a passage: comparisons of descriptors, copies, and blocks of time.
+    """Return at most how many steps it takes to weigh a passage: comparisons of descriptors, copies, blocks of time.
 
     A landmark is compared with all in any second of the recording, on every line; with every piece that is joined to
     those before it, their landmarks are copied; and the blocks between the first landmark and the last are summed.
