@@ -55,6 +55,7 @@ _LARGEST_HEADER_BYTES = 1 << 24  # of trace.json: an hour takes a hundredth, and
 _LONGEST_SECONDS = float(1 << 20)
 _WIDEST_RATIO = 16.0
 _MOST_SCALES = 64
+_TIME_TOLERANCE_SECONDS = 1.0  # a peak at the edge of a part may be refined across it
 
 
 def write_trace(path: Path, trace: Trace) -> None:
@@ -235,6 +236,11 @@ def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
         for part in header["parts"]
     )
     left.finish()
+    for part in parts:
+        start = part.circumstances.start_seconds - _TIME_TOLERANCE_SECONDS
+        end = part.circumstances.start_seconds + part.circumstances.duration_seconds + _TIME_TOLERANCE_SECONDS
+        if any(find.seconds[0] < start or find.seconds[-1] > end for find in part.finds):
+            raise ValueError("landmarks lie outside of the audio that is said to have been searched")
     return Trace(
         sha256=_text(header["sha256"]),
         index_digest=_text(header["index_digest"]),

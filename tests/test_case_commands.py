@@ -135,8 +135,8 @@ def test_a_changed_case_exits_with_6_and_names_what_is_wrong(case: Path) -> None
     assert result.stdout.startswith(f"{case}: DOES NOT HOLD: 3 things are wrong.\n")
     assert result.stderr == (
         f"Error: {case}: does not hold: result.json is not the file that SHA256SUMS lists; "
-        "s2: asset_id is stated as s2, but the landmarks give s1; README.txt: is not what Sourceprint writes for the other "
-        "files\n"
+        "s2: asset_id is stated as s2, but the landmarks give s1; "
+        "README.txt: is not what Sourceprint writes for the other files\n"
     )
 
 

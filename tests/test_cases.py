@@ -274,7 +274,7 @@ def test_fields_that_landmarks_say_nothing_about_are_named_as_not_checked(case: 
     verdict = verdict_on(resigned({**members, RESULT: result}, KEY))
     assert verdict.comparison is not None
     assert set(verdict.comparison.unchecked) - set(UNCHECKED) == {"court", "searched_by.a\n"}
-    assert r"searched_by.a\n, timing_ms: as the signer states" in verdict_text(verdict)
+    assert r"searched_by.a\n, timing_ms: as the signer states; " in verdict_text(verdict)
 
 
 def test_a_readme_with_words_of_its_own_is_refused_though_all_was_signed_anew(case: bytes) -> None:
@@ -552,11 +552,13 @@ def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: p
         "reference_codes": np.empty((0, 8), np.uint8),
     }
     pieces = changed_find(members[TRACE], lambda find: dataclasses.replace(find, pieces=find.pieces * 300, **without))
-    long = changed_find(
-        members[TRACE],
-        lambda find: dataclasses.replace(
-            find, seconds=(find.seconds - find.seconds[0]) * 40_000, pieces=find.pieces * 5, **without
-        ),
+    trace = trace_from_bytes(members[TRACE], name="trace")
+    part = trace.parts[0]
+    far = (part.finds[0].seconds - part.finds[0].seconds[0]) * 40_000
+    find = dataclasses.replace(part.finds[0], seconds=far, pieces=part.finds[0].pieces * 5, **without)
+    heard = dataclasses.replace(part.circumstances, duration_seconds=float(far[-1]))
+    long = trace_to_bytes(
+        dataclasses.replace(trace, parts=(dataclasses.replace(part, circumstances=heard, finds=(find,)),))
     )
     monkeypatch.setattr("evidence.cases.recomputing._MOST_STEPS", 1e6)
     read_trace_member(members[TRACE])

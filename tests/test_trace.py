@@ -258,6 +258,8 @@ def claiming(shape: object) -> bytes:
         lambda header, members: first_find(header)["recording"].pop("id"),
         lambda header, members: first_find(header).update(hub_factor=0.0),
         lambda header, members: header["parts"][0]["circumstances"].update(duration_seconds=1e30),
+        lambda header, members: header["parts"][0]["circumstances"].update(duration_seconds=2.0),
+        lambda header, members: header["parts"][0]["circumstances"].update(start_seconds=20.0),
         lambda header, members: members.pop("free.npy"),
         lambda header, members: members.update({"more.npy": b""}),
         lambda header, members: members.update({"trace.json": b"[" * 100_000}),
