@@ -106,6 +106,7 @@ def scan(
         max_false_per_1000h=max_false_per_1000h,
         which=Filter.parse(only, exclude),
         jobs=jobs,
+        permit=lambda: index_place(index),  # a grant may expire while a folder is followed
     )
     arguments = _plain(click.get_current_context().params)
     session = Session(out, search, arguments=arguments, retry_failed=retry_failed)

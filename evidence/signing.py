@@ -210,7 +210,11 @@ def create_key(folder: Path, name: str) -> tuple[PrivateKey, Path]:
         create_private(path, key.to_pem())
     except FileExistsError as error:  # made by another process since we looked
         raise _exists(path) from error
-    publish(public_path, f"{key.public.text}\n".encode("ascii"))
+    try:
+        publish(public_path, f"{key.public.text}\n".encode("ascii"))
+    except BaseException:
+        path.unlink()  # half a key would be in the way of the next attempt
+        raise
     return key, path
 
 

@@ -12,6 +12,7 @@ Every file gets its size and SHA-256 while it is being written, without a second
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,9 +177,9 @@ def create_private(path: Path, data: bytes) -> None:
     StorageFullError, CatalogueError
         If the disk is full, or the system refuses otherwise; nothing is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not by the number of the process, which another has too in another container or thread.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     with refusals(path):
-        _discard(temporary)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
             pour(descriptor, [data])

@@ -62,6 +62,7 @@ _LARGEST_HEADER_BYTES = 1 << 24  # of trace.json: an hour takes a hundredth, and
 _LONGEST_SECONDS = float(1 << 20)
 _WIDEST_RATIO = 16.0
 _MOST_SCALES = 64
+_TIME_TOLERANCE_SECONDS = 1.0  # a peak at the edge of a part may be refined across it
 
 
 def write_trace(path: Path, trace: Trace) -> None:
@@ -170,13 +171,23 @@ def trace_from_bytes(data: bytes, *, name: str) -> Trace:
 
 
 def _array(content: bytes, name: str) -> NDArray[Any]:
-    dtype, dimensions = _ARRAYS[name]
-    array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    if array.dtype != np.dtype(dtype) or array.ndim != dimensions:
-        raise ValueError(f"{name} is {array.dtype} with {array.ndim} axes")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    expected, dimensions = _ARRAYS[name]
+    stream = io.BytesIO(content)
+    try:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError(f"{name} is of another version")
+        shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    except MemoryError as error:  # of the parser, when it meets brackets without end
+        raise ValueError(f"{name} has no header that can be read") from error
+    if dtype != np.dtype(expected) or len(shape) != dimensions or in_columns:
+        raise ValueError(f"{name} is {dtype} with {len(shape)} axes")
+    start = stream.tell()
+    if min(shape) < 0 or math.prod(shape) * dtype.itemsize != len(content) - start:
+        raise ValueError(f"{name} does not have the length that it says")
+    array = np.frombuffer(content, dtype, offset=start).reshape(shape).copy()
+    if dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{name} has values that are no numbers")
-    return np.ascontiguousarray(array)
+    return array
 
 
 def _header(trace: Trace) -> dict[str, Any]:
@@ -253,6 +264,11 @@ def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
         for part in header["parts"]
     )
     left.finish()
+    for part in parts:
+        start = part.circumstances.start_seconds - _TIME_TOLERANCE_SECONDS
+        end = part.circumstances.start_seconds + part.circumstances.duration_seconds + _TIME_TOLERANCE_SECONDS
+        if any(find.seconds[0] < start or find.seconds[-1] > end for find in part.finds):
+            raise ValueError("landmarks lie outside of the audio that is said to have been searched")
     return Trace(
         sha256=_text(header["sha256"]),
         index_digest=_text(header["index_digest"]),

@@ -219,6 +219,19 @@ def test_a_blind_index_is_searched_and_nothing_else(made: Path, tone: None, tmp_
     assert run("verify", index=made / "blind").exit_code == 0
 
 
+def test_a_scan_ends_when_the_grant_expires_meanwhile(
+    made: Path, tone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        write(tmp_path / "drop" / f"{name}.wav", music(ord(name)))
+    days = [date(2998, 1, 1)] * 3  # when the command begins, and before two files
+    monkeypatch.setattr(terminal, "today", lambda: days.pop() if days else date(3000, 1, 1))
+    result = run("scan", tmp_path / "drop", "--out", tmp_path / "RUN", "--jobs", "1", index=made / "blind")
+    assert result.exit_code == 5
+    assert "the grant for Tone Machines expired on 2999-12-31" in result.stderr
+    assert len((tmp_path / "RUN" / "results.jsonl").read_bytes().splitlines()) == 2
+
+
 def test_info_says_whose_index_it_is_for_whom_and_until_when(made: Path, tone: None) -> None:
     grant = json.loads(run("info", "--json", index=made / "blind").stdout)["grant"]
     assert (grant["licensee"], grant["issuer"], grant["expires"]) == ("Tone Machines", "label", EXPIRES)

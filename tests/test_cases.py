@@ -19,7 +19,16 @@ import pytest
 
 from evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE, open_archive, pack
 from evidence.cases.checking import Verdict, check_case, read_case
-from evidence.cases.contents import DOES_NOT_PROVE, PROVES, Remarks, json_bytes, parse_json, signature_bytes, sums_bytes
+from evidence.cases.contents import (
+    DOES_NOT_PROVE,
+    PROVES,
+    Remarks,
+    json_bytes,
+    parse_json,
+    readme_bytes,
+    signature_bytes,
+    sums_bytes,
+)
 from evidence.cases.making import choose, make_case, read_trace_file, write_case
 from evidence.cases.recomputing import read_trace_member
 from evidence.cases.verdict import verdict_json, verdict_text
@@ -36,6 +45,19 @@ KEY = PrivateKey(bytes(range(32)), "tone-records")
 OTHER = PrivateKey(bytes(32), "somebody-else")
 REMARKS = Remarks(datetime.date(2026, 1, 31), "für das Gericht\n", "1.0")
 PAGE_BYTES = b"<!doctype html><title>Evidence</title>"
+UNCHECKED = (
+    *(
+        "index.algorithm",
+        "index.tracks",
+        "query.bytes",
+        "query.decoder",
+        "query.name",
+        "query.notes",
+        "reason",
+        "scan_id",
+    ),
+    *("searched.exclude", "searched.only", "searched.recordings", "timing_ms"),
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -84,6 +106,10 @@ def resigned(members: dict[str, bytes], key: PrivateKey) -> bytes:
     return pack({**members, SIGNATURE: signature_bytes(key, members[SUMS])})
 
 
+def readme_for(result: bytes, key: PrivateKey) -> bytes:
+    return readme_bytes(read_result(json.loads(result)), key.public, has_page=True)
+
+
 def verdict_on(data: bytes, *keys: PrivateKey) -> Verdict:
     return check_case(data, name="case.zip", keys=[key.public for key in keys])
 
@@ -125,7 +151,7 @@ def test_a_good_case_holds_and_says_every_figure_twice(case: bytes, scanned: Run
     assert verdict.problems == ()
     assert verdict.trusted == KEY.public
     assert verdict.comparison is not None
-    assert verdict.comparison.unchecked == ()
+    assert verdict.comparison.unchecked == UNCHECKED
     assert all(figure.agrees for figure in verdict.comparison.figures)
     stated = {(figure.of, figure.name): figure.recomputed for figure in verdict.comparison.figures}
     result, _ = of(scanned, "song.wav")
@@ -242,8 +268,18 @@ def test_fields_that_landmarks_say_nothing_about_are_named_as_not_checked(case: 
     result = changed_json(members[RESULT], lambda result: result["matches"][0].update(owner="me"))
     verdict = verdict_on(resigned({**members, RESULT: result}, KEY))
     assert verdict.comparison is not None
-    assert verdict.comparison.unchecked == ("owner",)
-    assert "not checked  owner" in verdict_text(verdict)
+    assert set(verdict.comparison.unchecked) - set(UNCHECKED) == {"owner"}
+    assert "not checked  " in verdict_text(verdict)
+    result = changed_json(members[RESULT], lambda result: result.update(court="agrees", searched_by={"a\n": 1}))
+    verdict = verdict_on(resigned({**members, RESULT: result}, KEY))
+    assert verdict.comparison is not None
+    assert set(verdict.comparison.unchecked) - set(UNCHECKED) == {"court", "searched_by.a\n"}
+    assert r"searched_by.a\n, timing_ms: as the signer states; " in verdict_text(verdict)
+
+
+def test_a_readme_with_words_of_its_own_is_refused_though_all_was_signed_anew(case: bytes) -> None:
+    data = resigned({**members_of(case), README: b"A court has confirmed this case.\n"}, KEY)
+    assert wrong(data, KEY) == {"description"}
 
 
 # What was changed after it was signed.
@@ -259,7 +295,7 @@ def test_fields_that_landmarks_say_nothing_about_are_named_as_not_checked(case: 
         ),
         (TRACE, lambda data: changed_find(data, moved), {"digests", "figures"}),
         (PAGE, lambda data: data.replace(b"Evidence", b"evidence"), {"digests"}),
-        (README, lambda data: data + b"\n", {"digests"}),
+        (README, lambda data: data + b"\n", {"digests", "description"}),
         (CASE, lambda data: data.replace(b"Gericht", b"Finanzamt"), {"digests"}),
         (CASE, lambda data: data.replace(b"tone-records", b"tone-recordz"), {"digests", "description"}),
         (SUMS, lambda data: data.replace(b"0", b"1"), {"digests", "signature"}),
@@ -296,7 +332,8 @@ def test_a_case_of_another_key_is_refused_where_a_key_is_given(case: bytes) -> N
     facts = changed_json(
         members[CASE], lambda facts: facts["signer"].update(id=OTHER.public.id, name=OTHER.public.name)
     )
-    data = resigned({**members, CASE: facts}, OTHER)  # whole, but somebody else's
+    data = resigned({**members, CASE: facts, README: readme_for(members[RESULT], OTHER)}, OTHER)
+    # Whole, but somebody else's.
     assert wrong(data) == set()
     assert wrong(data, KEY) == {"key"}
     assert "nobody has said whose key that is: give --key" in verdict_text(verdict_on(data))
@@ -322,7 +359,8 @@ def test_figures_that_do_not_follow_from_the_landmarks_are_found_though_all_was_
     case: bytes, change: Callable[[dict[str, Any]], object]
 ) -> None:
     members = members_of(case)
-    data = resigned({**members, RESULT: changed_json(members[RESULT], change)}, KEY)
+    result = changed_json(members[RESULT], change)
+    data = resigned({**members, RESULT: result, README: readme_for(result, KEY)}, KEY)
     assert wrong(data, KEY) == {"figures"}
 
 
@@ -508,10 +546,25 @@ def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: p
     dense = changed_find(
         members[TRACE], lambda find: dataclasses.replace(find, reference_times=np.zeros_like(find.reference_times))
     )
-    monkeypatch.setattr("evidence.cases.recomputing._MOST_COMPARISONS", 1e6)
+    without: Any = {  # so that nothing is compared
+        "reference_times": np.empty(0, np.uint32),
+        "reference_bins": np.empty(0, np.uint16),
+        "reference_codes": np.empty((0, 8), np.uint8),
+    }
+    pieces = changed_find(members[TRACE], lambda find: dataclasses.replace(find, pieces=find.pieces * 300, **without))
+    trace = trace_from_bytes(members[TRACE], name="trace")
+    part = trace.parts[0]
+    far = (part.finds[0].seconds - part.finds[0].seconds[0]) * 40_000
+    find = dataclasses.replace(part.finds[0], seconds=far, pieces=part.finds[0].pieces * 5, **without)
+    heard = dataclasses.replace(part.circumstances, duration_seconds=float(far[-1]))
+    long = trace_to_bytes(
+        dataclasses.replace(trace, parts=(dataclasses.replace(part, circumstances=heard, finds=(find,)),))
+    )
+    monkeypatch.setattr("evidence.cases.recomputing._MOST_STEPS", 1e6)
     read_trace_member(members[TRACE])
-    with pytest.raises(EvidenceError, match="denser landmarks than a case may have"):
-        read_trace_member(dense)
+    for hostile in (dense, pieces, long):
+        with pytest.raises(EvidenceError, match="denser landmarks than a case may have"):
+            read_trace_member(hostile)
     monkeypatch.setattr("evidence.cases.recomputing._MOST_PASSAGES", 2)
     assert wrong(case) == {"landmarks", "search", "figures", "description"}
 

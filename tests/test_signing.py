@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import stat
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -190,6 +192,38 @@ def test_no_key_is_left_where_the_system_refuses(tmp_path: Path, monkeypatch: py
     with pytest.raises(StorageFullError, match="no space left"):
         create_key(tmp_path, "tone")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_private_key_without_its_public_file_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StorageFullError("no space left")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr("evidence.signing.publish", refuse)
+        with pytest.raises(StorageFullError, match="no space left"):
+            create_key(tmp_path, "tone")
+    assert list(tmp_path.iterdir()) == []
+    create_key(tmp_path, "tone")
+
+
+def test_of_many_who_make_a_key_at_once_one_does_and_both_its_files_go_together(tmp_path: Path) -> None:
+    """Threads have the number of their process in common, as processes of two containers may."""
+    barrier = threading.Barrier(8)
+
+    def make(_: int) -> bool:
+        barrier.wait()
+        try:
+            create_key(tmp_path, "tone")
+        except EvidenceError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(make, range(8))) == 1
+    assert load_public(tmp_path / "tone.pub") == load_private(tmp_path / "tone.pem").public
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tone.pem", "tone.pub"]
 
 
 def test_openssl_reads_the_private_key(tmp_path: Path, key: PrivateKey) -> None:

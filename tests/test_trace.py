@@ -245,6 +245,12 @@ def npy(array: NDArray[Any]) -> bytes:
     return sink.getvalue()
 
 
+def claiming(shape: object) -> bytes:
+    """Return a .npy file of no values that says to have another shape."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode("ascii")
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -260,6 +266,8 @@ def npy(array: NDArray[Any]) -> bytes:
         lambda header, members: first_find(header)["recording"].pop("id"),
         lambda header, members: first_find(header).update(hub_factor=0.0),
         lambda header, members: header["parts"][0]["circumstances"].update(duration_seconds=1e30),
+        lambda header, members: header["parts"][0]["circumstances"].update(duration_seconds=2.0),
+        lambda header, members: header["parts"][0]["circumstances"].update(start_seconds=20.0),
         lambda header, members: members.pop("free.npy"),
         lambda header, members: members.update({"more.npy": b""}),
         lambda header, members: members.update({"trace.json": b"[" * 100_000}),
@@ -267,6 +275,10 @@ def npy(array: NDArray[Any]) -> bytes:
         lambda header, members: members.update({"seconds.npy": npy(np.zeros(5))}),
         lambda header, members: members.update({"bins.npy": npy(np.array([object()]))}),
         lambda header, members: members.update({"bins.npy": npy(np.full(9, np.nan, np.float32))}),
+        lambda header, members: members.update({"bins.npy": claiming((1 << 40,))}),
+        lambda header, members: members.update({"bins.npy": claiming((-1,))}),
+        lambda header, members: members.update({"vectors.npy": claiming((0, 1 << 62))}),
+        lambda header, members: members.update({"bins.npy": claiming("-" * 9000 + "1")}),
     ],
 )
 def test_a_file_that_is_no_sound_trace_is_refused(

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from benchmarks.durability_disk import Recorder
 from evidence.runs.folder import Run
 from evidence.runs.session import Outcome, Session
 from evidence.runs.watching import Settling, follow
-from fingerprint.errors import EvidenceError, ParameterError
+from fingerprint.errors import EvidenceError, GrantError, ParameterError
 from index.recording_list import Item
 from index.scanning import Scan
 from tests.test_runs import Pretended, events, pretended
@@ -158,6 +159,22 @@ def test_a_stop_lets_no_other_file_begin(tmp_path: Path) -> None:
     assert len(followed(tmp_path, 2, search)) == 2
     assert len(search.asked) == 2
     assert events(tmp_path / "run", "session end")[0]["ended"] == "done"
+
+
+def test_a_permission_is_asked_for_before_every_file_and_ends_the_scan_when_it_does(tmp_path: Path) -> None:
+    for name in "abc":
+        put(tmp_path / "drop" / f"{name}.wav", name.encode() * (ord(name) - 90))
+    asked: list[int] = []
+
+    def permit() -> None:
+        asked.append(len(asked))
+        if len(asked) == 3:
+            raise GrantError("expired")
+
+    search = replace(pretended(), permit=permit)
+    with pytest.raises(GrantError, match="expired"):
+        followed(tmp_path, 3, search)
+    assert len(search.asked) == len(Run.open(tmp_path / "run").results()) == 2
 
 
 def test_files_named_beside_the_folder_are_scanned_at_the_start(tmp_path: Path) -> None:

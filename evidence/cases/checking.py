@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.cases.archive import CASE, LARGEST_BYTES, PAGE, RESULT, SIGNATURE, SUMS, TRACE, open_archive
-from evidence.cases.contents import SIGNED, Remarks, case_facts, parse_json, read_signature, sums_bytes
+from evidence.cases.archive import CASE, LARGEST_BYTES, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE, open_archive
+from evidence.cases.contents import SIGNED, Remarks, case_facts, parse_json, read_signature, readme_bytes, sums_bytes
 from evidence.cases.recomputing import Comparison, belonging, compare, read_trace_member
 from evidence.results import FileResult, read_result
 from evidence.signing import PublicKey
@@ -236,7 +236,7 @@ def _figures(result: FileResult | None, trace: Trace | None) -> tuple[Comparison
 def _description(
     members: Mapping[str, bytes], result: FileResult | None, trace: Trace | None, signer: PublicKey | None
 ) -> tuple[Remarks | None, Check]:
-    what = "case.json says of file, index, parameters, settings and signer what the other files do"
+    what = "case.json and README.txt say of file, index, parameters, settings and signer what the other files do"
     try:
         if CASE not in members:
             raise ParameterError("is not there")
@@ -251,4 +251,6 @@ def _description(
     names = dict.fromkeys([*expected, *facts])
     wrong = [name for name in names if name not in facts or name not in expected or facts[name] != expected[name]]
     problems = [f"case.json: {printable(name[:80])} is not what the other files say" for name in wrong]
+    if README in members and members[README] != readme_bytes(result, signer, has_page=PAGE in members):
+        problems.append("README.txt: is not what Sourceprint writes for the other files")
     return remarks, Check("description", what, tuple(problems))

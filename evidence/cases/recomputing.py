@@ -15,6 +15,7 @@ import numpy as np
 
 from evidence.results import FileResult
 from fingerprint.errors import EvidenceError, SourceprintError, printable
+from index._kernels import BLOCK_SECONDS
 from index.landmark_rows import TIMES_PER_SECOND
 from index.rechecking import recheck
 from index.scan_json import matches_to_json
@@ -45,8 +46,13 @@ _OF_SEGMENT = (
     *("p_false", "false_per_1000h", "confidence", "excluded", "also_fits"),
 )
 
-_MOST_PASSAGES = 10_000  # passages and excluded ranges in all
-_MOST_COMPARISONS = 1e9  # of descriptors; an hour that is all reused takes a tenth
+_COMPARED = {  # outside of matches, with what the trace says (`belonging`)
+    *("schema", "status", "matches", "query.sha256", "query.duration_ms", "index.digest", "index.params_digest"),
+    *("searched.layer", "searched.scales", "searched.max_false_per_1000h", "searched.settings_digest"),
+}
+
+_MOST_PASSAGES = 2_000  # passages and excluded ranges in all: each is compared with every other
+_MOST_STEPS = 1e9  # of work on descriptors; an hour that is all reused takes a tenth
 _LINES_ASIDE = 8  # on which a passage is weighed against chance
 
 
@@ -82,7 +88,7 @@ class Comparison:
     figures : tuple of Figure
         In the order of the result.
     unchecked : tuple of str
-        Names of fields of matches that landmarks say nothing about, sorted.
+        Fields that are as the signer states them, since landmarks say nothing about them, sorted.
     n_landmarks : int
         Landmarks of the query that meet one of the recording, over all passages.
     """
@@ -113,7 +119,7 @@ def read_trace_member(data: bytes) -> Trace:
     trace = trace_from_bytes(data, name="trace.spt")
     finds = [find for part in trace.parts for find in part.finds]
     n_passages = len(trace.parts) + sum(len(find.pieces) + len(find.recording.excluded) for find in finds)
-    if n_passages > _MOST_PASSAGES or sum(_comparisons(find) for find in finds) > _MOST_COMPARISONS:
+    if n_passages > _MOST_PASSAGES or sum(_steps(find) for find in finds) > _MOST_STEPS:
         raise EvidenceError(
             f"trace.spt: has more passages ({n_passages}) or denser landmarks than a case may have; scan the file in "
             "parts"
@@ -162,7 +168,7 @@ def compare(result: FileResult, trace: Trace) -> Comparison:
     stated = result.raw["matches"]
     return Comparison(
         tuple(_figures(stated, recomputed)),
-        tuple(sorted(_others(stated))),
+        tuple(sorted(_others(result.raw))),
         sum(pairs.query_seconds.size for pairs in checked.pairs.values()),
     )
 
@@ -198,10 +204,16 @@ def _agree(name: str, one: Any, other: Any) -> bool:
     return abs(one - other) <= 1.01 * unit  # a difference of rounded numbers is not exact itself
 
 
-def _others(stated: list[dict[str, Any]]) -> set[str]:
-    of_matches = {name for match in stated for name in match} - {*_OF_MATCH, "segments"}
-    of_segments = {name for match in stated for segment in match["segments"] for name in segment} - {*_OF_SEGMENT}
-    return of_matches | of_segments
+def _others(record: Mapping[str, Any]) -> set[str]:
+    matches = record["matches"]
+    of_matches = {name for match in matches for name in match} - {*_OF_MATCH, "segments"}
+    of_segments = {name for match in matches for segment in match["segments"] for name in segment} - {*_OF_SEGMENT}
+    outside = {
+        f"{group}.{name}" if name else group
+        for group, value in record.items()
+        for name in (value if isinstance(value, dict) else ("",))
+    }
+    return of_matches | of_segments | (outside - _COMPARED)
 
 
 def _query_seconds(trace: Trace) -> float:
@@ -212,13 +224,18 @@ def _query_seconds(trace: Trace) -> float:
     return last.start_seconds + last.duration_seconds
 
 
-def _comparisons(find: TracedFind) -> float:
-    """Return at most how many descriptors are compared to weigh a passage: with all in any second of the recording."""
+def _steps(find: TracedFind) -> float:
+    """Return at most how many steps it takes to weigh a passage: comparisons of descriptors, copies, blocks of time.
+
+    A landmark is compared with all in any second of the recording, on every line; with every piece that is joined to
+    those before it, their landmarks are copied; and the blocks between the first landmark and the last are summed.
+    """
     times = find.reference_times.astype(np.int64)
-    if not times.size:
-        return 0.0
     in_a_second = np.searchsorted(times, times + TIMES_PER_SECOND) - np.arange(times.size)
-    return float(find.seconds.size) * float(in_a_second.max()) * (len(find.pieces) + _LINES_ASIDE)
+    compared = find.seconds.size * float(in_a_second.max(initial=0)) * (len(find.pieces) + _LINES_ASIDE)
+    copied = len(find.pieces) * float(sum(piece.last - piece.first for piece in find.pieces))
+    blocks = sum(float(find.seconds[piece.last - 1] - find.seconds[piece.first]) for piece in find.pieces)
+    return compared + copied + blocks / BLOCK_SECONDS
 
 
 def _short(value: Any) -> str:

@@ -102,7 +102,7 @@ def _checked(verdict: Verdict) -> Iterator[str]:
         yield "  -      page         is compared with its digest, like every file; what it shows is not computed again"
     if verdict.comparison is not None and verdict.comparison.unchecked:
         names = ", ".join(printable(name[:80]) for name in verdict.comparison.unchecked)
-        yield f"  -      not checked  {names}: landmarks say nothing about it"
+        yield f"  -      not checked  {names}: as the signer states; landmarks say nothing here"
 
 
 def _figures(verdict: Verdict) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What a session searches, how, and until when: `index.scanning` with its arguments kept together."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, overload
@@ -23,7 +23,10 @@ class Stop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is searched, and how; as the arguments of `index.scanning.scan_files`."""
+    """What is searched, and how; as the arguments of `index.scanning.scan_files`.
+
+    `permit` is called before every file; it raises GrantError where the index may not be searched any more.
+    """
 
     index: Path
     layer: str = RECORDING
@@ -31,6 +34,7 @@ class Search:
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
     which: Filter = EVERYTHING
     jobs: int | None = None
+    permit: Callable[[], object] = lambda: None
 
     def searched(self) -> Searched:
         """Return what would be searched now; errors as `scan_files`."""
@@ -57,11 +61,12 @@ class Search:
 
 
 class Feed(Sequence[Item]):
-    """Items that come to an end when they are asked to."""
+    """Items that come to an end when they are asked to, or when searching is permitted no longer."""
 
-    def __init__(self, items: Sequence[Item], stop: Stop | None) -> None:
+    def __init__(self, items: Sequence[Item], stop: Stop | None, permit: Callable[[], object]) -> None:
         self._items = items
         self._stop = stop
+        self._permit = permit
 
     def __len__(self) -> int:
         return len(self._items)
@@ -79,4 +84,5 @@ class Feed(Sequence[Item]):
         for item in self._items:
             if self._stop is not None and self._stop.is_set():
                 return
+            self._permit()
             yield item

@@ -190,7 +190,7 @@ class Session:
 
     def _searched(self, plan: Plan, stop: Stop | None, mover: Mover | None) -> Generator[Outcome, None, None]:
         left: list[Item] = []
-        feed = Feed(plan.search, stop)
+        feed = Feed(plan.search, stop, self._search.permit)
         with closing(self._search.scans(feed, self._journal.folder / TRACES)) as scans:
             for position, scan in enumerate(scans):
                 followers = plan.followers.get(position, [])
