@@ -28,45 +28,58 @@ from commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
 
-_COMMANDS = [
-    demonstration.demo,
-    demonstration.bench,
-    cataloguing.add,
-    cataloguing.replace,
-    cataloguing.remove,
-    cataloguing.tag,
-    cataloguing.exclude,
-    cataloguing.list_,
-    cataloguing.info,
-    cataloguing.duplicates,
-    matching.match,
-    scanning.scan,
-    matching.fingerprint,
-    release.check,
-    runs.results,
-    runs.diff,
-    reporting.report,
-    cases.evidence,
-    rights.rights,
-    money.attribute,
-    money.uses,
-    money.statement,
-    money.statements,
-    money.explain,
-    money.audit,
-    upkeep.verify,
-    upkeep.compact,
-    upkeep.export,
-    upkeep.import_,
-    keys.keys,
-    keys.reveal,
-    shell.completion,
-]
+_SECTIONS = {
+    "First": [demonstration.demo, demonstration.bench],
+    "Catalogue": [
+        cataloguing.add,
+        cataloguing.replace,
+        cataloguing.remove,
+        cataloguing.tag,
+        cataloguing.exclude,
+        cataloguing.list_,
+        cataloguing.info,
+        cataloguing.duplicates,
+    ],
+    "Matching": [
+        matching.match,
+        scanning.scan,
+        runs.results,
+        runs.diff,
+        matching.fingerprint,
+        release.check,
+    ],
+    "Evidence": [reporting.report, cases.evidence, upkeep.verify, keys.keys, keys.reveal],
+    "Rights and money": [
+        rights.rights,
+        money.attribute,
+        money.uses,
+        money.statement,
+        money.statements,
+        money.explain,
+        money.audit,
+    ],
+    "Upkeep": [upkeep.compact, upkeep.export, upkeep.import_, shell.completion],
+}
+"""The commands by what they are for, in the order in which they come up."""
+
+
+class _BySection(Commands):
+    """The commands, listed by section in the help of the whole."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a list for each section, with one column for the names of all."""
+        wide = max(map(len, self.commands))
+        limit = formatter.width - 6 - wide
+        for section, commands in _SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(
+                    [(f"{command.name:<{wide}}", command.get_short_help_str(limit)) for command in commands]
+                )
 
 
 @click.group(
-    cls=Commands,
-    commands=_COMMANDS,
+    cls=_BySection,
+    commands=[command for section in _SECTIONS.values() for command in section],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="sourceprint", prog_name="sourceprint", message="%(prog)s %(version)s")

@@ -31,7 +31,11 @@ __all__ = ["evidence", "verify_case"]
 @click.option("--no-page", is_flag=True, help="Leave the page out.")
 @click.option("--note", "words", metavar="TEXT", default="", help="Words of yours that are signed with it.")
 @click.option(
-    "--date", "made_on", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="A day to state; none by default."
+    "--date",
+    "made_on",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="A day to state, YYYY-MM-DD; none by default.",
 )
 @click.option("--force", is_flag=True, help="Replace CASE if it exists.")
 @json_option

@@ -65,10 +65,10 @@ def create(name: str, folder: Path | None, as_json: bool) -> None:
 @keys_option
 @json_option
 def show(file: Path | None, folder: Path | None, as_json: bool) -> None:
-    """Show the public key of FILE, or of every private key in the keys folder.
+    """Show the public key of FILE, or those of all your keys.
 
-    Each with its id, the first 16 digits of the SHA-256 of the key: compare it by telephone before you trust a key that
-    came by mail.
+    Your keys are the private ones in the folder of keys. Each is shown with its id, the first 16 digits of the SHA-256
+    of the key: compare it by telephone before you trust a key that came by mail.
 
     Example: sourceprint keys show
     """

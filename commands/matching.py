@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from commands.progress import progress
+from commands.searching import search_options
 from commands.terminal import (
     PATH,
     exit_if_failed,
@@ -33,17 +34,7 @@ __all__ = ["fingerprint", "match"]
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @index_option
-@click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search.")
-@click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower.")
-@click.option(
-    "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
-    help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
-)  # fmt: skip
-@click.option(
-    "--only", metavar="WHICH", multiple=True,
-    help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
-)  # fmt: skip
-@click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only.")
+@search_options
 @click.option(
     "--explain", is_flag=True,
     help="Say why the recordings that came closest are no match, and what would change that; slower.",

@@ -35,8 +35,8 @@ _FAIL_ON = ("review", "block")
 )
 @click.option("-o", "--output", metavar="FILE", type=PATH, help="Write the report there; a line per file is printed.")
 @click.option(
-    "--date", "day", metavar="YYYY-MM-DD", type=click.DateTime(["%Y-%m-%d"]),
-    help="Day of the release, on which licences must hold  [default: today, UTC]",
+    "--date", "day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]),
+    help="Day of the release (YYYY-MM-DD), on which licences must hold  [default: today, UTC]",
 )  # fmt: skip
 @index_option
 @jobs_option

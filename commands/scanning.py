@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.progress import progress, stop_on_signals
+from commands.searching import search_options
 from commands.terminal import (
     EXIT_INCOMPLETE,
     EXIT_NOTHING_READ,
@@ -42,17 +43,7 @@ _WHY_AGAIN = {
     "--out", metavar="RUN", type=PATH, required=True, help="Folder of the run; made if missing, else gone on with."
 )
 @index_option
-@click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search.")
-@click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower.")
-@click.option(
-    "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
-    help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
-)  # fmt: skip
-@click.option(
-    "--only", metavar="WHICH", multiple=True,
-    help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
-)  # fmt: skip
-@click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only.")
+@search_options
 @click.option("--retry-failed", is_flag=True, help="Try files again that failed before.")
 @click.option("--watch", is_flag=True, help="Follow the folders until Ctrl-C or SIGTERM.")
 @click.option(
@@ -83,7 +74,7 @@ def scan(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Match many files, or folders that grow, and keep every result.
+    """Match many files, or folders that grow; keep every result.
 
     Interrupted in whatever way, it is continued by the same command, which searches nothing twice: a file is known by
     its content, the state of the index and the settings. The folder holds a result per file (results.jsonl), what

@@ -113,7 +113,10 @@ def compact(index: Path | None, quiet: bool) -> None:
 @click.option("--licensee", metavar="NAME", help="With --blind: for whom it is.")
 @click.option("--licensee-key", metavar="FILE", type=PATH, help="With --blind: their public key (.pub).")
 @click.option(
-    "--expires", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="With --blind: the last day of use, in UTC."
+    "--expires",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="With --blind: the last day of use, YYYY-MM-DD, UTC.",
 )
 @click.option(
     "--sign-with", metavar="FILE", type=PATH,

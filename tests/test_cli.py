@@ -34,7 +34,7 @@ from index.result import Match, Segment, Transformation
 from index.scan_json import scan_to_json
 from index.scan_text import odds, scan_block
 from index.scanning import Scan, Searched
-from index.search import STANDARD, THOROUGH
+from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH
 from index.store import Store
 from index.tables import addition_text, clock, compaction_text, size_text
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, write
@@ -133,8 +133,10 @@ def test_help_of_the_whole_lists_every_command_in_full() -> None:
     result = run("--help")
     assert result.exit_code == 0
     for name in COMMANDS:
-        assert re.search(rf"^  {name} +[A-Z].*\.$", result.stdout, re.MULTILINE), name
-        assert "..." not in result.stdout.partition("Commands:")[2]
+        assert len(re.findall(rf"^  {name} +[A-Z].*\.$", result.stdout, re.MULTILINE)) == 1, name
+    assert "..." not in result.stdout.partition("Options:")[2]
+    sections = re.findall(r"^([A-Z][a-z ]+):$", result.stdout, re.MULTILINE)
+    assert sections == ["Options", "First", "Catalogue", "Matching", "Evidence", "Rights and money", "Upkeep"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -792,3 +794,9 @@ def test_a_run_that_could_not_keep_all_says_so() -> None:
     report = {"added": 3, "replaced": 0, "unchanged": 1, "committed": 2, "failed": [{}], "audio_seconds": 0.0}
     text = addition_text({**report, "seconds": 1.0, "index": None})
     assert text == "3 added, 1 unchanged, 1 failed; only 2 of 3 are in the index"
+
+
+@pytest.mark.parametrize("name", ["match", "scan"])
+def test_the_limit_that_help_states_is_that_of_the_search(name: str) -> None:
+    (option,) = [option for option in cli.sourceprint.commands[name].params if option.name == "max_false_per_1000h"]
+    assert option.default == DEFAULT_FALSE_PER_1000H
