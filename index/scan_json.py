@@ -16,7 +16,8 @@ file, index and settings give the same bytes, whenever and however often they ar
 `index`             `digest` of what was searched, `algorithm`, `params_digest`, `tracks`
 `searched`          the filter: words of `only` and of `exclude` as given, and how many `recordings` were searched;
                     `layer`, time `scales` and `max_false_per_1000h` of the search; `settings_digest` of all of these
-`status`            matched, no_match, too_short, not_enough_music, decode_error
+`status`            matched, no_match, too_short, not_enough_music, decode_error; too_long and
+                    skipped are reserved: no version states them yet
 `reason`            why the file could not be searched, else null
 `matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, its length
                     `asset_duration_ms`, coverage of both files in ms and percent, `segments`, `confidence` of the best
@@ -24,7 +25,7 @@ file, index and settings give the same bytes, whenever and however often they ar
 `segments`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
-                    is cut there into segments that have the figures of the whole
+                    is cut there into segments that have the figures of the whole; `excluded` is always false
 `explanation`       why recordings were found or not (`index.explanation_json`); only where that was asked for
 `timing_ms`         `fingerprint` (decoding included), `search`, `verify`; null in the row of a run
 ==================  ====================================================================================================

@@ -85,8 +85,6 @@ class Examination:
         By position in `finds`: what was decided on those that could be reported at all.
     landmarks : QueryLandmarks
         Of the query.
-    n_decoys : int
-        Hypotheses tried on the reversed query.
     """
 
     result: MatchResult
@@ -94,7 +92,6 @@ class Examination:
     finds: tuple[Find, ...]
     verdicts: dict[int, Verdict]
     landmarks: QueryLandmarks
-    n_decoys: int
 
 
 def match_query(
@@ -200,7 +197,7 @@ def examine(
         verify_seconds=ended - searched,
     )
     decided = dict(zip(worth, verdicts, strict=True))
-    return Examination(result, circumstances, tuple(finds), decided, landmarks, n_decoys)
+    return Examination(result, circumstances, tuple(finds), decided, landmarks)
 
 
 def candidate_of(

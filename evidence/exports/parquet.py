@@ -10,7 +10,7 @@ results, version, and version of pyarrow.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -60,11 +60,11 @@ def segment_parquet(results: Sequence[FileResult], q_values: Mapping[tuple[str, 
     return sink.getvalue()
 
 
-def _value(value: Cell) -> Any:
+def _value(value: Cell) -> str | float | list[str] | None:
     if isinstance(value, str):
         return well_formed(value)
     return [well_formed(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _all(digests: Any) -> str:
+def _all(digests: Iterable[str]) -> str:
     return " ".join(sorted({well_formed(digest) for digest in digests} - {""}))

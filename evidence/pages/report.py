@@ -149,16 +149,14 @@ def write_report(
         )
         for result in matched
     )
-    lost = []
+    lost = set()
     with closing(in_order(_make_page, tasks, jobs=jobs, lost=_lost)) as made:
         for number, (_, page) in enumerate(made):
             if page is not None:
                 if page.kind == "lost":
-                    lost.append(number)
+                    lost.add(number)
                 yield PageMade(page.name, "failed" if page.kind == "lost" else page.kind, page.remarks)
-    pages = {
-        result.name: f"{FILES}/{page_name(result)}" for number, result in enumerate(matched) if number not in set(lost)
-    }
+    pages = {result.name: f"{FILES}/{page_name(result)}" for number, result in enumerate(matched) if number not in lost}
     publish(out / INDEX, overview_page(overview(results, pages), title=look.title, inside=look.single_file))
 
 

@@ -181,11 +181,6 @@ class Journal:
         self._n_unsynced = 0
         self._synced_at = time.monotonic()
 
-    @property
-    def is_synced(self) -> bool:
-        """Whether all rows are on the disk."""
-        return not self._n_unsynced
-
     def row(self, entry: Entry) -> dict[str, Any]:
         """Return the row of an entry.
 

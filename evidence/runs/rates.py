@@ -14,14 +14,9 @@ from collections.abc import Iterable
 
 from evidence.results import FileResult
 
-__all__ = ["expected_false_matches", "q_values", "searched_hours"]
+__all__ = ["expected_false_matches", "q_values"]
 
 _MS_PER_HOUR = 3_600_000
-
-
-def searched_hours(results: Iterable[FileResult]) -> float:
-    """Return how many hours of audio were searched."""
-    return sum(result.duration_ms for result in results if result.searched) / _MS_PER_HOUR
 
 
 def expected_false_matches(results: Iterable[FileResult]) -> float:
