@@ -459,6 +459,40 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:
         write_export([], "csv", tmp_path, {}, replace=True)
 
 
+def test_a_device_or_a_pipe_is_never_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "out").symlink_to("pipe")
+    for place in (tmp_path / "pipe", tmp_path / "out"):
+        with pytest.raises(EvidenceError, match=r"cannot be written \(it is a folder, a device or a pipe"):
+            write_export([], "csv", place, {}, replace=True)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "out").is_symlink()
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    write_export([], "csv", tmp_path / "link.csv", {}, replace=True)
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("name,sha256,")
+
+
+def test_an_export_never_takes_the_place_of_what_it_is_made_from(tmp_path: Path) -> None:
+    (tmp_path / "run" / "traces").mkdir(parents=True)
+    write_results(tmp_path / "run" / "results.jsonl", [a_result("a.wav", [a_match()])])
+    (tmp_path / "link").symlink_to("run")
+    kept = (tmp_path / "run" / "results.jsonl").read_bytes()
+    for place, target in (
+        ("run", "run/results.jsonl"),
+        ("run", "link/results.jsonl"),
+        ("run", "run/log.jsonl"),
+        ("run", "run/traces/x.csv"),
+        ("run/results.jsonl", "link/results.jsonl"),
+    ):
+        result = run("results", tmp_path / place, "--format", "csv", "-o", tmp_path / target, "--force")
+        assert result.exit_code == 2
+        assert "holds the results themselves; name another file" in result.stderr
+    assert run("results", tmp_path / "run", "--format", "csv", "-o", tmp_path / "run" / "mine.csv").exit_code == 0
+    assert (tmp_path / "run" / "results.jsonl").read_bytes() == kept
+
+
 @pytest.mark.parametrize("form", ["csv", "audacity"])
 def test_a_place_that_cannot_be_written_is_a_clear_error(form: str, tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match=r"gone/out: cannot be written \(No such file or directory\)"):
