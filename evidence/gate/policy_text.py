@@ -1,7 +1,7 @@
 """Policies of the gate as text: TOML in, a validated `Policy` out.
 
-Whatever is not understood is refused: a condition that is misspelt would be a condition that nobody keeps. So is what no
-match could ever fulfil, and a policy that could hold nothing back: such a gate would stand open without a sound.
+Whatever is not understood is refused: a condition that is misspelt would be a condition that nobody keeps. So is what
+no match could ever fulfil, and a policy that could hold nothing back: such a gate would stand open without a sound.
 Messages name file, key, value and remedy. The digest is that of the file's bytes, as `sha256sum` prints it.
 """
 
