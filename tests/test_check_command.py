@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -132,13 +133,15 @@ def test_a_file_that_may_not_be_read_is_a_verdict_and_the_others_are_checked(
 ) -> None:
     refused = outputs / "clean.wav"
 
-    def closed(path: str | os.PathLike[str], name: str) -> None:
+    really_open = audio.open_regular_file
+
+    def opened(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
         if Path(path) == refused:
             raise DecodeError(f"{name}: may not be read")
+        return really_open(path, name)
 
-    really_open = audio.open_regular_file
     monkeypatch.setattr(os, "access", lambda path, *_: Path(path) != refused)
-    monkeypatch.setattr(audio, "open_regular_file", lambda path, name: closed(path, name) or really_open(path, name))
+    monkeypatch.setattr(audio, "open_regular_file", opened)
     result = run("check", refused, outputs / "reuse.wav", index=shared)
     assert result.exit_code == 4
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["ERROR", "BLOCK"]

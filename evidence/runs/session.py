@@ -8,7 +8,7 @@ alone and counted.
 import importlib.metadata
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,9 +50,12 @@ class Search:
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
     which: Filter = EVERYTHING
     jobs: int | None = None
+    permit: Callable[[], object] = lambda: None
+    """Raises where the index may not be searched any more; asked whenever files are about to be."""
 
     def searched(self) -> Searched:
-        """Return what would be searched now; errors as `scan_files`."""
+        """Return what would be searched now; errors as `scan_files`, and what `permit` raises."""
+        self.permit()
         return what_is_searched(
             self.index,
             layer=self.layer,
