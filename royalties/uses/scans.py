@@ -177,8 +177,8 @@ class ScanFile:
         if first != digest:
             raise RightsError(
                 f"{self._name}, line {result.line}: {printable(result.name):.200} is the same audio as on line {line}, "
-                "with another result; keep one scan of each track: of a run, what sourceprint results --format jsonl "
-                "prints"
+                "with another result; keep one scan of each track: of a run, take what sourceprint results --format "
+                "jsonl prints, or scan into a new folder"
             )
         self.repeated += 1
         return True
