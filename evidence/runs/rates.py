@@ -4,7 +4,8 @@ Every match states how many as good chance would produce in 1000 hours of such a
 searched, that is a number of expected false matches at each threshold; divided by the number of matches that are at
 least as good, it is the false discovery rate of whoever stops there. The q-value of a match is the lowest such rate of
 all thresholds that still take it in (Storey, *Journal of the Royal Statistical Society* B 64, 2002, with all files
-taken to be without a true match, which errs on the side of caution).
+taken to be without a true match, which errs on the side of caution). All hours count at every threshold, those of files
+that were searched with a stricter limit too: where limits differ, q-values are greater than they need be, never less.
 
 Durations come in milliseconds, rates per 1000 hours; q-values and rates of discovery go from 0 to 1.
 """
