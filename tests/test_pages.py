@@ -128,7 +128,7 @@ def test_the_overview_lists_every_file_and_says_why_some_were_not_searched(site:
     assert links == {f"files/{page_name(scanned.result(name))}" for name in ("mix.wav", HOSTILE_NAME)}
     assert "could not be read" in page.text
     assert printable(scanned.result("broken.mp3").reason) in page.text
-    assert "a false-discovery rate of" in page.text
+    assert "an estimated false-discovery rate of" in page.text
     data = json.loads(re.search(r'id="data">(.*?)</script>', page.source, re.DOTALL)[1])  # type: ignore[index]
     assert len(data["rows"]) == 4
 
@@ -347,6 +347,27 @@ def test_thousands_of_rows_go_into_the_page_as_data_and_the_first_200_as_a_table
     assert len(data["rows"]) == 5001
     assert data["rows"][0][data["columns"].index("name")] == "gen-00000.wav"
     assert len(page.source) < 1_500_000
+
+
+def test_what_chance_gives_is_not_said_to_be_how_probable_chance_is(site: Path, scanned: ScannedRun) -> None:
+    whole, page = Page(site / "index.html").text, page_of(site, scanned).text
+    assert "matches, by the probability that chance gives such a track one as good" in whole
+    assert "the probability that chance gives this track, in this catalogue, an alignment as good" in page
+    assert "if one track in about ten is taken to hold reuse before anything is searched" in page
+    assert "They do not hold for music built from the same drum samples" in page
+
+
+def test_no_probability_below_the_least_that_is_claimed_is_shown() -> None:
+    match = a_match("s1", [a_segment(false_per_1000h=1e-6, p_false=1e-9)])
+    (row,) = overview([read_result(a_result("gen-1.wav", [match]))], {})["rows"]
+    assert (row["p"], row["q"]) == ("1 in 10\u2079", "1.0e-09")
+
+
+def test_a_long_title_is_cut_in_the_table_and_its_id_is_not() -> None:
+    match = a_match("an-id", title="T" * 300)
+    view = overview([read_result(a_result("gen-1.wav", [match]))], {})
+    assert view["rows"][0]["source"] == f"{'T' * 79}\N{HORIZONTAL ELLIPSIS} (an-id)"
+    assert view["source_bars"][0]["label"] == view["rows"][0]["source"]
 
 
 def test_sources_failures_and_expectations_are_summed_over_the_run() -> None:
