@@ -35,8 +35,8 @@ LIMITS = (
     "wrong about which of them it came from. Other recordings that fit are named above where the search met any.",
     "The probabilities are estimated from how well the same track, played backwards, matches the same catalogue. On "
     "real music outside the catalogue they were found to hold as far as there are data, which is about 1 in 100; below "
-    "that they are extrapolated, and none under 1 in 10\u2079 is claimed. They do not hold for music built from the same "
-    "drum samples and grooves as the catalogue, nor for test tones: of those, more match wrongly than is stated.",
+    "that they are extrapolated, and none under 1 in 10\u2079 is claimed. They do not hold for music built from the "
+    "same drum samples and grooves as the catalogue, nor for test tones: of those, more match wrongly than is stated.",
     "What is not listed was not found; that does not show that it is not there. Reuse shorter than about a second, or "
     "drowned by other music, may be missed.",
 )
