@@ -171,7 +171,7 @@ def test_a_single_file_has_everything_inside(scanned: ScannedRun, tmp_path: Path
     page = page_of(tmp_path / "one", scanned)
     sources = [attributes["src"] for _, attributes in page.tags if "src" in attributes]
     assert len(sources) == 8
-    assert all(source.startswith(("data:image/png;base64,", "data:audio/mpeg;base64,")) for source in sources)
+    assert all(source.startswith(("data:image/png;base64,", "data:audio/ogg;base64,")) for source in sources)
     assert page.all("link") == []
     assert {a["href"] for a in page.all("a") if not a["href"].startswith("#")} == {"../index.html"}
 
@@ -208,7 +208,7 @@ def test_without_audio_the_landmarks_alone_are_drawn_and_the_page_says_why(scann
     page = page_of(tmp_path / "report", scanned)
     assert page.all("audio") == []
     assert [a["alt"].partition(",")[0] for a in page.all("img")] == 2 * ["Spectrogram of the generated track"]
-    assert "was not given with --catalogue. Its landmarks alone are drawn, which the evidence holds." in page.text
+    assert "was not given with --catalogue. Landmarks are drawn all the same: the evidence holds them." in page.text
     assert "This report holds no audio, because the rights" in page.text
 
 
@@ -216,7 +216,9 @@ def test_audio_that_has_moved_or_changed_is_not_drawn(scanned: ScannedRun, tmp_p
     result = scanned.result("mix.wav")
     assert query_sound(result).path == Path(result.name)
     moved = dataclasses.replace(result, name=str(tmp_path / "gone.wav"))
-    assert "any more" in query_sound(moved).why_not
+    assert f"is not at {tmp_path / 'gone.wav'}, or" in query_sound(moved).why_not
+    elsewhere = query_sound(dataclasses.replace(result, name="gone.wav"))
+    assert "gone.wav, as seen from the folder where this page was made" in elsewhere.why_not
     changed = dataclasses.replace(result, sha256="0" * 64)
     assert "its digest differs" in query_sound(changed).why_not
     described = dataclasses.replace(result, name="song.spf")
@@ -461,12 +463,20 @@ def test_excerpts_start_where_they_are_asked_to(tmp_path: Path) -> None:
     y[3 * 22050 : 3 * 22050 + 600] = np.random.default_rng(1).normal(0, 0.3, 600)
     path = write(tmp_path / "click.wav", y, rate_hz=22050)
     for data, at in zip(excerpts(path, [(2.0, 5.0), (-1.0, 4.0), (20.0, 21.0)]), (1.0, 4.0, None), strict=True):
-        decoded, rate = soundfile.read(io.BytesIO(data))
+        decoded, rate = soundfile.read(io.BytesIO(data))  # which checks the checksums of Ogg
         assert rate == EXCERPT_HZ
         if at is None:
             assert np.abs(decoded).max() < 0.01
         else:
             assert np.flatnonzero(np.abs(decoded) > 0.1)[0] / rate == pytest.approx(at, abs=0.02)
+
+
+def test_an_excerpt_is_of_the_length_asked_for_and_the_same_each_time(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", music(5, 6.0))
+    (one,), (other,) = excerpts(path, [(1.0, 4.5)]), excerpts(path, [(1.0, 4.5)])
+    assert one == other
+    assert soundfile.info(io.BytesIO(one)).frames == 3.5 * EXCERPT_HZ
+    assert soundfile.info(io.BytesIO(one)).subtype == "OPUS"  # to any place in which browsers go exactly
 
 
 def test_the_players_of_a_page_are_locked_to_the_line(site: Path, scanned: ScannedRun) -> None:
