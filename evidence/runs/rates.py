@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable
 
 from evidence.results import FileResult
+from index.decision import LEAST_P
 
 __all__ = ["expected_false_matches", "q_values", "searched_hours"]
 
@@ -49,8 +50,9 @@ def q_values(results: Iterable[FileResult]) -> dict[tuple[str, str], float]:
     Returns
     -------
     dict
-        From 0 to 1; of two matches, the one with the lower rate by chance never has the higher q-value. A recording
-        that a file matches in several layers counts once, with its best match.
+        From 1e-9, below which no probability is claimed, to 1; of two matches, the one with the lower rate by chance
+        never has the higher q-value. A recording that a file matches in several layers counts once, with its best
+        match.
     """
     hours = 0.0
     rates: dict[tuple[str, str], float] = {}
@@ -68,5 +70,5 @@ def q_values(results: Iterable[FileResult]) -> dict[tuple[str, str], float]:
         if position + 1 < len(ordered) and rates[ordered[position + 1]] > rate:
             n_as_good = position + 1  # equal rates share a threshold
         lowest = min(lowest, hours * rate / 1000 / n_as_good)
-        found[ordered[position]] = lowest
+        found[ordered[position]] = max(lowest, LEAST_P)
     return {key: found[key] for key in ordered}
