@@ -75,9 +75,9 @@ def attribute(
 ) -> None:
     """Turn matches into uses: whose, how long, licensed or not.
 
-    RESULTS is what `sourceprint match --jsonl` printed. Overlaps are resolved once, by the policy; the licences on file
-    are applied on the day of generation; every use is kept with its state and the rule that gave it. The same again
-    changes nothing; results of other parameters supersede the earlier ones.
+    RESULTS is what `sourceprint match --jsonl` printed, or the results.jsonl of a scan. Overlaps are resolved once, by
+    the policy; the licences on file are applied on the day of generation; every use is kept with its state and the rule
+    that gave it. The same again changes nothing; results of other parameters supersede the earlier ones.
 
     Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
     """

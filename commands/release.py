@@ -24,7 +24,9 @@ _FAIL_ON = ("review", "block")
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(readable=False)
+)  # one that cannot be read is a verdict
 @click.option("--policy", "policy_file", metavar="FILE", type=PATH, help="What passes, TOML  [default: certain blocks]")
 @click.option(
     "--fail-on", type=click.Choice(_FAIL_ON), default="block", show_default=True,

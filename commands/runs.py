@@ -31,11 +31,13 @@ def results(place: Path, form: str, target: Path | None, only_matched: bool, for
     Example: sourceprint results RUN --format csv -o matches.csv
     """
     from evidence.exports.writing import FOLDERS, TEXTS, export_chunks, write_export
-    from evidence.reading import results_of
+    from evidence.reading import expect_elsewhere, results_of
     from evidence.runs.rates import q_values
 
     if target is None and form not in TEXTS:
         raise click.UsageError(f"--format {form} is not one text: say with -o where to write it")
+    if target is not None:
+        expect_elsewhere(target, place)
     every = results_of(place)
     rates = q_values(every)  # of the whole batch, whatever is left out below
     wanted = [result for result in every if result.matches or not only_matched]

@@ -38,7 +38,7 @@ _WHY_AGAIN = {
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option(
     "--out", metavar="RUN", type=PATH, required=True, help="Folder of the run; made if missing, else gone on with."
 )
@@ -58,7 +58,7 @@ _WHY_AGAIN = {
 @json_option
 @quiet_option
 def scan(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     out: Path,
     index: Path | None,
     layer: str,
@@ -84,6 +84,8 @@ def scan(
     """
     if move_to is not None and not watch:
         raise click.UsageError("--move-to moves files out of a folder that is followed: give --watch too")
+    if "" in paths:  # it would be taken for the folder that the shell is in
+        raise click.UsageError("PATH: is empty; a variable of the shell may not be set")
     use_one_thread()
     from evidence.runs.searching import Search
     from evidence.runs.session import Session
@@ -99,13 +101,14 @@ def scan(
         jobs=jobs,
         permit=lambda: index_place(index),  # a grant may expire while a folder is followed
     )
+    places = tuple(map(Path, paths))
     arguments = _plain(click.get_current_context().params)
     session = Session(out, search, arguments=arguments, retry_failed=retry_failed)
     with reporting(session, lambda _: _summary_of(session), as_json=as_json, quiet=quiet), session:
         if watch:
-            _follow(session, paths, settle, move_to, quiet)
+            _follow(session, places, settle, move_to, quiet)
         else:
-            _scan_once(session, paths, out, quiet)
+            _scan_once(session, places, out, quiet)
     if session.n_failed == session.n_given and not (watch and not session.n_given):
         click.get_current_context().exit(EXIT_NOTHING_READ)
     if session.refusals or session.summary.failures:

@@ -4,13 +4,35 @@ In comes a path; out come one `FileResult` per name, by name: where a name has s
 a file that was moved counts under its new name alone.
 """
 
+import os
 from pathlib import Path
 
 from evidence.results import FileResult, read_results
-from evidence.runs.folder import RESULTS, Run
+from evidence.runs.folder import OURS, RESULTS, Run
 from fingerprint.errors import EvidenceError, ParameterError, printable
 
-__all__ = ["results_of"]
+__all__ = ["expect_elsewhere", "results_of"]
+
+
+def expect_elsewhere(target: Path, place: Path) -> None:
+    """Refuse an output that would take the place of what it is made from.
+
+    Parameters
+    ----------
+    target : Path
+        Where the output goes.
+    place : Path
+        As of `results_of`.
+
+    Raises
+    ------
+    EvidenceError
+        If `target` is the file of results, or belongs to the run.
+    """
+    source, output = Path(os.path.realpath(place)), Path(os.path.realpath(target))
+    in_run = output.is_relative_to(source) and output != source and output.relative_to(source).parts[0] in OURS
+    if in_run or (output == source and source.is_file()):
+        raise EvidenceError(f"{printable(target)}: holds the results themselves; name another file")
 
 
 def results_of(place: Path) -> tuple[FileResult, ...]:

@@ -28,6 +28,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 FILES_PER_WORKER = 8  # a worker takes as long to start as two or three songs to analyse
+MOST_STILLBORN = 3  # workers in a row; one may be killed for want of memory, and the next find it
 UNDER_WAY = 4  # files per worker: enough to keep the others busy behind a long one
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -179,6 +180,7 @@ class _Crew(Generic[Task, Result]):
         self._lost = lost
         self._workers: list[_Worker[Task, Result]] = []
         self._waiting: deque[_Slot[Task, Result]] = deque()
+        self._n_stillborn = 0  # workers in a row that ended while they started
 
     def take(self, task: Task | None) -> _Slot[Task, Result]:
         """Return the place where the result will be; without a task, it is settled at once."""
@@ -202,7 +204,9 @@ class _Crew(Generic[Task, Result]):
             if worker.has_started and worker.slot is not None:
                 worker.slot.result, worker.slot.is_open = answer, False
                 worker.slot = None
-            worker.has_started = True
+            if not worker.has_started:
+                worker.has_started = True
+                self._n_stillborn = 0
         self._assign()
 
     def stop(self) -> None:
@@ -223,9 +227,15 @@ class _Crew(Generic[Task, Result]):
     def _bury(self, worker: _Worker[Task, Result]) -> None:
         self._workers.remove(worker)
         worker.end(patience_seconds=1.0)  # dying, it may have something to say on stderr
-        if not worker.has_started:
-            raise ParameterError(f"jobs={self._jobs}: worker processes end as soon as they start; give 1 job")
         slot = worker.slot
+        if not worker.has_started:
+            self._n_stillborn += 1
+            if self._n_stillborn == MOST_STILLBORN:
+                raise ParameterError(f"jobs={self._jobs}: worker processes end as soon as they start; give 1 job")
+            if slot is not None:  # the task had no part in it
+                slot.attempts -= 1
+                self._waiting.appendleft(slot)
+            return
         if slot is None or slot.task is None:
             return
         if slot.attempts == 1:  # it may have been killed for other reasons than this task: once more

@@ -35,7 +35,14 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["DEFAULT_FALSE_PER_1000H", "FLOOR_SCORE", "LEAST_FALSE_PER_1000H", "LEAST_P", "ChanceModel"]
+__all__ = [
+    "DEFAULT_FALSE_PER_1000H",
+    "FLOOR_SCORE",
+    "LEAST_FALSE_PER_1000H",
+    "LEAST_P",
+    "MOST_CONFIDENCE",
+    "ChanceModel",
+]
 
 DEFAULT_FALSE_PER_1000H = 1.0
 """How many false matches in 1 000 hours of audio are put up with, unless somebody says otherwise."""
@@ -58,6 +65,9 @@ _EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
 _LEAST_RIVALS = 2  # one weak rival may be another mix of the same recording
 _RIVAL_WEIGHT = 2.0  # how many rivals the tail of the query stands for
 _PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
+
+MOST_CONFIDENCE = round(_PRIOR_REUSE / (_PRIOR_REUSE + LEAST_P), 9)
+"""No greater confidence than this is ever stated, as no smaller probability by chance is claimed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,12 +148,19 @@ def publish(path: Path, data: bytes) -> None:
     ------
     StorageFullError
         If the disk is full; `path` is as it was.
+    CatalogueError
+        If the system refuses otherwise, or `path` is no regular file: a device replaced by a file would be gone.
     """
     publish_chunks(path, [data])
 
 
 def publish_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
     """Replace the content of `path` as `publish` does, from consecutive chunks, of which only one is held at a time."""
+    with refusals(path):
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EEXIST, "it is a folder, a device or a pipe, whose place no file may take")
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))  # /dev/stdout is one, and must stay one
     temporary = path.with_name(path.name + ".tmp")
     with refusals(temporary):
         _discard(temporary)

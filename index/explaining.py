@@ -23,7 +23,7 @@ from fingerprint.sources import query_parts
 from index._kernels import BLOCK_SECONDS
 from index.attempts import Searches, WidelyDescribed, ids_reported
 from index.decision import DEFAULT_FALSE_PER_1000H
-from index.explanation import CLEAR_SHARE, Account, Attempt, Cause, Explanation, Question, in_one
+from index.explanation import BETTER, CLEAR_SHARE, Account, Attempt, Cause, Explanation, Question, in_one
 from index.layers import RECORDING
 from index.result import Match
 from index.search import STANDARD, Examination, SearchOptions, examine
@@ -246,8 +246,7 @@ class _Part:
         elif best is not None and _passes(best):
             causes.append("crowded")
         if thorough is not None and thorough.reported:
-            low, high = _tempo_range(self._options, 0.5)
-            causes.append("effort" if low <= thorough.ratio <= high else "tempo")
+            causes += self._why_thorough(thorough, best)
         if causes:
             return replace(account, causes=tuple(causes))
         is_brief = query.start_seconds == 0 and query.duration_seconds < _BRIEF_SECONDS
@@ -257,10 +256,7 @@ class _Part:
         is_chance = best.p_false >= _CHANCE
         if best.score < best.base_threshold:
             causes.append("chance" if is_chance else "faint" if best.share_met < _FAINT else "short")
-        if best.rivals or best.n_elsewhere:
-            causes.append("rivals")
-        if best.hub_factor > 1:
-            causes.append("hub")
+        causes += _raised(best)
         if is_chance:
             return replace(account, causes=(*causes, *(brief if "chance" in causes else ())))
         low, high = _tempo_range(self._options, 0.5)
@@ -276,6 +272,23 @@ class _Part:
             longer_by_seconds=math.ceil(missing / BLOCK_SECONDS) * BLOCK_SECONDS,  # what is scored is blocks
             max_false_per_1000h=limit,
         )
+
+    def _why_thorough(self, thorough: Attempt, best: Attempt | None) -> list[Cause]:
+        """Return what a thorough search overcomes, which reports what this one does not."""
+        if best is not None and thorough.score <= BETTER * best.score and (raised := _raised(best)):
+            return raised  # no better an alignment, beside fewer or weaker rivals
+        low, high = _tempo_range(self._options, 0.5)
+        return ["effort" if low <= thorough.ratio <= high else "tempo"]
+
+
+def _raised(attempt: Attempt) -> list[Cause]:
+    """Return what raised the threshold of an alignment."""
+    causes: list[Cause] = []
+    if attempt.rivals or attempt.n_elsewhere:
+        causes.append("rivals")
+    if attempt.hub_factor > 1:
+        causes.append("hub")
+    return causes
 
 
 def _passes(attempt: Attempt | None) -> bool:

@@ -12,6 +12,7 @@ from index.recordings import Recording
 from index.result import Transformation
 
 __all__ = [
+    "BETTER",
     "CLEAR_SHARE",
     "MOST_BEST",
     "Account",
@@ -25,16 +26,18 @@ __all__ = [
 ]
 
 CLEAR_SHARE = 0.5
-"""Share of a query's landmarks that meet their counterpart where nothing lies over the source.
+"""Share of a query's landmarks that meet their counterpart in a plain copy of a recording.
 
-It was 0.45 to 0.6 on real and on synthesised music, changed in tempo and pitch or not; 0.3 under noise or other music
+More than about half cannot, as a query has 40 landmarks per second and a recording 20. It was 0.45 to 0.6 on real and
+on synthesised music, changed in tempo and pitch or not; 0.2 to 0.3 after neural codecs, 0.3 under noise or other music
 of the same level, 0.1 under music 14 dB louder.
 """
 
 MOST_BEST = 3
 """How many recordings are explained where none is named."""
 
-_BETTER = 1.01  # the same alignment differs by less, with more hypotheses about it
+BETTER = 1.01
+"""Factor by which the score of a better alignment is higher: the same one differs by less, with more hypotheses."""
 
 Cause = Literal[
     "not_in_index", "no_landmarks", "filtered", "excluded", "duplicate", "explained", "crowded", "tempo", "effort",
@@ -213,7 +216,7 @@ class Account:
         """The alignment in the catalogue, or the one alone if that is better by more than a hair."""
         if self.catalogue is None or self.alone is None:
             return self.catalogue or self.alone
-        return self.alone if self.alone.score > _BETTER * self.catalogue.score else self.catalogue
+        return self.alone if self.alone.score > BETTER * self.catalogue.score else self.catalogue
 
     @property
     def let_in_reports(self) -> bool:

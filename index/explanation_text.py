@@ -155,8 +155,8 @@ def _weaknesses(cause: str, best: Attempt, low: float, high: float) -> Iterator[
         yield f"too short, if it is reuse: {seconds:.1f} s, though {100 * best.share_met:.0f} % of its landmarks agree"
     elif cause == "faint":
         yield (
-            f"too faint or too noisy, if it is reuse: {100 * best.share_met:.0f} % of the landmarks of the passage "
-            f"agree; about {clear} do where nothing lies over the source"
+            f"too little agrees, if it is reuse: {100 * best.share_met:.0f} % of the landmarks of the passage, where a "
+            f"plain copy has about {clear}; noise or other sound over it, or sound made anew, leaves fewer"
         )
     elif cause == "rivals":
         others = ", ".join(shortened(printable(rival.recording_id)) for rival in best.rivals)
@@ -186,7 +186,7 @@ def _changes(account: Account) -> Iterator[str]:
         change = _change(thorough.transformation)
         yield f"--thorough{with_only}: reports {_spans(thorough)}; {change}; score {thorough.score:.1f}"
     if account.longer_by_seconds is not None:
-        clearer = "a clearer copy; or " if "faint" in account.causes else ""
+        clearer = "a copy with less over it, if there is one; or " if "faint" in account.causes else ""
         yield f"{clearer}about {account.longer_by_seconds:.1f} s more of the passage, as clear as this (an estimate)"
     if account.max_false_per_1000h is not None:
         limit = f"{account.max_false_per_1000h:g}"

@@ -7,7 +7,7 @@ audio file. Neither is opened here.
 - A *file* is taken whatever its name.
 - A *folder* is searched with all folders in it, for files whose name ends as audio files do (`AUDIO_SUFFIXES`) or
   in .spf; names that start with a dot are left out. Links are followed, each folder is entered once, so links in a
-  circle do no harm.
+  circle do no harm. A link that leads nowhere is refused whatever its name: it may have stood for a folder.
 - A *list* is a file that ends in .csv or .tsv; see `index.recording_list`.
 
 What cannot be used (a folder without audio, a row without a path) becomes a `Refusal`, and the rest is taken.
@@ -109,7 +109,10 @@ def _walk(top: Path, suffixes: Set[str]) -> Iterator[Path | Refusal]:
     while waiting:
         path = waiting.pop()
         if not os.path.isdir(path):
-            yield path
+            if path.suffix.lower() in suffixes:
+                yield path
+            else:
+                yield Refusal(printable(path), "this link leads nowhere; mend or remove it")
             continue
         try:
             status = path.stat()
@@ -121,4 +124,9 @@ def _walk(top: Path, suffixes: Set[str]) -> Iterator[Path | Refusal]:
             yield Refusal(printable(path), f"this folder cannot be read ({error.strerror}); change its permissions")
             continue
         children = [path / name for name in names]
-        waiting += [child for child in children if child.suffix.lower() in suffixes or os.path.isdir(child)]
+        waiting += [child for child in children if child.suffix.lower() in suffixes or _leads_on(child)]
+
+
+def _leads_on(path: Path) -> bool:
+    """Return whether a name stands for a folder, or is a link that leads nowhere and may have stood for one."""
+    return os.path.isdir(path) or (os.path.islink(path) and not os.path.exists(path))

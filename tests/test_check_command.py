@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from fingerprint import audio
+from fingerprint.errors import DecodeError
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,6 +126,25 @@ def test_a_path_that_is_mistyped_never_passes(shared: Path, outputs: Path, tmp_p
     empty = run("check", "", outputs / "clean.wav", index=shared)
     assert empty.exit_code == 2
     assert "FILE: is empty; a variable of the shell may not be set" in empty.stderr
+
+
+def test_a_file_that_may_not_be_read_is_a_verdict_and_the_others_are_checked(
+    shared: Path, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = outputs / "clean.wav"
+
+    really_open = audio.open_regular_file
+
+    def opened(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
+        if Path(path) == refused:
+            raise DecodeError(f"{name}: may not be read")
+        return really_open(path, name)
+
+    monkeypatch.setattr(os, "access", lambda path, *_: Path(path) != refused)
+    monkeypatch.setattr(audio, "open_regular_file", opened)
+    result = run("check", refused, outputs / "reuse.wav", index=shared)
+    assert result.exit_code == 4
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["ERROR", "BLOCK"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(shared: Path, tmp_path: Path) -> None:

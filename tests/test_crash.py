@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from fingerprint.errors import ParameterError
+from index import batch
 from index.batch import in_order, jobs_for, uninterrupted
 from index.store import Store
 from index.verification import verify_index
@@ -244,6 +245,21 @@ def test_a_worker_that_dies_costs_one_task() -> None:
 def test_an_error_in_a_worker_is_raised_here() -> None:
     with pytest.raises(ParameterError, match=r"jobs=0: must be at least 1"):
         list(in_order(jobs_for_three, [(None, 1), (None, 0), (None, 2)], jobs=2, lost=lost))
+
+
+def test_a_worker_that_is_killed_while_it_starts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[batch._Worker[int, int]] = []
+
+    class Killed(batch._Worker[int, int]):
+        def __init__(self, work: Callable[[int], int]) -> None:
+            super().__init__(work)
+            made.append(self)
+            if len(made) < batch.MOST_STILLBORN:
+                self._process.kill()
+
+    monkeypatch.setattr(batch, "_Worker", Killed)
+    results = [result for _, result in in_order(add_to_ten, [(None, 1), (None, 2)], jobs=2, lost=lost)]
+    assert results == [11, 12]
 
 
 def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

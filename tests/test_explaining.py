@@ -17,7 +17,7 @@ from benchmarks.music.synthesis import synthesize
 from fingerprint.extract import fingerprint_signal
 from fingerprint.files import write_file
 from fingerprint.sources import query_parts
-from index.attempts import WidelyDescribed
+from index.attempts import Searches, WidelyDescribed
 from index.explaining import Explainer, explain
 from index.explanation import CLEAR_SHARE, Account, Attempt, Explanation, Question, Rival, in_one
 from index.explanation_json import explanation_to_json
@@ -26,7 +26,7 @@ from index.hubs import Hub
 from index.layers import layer_specs, reference_landmarks
 from index.recordings import Recording
 from index.result import Transformation
-from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, examine
+from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, Examination, SearchOptions, examine
 from index.snapshot import Snapshot
 from index.store import Landmarks, Store
 from tests.command_line import RATE_HZ, music, run, write
@@ -306,6 +306,22 @@ def test_rivals_are_named_and_at_the_limit_it_states_it_is_reported_beside_them(
     assert found(y, catalogue, limit=account.max_false_per_1000h) == ["s3"]
 
 
+def test_a_thorough_search_that_aligns_no_better_is_not_said_to_go_further(
+    catalogue: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lenient(searches: Searches, admitted: int | None = None) -> Examination:
+        searches.thorough = "tried"
+        query = fingerprint_signal(y, role="query", scales=STANDARD.scales)
+        return examine(query, catalogue, max_false_per_1000h=1e5)
+
+    y = music(128, 20.0)
+    monkeypatch.setattr(Searches, "widely", lenient)
+    account = about(asked(y, catalogue, tmp_path, "s3"))
+    assert account.thorough is not None
+    assert account.thorough.reported
+    assert account.causes == ("rivals",)
+
+
 def test_a_duplicate_is_told_beside_which_recording_it_is_named(tmp_path: Path) -> None:
     snapshot = store_of(tmp_path / "index", {**SONGS, "twin": np.float32(0.9) * music(2)})
     y = excerpt(2, 4.0, 5.0)
@@ -511,6 +527,13 @@ def test_the_text_of_an_explanation() -> None:
         "  gone: no match",
         "    in the way   the index has no recording with this id; list shows what it has",
     ]
+
+
+def test_a_faint_passage_is_laid_beside_what_a_plain_copy_has() -> None:
+    account = Account("a", Recording("a"), n_landmarks=200, catalogue=attempt(20.0), causes=("faint",))
+    assert "40 % of the landmarks of the passage, where a plain copy has about 50 %" in " ".join(
+        explanation_block(explanation_of(account)).split()
+    )
 
 
 def test_an_explanation_without_recordings_says_that_nothing_came_close() -> None:

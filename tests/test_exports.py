@@ -54,6 +54,9 @@ HOSTILE = (
     "\n=1",
     " \u00a0=1",
     "\uff1d1",
+    "a;=1",
+    "a; \t@SUM(A1)",
+    'a;"-1',
     "a\tb",
     "a\r\nb",
     "a\x00b\x1b[31m",
@@ -134,7 +137,8 @@ def test_no_text_from_outside_is_a_formula_or_leaves_its_cell(text: str) -> None
     assert {len(row) for row in rows} == {len(COLUMNS)}
     for cell in (cell for row in rows for cell in row):
         assert not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in cell)
-        assert not unicodedata.normalize("NFKC", cell).lstrip().startswith(("=", "+", "-", "@"))
+        for part in cell.split(";"):  # where semicolons separate cells, each is one
+            assert not unicodedata.normalize("NFKC", part).lstrip(' "').startswith(("=", "+", "-", "@"))
 
 
 def test_harmless_text_is_in_the_csv_as_it_is() -> None:
@@ -459,6 +463,40 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:
         write_export([], "csv", tmp_path, {}, replace=True)
 
 
+def test_a_device_or_a_pipe_is_never_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "out").symlink_to("pipe")
+    for place in (tmp_path / "pipe", tmp_path / "out"):
+        with pytest.raises(EvidenceError, match=r"cannot be written \(it is a folder, a device or a pipe"):
+            write_export([], "csv", place, {}, replace=True)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "out").is_symlink()
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    write_export([], "csv", tmp_path / "link.csv", {}, replace=True)
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("name,sha256,")
+
+
+def test_an_export_never_takes_the_place_of_what_it_is_made_from(tmp_path: Path) -> None:
+    (tmp_path / "run" / "traces").mkdir(parents=True)
+    write_results(tmp_path / "run" / "results.jsonl", [a_result("a.wav", [a_match()])])
+    (tmp_path / "link").symlink_to("run")
+    kept = (tmp_path / "run" / "results.jsonl").read_bytes()
+    for place, target in (
+        ("run", "run/results.jsonl"),
+        ("run", "link/results.jsonl"),
+        ("run", "run/log.jsonl"),
+        ("run", "run/traces/x.csv"),
+        ("run/results.jsonl", "link/results.jsonl"),
+    ):
+        result = run("results", tmp_path / place, "--format", "csv", "-o", tmp_path / target, "--force")
+        assert result.exit_code == 2
+        assert "holds the results themselves; name another file" in result.stderr
+    assert run("results", tmp_path / "run", "--format", "csv", "-o", tmp_path / "run" / "mine.csv").exit_code == 0
+    assert (tmp_path / "run" / "results.jsonl").read_bytes() == kept
+
+
 @pytest.mark.parametrize("form", ["csv", "audacity"])
 def test_a_place_that_cannot_be_written_is_a_clear_error(form: str, tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match=r"gone/out: cannot be written \(No such file or directory\)"):
@@ -546,8 +584,8 @@ def test_errors_of_the_command_are_usage(tmp_path: Path) -> None:
     assert missing.exit_code == 2
     assert missing.stderr.startswith(f"Error: {tmp_path}/gone: there is no such run or file")
     place = write_results(tmp_path / "r.jsonl", [a_result("a", [a_match()])])
-    again = run("results", place, "--format", "csv", "-o", place)
+    (tmp_path / "other.csv").write_text("kept")
+    again = run("results", place, "--format", "csv", "-o", tmp_path / "other.csv")
     assert (again.exit_code, "is there already; name another file, or give --force" in again.stderr) == (2, True)
-    assert json.loads(place.read_text())["status"] == "matched"
-    forced = run("results", place, "--format", "csv", "-o", place, "--force")
-    assert (forced.exit_code, place.read_bytes()[:5]) == (0, b"name,")
+    forced = run("results", place, "--format", "csv", "-o", tmp_path / "other.csv", "--force")
+    assert (forced.exit_code, (tmp_path / "other.csv").read_bytes()[:5]) == (0, b"name,")

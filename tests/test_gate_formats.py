@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,7 @@ def test_a_place_that_cannot_take_the_report_is_refused_before_the_work(tmp_path
     for place, message in (
         (tmp_path / "none" / "r.json", "its folder does not exist"),
         (tmp_path, "is a folder"),
+        (Path(os.devnull), "is a device or a pipe; name a file, or leave -o out"),
         (tmp_path / "link.wav", "is one of the files to be checked"),
     ):
         with pytest.raises(EvidenceError, match=message):

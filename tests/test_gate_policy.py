@@ -16,6 +16,7 @@ from evidence.gate.policy import USES, Policy
 from evidence.gate.policy_text import default_policy, load_policy, parse_policy
 from evidence.results import read_result
 from fingerprint.errors import EvidenceError
+from index.decision import MOST_CONFIDENCE, ChanceModel
 from royalties.rights.licences import PURPOSES
 from tests.scan_records import a_failure, a_match, a_result, a_segment
 
@@ -93,15 +94,21 @@ LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
             r"^policy p\.toml: rules\[1\]: has no condition and would decide everything; give one of min_confidence,",
         ),
         (RULE + "min_confidenc = 0.9", r"rules\[1\]: 'min_confidenc' is not known; the nearest .* is min_confidence,"),
-        (RULE + 'min_confidence = "0.9"', r"rules\[1\]\.min_confidence is '0\.9'; write a number from 0 to 1, without"),
+        (
+            RULE + 'min_confidence = "0.9"',
+            r"rules\[1\]\.min_confidence is '0\.9'; write a number from 0 to 0\.99999999, w",
+        ),
         (RULE + "min_confidence = true", r"min_confidence is True; write a number"),
         (RULE + "min_confidence = nan", r"min_confidence is nan; write a number"),
-        (RULE + "min_confidence = 1.1", r"min_confidence is 1\.1; write a number from 0 to 1"),
-        (RULE + "min_seconds = -1", r"min_seconds is -1; write a number from 0 to 1e\+06"),
+        # No match has a confidence of 1 or a rate below a millionth: such a rule would never fit.
+        (RULE + "min_confidence = 1.0", r"min_confidence is 1\.0; write a number from 0 to 0\.99999999,"),
+        (RULE + "max_false_per_1000h = 1e-7", r"max_false_per_1000h is 1e-07; write a number from 1e-06 to 1000000,"),
+        (RULE + "min_seconds = -1", r"min_seconds is -1; write a number from 0 to 1000000"),
         (RULE + "min_seconds = 0.0005", r"min_seconds is 0\.0005; write at most three decimals"),
         (RULE + "min_percent_of_file = 101", r"min_percent_of_file is 101; write a number from 0 to 100"),
         (RULE + "max_false_per_1000h = inf", r"max_false_per_1000h is inf; write a number"),
         (RULE + 'layers = "recording"', r"layers is 'recording'; write a list of texts"),
+        (RULE + 'layers = ["recordings"]', r"layers is \['recordings'\]; write a list of some of recording"),
         (RULE + "recordings = []", r"recordings is \[\]; write a list of texts"),
         (RULE + 'recordings = ["a\\nb"]', r"recordings is .*; write a list of texts"),
         (RULE + 'isrcs = ["USRC1760783O"]', r"isrcs: ISRC 'USRC1760783O' ends with .*; mend it, or write \* for"),
@@ -122,7 +129,8 @@ LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
         (LICENSED + "max_share = 3", r"'max_share' is not known"),
         ('too_short = "ignore"', r"too_short is 'ignore'; write one of pass, error"),
         ('unresolved = "pass"', r"unresolved is 'pass'; write one of review, block"),
-        ("max_false_per_1000h = 0", r"max_false_per_1000h is 0; write a number above 0"),
+        ("max_false_per_1000h = 0", r"max_false_per_1000h is 0; write a number from 1e-06"),
+        ("max_false_per_1000h = 1e-300", r"max_false_per_1000h is 1e-300; write a number from 1e-06"),
         ("thorough = 1", r"thorough is 1; write true or false"),
     ],
 )
@@ -131,6 +139,24 @@ def test_what_is_wrong_in_a_policy_is_named_with_its_place_and_a_remedy(text: st
         policy(text)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
+
+
+def test_a_policy_that_could_hold_nothing_back_is_refused() -> None:
+    passing = HEAD.replace("review", "pass")
+    message = r'otherwise is \'pass\'; nothing could ever be held back; write "review"'
+    for text in ("", RULE.replace("block", "pass") + "min_seconds = 1"):
+        with pytest.raises(EvidenceError, match=message):
+            policy(text, head=passing)
+    assert policy(RULE + "min_seconds = 1", head=passing).otherwise == "pass"
+    assert policy(LICENSED, head=passing).outside_licence == "block"
+
+
+def test_the_greatest_confidence_and_the_least_rate_there_are_can_be_asked_for() -> None:
+    certain = match(confidence=round(ChanceModel(1e-9, 1.0, 1.0).confidence(1e6), 9))
+    asking = policy(RULE + f"min_confidence = {MOST_CONFIDENCE}")
+    assert decided(certain, asking)[0] == "block"
+    least = a_match("blue-1", [a_segment(false_per_1000h=ChanceModel(1e-9, 1.0, 1.0).false_per_1000h(1e6))])
+    assert decided(least, policy(RULE + "max_false_per_1000h = 1e-6"))[0] == "block"
 
 
 @pytest.mark.parametrize(

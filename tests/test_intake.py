@@ -44,6 +44,20 @@ def test_arguments_keep_their_order_and_a_named_file_is_always_taken(tmp_path: P
     assert names(tmp_path, "z.bin", "m", "a.mp3", "missing.mp3") == ["z.bin", "m/b.mp3", "a.mp3", "missing.mp3"]
 
 
+def test_a_link_that_leads_nowhere_is_refused_as_it_may_have_stood_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "Vol. 2").symlink_to("unmounted")
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "b.wav").symlink_to("gone.wav")
+    (tmp_path / ".#lock").symlink_to("user@host")
+    intake = collect([tmp_path])
+    assert [item.path.name for item in intake.items] == ["a.wav", "b.wav"], "a missing file fails when it is opened"
+    assert [str(refusal) for refusal in intake.refusals] == [
+        f"{tmp_path}/Vol. 2: this link leads nowhere; mend or remove it",
+        f"{tmp_path}/itself: this link leads nowhere; mend or remove it",
+    ]
+
+
 def test_links_in_a_circle_are_followed_once(tmp_path: Path) -> None:
     touch(tmp_path, "m/a.mp3", "other/b.mp3")
     (tmp_path / "m" / "again").symlink_to(tmp_path / "m")

@@ -128,7 +128,7 @@ def test_the_overview_lists_every_file_and_says_why_some_were_not_searched(site:
     assert links == {f"files/{page_name(scanned.result(name))}" for name in ("mix.wav", HOSTILE_NAME)}
     assert "could not be read" in page.text
     assert printable(scanned.result("broken.mp3").reason) in page.text
-    assert "a false-discovery rate of" in page.text
+    assert "an estimated false-discovery rate of" in page.text
     data = json.loads(re.search(r'id="data">(.*?)</script>', page.source, re.DOTALL)[1])  # type: ignore[index]
     assert len(data["rows"]) == 4
 
@@ -171,7 +171,7 @@ def test_a_single_file_has_everything_inside(scanned: ScannedRun, tmp_path: Path
     page = page_of(tmp_path / "one", scanned)
     sources = [attributes["src"] for _, attributes in page.tags if "src" in attributes]
     assert len(sources) == 8
-    assert all(source.startswith(("data:image/png;base64,", "data:audio/mpeg;base64,")) for source in sources)
+    assert all(source.startswith(("data:image/png;base64,", "data:audio/ogg;base64,")) for source in sources)
     assert page.all("link") == []
     assert {a["href"] for a in page.all("a") if not a["href"].startswith("#")} == {"../index.html"}
 
@@ -208,7 +208,7 @@ def test_without_audio_the_landmarks_alone_are_drawn_and_the_page_says_why(scann
     page = page_of(tmp_path / "report", scanned)
     assert page.all("audio") == []
     assert [a["alt"].partition(",")[0] for a in page.all("img")] == 2 * ["Spectrogram of the generated track"]
-    assert "was not given with --catalogue. Its landmarks alone are drawn, which the evidence holds." in page.text
+    assert "was not given with --catalogue. Landmarks are drawn all the same: the evidence holds them." in page.text
     assert "This report holds no audio, because the rights" in page.text
 
 
@@ -216,7 +216,9 @@ def test_audio_that_has_moved_or_changed_is_not_drawn(scanned: ScannedRun, tmp_p
     result = scanned.result("mix.wav")
     assert query_sound(result).path == Path(result.name)
     moved = dataclasses.replace(result, name=str(tmp_path / "gone.wav"))
-    assert "any more" in query_sound(moved).why_not
+    assert f"is not at {tmp_path / 'gone.wav'}, or" in query_sound(moved).why_not
+    elsewhere = query_sound(dataclasses.replace(result, name="gone.wav"))
+    assert "gone.wav, as seen from the folder where this page was made" in elsewhere.why_not
     changed = dataclasses.replace(result, sha256="0" * 64)
     assert "its digest differs" in query_sound(changed).why_not
     described = dataclasses.replace(result, name="song.spf")
@@ -349,6 +351,27 @@ def test_thousands_of_rows_go_into_the_page_as_data_and_the_first_200_as_a_table
     assert len(page.source) < 1_500_000
 
 
+def test_what_chance_gives_is_not_said_to_be_how_probable_chance_is(site: Path, scanned: ScannedRun) -> None:
+    whole, page = Page(site / "index.html").text, page_of(site, scanned).text
+    assert "matches, by the probability that chance gives such a track one as good" in whole
+    assert "the probability that chance gives this track, in this catalogue, an alignment as good" in page
+    assert "if one track in about ten is taken to hold reuse before anything is searched" in page
+    assert "They do not hold for music built from the same drum samples" in page
+
+
+def test_no_probability_below_the_least_that_is_claimed_is_shown() -> None:
+    match = a_match("s1", [a_segment(false_per_1000h=1e-6, p_false=1e-9)])
+    (row,) = overview([read_result(a_result("gen-1.wav", [match]))], {})["rows"]
+    assert (row["p"], row["q"]) == ("1 in 10\u2079", "1.0e-09")
+
+
+def test_a_long_title_is_cut_in_the_table_and_its_id_is_not() -> None:
+    match = a_match("an-id", title="T" * 300)
+    view = overview([read_result(a_result("gen-1.wav", [match]))], {})
+    assert view["rows"][0]["source"] == f"{'T' * 79}\N{HORIZONTAL ELLIPSIS} (an-id)"
+    assert view["source_bars"][0]["label"] == view["rows"][0]["source"]
+
+
 def test_sources_failures_and_expectations_are_summed_over_the_run() -> None:
     two = [a_match("s1", [a_segment(0), a_segment(5_000)]), a_match("s2", [a_segment(8_000)])]
     results = [read_result(a_result("a.wav", two)), read_result(a_result("b.wav", [a_match("s1")]))]
@@ -440,12 +463,20 @@ def test_excerpts_start_where_they_are_asked_to(tmp_path: Path) -> None:
     y[3 * 22050 : 3 * 22050 + 600] = np.random.default_rng(1).normal(0, 0.3, 600)
     path = write(tmp_path / "click.wav", y, rate_hz=22050)
     for data, at in zip(excerpts(path, [(2.0, 5.0), (-1.0, 4.0), (20.0, 21.0)]), (1.0, 4.0, None), strict=True):
-        decoded, rate = soundfile.read(io.BytesIO(data))
+        decoded, rate = soundfile.read(io.BytesIO(data))  # which checks the checksums of Ogg
         assert rate == EXCERPT_HZ
         if at is None:
             assert np.abs(decoded).max() < 0.01
         else:
             assert np.flatnonzero(np.abs(decoded) > 0.1)[0] / rate == pytest.approx(at, abs=0.02)
+
+
+def test_an_excerpt_is_of_the_length_asked_for_and_the_same_each_time(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", music(5, 6.0))
+    (one,), (other,) = excerpts(path, [(1.0, 4.5)]), excerpts(path, [(1.0, 4.5)])
+    assert one == other
+    assert soundfile.info(io.BytesIO(one)).frames == 3.5 * EXCERPT_HZ
+    assert soundfile.info(io.BytesIO(one)).subtype == "OPUS"  # to any place in which browsers go exactly
 
 
 def test_the_players_of_a_page_are_locked_to_the_line(site: Path, scanned: ScannedRun) -> None:

@@ -19,7 +19,8 @@ from unittest import mock
 import pytest
 
 from benchmarks.durability_disk import FaultyDisk, FileLayer, Operation, PowerCut, Recorder, write_tree
-from evidence.results import read_result
+from evidence.results import FileResult, read_result
+from evidence.runs import folder
 from evidence.runs import journal as journal_module
 from evidence.runs.folder import Run
 from evidence.runs.history import made_by_others
@@ -29,7 +30,7 @@ from evidence.runs.rates import expected_false_matches, q_values
 from evidence.runs.searching import Search
 from evidence.runs.session import Outcome, Session
 from evidence.runs.summary import summarise, summary_text, summary_to_json
-from fingerprint.errors import EvidenceError, StorageFullError
+from fingerprint.errors import EvidenceError, GrantError, StorageFullError
 from index.intake import collect
 from index.recording_list import Item
 from index.scan_json import scan_to_json, scan_to_row
@@ -502,6 +503,57 @@ def test_ten_thousand_names_in_a_folder_are_planned(tmp_path: Path) -> None:
     assert len(plan.followers[0]) == 9_999
 
 
+def test_a_reader_sees_every_file_while_a_scan_takes_out_rows(
+    tmp_path: Path, music: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    scan(run, music)
+    before = names(run)
+    session = Session(run, pretended(digest="sha256:" + "9" * 64))
+    session.__enter__()
+    list(session.scan(session.plan(music)))
+    read: list[bytes] = []
+
+    def read_on(line: bytes) -> FileResult:
+        read.append(line)
+        if len(read) == 2 * len(music):  # the reader has come to the end, and goes through the rows once more
+            session.__exit__(None, None, None)
+            assert len(rows(run)) == len(music)
+        return read_result(json.loads(line))
+
+    monkeypatch.setattr(folder, "_result_of", read_on)
+    assert names(run) == before
+
+
+def fail_after(outcomes: Iterator[Outcome]) -> None:
+    next(outcomes)
+    raise GrantError("has expired")
+
+
+def test_a_session_that_fails_says_so_in_the_log(tmp_path: Path, music: list[Item]) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(GrantError), Session(run, pretended()) as session:
+        fail_after(session.scan(session.plan(music)))
+    (end,) = events(run, "session end")
+    assert (end["ended"], end["results_bytes"]) == ("failed", (run / "results.jsonl").stat().st_size)
+
+
+def test_what_killed_workers_left_among_the_traces_goes(tmp_path: Path, music: list[Item]) -> None:
+    run = tmp_path / "run"
+    scan(run, music)
+    (run / "traces" / f"{'0' * 64}.spt.77.tmp").write_bytes(b"half")
+    scan(run, music)
+    assert list((run / "traces").iterdir()) == []
+
+
+def test_a_search_asks_first_whether_the_index_may_be_searched(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise GrantError("has expired")
+
+    with pytest.raises(GrantError, match="has expired"):
+        Search(tmp_path / "none", permit=refuse).searched()
+
+
 def test_names_that_are_no_text_survive(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.wav"))
     path.write_bytes(b"a")
@@ -587,6 +639,27 @@ def test_a_summary_names_the_ten_longest_and_is_printable() -> None:
     assert [source.asset_id for source in summary.top_sources] == [f"s{i:02}\x1b" for i in range(11, 1, -1)]
     assert "\x1b" not in summary_text(summary)
     assert "  and 2 more\n" in summary_text(summary)
+
+
+def test_a_summary_for_people_names_the_ten_most_frequent_reasons() -> None:
+    records = [a_failure(f"{i}.wav", f"lasts 0.{i:02} s") for i in range(13)]
+    summary = summarise(read_result(record) for record in [*records, a_failure("x.wav", "is no audio"), records[0]])
+    lines = summary_text(summary).splitlines()
+    assert lines[-11:-9] == ["  2: lasts 0.00 s", "  1: is no audio"]
+    assert lines[-1] == "  4: other reasons"
+    assert len(summary_to_json(summary)["failures"]) == 14
+
+
+def test_where_limits_differ_a_q_value_is_never_too_small() -> None:
+    hour: dict[str, Any] = {"query": {"duration_ms": 3_600_000}}
+    strict = a_result("strict.wav", [found(0.001)], **hour)
+    strict["searched"]["max_false_per_1000h"] = 0.01
+    loose = a_result("loose.wav", [found(9.0)], **hour)
+    loose["searched"]["max_false_per_1000h"] = 10.0
+    results = [read_result(strict), read_result(loose)]
+    expected = (0.01 + 9.0) / 1000 / 2  # above its own limit, chance puts nothing into the first file
+    assert expected <= q_values(results)["loose.wav", "s1"] == pytest.approx(0.009)
+    assert expected_false_matches(results) == pytest.approx(0.01001)
 
 
 def test_q_values_follow_their_definition() -> None:

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from commands import scanning
 from evidence.runs.folder import Run
 from evidence.runs.session import Session
+from fingerprint.errors import GrantError
 from tests.command_line import RATE_HZ, catalogue, music, run, start, write
 
 SAYS_ROWS = """
@@ -214,11 +216,28 @@ def test_a_run_inside_the_folder_is_not_scanned(index: Path, shared: Path, tmp_p
     assert [result.name for result in Run.open(tmp_path / "gen" / "run").results()] == [str(tmp_path / "gen" / "a.wav")]
 
 
+def test_a_grant_that_expires_ends_the_scan(
+    index: Path, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def place(given: Path) -> Path:
+        asked.append(given)
+        if len(asked) == 3:  # for the command, for the session, for its files
+            raise GrantError("the grant has expired")
+        return given
+
+    monkeypatch.setattr(scanning, "index_place", place)
+    result = run("scan", shared, "--out", tmp_path / "run", "--quiet", index=index)
+    assert (result.exit_code, result.stderr) == (5, "Error: the grant has expired\n")
+
+
 def test_usage_errors_leave_nothing_behind(index: Path, shared: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     cases: list[tuple[list[str | Path], int, str]] = [
         ([shared], 2, "Missing option '--out'"),
         ([shared, "--out", out, "--move-to", "x"], 2, "--move-to moves files out of a folder that is followed"),
+        (["", "--out", out], 2, "PATH: is empty; a variable of the shell may not be set"),
         ([shared, "--out", shared / "a.wav"], 2, "a.wav: a file; give a folder for the run"),
         ([shared, "--out", shared], 2, "gen: no run, and not empty (it holds a.wav)"),
         ([shared, "--out", out, "--layer", "colour"], 2, "layer 'colour': unknown"),

@@ -6,12 +6,13 @@ apply are empty. Numbers are written so that reading them gives the same number 
 
 A spreadsheet takes text that starts with = + - @ (or their wide forms) for a formula, and would run it: such text,
 which comes from outside, gets an apostrophe before it, also where white space (tabs and line breaks included) comes
-first. Numbers are written as numbers, a minus included. Exact texts stand in JSON Lines and, but for what is no UTF-8,
-in Parquet.
+first, and inside a cell behind a semicolon, at which some regions' spreadsheets start another. Numbers are written as
+numbers, a minus included. Exact texts stand in JSON Lines and, but for what is no UTF-8, in Parquet.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from evidence.exports.rows import COLUMNS, Cell, segment_rows
@@ -20,7 +21,8 @@ from evidence.results import FileResult
 
 __all__ = ["segment_csv"]
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Spreadsheets skip white space before they look for a formula; a tab or line break is one before it is escaped.
+_STARTS_A_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def segment_csv(results: Iterable[FileResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[bytes]:
@@ -50,5 +52,4 @@ def _cell(value: Cell) -> str:
         return repr(value)
     if isinstance(value, tuple):
         value = " | ".join(value)
-    # Spreadsheets skip white space before they look for a formula; a tab or line break is one before it is escaped.
-    return ("'" if value.lstrip().startswith(_STARTS_A_FORMULA) else "") + one_line(value)
+    return one_line(_STARTS_A_FORMULA.sub(r"\1'", value))

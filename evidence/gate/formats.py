@@ -42,13 +42,15 @@ def expect_output(path: Path, inputs: Iterable[Path]) -> None:
     Raises
     ------
     EvidenceError
-        If its folder does not exist, it is itself a folder, or it is one of the files to be checked.
+        If its folder does not exist, it is no regular file, or it is one of the files to be checked.
     """
     name = printable(path)
     if not path.parent.is_dir():
         raise EvidenceError(f"{name}: its folder does not exist; make it, or name another file for the report")
     if path.is_dir():
         raise EvidenceError(f"{name}: is a folder; name a file for the report")
+    if path.exists() and not path.is_file():
+        raise EvidenceError(f"{name}: is a device or a pipe; name a file, or leave -o out to have the report printed")
     for other in inputs:
         if path.exists() and other.exists() and os.path.samefile(path, other):
             raise EvidenceError(f"{name}: is one of the files to be checked; name another file for the report")

@@ -1,7 +1,8 @@
 """Policies of the gate as text: TOML in, a validated `Policy` out.
 
-Whatever is not understood is refused: a condition that is misspelt would be a condition that nobody keeps. Messages
-name file, key, value and remedy. The digest is that of the file's bytes, as `sha256sum` prints it.
+Whatever is not understood is refused: a condition that is misspelt would be a condition that nobody keeps. So is what
+no match could ever fulfil, and a policy that could hold nothing back: such a gate would stand open without a sound.
+Messages name file, key, value and remedy. The digest is that of the file's bytes, as `sha256sum` prints it.
 """
 
 import difflib
@@ -18,7 +19,9 @@ from typing import Any
 
 from evidence.gate.policy import ACTIONS, BLOCK, ERROR, PASS, REVIEW, SCHEMA, USES, Licence, Names, Policy, Rule
 from fingerprint.errors import EvidenceError, ParameterError, printable
+from index.decision import LEAST_FALSE_PER_1000H, MOST_CONFIDENCE
 from index.isrc import compact, validate
+from index.layers import layer_specs
 
 __all__ = ["RESERVED", "default_policy", "load_policy", "parse_policy"]
 
@@ -105,14 +108,15 @@ def parse_policy(data: bytes, *, name: str) -> Policy:
     _refuse_twice("rules", "id", [rule.id for rule in rules], name)
     licences = tuple(_licence(table) for table in top.tables("licensed", _LICENSED))
     _refuse_twice("licensed", "reference", [licence.reference for licence in licences], name)
-    rate = top.number("max_false_per_1000h", most=_LARGEST_RATE, default=1.0)
-    if rate == 0:
-        raise top.wrong("max_false_per_1000h", "write a number above 0; 1 is usual")
+    rate = top.number("max_false_per_1000h", least=LEAST_FALSE_PER_1000H, most=_LARGEST_RATE, default=1.0)
+    otherwise = top.word("otherwise", ACTIONS)
+    if otherwise == PASS and not licences and all(rule.action == PASS for rule in rules):
+        raise top.wrong("otherwise", 'nothing could ever be held back; write "review", which passes by --fail-on block')
     return Policy(
         name=top.text("name"),
         sha256=hashlib.sha256(data).hexdigest(),
         rules=rules,
-        otherwise=top.word("otherwise", ACTIONS),
+        otherwise=otherwise,
         licences=licences,
         outside_licence=top.word("outside_licence", (REVIEW, BLOCK), BLOCK),
         unresolved=top.word("unresolved", (REVIEW, BLOCK), REVIEW),
@@ -136,12 +140,12 @@ def _rule(table: "_Table") -> Rule:
     return Rule(
         id=rule_id,
         action=table.word("action", ACTIONS),
-        min_confidence=table.number("min_confidence", most=1.0),
-        max_false_per_1000h=table.number("max_false_per_1000h", most=_LARGEST_RATE),
+        min_confidence=table.number("min_confidence", most=MOST_CONFIDENCE),
+        max_false_per_1000h=table.number("max_false_per_1000h", least=LEAST_FALSE_PER_1000H, most=_LARGEST_RATE),
         min_ms=table.milliseconds("min_seconds"),
         min_percent_of_file=table.number("min_percent_of_file", most=100.0),
         min_percent_of_recording=table.number("min_percent_of_recording", most=100.0),
-        layers=table.texts("layers"),
+        layers=table.words("layers", tuple(layer_specs())),
         names=_names(table),
     )
 
@@ -257,13 +261,13 @@ class _Table:
             raise self.wrong(key, "write true or false, without quotation marks")
         return value
 
-    def number(self, key: str, *, most: float, default: float | None = None) -> float | None:
+    def number(self, key: str, *, most: float, least: float = 0.0, default: float | None = None) -> float | None:
         value = self._table.get(key, default)
         if value is None:
             return None
         plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not plain or not math.isfinite(value) or not 0 <= value <= most:
-            raise self.wrong(key, f"write a number from 0 to {most:g}, without quotation marks")
+        if not plain or not math.isfinite(value) or not least <= value <= most:
+            raise self.wrong(key, f"write a number from {least:g} to {most:.9g}, without quotation marks")
         return float(value)
 
     def milliseconds(self, key: str) -> int | None:

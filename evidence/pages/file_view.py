@@ -25,6 +25,7 @@ from index.result import Segment
 from index.tables import clock
 from index.trace import Trace
 from index.trace_file import read_trace
+from index.voting import RATIO_SLACK
 
 __all__ = ["FileView", "file_view"]
 
@@ -197,7 +198,11 @@ def _tried(result: FileResult, trace: Trace | None, checked: Rechecked | None) -
             grouped(max(part.circumstances.n_catalogue_landmarks for part in parts)),
         ),
         ("Alignments tried", grouped(sum(part.n_hypotheses for part in parts))),
-        ("Time scales", ", ".join(f"{scale:g}" for scale in trace.scales) + " (each covers tempo within 13 %)"),
+        (
+            "Time scales",
+            ", ".join(f"{scale:g}" for scale in trace.scales)
+            + f" (each covers tempo within {100 * RATIO_SLACK:.0f} %)",
+        ),
         (
             "Reversed track",
             f"{clock(decoy_seconds)} of it, played backwards, went through the same search; alignments found there, "

@@ -14,6 +14,7 @@ from index.tables import clock
 __all__ = ["Scale", "Tick", "dots", "frequency_ticks", "lines", "spread", "tick_text", "time_ticks"]
 
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+_END_SHARE = 0.015  # of an axis: less than half of a text beside it
 _FREQUENCIES_HZ = (100, 200, 500, 1000, 2000, 5000)
 
 
@@ -41,10 +42,11 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark on an axis: its place, and what it says."""
+    """A mark on an axis: its place, what it says, and whether it is at the very end, where a centred text is cut."""
 
     at: float
     text: str
+    is_last: bool = False
 
 
 def time_ticks(scale: Scale, *, most: int = 10) -> list[Tick]:
@@ -54,11 +56,14 @@ def time_ticks(scale: Scale, *, most: int = 10) -> list[Tick]:
     --------
     >>> [tick.text for tick in time_ticks(Scale(4.2, 19.9, 0, 100), most=4)]
     ['0:05', '0:10', '0:15']
+    >>> [tick.is_last for tick in time_ticks(Scale(0.0, 10.1, 0, 100), most=3)]
+    [False, False, True]
     """
     length = scale.high - scale.low
     step = next((step for step in _STEPS_SECONDS if length / step <= most), _STEPS_SECONDS[-1])
     first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
-    return [Tick(scale(k * step), tick_text(k * step, step)) for k in range(first, last + 1) if k >= 0]
+    end = scale.high - _END_SHARE * length
+    return [Tick(scale(k * step), tick_text(k * step, step), k * step > end) for k in range(first, last + 1) if k >= 0]
 
 
 def tick_text(seconds: float, step: float) -> str:

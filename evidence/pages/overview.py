@@ -15,8 +15,8 @@ from typing import Any
 from markupsafe import Markup
 
 from evidence.coverage import reused_by_recording_ms, reused_ms
-from evidence.pages.words import by_chance_share, count, grouped, hours_text, in_odds, outcome, share
-from evidence.results import FileResult
+from evidence.pages.words import by_chance_share, grouped, hours_text, in_odds, outcome, share
+from evidence.results import FileResult, Found
 from evidence.runs.rates import expected_false_matches, q_values
 from fingerprint.errors import printable
 from index.tables import clock
@@ -26,6 +26,7 @@ __all__ = ["PAGE_ROWS", "overview", "rows_as_json"]
 PAGE_ROWS = 200
 """Rows of the table that are shown at a time."""
 
+_LONGEST_TITLE = 80
 _MOST_SOURCES = 15
 _MOST_FAILURES = 500
 _MOST_DIGESTS = 5
@@ -61,10 +62,10 @@ def overview(results: Sequence[FileResult], pages: Mapping[str, str]) -> dict[st
         "page_rows": PAGE_ROWS,
         "outcomes": [name for name, _ in sorted(outcomes.items(), key=lambda pair: (-pair[1], pair[0]))],
         "tiles": [
-            ("Files", count(len(results), "file").split(" file")[0], f"{hours_text(searched_ms)} searched"),
-            ("Matched", str(n_matched), f"{share(n_matched, len(results))} of the files"),
-            ("Reused", clock(reused / 1000), f"{share(reused, searched_ms)} of what was searched"),
-            ("Not searched", str(len(failures)), "listed below" if failures else "all files could be read"),
+            ("Files", grouped(len(results)), f"{hours_text(searched_ms)} searched"),
+            ("Files matched", grouped(n_matched), f"{share(n_matched, len(results))} of the files"),
+            ("Time matched", clock(reused / 1000), f"{share(reused, searched_ms)} of what was searched"),
+            ("Not searched", grouped(len(failures)), "listed below" if failures else "all files could be read"),
         ],
         "outcome_bars": _bars([(name, n, str(n)) for name, n in sorted(outcomes.items(), key=lambda p: (-p[1], p[0]))]),
         "chance_bars": _bars(_by_chance(results)),
@@ -89,6 +90,16 @@ def rows_as_json(rows: Sequence[Mapping[str, Any]]) -> Markup:
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return Markup(text)
+
+
+def _label(match: Found) -> str:
+    """Return the title, cut where it would fill the table, and the id, which is never cut."""
+    title = (
+        match.title
+        if len(match.title) <= _LONGEST_TITLE
+        else match.title[: _LONGEST_TITLE - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    )
+    return f"{title} ({match.asset_id})" if title else match.asset_id
 
 
 def _failure(result: FileResult, folder: str) -> dict[str, str]:
@@ -127,9 +138,7 @@ def _row(result: FileResult, page: str, rates: Mapping[tuple[str, str], float], 
         "recordings": len(result.matches),
         "reused": reused,
         "share": round(100 * reused / result.duration_ms, 1) if result.duration_ms else 0.0,
-        "source": printable(f"{source.title} ({source.asset_id})" if source.title else source.asset_id)
-        if source
-        else "",
+        "source": printable(_label(source)) if source else "",
         "p": best.p_false if best else None,
         "q": float(f"{min(rates[result.name, m.asset_id] for m in result.matches):.2g}") if result.matches else None,
     }
@@ -175,7 +184,7 @@ def _sources(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
     for result in results:
         reused.update(reused_by_recording_ms(result))
         for match in result.matches:
-            labels[match.asset_id] = f"{match.title} ({match.asset_id})" if match.title else match.asset_id
+            labels[match.asset_id] = _label(match)
     ordered = sorted(reused.items(), key=lambda pair: (-pair[1], pair[0]))
     rows: list[tuple[str, float, str]] = [
         (labels[asset_id], ms, clock(ms / 1000)) for asset_id, ms in ordered[:_MOST_SOURCES]

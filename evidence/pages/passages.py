@@ -16,7 +16,7 @@ from evidence.pages.figures import SpectraFigure, pitch_figure, plane_figure, sp
 from evidence.pages.shelf import Shelf
 from evidence.pages.sounds import Sound
 from evidence.pages.spectra import Stretch, picture, pooled_cells, shades
-from evidence.pages.words import by_chance, changed, in_odds, span
+from evidence.pages.words import by_chance, by_chance_rate, changed, in_odds, is_brief, span
 from evidence.results import FileResult, Found, FoundSegment
 from fingerprint.errors import AudioError
 from fingerprint.params import Params
@@ -130,6 +130,7 @@ def drawn_passages(
                 "facts": _facts(passage.stated, segment, checked.score_threshold),
                 "spectra": spectra_figure(segment, pairs, _finds(trace, passage.match.asset_id, segment), **axis),
                 "plane": plane_figure(segment, pairs),
+                "is_brief": is_brief(passage.stated),
                 "pitch": pitch_figure(segment, pairs, cells_per_octave=cells_per_octave),
                 "images": {"query": "", "recording": ""},
                 "missing": [why for why in (query.why_not, sound.why_not) if why],
@@ -155,7 +156,7 @@ def _facts(stated: FoundSegment, segment: Segment, threshold: float) -> list[tup
         ("Tempo, speed", f"{stated.tempo_percent:.1f} %, {stated.speed_percent:.1f} %"),
         ("Landmarks", f"{stated.aligned_landmarks}, {stated.expected_by_chance:.1f} by chance"),
         ("Probability", f"{_at_most(stated)}{in_odds(stated.p_false)} by chance"),
-        ("Rate", f"{stated.false_per_1000h:.2g} by chance in 1 000 h"),
+        ("Rate", f"{by_chance_rate(stated)}, by chance"),
         ("Confidence", confidence_text(stated.confidence)),
         ("Score", f"{segment.score:.1f}; {threshold:.1f} was needed"),
     ]

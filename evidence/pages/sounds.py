@@ -77,7 +77,8 @@ def query_sound(result: FileResult) -> Sound:
         return Sound(None, "The track was scanned as a fingerprint file, which holds landmarks and no audio.")
     digest = _digest(path)
     if not digest:
-        return Sound(None, f"The audio of the track is not at {printable(path)} any more, or cannot be read.")
+        where = "" if path.is_absolute() else ", as seen from the folder where this page was made"
+        return Sound(None, f"The audio of the track is not at {printable(path)}{where}, or cannot be read.")
     if digest != result.sha256:
         return Sound(None, f"The file at {printable(path)} is not the one that was scanned: its digest differs.")
     return Sound(path)

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from evidence.results import FileResult, read_result
 from fingerprint.digests import is_sha256
@@ -137,36 +137,44 @@ def read_lines(folder: Path) -> Iterator[Line]:
         If a line before that is damaged, or is no scan result of this version.
     """
     path = folder / RESULTS
-    start = 0
-    with refusals(path), path.open("rb") as lines:
-        safe = _safe_bytes(folder)
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n"):
-                return
-            stop = start + len(line)
-            try:
-                result = _result_of(line)
-            except ParameterError as error:
-                if safe is not None and start >= safe:
-                    return  # never acknowledged as being on the disk: a power cut left it like this
-                raise EvidenceError(
-                    f"{printable(path)}, line {number}: {error}; restore the file from a copy, or delete this line to "
-                    "have its file scanned again"
-                ) from error
-            yield Line(start, stop, result)
-            start = stop
+    with refusals(path), path.open("rb") as file:
+        yield from _lines_of(file, folder)
 
 
 def latest_results(folder: Path) -> Iterator[FileResult]:
     """Yield the result of every file, of which none is held; order and errors as `read_lines`."""
-    counts: dict[str, int] = {}
-    for line in read_lines(folder):
-        if line.result.moved_from:
-            counts.pop(line.result.moved_from, None)
-        counts[line.result.name] = line.start
-    for line in read_lines(folder):
-        if counts.get(line.result.name) == line.start:
-            yield line.result
+    path = folder / RESULTS
+    # Opened once: a scan that comes to its end puts another file in the place of this one, with rows elsewhere in it.
+    with refusals(path), path.open("rb") as file:
+        counts: dict[str, int] = {}
+        for line in _lines_of(file, folder):
+            if line.result.moved_from:
+                counts.pop(line.result.moved_from, None)
+            counts[line.result.name] = line.start
+        file.seek(0)
+        for line in _lines_of(file, folder):
+            if counts.get(line.result.name) == line.start:
+                yield line.result
+
+
+def _lines_of(file: BinaryIO, folder: Path) -> Iterator[Line]:
+    safe = _safe_bytes(folder)
+    start = 0
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            return
+        stop = start + len(line)
+        try:
+            result = _result_of(line)
+        except ParameterError as error:
+            if safe is not None and start >= safe:
+                return  # never acknowledged as being on the disk: a power cut left it like this
+            raise EvidenceError(
+                f"{printable(folder / RESULTS)}, line {number}: {error}; restore the file from a copy, or delete this "
+                "line to have its file scanned again"
+            ) from error
+        yield Line(start, stop, result)
+        start = stop
 
 
 def read_events(folder: Path, *kinds: str) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from typing import Any, Self
 
 from evidence.results import FileResult
 from evidence.runs.folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, read_lines, refusals
-from fingerprint.errors import EvidenceError, printable
+from fingerprint.errors import EvidenceError, SourceprintError, printable
 from index.durable import publish_chunks, sync_folder
 from index.lock import claim
 
@@ -127,8 +128,11 @@ class Journal:
             if kind is None or stopped:
                 self.sync()
                 self._tidy()
-                self.log("session end", ended="interrupted" if stopped else "done", **{SAFE_BYTES: self._size})
-                self.flush_log()
+                self._end("interrupted" if stopped else "done")
+            else:
+                with suppress(SourceprintError):  # what is told is the error that ended the session
+                    self.sync()
+                    self._end("failed")
         finally:
             self._release()
 
@@ -218,6 +222,8 @@ class Journal:
         with refusals(self.folder / RESULTS):
             (self.folder / (RESULTS + ".tmp")).unlink(missing_ok=True)
             (self.folder / TRACES).mkdir(exist_ok=True)
+            for unfinished in (self.folder / TRACES).glob("*.tmp"):  # of workers that were killed
+                unfinished.unlink()
             self._log = os.open(self.folder / LOG, flags, 0o644)
             self._results = os.open(self.folder / RESULTS, flags, 0o644)
             sync_folder(self.folder)
@@ -293,6 +299,10 @@ class Journal:
     def _chunks(self, entries: Iterable[Entry]) -> Iterator[bytes]:
         for entry in entries:
             yield os.pread(self._results, entry.stop - entry.start, entry.start)
+
+    def _end(self, how: str) -> None:
+        self.log("session end", ended=how, **{SAFE_BYTES: self._size})
+        self.flush_log()
 
     def _release(self) -> None:
         for descriptor in (self._results, self._log, self._lock):

@@ -4,7 +4,8 @@ Every match states how many as good chance would produce in 1000 hours of such a
 searched, that is a number of expected false matches at each threshold; divided by the number of matches that are at
 least as good, it is the false discovery rate of whoever stops there. The q-value of a match is the lowest such rate of
 all thresholds that still take it in (Storey, *Journal of the Royal Statistical Society* B 64, 2002, with all files
-taken to be without a true match, which errs on the side of caution).
+taken to be without a true match, which errs on the side of caution). All hours count at every threshold, those of files
+that were searched with a stricter limit too: where limits differ, q-values are greater than they need be, never less.
 
 Durations come in milliseconds, rates per 1000 hours; q-values and rates of discovery go from 0 to 1.
 """
@@ -13,6 +14,7 @@ import math
 from collections.abc import Iterable
 
 from evidence.results import FileResult
+from index.decision import LEAST_P
 
 __all__ = ["expected_false_matches", "q_values"]
 
@@ -43,8 +45,9 @@ def q_values(results: Iterable[FileResult]) -> dict[tuple[str, str], float]:
     Returns
     -------
     dict
-        From 0 to 1; of two matches, the one with the lower rate by chance never has the higher q-value. A recording
-        that a file matches in several layers counts once, with its best match.
+        From 1e-9, below which no probability is claimed, to 1; of two matches, the one with the lower rate by chance
+        never has the higher q-value. A recording that a file matches in several layers counts once, with its best
+        match.
     """
     hours = 0.0
     rates: dict[tuple[str, str], float] = {}
@@ -62,5 +65,5 @@ def q_values(results: Iterable[FileResult]) -> dict[tuple[str, str], float]:
         if position + 1 < len(ordered) and rates[ordered[position + 1]] > rate:
             n_as_good = position + 1  # equal rates share a threshold
         lowest = min(lowest, hours * rate / 1000 / n_as_good)
-        found[ordered[position]] = lowest
+        found[ordered[position]] = max(lowest, LEAST_P)
     return {key: found[key] for key in ordered}

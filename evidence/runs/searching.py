@@ -25,7 +25,8 @@ class Stop(Protocol):
 class Search:
     """What is searched, and how; as the arguments of `index.scanning.scan_files`.
 
-    `permit` is called before every file; it raises GrantError where the index may not be searched any more.
+    `permit` is called before files are looked at, and before each is searched; it raises GrantError where the index may
+    not be searched any more.
     """
 
     index: Path
@@ -37,7 +38,8 @@ class Search:
     permit: Callable[[], object] = lambda: None
 
     def searched(self) -> Searched:
-        """Return what would be searched now; errors as `scan_files`."""
+        """Return what would be searched now; errors as `scan_files`, and what `permit` raises."""
+        self.permit()
         return what_is_searched(
             self.index,
             layer=self.layer,

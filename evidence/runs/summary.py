@@ -19,6 +19,7 @@ from index.tables import counted
 __all__ = ["MOST_SOURCES", "Source", "Summary", "summarise", "summary_text", "summary_to_json"]
 
 MOST_SOURCES = 10  # named in a summary
+MOST_REASONS = 10  # of failures, in a summary for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,10 @@ def summary_text(summary: Summary) -> str:
         )
     if summary.failures:
         lines.append(f"{counted(summary.failed_files, 'file')} could not be searched:")
-        lines += [f"  {n}: {printable(reason)}" for reason, n in summary.failures.items()]
+        reasons = list(summary.failures.items())
+        lines += [f"  {n}: {printable(reason)}" for reason, n in reasons[:MOST_REASONS]]
+        if len(reasons) > MOST_REASONS:
+            lines.append(f"  {sum(n for _, n in reasons[MOST_REASONS:])}: other reasons")
     return "\n".join(lines)
 
 

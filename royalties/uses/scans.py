@@ -1,10 +1,10 @@
 """Scan results as attribution reads them: one record per generated track, in the order of the file, checked.
 
-In comes what `sourceprint match --jsonl` writes (one JSON object per line) or `--json` (one array), with the fields of
-`index.scan_json`. Out come `TrackResult`, with times in whole milliseconds and probabilities as `Decimal`, read from
-the digits of the file: no float is made on the way. A file is read piece by piece; what stays in memory is one record
-and, per track, a digest by which a second result for the same track is recognised. A track that could not be searched
-is a record too, with the status that says why.
+In comes what `sourceprint match --jsonl` or `sourceprint scan` writes (one JSON object per line) or `match --json` (one
+array), with the fields of `index.scan_json`. Out come `TrackResult`, with times in whole milliseconds and probabilities
+as `Decimal`, read from the digits of the file: no float is made on the way. A file is read piece by piece; what stays
+in memory is one record and, per track, a digest by which a second result for the same track is recognised. A track that
+could not be searched is a record too, with the status that says why.
 """
 
 import codecs
@@ -29,7 +29,7 @@ SEARCHED = ("matched", "no_match")
 _LARGEST_RECORD = 1 << 28
 _CHUNK = 1 << 20
 _LARGEST_TIME = 2**53
-_REMEDY = "write the file anew with sourceprint match --jsonl"
+_REMEDY = "write the file anew with sourceprint match --jsonl, or of a run with sourceprint results --format jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,8 @@ class ScanFile:
                         yield result
         except OSError as error:
             raise RightsError(
-                f"{self._name}: these results cannot be read ({error.strerror}); check the path"
+                f"{self._name}: these results cannot be read ({error.strerror}); check the path, or give the "
+                "results.jsonl of a run"
             ) from error
         if not n_results and not array:
             raise RightsError(f"{self._name}: holds no results; {_REMEDY}")
@@ -175,7 +176,8 @@ class ScanFile:
         if first != digest:
             raise RightsError(
                 f"{self._name}, line {result.line}: {printable(result.name):.200} is the same audio as on line {line}, "
-                "with another result; keep one scan of each track"
+                "with another result; keep one scan of each track: of a run, take what sourceprint results --format "
+                "jsonl prints, or scan into a new folder"
             )
         self.repeated += 1
         return True

@@ -52,7 +52,8 @@ const clock = (seconds) => {
   const $ = (id) => document.getElementById(id);
   const [words, outcome, body, shown, pages, before, after, place] =
     ["words", "outcome", "rows", "shown", "pages", "before", "after", "place"].map($);
-  const haystacks = rows.map((row) => `${row[at.name]}\n${row[at.source]}`.toLowerCase());
+  const plain = (text) => text.normalize("NFC").toLowerCase(); // names of files may come decomposed
+  const haystacks = rows.map((row) => plain(`${row[at.name]}\n${row[at.source]}`));
   const collator = new Intl.Collator("en", { numeric: true });
   let key = "name";
   let direction = 1;
@@ -121,7 +122,7 @@ const clock = (seconds) => {
     after.disabled = page === last;
   };
   const select = () => {
-    const wanted = words.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = plain(words.value).trim().split(/\s+/).filter(Boolean);
     order = rows
       .map((_, k) => k)
       .filter(
@@ -233,7 +234,7 @@ const clock = (seconds) => {
     });
     for (const each of Object.values(sounds)) each?.addEventListener("ended", pause);
     section.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       if (event.key === " " && !event.target.closest("button, a, input[type=checkbox], summary")) {
         event.preventDefault();
         toggle();
