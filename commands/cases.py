@@ -20,7 +20,7 @@ __all__ = ["evidence", "verify_case"]
 @click.argument("file", metavar="FILE")
 @click.option("-o", "--output", "target", metavar="CASE", type=PATH, required=True, help="The ZIP file to write.")
 @click.option(
-    "--key", metavar="FILE", type=PATH,
+    "--sign-with", "key", metavar="FILE", type=PATH,
     help="Your private key (.pem)  [default: the only one in your folder of keys; made if there is none]",
 )  # fmt: skip
 @keys_option

@@ -31,7 +31,8 @@ from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, exami
 from index.snapshot import Snapshot
 from index.store import StateToken, Store
 from index.trace import Trace, TracedPart, traced_part
-from index.trace_file import SUFFIX, write_trace
+from index.trace_file import write_trace
+from index.trace_names import trace_name
 from index.vectors import use_threads
 
 __all__ = ["Scan", "Searched", "scan_files", "what_is_searched"]
@@ -175,8 +176,8 @@ def scan_files(
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
     traces : Path, optional
-        Folder where the trace (`index.trace`) of each query in which something was found is kept, as `SHA256.spt`; it
-        is there before the scan is yielded.
+        Folder where the trace (`index.trace`) of each query in which something was found is kept, named by
+        `index.trace_file.trace_name`; it is there before the scan is yielded.
     question : Question, optional
         What is to be explained of each query.
 
@@ -272,7 +273,8 @@ def _scan(task: _Task) -> Scan:
         fmin_hz = float(snapshot.layer(settings.layer).params["fmin_hz"])
         digests = (query.sha256, searched.digest, searched.params_digest, searched.settings_digest)
         trace = Trace(*digests, fmin_hz, settings.options.scales, tuple(parts))
-        write_trace(settings.traces / f"{query.sha256}{SUFFIX}", trace)
+        name = trace_name(query.sha256, searched.digest, searched.settings_digest)
+        write_trace(settings.traces / name, trace)
     return Scan(
         task.path,
         searched,

@@ -43,10 +43,9 @@ from index.recordings import recording_from_json, recording_to_json
 from index.settling import Circumstances
 from index.trace import Trace, TracedFind, TracedPart, TracedPiece
 
-__all__ = ["SCHEMA", "SUFFIX", "read_trace", "trace_from_bytes", "trace_to_bytes", "write_trace"]
+__all__ = ["SCHEMA", "read_trace", "trace_from_bytes", "trace_to_bytes", "write_trace"]
 
 SCHEMA = "sourceprint/trace/1"
-SUFFIX = ".spt"
 
 _ARRAYS: dict[str, tuple[str, int]] = {
     "seconds": ("<f8", 1),

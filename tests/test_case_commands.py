@@ -64,7 +64,7 @@ def test_a_case_is_made_and_verified_without_index_and_audio(made: Path, keys: P
 
 def test_the_same_command_gives_the_same_case(made: Path, keys: Path, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
-        command = ("evidence", made, "song", "-o", tmp_path / name, "--key", keys / "tone.pem", "--quiet")
+        command = ("evidence", made, "song", "-o", tmp_path / name, "--sign-with", keys / "tone.pem", "--quiet")
         result = run(*command)
         assert (result.exit_code, result.stderr) == (0, "")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()

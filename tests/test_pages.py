@@ -25,6 +25,7 @@ from evidence.pages.report import ReportOptions, page_name, single_page, write_r
 from evidence.pages.sounds import Catalogue, query_sound, recording_sound
 from evidence.pages.spectra import Stretch, picture, pooled_cells, shades
 from evidence.results import read_result
+from evidence.runs.folder import Run
 from fingerprint.errors import EvidenceError, printable
 from fingerprint.params import Params
 from fingerprint.spectrogram import cell_frequencies
@@ -178,7 +179,7 @@ def test_a_single_file_has_everything_inside(scanned: ScannedRun, tmp_path: Path
 
 def test_a_page_can_stand_alone(scanned: ScannedRun, tmp_path: Path) -> None:
     result = scanned.result("mix.wav")
-    (tmp_path / "page.html").write_bytes(single_page(result, scanned.folder / "traces" / f"{result.sha256}.spt"))
+    (tmp_path / "page.html").write_bytes(single_page(result, Run.open(scanned.folder).trace_path(result)))
     page = Page(tmp_path / "page.html")
     assert len(page.all("figure")) == 6
     assert [a["href"] for a in page.all("a") if not a["href"].startswith("#")] == []
@@ -229,7 +230,7 @@ def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun)
     files = [Item(scanned.catalogue.parent / "music" / f"s{k}.wav") for k in (1, 2)]
     found = Catalogue(files).candidates(["s1", "s2-0123abcd", "other"])
     assert found == {"s1": (files[0].path,), "s2-0123abcd": (files[1].path,)}
-    trace = read_trace(scanned.folder / "traces" / f"{scanned.result('mix.wav').sha256}.spt")
+    trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     recording = trace.parts[0].finds[0].recording
     assert recording_sound(recording, {recording.id: (files[1].path, files[0].path)}).path == files[0].path
     assert "not the one in the index" in recording_sound(recording, {recording.id: (files[1].path,)}).why_not
@@ -239,13 +240,13 @@ def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun)
 @pytest.mark.parametrize("how", ["missing", "cut", "of another file"])
 def test_a_trace_that_cannot_be_used_leaves_a_page_that_says_so(scanned: ScannedRun, tmp_path: Path, how: str) -> None:
     shutil.copytree(scanned.folder, tmp_path / "run")
-    own = tmp_path / "run" / "traces" / f"{scanned.result('mix.wav').sha256}.spt"
+    own = Run.open(tmp_path / "run").trace_path(scanned.result("mix.wav"))
     if how == "missing":
         own.unlink()
     elif how == "cut":
         own.write_bytes(own.read_bytes()[:1000])
     else:
-        shutil.copy(own.with_name(f"{scanned.result(HOSTILE_NAME).sha256}.spt"), own)
+        shutil.copy(own.with_name(Run.open(scanned.folder).trace_path(scanned.result(HOSTILE_NAME)).name), own)
     result = run("report", tmp_path / "run", "--out", tmp_path / "out", "--jobs", "1")
     assert result.exit_code == 4
     assert "its page has no figures" in result.stderr
@@ -270,7 +271,7 @@ def test_a_digest_from_outside_cannot_name_another_file(tmp_path: Path) -> None:
     (tmp_path / "traces").mkdir()
     (tmp_path / "secret.spt").write_bytes(b"no trace")
     (page,) = write_report([read_result(raw)], tmp_path / "traces", tmp_path / "out", ReportOptions(jobs=1))
-    assert "no-digest.spt" in page.remarks[0]
+    assert "no-digest-" in page.remarks[0]
 
 
 # The folder.
@@ -422,7 +423,7 @@ def test_stretches_of_another_tempo_have_corresponding_columns(tmp_path: Path) -
 
 
 def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
-    trace = read_trace(scanned.folder / "traces" / f"{scanned.result('mix.wav').sha256}.spt")
+    trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     checked = recheck(trace)
     segment = checked.matches[0].segments[0]
     pairs = checked.pairs["s1"].of_segment(segment)
@@ -441,7 +442,7 @@ def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
 
 
 def test_a_passage_without_length_or_pairs_is_drawn_all_the_same(scanned: ScannedRun) -> None:
-    trace = read_trace(scanned.folder / "traces" / f"{scanned.result('mix.wav').sha256}.spt")
+    trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     checked = recheck(trace)
     segment = checked.matches[0].segments[0]
     point = dataclasses.replace(

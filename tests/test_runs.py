@@ -35,6 +35,7 @@ from index.intake import collect
 from index.recording_list import Item
 from index.scan_json import scan_to_json, scan_to_row
 from index.scanning import Scan, Searched
+from index.trace_names import trace_name
 from tests.scan_records import a_failure, a_match, a_result, a_segment
 
 SEARCHED = Searched("sha256:" + "1" * 64, "landmark/1", "sha256:" + "2" * 64, 3, settings_digest="sha256:" + "3" * 64)
@@ -567,7 +568,9 @@ def test_the_trace_of_a_file_is_named_by_its_digest(tmp_path: Path, music: list[
     scan(tmp_path / "run", music)
     run = Run.open(tmp_path / "run")
     result = run.results()[0]
-    assert run.trace_path(result) == tmp_path / "run" / "traces" / f"{hashlib.sha256(b'aaaa').hexdigest()}.spt"
+    assert run.trace_path(result) == tmp_path / "run" / "traces" / trace_name(
+        hashlib.sha256(b"aaaa").hexdigest(), result.index_digest, result.settings_digest
+    )
     with pytest.raises(EvidenceError, match="its result states no SHA-256; scan the file again"):
         run.trace_path(replace(result, sha256="../../etc/passwd"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -199,12 +198,13 @@ def test_a_trace_that_cannot_be_written_ends_the_scan_as_other_files_of_the_run_
     index: Path, shared: Path, tmp_path: Path
 ) -> None:
     files = [shared / "a.wav", shared / "c.wav"]
-    digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
-    (tmp_path / "run" / "traces" / f"{digest}.spt").mkdir(parents=True)
+    assert run("scan", files[0], "--out", tmp_path / "before", index=index).exit_code == 0
+    (trace,) = (tmp_path / "before" / "traces").iterdir()
+    (tmp_path / "run" / "traces" / trace.name).mkdir(parents=True)
     (tmp_path / "run" / "results.jsonl").touch()
     result = run("scan", *files, "--out", tmp_path / "run", "--jobs", "2", index=index)
     assert result.exit_code == 2
-    assert f"Error: {tmp_path}/run/traces/{digest}.spt: this trace cannot be written (Is a directory)" in result.stderr
+    assert f"Error: {tmp_path}/run/traces/{trace.name}: this trace cannot be written (Is a directory)" in result.stderr
     assert rows(tmp_path / "run") == []
 
 
@@ -328,3 +328,19 @@ def test_a_watch_ends_after_the_file_in_hand_and_lets_nobody_else_write(
     assert (process.returncode, printed) == (0, "")
     assert said.startswith("1 file on record: 1 matched; 0.00 h searched\n")
     assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["ended"] == "done"
+
+
+def test_a_copy_that_is_searched_otherwise_leaves_the_evidence_of_the_first(
+    index: Path, shared: Path, tmp_path: Path
+) -> None:
+    first, copy = tmp_path / "first.wav", tmp_path / "copy.wav"
+    for path in (first, copy):
+        path.write_bytes((shared / "a.wav").read_bytes())
+    out = tmp_path / "run"
+    assert run("scan", first, "--out", out, index=index).exit_code == 0
+    assert run("scan", copy, "--out", out, "--max-false-per-1000h", "0.5", index=index).exit_code == 0
+    assert len(list((out / "traces").iterdir())) == 2
+    for name in ("first.wav", "copy.wav"):
+        case = tmp_path / f"{name}.zip"
+        assert run("evidence", out, name, "-o", case, "--no-page").exit_code == 0
+        assert run("verify", case).exit_code == 0

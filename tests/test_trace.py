@@ -21,6 +21,7 @@ from index.scanning import Scan, scan_files
 from index.search import STANDARD, THOROUGH, SearchOptions
 from index.trace import Trace, TracedFind
 from index.trace_file import SCHEMA, read_trace, trace_from_bytes, trace_to_bytes, write_trace
+from index.trace_names import trace_name
 from tests.command_line import RATE_HZ, music, run, write
 
 Samples = NDArray[np.float32]
@@ -41,13 +42,17 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "index"
 
 
+def name_of(scan: Scan) -> str:
+    return trace_name(scan.sha256, scan.searched.digest, scan.searched.settings_digest)
+
+
 def scanned(
     index: Path, y: Samples, folder: Path, options: SearchOptions = STANDARD, name: str = "query.wav"
 ) -> tuple[Scan, Trace]:
     (folder / "traces").mkdir(exist_ok=True)
     query = write(folder / name, y)
     (scan,) = scan_files(index, [Item(query)], jobs=1, options=options, traces=folder / "traces")
-    return scan, read_trace(folder / "traces" / f"{scan.sha256}.spt")
+    return scan, read_trace(folder / "traces" / name_of(scan))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +143,7 @@ def test_the_same_audio_in_two_workers_leaves_one_trace(index: Path, tmp_path: P
     queries = [write(tmp_path / f"{k}.wav", cut(1, 5.0, 9.0)) for k in range(4)]
     scans = list(scan_files(index, [Item(query) for query in queries], jobs=2, traces=tmp_path / "traces"))
     assert {scan.status for scan in scans} == {"matched"}
-    assert [path.name for path in (tmp_path / "traces").iterdir()] == [f"{scans[0].sha256}.spt"]
+    assert [path.name for path in (tmp_path / "traces").iterdir()] == [name_of(scans[0])]
 
 
 def test_the_same_trace_gives_the_same_bytes_and_comes_back_whole(found: tuple[Scan, Trace], tmp_path: Path) -> None:

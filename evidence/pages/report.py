@@ -27,7 +27,7 @@ from fingerprint.errors import EvidenceError, printable
 from index.batch import in_order, jobs_for
 from index.durable import make_folder, publish, refusals, sync_folder
 from index.recording_list import Item
-from index.trace_file import SUFFIX
+from index.trace_names import trace_name
 
 __all__ = ["PageMade", "ReportOptions", "expect_room", "page_name", "single_page", "write_report"]
 
@@ -117,7 +117,7 @@ def write_report(
     results : sequence of FileResult
         Of a scan, in the order in which they are listed.
     traces : Path
-        Folder of the traces, `SHA256.spt`, as `index.scanning.scan_files` keeps them.
+        Folder of the traces, as `index.scanning.scan_files` keeps them.
     out : Path
         Folder to write into: new, empty, or with `options.replace` a report.
     options : ReportOptions
@@ -218,7 +218,8 @@ def page_name(result: FileResult) -> str:
 
 def _trace_path(traces: Path, result: FileResult) -> Path:
     # The digest comes from a file: it must not be able to name another one.
-    return traces / f"{result.sha256 if is_sha256(result.sha256) else 'no-digest'}{SUFFIX}"
+    sha256 = result.sha256 if is_sha256(result.sha256) else "no-digest"
+    return traces / trace_name(sha256, result.index_digest, result.settings_digest)
 
 
 def _make_page(task: _Task) -> PageMade:

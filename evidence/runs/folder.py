@@ -7,7 +7,8 @@
 `log.jsonl`          what happened and when, one object per event (`evidence.runs.journal`). No result depends on it: it
                      tells where a tail that a power cut damaged begins, which moves a killed session left unfinished,
                      and which version of the program made which row
-`traces/SHA256.spt`  of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file
+`traces/*.spt`       of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file and
+                     eight digits of a digest of what it was searched in, and how (`index.trace_file.trace_name`)
 `lock`               held by the scan that writes to the folder
 ===================  ===================================================================================================
 
@@ -31,6 +32,7 @@ from typing import Any, BinaryIO, Self
 from evidence.results import FileResult, read_result
 from fingerprint.digests import is_sha256
 from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError, printable
+from index.trace_names import trace_name
 
 __all__ = [
     "LOCK",
@@ -108,7 +110,7 @@ class Run:
         """
         if not is_sha256(result.sha256):
             raise EvidenceError(f"{printable(result.name)}: its result states no SHA-256; scan the file again")
-        return self.folder / TRACES / f"{result.sha256}.spt"
+        return self.folder / TRACES / trace_name(result.sha256, result.index_digest, result.settings_digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from evidence.runs.folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, r
 from fingerprint.errors import EvidenceError, SourceprintError, printable
 from index.durable import publish_chunks, sync_folder
 from index.lock import claim
+from index.trace_names import trace_name
 
 __all__ = ["LOG_SCHEMA", "Entry", "Journal"]
 
@@ -291,7 +292,11 @@ class Journal:
         with refusals(self.folder / RESULTS):
             publish_chunks(self.folder / RESULTS, self._chunks(kept))
             self._size = (self.folder / RESULTS).stat().st_size
-            wanted = {f"{entry.sha256}.spt" for entry in kept if entry.status == "matched"}
+            wanted = {
+                trace_name(entry.sha256, entry.index_digest, entry.settings_digest)
+                for entry in kept
+                if entry.status == "matched"
+            }
             for path in (self.folder / TRACES).glob("*.spt"):
                 if path.name not in wanted:
                     path.unlink()
