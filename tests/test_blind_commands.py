@@ -224,7 +224,7 @@ def test_a_scan_ends_when_the_grant_expires_meanwhile(
 ) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path / "drop" / f"{name}.wav", music(ord(name)))
-    days = [date(2998, 1, 1)] * 3  # when the command begins, and before two files
+    days = [date(2998, 1, 1)] * 5  # when the command, the session and its plan begin, and before two files
     monkeypatch.setattr(terminal, "today", lambda: days.pop() if days else date(3000, 1, 1))
     result = run("scan", tmp_path / "drop", "--out", tmp_path / "RUN", "--jobs", "1", index=made / "blind")
     assert result.exit_code == 5

@@ -548,7 +548,7 @@ def test_a_nul_in_a_table_is_refused(rights: Path, tmp_path: Path) -> None:
     refused(2, "on file has this id", "rights", "show", "QZAAA2600010")
 
 
-@pytest.mark.parametrize("group", [(), ("rights",), ("uses",)], ids=["all", "rights", "uses"])
+@pytest.mark.parametrize("group", [("rights",), ("uses",)], ids=["rights", "uses"])
 def test_help_of_a_group_has_one_line_for_each_command(group: tuple[str, ...]) -> None:
     listed = done(*group, "--help").stdout.partition("Commands:\n")[2].splitlines()
     assert listed
