@@ -7,7 +7,7 @@ alone and counted. Given a `Mover`, a file is carried off as soon as its row is 
 
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,7 +147,7 @@ class Session:
         self._counts.given += len(refusals)
         self._counts.failed += len(refusals)
 
-    def plan(self, items: Sequence[Item], *, step: Any = lambda: None) -> Plan:
+    def plan(self, items: Sequence[Item], *, step: Callable[[], None] = lambda: None) -> Plan:
         """Return what is to be done about some files; `step` is called for each that was looked at."""
         searched = self._search.searched()
         plan = make_plan(
