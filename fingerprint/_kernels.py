@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-__all__ = ["box_smooth", "cells_from_power", "local_maxima", "prominence", "sample_patches"]
+__all__ = ["box_smooth", "cells_from_power", "local_maxima", "project", "prominence", "sample_patches"]
 
 
 @njit(cache=True, nogil=True)
@@ -163,3 +163,30 @@ def sample_patches(smooth, frames, bins, frame_offsets, bin_offsets, out):
             scale = np.float32(1.0) / np.sqrt(square)
             for k in range(n_times * n_rows):
                 out[i, k] *= scale
+
+
+@njit(cache=True, nogil=True)
+def project(patches, matrix, offset, out):
+    """Project each patch, subtract `offset`, and scale to unit norm; a flat patch, all zeros, gives zeros.
+
+    Every sum runs over the patch in order. A product by BLAS differs in its last bits between kernels and numbers of
+    threads, and with it the bytes of all that is made of descriptors.
+    """
+    size, dimension = matrix.shape
+    for i in range(patches.shape[0]):
+        for d in range(dimension):
+            out[i, d] = np.float32(0.0)
+        flat = True
+        for k in range(size):
+            value = patches[i, k]
+            if value != np.float32(0.0):
+                flat = False
+            for d in range(dimension):
+                out[i, d] += value * matrix[k, d]
+        square = np.float32(0.0)
+        for d in range(dimension):
+            out[i, d] -= offset[d]
+            square += out[i, d] * out[i, d]
+        norm = np.sqrt(square)
+        for d in range(dimension):
+            out[i, d] = np.float32(0.0) if flat or norm == np.float32(0.0) else out[i, d] / norm

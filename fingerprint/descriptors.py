@@ -74,13 +74,9 @@ def describe(patch: NDArray[np.float32], projection: Projection) -> NDArray[np.f
     ndarray [shape=(n, dimension), dtype=float32]
         Descriptors.
     """
-    projected: NDArray[np.float32] = patch @ projection.matrix
-    projected -= projection.offset
-    norm = np.sqrt(np.einsum("ij,ij->i", projected, projected))
-    usable = (norm > 0) & patch.any(axis=1)
-    np.divide(projected, norm[:, None], out=projected, where=usable[:, None])
-    projected[~usable] = 0.0
-    return projected
+    out = np.empty((len(patch), projection.matrix.shape[1]), dtype=np.float32)
+    _kernels.project(np.ascontiguousarray(patch, dtype=np.float32), projection.matrix, projection.offset, out)
+    return out
 
 
 def check_projection(projection: Projection, params: Params) -> None:

@@ -5,7 +5,8 @@ are searched in inverted lists (`index.lists`), whose coarse centroids come from
 cosines.
 
 FAISS facts that shaped this module: threads must not meet fork, so workers are spawned and call `use_threads(1)`; sums
-in another order give other bytes, so k-means runs on one thread.
+in another order give other bytes, so k-means runs on one thread, and no product is left to BLAS, whose last bits depend
+on its kernel and its number of threads.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from fingerprint.errors import ParameterError
 __all__ = ["EXACT_LIMIT", "SEED", "ExactVectors", "best_first", "check_vectors", "kmeans", "threads", "use_threads"]
 
 faiss: Any = _faiss  # its type stubs describe the C++ methods, not the numpy ones that replace them
+faiss.cvar.distance_compute_blas_threshold = 2**31 - 1  # queries in one call from which on FAISS would use BLAS
 
 EXACT_LIMIT = 20_000  # landmarks; beyond, 20 000 queries (a track of 3 minutes) take more than a second on one thread
 SEED = 20_240_613

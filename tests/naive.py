@@ -27,6 +27,7 @@ __all__ = [
     "fit_line",
     "grow",
     "local_maxima",
+    "project",
     "prominence",
     "ratio_of_seed",
     "sample_patches",
@@ -120,6 +121,16 @@ def sample_patches(
             patch = np.where(inside, values - values[inside].mean(), 0.0).reshape(-1)
             norm = np.linalg.norm(patch)
             out[i] = patch / norm if norm > 0 else 0.0
+    return out
+
+
+def project(patches: Floats, matrix: Floats, offset: Floats) -> NDArray[np.float64]:
+    """Product with the matrix less the offset, at unit norm; zeros for a patch of zeros."""
+    out = np.zeros((len(patches), matrix.shape[1]))
+    for i, patch in enumerate(patches.astype(np.float64)):
+        projected = patch @ matrix.astype(np.float64) - offset
+        if patch.any() and projected.any():
+            out[i] = projected / np.linalg.norm(projected)
     return out
 
 

@@ -187,3 +187,23 @@ def test_patches_forget_level_and_gain_and_have_unit_norm() -> None:
 @pytest.mark.parametrize("level", [0.0, 2.0, FLAT, -13.7])
 def test_flat_patches_are_zero(level: float) -> None:
     assert not patched(np.full((40, 30), level, dtype=np.float32), [20.0], [15.0], *GRID).any()
+
+
+@pytest.mark.parametrize(("n", "size", "dimension"), [(0, 5, 3), (1, 1, 1), (7, 13, 8), (40, 425, 64)])
+def test_projection(n: int, size: int, dimension: int) -> None:
+    rng = np.random.default_rng(n)
+    patches = rng.standard_normal((n, size)).astype(np.float32)
+    patches[::5] = 0.0
+    matrix = rng.standard_normal((size, dimension)).astype(np.float32)
+    offset = rng.standard_normal(dimension).astype(np.float32)
+    out = np.full((n, dimension), np.nan, dtype=np.float32)
+    _kernels.project(patches, matrix, offset, out)
+    np.testing.assert_allclose(out, naive.project(patches, matrix, offset), atol=2e-6)
+    assert not out[::5].any()
+
+
+def test_a_projection_of_length_zero_is_like_nothing() -> None:
+    patch, matrix = np.ones((1, 2), dtype=np.float32), np.ones((2, 3), dtype=np.float32)
+    out = np.full((1, 3), np.nan, dtype=np.float32)
+    _kernels.project(patch, matrix, np.full(3, 2.0, dtype=np.float32), out)
+    assert not out.any()
