@@ -1,7 +1,7 @@
-"""The command `sourceprint`, put together: what each command says and asks stands in `commands`, a file per group.
+"""The command `sourceprint`, put together from the groups of `sourceprint.commands`.
 
-Every command parses its options, calls one function, and prints; `commands.terminal` says how, and with which exit
-codes it ends.
+Every command parses its options, calls one function, and prints; `sourceprint.commands.terminal` says how, and with
+which exit codes it ends.
 """
 
 import io
@@ -9,22 +9,42 @@ import sys
 
 import click
 
-from commands import (
-    cases,
-    cataloguing,
-    demonstration,
-    keys,
-    matching,
-    money,
-    release,
-    reporting,
-    rights,
-    runs,
-    scanning,
-    shell,
-    upkeep,
+from sourceprint.commands import (
+    catalogue as cataloguing,
 )
-from commands.terminal import Commands
+from sourceprint.commands import (
+    check as release,
+)
+from sourceprint.commands import (
+    demo as demonstration,
+)
+from sourceprint.commands import (
+    demo as shell,
+)
+from sourceprint.commands import (
+    evidence as cases,
+)
+from sourceprint.commands import (
+    evidence as reporting,
+)
+from sourceprint.commands import (
+    index_folder as upkeep,
+)
+from sourceprint.commands import (
+    keys,
+    money,
+    rights,
+)
+from sourceprint.commands import (
+    match as matching,
+)
+from sourceprint.commands import (
+    scan as runs,
+)
+from sourceprint.commands import (
+    scan as scanning,
+)
+from sourceprint.commands.terminal import Commands
 
 __all__ = ["main", "sourceprint"]
 

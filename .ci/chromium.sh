@@ -17,7 +17,7 @@ find_chromium() {
   echo "Chromium: not available ($reason); the pages were not tested in a browser"
 }
 
-# Prints the browser's program, or why there is none. The names are those that tests/test_pages_browser.py looks for.
+# Prints the browser's program, or why there is none. The names are those that tests/sourceprint/evidence/test_pages_browser.py looks for.
 _find_chromium() {
   _chromium_in_path && return
   if ! command -v apt-get >/dev/null; then

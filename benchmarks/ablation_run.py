@@ -23,11 +23,10 @@ from benchmarks.harness import content_key, json_bytes, one_thread, write_atomic
 from benchmarks.query_files import Query
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
-from fingerprint.params import Params
-from fingerprint.projection import Projection, load_projection
-from index.search import STANDARD, match_query
-from index.store import Landmarks, LayerSpec, Recording, Store
-from index.vectors import use_threads
+from fingerprint.params import Params, Projection, load_projection
+from index.catalogue.store import Landmarks, LayerSpec, Recording, Store
+from index.search.match import STANDARD, match_query
+from index.vectors.exact import use_threads
 
 __all__ = ["Setting", "fit_principal", "open_setting", "run_variant"]
 

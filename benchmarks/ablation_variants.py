@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fingerprint.params import Params
-from index.lists import NPROBE
-from index.search import STANDARD, THOROUGH
+from index.search.match import STANDARD, THOROUGH
+from index.vectors.lists import NPROBE
 
 __all__ = ["DEFAULT", "LIMITS", "TRAINED", "Changes", "Variant", "variants"]
 

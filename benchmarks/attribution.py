@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.splicing import Piece
-from index.result import MatchResult, union_seconds
+from index.search.matches import MatchResult, union_seconds
 
 __all__ = ["Found", "Judged", "PieceJudged", "found_in", "judge", "seconds_in_common", "seconds_of_several"]
 

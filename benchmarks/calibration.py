@@ -26,7 +26,7 @@ from benchmarks.catalogues import Side, catalogue, left_out, sides
 from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow, folds
 from benchmarks.decoys import Answer
 from benchmarks.derived import Derived, as_mp3, at_speed, backwards, excerpt, odd_sounds, synthesised
-from benchmarks.music.oddities import KINDS
+from benchmarks.oddities import KINDS
 from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.scans import Scan, scan_all
 from benchmarks.trials import spread

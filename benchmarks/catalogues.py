@@ -22,11 +22,10 @@ from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread,
 from benchmarks.train_projection import SHIPPED, train, trained_on
 from fingerprint.errors import AudioError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
-from fingerprint.params import Params
-from fingerprint.projection import Projection, load_projection, shipped_digest
-from index.search import STANDARD, SearchOptions
-from index.store import Landmarks, LayerSpec, Recording, Store
-from index.vectors import use_threads
+from fingerprint.params import Params, Projection, load_projection, shipped_digest
+from index.catalogue.store import Landmarks, LayerSpec, Recording, Store
+from index.search.match import STANDARD, SearchOptions
+from index.vectors.exact import use_threads
 
 __all__ = ["LAYER", "Side", "catalogue", "changed", "described", "left_out", "make_index", "sides"]
 

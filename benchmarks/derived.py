@@ -6,7 +6,7 @@ A `Derived` corpus serves everything that the corpus under it serves, and in add
     made:speed,0.5/FILE            played at half speed, pitch and time together
     made:mp3,64/FILE               after MP3 at 64 kbps
     made:excerpt,12.5,10,gsm/FILE  ten seconds from 12.5 s on, under a condition of `benchmarks.distortion.conditions`
-    made:odd,drone,3/45            a sound of `benchmarks.music.oddities`, 45 s
+    made:odd,drone,3/45            a sound of `benchmarks.oddities`, 45 s
     made:synthesised,110,2/45      a synthesised piece: seed 110 with the band and kit of album 2
 
 `FILE` may be such a name again. So catalogues can be indexed and queries scanned that no folder holds, and what was
@@ -29,8 +29,8 @@ from benchmarks.distortion import codecs, timepitch
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.resources import Resources
 from benchmarks.harness import content_key, source_digest
-from benchmarks.music.oddities import KINDS, oddity
-from benchmarks.music.synthesis import synthesize
+from benchmarks.oddities import KINDS, oddity
+from sourceprint.demo.synthesis import synthesize
 
 __all__ = ["Derived", "as_mp3", "at_speed", "backwards", "excerpt", "odd_sounds", "original", "synthesised"]
 

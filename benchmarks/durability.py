@@ -24,7 +24,7 @@ from benchmarks.durability_faults import ERRORS, CutTask, FaultTask, run_cuts, r
 from benchmarks.durability_kills import Chain, run_chain
 from benchmarks.durability_report import figures, pictures, tables
 from benchmarks.part import Job, Part, Report, new_report, run_command
-from index.batch import in_order
+from sourceprint.workers import in_order
 
 __all__ = ["PART", "Sizes", "Task", "main", "measure", "tasks_of"]
 

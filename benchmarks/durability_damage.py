@@ -24,11 +24,11 @@ import numpy as np
 from benchmarks.durability_index import LAYER, LAYERS, SECONDS, Change, landmarks, make_index
 from fingerprint.errors import CatalogueError
 from fingerprint.extract import Fingerprint
-from index import opening
-from index.search import SearchOptions, match_query
-from index.snapshot import Snapshot
-from index.store import Store
-from index.verification import verify_index
+from index.catalogue.store import Store
+from index.catalogue.verification import verify_index
+from index.search.match import SearchOptions, match_query
+from index.storage import commit as opening
+from index.storage.snapshot import Snapshot
 
 __all__ = ["DAMAGES", "VARIANTS", "DamageTask", "as_if_large", "make_variant", "run_damage", "uses"]
 

@@ -16,9 +16,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from index.manifest import read_manifest
-from index.store import Landmarks, LayerSpec, Recording, Snapshot, Store
-from index.verification import verify_index
+from index.catalogue.store import Landmarks, LayerSpec, Recording, Snapshot, Store
+from index.catalogue.verification import verify_index
+from index.storage.manifest import read_manifest
 
 __all__ = [
     "LAYER",

@@ -155,7 +155,7 @@ PART: Final = Part(
     tables,
     figures,
     pictures,
-    code=(*MEASURED, "evidence", "commands"),
+    code=(*MEASURED, "sourceprint"),
 )
 
 

@@ -30,10 +30,10 @@ from benchmarks.distortion.effects import rms
 from benchmarks.trials import QUIETEST, TRIAL_RATE_HZ, Excerpt, Made, Trial, make, side_of
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file
-from index.result import Match, Segment
-from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_query
-from index.snapshot import Snapshot
-from index.store import Store
+from index.catalogue.store import Store
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_query
+from index.search.matches import Match, Segment
+from index.storage.snapshot import Snapshot
 
 __all__ = ["LOOSEST", "WHOLE", "Question", "ask", "cut_clip", "judge"]
 

@@ -40,7 +40,7 @@ from benchmarks.distortion.effects import rms
 from benchmarks.distortion.spectral import griffin_lim_mel
 from benchmarks.distortion.timepitch import shift
 from benchmarks.harness import content_key, in_parallel, one_thread, source_digest
-from benchmarks.music.synthesis import synthesize
+from sourceprint.demo.synthesis import synthesize
 
 __all__ = ["ARTIFICIAL_KINDS", "Pair", "PairList", "artificial_pairs", "find_pairs", "read_pairs"]
 

@@ -42,10 +42,10 @@ from benchmarks.splicing import (
 )
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file
-from index.search import STANDARD, match_query
-from index.snapshot import Snapshot
-from index.store import Store
-from index.vectors import use_threads
+from index.catalogue.store import Store
+from index.search.match import STANDARD, match_query
+from index.storage.snapshot import Snapshot
+from index.vectors.exact import use_threads
 
 __all__ = ["PART", "PERCENTS", "main", "measure", "summary"]
 

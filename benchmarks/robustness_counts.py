@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.harness import wilson_interval
-from index.search import DEFAULT_FALSE_PER_1000H
+from index.search.match import DEFAULT_FALSE_PER_1000H
 
 __all__ = ["LENGTH_TARGETS", "STATED_LIMITS", "by_length", "by_size", "by_threshold", "summarise", "wrong_recordings"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.part import Figure, Report, Table
-from index.search import DEFAULT_FALSE_PER_1000H
+from index.search.match import DEFAULT_FALSE_PER_1000H
 
 __all__ = ["GROUPS", "MEASURED", "figures", "label", "percent", "tables"]
 

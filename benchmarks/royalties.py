@@ -186,7 +186,7 @@ PART = Part(
     figures=figures,
     pictures=pictures,
     add_options=_add_options,
-    code=(*MEASURED, "royalties"),
+    code=(*MEASURED, "sourceprint/royalties"),
 )
 
 main = functools.partial(run_command, PART)

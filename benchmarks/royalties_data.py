@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fingerprint.errors import ParameterError
-from royalties.identifiers.check_characters import mod_101, weighted
+from sourceprint.identifiers.codes import mod_101, weighted
 
 __all__ = ["LICENCES", "LICENSEE", "Catalogue", "Row", "asset_id", "count_of", "isrc", "recording_id", "work_id"]
 

@@ -1,8 +1,8 @@
 """The worked example of royalties: six generated tracks, from matches to two statements, as a document for an auditor.
 
-    python -m benchmarks.royalties_example --out royalties/EXAMPLE.md
+    python -m benchmarks.royalties_example --out docs/money/EXAMPLE.md
 
-The inputs are in `royalties/example`. They go through the functions behind the commands, in a temporary database, on
+The inputs are in `docs/money/example`. They go through the functions behind the commands, in a temporary database, on
 fixed days; `benchmarks.royalties_example_text` writes what came out as Markdown. The same inputs give the same bytes.
 """
 
@@ -21,23 +21,22 @@ from benchmarks.harness import write_atomically
 from benchmarks.royalties_example_story import Decision, Story
 from benchmarks.royalties_example_text import example_text
 from fingerprint.errors import RightsError, SourceprintError
-from royalties.periods import Period
-from royalties.rights.checking import Records, check_rights
-from royalties.rights.database import Database
-from royalties.rights.findings import Finding
-from royalties.rights.reading import load_rights
-from royalties.rights.rights import Rights
-from royalties.statements.issuing import issue_statement
-from royalties.tables.importing import import_rights
-from royalties.uses.ledger import attribute_results, current_uses
-from royalties.uses.policy_text import load_policy
-from royalties.uses.states import change_state
-from royalties.uses.usage import read_usage
-from royalties.uses.use import Use
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.checks import Records, check_rights
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.findings import Finding
+from sourceprint.royalties.rights.rights import Rights, load_rights
+from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.tables.imports import import_rights
+from sourceprint.royalties.uses.ledger import attribute_results, current_uses
+from sourceprint.royalties.uses.policy import load_policy
+from sourceprint.royalties.uses.states import change_state
+from sourceprint.royalties.uses.usage import read_usage
+from sourceprint.royalties.uses.use import Use
 
 __all__ = ["EXAMPLE", "main", "run_example"]
 
-EXAMPLE: Final = Path(__file__).resolve().parent.parent / "royalties" / "example"
+EXAMPLE: Final = Path(__file__).resolve().parent.parent / "docs" / "money" / "example"
 LICENSEE: Final = "P-TONE"
 POLICY: Final = "matched-seconds"
 
@@ -117,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.royalties_example", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--example", type=Path, default=EXAMPLE, help="folder of the inputs (royalties/example)")
+    parser.add_argument("--example", type=Path, default=EXAMPLE, help="folder of the inputs (docs/money/example)")
     parser.add_argument("--out", type=Path, default=EXAMPLE.parent / "EXAMPLE.md", help="what to write")
     asked = parser.parse_args(arguments)
     try:

@@ -20,11 +20,11 @@ from benchmarks.royalties_example_story import (
     subject,
     table,
 )
-from royalties.percent import format_percent
-from royalties.rights.records import WHOLE
-from royalties.statements.explaining import explain_line
-from royalties.statements.statement import Adjustment, Line, Statement, Total
-from royalties.uses.use import Use
+from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.rights.records import WHOLE
+from sourceprint.royalties.statements.line_explanation import explain_line
+from sourceprint.royalties.statements.statement import Adjustment, Line, Statement, Total
+from sourceprint.royalties.uses.use import Use
 
 __all__ = [
     "adjusted_sums",

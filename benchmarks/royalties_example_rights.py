@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from benchmarks.royalties_example_story import Story, money, table
-from royalties.percent import format_percent
-from royalties.rights.findings import findings_text
-from royalties.rights.licences import Licence
-from royalties.rights.records import Share
+from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.rights.findings import findings_text
+from sourceprint.royalties.rights.licences import Licence
+from sourceprint.royalties.rights.records import Share
 
 __all__ = ["licences", "ownership", "shares_text"]
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePath
 
-from royalties.money import format_amount
-from royalties.percent import format_percent
-from royalties.rights.findings import Finding
-from royalties.rights.records import WHOLE
-from royalties.rights.rights import Rights
-from royalties.statements.statement import Adjustment, Contribution, Line, Statement
-from royalties.uses.policy import Policy
-from royalties.uses.use import Use
+from sourceprint.royalties.money import format_amount, format_percent
+from sourceprint.royalties.rights.findings import Finding
+from sourceprint.royalties.rights.records import WHOLE
+from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.statements.statement import Adjustment, Contribution, Line, Statement
+from sourceprint.royalties.uses.policy import Policy
+from sourceprint.royalties.uses.use import Use
 
 __all__ = [
     "PAID",

@@ -12,8 +12,8 @@ from pathlib import PurePath
 from benchmarks import royalties_example_money as shown
 from benchmarks.royalties_example_rights import licences, ownership, shares_text
 from benchmarks.royalties_example_story import PAID, Story, money, seconds, table, use_name
-from royalties.rights.records import Share
-from royalties.uses.use import Use
+from sourceprint.royalties.rights.records import Share
+from sourceprint.royalties.uses.use import Use
 
 __all__ = ["example_text"]
 
@@ -59,7 +59,7 @@ def _opening(story: Story) -> str:
     return f"""\
 # One quarter, followed to the cent
 
-<!-- Written by python -m benchmarks.royalties_example from the inputs in royalties/example; not to be edited. -->
+<!-- Written by python -m benchmarks.royalties_example from the inputs in docs/money/example; not to be edited. -->
 
 {first.licensee.name} generates music. In the third quarter of 2026 it made six tracks that reuse passages of five
 catalogue recordings. This document follows them from what the matcher found to what each party is paid, so that every
@@ -255,23 +255,23 @@ From the root of a checkout. `rights check` ends with exit code 1, because there
 
 ```sh
 export SOURCEPRINT_RIGHTS=example.sqlite
-sourceprint rights import royalties/example/rights --by auditor
+sourceprint rights import docs/money/example/rights --by auditor
 sourceprint rights check --no-index
-sourceprint attribute royalties/example/results.jsonl --policy {story.policy.name} \\
-  --licensee {story.first.licensee.id} --usage royalties/example/usage.csv
+sourceprint attribute docs/money/example/results.jsonl --policy {story.policy.name} \\
+  --licensee {story.first.licensee.id} --usage docs/money/example/usage.csv
 sourceprint uses list --licensee {story.first.licensee.id}
 sourceprint statement --period {story.first.period} --licensee {story.first.licensee.id} \\
-  --usage royalties/example/usage.csv --issued {story.first.issued_on} --out statement-{story.first.period}
+  --usage docs/money/example/usage.csv --issued {story.first.issued_on} --out statement-{story.first.period}
 sourceprint audit statement-{story.first.period}
 sourceprint explain statement-{story.first.period} {number}
 
-sourceprint rights import royalties/example/rights-2026-Q4 --by auditor
+sourceprint rights import docs/money/example/rights-2026-Q4 --by auditor
 sourceprint uses set {resolved.state} {resolved.use.id} --by auditor \\
   --reason "{resolved.reason}"
 sourceprint uses set {disputed.state} {disputed.use.id} --by auditor \\
   --reason "{disputed.reason}"
 sourceprint statement --period {story.second.period} --licensee {story.second.licensee.id} \\
-  --usage royalties/example/usage-2026-Q4.csv --issued {story.second.issued_on} --out statement-{story.second.period}
+  --usage docs/money/example/usage-2026-Q4.csv --issued {story.second.issued_on} --out statement-{story.second.period}
 sourceprint audit statement-{story.second.period}
 ```"""
 

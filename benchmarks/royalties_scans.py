@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from benchmarks.royalties_data import Catalogue, asset_id, count_of, isrc
 from fingerprint.errors import ParameterError
-from index.scan_schema import SCHEMA
+from sourceprint.scans.results import SCHEMA
 
 __all__ = ["GROUP_SEGMENTS", "GROUP_TRACKS", "TERRITORIES", "track_sha256", "write_results", "write_usage"]
 

@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.royalties_data import LICENSEE, Catalogue
 from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES
-from commands.terminal import expect_many_records
 from fingerprint.errors import SourceprintError
+from sourceprint.commands.terminal import expect_many_records
 
 if TYPE_CHECKING:
-    from royalties.statements.statement import Statement
-    from royalties.tables.problems import ImportReport
-    from royalties.uses.report import AttributionReport
+    from sourceprint.royalties.statements.statement import Statement
+    from sourceprint.royalties.tables.problems import ImportReport
+    from sourceprint.royalties.uses.uses_text import AttributionReport
 
 __all__ = ["STEPS", "Step", "run_alone", "run_step"]
 
@@ -159,8 +159,8 @@ def _importing(
     step: Step, source: str, *, added: Mapping[str, int] | None = None, changed: Mapping[str, int] | None = None
 ) -> Work:
     """Return the work of an import that should add and change so many records of each kind, and no others."""
-    from royalties.rights.database import Database
-    from royalties.tables.importing import import_rights
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.tables.imports import import_rights
 
     def work() -> Check:
         database = Database.open(step.place, create=True)
@@ -188,8 +188,8 @@ def _checked_import(report: ImportReport, added: Mapping[str, int], changed: Map
 
 
 def _export(step: Step) -> Work:
-    from royalties.rights.database import Database
-    from royalties.tables.exporting import export_rights
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.tables.exports import export_rights
 
     def work() -> Check:
         report = export_rights(Database.open(step.place), step.path("export"))
@@ -205,9 +205,9 @@ def _export(step: Step) -> Work:
 
 
 def _check(step: Step) -> Work:
-    from royalties.rights.checking import Records, check_rights
-    from royalties.rights.database import Database
-    from royalties.rights.findings import KINDS
+    from sourceprint.royalties.rights.checks import Records, check_rights
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.rights.findings import KINDS
 
     def work() -> Check:
         with Database.open(step.place).reading() as connection:
@@ -238,10 +238,10 @@ def _attribute_again(step: Step) -> Work:
 
 
 def _attributing(step: Step, *, again: bool) -> Work:
-    from royalties.rights.database import Database
-    from royalties.uses.ledger import attribute_results
-    from royalties.uses.policy_text import load_policy
-    from royalties.uses.usage import read_usage
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.ledger import attribute_results
+    from sourceprint.royalties.uses.policy import load_policy
+    from sourceprint.royalties.uses.usage import read_usage
 
     def work() -> Check:
         report = attribute_results(
@@ -284,12 +284,12 @@ def _state_again(step: Step) -> Work:
 
 
 def _stating(step: Step, *, before: int) -> Work:
-    from royalties.periods import Period
-    from royalties.rights.database import Database
-    from royalties.statements.issued import list_statements
-    from royalties.statements.issuing import issue_statement
-    from royalties.statements.proving import prove
-    from royalties.uses.usage import read_usage
+    from sourceprint.royalties.periods import Period
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.statements.amounts.rounding import prove
+    from sourceprint.royalties.statements.issue import issue_statement
+    from sourceprint.royalties.statements.issued import list_statements
+    from sourceprint.royalties.uses.usage import read_usage
 
     def work() -> Check:
         database = Database.open(step.place)
@@ -325,9 +325,9 @@ def _stating(step: Step, *, before: int) -> Work:
 
 
 def _write(step: Step) -> Work:
-    from royalties.rights.database import Database
-    from royalties.statements.issued import list_statements, load_statement
-    from royalties.statements.writing import write_statement
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.statements.files.folder import write_statement
+    from sourceprint.royalties.statements.issued import list_statements, load_statement
 
     database = Database.open(step.place)
     statement = load_statement(database, list_statements(database)[-1].id)
@@ -342,7 +342,7 @@ def _write(step: Step) -> Work:
 
 
 def _audit(step: Step) -> Work:
-    from royalties.statements.auditing import audit_statement
+    from sourceprint.royalties.statements.audit import audit_statement
 
     def work() -> Check:
         problems = audit_statement(step.path("statement"))

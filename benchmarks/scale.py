@@ -33,10 +33,9 @@ from benchmarks.scale_report import figures, pictures, tables
 from benchmarks.train_projection import trained_on
 from benchmarks.trials import Excerpt, draw_excerpts, open_worker
 from fingerprint.errors import ParameterError
-from fingerprint.params import Params
-from fingerprint.projection import shipped_digest
-from index.store import LayerSpec, Store
-from index.vectors import EXACT_LIMIT, use_threads
+from fingerprint.params import Params, shipped_digest
+from index.catalogue.store import LayerSpec, Store
+from index.vectors.exact import EXACT_LIMIT, use_threads
 
 __all__ = ["PART", "SIZES", "main", "measure"]
 

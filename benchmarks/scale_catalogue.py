@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.catalogues import LAYER
-from index.landmark_rows import BINS_PER_CELL, TIMES_PER_SECOND, PreparedLayer
-from index.recordings import Recording
-from index.signs import signs_of
-from index.store import Store
-from index.vectors import EXACT_LIMIT, ExactVectors
+from index.catalogue.store import Store
+from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND, PreparedLayer
+from index.storage.recordings import Recording
+from index.vectors.exact import EXACT_LIMIT, ExactVectors
+from index.vectors.signs import signs_of
 
 __all__ = ["SECONDS", "Landscape", "drawn_id", "grow", "nearness"]
 

@@ -19,14 +19,13 @@ from benchmarks.judging import Question, ask
 from benchmarks.trials import Excerpt, Trial, cut_excerpt
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_parts, fingerprint_signal
-from index.adding import Addition
-from index.intake import Intake
-from index.recording_list import Item
-from index.result import MatchResult
-from index.search import STANDARD, match_query
-from index.snapshot import Snapshot
-from index.store import Store
-from index.vectors import use_threads
+from index.catalogue.store import Store
+from index.search.match import STANDARD, match_query
+from index.search.matches import MatchResult
+from index.storage.snapshot import Snapshot
+from index.vectors.exact import use_threads
+from sourceprint.catalogue.additions import Addition
+from sourceprint.inputs import Intake, Item
 
 __all__ = [
     "Excerpts",

@@ -22,11 +22,11 @@ from benchmarks.derived import original
 from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_signal
-from index.result import Segment
-from index.search import STANDARD, match_query
-from index.snapshot import Snapshot
-from index.store import Store
-from index.vectors import use_threads
+from index.catalogue.store import Store
+from index.search.match import STANDARD, match_query
+from index.search.matches import Segment
+from index.storage.snapshot import Snapshot
+from index.vectors.exact import use_threads
 
 __all__ = ["EVERYTHING", "Scan", "scan_all"]
 

@@ -143,7 +143,7 @@ def machine_gain(jobs: int, *, seconds: float) -> float:
 
 def _formats(*, files: dict[str, list[str]], folder: str, repeats: int) -> dict[str, Any]:
     """Time, in turn, decoding alone and adding for every format; medians over the repeats."""
-    from fingerprint.audio import open_audio
+    from fingerprint.audio.stream import open_audio
 
     first = next(iter(files.values()))[:1]
     _add(files=first, index=f"{folder}/warm", jobs=1)
@@ -185,9 +185,8 @@ def _decode_alone(path: str, decoder: str) -> float:
 
 
 def _add(*, files: list[str], index: str, jobs: int) -> dict[str, Any]:
-    from index.adding import Addition
-    from index.intake import Intake
-    from index.recording_list import Item
+    from sourceprint.catalogue.additions import Addition
+    from sourceprint.inputs import Intake, Item
 
     items = tuple(Item(Path(file), id=f"{number}") for number, file in enumerate(files))
     started = time.perf_counter()
@@ -225,8 +224,8 @@ def _by_stage(stages: Stages, run: Callable[[], dict[str, Any]], repeats: int) -
 
 
 def _scan(index: str, files: Sequence[str]) -> dict[str, Any]:
-    from index.recording_list import Item
-    from index.scanning import scan_files
+    from sourceprint.inputs import Item
+    from sourceprint.scans.scan import scan_files
 
     began, started = time.perf_counter(), time.process_time()
     scans = list(scan_files(Path(index), [Item(Path(file)) for file in files], jobs=1))
@@ -239,14 +238,14 @@ def _scan(index: str, files: Sequence[str]) -> dict[str, Any]:
 
 
 def _import_all() -> dict[str, Any]:
-    import index.adding
-    import index.scanning  # noqa: F401
+    import sourceprint.catalogue.additions
+    import sourceprint.scans.scan  # noqa: F401
 
     return {"peak_mb": _peak_mb()}
 
 
 def _info(*, index: str) -> dict[str, Any]:
-    from index.store import Store
+    from index.catalogue.store import Store
 
     return Store.open(index).info()
 

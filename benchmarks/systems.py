@@ -30,10 +30,10 @@ from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.systems_report import figures, pictures, tables
 from benchmarks.train_projection import trained_on
 from fingerprint.errors import AudioError
-from index.search import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, match_query
-from index.snapshot import Snapshot
-from index.store import Store
-from index.vectors import use_threads
+from index.catalogue.store import Store
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, match_query
+from index.storage.snapshot import Snapshot
+from index.vectors.exact import use_threads
 
 __all__ = ["PART", "agreement", "judged", "main", "summary"]
 

@@ -4,7 +4,7 @@
     python -m benchmarks.train_projection --fold 1 --out F     train on the other half of the sources
     python -m benchmarks.train_projection --check F ...        only measure projections, on the other fold
 
-A linear discriminant (see `fingerprint.projection`): excerpts are distorted with known time maps, landmarks of the
+A linear discriminant (see `fingerprint.params`): excerpts are distorted with known time maps, landmarks of the
 distorted excerpt are paired with those of the whole recording that they should meet, and the projection keeps the
 directions in which patches differ most from each other in units of how much paired ones differ. Which sources were
 trained on stands in the file, so that nothing is ever scored with a projection that knows it.
@@ -35,10 +35,9 @@ from benchmarks.distortion.resources import NotApplicableError, Resources
 from benchmarks.harness import in_parallel, one_thread, text_table, write_atomically
 from fingerprint.descriptors import describe, patches, smooth_cells
 from fingerprint.landmarks import Landmarks, find_landmarks
-from fingerprint.params import Params
-from fingerprint.projection import Projection, load_projection
+from fingerprint.params import Params, Projection, load_projection
 from fingerprint.spectrogram import cells, local_energy, log_cells
-from index.vectors import ExactVectors
+from index.vectors.exact import ExactVectors
 
 __all__ = [
     "RECIPE",

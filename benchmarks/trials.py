@@ -31,7 +31,7 @@ from benchmarks.distortion.effects import rms
 from benchmarks.distortion.resources import Clip, NotApplicableError, Resources
 from benchmarks.harness import content_key, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import half_of_resources
-from index.vectors import use_threads
+from index.vectors.exact import use_threads
 
 __all__ = [
     "TRIAL_RATE_HZ",

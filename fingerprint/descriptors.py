@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from fingerprint import _kernels
 from fingerprint.errors import ParameterError
 from fingerprint.landmarks import Landmarks
-from fingerprint.params import Params
-from fingerprint.projection import Projection
+from fingerprint.params import Params, Projection
 
 __all__ = ["check_projection", "describe", "patches", "smooth_cells"]
 

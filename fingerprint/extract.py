@@ -19,12 +19,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.audio import file_digest, open_audio
+from fingerprint.audio.stream import file_digest, open_audio
 from fingerprint.descriptors import check_projection, describe, patches, smooth_cells
 from fingerprint.errors import NotEnoughMusicError, ParameterError, TooShortError, printable
 from fingerprint.landmarks import find_landmarks, quota_frames
-from fingerprint.params import Params
-from fingerprint.projection import Projection, load_projection
+from fingerprint.params import Params, Projection, load_projection
 from fingerprint.spectrogram import cell_blocks, local_energy, log_cells
 
 __all__ = [
@@ -149,7 +148,7 @@ def fingerprint_file(
     Parameters
     ----------
     path : str or Path
-        A file that `fingerprint.audio` can decode.
+        A file that `fingerprint.audio.stream` can decode.
     role : {"reference", "query"}
         References get `params.reference_density` landmarks per second; queries get `params.query_density`, and
         mirrored descriptors.

@@ -7,9 +7,9 @@ in .spf; what is in it says which audio it stands for.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fingerprint.audio import file_digest
+from fingerprint.audio.stream import file_digest
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_parts
-from fingerprint.files import SUFFIX, read_contents, read_query, read_reference
+from fingerprint.spf_files import SUFFIX, read_contents, read_query, read_reference
 
 __all__ = ["audio_digest", "audio_name", "is_fingerprint_file", "query_parts", "reference_of"]
 

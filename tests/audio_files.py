@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from fingerprint.audio import AudioInfo, open_audio
+from fingerprint.audio.stream import AudioInfo, open_audio
 
 __all__ = ["RATE_HZ", "amplitude", "frequency_hz", "read", "tone", "wav_bytes", "write_ffmpeg", "write_soundfile"]
 

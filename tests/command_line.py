@@ -18,12 +18,12 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 import cli
-from benchmarks.music.synthesis import synthesize
-from index.batch import jobs_for
+from sourceprint.demo.synthesis import synthesize
+from sourceprint.workers import jobs_for
+from tests.places import ROOT
 
 __all__ = ["RATE_HZ", "add_to_ten", "catalogue", "jobs_for_three", "matches", "music", "run", "start", "write"]
 
-ROOT = Path(__file__).resolve().parent.parent
 RATE_HZ = 11025
 
 # Newer versions of click always keep the streams apart.
@@ -80,7 +80,7 @@ def matches(index: Path, *files: Path) -> list[list[str]]:
 
 
 def add_to_ten(n: int) -> int:
-    """Return n + 10, but end the process without a word for 3: work for `index.batch`."""
+    """Return n + 10, but end the process without a word for 3: work for `sourceprint.workers`."""
     if n == 3:
         os._exit(1)
     return n + 10

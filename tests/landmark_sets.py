@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.store import Landmarks, LayerSpec, Recording, Store
+from index.catalogue.store import Landmarks, LayerSpec, Recording, Store
 
 SPEC = LayerSpec({"algorithm": "random/1"}, 64)
 LAYERS = {"recording": SPEC}

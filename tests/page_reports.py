@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from evidence.pages.report import PageMade, ReportOptions, write_report
-from evidence.reading import results_of
-from evidence.results import FileResult
-from index.intake import collect
-from index.recording_list import Item
-from index.scan_json import scan_to_json
-from index.scanning import scan_files
+from sourceprint.evidence.pages.report import PageMade, ReportOptions, write_report
+from sourceprint.inputs import Item, collect
+from sourceprint.scans.results import FileResult
+from sourceprint.scans.run_folder import results_of
+from sourceprint.scans.scan import scan_files
+from sourceprint.scans.scan_json import scan_to_json
 from tests.command_line import RATE_HZ, music, run, write
 
 __all__ = ["HOSTILE_NAME", "HOSTILE_TITLE", "ScannedRun", "a_run", "report_of"]

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from royalties.rights.database import Database
+from sourceprint.royalties.rights.database import Database
 
 SERVER = "SOURCEPRINT_TEST_DATABASE_URL"
 

@@ -14,11 +14,10 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from royalties.rights.database import Database
-from royalties.rights.history import apply_records
-from royalties.rights.licences import Conditions, Licence, RateCard, Scope
-from royalties.rights.reading import current_revision
-from royalties.rights.records import (
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.history import apply_records
+from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
+from sourceprint.royalties.rights.records import (
     MASTER,
     WHOLE,
     Party,
@@ -28,12 +27,12 @@ from royalties.rights.records import (
     Share,
     Work,
 )
-from royalties.rights.rights import Rights
-from royalties.rights.rows import Record, row_of, table_of
-from royalties.rights.schema import VERSIONED
-from royalties.territories import EVERYWHERE, Territories
-from royalties.uses.policy import Policy
-from royalties.uses.use import Outcome, Span, Use
+from sourceprint.royalties.rights.rights import Rights, current_revision
+from sourceprint.royalties.rights.rows import Record, row_of, table_of
+from sourceprint.royalties.rights.schema import VERSIONED
+from sourceprint.royalties.territories import EVERYWHERE, Territories
+from sourceprint.royalties.uses.policy import Policy
+from sourceprint.royalties.uses.use import Outcome, Span, Use
 
 LICENSEE = "P-GEN"
 INDEX_DIGEST = "sha256:" + "1" * 64
@@ -180,7 +179,7 @@ def store_rights(database: Database, rights: Rights, *, by: str = "tester") -> i
 
 
 def a_policy(**fields: Any) -> Policy:
-    """Return the policy that the docstring of `royalties.uses.policy` shows."""
+    """Return the policy that the docstring of `sourceprint.royalties.uses.policy` shows."""
     defaults: dict[str, Any] = {
         "name": "matched-seconds",
         "digest": POLICY_DIGEST,

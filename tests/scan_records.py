@@ -1,7 +1,7 @@
-"""Builders of scan results for tests: dicts as `index.scan_json` makes them, complete, and every field may be set.
+"""Builders of scan results for tests: complete JSON objects in which every field may be set.
 
 Queries are gen-1.wav, gen-2.wav, ...; the recordings found are called s1, s2, ... Segments start out 10 s long and
-unchanged in pitch and tempo. `evidence.results.read_result` takes whatever `a_result` returns.
+unchanged in pitch and tempo. `sourceprint.scans.results.read_result` takes whatever `a_result` returns.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from index.result import union_seconds
-from index.scan_schema import SCHEMA
+from index.search.matches import union_seconds
+from sourceprint.scans.results import SCHEMA
 
 __all__ = [
     "INDEX_DIGEST",

@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from royalties.money import largest_remainder, round_to_minor
-from royalties.periods import Period
-from royalties.rights.records import MASTER, Party
-from royalties.statements.statement import (
+from sourceprint.royalties.money import largest_remainder, round_to_minor
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.records import MASTER, Party
+from sourceprint.royalties.statements.statement import (
     Adjustment,
     Balance,
     Contribution,
@@ -21,8 +21,8 @@ from royalties.statements.statement import (
     Statement,
     Total,
 )
-from royalties.uses.usage import UsageRow
-from royalties.uses.use import Outcome, Span, Use
+from sourceprint.royalties.uses.usage import UsageRow
+from sourceprint.royalties.uses.use import Outcome, Span, Use
 
 HOSTILE = "=cmd|' /C calc'!A0"
 PARTIES = (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.places import ROOT
 
 # What each part may import of the others; tests and benchmarks may import everything.
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -28,28 +28,28 @@ OURS = frozenset(MAY_IMPORT) | {"benchmarks", "tests"}
 
 # The only modules, of all that are installed but benchmarks, that may import each of these: one in a part.
 DOORS = {
-    "soundfile": "fingerprint.decoders evidence.pages.excerpts",
-    "av": "fingerprint.decoders",
-    "soxr": "fingerprint.audio",
-    "faiss": "index.vectors",
-    "iso4217": "royalties.money",
-    "pycountry": "royalties.territories",
-    "pyarrow": "royalties.statements.parquet evidence.exports.parquet",
-    "jinja2": "royalties.statements.page evidence.pages.page",
-    "matplotlib": "royalties.statements.charts",
-    "PIL": "evidence.pages.spectra",
-    "alembic": "royalties.rights.database",
-    "cryptography": "evidence.signing",
-    "stdnum": "royalties.identifiers.check_characters",
-    "watchfiles": "evidence.runs.watching",
-    "platformdirs": "commands.terminal",
-    "tqdm": "commands.progress",
+    "soundfile": "fingerprint.audio.decoders sourceprint.evidence.pages.sounds",
+    "av": "fingerprint.audio.decoders",
+    "soxr": "fingerprint.audio.stream",
+    "faiss": "index.vectors.exact",
+    "iso4217": "sourceprint.royalties.money",
+    "pycountry": "sourceprint.royalties.territories",
+    "pyarrow": "sourceprint.royalties.statements.files.line_tables sourceprint.exports.table",
+    "jinja2": "sourceprint.royalties.statements.files.page sourceprint.evidence.pages.page",
+    "matplotlib": "sourceprint.royalties.statements.files.page",
+    "PIL": "sourceprint.evidence.pages.spectra",
+    "alembic": "sourceprint.royalties.rights.database",
+    "cryptography": "sourceprint.signatures",
+    "stdnum": "sourceprint.identifiers.codes",
+    "watchfiles": "sourceprint.scans.watch",
+    "platformdirs": "sourceprint.commands.terminal",
+    "tqdm": "sourceprint.commands.progress",
 }
 MIGRATIONS = "royalties.rights.migrations."  # run by alembic, on behalf of its door
 NOT_INSTALLED = (
-    "evidence/pages/example.png",
-    "royalties/EXAMPLE.md",
-    "royalties/example/",
+    "docs/example-page.png",
+    "docs/money/EXAMPLE.md",
+    "docs/money/example/",
 )  # for readers of the source
 KEPT_OUT = frozenset({"librosa", "sklearn", "pedalboard", "pickle", "audioread"})
 TERMINAL = frozenset({"click"})  # for the command alone
@@ -104,7 +104,7 @@ def modules() -> dict[str, Path]:
     paths += [path for path in (ROOT / "cli.py", ROOT / "service.py") if path.is_file()]
     found = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
     assert len(found) > 10, "the files of the project are not where this test looks for them"
-    assert {"fingerprint.audio", "index"} <= set(found)
+    assert {"fingerprint.audio.stream", "index"} <= set(found)
     return found
 
 
@@ -184,7 +184,7 @@ def test_every_door_is_the_only_one() -> None:
 
 def test_commands_import_nothing_heavy_at_the_top() -> None:
     of_commands = {name: path for name, path in modules().items() if name.partition(".")[0] in ("commands", "cli")}
-    assert {"cli", "commands.terminal", "commands.matching"} <= set(of_commands)
+    assert {"cli", "sourceprint.commands.terminal", "sourceprint.commands.match"} <= set(of_commands)
     for name, path in of_commands.items():
         imported = [
             other

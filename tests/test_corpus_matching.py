@@ -16,13 +16,13 @@ from benchmarks.data.corpus import FolderCorpus, load_resources, read_corpus
 from benchmarks.data.lists import TrackRow
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.resources import Resources
-from fingerprint.audio import decode
+from fingerprint.audio.stream import decode
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.params import Params
-from index.layers import layer_specs, reference_landmarks
-from index.search import STANDARD, match_query
-from index.snapshot import Snapshot
-from index.store import Recording, Store
+from index.catalogue.store import Recording, Store
+from index.search.match import STANDARD, match_query
+from index.storage.layers import layer_specs, reference_landmarks
+from index.storage.snapshot import Snapshot
 
 pytestmark = pytest.mark.corpus
 

@@ -1,4 +1,4 @@
-"""The same bytes for any number of threads and any kernel of BLAS: descriptors, indexes, matches, in fresh processes."""
+"""The same bytes for any number of threads and any kernel of BLAS: descriptors, indexes, matches."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soxr
 
-from benchmarks.music.synthesis import synthesize
 from fingerprint.params import Params
+from sourceprint.demo.synthesis import synthesize
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 KERNELS = {"Haswell": "avx2", "Zen": "avx2", "SkylakeX": "avx512f"}  # of OpenBLAS, and what the processor must have
 
@@ -23,9 +23,9 @@ import hashlib, sys
 from pathlib import Path
 import numpy as np
 from fingerprint.extract import fingerprint_signal
-from index.layers import layer_specs, reference_landmarks
-from index.search import STANDARD, match_query
-from index.store import Recording, Store
+from index.storage.layers import layer_specs, reference_landmarks
+from index.search.match import STANDARD, match_query
+from index.catalogue.store import Recording, Store
 
 music, folder = np.load(sys.argv[1]), Path(sys.argv[2])
 query = fingerprint_signal(music[0][: 12 * 11025], role="query", scales=STANDARD.scales)

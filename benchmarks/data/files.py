@@ -15,9 +15,9 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.data.lists import CorpusError, PairRow, SoundRow, TrackRow
-from fingerprint.audio import decode, open_audio
+from fingerprint.audio.stream import decode, open_audio
 from fingerprint.errors import DecodeError, printable
-from index.intake import collect
+from sourceprint.inputs import collect
 
 __all__ = ["FolderCorpus", "audio_files", "probe"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.data.lists import CorpusError, PairRow, SoundRow, TrackRow
 from benchmarks.distortion.effects import coloured_noise, synthetic_room
-from benchmarks.music.synthesis import synthesize
+from sourceprint.demo.synthesis import synthesize
 
 __all__ = ["SyntheticCorpus"]
 

@@ -5,7 +5,7 @@ sampling rate **and timing**: what a codec adds at the front (its priming) is re
 sample `i` of the input. The tests hold every path to one millisecond.
 
 Who encodes: LAME and GSM 06.10 through libsndfile, AAC and Opus through the FFmpeg libraries inside PyAV. Reading the
-result back goes through the same libraries, not through `fingerprint.audio`: a benchmark should not inherit the
+result back goes through the same libraries, not through `fingerprint.audio.stream`: a benchmark should not inherit the
 conveniences of the decoder that it examines.
 """
 

@@ -224,7 +224,7 @@ def require_excerpt(y: Samples, sr: int, resources: Resources) -> None:
         )
     if not np.all(np.isfinite(y)):
         raise ParameterError(
-            "the excerpt holds NaN or infinite samples; decode it with fingerprint.audio, which removes them"
+            "the excerpt holds NaN or infinite samples; decode it with fingerprint.audio.stream, which removes them"
         )
     if not np.any(y):
         raise ParameterError("the excerpt is silent; draw another one")

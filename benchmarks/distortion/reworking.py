@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from benchmarks.distortion.effects import band_limit, mix, reverberate
 from benchmarks.distortion.timepitch import resample_speed
-from benchmarks.music.arrangement import compose
-from benchmarks.music.synthesis import synthesize
 from fingerprint.errors import ParameterError
+from sourceprint.demo.arrangement import compose
+from sourceprint.demo.synthesis import synthesize
 
 __all__ = ["accompany", "loudness_war", "reordered", "reverse_reverb"]
 

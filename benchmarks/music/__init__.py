@@ -1,1 +1,0 @@
-"""Music made here: what tests, the demo and the benchmarks play where no corpus is given."""

@@ -1,0 +1,287 @@
+"""From an audio file to mono samples at one rate, in blocks.
+
+What comes in is the path of a local file in any usual format, recognised by its content; what goes out are consecutive
+blocks of mono float32 samples, finite, full scale 1.0, and plain sentences on whatever was odd. The steps: open
+(regular files only), decode (`fingerprint.audio.decoders`), mix to one channel (`fingerprint.audio.downmix`),
+resample (soxr HQ, streamed; this module is the only door to it). Memory does not grow with the length of the file,
+and the same file gives
+the same samples whatever the length of the blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from fingerprint.audio.decoders import MAX_RATE_HZ, AudioInfo, Decoder
+from fingerprint.audio.downmix import Downmixer
+from fingerprint.errors import DecodeError, ParameterError, printable
+
+__all__ = ["AudioInfo", "AudioStream", "decode", "file_digest", "open_audio", "open_regular_file"]
+
+# A frame of mp3 or AAC, at either end; damage costs more.
+_LENGTH_TOLERANCE_SECONDS: Final = 0.05
+
+# libsndfile asks for a kilobyte at a time.
+_READ_BYTES: Final = 2**18
+
+# A limiter touches full scale now and then; a clipped recording stays there.
+_CLIPPED_SHARE: Final = 0.01
+
+
+def open_audio(path: str | os.PathLike[str], *, sample_rate: int = 11025, block_seconds: float = 30.0) -> AudioStream:
+    """Open a local audio file for decoding to mono in blocks.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file; its name says nothing about its format.
+    sample_rate : int
+        Rate of the samples that come out, in Hz.
+    block_seconds : float
+        Length of a block; longer blocks cost memory and change no sample.
+
+    Returns
+    -------
+    AudioStream
+        A context manager, to be closed after use.
+
+    Raises
+    ------
+    DecodeError
+        If there is no such file, it may not be read, it is not a regular file (but a folder, pipe, device), it is
+        empty, or it holds no audio of a known format within 2-768 kHz and 64 channels.
+    ParameterError
+        If `sample_rate` is outside 1-768000 Hz, or a block would hold no sample.
+    """
+    if not 1 <= sample_rate <= MAX_RATE_HZ:
+        raise ParameterError(f"sample_rate={sample_rate}: must lie within 1-{MAX_RATE_HZ} Hz; 11025 is usual")
+    if not 1 <= block_seconds * sample_rate < float("inf"):
+        raise ParameterError(f"block_seconds={block_seconds}: must hold at least one sample; 30 is usual")
+    name = printable(path)
+    file = open_regular_file(path, name)
+    try:
+        return AudioStream(file, name, sample_rate=sample_rate, block_length=round(block_seconds * sample_rate))
+    except BaseException:
+        file.close()
+        raise
+
+
+def decode(path: str | os.PathLike[str], *, sample_rate: int = 11025) -> NDArray[np.float32]:
+    """Return a whole file as mono samples: for files known to be short, as memory grows with their length.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A local audio file.
+    sample_rate : int
+        Rate of the result, in Hz.
+
+    Returns
+    -------
+    NDArray[np.float32] [shape=(n_samples,)]
+        Finite, full scale 1.0.
+
+    Raises
+    ------
+    DecodeError, ParameterError
+        As `open_audio`; also if not one sample can be decoded.
+    """
+    with open_audio(path, sample_rate=sample_rate) as stream:
+        return np.concatenate(list(stream.blocks()))
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file, of any content.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    DecodeError
+        If it is not a regular file that can be read.
+    """
+    name = printable(path)
+    with open_regular_file(path, name) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DecodeError(f"{name}: reading failed ({error.strerror}); check the disk it is on") from error
+
+
+class AudioStream:
+    """The samples of one file, to be read once and in order; made by `open_audio`.
+
+    Attributes
+    ----------
+    info : AudioInfo
+        What the file holds; its `decoder` changes where FFmpeg takes over from libsndfile.
+    sample_rate : int
+        Rate of the blocks, in Hz.
+    duration_seconds : float
+        Length of what has been decoded so far: of the whole file once the blocks are exhausted.
+    notes : list of str
+        Sentences on what was odd about the file; complete once the blocks are exhausted.
+    """
+
+    def __init__(self, file: io.BufferedReader, name: str, *, sample_rate: int, block_length: int) -> None:
+        self.sample_rate = sample_rate
+        self.notes: list[str] = []
+        self._file = file
+        self._name = name
+        self._block_length = block_length
+        self._decoder = Decoder(file, name)
+        self._mixers: list[Downmixer] = []  # one for each rate in the file, which is one but for files joined together
+        self._started = False
+
+    @property
+    def info(self) -> AudioInfo:
+        """What the file holds."""
+        return self._decoder.info
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length of what has been decoded so far: of the whole file once the blocks are exhausted."""
+        return sum(mixer.n_samples / mixer.rate_hz for mixer in self._mixers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close decoder and file; twice does no harm."""
+        self._decoder.close()
+        self._file.close()
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Return the consecutive blocks, all of the same length but the last, which may be shorter.
+
+        Returns
+        -------
+        Iterator of NDArray[np.float32] [shape=(n,)]
+            Mono, finite, full scale 1.0, at `sample_rate`.
+
+        Raises
+        ------
+        DecodeError
+            While iterating, if not one sample can be decoded. Damage further on is no error: it ends in a note.
+        ParameterError
+            If called a second time.
+        """
+        if self._started:
+            raise ParameterError(f"{self._name}: its blocks were read already; open the file again to read them again")
+        self._started = True
+        return self._cut_into_blocks()
+
+    def _cut_into_blocks(self) -> Iterator[NDArray[np.float32]]:
+        block = np.empty(self._block_length, np.float32)
+        n_filled = 0
+        for samples in self._resampled():
+            start = 0
+            while start < samples.size:
+                n_here = min(samples.size - start, self._block_length - n_filled)
+                block[n_filled : n_filled + n_here] = samples[start : start + n_here]
+                start += n_here
+                n_filled += n_here
+                if n_filled == self._block_length:
+                    yield block
+                    block = np.empty(self._block_length, np.float32)
+                    n_filled = 0
+        self._note_oddities()
+        if n_filled:
+            yield block[:n_filled]
+
+    def _resampled(self) -> Iterator[NDArray[np.float32]]:
+        nothing = np.zeros(0, np.float32)
+        resampler: soxr.ResampleStream | None = None
+        for rate_hz, channels in self._decoder.chunks():
+            if not self._mixers or rate_hz != self._mixers[-1].rate_hz:
+                if resampler is not None:
+                    yield resampler.resample_chunk(nothing, last=True)
+                self._mixers.append(Downmixer(rate_hz))
+                resampler = None
+                if rate_hz != self.sample_rate:
+                    resampler = soxr.ResampleStream(rate_hz, self.sample_rate, 1, dtype="float32", quality="HQ")
+            mono = self._mixers[-1].mix(channels)
+            yield mono if resampler is None else resampler.resample_chunk(mono)
+        if resampler is not None:
+            yield resampler.resample_chunk(nothing, last=True)
+
+    def _note_oddities(self) -> None:
+        decoder, mixers, seconds = self._decoder, self._mixers, self.duration_seconds
+        claimed = decoder.claimed_seconds
+        if claimed is not None and abs(claimed - seconds) > _LENGTH_TOLERANCE_SECONDS:
+            word = "truncated" if claimed > seconds else "length"
+            self.notes.append(f"{word}: header says {claimed:.2f} s, {seconds:.2f} s could be read")
+        elif not decoder.ended:
+            self.notes.append(f"truncated: the mark at the end is missing, {seconds:.2f} s could be read")
+        if decoder.stopped:
+            self.notes.append(f"damaged: decoding stopped after {seconds:.2f} s ({decoder.stopped})")
+        if decoder.bad_packets:
+            self.notes.append(f"damaged: {decoder.bad_packets} packets could not be decoded and were left out")
+        if n_invalid := sum(mixer.n_invalid for mixer in mixers):
+            self.notes.append(
+                f"invalid: {n_invalid} samples were no numbers, infinite or beyond 1e9, and were set to zero"
+            )
+        if cancelled := sum(mixer.n_cancelled / mixer.rate_hz for mixer in mixers):
+            self.notes.append(f"out of phase: the channels cancel, the louder one was used alone for {cancelled:.2f} s")
+        if sum(mixer.n_full_scale for mixer in mixers) > _CLIPPED_SHARE * sum(mixer.n_samples for mixer in mixers):
+            self.notes.append(f"clipped: more than {_CLIPPED_SHARE:.0%} of the samples are at full scale")
+        if not any(mixer.peak for mixer in mixers):
+            self.notes.append("silent: every sample is zero")
+
+
+def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
+    """Return `path` opened for reading; never wait for a pipe to be written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    DecodeError
+        If it is missing, empty, may not be read, or is no regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise DecodeError(f"{name}: no such file; check the spelling and the folder") from error
+    except PermissionError as error:
+        raise DecodeError(f"{name}: may not be read by this user; change its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DecodeError(f"{name}: cannot be opened ({reason}); give the path of an audio file") from error
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size:
+        return io.BufferedReader(io.FileIO(descriptor, "rb"), _READ_BYTES)
+    os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise DecodeError(f"{name}: is a folder, not an audio file; give the files in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise DecodeError(f"{name}: is a pipe or device, not a regular file; save the audio to a file first")
+    raise DecodeError(f"{name}: empty file (0 bytes); copy or download it again")

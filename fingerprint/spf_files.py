@@ -1,0 +1,423 @@
+"""Fingerprint files: what stands for the audio of one file where the audio is not at hand.
+
+In comes what `fingerprint.extract` makes of an audio file, out goes one file that ends in .spf, and the other way
+round. `FORMAT.md` beside this module describes it byte by byte. One file serves both roles: a *reference* part, whose
+landmarks an index stores, and *query* parts of ten minutes each, described at several time scales and mirrored.
+
+- `write_file` takes parts one by one, so that memory does not grow with the length of the audio, and puts the file in
+  its place in one step.
+- `read_contents` says what a file was made from and holds, without reading the landmarks.
+- `read_reference` and `read_query` return them, after every byte was compared with the checksum.
+
+Vectors are rounded to float16, as the index rounds them; everything else is kept as it was. A file comes from outside:
+its length is checked against its header before anything is read, and every number before it is used.
+"""
+
+import hashlib
+import io
+import math
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.audio.stream import open_regular_file
+from fingerprint.errors import (
+    DamagedFingerprintError,
+    DecodeError,
+    FingerprintFileError,
+    NotEnoughMusicError,
+    ParameterError,
+    TooShortError,
+    printable,
+)
+from fingerprint.extract import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role
+from fingerprint.params import Params
+from fingerprint.spf_header import Contents, MalformedHeaderError, Part, contents_of, header_of
+
+__all__ = ["FORMAT_VERSION", "SUFFIX", "read_contents", "read_query", "read_reference", "write_file"]
+
+SUFFIX: Final = ".spf"
+FORMAT_VERSION: Final = 1
+
+# As in PNG: a transfer that takes the file for text changes it.
+_MAGIC: Final = b"\x89SPF\r\n\x1a\n"
+_START: Final = struct.Struct("<8sII")  # magic, version, length of the header
+_CHECKSUM_BYTES: Final = 32
+_MOST_HEADER_BYTES: Final = 1 << 20
+_READ_BYTES: Final = 1 << 20
+_UNIT_TOLERANCE: Final = 0.01
+_TIME_TOLERANCE_SECONDS: Final = 1.0  # a peak at the edge of a part may be refined across it
+_CELL_TOLERANCE: Final = 1.0
+
+
+def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | None = None) -> Contents:
+    """Write what was made of one audio file; on return it is on the disk, and until then nothing is at its place.
+
+    Parameters
+    ----------
+    path : Path
+        File to make; one that is there is replaced in one step.
+    parts : iterable of Fingerprint
+        Of the same audio: a reference, the parts of a query (`fingerprint_parts`), or both, the reference first.
+    params : Params, optional
+        What they were made with; by default the parameters of this version.
+
+    Returns
+    -------
+    Contents
+
+    Raises
+    ------
+    ParameterError
+        If there are no parts, or other parameters made them.
+    DecodeError
+        If the audio changed between the parts.
+    OSError
+        If the folder cannot be written to; `path` is as it was.
+    """
+    params = params or Params()
+    temporary = path.with_name(f".{path.name}.tmp")
+    with tempfile.TemporaryFile(dir=path.parent) as body:
+        described: list[Part] = []
+        last: Fingerprint | None = None
+        for part in parts:
+            _refuse_strangers(part, last, params)
+            role: Role = "query" if len(part.mirrored) else "reference"
+            described.append(Part(role, part.scales, part.start_seconds, part.duration_seconds, part.times.size))
+            for array in _arrays(part):
+                body.write(array.tobytes())
+            last = part
+        if last is None:
+            raise ParameterError("parts is empty; give a reference, the parts of a query, or both")
+        contents = Contents(
+            name=last.name,
+            sha256=last.sha256,
+            decoder=last.decoder,
+            duration_seconds=last.start_seconds + last.duration_seconds,
+            notes=last.notes,
+            algorithm=params.algorithm,
+            params_digest=params.digest,
+            dimension=params.dimension,
+            parts=tuple(described),
+        )
+        header = header_of(contents, params)
+        if len(header) > _MOST_HEADER_BYTES:
+            raise ParameterError(
+                f"the header has {len(header)} bytes, at most {_MOST_HEADER_BYTES} are possible; split the audio"
+            )
+        body.seek(0)
+        try:
+            with temporary.open("w+b") as file:
+                file.write(_START.pack(_MAGIC, FORMAT_VERSION, len(header)) + header)
+                shutil.copyfileobj(body, file, _READ_BYTES)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").digest()
+                file.write(digest)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return contents
+
+
+def read_contents(path: str | os.PathLike[str], *, whole: bool = False) -> Contents:
+    """Return what a fingerprint file was made from and holds.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    whole : bool
+        Whether to compare all of it with its checksum; else header and length are checked only.
+
+    Raises
+    ------
+    DecodeError
+        If it is not a regular file that can be read.
+    FingerprintFileError
+        If it is no fingerprint file, or one of another version, cut short or damaged.
+    """
+    with _opened(path) as (file, name):
+        contents, _ = _read_header(file, name)
+        if whole:
+            _check_sum(file, name)
+        return contents
+
+
+def read_reference(path: str | os.PathLike[str], *, params: Params | None = None) -> Fingerprint:
+    """Return the landmarks with which its audio enters an index: as `fingerprint_file`, vectors rounded to float16.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    params : Params, optional
+        What it must have been made with; by default the parameters of this version.
+
+    Raises
+    ------
+    DecodeError, FingerprintFileError
+        As `read_contents`; also if it was made with other parameters, holds no reference, or numbers that are none.
+    TooShortError, NotEnoughMusicError
+        As `fingerprint_file`.
+    """
+    with _opened(path) as (file, name):
+        contents, start = _checked(file, name, params or Params(), "reference")
+        _check_amount(contents, name, "reference")
+        return _read_part(file, name, contents, contents.parts[0], start, contents.parts[0].scales, params or Params())
+
+
+def read_query(
+    path: str | os.PathLike[str], *, scales: tuple[float, ...], params: Params | None = None
+) -> Iterator[Fingerprint]:
+    """Yield the parts of a query, as `fingerprint_parts` does; vectors were rounded to float16.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    scales : tuple of float
+        Time scales that are wanted; it may hold others too.
+    params : Params, optional
+        What it must have been made with; by default the parameters of this version.
+
+    Raises
+    ------
+    DecodeError, FingerprintFileError, TooShortError, NotEnoughMusicError
+        As `read_reference`; also if it lacks a time scale.
+    """
+    params = params or Params()
+    with _opened(path) as (file, name):
+        contents, position = _checked(file, name, params, "query")
+        if missing := [scale for scale in scales if scale not in contents.query_scales]:
+            raise FingerprintFileError(
+                f"{name}: holds the time scales {_listed(contents.query_scales)}, this search wants "
+                f"{_listed(missing)} too; make it again with --thorough, or search without"
+            )
+        _check_amount(contents, name, "query")
+        for part in contents.parts:
+            if part.role == "query":
+                yield _read_part(file, name, contents, part, position, scales, params)
+            position += part.n_bytes(contents.dimension)
+
+
+def _refuse_strangers(part: Fingerprint, before: Fingerprint | None, params: Params) -> None:
+    if part.params_digest != params.digest:
+        raise ParameterError(
+            f"parts: made with parameters {part.params_digest}, not {params.digest}; pass the parameters they have"
+        )
+    if before is not None and part.sha256 != before.sha256:
+        raise DecodeError(f"{printable(part.name)}: changed while it was being read; run the command again")
+
+
+def _arrays(part: Fingerprint) -> Iterator[NDArray[Any]]:
+    """Yield the arrays of a part in the order and types of the file."""
+    yield np.ascontiguousarray(part.times, dtype="<f8")
+    yield np.ascontiguousarray(part.bins, dtype="<f4")
+    yield np.ascontiguousarray(part.prominence, dtype="<f4")
+    yield np.ascontiguousarray(part.vectors, dtype="<f2")
+    yield np.ascontiguousarray(part.mirrored, dtype="<f2")
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[io.BufferedReader, str]]:
+    """Open a file; what the system refuses later on is an error about this file, too."""
+    name = printable(path)
+    with open_regular_file(path, name) as file:
+        try:
+            yield file, name
+        except OSError as error:
+            raise FingerprintFileError(f"{name}: reading failed ({error.strerror}); check the disk it is on") from error
+
+
+def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:
+    """Return what the header says, once the length of the file agrees, and where the first part starts."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(_START.size)
+    if not start.startswith(_MAGIC[: len(start)]):
+        raise FingerprintFileError(
+            f"{name}: not a fingerprint file, whatever its name says; make one with `sourceprint fingerprint`"
+        )
+    if len(start) < _START.size:
+        raise _truncated(name, size, "more")
+    _, version, header_bytes = _START.unpack(start)
+    if version != FORMAT_VERSION:
+        raise FingerprintFileError(
+            f"{name}: fingerprint file of format version {version}, this program reads version {FORMAT_VERSION}; "
+            "use the version of Sourceprint that made it, or make it again from the audio"
+        )
+    if header_bytes > _MOST_HEADER_BYTES:
+        raise DamagedFingerprintError(
+            f"{name}: damaged: it claims a header of {header_bytes} bytes, at most {_MOST_HEADER_BYTES} are possible; "
+            "copy it again, or make it again from the audio"
+        )
+    header = file.read(header_bytes)
+    if len(header) < header_bytes:
+        raise _truncated(name, size, "more")
+    try:
+        contents = contents_of(header)
+    except MalformedHeaderError as error:
+        _check_sum(file, name)
+        raise DamagedFingerprintError(
+            f"{name}: its header {error}, so a faulty program made it; make it again with `sourceprint fingerprint`"
+        ) from error
+    arrays = sum(part.n_bytes(contents.dimension) for part in contents.parts)
+    expected = _START.size + header_bytes + arrays + _CHECKSUM_BYTES
+    if size < expected:
+        raise _truncated(name, size, str(expected))
+    if size > expected:
+        raise DamagedFingerprintError(
+            f"{name}: damaged: {size} bytes long, its header says {expected}; copy it again, or make it again from "
+            "the audio"
+        )
+    return contents, _START.size + header_bytes
+
+
+def _checked(file: io.BufferedReader, name: str, params: Params, role: Role) -> tuple[Contents, int]:
+    """Return what the header says, once the file as a whole is known to be sound, and fit for a role."""
+    contents, start = _read_header(file, name)
+    if contents.params_digest != params.digest:
+        raise FingerprintFileError(
+            f"{name}: made with other parameters ({printable(contents.algorithm)}, {contents.params_digest}) than this "
+            f"program has ({params.algorithm}, {params.digest}); make it again from the audio"
+        )
+    if role not in contents.roles:
+        other, use = ("query", "added to an index") if role == "reference" else ("reference", "matched")
+        raise FingerprintFileError(
+            f"{name}: made for the role {other} only, so it cannot be {use}; make it again with --role both"
+        )
+    _check_sum(file, name)
+    return contents, start
+
+
+def _check_sum(file: io.BufferedReader, name: str) -> None:
+    """Read the whole file and compare it with the checksum at its end."""
+    left = os.fstat(file.fileno()).st_size - _CHECKSUM_BYTES
+    digest = hashlib.sha256()
+    file.seek(0)
+    while left > 0 and (block := file.read(min(left, _READ_BYTES))):
+        digest.update(block)
+        left -= len(block)
+    if left or file.read(_CHECKSUM_BYTES) != digest.digest():
+        raise DamagedFingerprintError(
+            f"{name}: altered or damaged: its content does not have the checksum at its end; copy it again, or make it "
+            "again from the audio"
+        )
+
+
+def _check_amount(contents: Contents, name: str, role: Role) -> None:
+    n_landmarks = sum(part.n_landmarks for part in contents.parts if part.role == role)
+    if contents.duration_seconds < MIN_SECONDS:
+        raise TooShortError(
+            f"{name} stands for {contents.duration_seconds:.2f} s of audio; at least {MIN_SECONDS} s are needed"
+        )
+    if n_landmarks < MIN_LANDMARKS:
+        raise NotEnoughMusicError(f"{name} holds {n_landmarks} landmarks; at least {MIN_LANDMARKS} are needed")
+
+
+def _read_part(
+    file: io.BufferedReader,
+    name: str,
+    contents: Contents,
+    part: Part,
+    position: int,
+    scales: tuple[float, ...],
+    params: Params,
+) -> Fingerprint:
+    """Return the part that starts at `position`, at some of its time scales."""
+    n = part.n_landmarks
+    file.seek(position)
+    times = _read_array(file, "<f8", (n,)).astype(np.float64)
+    bins, prominence = _read_array(file, "<f4", (2, n)).astype(np.float32)
+    chosen = [part.scales.index(scale) for scale in scales]
+    shape = (len(part.scales), n, contents.dimension)
+    vectors = _read_array(file, "<f2", shape)[chosen].astype(np.float32)
+    mirrored = np.empty((0, 0, contents.dimension), dtype=np.float32)
+    if part.role == "query":
+        mirrored = _read_array(file, "<f2", shape)[chosen].astype(np.float32)
+    if wrong := (
+        _wrong_positions(times, bins, prominence, part, params)
+        or _wrong_vectors(vectors.reshape(-1, contents.dimension), part)
+        or _wrong_vectors(mirrored.reshape(-1, contents.dimension), part)
+    ):
+        raise DamagedFingerprintError(
+            f"{name}: the {part.role} part at {part.start_seconds:.1f} s holds {wrong}, so a faulty program made it; "
+            "make it again with `sourceprint fingerprint`"
+        )
+    return Fingerprint(
+        times=times,
+        bins=bins,
+        prominence=prominence,
+        scales=scales,
+        vectors=vectors,
+        mirrored=mirrored,
+        start_seconds=part.start_seconds,
+        duration_seconds=part.duration_seconds,
+        params_digest=contents.params_digest,
+        name=contents.name,
+        sha256=contents.sha256,
+        decoder=contents.decoder,
+        notes=contents.notes,
+    )
+
+
+def _read_array(file: io.BufferedReader, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    data = file.read(n_bytes)
+    if len(data) < n_bytes:
+        raise OSError(None, "it was cut short while it was being read")
+    return np.frombuffer(data, dtype=dtype).reshape(shape)
+
+
+def _wrong_positions(
+    times: NDArray[np.float64], bins: NDArray[np.float32], prominence: NDArray[np.float32], part: Part, params: Params
+) -> str:
+    """Return what is wrong with the landmarks of a part, or ""."""
+    if not (np.isfinite(times).all() and np.isfinite(bins).all() and np.isfinite(prominence).all()):
+        return "landmarks whose time, frequency or prominence is no number"
+    if np.any(np.diff(times) < 0):
+        return "landmarks that are not in order of time"
+    first = max(0.0, part.start_seconds - _TIME_TOLERANCE_SECONDS)
+    last = part.start_seconds + part.duration_seconds + _TIME_TOLERANCE_SECONDS
+    if times.size and not (first <= times[0] and times[-1] <= last):
+        return f"landmarks from {times[0]:.3f} to {times[-1]:.3f} s, which is outside the part"
+    if bins.size and not (bins.min() >= 0 and bins.max() < params.n_bins + _CELL_TOLERANCE):
+        return f"landmarks from cell {bins.min():.1f} to {bins.max():.1f} of {params.n_bins}"
+    return ""
+
+
+def _wrong_vectors(vectors: NDArray[np.float32], part: Part) -> str:
+    """Return what is wrong with the vectors of a part, or "": in a query, one of flat surroundings may be zero."""
+    if not np.isfinite(vectors).all():
+        return "vectors with NaN or infinity in them"
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    wrong = np.abs(length - 1.0) > _UNIT_TOLERANCE
+    if part.role == "query":
+        wrong &= length > 0
+    return f"a vector of length {length[np.argmax(wrong)]:.3f}, which must be 1" if wrong.any() else ""
+
+
+def _truncated(name: str, size: int, expected: str) -> DamagedFingerprintError:
+    return DamagedFingerprintError(
+        f"{name}: truncated: {size} bytes are there, {expected} are needed; copy it again, or make it again from the "
+        "audio"
+    )
+
+
+def _listed(scales: Iterable[float]) -> str:
+    return ", ".join(f"{scale:g}" for scale in scales)

@@ -1,0 +1,118 @@
+"""What the writer does after a commit to keep the index in shape: which segments to rewrite, which layers to train.
+
+- A layer that outgrew exact search gets a coarse tree; when it has grown eightfold, a deeper one.
+- A segment of which more than 30 % was removed is rewritten without it.
+- Four segments of about the same size are joined into one, so that their number grows with the logarithm of the
+  catalogue. Only neighbours are joined: rows keep their order.
+
+These functions decide; `index.catalogue.writer` acts.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.storage.commit import OpenState
+from index.storage.manifest import SegmentEntry
+from index.storage.segment_writer import Source
+from index.vectors.exact import SEED
+from index.vectors.signs import words_of
+from index.vectors.tree import BRANCHES, LEAST_SAMPLE, ROOTS, SAMPLE_PER_LEAF, Tree, levels_for
+
+__all__ = ["live_landmarks", "run_to_rewrite", "trees_wanted"]
+
+FANOUT = 4  # segments of one size class before they are joined: each one left costs every query a little
+SMALLEST_CLASS = 50_000  # landmarks; smaller segments count as one size class
+REMOVED_SHARE = 0.3
+GROWTH = 8  # a compressed layer gets a new tree when it has grown by this factor: one more level
+
+
+def run_to_rewrite(state: OpenState) -> range | None:
+    """Return the positions of segments that should become one now, or None."""
+    entries = state.manifest.segments
+    for position in range(len(entries)):
+        if _removed_share(state, position) > REMOVED_SHARE:
+            return range(position, position + 1)
+    classes = [_size_class(entry) for entry in entries]
+    for size in sorted(set(classes)):
+        start = len(entries)
+        while start and classes[start - 1] <= size:
+            start -= 1
+        if classes[start:].count(size) >= FANOUT:
+            return range(start, len(entries))
+    return None
+
+
+def trees_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[str, Tree]:
+    """Train and return the trees that layers should have instead of what they have; empty if all are well.
+
+    Parameters
+    ----------
+    state : OpenState
+        The index.
+    exact_limit : int
+        Landmarks of a layer beyond which it is compressed.
+    explicit : bool
+        Whether the user asked: then a deeper tree is trained as soon as one suits the size.
+    """
+    wanted = {}
+    for name, layer in state.manifest.layers.items():
+        n = live_landmarks(state, name)
+        n_levels = levels_for(n)
+        if layer.tree is None:
+            due = n > exact_limit and n >= ROOTS
+        else:
+            grown = explicit or n >= GROWTH * layer.tree.trained_at
+            due = grown and n_levels > state.trees[name].n_levels
+        if due:
+            wanted[name] = Tree.train(_sample(state, name, n_levels), n_levels=n_levels)
+    return wanted
+
+
+def live_landmarks(state: OpenState, layer: str) -> int:
+    """Return the landmarks of live recordings in one layer."""
+    return sum(
+        int(Source(segment, state.alive(position)).counts(layer).sum())
+        for position, segment in enumerate(state.segments)
+    )
+
+
+def _removed_share(state: OpenState, position: int) -> float:
+    entry = state.manifest.segments[position]
+    if not entry.removed:
+        return 0.0
+    source = Source(state.segments[position], state.alive(position))
+    total = sum(entry.landmarks.values())
+    live = sum(int(source.counts(name).sum()) for name in entry.landmarks)
+    return 1 - live / total if total else len(entry.removed) / entry.n_recordings
+
+
+def _size_class(entry: SegmentEntry) -> int:
+    size, limit = 0, SMALLEST_CLASS
+    while sum(entry.landmarks.values()) >= limit:
+        size += 1
+        limit *= FANOUT
+    return size
+
+
+def _sample(state: OpenState, layer: str, n_levels: int) -> NDArray[np.uint64]:
+    """Return a seeded sample of the codes of live recordings, in row order [shape=(n, d / 64), dtype=uint64]."""
+    sources = [Source(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers]
+    wanted = max(SAMPLE_PER_LEAF * ROOTS * BRANCHES ** (n_levels - 1), LEAST_SAMPLE)
+    share = min(1.0, wanted / live_landmarks(state, layer))
+    generator = np.random.default_rng(SEED)
+    parts = []
+    for source in sources:
+        stored = source.segment.layers[layer]
+        runs = source.runs(stored)
+        before = np.cumsum([0, *(run.stop - run.start for run in runs)])  # live rows before each run
+        n = int(before[-1])
+        chosen = np.arange(n)
+        if share < 1.0:
+            chosen = np.sort(generator.choice(n, math.ceil(share * n), replace=False, shuffle=False))
+        place = np.searchsorted(before, chosen, side="right") - 1
+        starts = np.array([run.start for run in runs], dtype=np.int64)
+        rows = starts[place] + chosen - before[place] if n else chosen
+        parts.append(words_of(stored.codes)[rows])
+    return np.concatenate(parts)

@@ -1,0 +1,325 @@
+"""The index folder: the only door to the catalogue on disk.
+
+    store = Store.create(path, {"recording": LayerSpec(params, 64)})    or    Store.open(path)
+    with store.writer() as writer:
+        writer.add(Recording("id"), {"recording": Landmarks(times, bins, vectors)})
+    snapshot = store.snapshot()
+    rows, similarity = snapshot.layer("recording").search(vectors, 4)
+
+Recordings live in immutable segments that a manifest names (`index.storage.manifest`, `index.storage.segment`); one
+writer at a time changes the index by writing new files and switching the manifest in one step
+(`index.catalogue.writer`); readers take
+no lock and keep the state they opened (`index.storage.snapshot`), for other processes too while they hold a lease
+(`index.storage.locks`). `FORMAT.md` describes every file.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
+from index.catalogue.verification import Problem, verify_index
+from index.catalogue.writer import COMMIT_LANDMARKS, Writer
+from index.storage.commit import OpenState, open_manifest, open_state
+from index.storage.durable import make_folder, refusals
+from index.storage.layers import Landmarks
+from index.storage.locks import StateToken, WriterLock, leased, leased_manifest
+from index.storage.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
+from index.storage.recordings import Recording
+from index.storage.snapshot import LayerView, Snapshot
+from index.vectors.exact import EXACT_LIMIT
+
+__all__ = [
+    "Landmarks",
+    "LayerSpec",
+    "LayerView",
+    "Problem",
+    "Recording",
+    "Snapshot",
+    "StateToken",
+    "Store",
+    "Writer",
+]
+
+
+class Store:
+    """An index folder; made by `Store.create`, `Store.open` or `Store.open_at`.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    """
+
+    def __init__(self, path: Path, state: OpenState) -> None:
+        self.path = path
+        self._state = state
+        self._is_pinned = False  # to this state, whatever is committed
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec]) -> Self:
+        """Make an empty index.
+
+        Parameters
+        ----------
+        path : path
+            Folder to create; may exist if it is empty.
+        layers : mapping
+            Layers by name (lower-case letters, digits, underscore); at least one.
+
+        Raises
+        ------
+        ParameterError
+            If a layer name is unsuitable.
+        CatalogueError
+            If the folder holds an index already.
+        IndexFormatError
+            If it holds anything else.
+        IndexLockedError
+            If another process is creating it at this moment.
+        StorageFullError
+            If the disk is full.
+        """
+        folder = Path(path)
+        entries = {name: LayerEntry.of(name, spec) for name, spec in layers.items()}
+        if not entries:
+            raise ParameterError("layers: an index needs at least one")
+        if folder.exists() and not folder.is_dir():
+            raise IndexFormatError(f"{folder}: a file, not a folder; give another path")
+        with refusals(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        if any(entry.name == "manifest.json" for entry in folder.iterdir()):
+            raise CatalogueError(f"{folder}: holds an index already; open it, or give another folder")
+        strange = sorted(entry.name for entry in folder.iterdir() if entry.name not in LEFTOVERS)
+        if strange:
+            raise IndexFormatError(f"{folder}: not empty (it holds {strange[0]!r}); give a new or an empty folder")
+        with WriterLock(folder / "lock"):
+            for name in ("segments", "trees"):
+                if not (folder / name).exists():
+                    make_folder(folder / name)
+            write_manifest(folder, Manifest(0, 1, entries))
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec] | None = None) -> Self:
+        """Open an index.
+
+        The manifest and all small files are compared with their checksums, the sizes of all files with the manifest; in
+        an index of up to 64 MB every file is compared with its checksum.
+
+        Parameters
+        ----------
+        path : path
+            The folder.
+        layers : mapping, optional
+            Layers that the caller is going to use; the index must have them, made with the same parameters.
+
+        Raises
+        ------
+        IndexMissingError
+            If there is nothing.
+        IndexFormatError
+            If there is something else, an index of another format version, or one with other parameters.
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        """
+        folder = Path(path)
+        state = open_state(folder)
+        for name, spec in (layers or {}).items():
+            _require_layer(folder, name, spec, state.manifest)
+        return cls(folder, state)
+
+    @classmethod
+    def open_at(
+        cls, path: str | os.PathLike[str], token: StateToken, layers: Mapping[str, LayerSpec] | None = None
+    ) -> Self:
+        """Open one state of an index, which a lease in another process keeps: `snapshot` never moves on from it.
+
+        Where no lease could be taken, the state is that of the last commit.
+
+        Parameters
+        ----------
+        path : path
+            The folder.
+        token : StateToken
+            From `lease`, which must not have ended yet.
+        layers : mapping, optional
+            As for `open`.
+
+        Raises
+        ------
+        CatalogueError
+            If the lease has ended.
+        IndexMissingError, IndexFormatError, IndexDamagedError
+            As `open`.
+        """
+        folder = Path(path)
+        state = open_manifest(folder, leased_manifest(folder, token)) if token.lease else open_state(folder)
+        for name, spec in (layers or {}).items():
+            _require_layer(folder, name, spec, state.manifest)
+        store = cls(folder, state)
+        store._is_pinned = True
+        return store
+
+    @contextmanager
+    def lease(self) -> Iterator[StateToken]:
+        """Hold on to the state of the last commit: inside the block `snapshot` returns it, whatever is committed.
+
+        Other processes open the same state with `open_at`; writers delete none of its files before the block is left.
+        Where no lease can be taken, as on read-only media, only this object holds on to it.
+
+        Yields
+        ------
+        StateToken
+            For `open_at`.
+
+        Raises
+        ------
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        """
+        with leased(self.path) as lease:
+            before = self._state, self._is_pinned
+            if lease.token.lease:
+                self._state = open_manifest(self.path, lease.manifest, reuse=self._state)
+            else:
+                self._state = open_state(self.path, reuse=self._state)
+            self._is_pinned = True
+            try:
+                yield lease.token
+            finally:
+                self._state, self._is_pinned = before
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of the last commit, by whatever process; it stays readable whatever happens to the index.
+
+        Under a lease, and in a store made by `open_at`, that is the state held on to.
+
+        Raises
+        ------
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        """
+        if not self._is_pinned:
+            self._state = open_state(self.path, reuse=self._state)
+        return Snapshot(self._state)
+
+    def writer(
+        self,
+        *,
+        on_commit: Callable[[tuple[str, ...]], None] | None = None,
+        commit_landmarks: int = COMMIT_LANDMARKS,
+        exact_limit: int = EXACT_LIMIT,
+    ) -> Writer:
+        """Return a writer, to be used as a context manager: leaving it commits, leaving it by an exception does not.
+
+        Parameters
+        ----------
+        on_commit : callable, optional
+            Called after every commit with the ids of the recordings that are now safely in the index.
+        commit_landmarks : int
+            Adding commits by itself whenever this many landmarks wait; more is faster, and loses more when killed.
+        exact_limit : int
+            Landmarks of a layer beyond which it is compressed.
+
+        Raises
+        ------
+        IndexLockedError
+            On entering, if another process is writing.
+        """
+        return Writer(self.path, on_commit=on_commit, commit_landmarks=commit_landmarks, exact_limit=exact_limit)
+
+    def verify(self, *, progress: Callable[[int], None] | None = None) -> list[Problem]:
+        """Compare every file with its checksum; see `index.catalogue.verification.verify_index`."""
+        return verify_index(self.path, progress=progress)
+
+    @property
+    def digest(self) -> str:
+        """Digest of what a search would search now: see `Snapshot.digest`."""
+        return self.snapshot().digest
+
+    def info(self) -> dict[str, Any]:
+        """Return facts about the index, as plain JSON types.
+
+        Returns
+        -------
+        dict
+            `path`, `format_version`, `generation`, `digest`, `recordings`, `removed`, `segments`, `hours`, `tags`
+            (recordings by tag), `excluded` (`recordings` that have excluded ranges, and `seconds` of them), `bytes` (by
+            part, and `total`), `bytes_per_hour` (None without audio), `layers`: per name `digest`, `dimension`,
+            `kind` ("exact" or "compressed"), `landmarks`, `lists` and `trained_at` (None while exact); `hubs`: those
+            with the highest score first, `id`, `score`, `bound`, `neighbours`, `sample` (as `index.storage.hubs.Hub`).
+        """
+        snapshot = self.snapshot()
+        manifest = self._state.manifest
+        sizes: dict[str, int] = {}
+        for segment in manifest.segments:
+            for name, entry in segment.files.items():
+                part = name.rpartition("/")[2].partition(".")[0]
+                if part in ("offsets", "keys", "contents", "exclusions"):
+                    part = "recordings"
+                elif part.startswith("list_"):
+                    part = "lists"
+                sizes[part] = sizes.get(part, 0) + entry.size
+        trees = [layer.tree for layer in manifest.layers.values() if layer.tree is not None]
+        sizes["trees"] = sum(entry.size for tree in trees for entry in tree.files.values())
+        sizes["hubs"] = 0 if manifest.hubs is None else manifest.hubs.file.size
+        sizes["manifest"] = len(manifest.to_bytes())
+        if manifest.amendments is not None:
+            sizes["amendments"] = manifest.amendments.file.size
+        tags = Counter(chain.from_iterable(snapshot.recordings.tags))
+        hours = int(snapshot.recordings.durations_ms.sum()) / 3_600_000
+        excluded = self._state.exclusions()
+        excluded_ms = int((excluded[:, 2] - excluded[:, 1]).sum())
+        total = sum(sizes.values())
+        layers = {}
+        for name, layer in manifest.layers.items():
+            view = snapshot.layer(name)
+            tree = self._state.trees.get(name)
+            layers[name] = {
+                "digest": layer.digest,
+                "dimension": layer.dimension,
+                "kind": view.kind,
+                "landmarks": view.n_landmarks,
+                "lists": None if tree is None else tree.n_lists(tree.n_levels - 1),
+                "trained_at": None if layer.tree is None else layer.tree.trained_at,
+            }
+        return {
+            "path": str(self.path),
+            "format_version": FORMAT_VERSION,
+            "generation": manifest.generation,
+            "digest": snapshot.digest,
+            "recordings": len(snapshot.recordings),
+            "removed": sum(len(segment.removed) for segment in manifest.segments),
+            "segments": len(manifest.segments),
+            "hours": round(hours, 6),
+            "tags": dict(sorted(tags.items())),
+            "excluded": {"recordings": np.unique(excluded[:, 0]).size, "seconds": excluded_ms / 1000},
+            "bytes": {**dict(sorted(sizes.items())), "total": total},
+            "bytes_per_hour": round(total / hours) if hours else None,
+            "layers": layers,
+            "hubs": [
+                {"id": name, **asdict(hub)}
+                for name, hub in sorted(snapshot.hubs.items(), key=lambda item: (-item[1].score, item[0]))
+            ],
+        }
+
+
+def _require_layer(folder: Path, name: str, spec: LayerSpec, manifest: Manifest) -> None:
+    entry = manifest.layers.get(name)
+    if entry is None:
+        raise IndexFormatError(
+            f"{folder}: has no layer {name!r} (it has {', '.join(manifest.layers)}); add the recordings to a new index"
+        )
+    if entry.digest != spec.digest:
+        raise IndexFormatError(
+            f"{folder}: layer {name!r} was made with parameters {entry.digest}, this program uses {spec.digest}; use "
+            "the program that made it, or add the recordings to a new index"
+        )

@@ -1,0 +1,343 @@
+"""A whole index as one file, and back: `sourceprint export` and `sourceprint import`.
+
+The same state of an index gives the same file, byte for byte, so that the SHA-256 of the file stands for it
+(`index.catalogue.archive`). Both directions stream. The export is written beside its target and renamed when it is
+complete. The import goes into a hidden folder beside the index, `.NAME.importing`, which becomes the index by being
+renamed once
+everything in it is verified and flushed. What a killed run leaves behind is cleared by the next to the same place.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerprint.errors import CatalogueError, IndexDamagedError, IndexLockedError, ParameterError
+from index.catalogue.archive import ArchiveReader, Progress, archived, ending, header, members, padding
+from index.storage.commit import open_manifest
+from index.storage.durable import make_folder, pour, refusals, sync_folder, write_chunks
+from index.storage.locks import WriterLock, claim, leased
+from index.storage.manifest import Manifest, publish_manifest, refuse_blind
+from index.storage.snapshot import Snapshot
+
+__all__ = [
+    "Approval",
+    "Archive",
+    "archive_to_json",
+    "check_target",
+    "export_index",
+    "import_index",
+    "pack_blind",
+    "working_folder",
+]
+
+Approval = Callable[[bytes, bytes], Mapping[str, bytes]]
+"""Is given a grant and the manifest it comes with, raises an error if they are not to be trusted, and returns what is
+to stand in the folder beside the index, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What was written or read.
+
+    Attributes
+    ----------
+    path : Path
+        The archive.
+    size : int
+        Its length in bytes.
+    sha256 : str
+        Its SHA-256, 64 hexadecimal digits.
+    digest : str
+        Digest of the index in it (`Snapshot.digest`).
+    n_recordings : int
+        Recordings in the index.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    digest: str
+    n_recordings: int
+
+
+def export_index(folder: Path, target: Path, *, force: bool = False, progress: Progress | None = None) -> Archive:
+    """Write the state of the last commit as one file; writers may go on meanwhile.
+
+    Every file of the index is compared with its checksum on the way.
+
+    Parameters
+    ----------
+    folder : Path
+        The index folder.
+    target : Path
+        The archive; appears under this name when it is complete and on the disk.
+    force : bool
+        Replace `target` if it exists.
+    progress : callable, optional
+        Called with the number of bytes of every block written.
+
+    Raises
+    ------
+    ParameterError
+        If `target` exists, or lies inside the index.
+    IndexMissingError, IndexFormatError, IndexDamagedError
+        If the index cannot be opened, or a file fails its checksum.
+    StorageFullError, CatalogueError
+        If the disk is full, the system refuses, or the same archive is being written by another process; the target is
+        as it was.
+    GrantError
+        If the index is blind: it is for whom it was made for.
+    """
+    with leased(folder) as lease:
+        refuse_blind(folder, lease.manifest, action="exported")
+        check_target(folder, target, force=force)
+        snapshot = Snapshot(open_manifest(folder, lease.manifest))
+        with _replacing(target) as descriptor:
+            written = pour(descriptor, _told(archived(folder, lease.manifest, lease.data), progress))
+            check_target(folder, target, force=force)
+        return Archive(target, written.size, written.sha256, snapshot.digest, len(snapshot.recordings))
+
+
+def pack_blind(
+    place: Path,
+    manifest: Manifest,
+    grant: bytes,
+    target: Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Archive:
+    """Write a blind index, just made in a folder that nobody else uses, as one file with its grant in front.
+
+    Parameters
+    ----------
+    place : Path
+        Its folder.
+    manifest : Manifest
+        What it consists of.
+    grant : bytes
+        For whom it is.
+    target, force, progress
+        As for `export_index`.
+
+    Raises
+    ------
+    ParameterError, IndexDamagedError, StorageFullError, CatalogueError
+        As `export_index`.
+    """
+    data = manifest.to_bytes()
+    with _replacing(target) as descriptor:
+        written = pour(descriptor, _told(archived(place, manifest, data, grant=grant), progress))
+        check_target(place, target, force=force)
+    snapshot = Snapshot(open_manifest(place, manifest))
+    return Archive(target, written.size, written.sha256, snapshot.digest, len(snapshot.recordings))
+
+
+def import_index(
+    archive: Path, folder: Path, *, approve: Approval | None = None, progress: Progress | None = None
+) -> Archive:
+    """Make an index from an archive; on return all of it is verified and on the disk.
+
+    Parameters
+    ----------
+    archive : Path
+        What `export_index` wrote.
+    folder : Path
+        The index folder to make; may exist if it is empty.
+    approve : callable, optional
+        Looks at the grant of a blind index before anything is unpacked; must be given for these, and only for these.
+    progress : callable, optional
+        Called with the number of bytes of every block read.
+
+    Raises
+    ------
+    ParameterError
+        If the folder holds anything, the archive cannot be read, or it is blind and nothing is said of whom to trust,
+        or the other way round.
+    IndexFormatError
+        If the file is no such archive, or of another format version.
+    IndexDamagedError
+        If it is cut, altered or unsound.
+    IndexLockedError
+        If another process is importing to the same folder.
+    StorageFullError
+        If the disk is full; nothing is left.
+    """
+    folder = Path(os.path.realpath(folder))
+    _check_new(folder)
+    try:
+        file = archive.open("rb", buffering=0)
+    except OSError as error:
+        raise ParameterError(f"{archive}: cannot be read ({error.strerror}); give a file that export wrote") from error
+    with file:
+        source = ArchiveReader(archive, file, progress)
+        grant = source.grant()
+        manifest, data = source.manifest()
+        beside = _approved(source, grant, manifest, data, approve)
+        with _importing(folder) as place:
+            _unpack(source, manifest, place)
+            for name, content in beside.items():
+                write_chunks(place / name, [content])
+            snapshot = _opened(archive, place, manifest)
+            publish_manifest(place, data)
+            digest, n_recordings = snapshot.digest, len(snapshot.recordings)
+    return Archive(archive, source.position, source.hash.hexdigest(), digest, n_recordings)
+
+
+def archive_to_json(archive: Archive) -> dict[str, Any]:
+    """Return facts about an archive, as JSON has them: `path`, `bytes`, `sha256`, `index_digest`, `recordings`."""
+    return {
+        "path": str(archive.path),
+        "bytes": archive.size,
+        "sha256": archive.sha256,
+        "index_digest": archive.digest,
+        "recordings": archive.n_recordings,
+    }
+
+
+def _approved(
+    source: ArchiveReader, grant: bytes | None, manifest: Manifest, data: bytes, approve: Approval | None
+) -> Mapping[str, bytes]:
+    if (grant is None) != (manifest.blind is None):
+        raise source.damaged("is a blind index without its grant, or has the grant of another")
+    if grant is not None and approve is None:
+        raise ParameterError(
+            f"{source.path}: a blind index; say whose it must be with --from and the public key (.pub) of its issuer, "
+            "which you had from them by another way"
+        )
+    if grant is None and approve is not None:
+        raise ParameterError(f"{source.path}: not a blind index, so nobody signed it; leave --from out to import it")
+    return {} if grant is None or approve is None else approve(grant, data)
+
+
+def _told(chunks: Iterator[bytes], progress: Progress | None) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        if progress is not None:
+            progress(len(chunk))
+
+
+def check_target(folder: Path, target: Path, *, force: bool) -> None:
+    """Refuse a place for an archive of the index in `folder` that is a folder, lies inside it, or is taken.
+
+    Raises
+    ------
+    ParameterError
+        If it is.
+    """
+    if target.is_dir():
+        raise ParameterError(f"{target}: a folder; give the name of a file to export to")
+    if folder.resolve() in target.resolve().parents:
+        raise ParameterError(f"{target}: lies inside the index; give a place outside it")
+    if target.exists() and not force:
+        raise ParameterError(f"{target}: exists already; give another name, or --force to replace it")
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[int]:
+    """Yield a descriptor to write to; the file becomes `target` at the end of the block, or is deleted if it fails."""
+    temporary = target.with_name(f".{target.name}.exporting")
+    with refusals(target):
+        try:
+            descriptor = claim(temporary)
+        except BlockingIOError as error:
+            raise CatalogueError(
+                f"{target}: another process is exporting to it; wait until it has finished, or give another name"
+            ) from error
+        try:
+            os.ftruncate(descriptor, 0)
+            yield descriptor
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+    sync_folder(target.parent)
+
+
+def _check_new(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder}: a file, not a folder; give a new or an empty folder")
+    if folder.exists() and any(folder.iterdir()):
+        raise ParameterError(f"{folder}: not empty; give a new or an empty folder")
+
+
+@contextmanager
+def _importing(folder: Path) -> Iterator[Path]:
+    """Yield an empty place beside `folder`; it becomes `folder` at the end of the block, or is deleted if it fails."""
+    place = folder.with_name(f".{folder.name}.importing")
+    with working_folder(place, busy=f"{folder}: another process is importing to it; wait until it has finished"):
+        yield place
+        _check_new(folder)
+        with refusals(folder):
+            os.replace(place, folder)
+    sync_folder(folder.parent)
+
+
+@contextmanager
+def working_folder(place: Path, *, busy: str) -> Iterator[None]:
+    """Make an empty folder for this process alone; if the block fails it is deleted, else it is the caller's.
+
+    What a killed run left in it is deleted first.
+
+    Raises
+    ------
+    IndexLockedError
+        If another process works in it; the message is `busy`.
+    StorageFullError, CatalogueError
+        If the disk is full, or the system refuses.
+    """
+    with refusals(place):
+        place.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = WriterLock(place / "lock").__enter__()
+    except IndexLockedError as error:
+        raise IndexLockedError(busy) from error
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    try:
+        with refusals(place):
+            for left in place.iterdir():
+                if left.is_dir():
+                    shutil.rmtree(left)
+                elif left.name != "lock":
+                    left.unlink()
+        yield
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:
+    made = [place / "segments", place / "trees"]
+    for folder in made:
+        make_folder(folder)
+    for name, entry in members(manifest):
+        path = place / name
+        for folder in reversed([path.parent, *path.parent.parents]):
+            if place in folder.parents and not folder.exists():
+                make_folder(folder)
+                made.append(folder)
+        source.expect(header(name, entry.size))
+        write_chunks(path, source.blocks(name, entry))
+        source.expect(padding(entry.size))
+    source.expect(ending(source.position))
+    source.finish()
+    for folder in made:
+        sync_folder(folder)
+
+
+def _opened(archive: Path, place: Path, manifest: Manifest) -> Snapshot:
+    """Open what was unpacked: checksums say that it is what was exported, not that an index wrote it."""
+    try:
+        return Snapshot(open_manifest(place, manifest))
+    except (ArithmeticError, AttributeError, CatalogueError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise IndexDamagedError(f"{archive}: what it holds is no sound index; export the index again") from error

@@ -1,0 +1,418 @@
+"""The writer: the one process that changes the index.
+
+Every change is a commit: new files are written and flushed, then the manifest switches. What a commit acknowledges is
+on the disk; what was not committed was never there. After a commit the writer keeps the index in shape, by further
+commits (`index.catalogue.compaction`).
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
+from index.catalogue.compaction import live_landmarks, run_to_rewrite, trees_wanted
+from index.catalogue.hub_scores import LEAST_RECORDINGS, find_hubs
+from index.storage.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
+from index.storage.commit import OpenState, open_state
+from index.storage.hubs import Hub, hubs_name, write_hubs
+from index.storage.layers import Landmarks, Prepared, PreparedLayer, prepare
+from index.storage.locks import WriterLock, sweep
+from index.storage.manifest import (
+    RECORDING,
+    AmendmentsEntry,
+    LayerEntry,
+    LayerSpec,
+    Manifest,
+    SegmentEntry,
+    read_manifest,
+    refuse_blind,
+    write_manifest,
+)
+from index.storage.recordings import Recording
+from index.storage.segment_writer import Source, merge_segments, write_segment, write_tree
+from index.storage.snapshot import Snapshot
+from index.vectors.exact import EXACT_LIMIT
+from index.vectors.tree import Tree
+
+__all__ = ["COMMIT_LANDMARKS", "Writer"]
+
+COMMIT_LANDMARKS = 200_000  # about 3 h of audio: half a minute of work at 350 times real time, 30 MB of memory
+HUBS_GROWTH = 2  # hubs are looked for again when the catalogue has grown by this factor
+COMMIT_RECORDINGS = 1_000  # the same for recordings with hardly any landmarks
+
+
+class Writer:
+    """Adds, amends and removes recordings; made by `Store.writer`, used as a context manager."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_commit: Callable[[tuple[str, ...]], None] | None = None,
+        commit_landmarks: int = COMMIT_LANDMARKS,
+        exact_limit: int = EXACT_LIMIT,
+    ) -> None:
+        if commit_landmarks < 1:
+            raise ParameterError(f"commit_landmarks={commit_landmarks}: must be at least 1")
+        if exact_limit < 0:
+            raise ParameterError(f"exact_limit={exact_limit}: must not be negative")
+        self._folder = folder
+        self._on_commit = on_commit
+        self._commit_landmarks = commit_landmarks
+        self._exact_limit = exact_limit
+        self._lock = WriterLock(folder / "lock")
+        self._state: OpenState | None = None
+        self._pending: dict[str, Prepared] = {}
+        self._n_landmarks = 0  # pending, those of recordings replaced while pending included
+        self._removed: dict[str, set[int]] = {}
+        self._amended: dict[str, dict[int, Recording]] = {}
+
+    def __enter__(self) -> Self:
+        manifest = read_manifest(self._folder)  # says what is wrong with it before a lock file is made in the folder
+        refuse_blind(self._folder, manifest, action="changed")
+        self._lock.__enter__()
+        try:
+            self._adopt(open_state(self._folder))
+            self._clean()
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._state is not None:
+                self.commit()
+        finally:
+            self._state = None
+            self._lock.__exit__(kind, error, trace)
+
+    @property
+    def n_pending(self) -> int:
+        """Recordings added and not yet committed."""
+        return len(self._pending)
+
+    def __contains__(self, recording_id: object) -> bool:
+        return isinstance(recording_id, str) and (recording_id in self._pending or self._find(recording_id) is not None)
+
+    def add(
+        self, recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer], *, replace: bool = False
+    ) -> None:
+        """Add a recording; it is in the index after the next commit, which comes by itself when enough wait.
+
+        Parameters
+        ----------
+        recording : Recording
+            Its id must be new, unless `replace`.
+        landmarks : mapping
+            By layer; layers left out have none.
+        replace : bool
+            Take the place of a recording with the same id, if there is one.
+
+        Raises
+        ------
+        DuplicateRecordingError
+            If the id is in the index.
+        ParameterError
+            If the landmarks are unsound.
+        StorageFullError
+            If the disk is full; the index is as after the last commit.
+        """
+        state = self._open_state()
+        if not replace and recording.id in self:
+            raise DuplicateRecordingError(
+                f"recording {recording.id!r} is in the index already; replace it, remove it first, or give another id"
+            )
+        prepared = prepare(recording, landmarks, state.manifest.layers)
+        stored = self._find(recording.id)
+        if stored is not None:
+            self._mark_removed(*stored)
+        self._pending.pop(recording.id, None)
+        self._pending[recording.id] = prepared
+        self._n_landmarks += prepared.n_landmarks
+        if self._n_landmarks >= self._commit_landmarks or len(self._pending) >= COMMIT_RECORDINGS:
+            self.commit()
+
+    def replace(self, recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer]) -> None:
+        """Replace a recording that is in the index by another with the same id; old or new, never both, never none.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If the id is not in the index.
+        ParameterError, StorageFullError
+            As `add`.
+        """
+        if recording.id not in self:
+            raise self._unknown(recording.id)
+        self.add(recording, landmarks, replace=True)
+
+    def remove(self, recording_id: str) -> None:
+        """Remove a recording with the next commit.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the index.
+        """
+        stored = self._find(recording_id)
+        if self._pending.pop(recording_id, None) is None and stored is None:
+            raise self._unknown(recording_id)
+        if stored is not None:
+            self._mark_removed(*stored)
+
+    def recording(self, recording_id: str) -> Recording:
+        """Return a recording as it will be after the next commit.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the index.
+        """
+        if recording_id in self._pending:
+            return self._pending[recording_id].recording
+        stored = self._find(recording_id)
+        if stored is None:
+            raise self._unknown(recording_id)
+        segment, position = stored
+        return self._amended.get(segment, {}).get(position) or self._table.by_location(self._part(segment), position)
+
+    def amend(self, recording: Recording) -> None:
+        """Change the tags and excluded ranges of a recording with the next commit; its landmarks stay as they are.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the index.
+        ParameterError
+            If it differs in more than that.
+        """
+        before = self.recording(recording.id)
+        if replace(before, tags=recording.tags, excluded=recording.excluded) != recording:
+            raise ParameterError(
+                f"recording {recording.id!r}: only tags and excluded ranges can be amended; replace changes the rest"
+            )
+        if recording.id in self._pending:
+            self._pending[recording.id] = self._pending[recording.id].amended(recording)
+        elif recording != before and (stored := self._find(recording.id)) is not None:
+            segment, position = stored
+            self._amended.setdefault(segment, {})[position] = recording
+
+    def add_layer(self, name: str, spec: LayerSpec) -> None:
+        """Add a layer to the index at once; recordings have landmarks in it when they are added or replaced next.
+
+        Raises
+        ------
+        ParameterError
+            If the name is unsuitable or taken.
+        StorageFullError
+            If the disk is full.
+        """
+        manifest = self._open_state().manifest
+        if name in manifest.layers:
+            raise ParameterError(f"layer {name!r} is in this index already; use it, or take another name")
+        self._switch(manifest.successor(layers={**manifest.layers, name: LayerEntry.of(name, spec)}))
+
+    def commit(self) -> tuple[str, ...]:
+        """Make everything added, amended and removed so far permanent; return the ids of the recordings added.
+
+        Raises
+        ------
+        StorageFullError
+            If the disk is full; the index is as after the last commit, and what waits goes on waiting.
+        """
+        state = self._open_state()
+        if not self._pending and not any(self._removed.values()) and not self._amended:
+            return ()
+        manifest = state.manifest
+        entries = [self._with_removed(entry) for entry in manifest.segments]
+        entries = [entry for entry in entries if entry.n_live]
+        ids = tuple(self._pending)
+        next_name = manifest.next_name
+        hubs, surviving = manifest.hubs, self._surviving_hubs()
+        with self._new_parts() as made:
+            if hubs is not None and len(surviving) < len(state.hubs):
+                path = made(self._folder / hubs_name(next_name))
+                hubs = write_hubs(path, surviving, hubs.computed_at)
+                next_name += 1
+            if self._pending:
+                folder = made(self._folder / "segments" / f"{next_name:06d}")
+                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.trees))
+                next_name += 1
+            tables = {segment.name: segment.table for segment in state.segments}
+            amended = with_changes(state.amendments, self._amended, tables)
+            changes, next_name = self._amendments(amended, entries, next_name, made)
+            self._switch(manifest.successor(segments=tuple(entries), next_name=next_name, hubs=hubs, **changes))
+        self._pending, self._n_landmarks, self._removed, self._amended = {}, 0, {}, {}
+        if self._on_commit is not None:
+            self._on_commit(ids)
+        self._maintain()
+        return ids
+
+    def compact(self) -> None:
+        """Commit, then rewrite the index as one segment without what was removed, with as many lists as suit its size.
+
+        Raises
+        ------
+        StorageFullError
+            If the disk is full: as much room again as the index has is needed meanwhile.
+        """
+        self.commit()
+        trees = trees_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=True)
+        entries = self._open_state().manifest.segments
+        amended = self._open_state().manifest.amendments is not None
+        if trees or len(entries) > 1 or any(entry.removed for entry in entries) or amended:
+            self._rewrite(range(len(entries)), trees)
+        self._renew_hubs()
+
+    def _maintain(self) -> None:
+        trees = trees_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=False)
+        if trees:
+            self._rewrite(range(len(self._open_state().segments)), trees)
+        while (run := run_to_rewrite(self._open_state())) is not None:
+            self._rewrite(run, {})
+        known = self._open_state().manifest.hubs
+        if known is None or live_landmarks(self._open_state(), RECORDING) >= HUBS_GROWTH * max(known.computed_at, 1):
+            self._renew_hubs()
+
+    def _renew_hubs(self) -> None:
+        """Look for hubs again; a commit of its own, where that changes anything."""
+        state = self._open_state()
+        known = state.manifest.hubs
+        if known is None and len(self._table) <= LEAST_RECORDINGS:
+            return
+        hubs, n_landmarks = find_hubs(Snapshot(state)), live_landmarks(state, RECORDING)
+        if known is not None and (hubs, n_landmarks) == (state.hubs, known.computed_at):
+            return
+        number = state.manifest.next_name
+        with self._new_parts() as made:
+            entry = write_hubs(made(self._folder / hubs_name(number)), hubs, n_landmarks)
+            self._switch(state.manifest.successor(next_name=number + 1, hubs=entry))
+
+    def _surviving_hubs(self) -> Mapping[str, Hub]:
+        """Return the hubs that the next commit does not remove or replace."""
+        state = self._open_state()
+        if not state.hubs:
+            return state.hubs
+        tables = {segment.name: segment.table for segment in state.segments}
+        gone = {tables[name].read(at).id for name, positions in self._removed.items() for at in positions}
+        return {name: hub for name, hub in state.hubs.items() if name not in gone}
+
+    def _rewrite(self, run: range, trees: Mapping[str, Tree]) -> None:
+        """Join a run of neighbouring segments into one; with new `trees`, the run must be all there are."""
+        state = self._open_state()
+        manifest = state.manifest
+        next_name = manifest.next_name
+        layers = dict(manifest.layers)
+        sources = [Source(state.segments[position], state.alive(position), state.amended(position)) for position in run]
+        with self._new_parts() as made:
+            for name, tree in trees.items():
+                folder = made(self._folder / "trees" / f"{name}-{next_name:06d}")
+                trained_at = live_landmarks(state, name)
+                layers[name] = replace(layers[name], tree=write_tree(folder, tree, trained_at))
+                next_name += 1
+            joined = []
+            if any(source.alive.any() for source in sources):
+                folder = made(self._folder / "segments" / f"{next_name:06d}")
+                new_trees = {**state.trees, **trees}
+                joined.append(merge_segments(folder, sources, layers, new_trees))
+                next_name += 1
+            segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
+            changes, next_name = self._amendments(state.amendments, segments, next_name, made)
+            self._switch(manifest.successor(layers=layers, segments=segments, next_name=next_name, **changes))
+
+    def _amendments(
+        self, amendments: Amendments, segments: Sequence[SegmentEntry], number: int, made: Callable[[Path], Path]
+    ) -> tuple[dict[str, AmendmentsEntry | None], int]:
+        """Write the amendments of what lives in these segments, if they are not those of the manifest.
+
+        Returns what changes in the manifest, and the next number that is free.
+        """
+        live = of_live(amendments, segments)
+        if live == self._open_state().amendments:
+            return {}, number
+        if not live:
+            return {"amendments": None}, number
+        return {"amendments": write_amendments(made(amendments_path(self._folder, number)), live)}, number + 1
+
+    def _switch(self, manifest: Manifest) -> None:
+        before = self._open_state()
+        self._state = None  # if what follows fails half-way, this writer no longer knows what is on the disk
+        try:
+            write_manifest(self._folder, manifest)
+        except CatalogueError:
+            if read_manifest(self._folder) == before.manifest:
+                self._state = before
+            raise
+        self._adopt(open_state(self._folder, reuse=before))
+        self._clean()
+
+    def _adopt(self, state: OpenState) -> None:
+        self._state = state
+        self._table = state.table()
+
+    def _clean(self) -> None:
+        """Delete segments just replaced, and leftovers of writers that were killed."""
+        sweep(self._folder, self._open_state().manifest)
+
+    @contextmanager
+    def _new_parts(self) -> Iterator[Callable[[Path], Path]]:
+        """Note what is made inside the block, and delete it if the block fails before the manifest names it."""
+        made: list[Path] = []
+        generation = self._open_state().manifest.generation
+
+        def note(path: Path) -> Path:
+            _discard(path)  # left by an attempt before, if the disk refused to delete it
+            made.append(path)
+            return path
+
+        try:
+            yield note
+        except BaseException:
+            if read_manifest(self._folder).generation == generation:
+                for path in made:
+                    _discard(path)
+            raise
+
+    def _open_state(self) -> OpenState:
+        if self._state is None:
+            raise CatalogueError(f"{self._folder}: this writer is closed, or its last commit failed; open a new one")
+        return self._state
+
+    def _find(self, recording_id: str) -> tuple[str, int] | None:
+        state = self._open_state()
+        ordinal = self._table.find(recording_id)
+        if ordinal is None:
+            return None
+        part, position = self._table.location(ordinal)
+        name = state.segments[part].name
+        return None if position in self._removed.get(name, ()) else (name, position)
+
+    def _part(self, segment: str) -> int:
+        return [entry.name for entry in self._open_state().manifest.segments].index(segment)
+
+    def _mark_removed(self, segment: str, position: int) -> None:
+        self._removed.setdefault(segment, set()).add(position)
+
+    def _with_removed(self, entry: SegmentEntry) -> SegmentEntry:
+        return replace(entry, removed=tuple(sorted({*entry.removed, *self._removed.get(entry.name, ())})))
+
+    def _unknown(self, recording_id: str) -> UnknownRecordingError:
+        return UnknownRecordingError(
+            f"recording {recording_id!r} is not in the index {self._folder}; list shows what is"
+        )
+
+
+def _discard(path: Path) -> None:
+    """Delete a folder or a file as far as that is possible; what stays is removed next time."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,241 @@
+"""What further searches of a query come to: the same part again, alone, more widely, or with excluded ranges counted.
+
+In come a part of a query and its search; out come the alignments with one recording (`explanation.Attempt`), each
+weighed as the search of the whole catalogue weighs it, whichever search found it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import FingerprintFileError
+from fingerprint.extract import Fingerprint
+from fingerprint.sources import query_parts
+from index.explain.explanation import Attempt, Rival, Thorough
+from index.search.alignment import Aligner, Alignment
+from index.search.match import THOROUGH, Examination, SearchOptions, candidate_of, examine
+from index.search.matches import Transformation
+from index.search.passages import Find, beside
+from index.search.significance import DEFAULT_FALSE_PER_1000H, settle
+from index.storage.snapshot import Snapshot
+
+__all__ = ["Searches", "WidelyDescribed", "ids_reported"]
+
+_MOST_RIVALS = 5
+
+
+class WidelyDescribed:
+    """The parts of a query, described at the time scales of a thorough search when first asked for.
+
+    Parameters
+    ----------
+    path : Path
+        Audio, or a fingerprint file of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._parts: Iterator[Fingerprint] | None = None
+
+    def from_second(self, start: float) -> Fingerprint | None:
+        """Return the part that starts there, asked for in order of time; None if the file lacks the time scales.
+
+        Raises
+        ------
+        AudioError
+            If the file cannot be read again.
+        """
+        try:
+            if self._parts is None:
+                self._parts = query_parts(self._path, scales=THOROUGH.scales)
+            return next((part for part in self._parts if part.start_seconds >= start), None)
+        except FingerprintFileError:
+            return None
+
+
+class Searches:
+    """One part of a query: the search that is to be explained, and further ones as they are called for.
+
+    Parameters
+    ----------
+    query : Fingerprint
+        The part.
+    searched : Examination
+        What its search came to.
+    snapshot : Snapshot
+        What was searched.
+    options : SearchOptions
+        How it was searched.
+    allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
+        By ordinal: recordings that were searched.
+    again : WidelyDescribed
+        The query, for a thorough search.
+
+    Attributes
+    ----------
+    searched : Examination
+        As given.
+    thorough : {"asked", "tried", "unavailable", "needless"}
+        What is known so far of a thorough search, as in `explanation.Explanation`.
+    """
+
+    def __init__(
+        self,
+        query: Fingerprint,
+        searched: Examination,
+        snapshot: Snapshot,
+        options: SearchOptions,
+        allowed: NDArray[np.bool_] | None,
+        again: WidelyDescribed,
+    ) -> None:
+        self.searched = searched
+        self.thorough: Thorough = "asked" if set(THOROUGH.scales) <= set(options.scales) else "needless"
+        self._query = query
+        self._snapshot = snapshot
+        self._options = options
+        self._allowed = allowed
+        self._again = again
+        self._wide_query: Fingerprint | None = None
+        self._wide: dict[int | None, Examination] = {}
+
+    def admitting(self, ordinal: int) -> Examination:
+        """Return the search of what was searched, and of one recording that the filter left out."""
+        return self._examine(self._query, self._options, self._with(ordinal))
+
+    def alone(self, ordinal: int) -> Examination:
+        """Return the search of one recording by itself."""
+        return self._examine(self._query, self._options, self._only(ordinal))
+
+    def without_exclusions(self, ordinal: int, whole: Examination) -> Attempt | None:
+        """Return the best alignment with one recording by itself, as if it had no excluded ranges."""
+        everything = self._snapshot.without_exclusions()
+        found = self._examine(self._query, self._options, self._only(ordinal), everything)
+        return self.attempt(ordinal, found, whole, everything)
+
+    def widely(self, admitted: int | None = None) -> Examination | None:
+        """Return the thorough search of what was searched, and of one more recording; None if it cannot be made."""
+        if self.thorough in ("asked", "unavailable"):
+            return None
+        if self._wide_query is None:
+            self._wide_query = self._again.from_second(self._query.start_seconds)
+            self.thorough = "unavailable" if self._wide_query is None else "tried"
+        if self._wide_query is None:
+            return None
+        if admitted not in self._wide:
+            allowed = self._allowed if admitted is None else self._with(admitted)
+            self._wide[admitted] = self._examine(self._wide_query, THOROUGH, allowed)
+        return self._wide[admitted]
+
+    def widely_alone(self, ordinal: int) -> Examination | None:
+        """Return the thorough search of one recording by itself, if `widely` could be made."""
+        if self._wide_query is None:
+            return None
+        return self._examine(self._wide_query, THOROUGH, self._only(ordinal))
+
+    def attempt(
+        self,
+        ordinal: int,
+        searched: Examination,
+        whole: Examination | None = None,
+        snapshot: Snapshot | None = None,
+    ) -> Attempt | None:
+        """Return the best alignment that a search has with a recording; None if there is none.
+
+        Parameters
+        ----------
+        ordinal : int
+            Of the recording.
+        searched : Examination
+            The search.
+        whole : Examination, optional
+            The search of the whole catalogue, as which to weigh it; without it, `searched` is that itself.
+        snapshot : Snapshot, optional
+            What was searched, if it is another than the first search had.
+        """
+        finds = [find for find in searched.finds if find.passage.recording == ordinal]
+        attempts = [self._weighed(find, searched, whole, snapshot or self._snapshot) for find in finds]
+        return max(attempts, key=lambda attempt: (attempt.reported, attempt.score), default=None)
+
+    def _weighed(self, find: Find, searched: Examination, whole: Examination | None, snapshot: Snapshot) -> Attempt:
+        judge = whole or searched
+        weighed = find if whole is None else replace(find, candidates=_alignments_of(whole))
+        passage, landmarks, circumstances = find.passage, searched.landmarks, judge.circumstances
+        aligner = Aligner(landmarks, snapshot.layer(circumstances.layer))
+        candidate = candidate_of(weighed, list(judge.finds), snapshot, aligner, landmarks)
+        _, (verdict,) = settle([candidate], circumstances)
+        tail, model = verdict.tail, circumstances.model()
+        rivals: list[Rival] = []
+        n_elsewhere = 0
+        if tail.mean_excess > model.mean_excess:  # what rivals do, and nothing else
+            weak = model.threshold(DEFAULT_FALSE_PER_1000H)
+            others = beside(weighed)
+            rivals = [Rival(snapshot.recordings[k].id, score) for k, score in others.items() if score < weak]
+            n_elsewhere = sum(score < weak for score in candidate.rivals[len(others) :])
+        first = np.searchsorted(landmarks.seconds, passage.query_start_seconds, side="left")
+        last = np.searchsorted(landmarks.seconds, passage.query_end_seconds, side="right")
+        cents = -passage.shift_cells * 1200.0 / circumstances.cells_per_octave
+        return Attempt(
+            alone=whole is not None,
+            query_start_seconds=passage.query_start_seconds,
+            query_end_seconds=passage.query_end_seconds,
+            reference_start_seconds=passage.reference_start_seconds,
+            reference_end_seconds=passage.reference_end_seconds,
+            ratio=passage.ratio,
+            transformation=Transformation.of_line(passage.ratio, cents),
+            query_landmarks=int(last - first),
+            aligned_landmarks=int(passage.landmarks.size),
+            expected_by_chance=candidate.expected_by_chance(),
+            score=passage.score,
+            threshold=tail.threshold(circumstances.max_false_per_1000h),
+            base_threshold=model.threshold(circumstances.max_false_per_1000h),
+            rivals=tuple(sorted(rivals, key=lambda rival: (-rival.score, rival.recording_id))[:_MOST_RIVALS]),
+            n_elsewhere=n_elsewhere,
+            hub_factor=candidate.hub_factor,
+            p_false=tail.p_false(passage.score),
+            false_per_1000h=tail.false_per_1000h(passage.score),
+            confidence=tail.confidence(passage.score),
+            reported=verdict.reported,
+        )
+
+    def _examine(
+        self,
+        query: Fingerprint,
+        options: SearchOptions,
+        allowed: NDArray[np.bool_] | None,
+        snapshot: Snapshot | None = None,
+    ) -> Examination:
+        circumstances = self.searched.circumstances
+        return examine(
+            query,
+            snapshot or self._snapshot,
+            layer=circumstances.layer,
+            options=options,
+            max_false_per_1000h=circumstances.max_false_per_1000h,
+            allowed=allowed,
+        )
+
+    def _with(self, ordinal: int) -> NDArray[np.bool_]:
+        n = len(self._snapshot.recordings)
+        allowed = np.ones(n, dtype=np.bool_) if self._allowed is None else self._allowed.copy()
+        allowed[ordinal] = True
+        return allowed
+
+    def _only(self, ordinal: int) -> NDArray[np.bool_]:
+        allowed = np.zeros(len(self._snapshot.recordings), dtype=np.bool_)
+        allowed[ordinal] = True
+        return allowed
+
+
+def ids_reported(examination: Examination) -> frozenset[str]:
+    """Return the ids of the recordings that a search reports."""
+    return frozenset(match.recording.id for match in examination.result.matches)
+
+
+def _alignments_of(examination: Examination) -> list[Alignment]:
+    """Return all alignments of a search, best first."""
+    rounds = {id(find.candidates): find.candidates for find in examination.finds}
+    every = [alignment for candidates in rounds.values() for alignment in candidates]
+    return sorted(every, key=lambda a: (-a.score, a.recording, a.offset_seconds))

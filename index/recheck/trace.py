@@ -1,0 +1,215 @@
+"""What a search keeps of one query, so that its finding can be computed again without the index and without the audio.
+
+For every passage that was reported, a `Trace` holds the landmarks of the query that its score is the sum over, with
+their descriptors, those of the recording around the passage, the line through both, and the scores of chance and of
+rivals that the passage had to beat. `index.recheck.recheck` makes the same matches of it, bit by bit.
+
+What it cannot show is that nothing else was in the index: the scores of decoys and rivals are as the search stated
+them.
+
+The names of traces, apart, so that whoever looks for one need not load what makes them.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.search.alignment import ASIDE_SECONDS, Alignment, QueryLandmarks
+from index.search.match import Examination
+from index.search.passages import Find
+from index.search.significance import Candidate, Circumstances
+from index.storage.layers import TIMES_PER_SECOND
+from index.storage.recordings import Recording
+from index.storage.snapshot import LayerView, Snapshot
+
+__all__ = ["SUFFIX", "Trace", "TracedFind", "TracedPart", "TracedPiece", "trace_name", "traced_part"]
+
+_REACH_SECONDS = max(ASIDE_SECONDS) + 0.5  # beyond a passage, as far as it is compared with chance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracedPiece:
+    """One alignment of a passage, as it was weighed.
+
+    Attributes
+    ----------
+    ratio, offset_seconds, shift_cells : float
+        Reference time = ratio x query time + offset; reference cell = query cell + shift.
+    first, last : int
+        The landmarks [first, last) of the find that its score is the sum over.
+    free : ndarray [shape=(n,), dtype=bool]
+        Landmarks of the find that no better passage had taken.
+    """
+
+    ratio: float
+    offset_seconds: float
+    shift_cells: float
+    first: int
+    last: int
+    free: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracedFind:
+    """One reported passage.
+
+    Attributes
+    ----------
+    recording : Recording
+        What it is a passage of, as the catalogue described it.
+    rivals : tuple of float
+        Scores of whatever else fits the same part of the query (`settling.Candidate`).
+    hub_factor : float
+        How many times more often chance meets this recording.
+    also_fits : tuple of str
+        Ids of other recordings that fit nearly as well.
+    pieces : tuple of TracedPiece
+        In order of query time.
+    seconds : ndarray [shape=(n,), dtype=float64]
+        Times of the query landmarks, ascending.
+    bins : ndarray [shape=(n,), dtype=float32]
+        Their frequencies, in cells.
+    scales : tuple of float
+        Time scales at which the passage was weighed.
+    vectors : ndarray [shape=(n_scales, n, dimension), dtype=float32]
+        Descriptors.
+    reference_times : ndarray [shape=(m,), dtype=uint32]
+        Times of the recording's landmarks from 12 s before the passage to 12 s after it, in 1/4096 s, ascending.
+    reference_bins : ndarray [shape=(m,), dtype=uint16]
+        Their frequencies, in 1/64 cell.
+    reference_codes : ndarray [shape=(m, dimension // 8), dtype=uint8]
+        Signs of their descriptors.
+    """
+
+    recording: Recording
+    rivals: tuple[float, ...]
+    hub_factor: float
+    also_fits: tuple[str, ...]
+    pieces: tuple[TracedPiece, ...]
+    seconds: NDArray[np.float64]
+    bins: NDArray[np.float32]
+    scales: tuple[float, ...]
+    vectors: NDArray[np.float32]
+    reference_times: NDArray[np.uint32]
+    reference_bins: NDArray[np.uint16]
+    reference_codes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracedPart:
+    """A query, or ten minutes of a long one.
+
+    Attributes
+    ----------
+    circumstances : Circumstances
+        What the decision went by.
+    n_landmarks, n_hypotheses : int
+        Landmarks of the query, and alignments tried.
+    finds : tuple of TracedFind
+        What was reported.
+    """
+
+    circumstances: Circumstances
+    n_landmarks: int
+    n_hypotheses: int
+    finds: tuple[TracedFind, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """What is kept of one query file.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of the file, in hexadecimal.
+    index_digest, params_digest, settings_digest : str
+        State of the index, parameters of the fingerprint, settings of the search, as in the result.
+    fmin_hz : float
+        Centre of cell 0, in Hz.
+    scales : tuple of float
+        Time scales that were tried.
+    parts : tuple of TracedPart
+        In order of time.
+    """
+
+    sha256: str
+    index_digest: str
+    params_digest: str
+    settings_digest: str
+    fmin_hz: float
+    scales: tuple[float, ...]
+    parts: tuple[TracedPart, ...]
+
+
+def traced_part(examination: Examination, snapshot: Snapshot) -> TracedPart:
+    """Return what is to be kept of a search in `snapshot`."""
+    view = snapshot.layer(examination.circumstances.layer)
+    finds = tuple(
+        _traced(examination.finds[i], verdict.candidate, examination.landmarks, view)
+        for i, verdict in examination.verdicts.items()
+        if verdict.reported
+    )
+    return TracedPart(examination.circumstances, examination.result.n_landmarks, examination.result.n_hypotheses, finds)
+
+
+def _traced(find: Find, candidate: Candidate, query: QueryLandmarks, view: LayerView) -> TracedFind:
+    alignments = [piece.alignment for piece in find.pieces]
+    first, last = min(a.first for a in alignments), max(a.last for a in alignments)
+    lines = [find.passage, *alignments]
+    scales = sorted({_scale_of(line, query.scales) for line in lines})
+    seconds = query.seconds[first:last]
+    ends = [line.reference_at(float(at)) for line in lines for at in (seconds[0], seconds[-1])]
+    times, bins, codes = view.landmarks_of(find.passage.recording)
+    counted = view.counted_of(find.passage.recording)
+    if counted is not None:
+        times, bins, codes = times[counted], bins[counted], codes[counted]
+    low, high = max(0.0, min(ends) - _REACH_SECONDS), max(ends) + _REACH_SECONDS
+    window = slice(*np.searchsorted(times, [low * TIMES_PER_SECOND, high * TIMES_PER_SECOND]).tolist())
+    return TracedFind(
+        recording=candidate.recording,
+        rivals=candidate.rivals,
+        hub_factor=candidate.hub_factor,
+        also_fits=candidate.also_fits,
+        pieces=tuple(
+            TracedPiece(
+                piece.alignment.ratio,
+                piece.alignment.offset_seconds,
+                piece.alignment.shift_cells,
+                piece.alignment.first - first,
+                piece.alignment.last - first,
+                piece.free[first:last].copy(),
+            )
+            for piece in find.pieces
+        ),
+        seconds=seconds.copy(),
+        bins=query.bins[first:last].copy(),
+        scales=tuple(query.scales[scale] for scale in scales),
+        vectors=query.vectors[scales, first:last].copy(),
+        reference_times=np.array(times[window]),
+        reference_bins=np.array(bins[window]),
+        reference_codes=np.array(codes[window]),
+    )
+
+
+def _scale_of(line: Alignment, scales: tuple[float, ...]) -> int:
+    return int(np.argmin(np.abs(np.log(scales) - np.log(line.ratio))))
+
+
+SUFFIX = ".spt"
+
+
+def trace_name(sha256: str, index_digest: str, settings_digest: str) -> str:
+    """Return the name of the trace of one audio file, searched in one state of an index with some settings.
+
+    A second search of the same audio, in another index or with other settings, has a trace of its own.
+
+    Examples
+    --------
+    >>> trace_name("ab" * 32, "sha256:1", "sha256:2")[-24:]
+    'bababababab-86095f8f.spt'
+    """
+    search = hashlib.sha256(f"{index_digest} {settings_digest}".encode()).hexdigest()
+    return f"{sha256}-{search[:8]}{SUFFIX}"

@@ -1,0 +1,358 @@
+"""Traces on disk: one file that ends in .spt for each query in which something was found.
+
+The file is a ZIP archive without compression, so that any tool opens it: `trace.json` says what was searched, what was
+found and how many landmarks belong to each passage; the landmarks follow as NumPy arrays (`.npy`, version 1.0, little-
+endian), those of all passages one after the other. The same trace gives the same bytes. A file comes from outside: its
+sizes are compared with limits before anything is read, and every number before it is used.
+
+================================  ==============================================================================
+`seconds.npy`                     float64 [n], times of query landmarks
+`bins.npy`                        float32 [n], cells of query landmarks
+`vectors.npy`                     float32 [sum of k x n, d], descriptors: for each passage, scale by scale
+`free.npy`                        uint8 [sum of pieces x n], 1 where no better passage had taken the landmark
+`reference_times.npy`             uint32 [m], 1/4096 s
+`reference_bins.npy`              uint16 [m], 1/64 cell
+`reference_codes.npy`             uint8 [m, d / 8], signs of descriptors
+================================  ==============================================================================
+"""
+
+import io
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import (
+    CatalogueError,
+    EvidenceError,
+    IndexDamagedError,
+    ParameterError,
+    StorageFullError,
+    printable,
+)
+from index.recheck.trace import Trace, TracedFind, TracedPart, TracedPiece
+from index.search.significance import Circumstances
+from index.storage.durable import refusals, sync_folder, write_chunks
+from index.storage.manifest import canonical_json
+from index.storage.recordings import recording_from_json, recording_to_json
+
+__all__ = ["SCHEMA", "read_trace", "trace_from_bytes", "trace_to_bytes", "write_trace"]
+
+SCHEMA = "sourceprint/trace/1"
+
+_ARRAYS: dict[str, tuple[str, int]] = {
+    "seconds": ("<f8", 1),
+    "bins": ("<f4", 1),
+    "vectors": ("<f4", 2),
+    "free": ("|u1", 1),
+    "reference_times": ("<u4", 1),
+    "reference_bins": ("<u2", 1),
+    "reference_codes": ("|u1", 2),
+}
+_LARGEST_BYTES = 1 << 30  # of a whole file; an hour of audio that is all reused takes 60 MB
+_LARGEST_HEADER_BYTES = 1 << 24  # of trace.json: an hour takes a hundredth, and parsed it takes twenty times as much
+_LONGEST_SECONDS = float(1 << 20)
+_WIDEST_RATIO = 16.0
+_MOST_SCALES = 64
+_TIME_TOLERANCE_SECONDS = 1.0  # a peak at the edge of a part may be refined across it
+
+
+def write_trace(path: Path, trace: Trace) -> None:
+    """Write a trace in one step.
+
+    Two processes may write the trace of the same audio at once: each has a temporary file, `NAME.PROCESS.tmp`.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    EvidenceError
+        If the system refuses otherwise.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    data = trace_to_bytes(trace)
+    try:
+        with refusals(path):
+            temporary.unlink(missing_ok=True)
+            write_chunks(temporary, [data])
+            try:
+                os.replace(temporary, path)
+            except BaseException:
+                temporary.unlink()
+                raise
+            sync_folder(path.parent)
+    except StorageFullError:
+        raise
+    except CatalogueError as error:
+        cause = error.__cause__
+        why = f" ({cause.strerror})" if isinstance(cause, OSError) else ""
+        raise EvidenceError(
+            f"{printable(path)}: this trace cannot be written{why}; the results before are safe; see to the disk and "
+            "the permissions of the folder, then run the command again, or give another folder"
+        ) from error
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace.
+
+    Raises
+    ------
+    EvidenceError
+        If the file cannot be read, or is no trace; the message says what to do.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise EvidenceError(f"{printable(path)}: larger than any trace; scan the file again")
+        data = path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); scan the file again") from error
+    return trace_from_bytes(data, name=printable(path))
+
+
+def trace_to_bytes(trace: Trace) -> bytes:
+    """Return the file of a trace; the same trace gives the same bytes."""
+    finds = [find for part in trace.parts for find in part.finds]
+    dimension = finds[0].vectors.shape[2] if finds else 8
+    arrays: dict[str, list[NDArray[Any]]] = {
+        "seconds": [find.seconds for find in finds],
+        "bins": [find.bins for find in finds],
+        "vectors": [find.vectors.reshape(-1, dimension) for find in finds],
+        "free": [piece.free.astype(np.uint8) for find in finds for piece in find.pieces],
+        "reference_times": [find.reference_times for find in finds],
+        "reference_bins": [find.reference_bins for find in finds],
+        "reference_codes": [find.reference_codes for find in finds],
+    }
+    shapes = {"vectors": (0, dimension), "reference_codes": (0, dimension // 8)}
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo("trace.json"), canonical_json(_header(trace)))
+        for name, (dtype, _) in _ARRAYS.items():
+            empty = np.empty(shapes.get(name, (0,)), dtype=dtype)
+            content = io.BytesIO()
+            np.lib.format.write_array(
+                content, np.concatenate([empty, *arrays[name]]).astype(dtype), version=(1, 0), allow_pickle=False
+            )
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
+    return sink.getvalue()
+
+
+def trace_from_bytes(data: bytes, *, name: str) -> Trace:
+    """Return the trace in a file's bytes; errors as `read_trace`, naming `name`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            expected = ["trace.json", *(f"{array}.npy" for array in _ARRAYS)]
+            if [member.filename for member in members] != expected:
+                raise ValueError("it has other members")
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("it is compressed")
+            if sum(member.file_size for member in members) > len(data):
+                raise ValueError("it says to be longer than it is")
+            if members[0].file_size > _LARGEST_HEADER_BYTES:
+                raise ValueError("its description is larger than any")
+            header = json.loads(archive.read("trace.json"))
+            arrays = {array: _array(archive.read(f"{array}.npy"), array) for array in _ARRAYS}
+        return _trace(header, arrays)
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError),
+        *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ParameterError, IndexDamagedError),
+    ) as error:
+        raise EvidenceError(
+            f"{name}: no sound trace of this version ({error}); scan the file again, or ask for it anew"
+        ) from error
+
+
+def _array(content: bytes, name: str) -> NDArray[Any]:
+    expected, dimensions = _ARRAYS[name]
+    stream = io.BytesIO(content)
+    try:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError(f"{name} is of another version")
+        shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    except MemoryError as error:  # of the parser, when it meets brackets without end
+        raise ValueError(f"{name} has no header that can be read") from error
+    if dtype != np.dtype(expected) or len(shape) != dimensions or in_columns:
+        raise ValueError(f"{name} is {dtype} with {len(shape)} axes")
+    start = stream.tell()
+    if min(shape) < 0 or math.prod(shape) * dtype.itemsize != len(content) - start:
+        raise ValueError(f"{name} does not have the length that it says")
+    array = np.frombuffer(content, dtype, offset=start).reshape(shape).copy()
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} has values that are no numbers")
+    return array
+
+
+def _header(trace: Trace) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "sha256": trace.sha256,
+        "index_digest": trace.index_digest,
+        "params_digest": trace.params_digest,
+        "settings_digest": trace.settings_digest,
+        "fmin_hz": trace.fmin_hz,
+        "scales": list(trace.scales),
+        "parts": [
+            {
+                "circumstances": {**asdict(part.circumstances), "decoy_scores": list(part.circumstances.decoy_scores)},
+                "n_landmarks": part.n_landmarks,
+                "n_hypotheses": part.n_hypotheses,
+                "finds": [
+                    {
+                        "recording": recording_to_json(find.recording),
+                        "rivals": list(find.rivals),
+                        "hub_factor": find.hub_factor,
+                        "also_fits": list(find.also_fits),
+                        "scales": list(find.scales),
+                        "n": find.seconds.size,
+                        "m": find.reference_times.size,
+                        "pieces": [
+                            [piece.ratio, piece.offset_seconds, piece.shift_cells, piece.first, piece.last]
+                            for piece in find.pieces
+                        ],
+                    }
+                    for find in part.finds
+                ],
+            }
+            for part in trace.parts
+        ],
+    }
+
+
+class _Arrays:
+    """The arrays of a file, dealt out passage by passage."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._arrays = arrays
+        self._reached = dict.fromkeys(arrays, 0)
+
+    def next(self, name: str, count: int) -> NDArray[Any]:
+        start = self._reached[name]
+        end = start + _whole(count)
+        if end > len(self._arrays[name]):
+            raise ValueError(f"{name} ends too early")
+        self._reached[name] = end
+        return self._arrays[name][start:end]
+
+    def finish(self) -> None:
+        for name, reached in self._reached.items():
+            if reached != len(self._arrays[name]):
+                raise ValueError(f"{name} is too long")
+
+
+def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
+    if header["schema"] != SCHEMA:
+        raise ValueError(f"schema {header['schema']!r:.80}")
+    dimension = arrays["vectors"].shape[1]
+    if dimension % 8 or not 8 <= dimension <= 1024 or arrays["reference_codes"].shape[1] != dimension // 8:
+        raise ValueError(f"descriptors of {dimension} numbers")
+    left = _Arrays(arrays)
+    parts = tuple(
+        TracedPart(
+            _circumstances(part["circumstances"]),
+            _whole(part["n_landmarks"]),
+            _whole(part["n_hypotheses"]),
+            tuple(_find(find, left) for find in part["finds"]),
+        )
+        for part in header["parts"]
+    )
+    left.finish()
+    for part in parts:
+        start = part.circumstances.start_seconds - _TIME_TOLERANCE_SECONDS
+        end = part.circumstances.start_seconds + part.circumstances.duration_seconds + _TIME_TOLERANCE_SECONDS
+        if any(find.seconds[0] < start or find.seconds[-1] > end for find in part.finds):
+            raise ValueError("landmarks lie outside of the audio that is said to have been searched")
+    return Trace(
+        sha256=_text(header["sha256"]),
+        index_digest=_text(header["index_digest"]),
+        params_digest=_text(header["params_digest"]),
+        settings_digest=_text(header["settings_digest"]),
+        fmin_hz=_between(header["fmin_hz"], 1.0, 1e5),
+        scales=_scales(header["scales"]),
+        parts=parts,
+    )
+
+
+def _circumstances(fields: Any) -> Circumstances:
+    return Circumstances(
+        layer=_text(fields["layer"]),
+        cells_per_octave=_between(fields["cells_per_octave"], 1.0, 1e4),
+        start_seconds=_between(fields["start_seconds"], 0.0, _LONGEST_SECONDS),
+        duration_seconds=_between(fields["duration_seconds"], 0.0, _LONGEST_SECONDS),
+        decoy_scores=_numbers(fields["decoy_scores"]),
+        decoy_seconds=_between(fields["decoy_seconds"], 0.0, _LONGEST_SECONDS),
+        n_catalogue_landmarks=_whole(fields["n_catalogue_landmarks"]),
+        n_scales=_whole(fields["n_scales"]),
+        max_false_per_1000h=_between(fields["max_false_per_1000h"], 1e-12, 1e12),
+    )
+
+
+def _find(fields: Any, left: _Arrays) -> TracedFind:
+    n, m, scales = _whole(fields["n"]), _whole(fields["m"]), _scales(fields["scales"])
+    seconds, times = left.next("seconds", n), left.next("reference_times", m)
+    if n < 1 or np.any(np.diff(seconds) < 0) or seconds[0] < 0 or seconds[-1] > _LONGEST_SECONDS:
+        raise ValueError("times of query landmarks are not ascending")
+    if np.any(times[1:] < times[:-1]):
+        raise ValueError("times of reference landmarks are not ascending")
+    return TracedFind(
+        recording=recording_from_json(canonical_json(fields["recording"])),
+        rivals=_numbers(fields["rivals"]),
+        hub_factor=_between(fields["hub_factor"], 1.0, 1e12),
+        also_fits=tuple(_text(name) for name in fields["also_fits"]),
+        pieces=tuple(_piece(piece, n, left) for piece in fields["pieces"]),
+        seconds=seconds,
+        bins=left.next("bins", n),
+        scales=scales,
+        vectors=left.next("vectors", n * len(scales)).reshape(len(scales), n, -1),
+        reference_times=times,
+        reference_bins=left.next("reference_bins", m),
+        reference_codes=left.next("reference_codes", m),
+    )
+
+
+def _piece(fields: Any, n: int, left: _Arrays) -> TracedPiece:
+    ratio, offset, shift, first, last = fields
+    if not 0 <= _whole(first) < _whole(last) <= n:
+        raise ValueError(f"a piece of landmarks {first} to {last} of {n}")
+    return TracedPiece(
+        _between(ratio, 1 / _WIDEST_RATIO, _WIDEST_RATIO),
+        _between(offset, -_WIDEST_RATIO * _LONGEST_SECONDS, _WIDEST_RATIO * _LONGEST_SECONDS),
+        _between(shift, -1e4, 1e4),
+        first,
+        last,
+        left.next("free", n).astype(np.bool_),
+    )
+
+
+def _scales(values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list) or not 1 <= len(values) <= _MOST_SCALES:
+        raise ValueError("it names no time scales")
+    return tuple(_between(value, 1 / _WIDEST_RATIO, _WIDEST_RATIO) for value in values)
+
+
+def _numbers(values: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(_between(value, 0.0, 1e12) for value in values)
+
+
+def _between(value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(f"{value!r:.40} does not lie between {low:g} and {high:g}")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= math.floor(2**53):
+        raise ValueError(f"{value!r:.40} is no count")
+    return value

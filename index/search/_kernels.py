@@ -1,0 +1,368 @@
+"""Inner loops of voting and alignment: no validation, no allocation. Slow twins stand in `tests/naive.py`."""
+
+import numpy as np
+from numba import njit
+
+from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
+
+__all__ = [
+    "best_run",
+    "confirm",
+    "distinct",
+    "evidence_of",
+    "fit_line",
+    "grow",
+    "ratio_of_seed",
+    "run_of_blocks",
+    "support",
+]
+
+TICKS_PER_SECOND = float(TIMES_PER_SECOND)
+CELLS_PER_UNIT = 1.0 / BINS_PER_CELL
+
+BLOCK_SECONDS = 0.5
+FAINT_SOFTNESS = 6.0
+CLEAR_SOFTNESS, CLEAR_ABSENT, CLEAR_SCALE = 60.0, -0.15, 0.87
+DROP = 25.0
+ABSENT = -0.05
+EVIDENCE = np.interp(
+    np.linspace(-1.0, 1.0, 41),
+    [-1.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0],
+    [-1.0, -1.0, -0.8, -0.6, 0.0, 0.9, 2.5, 4.0, 5.0, 5.5],
+)
+EVIDENCE_LEAST, EVIDENCE_MOST = -1.5, 6.0
+LAG_SECONDS, LAG_OUTLIERS, LAG_GAIN = 0.008, 0.2, 7.5
+FIRST_REACH_SECONDS = 4.0
+REACH_SECONDS, SPREAD_CELLS = 0.06, 1.0
+FIRST_TOLERANCE = 1.6
+FIT_SECONDS, FIT_STEP = 1.0, 0.03
+LEAST_SCORE = 4.0
+CLEAR_SECONDS = 1.5
+MIN_FURTHER_SECONDS, FURTHER = 3.0, 0.75
+MAX_TURNS = 14
+
+
+@njit(cache=True, nogil=True)
+def support(bounds, q_times, r_times, shifts, scales, weights, window, slack, jitter, max_shift, out):
+    """Add up, for each hit, the weights of the hits of the same recording that lie on a line with it.
+
+    Hits of one recording are consecutive, from `bounds[g]` to `bounds[g + 1]`, sorted by query time. Two hits agree
+    if they are at most `window` s apart, shift pitch alike within `max_shift` cells, and the reference time between
+    them is what their time scales predict within `slack` and `jitter`.
+    """
+    for g in range(bounds.shape[0] - 1):
+        last = bounds[g + 1]
+        for i in range(bounds[g], last):
+            for j in range(i + 1, last):
+                dq = q_times[j] - q_times[i]
+                if dq > window:
+                    break
+                if dq < 0.05 or abs(shifts[j] - shifts[i]) > max_shift:
+                    continue
+                expected = dq * np.sqrt(scales[i] * scales[j])
+                if abs(r_times[j] - r_times[i] - expected) <= slack * expected + jitter:
+                    out[i] += weights[j]
+                    out[j] += weights[i]
+
+
+@njit(cache=True, nogil=True)
+def distinct(order, step, recordings, q_times, r_times, shifts, scales, slack, jitter, max_shift, per_step, out):
+    """Take hits in the given order, at most `per_step` of each step, and none on the line of one already taken."""
+    count = 0
+    first_of_step = 0
+    for k in range(order.shape[0]):
+        i = order[k]
+        if k == 0 or step[i] != step[order[k - 1]]:
+            first_of_step = count
+        if count - first_of_step >= per_step:
+            continue
+        new = True
+        for c in range(first_of_step, count):
+            j = out[c]
+            if recordings[i] != recordings[j] or abs(shifts[i] - shifts[j]) > max_shift:
+                continue
+            expected = (q_times[i] - q_times[j]) * scales[j]
+            if abs(r_times[i] - r_times[j] - expected) <= slack * abs(expected) + jitter:
+                new = False
+                break
+        if new:
+            out[count] = i
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def ratio_of_seed(
+    seed, first, last, q_times, r_times, shifts, scales, weights, window, slack, jitter, max_shift, votes
+):
+    """Hough transform over the tempo ratio of lines through one hit: the ratio that most of the agreeing weight allows.
+
+    `votes` is scratch; its bins span +-slack round the seed's scale.
+    """
+    n_bins = votes.shape[0]
+    votes[:] = 0.0
+    scale = scales[seed]
+    low = scale * (1.0 - slack)
+    step = 2.0 * slack * scale / n_bins
+    for j in range(first, last):
+        dq = q_times[j] - q_times[seed]
+        if j == seed or abs(dq) > window or abs(dq) < 0.05 or abs(shifts[j] - shifts[seed]) > max_shift:
+            continue
+        dr = r_times[j] - r_times[seed]
+        ratio = dr / dq
+        reach = jitter / abs(dq)
+        b0 = max(0, int(np.ceil((ratio - reach - low) / step - 0.5)))
+        b1 = min(n_bins - 1, int(np.floor((ratio + reach - low) / step - 0.5)))
+        for b in range(b0, b1 + 1):
+            votes[b] += weights[j]
+    best = 0.0
+    total = 0.0
+    moment = 0.0
+    for b in range(n_bins):
+        if votes[b] > best:
+            best = votes[b]
+    if best <= 0.0:
+        return scale
+    for b in range(n_bins):
+        if votes[b] >= 0.9 * best:
+            total += votes[b]
+            moment += votes[b] * (low + (b + 0.5) * step)
+    return moment / total
+
+
+@njit(cache=True, nogil=True)
+def evidence_of(similarity, lag):
+    """Weigh a landmark met at this similarity, `lag` s from its place: log-likelihood ratio of same sound to chance.
+
+    Both were measured on alignments of real music: right ones under the distortions of the benchmark, and the best
+    wrong ones.
+    """
+    place = (similarity + 1.0) * (EVIDENCE.shape[0] - 1) / 2.0
+    k = min(max(int(place), 0), EVIDENCE.shape[0] - 2)
+    value = EVIDENCE[k] + (place - k) * (EVIDENCE[k + 1] - EVIDENCE[k])
+    value += np.log(LAG_OUTLIERS + (1.0 - LAG_OUTLIERS) * LAG_GAIN * np.exp(-abs(lag) / LAG_SECONDS))
+    return min(max(value, EVIDENCE_LEAST), EVIDENCE_MOST)
+
+
+@njit(cache=True, nogil=True)
+def confirm(
+    q_times,
+    q_bins,
+    q_vectors,
+    free,
+    first,
+    last,
+    r_ticks,
+    r_bins,
+    r_codes,
+    line,
+    reach,
+    spread,
+    rows,
+    similarity,
+    evidence,
+):
+    """Look for the reference landmark that each query landmark of [first, last) should meet under a hypothesis.
+
+    `line` is (ratio, offset in s, pitch shift in cells): reference = query * ratio + offset. Of the reference
+    landmarks within `reach` s and `spread` cells the most similar counts; similarity is the correlation of the
+    query's descriptor with the signs of the reference's. `rows` is -1 where there is none. Landmarks that are not
+    `free` weigh nothing.
+    """
+    ratio, offset, shift = line[0], line[1], line[2]
+    n = r_ticks.shape[0]
+    norm = np.float32(1.0 / np.sqrt(q_vectors.shape[1]))
+    low = 0
+    for i in range(first, last):
+        rows[i] = -1
+        similarity[i] = np.float32(-1.0)
+        at = q_times[i] * ratio + offset
+        cell = q_bins[i] + shift
+        from_ = (at - reach) * TICKS_PER_SECOND
+        to = (at + reach) * TICKS_PER_SECOND
+        if i == first:
+            low = np.searchsorted(r_ticks, max(from_, 0.0))
+        while low < n and r_ticks[low] < from_:
+            low += 1
+        j = low
+        while j < n and r_ticks[j] <= to:
+            if abs(r_bins[j] * CELLS_PER_UNIT - cell) <= spread:
+                total = np.float32(0.0)
+                for byte in range(r_codes.shape[1]):
+                    code = r_codes[j, byte]
+                    for bit in range(8):
+                        v = q_vectors[i, byte * 8 + bit]
+                        if code & (128 >> bit):
+                            total += v
+                        else:
+                            total -= v
+                total *= norm
+                if total > similarity[i]:
+                    similarity[i] = total
+                    rows[i] = j
+            j += 1
+        if not free[i]:
+            evidence[i] = 0.0
+        elif rows[i] < 0:
+            evidence[i] = ABSENT
+        else:
+            evidence[i] = evidence_of(similarity[i], r_ticks[rows[i]] / TICKS_PER_SECOND - at)
+
+
+@njit(cache=True, nogil=True)
+def fit_line(q_times, q_bins, rows, evidence, r_ticks, r_bins, first, last, line):
+    """Weighted least squares of reference time on query time, and the mean pitch shift, over confirmed landmarks.
+
+    Writes into `line`. Landmarks that span less than `FIT_SECONDS` of the query do not tell a tempo; then only offset
+    and shift are fitted.
+    """
+    w = sq = sr = sb = 0.0
+    low = np.inf
+    high = -np.inf
+    for i in range(first, last):
+        if rows[i] >= 0 and evidence[i] > 0:
+            w += evidence[i]
+            sq += evidence[i] * q_times[i]
+            sr += evidence[i] * r_ticks[rows[i]] / TICKS_PER_SECOND
+            sb += evidence[i] * (r_bins[rows[i]] * CELLS_PER_UNIT - q_bins[i])
+            low = min(low, q_times[i])
+            high = max(high, q_times[i])
+    if w <= 0.0:
+        return
+    mq = sq / w
+    mr = sr / w
+    if high - low >= FIT_SECONDS:
+        sqq = sqr = 0.0
+        for i in range(first, last):
+            if rows[i] >= 0 and evidence[i] > 0:
+                d = q_times[i] - mq
+                sqq += evidence[i] * d * d
+                sqr += evidence[i] * d * (r_ticks[rows[i]] / TICKS_PER_SECOND - mr)
+        # A refit corrects the slope; it does not invent another.
+        line[0] = min(max(sqr / sqq, (1.0 - FIT_STEP) * line[0]), (1.0 + FIT_STEP) * line[0])
+    line[1] = mr - line[0] * mq
+    line[2] = sb / w
+
+
+@njit(cache=True, nogil=True)
+def best_run(q_times, evidence, first, last, blocks, run):
+    """Find the best run as a faint source would show it and as a clear one would; the better counts.
+
+    A faint source under other music has few landmarks met, in many blocks: absence says little, and one block cannot
+    decide. A clear one, however short, has most of them met: absence speaks against it, and every landmark counts. The
+    scores of the latter are scaled so that chance reaches both equally often. Writes as `run_of_blocks`.
+    """
+    run_of_blocks(q_times, evidence, first, last, 0.0, FAINT_SOFTNESS, blocks, run)
+    score, a, b = run[0], run[1], run[2]
+    run_of_blocks(q_times, evidence, first, last, CLEAR_ABSENT - ABSENT, CLEAR_SOFTNESS, blocks, run)
+    run[0] *= CLEAR_SCALE
+    if score >= run[0]:
+        run[0] = score
+        run[1] = a
+        run[2] = b
+
+
+@njit(cache=True, nogil=True)
+def run_of_blocks(q_times, evidence, first, last, absent, softness, blocks, run):
+    """Find the run of blocks with the highest score (Kadane), given up where it falls `DROP` below its own maximum.
+
+    A block's evidence is summed, then compressed, `softness * log(1 + x / softness)` where positive: neighbouring
+    landmarks see the same sound, so ten of them prove less than ten times what one does. Writes (score, first
+    landmark, last landmark + 1).
+    """
+    run[0] = 0.0
+    run[1] = first
+    run[2] = first
+    if last <= first:
+        return
+    origin = int(q_times[first] / BLOCK_SECONDS)
+    n_blocks = int(q_times[last - 1] / BLOCK_SECONDS) - origin + 1
+    blocks[:n_blocks] = 0.0
+    for i in range(first, last):
+        blocks[int(q_times[i] / BLOCK_SECONDS) - origin] += evidence[i] + (absent if evidence[i] == ABSENT else 0.0)
+    total = 0.0
+    peak = 0.0
+    start = 0
+    best_start = 0
+    best_end = 0
+    for k in range(n_blocks):
+        x = blocks[k]
+        if x > 0.0:
+            x = softness * np.log(1.0 + x / softness)
+        total += x
+        peak = max(peak, total)
+        if total <= 0.0 or total < peak - DROP:
+            total = 0.0
+            peak = 0.0
+            start = k + 1
+        elif total > run[0]:
+            run[0] = total
+            best_start = start
+            best_end = k + 1
+    if run[0] <= 0.0:
+        return
+    a = last
+    b = first
+    for i in range(first, last):
+        if best_start <= int(q_times[i] / BLOCK_SECONDS) - origin < best_end:
+            a = min(a, i)
+            b = max(b, i + 1)
+    run[1] = a
+    run[2] = b
+
+
+@njit(cache=True, nogil=True)
+def grow(
+    q_times,
+    q_bins,
+    q_vectors,
+    log_scales,
+    free,
+    r_ticks,
+    r_bins,
+    r_codes,
+    line,
+    at,
+    rows,
+    similarity,
+    evidence,
+    blocks,
+    run,
+):
+    """Grow the passage round query time `at` along `line`: confirm, take the best run, fit the line, look further.
+
+    Ends when the run keeps clear of the ends of the range searched, or after `MAX_TURNS`. Leaves line, run (score,
+    first, last + 1), rows, similarity and evidence as found, by that line; a score of zero means that nothing speaks
+    for the hypothesis.
+    """
+    n = q_times.shape[0]
+    low = at - FIRST_REACH_SECONDS
+    high = at + FIRST_REACH_SECONDS
+    for turn in range(MAX_TURNS):
+        first = np.searchsorted(q_times, low)
+        last = np.searchsorted(q_times, high)
+        scale = 0
+        for s in range(log_scales.shape[0]):
+            if abs(log_scales[s] - np.log(line[0])) < abs(log_scales[scale] - np.log(line[0])):
+                scale = s
+        reach = REACH_SECONDS if turn > 0 else FIRST_TOLERANCE * REACH_SECONDS
+        spread = SPREAD_CELLS if turn > 0 else FIRST_TOLERANCE * SPREAD_CELLS
+        confirm(
+            q_times, q_bins, q_vectors[scale], free, first, last, r_ticks, r_bins, r_codes, line, reach, spread,
+            rows, similarity, evidence,
+        )  # fmt: skip
+        best_run(q_times, evidence, first, last, blocks, run)
+        if run[0] <= (LEAST_SCORE if turn > 1 else 0.0):
+            run[0] = 0.0
+            return
+        a = int(run[1])
+        b = int(run[2])
+        clear = (first == 0 or q_times[a] - low > CLEAR_SECONDS) and (
+            last == n or high - q_times[b - 1] > CLEAR_SECONDS
+        )
+        if turn > 1 and (clear or turn == MAX_TURNS - 1):
+            return
+        fit_line(q_times, q_bins, rows, evidence, r_ticks, r_bins, a, b, line)
+        further = max(MIN_FURTHER_SECONDS, FURTHER * (q_times[b - 1] - q_times[a]))
+        low = q_times[a] - further
+        high = q_times[b - 1] + further

@@ -1,0 +1,255 @@
+"""One query against one layer of a catalogue, from neighbours to located, decided matches.
+
+`match_query` runs the steps in order: neighbours (`LayerView.search`), hypotheses (`voting`), passages (`alignment`,
+`finding`), decision (`decision`, `settling`). The reversed query goes through the same steps, for the decision.
+`examine` does the same and keeps what came up on the way: for the recheck (`index.recheck.trace`) and for whoever
+asks why something was not found.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import IndexFormatError, ParameterError
+from fingerprint.extract import Fingerprint
+from index.search.alignment import Aligner, QueryLandmarks
+from index.search.matches import MatchResult
+from index.search.passages import Find, Neighbours, beside, elsewhere, find_passages
+from index.search.significance import DEFAULT_FALSE_PER_1000H, Candidate, Circumstances, Verdict, settle
+from index.storage.snapshot import LayerView, Snapshot
+
+__all__ = [
+    "DEFAULT_FALSE_PER_1000H",
+    "STANDARD",
+    "THOROUGH",
+    "Examination",
+    "SearchOptions",
+    "candidate_of",
+    "examine",
+    "match_query",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How hard to look.
+
+    Attributes
+    ----------
+    scales : tuple of float
+        Time scales of the query's descriptors; each covers tempo ratios within 13 %.
+    neighbours : int
+        Nearest neighbours asked for per descriptor.
+    seeds_per_step : int
+        Hypotheses followed per three seconds of query.
+    rounds : int
+        How often to look again at what is not yet explained.
+    max_decoy_seconds : float
+        Length of the query searched in reverse, at most; spread over it in pieces.
+    nprobe : int or None
+        Inverted lists visited per descriptor; None leaves it to the index.
+    """
+
+    scales: tuple[float, ...] = (0.85, 1.0, 1.18)
+    neighbours: int = 2
+    seeds_per_step: int = 12
+    rounds: int = 2
+    max_decoy_seconds: float = 60.0
+    nprobe: int | None = 16
+
+
+STANDARD = SearchOptions()
+"""Tempo and speed within about 20 %, any pitch."""
+
+THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24, nprobe=24)
+"""Tempo and speed from half to one and two thirds, any pitch; about three times as slow."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """Everything that one search of a query came to.
+
+    Attributes
+    ----------
+    result : MatchResult
+        What is reported.
+    circumstances : Circumstances
+        What the decision went by.
+    finds : tuple of Find
+        All passages, by recording, then by query time.
+    verdicts : mapping of int to Verdict
+        By position in `finds`: what was decided on those that could be reported at all.
+    landmarks : QueryLandmarks
+        Of the query.
+    """
+
+    result: MatchResult
+    circumstances: Circumstances
+    finds: tuple[Find, ...]
+    verdicts: dict[int, Verdict]
+    landmarks: QueryLandmarks
+
+
+def match_query(
+    query: Fingerprint,
+    snapshot: Snapshot,
+    *,
+    layer: str = "recording",
+    options: SearchOptions = STANDARD,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    allowed: NDArray[np.bool_] | None = None,
+) -> MatchResult:
+    """Find the recordings that a query reuses, outside their excluded ranges.
+
+    Parameters
+    ----------
+    query : Fingerprint
+        Made with `role="query"` and `scales=options.scales`.
+    snapshot : Snapshot
+        The state of the index to search.
+    layer : str
+        The descriptors to search.
+    options : SearchOptions
+        How hard to look.
+    max_false_per_1000h : float
+        Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
+        it finds fainter and shorter reuse.
+    allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
+        By ordinal: recordings to look for (`index.search.filters`); by default all. The others are as if they were
+        not there.
+
+    Returns
+    -------
+    MatchResult
+
+    Raises
+    ------
+    ParameterError
+        If the query was not made for such a search, or an argument is out of range.
+    IndexFormatError
+        If query and index were made with different parameters.
+    """
+    return examine(
+        query, snapshot, layer=layer, options=options, max_false_per_1000h=max_false_per_1000h, allowed=allowed
+    ).result
+
+
+def examine(
+    query: Fingerprint,
+    snapshot: Snapshot,
+    *,
+    layer: str = "recording",
+    options: SearchOptions = STANDARD,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Examination:
+    """Search as `match_query` does, and keep what came up on the way; arguments and errors are the same."""
+    if query.scales != options.scales or query.mirrored.shape != query.vectors.shape:
+        raise ParameterError(
+            f"the fingerprint has time scales {query.scales} and {len(query.mirrored)} reversed ones, the search wants "
+            f"{options.scales}: make it with role='query' and scales=options.scales"
+        )
+    view = snapshot.layer(layer)
+    if query.params_digest != view.digest:
+        raise IndexFormatError(
+            f"the query was fingerprinted with parameters {query.params_digest}, layer {layer!r} of the index with "
+            f"{view.digest}: they cannot be compared; use the version that made the index, or make the index again"
+        )
+    landmarks = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
+    started = time.perf_counter()
+    forwards = _neighbours(landmarks, view, options, allowed)
+    reverse, decoy_seconds = _decoy(landmarks, query, options)
+    backwards = _neighbours(reverse, view, options, allowed)
+    searched = time.perf_counter()
+    finds, n_tried = find_passages(forwards, seeds_per_step=options.seeds_per_step, rounds=options.rounds)
+    chance, n_decoys = find_passages(
+        backwards,
+        seeds_per_step=options.seeds_per_step,
+        rounds=1,
+        without={find.passage.recording for find in finds},
+    )
+    circumstances = Circumstances(
+        layer=layer,
+        cells_per_octave=float(view.params["bins_per_octave"]),
+        start_seconds=query.start_seconds,
+        duration_seconds=query.duration_seconds,
+        decoy_scores=tuple(find.passage.score for find in chance),
+        decoy_seconds=decoy_seconds,
+        n_catalogue_landmarks=view.n_landmarks if allowed is None else int(view.counts()[allowed].sum()),
+        n_scales=len(options.scales),
+        max_false_per_1000h=max_false_per_1000h,
+    )
+    threshold = circumstances.model().threshold(max_false_per_1000h)
+    aligner = Aligner(landmarks, view)
+    worth = [i for i, find in enumerate(finds) if find.passage.score >= threshold]  # rivals only raise it
+    candidates = [candidate_of(finds[i], finds, snapshot, aligner, landmarks) for i in worth]
+    matches, verdicts = settle(candidates, circumstances)
+    ended = time.perf_counter()
+    result = MatchResult(
+        matches=matches,
+        n_landmarks=query.times.size,
+        n_hypotheses=n_tried + n_decoys,
+        score_threshold=threshold,
+        search_seconds=searched - started,
+        verify_seconds=ended - searched,
+    )
+    decided = dict(zip(worth, verdicts, strict=True))
+    return Examination(result, circumstances, tuple(finds), decided, landmarks)
+
+
+def candidate_of(
+    find: Find, finds: list[Find], snapshot: Snapshot, aligner: Aligner, landmarks: QueryLandmarks
+) -> Candidate:
+    """Return what is to be decided on, of a passage among all passages that were found.
+
+    Parameters
+    ----------
+    find : Find
+        The passage.
+    finds : list of Find
+        All of them.
+    snapshot : Snapshot
+        What was searched.
+    aligner : Aligner
+        Of the query and the layer that was searched.
+    landmarks : QueryLandmarks
+        Of the query.
+    """
+    passage = find.passage
+    return Candidate(
+        passage,
+        landmarks.seconds[passage.landmarks],
+        snapshot.recordings[passage.recording],
+        (*beside(find).values(), *elsewhere(passage, finds)),
+        snapshot.hub_factor(passage.recording),
+        tuple(snapshot.recordings[rival].id for rival in find.rivals),
+        lambda: aligner.expected_by_chance(passage),
+    )
+
+
+def _neighbours(
+    query: QueryLandmarks, layer: LayerView, options: SearchOptions, allowed: NDArray[np.bool_] | None
+) -> Neighbours:
+    n_scales, n, dimension = query.vectors.shape
+    vectors = query.vectors.reshape(-1, dimension)
+    rows, similarity = layer.search(vectors, options.neighbours, nprobe=options.nprobe, allowed=allowed)
+    shape = (n_scales, n, options.neighbours)
+    return Neighbours(query, layer, rows.reshape(shape), similarity.reshape(shape), allowed)
+
+
+def _decoy(query: QueryLandmarks, fingerprint: Fingerprint, options: SearchOptions) -> tuple[QueryLandmarks, float]:
+    """Reverse the query, or of a long one three pieces spread over it; returns it with its length in seconds."""
+    start, duration = fingerprint.start_seconds, fingerprint.duration_seconds
+    reverse = query.reversed(fingerprint.mirrored, 2 * start + duration)
+    if duration <= options.max_decoy_seconds:
+        return reverse, duration
+    piece = options.max_decoy_seconds / 3
+    inside = np.zeros(reverse.seconds.size, dtype=np.bool_)
+    for low in start + np.linspace(0.0, duration - piece, 3):
+        inside |= (reverse.seconds >= low) & (reverse.seconds < low + piece)
+    kept = replace(
+        reverse, seconds=reverse.seconds[inside], bins=reverse.bins[inside], vectors=reverse.vectors[:, inside]
+    )
+    return kept, options.max_decoy_seconds

@@ -1,0 +1,313 @@
+"""What a search says about one query: reused passages by recording, with place, transformation and probability.
+
+Conventions: seconds; `ratio` is reference seconds per query second. A change of *speed* moves pitch and time
+together, as a turntable does; *tempo* is time alone and *pitch* is frequency alone. What was measured is split into
+these three: where pitch and time move together the change is called speed, and the other two say "none".
+
+How numbers are rounded where results are written down.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.storage.recordings import Recording
+from index.storage.tags import Ranges, outside
+
+__all__ = [
+    "Match",
+    "MatchResult",
+    "Segment",
+    "Transformation",
+    "four_digits",
+    "in_sequence",
+    "milliseconds",
+    "outside_exclusions",
+    "union_seconds",
+]
+
+_TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
+_NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
+_GAP_SECONDS = 3.0  # a cut costs the landmarks near it
+_CUT_SECONDS = 0.1  # a landmark at a cut may be refined to the other side of it
+_SAME_CENTS = 33.0  # a third of a semitone: measured pitch does not wander further
+
+
+@dataclass(frozen=True, slots=True)
+class Transformation:
+    """How the query plays the reference.
+
+    Total tempo is speed x tempo; total pitch is that of the speed plus `pitch_cents`.
+
+    Attributes
+    ----------
+    pitch_cents : float
+        Pitch of the query above the reference, beyond what speed explains.
+    tempo_percent : float
+        Tempo of the query in percent of the reference, beyond what speed explains.
+    speed_percent : float
+        Speed of the query in percent of the reference; 100 unless pitch and time move together.
+    """
+
+    pitch_cents: float
+    tempo_percent: float
+    speed_percent: float
+
+    @classmethod
+    def of_line(cls, ratio: float, cents: float) -> "Transformation":
+        """Split a measured tempo ratio and pitch shift, in cents up from the reference.
+
+        Examples
+        --------
+        >>> Transformation.of_line(1.06, 100.9).speed_percent
+        106.0
+        >>> Transformation.of_line(1.06, 0.0)
+        Transformation(pitch_cents=0.0, tempo_percent=106.0, speed_percent=100.0)
+        """
+        if abs(ratio - 1) > _NO_CHANGE and abs(cents - 1200 * math.log2(ratio)) < _TOGETHER_CENTS:
+            return cls(0.0, 100.0, 100.0 * ratio)
+        return cls(cents, 100.0 * ratio, 100.0)
+
+    @property
+    def heard_cents(self) -> float:
+        """Pitch of the query above the reference, that of the speed included."""
+        return self.pitch_cents + 1200 * math.log2(self.speed_percent / 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One reused passage.
+
+    Attributes
+    ----------
+    query_start_seconds, query_end_seconds, reference_start_seconds, reference_end_seconds : float
+        The passage on both timelines.
+    ratio : float
+        Reference seconds per query second.
+    transformation : Transformation
+        Pitch, tempo and speed.
+    score : float
+        Sum of log-likelihood ratios, natural units.
+    aligned_landmarks : int
+        Query landmarks that met their counterpart in the reference.
+    expected_by_chance : float
+        How many would at offsets that mean nothing.
+    p_false : float
+        Probability that at least one alignment as good arises by chance when this query is searched in this catalogue.
+    false_per_1000h : float
+        How many alignments as good would arise by chance in 1 000 hours of such audio.
+    confidence : float
+        One minus the posterior probability that the match is false.
+    also_fits : tuple of str
+        Ids of other recordings that fit the same passage nearly as well, duplicates above all.
+    """
+
+    query_start_seconds: float
+    query_end_seconds: float
+    reference_start_seconds: float
+    reference_end_seconds: float
+    ratio: float
+    transformation: Transformation
+    score: float
+    aligned_landmarks: int
+    expected_by_chance: float
+    p_false: float
+    false_per_1000h: float
+    confidence: float
+    also_fits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """All passages of the query that reuse one recording, in order of query time."""
+
+    recording: Recording
+    layer: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def confidence(self) -> float:
+        """Confidence of the best segment."""
+        return max(segment.confidence for segment in self.segments)
+
+    @property
+    def p_false(self) -> float:
+        """Probability by chance of the best segment."""
+        return min(segment.p_false for segment in self.segments)
+
+    @property
+    def query_seconds(self) -> float:
+        """Seconds of the query that are covered, overlaps counted once."""
+        return union_seconds([(s.query_start_seconds, s.query_end_seconds) for s in self.segments])
+
+    @property
+    def reference_seconds(self) -> float:
+        """Seconds of the recording that are reused, overlaps counted once."""
+        return union_seconds([(s.reference_start_seconds, s.reference_end_seconds) for s in self.segments])
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """Everything a search found.
+
+    Attributes
+    ----------
+    matches : tuple of Match
+        By descending covered seconds of the query, ties by recording id.
+    n_landmarks : int
+        Landmarks of the query.
+    n_hypotheses : int
+        Alignments that were tried.
+    score_threshold : float
+        Score from which on an alignment was reported; of a query in parts, the highest.
+    search_seconds, verify_seconds : float
+        Time taken by neighbour search, and by voting, alignment and decision.
+    """
+
+    matches: tuple[Match, ...]
+    n_landmarks: int
+    n_hypotheses: int
+    score_threshold: float
+    search_seconds: float
+    verify_seconds: float
+
+
+def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
+    """Return the result of a query from the results of its consecutive parts; passages that a cut divided become whole.
+
+    A passage in two parts keeps the probability and the confidence of its stronger half.
+    """
+    by_id: dict[str, list[Match]] = {}
+    for result in results:
+        for match in result.matches:
+            by_id.setdefault(match.recording.id, []).append(match)
+    matches = []
+    for parts in by_id.values():
+        segments: list[Segment] = []
+        for segment in (segment for part in parts for segment in part.segments):
+            excluded = parts[0].recording.excluded
+            earlier = next((i for i, known in enumerate(segments) if _continues(known, segment, excluded)), None)
+            if earlier is None:
+                segments.append(segment)
+            else:
+                segments[earlier] = _joined(segments[earlier], segment)
+        matches.append(replace(parts[0], segments=tuple(segments)))
+    matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
+    return MatchResult(
+        tuple(matches),
+        sum(result.n_landmarks for result in results),
+        sum(result.n_hypotheses for result in results),
+        max((result.score_threshold for result in results), default=0.0),
+        sum(result.search_seconds for result in results),
+        sum(result.verify_seconds for result in results),
+    )
+
+
+def outside_exclusions(segment: Segment, excluded: Ranges, query_seconds: NDArray[np.float64]) -> list[Segment]:
+    """Cut a passage where it bridges excluded ranges of the recording, so that no part of it lies in one.
+
+    The pieces lie on the line of the passage and keep its statistics, score and probabilities included: they are one
+    finding. A piece without an aligned landmark is left out.
+
+    Parameters
+    ----------
+    segment : Segment
+        The passage.
+    excluded : tuple of (int, int)
+        Ranges of the recording, in milliseconds.
+    query_seconds : ndarray [shape=(n,), dtype=float64]
+        Where in the query its aligned landmarks lie.
+    """
+    if not excluded:
+        return [segment]
+    pieces = []
+    for start, end in outside(segment.reference_start_seconds, segment.reference_end_seconds, excluded):
+        first, last = (
+            segment.query_end_seconds - (segment.reference_end_seconds - t) / segment.ratio for t in (start, end)
+        )
+        if start == segment.reference_start_seconds:
+            first = segment.query_start_seconds
+        if np.any((query_seconds >= first) & (query_seconds <= last)):
+            pieces.append(
+                replace(
+                    segment,
+                    query_start_seconds=first,
+                    query_end_seconds=last,
+                    reference_start_seconds=start,
+                    reference_end_seconds=end,
+                )
+            )
+    return pieces
+
+
+def union_seconds(spans: list[tuple[float, float]]) -> float:
+    """Return the length of the union of intervals.
+
+    Examples
+    --------
+    >>> union_seconds([(0.0, 4.0), (3.0, 5.0), (9.0, 10.0)])
+    6.0
+    """
+    total = 0.0
+    reached = -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
+def _continues(first: Segment, second: Segment, excluded: Ranges) -> bool:
+    if any(a < second.reference_start_seconds * 1000 and first.reference_end_seconds * 1000 < b for a, b in excluded):
+        return False
+    gap = second.query_start_seconds - first.query_end_seconds
+    expected = first.reference_end_seconds + first.ratio * gap
+    return (
+        -_CUT_SECONDS <= gap <= _GAP_SECONDS
+        and abs(second.ratio / first.ratio - 1) < 0.02
+        and abs(second.reference_start_seconds - expected) < 0.15
+        and abs(second.transformation.heard_cents - first.transformation.heard_cents) < _SAME_CENTS
+    )
+
+
+def _joined(first: Segment, second: Segment) -> Segment:
+    stronger = max(first, second, key=lambda segment: segment.score)
+    ratio = (second.reference_end_seconds - first.reference_start_seconds) / (
+        second.query_end_seconds - first.query_start_seconds
+    )
+    return replace(
+        stronger,
+        query_start_seconds=first.query_start_seconds,
+        query_end_seconds=second.query_end_seconds,
+        reference_start_seconds=first.reference_start_seconds,
+        reference_end_seconds=second.reference_end_seconds,
+        ratio=ratio,
+        score=first.score + second.score,
+        aligned_landmarks=first.aligned_landmarks + second.aligned_landmarks,
+        expected_by_chance=first.expected_by_chance + second.expected_by_chance,
+        also_fits=tuple(dict.fromkeys(first.also_fits + second.also_fits)),
+    )
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a time in whole milliseconds.
+
+    Examples
+    --------
+    >>> milliseconds(1.0006)
+    1001
+    """
+    return round(seconds * 1000)
+
+
+def four_digits(x: float) -> float:
+    """Return a number with four significant digits.
+
+    Examples
+    --------
+    >>> four_digits(3.21987e-9)
+    3.22e-09
+    """
+    return float(f"{x:.4g}")

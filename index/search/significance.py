@@ -1,0 +1,366 @@
+"""Scores in, probabilities out: how often chance alone would align this query with this catalogue as well.
+
+A score is the best local alignment along a line, and the number of such alignments above a score that chance produces
+falls off exponentially (Karlin and Altschul, PNAS 1990, for sequences; measured here on unrelated music). Rate and
+slope of that tail are estimated for every query: it is searched again running backwards, through the same steps and
+so with the same number of hypotheses tried. What a reversed recording finds, it finds by chance (target-decoy
+competition; Elias and Gygi, Nature Methods 2007), and drones, loops and test tones, which resemble everything, find
+more and better: their own tail says so.
+
+A ten-second query has few decoys, so its estimate starts from a prior, the tail over real music against catalogues of
+known size, and moves away from it as decoys come in (conjugate gamma priors for a Poisson rate and an exponential
+slope). The prior slope is flatter than what most music has, and the estimate never falls below it: doubt costs a
+match, not a wrong payment.
+
+A larger catalogue does not offer more chances in proportion. Each landmark of the query still names its nearest two,
+which are nearer, but of more recordings, and it takes several of one recording on one line: in 2.9 h of
+development sources and generated music, 37 alignments scored 12 and more by chance among 0.3 million landmarks, 9 among
+4.5 and 1 among 25 million. The prior rate grows with the fourth root all the same, as larger catalogues hold more music
+of a kind.
+
+Reversed music has no drum kit, no groove and no loop in common with anything, so decoys cannot warn of music that has.
+The rivals of a passage can: other recordings that fit the same part of the query, and the same recording where it
+fits the query elsewhere on another line. If there are several, each too weak to be a find, then what the passage holds
+is common property, and their scores join the tail that it has to beat (`ChanceModel.beside`): Lowe's ratio test (IJCV
+2004) with a probability in place of the ratio.
+
+Passages in, matches out: which of them chance does not explain, where they end, and how sure that is.
+
+The last step of a search, and of its recheck (`index.recheck.recheck`): both hand the same things to `settle`, so
+that what was found and what is found again can only differ if the passages do.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import ParameterError
+from index.search.alignment import Alignment
+from index.search.matches import Match, Segment, Transformation, outside_exclusions
+from index.storage.recordings import Recording
+
+__all__ = [
+    "DEFAULT_FALSE_PER_1000H",
+    "FLOOR_SCORE",
+    "LEAST_FALSE_PER_1000H",
+    "LEAST_P",
+    "MOST_CONFIDENCE",
+    "Candidate",
+    "ChanceModel",
+    "Circumstances",
+    "Verdict",
+    "ends_of",
+    "settle",
+]
+
+DEFAULT_FALSE_PER_1000H = 1.0
+"""How many false matches in 1 000 hours of audio are put up with, unless somebody says otherwise."""
+
+FLOOR_SCORE = 6.0
+"""Chance alignments are counted from this score on."""
+
+LEAST_P = 1e-9
+LEAST_FALSE_PER_1000H = 1e-6
+"""The tail is extrapolated far beyond any data; no smaller probability or rate than these is claimed."""
+
+_RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks searched at _SCALES time scales
+_SCALES = 3
+_LANDMARKS = 300_000
+_GROWTH = 0.25  # the rate grows with this power of the catalogue: what is near spreads over more recordings
+_LEAST_LANDMARKS = 100_000  # a smaller catalogue may be all of one kit and one groove: it earns no lower threshold
+_RATE_WEIGHT_HOURS = 0.02  # how much searched audio the prior rate stands for
+_MEAN_EXCESS = 2.2  # prior mean of score above FLOOR_SCORE
+_EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
+_LEAST_RIVALS = 2  # one weak rival may be another mix of the same recording
+_RIVAL_WEIGHT = 2.0  # how many rivals the tail of the query stands for
+_PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
+
+MOST_CONFIDENCE = round(_PRIOR_REUSE / (_PRIOR_REUSE + LEAST_P), 9)
+"""No greater confidence than this is ever stated, as no smaller probability by chance is claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChanceModel:
+    """The tail of chance alignments of one query in one catalogue.
+
+    Attributes
+    ----------
+    rate_per_hour : float
+        Chance alignments with a score above `FLOOR_SCORE` per hour of audio searched.
+    mean_excess : float
+        Their mean score above `FLOOR_SCORE`; the tail falls off by e over this.
+    hours : float
+        Length of the query.
+    """
+
+    rate_per_hour: float
+    mean_excess: float
+    hours: float
+
+    @classmethod
+    def fit(
+        cls,
+        decoy_scores: NDArray[np.floating],
+        decoy_hours: float,
+        hours: float,
+        n_landmarks: int,
+        n_scales: int = _SCALES,
+    ) -> Self:
+        """Estimate the tail from the scores of the reversed query.
+
+        Parameters
+        ----------
+        decoy_scores : ndarray [shape=(n,)]
+            Scores of its distinct alignments.
+        decoy_hours : float
+            How much of the query was searched in reverse.
+        hours : float
+            Length of the query.
+        n_landmarks : int
+            Landmarks in the catalogue: the prior rate grows with it, though far more slowly.
+        n_scales : int
+            Time scales tried: the prior rate grows with them.
+
+        Raises
+        ------
+        ParameterError
+            If a length is negative.
+        """
+        if decoy_hours < 0 or hours < 0:
+            raise ParameterError(f"decoy_hours={decoy_hours}, hours={hours}: lengths cannot be negative")
+        excess = decoy_scores[decoy_scores > FLOOR_SCORE] - FLOOR_SCORE
+        size = max(n_landmarks, _LEAST_LANDMARKS) / _LANDMARKS
+        prior_rate = _RATE_PER_HOUR * (size if size < 1 else size**_GROWTH) * n_scales / _SCALES
+        rate = (prior_rate * _RATE_WEIGHT_HOURS + excess.size) / (_RATE_WEIGHT_HOURS + decoy_hours)
+        mean = (_MEAN_EXCESS * _EXCESS_WEIGHT + float(excess.sum())) / (_EXCESS_WEIGHT + excess.size)
+        return cls(max(rate, prior_rate), max(mean, _MEAN_EXCESS), hours)
+
+    def beside(self, rivals: Sequence[float]) -> Self:
+        """Return the tail for a passage with such rivals.
+
+        Parameters
+        ----------
+        rivals : sequence of float
+            Their scores; those left out that are finds themselves: another mix of the same recording is no chance.
+        """
+        excess = [rival - FLOOR_SCORE for rival in rivals if rival > FLOOR_SCORE]
+        if len(excess) < _LEAST_RIVALS:
+            return self
+        mean = (_RIVAL_WEIGHT * self.mean_excess + sum(excess)) / (_RIVAL_WEIGHT + len(excess))
+        return replace(self, mean_excess=max(mean, self.mean_excess))
+
+    def times(self, factor: float) -> Self:
+        """Return the tail for a recording that chance meets `factor` times as often: `mean_excess` x ln `factor` more.
+
+        Raises
+        ------
+        ParameterError
+            If `factor` is below 1 or not finite: no recording lowers the threshold.
+        """
+        if not 1.0 <= factor < math.inf:
+            raise ParameterError(f"factor={factor}: must be finite and at least 1; 1 is an ordinary recording")
+        return replace(self, rate_per_hour=self.rate_per_hour * factor)
+
+    def false_per_1000h(self, score: float) -> float:
+        """Return how many chance alignments of at least `score` to expect in 1 000 hours of such audio."""
+        return max(self._tail_per_hour(score) * 1000.0, LEAST_FALSE_PER_1000H)
+
+    def p_false(self, score: float) -> float:
+        """Return the probability that this query holds at least one chance alignment of at least `score`."""
+        return max(-math.expm1(-self._tail_per_hour(score) * self.hours), LEAST_P)
+
+    def confidence(self, score: float) -> float:
+        """Return one minus the posterior probability that an alignment of at least `score` is chance."""
+        return _PRIOR_REUSE / (_PRIOR_REUSE + max(self._tail_per_hour(score) * self.hours, LEAST_P))
+
+    def threshold(self, max_false_per_1000h: float) -> float:
+        """Return the score from which on chance stays below `max_false_per_1000h`.
+
+        Raises
+        ------
+        ParameterError
+            If `max_false_per_1000h` is not positive or not finite.
+        """
+        if not 0 < max_false_per_1000h < math.inf:
+            raise ParameterError(
+                f"max_false_per_1000h={max_false_per_1000h}: must be above 0 and finite; "
+                "no test is certain, 1 is the default"
+            )
+        return FLOOR_SCORE + self.mean_excess * max(0.0, math.log(1000.0 * self.rate_per_hour / max_false_per_1000h))
+
+    def _tail_per_hour(self, score: float) -> float:
+        return self.rate_per_hour * math.exp(-max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
+
+
+_MOST_GAP_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the decision on a query, or on a part of a long one, goes by besides the passages themselves.
+
+    Attributes
+    ----------
+    layer : str
+        What was searched.
+    cells_per_octave : float
+        Cells of its log-frequency axis.
+    start_seconds, duration_seconds : float
+        Where the audio starts in its file, and its length.
+    decoy_scores : tuple of float
+        Scores of the distinct alignments of the reversed query.
+    decoy_seconds : float
+        How much of the query was searched in reverse.
+    n_catalogue_landmarks : int
+        Landmarks that were searched.
+    n_scales : int
+        Time scales that were tried.
+    max_false_per_1000h : float
+        How many false matches are put up with in 1 000 hours of audio scanned.
+    """
+
+    layer: str
+    cells_per_octave: float
+    start_seconds: float
+    duration_seconds: float
+    decoy_scores: tuple[float, ...]
+    decoy_seconds: float
+    n_catalogue_landmarks: int
+    n_scales: int
+    max_false_per_1000h: float
+
+    def model(self) -> ChanceModel:
+        """Return the tail of chance alignments."""
+        return ChanceModel.fit(
+            np.array(self.decoy_scores),
+            self.decoy_seconds / 3600.0,
+            self.duration_seconds / 3600.0,
+            self.n_catalogue_landmarks,
+            self.n_scales,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A passage that is to be decided on.
+
+    Attributes
+    ----------
+    passage : Alignment
+    query_seconds : ndarray [shape=(n_aligned,), dtype=float64]
+        Where in the query its aligned landmarks lie.
+    recording : Recording
+        What it would be a passage of.
+    rivals : tuple of float
+        Scores of whatever else fits the same part of the query, and of the same recording off the passage's line.
+    hub_factor : float
+        How many times more often chance meets this recording.
+    also_fits : tuple of str
+        Ids of other recordings that fit nearly as well.
+    expected_by_chance : callable
+        Returns how many landmarks of the passage would be confirmed at offsets that mean nothing; asked for those
+        that are reported.
+    """
+
+    passage: Alignment
+    query_seconds: NDArray[np.float64]
+    recording: Recording
+    rivals: tuple[float, ...]
+    hub_factor: float
+    also_fits: tuple[str, ...]
+    expected_by_chance: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What was decided on one candidate: the tail that it had to beat, and whether it did."""
+
+    candidate: Candidate
+    tail: ChanceModel
+    reported: bool
+
+
+def settle(
+    candidates: Sequence[Candidate], circumstances: Circumstances
+) -> tuple[tuple[Match, ...], tuple[Verdict, ...]]:
+    """Decide on every candidate, and put what is reported together by recording.
+
+    Returns
+    -------
+    matches : tuple of Match
+        By descending covered seconds of the query, ties by recording id.
+    verdicts : tuple of Verdict
+        One per candidate, in their order.
+    """
+    model = circumstances.model()
+    no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
+    verdicts = []
+    for candidate in candidates:
+        # Rivals and hubs only raise the threshold.
+        tail = model.beside([score for score in candidate.rivals if score < no_chance]).times(candidate.hub_factor)
+        verdicts.append(
+            Verdict(candidate, tail, candidate.passage.score >= tail.threshold(circumstances.max_false_per_1000h))
+        )
+    reported = [verdict for verdict in verdicts if verdict.reported]
+    found: dict[str, list[Segment]] = {}
+    recordings = {verdict.candidate.recording.id: verdict.candidate.recording for verdict in reported}
+    heard = (circumstances.start_seconds, circumstances.start_seconds + circumstances.duration_seconds)
+    for verdict in reported:
+        candidate = verdict.candidate
+        others = [other.candidate.passage for other in reported]
+        ends = ends_of(candidate.passage, others, heard, candidate.recording.duration_ms / 1000.0)
+        segment = _segment(verdict, ends, circumstances.cells_per_octave)
+        pieces = outside_exclusions(segment, candidate.recording.excluded, candidate.query_seconds)
+        found.setdefault(candidate.recording.id, []).extend(pieces)
+    matches = [
+        Match(recordings[name], circumstances.layer, tuple(sorted(segments, key=lambda s: s.query_start_seconds)))
+        for name, segments in found.items()
+        if segments
+    ]
+    matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
+    return tuple(matches), tuple(verdicts)
+
+
+def ends_of(
+    passage: Alignment, reported: list[Alignment], heard: tuple[float, float], reference_seconds: float
+) -> tuple[float, float]:
+    """Return where a passage starts and ends in the query: beyond its outermost landmarks by their mean distance.
+
+    What was reused goes on for as long, on average, as its landmarks are apart (the largest of n draws falls short of
+    the end by a share 1 / n). Not beyond the query, the reference, or half the way to a neighbour.
+    """
+    start, end = passage.query_start_seconds, passage.query_end_seconds
+    gap = min((end - start) / max(passage.landmarks.size - 1, 1), _MOST_GAP_SECONDS)
+    low = max(heard[0], start - gap, -passage.offset_seconds / passage.ratio)
+    high = min(heard[1], end + gap, (reference_seconds - passage.offset_seconds) / passage.ratio)
+    for other in reported:
+        if other.query_end_seconds <= start:
+            low = max(low, (other.query_end_seconds + start) / 2)
+        elif other.query_start_seconds >= end:
+            high = min(high, (end + other.query_start_seconds) / 2)
+    return min(low, start), max(high, end)
+
+
+def _segment(verdict: Verdict, ends: tuple[float, float], cells_per_octave: float) -> Segment:
+    candidate, tail = verdict.candidate, verdict.tail
+    passage = candidate.passage
+    cents = -passage.shift_cells * 1200.0 / cells_per_octave
+    return Segment(
+        query_start_seconds=ends[0],
+        query_end_seconds=ends[1],
+        reference_start_seconds=max(0.0, passage.reference_at(ends[0])),
+        reference_end_seconds=passage.reference_at(ends[1]),
+        ratio=passage.ratio,
+        transformation=Transformation.of_line(passage.ratio, cents),
+        score=passage.score,
+        aligned_landmarks=int(passage.landmarks.size),
+        expected_by_chance=candidate.expected_by_chance(),
+        p_false=tail.p_false(passage.score),
+        false_per_1000h=tail.false_per_1000h(passage.score),
+        confidence=tail.confidence(passage.score),
+        also_fits=candidate.also_fits,
+    )

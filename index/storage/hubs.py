@@ -1,0 +1,93 @@
+"""Which references are near everything. Their matches have to clear a higher bar.
+
+A *hub* is a recording that turns up among the neighbours of other recordings' landmarks much more often than its share
+of landmarks would have it (Radovanovic, Nanopoulos and Ivanovic, JMLR 2010). Chance alignments with a hub are more
+frequent by the same factor, so the rate of chance is multiplied by it wherever a passage of a hub is decided
+(`decision.ChanceModel.times`): a higher threshold, no exclusion. A long, exact use of the hub itself still clears it.
+
+`index.catalogue.hub_scores` finds hubs; this module says what is stored of them, in a JSON file that the manifest
+names.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fingerprint.errors import IndexDamagedError
+from index.storage.durable import sync_folder, write_chunks
+from index.storage.manifest import HubsEntry, canonical_json
+
+__all__ = ["Hub", "hubs_name", "read_hubs", "write_hubs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """How much more often than by its size a recording is a neighbour.
+
+    Attributes
+    ----------
+    score : float
+        Times it was one, over times to be expected from its share of the landmarks; above 10.
+    bound : float
+        Lower confidence bound of the score.
+    neighbours : int
+        Times it was a neighbour of the landmarks asked, capped per recording.
+    sample : int
+        Landmarks asked, those of all recordings together.
+    """
+
+    score: float
+    bound: float
+    neighbours: int
+    sample: int
+
+    def __post_init__(self) -> None:
+        if not (0 < self.bound <= self.score < math.inf and min(self.neighbours, self.sample) > 0):
+            raise ValueError(f"{self}: not what is measured of a hub")
+
+
+def hubs_name(number: int) -> str:
+    """Return the file name of the hubs with a number from the manifest's count."""
+    return f"hubs-{number:06d}.json"
+
+
+def write_hubs(path: Path, hubs: Mapping[str, Hub], computed_at: int) -> HubsEntry:
+    """Write a new file of hubs and return what the manifest says of it.
+
+    Parameters
+    ----------
+    path : Path
+        `hubs_name` in the index folder.
+    hubs : mapping
+        By recording id.
+    computed_at : int
+        Live landmarks the index had when they were computed.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    CatalogueError
+        If the system refuses otherwise.
+    """
+    file = write_chunks(path, [canonical_json({name: asdict(hub) for name, hub in hubs.items()})])
+    sync_folder(path.parent)
+    return HubsEntry(path.name, computed_at, file)
+
+
+def read_hubs(path: Path) -> dict[str, Hub]:
+    """Return what `write_hubs` wrote.
+
+    Raises
+    ------
+    IndexDamagedError
+        If it is not that.
+    """
+    try:
+        return {name: Hub(**fields) for name, fields in json.loads(path.read_bytes()).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise IndexDamagedError(
+            f"{path}: is not what was written; verify --repair takes it out, and it is computed again"
+        ) from error

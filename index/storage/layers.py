@@ -1,0 +1,184 @@
+"""Landmarks on their way into the index: checked, and rounded to what is stored.
+
+In come seconds, cells and unit vectors of one recording; out go whole numbers, half-precision vectors, the signs of the
+vectors as bits, and a digest of all that. Rounding happens here and nowhere else.
+
+The layers of descriptors that this version makes: which parameters each has, and how landmarks enter the index.
+
+An index may hold layers that are unknown here, made by a later version; they are left alone.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import ParameterError
+from fingerprint.extract import Fingerprint
+from fingerprint.params import Params
+from index.storage.amendments import facts_digest
+from index.storage.manifest import RECORDING, LayerEntry, LayerSpec, canonical_json
+from index.storage.recordings import Recording, recording_to_json
+from index.vectors.exact import check_vectors
+from index.vectors.signs import signs_of
+
+__all__ = [
+    "BINS_PER_CELL",
+    "RECORDING",
+    "TIMES_PER_SECOND",
+    "Landmarks",
+    "Prepared",
+    "PreparedLayer",
+    "layer_specs",
+    "prepare",
+    "quantise",
+    "reference_landmarks",
+    "spec_of",
+]
+
+TIMES_PER_SECOND = 4096
+BINS_PER_CELL = 64
+_UNIT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """The landmarks of one recording in one layer, as they come from the fingerprint.
+
+    Attributes
+    ----------
+    times : ndarray [shape=(n,), dtype=float64]
+        Seconds from the start, ascending; stored to 1/4096 s, at most 12 days.
+    bins : ndarray [shape=(n,), dtype=float32]
+        Log-frequency cells, from 0 to less than 1024; stored to 1/64 cell.
+    vectors : ndarray [shape=(n, d), dtype=float32]
+        Unit descriptors.
+    """
+
+    times: NDArray[np.float64]
+    bins: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedLayer:
+    """Landmarks as stored: `times` uint32 [n], `bins` uint16 [n], `codes` uint8 [n, d/8], `vectors` float16 [n, d]."""
+
+    times: NDArray[np.uint32]
+    bins: NDArray[np.uint16]
+    codes: NDArray[np.uint8]
+    vectors: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A recording ready to be written, with the digest of its content (see `FORMAT.md`, contents)."""
+
+    recording: Recording
+    layers: dict[str, PreparedLayer]
+    content: bytes
+
+    @property
+    def n_landmarks(self) -> int:
+        """Landmarks in all layers."""
+        return sum(layer.times.size for layer in self.layers.values())
+
+    def amended(self, recording: Recording) -> "Prepared":
+        """Return the same with the tags and excluded ranges of `recording`."""
+        content = np.frombuffer(self.content, dtype=np.uint8)
+        content = content ^ facts_digest(self.recording) ^ facts_digest(recording)
+        return Prepared(recording, self.layers, content.tobytes())
+
+
+def prepare(
+    recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer], layers: Mapping[str, LayerEntry]
+) -> Prepared:
+    """Check what is to be added, and round what is not yet as it is stored.
+
+    Raises
+    ------
+    ParameterError
+        If a layer is unknown to the index, or an array has the wrong shape, kind, range or order.
+    """
+    stored = {}
+    untagged = {name: value for name, value in recording_to_json(recording).items() if name not in ("tags", "excluded")}
+    digest = hashlib.sha256(canonical_json(untagged))
+    for name in sorted(landmarks):
+        if name not in layers:
+            known = ", ".join(sorted(layers))
+            raise ParameterError(f"recording {recording.id!r}: layer {name!r} is not in this index (it has {known})")
+        given, where = landmarks[name], f"recording {recording.id!r}, layer {name!r}"
+        dimension = layers[name].dimension
+        layer = given if isinstance(given, PreparedLayer) else quantise(given, dimension, where=where)
+        if layer.vectors.shape[1] != dimension:
+            raise ParameterError(f"{where}: vectors of {layer.vectors.shape[1]} numbers, must have {dimension}")
+        stored[name] = layer
+        digest.update(canonical_json([name, layer.times.size]))
+        for array in (layer.times, layer.bins, layer.vectors):
+            digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
+    content = np.frombuffer(digest.digest(), dtype=np.uint8) ^ facts_digest(recording)
+    return Prepared(recording, stored, content.tobytes())
+
+
+def quantise(landmarks: Landmarks, dimension: int, *, where: str) -> PreparedLayer:
+    """Check landmarks and round them to what is stored; processes that describe files do it on the spot.
+
+    Raises
+    ------
+    ParameterError
+        If an array has the wrong shape, kind, range or order; the message begins with `where`.
+    """
+    times = np.asarray(landmarks.times, dtype=np.float64)
+    bins = np.asarray(landmarks.bins, dtype=np.float64)
+    vectors = check_vectors(landmarks.vectors, dimension, name=f"{where}: vectors")
+    if times.shape != (len(vectors),) or bins.shape != (len(vectors),):
+        raise ParameterError(
+            f"{where}: times {times.shape} and bins {bins.shape} must have one value for each of {len(vectors)} vectors"
+        )
+    if not (np.isfinite(times).all() and np.isfinite(bins).all()):
+        raise ParameterError(f"{where}: times and bins must be finite")
+    if np.any(np.diff(times) < 0):
+        raise ParameterError(f"{where}: times must be ascending; sort the landmarks by time")
+    ticks = np.rint(times * TIMES_PER_SECOND)
+    if times.size and (ticks[0] < 0 or ticks[-1] > np.iinfo(np.uint32).max):
+        raise ParameterError(
+            f"{where}: times from {times[0]:.3f} to {times[-1]:.3f} s, must lie between 0 and "
+            f"{np.iinfo(np.uint32).max // TIMES_PER_SECOND} s; split the recording"
+        )
+    cells = np.rint(bins * BINS_PER_CELL)
+    if bins.size and (cells.min() < 0 or cells.max() > np.iinfo(np.uint16).max):
+        raise ParameterError(f"{where}: bins from {bins.min():.2f} to {bins.max():.2f}, must lie between 0 and 1023.98")
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    if length.size and np.abs(length - 1).max() > _UNIT_TOLERANCE:
+        worst = int(np.argmax(np.abs(length - 1)))
+        raise ParameterError(f"{where}: vector {worst} has length {length[worst]:.3f}, must be 1")
+    halves = vectors.astype(np.float16)
+    codes = signs_of(halves)  # of what is stored: rounding makes the smallest values zero
+    return PreparedLayer(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)
+
+
+def layer_specs() -> dict[str, LayerSpec]:
+    """Return what a new index is made with: every layer by name."""
+    params = Params()
+    return {RECORDING: LayerSpec(params.to_dict(), params.dimension)}
+
+
+def spec_of(layer: str) -> LayerSpec:
+    """Return the parameters of one layer.
+
+    Raises
+    ------
+    ParameterError
+        If this version makes no such layer.
+    """
+    specs = layer_specs()
+    if layer not in specs:
+        raise ParameterError(f"layer {layer!r}: unknown to this version of Sourceprint, which has {', '.join(specs)}")
+    return specs[layer]
+
+
+def reference_landmarks(fingerprint: Fingerprint) -> dict[str, Landmarks]:
+    """Return the landmarks of a reference as `Writer.add` takes them: seconds, cells, vectors at one time scale."""
+    return {RECORDING: Landmarks(fingerprint.times, fingerprint.bins, fingerprint.vectors[0])}

@@ -1,0 +1,429 @@
+"""The manifest: the one file that says what the index consists of.
+
+`manifest.json` names every layer, tree and segment file with size and SHA-256. A file it does not name does not exist
+as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from fingerprint.errors import (
+    CatalogueError,
+    GrantError,
+    IndexDamagedError,
+    IndexFormatError,
+    IndexMissingError,
+    ParameterError,
+)
+from index.storage.durable import FileEntry, publish
+
+__all__ = [
+    "FORMAT_VERSION",
+    "GRANT_NAME",
+    "LEFTOVERS",
+    "MANIFEST_NAME",
+    "RECORDING",
+    "SIDE_FILE",
+    "AmendmentsEntry",
+    "HubsEntry",
+    "LayerEntry",
+    "LayerSpec",
+    "Manifest",
+    "SegmentEntry",
+    "TreeEntry",
+    "canonical_json",
+    "parse_manifest",
+    "publish_manifest",
+    "read_manifest",
+    "read_manifest_bytes",
+    "refuse_blind",
+    "require_grant",
+    "write_manifest",
+]
+
+RECORDING = "recording"
+"""Layer of the landmarks of the sound itself: finds the same recording, however it was altered."""
+
+MAGIC = "sourceprint-index"
+FORMAT_VERSION = 2
+MANIFEST_NAME = "manifest.json"
+GRANT_NAME = "grant.json"
+"""In the folder of a blind index: for whom it was made, and until when."""
+
+SIDE_FILE = re.compile(r"hubs-[0-9]+\.json|amendments-[0-9]+\.jsonl")
+"""Names of files that the manifest may name in the index folder itself."""
+
+LEFTOVERS = {"segments", "trees", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
+
+_LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON text of `value` that is hashed: keys sorted, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """What one layer of descriptors is made with.
+
+    Attributes
+    ----------
+    params : mapping
+        Every parameter that two sets of descriptors must share to be comparable; plain JSON types.
+    dimension : int
+        Length of a descriptor: a multiple of 64, as its signs are stored in words.
+
+    Raises
+    ------
+    ParameterError
+        If the dimension is unsuitable or the parameters are no JSON.
+    """
+
+    params: Mapping[str, Any]
+    dimension: int
+
+    def __post_init__(self) -> None:
+        if self.dimension < 64 or self.dimension % 64:
+            raise ParameterError(f"dimension={self.dimension}: must be a positive multiple of 64")
+        try:
+            canonical_json(dict(self.params))
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"layer parameters must be plain JSON types: {error}") from error
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and the SHA-256 of the parameters as canonical JSON."""
+        return "sha256:" + hashlib.sha256(canonical_json(dict(self.params))).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """A trained tree: its folder under `trees/`, its files, and the size of the layer in landmarks at the time."""
+
+    name: str
+    trained_at: int
+    files: dict[str, FileEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEntry:
+    """A layer: its parameters and, once it has outgrown exact search, its tree."""
+
+    params: dict[str, Any]
+    dimension: int
+    digest: str
+    tree: TreeEntry | None = None
+
+    @classmethod
+    def of(cls, name: str, spec: LayerSpec) -> Self:
+        """Return the entry of a new layer.
+
+        Raises
+        ------
+        ParameterError
+            If the name cannot be that of a folder everywhere.
+        """
+        if not 1 <= len(name) <= 64 or set(name) - _LAYER_NAME_CHARACTERS:
+            raise ParameterError(f"layer name {name!r}: must be 1 to 64 lower-case letters, digits and underscores")
+        return cls(dict(spec.params), spec.dimension, spec.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEntry:
+    """A segment: its folder under `segments/`, its files, and which of its recordings were removed since.
+
+    Attributes
+    ----------
+    name : str
+        Folder name, never used twice in the life of an index.
+    n_recordings : int
+        Recordings in the segment, removed ones included.
+    landmarks : dict
+        Per layer, rows in the segment, those of removed recordings included.
+    files : dict
+        Size and checksum by path inside the folder.
+    removed : tuple of int
+        Positions of removed recordings, ascending.
+    """
+
+    name: str
+    n_recordings: int
+    landmarks: dict[str, int]
+    files: dict[str, FileEntry]
+    removed: tuple[int, ...] = ()
+
+    @property
+    def n_live(self) -> int:
+        """Recordings that are still in the catalogue."""
+        return self.n_recordings - len(self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class HubsEntry:
+    """The file of hubs: its name, size and checksum, and the live landmarks the index had when they were computed."""
+
+    name: str
+    computed_at: int
+    file: FileEntry
+
+
+@dataclass(frozen=True, slots=True)
+class AmendmentsEntry:
+    """The file of amended recordings, in the index folder.
+
+    Attributes
+    ----------
+    name : str
+        File name, never used twice in the life of an index.
+    file : FileEntry
+        Its size and checksum.
+    recordings : dict
+        By segment, in order of names: positions of the recordings that it has a line for, ascending. Its lines are in
+        this order.
+    """
+
+    name: str
+    file: FileEntry
+    recordings: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """State of the index after one commit.
+
+    Attributes
+    ----------
+    generation : int
+        Number of the commit, from 0.
+    next_name : int
+        Number of the next segment or tree folder, or file of amendments.
+    layers : dict
+        By name.
+    segments : tuple of SegmentEntry
+        In row order.
+    hubs : HubsEntry or None
+        Recordings that are near everything; None while that was not computed.
+    amendments : AmendmentsEntry or None
+        What was changed about recordings since their segments were written.
+    blind : str or None
+        Of a blind index, the id of the grant that it was made under; None in all others.
+    """
+
+    generation: int
+    next_name: int
+    layers: dict[str, LayerEntry]
+    segments: tuple[SegmentEntry, ...] = field(default=())
+    hubs: HubsEntry | None = None
+    amendments: AmendmentsEntry | None = None
+    blind: str | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the file: indented JSON with its own checksum."""
+        body = {"magic": MAGIC, "format_version": FORMAT_VERSION, **asdict(self)}
+        if self.blind is None:
+            del body["blind"]  # as in manifests that are older than this field
+        body["checksum"] = _checksum(body)
+        return _text(body)
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Self:
+        """Return the manifest from its parsed JSON."""
+        layers = {
+            name: LayerEntry(layer["params"], layer["dimension"], layer["digest"], _tree_from(layer["tree"]))
+            for name, layer in body["layers"].items()
+        }
+        segments = tuple(
+            SegmentEntry(
+                segment["name"],
+                segment["n_recordings"],
+                segment["landmarks"],
+                _files_from(segment["files"]),
+                tuple(segment["removed"]),
+            )
+            for segment in body["segments"]
+        )
+        hubs, amendments = _hubs_from(body.get("hubs")), _amendments_from(body.get("amendments"))
+        blind = body.get("blind")
+        if blind is not None and not isinstance(blind, str):
+            raise TypeError("blind")
+        return cls(body["generation"], body["next_name"], layers, segments, hubs, amendments, blind)
+
+    def parts(self) -> dict[str, dict[str, FileEntry]]:
+        """Return the folders of the index, as "segments/NAME" and "trees/NAME", each with its files."""
+        trees = [layer.tree for layer in self.layers.values() if layer.tree is not None]
+        return {
+            **{f"segments/{segment.name}": segment.files for segment in self.segments},
+            **{f"trees/{tree.name}": tree.files for tree in trees},
+        }
+
+    def side_files(self) -> dict[str, FileEntry]:
+        """Return the files of the index folder itself, by name."""
+        return {entry.name: entry.file for entry in (self.hubs, self.amendments) if entry is not None}
+
+    def successor(self, **changes: Any) -> "Manifest":
+        """Return the next generation with some fields replaced."""
+        return replace(self, generation=self.generation + 1, **changes)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of an index folder.
+
+    Raises
+    ------
+    IndexMissingError
+        If the folder does not exist, or is empty.
+    IndexFormatError
+        If it holds something else, or an index of another format version.
+    IndexDamagedError
+        If the manifest fails its own checksum, or is missing beside segments.
+    CatalogueError
+        If it cannot be read.
+    GrantError
+        If the index is blind and its grant is missing.
+    """
+    manifest = parse_manifest(read_manifest_bytes(folder), folder / MANIFEST_NAME)
+    require_grant(folder, manifest)
+    return manifest
+
+
+def read_manifest_bytes(folder: Path) -> bytes:
+    """Return the manifest of an index folder as it is on the disk, unchecked.
+
+    Raises
+    ------
+    IndexMissingError, IndexFormatError, IndexDamagedError, CatalogueError
+        As `read_manifest`, if there is none, or if it cannot be read.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _missing(folder) from error
+    except OSError as error:
+        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from error
+
+
+def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """Check the bytes of a manifest and return it; `path` is where they come from, for messages.
+
+    Raises
+    ------
+    IndexFormatError, IndexDamagedError
+        As `read_manifest`.
+    """
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "is not readable as JSON") from error
+    if not isinstance(body, dict) or body.get("magic") != MAGIC:
+        if MAGIC.encode() in data:
+            raise _damaged(path, "does not start as it should")
+        raise IndexFormatError(f"{path} is not that of a Sourceprint index; give another folder")
+    if body.get("checksum") != _checksum(body):
+        raise _damaged(path, "fails its checksum")
+    version = body.get("format_version")
+    if version != FORMAT_VERSION:
+        raise IndexFormatError(
+            f"{path.parent}: index of format version {version}, this program reads and writes version "
+            f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings again to a new index, from their "
+            "fingerprint files (.spf) or their audio"
+        )
+    if data != _text(body):  # white space, or what else means the same: the content is sound, the file is not
+        raise _damaged(path, "is not as it was written")
+    try:
+        return Manifest.from_body(body)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, f"lacks a field ({error})") from error
+
+
+def require_grant(folder: Path, manifest: Manifest) -> None:
+    """Make sure that a blind index has its grant beside it; what is in that is looked at by `evidence.blind`.
+
+    Raises
+    ------
+    GrantError
+        If it has none.
+    """
+    if manifest.blind is not None and not (folder / GRANT_NAME).is_file():
+        raise GrantError(
+            f"{folder}: a blind index whose {GRANT_NAME} is missing; import the file again that its issuer sent"
+        )
+
+
+def refuse_blind(folder: Path, manifest: Manifest, *, action: str) -> None:
+    """Refuse what must not be done to a blind index: its grant is for this state, to be searched and nothing else.
+
+    Raises
+    ------
+    GrantError
+        If it is one.
+    """
+    if manifest.blind is not None:
+        raise GrantError(
+            f"{folder}: a blind index (grant {manifest.blind}) cannot be {action}, only searched; ask its "
+            "issuer for another"
+        )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Make `manifest` the state of the index; on return it is on the disk."""
+    publish_manifest(folder, manifest.to_bytes())
+
+
+def publish_manifest(folder: Path, data: bytes) -> None:
+    """Make a manifest the state of the index that was read elsewhere, byte for byte; on return it is on the disk."""
+    publish(folder / MANIFEST_NAME, data)
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in body.items() if key != "checksum"}
+    return "sha256:" + hashlib.sha256(canonical_json(content)).hexdigest()
+
+
+def _files_from(files: dict[str, dict[str, Any]]) -> dict[str, FileEntry]:
+    return {name: FileEntry(entry["size"], entry["sha256"]) for name, entry in files.items()}
+
+
+def _tree_from(tree: dict[str, Any] | None) -> TreeEntry | None:
+    if tree is None:
+        return None
+    return TreeEntry(tree["name"], tree["trained_at"], _files_from(tree["files"]))
+
+
+def _hubs_from(hubs: dict[str, Any] | None) -> HubsEntry | None:
+    if hubs is None:
+        return None
+    return HubsEntry(hubs["name"], hubs["computed_at"], FileEntry(hubs["file"]["size"], hubs["file"]["sha256"]))
+
+
+def _amendments_from(amendments: dict[str, Any] | None) -> AmendmentsEntry | None:
+    if amendments is None:
+        return None
+    file = FileEntry(amendments["file"]["size"], amendments["file"]["sha256"])
+    recordings = {name: tuple(positions) for name, positions in amendments["recordings"].items()}
+    return AmendmentsEntry(amendments["name"], file, recordings)
+
+
+def _missing(folder: Path) -> CatalogueError:
+    if folder.exists() and not folder.is_dir():
+        return IndexFormatError(f"{folder}: a file, not an index folder; give another path")
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    if any(any((folder / name).iterdir()) for name in names & {"segments", "trees"} if (folder / name).is_dir()):
+        return _damaged(folder / MANIFEST_NAME, "is missing")
+    if names - LEFTOVERS:
+        return IndexFormatError(f"{folder}: not a Sourceprint index (no {MANIFEST_NAME}); give another folder")
+    return IndexMissingError(f"{folder}: no index here; add recordings to make one")
+
+
+def _damaged(path: Path, what: str) -> IndexDamagedError:
+    return IndexDamagedError(f"{path}: {what}; restore the folder from a copy, or add the recordings to a new index")

@@ -1,0 +1,229 @@
+"""Segments: immutable folders that hold some recordings and their landmarks in every layer.
+
+    recordings.jsonl      one JSON object per recording
+    offsets.npy           int64  [n + 1]  start of each line
+    keys.npy              uint64 [n, 3]   short keys of id and audio digest, checksum of the line
+    contents.npy          uint8  [n, 32]  SHA-256 of what was added
+    exclusions.npy        int64  [m, 3]   excluded ranges, if there are any
+    <layer>/bounds.npy    int64  [n + 1]  first row of each recording
+    <layer>/times.npy     uint32 [rows]   1/4096 s
+    <layer>/bins.npy      uint16 [rows]   1/64 cell
+    <layer>/codes.npy     uint8  [rows, d / 8]  signs of the descriptor
+    <layer>/checks.npy    uint64 [n]      checksum of each recording's rows
+    <layer>/vectors.npy   float16 [rows, d]     while the layer is searched exactly
+    <layer>/list_sizes.npy, list_codes.npy, list_rows.npy, list_checks.npy    once it is compressed (see
+    `index.vectors.lists`)
+
+Rows of a recording are contiguous and sorted by time. Everything is opened by memory map when a snapshot is taken, so
+that a reader keeps what it sees even when a compaction deletes the files. The large files of a large index are not read
+through for that: every recording and every list has a checksum of its own, which is compared when it is first used.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from fingerprint.errors import IndexDamagedError
+from index.storage.durable import FileEntry, hash_file
+from index.storage.manifest import LayerEntry, SegmentEntry
+from index.storage.recordings import TablePart
+from index.vectors.lists import Lists
+
+__all__ = ["Segment", "SegmentLayer", "check_file", "damaged", "map_array", "rows_check"]
+
+_LARGE = {
+    "recordings.jsonl", "times.npy", "bins.npy", "codes.npy", "vectors.npy", "list_codes.npy", "list_rows.npy",
+}  # all other files are small  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentLayer:
+    """One layer of an open segment; arrays are read-only views of memory maps.
+
+    Attributes
+    ----------
+    folder : Path
+        Its folder.
+    bounds : ndarray [shape=(n_recordings + 1,), dtype=int64]
+        First row of each recording.
+    times, bins, codes : ndarray
+        As stored.
+    checks : ndarray [shape=(n_recordings,), dtype=uint64]
+        Checksum of the rows of each recording (`rows_check`).
+    checked : ndarray [shape=(n_recordings,), dtype=bool]
+        Recordings that this process has compared with their checksum.
+    vectors : ndarray [shape=(n_rows, d), dtype=float16] or None
+        If the layer is exact.
+    lists : Lists or None
+        If it is compressed.
+    """
+
+    folder: Path
+    bounds: NDArray[np.int64]
+    times: NDArray[np.uint32]
+    bins: NDArray[np.uint16]
+    codes: NDArray[np.uint8]
+    checks: NDArray[np.uint64]
+    checked: NDArray[np.bool_]
+    vectors: NDArray[np.float16] | None
+    lists: Lists | None
+
+    def check(self, position: int) -> None:
+        """Compare the rows of a recording with their checksum, once per process.
+
+        Raises
+        ------
+        IndexDamagedError
+            If they differ.
+        """
+        if not self.checked[position]:
+            rows = slice(int(self.bounds[position]), int(self.bounds[position + 1]))
+            columns: list[NDArray[Any]] = [self.times[rows], self.bins[rows], self.codes[rows]]
+            if self.vectors is not None:
+                columns.append(self.vectors[rows])
+            if rows_check(columns) != self.checks[position]:
+                raise damaged(self.folder, f"landmarks of its recording {position} fail their checksum")
+            self.checked[position] = True
+
+    def check_rows(self, rows: NDArray[np.int64]) -> None:
+        """Compare the recordings that these rows belong to with their checksums, each once per process.
+
+        Raises
+        ------
+        IndexDamagedError
+            If one differs.
+        """
+        positions = np.searchsorted(self.bounds, rows, side="right") - 1
+        for position in np.unique(positions[~self.checked[positions]]).tolist():
+            self.check(position)
+
+    @property
+    def n_rows(self) -> int:
+        """Landmarks, those of removed recordings included."""
+        return int(self.times.size)
+
+
+class Segment:
+    """An open segment.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder.
+    entry : SegmentEntry
+        What the manifest says of it.
+    layers : mapping
+        Layers of the index, by name.
+    check_all : bool
+        Compare the checksum of every file; otherwise not that of the large ones. Sizes are always compared.
+
+    Raises
+    ------
+    IndexDamagedError
+        If a file differs from what the manifest says; names the file.
+    FileNotFoundError
+        If a file is gone, which a reader meets when a compaction has just finished.
+    """
+
+    def __init__(self, folder: Path, entry: SegmentEntry, layers: Mapping[str, LayerEntry], *, check_all: bool) -> None:
+        self.folder = folder
+        self.name = entry.name
+        for name, expected in entry.files.items():
+            check_file(folder / name, expected, checksum=check_all or Path(name).name not in _LARGE)
+        n = entry.n_recordings
+        offsets = self._array("offsets.npy", np.int64, (n + 1,))
+        self.table = TablePart(
+            np.memmap(folder / "recordings.jsonl", np.uint8, "r").view(np.ndarray),
+            offsets,
+            self._array("keys.npy", np.uint64, (n, 3)),
+        )
+        self.contents = self._array("contents.npy", np.uint8, (n, 32))
+        self.exclusions: NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
+        if "exclusions.npy" in entry.files:
+            self.exclusions = self._array("exclusions.npy", np.int64, (None, 3))
+        self.layers = {name: self._open_layer(name, rows, layers[name], n) for name, rows in entry.landmarks.items()}
+
+    def _open_layer(self, name: str, n_rows: int, layer: LayerEntry, n_recordings: int) -> SegmentLayer:
+        vectors, lists = None, None
+        if layer.tree is None:
+            vectors = self._array(f"{name}/vectors.npy", np.float16, (n_rows, layer.dimension))
+        else:
+            sizes = self._array(f"{name}/list_sizes.npy", np.uint32, (None,))
+            if sizes.sum(dtype=np.int64) != n_rows:
+                raise damaged(self.folder / name / "list_sizes.npy", f"does not add up to {n_rows} landmarks")
+            lists = Lists.of(
+                sizes,
+                self._array(f"{name}/list_codes.npy", np.uint64, (layer.dimension // 64, n_rows)),
+                self._array(f"{name}/list_rows.npy", np.uint32, (n_rows,)),
+                self._array(f"{name}/list_checks.npy", np.uint64, (sizes.size,)),
+            )
+        bounds = self._array(f"{name}/bounds.npy", np.int64, (n_recordings + 1,))
+        if bounds[0] != 0 or bounds[-1] != n_rows or np.any(np.diff(bounds) < 0):
+            raise damaged(self.folder / name / "bounds.npy", f"does not divide {n_rows} landmarks")
+        return SegmentLayer(
+            self.folder / name,
+            bounds,
+            self._array(f"{name}/times.npy", np.uint32, (n_rows,)),
+            self._array(f"{name}/bins.npy", np.uint16, (n_rows,)),
+            self._array(f"{name}/codes.npy", np.uint8, (n_rows, layer.dimension // 8)),
+            self._array(f"{name}/checks.npy", np.uint64, (n_recordings,)),
+            np.zeros(n_recordings, dtype=np.bool_),
+            vectors,
+            lists,
+        )
+
+    def _array(self, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        return map_array(self.folder / name, dtype, shape)
+
+
+def rows_check(columns: Iterable[NDArray[Any]]) -> int:
+    """Return the checksum of a recording's rows: XXH3-64 of times, bins, codes and, if exact, vectors, as stored."""
+    digest = xxhash.xxh3_64()
+    for column in columns:
+        digest.update(np.ascontiguousarray(column).data.cast("B") if column.size else b"")
+    return digest.intdigest()
+
+
+def map_array(path: Path, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Memory-map a `.npy` file that must have this type and shape (None: any length)."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise
+    except (ValueError, OSError, SyntaxError, EOFError, TypeError, TokenError, UserWarning) as error:
+        raise damaged(path, "has no readable header") from error
+    fits = len(array.shape) == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
+    if array.dtype != np.dtype(dtype).newbyteorder("<") or not fits:
+        raise damaged(path, f"holds {array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}")
+    plain: NDArray[Any] = np.asarray(array)
+    return plain
+
+
+def check_file(path: Path, expected: FileEntry, *, checksum: bool) -> None:
+    """Compare a file with its entry.
+
+    Raises
+    ------
+    IndexDamagedError
+        If its length, or with `checksum` its content, differs.
+    FileNotFoundError
+        If it does not exist.
+    """
+    size = path.stat().st_size
+    if size != expected.size:
+        raise damaged(path, f"has {size} bytes, should have {expected.size}")
+    if checksum and hash_file(path) != expected:
+        raise damaged(path, "fails its checksum")
+
+
+def damaged(path: Path, what: str) -> IndexDamagedError:
+    """Return the error for a damaged file."""
+    return IndexDamagedError(
+        f"{path}: {what}; restore it from a copy, or run verify to see which recordings to add again to a new index"
+    )

@@ -1,0 +1,314 @@
+"""New segments: from recordings just fingerprinted, or from older segments that are joined, thinned or compressed.
+
+A segment is complete and on the disk before the manifest names it. Columns are copied in slices of whole runs of live
+recordings; sorting them into lists takes some 16 bytes of memory per landmark.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.storage.amendments import contents_of, exclusions_of, ranges_array
+from index.storage.durable import FileEntry, make_folder, sync_folder, write_array, write_chunks
+from index.storage.layers import Prepared
+from index.storage.manifest import LayerEntry, SegmentEntry, TreeEntry, canonical_json
+from index.storage.recordings import TablePart, line_check, recording_to_json, text_key
+from index.storage.segment import Segment, SegmentLayer, rows_check
+from index.vectors.lists import list_checks, sorted_by_list
+from index.vectors.signs import words_of
+from index.vectors.tree import Tree
+
+__all__ = ["Source", "merge_segments", "write_segment", "write_tree"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A segment to be joined with others.
+
+    Attributes
+    ----------
+    segment : Segment
+        Open segment.
+    alive : ndarray [shape=(n_recordings,), dtype=bool]
+        Which of its recordings live.
+    amended : mapping
+        By position: lines that take the place of stored ones.
+    """
+
+    segment: Segment
+    alive: NDArray[np.bool_]
+    amended: Mapping[int, bytes] = field(default_factory=dict)
+
+    def table(self) -> TablePart:
+        """Return the recordings as they are now."""
+        return replace(self.segment.table, amended=self.amended)
+
+    def exclusions(self, first: int) -> NDArray[np.int64]:
+        """Return excluded ranges of live recordings [shape=(m, 3)], whose positions are counted from `first`."""
+        ranges = exclusions_of(self.table(), self.segment.exclusions)
+        ranges = ranges[self.alive[ranges[:, 0]]]
+        positions = first + np.cumsum(self.alive) - 1
+        return np.column_stack([positions[ranges[:, 0]], ranges[:, 1:]])
+
+    def counts(self, layer: str) -> NDArray[np.int64]:
+        """Return the landmarks of each live recording; zeros if the segment lacks the layer."""
+        found = self.segment.layers.get(layer)
+        if found is None:
+            return np.zeros(int(np.count_nonzero(self.alive)), dtype=np.int64)
+        return np.diff(found.bounds)[self.alive]
+
+    def runs(self, layer: SegmentLayer) -> list[slice]:
+        """Return the rows of live recordings as few slices, ascending."""
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], self.alive, [False]]).astype(np.int8)))
+        rows = layer.bounds[edges]
+        return [slice(int(a), int(b)) for a, b in zip(rows[0::2], rows[1::2], strict=True) if b > a]
+
+    def check(self, layer: SegmentLayer) -> None:
+        """Compare what is to be copied with its checksums, so that damage is never passed on under a new one."""
+        for position in np.flatnonzero(self.alive).tolist():
+            layer.check(position)
+
+
+def write_segment(
+    folder: Path, items: Sequence[Prepared], layers: Mapping[str, LayerEntry], trees: Mapping[str, Tree]
+) -> SegmentEntry:
+    """Write recordings as a new segment and flush it; nothing refers to it yet.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to create.
+    items : sequence of Prepared
+        At least one recording.
+    layers : mapping
+        Layers of the index.
+    trees : mapping
+        Tree of each compressed layer.
+
+    Returns
+    -------
+    SegmentEntry
+        What the manifest has to say of it.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    """
+    make_folder(folder)
+    lines = []
+    for item in items:
+        counts = {name: int(layer.times.size) for name, layer in item.layers.items()}
+        lines.append(canonical_json({**recording_to_json(item.recording), "landmarks": counts}) + b"\n")
+    keys = np.array([[text_key(item.recording.id), text_key(item.recording.sha256)] for item in items], dtype=np.uint64)
+    contents = np.frombuffer(b"".join(item.content for item in items), dtype=np.uint8).reshape(-1, 32)
+    exclusions = ranges_array({position: item.recording.excluded for position, item in enumerate(items)})
+    files = _write_records(folder, lines, keys, contents, exclusions)
+    landmarks = {}
+    for name, entry in layers.items():
+        n_each = [item.layers[name].times.size if name in item.layers else 0 for item in items]
+        parts = [item.layers[name] for item in items if name in item.layers]
+        n_rows = sum(n_each)
+        if not n_rows:
+            continue
+        exact = (part.vectors for part in parts) if name not in trees else None
+        columns = _Columns((p.times for p in parts), (p.bins for p in parts), (p.codes for p in parts), exact)
+        files |= _write_layer(folder, name, np.array(n_each), columns, entry.dimension, trees.get(name))
+        landmarks[name] = n_rows
+    return _finish(folder, len(items), landmarks, files)
+
+
+def merge_segments(
+    folder: Path,
+    sources: Sequence[Source],
+    layers: Mapping[str, LayerEntry],
+    trees: Mapping[str, Tree],
+) -> SegmentEntry:
+    """Write the live recordings of several segments, in order, as one new segment and flush it.
+
+    Codes are copied as they are, and sorted into the lists that suit the new segment.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to create.
+    sources : sequence of Source
+        With at least one live recording in all.
+    layers : mapping
+        Layers of the index.
+    trees : mapping
+        Tree of each layer that is to be compressed, or is so already.
+
+    Returns
+    -------
+    SegmentEntry
+        What the manifest has to say of it.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    IndexDamagedError
+        If what is to be copied fails its checksum.
+    """
+    make_folder(folder)
+    lines = (source.table().line(int(position)) for source in sources for position in np.flatnonzero(source.alive))
+    keys = np.concatenate([source.segment.table.keys[source.alive] for source in sources])
+    contents = np.concatenate(
+        [contents_of(source.table(), source.segment.contents)[source.alive] for source in sources]
+    )
+    firsts = np.cumsum([0, *(np.count_nonzero(source.alive) for source in sources[:-1])])
+    exclusions = np.concatenate([source.exclusions(int(first)) for source, first in zip(sources, firsts, strict=True)])
+    files = _write_records(folder, lines, keys, contents, exclusions)
+    landmarks = {}
+    for name, entry in layers.items():
+        counts = np.concatenate([source.counts(name) for source in sources])
+        present = [(source, source.segment.layers[name]) for source in sources if name in source.segment.layers]
+        n_rows = int(counts.sum())
+        if not n_rows:
+            continue
+        for source, layer in present:
+            source.check(layer)
+        exact = (
+            layer.vectors[run] for source, layer in present for run in source.runs(layer) if layer.vectors is not None
+        )
+        columns = _Columns(
+            (layer.times[run] for source, layer in present for run in source.runs(layer)),
+            (layer.bins[run] for source, layer in present for run in source.runs(layer)),
+            (layer.codes[run] for source, layer in present for run in source.runs(layer)),
+            exact if name not in trees else None,
+        )
+        files |= _write_layer(folder, name, counts, columns, entry.dimension, trees.get(name))
+        landmarks[name] = n_rows
+    return _finish(folder, len(keys), landmarks, files)
+
+
+def write_tree(folder: Path, tree: Tree, trained_at: int) -> TreeEntry:
+    """Write a tree as a new folder and flush it; nothing refers to it yet.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to create.
+    tree : Tree
+        The centroids.
+    trained_at : int
+        Landmarks that the layer had when it was trained.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    """
+    make_folder(folder)
+    shape = tree.centroids.shape
+    files = {"tree.npy": write_array(folder / "tree.npy", [tree.centroids], shape=shape, dtype=np.float32)}
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    return TreeEntry(folder.name, trained_at, files)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """The per-landmark arrays of a layer, each in consecutive parts."""
+
+    times: Iterable[NDArray[np.uint32]]
+    bins: Iterable[NDArray[np.uint16]]
+    codes: Iterable[NDArray[np.uint8]]
+    vectors: Iterable[NDArray[np.float16]] | None
+
+
+def _write_records(
+    folder: Path,
+    lines: Iterable[bytes],
+    keys: NDArray[np.uint64],
+    contents: NDArray[np.uint8],
+    exclusions: NDArray[np.int64],
+) -> dict[str, FileEntry]:
+    ends = [0]
+    checks = []
+
+    def counted() -> Iterator[bytes]:
+        for line in lines:
+            ends.append(ends[-1] + len(line))
+            checks.append(line_check(line))
+            yield line
+
+    files = {
+        "recordings.jsonl": write_chunks(folder / "recordings.jsonl", _joined(counted())),
+        "offsets.npy": _write_whole(folder / "offsets.npy", np.array(ends, dtype=np.int64)),
+        "keys.npy": _write_whole(
+            folder / "keys.npy", np.column_stack([keys[:, :2], np.array(checks, dtype=np.uint64)])
+        ),
+        "contents.npy": _write_whole(folder / "contents.npy", contents),
+    }
+    if exclusions.size:
+        files["exclusions.npy"] = _write_whole(folder / "exclusions.npy", exclusions)
+    return files
+
+
+def _write_layer(
+    folder: Path, name: str, counts: NDArray[np.int64], columns: _Columns, dimension: int, tree: Tree | None
+) -> dict[str, FileEntry]:
+    place = folder / name
+    make_folder(place)
+    bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    n_rows = int(bounds[-1])
+    files = {
+        "bounds.npy": _write_whole(place / "bounds.npy", bounds),
+        "times.npy": write_array(place / "times.npy", columns.times, shape=(n_rows,), dtype=np.uint32),
+        "bins.npy": write_array(place / "bins.npy", columns.bins, shape=(n_rows,), dtype=np.uint16),
+        "codes.npy": write_array(place / "codes.npy", columns.codes, shape=(n_rows, dimension // 8), dtype=np.uint8),
+    }
+    if columns.vectors is not None:
+        shape = (n_rows, dimension)
+        files["vectors.npy"] = write_array(place / "vectors.npy", columns.vectors, shape=shape, dtype=np.float16)
+    stored = [path for path in ("times.npy", "bins.npy", "codes.npy", "vectors.npy") if path in files]
+    written = [np.asarray(np.load(place / path, mmap_mode="r")) for path in stored]
+    spans = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    checks = np.array([rows_check(column[a:b] for column in written) for a, b in spans], dtype=np.uint64)
+    files["checks.npy"] = _write_whole(place / "checks.npy", checks)
+    if tree is not None:
+        files |= _write_lists(place, words_of(written[2]), tree)
+    return {f"{name}/{path}": entry for path, entry in files.items()}
+
+
+def _write_lists(place: Path, codes: NDArray[np.uint64], tree: Tree) -> dict[str, FileEntry]:
+    sizes, rows, parts = sorted_by_list(codes, tree)
+    files = {
+        "list_sizes.npy": _write_whole(place / "list_sizes.npy", sizes),
+        "list_rows.npy": _write_whole(place / "list_rows.npy", rows),
+        "list_codes.npy": write_array(place / "list_codes.npy", parts, shape=codes.shape[::-1], dtype=np.uint64),
+    }
+    sorted_codes = np.asarray(np.load(place / "list_codes.npy", mmap_mode="r"))
+    checks = list_checks(sizes, sorted_codes, rows)
+    files["list_checks.npy"] = _write_whole(place / "list_checks.npy", checks)
+    return files
+
+
+def _joined(chunks: Iterable[bytes | memoryview], size: int = 1 << 20) -> Iterator[bytes]:
+    """Gather small chunks into few large ones: one system call per list would dominate the time."""
+    waiting: list[bytes | memoryview] = []
+    total = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        total += len(chunk)
+        if total >= size:
+            yield b"".join(waiting)
+            waiting, total = [], 0
+    yield b"".join(waiting)
+
+
+def _write_whole(path: Path, array: NDArray[np.generic]) -> FileEntry:
+    return write_array(path, [array], shape=array.shape, dtype=array.dtype)
+
+
+def _finish(folder: Path, n_recordings: int, landmarks: dict[str, int], files: dict[str, FileEntry]) -> SegmentEntry:
+    for name in landmarks:
+        sync_folder(folder / name)
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    return SegmentEntry(folder.name, n_recordings, landmarks, dict(sorted(files.items())))

@@ -1,0 +1,186 @@
+"""Descriptors as vectors, and the only module that talks to FAISS.
+
+`ExactVectors` computes every similarity: right, and simple, for layers of up to `EXACT_LIMIT` landmarks. Larger ones
+are searched in inverted lists (`index.vectors.lists`), whose coarse centroids come from the k-means here.
+Similarities are cosines.
+
+FAISS facts that shaped this module: threads must not meet fork, so workers are spawned and call `use_threads(1)`; sums
+in another order give other bytes, so k-means runs on one thread, and no product is left to BLAS, whose last bits depend
+on its kernel and its number of threads.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import faiss as _faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import ParameterError
+
+__all__ = ["EXACT_LIMIT", "SEED", "ExactVectors", "best_first", "check_vectors", "kmeans", "threads", "use_threads"]
+
+faiss: Any = _faiss  # its type stubs describe the C++ methods, not the numpy ones that replace them
+faiss.cvar.distance_compute_blas_threshold = 2**31 - 1  # queries in one call from which on FAISS would use BLAS
+
+EXACT_LIMIT = 20_000  # landmarks; beyond, 20 000 queries (a track of 3 minutes) take more than a second on one thread
+SEED = 20_240_613
+_TRAIN_PER_CENTROID = 256
+_KMEANS_ROUNDS = 10
+_TIES = 6  # rows beyond those asked for, so that up to so many more copies of one recording are told apart
+_STRIDE = 2_654_435_761  # Knuth's multiplier: consecutive queries start far apart
+_QUERY_BATCH = 4096  # bounds the memory of one call into FAISS
+
+
+def use_threads(n: int) -> None:
+    """Let FAISS use `n` threads in this process; call with 1 in every worker.
+
+    Raises
+    ------
+    ParameterError
+        If `n` is below 1.
+    """
+    if n < 1:
+        raise ParameterError(f"threads={n}: must be at least 1")
+    faiss.omp_set_num_threads(n)
+
+
+def threads() -> int:
+    """Return how many threads this process may use."""
+    return int(faiss.omp_get_max_threads())
+
+
+def check_vectors(vectors: NDArray[np.floating[Any]], dimension: int, *, name: str) -> NDArray[np.float32]:
+    """Return `vectors` as contiguous float32 [shape=(n, dimension)] once they are known to be sound.
+
+    Raises
+    ------
+    ParameterError
+        If shape or dtype is wrong, or a value is not finite.
+    """
+    array = np.asarray(vectors)
+    if array.ndim != 2 or array.shape[1] != dimension:
+        raise ParameterError(f"{name}: shape {array.shape}, must be (n, {dimension})")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ParameterError(f"{name}: dtype {array.dtype}, must be a floating type")
+    checked = np.ascontiguousarray(array, dtype=np.float32)
+    finite = np.isfinite(checked).all(axis=1)
+    if not finite.all():
+        raise ParameterError(f"{name}: row {int(np.argmin(finite))} holds NaN or infinity")
+    return checked
+
+
+class ExactVectors:
+    """Exact search over all vectors of a small layer.
+
+    Parameters
+    ----------
+    vectors : ndarray [shape=(n, d), dtype=float32]
+        Unit vectors.
+    rows : ndarray [shape=(n,), dtype=int64]
+        Row number of each vector, ascending.
+    """
+
+    def __init__(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+        self._rows = rows
+        self._index = faiss.IndexFlatIP(vectors.shape[1])
+        if rows.size:
+            self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, usable: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the `k` most similar rows of each query and their cosines, best first.
+
+        Where more than `k` rows are equally similar, as copies of one recording are, the rows that count start at
+        another place for every query, so that each copy is found by some.
+
+        Parameters
+        ----------
+        queries : ndarray [shape=(q, d), dtype=float32]
+            Unit vectors.
+        k : int
+            Neighbours per query.
+        usable : ndarray [shape=(n_rows,), dtype=bool], optional
+            By row number: those that may be found.
+
+        Returns
+        -------
+        rows : ndarray [shape=(q, k), dtype=int64]
+            -1 where there are fewer than `k`.
+        similarity : ndarray [shape=(q, k), dtype=float32]
+            -inf where the row is -1.
+        """
+        width = min(k + _TIES, self._rows.size)
+        rows, similarity = _empty_result(len(queries), max(k, width))
+        options = {}
+        if usable is not None:
+            bits = np.packbits(usable[self._rows], bitorder="little")
+            selector = faiss.IDSelectorBitmap(self._rows.size, faiss.swig_ptr(bits))  # `bits` must outlive it
+            options["params"] = faiss.SearchParameters(sel=selector)
+        if width:
+            for part in _batches(len(queries), _QUERY_BATCH):
+                found_similarity, found = self._index.search(queries[part], width, **options)
+                there = found >= 0
+                rows[part, :width] = np.where(there, self._rows[found], -1)
+                similarity[part, :width] = np.where(there, found_similarity, -np.inf)
+        first = np.arange(len(queries), dtype=np.int64) * _STRIDE % max(self._rows.size, 1)
+        return best_first(rows, np.minimum(similarity, np.float32(1.0)), k, first_row=first)
+
+
+def best_first(
+    rows: NDArray[np.int64],
+    similarity: NDArray[np.float32],
+    k: int,
+    *,
+    first_row: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Sort each line of candidates by falling similarity, ties by row, and keep `k`.
+
+    With `first_row` [shape=(n_lines,)], ties go by row from that one on, and then from the start.
+
+    >>> best_first(np.array([[7, 2, 5]]), np.array([[0.5, 0.5, 0.9]], dtype=np.float32), 2)
+    (array([[5, 2]]), array([[0.9, 0.5]], dtype=float32))
+    >>> best_first(np.array([[7, 2]]), np.array([[0.5, 0.5]], dtype=np.float32), 1, first_row=np.array([3]))
+    (array([[7]]), array([[0.5]], dtype=float32))
+    """
+    place = rows if first_row is None else np.where(rows < first_row[:, None], rows + np.iinfo(np.int32).max, rows)
+    order = np.argsort(place, axis=1, kind="stable")
+    by_row = np.take_along_axis(similarity, order, axis=1)
+    rank = np.argsort(-by_row, axis=1, kind="stable")[:, :k]
+    order = np.take_along_axis(order, rank, axis=1)
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarity, order, axis=1)
+
+
+def _empty_result(n_queries: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    return np.full((n_queries, k), -1, dtype=np.int64), np.full((n_queries, k), -np.inf, dtype=np.float32)
+
+
+def _batches(n: int, size: int) -> Iterator[slice]:
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def kmeans(vectors: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+    """Return `n` centroids of vectors [shape=(m, d), m >= n] by k-means [shape=(n, d)]; seeded, on one thread."""
+    clustering = faiss.Clustering(vectors.shape[1], n)
+    clustering.niter = _KMEANS_ROUNDS
+    clustering.seed = SEED
+    clustering.min_points_per_centroid = 1
+    clustering.max_points_per_centroid = _TRAIN_PER_CENTROID
+    assigner = faiss.IndexFlatL2(vectors.shape[1])
+    with _one_thread():
+        clustering.train(np.ascontiguousarray(vectors, dtype=np.float32), assigner)
+    centroids: NDArray[np.float32] = faiss.vector_to_array(clustering.centroids).reshape(n, -1)
+    return centroids.astype(np.float32)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # sums in another order give other bytes
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

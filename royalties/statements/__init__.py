@@ -1,1 +1,0 @@
-"""Statements: from uses and revenue to amounts owed, in the forms that people and programs read."""

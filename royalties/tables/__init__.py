@@ -1,1 +1,0 @@
-"""Tables of rights in and out: spreadsheets, folders of tables shaped like BWARM's, and licences as TOML."""

@@ -1,1 +1,0 @@
-"""Attribution: from the matches of a scan to uses, each with its rule and its state."""

@@ -1,0 +1,167 @@
+"""Making a blind index: what the matcher needs of a catalogue, and nothing else, as one signed file.
+
+Out of an index come the landmarks of every live recording in every layer: time, frequency, signs of the descriptor.
+Instead of the id there is a token; recordings stand in the order of tokens, so that the order in which they were added
+shows nowhere. What stays, field by field:
+
+- of a recording: its token, its length rounded up to whole seconds, its excluded ranges in milliseconds (matching needs
+  them), the number of its landmarks;
+- of a landmark: time (1/4096 s), frequency (1/64 cell), one bit per number of its descriptor. Where the layer is
+  searched exactly, the stored descriptor is those signs over sqrt(d), so that a search works as in any index;
+- of a layer: its parameters, and once it is compressed its tree (centroids of the signs) and lists;
+- of a hub: its token and the figures that raise its threshold (`index.storage.hubs`).
+
+Left out are titles, artists, ISRCs, names and digests of audio files, decoders, notes, tags, the magnitudes of
+descriptors, removed recordings, and the history of the index. The same index, terms and secret give the same bytes.
+"""
+
+import hashlib
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fingerprint.errors import ParameterError
+from index.catalogue.archive import Progress
+from index.catalogue.transfer import Archive, check_target, pack_blind, working_folder
+from index.storage.commit import OpenState, open_manifest
+from index.storage.durable import make_folder, publish
+from index.storage.hubs import hubs_name, write_hubs
+from index.storage.layers import Prepared, PreparedLayer, prepare
+from index.storage.locks import leased
+from index.storage.manifest import GRANT_NAME, RECORDING, HubsEntry, LayerEntry, Manifest, refuse_blind
+from index.storage.recordings import Recording
+from index.storage.segment_writer import write_segment, write_tree
+from index.storage.snapshot import Snapshot
+from index.vectors.signs import vectors_of_signs
+from sourceprint.blind.grants import Grant, Terms
+from sourceprint.blind.tokens import Tokens
+from sourceprint.signatures import PrivateKey
+
+__all__ = ["export_blind"]
+
+_SEGMENT = "000001"
+
+
+def export_blind(
+    folder: Path,
+    target: Path,
+    *,
+    terms: Terms,
+    issuer: PrivateKey,
+    secret: bytes,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Archive, Grant]:
+    """Write the state of the last commit as a blind index; writers may go on meanwhile.
+
+    Parameters
+    ----------
+    folder : Path
+        The index folder of the label.
+    target : Path
+        The file to write; appears under this name when it is complete and on the disk. Beside it, as much room again is
+        needed meanwhile.
+    terms : Terms
+        For whom, and until when.
+    issuer : PrivateKey
+        Signs the grant.
+    secret : bytes
+        Tokens are made with it (`sourceprint.blind.tokens`).
+    force : bool
+        Replace `target` if it exists.
+    progress : callable, optional
+        Called with the number of bytes of every block written.
+
+    Returns
+    -------
+    Archive, Grant
+        What was written.
+
+    Raises
+    ------
+    ParameterError
+        If `target` exists or lies inside the index, or the index holds no recording.
+    GrantError
+        If the index is blind itself.
+    IndexMissingError, IndexFormatError, IndexDamagedError
+        If the index cannot be opened, or fails a checksum.
+    IndexLockedError
+        If another process is exporting to the same target.
+    StorageFullError, CatalogueError
+        If the disk is full, or the system refuses; the target is as it was.
+    """
+    with leased(folder) as lease:
+        refuse_blind(folder, lease.manifest, action="exported")
+        check_target(folder, target, force=force)
+        state = open_manifest(folder, lease.manifest)
+        snapshot = Snapshot(state)
+        if not len(snapshot.recordings):
+            raise ParameterError(f"{folder}: holds no recordings; add some before it is exported")
+        grant_id = terms.grant_id(issuer.public, snapshot.digest)
+        place = target.with_name(f".{target.name}.blinding")
+        with working_folder(place, busy=f"{target}: another process is exporting to it; wait until it has finished"):
+            manifest = _write_index(place, state, Tokens(secret, grant_id), grant_id)
+            digest = hashlib.sha256(manifest.to_bytes()).hexdigest()
+            grant = Grant(grant_id, terms, issuer.public, digest, len(snapshot.recordings)).signed(issuer)
+            publish(place / GRANT_NAME, grant.to_bytes())
+            archive = pack_blind(place, manifest, grant.to_bytes(), target, force=force, progress=progress)
+            shutil.rmtree(place)
+        return archive, grant
+
+
+def _write_index(place: Path, state: OpenState, tokens: Tokens, grant_id: str) -> Manifest:
+    """Write trees, hubs and one segment, and return the manifest that names them."""
+    for name in ("segments", "trees"):
+        make_folder(place / name)
+    snapshot = Snapshot(state)
+    by_token = sorted((tokens.of(recording.id), ordinal) for ordinal, recording in enumerate(snapshot.recordings))
+    number = int(_SEGMENT) + 1
+    layers: dict[str, LayerEntry] = {}
+    for name, layer in state.manifest.layers.items():
+        layers[name] = replace(layer, tree=None)
+        if name in state.trees:
+            tree = write_tree(
+                place / "trees" / f"{name}-{number:06d}", state.trees[name], snapshot.layer(name).n_landmarks
+            )
+            layers[name] = replace(layer, tree=tree)
+            number += 1
+    items = list(_prepared(snapshot, by_token, layers))
+    segment = write_segment(place / "segments" / _SEGMENT, items, layers, state.trees)
+    hubs = _write_hubs(place, snapshot, state.manifest.hubs, tokens, number)
+    return Manifest(1, number + 1, layers, (segment,), hubs, blind=grant_id)
+
+
+def _prepared(
+    snapshot: Snapshot, by_token: list[tuple[str, int]], layers: Mapping[str, LayerEntry]
+) -> Iterator[Prepared]:
+    """Yield the recordings, whose rows stay in the memory maps they come from."""
+    for token, ordinal in by_token:
+        before = snapshot.recordings[ordinal]
+        duration_ms = 1000 * math.ceil(before.duration_ms / 1000)
+        recording = Recording(token, duration_ms=duration_ms, excluded=before.excluded)
+        rows = {}
+        for name in layers:
+            times, bins, codes = snapshot.layer(name).landmarks_of(ordinal)
+            if times.size:
+                rows[name] = PreparedLayer(times, bins, codes, vectors_of_signs(codes).astype(np.float16))
+        item = prepare(recording, rows, layers)
+        # The vectors are in the digest of the content now. A compressed layer stores none, and all of them together
+        # would not fit into memory.
+        slim = {
+            name: layer if layers[name].tree is None else replace(layer, vectors=layer.vectors[:0].copy())
+            for name, layer in rows.items()
+        }
+        yield replace(item, layers=slim)
+
+
+def _write_hubs(
+    place: Path, snapshot: Snapshot, known: HubsEntry | None, tokens: Tokens, number: int
+) -> HubsEntry | None:
+    if known is None:
+        return None
+    hubs = {tokens.of(recording_id): hub for recording_id, hub in snapshot.hubs.items()}
+    return write_hubs(place / hubs_name(number), hubs, snapshot.layer(RECORDING).n_landmarks)

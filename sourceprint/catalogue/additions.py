@@ -1,0 +1,323 @@
+"""Recordings into the index: many files are fingerprinted, in parallel and in order, and what is done is kept safe.
+
+`Addition.run` takes items (`sourceprint.inputs`) and yields one `Outcome` per item, in order. Finished recordings are
+committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and the same command
+continues it: `sourceprint.catalogue.recording_ids` recognises what is in the index before anything is decoded. What
+was committed is compared with the whole index (`index.search.overlaps`): audio that is in it twice is reported,
+unless the run is
+interrupted.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fingerprint.errors import (
+    AudioError,
+    CatalogueError,
+    DuplicateRecordingError,
+    IndexMissingError,
+    ParameterError,
+    printable,
+)
+from fingerprint.sources import reference_of
+from index.catalogue.store import Store
+from index.catalogue.writer import Writer
+from index.search.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
+from index.storage.layers import PreparedLayer, layer_specs, quantise, reference_landmarks
+from index.storage.recordings import Recording
+from index.storage.snapshot import Snapshot
+from index.storage.tags import ranges_text
+from index.vectors.exact import use_threads
+from sourceprint.catalogue.recording_ids import Decision, IdDesk, with_facts_of
+from sourceprint.inputs import Intake, Item
+from sourceprint.workers import in_order, jobs_for, uninterrupted
+
+__all__ = ["Addition", "Outcome", "open_or_create"]
+
+COMMIT_SECONDS = 60.0
+MOST_OVERLAPS = 20  # named in a report; `sourceprint duplicates` names all
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item.
+
+    Attributes
+    ----------
+    name : str
+        What was to be added, fit for a message.
+    kind : {"added", "replaced", "unchanged", "failed"}
+        "unchanged": the index has this audio under this id already.
+    recording_id : str
+        Id in the index; "" where it never got one.
+    duration_ms : int
+        Length of the audio that was analysed, in milliseconds; 0 where none was.
+    remarks : tuple of str
+        Sentences for the user: why it failed, what was odd about the audio, who else has the same audio.
+    """
+
+    name: str
+    kind: Literal["added", "replaced", "unchanged", "failed"]
+    recording_id: str = ""
+    duration_ms: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Described:
+    """What a worker says about a file: facts and landmarks, or why there are none."""
+
+    failure: str = ""
+    name: str = ""
+    sha256: str = ""
+    duration_ms: int = 0
+    decoder: str = ""
+    notes: tuple[str, ...] = ()
+    landmarks: dict[str, PreparedLayer] | None = None
+
+
+class Addition:
+    """One run of adding, or of replacing, recordings.
+
+    Parameters
+    ----------
+    path : Path
+        The index folder; when adding, an index is made there as soon as the first recording is ready.
+    jobs : int, optional
+        Worker processes; by default as many as suit the number of files and the machine.
+    replacing : bool
+        Whether ids must be in the index, and get other audio.
+
+    Attributes
+    ----------
+    n_committed : int
+        Recordings of this run that are safely in the index.
+    failures : list of Outcome
+        Those that failed so far.
+    overlaps : list of Overlap
+        Recordings of this run that hold the same audio as others for a stretch, the longest `MOST_OVERLAPS`. Those made
+        from the very same file are not among them: an outcome says so.
+    n_overlaps : int
+        How many there are in all.
+    """
+
+    def __init__(self, path: Path, *, jobs: int | None = None, replacing: bool = False) -> None:
+        self.n_committed = 0
+        self.failures: list[Outcome] = []
+        self.overlaps: list[Overlap] = []
+        self.n_overlaps = 0
+        self._counts = dict.fromkeys(("added", "replaced", "unchanged"), 0)
+        self._audio_ms = 0
+        self._started_at = time.monotonic()
+        self._path = path
+        self._jobs = jobs
+        self._replacing = replacing
+        self._desk = IdDesk(None)
+        self._store: Store | None = None
+        self._writer: Writer | None = None
+        self._uncompared: list[str] = []
+        self._committed_at = 0.0
+
+    def run(self, intake: Intake) -> Generator[Outcome, None, None]:
+        """Add everything and yield what became of each: first what was refused already, then the items in order.
+
+        When interrupted, or closed early, it commits what it has yielded.
+
+        Raises
+        ------
+        CatalogueError
+            If the index cannot be opened or written; see `n_committed` for what is safe.
+        ParameterError
+            If `jobs` is below 1.
+        """
+        for refusal in intake.refusals:
+            yield self._counted(Outcome(refusal.name, "failed", remarks=(refusal.reason,)))
+        jobs = jobs_for(len(intake.items), self._jobs)
+        use_threads(jobs)  # here for the training of trees: workers have a thread each
+        with ExitStack() as stack:
+            if (store := self._existing()) is not None:
+                self._enter(stack, store)
+                self._desk = IdDesk(store.snapshot())  # taken under the lock: nobody else adds from here on
+            try:
+                with closing(in_order(_describe, self._decisions(intake.items), jobs=jobs, lost=_lost)) as work:
+                    for (item, decision), described in work:
+                        yield self._counted(self._settle(item, decision, described, stack))
+                        self._compare()
+            except (KeyboardInterrupt, GeneratorExit):
+                self._commit()
+                raise
+            self._commit()
+            self._compare()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything is known yet about any item."""
+        return bool(self.failures or any(self._counts.values()))
+
+    def report(self) -> dict[str, Any]:
+        """Return what the run has done so far, and the index as it is now, as plain JSON types.
+
+        Returns
+        -------
+        dict
+            `added`, `replaced`, `unchanged` (counts), `committed` (recordings that are safe), `failed` (name and reason
+            of each), `overlaps` (as `index.search.overlaps.overlap_to_json`, the longest `MOST_OVERLAPS`),
+            `overlaps_found` (how many in all), `audio_seconds` and `seconds` (audio analysed, time taken), `index`
+            (as `Store.info`, or
+            None).
+        """
+        try:
+            index = Store.open(self._path).info()
+        except CatalogueError:
+            index = None
+        return {
+            **self._counts,
+            "committed": self.n_committed,
+            "failed": [{"name": outcome.name, "reason": " ".join(outcome.remarks)} for outcome in self.failures],
+            "overlaps": [overlap_to_json(overlap) for overlap in self.overlaps],
+            "overlaps_found": self.n_overlaps,
+            "audio_seconds": self._audio_ms / 1000,
+            "seconds": round(time.monotonic() - self._started_at, 3),
+            "index": index,
+        }
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        if outcome.kind == "failed":
+            self.failures.append(outcome)
+        else:
+            self._counts[outcome.kind] += 1
+            self._audio_ms += outcome.duration_ms
+        return outcome
+
+    def _existing(self) -> Store | None:
+        try:
+            return Store.open(self._path, layer_specs())
+        except IndexMissingError:
+            if self._replacing:
+                raise
+            return None
+
+    def _enter(self, stack: ExitStack, store: Store) -> Writer:
+        self._store = store
+        self._writer = stack.enter_context(store.writer(on_commit=self._count))
+        self._committed_at = time.monotonic()
+        return self._writer
+
+    def _count(self, ids: tuple[str, ...]) -> None:
+        self.n_committed += len(ids)
+        self._uncompared.extend(ids)
+        self._committed_at = time.monotonic()
+
+    def _commit(self) -> None:
+        if self._writer is not None:
+            with uninterrupted():
+                self._writer.commit()
+
+    def _compare(self) -> None:
+        """Look for the audio of what was committed since the last time in the whole index."""
+        ids, self._uncompared = self._uncompared, []
+        if self._store is None or not ids:
+            return
+        snapshot = self._store.snapshot()
+        for found in find_overlaps(snapshot, ids):
+            new = [overlap for overlap in found if not _same_file(snapshot, overlap)]
+            self.n_overlaps += len(new)
+            self.overlaps = longest_first([*self.overlaps, *new])[:MOST_OVERLAPS]
+
+    def _decisions(self, items: Sequence[Item]) -> Iterator[tuple[tuple[Item, Decision], Path | None]]:
+        for item in items:
+            decision = self._desk.decide_replacement(item) if self._replacing else self._desk.decide_new(item)
+            yield (item, decision), item.path if decision.kind in ("add", "replace") else None
+
+    def _settle(self, item: Item, decision: Decision, described: _Described | None, stack: ExitStack) -> Outcome:
+        name = decision.recording_id
+        if described is None:
+            kind: Literal["unchanged", "failed"] = "unchanged" if decision.kind == "unchanged" else "failed"
+            return Outcome(item.name, kind, name, remarks=decision.remarks)
+        if described.landmarks is None:
+            return Outcome(item.name, "failed", name, remarks=(described.failure,))
+        before = decision.before or Recording(name)
+        still_there = tuple(pair for pair in before.excluded if not 0 < described.duration_ms <= pair[0])
+        try:
+            recording = with_facts_of(
+                item,
+                Recording(
+                    name,
+                    before.title,
+                    before.artists,
+                    before.isrc,
+                    described.name,
+                    described.sha256,
+                    described.duration_ms,
+                    described.decoder,
+                    described.notes,
+                    before.tags,
+                    still_there,
+                ),
+            )
+        except ParameterError as error:
+            return Outcome(item.name, "failed", name, remarks=(str(error),))
+        with uninterrupted():
+            writer = self._writer or self._enter(stack, open_or_create(self._path))
+            try:
+                writer.add(recording, described.landmarks, replace=self._replacing)
+            except DuplicateRecordingError as error:  # another process made the index, and added this, after we looked
+                return Outcome(item.name, "failed", name, remarks=(str(error),))
+            if time.monotonic() - self._committed_at > COMMIT_SECONDS:
+                writer.commit()
+        remarks = (*decision.remarks, *described.notes)
+        if before.excluded and not item.excluded:
+            remarks = (*remarks, f"still excluded: {ranges_text(recording.excluded) or 'nothing'}; see that it fits")
+        if others := self._desk.note_added(recording):
+            remarks = (*remarks, f"the same audio is in the index as {', '.join(map(printable, others))} too")
+        return Outcome(item.name, "replaced" if self._replacing else "added", name, described.duration_ms, remarks)
+
+
+def open_or_create(path: Path) -> Store:
+    """Open an index for adding, with the layers of this version; make it if there is none.
+
+    Raises
+    ------
+    CatalogueError
+        If there is something else, or an index that was made with other parameters, or it cannot be made.
+    """
+    specs = layer_specs()
+    try:
+        return Store.open(path, specs)
+    except IndexMissingError:
+        try:
+            return Store.create(path, specs)
+        except OSError as error:
+            raise CatalogueError(
+                f"{printable(path)}: no index can be made here ({error.strerror}); give another folder"
+            ) from error
+
+
+def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:
+    one, other = (snapshot.by_id(name).sha256 for name in (overlap.first, overlap.second))
+    return one == other != ""
+
+
+def _describe(path: Path) -> _Described:
+    """Return what the index needs to know about a file; runs in the workers."""
+    try:
+        made = reference_of(path)
+    except AudioError as error:
+        return _Described(failure=Item(path).reason(error))
+    except MemoryError:
+        return _Described(failure="does not fit into the memory that is left; give fewer jobs, or cut it in parts")
+    facts = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
+    specs = layer_specs()
+    described = reference_landmarks(made).items()
+    landmarks = {name: quantise(one, specs[name].dimension, where=path.name) for name, one in described}
+    return _Described("", *facts, landmarks)
+
+
+def _lost(path: Path) -> _Described:
+    return _Described(
+        failure="ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
+    )

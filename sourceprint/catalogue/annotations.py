@@ -1,0 +1,82 @@
+"""Changes of what is said about recordings that are in the index: their tags, and the parts that never count.
+
+No audio is needed: the writer amends the recordings (`index.storage.amendments`). Each function is one commit, all or
+nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fingerprint.errors import ParameterError
+from index.catalogue.store import Store
+from index.storage.tags import Ranges, normalised_tags, parse_ranges
+
+__all__ = ["change_exclusions", "change_tags"]
+
+
+def change_tags(store: Store, ids: Sequence[str], *, added: Sequence[str] = (), removed: Sequence[str] = ()) -> int:
+    """Give recordings tags and take tags away; return how many were changed.
+
+    Parameters
+    ----------
+    store : Store
+        The index.
+    ids : sequence of str
+        Recordings.
+    added, removed : sequence of str
+        Tags; no tag may be in both.
+
+    Raises
+    ------
+    UnknownRecordingError
+        If a recording is not in the index.
+    ParameterError
+        If a tag is none (`index.storage.tags`), is to be added and removed, or is to be removed and no recording has
+        it.
+    IndexLockedError, StorageFullError
+        As `Store.writer`, `Writer.commit`.
+    """
+    new, old = set(normalised_tags(added)), set(normalised_tags(removed))
+    if new & old:
+        raise ParameterError(f"tag {min(new & old)!r}: cannot be added and removed at once; give it to one of them")
+    with store.writer() as writer:
+        recordings = [writer.recording(recording_id) for recording_id in dict.fromkeys(ids)]
+        unused = old.difference(*(recording.tags for recording in recordings))
+        if unused:
+            raise ParameterError(f"tag {min(unused)!r}: none of these recordings has it; list shows which they have")
+        changed = [replace(recording, tags=tuple({*recording.tags, *new} - old)) for recording in recordings]
+        for recording in changed:
+            writer.amend(recording)
+    return sum(before != after for before, after in zip(recordings, changed, strict=True))
+
+
+def change_exclusions(store: Store, recording_id: str, ranges: Sequence[str], *, clear: bool = False) -> Ranges:
+    """Exclude ranges of a recording, beside those that are excluded already, and return all that are now.
+
+    Parameters
+    ----------
+    store : Store
+        The index.
+    recording_id : str
+        The recording.
+    ranges : sequence of str
+        As `index.storage.tags.parse_ranges` reads them.
+    clear : bool
+        Forget those that were excluded before.
+
+    Raises
+    ------
+    UnknownRecordingError
+        If the recording is not in the index.
+    ParameterError
+        If a text is no range, or one that lies beyond the end of the recording.
+    IndexLockedError, StorageFullError
+        As `Store.writer`, `Writer.commit`.
+    """
+    given = [pair for text in ranges for pair in parse_ranges(text)]
+    with store.writer() as writer:
+        recording = writer.recording(recording_id)
+        kept = () if clear else recording.excluded
+        changed = replace(recording, excluded=(*kept, *given))
+        writer.amend(changed)
+    return changed.excluded

@@ -1,0 +1,245 @@
+"""The catalogue: what goes into the index and out of it, what is known of it, and what is in it twice."""
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from sourceprint.commands.progress import progress
+from sourceprint.commands.terminal import (
+    PATH,
+    count_text,
+    exit_if_failed,
+    index_option,
+    index_place,
+    jobs_option,
+    json_option,
+    jsonl_option,
+    note,
+    one_format,
+    print_json,
+    quiet_option,
+    reporting,
+    use_one_thread,
+)
+
+__all__ = ["add", "duplicates", "exclude", "info", "list_", "remove", "replace", "tag"]
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@index_option
+@jobs_option
+@json_option
+@quiet_option
+def add(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
+    """Add recordings: audio files, folders of them, or lists.
+
+    A list is a CSV or TSV with the columns path, id, title, artist, isrc, tags, exclude, of which only path is needed.
+    Without an id, the file's name less its ending is the id. What is in the index already is skipped, so an interrupted
+    run is continued by the same command.
+
+    Example: sourceprint add music
+    """
+    _add(paths, index, jobs, as_json=as_json, quiet=quiet, replacing=False)
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@index_option
+@jobs_option
+@json_option
+@quiet_option
+def replace(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
+    """Replace recordings; files, folders or lists as for add.
+
+    Example: sourceprint replace remastered.csv
+    """
+    _add(paths, index, jobs, as_json=as_json, quiet=quiet, replacing=True)
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@index_option
+@quiet_option
+def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
+    """Remove recordings by id: all that are named, or none.
+
+    Example: sourceprint remove "01 Intro" "02 Song"
+    """
+    from index.catalogue.store import Store
+
+    wanted = dict.fromkeys(ids)
+    with Store.open(index_place(index)).writer() as writer:
+        for recording_id in wanted:
+            writer.remove(recording_id)
+    if not quiet:
+        click.echo(f"{count_text(len(wanted), 'recording')} removed", err=True)
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--add", "added", metavar="TAG", multiple=True, help="Give this tag; may be repeated.")
+@click.option("--remove", "removed", metavar="TAG", multiple=True, help="Take this tag away; may be repeated.")
+@index_option
+@quiet_option
+def tag(
+    ids: tuple[str, ...], added: tuple[str, ...], removed: tuple[str, ...], index: Path | None, quiet: bool
+) -> None:
+    """Give recordings tags, take tags away, or show them.
+
+    A tag is a short text that means nothing to Sourceprint, such as a licence, a territory or a label; match searches
+    by tag. All recordings that are named are changed, or none.
+
+    Example: sourceprint tag "01 Intro" "02 Song" --add sync
+    """
+    from index.catalogue.store import Store
+    from sourceprint.catalogue.annotations import change_tags
+    from sourceprint.text.tables import recordings_table
+
+    store = Store.open(index_place(index))
+    if added or removed:
+        n_changed = change_tags(store, ids, added=added, removed=removed)
+        if not quiet:
+            click.echo(f"{count_text(n_changed, 'recording')} changed", err=True)
+    else:
+        snapshot = store.snapshot()
+        click.echo(recordings_table([snapshot.by_id(recording_id) for recording_id in dict.fromkeys(ids)]))
+
+
+@click.command()
+@click.argument("recording_id", metavar="ID")
+@click.argument("ranges", metavar="[RANGE]...", nargs=-1)
+@click.option("--clear", is_flag=True, help="Let everything count again that was excluded before.")
+@index_option
+@quiet_option
+def exclude(recording_id: str, ranges: tuple[str, ...], clear: bool, index: Path | None, quiet: bool) -> None:
+    """Exclude parts of a recording, or show what is excluded.
+
+    For samples and other parts that are not the owner's: they are not matched, nor ever reported. A range is START-END,
+    each in seconds, m:ss or h:mm:ss. Ranges are added to those that are excluded already; without any, these are
+    printed.
+
+    Example: sourceprint exclude "01 Intro" 0:00-0:12.5 75-80.25
+    """
+    from index.catalogue.store import Store
+    from index.storage.tags import ranges_text
+    from sourceprint.catalogue.annotations import change_exclusions
+
+    store = Store.open(index_place(index))
+    if ranges or clear:
+        excluded = change_exclusions(store, recording_id, ranges, clear=clear)
+        if not quiet:
+            click.echo(f"excluded now: {ranges_text(excluded) or 'nothing'}", err=True)
+    else:
+        for pair in store.snapshot().by_id(recording_id).excluded:
+            click.echo(ranges_text((pair,)))
+
+
+@click.command("list")
+@index_option
+@json_option
+@jsonl_option
+def list_(index: Path | None, as_json: bool, as_jsonl: bool) -> None:
+    """List the recordings in the index, by id.
+
+    Example: sourceprint list
+    """
+    from index.catalogue.store import Store
+    from index.storage.recordings import recording_to_json
+    from sourceprint.text.tables import recordings_table
+
+    one_format(as_json, as_jsonl)
+    recordings = sorted(Store.open(index_place(index)).snapshot().recordings, key=lambda recording: recording.id)
+    if as_json or as_jsonl:
+        print_json([recording_to_json(recording) for recording in recordings], lines=as_jsonl)
+    else:
+        click.echo(recordings_table(recordings))
+
+
+@click.command()
+@index_option
+@json_option
+def info(index: Path | None, as_json: bool) -> None:
+    """Show what the index holds, its size and parameters.
+
+    Example: sourceprint info
+    """
+    from index.catalogue.store import Store
+    from sourceprint.blind.blind_import import grant_facts, read_grant
+    from sourceprint.text.tables import info_text
+
+    place = index_place(index)
+    facts = Store.open(place).info()
+    if (grant := read_grant(place)) is not None:
+        facts["grant"] = grant_facts(grant)
+    if as_json:
+        print_json(facts, lines=False)
+    else:
+        click.echo(info_text(facts))
+
+
+@click.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@index_option
+@click.option(
+    "--min-seconds", metavar="S", type=click.FloatRange(min=3.0), default=10.0, show_default=True,
+    help="Leave out pairs with less audio in common.",
+)  # fmt: skip
+@json_option
+@jsonl_option
+@quiet_option
+def duplicates(
+    ids: tuple[str, ...], index: Path | None, min_seconds: float, as_json: bool, as_jsonl: bool, quiet: bool
+) -> None:
+    """Show recordings that have audio in common.
+
+    Duplicates, remasters, edits, compilations, samples: each pair once, the longest first, with times in both. With
+    ids, only pairs with those recordings.
+
+    Example: sourceprint duplicates --min-seconds 30
+    """
+    one_format(as_json, as_jsonl)
+    use_one_thread()
+    from index.catalogue.store import Store
+    from index.search.overlaps import find_overlaps, longest_first, overlap_to_json
+    from sourceprint.text.tables import overlaps_table
+
+    snapshot = Store.open(index_place(index)).snapshot()
+    wanted = list(dict.fromkeys(ids)) or None
+    found = []
+    with progress(len(wanted or snapshot.recordings), quiet, unit="recording") as tell:
+        for overlaps in find_overlaps(snapshot, wanted, min_seconds=min_seconds):
+            tell.step()
+            found += overlaps
+    found = longest_first(found)
+    if as_json or as_jsonl:
+        print_json([overlap_to_json(overlap) for overlap in found], lines=as_jsonl)
+    elif found:
+        click.echo(overlaps_table(found))
+    elif not quiet:
+        note(f"no two recordings have {min_seconds:g} s of audio in common")
+
+
+def _add(
+    paths: tuple[Path, ...], index: Path | None, jobs: int | None, *, as_json: bool, quiet: bool, replacing: bool
+) -> None:
+    use_one_thread()
+    from sourceprint.catalogue.additions import Addition
+    from sourceprint.inputs import collect
+    from sourceprint.text.tables import addition_text, overlap_text
+
+    intake = collect(paths)
+    addition = Addition(index_place(index), jobs=jobs, replacing=replacing)
+    with (
+        reporting(addition, addition_text, as_json=as_json, quiet=quiet),
+        progress(len(intake), quiet) as tell,
+        closing(addition.run(intake)) as outcomes,
+    ):
+        for outcome in outcomes:
+            tell.outcome(outcome)
+        for overlap in addition.overlaps:
+            tell.note(overlap_text(overlap))
+        if addition.n_overlaps > len(addition.overlaps):
+            tell.note(f"{addition.n_overlaps} pairs have audio in common; see sourceprint duplicates")
+    exit_if_failed(len(addition.failures), of=len(intake))

@@ -1,0 +1,95 @@
+"""The gate of a release: `check` says which outputs may go out, and fails a pipeline where one must not."""
+
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from fingerprint.errors import printable
+from sourceprint.commands.progress import progress
+from sourceprint.commands.terminal import PATH, index_option, index_place, jobs_option, note, use_one_thread
+
+__all__ = ["check"]
+
+_FORMATS = ("text", "json", "sarif", "junit", "github")
+_FAIL_ON = ("review", "block")
+
+
+@click.command()
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(readable=False)
+)  # one that cannot be read is a verdict
+@click.option("--policy", "policy_file", metavar="FILE", type=PATH, help="What passes, TOML  [default: certain blocks]")
+@click.option(
+    "--fail-on", type=click.Choice(_FAIL_ON), default="block", show_default=True,
+    help="From which decision on the exit code is 1.",
+)  # fmt: skip
+@click.option(
+    "--format", "layout", type=click.Choice(_FORMATS), default="text", show_default=True, help="Form of the report."
+)
+@click.option("-o", "--output", metavar="FILE", type=PATH, help="Write the report there; a line per file is printed.")
+@click.option(
+    "--date", "day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]),
+    help="Day of the release (YYYY-MM-DD), on which licences must hold  [default: today, UTC]",
+)  # fmt: skip
+@index_option
+@jobs_option
+@click.option("--quiet", is_flag=True, help="Print only the lines of what does not pass.")
+def check(
+    files: tuple[str, ...],
+    policy_file: Path | None,
+    fail_on: str,
+    layout: str,
+    output: Path | None,
+    day: datetime | None,
+    index: Path | None,
+    jobs: int | None,
+    quiet: bool,
+) -> None:
+    """Decide by a policy whether audio files may be released.
+
+    Exit code 0: nothing at or above --fail-on; 1: findings; 3: nothing readable; 4: some files could not be checked,
+    which outranks findings. A path that is mistyped never passes.
+
+    Example: sourceprint check outputs --policy policy.toml
+    """
+    if "" in files:  # it would be taken for the folder that the shell is in
+        raise click.UsageError("FILE: is empty; a variable of the shell may not be set")
+    use_one_thread()
+    from sourceprint.gate.check import check_files, named_files, unknown_ids
+    from sourceprint.gate.policy import ERROR, PASS
+    from sourceprint.gate.policy_toml import default_policy, load_policy
+    from sourceprint.gate.report import expect_output, rendered, write_report
+    from sourceprint.gate.report_text import summary_line, verdict_line
+    from sourceprint.gate.verdict import Report
+
+    policy = default_policy() if policy_file is None else load_policy(policy_file)
+    intake = named_files([Path(file) for file in files])
+    if output is not None:
+        expect_output(output, [item.path for item in intake.items])
+    place = index_place(index)
+    unknown = unknown_ids(place, policy)
+    if unknown and not quiet:
+        note(f"the policy names recordings that are not in the index: {', '.join(unknown)}")
+    on = (datetime.now(UTC) if day is None else day).date()
+    as_lines = layout == "text" or output is not None
+    verdicts = []
+    checked = check_files(place, intake, policy=policy, day=on, jobs=jobs)
+    with progress(len(intake), quiet) as tell, closing(checked):
+        for verdict in checked:
+            tell.step()
+            verdicts.append(verdict)
+            if as_lines:
+                if not quiet or verdict.action != PASS:
+                    tell.data(verdict_line(verdict))
+            elif verdict.action == ERROR:
+                tell.complain(f"{printable(verdict.name)}: {verdict.reason}")
+    report = Report(policy, "" if policy_file is None else str(policy_file), on, fail_on, tuple(verdicts), unknown)
+    if output is not None:
+        write_report(report, layout, output)
+    elif not as_lines:
+        click.echo(rendered(report, layout), nl=False)
+    if not quiet:
+        click.echo(summary_line(report), err=True)
+    click.get_current_context().exit(report.exit_code)

@@ -1,0 +1,227 @@
+"""The index folder as a whole: compared with its checksums, rewritten, carried elsewhere as one file.
+
+`verify` checks a signed case as well.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from fingerprint.errors import printable
+from sourceprint.commands.evidence import verify_case
+from sourceprint.commands.progress import progress
+from sourceprint.commands.terminal import (
+    EXIT_INDEX,
+    PATH,
+    complain,
+    count_text,
+    index_option,
+    index_place,
+    json_option,
+    keys_option,
+    keys_place,
+    print_json,
+    quiet_option,
+    today,
+    use_one_thread,
+)
+
+if TYPE_CHECKING:
+    from index.catalogue.transfer import Archive
+
+__all__ = ["compact", "export", "import_", "verify"]
+
+
+@click.command()
+@click.argument("case", metavar="[CASE]", required=False, type=PATH)
+@index_option
+@click.option("--repair", is_flag=True, help="Take what is damaged out of the index, so that the rest can be used.")
+@click.option(
+    "--key", "keys", metavar="FILE", multiple=True, type=PATH,
+    help="With CASE: the public key (.pub) of whom it should be signed by; may be repeated.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
+def verify(case: Path | None, index: Path | None, repair: bool, keys: tuple[Path, ...], as_json: bool) -> None:
+    """Check every file of the index, or a case that was signed.
+
+    The files of the index are compared with their checksums. Of a case, as evidence makes it, the figures are computed
+    again from what is in it, without index or audio: says what holds, who signed, and what that proves and does not.
+
+    Example: sourceprint verify case.zip --key tone-records.pub
+    """
+    if case is not None:
+        if repair or click.get_current_context().get_parameter_source("index") is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{'--repair' if repair else '--index'} is for an index, not for a case")
+        use_one_thread()
+        verify_case(case, keys, as_json=as_json)
+        return
+    if keys or as_json:
+        raise click.UsageError(f"{'--key' if keys else '--json'} goes with a case")
+    from index.catalogue.verification import repair_index, verify_index
+
+    if repair:
+        problems = repair_index(index_place(index))
+    else:
+        with progress(None, False, unit="B", unit_scale=True) as tell:
+            problems = verify_index(index_place(index), progress=tell.step)
+    for problem in problems:
+        ids = ", ".join(printable(recording_id) for recording_id in problem.recordings)
+        what = f"it concerns {count_text(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
+        if not problem.n_recordings:
+            what = "it concerns no recording, and is computed again by the next add or remove once it is taken out"
+        click.echo(f"{printable(problem.path)}: {problem.what}; {what}")
+    if not problems:
+        click.echo("all files are as they were written", err=True)
+    elif repair:
+        click.echo("taken out of the index; add these recordings again", err=True)
+    else:
+        complain("the index is damaged; verify --repair takes out what is, then add those recordings again")
+        click.get_current_context().exit(EXIT_INDEX)
+
+
+@click.command()
+@index_option
+@quiet_option
+def compact(index: Path | None, quiet: bool) -> None:
+    """Rewrite the index without what was removed.
+
+    It becomes one segment, with lists that suit its size, and needs as much room again meanwhile. Readers may go on;
+    what they have open is deleted with the next change after they have finished.
+
+    Example: sourceprint compact
+    """
+    use_one_thread()
+    from index.catalogue.store import Store
+    from sourceprint.text.tables import compaction_text
+
+    store = Store.open(index_place(index))
+    with store.writer() as writer:
+        before = store.info()
+        writer.compact()
+    if not quiet:
+        click.echo(compaction_text(before, store.info()), err=True)
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=PATH)
+@index_option
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--blind", is_flag=True, help="Only what matching needs: tokens for ids; no titles, names or codes.")
+@click.option("--licensee", metavar="NAME", help="With --blind: for whom it is.")
+@click.option("--licensee-key", metavar="FILE", type=PATH, help="With --blind: their public key (.pub).")
+@click.option(
+    "--expires",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="With --blind: the last day of use, YYYY-MM-DD, UTC.",
+)
+@click.option(
+    "--sign-with", metavar="FILE", type=PATH,
+    help="With --blind: your private key (.pem)  [default: the only one in your folder of keys]",
+)  # fmt: skip
+@keys_option
+@json_option
+@quiet_option
+def export(
+    file: Path,
+    index: Path | None,
+    force: bool,
+    blind: bool,
+    licensee: str | None,
+    licensee_key: Path | None,
+    expires: datetime | None,
+    sign_with: Path | None,
+    folder: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the whole index as one file.
+
+    Every checksum is compared on the way. The same state gives the same file, byte for byte. Prints the SHA-256 of the
+    file and the digest of the index.
+
+    With --blind, it is signed, and a licensee can match against it until it expires without seeing the catalogue;
+    reveal resolves the tokens in their results. docs/blind-index.md says what they can still learn.
+
+    Example: sourceprint export catalogue.tar
+    """
+    needed = {"--licensee": licensee, "--licensee-key": licensee_key, "--expires": expires}
+    if licensee is None or licensee_key is None or expires is None or not blind:
+        given = [name for name, value in {**needed, "--sign-with": sign_with}.items() if value is not None]
+        if blind or given:
+            missing = ", ".join(name for name, value in needed.items() if value is None)
+            raise click.UsageError(f"--blind needs {missing} too" if blind else f"{given[0]} goes with --blind")
+        from index.catalogue.transfer import export_index
+
+        with progress(None, quiet, unit="B", unit_scale=True) as tell:
+            _print_archive(export_index(index_place(index), file, force=force, progress=tell.step), as_json=as_json)
+        return
+    use_one_thread()
+    from sourceprint.blind.blind_export import export_blind
+    from sourceprint.blind.blind_import import grant_facts
+    from sourceprint.blind.grants import Terms
+    from sourceprint.blind.tokens import make_secret
+    from sourceprint.signatures import load_private, load_public, only_private
+
+    keys = keys_place(folder)
+    issuer = load_private(only_private(keys) if sign_with is None else sign_with)
+    terms = Terms(licensee, load_public(licensee_key), today(), expires.date())
+    place, secret = index_place(index), make_secret(keys)
+    with progress(None, quiet, unit="B", unit_scale=True) as tell:
+        archive, grant = export_blind(
+            place, file, terms=terms, issuer=issuer, secret=secret, force=force, progress=tell.step
+        )
+    _print_archive(archive, as_json=as_json, grant=grant_facts(grant))
+
+
+@click.command("import")
+@click.argument("file", metavar="FILE", type=PATH)
+@index_option
+@click.option(
+    "--from", "issuer", metavar="FILE", type=PATH,
+    help="Of a blind index: the public key (.pub) of whom you trust to have made it.",
+)  # fmt: skip
+@keys_option
+@json_option
+@quiet_option
+def import_(
+    file: Path, index: Path | None, issuer: Path | None, folder: Path | None, as_json: bool, quiet: bool
+) -> None:
+    """Make an index from a file that export wrote.
+
+    The folder must be new or empty. Everything is verified before the index appears; an interrupted run leaves no
+    index. Prints the same as export.
+
+    A blind index needs --from, and your private key in the folder of keys, now and whenever it is searched.
+
+    Example: sourceprint import catalogue.tar --index copy
+    """
+    place = index_place(index)
+    with progress(None, quiet, unit="B", unit_scale=True) as tell:
+        if issuer is None:
+            from index.catalogue.transfer import import_index
+
+            archive = import_index(file, place, progress=tell.step)
+        else:
+            from sourceprint.blind.blind_import import import_blind
+            from sourceprint.signatures import load_public
+
+            trusted, keys = load_public(issuer), keys_place(folder)
+            archive = import_blind(file, place, issuer=trusted, keys=keys, today=today(), progress=tell.step)
+    _print_archive(archive, as_json=as_json)
+
+
+def _print_archive(archive: "Archive", *, as_json: bool, grant: dict[str, Any] | None = None) -> None:
+    from index.catalogue.transfer import archive_to_json
+    from sourceprint.text.tables import archive_text, grant_text
+
+    facts = archive_to_json(archive)
+    if as_json:
+        print_json(facts if grant is None else {**facts, "grant": grant}, lines=False)
+    else:
+        click.echo(archive_text(facts))
+        if grant is not None:
+            click.echo(grant_text(grant))

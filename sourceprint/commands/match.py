@@ -1,0 +1,214 @@
+"""Matching: `match` says which recordings audio reuses, `fingerprint` makes files that stand for audio elsewhere."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fingerprint.errors import printable
+from sourceprint.commands.progress import progress
+from sourceprint.commands.terminal import (
+    PATH,
+    exit_if_failed,
+    index_option,
+    index_place,
+    jobs_option,
+    json_option,
+    jsonl_option,
+    note,
+    one_format,
+    print_json,
+    quiet_option,
+    reporting,
+    search_options,
+    use_one_thread,
+)
+
+__all__ = ["fingerprint", "match"]
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@index_option
+@search_options
+@click.option(
+    "--explain", is_flag=True,
+    help="Say why the recordings that came closest are no match, and what would change that; slower.",
+)  # fmt: skip
+@click.option(
+    "--against", metavar="ID", multiple=True,
+    help="With --explain: say it of this recording, found or not; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--report", "report_folder", metavar="DIR", type=PATH, help="Make pages of what is found too, in this new folder."
+)
+@click.option(
+    "--catalogue", metavar="PATH", multiple=True, type=PATH,
+    help="With --report: audio of recordings, to draw them; a file, folder or list; may be repeated.",
+)  # fmt: skip
+@jobs_option
+@json_option
+@jsonl_option
+@quiet_option
+def match(
+    files: tuple[Path, ...],
+    index: Path | None,
+    layer: str,
+    thorough: bool,
+    max_false_per_1000h: float,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    explain: bool,
+    against: tuple[str, ...],
+    report_folder: Path | None,
+    catalogue: tuple[Path, ...],
+    jobs: int | None,
+    as_json: bool,
+    as_jsonl: bool,
+    quiet: bool,
+) -> None:
+    """Find which indexed recordings audio files reuse.
+
+    Example: sourceprint match track.mp3
+    """
+    one_format(as_json, as_jsonl)
+    if against and not explain:
+        raise click.UsageError("--against: names what --explain is to explain; give both")
+    if catalogue and report_folder is None:
+        raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
+    use_one_thread()
+    from index.explain.explanation import Question
+    from index.search.filters import Filter
+    from index.search.match import STANDARD, THOROUGH
+    from sourceprint.inputs import collect
+    from sourceprint.scans.explanation_text import explained_block
+    from sourceprint.scans.scan import scan_files
+    from sourceprint.scans.scan_json import scan_to_json
+    from sourceprint.scans.scan_text import scan_block
+
+    intake = collect(files, lists=False)
+    block = explained_block if explain else scan_block
+    results: list[dict[str, Any]] = []
+    n_failed = len(intake.refusals)
+    with _traces_for(report_folder) as traces:
+        scans = scan_files(
+            index_place(index),
+            intake.items,
+            layer=layer,
+            options=THOROUGH if thorough else STANDARD,
+            max_false_per_1000h=max_false_per_1000h,
+            which=Filter.parse(only, exclude),
+            jobs=jobs,
+            traces=traces,
+            question=Question(against) if explain else None,
+        )
+        with progress(len(intake.items), quiet) as tell, closing(scans):
+            for refusal in intake.refusals:
+                tell.complain(str(refusal))
+            try:
+                for scan in scans:
+                    tell.step()
+                    if scan.failed:
+                        n_failed += 1
+                        tell.complain(f"{printable(scan.path)}: {scan.reason}")
+                    if as_json or report_folder is not None:
+                        results.append(scan_to_json(scan))
+                    if not as_json:
+                        tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else block(scan))
+            finally:  # when interrupted, what is done is printed all the same
+                if as_json and results:
+                    print_json(results, lines=False)
+        if as_json and not results:
+            print_json([], lines=False)
+        if report_folder is not None and traces is not None:
+            _report(results, traces, report_folder, catalogue, quiet=quiet)
+    exit_if_failed(n_failed, of=len(intake))
+
+
+@contextmanager
+def _traces_for(report_folder: Path | None) -> Iterator[Path | None]:
+    """Keep the traces that a report is made from until it is; None without one."""
+    if report_folder is None:
+        yield None
+        return
+    from sourceprint.evidence.pages.report import expect_room
+
+    expect_room(report_folder, replace=False)  # before anything is searched
+    with tempfile.TemporaryDirectory(prefix="sourceprint-traces-") as folder:
+        yield Path(folder)
+
+
+def _report(
+    records: list[dict[str, Any]], traces: Path, folder: Path, catalogue: tuple[Path, ...], *, quiet: bool
+) -> None:
+    """Make the pages of what was found."""
+    from sourceprint.evidence.pages.report import ReportOptions, write_report
+    from sourceprint.inputs import collect
+    from sourceprint.scans.results import read_result
+
+    results = [read_result(record) for record in records]
+    options = ReportOptions(catalogue=collect(catalogue, fingerprints=False).items)
+    pages = write_report(results, traces, folder, options)
+    with progress(sum(bool(result.matches) for result in results), quiet, unit="page") as tell, closing(pages):
+        for page in pages:
+            tell.outcome(page)
+    if not quiet:
+        note(f"{folder / 'index.html'}: pages of what was found")
+
+
+@click.command()
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "-o", "--output", "folder", metavar="DIR", type=PATH, required=True, help="Folder of the files; made if missing."
+)
+@click.option(
+    "--role", type=click.Choice(["both", "reference", "query"]), default="both", show_default=True,
+    help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
+)  # fmt: skip
+@click.option("--thorough", is_flag=True, help="Fit for match --thorough too (297 MB per hour instead of 113).")
+@click.option("--anonymous", is_flag=True, help="Call files, and the audio in them, by digest and not by name.")
+@jobs_option
+@json_option
+@quiet_option
+def fingerprint(
+    paths: tuple[Path, ...],
+    folder: Path,
+    role: str,
+    thorough: bool,
+    anonymous: bool,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Make files that stand for audio that is not at hand.
+
+    Files, folders or lists as for add; of each, one file that ends in .spf, which add, replace and match take as they
+    take the audio. Prints their paths. What is made already is kept, so an interrupted run is continued by the same
+    command.
+
+    Example: sourceprint fingerprint music -o prints
+    """
+    use_one_thread()
+    from index.search.match import STANDARD, THOROUGH
+    from sourceprint.catalogue.precompute import BOTH, Description
+    from sourceprint.inputs import collect
+    from sourceprint.text.tables import description_text
+
+    intake = collect(paths, fingerprints=False)
+    roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)
+    scales = (THOROUGH if thorough else STANDARD).scales
+    description = Description(folder, scales=scales, roles=roles, jobs=jobs, anonymous=anonymous)
+    with (
+        reporting(description, description_text, as_json=as_json, quiet=quiet),
+        progress(len(intake), quiet) as tell,
+        closing(description.run(intake)) as outcomes,
+    ):
+        for outcome in outcomes:
+            tell.outcome(outcome)
+            if outcome.target is not None and not as_json:
+                tell.data(printable(outcome.target))
+    exit_if_failed(len(description.failures), of=len(intake))

@@ -1,0 +1,380 @@
+"""From matches to money: uses, their states, statements, and where each amount comes from."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from fingerprint.errors import printable
+from sourceprint.commands.terminal import (
+    EXIT_INCOMPLETE,
+    EXIT_VERIFICATION,
+    PATH,
+    by_option,
+    complain,
+    count_text,
+    expect_many_records,
+    json_option,
+    jsonl_option,
+    note,
+    print_json,
+    quiet_option,
+    rights_option,
+    rights_place,
+)
+
+__all__ = ["attribute", "audit", "explain", "statement", "statements", "uses"]
+
+_licensee_option = click.option("--licensee", metavar="ID", required=True, help="Party id of who made the tracks.")
+_format_option = click.option(
+    "--format", "formats", metavar="NAME", multiple=True,
+    help="Only this: csv, parquet, html, dsr or uses, beside json; may be repeated  [default: all]",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("results", metavar="RESULTS", type=PATH)
+@click.option(
+    "--policy", metavar="POLICY", required=True,
+    help="A policy file, or one of: matched-seconds, coverage-weighted, equal, pro-rata-pool, fixed-fee.",
+)  # fmt: skip
+@_licensee_option
+@click.option(
+    "--usage", metavar="FILE", type=PATH,
+    help="CSV of what is reported: track, territory, usages, net_revenue, currency, generated_on, purpose.",
+)  # fmt: skip
+@click.option(
+    "--generated",
+    metavar="DATE",
+    default="",
+    help="Day (YYYY-MM-DD) on which tracks were made that the usage does not name.",
+)
+@click.option(
+    "--territory", "territories", metavar="CODE", multiple=True, help="Where; may be repeated  [default: Worldwide]"
+)
+@click.option(
+    "--purpose", type=click.Choice(["generate", "train", "reference-audio"]), default="generate", show_default=True,
+    help="What tracks were made for.",
+)  # fmt: skip
+@rights_option
+@by_option
+@json_option
+@quiet_option
+def attribute(
+    results: Path,
+    policy: str,
+    licensee: str,
+    usage: Path | None,
+    generated: str,
+    territories: tuple[str, ...],
+    purpose: str,
+    rights: str | None,
+    by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Turn matches into uses: whose, how long, licensed or not.
+
+    RESULTS is what `sourceprint match --jsonl` printed, or the results.jsonl of a scan. Overlaps are resolved once, by
+    the policy; the licences on file are applied on the day of generation; every use is kept with its state and the rule
+    that gave it. The same again changes nothing; results of other parameters supersede the earlier ones.
+
+    Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.ledger import attribute_results
+    from sourceprint.royalties.uses.policy import load_policy
+    from sourceprint.royalties.uses.usage import read_usage
+    from sourceprint.royalties.uses.uses_text import report_text, report_to_json
+
+    expect_many_records()
+    report = attribute_results(
+        Database.open(rights_place(rights)),
+        results,
+        load_policy(policy),
+        licensee=licensee,
+        usage=None if usage is None else read_usage(usage),
+        generated_on=generated,
+        territories=territories,
+        purpose=purpose,
+        by=by,
+    )
+    if as_json:
+        print_json(report_to_json(report), lines=False)
+    if not quiet:
+        click.echo(report_text(report), err=True)
+    undecided = sum(report.states.get(state, (0, 0))[0] for state in ("review", "unresolved"))
+    if undecided and not quiet:
+        wait = "use waits" if undecided == 1 else "uses wait"
+        command = f"sourceprint uses list --licensee {licensee} --state review --state unresolved"
+        note(f"{undecided} {wait} for a decision and will be held until then: {command}")
+    if report.n_failed:
+        complain(f"{count_text(report.n_failed, 'track')} could not be searched; scan again what failed")
+        click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+@click.group()
+def uses() -> None:
+    """List uses, decide on them, and see their history.
+
+    Example: sourceprint uses list --licensee P-TONE --state review
+    """
+
+
+@uses.command("list")
+@_licensee_option
+@click.option("--state", "states", metavar="STATE", multiple=True, help="Only in this state; may be repeated.")
+@click.option(
+    "--track", "tracks", metavar="TRACK", multiple=True, help="Only of this track, SHA-256 or name; likewise."
+)
+@rights_option
+@jsonl_option
+@quiet_option
+def list_(
+    licensee: str,
+    states: tuple[str, ...],
+    tracks: tuple[str, ...],
+    rights: str | None,
+    as_jsonl: bool,
+    quiet: bool,
+) -> None:
+    """List the uses of a licensee in their present states.
+
+    By track and time. claimed and resolved are paid; review, disputed and unresolved are held; withdrawn counts for
+    nothing.
+
+    Example: sourceprint uses list --licensee P-TONE --state review
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.ledger import list_uses
+    from sourceprint.royalties.uses.use import use_to_json
+    from sourceprint.royalties.uses.uses_text import uses_text
+
+    found = list_uses(Database.open(rights_place(rights)), licensee, states=states, tracks=tracks)
+    if as_jsonl:
+        print_json(map(use_to_json, found), lines=True)
+    elif found:
+        click.echo(uses_text(found))
+    elif not quiet:
+        note(f"no such uses of {licensee} are on file")
+
+
+@uses.command("set")
+@click.argument("state", metavar="STATE", type=click.Choice(["claimed", "disputed", "resolved", "withdrawn"]))
+@click.argument("ids", metavar="USE...", nargs=-1, required=True)
+@click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence; it stays in the history.")
+@click.option("--recording", metavar="ID", default="", help="Which recording it is, where that was open; if resolved.")
+@rights_option
+@by_option
+@quiet_option
+def set_(
+    state: str, ids: tuple[str, ...], reason: str, recording: str, rights: str | None, by: str | None, quiet: bool
+) -> None:
+    """Decide on uses: claimed, disputed, resolved or withdrawn.
+
+    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement. A
+    use that may be of several recordings is resolved by naming one of them with --recording.
+
+    Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.states import change_state
+
+    changed = change_state(Database.open(rights_place(rights)), ids, state, reason, by, recording_id=recording)
+    if not quiet:
+        click.echo(f"{count_text(len(changed), 'use')} now {state}", err=True)
+
+
+@uses.command("history")
+@click.argument("use_id", metavar="USE")
+@rights_option
+@json_option
+def history(use_id: str, rights: str | None, as_json: bool) -> None:
+    """Show every state that a use has had, by whom and why.
+
+    Example: sourceprint uses history U0123456789abcdef01234567
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.states import change_to_json, history_text, use_history
+
+    with Database.open(rights_place(rights)).reading() as connection:
+        changes = use_history(connection, use_id)
+    if as_json:
+        print_json([change_to_json(change) for change in changes], lines=False)
+    else:
+        click.echo(history_text(changes))
+
+
+@click.command()
+@_licensee_option
+@click.option("--period", metavar="PERIOD", required=True, help="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14.")
+@click.option("--usage", metavar="FILE", type=PATH, help="What the licensee reports for the period, as for attribute.")
+@click.option("--fx", metavar="FILE", type=PATH, help="Rates of exchange: date, from, to, rate, publisher.")
+@click.option("--policy", metavar="POLICY", help="As for attribute  [default: the one the uses were made with]")
+@click.option("--currency", metavar="CODE", help="Of the statement  [default: that of the licences]")
+@click.option("--issued", metavar="DATE", help="Day of issue, YYYY-MM-DD  [default: today, UTC]")
+@click.option("--draft", is_flag=True, help="Compute it, and keep nothing.")
+@click.option("--out", "folder", metavar="DIR", type=PATH, required=True, help="Folder of its files, new or empty.")
+@_format_option
+@rights_option
+@by_option
+@quiet_option
+def statement(
+    licensee: str,
+    period: str,
+    usage: Path | None,
+    fx: Path | None,
+    policy: str | None,
+    currency: str | None,
+    issued: str | None,
+    draft: bool,
+    folder: Path,
+    formats: tuple[str, ...],
+    rights: str | None,
+    by: str | None,
+    quiet: bool,
+) -> None:
+    """State what a licensee owes for a period, line by line.
+
+    Takes the uses of the tracks in the usage file, else those generated in the period. A statement that was issued is
+    never changed: the same inputs give it again, to the byte; what has changed since is adjusted in the next one. DIR
+    gets a page to read and print, a page per party, CSV, Parquet, JSON and DSR-shaped TSV.
+
+    Example: sourceprint statement --period 2026-Q3 --licensee P-TONE --out Q3
+    """
+    from functools import partial
+
+    from sourceprint.royalties.periods import Period
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.statements.amounts.exchange import read_rates
+    from sourceprint.royalties.statements.files.folder import FORMATS, check_place, write_statement
+    from sourceprint.royalties.statements.issue import issue_statement
+    from sourceprint.royalties.statements.issued import statement_text
+    from sourceprint.royalties.uses.policy import load_policy
+    from sourceprint.royalties.uses.usage import read_usage
+
+    expect_many_records()
+    issued_statement = issue_statement(
+        Database.open(rights_place(rights)),
+        licensee=licensee,
+        period=Period.parse(period),
+        issued_on=issued or datetime.now(UTC).date().isoformat(),
+        usage=None if usage is None else read_usage(usage),
+        rates=None if fx is None else read_rates(fx),
+        policy=None if policy is None else load_policy(policy),
+        currency=currency,
+        by=by,
+        draft=draft,
+        before_keeping=partial(check_place, folder=folder, formats=formats or FORMATS),
+    )
+    paths = write_statement(issued_statement, folder, formats or FORMATS)
+    if not quiet:
+        click.echo(statement_text(issued_statement), err=True)
+    for path in paths:
+        click.echo(printable(path))
+
+
+@click.command()
+@click.argument("statement_id", metavar="[STATEMENT]", required=False)
+@click.option("--licensee", metavar="ID", default="", help="List only those of this party.")
+@click.option("--out", "folder", metavar="DIR", type=PATH, help="Write STATEMENT again, into this new or empty folder.")
+@_format_option
+@rights_option
+@json_option
+@quiet_option
+def statements(
+    statement_id: str | None,
+    licensee: str,
+    folder: Path | None,
+    formats: tuple[str, ...],
+    rights: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """List the statements that were issued, or write one again.
+
+    In the order of issue. With the id of a statement, its summary is printed; with --out too, its files are written as
+    they were issued, to the byte, whatever has changed since.
+
+    Example: sourceprint statements --licensee P-TONE
+    """
+    from dataclasses import asdict
+
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.statements.files.folder import FORMATS, write_statement
+    from sourceprint.royalties.statements.issued import list_statements, load_statement, statement_text, statements_text
+
+    if folder is not None and not statement_id:
+        raise click.UsageError("--out: name the statement to write, by its id")
+    if statement_id and (as_json or licensee):
+        raise click.UsageError("--json and --licensee are for the list; statement.json of --out has all of a statement")
+    database = Database.open(rights_place(rights))
+    if statement_id:
+        found = load_statement(database, statement_id)
+        if folder is None:
+            click.echo(statement_text(found))
+            return
+        for path in write_statement(found, folder, formats or FORMATS):
+            click.echo(printable(path))
+        return
+    entries = list_statements(database, licensee)
+    if as_json:
+        print_json([asdict(entry) for entry in entries], lines=False)
+    elif entries:
+        click.echo(statements_text(entries))
+    elif not quiet:
+        note("no statements were issued" + (f" to {licensee}" if licensee else ""))
+
+
+@click.command()
+@click.argument("place", metavar="STATEMENT")
+@click.argument("line", metavar="LINE", type=click.IntRange(min=1))
+@rights_option
+@json_option
+def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
+    """Show how a line of a statement came about, step by step.
+
+    STATEMENT is its folder, its statement.json, or its id. Printed are the segments of audio, the uses, the rule of the
+    policy, the shares, the exact amounts and their one rounding.
+
+    Lines are numbered as in the page and in statement.csv.
+
+    Example: sourceprint explain statement-2026-Q3 1
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.statements.files.folder import read_statement
+    from sourceprint.royalties.statements.issued import load_statement
+    from sourceprint.royalties.statements.line_explanation import explain_line, explanation_to_json
+
+    if Path(place).exists():
+        found = read_statement(Path(place))
+    else:
+        found = load_statement(Database.open(rights_place(rights)), place)
+    if as_json:
+        print_json(explanation_to_json(found, line), lines=False)
+    else:
+        click.echo(explain_line(found, line), nl=False)
+
+
+@click.command()
+@click.argument("path", metavar="STATEMENT", type=PATH)
+@json_option
+def audit(path: Path, as_json: bool) -> None:
+    """Re-read a statement, and say what in it does not add up.
+
+    Checksums, the digest, the sum of the lines against the total of every territory and right, contributions, balances,
+    and whether CSV, Parquet and DSR say the same. Needs the folder alone, no database.
+
+    Example: sourceprint audit statement-2026-Q3
+    """
+    from dataclasses import asdict
+
+    from sourceprint.royalties.statements.audit import audit_statement, audit_text
+
+    problems = audit_statement(path)
+    if as_json:
+        print_json([asdict(problem) for problem in problems], lines=False)
+    else:
+        click.echo(audit_text(path, problems), nl=False)
+    if problems:
+        click.get_current_context().exit(EXIT_VERIFICATION)

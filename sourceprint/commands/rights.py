@@ -1,0 +1,199 @@
+"""The catalogue of rights: brought in, carried out, checked, shown."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import partial as bound
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from fingerprint.errors import AmbiguousSharesError, IndexMissingError
+from sourceprint.commands.terminal import (
+    EXIT_FINDINGS,
+    PATH,
+    by_option,
+    complain,
+    index_option,
+    index_place,
+    json_option,
+    jsonl_option,
+    note,
+    print_json,
+    printable_lines,
+    quiet_option,
+    rights_option,
+    rights_place,
+)
+
+if TYPE_CHECKING:
+    from sourceprint.royalties.rights.findings import Finding
+
+__all__ = ["rights"]
+
+Unit = Literal["percent", "fraction"]
+
+
+@click.group()
+def rights() -> None:
+    """Keep who owns what: recordings, works, shares, licences.
+
+    Example: sourceprint rights import catalogue
+    """
+
+
+@rights.command("import")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@rights_option
+@click.option(
+    "--shares", type=click.Choice(["percent", "fraction"]),
+    help="What a share without the sign % is: 25 of 100, or 0.25 of 1. Never guessed; asked for on a terminal.",
+)  # fmt: skip
+@click.option("--partial", is_flag=True, help="Take the good rows where others are wrong, and say which are left out.")
+@click.option("--dry-run", is_flag=True, help="Try everything, and change nothing.")
+@click.option("--report", metavar="FILE", type=PATH, help="Write every problem here: .tsv, .json or .jsonl.")
+@by_option
+@json_option
+@quiet_option
+def import_(
+    paths: tuple[Path, ...],
+    rights: str | None,
+    shares: Unit | None,
+    partial: bool,
+    dry_run: bool,
+    report: Path | None,
+    by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Bring in recordings, works, parties, shares and licences.
+
+    Takes folders of BWARM-shaped tables, single tables, a spreadsheet saved as CSV, and licences as TOML; the columns
+    are described in docs/formats/rights-tables.md. All or nothing, and the same again changes nothing.
+
+    Example: sourceprint rights import catalogue --shares percent
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.tables.imports import import_rights
+    from sourceprint.royalties.tables.problems import import_report_text, import_report_to_json
+
+    database = Database.open(rights_place(rights), create=True)
+    run = bound(import_rights, database, paths, by=by, partial=partial, dry_run=dry_run, report_file=report)
+    try:
+        done = run(shares=shares)
+    except AmbiguousSharesError as error:
+        if not sys.stdin.isatty():
+            raise
+        complain(str(error), lines=True)
+        done = run(shares=click.prompt("They are", type=click.Choice(["percent", "fraction"]), err=True))
+    if as_json:
+        print_json(import_report_to_json(done), lines=False)
+    if done.exit_code or not quiet:
+        click.echo(printable_lines(import_report_text(done)), err=True)
+    if done.revision is not None and not quiet:
+        note("sourceprint rights check finds what does not add up in the rights on file")
+    click.get_current_context().exit(done.exit_code)
+
+
+@rights.command("export")
+@click.argument("folder", metavar="DIR", type=PATH)
+@rights_option
+@click.option("--revision", metavar="N", type=click.IntRange(min=0), help="As they were at this revision.")
+@quiet_option
+def export_(folder: Path, rights: str | None, revision: int | None, quiet: bool) -> None:
+    """Write the rights as BWARM-shaped tables and licences.
+
+    The folder must be new or empty. The same revision gives the same files, and importing them changes nothing.
+
+    Example: sourceprint rights export tables
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.tables.exports import export_report_text, export_rights
+
+    done = export_rights(Database.open(rights_place(rights)), folder, revision=revision)
+    if not quiet:
+        click.echo(export_report_text(done), err=True)
+
+
+@rights.command()
+@rights_option
+@index_option
+@click.option("--no-index", is_flag=True, help="Do not compare with the index.")
+@click.option(
+    "--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", show_default=True,
+    help="End with exit code 1 from this severity on.",
+)  # fmt: skip
+@jsonl_option
+def check(rights: str | None, index: Path | None, no_index: bool, fail_on: str, as_jsonl: bool) -> None:
+    """Find overclaims, unclaimed shares, dead links, duplicates.
+
+    Shares are summed for every right, territory and day. Recordings of the index without rights are named, and rights
+    that name an id the index has not; without an index this is left out.
+
+    Example: sourceprint rights check --fail-on warning
+    """
+    from sourceprint.royalties.rights.checks import Records, check_rights
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.rights.findings import finding_to_json, findings_text
+
+    database = Database.open(rights_place(rights))
+    in_index = None if no_index else _index_ids(index)
+    severities: set[str] = set()
+    with (
+        database.reading() as connection,
+        closing(check_rights(Records.read(connection), index_ids=in_index)) as found,
+    ):
+        findings = _noting(found, severities)
+        if as_jsonl:
+            print_json(map(finding_to_json, findings), lines=True)
+        else:
+            for line in findings_text(findings):
+                click.echo(line)
+    if severities & {"error": {"error"}, "warning": {"error", "warning"}, "never": set()}[fail_on]:
+        click.get_current_context().exit(EXIT_FINDINGS)
+
+
+@rights.command()
+@click.argument("key", metavar="KEY")
+@rights_option
+@click.option("--revision", metavar="N", type=click.IntRange(min=0), help="As it was at this revision.")
+@json_option
+def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> None:
+    """Show what is on file under an ISRC, ISWC or id, and its history.
+
+    The id may be one of a recording, a work, a party or a licence, or an id in the index.
+
+    Example: sourceprint rights show QZ-AAA-26-00001
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.rights.lookup import rights_to_json, rights_under_key
+    from sourceprint.royalties.rights.rights_text import show_rights
+
+    with Database.open(rights_place(rights)).reading() as connection:
+        found, history = rights_under_key(connection, key, revision=revision)
+    if as_json:
+        print_json(rights_to_json(found, key, history=history), lines=False)
+    else:
+        click.echo(show_rights(found, key, history=history), nl=False)
+
+
+def _noting(findings: "Iterable[Finding]", severities: set[str]) -> "Iterator[Finding]":
+    """Yield findings as they come, and note their severities."""
+    for finding in findings:
+        severities.add(finding.severity)
+        yield finding
+
+
+def _index_ids(index: Path | None) -> dict[str, str] | None:
+    """Return the ISRCs of the recordings in the index by their ids; None where there is no index and none was named."""
+    from index.catalogue.store import Store
+
+    try:
+        recordings = Store.open(index_place(index)).snapshot().recordings
+    except IndexMissingError:
+        if index is not None:
+            raise
+        note("there is no index to compare with; --index names one")
+        return None
+    return {recording.id: recording.isrc for recording in recordings}

@@ -1,0 +1,314 @@
+"""What all commands share: options, where the index is, how things are printed, and how a run ends.
+
+Data goes to stdout, messages to stderr; a message is one line, in which nothing from outside can forge another. What
+takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
+
+    0    done (a match is no failure)
+    1    done, with findings: rights that do not add up, files that a policy blocks
+    2    usage: an unknown option, id or layer, an unusable list or policy
+    3    nothing could be read
+    4    incomplete: some files failed, the others were done
+    5    index or rights database missing, incompatible, damaged or in use; the grant of a blind index does not hold
+    6    a statement or a signed case does not add up, or is not what was written
+    130  interrupted; the same command continues
+
+Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.
+
+Options of every command that searches files of audio in the index: what is searched, and how.
+"""
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import click
+
+from fingerprint.errors import ListedError, SourceprintError, printable
+
+__all__ = [
+    "EXIT_FINDINGS",
+    "EXIT_INCOMPLETE",
+    "EXIT_INDEX",
+    "EXIT_VERIFICATION",
+    "PATH",
+    "Commands",
+    "Run",
+    "by_option",
+    "complain",
+    "count_text",
+    "exit_if_failed",
+    "expect_many_records",
+    "index_option",
+    "index_place",
+    "jobs_option",
+    "json_option",
+    "jsonl_option",
+    "keys_option",
+    "keys_place",
+    "note",
+    "one_format",
+    "print_json",
+    "printable_lines",
+    "quiet_option",
+    "reporting",
+    "rights_option",
+    "rights_place",
+    "search_options",
+    "today",
+    "use_one_thread",
+]
+
+EXIT_FINDINGS = 1
+EXIT_NOTHING_READ = 3
+EXIT_INCOMPLETE = 4
+EXIT_INDEX = 5
+EXIT_VERIFICATION = 6
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+PATH = click.Path(path_type=Path)
+"""The type of an argument or option that names a file or folder, which need not exist."""
+
+index_option = click.option(
+    "--index", metavar="DIR", envvar="SOURCEPRINT_INDEX", type=PATH,
+    help="Folder of the index  [default: $SOURCEPRINT_INDEX, else one per user]",
+)  # fmt: skip
+rights_option = click.option(
+    "--rights", metavar="PLACE", envvar="SOURCEPRINT_RIGHTS",
+    help="Database of rights: a file, or postgresql://...  [default: $SOURCEPRINT_RIGHTS, else one per user]",
+)  # fmt: skip
+keys_option = click.option(
+    "--keys", "folder", metavar="DIR", envvar="SOURCEPRINT_KEYS", type=PATH,
+    help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",
+)  # fmt: skip
+by_option = click.option("--by", metavar="NAME", help="Who does this, for the history  [default: your login name]")
+jobs_option = click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1),
+    help="Worker processes, of one thread each  [default: by number of files and processors]",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+jsonl_option = click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per line.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print no progress, notes or summary; errors still.")
+
+
+class Commands(click.Group):
+    """The group of all commands: expected errors become one message and their exit code.
+
+    Groups inside it are plain `click.Group`; what goes wrong in them arrives here.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except SourceprintError as error:
+            complain(str(error), lines=isinstance(error, ListedError))
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt as interrupt:
+            complain("; ".join(["interrupted", *interrupt.args]))
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+            ctx.exit(EXIT_BROKEN_PIPE)
+        except OSError as error:
+            complain(f"{printable(str(error.filename or 'input or output'))}: {error.strerror}")
+            ctx.exit(EXIT_INCOMPLETE)
+        except MemoryError:
+            complain("out of memory; give fewer --jobs")
+            ctx.exit(EXIT_INCOMPLETE)
+
+
+# --- before a command works -------------------------------------------------------------------------------------------
+
+
+def index_place(index: Path | None) -> Path:
+    """Return the folder of the index: the one asked for, else the user's own.
+
+    A blind index is one that may be opened here and today, as this is what every command asks first.
+
+    Raises
+    ------
+    GrantError
+        If the grant of a blind index does not hold.
+    """
+    if index is None:
+        import platformdirs
+
+        index = platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+    if (index / "grant.json").exists():  # so that other indexes need not load what checks signatures
+        from sourceprint.blind.blind_import import check_grant
+
+        check_grant(index, keys=keys_place(None), today=today())
+    return index
+
+
+def keys_place(keys: Path | None) -> Path:
+    """Return the folder of keys: the one asked for, else $SOURCEPRINT_KEYS, else the user's own."""
+    if keys is not None:
+        return keys
+    if named := os.environ.get("SOURCEPRINT_KEYS"):
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_data_path("sourceprint", appauthor=False) / "keys"
+
+
+def today() -> date:
+    """Return the day that it is in UTC, the same for whoever gives a term and whoever keeps it."""
+    return datetime.now(UTC).date()
+
+
+def rights_place(rights: str | None) -> str:
+    """Return the place of the database of rights: the one asked for, else the user's own file."""
+    if rights is not None:
+        return rights
+    import platformdirs
+
+    return str(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
+
+
+def one_format(as_json: bool, as_jsonl: bool) -> None:
+    """Refuse two formats at once.
+
+    Raises
+    ------
+    click.UsageError
+        If both are asked for.
+    """
+    if as_json and as_jsonl:
+        raise click.UsageError("--json and --jsonl: give one of them")
+
+
+def expect_many_records() -> None:
+    """Let Python look for circles among its objects a hundredth as often.
+
+    For commands that hold a great many records to their end: going through them all again and again took 10 to 20 % of
+    the time of an attribution and of a statement.
+    """
+    gc.set_threshold(70_000, 10, 10)
+
+
+def use_one_thread() -> None:
+    """One thread per process, for whatever library is loaded from here on: --jobs says how many processors are used."""
+    for name in _THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+
+
+# --- what it prints ---------------------------------------------------------------------------------------------------
+
+
+def note(text: str) -> None:
+    """Print something worth knowing to stderr, as one line."""
+    click.echo(f"Note: {printable(text)}", err=True)
+
+
+def complain(text: str, *, lines: bool = False) -> None:
+    """Print what went wrong to stderr: as one line, or with the line breaks of a text that has its own."""
+    click.echo(click.style("Error: ", fg="red") + (printable_lines if lines else printable)(text), err=True)
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines with everything escaped but its line breaks."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def print_json(value: Any, *, lines: bool) -> None:
+    """Print plain JSON types: one document, or one object per line of a sequence of them."""
+    if lines:
+        for item in value:
+            click.echo(json.dumps(item))
+    else:
+        click.echo(json.dumps(value, indent=2))
+
+
+def count_text(n: int, noun: str) -> str:
+    """Return a number and what is counted.
+
+    Examples
+    --------
+    >>> count_text(1, "recording"), count_text(0, "recording")
+    ('1 recording', '0 recordings')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+# --- at its end -------------------------------------------------------------------------------------------------------
+
+
+class Run(Protocol):
+    """A run over many items that the same command continues when it was interrupted."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything is known yet about any item."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what the run has done so far, as plain JSON types."""
+
+
+@contextmanager
+def reporting(run: Run, text: Callable[[dict[str, Any]], str], *, as_json: bool, quiet: bool) -> Iterator[None]:
+    """Print the report of a run when the block is left: when interrupted too, or on a full disk, what is safe is said.
+
+    Parameters
+    ----------
+    run : Run
+        What the block does.
+    text : callable
+        Returns a report as text for people, which goes to stderr.
+    as_json : bool
+        Whether the report is printed to stdout too.
+    quiet : bool
+        Whether the text is left out.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("run the same command again to go on") from interrupt
+    finally:
+        if run.has_begun:
+            report = run.report()
+            if as_json:
+                print_json(report, lines=False)
+            if not quiet:
+                click.echo(text(report), err=True)
+
+
+def exit_if_failed(n_failed: int, *, of: int) -> None:
+    """End the command with the exit code for failures: some of what was given could not be read, or nothing."""
+    if n_failed:
+        click.get_current_context().exit(EXIT_NOTHING_READ if n_failed == of else EXIT_INCOMPLETE)
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search."),
+    click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower."),
+    click.option(
+        "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
+        help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
+    ),
+    click.option(
+        "--only", metavar="WHICH", multiple=True,
+        help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
+    ),
+    click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only."),
+)  # fmt: skip
+
+
+def search_options(function: _Function) -> _Function:
+    """Give a command `--layer`, `--thorough`, `--max-false-per-1000h`, `--only` and `--exclude`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function

@@ -1,0 +1,153 @@
+"""A run and the name of a file in it go in, a signed case comes out: one file that can be mailed and verified alone.
+
+The figures are computed again before anything is signed, so that no case is made that would not be verified. The same
+run, remarks and key give the same bytes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
+from index.storage.durable import publish
+from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE, pack
+from sourceprint.evidence.cases.contents import (
+    Remarks,
+    case_facts,
+    json_bytes,
+    parse_json,
+    readme_bytes,
+    signature_bytes,
+    sums_bytes,
+)
+from sourceprint.evidence.cases.recomputation import belonging, compare, read_trace_member
+from sourceprint.outputs import expect_free, writing
+from sourceprint.scans.results import FileResult
+from sourceprint.scans.run_folder import Run
+from sourceprint.signatures import PrivateKey
+
+__all__ = ["choose", "make_case", "read_trace_file", "write_case"]
+
+_MOST_CANDIDATES = 10  # listed in a message
+
+
+def choose(results: Sequence[FileResult], wanted: str) -> FileResult:
+    """Return the result that is meant.
+
+    Parameters
+    ----------
+    results : sequence of FileResult
+        Those of a run.
+    wanted : str
+        The name of a file as the run has it, its SHA-256, the last part of its path, or any part of its name; the
+        first of these by which there is any counts.
+
+    Raises
+    ------
+    EvidenceError
+        If there is none, or more than one; the message names them.
+    """
+    ways = (
+        [result for result in results if result.name == wanted],
+        [result for result in results if result.sha256 and result.sha256 == wanted.lower()],
+        [result for result in results if Path(result.name).name == wanted],
+        [result for result in results if wanted and wanted in result.name],
+    )
+    found = next((way for way in ways if way), [])
+    if not found:
+        raise EvidenceError(
+            f"{printable(wanted)}: no file of this run has that name or SHA-256; `sourceprint results RUN --format csv "
+            "--only-matched` lists those in which something was found"
+        )
+    if len(found) > 1:
+        names = [printable(result.name) for result in found[:_MOST_CANDIDATES]]
+        more = f" and {len(found) - len(names)} more" if len(found) > len(names) else ""
+        raise EvidenceError(f"{printable(wanted)}: could be {', '.join(names)}{more}; give the whole name")
+    return found[0]
+
+
+def read_trace_file(run: Run, result: FileResult) -> bytes:
+    """Return the content of the trace file that belongs to a result.
+
+    Raises
+    ------
+    EvidenceError
+        If there is none, or it is larger than a case may hold.
+    """
+    path = run.trace_path(result)
+    try:
+        with path.open("rb") as file:
+            data = file.read(LIMITS[TRACE] + 1)
+    except FileNotFoundError as error:
+        what = "its trace is missing from the run" if result.matches else "nothing was found in it"
+        raise EvidenceError(f"{printable(result.name)}: {what}; a case needs a file that was matched") from error
+    except OSError as error:
+        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); see to its permissions") from error
+    if len(data) > LIMITS[TRACE]:
+        raise EvidenceError(f"{printable(path)}: larger than a case may hold; scan the file in parts")
+    return data
+
+
+def make_case(
+    result: FileResult, trace: bytes, key: PrivateKey, remarks: Remarks, *, page: bytes | None = None
+) -> bytes:
+    """Return the file of a case.
+
+    Parameters
+    ----------
+    result : FileResult
+        What was found in the file.
+    trace : bytes
+        The content of its trace file.
+    key : PrivateKey
+        Who signs.
+    remarks : Remarks
+        What the signer says about it.
+    page : bytes, optional
+        The evidence as one HTML page.
+
+    Raises
+    ------
+    EvidenceError
+        If nothing was found in the file, if trace and result are not of the same search, if the figures do not follow
+        from the landmarks, or if it is too large for a case.
+    """
+    name = printable(result.name)
+    if not result.matches:
+        what = "nothing was found in it" if result.searched else f"it could not be searched ({result.status})"
+        raise EvidenceError(f"{name}: {what}, so there is no evidence to sign; choose a file that was matched")
+    try:
+        row = parse_json(json_bytes(result.raw))
+        landmarks = read_trace_member(trace)
+        problems = belonging(result, landmarks) or compare(result, landmarks).problems
+    except (ParameterError, ValueError, VerificationError) as error:
+        problems = (str(error),)
+    if problems:
+        raise EvidenceError(
+            f"{name}: its result and its trace do not fit together ({problems[0]}); scan the file again, with --out "
+            "naming a new folder"
+        )
+    members = {
+        CASE: json_bytes(case_facts(result, landmarks, key.public, remarks, has_page=page is not None)),
+        RESULT: json_bytes(row),
+        TRACE: trace,
+        **({} if page is None else {PAGE: page}),
+        README: readme_bytes(result, key.public, has_page=page is not None),
+    }
+    members[SUMS] = sums_bytes(members)
+    members[SIGNATURE] = signature_bytes(key, members[SUMS])
+    return pack(members)
+
+
+def write_case(path: Path, case: bytes, *, replace: bool = False) -> None:
+    """Write the file of a case in one step.
+
+    Raises
+    ------
+    EvidenceError
+        If there is something at `path` that may not be replaced, or the system refuses to write.
+    StorageFullError
+        If the disk is full; what was there is as it was.
+    """
+    expect_free(path, replace=replace)
+    with writing(path):
+        publish(path, case)

@@ -1,0 +1,292 @@
+"""What the members of a case hold: what goes into each when it is made, and what must be in it when it is verified.
+
+`result.json` is the result of the scan, `trace.spt` the landmarks (`index.recheck.trace_file`), `case.json` says in
+words and digests what both are, `SHA256SUMS` has the digest of every other member, and `SIGNATURE` is over
+`SHA256SUMS`. The
+words on what a case proves belong to the schema: other words need another version of it.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from string import Template
+from typing import Any, NoReturn
+
+from fingerprint.errors import ParameterError, printable
+from index.recheck.trace import Trace
+from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE
+from sourceprint.scans.results import FileResult
+from sourceprint.signatures import PrivateKey, PublicKey
+
+__all__ = [
+    "DOES_NOT_PROVE",
+    "PROVES",
+    "SCHEMA",
+    "SIGNED",
+    "Remarks",
+    "case_facts",
+    "json_bytes",
+    "parse_json",
+    "read_signature",
+    "readme_bytes",
+    "signature_bytes",
+    "sums_bytes",
+]
+
+SCHEMA = "sourceprint/case/1"
+
+SIGNED = tuple(name for name in LIMITS if name not in (SUMS, SIGNATURE))
+"""Members that `SHA256SUMS` lists."""
+
+PROVES = (
+    "The owner of the signing key signed exactly these files: not a byte of them has changed since.",
+    "The figures stated for every passage (where it lies in both recordings, how it was changed, how many landmarks "
+    "agree, how probable that is by chance) follow from the landmarks and scores in the case.",
+    "The landmarks that are given as those of the file and those that are given as the recording's agree in time, in "
+    "pitch and in how they sound, along the line that is stated.",
+)
+
+DOES_NOT_PROVE = (
+    "That the landmarks are those of the file and of the recording that are named: whoever has the audio can make them "
+    "again and compare.",
+    "What the file is, who made it, or how: its digest names its bytes and nothing else.",
+    "What the catalogue held: the digest of the index stands for it, and titles, names and codes are as it had them.",
+    "That the scores of decoys and rivals, and how much was searched, were as stated: the probabilities rest on them, "
+    "and only a new search can confirm them.",
+    "That nothing else was found in the file, or that no recording outside the catalogue fits better.",
+    "Who owns the recording or the work, or whether its use was licensed.",
+    "When the case was made: a date in it is what its maker says.",
+    "Whose key it is: compare its id with the owner's by another way than the one by which the case came.",
+    "That the words and pictures of the page are right: they are signed, but not computed again.",
+)
+
+_WHAT = "evidence of reuse: passages of catalogue recordings that a scan found in an audio file"
+_ABOUT = {
+    CASE: "this description",
+    RESULT: "the result of the scan, with every figure",
+    TRACE: "the landmarks from which the figures can be computed again",
+    PAGE: "the evidence as a page for a browser",
+    README: "how to verify this by hand",
+    SUMS: "SHA-256 of every other file but the signature",
+    SIGNATURE: "the signer's public key, and the Ed25519 signature of SHA256SUMS",
+}
+_MOST_NOTE = 10_000  # characters
+_MOST_VERSION = 100
+_DEEPEST = 64
+_MOST_DIGITS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What the maker of a case says about it; nothing in the case bears it out.
+
+    Attributes
+    ----------
+    made_on : date or None
+        When it was made.
+    note : str
+        Any words; "" for none.
+    version : str
+        Version of Sourceprint it was made with.
+
+    Raises
+    ------
+    ParameterError
+        If the note or the version is too long.
+    """
+
+    made_on: date | None
+    note: str
+    version: str
+
+    def __post_init__(self) -> None:
+        if len(self.note) > _MOST_NOTE:
+            raise ParameterError(f"note of {len(self.note)} characters: must have {_MOST_NOTE} at most; shorten it")
+        if not 1 <= len(self.version) <= _MOST_VERSION:
+            raise ParameterError(f"version {self.version!r:.80}: must have 1 to {_MOST_VERSION} characters")
+
+    @classmethod
+    def of_case(cls, facts: Mapping[str, Any]) -> "Remarks":
+        """Return those in a `case.json`.
+
+        Raises
+        ------
+        ParameterError
+            If one is missing or of the wrong kind.
+        """
+        made_on, note, made_by = facts.get("made_on"), facts.get("note"), facts.get("made_by")
+        version = made_by.get("version") if isinstance(made_by, dict) else None
+        if not isinstance(version, str) or not (note is None or (isinstance(note, str) and note)):
+            raise ParameterError("note or version is no text")
+        if made_on is None:
+            return cls(None, note or "", version)
+        try:
+            return cls(date.fromisoformat(made_on), note or "", version)
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"made_on={made_on!r:.80}: must be a day as in 2026-01-31") from error
+
+
+def case_facts(
+    result: FileResult, trace: Trace, signer: PublicKey, remarks: Remarks, *, has_page: bool
+) -> dict[str, Any]:
+    """Return what `case.json` says: a function of the other members, the signer and the maker's remarks."""
+    return {
+        "schema": SCHEMA,
+        "what": _WHAT,
+        "made_by": {"program": "sourceprint", "version": remarks.version},
+        "made_on": None if remarks.made_on is None else remarks.made_on.isoformat(),
+        "note": remarks.note or None,
+        "signer": {"id": signer.id, "name": signer.name},
+        "file": {"name": result.name, "sha256": result.sha256, "duration_ms": result.duration_ms},
+        "index": {"digest": result.index_digest, "recordings": result.tracks, "searched": result.recordings},
+        "parameters": {
+            "algorithm": result.algorithm,
+            "params_digest": result.params_digest,
+            "fmin_hz": trace.fmin_hz,
+            "cells_per_octave": trace.parts[0].circumstances.cells_per_octave if trace.parts else None,
+        },
+        "settings": {
+            "settings_digest": result.settings_digest,
+            "max_false_per_1000h": result.max_false_per_1000h,
+            "scales": list(trace.scales),
+        },
+        "members": {name: about for name, about in _ABOUT.items() if has_page or name != PAGE},
+        "proves": list(PROVES),
+        "does_not_prove": list(DOES_NOT_PROVE),
+    }
+
+
+def readme_bytes(result: FileResult, signer: PublicKey, *, has_page: bool) -> bytes:
+    """Return `README.txt`, for whoever has the case but not the program."""
+    template = Template(files("sourceprint.evidence.cases").joinpath("README.txt").read_text(encoding="ascii"))
+    members = "\n".join(f"  {name:<12} {about}" for name, about in _ABOUT.items() if has_page or name != PAGE)
+    names = {found.asset_id: found.title or found.asset_id for found in result.matches}
+    text = template.substitute(
+        file=printable(result.name),
+        sha256=result.sha256,
+        found="\n".join(f"  {printable(title)} ({printable(asset_id)})" for asset_id, title in names.items()),
+        members=members,
+        key_id=signer.id,
+        key_name=signer.name,
+        proves="\n".join(f"- {sentence}" for sentence in PROVES),
+        does_not_prove="\n".join(f"- {sentence}" for sentence in DOES_NOT_PROVE),
+    )
+    return text.encode("utf-8")
+
+
+def sums_bytes(members: Mapping[str, bytes]) -> bytes:
+    """Return `SHA256SUMS` over the members that it lists, as `sha256sum --check` reads it.
+
+    Examples
+    --------
+    >>> print(sums_bytes({"README.txt": b""}).decode(), end="")
+    e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  README.txt
+    """
+    lines = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in SIGNED if name in members)
+    return "".join(lines).encode("ascii")
+
+
+def signature_bytes(key: PrivateKey, sums: bytes) -> bytes:
+    """Return `SIGNATURE`: a line with the public key, and one with the signature of `sums` in base64."""
+    return _signature_text(key.public, key.sign(sums))
+
+
+def read_signature(data: bytes) -> tuple[PublicKey, bytes]:
+    """Return the public key and the signature in a `SIGNATURE`.
+
+    Raises
+    ------
+    ParameterError
+        If it is not exactly what `signature_bytes` writes.
+    """
+    lines = data.decode("ascii", "replace").split("\n")
+    key = PublicKey.parse(lines[0])
+    try:
+        signature = base64.b64decode(lines[1] if len(lines) > 1 else "", validate=True)
+    except (binascii.Error, ValueError):
+        signature = b""
+    if _signature_text(key, signature) != data:
+        raise ParameterError("must be two lines: the public key, and the signature in base64")
+    return key, signature
+
+
+def _signature_text(key: PublicKey, signature: bytes) -> bytes:
+    return f"{key.text}\n{base64.b64encode(signature).decode('ascii')}\n".encode("ascii")
+
+
+def json_bytes(value: dict[str, Any]) -> bytes:
+    """Return plain JSON types as the text of a member: indented, ASCII, fields in their order."""
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode("ascii")
+
+
+def parse_json(data: bytes) -> dict[str, Any]:
+    """Return the object in the text of a member.
+
+    Raises
+    ------
+    ParameterError
+        If it is no JSON object, names a field twice, has a number that is none, or is nested too deep.
+
+    Examples
+    --------
+    >>> parse_json(b'{"p": 1e-9}')
+    {'p': 1e-09}
+    >>> parse_json(b'{"p": NaN}')
+    Traceback (most recent call last):
+    ...
+    fingerprint.errors.ParameterError: NaN is no number
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_once_each,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
+    except ParameterError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ParameterError("is no JSON that can be read") from error
+    if not isinstance(value, dict):
+        raise ParameterError("is no JSON object")
+    if _is_deeper(value, _DEEPEST):
+        raise ParameterError(f"is nested deeper than {_DEEPEST} levels")
+    return value
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ParameterError("names a field twice")
+    return fields
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ParameterError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ParameterError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ParameterError(f"{text[:40]} is too large a number")
+    return int(text)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)

@@ -1,0 +1,274 @@
+"""The file of a case goes in, a verdict comes out: what was checked, what does not hold, and what all of it proves.
+
+Needs nothing but the file: no index, no audio, no network. Everything that is wrong is named, not only the first. Keys
+that the caller trusts may be given; without any, the verdict says that nobody has said whose key it is.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
+from index.recheck.trace import Trace
+from sourceprint.evidence.cases.archive import (
+    CASE,
+    LARGEST_BYTES,
+    PAGE,
+    README,
+    RESULT,
+    SIGNATURE,
+    SUMS,
+    TRACE,
+    open_archive,
+)
+from sourceprint.evidence.cases.contents import (
+    SIGNED,
+    Remarks,
+    case_facts,
+    parse_json,
+    read_signature,
+    readme_bytes,
+    sums_bytes,
+)
+from sourceprint.evidence.cases.recomputation import Comparison, belonging, compare, read_trace_member
+from sourceprint.scans.results import FileResult, read_result
+from sourceprint.signatures import PublicKey
+
+__all__ = ["Check", "Verdict", "check_case", "read_case"]
+
+_MISSING = "cannot be checked without {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked.
+
+    Attributes
+    ----------
+    name : str
+        In a word.
+    what : str
+        What holds if there is no problem, as a sentence.
+    problems : tuple of str
+        What does not hold; a sentence for each.
+    """
+
+    name: str
+    what: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came out of checking a case.
+
+    Attributes
+    ----------
+    name : str
+        What the case was called.
+    sha256 : str
+        Of its file, in hexadecimal.
+    checks : tuple of Check
+        All of them, in their order.
+    signer : PublicKey or None
+        Whose key the case carries; None where that cannot be read. Its name is nobody's word but the signer's.
+    trusted : PublicKey or None
+        The same key as the caller gave it, with the name that the caller knows it by; None if it is none of those.
+    result : FileResult or None
+        The result in it.
+    comparison : Comparison or None
+        Its figures, as stated and as computed again.
+    remarks : Remarks or None
+        What its maker says.
+    has_page : bool
+        Whether a page is in it.
+    """
+
+    name: str
+    sha256: str
+    checks: tuple[Check, ...]
+    signer: PublicKey | None
+    trusted: PublicKey | None
+    result: FileResult | None
+    comparison: Comparison | None
+    remarks: Remarks | None
+    has_page: bool
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that is wrong."""
+        return tuple(problem for check in self.checks for problem in check.problems)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is."""
+        return not self.problems
+
+    def insist(self) -> None:
+        """Make sure that the case holds.
+
+        Raises
+        ------
+        VerificationError
+            If it does not; the message names everything that is wrong.
+        """
+        if not self.holds:
+            raise VerificationError(f"{self.name}: does not hold: {'; '.join(self.problems)}")
+
+
+def read_case(path: Path) -> bytes:
+    """Return the bytes of a file that may be a case.
+
+    Raises
+    ------
+    EvidenceError
+        If it cannot be read, or is larger than any case.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); give the file of a case") from error
+    if len(data) > LARGEST_BYTES:
+        raise EvidenceError(f"{printable(path)}: is no case, since it has more than {LARGEST_BYTES} bytes")
+    return data
+
+
+def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> Verdict:
+    """Verify a case.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    name : str
+        What to call it, printable.
+    keys : sequence of PublicKey
+        Those it may be signed with; none if any will do.
+
+    Raises
+    ------
+    EvidenceError
+        If it is no case at all. Whatever is wrong with one that is stands in the verdict.
+    """
+    opened = open_archive(data, name=name)
+    members = opened.members
+    packing = Check(
+        "packing", f"{len(members)} files, packed as Sourceprint does, and no byte beside them", opened.problems
+    )
+    signer, signature = _signature(members)
+    trusted = next((key for key in keys if key == signer), None)
+    result, reading = _result(members)
+    trace, landmarks = _trace(members)
+    comparison, figures = _figures(result, trace)
+    remarks, description = _description(members, result, trace, signer)
+    checks = (packing, _digests(members), signature, *_key(signer, keys), reading, landmarks)
+    checks += (_one_search(result, trace), figures, description)
+    digest = hashlib.sha256(data).hexdigest()
+    return Verdict(name, digest, checks, signer, trusted, result, comparison, remarks, PAGE in members)
+
+
+def _digests(members: Mapping[str, bytes]) -> Check:
+    what = f"{len([name for name in SIGNED if name in members])} files have the digests that SHA256SUMS lists"
+    if SUMS not in members:
+        return Check("digests", what, (f"the digests {_MISSING.format(SUMS)}",))
+    if members[SUMS] == sums_bytes(members):
+        return Check("digests", what, ())
+    listed = set(members[SUMS].decode("utf-8", "replace").splitlines())
+    actual = {name: sums_bytes({name: members[name]}).decode().rstrip("\n") for name in SIGNED if name in members}
+    problems = [f"{name} is not the file that SHA256SUMS lists" for name, line in actual.items() if line not in listed]
+    if not problems:
+        problems = ["SHA256SUMS does not list exactly the files that are there, in their order"]
+    return Check("digests", what, tuple(problems))
+
+
+def _signature(members: Mapping[str, bytes]) -> tuple[PublicKey | None, Check]:
+    if SIGNATURE not in members:
+        return None, Check("signature", "", ("nobody has signed it: there is no SIGNATURE that can be read",))
+    try:
+        key, signature = read_signature(members[SIGNATURE])
+    except ParameterError as error:
+        return None, Check("signature", "", (f"SIGNATURE: {error}",))
+    what = f"Ed25519, by key {key.id}, which calls itself {key.name}, over SHA256SUMS"
+    if SUMS not in members:
+        return key, Check("signature", what, (f"the signature {_MISSING.format(SUMS)}",))
+    try:
+        key.verify(members[SUMS], signature)
+    except VerificationError as error:
+        return key, Check("signature", what, (str(error),))
+    return key, Check("signature", what, ())
+
+
+def _key(signer: PublicKey | None, keys: Sequence[PublicKey]) -> tuple[Check, ...]:
+    """Compare the signer's key with those that the caller trusts; no check where none was given."""
+    if not keys:
+        return ()
+    what = "the key that signed is one that was given"
+    if signer in keys:
+        return (Check("key", what, ()),)
+    given = ", ".join(key.id for key in keys)
+    by = "an unreadable key" if signer is None else f"key {signer.id}"
+    return (Check("key", what, (f"it is signed by {by}, not by {given}, which was given as the signer's",)),)
+
+
+def _result(members: Mapping[str, bytes]) -> tuple[FileResult | None, Check]:
+    what = "result.json is a scan result with matches"
+    if RESULT not in members:
+        return None, Check("result", what, (f"the result {_MISSING.format(RESULT)}",))
+    try:
+        result = read_result(parse_json(members[RESULT]))
+    except ParameterError as error:
+        return None, Check("result", what, (f"result.json: {error}",))
+    return result, Check("result", what, () if result.matches else ("result.json: states no match",))
+
+
+def _trace(members: Mapping[str, bytes]) -> tuple[Trace | None, Check]:
+    what = "trace.spt holds the landmarks of whole passages"
+    if TRACE not in members:
+        return None, Check("landmarks", what, (f"the landmarks {_MISSING.format(TRACE)}",))
+    try:
+        return read_trace_member(members[TRACE]), Check("landmarks", what, ())
+    except EvidenceError as error:
+        return None, Check("landmarks", what, (str(error),))
+
+
+def _one_search(result: FileResult | None, trace: Trace | None) -> Check:
+    what = "result and landmarks are of one search: same file, index, parameters and settings"
+    if result is None or trace is None:
+        return Check("search", what, (f"whether both are of one search {_MISSING.format('result and landmarks')}",))
+    return Check("search", what, belonging(result, trace))
+
+
+def _figures(result: FileResult | None, trace: Trace | None) -> tuple[Comparison | None, Check]:
+    if result is None or trace is None:
+        return None, Check("figures", "", (f"the figures {_MISSING.format('result and landmarks')}",))
+    try:
+        comparison = compare(result, trace)
+    except (VerificationError, EvidenceError) as error:
+        return None, Check("figures", "", (str(error),))
+    what = f"all {len(comparison.figures)} follow from {comparison.n_landmarks} pairs of landmarks, aligned again"
+    return comparison, Check("figures", what, comparison.problems)
+
+
+def _description(
+    members: Mapping[str, bytes], result: FileResult | None, trace: Trace | None, signer: PublicKey | None
+) -> tuple[Remarks | None, Check]:
+    what = "case.json and README.txt say of file, index, parameters, settings and signer what the other files do"
+    try:
+        if CASE not in members:
+            raise ParameterError("is not there")
+        facts = parse_json(members[CASE])
+        remarks = Remarks.of_case(facts)
+    except ParameterError as error:
+        return None, Check("description", what, (f"case.json: {error}",))
+    if result is None or trace is None or signer is None:
+        missing = f"case.json {_MISSING.format('result, landmarks and signer')}"
+        return remarks, Check("description", what, (missing,))
+    expected = case_facts(result, trace, signer, remarks, has_page=PAGE in members)
+    names = dict.fromkeys([*expected, *facts])
+    wrong = [name for name in names if name not in facts or name not in expected or facts[name] != expected[name]]
+    problems = [f"case.json: {printable(name[:80])} is not what the other files say" for name in wrong]
+    if README in members and members[README] != readme_bytes(result, signer, has_page=PAGE in members):
+        problems.append("README.txt: is not what Sourceprint writes for the other files")
+    return remarks, Check("description", what, tuple(problems))

@@ -1,0 +1,310 @@
+"""What is drawn of one passage: two spectrograms on one time axis, the line in the plane of times, the pitch histogram.
+
+In comes a segment with the pairs of landmarks that `index.recheck.recheck` gives for it; out come records of places
+and SVG paths in fixed view boxes, for the template to put into markup. Every drawing has its description in words.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.params import Params
+from index.recheck.recheck import Pairs
+from index.recheck.trace import TracedFind
+from index.search.matches import Segment
+from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
+from sourceprint.evidence.pages.geometry import Scale, Tick, dots, frequency_ticks, lines, spread, time_ticks
+from sourceprint.evidence.pages.words import count
+
+__all__ = [
+    "MOST_DOTS",
+    "MOST_LINES",
+    "PLOT",
+    "STAGE",
+    "PitchFigure",
+    "PlaneFigure",
+    "Plot",
+    "SpectraFigure",
+    "Stage",
+    "pitch_figure",
+    "plane_figure",
+    "spectra_figure",
+]
+
+MOST_DOTS = 3000
+"""Landmarks of a kind that are drawn in one figure, at most: evenly chosen of more."""
+
+MOST_LINES = 140
+"""Pairs that are joined by a line, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The places of the two spectrograms in their view box."""
+
+    width: int = 1120
+    height: int = 500
+    left: int = 56
+    right: int = 1112
+    query_top: int = 34
+    query_bottom: int = 218
+    reference_top: int = 276
+    reference_bottom: int = 460
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """The places of the small drawings."""
+
+    width: int = 400
+    height: int = 320
+    left: int = 58
+    right: int = 388
+    top: int = 14
+    bottom: int = 272
+
+
+STAGE = Stage()
+PLOT = Plot()
+
+_AROUND_SECONDS = 0.6  # shown before and after a passage, in time of the query
+_BIN_CENTS = 10.0
+_AROUND_CENTS = 150.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpectraFigure:
+    """Two spectrograms above each other, on one time axis.
+
+    Attributes
+    ----------
+    query_seconds, reference_seconds : (float, float)
+        Where the axis starts and ends, in time of either file.
+    query_ticks, reference_ticks : list of Tick
+        Times.
+    query_hz, reference_hz : list of Tick
+        Frequencies.
+    query_dots, reference_dots : str
+        Paths of the landmarks that agree.
+    query_others, reference_others : str
+        Paths of those that the trace holds besides.
+    joins : str
+        Path of the lines that join pairs.
+    first, last : float
+        Where the passage itself starts and ends.
+    description : str
+        What is to be seen, in words.
+    sampled : str
+        A sentence on what was left out where there is too much to draw, else "".
+    """
+
+    query_seconds: tuple[float, float]
+    reference_seconds: tuple[float, float]
+    query_ticks: list[Tick]
+    reference_ticks: list[Tick]
+    query_hz: list[Tick]
+    reference_hz: list[Tick]
+    query_dots: str
+    reference_dots: str
+    query_others: str
+    reference_others: str
+    joins: str
+    first: float
+    last: float
+    description: str
+    sampled: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneFigure:
+    """Pairs in the plane of query time and reference time, with their line.
+
+    Attributes
+    ----------
+    x_ticks, y_ticks : list of Tick
+        Times.
+    points : str
+        Path of the pairs.
+    line : (float, float, float, float)
+        Ends of the line.
+    slope : float
+        Reference seconds per query second.
+    deviation_ms : float
+        Median distance of the pairs from the line, in reference time; NaN where there are none.
+    description : str
+        What is to be seen, in words.
+    """
+
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    points: str
+    line: tuple[float, float, float, float]
+    slope: float
+    deviation_ms: float
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class PitchFigure:
+    """How far each query landmark lies above its counterpart, as a histogram.
+
+    Attributes
+    ----------
+    x_ticks, y_ticks : list of Tick
+        Cents and numbers of pairs.
+    bars : list of (float, float)
+        Left edge and top of each.
+    bar_width : float
+    mark : float
+        Where the stated pitch lies.
+    stated : str
+        The stated pitch in cents, that of a change of speed included.
+    within_percent : float
+        Share of the pairs within 20 cents of it.
+    description : str
+        What is to be seen, in words.
+    """
+
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    bars: list[tuple[float, float]]
+    bar_width: float
+    mark: float
+    stated: str
+    within_percent: float
+    description: str
+
+
+def spectra_figure(
+    segment: Segment, pairs: Pairs, finds: Sequence[TracedFind], *, fmin_hz: float, cells_per_octave: float
+) -> SpectraFigure:
+    """Return what is drawn on the two spectrograms of a passage.
+
+    Parameters
+    ----------
+    segment : Segment
+        The passage.
+    pairs : Pairs
+        Its pairs.
+    finds : sequence of TracedFind
+        What the trace holds of this part of the recording, for the landmarks that have no counterpart.
+    fmin_hz, cells_per_octave : float
+        The axis of frequency.
+    """
+    start = max(0.0, segment.query_start_seconds - _AROUND_SECONDS)
+    end = segment.query_end_seconds + _AROUND_SECONDS
+
+    def along(query_seconds: float) -> float:
+        return segment.reference_start_seconds + segment.ratio * (query_seconds - segment.query_start_seconds)
+
+    reference = (along(start), along(end))
+    x = Scale(start, end, STAGE.left, STAGE.right)
+    x_reference = Scale(*reference, STAGE.left, STAGE.right)
+    n_cells = Params().n_bins
+    y = Scale(-0.5, n_cells - 0.5, STAGE.query_bottom, STAGE.query_top)
+    y_reference = Scale(-0.5, n_cells - 0.5, STAGE.reference_bottom, STAGE.reference_top)
+    upper = list(zip(map(x, pairs.query_seconds.tolist()), map(y, pairs.query_bins.tolist()), strict=True))
+    lower = list(
+        zip(
+            map(x_reference, pairs.reference_seconds.tolist()),
+            map(y_reference, pairs.reference_bins.tolist()),
+            strict=True,
+        )
+    )
+    shown = spread(len(upper), MOST_DOTS)
+    joined = spread(len(upper), MOST_LINES)
+    others = (
+        "".join(_others(find.seconds, find.bins.astype(np.float64), x, y) for find in finds),
+        "".join(
+            _others(
+                find.reference_times / TIMES_PER_SECOND, find.reference_bins / BINS_PER_CELL, x_reference, y_reference
+            )
+            for find in finds
+        ),
+    )
+    hz = {"fmin_hz": fmin_hz, "cells_per_octave": cells_per_octave}
+    sampled = ""
+    if len(upper) > MOST_LINES:
+        sampled = f"Of the {count(len(upper), 'pair')}, every {_nth(len(upper) / len(joined))} is joined by a line."
+    return SpectraFigure(
+        (start, end),
+        reference,
+        time_ticks(x),
+        time_ticks(x_reference),
+        frequency_ticks(y, **hz),
+        frequency_ticks(y_reference, **hz),
+        dots(upper[k] for k in shown),
+        dots(lower[k] for k in shown),
+        *others,
+        lines((*upper[k], *lower[k]) for k in joined),
+        x(segment.query_start_seconds),
+        x(segment.query_end_seconds),
+        f"{count(len(upper), 'landmark')} of the generated track, each at the time that corresponds in the recording, "
+        "and each at the same distance in pitch",
+        sampled,
+    )
+
+
+def plane_figure(segment: Segment, pairs: Pairs) -> PlaneFigure:
+    """Return the line of a passage in the plane of times."""
+    x = Scale(segment.query_start_seconds, segment.query_end_seconds, PLOT.left, PLOT.right)
+    y = Scale(segment.reference_start_seconds, segment.reference_end_seconds, PLOT.bottom, PLOT.top)
+    shown = spread(pairs.query_seconds.size, MOST_DOTS)
+    along = segment.reference_start_seconds + segment.ratio * (pairs.query_seconds - segment.query_start_seconds)
+    away = np.abs(pairs.reference_seconds - along)
+    deviation_ms = 1000.0 * float(np.median(away)) if away.size else math.nan
+    return PlaneFigure(
+        time_ticks(x, most=6),
+        time_ticks(y, most=7),
+        dots((x(float(pairs.query_seconds[k])), y(float(pairs.reference_seconds[k]))) for k in shown),
+        (x.first, y.first, x.last, y.last),
+        segment.ratio,
+        deviation_ms,
+        f"{count(pairs.query_seconds.size, 'pair')} of landmarks on a line of slope {segment.ratio:.4f}: "
+        f"{segment.ratio:.4f} seconds of the recording pass in a second of the generated track",
+    )
+
+
+def pitch_figure(segment: Segment, pairs: Pairs, *, cells_per_octave: float) -> PitchFigure:
+    """Return the histogram of pitch differences of a passage."""
+    cents = pairs.pitch_cells * (1200.0 / cells_per_octave)
+    stated = round(segment.transformation.heard_cents, 1) + 0.0  # no -0
+    middle = _BIN_CENTS * round(stated / _BIN_CENTS)
+    n_bins = round(2 * _AROUND_CENTS / _BIN_CENTS) + 1
+    low = middle - _AROUND_CENTS - _BIN_CENTS / 2
+    counts, _ = np.histogram(cents, bins=n_bins, range=(low, low + n_bins * _BIN_CENTS))
+    most = max(int(counts.max()), 1)
+    x = Scale(low, low + n_bins * _BIN_CENTS, PLOT.left, PLOT.right)
+    y = Scale(0.0, 1.05 * most, PLOT.bottom, PLOT.top)
+    within = 100.0 * float(np.mean(np.abs(cents - stated) <= 20.0)) if cents.size else 0.0
+    step = next((s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if most / s <= 6), 10_000)
+    return PitchFigure(
+        [Tick(x(middle + d), _signed(middle + d)) for d in (-100.0, -50.0, 0.0, 50.0, 100.0)],
+        [Tick(y(n), str(n)) for n in range(0, most + 1, step)],
+        [(x(low + k * _BIN_CENTS), y(int(n))) for k, n in enumerate(counts)],
+        (PLOT.right - PLOT.left) / n_bins,
+        x(stated),
+        _signed(stated),
+        within,
+        f"pitch of the generated track above the recording, pair by pair: {within:.0f} % lie within 20 cents of "
+        f"{_signed(stated)} cents",
+    )
+
+
+def _others(seconds: NDArray[np.float64], cells: NDArray[np.float64], x: Scale, y: Scale) -> str:
+    inside = np.flatnonzero((seconds >= x.low) & (seconds <= x.high))
+    chosen = inside[spread(inside.size, MOST_DOTS)]
+    return dots((x(float(seconds[k])), y(float(cells[k]))) for k in chosen)
+
+
+def _nth(every: float) -> str:
+    n = max(2, round(every))
+    return {2: "second", 3: "third"}.get(n, f"{n}th")
+
+
+def _signed(cents: float) -> str:
+    whole = round(cents)
+    return f"{whole:+d}" if whole else "0"

@@ -1,0 +1,234 @@
+"""What the page of one matched file says: its passages with their figures, what was tried, limits, digests.
+
+In come a result, its trace, and the audio that is at hand; out comes a plain record for the template, and the pictures
+and excerpts that it refers to. The alignment is computed again from the trace (`index.recheck.recheck`): what is
+drawn is what came out, and where that is not what the result says, the page says so and draws nothing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerprint.errors import SourceprintError, VerificationError
+from index.recheck.recheck import Rechecked, recheck
+from index.recheck.trace import Trace
+from index.recheck.trace_file import read_trace
+from index.search.hypotheses import RATIO_SLACK
+from index.search.matches import Segment
+from sourceprint.evidence.pages.figures import PLOT, STAGE
+from sourceprint.evidence.pages.geometry import Scale, time_ticks
+from sourceprint.evidence.pages.page import Shelf
+from sourceprint.evidence.pages.passages import MOST_PICTURED, Passage, drawn_passages, label_of, passage_row
+from sourceprint.evidence.pages.sounds import Sound, query_sound, recording_sound
+from sourceprint.evidence.pages.words import LIMITS, grouped, share, span, verdict
+from sourceprint.scans.results import FileResult, FoundSegment
+from sourceprint.scans.summary import reused_ms
+from sourceprint.text.tables import clock
+
+__all__ = ["FileView", "file_view"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A page to be: what the template is given, and what went wrong.
+
+    Attributes
+    ----------
+    values : dict
+        By the names that the template uses.
+    remark : str
+        Why the figures are missing, or "".
+    """
+
+    values: dict[str, Any]
+    remark: str
+
+
+def file_view(
+    result: FileResult,
+    trace_path: Path,
+    candidates: Mapping[str, Sequence[Path]],
+    shelf: Shelf,
+    *,
+    with_audio: bool,
+) -> FileView:
+    """Return what the page of a file says, and put its pictures and excerpts on the shelf.
+
+    Parameters
+    ----------
+    result : FileResult
+        A file in which something was found.
+    trace_path : Path
+        Its trace.
+    candidates : mapping
+        Audio files by recording id (`sounds.Catalogue.candidates`).
+    shelf : Shelf
+        Takes pictures and excerpts.
+    with_audio : bool
+        Whether excerpts may be on the page.
+    """
+    trace: Trace | None = None
+    checked: Rechecked | None = None
+    remark = ""
+    try:
+        trace = read_trace(trace_path)
+        checked = recheck(trace)
+        _compare(result, trace, checked)
+    except SourceprintError as error:
+        remark, checked = str(error), None
+    passages = _passages(result, checked)
+    query = query_sound(result)
+    sounds = _recording_sounds(trace, candidates) if trace is not None else {}
+    values: dict[str, Any] = {
+        "result": result,
+        "name": Path(result.name).name or result.name,
+        "verdict": verdict(result, reused_ms(result)),
+        "lanes": _lanes(result, passages),
+        "lane_ticks": [
+            asdict(tick) for tick in time_ticks(Scale(0.0, max(result.duration_ms, 1) / 1000, 0.0, 100.0), most=8)
+        ],
+        "rows": [passage_row(passage) for passage in passages],
+        "passages": [],
+        "remark": remark,
+        "not_drawn": max(0, len(passages) - MOST_PICTURED) if checked is not None else 0,
+        "with_audio": with_audio,
+        "tried": _tried(result, trace, checked),
+        "limits": LIMITS,
+        "digests": _digests(result),
+        "stage": STAGE,
+        "plot": PLOT,
+    }
+    if trace is not None and checked is not None:
+        drawn = passages[:MOST_PICTURED]
+        values["passages"] = drawn_passages(result, trace, checked, drawn, query, sounds, shelf, with_audio)
+    return FileView(values, remark)
+
+
+def _compare(result: FileResult, trace: Trace, checked: Rechecked) -> None:
+    """Refuse a trace that is about something else, or does not give what the result says."""
+    of_trace = (trace.sha256, trace.index_digest, trace.params_digest, trace.settings_digest)
+    if of_trace != (result.sha256, result.index_digest, result.params_digest, result.settings_digest):
+        raise VerificationError("the trace is of another file, index or search than the result; scan the file again")
+    stated = [
+        _placed(m.asset_id, s.query_start_ms, s.asset_start_ms, s.query_end_ms)
+        for m in result.matches
+        for s in m.segments
+    ]
+    found = [
+        _placed(
+            m.recording.id, 1000 * s.query_start_seconds, 1000 * s.reference_start_seconds, 1000 * s.query_end_seconds
+        )
+        for m in checked.matches
+        for s in m.segments
+    ]
+    if len(stated) != len(found) or not all(map(_same_place, stated, found)):
+        raise VerificationError("the trace gives other passages than the result states; one of them was altered")
+
+
+def _placed(asset_id: str, *milliseconds: float) -> tuple[str, tuple[float, ...]]:
+    return asset_id, milliseconds
+
+
+def _same_place(one: tuple[str, tuple[float, ...]], other: tuple[str, tuple[float, ...]]) -> bool:
+    return one[0] == other[0] and all(abs(a - b) <= 2.0 for a, b in zip(one[1], other[1], strict=True))
+
+
+def _passages(result: FileResult, checked: Rechecked | None) -> list[Passage]:
+    """Return all segments by query time; the recheck has them in the order of the result."""
+    again: list[Segment | None] = []
+    if checked is not None:
+        again = [segment for match in checked.matches for segment in match.segments]
+    stated = [(match, segment) for match in result.matches for segment in match.segments]
+    again = again or [None] * len(stated)
+    paired = [(match, segment, other) for (match, segment), other in zip(stated, again, strict=True)]
+    paired.sort(key=lambda three: (three[1].query_start_ms, three[1].query_end_ms, three[0].asset_id))
+    return [Passage(number, *three) for number, three in enumerate(paired, start=1)]
+
+
+def _recording_sounds(trace: Trace, candidates: Mapping[str, Sequence[Path]]) -> dict[str, Sound]:
+    recordings = {find.recording.id: find.recording for part in trace.parts for find in part.finds}
+    return {name: recording_sound(recording, candidates) for name, recording in recordings.items()}
+
+
+def _lanes(result: FileResult, passages: Sequence[Passage]) -> list[dict[str, Any]]:
+    whole = max(result.duration_ms, 1)
+    lanes = []
+    for match in result.matches:
+        own = [passage for passage in passages if passage.match is match]
+        lanes.append(
+            {
+                "label": label_of(match),
+                "covered": f"{clock(match.query_match_ms / 1000)} ({share(match.query_match_ms, result.duration_ms)})",
+                "bars": [
+                    {
+                        "number": passage.number,
+                        "left": f"{100 * passage.stated.query_start_ms / whole:.2f}",
+                        "width": f"{100 * (passage.stated.query_end_ms - passage.stated.query_start_ms) / whole:.2f}",
+                        "text": f"Passage {passage.number}: {_spans(passage.stated)}",
+                    }
+                    for passage in own
+                ],
+            }
+        )
+    return lanes
+
+
+def _spans(segment: FoundSegment) -> str:
+    here, there = span(segment.query_start_ms, segment.query_end_ms), span(segment.asset_start_ms, segment.asset_end_ms)
+    return f"{here} of the track, {there} of the recording"
+
+
+def _tried(result: FileResult, trace: Trace | None, checked: Rechecked | None) -> list[tuple[str, str]]:
+    facts = [
+        ("Recordings searched", f"{result.recordings} of {result.tracks} in the index"),
+        ("Method", f"{result.algorithm}, layer {' and '.join(sorted({match.layer for match in result.matches}))}"),
+        ("Limit", _limit_text(result.max_false_per_1000h)),
+    ]
+    if trace is None:
+        return facts
+    parts = trace.parts
+    decoys = sum(len(part.circumstances.decoy_scores) for part in parts)
+    decoy_seconds = sum(part.circumstances.decoy_seconds for part in parts)
+    facts += [
+        ("Landmarks of the track", grouped(sum(part.n_landmarks for part in parts))),
+        (
+            "Landmarks of the catalogue",
+            grouped(max(part.circumstances.n_catalogue_landmarks for part in parts)),
+        ),
+        ("Alignments tried", grouped(sum(part.n_hypotheses for part in parts))),
+        (
+            "Time scales",
+            ", ".join(f"{scale:g}" for scale in trace.scales)
+            + f" (each covers tempo within {100 * RATIO_SLACK:.0f} %)",
+        ),
+        (
+            "Reversed track",
+            f"{clock(decoy_seconds)} of it, played backwards, went through the same search; alignments found there, "
+            f"which can only be chance: {decoys}. These, and what is known of other music, give the probabilities",
+        ),
+    ]
+    if checked is not None:
+        facts.append(
+            ("Score needed", f"{checked.score_threshold:.1f}, more where other recordings fit the same passage")
+        )
+    return facts
+
+
+def _digests(result: FileResult) -> list[tuple[str, str]]:
+    return [
+        ("SHA-256 of the track", result.sha256),
+        ("Index", result.index_digest),
+        ("Settings of the search", result.settings_digest or "not stated"),
+        ("Parameters of the fingerprint", result.params_digest),
+        ("Decoder", result.decoder or "not stated"),
+    ]
+
+
+def _limit_text(rate: float) -> str:
+    return (
+        "not stated"
+        if math.isnan(rate)
+        else f"at most {rate:g} false in 1 000 hours of such audio, as expected by chance"
+    )

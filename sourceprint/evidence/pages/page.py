@@ -1,0 +1,139 @@
+"""Where the pictures, sounds and styles of a page are kept: inside the page itself, or as files beside it.
+
+Pages as HTML: records of `file_view` and `overview` in, bytes out. The door to Jinja of this part of the package.
+
+All text from outside is escaped, and what no eye can see in it is spelled out (`printable`). A page loads nothing from
+outside: its Content-Security-Policy allows its own folder, or, where everything is inside the page, nothing but
+`data:` and the one script that the page's hash names. The same records give the same bytes.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fingerprint.errors import printable
+from sourceprint.outputs import program_version
+
+__all__ = ["ASSETS", "SCRIPT", "STYLE", "Shelf", "asset", "file_page", "overview_page"]
+
+ASSETS = "assets"
+"""Name of the folder of a report that holds what its pages share."""
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Takes what a page refers to, and says how to refer to it.
+
+    Attributes
+    ----------
+    inside : bool
+        Whether everything goes into the page.
+    way : str
+        From the page to the folder of the report: "" or "../".
+    prefix : str
+        Begins the name of every file, so that pages do not meet.
+    files : dict of str to bytes
+        What is to be written into the folder `ASSETS`, by name.
+    """
+
+    inside: bool
+    way: str
+    prefix: str
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, name: str, data: bytes, media_type: str) -> str:
+        """Keep some data and return its address.
+
+        Examples
+        --------
+        >>> Shelf(True, "", "p-").put("a.png", b"...", "image/png")
+        'data:image/png;base64,Li4u'
+        >>> Shelf(False, "../", "p-").put("a.png", b"...", "image/png")
+        '../assets/p-a.png'
+        """
+        if self.inside:
+            return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+        self.files[self.prefix + name] = data
+        return f"{self.way}{ASSETS}/{self.prefix}{name}"
+
+
+STYLE, SCRIPT = "page.css", "page.js"
+"""Names of what all pages share."""
+
+
+def file_page(values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:
+    """Return the page of a file.
+
+    Parameters
+    ----------
+    values : dict
+        Of `file_view`.
+    title : str
+        Of the report.
+    way : str or None
+        From the page to the folder of the report; None if it stands alone, which needs `inside`.
+    inside : bool
+        Whether style and script go into the page.
+    """
+    return _rendered("file.html", values, title=title, way=way, inside=inside)
+
+
+def overview_page(values: dict[str, Any], *, title: str, inside: bool) -> bytes:
+    """Return the overview; parameters as `file_page`."""
+    return _rendered("overview.html", values, title=title, way="", inside=inside)
+
+
+@cache
+def asset(name: str) -> bytes:
+    """Return the style or the script that all pages share."""
+    return (files("sourceprint.evidence.pages") / ASSETS / name).read_bytes()
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("sourceprint.evidence.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_plain,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Escape what no eye can see, or would take for something else, in text from outside."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _rendered(template: str, values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:
+    shared = {
+        "report_title": title,
+        "way": way,
+        "inside": inside,
+        "policy": _policy(inside),
+        "style": Markup(asset(STYLE).decode()) if inside else f"{way}{ASSETS}/{STYLE}",
+        "script": Markup(asset(SCRIPT).decode()) if inside else f"{way}{ASSETS}/{SCRIPT}",
+        "version": program_version(),
+    }
+    text = _environment().get_template(template).render(**values, **shared)
+    return text.encode()
+
+
+def _policy(inside: bool) -> str:
+    # Browsers differ in whether a file opened from the disk is its own origin, hence `file:`; it is no network.
+    own = "data:" if inside else "'self' file: data:"
+    digest = base64.b64encode(hashlib.sha256(asset(SCRIPT)).digest()).decode("ascii")
+    script = f"'sha256-{digest}'" if inside else "'self' file:"
+    style = "'unsafe-inline'" if inside else "'self' file: 'unsafe-inline'"
+    return (
+        f"default-src 'none'; img-src {own}; media-src {own}; style-src {style}; script-src {script}; "
+        "base-uri 'none'; form-action 'none'"
+    )

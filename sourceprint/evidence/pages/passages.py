@@ -1,0 +1,255 @@
+"""What is drawn and heard of each passage of a file: its figures, its pictures, its excerpts.
+
+In come the passages of a result with what the recheck made of them, and the audio that is at hand; out come plain
+records for the template, in order of the track, with the addresses of what was put on the shelf. Each audio file is
+read once for the pictures, and once for the excerpts.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerprint.errors import AudioError
+from fingerprint.params import Params
+from index.recheck.recheck import Rechecked
+from index.recheck.trace import Trace, TracedFind
+from index.search.matches import Segment
+from index.search.significance import LEAST_P
+from sourceprint.evidence.pages.figures import SpectraFigure, pitch_figure, plane_figure, spectra_figure
+from sourceprint.evidence.pages.page import Shelf
+from sourceprint.evidence.pages.sounds import MEDIA_TYPE, SUFFIX, Sound, excerpts
+from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
+from sourceprint.evidence.pages.words import by_chance, by_chance_rate, changed, in_odds, is_brief, span
+from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.text.tables import confidence_text
+
+__all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row"]
+
+MOST_PICTURED = 40
+"""Passages of one file that are drawn, at most; the others stand in the table."""
+
+_EXCERPT_AROUND_SECONDS = 2.0
+_EXCERPT_SECONDS = 30.0
+_COLUMNS_PER_SECOND = 40.0
+_MOST_COLUMNS = 1056  # the width of a spectrogram in its drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A segment of a result.
+
+    Attributes
+    ----------
+    number : int
+        From 1, in order of the track.
+    match : Found
+        The recording that it is of.
+    stated : FoundSegment
+        As the result has it.
+    segment : Segment or None
+        As it came out of the trace; None where that could not be used.
+    """
+
+    number: int
+    match: Found
+    stated: FoundSegment
+    segment: Segment | None
+
+
+def passage_row(passage: Passage) -> dict[str, Any]:
+    """Return the figures of a passage as texts, for its row in the table of all passages."""
+    segment = passage.stated
+    return {
+        "number": passage.number,
+        "label": label_of(passage.match),
+        "query": span(segment.query_start_ms, segment.query_end_ms),
+        "recording": span(segment.asset_start_ms, segment.asset_end_ms),
+        "changed": changed(segment),
+        "landmarks": f"{segment.aligned_landmarks}",
+        "odds": in_odds(segment.p_false),
+        "confidence": confidence_text(segment.confidence),
+        "drawn": passage.number <= MOST_PICTURED and passage.segment is not None,
+        "also_fits": segment.also_fits,
+    }
+
+
+def label_of(match: Found) -> dict[str, str]:
+    """Return what a recording is called: its id, and what the catalogue says besides."""
+    return {"id": match.asset_id, "title": match.title, "artists": ", ".join(match.artists), "isrc": match.isrc}
+
+
+def drawn_passages(
+    result: FileResult,
+    trace: Trace,
+    checked: Rechecked,
+    passages: Sequence[Passage],
+    query: Sound,
+    sounds: Mapping[str, Sound],
+    shelf: Shelf,
+    with_audio: bool,
+) -> list[dict[str, Any]]:
+    """Return what is drawn and heard of passages, and put pictures and excerpts on the shelf.
+
+    Parameters
+    ----------
+    result : FileResult
+        The file that they are passages of.
+    trace : Trace
+        Of that file.
+    checked : Rechecked
+        What came out of the trace.
+    passages : sequence of Passage
+        Those to be drawn.
+    query : Sound
+        Audio of the file.
+    sounds : mapping of str to Sound
+        Audio of the recordings, by id.
+    shelf : Shelf
+        Takes pictures and excerpts.
+    with_audio : bool
+        Whether excerpts may be on the page.
+    """
+    cells_per_octave = trace.parts[0].circumstances.cells_per_octave
+    drawn: list[dict[str, Any]] = []
+    for passage in passages:
+        segment = passage.segment
+        if segment is None:
+            continue
+        pairs = checked.pairs[passage.match.asset_id].of_segment(segment)
+        axis = {"fmin_hz": trace.fmin_hz, "cells_per_octave": cells_per_octave}
+        sound = sounds[passage.match.asset_id]
+        drawn.append(
+            {
+                "number": passage.number,
+                "label": label_of(passage.match),
+                "row": passage_row(passage),
+                "decision": by_chance(passage.stated),
+                "facts": _facts(passage.stated, segment, checked.score_threshold),
+                "spectra": spectra_figure(segment, pairs, _finds(trace, passage.match.asset_id, segment), **axis),
+                "plane": plane_figure(segment, pairs),
+                "is_brief": is_brief(passage.stated),
+                "pitch": pitch_figure(segment, pairs, cells_per_octave=cells_per_octave),
+                "images": {"query": "", "recording": ""},
+                "missing": [why for why in (query.why_not, sound.why_not) if why],
+                "audio": {"query": "", "recording": ""},
+                "excerpt": _excerpt(result, segment),
+            }
+        )
+    if trace.params_digest != Params().digest:
+        for entry in drawn:
+            entry["missing"] = [
+                "The index was made with other parameters than this version's, so no spectrogram is drawn."
+            ]
+    else:
+        _add_pictures(drawn, passages, query, sounds, shelf)
+    if with_audio:
+        _add_excerpts(drawn, passages, query, sounds, shelf)
+    return drawn
+
+
+def _facts(stated: FoundSegment, segment: Segment, threshold: float) -> list[tuple[str, str]]:
+    return [
+        ("Pitch", f"{stated.pitch_cents:+.0f} cents".replace("-0 ", "0 ").replace("+0 ", "0 ")),
+        ("Tempo, speed", f"{stated.tempo_percent:.1f} %, {stated.speed_percent:.1f} %"),
+        ("Landmarks", f"{stated.aligned_landmarks}, {stated.expected_by_chance:.1f} by chance"),
+        ("Probability", f"{_at_most(stated)}{in_odds(stated.p_false)} by chance"),
+        ("Rate", f"{by_chance_rate(stated)}, by chance"),
+        ("Confidence", confidence_text(stated.confidence)),
+        ("Score", f"{segment.score:.1f}; {threshold:.1f} was needed"),
+    ]
+
+
+def _at_most(segment: FoundSegment) -> str:
+    return "at most " if segment.p_false <= LEAST_P else ""
+
+
+def _finds(trace: Trace, asset_id: str, segment: Segment) -> list[TracedFind]:
+    return [
+        find
+        for part in trace.parts
+        for find in part.finds
+        if find.recording.id == asset_id
+        and find.seconds[0] <= segment.query_end_seconds
+        and find.seconds[-1] >= segment.query_start_seconds
+    ]
+
+
+def _excerpt(result: FileResult, segment: Segment) -> dict[str, float]:
+    """Return where the excerpts of a passage lie: in the track, and along its line in the recording."""
+    start = max(0.0, segment.query_start_seconds - _EXCERPT_AROUND_SECONDS)
+    end = min(segment.query_end_seconds + _EXCERPT_AROUND_SECONDS, result.duration_ms / 1000, start + _EXCERPT_SECONDS)
+    there = segment.reference_start_seconds + segment.ratio * (start - segment.query_start_seconds)
+    return {
+        "start": round(start, 3),
+        "length": round(end - start, 3),
+        "ratio": round(segment.ratio, 6),
+        "there": round(there, 3),
+    }
+
+
+def _by_sound(
+    drawn: Sequence[dict[str, Any]], passages: Sequence[Passage], query: Sound, sounds: Mapping[str, Sound]
+) -> list[tuple[str, Path, list[dict[str, Any]]]]:
+    """Return what is drawn of each audio file at hand, so that each is read once."""
+    groups: list[tuple[str, Path, list[dict[str, Any]]]] = []
+    if query.path is not None:
+        groups.append(("query", query.path, list(drawn)))
+    for asset_id in dict.fromkeys(passage.match.asset_id for passage in passages):
+        path = sounds[asset_id].path
+        if path is not None:
+            groups.append(("recording", path, [entry for entry in drawn if entry["label"]["id"] == asset_id]))
+    return groups
+
+
+def _add_pictures(
+    drawn: Sequence[dict[str, Any]],
+    passages: Sequence[Passage],
+    query: Sound,
+    sounds: Mapping[str, Sound],
+    shelf: Shelf,
+) -> None:
+    params = Params()
+    for kind, path, entries in _by_sound(drawn, passages, query, sounds):
+        stretches = [_stretch(entry["spectra"], kind) for entry in entries]
+        try:
+            several = pooled_cells(path, stretches, params)
+        except AudioError as error:
+            for entry in entries:
+                entry["missing"].append(f"The audio could not be decoded: {error}.")
+            continue
+        for entry, stretch, power in zip(entries, stretches, several, strict=True):
+            image = picture(shades(power, stretch, params))
+            entry["images"][kind] = shelf.put(f"{entry['number']}-{kind}.png", image, "image/png")
+
+
+def _stretch(figure: SpectraFigure, kind: str) -> Stretch:
+    length = figure.query_seconds[1] - figure.query_seconds[0]
+    n_columns = max(24, min(_MOST_COLUMNS, math.floor(length * _COLUMNS_PER_SECOND)))
+    start, end = figure.query_seconds if kind == "query" else figure.reference_seconds
+    return Stretch(start, end, n_columns)
+
+
+def _add_excerpts(
+    drawn: Sequence[dict[str, Any]],
+    passages: Sequence[Passage],
+    query: Sound,
+    sounds: Mapping[str, Sound],
+    shelf: Shelf,
+) -> None:
+    for kind, path, entries in _by_sound(drawn, passages, query, sounds):
+        spans = []
+        for entry in entries:
+            where = entry["excerpt"]
+            start, pace = (where["start"], 1.0) if kind == "query" else (where["there"], where["ratio"])
+            spans.append((start, start + pace * where["length"]))
+        try:
+            several = excerpts(path, spans)
+        except AudioError as error:
+            for entry in entries:
+                if (why := f"The audio could not be decoded: {error}.") not in entry["missing"]:
+                    entry["missing"].append(why)
+            continue
+        for entry, data in zip(entries, several, strict=True):
+            entry["audio"][kind] = shelf.put(f"{entry['number']}-{kind}{SUFFIX}", data, MEDIA_TYPE)

@@ -1,0 +1,194 @@
+"""Short excerpts of audio files for the players of a page: spans of time in, Opus files out.
+
+Opus in Ogg is small, every current browser plays it, and goes to any place in it to the millisecond; in MP3, Chromium
+was off by up to 0.1 s, so that two players could not be kept in step. Excerpts are mono, as the fingerprint hears them.
+A file is decoded once, in blocks; an excerpt is encoded as soon as it is complete, so memory is bounded by how many
+overlap. The only door to libsndfile in this part of the package; the same audio gives the same bytes.
+
+Which audio files may be shown and heard on a page: those whose digest is the one that the evidence states.
+
+In come the path of a result, or the files of a catalogue; out comes a `Sound`: the path where the file is what it was,
+or a sentence that says why nothing is drawn of it.
+"""
+
+import functools
+import io
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from fingerprint.audio.stream import file_digest, open_audio
+from fingerprint.errors import AudioError, printable
+from fingerprint.sources import is_fingerprint_file
+from index.storage.recordings import Recording
+from sourceprint.inputs import Item
+from sourceprint.scans.results import FileResult
+
+__all__ = ["MEDIA_TYPE", "RATE_HZ", "SUFFIX", "Catalogue", "Sound", "excerpts", "query_sound", "recording_sound"]
+
+RATE_HZ: Final = 48_000
+"""Rate of the excerpts, in Hz."""
+
+MEDIA_TYPE: Final = "audio/ogg"
+SUFFIX: Final = ".ogg"
+
+_BLOCK_SECONDS = 5.0
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_FULL_SCALE = 0.98  # what is decoded overshoots what was encoded
+
+
+def excerpts(path: Path, spans: Sequence[tuple[float, float]]) -> list[bytes]:
+    """Return the Opus file of each span of an audio file.
+
+    Parameters
+    ----------
+    path : Path
+        An audio file.
+    spans : sequence of (float, float)
+        Start and end, in seconds; what lies outside the file is silence, so that all of them have their length.
+
+    Raises
+    ------
+    DecodeError
+        If the file cannot be read.
+    """
+    wanted = [(round(start * RATE_HZ), max(round(end * RATE_HZ), round(start * RATE_HZ) + 1)) for start, end in spans]
+    under_way: dict[int, NDArray[np.float32]] = {}
+    encoded: dict[int, bytes] = {}
+    reached = 0
+    with open_audio(path, sample_rate=RATE_HZ, block_seconds=_BLOCK_SECONDS) as stream:
+        for block in stream.blocks():
+            stop = reached + block.size
+            for number, (first, last) in enumerate(wanted):
+                low, high = max(first, reached), min(last, stop)
+                if low < high:
+                    held = under_way.setdefault(number, np.zeros(last - first, dtype=np.float32))
+                    held[low - first : high - first] = block[low - reached : high - reached]
+                if last <= stop and number not in encoded:
+                    encoded[number] = _opus(under_way.pop(number, np.zeros(last - first, dtype=np.float32)))
+            reached = stop
+            if len(encoded) == len(wanted):
+                break
+    for number, (first, last) in enumerate(wanted):
+        if number not in encoded:
+            encoded[number] = _opus(under_way.pop(number, np.zeros(last - first, dtype=np.float32)))
+    return [encoded[number] for number in range(len(wanted))]
+
+
+def _opus(y: NDArray[np.float32]) -> bytes:
+    peak = float(np.abs(y).max())
+    sink = io.BytesIO()
+    level = _FULL_SCALE / peak if peak > _FULL_SCALE else 1.0
+    soundfile.write(sink, y * level, RATE_HZ, format="OGG", subtype="OPUS")
+    return _without_serial(sink.getvalue())
+
+
+def _without_serial(data: bytes) -> bytes:
+    """Return an Ogg file with 0 for its serial number, which is drawn at random (RFC 3533, section 6)."""
+    pages, at = [], 0
+    while at < len(data):
+        n_segments = data[at + 26]
+        end = at + 27 + n_segments + sum(data[at + 27 : at + 27 + n_segments])
+        page = data[at : at + 14] + bytes(4) + data[at + 18 : at + 22] + bytes(4) + data[at + 26 : end]
+        pages.append(page[:22] + _checksum(page) + page[26:])
+        at = end
+    return b"".join(pages)
+
+
+def _checksum(page: bytes) -> bytes:
+    """Return the CRC-32 of a page of Ogg, which is that of zlib with all bits the other way round and from 0."""
+    mirrored = ~zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) & 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2).to_bytes(4, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """An audio file that is known to be the right one, or why there is none.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file.
+    why_not : str
+        A sentence, where there is none; else "".
+    """
+
+    path: Path | None
+    why_not: str = ""
+
+
+class Catalogue:
+    """Audio files by the recordings that they may be: by the id in a list, or the name without its suffix.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        As `sourceprint.inputs.collect` returns them. Nothing is opened here.
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._paths: dict[str, list[Path]] = {}
+        for item in items:
+            for name in dict.fromkeys((item.id, item.path.stem)):
+                if name and not is_fingerprint_file(item.path):
+                    self._paths.setdefault(name, []).append(item.path)
+
+    def candidates(self, ids: Iterable[str]) -> dict[str, tuple[Path, ...]]:
+        """Return the files that each of these recordings may be of; of two files of one name, both.
+
+        Examples
+        --------
+        >>> Catalogue([Item(Path("a/one.wav")), Item(Path("b/one.wav"))]).candidates(["one-0123abcd"])
+        {'one-0123abcd': (PosixPath('a/one.wav'), PosixPath('b/one.wav'))}
+        """
+        found = {}
+        for asset_id in ids:
+            # The second file of a name has a few digits of its digest in its id.
+            plain = re.sub(r"-[0-9a-f]{8,}\Z", "", asset_id)
+            paths = dict.fromkeys(self._paths.get(asset_id, []) + self._paths.get(plain, []))
+            if paths:
+                found[asset_id] = tuple(paths)
+        return found
+
+
+def query_sound(result: FileResult) -> Sound:
+    """Return the audio file of a result, if it is still the one that was scanned."""
+    path = Path(result.name)
+    if is_fingerprint_file(path):
+        return Sound(None, "The track was scanned as a fingerprint file, which holds landmarks and no audio.")
+    digest = _digest(path)
+    if not digest:
+        where = "" if path.is_absolute() else ", as seen from the folder where this page was made"
+        return Sound(None, f"The audio of the track is not at {printable(path)}{where}, or cannot be read.")
+    if digest != result.sha256:
+        return Sound(None, f"The file at {printable(path)} is not the one that was scanned: its digest differs.")
+    return Sound(path)
+
+
+def recording_sound(recording: Recording, candidates: Mapping[str, Sequence[Path]]) -> Sound:
+    """Return the audio file of a recording, if one of the candidates has its digest."""
+    if not recording.sha256:
+        return Sound(None, "The index states no digest of the recording's audio, as a blind index does not.")
+    paths = candidates.get(recording.id, ())
+    if not paths:
+        return Sound(None, "The audio of the recording was not given with --catalogue.")
+    for path in paths:
+        if _digest(path) == recording.sha256:
+            return Sound(path)
+    return Sound(None, "A file of the recording's name was given with --catalogue, but it is not the one in the index.")
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file; "" where it cannot be read. A catalogue's file is asked for once per page."""
+    try:
+        return file_digest(path)
+    except AudioError:
+        return ""

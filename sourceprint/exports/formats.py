@@ -1,0 +1,145 @@
+"""The formats by name, and how they get to the disk: a file or a folder, complete under its name or not there at all.
+
+`jsonl`, `csv` and `acrcloud` are one text, `parquet` is one file, `audacity` and `jams` are a folder of files. What is
+there already is not replaced unless that is asked for, and nothing is ever deleted.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from fingerprint.errors import EvidenceError, ParameterError, printable
+from index.storage.durable import make_folder, publish, publish_chunks, sync_folder, write_chunks
+from sourceprint.exports.acrcloud import acrcloud_lines
+from sourceprint.exports.audacity import audacity_labels
+from sourceprint.exports.jams import jams_files
+from sourceprint.exports.table import segment_csv
+from sourceprint.outputs import expect_free, writing
+from sourceprint.scans.results import FileResult
+
+__all__ = ["FOLDERS", "FORMATS", "TEXTS", "export_chunks", "export_files", "write_export"]
+
+TEXTS = ("jsonl", "csv", "acrcloud")
+FOLDERS = ("audacity", "jams")
+FORMATS = ("jsonl", "csv", "parquet", "audacity", "jams", "acrcloud")
+
+QValues = Mapping[tuple[str, str], float]
+
+
+def export_chunks(results: Sequence[FileResult], form: str, q_values: QValues) -> Iterator[bytes]:
+    """Yield the bytes of a format that is one file.
+
+    Parameters
+    ----------
+    results : sequence of FileResult
+    form : str
+        Of `FORMATS`, but none of `FOLDERS`.
+    q_values : mapping of (name, asset_id) to float
+        As `sourceprint.scans.summary.q_values` returns them for the whole batch.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such format.
+    """
+    if form == "jsonl":
+        return (json.dumps(result.raw).encode() + b"\n" for result in results)
+    if form == "csv":
+        return segment_csv(results, q_values)
+    if form == "acrcloud":
+        return acrcloud_lines(results)
+    if form == "parquet":
+        from sourceprint.exports.table import (
+            segment_parquet,  # a third of a second that the other formats need not wait
+        )
+
+        return iter([segment_parquet(results, q_values)])
+    raise ParameterError(f"format {form!r:.40}: is not one file; take one of {', '.join((*TEXTS, 'parquet'))}")
+
+
+def export_files(results: Sequence[FileResult], form: str, q_values: QValues) -> dict[str, bytes]:
+    """Return the files of a format that is a folder, by their names; parameters as `export_chunks`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such format.
+    """
+    if form == "audacity":
+        return audacity_labels(results)
+    if form == "jams":
+        return jams_files(results, q_values)
+    raise ParameterError(f"format {form!r:.40}: is no folder of files; take one of {', '.join(FOLDERS)}")
+
+
+def write_export(
+    results: Sequence[FileResult], form: str, target: Path, q_values: QValues, *, replace: bool = False
+) -> int:
+    """Write results in a format, and return how many files that are.
+
+    Parameters
+    ----------
+    results : sequence of FileResult
+    form : str
+        Of `FORMATS`.
+    target : Path
+        The file, or for `FOLDERS` the folder; new, or for a folder empty.
+    q_values : mapping of (name, asset_id) to float
+        As `sourceprint.scans.summary.q_values` returns them for the whole batch.
+    replace : bool
+        Whether what is there may be replaced: a file, or those files in a folder that are written now. A folder that
+        holds anything else is refused all the same: one could not tell old from new in it.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such format.
+    EvidenceError
+        If something is there already, or the system refuses to write.
+    StorageFullError
+        If the disk is full; what was there is as it was, but that of a folder some files may be new.
+    """
+    with writing(target):
+        if form in FOLDERS:
+            return _write_folder(target, export_files(results, form, q_values), replace)
+        chunks = export_chunks(results, form, q_values)
+        expect_free(target, replace=replace)
+        publish_chunks(target, chunks)
+        return 1
+
+
+def _write_folder(target: Path, files: Mapping[str, bytes], replace: bool) -> int:
+    if os.path.lexists(target) and not target.is_dir():
+        raise EvidenceError(f"{printable(target)}: is a file; name a new or an empty folder")
+    present = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
+    if present and not replace:
+        raise EvidenceError(f"{printable(target)}: is not empty; name another folder, or give --force")
+    if foreign := sorted(set(present) - set(files)):
+        raise EvidenceError(
+            f"{printable(target)}: holds {printable(foreign[0])}, which is not written now; name another folder"
+        )
+    if present:
+        for name, data in files.items():
+            publish(target / name, data)
+    else:
+        _write_new(target, files)
+    return len(files)
+
+
+def _write_new(target: Path, files: Mapping[str, bytes]) -> None:
+    target = target.resolve()
+    beside = target.with_name(f".{target.name}.tmp")
+    if beside.exists():  # of an export that was cut off
+        shutil.rmtree(beside)
+    try:
+        make_folder(beside)
+        for name, data in files.items():
+            write_chunks(beside / name, [data])
+        sync_folder(beside)
+        os.replace(beside, target)  # also over an empty folder
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    sync_folder(target.parent)

@@ -1,0 +1,113 @@
+"""Scan results as JAMS 0.3: an annotation file per audio file, in the namespace `segment_open`.
+
+Every passage is an observation: `time` and `duration` in seconds of the audio file, `value` the id of the recording,
+`confidence` from 0 to 1. What JAMS has no field for stands in the sandbox of the annotation, with a passage per
+observation in the same order (by start, end, id). A file that was searched and matched nothing has an annotation
+without observations; one that could not be searched has no file, since nothing is known about its passages.
+
+The layout is that of the JAMS schema (github.com/marl/jams); the library of that name is not needed to write it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sourceprint.outputs import program_version
+from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.text.names import safe_names, well_formed
+
+__all__ = ["jams_files"]
+
+_JAMS_VERSION = "0.3.5"
+
+
+def jams_files(results: Iterable[FileResult], q_values: Mapping[tuple[str, str], float]) -> dict[str, bytes]:
+    """Return the annotation files by their names, sorted.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+    q_values : mapping of (name, asset_id) to float
+        As `sourceprint.scans.summary.q_values` returns them for the whole batch.
+    """
+    searched = [result for result in results if result.searched]
+    names = safe_names(result.name for result in searched)
+    files = {}
+    for result in searched:
+        document = _clean(_document(result, q_values))
+        files[f"{names[result.name]}.jams"] = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    return dict(sorted(files.items()))
+
+
+def _document(result: FileResult, q_values: Mapping[tuple[str, str], float]) -> dict[str, Any]:
+    passages = sorted(
+        ((found, segment) for found in result.matches for segment in found.segments),
+        key=lambda pair: (pair[1].query_start_ms, pair[1].query_end_ms, pair[0].asset_id, pair[1].asset_start_ms),
+    )
+    duration = result.duration_ms / 1000
+    annotation = {
+        "namespace": "segment_open",
+        "annotation_metadata": {
+            "annotation_tools": "Sourceprint",
+            "version": program_version(),
+            "data_source": "program",
+            "annotator": {},
+        },
+        "time": 0.0,
+        "duration": duration,
+        "data": [
+            {
+                "time": segment.query_start_ms / 1000,
+                "duration": (segment.query_end_ms - segment.query_start_ms) / 1000,
+                "value": found.asset_id,
+                "confidence": segment.confidence,
+            }
+            for found, segment in passages
+        ],
+        "sandbox": {
+            "segments": [
+                _passage(found, segment, q_values.get((result.name, found.asset_id))) for found, segment in passages
+            ]
+        },
+    }
+    return {
+        "file_metadata": {
+            "title": result.name.rpartition("/")[2],
+            "artist": "",
+            "release": "",
+            "duration": duration,
+            "identifiers": {"name": result.name, "sha256": result.sha256},
+            "jams_version": _JAMS_VERSION,
+        },
+        "annotations": [annotation],
+        "sandbox": {
+            "schema": result.raw["schema"],
+            "status": result.status,
+            "notes": list(result.notes),
+            "algorithm": result.algorithm,
+            "index_digest": result.index_digest,
+            "params_digest": result.params_digest,
+            "settings_digest": result.settings_digest,
+        },
+    }
+
+
+def _passage(found: Found, segment: FoundSegment, q_value: float | None) -> dict[str, Any]:
+    return {
+        "asset_id": found.asset_id,
+        "isrc": found.isrc,
+        "title": found.title,
+        "artists": list(found.artists),
+        "layer": found.layer,
+        "q_value": q_value,
+        **{name: getattr(segment, name) for name in FoundSegment.__dataclass_fields__},
+    }
+
+
+def _clean(value: Any) -> Any:
+    """Return plain JSON types whose texts can all be written as UTF-8."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, dict):
+        return {well_formed(key): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value

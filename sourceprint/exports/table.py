@@ -1,0 +1,232 @@
+r"""Scan results as rows of a table, one per reused passage: what CSV and Parquet have in common.
+
+A file without passages has one row, with its status and, where it could not be searched, the reason; the cells about
+recording and passage are then None. Rows go by file, in it by recording as in the result, and in that by query time.
+Times are whole milliseconds, percentages go from 0 to 100, probabilities from 0 to 1. The columns are described one by
+one in `FORMATS.md`.
+
+Scan results as CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF, the rows of `sourceprint.exports.table`.
+
+Every row is one line: line breaks, tabs, other control characters and marks that turn the direction of writing are
+escaped as in Python (`\n`), and so is what was no UTF-8 in a file name. Lists are joined by ` | `; cells that do not
+apply are empty. Numbers are written so that reading them gives the same number again.
+
+A spreadsheet takes text that starts with = + - @ (or their wide forms) for a formula, and would run it: such text,
+which comes from outside, gets an apostrophe before it, also where white space (tabs and line breaks included) comes
+first, and inside a cell behind a semicolon, at which some regions' spreadsheets start another. Numbers are written as
+numbers, a minus included. Exact texts stand in JSON Lines and, but for what is no UTF-8, in Parquet.
+
+Scan results as Parquet: the rows of `sourceprint.exports.table` with real types; the only door to pyarrow in this part.
+
+Whole numbers are int64, numbers float64, texts UTF-8, lists are lists of texts; what does not apply is null, and an
+empty list where there is nothing to list about a file or passage that there is. Text is as it is, but for bytes of file
+names that are no UTF-8, which are escaped. A file that matched nothing or failed has one row with nulls, as in CSV.
+
+The metadata of the file has `schema`, `version` of the program, and `index.digest`, `params.digest` and
+`settings.digest`: all that occur in the rows, sorted, with a space between them. The bytes are the same for the same
+results, version, and version of pyarrow.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sourceprint.outputs import program_version
+from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.text.names import one_line, well_formed
+
+__all__ = [
+    "COLUMNS",
+    "LIST",
+    "NUMBER",
+    "SCHEMA",
+    "TEXT",
+    "WHOLE",
+    "Cell",
+    "segment_csv",
+    "segment_parquet",
+    "segment_rows",
+]
+
+Cell = str | int | float | tuple[str, ...] | None
+
+TEXT, WHOLE, NUMBER, LIST = "text", "whole", "number", "list"
+
+COLUMNS = {
+    "name": TEXT,
+    "sha256": TEXT,
+    "duration_ms": WHOLE,
+    "status": TEXT,
+    "reason": TEXT,
+    "notes": LIST,
+    "asset_id": TEXT,
+    "isrc": TEXT,
+    "title": TEXT,
+    "artists": LIST,
+    "layer": TEXT,
+    "match_confidence": NUMBER,
+    "q_value": NUMBER,
+    "query_match_ms": WHOLE,
+    "query_match_percentage": NUMBER,
+    "asset_match_ms": WHOLE,
+    "asset_match_percentage": NUMBER,
+    "segment": WHOLE,
+    "query_start_ms": WHOLE,
+    "query_end_ms": WHOLE,
+    "asset_start_ms": WHOLE,
+    "asset_end_ms": WHOLE,
+    "pitch_cents": NUMBER,
+    "speed_percent": NUMBER,
+    "tempo_percent": NUMBER,
+    "aligned_landmarks": WHOLE,
+    "expected_by_chance": NUMBER,
+    "p_false": NUMBER,
+    "false_per_1000h": NUMBER,
+    "confidence": NUMBER,
+    "also_fits": LIST,
+    "max_false_per_1000h": NUMBER,
+    "algorithm": TEXT,
+    "index_digest": TEXT,
+    "params_digest": TEXT,
+    "settings_digest": TEXT,
+}
+"""The columns in their order, and what is in each: text, whole numbers, numbers, or lists of texts."""
+
+_OF_FOUND = ("asset_id", "isrc", "title", "artists", "layer")
+_OF_COVERAGE = ("query_match_ms", "query_match_percentage", "asset_match_ms", "asset_match_percentage")
+
+
+def segment_rows(results: Iterable[FileResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[dict[str, Cell]]:
+    """Yield the rows, each with all `COLUMNS`; None where a result does not say.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+    q_values : mapping of (name, asset_id) to float
+        As `sourceprint.scans.summary.q_values` returns them for the whole batch.
+    """
+    for result in results:
+        of_file = _of_file(result)
+        if not result.matches:
+            yield _whole(of_file)
+        for found in result.matches:
+            of_found = {**of_file, **_of_found(found), "q_value": q_values.get((result.name, found.asset_id))}
+            for number, segment in enumerate(found.segments, start=1):
+                yield _whole({**of_found, "segment": number, **_of_segment(segment)})
+
+
+def _of_file(result: FileResult) -> dict[str, Cell]:
+    limit = result.max_false_per_1000h
+    return {
+        "name": result.name,
+        "sha256": result.sha256 or None,
+        "duration_ms": result.duration_ms or None,
+        "status": result.status,
+        "reason": result.reason or None,
+        "notes": result.notes,
+        "max_false_per_1000h": None if math.isnan(limit) else limit,
+        "algorithm": result.algorithm,
+        "index_digest": result.index_digest,
+        "params_digest": result.params_digest,
+        "settings_digest": result.settings_digest or None,
+    }
+
+
+def _of_found(found: Found) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {name: getattr(found, name) for name in (*_OF_FOUND, *_OF_COVERAGE)}
+    return {**cells, "isrc": found.isrc or None, "title": found.title or None, "match_confidence": found.confidence}
+
+
+def _of_segment(segment: FoundSegment) -> dict[str, Cell]:
+    return {name: getattr(segment, name) for name in FoundSegment.__dataclass_fields__}
+
+
+def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:
+    return {column: cells.get(column) for column in COLUMNS}
+
+
+# Spreadsheets skip white space before they look for a formula; a tab or line break is one before it is escaped.
+_STARTS_A_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+
+
+def segment_csv(results: Iterable[FileResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[bytes]:
+    """Yield a CSV file line by line, the names of the columns first.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+    q_values : mapping of (name, asset_id) to float
+        As `sourceprint.scans.summary.q_values` returns them for the whole batch.
+    """
+    yield _line(COLUMNS)
+    for row in segment_rows(results, q_values):
+        yield _line(_cell(value) for value in row.values())
+
+
+def _line(cells: Iterable[str]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def _cell(value: Cell) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple):
+        value = " | ".join(value)
+    return one_line(_STARTS_A_FORMULA.sub(r"\1'", value))
+
+
+SCHEMA = "sourceprint/segment-rows/1"
+
+_ALWAYS_THERE = frozenset({"name", "status", "notes", "algorithm", "index_digest", "params_digest"})
+_TYPES = {TEXT: pa.string(), WHOLE: pa.int64(), NUMBER: pa.float64(), LIST: pa.list_(pa.string())}
+
+
+def segment_parquet(results: Sequence[FileResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
+    """Return a Parquet file, one row per reused passage.
+
+    Parameters
+    ----------
+    results : sequence of FileResult
+    q_values : mapping of (name, asset_id) to float
+        As `sourceprint.scans.summary.q_values` returns them for the whole batch.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for row in segment_rows(results, q_values):
+        for name, value in row.items():
+            columns[name].append(_value(value))
+    schema = pa.schema(
+        [pa.field(name, _TYPES[kind], nullable=name not in _ALWAYS_THERE) for name, kind in COLUMNS.items()],
+        metadata={
+            "schema": SCHEMA,
+            "version": program_version(),
+            "index.digest": _all(result.index_digest for result in results),
+            "params.digest": _all(result.params_digest for result in results),
+            "settings.digest": _all(result.settings_digest for result in results),
+        },
+    )
+    table = pa.table(
+        [pa.array(values, type=schema.field(name).type) for name, values in columns.items()], schema=schema
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", version="2.6")
+    return sink.getvalue()
+
+
+def _value(value: Cell) -> str | float | list[str] | None:
+    if isinstance(value, str):
+        return well_formed(value)
+    return [well_formed(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _all(digests: Iterable[str]) -> str:
+    return " ".join(sorted({well_formed(digest) for digest in digests} - {""}))

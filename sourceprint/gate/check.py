@@ -1,0 +1,103 @@
+"""A check: what was named is searched with the settings of the policy and decided, file by file.
+
+In come paths (files, folders, fingerprint files), out come verdicts. Nothing that was named is passed over: a path that
+does not exist, a pattern that the shell left standing as nothing matched it, and a folder without audio are verdicts
+too, and errors. Nor does an index without recordings pass anything.
+"""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from fingerprint.errors import CatalogueError, printable
+from index.catalogue.store import Store
+from index.search.match import STANDARD, THOROUGH
+from index.storage.layers import RECORDING, spec_of
+from sourceprint.gate.policy import ERROR, Policy
+from sourceprint.gate.verdict import Verdict, decide
+from sourceprint.inputs import Intake, Refusal, collect
+from sourceprint.scans.results import read_result
+from sourceprint.scans.scan import scan_files
+from sourceprint.scans.scan_json import scan_to_json
+
+__all__ = ["check_files", "named_files", "unknown_ids"]
+
+
+def named_files(paths: Sequence[Path]) -> Intake:
+    """Return the files that paths name, each once, and what names none.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        As given by the user.
+    """
+    known: list[Path] = []
+    refusals = []
+    for path in dict.fromkeys(paths):
+        if _is_pattern(path) and not os.path.lexists(path):
+            refusals.append(Refusal(printable(path), "this pattern matches no file; check folder and spelling"))
+        else:
+            known.append(path)
+    found = collect(known, lists=False)
+    return Intake(tuple(dict.fromkeys(found.items)), (*refusals, *found.refusals))
+
+
+def unknown_ids(index: Path, policy: Policy) -> tuple[str, ...]:
+    """Return the recordings that a policy names by id and that the index has not, in the order of the policy.
+
+    Raises
+    ------
+    CatalogueError
+        If the index cannot be opened, or holds no recording: a check against it would pass everything.
+    """
+    recordings = Store.open(index, {RECORDING: spec_of(RECORDING)}).snapshot().recordings
+    if not len(recordings):
+        raise CatalogueError(
+            f"{printable(index)}: this index holds no recording, so every file would pass; add recordings, or name "
+            "the index that is meant with --index"
+        )
+    ids = policy.exact_ids
+    return tuple(one for one, at in zip(ids, recordings.find_all(ids), strict=True) if at < 0)
+
+
+def check_files(
+    index: Path, intake: Intake, *, policy: Policy, day: date, jobs: int | None = None
+) -> Generator[Verdict, None, None]:
+    """Search for every file and yield what is decided of it: first what names no file, then the files in order.
+
+    Parameters
+    ----------
+    index : Path
+        The index folder.
+    intake : Intake
+        As `named_files` returns it.
+    policy : Policy
+        Its settings are those of the search.
+    day : date
+        Of the release.
+    jobs : int, optional
+        Worker processes; by default as many as suit the number of files and the machine.
+
+    Raises
+    ------
+    CatalogueError
+        If the index cannot be opened, was made with other parameters, or turns out to be damaged.
+    """
+    for refusal in intake.refusals:
+        yield Verdict(refusal.name, ERROR, "refused", refusal.reason)
+    scans = scan_files(
+        index,
+        intake.items,
+        options=THOROUGH if policy.thorough else STANDARD,
+        max_false_per_1000h=policy.max_false_per_1000h,
+        jobs=jobs,
+    )
+    with closing(scans):
+        for scan in scans:
+            yield decide(read_result(scan_to_json(scan)), policy, day=day)
+
+
+def _is_pattern(path: Path) -> bool:
+    return any(character in str(path) for character in "*?[")

@@ -1,0 +1,131 @@
+"""The report as JSON: the scan results, with `decision` and `policy_rule` on every match.
+
+One document, the same bytes for the same files, index, policy and day:
+
+=================  =====================================================================================================
+`schema`           name and version of this layout
+`tool`             `name`, `version`
+`policy`           `name`, `sha256` of the file, `file` as given (null for the default); `unknown_recordings`: ids
+                   that it names and the index has not
+`day`              for which licences were asked
+`fail_on`          review or block
+`exit_code`        of the command
+`counts`           files by verdict: pass, review, block, error
+`files`            a scan result (`sourceprint.scans.scan_json`) for each file, without `scan_id` and `timing_ms`,
+which differ from
+                   run to run; with its `decision` (pass, review, block, error), and on every match `decision`,
+                   `policy_rule` and `policy_reason` (the term that is broken, or what is not settled; else null)
+`not_scanned`      what was named and is no file that could be scanned: `name`, `reason`
+=================  =====================================================================================================
+
+The formats of a report by name, and its file: written whole or not at all.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from fingerprint.errors import EvidenceError, printable
+from index.storage.durable import publish
+from sourceprint.gate.report_text import github_report, junit_report, verdict_line
+from sourceprint.gate.sarif import sarif_report
+from sourceprint.gate.verdict import Report, Verdict
+from sourceprint.outputs import program_version, writing
+from sourceprint.scans.results import FileResult
+
+__all__ = ["FORMATS", "SCHEMA", "expect_output", "json_report", "rendered", "write_report"]
+
+SCHEMA = "sourceprint/check/1"
+_RUN_FIELDS = ("scan_id", "timing_ms")
+
+
+def json_report(report: Report) -> bytes:
+    """Return the report as JSON, UTF-8, indented."""
+    document = {
+        "schema": SCHEMA,
+        "tool": {"name": "sourceprint", "version": program_version()},
+        "policy": {
+            "name": report.policy.name,
+            "sha256": report.policy.sha256,
+            "file": report.policy_file or None,
+            "unknown_recordings": list(report.unknown_ids),
+        },
+        "day": report.day.isoformat(),
+        "fail_on": report.fail_on,
+        "exit_code": report.exit_code,
+        "counts": report.counts,
+        "files": [_file(verdict, verdict.result) for verdict in report.verdicts if verdict.result is not None],
+        "not_scanned": [
+            {"name": verdict.name, "reason": verdict.reason} for verdict in report.verdicts if verdict.result is None
+        ],
+    }
+    return (json.dumps(document, indent=2) + "\n").encode("ascii")
+
+
+def _file(verdict: Verdict, result: FileResult) -> dict[str, Any]:
+    fields = {key: value for key, value in result.raw.items() if key not in _RUN_FIELDS}
+    matches = [
+        {
+            **match,
+            "decision": decision.action,
+            "policy_rule": decision.rule,
+            "policy_reason": decision.reason or None,
+        }
+        for match, decision in zip(fields["matches"], verdict.decisions, strict=True)
+    ]
+    return {**fields, "matches": matches, "decision": verdict.action}
+
+
+def _text_report(report: Report) -> bytes:
+    return "".join(f"{verdict_line(verdict)}\n" for verdict in report.verdicts).encode()
+
+
+FORMATS: dict[str, Callable[[Report], bytes]] = {
+    "text": _text_report,
+    "json": json_report,
+    "sarif": sarif_report,
+    "junit": junit_report,
+    "github": github_report,
+}
+"""What writes each format."""
+
+
+def rendered(report: Report, layout: str) -> bytes:
+    """Return a report in one of `FORMATS`."""
+    return FORMATS[layout](report)
+
+
+def expect_output(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse a place for the report that cannot take it, before the work is done.
+
+    Raises
+    ------
+    EvidenceError
+        If its folder does not exist, it is no regular file, or it is one of the files to be checked.
+    """
+    name = printable(path)
+    if not path.parent.is_dir():
+        raise EvidenceError(f"{name}: its folder does not exist; make it, or name another file for the report")
+    if path.is_dir():
+        raise EvidenceError(f"{name}: is a folder; name a file for the report")
+    if path.exists() and not path.is_file():
+        raise EvidenceError(f"{name}: is a device or a pipe; name a file, or leave -o out to have the report printed")
+    for other in inputs:
+        if path.exists() and other.exists() and os.path.samefile(path, other):
+            raise EvidenceError(f"{name}: is one of the files to be checked; name another file for the report")
+
+
+def write_report(report: Report, layout: str, path: Path) -> None:
+    """Write a report in one of `FORMATS`: whoever opens the file reads what was there before or all of it.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full; the file is as it was.
+    EvidenceError
+        If the file cannot be written.
+    """
+    with writing(path):
+        publish(path, rendered(report, layout))

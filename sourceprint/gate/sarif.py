@@ -1,0 +1,149 @@
+"""The report as SARIF 2.1.0: one result per match, for code scanning and whatever else collects findings.
+
+block is an error, review a warning, pass a note. Locations are the files as they were named, as URIs; a file keeps its
+finding over renames and new policies through its fingerprint, which is of the audio and the recording found. What could
+not be checked is a notification of the invocation, which then was not successful.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fingerprint.errors import printable
+from sourceprint.gate.policy import ERROR, Policy
+from sourceprint.gate.report_text import decision_text
+from sourceprint.gate.verdict import Decision, Report, Verdict
+from sourceprint.outputs import program_version
+
+__all__ = ["artifact_uri", "sarif_report"]
+
+_SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS = {"pass": "note", "review": "warning", "block": "error"}
+_FINGERPRINT = "sourceprintMatch/v1"
+# Brackets would start a link and braces a placeholder (sections 3.11.5 and 3.11.6): a title must be able to do neither.
+_LITERAL = str.maketrans({"\\": "\\\\", "[": "\\[", "]": "\\]", "{": "{{", "}": "}}"})
+_BUILT_IN = {
+    "licensed": "The recording is licensed, and the terms of the licence are kept.",
+    "outside_licence": "Licences name the recording, and a term of each is broken.",
+    "unresolved": "The passage fits a licensed and an unlicensed recording nearly as well.",
+    "otherwise": "No rule of the policy fits the match.",
+}
+
+
+def sarif_report(report: Report) -> bytes:
+    """Return the report as a SARIF log, UTF-8, indented."""
+    rules = _rules(report.policy)
+    places = {rule["id"]: place for place, rule in enumerate(rules)}
+    run = {
+        "tool": {"driver": {"name": "Sourceprint", "version": program_version(), "rules": rules}},
+        "invocations": [_invocation(report)],
+        "artifacts": [_artifact(verdict) for verdict in report.verdicts],
+        "results": [
+            _result(verdict, decision, index, places)
+            for index, verdict in enumerate(report.verdicts)
+            for decision in verdict.decisions
+        ],
+        "properties": {
+            "policy": report.policy.name,
+            "policySha256": report.policy.sha256,
+            "day": report.day.isoformat(),
+            "failOn": report.fail_on,
+            "indexDigest": report.index_digest,
+        },
+    }
+    log = {"$schema": _SCHEMA_URI, "version": "2.1.0", "runs": [run]}
+    return (json.dumps(log, indent=2) + "\n").encode("ascii")
+
+
+def artifact_uri(name: str) -> str:
+    """Return a path as a URI: relative where the path is, so that it is found in a checkout.
+
+    Examples
+    --------
+    >>> artifact_uri("out/a b#1.wav"), artifact_uri("/x/é.wav"), artifact_uri("a:b.wav")
+    ('out/a%20b%231.wav', 'file:///x/%C3%A9.wav', 'a%3Ab.wav')
+    """
+    path = Path(name)
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path), safe="/")
+
+
+def _rules(policy: Policy) -> list[dict[str, Any]]:
+    described = [(rule.id, f"Rule of the policy: {rule.action}.", rule.action) for rule in policy.rules]
+    actions = {
+        "licensed": "pass",
+        "outside_licence": policy.outside_licence,
+        "unresolved": policy.unresolved,
+        "otherwise": policy.otherwise,
+    }
+    described += [(kind, text, actions[kind]) for kind, text in _BUILT_IN.items()]
+    return [
+        {"id": kind, "shortDescription": {"text": text}, "defaultConfiguration": {"level": _LEVELS[action]}}
+        for kind, text, action in described
+    ]
+
+
+def _invocation(report: Report) -> dict[str, Any]:
+    failed = [(index, verdict) for index, verdict in enumerate(report.verdicts) if verdict.action == ERROR]
+    return {
+        "executionSuccessful": not failed,
+        "exitCode": report.exit_code,
+        "toolExecutionNotifications": [
+            {
+                "level": "error",
+                "message": {
+                    "text": _literal(f"{printable(verdict.name)} was not checked: {printable(verdict.reason)}")
+                },
+                "locations": [_location(verdict, index)],
+            }
+            for index, verdict in failed
+        ],
+    }
+
+
+def _artifact(verdict: Verdict) -> dict[str, Any]:
+    fields: dict[str, Any] = {"location": {"uri": artifact_uri(verdict.name)}, "roles": ["analysisTarget"]}
+    if verdict.result is not None and verdict.result.sha256:
+        fields["hashes"] = {"sha-256": verdict.result.sha256}
+    return fields
+
+
+def _result(verdict: Verdict, decision: Decision, index: int, places: dict[str, int]) -> dict[str, Any]:
+    found = decision.found
+    sha256 = verdict.result.sha256 if verdict.result is not None else ""
+    identity = json.dumps([sha256, found.asset_id, found.layer])
+    location = _location(verdict, index)
+    location["physicalLocation"]["region"] = {"startLine": 1}  # audio has no lines, but code scanning wants one
+    return {
+        "ruleId": decision.kind,
+        "ruleIndex": places[decision.kind],
+        "level": _LEVELS[decision.action],
+        "message": {"text": _literal(f"Evidence of reuse: {decision_text(decision)}")},
+        "locations": [location],
+        "partialFingerprints": {_FINGERPRINT: hashlib.sha256(identity.encode()).hexdigest()},
+        "properties": {
+            "decision": decision.action,
+            "policyRule": decision.rule,
+            "policyReason": decision.reason,
+            "assetId": found.asset_id,
+            "isrc": found.isrc,
+            "confidence": found.confidence,
+            "falsePer1000h": found.false_per_1000h,
+            "queryMatchMs": found.query_match_ms,
+            "queryMatchPercentage": found.query_match_percentage,
+            "segmentsMs": [
+                [segment.query_start_ms, segment.query_end_ms, segment.asset_start_ms, segment.asset_end_ms]
+                for segment in found.segments
+            ],
+        },
+    }
+
+
+def _location(verdict: Verdict, index: int) -> dict[str, Any]:
+    return {"physicalLocation": {"artifactLocation": {"uri": artifact_uri(verdict.name), "index": index}}}
+
+
+def _literal(text: str) -> str:
+    return text.translate(_LITERAL)

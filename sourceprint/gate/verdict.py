@@ -1,0 +1,211 @@
+"""Decisions: what the policy says of every match of a file, and with that of the file.
+
+In comes one scan result, out comes its `Verdict`. For each match, in this order:
+
+1. A licence that names the recording, and all of whose terms are kept, passes it. Where the same passage fits another
+   recording nearly as well, and no licence covers that one, it is not settled what was reused: `unresolved`.
+2. Where licences name the recording and each has a term that is broken, `outside_licence` decides, with that term.
+3. Else the first rule that fits decides, and `otherwise` where none does.
+4. What is decided by 2 or 3 is `unresolved` where that is milder and every passage fits a licensed recording nearly as
+   well: which of two copies is named first must not make the difference.
+
+A file gets the worst of its matches. What could not be searched is an error, unless the policy passes it.
+
+The report of one check: every verdict, under which policy, and the exit code that follows.
+
+The exit codes: 0 nothing at or above `fail_on`; 1 findings; 3 nothing could be read; 4 some files could not be checked,
+which outranks findings, as what was not checked may hold worse.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from fingerprint.errors import printable
+from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, Policy, worst
+from sourceprint.scans.results import FileResult, Found
+
+__all__ = ["FAIL_ON", "UNREADABLE", "Decision", "Report", "Verdict", "decide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided of one match.
+
+    Attributes
+    ----------
+    found : Found
+        The match.
+    action : str
+        Of `sourceprint.gate.policy.ACTIONS`.
+    kind : str
+        Id of the rule that decided, or licensed, outside_licence, unresolved, otherwise.
+    reference : str
+        Of the licence that played a part; "" where none did.
+    reason : str
+        The term that is broken, or what is not settled; else "".
+    """
+
+    found: Found
+    action: str
+    kind: str
+    reference: str = ""
+    reason: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The field `policy_rule` of a match: the kind, with the licence."""
+        return f"{self.kind}: {self.reference}" if self.reference else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided of one file, or of something that was named and is no file.
+
+    Attributes
+    ----------
+    name : str
+        The path as it was given.
+    action : str
+        Of `ACTIONS`, or `ERROR`.
+    status : str
+        Of the scan result; "refused" where nothing was scanned.
+    reason : str
+        Why it could not be checked; else "".
+    decisions : tuple of Decision
+        In order of the matches.
+    result : FileResult or None
+        What was found; None where nothing was scanned.
+    """
+
+    name: str
+    action: str
+    status: str
+    reason: str = ""
+    decisions: tuple[Decision, ...] = ()
+    result: FileResult | None = None
+
+    @property
+    def worst(self) -> Decision | None:
+        """The first of the most severe decisions; None where nothing was found."""
+        return max(self.decisions, key=lambda decision: ACTIONS.index(decision.action), default=None)
+
+
+def decide(result: FileResult, policy: Policy, *, day: date) -> Verdict:
+    """Return what a policy says of one file.
+
+    Parameters
+    ----------
+    result : FileResult
+        What a search with the settings of the policy found.
+    policy : Policy
+    day : date
+        Of the release: licences must hold on it.
+    """
+    if not result.searched:
+        passed = {"too_short": policy.too_short, "not_enough_music": policy.not_enough_music}
+        return Verdict(result.name, passed.get(result.status, ERROR), result.status, result.reason, result=result)
+    decisions = tuple(_decision(found, policy, day) for found in result.matches)
+    action = worst(tuple(decision.action for decision in decisions))
+    return Verdict(result.name, action, result.status, decisions=decisions, result=result)
+
+
+def _decision(found: Found, policy: Policy, day: date) -> Decision:
+    permitted, broken = _terms(found, found.asset_id, found.isrc, policy, day)
+    fitting = [segment.also_fits for segment in found.segments]
+    if permitted:
+        for other in dict.fromkeys(other for others in fitting for other in others):
+            if not _terms(found, other, "", policy, day)[0]:
+                reason = f"fits {printable(other)} nearly as well, which no licence permits"
+                return Decision(found, policy.unresolved, "unresolved", permitted, reason)
+        return Decision(found, PASS, "licensed", permitted)
+    if broken:
+        reason = "; ".join([broken[0][1], *(f"{reference}: {term}" for reference, term in broken[1:])])
+        decision = Decision(found, policy.outside_licence, "outside_licence", broken[0][0], reason)
+    else:
+        rule = next((rule for rule in policy.rules if rule.fits(found)), None)
+        kind, action = ("otherwise", policy.otherwise) if rule is None else (rule.id, rule.action)
+        decision = Decision(found, action, kind)
+    if ACTIONS.index(decision.action) > ACTIONS.index(policy.unresolved):
+        permitting = [
+            next(((p, other) for other in others if (p := _terms(found, other, "", policy, day)[0])), None)
+            for others in fitting
+        ]
+        if permitting[0] is not None and None not in permitting:
+            reference, other = permitting[0]
+            reason = f"fits {printable(other)} nearly as well, which is licensed"
+            return Decision(found, policy.unresolved, "unresolved", reference, reason)
+    return decision
+
+
+def _terms(found: Found, asset_id: str, isrc: str, policy: Policy, day: date) -> tuple[str, list[tuple[str, str]]]:
+    """Return the licence that permits a match if it is of a recording, or "", and the terms that the others break."""
+    broken = []
+    for licence in policy.licences:
+        if not licence.names.cover(asset_id, isrc):
+            continue
+        term = licence.broken_term(found, day=day, use=policy.use)
+        if not term:
+            return licence.reference, []
+        broken.append((licence.reference, term))
+    return "", broken
+
+
+FAIL_ON = ("review", "block")
+"""From which decision on a check ends with findings."""
+
+UNREADABLE = ("refused", "decode_error")
+"""States of what could not even be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One check, done.
+
+    Attributes
+    ----------
+    policy : Policy
+    policy_file : str
+        As given; "" for the default.
+    day : date
+        For which licences were asked.
+    fail_on : str
+        Of `FAIL_ON`.
+    verdicts : tuple of Verdict
+        First what names no file, then the files in order.
+    unknown_ids : tuple of str
+        Recordings that the policy names by id and that the index has not.
+    """
+
+    policy: Policy
+    policy_file: str
+    day: date
+    fail_on: str
+    verdicts: tuple[Verdict, ...]
+    unknown_ids: tuple[str, ...] = ()
+
+    def count(self, action: str) -> int:
+        """Return how many files have this verdict."""
+        return sum(verdict.action == action for verdict in self.verdicts)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Files by verdict."""
+        return {action: self.count(action) for action in (*ACTIONS, ERROR)}
+
+    def fails(self, decision: Decision | Verdict) -> bool:
+        """Return whether a decision is at or above `fail_on`."""
+        return decision.action == BLOCK or decision.action == self.fail_on
+
+    @property
+    def exit_code(self) -> int:
+        """Of the command."""
+        if all(verdict.action == ERROR and verdict.status in UNREADABLE for verdict in self.verdicts):
+            return 3
+        if self.count(ERROR):
+            return 4
+        return 1 if any(self.fails(verdict) for verdict in self.verdicts) else 0
+
+    @property
+    def index_digest(self) -> str:
+        """State of the index that was searched; "" where nothing was."""
+        return next((verdict.result.index_digest for verdict in self.verdicts if verdict.result is not None), "")

@@ -1,0 +1,71 @@
+"""Files for people and other programs: where one may be written, and what is said when the system refuses.
+
+`index.storage.durable` writes; its messages are about the index. What is written here (exports, reports of the gate,
+cases) is none, so a refusal names the file, why it cannot be written, and what to do.
+
+Which version of the program speaks: it stands in runs, exports, reports and cases.
+"""
+
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fingerprint.errors import CatalogueError, EvidenceError, StorageFullError, printable
+
+__all__ = ["expect_free", "program_version", "writing"]
+
+
+def expect_free(path: Path, *, replace: bool) -> None:
+    """Make sure that a file may be written at a place.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    replace : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    EvidenceError
+        If there is a folder, or a file that may not be replaced.
+    """
+    if path.is_dir():
+        raise EvidenceError(f"{printable(path)}: is a folder; name a file")
+    if os.path.lexists(path) and not replace:
+        raise EvidenceError(f"{printable(path)}: is there already; name another file, or give --force")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system refuses inside the block into errors about an output.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full or a quota reached.
+    EvidenceError
+        If anything else is refused.
+    """
+    try:
+        yield
+    except StorageFullError as error:
+        raise StorageFullError(
+            f"{printable(path)}: no space left on the disk; free some and run the command again"
+        ) from error
+    except (CatalogueError, OSError) as error:
+        system = error if isinstance(error, OSError) else error.__cause__
+        why = system.strerror if isinstance(system, OSError) else str(error)
+        raise EvidenceError(
+            f"{printable(path)}: cannot be written ({why}); see to the folder it is in, and its permissions"
+        ) from error
+
+
+def program_version() -> str:
+    """Return the version of Sourceprint; "unknown" where it runs from the source without having been installed."""
+    try:
+        return importlib.metadata.version("sourceprint")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,360 @@
+"""Checks of the rights as a whole: what single rows cannot show, because it lies between them.
+
+In come the current records, each kind once and in order; out come findings, as they are found: first duplicates and
+dead links, then shares subject by subject, then circles, then what the index and the rights have of each other. Names
+of parties, ids, and ids by code are held in memory; shares are not.
+
+The shares of one right in one subject are summed up in every territory that any of them names and in the rest of the
+world, on every day. More than the whole is an *overclaim*: statements hold these amounts. Less is *unclaimed*, and so
+is a share whose party is not known.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TypeVar
+
+from sqlalchemy import Connection, Table
+
+from fingerprint.errors import ParameterError
+from sourceprint.identifiers.iswc import format_iswc
+from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.rights import schema
+from sourceprint.royalties.rights.findings import Finding, find_circles
+from sourceprint.royalties.rights.licences import Licence
+from sourceprint.royalties.rights.records import Party, Recording, RecordingPart, RecordingWork, Share, Work
+from sourceprint.royalties.rights.rights import Rights, all_records
+from sourceprint.royalties.rights.sums import Sum, sums_of_shares
+
+__all__ = ["Records", "check_rights", "check_shares"]
+
+_MAX_NAMED = 8
+
+R = TypeVar("R", Party, Recording, Work, RecordingWork, RecordingPart, Share, Licence)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All current records of a catalogue of rights; each iterable is gone through once.
+
+    Attributes
+    ----------
+    parties, recordings, works, licences : iterable of records
+        By id.
+    links : iterable of RecordingWork
+        By recording, work.
+    parts : iterable of RecordingPart
+        By recording.
+    master_shares, work_shares : iterable of Share
+        By subject, then id: the shares of one subject follow each other.
+    """
+
+    parties: Iterable[Party] = ()
+    recordings: Iterable[Recording] = ()
+    works: Iterable[Work] = ()
+    links: Iterable[RecordingWork] = ()
+    parts: Iterable[RecordingPart] = ()
+    master_shares: Iterable[Share] = ()
+    work_shares: Iterable[Share] = ()
+    licences: Iterable[Licence] = ()
+
+    @classmethod
+    def of(cls, rights: Rights) -> "Records":
+        """Return the records of rights that are in memory; equal parts stand for links whose weights are not stated."""
+        return cls(
+            parties=rights.parties.values(),
+            recordings=rights.recordings.values(),
+            works=rights.works.values(),
+            links=(
+                RecordingWork(recording_id, work_id, weight)
+                for recording_id, weights in rights.work_weights.items()
+                for work_id, weight in weights.items()
+            ),
+            parts=(part for of_one in rights.parts.values() for part in of_one),
+            master_shares=(share for of_one in rights.master_shares.values() for share in of_one),
+            work_shares=(share for of_one in rights.work_shares.values() for share in of_one),
+            licences=rights.licences.values(),
+        )
+
+    @classmethod
+    def read(cls, connection: Connection) -> "Records":
+        """Return the current records of the database, each kind read as it is gone through."""
+
+        def kind(of: type[R], table: Table, by: str = "id") -> Iterator[R]:
+            return (record for record in all_records(connection, table, by=by) if isinstance(record, of))
+
+        return cls(
+            parties=kind(Party, schema.party),
+            recordings=kind(Recording, schema.recording),
+            works=kind(Work, schema.work),
+            links=kind(RecordingWork, schema.recording_work),
+            parts=kind(RecordingPart, schema.recording_part),
+            master_shares=kind(Share, schema.master_share, "recording_id"),
+            work_shares=kind(Share, schema.work_share, "work_id"),
+            licences=kind(Licence, schema.licence),
+        )
+
+
+@dataclass(slots=True)
+class _Known:
+    """What later checks need of the records that went by."""
+
+    parties: dict[str, str] = field(default_factory=dict)  # id: name
+    recordings: set[str] = field(default_factory=set)
+    works: set[str] = field(default_factory=set)
+    tags: set[str] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
+    index_ids: dict[str, str] = field(default_factory=dict)  # id in the index: recording
+    isrcs: dict[str, str] = field(default_factory=dict)  # code: recording
+    iswcs: dict[str, str] = field(default_factory=dict)  # code: work
+
+
+def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None) -> Generator[Finding, None, None]:
+    """Yield everything that is found to be wrong or missing, always in the same order.
+
+    Whoever may stop before the end closes it, while the records can still be read.
+
+    Parameters
+    ----------
+    records : Records
+    index_ids : mapping of str to str, or None
+        The recordings of the index: id and ISRC, "" where it has none. None leaves the comparison out.
+
+    Raises
+    ------
+    ParameterError
+        If shares of one subject do not follow each other.
+    """
+    known = _Known(parties={party.id: party.name for party in records.parties})
+    yield from _check_recordings(records.recordings, known)
+    yield from _check_works(records.works, known)
+    linked: set[str] = set()
+    for link in records.links:
+        linked.add(link.recording_id)
+        subject = f"link of recording {link.recording_id} to work {link.work_id}"
+        yield from _dead(subject, "recording", link.recording_id, known.recordings)
+        yield from _dead(subject, "work", link.work_id, known.works)
+    contained: dict[str, list[str]] = {}
+    for part in records.parts:
+        contained.setdefault(part.recording_id, []).append(part.part_id)
+        subject = f"part of recording {part.recording_id} at {part.start_ms} ms"
+        yield from _dead(subject, "recording", part.recording_id, known.recordings)
+        yield from _dead(subject, "recording", part.part_id, known.recordings)
+    yield from _check_all_shares("recording", records.master_shares, known.recordings, known.parties)
+    yield from _check_all_shares("work", records.work_shares, known.works, known.parties)
+    for recording_id in sorted(known.recordings - linked):
+        yield Finding(
+            "no_work",
+            "warning",
+            f"recording {recording_id}",
+            f"recording {recording_id} performs no work on file: what is owed to works stays unclaimed",
+            "link it to its work",
+        )
+    replaced: dict[str, list[str]] = {}
+    licences = list(records.licences)
+    licence_ids = {licence.id for licence in licences}
+    for licence in licences:
+        if licence.replaces:
+            replaced[licence.id] = [licence.replaces]
+        yield from _check_licence(licence, licence_ids, known)
+    yield from _circles("recording", "contain each other", contained, "remove one of these parts")
+    yield from _circles("licence", "replace each other", replaced, "leave `replaces` out of the earliest")
+    if index_ids is not None:
+        yield from _check_index(index_ids, known)
+
+
+def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield overclaims, unclaimed parts and reversed dates among the shares of one subject.
+
+    Parameters
+    ----------
+    kind : str
+        "recording" or "work".
+    shares : iterable of Share
+        All of one subject, in any order.
+    parties : mapping of str to str
+        Name by id.
+    """
+    of_right: dict[str, list[Share]] = {}
+    for share in sorted(shares, key=lambda share: (share.right, share.id)):
+        of_right.setdefault(share.right, []).append(share)
+        if share.valid_from is not None and share.valid_to is not None and share.valid_to < share.valid_from:
+            yield Finding(
+                "reversed_dates",
+                "error",
+                f"{kind} {share.subject_id}",
+                f"share {share.id} of {kind} {share.subject_id} begins on {share.valid_from} and ends on "
+                f"{share.valid_to}: it holds on no day",
+                "exchange its dates",
+            )
+    for right, of_one in of_right.items():
+        for one in sums_of_shares(of_one):
+            subject = f"{kind} {of_one[0].subject_id}"
+            what = f"{right} of {subject} {one.where_and_when()}"
+            if one.over:
+                yield Finding(
+                    "overclaim",
+                    "error",
+                    subject,
+                    f"{what}: shares sum to {format_percent(one.on_file)}: {_parties_text(one, parties)}",
+                    f"correct or end some of {_listed_text([share.id for share in one.shares])}; until then statements "
+                    "hold these amounts",
+                )
+            if one.unclaimed and not one.over:
+                yield _unclaimed(subject, what, one, parties)
+
+
+def _unclaimed(subject: str, what: str, one: Sum, parties: Mapping[str, str]) -> Finding:
+    if not one.shares:
+        return Finding(
+            "unclaimed", "note", subject, f"{what}: nothing is on file", "import the shares that are missing"
+        )
+    return Finding(
+        "unclaimed",
+        "warning",
+        subject,
+        f"{what}: {format_percent(one.unclaimed)} is unclaimed: {_parties_text(one, parties)}",
+        "import the shares that are missing, or the parties that are not known",
+    )
+
+
+def _check_recordings(recordings: Iterable[Recording], known: _Known) -> Iterator[Finding]:
+    for recording in recordings:
+        known.recordings.add(recording.id)
+        known.tags.update(recording.tags)
+        if recording.label:
+            known.labels.add(recording.label)
+        subject = f"recording {recording.id}"
+        if recording.isrc and (first := known.isrcs.setdefault(recording.isrc, recording.id)) != recording.id:
+            yield Finding(
+                "duplicate_isrc",
+                "warning",
+                subject,
+                f"ISRC {recording.isrc} is that of recordings {first} and {recording.id}",
+                "correct one, or withdraw the one that is double",
+            )
+        if (
+            recording.index_id
+            and (first := known.index_ids.setdefault(recording.index_id, recording.id)) != recording.id
+        ):
+            yield Finding(
+                "duplicate_index_id",
+                "error",
+                subject,
+                f"id {recording.index_id} in the index is that of recordings {first} and {recording.id}: whose "
+                "matches these are is not known",
+                "correct one, or withdraw the one that is double",
+            )
+
+
+def _check_works(works: Iterable[Work], known: _Known) -> Iterator[Finding]:
+    for work in works:
+        known.works.add(work.id)
+        if work.iswc and (first := known.iswcs.setdefault(work.iswc, work.id)) != work.id:
+            yield Finding(
+                "duplicate_iswc",
+                "warning",
+                f"work {work.id}",
+                f"ISWC {format_iswc(work.iswc)} is that of works {first} and {work.id}",
+                "correct one, or withdraw the one that is double",
+            )
+
+
+def _check_all_shares(
+    kind: str, shares: Iterable[Share], subjects: set[str], parties: Mapping[str, str]
+) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for subject_id, group in groupby(shares, key=lambda share: share.subject_id):
+        if subject_id in seen:
+            raise ParameterError(f"shares of {kind} {subject_id} do not follow each other; sort them by {kind}")
+        seen.add(subject_id)
+        of_one = list(group)
+        for share in of_one:
+            yield from _dead(f"share {share.id}", kind, subject_id, subjects)
+            if share.party_id:
+                yield from _dead(f"share {share.id}", "party", share.party_id, parties)
+        yield from check_shares(kind, of_one, parties)
+    for subject_id in sorted(subjects - seen):
+        yield Finding(
+            "no_shares",
+            "warning",
+            f"{kind} {subject_id}",
+            f"{kind} {subject_id} has no shares: all that is owed to it stays unclaimed",
+            "import its shares",
+        )
+
+
+def _check_licence(licence: Licence, licence_ids: set[str], known: _Known) -> Iterator[Finding]:
+    subject = f"licence {licence.id}"
+    yield from _dead(subject, "party", licence.licensor, known.parties)
+    yield from _dead(subject, "party", licence.licensee, known.parties)
+    if licence.replaces:
+        yield from _dead(subject, "licence", licence.replaces, licence_ids)
+    for recording_id in licence.scope.recordings:
+        yield from _dead(subject, "recording", recording_id, known.recordings)
+    for work_id in licence.scope.works:
+        yield from _dead(subject, "work", work_id, known.works)
+    for noun, named, borne in (("tag", licence.scope.tags, known.tags), ("label", licence.scope.labels, known.labels)):
+        for name in named:
+            if name not in borne:
+                yield Finding(
+                    "dead_link",
+                    "note",
+                    subject,
+                    f"{subject} covers {noun} {name!r}, which no recording has",
+                    f"correct the {noun}, or leave it for recordings to come",
+                )
+
+
+def _circles(kind: str, verb: str, edges: Mapping[str, Iterable[str]], remedy: str) -> Iterator[Finding]:
+    for circle in find_circles(edges):
+        way = " -> ".join((*circle[:_MAX_NAMED], *(("...",) if len(circle) > _MAX_NAMED else ()), circle[0]))
+        sentence = f"{kind}s {verb} in a circle: {way}"
+        yield Finding("circle", "error", f"{kind} {circle[0]}", sentence, remedy)
+
+
+def _check_index(index_ids: Mapping[str, str], known: _Known) -> Iterator[Finding]:
+    for index_id, recording_id in sorted(known.index_ids.items(), key=lambda pair: (pair[1], pair[0])):
+        if index_id not in index_ids:
+            yield Finding(
+                "not_in_index",
+                "warning",
+                f"recording {recording_id}",
+                f"recording {recording_id} has the id {index_id} in the index, which has none such",
+                "correct the id, or add the recording to the index",
+            )
+    for index_id, isrc in sorted(index_ids.items()):
+        if index_id not in known.index_ids and isrc not in known.isrcs:
+            yield Finding(
+                "not_in_rights",
+                "warning",
+                f"index {index_id}",
+                f"{index_id} is in the index, but no recording on file has its id{' or its ISRC' if isrc else ''}: its "
+                "matches are paid to nobody",
+                "import its rights, with its id in the index or its ISRC",
+            )
+
+
+def _dead(subject: str, kind: str, wanted: str, known: Mapping[str, str] | set[str]) -> Iterator[Finding]:
+    if wanted not in known:
+        yield Finding(
+            "dead_link",
+            "error",
+            subject,
+            f"{subject} names {kind} {wanted!r}, which is not on file",
+            f"import the {kind}, or correct the id",
+        )
+
+
+def _parties_text(one: Sum, parties: Mapping[str, str]) -> str:
+    texts = []
+    for share in one.shares:
+        name = parties.get(share.party_id, "")
+        who = f"{share.party_id}{f' ({name})' if name and name != share.party_id else ''}"
+        texts.append(f"{who if share.party_id else 'not known'} {format_percent(share.millionths)}")
+    return _listed_text(texts)
+
+
+def _listed_text(texts: list[str]) -> str:
+    more = f" and {len(texts) - _MAX_NAMED} more" if len(texts) > _MAX_NAMED else ""
+    return ", ".join(texts[:_MAX_NAMED]) + more

@@ -1,0 +1,152 @@
+"""Findings of a check of the rights: what is wrong or missing, about what, and what helps; as text and as JSON.
+
+Circles in what refers to what: recordings contained in each other, licences that replace each other.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fingerprint.errors import printable
+
+__all__ = ["KINDS", "SEVERITIES", "Finding", "find_circles", "finding_to_json", "findings_text"]
+
+SCHEMA = "sourceprint/rights-finding/1"
+
+SEVERITIES = ("error", "warning", "note")
+"""`error`: money is held, or goes to nobody, until it is mended; `warning`: likely a mistake; `note`: may be meant."""
+
+KINDS = (
+    "overclaim",
+    "unclaimed",
+    "no_shares",
+    "no_work",
+    "dead_link",
+    "duplicate_isrc",
+    "duplicate_iswc",
+    "duplicate_index_id",
+    "circle",
+    "reversed_dates",
+    "not_in_index",
+    "not_in_rights",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding.
+
+    Attributes
+    ----------
+    kind : str
+        Of `KINDS`.
+    severity : str
+        Of `SEVERITIES`.
+    subject : str
+        What it is about, as "recording R1" or "licence LIC-1".
+    sentence : str
+        What was found, with values and limits.
+    remedy : str
+        What helps.
+    """
+
+    kind: str
+    severity: str
+    subject: str
+    sentence: str
+    remedy: str
+
+
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain JSON types."""
+    return {
+        "schema": SCHEMA,
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "subject": finding.subject,
+        "sentence": finding.sentence,
+        "remedy": finding.remedy,
+    }
+
+
+def findings_text(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield findings as lines for people, each safe for a terminal, and at the end how many there are of each severity.
+
+    Examples
+    --------
+    >>> for line in findings_text([Finding("no_work", "warning", "recording R1", "R1 performs no work", "link it")]):
+    ...     print(line)
+    warning: no_work: R1 performs no work; link it
+    1 finding: 0 errors, 1 warning, 0 notes
+    """
+    counts = dict.fromkeys(SEVERITIES, 0)
+    for finding in findings:
+        counts[finding.severity] += 1
+        yield printable(f"{finding.severity}: {finding.kind}: {finding.sentence}; {finding.remedy}")
+    total = sum(counts.values())
+    of_each = ", ".join(_counted(count, severity) for severity, count in counts.items())
+    yield f"{_counted(total, 'finding')}: {of_each}" if total else "no findings"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def find_circles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
+    """Return circles such that without their members no circle is left.
+
+    Circles that share a member come out as one of them: once that one is mended, the next check shows what remains.
+
+    Parameters
+    ----------
+    edges : mapping of str to iterable of str
+        From an id to those that it refers to.
+
+    Returns
+    -------
+    list of tuple of str
+        Each in the order of reference, from its smallest id on, which is not repeated at the end; sorted.
+
+    Examples
+    --------
+    >>> find_circles({"a": ["b"], "b": ["c"], "c": ["b"], "d": ["d"]})
+    [('b', 'c'), ('d',)]
+    """
+    after = {node: sorted(set(others)) for node, others in edges.items()}
+    before: dict[str, list[str]] = {}
+    for node, others in after.items():
+        for other in others:
+            before.setdefault(other, []).append(node)
+    ways_on = {node: len(others) for node, others in after.items()}
+    left = {node for node in after if ways_on[node]} | set(before)
+    _drop([node for node in left if not ways_on.get(node)], left, before, ways_on)
+    circles = []
+    for start in sorted(left):
+        while start in left:
+            circle = _walk(start, left, after)
+            circles.append(circle)
+            _drop(list(circle), left, before, ways_on)
+    return sorted(circles)
+
+
+def _walk(start: str, left: set[str], after: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Return the circle that the smallest way on leads into; every node that is left has one."""
+    path: dict[str, int] = {}
+    node = start
+    while node not in path:
+        path[node] = len(path)
+        node = next(other for other in after[node] if other in left)
+    circle = list(path)[path[node] :]
+    smallest = circle.index(min(circle))
+    return tuple(circle[smallest:] + circle[:smallest])
+
+
+def _drop(nodes: list[str], left: set[str], before: Mapping[str, list[str]], ways_on: dict[str, int]) -> None:
+    """Take nodes away, and then all from which no way leads on any more."""
+    left.difference_update(nodes)
+    while nodes:
+        for other in before.get(nodes.pop(), ()):
+            ways_on[other] -= 1
+            if not ways_on[other] and other in left:
+                left.discard(other)
+                nodes.append(other)

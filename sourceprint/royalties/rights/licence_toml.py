@@ -1,0 +1,172 @@
+"""Licences as text: from TOML to a `Licence`, to a plain document that is stored, and back to both.
+
+In comes the TOML of `sourceprint.royalties.rights.licences`, one licence each. The document is canonical: every
+number with decimals is text, lists are sorted, codes are in capitals, what asks for nothing is left out. Its digest
+is the digest
+of the licence, so two files that say the same have the same one, and `parse_licence(licence_toml(licence))` has it too.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from fingerprint.errors import ParameterError, RightsError, printable
+from sourceprint.royalties.canonical import digest as digest_of
+from sourceprint.royalties.money import currency_exponent, format_amount, format_percent
+from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, licence_of_table
+from sourceprint.royalties.rights.licences import SCHEMA, Conditions, Licence, Scope
+
+__all__ = ["licence_document", "licence_of", "licence_toml", "parse_licence"]
+
+_MAX_CHARACTERS = 16_000_000
+
+
+def parse_licence(text: str, *, name: str) -> Licence:
+    """Return the licence that a TOML file holds.
+
+    Parameters
+    ----------
+    text : str
+        The content of the file.
+    name : str
+        What messages call it, such as its file name.
+
+    Raises
+    ------
+    RightsError
+        If it is no TOML, or anything in it is missing, unknown, or outside its limits; the message names the file, the
+        key, the value and the remedy.
+    """
+    shown = printable(name)
+    if len(text) > _MAX_CHARACTERS:
+        raise RightsError(f"{shown}: has {len(text)} characters, a licence has at most {_MAX_CHARACTERS}")
+    try:
+        table = tomllib.loads(text.removeprefix("\ufeff"), parse_float=_written_as_float)
+    except ParameterError as error:
+        raise RightsError(f"{shown}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise RightsError(f"{shown}: not a TOML file: {printable(str(error))}") from error
+    try:
+        licence = licence_of_table(table)
+    except ParameterError as error:
+        raise RightsError(f"{shown}: {error}") from error
+    return replace(licence, digest=digest_of(licence_document(licence)))
+
+
+def licence_document(licence: Licence) -> dict[str, Any]:
+    """Return a licence as canonical plain JSON types, shaped as its TOML; what asks for nothing is left out."""
+    card = licence.rate_card
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": licence.id,
+        "licensor": licence.licensor,
+        "licensee": licence.licensee,
+        "valid_from": licence.valid_from.isoformat(),
+        "purposes": list(licence.purposes),
+        "scope": _scope_document(licence.scope),
+        "territories": {"include": list(licence.territories.included)},
+        "rate_card": {
+            "currency": card.currency,
+            "rights": {right: format_percent(millionths) for right, millionths in card.rights},
+            "per_usage": card.per_usage,
+            "minimum_payout": format_amount(card.minimum_payout, card.currency),
+        },
+    }
+    if licence.valid_to is not None:
+        document["valid_to"] = licence.valid_to.isoformat()
+    if licence.replaces:
+        document["replaces"] = licence.replaces
+    if licence.territories.excluded:
+        document["territories"]["exclude"] = list(licence.territories.excluded)
+    if conditions := _conditions_document(licence.conditions):
+        document["conditions"] = conditions
+    if card.royalty_millionths is not None:
+        document["rate_card"]["royalty_rate"] = format_percent(card.royalty_millionths)
+    for key, rate in (("per_second", card.per_second), ("per_match", card.per_match)):
+        if rate is not None:
+            document["rate_card"][key] = _decimal_text(rate / 10 ** currency_exponent(card.currency))
+    if card.deductions:
+        document["rate_card"]["deductions"] = [
+            {"name": deduction.name, "rate": format_percent(deduction.millionths)} for deduction in card.deductions
+        ]
+    return document
+
+
+def licence_of(document: dict[str, Any], digest: str) -> Licence:
+    """Return the licence of a document, the inverse of `licence_document`.
+
+    Parameters
+    ----------
+    document : dict
+        As `licence_document` returns it.
+    digest : str
+        Of the document, as it is stored beside it.
+
+    Raises
+    ------
+    ParameterError
+        If it is no such document.
+    """
+    return replace(licence_of_table(document), digest=digest)
+
+
+def licence_toml(licence: Licence) -> str:
+    """Return a licence as TOML that `parse_licence` reads as the same licence, with the same digest."""
+    document = licence_document(licence)
+    card = document["rate_card"]
+    lines = _toml_lines({key: value for key, value in document.items() if not isinstance(value, dict)})
+    for key in ("scope", "territories", "conditions"):
+        if key in document:
+            lines += ["", f"[{key}]", *_toml_lines(document[key])]
+    plain = {key: value for key, value in card.items() if key not in ("rights", "deductions")}
+    lines += ["", "[rate_card]", *_toml_lines(plain), "", "[rate_card.rights]", *_toml_lines(card["rights"])]
+    for deduction in card.get("deductions", ()):
+        lines += ["", "[[rate_card.deductions]]", *_toml_lines(deduction)]
+    return "\n".join(lines) + "\n"
+
+
+def _written_as_float(text: str) -> Any:
+    raise ParameterError(f'{text}: write it as text, in quotes, as in "{text}", so that it is read exactly')
+
+
+def _scope_document(scope: Scope) -> dict[str, Any]:
+    if scope.everything:
+        return {"everything": True}
+    lists = {"recordings": scope.recordings, "works": scope.works, "tags": scope.tags, "labels": scope.labels}
+    return {key: list(ids) for key, ids in lists.items() if ids}
+
+
+def _conditions_document(conditions: Conditions) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if conditions.max_consecutive_ms is not None:
+        document["max_consecutive_seconds"] = _decimal_text(Fraction(conditions.max_consecutive_ms, 1000))
+    if conditions.max_total_ms is not None:
+        document["max_total_seconds"] = _decimal_text(Fraction(conditions.max_total_ms, 1000))
+    if conditions.max_share_of_track_millionths is not None:
+        document["max_share_of_track"] = format_percent(conditions.max_share_of_track_millionths)
+    if conditions.no_vocals:
+        document["no_vocals"] = True
+    return document
+
+
+def _decimal_text(exact: Fraction) -> str:
+    """Return a fraction that has a finite decimal form, without zeros at its end."""
+    whole, rest = divmod(exact * 10**MAX_RATE_DECIMALS, 10**MAX_RATE_DECIMALS)
+    decimals = f"{int(rest):0{MAX_RATE_DECIMALS}d}".rstrip("0")
+    return f"{whole}.{decimals}" if decimals else str(whole)
+
+
+def _toml_lines(table: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {_toml_value(value)}" for key, value in table.items()]
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(_toml_value(item) for item in value)}]"
+    # Ids and names are printable, so that only the quotation mark and the backslash need an escape.
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,334 @@
+"""What is on file about one recording, work, party or licence, as plain JSON types.
+
+In come rights that hold what the key names, and all around it; the key is an id, an ISRC, an ISWC, or the id of a
+recording in the index. An id may name several records, such as a recording and a work: all are shown, in this order:
+recordings, works, parties, licences.
+
+What the database has on file under a key: the rights that `showing` and `look_up` print, and the record's history.
+
+A key is the id of a recording, work, party or licence, an ISRC, an ISWC, or an id in the index. For a party everything
+that it has a share in is read, for whatever else is asked for all licences, so that those that cover it are shown.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Table, select
+
+from fingerprint.errors import ParameterError, UnknownRightsError, printable
+from sourceprint.identifiers import iswc
+from sourceprint.identifiers.isrc import compact as compact_isrc
+from sourceprint.royalties.rights import schema
+from sourceprint.royalties.rights.history import Version, holding_at, record_history
+from sourceprint.royalties.rights.licence_toml import licence_document
+from sourceprint.royalties.rights.licences import Licence
+from sourceprint.royalties.rights.records import Recording, Share
+from sourceprint.royalties.rights.rights import Rights, all_records, load_rights
+from sourceprint.royalties.rights.sums import sums_of_shares
+
+__all__ = ["HistoryEntry", "rights_to_json", "rights_under_key"]
+
+SCHEMA = "sourceprint/rights/1"
+
+
+class HistoryEntry(Protocol):
+    """One version of a record; times are UTC, RFC 3339."""
+
+    @property
+    def since(self) -> int:
+        """Revision with which it began to hold."""
+
+    @property
+    def made_at(self) -> str:
+        """When that was."""
+
+    @property
+    def made_by(self) -> str:
+        """Who made it."""
+
+    @property
+    def source(self) -> str:
+        """What it was made from."""
+
+    @property
+    def until(self) -> int | None:
+        """Revision with which it ceased to hold; None is current."""
+
+    @property
+    def ended_at(self) -> str:
+        """When that was; "" while it is current."""
+
+    @property
+    def ended_by(self) -> str:
+        """Who ended it; "" while it is current."""
+
+
+def rights_to_json(rights: Rights, key: str, *, history: Iterable[HistoryEntry] = ()) -> dict[str, Any]:
+    """Return what is on file under a key as plain JSON types; shares are millionths, times milliseconds.
+
+    Parameters
+    ----------
+    rights : Rights
+    key : str
+        Id, ISRC, ISWC, or id in the index.
+    history : iterable of HistoryEntry
+        Versions of the record, oldest first.
+
+    Raises
+    ------
+    UnknownRightsError
+        If nothing is on file under the key.
+    """
+    found = list(_found(rights, key.strip()))
+    if not found:
+        raise UnknownRightsError(_not_found(key))
+    return {
+        "schema": SCHEMA,
+        "key": key.strip(),
+        "revision": rights.revision,
+        "found": found,
+        "history": [
+            {
+                "since": one.since,
+                "made_at": one.made_at,
+                "made_by": one.made_by,
+                "source": one.source,
+                "until": one.until,
+                "ended_at": one.ended_at,
+                "ended_by": one.ended_by,
+            }
+            for one in history
+        ],
+    }
+
+
+def _found(rights: Rights, key: str) -> Iterator[dict[str, Any]]:
+    ids = {
+        *((key,) if key in rights.recordings else ()),
+        *rights.by_isrc.get(compact_isrc(key), ()),
+        *rights.by_index_id.get(key, ()),
+    }
+    yield from (_recording(rights, recording_id) for recording_id in sorted(ids))
+    code = iswc.compact(key)
+    yield from (
+        _work(rights, work.id) for work in rights.works.values() if key == work.id or (work.iswc and work.iswc == code)
+    )
+    if key in rights.parties:
+        yield _party(rights, key)
+    if key in rights.licences:
+        licence = rights.licences[key]
+        yield {"kind": "licence", "id": key, "digest": licence.digest, "document": licence_document(licence)}
+
+
+def _not_found(key: str) -> str:
+    message = f"'{printable(key.strip()[:80])}': no recording, work, party or licence on file has this id, ISRC or ISWC"
+    if iswc.compact(key).startswith("T") and len(iswc.compact(key)) == 11:
+        try:
+            iswc.validate(key)
+        except ParameterError as error:
+            return f"{message}; {error}"
+    return f"{message}; `sourceprint rights import` adds what is missing"
+
+
+def _recording(rights: Rights, recording_id: str) -> dict[str, Any]:
+    recording = rights.recordings[recording_id]
+    return {
+        "kind": "recording",
+        "id": recording_id,
+        "title": recording.title,
+        "subtitle": recording.subtitle,
+        "artists": list(recording.artists),
+        "isrc": recording.isrc,
+        "label": recording.label,
+        "duration_ms": recording.duration_ms,
+        "index_id": recording.index_id,
+        "vocals": recording.vocals,
+        "tags": list(recording.tags),
+        "works": [
+            {"id": work_id, "iswc": work.iswc, "title": work.title, "millionths": weight}
+            if (work := rights.works.get(work_id))
+            else {"id": work_id, "iswc": "", "title": "", "millionths": weight}
+            for work_id, weight in sorted(rights.work_weights.get(recording_id, {}).items())
+        ],
+        "contains": [
+            {
+                "id": part.part_id,
+                "title": _title(rights.recordings.get(part.part_id)),
+                "start_ms": part.start_ms,
+                "end_ms": part.end_ms,
+            }
+            for part in rights.parts.get(recording_id, ())
+        ],
+        "contained_in": sorted(
+            {part.recording_id for of_one in rights.parts.values() for part in of_one if part.part_id == recording_id}
+        ),
+        **_shares(rights, rights.master_shares.get(recording_id, ())),
+        "licences": _licences(rights, recording_id, recording, rights.works_of(recording_id)),
+    }
+
+
+def _work(rights: Rights, work_id: str) -> dict[str, Any]:
+    work = rights.works[work_id]
+    return {
+        "kind": "work",
+        "id": work_id,
+        "title": work.title,
+        "iswc": work.iswc,
+        "writers": list(work.writers),
+        "recordings": [
+            {"id": recording_id, "title": _title(rights.recordings.get(recording_id))}
+            for recording_id, weights in sorted(rights.work_weights.items())
+            if work_id in weights
+        ],
+        **_shares(rights, rights.work_shares.get(work_id, ())),
+        "licences": _licences(rights, "", None, (work_id,)),
+    }
+
+
+def _party(rights: Rights, party_id: str) -> dict[str, Any]:
+    party = rights.parties[party_id]
+    return {
+        "kind": "party",
+        "id": party_id,
+        "name": party.name,
+        "ipi": party.ipi,
+        "isni": party.isni,
+        "dpid": party.dpid,
+        "shares": [
+            {"subject": kind, "subject_id": share.subject_id, **_share(rights, share)}
+            for kind, shares in (("recording", rights.master_shares), ("work", rights.work_shares))
+            for of_one in shares.values()
+            for share in of_one
+            if share.party_id == party_id
+        ],
+        "licences": [
+            _licence_line(licence)
+            for licence in rights.licences.values()
+            if party_id in (licence.licensor, licence.licensee)
+        ],
+    }
+
+
+def _shares(rights: Rights, shares: Sequence[Share]) -> dict[str, Any]:
+    rights_on_file = sorted({share.right for share in shares})
+    return {
+        "shares": [_share(rights, share) for right in rights_on_file for share in shares if share.right == right],
+        "sums": [
+            {
+                "right": right,
+                "territories": list(one.territories),
+                "valid_from": _day(one.valid_from),
+                "valid_to": _day(one.valid_to),
+                "millionths": one.on_file,
+                "overclaim_millionths": one.over,
+                "unclaimed_millionths": one.unclaimed,
+            }
+            for right in rights_on_file
+            for one in sums_of_shares([share for share in shares if share.right == right])
+        ],
+    }
+
+
+def _share(rights: Rights, share: Share) -> dict[str, Any]:
+    party = rights.parties.get(share.party_id)
+    return {
+        "id": share.id,
+        "right": share.right,
+        "millionths": share.millionths,
+        "party_id": share.party_id,
+        "party_name": party.name if party else "",
+        "role": share.role,
+        "include": list(share.territories.included),
+        "exclude": list(share.territories.excluded),
+        "valid_from": _day(share.valid_from),
+        "valid_to": _day(share.valid_to),
+    }
+
+
+def _licences(
+    rights: Rights, recording_id: str, recording: Recording | None, work_ids: Iterable[str]
+) -> list[dict[str, Any]]:
+    works = tuple(work_ids)
+    return [
+        _licence_line(licence)
+        for licence in rights.licences.values()
+        if licence.scope.covers(recording_id=recording_id, recording=recording, work_ids=works)
+    ]
+
+
+def _licence_line(licence: Licence) -> dict[str, Any]:
+    return {
+        "id": licence.id,
+        "licensor": licence.licensor,
+        "licensee": licence.licensee,
+        "valid_from": _day(licence.valid_from),
+        "valid_to": _day(licence.valid_to),
+        "purposes": list(licence.purposes),
+    }
+
+
+def _title(recording: Recording | None) -> str:
+    return recording.title if recording else ""
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else ""
+
+
+def rights_under_key(
+    connection: Connection, key: str, *, revision: int | None = None
+) -> tuple[Rights, tuple[Version, ...]]:
+    """Return the rights that concern whatever is on file under a key, and its versions, oldest first.
+
+    Parameters
+    ----------
+    connection : Connection
+        Inside a transaction of `Database`.
+    key : str
+        Id, ISRC, ISWC, or id in the index.
+    revision : int or None
+        At which to read; None is the latest. The history is told whole.
+
+    Raises
+    ------
+    UnknownRightsError
+        If there is no such revision.
+    """
+    wanted = key.strip()
+    code = iswc.compact(wanted)
+    works = set(_ids(connection, schema.work, "iswc", code, revision)) if code else set()
+    shared = {
+        column: _ids(connection, table, "party_id", wanted, revision, of=column)
+        for table, column in ((schema.master_share, "recording_id"), (schema.work_share, "work_id"))
+    }
+    rights = load_rights(
+        connection,
+        asset_ids=[wanted],
+        isrcs=[compact_isrc(wanted)],
+        recording_ids=[wanted, *shared["recording_id"]],
+        work_ids=[wanted, *works, *shared["work_id"]],
+        licensee=wanted,  # which loads a party that has no share
+        revision=revision,
+    )
+    licences = [found for found in all_records(connection, schema.licence, revision) if isinstance(found, Licence)]
+    rights = replace(rights, licences={found.id: found for found in licences})
+    tables = (schema.recording, schema.work, schema.party, schema.licence)
+    history = next((versions for table in tables if (versions := record_history(connection, table, wanted))), [])
+    if not history:  # asked for by another identifier than its own id
+        record_ids = {*rights.by_isrc.get(compact_isrc(wanted), ()), *rights.by_index_id.get(wanted, ()), *works}
+        history = [
+            version
+            for table in tables
+            for one in sorted(record_ids)
+            for version in record_history(connection, table, one)
+        ]
+    return rights, tuple(history)
+
+
+def _ids(
+    connection: Connection, table: Table, column: str, value: str, revision: int | None, *, of: str = "id"
+) -> Iterable[str]:
+    query = select(table.c[of]).where(table.c[column] == value, holding_at(table, revision)).distinct()
+    return sorted(connection.scalars(query))

@@ -1,0 +1,121 @@
+"""What changed since an earlier statement, line by line, with the reason in words.
+
+In come a statement as it was issued, the same computed again with what is known now, and the adjustments that were made
+to it so far; out come adjustments: for each line, what it would be now less what was stated for it, adjustments since
+included. Held, unclaimed, overclaim and unmatched lines are adjusted too, so that the sums of a territory and right are
+followed through, but only payable ones reach a balance.
+"""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from sourceprint.royalties.statements.amounts.rounding import key_of
+from sourceprint.royalties.statements.amounts.sharing import LineKey, line_order
+from sourceprint.royalties.statements.statement import Adjustment, Line, Statement
+
+__all__ = ["adjustments_to"]
+
+_SHOWN_CHANGES = 3
+
+
+def adjustments_to(stated: Statement, now: Statement, so_far: Iterable[Adjustment]) -> tuple[Adjustment, ...]:
+    """Return what has to be added to a statement so that it comes to what it would be now.
+
+    Parameters
+    ----------
+    stated : Statement
+        As it was issued.
+    now : Statement
+        The same period, usage and policy, computed again.
+    so_far : iterable of Adjustment
+        Made in later statements; those to other statements are passed over.
+
+    Returns
+    -------
+    tuple of Adjustment
+        Sorted as lines are; none where nothing differs.
+    """
+    then = {key_of(line): line for line in stated.lines}
+    again = {key_of(line): line for line in now.lines}
+    sums = {key: line.net for key, line in then.items()}
+    for adjustment in so_far:
+        if adjustment.statement_id == stated.id:
+            sums[key_of(adjustment)] = sums.get(key_of(adjustment), 0) + adjustment.amount
+    changes = _Changes(stated, now)
+    found = []
+    for key in sorted({*sums, *again}, key=line_order):
+        before, after = sums.get(key, 0), again[key].net if key in again else 0
+        if before != after:
+            found.append(_adjustment(stated, key, before, after, changes.of(key, then, again)))
+    return tuple(found)
+
+
+def _adjustment(statement: Statement, key: LineKey, before: int, after: int, reason: str) -> Adjustment:
+    territory, right, kind, party_id, recording_id, work_id, licence_id = key
+    return Adjustment(
+        period=statement.period.label,
+        statement_id=statement.id,
+        kind=kind,
+        party_id=party_id,
+        recording_id=recording_id,
+        work_id=work_id,
+        right=right,
+        territory=territory,
+        licence_id=licence_id,
+        stated=before,
+        now=after,
+        amount=after - before,
+        reason=reason,
+    )
+
+
+class _Changes:
+    """What differs between two computations of a statement."""
+
+    def __init__(self, stated: Statement, now: Statement) -> None:
+        then = {use.id: use for use in stated.uses}
+        again = {use.id: use for use in now.uses}
+        self._track_of = {use.id: use.track_sha256 for use in (*stated.uses, *now.uses)}
+        self._by_track: dict[str, list[str]] = {}
+        for use_id in sorted({*then, *again}):
+            if use_id not in again:
+                words = f"use {use_id} superseded"
+            elif use_id not in then:
+                words = f"use {use_id} new, {again[use_id].state}"
+            elif then[use_id].state != again[use_id].state:
+                words = f"use {use_id} {again[use_id].state}: {again[use_id].state_rule}"
+            else:
+                continue
+            self._by_track.setdefault(self._track_of[use_id], []).append(words)
+        self._licences = _licence_changes(dict(stated.licences), dict(now.licences))
+        self._revisions = (stated.rights_revision, now.rights_revision)
+
+    def of(self, key: LineKey, then: Mapping[LineKey, Line], again: Mapping[LineKey, Line]) -> str:
+        """Return why a line differs."""
+        if _exact(then.get(key)) == _exact(again.get(key)):
+            return f"rounding in {key[0]}, {key[1]}, where other lines changed; or adjusted before and changed back"
+        uses = {
+            part.use_id for lines in (then, again) if key in lines for part in lines[key].contributions if part.use_id
+        }
+        tracks = {self._track_of[use_id] for use_id in uses if use_id in self._track_of}
+        related = [words for track in sorted(tracks) for words in self._by_track.get(track, [])]
+        if not related and not self._licences and self._by_track and self._revisions[0] == self._revisions[1]:
+            related = [words for track in sorted(self._by_track) for words in self._by_track[track]]
+        if self._licences:
+            related = [*related, *self._licences]
+        if not related or self._revisions[0] != self._revisions[1]:
+            related = [*related, f"rights revision {self._revisions[0]} to {self._revisions[1]}"]
+        more = f"; and {len(related) - _SHOWN_CHANGES} more" if len(related) > _SHOWN_CHANGES else ""
+        return "; ".join(related[:_SHOWN_CHANGES]) + more
+
+
+def _exact(line: Line | None) -> Fraction:
+    return line.exact if line else Fraction(0)
+
+
+def _licence_changes(then: Mapping[str, str], again: Mapping[str, str]) -> list[str]:
+    return [
+        f"licence {licence_id} changed"
+        for licence_id in sorted(then.keys() & again.keys())
+        if then[licence_id] != again[licence_id]
+    ]

@@ -1,0 +1,240 @@
+"""Reported usage and revenue, by territory and generated track: what the methods of a policy count with.
+
+In come the rows of usage as they were reported and the uses; out come, for each territory, its tracks with their
+usages, and revenue in minor units of the statement's currency, exact. The rules:
+
+- A track that no row names counts in the territories that the file has rows for as a whole, else in those of its uses'
+  outcomes, with one usage. A track that rows name counts in the territories of those rows only.
+- Revenue of a territory as a whole is what was earned there besides the rows that state revenue of a track. It belongs
+  to the tracks that state none, in proportion to their usages.
+
+- A track, or what is reported of territories as a whole, stands with countries or with Worldwide, never with both, and
+  each track has one name.
+
+So every reported amount is counted exactly once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from fingerprint.errors import StatementError, printable
+from sourceprint.royalties.money import format_amount
+from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.territories import WORLDWIDE
+from sourceprint.royalties.uses.usage import Usage, UsageRow
+from sourceprint.royalties.uses.use import Use
+
+__all__ = ["Pot", "Reported", "Track", "amount_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pot:
+    """Revenue in minor units of the statement's currency, exact, and in words where it came from."""
+
+    revenue: Fraction
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One generated track in one territory.
+
+    Attributes
+    ----------
+    key : str
+        Its SHA-256; where no use tells that, what the usage file calls it.
+    name : str
+        For people.
+    generated_on : str
+        YYYY-MM-DD, or "" where not known.
+    usages : int
+    rows : tuple of UsageRow
+        What is reported of it in the territory; empty where nothing is.
+    """
+
+    key: str
+    name: str
+    generated_on: str
+    usages: int
+    rows: tuple[UsageRow, ...]
+
+    @property
+    def states_revenue(self) -> bool:
+        """Whether revenue of its own is reported."""
+        return any(row.revenue is not None for row in self.rows)
+
+
+class Reported:
+    """What is reported, seen together with the uses of the same tracks.
+
+    Parameters
+    ----------
+    usage : Usage
+    uses : iterable of Use
+        Of all tracks that the statement considers.
+
+    Raises
+    ------
+    StatementError
+        If a row names two different tracks, two names are of one track, or Worldwide stands beside a country.
+    """
+
+    def __init__(self, usage: Usage, uses: Iterable[Use]) -> None:
+        named: dict[str, tuple[str, str, str]] = {}  # by what the file calls it: sha256, name, generated_on
+        unnamed: dict[str, tuple[str, str, set[str]]] = {}  # by sha256: name, generated_on, territories of outcomes
+        for use in uses:
+            key = usage.key_of(use.track_sha256, use.track_name)
+            if (
+                key
+                and named.setdefault(key, (use.track_sha256, use.track_name, use.generated_on))[0] != use.track_sha256
+            ):
+                raise StatementError(
+                    f"usage of track {printable(key)!r:.80}: two generated tracks have this name, "
+                    f"{named[key][0]} and {use.track_sha256}; name them by their SHA-256"
+                )
+            if not key:
+                of_track = unnamed.setdefault(use.track_sha256, (use.track_name, use.generated_on, set()))
+                of_track[2].update(outcome.territory for outcome in use.outcomes)
+        _check_names(usage, named)
+        self._tracks: dict[str, dict[str, Track]] = {}
+        self._whole: dict[str, list[UsageRow]] = {}
+        for row in _sorted(usage.rows):
+            if not row.track:
+                self._whole.setdefault(row.territory, []).append(row)
+                continue
+            sha256, name, generated_on = named.get(row.track, (row.track, row.track, row.generated_on))
+            in_territory = self._tracks.setdefault(row.territory, {})
+            before = in_territory.get(sha256, Track(sha256, name, generated_on, 0, ()))
+            in_territory[sha256] = Track(
+                sha256, name, before.generated_on, before.usages + row.usages, (*before.rows, row)
+            )
+        for sha256, (name, generated_on, territories) in sorted(unnamed.items()):
+            for territory in sorted(self._whole or territories):
+                self._tracks.setdefault(territory, {})[sha256] = Track(sha256, name, generated_on, 1, ())
+        self._check_territories()
+
+    def _check_territories(self) -> None:
+        if WORLDWIDE in self._whole and len(self._whole) > 1:
+            raise _twice("a territory as a whole", min(self._whole.keys() - {WORLDWIDE}))
+        countries = sorted(self._tracks.keys() - {WORLDWIDE})
+        for key, track in self.tracks(WORLDWIDE).items():
+            beside = [country for country in countries if key in self._tracks.get(country, {})]
+            if beside:
+                raise _twice(f"track {printable(track.name)!r:.80}", beside[0])
+
+    @property
+    def territories(self) -> tuple[str, ...]:
+        """All territories that anything is reported of, or that uses have outcomes for, sorted."""
+        return tuple(sorted({*self._tracks, *self._whole}))
+
+    @property
+    def counted(self) -> frozenset[tuple[str, str]]:
+        """All tracks that count anywhere, by key, with the territory."""
+        return frozenset((key, territory) for territory, tracks in self._tracks.items() for key in tracks)
+
+    def tracks(self, territory: str) -> dict[str, Track]:
+        """Return the tracks that count in a territory, by key, sorted."""
+        return dict(sorted(self._tracks.get(territory, {}).items()))
+
+    def states_revenue(self, territory: str) -> bool:
+        """Return whether any revenue is reported of a territory."""
+        rows = self._whole.get(territory, [])
+        return any(row.revenue is not None for row in rows) or any(
+            track.states_revenue for track in self._tracks.get(territory, {}).values()
+        )
+
+    def pool(self, territory: str, converter: Converter) -> Pot:
+        """Return all revenue of a territory."""
+        own = [row for track in self.tracks(territory).values() for row in track.rows]
+        rows = [*self._whole.get(territory, []), *own]
+        by_currency = _by_currency(rows)
+        texts = [_text(revenue, currency, converter) for currency, revenue in by_currency.items()]
+        return Pot(_converted(by_currency, converter), f"pool of {territory} {' + '.join(texts)}")
+
+    def pots(self, territory: str, converter: Converter) -> tuple[dict[str, Pot], Pot | None]:
+        """Return the revenue of each track of a territory, and what belongs to no track, None where there is none.
+
+        Raises
+        ------
+        StatementError
+            If some tracks state revenue, and others none, without revenue of the territory as a whole.
+        """
+        tracks = self.tracks(territory)
+        whole = [row for row in self._whole.get(territory, []) if row.revenue is not None]
+        silent = [track for track in tracks.values() if not track.states_revenue]
+        if silent and not whole:
+            raise StatementError(
+                f"usage of {printable(silent[0].name)!r:.80} in {territory}: no revenue is reported, as of others "
+                "there; write 0 if there was none, or give the revenue of the territory as a whole"
+            )
+        pots: dict[str, Pot] = {}
+        for key, track in tracks.items():
+            if track.states_revenue:
+                by_currency = _by_currency(track.rows)
+                texts = [_text(revenue, currency, converter) for currency, revenue in by_currency.items()]
+                pots[key] = Pot(_converted(by_currency, converter), f"revenue {' + '.join(texts)}")
+        if not whole:
+            return pots, None
+        by_currency = _by_currency(whole)
+        revenue = _converted(by_currency, converter)
+        text = " + ".join(_text(part, currency, converter) for currency, part in by_currency.items())
+        usages = sum(track.usages for track in silent)
+        if not usages:
+            return pots, Pot(revenue, f"revenue of {territory} {text}")
+        for track in silent:
+            basis = f"revenue of {territory} {text} x {track.usages} of {usages} usages"
+            pots[track.key] = Pot(revenue * track.usages / usages, basis)
+        return pots, None
+
+
+def _check_names(usage: Usage, named: Mapping[str, tuple[str, str, str]]) -> None:
+    """Refuse a row that nothing else goes by and that is another name of a track that the usage names already."""
+    free = Usage(tuple(row for row in usage.rows if row.track and row.track not in named))
+    for key, (sha256, name, _) in sorted(named.items()):
+        if other := free.key_of(sha256, name):
+            raise StatementError(
+                f"usage of track {printable(other)!r:.80}: is the track that the usage also calls "
+                f"{printable(key)!r:.80}; give each track one name, best its SHA-256"
+            )
+
+
+def _twice(what: str, country: str) -> StatementError:
+    return StatementError(
+        f"usage of {what}: Worldwide beside {country}, which would count twice; report countries, or the world alone"
+    )
+
+
+def amount_text(minor: Fraction, currency: str) -> str:
+    """Return an exact amount with its currency: as a decimal where it is whole minor units, else as a fraction of them.
+
+    Examples
+    --------
+    >>> amount_text(Fraction(1250), "EUR"), amount_text(Fraction(1, 5), "EUR")
+    ('12.50 EUR', '1/5 of 0.01 EUR')
+    """
+    if minor.denominator == 1:
+        return f"{format_amount(minor.numerator, currency)} {currency}"
+    return f"{minor} of {format_amount(1, currency)} {currency}"
+
+
+def _sorted(rows: Iterable[UsageRow]) -> list[UsageRow]:
+    return sorted(
+        rows, key=lambda row: (row.territory, row.track, row.currency, row.usages, row.revenue or Fraction(0))
+    )
+
+
+def _by_currency(rows: Iterable[UsageRow]) -> dict[str, Fraction]:
+    sums: dict[str, Fraction] = {}
+    for row in rows:
+        if row.revenue is not None:
+            sums[row.currency] = sums.get(row.currency, Fraction(0)) + row.revenue
+    return dict(sorted(sums.items()))
+
+
+def _converted(by_currency: dict[str, Fraction], converter: Converter) -> Fraction:
+    return sum((converter.convert(revenue, currency) for currency, revenue in by_currency.items()), Fraction(0))
+
+
+def _text(revenue: Fraction, currency: str, converter: Converter) -> str:
+    return amount_text(revenue, currency) + converter.basis(currency)

@@ -1,0 +1,376 @@
+"""Re-read a statement that was written, and say what does not hold: checksums, digest, arithmetic, formats.
+
+`audit_statement` takes a folder as `write_statement` leaves it, or a `statement.json` alone. It checks every file by
+SHA256SUMS; the digest of the statement; that contributions sum to the exact amount of their line, lines to the total of
+their territory and right, and balances to what is paid and carried forward; that CSV, Parquet, uses and DSR-shaped
+files say the same as the JSON, and that every page carries the digest of the statement. What a page says in words and
+pictures is covered by its checksum only.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from fingerprint.errors import (
+    ParameterError,
+    RightsError,
+    SourceprintError,
+    StatementError,
+    VerificationError,
+    printable,
+)
+from sourceprint.royalties.money import format_amount
+from sourceprint.royalties.statements.amounts.rounding import Rounded, Signed, key_of, round_lines
+from sourceprint.royalties.statements.amounts.sharing import LineKey
+from sourceprint.royalties.statements.files.dsr import dsr_files
+from sourceprint.royalties.statements.files.dsr_validation import validate_dsr
+from sourceprint.royalties.statements.files.folder import SUMS, statement_data, uses_bytes
+from sourceprint.royalties.statements.files.line_tables import read_parquet, statement_csv, statement_parquet
+from sourceprint.royalties.statements.files.page import party_file_names
+from sourceprint.royalties.statements.files.statement_json import (
+    parse_statement,
+    statement_digest,
+    statement_from_json,
+)
+from sourceprint.royalties.statements.statement import KINDS, Line, Statement
+
+__all__ = ["Problem", "audit_arithmetic", "audit_statement", "audit_text"]
+
+_SUM_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^/\\].*)")
+_PAID_STATES = frozenset({"claimed", "resolved"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What does not hold.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file within the folder.
+    where : str
+        Line, row, party or total in it, or "".
+    what : str
+        What should be, and what is.
+    """
+
+    file: str
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return the problem as one line of text."""
+        return ": ".join(printable(part) for part in (self.file, self.where, self.what) if part)
+
+
+def audit_statement(path: str | Path) -> list[Problem]:
+    """Return all that does not hold of a statement; empty is a statement that adds up.
+
+    Parameters
+    ----------
+    path : path
+        The folder of a statement, or a `statement.json`.
+
+    Raises
+    ------
+    StatementError
+        If there is no statement at all.
+    """
+    place = Path(path)
+    folder = place if place.is_dir() else None
+    document = place / "statement.json" if folder else place
+    data = statement_data(place)
+    problems = list(_check_sums(folder)) if folder else []
+    try:
+        statement = parse_statement(data)
+    except VerificationError as error:
+        problems.append(Problem(document.name, "", str(error)))
+        try:
+            statement = statement_from_json(json.loads(data))
+        except (RightsError, VerificationError):
+            return problems
+    except StatementError as error:
+        return [*problems, Problem(document.name, "", str(error))]
+    problems += audit_arithmetic(statement)
+    if folder:
+        problems += _check_formats(folder, statement)
+    return problems
+
+
+def audit_text(path: str | Path, problems: list[Problem]) -> str:
+    """Return the result of an audit as text: a sentence, then a line per problem."""
+    name = printable(path)
+    if not problems:
+        return f"{name}: holds; checksums, digest, sums, balances and formats agree\n"
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "".join([f"{name}: does not hold, {count}\n", *(f"  {problem}\n" for problem in problems)])
+
+
+def audit_arithmetic(statement: Statement) -> list[Problem]:
+    """Return what does not add up in a statement."""
+    try:
+        rounded = _rounded(statement)
+    except ParameterError as error:
+        return [Problem("statement.json", "amounts", str(error))]
+    found = [
+        *_check_lines(statement, rounded),
+        *_check_totals(statement, rounded),
+        *_check_balances(statement),
+        *_check_adjustments(statement),
+    ]
+    return [Problem("statement.json", where, what) for where, what in found]
+
+
+def _check_sums(folder: Path) -> Iterator[Problem]:
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        yield Problem(SUMS, "", "is missing or unreadable; write the statement again")
+        return
+    listed = set()
+    for number, line in enumerate(lines, start=1):
+        matched = _SUM_LINE.fullmatch(line)
+        if matched is None or ".." in Path(matched["name"]).parts:
+            yield Problem(SUMS, f"line {number}", "must be a SHA-256, two spaces and a name within the folder")
+            continue
+        listed.add(matched["name"])
+        try:
+            found = hashlib.sha256((folder / matched["name"]).read_bytes()).hexdigest()
+        except OSError as error:
+            yield Problem(matched["name"], "", f"cannot be read ({error.strerror}), and is listed in {SUMS}")
+            continue
+        if found != matched["sha256"]:
+            yield Problem(matched["name"], "", f"was altered: its SHA-256 is {found}, {SUMS} has {matched['sha256']}")
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_dir() and name not in listed and name != SUMS:
+            yield Problem(name, "", f"is not listed in {SUMS}")
+
+
+def _check_lines(statement: Statement, rounded: Rounded) -> Iterator[tuple[str, str]]:
+    money = _Money(statement.currency)
+    uses = {use.id: use for use in statement.uses}
+    for number, line in enumerate(statement.lines, start=1):
+        where = f"line {line.number}"
+        if line.number != number:
+            yield where, f"is the {number}. line; lines are numbered from 1"
+        if line.kind not in KINDS:
+            yield where, f"kind {line.kind!r:.30} is none of {', '.join(KINDS)}"
+        contributed = sum((part.exact for part in line.contributions), Fraction())
+        if contributed != line.exact:
+            yield where, f"its contributions sum to {contributed} minor units, exact is {line.exact}"
+        if line.gross != rounded.gross[key_of(line)]:
+            told = f"its exact amount of {line.exact} minor units, which comes to {money(rounded.gross[key_of(line)])}"
+            yield where, f"gross {money(line.gross)} is no rounding of {told} by largest remainder"
+        deducted = sum(one.amount for one in line.deductions)
+        if line.gross - deducted != line.net:
+            yield where, f"gross {money(line.gross)} less deductions {money(deducted)} is not net {money(line.net)}"
+        if line.kind == "payable" and not line.party_id:
+            yield where, "is payable to nobody"
+        yield from _check_uses(where, line, uses)
+
+
+def _rounded(statement: Statement) -> Rounded:
+    """Round the contributions again."""
+    sums: dict[LineKey, Signed] = {}
+    for line in statement.lines:
+        of_line = sums.setdefault(key_of(line), Signed())
+        for part in line.contributions:
+            of_line.add(part.amount, part.right_millionths * part.work_millionths * part.share_millionths)
+    return round_lines(sums)
+
+
+def _check_uses(where: str, line: Line, uses: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for use_id in sorted({part.use_id for part in line.contributions} - {""}):
+        if use_id not in uses:
+            yield where, f"use {use_id!r:.40} is not among the uses of the statement"
+        elif line.kind == "payable" and uses[use_id].state not in _PAID_STATES:
+            yield where, f"is payable, though use {use_id} is {uses[use_id].state}"
+
+
+def _check_totals(statement: Statement, rounded: Rounded) -> Iterator[tuple[str, str]]:
+    money = _Money(statement.currency)
+    gross: dict[tuple[str, str], int] = {}
+    exact: dict[tuple[str, str], Fraction] = {}
+    for line in statement.lines:
+        group = (line.territory, line.right)
+        gross[group] = gross.get(group, 0) + line.gross
+        exact[group] = exact.get(group, Fraction()) + line.exact
+    whole = {(total.territory, total.right): total.total for total in rounded.totals}
+    seen = set()
+    for total in statement.totals:
+        group = (total.territory, total.right)
+        where = f"total of {total.territory}, {total.right}"
+        if group in seen:
+            yield where, "stands twice"
+        seen.add(group)
+        found = gross.get(group, 0)
+        if not total.total == total.lines_sum == found:
+            stated = f"total {money(total.total)}, stated sum of lines {money(total.lines_sum)}"
+            yield where, f"{stated}, lines sum to {money(found)}"
+        if total.exact != exact.get(group, Fraction()):
+            yield where, f"exact is {total.exact}, that of its lines {exact.get(group, Fraction())} minor units"
+        if total.total != whole.get(group, 0):
+            told = f"the exact amounts of {total.territory} give {money(whole.get(group, 0))}"
+            yield where, f"{money(total.total)} is no rounding of {total.exact} minor units: {told}"
+    for territory, right in sorted(set(gross) - seen):
+        yield f"total of {territory}, {right}", "is missing, though there are lines"
+
+
+def _check_balances(statement: Statement) -> Iterator[tuple[str, str]]:
+    money = _Money(statement.currency)
+    lines: dict[str, int] = {}
+    adjusted: dict[str, int] = {}
+    for line in statement.lines:
+        if line.kind == "payable":
+            lines[line.party_id] = lines.get(line.party_id, 0) + line.net
+    for one in statement.adjustments:
+        if one.kind == "payable":
+            adjusted[one.party_id] = adjusted.get(one.party_id, 0) + one.amount
+    seen = set()
+    for balance in statement.balances:
+        where = f"balance of {balance.party_id}"
+        if balance.party_id in seen:
+            yield where, "stands twice"
+        seen.add(balance.party_id)
+        due = balance.opening + balance.lines + balance.adjustments
+        if due != balance.paid + balance.closing:
+            yield where, f"comes to {money(due)}, paid and carried are {money(balance.paid + balance.closing)}"
+        for name, stated, found in (
+            ("lines", balance.lines, lines.get(balance.party_id, 0)),
+            ("adjustments", balance.adjustments, adjusted.get(balance.party_id, 0)),
+        ):
+            if stated != found:
+                yield where, f"{name} are stated as {money(stated)} and sum to {money(found)}"
+        if balance.paid < 0 or 0 < balance.paid < balance.minimum:
+            yield where, f"{money(balance.paid)} is paid, less than the least of {money(balance.minimum)}"
+    for party_id in sorted((set(lines) | set(adjusted)) - seen):
+        yield f"balance of {party_id}", "is missing, though the party has lines or adjustments"
+
+
+def _check_adjustments(statement: Statement) -> Iterator[tuple[str, str]]:
+    money = _Money(statement.currency)
+    for number, one in enumerate(statement.adjustments, start=1):
+        if one.now - one.stated != one.amount:
+            difference = money(one.now - one.stated)
+            yield f"adjustment {number}", f"now less stated is {difference}, the adjustment {money(one.amount)}"
+
+
+def _check_formats(folder: Path, statement: Statement) -> Iterator[Problem]:
+    for name, check in (
+        ("statement.csv", _check_csv),
+        ("statement.parquet", _check_parquet),
+        ("uses.jsonl", _check_uses_file),
+    ):
+        path = folder / name
+        if path.is_file():
+            yield from (Problem(name, where, what) for where, what in check(path.read_bytes(), statement))
+    paths = sorted((folder / "dsr").glob("*.tsv"))
+    if paths:
+        yield from _check_dsr(paths, statement)
+    yield from _check_pages(folder, statement)
+
+
+def _check_csv(data: bytes, statement: Statement) -> Iterator[tuple[str, str]]:
+    try:
+        found = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        yield "", f"is no CSV in UTF-8 ({error})"
+        return
+    wanted = list(csv.reader(io.StringIO(statement_csv(statement).decode(), newline="")))
+    if len(found) != len(wanted):
+        yield "", f"has {max(len(found) - 1, 0)} rows, the statement {len(wanted) - 1} lines"
+    for number, (ours, theirs) in enumerate(zip(wanted, found, strict=False)):
+        for column, (one, other) in zip(wanted[0], zip_longest(ours, theirs[: len(ours)]), strict=False):
+            if one != other:
+                yield f"row {number}, {column}", f"is {other!r:.60}, the statement has {one!r:.60}"
+        if len(theirs) > len(ours):
+            yield f"row {number}", f"has {len(theirs)} cells, must have {len(ours)}"
+
+
+def _check_parquet(data: bytes, statement: Statement) -> Iterator[tuple[str, str]]:
+    try:
+        found, metadata = read_parquet(data)
+    except SourceprintError as error:
+        yield "", str(error)
+        return
+    if metadata.get("statement_digest") != statement_digest(statement):
+        yield "", f"is of statement {metadata.get('statement_digest', '')!r:.80}, not of {statement_digest(statement)}"
+    wanted, _ = read_parquet(statement_parquet(statement))
+    if len(found) != len(wanted):
+        yield "", f"has {len(found)} rows, the statement {len(wanted)} lines"
+    for number, (ours, theirs) in enumerate(zip(wanted, found, strict=False), start=1):
+        for column, one in ours.items():
+            if theirs.get(column) != one:
+                yield f"row {number}, {column}", f"is {theirs.get(column)!r:.60}, the statement has {one!r:.60}"
+
+
+def _check_uses_file(data: bytes, statement: Statement) -> Iterator[tuple[str, str]]:
+    found, wanted = data.split(b"\n"), uses_bytes(statement.uses).split(b"\n")
+    for number, (one, other) in enumerate(zip_longest(wanted, found), start=1):
+        if one != other:
+            yield f"line {number}", "is not the use that the statement has in this place"
+            return
+
+
+def _check_dsr(paths: list[Path], statement: Statement) -> Iterator[Problem]:
+    problems = validate_dsr(paths)
+    for problem in problems:
+        where = f"line {problem.line}" if problem.line else ""
+        yield Problem(f"dsr/{problem.file}", where, f"{problem.cell} {problem.rule}".strip())
+    if problems:
+        return
+    wanted = _details(data for _, data in dsr_files(statement))
+    found = _details(path.read_bytes() for path in sorted(paths, key=_file_number))
+    for ours, theirs in zip_longest(wanted, found):
+        if ours != theirs:
+            what = f"has {str(theirs)!r:.120} where the statement gives {str(ours)!r:.120}"
+            yield Problem(f"dsr/{paths[0].name}", "", what)
+            return
+
+
+def _file_number(path: Path) -> int:
+    matched = re.search(r"_([0-9]+)of[0-9]+_", path.name)
+    return int(matched[1]) if matched else 0
+
+
+def _details(files: Iterable[bytes]) -> list[str]:
+    """Return all records but headers and footers, the summary records of the first file only."""
+    records: list[str] = []
+    for number, data in enumerate(files):
+        lines = data.decode().splitlines()
+        skipped = ("#", "HEAD", "FOOT", "SY07") if number else ("#", "HEAD", "FOOT")
+        records += [line for line in lines if not line.startswith(skipped)]
+    return records
+
+
+def _check_pages(folder: Path, statement: Statement) -> Iterator[Problem]:
+    if not (folder / "statement.html").is_file():
+        return
+    digest = statement_digest(statement).encode()
+    for name in ("statement.html", *(f"parties/{name}" for name in party_file_names(statement))):
+        try:
+            holds = digest in (folder / name).read_bytes()
+        except OSError:
+            yield Problem(name, "", "is missing")
+            continue
+        if not holds:
+            yield Problem(name, "", f"does not carry the digest of the statement, {digest.decode()}")
+
+
+class _Money:
+    """Writes minor units of one currency as amounts."""
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+
+    def __call__(self, minor: int) -> str:
+        return f"{format_amount(minor, self._currency)} {self._currency}"

@@ -1,0 +1,345 @@
+"""A statement from uses, reported usage, rights and a policy: computed, never looked up; the same inputs give the same.
+
+Amounts are divided (`allocation`, `sharing`), gathered in lines, rounded once (`rounding`), and the balances are drawn.
+`sourceprint.royalties.statements.amounts.rounding` does the arithmetic again on a finished statement.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from fingerprint.errors import StatementError
+from sourceprint.royalties.canonical import digest
+from sourceprint.royalties.money import round_to_minor, validate_currency
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.licences import Licence
+from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.statements.amounts.allocation import Allocation, allocate
+from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.statements.amounts.reported import Reported
+from sourceprint.royalties.statements.amounts.rounding import Signed, deduct, key_of, payable_by_party, round_lines
+from sourceprint.royalties.statements.amounts.sharing import LineKey, Sharing, line_order
+from sourceprint.royalties.statements.statement import (
+    Adjustment,
+    Balance,
+    Contribution,
+    Conversion,
+    Credit,
+    Deducted,
+    Line,
+    Statement,
+)
+from sourceprint.royalties.uses.policy import Policy
+from sourceprint.royalties.uses.usage import Usage, UsageRow
+from sourceprint.royalties.uses.use import Use
+
+__all__ = ["compute_statement"]
+
+_SHOWN_REASONS = 4
+
+
+@dataclass(slots=True)
+class _Group:
+    """What gathers in one line."""
+
+    total: Signed = field(default_factory=Signed)
+    contributions: list[Contribution] = field(default_factory=list)
+    reasons: set[str] = field(default_factory=set)
+    uses: dict[str, tuple[int, int]] = field(default_factory=dict)  # usages and attributed microseconds
+
+
+def compute_statement(
+    uses: Iterable[Use],
+    rights: Rights,
+    policy: Policy,
+    *,
+    licensee: str,
+    period: Period,
+    currency: str,
+    issued_on: str,
+    usage: Usage | None = None,
+    rate_of: Callable[[str], Conversion] | None = None,
+    fx_sha256: str = "",
+    opening: Mapping[str, int] | None = None,
+    minimum_before: Mapping[str, int] | None = None,
+    charged: Collection[tuple[str, str]] = frozenset(),
+    adjustments: Iterable[Adjustment] = (),
+    adjusted_rights: Rights | None = None,
+) -> Statement:
+    """Return the statement of one licensee for one period.
+
+    Parameters
+    ----------
+    uses : iterable of Use
+        In any order, each id once.
+    rights : Rights
+        Everything that concerns their recordings and works, and the licences of the licensee.
+    policy : Policy
+    licensee : str
+        Id of the party who pays.
+    period : Period
+    currency : str
+        Of the statement.
+    issued_on : str
+        YYYY-MM-DD.
+    usage : Usage or None
+        As reported; None where nothing was.
+    rate_of : callable or None
+        The rate of exchange from a currency to that of the statement; None where there are no rates.
+    fx_sha256 : str
+        Of the file of rates.
+    opening : mapping of str to int
+        What each party has in account from before, in minor units.
+    minimum_before : mapping of str to int or None
+        The minimum payout that held for each party then: it holds on for one that has no line now.
+    charged : collection of (str, str)
+        Tracks (SHA-256) and territories that earlier statements have: rates without `per_usage` do not count again.
+    adjustments : iterable of Adjustment
+        To earlier statements.
+    adjusted_rights : Rights or None
+        Where names and titles of what is adjusted are looked up, besides `rights`.
+
+    Raises
+    ------
+    StatementError
+        If something that is needed is missing; the message names it.
+    """
+    validate_currency(currency)
+    usage = usage or Usage(())
+    own = {licence_id: licence for licence_id, licence in rights.licences.items() if licence.licensee == licensee}
+    rights = replace(rights, licences=own)
+    ordered = sorted(uses, key=lambda use: use.id)
+    if any(one.id == other.id for one, other in pairwise(ordered)):
+        raise StatementError("uses: the same use twice; give each use once, in its latest state")
+    converter = Converter(currency, rate_of or _no_rates(currency))
+    reported = Reported(usage, ordered)
+    allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
+    groups = _gather(allocation, Sharing(rights, period))
+    rounded = round_lines({key: group.total for key, group in groups.items()})
+    deductions = _deductions(rounded.gross, own)
+    lines = tuple(
+        _line(number, key, groups[key], rounded.exact[key], rounded.gross[key], deductions.get(key, []))
+        for number, key in enumerate(sorted(groups, key=line_order), 1)
+    )
+    changes = tuple(adjustments)
+    involved = {line.licence_id for line in lines} | {outside.licence_id for outside in allocation.outside}
+    recordings, works = _subjects(ordered, lines, changes)
+    minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), own, converter)}
+    balances = _balances(lines, changes, opening or {}, minimum)
+    named = _with_names(rights, adjusted_rights)
+    return _identified(
+        Statement(
+            id="",
+            period=period,
+            issued_on=issued_on,
+            licensee=named.parties.get(licensee, Party(licensee, licensee)),
+            currency=currency,
+            licences=tuple((licence_id, own[licence_id].digest) for licence_id in sorted(involved & own.keys())),
+            policy_name=policy.name,
+            policy_digest=policy.digest,
+            rights_revision=rights.revision,
+            usage=tuple(sorted(usage.rows, key=_row_order)),
+            usage_sha256=usage.sha256,
+            fx_sha256=fx_sha256 if converter.used else "",
+            conversions=converter.used,
+            lines=lines,
+            totals=rounded.totals,
+            adjustments=changes,
+            balances=balances,
+            outside=allocation.outside,
+            uses=tuple(ordered),
+            parties=_parties(named, balances, lines, own, involved),
+            titles=_titles(named, recordings, works),
+            credits=tuple(
+                Credit(recording_id, recording.artists, recording.duration_ms)
+                for recording_id, recording in sorted(named.recordings.items())
+                if recording_id in recordings
+            ),
+        )
+    )
+
+
+def _no_rates(currency: str) -> Callable[[str], Conversion]:
+    def refuse(source: str) -> Conversion:
+        raise StatementError(f"exchange {source} to {currency}: no rates were given; give a file of rates of exchange")
+
+    return refuse
+
+
+def _gather(allocation: Allocation, sharing: Sharing) -> dict[LineKey, _Group]:
+    groups: dict[LineKey, _Group] = {}
+    for allotment in allocation.allotments:
+        for entry in sharing.entries(allotment):
+            group = groups.setdefault(entry.key, _Group())
+            part = entry.contribution
+            group.total.add(part.amount, part.right_millionths * part.work_millionths * part.share_millionths)
+            group.contributions.append(part)
+            if entry.reason:
+                group.reasons.add(entry.reason)
+            if allotment.use is not None:
+                group.uses[part.use_id] = (allotment.usages, allotment.use.attributed_us)
+    return groups
+
+
+def _line(
+    number: int, key: LineKey, group: _Group, exact: Fraction, gross: int, deductions: list[tuple[str, int]]
+) -> Line:
+    territory, right, kind, party_id, recording_id, work_id, licence_id = key
+    return Line(
+        number=number,
+        kind=kind,
+        party_id=party_id,
+        recording_id=recording_id,
+        work_id=work_id,
+        right=right,
+        territory=territory,
+        licence_id=licence_id,
+        usages=sum(usages for usages, _ in group.uses.values()),
+        attributed_us=sum(attributed_us for _, attributed_us in group.uses.values()),
+        reason=_reason(group.reasons),
+        exact=exact,
+        gross=gross,
+        deductions=tuple(Deducted(name, amount) for name, amount in deductions),
+        net=gross - sum(amount for _, amount in deductions),
+        contributions=tuple(
+            sorted(group.contributions, key=lambda part: (part.use_id, part.share_id, part.basis, part.amount))
+        ),
+    )
+
+
+def _reason(reasons: set[str]) -> str:
+    shown = sorted(reasons)
+    more = f"; and {len(shown) - _SHOWN_REASONS} more reasons" if len(shown) > _SHOWN_REASONS else ""
+    return "; ".join(shown[:_SHOWN_REASONS]) + more
+
+
+def _deductions(gross: Mapping[LineKey, int], licences: Mapping[str, Licence]) -> dict[LineKey, list[tuple[str, int]]]:
+    payable = {key: units for key, units in gross.items() if key[2] == "payable"}
+    by_name: dict[str, dict[LineKey, int]] = {}
+    for key in payable:
+        for deduction in licences[key[-1]].rate_card.deductions:
+            of_name = by_name.setdefault(deduction.name, {})
+            of_name[key] = of_name.get(key, 0) + deduction.millionths
+    return deduct(payable, sorted(by_name.items()))
+
+
+def _minimum(
+    lines: Iterable[Line | Adjustment], licences: Mapping[str, Licence], converter: Converter
+) -> dict[str, int]:
+    """Return for each party that is owed something the largest minimum payout of the licences that it is owed under."""
+    named: dict[str, set[str]] = {}
+    for line in lines:
+        if line.kind == "payable" and line.licence_id in licences:
+            named.setdefault(line.party_id, set()).add(line.licence_id)
+    found = {}
+    for party_id, licence_ids in named.items():
+        cards = [licences[licence_id].rate_card for licence_id in sorted(licence_ids)]
+        amounts = [converter.convert(card.minimum_payout, card.currency) for card in cards if card.minimum_payout]
+        found[party_id] = round_to_minor(max(amounts, default=Fraction(0)))
+    return found
+
+
+def _balances(
+    lines: Iterable[Line], adjustments: Iterable[Adjustment], opening: Mapping[str, int], minimum: Mapping[str, int]
+) -> tuple[Balance, ...]:
+    net: dict[str, int] = {}
+    for line in lines:
+        if line.kind == "payable":
+            net[line.party_id] = net.get(line.party_id, 0) + line.net
+    adjusted = payable_by_party(adjustments)
+    balances = []
+    for party_id in sorted({*net, *adjusted, *(party_id for party_id, amount in opening.items() if amount)}):
+        before, of_lines, of_changes = opening.get(party_id, 0), net.get(party_id, 0), adjusted.get(party_id, 0)
+        due = before + of_lines + of_changes
+        least = minimum.get(party_id, 0)
+        paid = due if due > 0 and due >= least else 0
+        balances.append(Balance(party_id, before, of_lines, of_changes, least, paid, due - paid))
+    return tuple(balances)
+
+
+def _subjects(
+    uses: Iterable[Use], lines: Iterable[Line], adjustments: Iterable[Adjustment]
+) -> tuple[set[str], set[str]]:
+    """Return the ids of the recordings and of the works that are named."""
+    recordings: set[str] = set()
+    works: set[str] = set()
+    for use in uses:
+        recordings.add(use.recording_id)
+        recordings.update(contender for span in use.spans for contender in span.contenders)
+        works.update(use.work_ids)
+    named: list[Line | Adjustment] = [*lines, *adjustments]
+    for line in named:
+        recordings.add(line.recording_id)
+        works.add(line.work_id)
+    return recordings - {""}, works - {""}
+
+
+def _with_names(rights: Rights, more: Rights | None) -> Rights:
+    if more is None:
+        return rights
+    return replace(
+        rights,
+        recordings={**more.recordings, **rights.recordings},
+        works={**more.works, **rights.works},
+        parties={**more.parties, **rights.parties},
+    )
+
+
+def _parties(
+    rights: Rights,
+    balances: Iterable[Balance],
+    lines: Iterable[Line],
+    licences: Mapping[str, Licence],
+    involved: set[str],
+) -> tuple[Party, ...]:
+    named = {balance.party_id for balance in balances} | {line.party_id for line in lines}
+    named |= {licences[licence_id].licensor for licence_id in involved & licences.keys()}
+    return tuple(rights.parties.get(party_id, Party(party_id, party_id)) for party_id in sorted(named - {""}))
+
+
+def _titles(rights: Rights, recordings: set[str], works: set[str]) -> tuple[tuple[str, str, str, str], ...]:
+    of_recordings = [
+        ("recording", recording_id, rights.recordings[recording_id].isrc, rights.recordings[recording_id].title)
+        for recording_id in recordings & rights.recordings.keys()
+    ]
+    of_works = [
+        ("work", work_id, rights.works[work_id].iswc, rights.works[work_id].title)
+        for work_id in works & rights.works.keys()
+    ]
+    return tuple(sorted(of_recordings + of_works))
+
+
+def _row_order(row: UsageRow) -> tuple[str, str, str, int, Fraction, str, str]:
+    return (
+        row.territory,
+        row.track,
+        row.currency,
+        row.usages,
+        row.revenue or Fraction(0),
+        row.generated_on,
+        row.purpose,
+    )
+
+
+def _identified(statement: Statement) -> Statement:
+    """Return a statement with its id, which tells its inputs: the same inputs, the same id, whenever it is issued.
+
+    Opening balances and adjustments follow from the statements before, and the revision of the rights from whatever
+    else was imported; none of these is an input of this period.
+    """
+    inputs = [
+        statement.licensee.id,
+        [statement.period.start.isoformat(), statement.period.end.isoformat()],
+        statement.currency,
+        statement.policy_digest,
+        [list(licence) for licence in statement.licences],
+        [[*_row_order(row)[:4], None if row.revenue is None else str(row.revenue)] for row in statement.usage],
+        statement.usage_sha256,
+        [[part.source, part.target, str(part.rate), part.day, part.publisher] for part in statement.conversions],
+        [[use.id, use.state, use.state_rule] for use in statement.uses],
+        [[*key_of(line), str(line.exact), line.gross, line.net] for line in statement.lines],
+    ]
+    told = digest(inputs).removeprefix("sha256:")[:12]
+    return replace(statement, id=f"S-{statement.licensee.id}-{statement.period.label}-{told}")

@@ -1,0 +1,240 @@
+"""A statement as a folder of files: for people, for spreadsheets, for data tools, for whoever checks it.
+
+=======================  ===============================================================================================
+`statement.json`         everything, canonical, with its digest; always written
+`statement.csv`          one row per line
+`statement.parquet`      the same with types
+`statement.html`         the page that people read
+`parties/*.html`         what each party may see
+`dsr/*.tsv, README.txt`  DSR-shaped; not certified
+`uses.jsonl`             the uses, one JSON object per line, by id
+`SHA256SUMS`             of all the others, as `sha256sum --check` reads it
+=======================  ===============================================================================================
+
+A new folder is written beside its place and renamed, so that nobody sees half of it. The same statement gives the same
+bytes, whenever and wherever it is written (with the same versions of pyarrow and matplotlib).
+
+Statements as they are read back from their folder, or from a `statement.json` alone.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from fingerprint.errors import ParameterError, StatementError, printable
+from index.storage.durable import make_folder, publish, refusals, sync_folder, write_chunks
+from sourceprint.royalties.statements.files.dsr import MAX_LINES, README, dsr_files
+from sourceprint.royalties.statements.files.line_tables import statement_csv, statement_parquet
+from sourceprint.royalties.statements.files.page import party_pages, statement_page
+from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
+from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.uses.use import Use, use_to_json
+
+__all__ = [
+    "FORMATS",
+    "SUMS",
+    "check_place",
+    "read_statement",
+    "statement_data",
+    "statement_files",
+    "uses_bytes",
+    "write_statement",
+]
+
+FORMATS = ("json", "csv", "parquet", "html", "dsr", "uses")
+SUMS = "SHA256SUMS"
+
+
+def write_statement(
+    statement: Statement,
+    folder: str | Path,
+    formats: Iterable[str] = FORMATS,
+    *,
+    max_dsr_lines: int = MAX_LINES,
+) -> list[Path]:
+    """Write a statement as files and return their paths, sorted.
+
+    Parameters
+    ----------
+    statement : Statement
+    folder : path
+        New, empty, or holding the same statement; then only files that differ are written again.
+    formats : iterable of str
+        Of `FORMATS`; `json` is always among them.
+    max_dsr_lines : int
+        Most records in one DSR-shaped file.
+
+    Raises
+    ------
+    ParameterError
+        If a format is unknown.
+    StatementError
+        If the folder holds something else.
+    CatalogueError, StorageFullError
+        If the system refuses, or the disk is full; a new folder is then not there at all.
+    """
+    target = Path(folder)
+    check_place(statement, target, formats)
+    files = statement_files(statement, formats, max_dsr_lines=max_dsr_lines)
+    present = _present(target)
+    if present:
+        _write_again(target, present, files)
+    else:
+        _write_new(target, files)
+    return [target / name for name in sorted(files)]
+
+
+def check_place(statement: Statement, folder: str | Path, formats: Iterable[str] = FORMATS) -> None:
+    """Refuse what `write_statement` would refuse before it writes anything; so that it can be known before issuing.
+
+    Raises
+    ------
+    ParameterError
+        If a format is unknown.
+    StatementError
+        If the folder holds something else, or is a file.
+    """
+    _wanted(formats)
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise StatementError(f"{printable(target)}: is a file; name a new or an empty folder")
+    if _present(target):
+        held = target / "statement.json"
+        with refusals(held):
+            same = held.is_file() and held.read_bytes() == statement_bytes(statement)
+        if not same:
+            raise StatementError(
+                f"{printable(target)}: is not empty, and holds something other than this statement; name a new folder"
+            )
+
+
+def statement_files(
+    statement: Statement, formats: Iterable[str] = FORMATS, *, max_dsr_lines: int = MAX_LINES
+) -> dict[str, bytes]:
+    """Return the files of a statement by their names in its folder, `SHA256SUMS` last.
+
+    Raises
+    ------
+    ParameterError
+        If a format is unknown.
+    """
+    wanted = _wanted(formats)
+    files = {"statement.json": statement_bytes(statement)}
+    if "csv" in wanted:
+        files["statement.csv"] = statement_csv(statement)
+    if "parquet" in wanted:
+        files["statement.parquet"] = statement_parquet(statement)
+    if "html" in wanted:
+        files["statement.html"] = statement_page(statement)
+        files |= {f"parties/{name}": page for name, page in party_pages(statement).items()}
+    if "dsr" in wanted:
+        files["dsr/README.txt"] = README.encode()
+        files |= {f"dsr/{name}": data for name, data in dsr_files(statement, max_lines=max_dsr_lines)}
+    if "uses" in wanted:
+        files["uses.jsonl"] = uses_bytes(statement.uses)
+    sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
+    files[SUMS] = "".join(sums).encode()
+    return files
+
+
+def uses_bytes(uses: Iterable[Use]) -> bytes:
+    """Return uses as JSON Lines."""
+    return "".join(
+        json.dumps(use_to_json(use), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n" for use in uses
+    ).encode()
+
+
+def _wanted(formats: Iterable[str]) -> set[str]:
+    wanted = set(formats)
+    if unknown := sorted(wanted - set(FORMATS)):
+        raise ParameterError(f"format {printable(unknown[0])!r:.40}: take one of {', '.join(FORMATS)}")
+    return wanted
+
+
+def _present(target: Path) -> list[str]:
+    """Return the names of the files below a folder."""
+    if not target.is_dir():
+        return []
+    return sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir())
+
+
+def _write_new(target: Path, files: dict[str, bytes]) -> None:
+    target = target.absolute()
+    beside = target.with_name(f".{target.name}.tmp")
+    with refusals(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if beside.exists():  # of a run that was cut off
+            shutil.rmtree(beside)
+    try:
+        _fill(beside, files)
+        with refusals(target):
+            os.replace(beside, target)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _fill(folder: Path, files: dict[str, bytes]) -> None:
+    make_folder(folder)
+    for below in sorted({name.partition("/")[0] for name in files if "/" in name}):
+        make_folder(folder / below)
+    for name, data in files.items():
+        write_chunks(folder / name, [data])
+    for parent in sorted({(folder / name).parent for name in files}):
+        sync_folder(parent)
+
+
+def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> None:
+    if foreign := sorted(set(present) - set(files)):
+        raise StatementError(
+            f"{printable(target)}: holds this statement and also {printable(foreign[0])}, which is not written now; "
+            "name a new folder, or ask for the same formats"
+        )
+    for name, data in files.items():
+        path = target / name
+        with refusals(path):
+            path.parent.mkdir(exist_ok=True)
+            unchanged = path.is_file() and path.read_bytes() == data
+        if not unchanged:
+            publish(path, data)
+
+
+def read_statement(path: str | Path) -> Statement:
+    """Return a statement.
+
+    Parameters
+    ----------
+    path : path
+        The folder of a statement, or a `statement.json`.
+
+    Raises
+    ------
+    StatementError
+        If there is none.
+    VerificationError
+        If it is not what was written.
+    """
+    return parse_statement(statement_data(path))
+
+
+def statement_data(path: str | Path) -> bytes:
+    """Return the bytes of a statement's JSON; as `read_statement`, without looking into them.
+
+    Raises
+    ------
+    StatementError
+        If there is none.
+    """
+    place = Path(path)
+    document = place / "statement.json" if place.is_dir() else place
+    try:
+        return document.read_bytes()
+    except OSError as error:
+        raise StatementError(
+            f"{printable(document)}: cannot be read ({error.strerror}); name the folder of a statement, or its "
+            "statement.json"
+        ) from error

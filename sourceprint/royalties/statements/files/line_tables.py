@@ -1,0 +1,303 @@
+"""The lines of a statement with everything spelled out, one row per line, and names for whoever prints them.
+
+A row has the fields of the line, the name and identifiers of the payee, titles and identifiers of recording and work,
+and the statement it belongs to. Amounts are whole minor units, time is whole microseconds; each format writes them in
+its own way. Rows are in the order of the lines.
+
+The lines of a statement as CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF, one row per line.
+
+The columns are those of `sourceprint.royalties.statements.files.line_tables.StatementRow`, with time as `seconds`
+(six decimals) and amounts in major units with all decimals of the currency. A spreadsheet takes text that starts with
+= + - @ for a formula, and
+would run it: such text, which comes from outside, gets an apostrophe before it. Numbers are written as numbers, a minus
+included.
+
+The lines of a statement as Parquet: the rows of the CSV with real types, for data tools; the only door to pyarrow.
+
+Amounts are decimal128 with the decimals of the currency, seconds decimal128 with six, counts int64, days date32, text
+UTF-8 as it is. The metadata of the file has `schema`, `statement_id` and `statement_digest`. Nothing of it depends on
+when or where it is written; the bytes are the same for the same statement and version of pyarrow.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fingerprint.errors import VerificationError
+from sourceprint.royalties.money import currency_exponent, format_amount
+from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.statements.files.statement_json import statement_digest
+from sourceprint.royalties.statements.statement import Statement
+
+__all__ = [
+    "COLUMNS",
+    "Names",
+    "StatementRow",
+    "read_parquet",
+    "seconds_text",
+    "statement_csv",
+    "statement_parquet",
+    "statement_rows",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """One line of a statement, spelled out; "" is what there is not.
+
+    Attributes
+    ----------
+    statement_id, period, period_start, period_end : str
+        The statement; first and last day as YYYY-MM-DD.
+    line : int
+        Number of the line.
+    kind, payee_id, payee_name, payee_ipi, payee_isni : str
+    recording_id, isrc, recording_title, work_id, iswc, work_title : str
+    right, territory, licence_id : str
+    usages : int
+    attributed_us : int
+        Microseconds.
+    currency : str
+        ISO 4217.
+    gross, deductions, net : int
+        Minor units; `deductions` is the sum of all.
+    reason : str
+        Why nobody is paid.
+    """
+
+    statement_id: str
+    period: str
+    period_start: str
+    period_end: str
+    line: int
+    kind: str
+    payee_id: str
+    payee_name: str
+    payee_ipi: str
+    payee_isni: str
+    recording_id: str
+    isrc: str
+    recording_title: str
+    work_id: str
+    iswc: str
+    work_title: str
+    right: str
+    territory: str
+    licence_id: str
+    usages: int
+    attributed_us: int
+    currency: str
+    gross: int
+    deductions: int
+    net: int
+    reason: str
+
+
+class Names:
+    """Names, titles and codes of what a statement mentions, by id.
+
+    Parameters
+    ----------
+    statement : Statement
+    """
+
+    def __init__(self, statement: Statement) -> None:
+        self._parties = {party.id: party for party in (statement.licensee, *statement.parties)}
+        self._titles = {(kind, subject_id): (code, title) for kind, subject_id, code, title in statement.titles}
+
+    def party(self, party_id: str) -> Party:
+        """Return a party; one that is not named in the statement has its id as its name."""
+        return self._parties.get(party_id) or Party(party_id, party_id)
+
+    def title(self, kind: str, subject_id: str) -> str:
+        """Return the title of a "recording" or "work"; its id where it has none."""
+        return self._titles.get((kind, subject_id), ("", ""))[1] or subject_id
+
+    def code(self, kind: str, subject_id: str) -> str:
+        """Return the ISRC of a "recording" or the ISWC of a "work", or ""."""
+        return self._titles.get((kind, subject_id), ("", ""))[0]
+
+
+def statement_rows(statement: Statement) -> Iterator[StatementRow]:
+    """Yield the rows of a statement, in the order of its lines."""
+    names = Names(statement)
+    for line in statement.lines:
+        payee = names.party(line.party_id)
+        yield StatementRow(
+            statement_id=statement.id,
+            period=statement.period.label,
+            period_start=statement.period.start.isoformat(),
+            period_end=statement.period.end.isoformat(),
+            line=line.number,
+            kind=line.kind,
+            payee_id=line.party_id,
+            payee_name=payee.name,
+            payee_ipi=payee.ipi,
+            payee_isni=payee.isni,
+            recording_id=line.recording_id,
+            isrc=names.code("recording", line.recording_id),
+            recording_title=names.title("recording", line.recording_id),
+            work_id=line.work_id,
+            iswc=names.code("work", line.work_id),
+            work_title=names.title("work", line.work_id),
+            right=line.right,
+            territory=line.territory,
+            licence_id=line.licence_id,
+            usages=line.usages,
+            attributed_us=line.attributed_us,
+            currency=statement.currency,
+            gross=line.gross,
+            deductions=sum(deducted.amount for deducted in line.deductions),
+            net=line.net,
+            reason=line.reason,
+        )
+
+
+def seconds_text(microseconds: int) -> str:
+    """Return a length of time in seconds, exactly, with six decimals.
+
+    Examples
+    --------
+    >>> seconds_text(21_300_000), seconds_text(7)
+    ('21.300000', '0.000007')
+    """
+    sign = "-" if microseconds < 0 else ""
+    whole, rest = divmod(abs(microseconds), 1_000_000)
+    return f"{sign}{whole}.{rest:06d}"
+
+
+COLUMNS = (
+    "statement_id",
+    "period",
+    "line",
+    "kind",
+    "payee_id",
+    "payee_name",
+    "payee_ipi",
+    "payee_isni",
+    "recording_id",
+    "isrc",
+    "recording_title",
+    "work_id",
+    "iswc",
+    "work_title",
+    "right",
+    "territory",
+    "licence_id",
+    "usages",
+    "seconds",
+    "currency",
+    "gross",
+    "deductions",
+    "net",
+    "reason",
+)
+
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_AMOUNTS = frozenset({"gross", "deductions", "net"})
+
+
+def statement_csv(statement: Statement) -> bytes:
+    """Return the lines of a statement as a CSV file, with a row of column names first."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in statement_rows(statement):
+        writer.writerow([_cell(row, column) for column in COLUMNS])
+    return text.getvalue().encode()
+
+
+def _cell(row: StatementRow, column: str) -> str:
+    if column == "seconds":
+        return seconds_text(row.attributed_us)
+    value = getattr(row, column)
+    if column in _AMOUNTS:
+        return format_amount(value, row.currency)
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    # Spreadsheets skip spaces before they look for a formula.
+    return f"'{text}" if text.lstrip(" \u00a0").startswith(_STARTS_A_FORMULA) else text
+
+
+SCHEMA = "sourceprint/statement-rows/1"
+
+_PARQUET_AMOUNTS = ("gross", "deductions", "net")
+_COUNTS = ("line", "usages")
+_DAYS = ("period_start", "period_end")
+
+
+def statement_parquet(statement: Statement) -> bytes:
+    """Return the lines of a statement as a Parquet file."""
+    columns: dict[str, list[Any]] = {name: [] for name in _names()}
+    for row in statement_rows(statement):
+        for name, values in columns.items():
+            values.append(_value(row, name))
+    schema = pa.schema(
+        [pa.field(name, _type(name, statement.currency), nullable=False) for name in columns],
+        metadata={
+            "schema": SCHEMA,
+            "statement_id": statement.id,
+            "statement_digest": statement_digest(statement),
+        },
+    )
+    table = pa.table(
+        [pa.array(values, type=schema.field(name).type) for name, values in columns.items()], schema=schema
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", version="2.6")
+    return sink.getvalue()
+
+
+def read_parquet(data: bytes) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the rows of such a file as mappings of column to value, and its metadata.
+
+    Raises
+    ------
+    VerificationError
+        If it is no Parquet file of statement rows.
+    """
+    try:
+        table = pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        raise VerificationError("no Parquet file, or a damaged one; write the statement again") from error
+    metadata = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in _metadata(table)}
+    if metadata.get("schema") != SCHEMA:
+        raise VerificationError(f"a Parquet file without the schema {SCHEMA}; write the statement again")
+    return table.to_pylist(), metadata
+
+
+def _metadata(table: Any) -> list[tuple[bytes, bytes]]:
+    return list((table.schema.metadata or {}).items())
+
+
+def _names() -> list[str]:
+    names = list(StatementRow.__dataclass_fields__)
+    names[names.index("attributed_us")] = "seconds"
+    return names
+
+
+def _type(name: str, currency: str) -> Any:
+    if name in _PARQUET_AMOUNTS:
+        return pa.decimal128(38, currency_exponent(currency))
+    if name == "seconds":
+        return pa.decimal128(38, 6)
+    if name in _COUNTS:
+        return pa.int64()
+    return pa.date32() if name in _DAYS else pa.string()
+
+
+def _value(row: StatementRow, name: str) -> Any:
+    if name == "seconds":
+        return Decimal(seconds_text(row.attributed_us))
+    value = getattr(row, name)
+    if name in _PARQUET_AMOUNTS:
+        return Decimal(format_amount(value, row.currency))
+    return date.fromisoformat(value) if name in _DAYS else value

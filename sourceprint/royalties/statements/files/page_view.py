@@ -1,0 +1,365 @@
+"""What stands on the page of a statement, as text: amounts, names and times written out, grouped and summed.
+
+`View.whole` is the whole statement; `View.of_party` is what concerns one party, and holds nobody else's money. Both are
+plain mappings for the templates; all order is that of the statement.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from sourceprint.royalties.money import currency_exponent, format_amount, largest_remainder
+from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.statements.files.line_tables import Names
+from sourceprint.royalties.statements.files.statement_json import statement_digest
+from sourceprint.royalties.statements.statement import KINDS, Adjustment, Balance, Contribution, Line, Statement
+
+__all__ = ["KIND_WORDS", "MAX_DRILLED", "View"]
+
+MAX_DRILLED = 2_000
+"""Most uses of lines that are followed on one page; `statement.json` has all."""
+
+MAX_USAGE_ROWS = 100
+MAX_OUTSIDE = 500
+_MAX_BARS = 12
+
+KIND_WORDS = {
+    "payable": "Payable",
+    "unclaimed": "Unclaimed",
+    "overclaim": "Overclaim, held",
+    "held": "Held",
+    "unmatched": "Unmatched",
+}
+
+
+class View:
+    """A statement, written out for a page.
+
+    Parameters
+    ----------
+    statement : Statement
+    """
+
+    def __init__(self, statement: Statement) -> None:
+        self._statement = statement
+        self._names = Names(statement)
+        self._uses = {use.id: use for use in statement.uses}
+        self._digest = statement_digest(statement)
+        self._payable: dict[str, list[Line]] = {}
+        for line in statement.lines:
+            if line.kind == "payable":
+                self._payable.setdefault(line.party_id, []).append(line)
+        self._adjusted: dict[str, list[Adjustment]] = {}
+        for adjustment in statement.adjustments:
+            if adjustment.kind == "payable":
+                self._adjusted.setdefault(adjustment.party_id, []).append(adjustment)
+        self._accounts = {balance.party_id: balance for balance in statement.balances}
+        self._namesakes = Counter(party.name for party in statement.parties)
+
+    def whole(self) -> dict[str, Any]:
+        """Return all that stands on the page of the statement."""
+        statement = self._statement
+        drilled = _Budget(MAX_DRILLED)
+        groups = [
+            {
+                "party": self._party(party_id),
+                "number": number,
+                **self._lines(self._payable[party_id], drilled, whole=True),
+            }
+            for number, party_id in enumerate(sorted(self._payable), start=1)
+        ]
+        kept = [
+            {"kind": kind, "words": KIND_WORDS[kind], **self._lines(of_kind, drilled, whole=True)}
+            for kind in KINDS[1:]
+            if (of_kind := [line for line in statement.lines if line.kind == kind])
+        ]
+        return {
+            **self._facts(),
+            "groups": groups,
+            "kept": kept,
+            "kinds": self._kinds(),
+            "balances": self._balances(statement.balances),
+            "adjustments": [self._adjustment(one) for one in statement.adjustments],
+            "outside": [self._outside(index) for index in range(min(len(statement.outside), MAX_OUTSIDE))],
+            "n_outside": len(statement.outside),
+            "totals": self._totals(),
+            "usage": self._usage(),
+            "n_usage": len(statement.usage),
+            "bars_by_party": self.bars(
+                {self._label(party_id): sum(line.net for line in lines) for party_id, lines in self._payable.items()}
+            ),
+            "bars_by_track": self.bars(self._by_track(line for line in statement.lines if line.kind != "unmatched")),
+            "bars_by_kind": self.bars(
+                {KIND_WORDS[kind]: self._gross(kind) for kind in KINDS if self._gross(kind)}, sort=False
+            ),
+            "not_drilled": drilled.refused,
+        }
+
+    def of_party(self, party_id: str) -> dict[str, Any]:
+        """Return all that stands on the page of one party: its own lines, balance and adjustments."""
+        lines = self._payable.get(party_id, [])
+        drilled = _Budget(MAX_DRILLED)
+        named = {line.licence_id for line in lines}
+        facts = self._facts()
+        return {
+            **facts,
+            "licences": [one for one in facts["licences"] if one["id"] in named],
+            "party": self._party(party_id),
+            "group": self._lines(lines, drilled, whole=False),
+            "balances": self._balances([self._accounts[party_id]] if party_id in self._accounts else []),
+            "adjustments": [self._adjustment(one) for one in self._adjusted.get(party_id, ())],
+            "bars_by_track": self.bars(self._by_track(lines)),
+            "not_drilled": drilled.refused,
+        }
+
+    def party_ids(self) -> list[str]:
+        """Return the ids of all parties that have money in the statement, sorted."""
+        return sorted({*self._payable, *self._accounts, *self._adjusted} - {""})
+
+    def bars(self, amounts: dict[str, int], *, sort: bool = True) -> list[tuple[str, int, str]]:
+        """Return label, amount and text by size; what is beyond the twelfth is one bar."""
+        items = sorted(amounts.items(), key=lambda item: (-item[1], item[0])) if sort else list(amounts.items())
+        shown, rest = items[:_MAX_BARS], items[_MAX_BARS:]
+        if rest:
+            shown.append((f"{len(rest)} others", sum(amount for _, amount in rest)))
+        return [(label, amount, self._money(amount)) for label, amount in shown]
+
+    def _money(self, minor: int) -> str:
+        return format_amount(minor, self._statement.currency)
+
+    def _facts(self) -> dict[str, Any]:
+        statement = self._statement
+        return {
+            "id": statement.id,
+            "digest": self._digest,
+            "period": statement.period.label,
+            "start": statement.period.start.isoformat(),
+            "end": statement.period.end.isoformat(),
+            "issued_on": statement.issued_on,
+            "currency": statement.currency,
+            "licensee": _party_view(statement.licensee),
+            "licences": [{"id": licence_id, "digest": digest} for licence_id, digest in statement.licences],
+            "policy": {"name": statement.policy_name, "digest": statement.policy_digest},
+            "rights_revision": statement.rights_revision,
+            "usage_sha256": statement.usage_sha256,
+            "fx_sha256": statement.fx_sha256,
+            "conversions": [
+                {
+                    "text": f"1 {one.source} = {_decimal(one.rate, 10)} {one.target}",
+                    "day": one.day,
+                    "publisher": one.publisher,
+                }
+                for one in statement.conversions
+            ],
+        }
+
+    def _label(self, party_id: str) -> str:
+        """Return the name of a party, with its id where another party has the same name."""
+        name = self._names.party(party_id).name or party_id
+        return f"{party_id} {name}" if self._namesakes[name] > 1 else name
+
+    def _party(self, party_id: str) -> dict[str, str]:
+        return _party_view(self._names.party(party_id))
+
+    def _lines(self, lines: list[Line], drilled: "_Budget", *, whole: bool) -> dict[str, Any]:
+        deducted = sum(one.amount for line in lines for one in line.deductions)
+        return {
+            "lines": [self._line(line, drilled, whole=whole) for line in lines],
+            "gross": self._money(sum(line.gross for line in lines)),
+            "deductions": self._money(-deducted),
+            "net": self._money(sum(line.net for line in lines)),
+        }
+
+    def _line(self, line: Line, drilled: "_Budget", *, whole: bool) -> dict[str, Any]:
+        names = self._names
+        shown = drilled.take(len(line.contributions))
+        return {
+            "number": line.number,
+            "recording": names.title("recording", line.recording_id),
+            "isrc": names.code("recording", line.recording_id),
+            "work": names.title("work", line.work_id),
+            "iswc": names.code("work", line.work_id),
+            "right": line.right,
+            "territory": line.territory,
+            "licence": line.licence_id,
+            "usages": line.usages,
+            "seconds": _seconds(line.attributed_us),
+            "gross": self._money(line.gross),
+            "deductions": self._money(-sum(one.amount for one in line.deductions)),
+            "deducted": [f"{one.name} {self._money(-one.amount)}" for one in line.deductions],
+            "net": self._money(line.net),
+            "reason": line.reason,
+            "exact": self._exact(line.exact),
+            "n_uses": len(line.contributions),
+            "uses": [self._contribution(part, whole=whole) for part in line.contributions] if shown else None,
+        }
+
+    def _contribution(self, part: Contribution, *, whole: bool) -> dict[str, Any]:
+        use = self._uses.get(part.use_id)
+        return {
+            "use_id": part.use_id,
+            "track": use.track_name if use else "",
+            "spans": [
+                f"{_clock(span.start_ms)} to {_clock(span.end_ms)}, from {_clock(span.asset_start_ms)}"
+                for span in (use.spans if use else ())
+            ],
+            "state": f"{use.state}: {use.state_rule}" if use else "no use",
+            "confidence": str(use.confidence) if use else "",
+            "method": part.method,
+            # What a use brings in all is other people's money too: it stands on the page of the whole only.
+            "amount": self._exact(part.amount) if whole else "",
+            "basis": part.basis if whole else "",
+            "parts": (
+                f"{_percent(part.right_millionths)} of the right, {_percent(part.work_millionths)} of the work, "
+                f"{_percent(part.share_millionths)} share"
+            ),
+            "share_id": part.share_id,
+            "exact": self._exact(part.exact),
+        }
+
+    def _exact(self, minor: Fraction) -> str:
+        """Return an exact amount in major units, to six decimals more than are paid."""
+        exponent = currency_exponent(self._statement.currency)
+        return _decimal(minor / 10**exponent, exponent + 6)
+
+    def _gross(self, kind: str) -> int:
+        return sum(line.gross for line in self._statement.lines if line.kind == kind)
+
+    def _kinds(self) -> list[dict[str, str]]:
+        rows = [{"words": KIND_WORDS[kind], "gross": self._money(self._gross(kind))} for kind in KINDS]
+        total = sum(line.gross for line in self._statement.lines)
+        return [*rows, {"words": "All lines", "gross": self._money(total)}]
+
+    def _by_track(self, lines: Iterable[Line]) -> dict[str, int]:
+        """Return gross amounts by generated track; those of each line are shared out by largest remainder."""
+        amounts: dict[str, int] = {}
+        for line in lines:
+            weights: dict[str, Fraction] = {}
+            for part in line.contributions:
+                use = self._uses.get(part.use_id)
+                track = (use.track_name or use.track_sha256) if use else "no track"
+                weights[track] = weights.get(track, Fraction()) + abs(part.exact)
+            if not any(weights.values()):
+                weights = {"no track": Fraction(1)}
+            for track, amount in largest_remainder(line.gross, weights).items():
+                amounts[track] = amounts.get(track, 0) + amount
+        return amounts
+
+    def _balances(self, balances: Iterable[Balance]) -> dict[str, Any]:
+        rows = list(balances)
+        fields = ("opening", "lines", "adjustments", "paid", "closing")
+        return {
+            "rows": [
+                {
+                    "party": self._party(one.party_id),
+                    "minimum": self._money(one.minimum),
+                    **{name: self._money(getattr(one, name)) for name in fields},
+                }
+                for one in rows
+            ],
+            "sum": {name: self._money(sum(getattr(one, name) for one in rows)) for name in fields},
+        }
+
+    def _adjustment(self, one: Adjustment) -> dict[str, str]:
+        return {
+            "period": one.period,
+            "statement_id": one.statement_id,
+            "words": KIND_WORDS.get(one.kind, one.kind),
+            "party": self._names.party(one.party_id).name,
+            "recording": self._names.title("recording", one.recording_id),
+            "work": self._names.title("work", one.work_id),
+            "right": one.right,
+            "territory": one.territory,
+            "stated": self._money(one.stated),
+            "now": self._money(one.now),
+            "amount": self._money(one.amount),
+            "reason": one.reason,
+        }
+
+    def _outside(self, index: int) -> dict[str, str]:
+        one = self._statement.outside[index]
+        use = self._uses.get(one.use_id)
+        return {
+            "use_id": one.use_id,
+            "track": use.track_name if use else "",
+            "recording": self._names.title("recording", use.recording_id) if use else "",
+            "territory": one.territory,
+            "words": {"outside_licence": "outside the licence", "no_licence": "no licence"}.get(
+                one.outcome, one.outcome
+            ),
+            "licence": one.licence_id,
+            "rule": one.rule,
+        }
+
+    def _totals(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "territory": total.territory,
+                "right": total.right,
+                "exact": self._exact(total.exact),
+                "total": self._money(total.total),
+                "lines_sum": self._money(total.lines_sum),
+                "holds": total.total == total.lines_sum,
+            }
+            for total in self._statement.totals
+        ]
+
+    def _usage(self) -> list[dict[str, str]]:
+        return [
+            {
+                "track": row.track or "the territory as a whole",
+                "territory": row.territory,
+                "usages": str(row.usages),
+                "revenue": "not reported" if row.revenue is None else _revenue(row.revenue, row.currency),
+            }
+            for row in self._statement.usage[:MAX_USAGE_ROWS]
+        ]
+
+
+class _Budget:
+    """How many uses may still be followed on a page."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self.refused = 0
+
+    def take(self, n: int) -> bool:
+        if n > self._left:
+            self.refused += 1
+            return False
+        self._left -= n
+        return True
+
+
+def _party_view(party: Party) -> dict[str, str]:
+    ids = [
+        f"{name} {value}" for name, value in (("IPI", party.ipi), ("ISNI", party.isni), ("DPID", party.dpid)) if value
+    ]
+    return {"id": party.id, "name": party.name or party.id, "ids": ", ".join(ids)}
+
+
+def _decimal(exact: Fraction, decimals: int) -> str:
+    """Return a rational as a decimal number of at most so many decimals, cut trailing zeros, halves to even."""
+    scaled = round(exact * 10**decimals)
+    digits = str(abs(scaled)).rjust(decimals + 1, "0")
+    text = f"{digits[:-decimals]}.{digits[-decimals:]}".rstrip("0").rstrip(".")
+    return f"-{text}" if scaled < 0 else text
+
+
+def _percent(millionths: int) -> str:
+    return f"{_decimal(Fraction(millionths, 10_000), 4)} %"
+
+
+def _revenue(minor: Fraction, currency: str) -> str:
+    exponent = currency_exponent(currency)
+    return f"{_decimal(minor / 10**exponent, exponent + 4)} {currency}"
+
+
+def _seconds(microseconds: int) -> str:
+    return _decimal(Fraction(microseconds, 1_000_000), 3)
+
+
+def _clock(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 60}:{seconds % 60:02d}.{rest:03d}"

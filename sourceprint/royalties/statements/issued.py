@@ -1,0 +1,192 @@
+"""The statements that were issued, as the database keeps them: entered once, listed, loaded; never changed.
+
+A statement is kept as its canonical JSON with its digest, so that its files can be written again to the byte.
+
+A statement on one screen: what is owed to whom, what is not paid and why, and the proof that it adds up.
+
+Also the list of the statements that were issued, one per line.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from fingerprint.errors import UnknownRightsError, printable
+from sourceprint.royalties.money import format_amount
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.schema import statement as statement_table
+from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
+from sourceprint.royalties.statements.statement import KINDS, Statement
+from sourceprint.text.tables import table
+
+__all__ = [
+    "StatementEntry",
+    "keep_statement",
+    "list_statements",
+    "load_statement",
+    "statement_text",
+    "statements_of",
+    "statements_text",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """One statement of the list: what tells it, not what it holds."""
+
+    id: str
+    licensee: str
+    currency: str
+    period: str
+    issued_on: str
+    issued_at: str
+    issued_by: str
+    digest: str
+
+
+def load_statement(database: Database, statement_id: str) -> Statement:
+    """Return a statement that was issued.
+
+    Raises
+    ------
+    UnknownRightsError
+        If there is none with this id.
+    VerificationError
+        If it is not what was kept.
+    """
+    with database.reading() as connection:
+        query = select(statement_table.c.document).where(statement_table.c.id == statement_id)
+        document = connection.scalar(query)
+    if document is None:
+        raise UnknownRightsError(
+            f"statement {printable(statement_id)!r:.120}: was not issued from this database; `sourceprint "
+            "statements` lists those that were"
+        )
+    return parse_statement(document.encode())
+
+
+def list_statements(database: Database, licensee: str = "") -> list[StatementEntry]:
+    """Return the statements that were issued, of one licensee or of all, in the order of issue."""
+    table = statement_table.c
+    query = select(
+        table.id,
+        table.licensee,
+        table.currency,
+        table.period_label,
+        table.issued_on,
+        table.issued_at,
+        table.issued_by,
+        table.digest,
+    ).order_by(table.row_id)
+    if licensee:
+        query = query.where(table.licensee == licensee)
+    with database.reading() as connection:
+        return [StatementEntry(*row) for row in connection.execute(query)]
+
+
+def statements_of(connection: Connection, licensee: str) -> list[Statement]:
+    """Return the statements of a licensee, in the order of issue."""
+    query = (
+        select(statement_table.c.document)
+        .where(statement_table.c.licensee == licensee)
+        .order_by(statement_table.c.row_id)
+    )
+    return [parse_statement(document.encode()) for document in connection.scalars(query).all()]
+
+
+def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> None:
+    """Enter a statement; by whom, and when in UTC as `sourceprint.royalties.rights.database.timestamp` writes it."""
+    connection.execute(
+        insert(statement_table).values(
+            id=statement.id,
+            licensee=statement.licensee.id,
+            currency=statement.currency,
+            period_label=statement.period.label,
+            period_start=statement.period.start.isoformat(),
+            period_end=statement.period.end.isoformat(),
+            issued_on=statement.issued_on,
+            issued_at=issued_at,
+            issued_by=issued_by,
+            document=statement_bytes(statement).decode(),
+            digest=statement_digest(statement),
+        )
+    )
+
+
+_SHOWN_DIGEST = len("sha256:") + 12
+_MEANING = {
+    "payable": "owed to the parties above, before deductions",
+    "unclaimed": "owed, but nobody is on file for it",
+    "overclaim": "held: the shares on file exceed 100 %",
+    "held": "held: the use is in review, disputed or unresolved",
+    "unmatched": "no use accounts for it: it stays with the licensee",
+}
+
+
+def statement_text(statement: Statement) -> str:
+    """Return the summary of a statement as text, without a line break at the end; all of it is in the statement."""
+    money = _Money(statement.currency)
+    names = {party.id: party.name for party in statement.parties}
+    payees = [("payee", "opening", "lines", "adjusted", "paid", "carried")] + [
+        (
+            f"{printable(names.get(balance.party_id, ''))} ({printable(balance.party_id)})",
+            *(
+                money(amount)
+                for amount in (balance.opening, balance.lines, balance.adjustments, balance.paid, balance.closing)
+            ),
+        )
+        for balance in statement.balances
+    ]
+    proof = [("territory", "right", "total", "sum of lines")] + [
+        (total.territory, total.right, money(total.total), money(total.lines_sum)) for total in statement.totals
+    ]
+    by_kind = {kind: [line for line in statement.lines if line.kind == kind] for kind in KINDS}
+    kinds = [("lines", "number", "gross", "")] + [
+        (kind, str(len(lines)), money(sum(line.gross for line in lines)), _MEANING[kind])
+        for kind, lines in by_kind.items()
+        if lines
+    ]
+    holds = all(total.total == total.lines_sum for total in statement.totals)
+    total = sum(total.total for total in statement.totals)
+    return "\n".join(
+        [
+            f"{statement.id}: {printable(statement.licensee.name)} for {statement.period}, in {statement.currency}",
+            "",
+            *_aligned(payees),
+            "",
+            *_aligned(kinds, left=(0, 3)),
+            *([f"outside any licence: {len(statement.outside)}, by use and territory"] if statement.outside else []),
+            "",
+            *_aligned(proof, left=(0, 1)),
+            f"sum of lines = total in each: {'yes' if holds else 'NO'}; together {money(total)} {statement.currency}",
+        ]
+    )
+
+
+def statements_text(entries: Iterable[StatementEntry]) -> str:
+    """Return the statements that were issued as a table, in the order given; digests are cut, ids are not."""
+    rows: list[Sequence[str]] = [("statement", "licensee", "period", "currency", "issued on", "by", "digest")]
+    for one in entries:
+        texts = (one.id, one.licensee, one.period, one.currency, one.issued_on, one.issued_by)
+        rows.append((*map(printable, texts), one.digest[:_SHOWN_DIGEST]))
+    return table(rows)
+
+
+class _Money:
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+
+    def __call__(self, amount: int) -> str:
+        return format_amount(amount, self._currency)
+
+
+def _aligned(rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> Iterable[str]:
+    """Yield a table: the columns named to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  " + "  ".join(cells).rstrip()

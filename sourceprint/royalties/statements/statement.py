@@ -1,0 +1,295 @@
+"""A statement: what one licensee owes for one period, line by line, with the proof that it adds up.
+
+All amounts are whole minor units of the statement's currency; `exact` amounts are rationals in minor units, from before
+the one rounding. A *line* is one payee (or one reason why nobody is paid), recording, work, right, territory and
+licence; it lists what each use contributes, so that it can be followed back to seconds of audio.
+
+==================  ====================================================================================================
+kind of line        what it holds
+==================  ====================================================================================================
+`payable`           owed to a party
+`unclaimed`         owed, but no party is on file for this part of the share, or no work for the recording
+`overclaim`         held: the shares on file of this right, in this territory, on this day exceed 100 %
+`held`              held: the use is under review, disputed or unresolved
+`unmatched`         part of the revenue that no use accounts for; stays with the licensee
+==================  ====================================================================================================
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.uses.usage import UsageRow
+from sourceprint.royalties.uses.use import Use
+
+__all__ = [
+    "KINDS",
+    "Adjustment",
+    "Balance",
+    "Contribution",
+    "Conversion",
+    "Credit",
+    "Deducted",
+    "Line",
+    "OutsideUse",
+    "Statement",
+    "Total",
+]
+
+SCHEMA = "sourceprint/statement/1"
+KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A rate of exchange that was used: 1 `source` = `rate` `target` (major units), by `publisher` for `day`."""
+
+    source: str
+    target: str
+    rate: Fraction
+    day: str
+    publisher: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one use adds to a line.
+
+    Attributes
+    ----------
+    use_id : str
+        "" for revenue that no use accounts for.
+    method : str
+        The method of the policy that gave the amount.
+    amount : Fraction
+        Of the use in this territory, in minor units, before it is divided by right and share.
+    right_millionths, work_millionths, share_millionths : int
+        Parts taken of it in turn: of the right; of the work among those of the recording; of the share.
+    share_id : str
+        The share on file, or "".
+    basis : str
+        How `amount` came about, with the numbers put in, as "0.002 EUR per second x 21.300 s x 3 usages".
+    """
+
+    use_id: str
+    method: str
+    amount: Fraction
+    right_millionths: int
+    work_millionths: int
+    share_millionths: int
+    share_id: str
+    basis: str = ""
+
+    @property
+    def exact(self) -> Fraction:
+        """What it adds to the line, in minor units."""
+        return self.amount * self.right_millionths * self.work_millionths * self.share_millionths / 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class Deducted:
+    """One deduction from a line, in minor units of the same sign as its gross amount."""
+
+    name: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line.
+
+    Attributes
+    ----------
+    number : int
+        From 1, in order of territory, right, kind, payee, recording, work, licence.
+    kind : str
+        Of `KINDS`.
+    party_id, recording_id, work_id, licence_id : str
+        "" where there is none.
+    right, territory : str
+    usages : int
+        Sum over its uses.
+    attributed_us : int
+        Microseconds, sum over its uses.
+    reason : str
+        Why nobody is paid; "" for payable lines.
+    exact : Fraction
+        Minor units, before rounding.
+    gross : int
+        Minor units, rounded by largest remainder within currency, territory and right.
+    deductions : tuple of Deducted
+        Of payable lines.
+    net : int
+        Gross less deductions.
+    contributions : tuple of Contribution
+        By use, share.
+    """
+
+    number: int
+    kind: str
+    party_id: str
+    recording_id: str
+    work_id: str
+    right: str
+    territory: str
+    licence_id: str
+    usages: int
+    attributed_us: int
+    reason: str
+    exact: Fraction
+    gross: int
+    deductions: tuple[Deducted, ...]
+    net: int
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The proof for one territory and right: `total` was shared out, `lines_sum` is the sum of the gross amounts."""
+
+    territory: str
+    right: str
+    exact: Fraction
+    total: int
+    lines_sum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What changed since an earlier statement: the line as it would be now less what was stated for it so far.
+
+    Attributes
+    ----------
+    period, statement_id : str
+        The earlier statement.
+    kind, party_id, recording_id, work_id, right, territory, licence_id : str
+        As in `Line`.
+    stated, now, amount : int
+        Net minor units: stated then, adjustments since included; what it would be now; now less stated.
+    reason : str
+        What caused it, as "use U12… disputed", "rights revision 4 to 6".
+    """
+
+    period: str
+    statement_id: str
+    kind: str
+    party_id: str
+    recording_id: str
+    work_id: str
+    right: str
+    territory: str
+    licence_id: str
+    stated: int
+    now: int
+    amount: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a party has in account: opening + lines + adjustments = paid + closing.
+
+    `paid` is the whole sum where it reaches `minimum`, else 0; minor units.
+    """
+
+    party_id: str
+    opening: int
+    lines: int
+    adjustments: int
+    minimum: int
+    paid: int
+    closing: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideUse:
+    """A use in a territory that no licence permits: claimed, not paid under the licence."""
+
+    use_id: str
+    territory: str
+    outcome: str
+    licence_id: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Whose recording it is and how long it lasts, as the catalogue of rights has it.
+
+    Attributes
+    ----------
+    recording_id : str
+    artists : tuple of str
+        In order of billing.
+    duration_ms : int or None
+        None where unknown.
+    """
+
+    recording_id: str
+    artists: tuple[str, ...]
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement.
+
+    Attributes
+    ----------
+    id : str
+        "S-", licensee, period and 12 hexadecimal digits of the digest of all inputs, joined by "-".
+    period : Period
+    issued_on : str
+        YYYY-MM-DD.
+    licensee : Party
+        Who pays.
+    currency : str
+    licences : tuple of (str, str)
+        Id and digest, by id.
+    policy_name, policy_digest : str
+    rights_revision : int
+    usage : tuple of UsageRow
+        As reported.
+    usage_sha256, fx_sha256 : str
+        Of the files; "" where there was none.
+    conversions : tuple of Conversion
+    lines : tuple of Line
+    totals : tuple of Total
+        By territory and right.
+    adjustments : tuple of Adjustment
+    balances : tuple of Balance
+        By party.
+    outside : tuple of OutsideUse
+    uses : tuple of Use
+        All that were considered, by id, in the state they were in.
+    parties : tuple of Party
+        All that are named, by id.
+    titles : tuple of (str, str, str, str)
+        "recording" or "work", id, ISRC or ISWC, title; of all that are named, sorted.
+    credits : tuple of Credit
+        Of the recordings among them that are in the catalogue of rights, by id.
+    """
+
+    id: str
+    period: Period
+    issued_on: str
+    licensee: Party
+    currency: str
+    licences: tuple[tuple[str, str], ...]
+    policy_name: str
+    policy_digest: str
+    rights_revision: int
+    usage: tuple[UsageRow, ...]
+    usage_sha256: str
+    fx_sha256: str
+    conversions: tuple[Conversion, ...]
+    lines: tuple[Line, ...]
+    totals: tuple[Total, ...]
+    adjustments: tuple[Adjustment, ...]
+    balances: tuple[Balance, ...]
+    outside: tuple[OutsideUse, ...]
+    uses: tuple[Use, ...]
+    parties: tuple[Party, ...]
+    titles: tuple[tuple[str, str, str, str], ...]
+    credits: tuple[Credit, ...] = ()

@@ -1,0 +1,289 @@
+"""What stands in the cells of a table of rights, as spreadsheets leave it: one reader per kind of value.
+
+In comes the text of one cell, cleaned by `clean` and not empty; out comes the value as it is stored (see
+`sourceprint.royalties.rights.rows`): text, or whole milliseconds and millionths. What can be read in two ways is
+refused with the way to write it. All readers remember what they have read, since tables of rights repeat themselves.
+"""
+
+import re
+import unicodedata
+from datetime import date
+from fractions import Fraction
+from functools import lru_cache
+
+from fingerprint.errors import ParameterError, printable
+from sourceprint.identifiers import dpid, ipi, isni, iswc
+from sourceprint.identifiers.isrc import validate as validate_isrc
+from sourceprint.royalties.periods import parse_date
+from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS
+from sourceprint.royalties.territories import Territories
+
+__all__ = [
+    "clean",
+    "read_date",
+    "read_dpid",
+    "read_duration_ms",
+    "read_id",
+    "read_ipi",
+    "read_isni",
+    "read_isrc",
+    "read_iswc",
+    "read_list",
+    "read_milliseconds",
+    "read_rights",
+    "read_tags",
+    "read_territories",
+    "read_text",
+    "read_vocals",
+    "warn_of_isrc",
+]
+
+_CACHED = 65_536
+_MAX_TEXT = 10_000
+_MAX_ID_BYTES = 1_000  # two of them make the id of a link, which an index of PostgreSQL must hold
+_MAX_DURATION_MS = 2**53
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")  # zero-width spaces, byte order marks, soft hyphens
+_DOTTED_DATE = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
+_SLASHED_DATE = re.compile(r"[0-9]{1,4}[/-][0-9]{1,2}[/-][0-9]{1,4}")
+_ISO_DURATION = re.compile(
+    r"PT(?:([0-9]{1,16})H)?(?:([0-9]{1,16})M)?(?:([0-9]{1,16}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE
+)
+_CLOCK = re.compile(r"(?:([0-9]{1,16}):)?([0-9]{1,16}):([0-5]?[0-9](?:[.,][0-9]{1,9})?)")
+_BETWEEN_TERRITORIES = re.compile(r"[|,; ]+")
+_RIGHTS = {right.lower(): right for right in (*WORK_RIGHTS, MASTER)} | {
+    right.lower().removesuffix("right"): right for right in WORK_RIGHTS
+}
+_YES = frozenset({"yes", "y", "true", "1", "ja", "oui"})
+_NO = frozenset({"no", "n", "false", "0", "nein", "non"})
+
+
+def clean(text: str) -> str:
+    """Return the text of a cell without what cannot be seen: runs of white space become one space, marks vanish.
+
+    Raises
+    ------
+    ParameterError
+        If it holds a control character, or is longer than any name.
+
+    Examples
+    --------
+    >>> clean(" Caf\u0065\u0301\u00a0 Noir ")
+    'Café Noir'
+    """
+    joined = " ".join(text.split())
+    if len(joined) > _MAX_TEXT:
+        raise ParameterError(f"{len(joined)} characters; a cell of this table has at most {_MAX_TEXT}")
+    if joined.isascii():
+        if joined.isprintable():
+            return joined
+    else:
+        joined = " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", joined)).split())
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in joined):
+        raise ParameterError("holds a control character; type the text again")
+    return joined
+
+
+@lru_cache(_CACHED)
+def read_text(text: str) -> str:
+    """Return a text as it stands."""
+    return text
+
+
+@lru_cache(_CACHED)
+def read_id(text: str) -> str:
+    """Return an id; raises ParameterError if it is too long to be looked up by."""
+    if len(text.encode()) > _MAX_ID_BYTES:
+        raise ParameterError(f"id {text[:40]!r}...: {len(text.encode())} bytes in UTF-8; at most {_MAX_ID_BYTES}")
+    return text
+
+
+@lru_cache(_CACHED)
+def read_list(text: str) -> str:
+    """Return names, separated by `|` with nothing around it.
+
+    Examples
+    --------
+    >>> read_list("Ann | Bob|")
+    'Ann|Bob'
+    """
+    return "|".join(name.strip() for name in text.split("|") if name.strip())
+
+
+@lru_cache(_CACHED)
+def read_tags(text: str) -> str:
+    """Return tags as `read_list`, sorted, each once."""
+    return "|".join(sorted({tag for tag in read_list(text).split("|") if tag}))
+
+
+@lru_cache(_CACHED)
+def read_isrc(text: str) -> str:
+    """Return a compact ISRC; raises ParameterError if it has another shape."""
+    return validate_isrc(text)
+
+
+@lru_cache(_CACHED)
+def read_iswc(text: str) -> str:
+    """Return a compact ISWC; raises ParameterError if it is wrong."""
+    return iswc.validate(text)
+
+
+@lru_cache(_CACHED)
+def read_ipi(text: str) -> str:
+    """Return an IPI name number of eleven digits, whose leading zeros a spreadsheet may have lost."""
+    return ipi.validate(text)
+
+
+@lru_cache(_CACHED)
+def read_isni(text: str) -> str:
+    """Return a compact ISNI; raises ParameterError if it is wrong."""
+    return isni.validate(text.removeprefix("ISNI::"))
+
+
+@lru_cache(_CACHED)
+def read_dpid(text: str) -> str:
+    """Return a compact DPID; raises ParameterError if it has another shape."""
+    return dpid.validate(text)
+
+
+def warn_of_isrc(isrc: str) -> str:
+    """Return a sentence about an ISRC in which a letter may stand for a digit, or "".
+
+    Examples
+    --------
+    >>> warn_of_isrc("USO1O7607839")
+    'the registrant O1O mixes the letters O or I with digits: compare it with the source; nothing was corrected'
+    >>> warn_of_isrc("USRC17607839")
+    ''
+    """
+    registrant = isrc[2:5]
+    if any(letter in registrant for letter in "OI") and any(character.isdigit() for character in registrant):
+        return (
+            f"the registrant {registrant} mixes the letters O or I with digits: compare it with the source; "
+            "nothing was corrected"
+        )
+    return ""
+
+
+@lru_cache(_CACHED)
+def read_date(text: str) -> str:
+    """Return a day as YYYY-MM-DD; 01.07.2026, with dots, has the day first.
+
+    Raises
+    ------
+    ParameterError
+        If it is written otherwise: 7/1/2026 is January in one country and July in another.
+
+    Examples
+    --------
+    >>> read_date("01.07.2026"), read_date("2026-07-01")
+    ('2026-07-01', '2026-07-01')
+    """
+    if dotted := _DOTTED_DATE.fullmatch(text):
+        try:
+            return date(int(dotted[3]), int(dotted[2]), int(dotted[1])).isoformat()
+        except ValueError as error:
+            raise ParameterError(
+                f"date {text!r}: there is no such day (with dots the day comes first); write YYYY-MM-DD"
+            ) from error
+    if _SLASHED_DATE.fullmatch(text) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ParameterError(
+            f"date {text!r}: the order of day and month is not certain; write YYYY-MM-DD, such as 2026-07-01"
+        )
+    return parse_date(text).isoformat()
+
+
+@lru_cache(_CACHED)
+def read_duration_ms(text: str) -> int:
+    """Return a duration in milliseconds, from PT3M20S, 3:20 or 1:03:20.5.
+
+    Raises
+    ------
+    ParameterError
+        If it is a bare number, of which the unit is not known, has another form, or is longer than can be stored.
+
+    Examples
+    --------
+    >>> read_duration_ms("PT3M20S"), read_duration_ms("3:20"), read_duration_ms("1:00:00.25")
+    (200000, 200000, 3600250)
+    """
+    if ((matched := _ISO_DURATION.fullmatch(text)) and any(matched.groups())) or (matched := _CLOCK.fullmatch(text)):
+        parts = matched.groups()
+    else:
+        bare = "its unit is not certain; " if re.fullmatch(r"[0-9]+([.,][0-9]+)?", text) else ""
+        raise ParameterError(
+            f"duration {text!r:.60}: {bare}write PT3M20S or 3:20, or milliseconds in a column duration_ms"
+        )
+    hours, minutes, seconds = (Fraction((part or "0").replace(",", ".")) for part in parts)
+    milliseconds = ((hours * 60 + minutes) * 60 + seconds) * 1000
+    if milliseconds.denominator != 1:
+        raise ParameterError(f"duration {text!r:.60}: finer than a millisecond; write at most three decimals")
+    if milliseconds > _MAX_DURATION_MS:
+        raise ParameterError(f"duration {text!r:.60}: more than {_MAX_DURATION_MS} ms; write the right one")
+    return milliseconds.numerator
+
+
+@lru_cache(_CACHED)
+def read_milliseconds(text: str) -> int:
+    """Return whole milliseconds.
+
+    Raises
+    ------
+    ParameterError
+        If it is no whole number.
+    """
+    if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > _MAX_DURATION_MS:
+        raise ParameterError(f"milliseconds {text!r:.60}: not a whole number from 0 to {_MAX_DURATION_MS}")
+    return int(text)
+
+
+@lru_cache(_CACHED)
+def read_vocals(text: str) -> str:
+    """Return "yes" or "no"; raises ParameterError if it is neither."""
+    word = text.lower()
+    if word in _YES:
+        return "yes"
+    if word in _NO:
+        return "no"
+    raise ParameterError(f"vocals {text!r:.40}: write yes or no, or leave the cell empty where it is not known")
+
+
+@lru_cache(_CACHED)
+def read_rights(text: str) -> str:
+    """Return the names of rights, separated by `|`, sorted; case, spaces and the ending -Right do not matter.
+
+    Raises
+    ------
+    ParameterError
+        If a name is not one of them.
+
+    Examples
+    --------
+    >>> read_rights("mechanical | Performing Right")
+    'MechanicalRight|PerformingRight'
+    """
+    found = set()
+    for written in text.split("|"):
+        name = re.sub(r"[\s_-]", "", written).lower()
+        if name not in _RIGHTS:
+            raise ParameterError(
+                f"right {written.strip()!r:.60}: not one of {', '.join((MASTER, *WORK_RIGHTS))}; write one of these"
+            )
+        found.add(_RIGHTS[name])
+    return "|".join(sorted(found))
+
+
+@lru_cache(_CACHED)
+def read_territories(included: str, excluded: str) -> tuple[str, str]:
+    """Return included and excluded territories, each sorted and separated by `|`; none included is the world.
+
+    Examples
+    --------
+    >>> read_territories("at, de", ""), read_territories("", "US")
+    (('AT|DE', ''), ('Worldwide', 'US'))
+    """
+    codes = ([code for code in _BETWEEN_TERRITORIES.split(text) if code] for text in (included, excluded))
+    try:
+        territories = Territories.of(*codes)
+    except ParameterError as error:
+        raise ParameterError(printable(str(error))) from error
+    return "|".join(territories.included), "|".join(territories.excluded)

@@ -1,0 +1,297 @@
+"""Exporting rights: a folder of tables shaped like BWARM's, licences as TOML, and a manifest.
+
+Importing it back changes nothing.
+Rows are in order of id, line ends are LF, and nothing in a file says when it was made: the same revision gives the same
+bytes. Shares are percentages, as BWARM has them and as the manifest says. `unclaimedmusicalworkrightshares.tsv` lists
+what nobody claims of each right, by territories and days; it follows from the shares and is not read back.
+
+The folder is written beside its name and then renamed: it is there whole, or not at all.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+from fingerprint.errors import RightsError, printable
+from index.storage.durable import make_folder, refusals, sync_folder, write_chunks
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.licence_toml import licence_toml
+from sourceprint.royalties.rights.licences import Licence
+from sourceprint.royalties.rights.records import Share
+from sourceprint.royalties.rights.rights import all_records, current_revision
+from sourceprint.royalties.rights.rows import Row, row_of
+from sourceprint.royalties.rights.schema import (
+    licence,
+    master_share,
+    party,
+    recording,
+    recording_part,
+    recording_work,
+    work,
+    work_share,
+)
+from sourceprint.royalties.rights.sums import REST_OF_THE_WORLD, Sum, sums_of_shares
+from sourceprint.royalties.tables.shapes import SHAPES, Shape
+from sourceprint.royalties.tables.shares import percent_number
+from sourceprint.royalties.tables.sources import MANIFEST, MANIFEST_COLUMNS
+from sourceprint.royalties.territories import WORLDWIDE
+
+__all__ = ["ExportReport", "export_report_text", "export_rights"]
+
+_TABLES = {table.name: table for table in (party, recording, work, recording_work, recording_part)}
+_SHARES = {"master_share": master_share, "work_share": work_share}
+_UNCLAIMED = "unclaimedmusicalworkrightshares"
+_UNCLAIMED_COLUMNS = (
+    "UnclaimedMusicalWorkRightShareRecordId",
+    "MusicalWorkRecordId",
+    "RightsType",
+    "UnclaimedRightSharePercentage",
+    "ValidityStartDate",
+    "ValidityEndDate",
+    "TerritoryCode",
+    "ExcludedTerritoryCode",
+)
+_BATCH = 2_000
+_ID_DIGITS = 24
+_BREAKS = re.compile("[\t\r\n\0]")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was exported.
+
+    Attributes
+    ----------
+    folder : Path
+    revision : int
+        Of the rights.
+    records : dict of str to int
+        Rows by file, in the order of the manifest; licences by the name of their folder.
+    """
+
+    folder: Path
+    revision: int
+    records: dict[str, int]
+
+
+def export_rights(database: Database, folder: Path, *, revision: int | None = None) -> ExportReport:
+    """Write the rights to a new folder.
+
+    Parameters
+    ----------
+    database : Database
+        Open.
+    folder : Path
+        Is made; may be there if it is empty.
+    revision : int or None
+        As of which; None is the latest.
+
+    Raises
+    ------
+    RightsError
+        If the folder holds something, or a text on file holds a tab or a line break.
+    UnknownRightsError
+        If there is no such revision.
+    CatalogueError, StorageFullError
+        If the folder cannot be written; nothing is left of it.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RightsError(f"{printable(folder)}: is there and not empty; name a new folder, nothing is overwritten")
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    with refusals(unfinished):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    make_folder(unfinished)
+    try:
+        with database.reading() as connection:
+            at = current_revision(connection) if revision is None else revision
+            records = _write_all(connection, unfinished, at)
+        sync_folder(unfinished)
+        with refusals(folder):
+            os.rename(unfinished, folder)
+        sync_folder(folder.parent)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return ExportReport(folder, at, records)
+
+
+def export_report_text(report: ExportReport) -> str:
+    """Return what was exported as lines of text, without a line break at the end."""
+    counts = [f"  {name}: {count}" for name, count in report.records.items()]
+    return "\n".join([f"{printable(report.folder)}: rights as of revision {report.revision}", *counts])
+
+
+def _write_all(connection: Connection, folder: Path, at: int) -> dict[str, int]:
+    records: dict[str, int] = {}
+    manifest: list[Sequence[str]] = []
+    for shape in SHAPES:
+        name = f"{shape.files[0]}.tsv"
+        header = [column.names[0] for column in shape.columns if column.field not in _left_out(shape)]
+        with closing(_rows(connection, shape, at)) as rows:  # before the transaction ends, whatever happens
+            records[name] = _write_table(folder / name, header, rows)
+        unit = "percent" if shape.kind in _SHARES else ""
+        manifest.append((shape.table_type, name, str(records[name]), unit))
+    name = f"{_UNCLAIMED}.tsv"
+    with closing(_unclaimed(connection, at)) as rows:
+        records[name] = _write_table(folder / name, _UNCLAIMED_COLUMNS, rows)
+    manifest.append(("UnclaimedMusicalWorkRightShares", name, str(records[name]), "percent"))
+    records["licences"] = _write_licences(connection, folder / "licences", at)
+    _write_table(folder / MANIFEST, MANIFEST_COLUMNS, manifest)
+    return records
+
+
+def _left_out(shape: Shape) -> frozenset[str]:
+    """Return fields of which another column says the same."""
+    return frozenset({"duration_ms"}) if shape.kind == "recording" else frozenset()
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """Write a table and return the number of its rows."""
+    count = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal count
+        batch = ["\t".join(["#" + header[0], *header[1:]])]
+        for row in rows:
+            count += 1
+            for cell in row:
+                if _BREAKS.search(cell):
+                    raise RightsError(
+                        f"{path.name}: {printable(cell)!r:.80} holds a tab or a line break, which no cell can; "
+                        "import it without"
+                    )
+            batch.append("\t".join(row))
+            if len(batch) >= _BATCH:
+                yield ("\n".join(batch) + "\n").encode()
+                batch.clear()
+        if batch:
+            yield ("\n".join(batch) + "\n").encode()
+
+    write_chunks(path, chunks())
+    return count
+
+
+def _rows(connection: Connection, shape: Shape, at: int) -> Generator[Sequence[str], None, None]:
+    """Yield the rows of a table, cells in the order of the shape."""
+    table: Table = (_TABLES | _SHARES)[shape.kind]
+    cells_of = _CELLS.get(shape.kind, _plain)
+    fields = [column.field for column in shape.columns if column.field not in _left_out(shape)]
+    for record in all_records(connection, table, at):
+        cells = cells_of(row_of(record))
+        yield [cells[field] for field in fields]
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return dict(row)  # type: ignore[call-overload, no-any-return]
+
+
+def _recording(row: Row) -> dict[str, Any]:
+    return {
+        **_plain(row),
+        "resource_type": "SoundRecording",
+        "duration": "" if row["duration_ms"] is None else _iso_duration(row["duration_ms"]),
+    }
+
+
+def _link(row: Row) -> dict[str, Any]:
+    weight = row["weight_millionths"]
+    weight_text = "" if weight is None else percent_number(weight)
+    return {**_plain(row), "link_id": _made_id("L", row["id"]), "weight": weight_text}
+
+
+def _part(row: Row) -> dict[str, Any]:
+    return {**_plain(row), "start_ms": str(row["start_ms"]), "end_ms": str(row["end_ms"])}
+
+
+def _share(row: Row) -> dict[str, Any]:
+    cells = _plain(row)
+    return {
+        **cells,
+        "subject_id": cells.get("recording_id", cells.get("work_id")),
+        "share": percent_number(row["millionths"]),
+        "share_type": "" if row["party_id"] else "CopyrightControlShare",
+        "rights": row["right"],
+        "territories": row["included"],
+    }
+
+
+_CELLS: dict[str, Callable[[Row], dict[str, Any]]] = {
+    "recording": _recording,
+    "recording_work": _link,
+    "recording_part": _part,
+    "master_share": _share,
+    "work_share": _share,
+}
+
+
+def _unclaimed(connection: Connection, at: int) -> Generator[Sequence[str], None, None]:
+    shares = (record for record in all_records(connection, work_share, at, by="work_id") if isinstance(record, Share))
+    for work_id, of_work in groupby(shares, key=lambda share: share.subject_id):
+        by_right = sorted(of_work, key=lambda share: (share.right, share.id))
+        for right, of_right in groupby(by_right, key=lambda share: share.right):
+            together = list(of_right)
+            named = {code for share in together for code in (*share.territories.included, *share.territories.excluded)}
+            for one in sums_of_shares(together):
+                if one.unclaimed:
+                    yield _unclaimed_row(work_id, right, one, sorted(named - {WORLDWIDE}))
+
+
+def _unclaimed_row(work_id: str, right: str, one: Sum, named: Sequence[str]) -> Sequence[str]:
+    included, excluded = list(one.territories), []
+    if REST_OF_THE_WORLD in included:
+        # The world less every country that is named and not in this sum.
+        excluded = [code for code in named if code not in included]
+        included = [WORLDWIDE]
+    cells = (
+        work_id,
+        right,
+        percent_number(one.unclaimed),
+        one.valid_from.isoformat() if one.valid_from else "",
+        one.valid_to.isoformat() if one.valid_to else "",
+        "|".join(included),
+        "|".join(excluded),
+    )
+    return (_made_id("U", "\t".join(cells)), *cells)
+
+
+def _write_licences(connection: Connection, folder: Path, at: int) -> int:
+    count = 0
+    with closing(all_records(connection, licence, at)) as licences:
+        for record in licences:
+            if not isinstance(record, Licence):
+                continue
+            if not count:
+                make_folder(folder)
+            count += 1
+            write_chunks(folder / _licence_file(record.id), [licence_toml(record).encode()])
+    if count:
+        sync_folder(folder)
+    return count
+
+
+def _licence_file(licence_id: str) -> str:
+    """Return a file name that every system takes, different for every id."""
+    plain = re.sub(r"[^A-Za-z0-9-]", "_", licence_id)[:80]
+    changed = plain != licence_id or plain != plain.upper()  # names that differ in case alone are one on some systems
+    return f"{plain}-{_made_id('', licence_id)[1:13]}.toml" if changed else f"{plain}.toml"
+
+
+def _made_id(prefix: str, key: str) -> str:
+    return f"{prefix}-{hashlib.sha256(key.encode()).hexdigest()[:_ID_DIGITS]}"
+
+
+def _iso_duration(milliseconds: int) -> str:
+    minutes, rest = divmod(milliseconds, 60_000)
+    seconds, fraction = divmod(rest, 1000)
+    decimals = f".{fraction:03d}".rstrip("0") if fraction else ""
+    return f"PT{minutes}M{seconds}{decimals}S"

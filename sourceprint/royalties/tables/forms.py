@@ -1,0 +1,278 @@
+"""The form for people with a spreadsheet: one file, one row per recording, work, party, right, territory and share.
+
+    isrc,recording_title,artists,iswc,work_title,party,ipi,role,right,share,territories
+    USRC17607839,One for Tonight,The Ones,,,Blue Label,,,Master,100 %,Worldwide
+    USRC17607839,,,T-034.524.680-1,Tonight,Ann Writer,00122619891,Composer,PerformingRight,"33,3333 %",DE|AT
+
+Columns, in any order; each may be left out (`docs/formats/rights-tables.md` describes every one):
+
+- the recording: recording_id, index_id, isrc, recording_title, artists, label, duration or duration_ms, vocals, tags
+- the work: work_id, iswc, work_title, writers
+- the party: party_id, party, ipi, isni, dpid, role
+- the share: right, share, territories, excluded_territories, valid_from, valid_to
+
+A record may be spread over many rows: an empty cell says nothing, neither against another row nor against what is on
+file; two rows that contradict each other are refused. Ids may be left out and are then made, the same ones every time:
+
+- recording: `isrc:` and the ISRC, else `index:` and the id in the index, else `recording:` and title/artists
+- work: `iswc:` and the ISWC, else `work:` and title/writers
+- party: `ipi:` and the IPI, else `isni:` and the ISNI, else `party:` and the name
+- share: `S-` and 24 digits of the SHA-256 of subject, party, right, role, territories and first day, so that another
+  percentage or another last day changes the share on file instead of adding one
+
+Names are compared without case and without surplus spaces, letters in their compatible form (NFKC).
+
+Tables shaped like those of BWARM, one kind of record each, read into the staging.
+
+In comes an open sheet and its shape; out go staged records. A column that the file does not have leaves what is on file
+as it is; an empty cell says that there is nothing.
+
+BWARM knows several types of right shares. Those that say who is paid (MusicalWorkCollectionShare, LicensingShare,
+CopyrightControlShare, or no type) are shares here; MusicalWorkManuscriptShare and OriginalPublisherShare say who wrote
+and who published, would be counted a second time, and are noted and left out, as are credits without a percentage.
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from fingerprint.errors import ParameterError
+from sourceprint.royalties.rights.records import MASTER
+from sourceprint.royalties.tables.row_reader import RowReader, ShareRow
+from sourceprint.royalties.tables.shapes import SINGLE, Shape
+from sourceprint.royalties.tables.shares import Unit, parse_share
+from sourceprint.royalties.tables.sheets import Sheet
+from sourceprint.royalties.tables.staging import COLUMNS, Staging
+
+__all__ = ["made_id", "stage_single", "stage_table"]
+
+_MAX_NAME = 200
+_CREDITS = "name a party and no share: credits, not shares"
+
+
+def stage_single(staging: Staging, file: int, sheet: Sheet, *, unit: Unit | None) -> int:
+    """Stage the records of a spreadsheet and return the number of its rows.
+
+    Raises
+    ------
+    RightsError
+        If the file cannot be read to its end, or names a column twice.
+    """
+    reader = RowReader(staging, file, sheet, SINGLE.columns, unit=unit)
+    for line, values, good in reader:
+        recording_id = _recording_id(values)
+        work_id = _work_id(values)
+        party_id = _party_id(values)
+        if good:
+            _stage_row(reader, line, values, recording_id, work_id, party_id)
+        else:
+            for kind, record_id in (("recording", recording_id), ("work", work_id), ("party", party_id)):
+                if record_id:
+                    staging.refuse(kind, record_id, file, line)
+    reader.close()
+    return reader.rows
+
+
+def made_id(prefix: str, *names: str) -> str:
+    """Return the id that is made from names.
+
+    Examples
+    --------
+    >>> made_id("party", "Ann  WRITER"), made_id("work", "Tonight", "Ann Writer|Bob")
+    ('party:ann writer', 'work:tonight/ann writer|bob')
+    """
+    text = "/".join(" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in names)
+    if len(text) > _MAX_NAME:
+        text = hashlib.sha256(text.encode()).hexdigest()
+    return f"{prefix}:{text}"
+
+
+def _recording_id(values: dict[str, Any]) -> str:
+    if values.get("recording_id"):
+        return str(values["recording_id"])
+    if values.get("isrc"):
+        return f"isrc:{values['isrc']}"
+    if values.get("index_id"):
+        return f"index:{values['index_id']}"
+    title = values.get("recording_title")
+    return made_id("recording", title, values.get("artists", "")) if title else ""
+
+
+def _work_id(values: dict[str, Any]) -> str:
+    if values.get("work_id"):
+        return str(values["work_id"])
+    if values.get("iswc"):
+        return f"iswc:{values['iswc']}"
+    title = values.get("work_title")
+    return made_id("work", title, values.get("writers", "")) if title else ""
+
+
+def _party_id(values: dict[str, Any]) -> str:
+    for field, prefix in (("party_id", ""), ("ipi", "ipi:"), ("isni", "isni:")):
+        if values.get(field):
+            return prefix + str(values[field])
+    return made_id("party", values["party"]) if values.get("party") else ""
+
+
+def _stage_row(
+    reader: RowReader, line: int, values: dict[str, Any], recording_id: str, work_id: str, party_id: str
+) -> None:
+    rights = values["rights"].split("|") if values.get("rights") else []
+    share = values.get("share", "")
+    faults = list(_faults(values, rights, recording_id, work_id))
+    for field, rule, remedy in faults:
+        reader.fault(line, field, str(values.get(field, "")), rule, remedy)
+    if faults:
+        return
+    _stage_records(reader, line, values, recording_id, work_id, party_id)
+    if not share:
+        if party_id:
+            reader.notes[_CREDITS] += 1
+        return
+    for right in rights:
+        subject_id = recording_id if right == MASTER else work_id
+        reader.stage_share(line, ShareRow(subject_id, party_id, right, values.get("role", "")), values)
+
+
+def _faults(values: dict[str, Any], rights: list[str], recording_id: str, work_id: str) -> list[tuple[str, str, str]]:
+    """Return what the cells of a row do not say together: field, rule, remedy."""
+    if not recording_id and not work_id:
+        return [("isrc", "no-subject", "names neither a recording nor a work; add an ISRC, ISWC, title or id")]
+    if values.get("share") and not rights:
+        return [
+            ("rights", "empty-cell", "has a share and no right; write Master, MechanicalRight, PerformingRight, ...")
+        ]
+    faults = []
+    if values.get("share") and MASTER in rights and not recording_id:
+        faults.append(("rights", "no-subject", "a Master share belongs to a recording; add its ISRC, title or id"))
+    if values.get("share") and any(right != MASTER for right in rights) and not work_id:
+        faults.append(("rights", "no-subject", "this right belongs to a work; add its ISWC, title or id"))
+    return faults
+
+
+def _stage_records(
+    reader: RowReader, line: int, values: dict[str, Any], recording_id: str, work_id: str, party_id: str
+) -> None:
+    """Stage what a row says about records; None is what it does not say."""
+
+    def said(*fields: str) -> tuple[Any, ...]:
+        return tuple(None if values.get(field, "") == "" else values[field] for field in fields)
+
+    def add(kind: str, *row: Any) -> None:
+        reader.staging.add(kind, reader.file, line, row, loose=True)
+
+    if recording_id:
+        title, artists, isrc, label, index_id, vocals, tags = said(
+            "recording_title", "artists", "isrc", "label", "index_id", "vocals", "tags"
+        )
+        duration, duration_ms = said("duration", "duration_ms")
+        length = duration_ms if duration is None else duration
+        add("recording", recording_id, title, None, artists, isrc, label, length, index_id, vocals, tags)
+    if work_id:
+        title, iswc, writers = said("work_title", "iswc", "writers")
+        add("work", work_id, title, iswc, writers)
+    if recording_id and work_id:
+        add("recording_work", f"{recording_id}\t{work_id}", recording_id, work_id, None)
+    if party_id:
+        add("party", party_id, *said("party", "ipi", "isni", "dpid"))
+
+
+_PAID = frozenset({"musicalworkcollectionshare", "licensingshare", "copyrightcontrolshare"})
+_UNCLAIMED = "copyrightcontrolshare"
+_TABLE_CREDITS = "have no percentage: credits, not shares"
+_OWNERSHIP = (
+    "are MusicalWorkManuscriptShare or OriginalPublisherShare: who wrote and published, not who is paid; shares that "
+    "are to be paid have the type MusicalWorkCollectionShare or none"
+)
+
+
+def stage_table(staging: Staging, file: int, sheet: Sheet, shape: Shape, *, unit: Unit | None) -> int:
+    """Stage the records of a table and return the number of its rows.
+
+    Raises
+    ------
+    RightsError
+        If the file cannot be read to its end, or its columns are not those of the shape.
+    """
+    reader = RowReader(staging, file, sheet, shape.columns, unit=unit)
+    stage = _STAGERS[shape.kind]
+    for line, values, good in reader:
+        if good:
+            stage(reader, shape.kind, line, values)
+        elif values.get("id") and shape.kind in ("party", "recording", "work"):
+            staging.refuse(shape.kind, values["id"], file, line)
+    reader.close()
+    return reader.rows
+
+
+def _stage_record(reader: RowReader, kind: str, line: int, values: dict[str, Any]) -> None:
+    if kind == "recording":
+        values["duration_ms"] = _duration(reader, line, values)
+    reader.staging.add(kind, reader.file, line, tuple(values.get(name) for name in COLUMNS[kind]))
+
+
+def _duration(reader: RowReader, line: int, values: dict[str, Any]) -> object:
+    first, second = values.get("duration"), values.get("duration_ms")
+    if first not in (None, "") and second not in (None, "") and first != second:
+        remedy = f"Duration is {first} ms and DurationMs {second} ms; keep the right one"
+        reader.staging.problem("warning", reader.file, line, "Duration", str(first), "duration", remedy)
+    return first if first not in (None, "") else second if second is not None else first
+
+
+def _stage_link(reader: RowReader, kind: str, line: int, values: dict[str, Any]) -> None:
+    weight = None
+    if text := values.get("weight"):
+        try:
+            weight = parse_share(text, "percent")
+        except ParameterError as error:
+            reader.fault(line, "weight", text, "weight", str(error))
+            return
+    recording_id, work_id = values["recording_id"], values["work_id"]
+    reader.staging.add(kind, reader.file, line, (f"{recording_id}\t{work_id}", recording_id, work_id, weight))
+
+
+def _stage_part(reader: RowReader, kind: str, line: int, values: dict[str, Any]) -> None:
+    recording_id, part_id = values["recording_id"], values["part_id"]
+    start_ms, end_ms = values["start_ms"], values["end_ms"]
+    if start_ms >= end_ms:
+        remedy = f"the passage starts at {start_ms} ms and ends at {end_ms} ms; the end lies after the start"
+        reader.fault(line, "end_ms", str(end_ms), "passage", remedy)
+        return
+    key = f"{recording_id}\t{start_ms}\t{end_ms}\t{part_id}"
+    reader.staging.add(kind, reader.file, line, (key, recording_id, part_id, start_ms, end_ms))
+
+
+def _stage_shares(reader: RowReader, kind: str, line: int, values: dict[str, Any]) -> None:
+    types = {name.strip().lower() for name in values.get("share_type", "").split("|") if name.strip()}
+    if types and not types & _PAID:
+        reader.notes[_OWNERSHIP] += 1
+        return
+    if not values.get("share"):
+        reader.notes[_TABLE_CREDITS] += 1
+        return
+    party_id = values.get("party_id", "")
+    if not party_id and kind == "work_share" and _UNCLAIMED not in types:
+        remedy = "PartyRecordId is empty; name the party, or write CopyrightControlShare as RightShareType"
+        reader.fault(line, "party_id", "", "no-party", remedy)
+        return
+    rights = (MASTER,) if kind == "master_share" else tuple(values["rights"].split("|"))
+    if kind == "work_share" and MASTER in rights:
+        reader.fault(line, "rights", MASTER, "right", "Master is a right in a recording; write it to mastershares.tsv")
+        return
+    given = values.get("id", "")
+    for right in rights:
+        share_id = f"{given}/{right}" if given and len(rights) > 1 else given
+        row = ShareRow(values["subject_id"], party_id, right, values.get("role", ""), share_id)
+        reader.stage_share(line, row, values)
+
+
+_STAGERS: dict[str, Callable[[RowReader, str, int, dict[str, Any]], None]] = {
+    "party": _stage_record,
+    "recording": _stage_record,
+    "work": _stage_record,
+    "recording_work": _stage_link,
+    "recording_part": _stage_part,
+    "master_share": _stage_shares,
+    "work_share": _stage_shares,
+}

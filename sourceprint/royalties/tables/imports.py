@@ -1,0 +1,225 @@
+"""Importing rights: folders of tables shaped like BWARM, spreadsheets, licences; all or nothing, or the good rows.
+
+The steps: find the files, read each as a stream into a temporary database (`staging`), ask about bare shares, compare
+what was read with itself and with what is on file (`resolving`), and bring the records on file to it in one transaction
+(`history.apply_records`). Nothing is half imported, and importing the same again changes nothing. Records that the
+files do not name stay as they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from fingerprint.errors import RightsError, SourceprintError
+from sourceprint.royalties.canonical import canonical_json
+from sourceprint.royalties.rights.database import Change, Database
+from sourceprint.royalties.rights.history import Applied, apply_records
+from sourceprint.royalties.rights.licence_toml import licence_document, parse_licence
+from sourceprint.royalties.rights.schema import VERSIONED
+from sourceprint.royalties.tables.forms import stage_single, stage_table
+from sourceprint.royalties.tables.problems import ImportReport, write_problems
+from sourceprint.royalties.tables.references import (
+    require_clear_shares,
+    resolve_circles,
+    resolve_duplicates,
+    resolve_references,
+    warn_of_parties,
+)
+from sourceprint.royalties.tables.shapes import SINGLE, Shape
+from sourceprint.royalties.tables.shares import UNITS, Unit
+from sourceprint.royalties.tables.sheets import open_sheet, sniff_encoding
+from sourceprint.royalties.tables.sources import Sources, find_sources
+from sourceprint.royalties.tables.staging import COLUMNS, Staging
+
+__all__ = ["import_rights"]
+
+_BATCH = 900
+_MAX_LICENCE_BYTES = 1 << 20
+_KEPT_WHERE_ABSENT = frozenset({"party", "recording", "work"})
+_TITLES = {"party": "name", "recording": "title", "work": "title"}
+
+
+class _DryRunError(Exception):
+    """Leaves the transaction of a dry run, so that it is rolled back."""
+
+
+def import_rights(
+    database: Database,
+    paths: Sequence[Path],
+    *,
+    by: str | None = None,
+    partial: bool = False,
+    shares: Unit | None = None,
+    dry_run: bool = False,
+    report_file: Path | None = None,
+) -> ImportReport:
+    """Bring the rights on file to what files say, and return what that did.
+
+    Parameters
+    ----------
+    database : Database
+        Open.
+    paths : sequence of Path
+        Folders, tables and licences; see `docs/formats/rights-tables.md`.
+    by : str or None
+        Who imports, for the history.
+    partial : bool
+        Whether good rows are taken where others are wrong; those that depend on wrong ones are left out as well.
+    shares : "percent", "fraction" or None
+        What shares without the sign % are, where a manifest does not say.
+    dry_run : bool
+        Whether everything is tried and then undone.
+    report_file : Path or None
+        Where every problem is written: tab separated, or JSON lines where the name ends in .json or .jsonl.
+
+    Returns
+    -------
+    ImportReport
+        With `imported` False and the errors, if rows are wrong and `partial` is not asked for.
+
+    Raises
+    ------
+    AmbiguousSharesError
+        If shares are bare numbers and `shares` is None.
+    RightsError
+        If a file cannot be read to its end, or is no table of rights.
+    RightsDatabaseError, StorageFullError
+        If the database refuses, or a disk is full. Nothing is imported, as with every other error.
+    """
+    if shares is not None and shares not in UNITS:
+        raise RightsError(f"shares {shares!r:.40}: write percent or fraction")
+    sources = find_sources(paths)
+    with Staging() as staging:
+        rows = _read(staging, sources, shares)
+        require_clear_shares(staging)
+        resolve_duplicates(staging)
+        applied: dict[str, Applied] = {}
+        revision = None
+        try:
+            with database.changing(source=sources.name, digest=sources.digest, by=by) as change:
+                resolve_references(staging, change.connection)
+                resolve_circles(staging, change.connection)
+                warn_of_parties(staging)
+                if partial or not staging.count_errors():
+                    applied = _apply(staging, change)
+                    revision = change.revision if change.made and not dry_run else None
+                if dry_run:
+                    raise _DryRunError
+        except _DryRunError:
+            pass
+        report = ImportReport(
+            source=sources.name,
+            digest=sources.digest,
+            imported=bool(applied) and not dry_run,
+            dry_run=dry_run,
+            partial=partial,
+            revision=revision,
+            rows=rows,
+            applied=applied,
+            refused=staging.count_refused() if partial else 0,
+            counts=staging.counts(),
+            problems=staging.shown(),
+        )
+        if report_file is not None:
+            write_problems(report_file, staging.problems())
+    return report
+
+
+def _read(staging: Staging, sources: Sources, shares: Unit | None) -> dict[str, int]:
+    """Stage every file and return the number of rows of each."""
+    rows: dict[str, int] = {}
+    for path, reason in sources.not_used:
+        staging.problem("note", staging.add_file(path), 0, "", "", "file-not-used", reason)
+    for source in sources.files:
+        file = staging.add_file(source.path)
+        name = staging.file_name(file)
+        if source.shape is None:
+            _stage_licence(staging, file, source.path)
+            count = 1
+        else:
+            count = _read_table(staging, file, source.path, source.shape, source.unit or shares)
+        if source.records is not None and source.records != count:
+            remedy = f"has {count} rows, and the manifest says {source.records}; copy the folder again, whole"
+            staging.problem("error", file, 0, "", "", "manifest", remedy)
+        rows[name] = rows.get(name, 0) + count
+    staging.finish_reading()
+    return rows
+
+
+def _read_table(staging: Staging, file: int, path: Path, shape: Shape, unit: Unit | None) -> int:
+    with open_sheet(path) as sheet:
+        if shape is SINGLE:
+            return stage_single(staging, file, sheet, unit=unit)
+        return stage_table(staging, file, sheet, shape, unit=unit)
+
+
+def _stage_licence(staging: Staging, file: int, path: Path) -> None:
+    name = staging.file_name(file)
+    if sniff_encoding(path) != "utf-8-sig":
+        raise RightsError(f"{name}: UTF-16; a licence is TOML, which is UTF-8; save it as that")
+    try:
+        if path.stat().st_size > _MAX_LICENCE_BYTES:
+            raise RightsError(f"{name}: more than {_MAX_LICENCE_BYTES} bytes; is it a licence?")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise RightsError(f"{name}: cannot be read ({error.strerror}); see to its permissions") from error
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise RightsError(
+            f"{name}: byte 0x{byte:02x} at position {error.start} is not UTF-8; save the file as UTF-8"
+        ) from error
+    try:
+        licence = parse_licence(text, name=name)
+    except SourceprintError as error:
+        staging.problem("error", file, 0, "", "", "licence", str(error).removeprefix(f"{name}: "))
+        return
+    document = canonical_json(licence_document(licence))
+    staging.add("licence", file, 1, (licence.id, licence.licensor, licence.licensee, document, licence.digest))
+
+
+def _apply(staging: Staging, change: Change) -> dict[str, Applied]:
+    return {
+        table.name: apply_records(change, table, _rows(staging, change.connection, table))
+        for table in VERSIONED
+        if staging.query(f"SELECT 1 FROM {table.name} LIMIT 1")
+    }
+
+
+def _rows(staging: Staging, connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
+    """Yield staged records; what a file has no column for is as it is on file."""
+    if table.name not in _KEPT_WHERE_ABSENT:
+        yield from staging.rows(table.name)
+        return
+    batch: list[dict[str, Any]] = []
+    for row in staging.rows(table.name):
+        batch.append(row)
+        if len(batch) == _BATCH:
+            yield from _filled(staging, connection, table, batch)
+            batch = []
+    yield from _filled(staging, connection, table, batch)
+
+
+def _filled(
+    staging: Staging, connection: Connection, table: Table, batch: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    on_file: dict[str, Any] = {}
+    wanted = [row["id"] for row in batch if None in row.values()]
+    if wanted:
+        current = select(table).where(table.c.id.in_(wanted), table.c.until.is_(None))
+        on_file = {known["id"]: known for known in connection.execute(current).mappings()}
+    title = _TITLES[table.name]
+    for row in batch:
+        known = on_file.get(row["id"])
+        for name in COLUMNS[table.name]:
+            if row[name] is None and known is not None:
+                row[name] = known[name]
+            elif row[name] is None:
+                row[name] = ""
+        if row.get("duration_ms") == "":
+            row["duration_ms"] = None
+        if not row[title]:
+            sentence = f"{table.name} {row['id']!r:.80} has no {title}; add it, so that people know what is meant"
+            staging.problem("warning", table.name, 0, title, row["id"], "no-title", sentence)
+    return batch

@@ -1,0 +1,205 @@
+"""What an import finds wrong or worth saying, by file, row, column, value, rule and remedy; and its report.
+
+Problems are kept in the temporary database of the import, so that a file of a million wrong rows takes no memory. The
+printed form shows the first of them and counts the rest by rule; the complete list is written to a file, as tab
+separated values or, where its name ends in .json or .jsonl, as one JSON object per line.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from fingerprint.errors import printable
+from index.storage.durable import publish_chunks
+from sourceprint.royalties.rights.history import Applied
+
+__all__ = [
+    "SHOWN",
+    "ImportReport",
+    "Problem",
+    "Severity",
+    "import_report_text",
+    "import_report_to_json",
+    "write_problems",
+]
+
+Severity = Literal["error", "warning", "note"]
+SHOWN = 50
+"""So many problems are printed; all of them are in the report file."""
+
+_COLUMNS = ("severity", "file", "row", "column", "value", "rule", "remedy")
+_BATCH = 1_000
+_NAMES = {
+    "party": "parties",
+    "recording": "recordings",
+    "work": "works",
+    "recording_work": "works of recordings",
+    "recording_part": "parts of recordings",
+    "master_share": "master shares",
+    "work_share": "work shares",
+    "licence": "licences",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or worth saying.
+
+    Attributes
+    ----------
+    severity : str
+        "error": the row is not taken; "warning": it is, and somebody should look; "note": for the record.
+    file : str
+        Name of the file.
+    row : int
+        Number of the line in the file, from 1; 0 where it concerns the whole file.
+    column, value : str
+        Name of the column as the file has it and what stands there; "" where there is none.
+    rule : str
+        Short name of the rule, for counting.
+    remedy : str
+        What is wrong and what to do, as a sentence.
+    """
+
+    severity: Severity
+    file: str
+    row: int
+    column: str
+    value: str
+    rule: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}, row {self.row}" if self.row else self.file
+        column = f", {self.column}" if self.column else ""
+        return f"{place}{column}: {self.remedy} [{self.rule}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did, or would have done.
+
+    Attributes
+    ----------
+    source, digest : str
+        What was read, and "sha256:..." of it.
+    imported : bool
+        Whether the rights are now what the files say; a dry run imports nothing.
+    dry_run, partial : bool
+        As asked for.
+    revision : int or None
+        Number of the revision that was made; None where nothing changed or nothing was imported.
+    rows : mapping of str to int
+        Rows read, by file.
+    applied : mapping of str to Applied
+        By table: records added, changed and unchanged; in a dry run, what would be.
+    refused : int
+        Rows that are left out of a partial import.
+    counts : tuple of (str, str, int)
+        Severity, rule and how many, sorted.
+    problems : tuple of Problem
+        The first errors and warnings, and the notes.
+    """
+
+    source: str
+    digest: str
+    imported: bool
+    dry_run: bool
+    partial: bool
+    revision: int | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    applied: Mapping[str, Applied] = field(default_factory=dict)
+    refused: int = 0
+    counts: tuple[tuple[Severity, str, int], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def errors(self) -> int:
+        """How many errors there are, shown or not."""
+        return sum(count for severity, _, count in self.counts if severity == "error")
+
+    @property
+    def exit_code(self) -> int:
+        """Exit status of the command: 0 all is in, 2 nothing is, 4 some rows were left out."""
+        if self.errors and not self.partial:
+            return 2
+        return 4 if self.errors else 0
+
+
+def import_report_text(report: ImportReport) -> str:
+    """Return the report of an import as lines of text, without a line break at the end."""
+    lines = [*_outcome(report)]
+    for severity, heading in (("error", "Errors"), ("warning", "Warnings"), ("note", "Notes")):
+        total = sum(count for kind, _, count in report.counts if kind == severity)
+        if not total:
+            continue
+        shown = [problem for problem in report.problems if problem.severity == severity]
+        lines += ["", f"{heading}: {total}", *(f"  {problem}" for problem in shown)]
+        if total > len(shown):
+            rules = ", ".join(f"{rule} {count}" for kind, rule, count in report.counts if kind == severity)
+            lines.append(f"  ... and {total - len(shown)} more; by rule: {rules}; write all of them with --report FILE")
+    return "\n".join(lines)
+
+
+def import_report_to_json(report: ImportReport) -> dict[str, object]:
+    """Return the report of an import as plain JSON types; problems as far as they are shown."""
+    document = asdict(report)
+    document["counts"] = [{"severity": kind, "rule": rule, "count": count} for kind, rule, count in report.counts]
+    document["problems"] = [asdict(problem) for problem in report.problems]
+    document["exit_code"] = report.exit_code
+    return document
+
+
+def write_problems(path: Path, problems: Iterable[Problem]) -> None:
+    """Write all problems to a file, in one step; errors as those of `index.storage.durable`."""
+    as_json = path.suffix.lower() in (".json", ".jsonl")
+    publish_chunks(path, _batches(_json_lines(problems) if as_json else _tsv_lines(problems)))
+
+
+def _outcome(report: ImportReport) -> Iterator[str]:
+    if report.errors and not report.partial:
+        remedy = "mend them, or keep the good rows with --partial"
+        yield f"{report.source}: nothing was imported, errors: {report.errors}; {remedy}"
+        return
+    verb = "would be imported" if report.dry_run else "imported"
+    if report.revision is None and not report.dry_run:
+        yield f"{report.source}: imported; nothing changed"
+    else:
+        yield f"{report.source}: {verb}" + (f" as revision {report.revision}" if report.revision is not None else "")
+    shown = [(name, one) for name, one in report.applied.items() if one.added + one.changed + one.unchanged]
+    if shown:
+        rows = [("", "added", "changed", "unchanged")]
+        rows += [(_NAMES.get(name, name), str(n.added), str(n.changed), str(n.unchanged)) for name, n in shown]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        for label, *numbers in rows:
+            cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+            yield "  " + "  ".join([label.ljust(widths[0]), *cells])
+    if report.refused:
+        rows_left = "1 row that is wrong or depends on a wrong one"
+        if report.refused != 1:
+            rows_left = f"{report.refused} rows that are wrong or depend on wrong ones"
+        yield f"  left out: {rows_left}"
+
+
+def _tsv_lines(problems: Iterable[Problem]) -> Iterator[str]:
+    yield "\t".join(_COLUMNS)
+    for problem in problems:
+        yield "\t".join(printable(str(getattr(problem, column))) for column in _COLUMNS)
+
+
+def _json_lines(problems: Iterable[Problem]) -> Iterator[str]:
+    for problem in problems:
+        yield json.dumps(asdict(problem), ensure_ascii=False, sort_keys=True)
+
+
+def _batches(lines: Iterable[str]) -> Iterator[bytes]:
+    batch: list[str] = []
+    for line in lines:
+        batch.append(line)
+        if len(batch) == _BATCH:
+            yield ("\n".join(batch) + "\n").encode()
+            batch.clear()
+    if batch:
+        yield ("\n".join(batch) + "\n").encode()

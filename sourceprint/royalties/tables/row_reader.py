@@ -1,0 +1,216 @@
+"""Rows of an open sheet, matched to the columns of a shape, read cell by cell; and shares, which both forms have.
+
+What is wrong with a cell becomes a problem in the staging, and the row is not taken; the file is read on.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fingerprint.errors import ParameterError, RightsError, printable
+from sourceprint.royalties.rights.records import MASTER
+from sourceprint.royalties.tables.cells import clean, read_territories
+from sourceprint.royalties.tables.shapes import Column
+from sourceprint.royalties.tables.shares import Unit, parse_share, share_number
+from sourceprint.royalties.tables.sheets import Sheet, normalised
+from sourceprint.royalties.tables.staging import Staging
+
+__all__ = ["RowReader", "ShareRow"]
+
+_ID_DIGITS = 24
+_BARE_LIMIT = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow:
+    """What a row says about one share, apart from the party's part.
+
+    Attributes
+    ----------
+    subject_id, party_id, right, role : str
+    given_id : str
+        The share's own id, or "" where it is to be made.
+    """
+
+    subject_id: str
+    party_id: str
+    right: str
+    role: str
+    given_id: str = ""
+
+
+class RowReader:
+    """Reads the rows of one sheet.
+
+    Parameters
+    ----------
+    staging : Staging
+        Where problems go.
+    file : int
+        Number of the file in the staging.
+    sheet : Sheet
+    columns : tuple of Column
+        Of the shape.
+    unit : "percent", "fraction" or None
+        What shares without % are.
+
+    Raises
+    ------
+    RightsError
+        If a needed column is missing, or two columns mean the same.
+    """
+
+    def __init__(
+        self, staging: Staging, file: int, sheet: Sheet, columns: tuple[Column, ...], *, unit: Unit | None
+    ) -> None:
+        self.staging = staging
+        self.file = file
+        self.rows = 0
+        self.notes: Counter[str] = Counter()
+        self._sheet = sheet
+        self._unit = unit
+        self._headings: dict[str, str] = {}
+        by_name = {normalised(name): column for column in columns for name in column.names}
+        plan: list[tuple[int, Column]] = []
+        unknown = []
+        for position, heading in enumerate(sheet.header):
+            column = by_name.get(normalised(heading))
+            if column is None:
+                unknown += [printable(heading)[:60]] if heading else []
+                continue
+            if column.field in self._headings:
+                raise RightsError(
+                    f"{sheet.name}: columns {printable(self._headings[column.field])!r:.60} and "
+                    f"{printable(heading)!r:.60} mean the same; remove one"
+                )
+            self._headings[column.field] = heading
+            plan.append((position, column))
+        missing = [column.names[0] for column in columns if column.needed and column.field not in self._headings]
+        if missing:
+            found = ", ".join(printable(heading) for heading in sheet.header)
+            raise RightsError(
+                f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {found:.300})"
+            )
+        self._plan = plan
+        if unknown:
+            staging.problem("note", file, 0, "", "", "column-not-used", f"columns not used: {', '.join(unknown[:30])}")
+
+    def has(self, *fields: str) -> bool:
+        """Return whether the sheet has any of the columns."""
+        return any(field in self._headings for field in fields)
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, Any], bool]]:
+        """Yield line, values by field ("" where empty) and whether every cell could be read."""
+        width = len(self._sheet.header)
+        for line, cells in self._sheet.rows:
+            self.rows += 1
+            good = True
+            if len(cells) > width and any(cell.strip() for cell in cells[width:]):
+                remedy = f"{len(cells)} cells, the header has {width}; quote cells that hold the delimiter"
+                self.fault(line, "", "", "cells", remedy)
+                good = False
+            values: dict[str, Any] = {}
+            for position, column in self._plan:
+                written = cells[position] if position < len(cells) else ""
+                if not written:
+                    values[column.field] = ""
+                    if column.needed:
+                        good = self._missing(line, column)
+                    continue
+                try:
+                    text = clean(written)
+                    value = column.read(text) if text else ""
+                except ParameterError as error:
+                    values[column.field] = ""
+                    self.fault(line, column.field, written, column.field.replace("_", "-"), str(error))
+                    good = False
+                    continue
+                values[column.field] = value
+                if text[:1] == '"' and _is_quoted(text):
+                    self._warn_of_quotes(line, column, text)
+                if column.needed and value == "":
+                    good = self._missing(line, column)
+                if column.warn is not None and value and (warning := column.warn(str(value))):
+                    rule = column.field.replace("_", "-")
+                    self.staging.problem("warning", self.file, line, self._headings[column.field], text, rule, warning)
+            yield line, values, good
+
+    def fault(self, line: int, field: str, value: str, rule: str, remedy: str) -> None:
+        """Note an error in a row."""
+        self.staging.problem("error", self.file, line, self._headings.get(field, field), value, rule, remedy)
+
+    def close(self) -> None:
+        """Note, once per file, what was left out of it on purpose."""
+        for sentence, count in sorted(self.notes.items()):
+            self.staging.problem("note", self.file, 0, "", "", "rows-not-used", f"{count} rows {sentence}")
+
+    def stage_share(self, line: int, row: ShareRow, values: dict[str, Any]) -> None:
+        """Stage one share of a row whose cells could be read; `values` holds the cells that all its shares have."""
+        good = True
+        included, excluded = "", ""
+        written = (values.get("territories", ""), values.get("excluded", ""))
+        try:
+            included, excluded = read_territories(*written)
+        except ParameterError as error:
+            self.fault(line, "territories", " less ".join(filter(None, written)), "territory", str(error))
+            good = False
+        valid_from, valid_to = values.get("valid_from", ""), values.get("valid_to", "")
+        if valid_from and valid_to and valid_to < valid_from:
+            remedy = f"ends on {valid_to}, before it begins on {valid_from}; put the earlier day first"
+            self.fault(line, "valid_to", valid_to, "dates-reversed", remedy)
+            good = False
+        millionths = None
+        text = values["share"]
+        try:
+            millionths = parse_share(text, self._unit)
+        except ParameterError as error:
+            self.fault(line, "share", text, "share", str(error))
+            good = False
+        if not good:
+            return
+        if millionths is None:
+            micro = min(int(share_number(text).scaleb(6)), _BARE_LIMIT)
+            self.staging.bare_share(row.subject_id, row.right, text, micro, self.file, line)
+            return
+        if not row.party_id:
+            sentence = "names no party: this part stays unclaimed; add the party if it is known"
+            self.staging.problem("warning", self.file, line, "", text, "no-party", sentence)
+        key = (row.subject_id, row.party_id, row.right, row.role, included, excluded, valid_from)
+        share_id = row.given_id or "S-" + hashlib.sha256("\t".join(key).encode()).hexdigest()[:_ID_DIGITS]
+        self.staging.add(
+            "master_share" if row.right == MASTER else "work_share",
+            self.file,
+            line,
+            (
+                share_id,
+                row.subject_id,
+                row.party_id,
+                row.right,
+                millionths,
+                included,
+                excluded,
+                valid_from,
+                valid_to,
+                row.role,
+            ),
+        )
+
+    def _warn_of_quotes(self, line: int, column: Column, text: str) -> None:
+        sentence = (
+            "stands in quotation marks with doubled ones inside, as spreadsheets write CSV, and is taken with all of "
+            "them; save the table as .csv, or write it without"
+        )
+        heading = self._headings[column.field]
+        self.staging.problem("warning", self.file, line, heading, text, "quoted-cell", sentence)
+
+    def _missing(self, line: int, column: Column) -> bool:
+        self.fault(line, column.field, "", "empty-cell", f"{column.names[0]} is empty; every row needs one")
+        return False
+
+
+def _is_quoted(text: str) -> bool:
+    """Return whether a text reads like a cell of CSV with quotation marks in it, quoted and not read as such."""
+    inner = text[1:-1]
+    return len(text) > 1 and text[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")

@@ -1,0 +1,250 @@
+"""The tables of rights that are read and written: BWARM's names for tables and columns, and ours where it has none.
+
+Every shape says which file it is, which columns it has in which order, how each is read and which must be there. Names
+are compared without case, spaces, `_`, `-` and `#`; older names that are still found stand after the present ones.
+Sources: DDEX BWARM, clauses 6.4 to 6.16; `mastershares` and `resourceparts` are ours, as are the columns marked so in
+`docs/formats/rights-tables.md`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sourceprint.identifiers import dpid
+from sourceprint.royalties.tables.cells import (
+    read_date,
+    read_dpid,
+    read_duration_ms,
+    read_id,
+    read_ipi,
+    read_isni,
+    read_isrc,
+    read_iswc,
+    read_list,
+    read_milliseconds,
+    read_rights,
+    read_tags,
+    read_text,
+    read_vocals,
+    warn_of_isrc,
+)
+
+__all__ = ["NOT_USED", "SHAPES", "SINGLE", "Column", "Shape"]
+
+Reader = Callable[[str], "str | int"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    field : str
+        What the importer calls it.
+    names : tuple of str
+        As written in files; the first is the one that is exported.
+    read : callable
+        Takes a clean text that is not empty; raises ParameterError.
+    needed : bool
+        Whether the column must be there and its cells filled.
+    warn : callable or None
+        Takes what was read and returns a sentence, or "".
+    """
+
+    field: str
+    names: tuple[str, ...]
+    read: Reader = read_text
+    needed: bool = False
+    warn: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One table.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the table of the schema; "single" is the one-file form.
+    table_type : str
+        BWARM's name, as in a manifest.
+    files : tuple of str
+        Names of the file without ending; the first is the one that is exported.
+    columns : tuple of Column
+        In the order of export.
+    """
+
+    kind: str
+    table_type: str
+    files: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+def _validity() -> tuple[Column, Column]:
+    return (
+        Column("valid_from", ("ValidityStartDate", "valid_from"), read_date),
+        Column("valid_to", ("ValidityEndDate", "valid_to"), read_date),
+    )
+
+
+def _territories() -> tuple[Column, Column]:
+    return (
+        Column("territories", ("TerritoryCode", "Territories")),
+        Column("excluded", ("ExcludedTerritoryCode", "excluded_territories")),
+    )
+
+
+_WORK_ID = ("MusicalWorkRecordId", "MusicalWorkId", "FeedProvidersWorkId", "work_id")
+_RECORDING_ID = ("ResourceRecordId", "FeedProvidersRecordingId", "recording_id")
+_PARTY_ID = ("PartyRecordId", "FeedProvidersPartyId", "party_id")
+_PARTY_ROLE = Column("role", ("PartyRole", "role"))
+_PERCENTAGE = Column("share", ("RightSharePercentage", "share"))
+
+SHAPES: tuple[Shape, ...] = (
+    Shape(
+        "party",
+        "Parties",
+        ("parties",),
+        (
+            Column("id", _PARTY_ID, read_id, needed=True),
+            Column("isni", ("ISNI",), read_isni),
+            Column("ipi", ("IpiNameNumber", "IPI"), read_ipi),
+            Column("dpid", ("DPID",), read_dpid, warn=dpid.warning),
+            Column("name", ("FullName", "name"), needed=True),
+        ),
+    ),
+    Shape(
+        "recording",
+        "Resources",
+        ("resources", "recordings"),
+        (
+            Column("id", _RECORDING_ID, read_id, needed=True),
+            Column("resource_type", ("ResourceType",)),
+            Column("isrc", ("ISRC",), read_isrc, warn=warn_of_isrc),
+            Column("title", ("Title", "RecordingTitle"), needed=True),
+            Column("subtitle", ("SubTitle",)),
+            Column("artists", ("DisplayArtistName", "artists"), read_list),
+            Column("duration", ("Duration",), read_duration_ms),
+            Column("duration_ms", ("DurationMs",), read_milliseconds),
+            Column("label", ("LabelName", "label")),
+            Column("index_id", ("IndexId",), read_id),
+            Column("vocals", ("Vocals",), read_vocals),
+            Column("tags", ("Tags",), read_tags),
+        ),
+    ),
+    Shape(
+        "work",
+        "MusicalWorks",
+        ("musicalworks", "works"),
+        (
+            Column("id", _WORK_ID, read_id, needed=True),
+            Column("iswc", ("ISWC",), read_iswc),
+            Column("title", ("MusicalWorkTitle", "WorkTitle", "title"), needed=True),
+            Column("writers", ("Writers",), read_list),
+        ),
+    ),
+    Shape(
+        "recording_work",
+        "WorkResourceLinks",
+        ("workresourcelinks", "worksrecordings", "musicalworkresources"),
+        (
+            Column("link_id", ("LinkRecordId", "FeedProvidersLinkId"), read_id),
+            Column("work_id", _WORK_ID, read_id, needed=True),
+            Column("recording_id", _RECORDING_ID, read_id, needed=True),
+            Column("weight", ("WorkPercentage", "weight")),
+        ),
+    ),
+    Shape(
+        "recording_part",
+        "ResourceParts",
+        ("resourceparts", "recordingparts"),
+        (
+            Column("recording_id", _RECORDING_ID, read_id, needed=True),
+            Column("part_id", ("PartResourceRecordId", "part_id"), read_id, needed=True),
+            Column("start_ms", ("StartMs",), read_milliseconds, needed=True),
+            Column("end_ms", ("EndMs",), read_milliseconds, needed=True),
+        ),
+    ),
+    Shape(
+        "master_share",
+        "MasterShares",
+        ("mastershares",),
+        (
+            Column("id", ("MasterShareRecordId",), read_id),
+            Column("subject_id", _RECORDING_ID, read_id, needed=True),
+            Column("party_id", _PARTY_ID, read_id),
+            _PARTY_ROLE,
+            _PERCENTAGE,
+            *_validity(),
+            *_territories(),
+        ),
+    ),
+    Shape(
+        "work_share",
+        "MusicalWorkRightShares",
+        ("musicalworkrightshares", "workrightshares"),
+        (
+            Column("id", ("MusicalWorkRightShareRecordId", "FeedProvidersWorkRightShareId"), read_id),
+            Column("subject_id", _WORK_ID, read_id, needed=True),
+            Column("party_id", _PARTY_ID, read_id),
+            _PARTY_ROLE,
+            _PERCENTAGE,
+            Column("share_type", ("RightShareType",)),
+            Column("rights", ("RightsType", "right"), read_rights, needed=True),
+            *_validity(),
+            *_territories(),
+        ),
+    ),
+)
+
+SINGLE = Shape(
+    "single",
+    "",
+    (),
+    (
+        Column("recording_id", ("recording_id",), read_id),
+        Column("index_id", ("index_id",), read_id),
+        Column("isrc", ("isrc",), read_isrc, warn=warn_of_isrc),
+        Column("recording_title", ("recording_title",)),
+        Column("artists", ("artists", "artist"), read_list),
+        Column("label", ("label",)),
+        Column("duration", ("duration",), read_duration_ms),
+        Column("duration_ms", ("duration_ms",), read_milliseconds),
+        Column("vocals", ("vocals",), read_vocals),
+        Column("tags", ("tags",), read_tags),
+        Column("work_id", ("work_id",), read_id),
+        Column("iswc", ("iswc",), read_iswc),
+        Column("work_title", ("work_title",)),
+        Column("writers", ("writers", "writer"), read_list),
+        Column("party_id", ("party_id",), read_id),
+        Column("party", ("party",)),
+        Column("ipi", ("ipi",), read_ipi),
+        Column("isni", ("isni",), read_isni),
+        Column("dpid", ("dpid",), read_dpid, warn=dpid.warning),
+        Column("role", ("role",)),
+        Column("rights", ("right",), read_rights),
+        Column("share", ("share",)),
+        Column("territories", ("territories", "territory")),
+        Column("excluded", ("excluded_territories",)),
+        Column("valid_from", ("valid_from",), read_date),
+        Column("valid_to", ("valid_to",), read_date),
+    ),
+)
+"""The form for people with a spreadsheet; see `sourceprint.royalties.tables.forms`."""
+
+NOT_USED = {
+    "alternativemusicalworktitles": "alternative titles of works",
+    "workalternativetitles": "alternative titles of works",
+    "musicalworkidentifiers": "proprietary ids of works",
+    "workidentifiers": "proprietary ids of works",
+    "alternativeresourcetitles": "alternative titles of recordings",
+    "recordingalternativetitles": "alternative titles of recordings",
+    "resourceidentifiers": "proprietary ids of recordings",
+    "recordingidentifiers": "proprietary ids of recordings",
+    "releases": "releases",
+    "releaseidentifiers": "ids of releases",
+    "unmatchedresources": "recordings without a work",
+    "unclaimedmusicalworkrightshares": "unclaimed shares, which follow from the shares themselves",
+    "unclaimedworkrightshares": "unclaimed shares, which follow from the shares themselves",
+}
+"""Tables of BWARM that hold nothing this catalogue keeps, and what they hold."""

@@ -1,0 +1,200 @@
+"""What an import is given: folders, tables and licences, sorted out by name and by header.
+
+A folder may hold tables, licences as `.toml` (beside them or in `licences/`) and a `manifest.tsv` as the export writes
+it, with the number of records of each file and what its shares are. What is not used is named, with the reason.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from fingerprint.errors import RightsError, printable
+from index.storage.durable import hash_file
+from sourceprint.royalties.canonical import digest
+from sourceprint.royalties.tables.shapes import NOT_USED, SHAPES, SINGLE, Shape
+from sourceprint.royalties.tables.shares import UNITS, Unit
+from sourceprint.royalties.tables.sheets import normalised, open_sheet
+
+__all__ = ["MANIFEST", "MANIFEST_COLUMNS", "Source", "Sources", "find_sources", "shape_of_header"]
+
+MANIFEST = "manifest.tsv"
+MANIFEST_COLUMNS = ("TableType", "FileName", "NumberOfRecords", "SharesAre")
+
+_TABLE_ENDINGS = frozenset({".tsv", ".csv", ".txt"})
+_SUBJECTS = frozenset({"isrc", "iswc", "recordingtitle", "worktitle", "recordingid", "workid", "indexid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file to import.
+
+    Attributes
+    ----------
+    path : Path
+    shape : Shape or None
+        Of a table; None is a licence.
+    unit : "percent", "fraction" or None
+        What the manifest says that its shares are.
+    records : int or None
+        How many rows the manifest says that it has.
+    """
+
+    path: Path
+    shape: Shape | None
+    unit: Unit | None = None
+    records: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All files to import, and what was left aside.
+
+    Attributes
+    ----------
+    files : tuple of Source
+        In the order given, those of a folder by name.
+    not_used : tuple of (Path, str)
+        Other files, each with the reason.
+    name : str
+        What was given, for messages and the history.
+    digest : str
+        "sha256:..." of names and contents.
+    """
+
+    files: tuple[Source, ...]
+    not_used: tuple[tuple[Path, str], ...]
+    name: str
+    digest: str
+
+
+@dataclass(slots=True)
+class _Found:
+    files: list[Source] = field(default_factory=list)
+    not_used: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def find_sources(paths: Sequence[Path]) -> Sources:
+    """Return the files that paths name; contents are read once, for their digest.
+
+    Raises
+    ------
+    RightsError
+        If a path is not there, a file is no table of rights, or nothing is to be imported.
+    """
+    found = _Found()
+    for path in paths:
+        if path.is_dir():
+            _look_into(path, found)
+        elif path.is_file():
+            _take(path, found, {}, alone=True)
+        else:
+            raise RightsError(f"{printable(path)}: no such file or folder; check the path")
+    name = ", ".join(printable(path) for path in paths)
+    if not found.files:
+        reasons = "; ".join(f"{printable(path.name)}: {reason}" for path, reason in found.not_used[:5])
+        raise RightsError(
+            f"{name or 'nothing'}: no tables of rights and no licences; name a folder with tables such as parties.tsv, "
+            "a CSV file or a licence (.toml)" + (f" ({reasons})" if reasons else "")
+        )
+    try:
+        contents = [[source.path.name, hash_file(source.path).sha256] for source in found.files]
+    except OSError as error:
+        raise RightsError(
+            f"{printable(error.filename)}: cannot be read ({error.strerror}); see to its permissions"
+        ) from error
+    return Sources(tuple(found.files), tuple(found.not_used), name, digest(contents))
+
+
+def shape_of_header(header: Iterable[str]) -> Shape | None:
+    """Return the shape whose needed columns are all there and most of whose columns are, or None.
+
+    Examples
+    --------
+    >>> shape_of_header(["ISRC", "right", "share"]).kind, shape_of_header(["a"])
+    ('single', None)
+    """
+    names = {normalised(heading) for heading in header}
+    if names & _SUBJECTS and not any(name.endswith("recordid") for name in names):
+        return SINGLE
+    fitting = []
+    for order, shape in enumerate(SHAPES):
+        known = [any(normalised(name) in names for name in column.names) for column in shape.columns]
+        if all(there for there, column in zip(known, shape.columns, strict=True) if column.needed):
+            fitting.append((-sum(known), order, shape))
+    return min(fitting)[2] if fitting else None
+
+
+def _look_into(folder: Path, found: _Found) -> None:
+    manifest = folder / MANIFEST
+    stated = _read_manifest(manifest) if manifest.is_file() else {}
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+        licences = sorted((folder / "licences").glob("*.toml"), key=lambda entry: entry.name)
+    except OSError as error:
+        raise RightsError(f"{printable(folder)}: cannot be read ({error.strerror}); see to its permissions") from error
+    missing = sorted(stated.keys() - {entry.name for entry in entries})
+    if missing:
+        raise RightsError(
+            f"{printable(manifest)}: names {printable(missing[0])}, which is not there; copy the folder again"
+        )
+    for entry in entries:
+        if entry == manifest or entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if entry.name != "licences":
+                found.not_used.append((entry, "a folder; name it itself to import what it holds"))
+        else:
+            _take(entry, found, stated, alone=False)
+    found.files += [Source(path, None) for path in licences]
+
+
+def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]], *, alone: bool) -> None:
+    ending = path.suffix.lower()
+    stem = normalised(path.stem)
+    if ending == ".toml":
+        found.files.append(Source(path, None))
+        return
+    if ending not in _TABLE_ENDINGS:
+        if alone:
+            raise RightsError(f"{printable(path)}: neither a table (.tsv, .csv, .txt) nor a licence (.toml)")
+        found.not_used.append((path, "neither a table (.tsv, .csv, .txt) nor a licence (.toml)"))
+        return
+    if stem in NOT_USED or stem.startswith("bwarmmanifest"):
+        found.not_used.append((path, f"holds {NOT_USED.get(stem, 'the manifest of a feed')}: not kept here"))
+        return
+    shape = next((shape for shape in SHAPES if stem in shape.files), None)
+    if shape is None and ending == ".txt" and not alone:
+        found.not_used.append((path, "a text whose name is not that of a table of rights"))
+        return
+    if shape is None:
+        with open_sheet(path) as sheet:
+            shape = shape_of_header(sheet.header)
+            header = ", ".join(printable(heading) for heading in sheet.header)
+        if shape is None:
+            reason = f"not the columns of a table of rights, see docs/formats/rights-tables.md (found: {header:.200})"
+            if alone:
+                raise RightsError(f"{printable(path)}: {reason}")
+            found.not_used.append((path, reason))
+            return
+    records, unit = stated.get(path.name, (None, None))
+    found.files.append(Source(path, shape, unit, records))
+
+
+def _read_manifest(path: Path) -> dict[str, tuple[int, Unit | None]]:
+    """Return number of records and unit of shares by file name."""
+    stated: dict[str, tuple[int, Unit | None]] = {}
+    with open_sheet(path) as sheet:
+        if tuple(map(normalised, sheet.header)) != tuple(map(normalised, MANIFEST_COLUMNS)):
+            raise RightsError(
+                f"{printable(path)}: its columns must be {', '.join(MANIFEST_COLUMNS)}; mend or remove it"
+            )
+        for line, cells in sheet.rows:
+            _, name, records, unit = (*cells, "", "", "", "")[:4]
+            if not records.isdecimal() or unit not in ("", *UNITS):
+                raise RightsError(
+                    f"{printable(path)}, row {line}: NumberOfRecords is a whole number, and SharesAre is percent, "
+                    "fraction or empty; mend or remove the manifest"
+                )
+            stated[name] = (int(records), cast("Unit", unit) if unit else None)
+    return stated

@@ -1,0 +1,187 @@
+"""Attribution of one generated track: from its scan result to uses, each with its state and what the licences say.
+
+In come the result of a scan, the rights that concern its recordings, the policy, and what is known of how the track was
+made; out come uses, in a fixed order. Every segment of the result ends in at least one of them: what wins no time, or
+must not count, is a `withdrawn` use that says why.
+
+The state comes from the overlap where that left something open, else from the thresholds of the policy: too short is
+`unresolved`, then confidence says `claimed`, `review` or `unresolved`. The rule names it, and after ";" whatever else
+decided: which recordings it won against, from whom a passage is taken.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sourceprint.royalties.canonical import canonical_json
+from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
+from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_spans
+from sourceprint.royalties.uses.policy import Policy
+from sourceprint.royalties.uses.scans import TrackResult
+from sourceprint.royalties.uses.terms import apply_terms
+from sourceprint.royalties.uses.use import Outcome, Use, outcomes_to_json, use_to_json
+
+__all__ = ["TrackFacts", "attribute", "use_id"]
+
+_PREFERENCE = ("licensed", "outside_licence", "no_licence")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFacts:
+    """What is known of how a track was made, and where it is used.
+
+    Attributes
+    ----------
+    licensee : str
+        Party id of who made it.
+    generated_on : str
+        YYYY-MM-DD.
+    purpose : str
+        Of `sourceprint.royalties.rights.licences.PURPOSES`.
+    territories : tuple of str
+        Country codes, or "Worldwide".
+    """
+
+    licensee: str
+    generated_on: str
+    purpose: str
+    territories: tuple[str, ...]
+
+
+def attribute(
+    result: TrackResult, rights: Rights, policy: Policy, facts: TrackFacts, *, owners: Owners | None = None
+) -> list[Use]:
+    """Return the uses of one track.
+
+    Parameters
+    ----------
+    result : TrackResult
+        What the scan found.
+    rights : Rights
+        Everything that concerns the recordings named in it, and the licences of the licensee.
+    policy : Policy
+    facts : TrackFacts
+    owners : Owners or None
+        Of the same rights, where many tracks are attributed in turn.
+
+    Returns
+    -------
+    list of Use
+        By layer (recording first) and what they are of.
+
+    Raises
+    ------
+    ParameterError
+        If the day of generation or a territory is none.
+    """
+    owners = owners or Owners(rights)
+    claims, excluded = claims_of(result, rights, owners)
+    holdings = [*resolve_overlaps(claims, policy, owners), *_of_excluded(excluded)]
+    return [_use(holding, result, rights, policy, facts) for holding in holdings]
+
+
+def use_id(use: Use) -> str:
+    """Return the id of a use: "U" and 24 digits of the SHA-256 of what is used and on which terms.
+
+    The id itself, the state, its rule and the revision of the rights play no part: whatever a revision changes of a
+    use shows in its recording, works, passages or outcomes, and a revision of something else leaves the use as it is.
+    """
+    return _id_of(use_to_json(use))
+
+
+def _id_of(document: dict[str, Any]) -> str:
+    """Return the id of the use that a document is about; what plays no part is taken out of the document."""
+    for key in ("id", "state", "state_rule", "rights_revision"):
+        del document[key]
+    return "U" + hashlib.sha256(canonical_json(document).encode("utf-8")).hexdigest()[:24]
+
+
+def _of_excluded(excluded: Iterable[Claim]) -> list[Holding]:
+    by_claimant: dict[tuple[str, str], Holding] = {}
+    for claim in excluded:
+        holding = by_claimant.setdefault(
+            (claim.layer, claim.claimant.key),
+            Holding(claim.layer, claim.claimant, "withdrawn", "scan: in a range of the recording that never counts"),
+        )
+        holding.claims.append(claim)
+    for holding in by_claimant.values():
+        holding.claims.sort(key=lambda claim: claim.rank)
+        holding.spans = union_spans(holding.claims)
+    return [by_claimant[key] for key in sorted(by_claimant, key=lambda key: (key[0] != "recording", key))]
+
+
+def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, facts: TrackFacts) -> Use:
+    claimant = holding.claimant
+    known = holding.layer == "recording" and not claimant.problem
+    segments = {claim.number: claim.source for claim in holding.claims}
+    best = min(segments.values(), key=lambda segment: (-segment.confidence, segment.p_false))
+    use = Use(
+        id="",
+        track_sha256=result.sha256,
+        track_name=result.name,
+        track_ms=result.track_ms,
+        generated_on=facts.generated_on,
+        purpose=facts.purpose,
+        licensee=facts.licensee,
+        layer=holding.layer,
+        asset_id=holding.claims[0].asset_id,
+        recording_id=claimant.recording_ids[0] if known else "",
+        work_ids=claimant.work_ids if not claimant.problem else (),
+        spans=tuple(holding.spans),
+        matched_ms=sum(span.end_ms - span.start_ms for span in union_spans(holding.claims)),
+        attributed_us=holding.attributed_us,
+        aligned_landmarks=sum(segment.aligned_landmarks for segment in segments.values()),
+        confidence=best.confidence,
+        p_false=best.p_false,
+        state="",
+        state_rule="",
+        outcomes=(),
+        policy_digest=policy.digest,
+        index_digest=result.index_digest,
+        rights_revision=rights.revision,
+    )
+    outcomes = _outcomes(use, claimant.recording_ids if claimant.problem else (), rights, facts.territories)
+    state, rule = _state(holding, use, policy)
+    rule = "; ".join((rule, *sorted(holding.notes)))
+    # One copy instead of two: there are very many uses.
+    id_ = _id_of({**use_to_json(use), "outcomes": outcomes_to_json(outcomes)})
+    return replace(use, id=id_, outcomes=outcomes, state=state, state_rule=rule)
+
+
+def _outcomes(
+    use: Use, candidates: tuple[str, ...], rights: Rights, territories: tuple[str, ...]
+) -> tuple[Outcome, ...]:
+    """Return what the licences say; where the recording is open, the best that they say of any that it may be.
+
+    So money is held for it as soon as one of the candidates would be paid.
+    """
+    if not candidates:
+        return apply_terms(use, rights, territories=territories)
+    as_each = [
+        replace(use, recording_id=one if use.layer == "recording" else "", work_ids=rights.works_of(one))
+        for one in candidates
+    ]
+    said = [apply_terms(one, rights, territories=territories) for one in as_each]
+    return tuple(
+        min(of_one_territory, key=lambda outcome: _PREFERENCE.index(outcome.outcome))
+        for of_one_territory in zip(*said, strict=True)
+    )
+
+
+def _state(holding: Holding, use: Use, policy: Policy) -> tuple[str, str]:
+    if holding.state:
+        return holding.state, holding.rule
+    if use.attributed_us < 1000 * policy.min_ms:
+        least = f"{_seconds(1000 * policy.min_ms)}: {_seconds(use.attributed_us)} s"
+        return "unresolved", f"thresholds.min_seconds {least}"
+    if use.confidence >= policy.claim_confidence:
+        return "claimed", f"thresholds.claim_confidence {policy.claim_confidence}"
+    state = "review" if use.confidence >= policy.review_confidence else "unresolved"
+    return state, f"thresholds.review_confidence {policy.review_confidence}: confidence {use.confidence}"
+
+
+def _seconds(microseconds: int) -> str:
+    whole, rest = divmod(microseconds, 1_000_000)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")

@@ -1,0 +1,283 @@
+"""Claims: what each segment of a scan says is used, in terms of the catalogue of rights.
+
+In come the matches of one generated track and the rights; out come claims, one for each passage and each recording that
+may be meant, with times in milliseconds of the track. Three things are settled here, before claims are set against each
+other (`sourceprint.royalties.uses.overlap`):
+
+- The id in the index becomes a recording of the catalogue, by `index_id`, else by ISRC. None on file, or several with
+  different owners: a claimant without a recording, and the reason.
+- A passage that a recording takes from another one (`Rights.parts`) is claimed by that other one. Where in that one it
+  lies is not on file, so parts of the part are followed only where they make up all of it.
+- Recordings that fit nearly as well (`also_fits`) claim the same passage with the same evidence.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.uses.scans import ScanMatch, ScanSegment, TrackResult
+
+__all__ = ["Claim", "Claimant", "Owners", "claims_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who a claim is for.
+
+    Attributes
+    ----------
+    key : str
+        What makes two claims one: the recording in the recording layer, the works in the composition layer.
+    name : str
+        Id of the recording, or "asset:" and the id in the index where there is none.
+    recording_ids : tuple of str
+        The recordings that may be meant, sorted; one where it is known.
+    work_ids : tuple of str
+        The works that all of them perform, sorted; empty where they differ, or none is known.
+    problem : str
+        Why it cannot be claimed as it is, or "".
+    """
+
+    key: str
+    name: str
+    recording_ids: tuple[str, ...]
+    work_ids: tuple[str, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One passage of a track, claimed for one claimant.
+
+    Attributes
+    ----------
+    claimant : Claimant
+    layer : str
+        "recording" or "composition".
+    asset_id : str
+        Id in the index.
+    number : int
+        Of the segment in the scan result, from 0, counted over all matches of the track.
+    start_ms, end_ms : int
+        In the track; not empty.
+    source : ScanSegment
+        The segment.
+    evidence : Fraction
+        Aligned landmarks of the segment per second of the track.
+    note : str
+        How the claimant was found, where that is not plain; or "".
+    also : bool
+        Whether the scan names the recording only as one that fits nearly as well.
+    """
+
+    claimant: Claimant
+    layer: str
+    asset_id: str
+    number: int
+    start_ms: int
+    end_ms: int
+    source: ScanSegment
+    evidence: Fraction
+    note: str = ""
+    also: bool = False
+
+    @property
+    def rank(self) -> tuple[Fraction, bool, str, int, int, int, int, str]:
+        """Sorts by descending evidence; ties by what the segment says, never by its place in the result."""
+        s = self.source
+        times = (s.query_start_ms, s.query_end_ms, s.asset_start_ms, s.asset_end_ms)
+        return (-self.evidence, self.also, self.asset_id, *times, self.claimant.key)
+
+    def asset_ms(self, query_ms: int) -> int:
+        """Return where in the recording a moment of the track lies, on the line of the match, rounded down."""
+        s = self.source
+        elapsed = query_ms - s.query_start_ms
+        return s.asset_start_ms + elapsed * (s.asset_end_ms - s.asset_start_ms) // (s.query_end_ms - s.query_start_ms)
+
+
+class Owners:
+    """Whether recordings are the same to everybody who is paid: owners of master and works, and what licences see.
+
+    Parameters
+    ----------
+    rights : Rights
+        What is on file; keys are kept, so make one of these per `Rights`.
+    """
+
+    def __init__(self, rights: Rights) -> None:
+        self._rights = rights
+        self._keys: dict[str, Hashable | None] = {}
+        self._named_by: dict[str, list[str]] = {}
+        for licence in rights.licences.values():
+            for recording_id in licence.scope.recordings:
+                self._named_by.setdefault(recording_id, []).append(licence.id)
+
+    def key(self, recording_id: str) -> Hashable | None:
+        """Return what is equal for recordings of the same owners; None where owners or works are not all known."""
+        if recording_id not in self._keys:
+            self._keys[recording_id] = self._made(recording_id)
+        return self._keys[recording_id]
+
+    def agree(self, recording_ids: Iterable[str]) -> bool:
+        """Return whether all recordings have the same owners, all of them known."""
+        keys = {self.key(recording_id) for recording_id in recording_ids}
+        return len(keys) == 1 and None not in keys
+
+    def _made(self, recording_id: str) -> Hashable | None:
+        shares = self._rights.master_shares.get(recording_id, ())
+        works = self._rights.work_weights.get(recording_id, {})
+        if not shares or not works or not all(share.party_id for share in shares):
+            return None
+        recording = self._rights.recordings[recording_id]
+        return (
+            tuple(
+                sorted(
+                    (s.party_id, s.millionths, str(s.territories), str(s.valid_from), str(s.valid_to)) for s in shares
+                )
+            ),
+            tuple(sorted(works.items())),
+            (recording.label, recording.tags, recording.vocals),
+            tuple(self._named_by.get(recording_id, ())),
+        )
+
+
+def claims_of(result: TrackResult, rights: Rights, owners: Owners) -> tuple[list[Claim], list[Claim]]:
+    """Return what the segments of a track claim.
+
+    Parameters
+    ----------
+    result : TrackResult
+        One track, with its matches.
+    rights : Rights
+        What is on file; everything that concerns the assets, `also_fits` included.
+    owners : Owners
+        Of the same rights.
+
+    Returns
+    -------
+    claims : list of Claim
+        What counts.
+    excluded : list of Claim
+        Segments in ranges of a recording that never count.
+    """
+    claims: list[Claim] = []
+    excluded: list[Claim] = []
+    number = 0
+    for match in result.matches:
+        found = _recordings_of(match.asset_id, match.isrc, rights)
+        for segment in match.segments:
+            own = _claimant(match.asset_id, found, match.layer, rights, owners)
+            evidence = Fraction(1000 * segment.aligned_landmarks, segment.query_end_ms - segment.query_start_ms)
+            whole = Claim(
+                own,
+                match.layer,
+                match.asset_id,
+                number,
+                segment.query_start_ms,
+                segment.query_end_ms,
+                segment,
+                evidence,
+            )
+            number += 1
+            if segment.excluded:
+                excluded.append(whole)
+                continue
+            claims.extend(_by_parts(whole, rights, owners) if not own.problem else [whole])
+            claims.extend(_also(whole, match, rights, owners))
+    return claims, excluded
+
+
+def _recordings_of(asset_id: str, isrc: str, rights: Rights) -> tuple[str, ...]:
+    return rights.by_index_id.get(asset_id) or (rights.by_isrc.get(isrc, ()) if isrc else ())
+
+
+def _claimant(asset_id: str, found: tuple[str, ...], layer: str, rights: Rights, owners: Owners) -> Claimant:
+    """Return the claimant that an asset stands for."""
+    name = f"asset:{asset_id}"
+    if not found:
+        return Claimant(name, name, (), (), f"rights: no recording on file for asset {asset_id}")
+    works = {rights.works_of(recording_id) for recording_id in found}
+    work_ids = works.pop() if len(works) == 1 else ()
+    if layer == "composition":
+        shown = found[0] if len(found) == 1 else name
+        if work_ids:
+            return Claimant("\t".join(work_ids), shown, found, work_ids)
+        problem = "different works" if len(found) > 1 else "no work"
+        return Claimant(shown, shown, found, (), f"rights: {problem} on file for {', '.join(found)}")
+    if len(found) == 1 or owners.agree(found):
+        return Claimant(found[0], found[0], found[:1], rights.works_of(found[0]))
+    return Claimant(name, name, found, work_ids, f"rights: asset {asset_id} may be any of {', '.join(found)}")
+
+
+def _also(claim: Claim, match: ScanMatch, rights: Rights, owners: Owners) -> Iterator[Claim]:
+    """Yield the claims of recordings that fit nearly as well; where in them the passage lies is not known."""
+    for asset_id in claim.source.also_fits:
+        other = _claimant(asset_id, _recordings_of(asset_id, "", rights), match.layer, rights, owners)
+        if other.key != claim.claimant.key:
+            yield Claim(
+                other,
+                claim.layer,
+                asset_id,
+                claim.number,
+                claim.start_ms,
+                claim.end_ms,
+                claim.source,
+                claim.evidence,
+                f"scan: {other.name} fits nearly as well as {claim.claimant.name}",
+                also=True,
+            )
+
+
+def _by_parts(claim: Claim, rights: Rights, owners: Owners) -> Iterator[Claim]:
+    """Yield a claim, with the passages that its recording takes from others claimed by those."""
+    recording_id = claim.claimant.recording_ids[0]
+    taken: list[tuple[int, int]] = []
+    for part in rights.parts.get(recording_id, ()):
+        start, end = _moment(claim, part.start_ms), _moment(claim, part.end_ms)
+        if start < end:
+            origin = _origin(part.part_id, rights)
+            claimant = _claimant(claim.asset_id, (origin,), claim.layer, rights, owners)
+            note = f"rights: {part.start_ms}-{part.end_ms} ms of {recording_id} is taken from {origin}"
+            if rights.parts.get(origin):
+                note += ", which has parts of its own; which of them this is, is not on file"
+            yield Claim(
+                claimant, claim.layer, claim.asset_id, claim.number, start, end, claim.source, claim.evidence, note
+            )
+            taken.append((start, end))
+    reached = claim.start_ms
+    for start, end in [*sorted(taken), (claim.end_ms, claim.end_ms)]:
+        if start > reached:
+            yield Claim(
+                claim.claimant, claim.layer, claim.asset_id, claim.number, reached, start, claim.source, claim.evidence
+            )
+        reached = max(reached, end)
+
+
+def _moment(claim: Claim, asset_ms: int) -> int:
+    """Return where in the track a moment of the recording lies, within the claim."""
+    s = claim.source
+    length = s.asset_end_ms - s.asset_start_ms
+    if length == 0 or asset_ms <= s.asset_start_ms:
+        return claim.start_ms if asset_ms <= s.asset_start_ms else claim.end_ms
+    moment = s.query_start_ms + (asset_ms - s.asset_start_ms) * (s.query_end_ms - s.query_start_ms) // length
+    return min(moment, claim.end_ms)
+
+
+def _origin(recording_id: str, rights: Rights) -> str:
+    """Return the recording that all of a recording is taken from, however often that was done; a circle ends it."""
+    seen = {recording_id}
+    while True:
+        recording = rights.recordings.get(recording_id)
+        whole = [
+            part.part_id
+            for part in rights.parts.get(recording_id, ())
+            if recording is not None
+            and recording.duration_ms is not None
+            and part.start_ms <= 0
+            and part.end_ms >= recording.duration_ms
+        ]
+        if len(whole) != 1 or whole[0] in seen:
+            return recording_id
+        recording_id = whole[0]
+        seen.add(recording_id)

@@ -1,0 +1,365 @@
+"""A use whose recording was left open, once a person says which of the contenders it is.
+
+In come the use as it was attributed and the id of one of the recordings that claimed its time; out comes the same use,
+under its id, as one of that recording: with its works, and with what the licences say of it today, in the territories
+that the use was attributed for. Passages, time and evidence stay as they are; the places in the recording are those of
+the match with `asset_id`, which may be another contender.
+
+The state of a use over time: which changes are possible, who made them, when and why; nothing is ever overwritten.
+
+A use is stored in its first state; every later one is an event with its reason. `TRANSITIONS` is the whole of what is
+allowed:
+
+==============  ======================================================================================
+from            to
+==============  ======================================================================================
+`claimed`       disputed, withdrawn
+`review`        claimed, disputed, resolved, withdrawn
+`unresolved`    claimed, disputed, resolved, withdrawn
+`disputed`      resolved, withdrawn
+`resolved`      disputed, withdrawn
+`withdrawn`     disputed, where a person withdrew it: so what was withdrawn by mistake can be resolved; attributing its
+                track again does not bring it back, as decisions go on to the use in its place
+==============  ======================================================================================
+
+A use of which it is open whose it is cannot become `claimed`, and becomes `resolved` only together with the recording
+that it is of, which holds until the next change: so that no money goes to nobody.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, insert, select
+
+from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, printable
+from sourceprint.royalties.canonical import canonical_json
+from sourceprint.royalties.rights.database import Database, actor, timestamp
+from sourceprint.royalties.rights.rights import load_rights
+from sourceprint.royalties.rights.schema import attribution, use, use_event
+from sourceprint.royalties.uses.terms import apply_terms
+from sourceprint.royalties.uses.use import STATES, Use, use_from_json, use_to_json
+from sourceprint.text.tables import table
+
+__all__ = [
+    "TRANSITIONS",
+    "StateChange",
+    "change_state",
+    "change_to_json",
+    "contenders_of",
+    "enter_changes",
+    "history_text",
+    "in_chunks",
+    "lacks_recording",
+    "latest_states",
+    "name_recording",
+    "naming_change",
+    "use_history",
+]
+
+_SHOWN = 10
+
+
+def lacks_recording(use: Use) -> bool:
+    """Return whether it is open whom the use would pay: its recording, or of a composition the work, is not known."""
+    return not use.recording_id and (use.layer == "recording" or not use.work_ids)
+
+
+def contenders_of(use: Use) -> tuple[str, ...]:
+    """Return the ids of the recordings on file that a use without a recording may be of, sorted."""
+    if use.recording_id or use.layer != "recording":
+        return ()
+    claimed = {name for span in use.spans for name in span.contenders}
+    return tuple(sorted(name for name in claimed if not name.startswith("asset:")))
+
+
+def name_recording(connection: Connection, use: Use, recording_id: str) -> Use:
+    """Return a use as one of the recording that a person says it is.
+
+    Raises
+    ------
+    RightsError
+        If the use is of a recording already, or this one did not claim its time or is not on file.
+    """
+    contenders = contenders_of(use)
+    if recording_id not in contenders:
+        whose = f"is of {printable(use.recording_id)} already" if use.recording_id else "may be of none that is on file"
+        shown = ", ".join(printable(one) for one in contenders[:_SHOWN])
+        may = f"may be of {shown}" if contenders else whose
+        raise RightsError(
+            f"use {use.id}: {may}, and cannot be named {printable(recording_id)!r:.80}; withdraw it, or correct the "
+            "rights and attribute its track again"
+        )
+    rights = load_rights(connection, recording_ids=[recording_id], licensee=use.licensee)
+    if recording_id not in rights.recordings:
+        raise RightsError(f"recording {printable(recording_id):.80}: is not on file any more; name another contender")
+    named = replace(
+        use, recording_id=recording_id, work_ids=rights.works_of(recording_id), rights_revision=rights.revision
+    )
+    territories = [outcome.territory for outcome in use.outcomes]
+    return replace(named, outcomes=apply_terms(named, rights, territories=territories))
+
+
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    "claimed": ("disputed", "withdrawn"),
+    "review": ("claimed", "disputed", "resolved", "withdrawn"),
+    "unresolved": ("claimed", "disputed", "resolved", "withdrawn"),
+    "disputed": ("resolved", "withdrawn"),
+    "resolved": ("disputed", "withdrawn"),
+    "withdrawn": ("disputed",),
+}
+
+_PAYING = frozenset({"claimed", "resolved"})
+_LONGEST_REASON = 2000
+_CHUNK = 900  # parameters of one statement: SQLite may be built with a limit of 999
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One state of a use.
+
+    Attributes
+    ----------
+    use_id, state, reason : str
+        The reason of the first state is the rule that gave it.
+    made_at : str
+        UTC, to the second.
+    made_by : str
+    named : Use or None
+        The use with the recording that was named with this change; None where none was.
+    """
+
+    use_id: str
+    state: str
+    reason: str
+    made_at: str
+    made_by: str
+    named: Use | None = None
+
+    def applied_to(self, use: Use) -> Use:
+        """Return a use, given as it was attributed, in this state."""
+        if self.named is None:
+            return use.in_state(self.state, self.reason)
+        return self.named.in_state(self.state, f"named {self.named.recording_id}: {self.reason}")
+
+
+def change_to_json(change: StateChange) -> dict[str, str]:
+    """Return a change as plain JSON types."""
+    return {
+        "use_id": change.use_id,
+        "state": change.state,
+        "recording_id": change.named.recording_id if change.named else "",
+        "reason": change.reason,
+        "made_at": change.made_at,
+        "made_by": change.made_by,
+    }
+
+
+def change_state(
+    database: Database,
+    use_ids: Iterable[str],
+    state: str,
+    reason: str,
+    by: str | None = None,
+    *,
+    recording_id: str = "",
+    now: datetime | None = None,
+) -> list[StateChange]:
+    """Give uses another state; all of them, or none if one cannot have it.
+
+    Parameters
+    ----------
+    database : Database
+    use_ids : iterable of str
+        Of current uses.
+    state : str
+        Of `STATES`.
+    reason : str
+        Why, in a sentence; it stays in the history.
+    by : str or None
+        Who; None asks the environment.
+    recording_id : str
+        Which of its contenders each use is of, where that was open; with `resolved` only.
+    now : datetime or None
+        When; None is now.
+
+    Returns
+    -------
+    list of StateChange
+        What was entered, by id.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such state, it is none in which a recording can be named, or the reason is empty or too long.
+    UnknownRightsError
+        If an id is not that of a use.
+    RightsError
+        If a use is superseded, cannot change from its state to this one, or it stays open whose it is.
+    """
+    if state not in STATES:
+        raise ParameterError(f"state {state!r:.40}: write one of {', '.join(STATES)}")
+    if recording_id and state != "resolved":
+        raise ParameterError(f"recording {printable(recording_id):.80}: is named with state resolved, not {state}")
+    why = printable(reason.strip())
+    if not why or len(why) > _LONGEST_REASON:
+        raise ParameterError(f"reason: write why, in 1 to {_LONGEST_REASON} characters (here: {len(why)})")
+    wanted = sorted(set(use_ids))
+    made_at, made_by = timestamp(now), actor(by)
+    with database.writing() as connection:
+        present = _first_states(connection, wanted)
+        latest = latest_states(connection, wanted)
+        for one in wanted:
+            if one not in present:
+                raise UnknownRightsError(
+                    f"use {printable(one):.60}: not in {database.name}; list the uses for their ids"
+                )
+            if not present[one].current:
+                raise RightsError(f"use {one}: superseded by a later attribution; change the use that took its place")
+            first = present[one].use
+            before = latest[one].state if one in latest else first.state
+            possible = () if first.state == "withdrawn" else TRANSITIONS[before]
+            if state not in possible:
+                become = ", ".join(possible) or "nothing"
+                raise RightsError(f"use {one}: is {before}, which can become {become}, not {state}")
+            if not recording_id and state in _PAYING and lacks_recording(first):
+                raise RightsError(f"use {one}: {_open(first)}")
+        changes = [StateChange(one, state, why, made_at, made_by) for one in wanted]
+        if recording_id:
+            changes = [naming_change(connection, present[c.use_id].use, recording_id, c) for c in changes]
+        enter_changes(connection, changes)
+    return changes
+
+
+def naming_change(connection: Connection, use: Use, recording_id: str, change: StateChange) -> StateChange:
+    """Return a change with the recording that the use is of, as `name_recording` gives it.
+
+    Raises
+    ------
+    RightsError
+        If it cannot be that recording.
+    """
+    return replace(change, named=name_recording(connection, use, recording_id))
+
+
+def enter_changes(connection: Connection, changes: Iterable[StateChange]) -> None:
+    """Enter changes that were found to be possible."""
+    rows = [
+        {
+            "use_id": c.use_id,
+            "state": c.state,
+            "reason": c.reason,
+            "document": canonical_json(use_to_json(c.named)) if c.named else "",
+            "made_at": c.made_at,
+            "made_by": c.made_by,
+        }
+        for c in changes
+    ]
+    if rows:
+        connection.execute(insert(use_event), rows)
+
+
+def latest_states(connection: Connection, use_ids: Iterable[str], *, at: str | None = None) -> dict[str, StateChange]:
+    """Return the last change of each use that had any.
+
+    Parameters
+    ----------
+    connection : Connection
+    use_ids : iterable of str
+    at : str or None
+        Moment (UTC, as `timestamp` writes it) after which changes do not count.
+    """
+    latest: dict[str, StateChange] = {}
+    for chunk in in_chunks(use_ids):
+        query = select(use_event).where(use_event.c.use_id.in_(chunk)).order_by(use_event.c.id)
+        if at is not None:
+            query = query.where(use_event.c.made_at <= at)
+        for row in connection.execute(query):
+            latest[row.use_id] = _change(row)
+    return latest
+
+
+def use_history(connection: Connection, use_id: str) -> list[StateChange]:
+    """Return all states that a use ever had, from the first; superseded uses have theirs too.
+
+    Raises
+    ------
+    UnknownRightsError
+        If the id is not that of a use.
+    """
+    first = _first_states(connection, [use_id]).get(use_id)
+    if first is None:
+        raise UnknownRightsError(f"use {printable(use_id):.60}: there is none of this id; list the uses for their ids")
+    events = connection.execute(select(use_event).where(use_event.c.use_id == use_id).order_by(use_event.c.id))
+    return [
+        StateChange(use_id, first.use.state, first.use.state_rule, first.made_at, first.made_by),
+        *map(_change, events),
+    ]
+
+
+def history_text(changes: Iterable[StateChange]) -> str:
+    """Return the states of a use as lines for people: when, which, by whom, and why."""
+    rows = []
+    for change in changes:
+        as_which = f" as {printable(change.named.recording_id)}" if change.named else ""
+        rows.append((change.made_at, change.state + as_which, printable(change.made_by), printable(change.reason)))
+    return table(rows)
+
+
+def in_chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
+    """Yield lists of at most so many items.
+
+    Examples
+    --------
+    >>> list(in_chunks("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def _change(row: Row[Any]) -> StateChange:
+    named = use_from_json(json.loads(row.document)) if row.document else None
+    return StateChange(row.use_id, row.state, row.reason, row.made_at, row.made_by, named)
+
+
+def _open(use: Use) -> str:
+    """Return why nobody would be paid for a use, and what helps."""
+    correct = "correct the rights and attribute its track again"
+    if use.layer != "recording":
+        return f"no work is on file for it, and nobody would be paid; {correct}"
+    if contenders := contenders_of(use):
+        which = ", ".join(printable(one) for one in contenders)
+        return f"it is open whose it is, of {which:.200}; resolve it and name the recording, or {correct}"
+    return f"its recording is not on file, or not one alone, and nobody would be paid; {correct}"
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    use: Use
+    made_at: str
+    made_by: str
+    current: bool
+
+
+def _first_states(connection: Connection, use_ids: Iterable[str]) -> dict[str, _First]:
+    """Return how uses were made; of one that was superseded and came back, the first time."""
+    found: dict[str, _First] = {}
+    for chunk in in_chunks(use_ids):
+        query = (
+            select(use.c.id, use.c.document, use.c.superseded_by, attribution.c.made_at, attribution.c.made_by)
+            .join(attribution, attribution.c.id == use.c.attribution_id)
+            .where(use.c.id.in_(chunk))
+            .order_by(use.c.row_id)
+        )
+        for row in connection.execute(query):
+            made = found.get(row.id) or _First(
+                use_from_json(json.loads(row.document)), row.made_at, row.made_by, current=False
+            )
+            found[row.id] = replace(made, current=made.current or row.superseded_by is None)
+    return found

@@ -1,0 +1,344 @@
+"""Reported usage: what a licensee says of generated tracks, by track and territory, for one period.
+
+A CSV or TSV file, one row for each generated track and territory:
+
+    track        territory  usages  net_revenue  currency  generated_on  purpose
+    one.wav      DE         1200    34.56        EUR       2026-07-14    generate
+                 FR                 9000.00      EUR
+
+The first row names the columns, in any order; others are ignored. `territory` must be there, and `usages` or
+`net_revenue`. A track is named by its SHA-256, by its path as the scan had it, or by its file name alone. A row without
+a track is about its territory as a whole. Without `usages`, a track counts once in a territory. UTF-8, with or without
+a byte order mark; .csv as RFC 4180 has it, the delimiter being the one of `,` `;` and tab that the header is made with;
+.tsv with a tab between cells and no quoting. Where the delimiter is not the comma, a decimal comma is read as one.
+
+All that is wrong is listed, with its line, up to a limit; nothing is taken from a file in which anything is wrong.
+"""
+
+import csv
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from fingerprint.errors import ListedError, ParameterError, RightsError, printable
+from sourceprint.royalties.money import LIMIT_MINOR, currency_exponent, parse_decimal, validate_currency
+from sourceprint.royalties.periods import parse_date
+from sourceprint.royalties.rights.licences import PURPOSES
+from sourceprint.royalties.territories import validate_territory
+
+__all__ = ["COLUMNS", "Usage", "UsageRow", "read_usage"]
+
+COLUMNS = ("track", "territory", "usages", "net_revenue", "currency", "generated_on", "purpose")
+
+_SHOWN_PROBLEMS = 20
+_LONGEST_LINE = 1 << 20
+_LONGEST_TRACK = 4096
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What is reported of one generated track, or of a territory as a whole.
+
+    Attributes
+    ----------
+    track : str
+        SHA-256 or name of the generated track; "" for the territory as a whole.
+    territory : str
+        Country code or "Worldwide".
+    usages : int
+        Streams, downloads, deliveries; at least 0.
+    revenue : Fraction or None
+        Net revenue in minor units of `currency`, exact; negative where it is taken back; None where not reported.
+    currency : str
+        ISO 4217; "" without revenue.
+    generated_on : str
+        YYYY-MM-DD, or "" where not reported.
+    purpose : str
+        Of `sourceprint.royalties.rights.licences.PURPOSES`, or "" where not reported.
+    """
+
+    track: str
+    territory: str
+    usages: int
+    revenue: Fraction | None
+    currency: str
+    generated_on: str = ""
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Reported usage of one period.
+
+    Attributes
+    ----------
+    rows : tuple of UsageRow
+        In the order of the file.
+    sha256 : str
+        Of the file, 64 hexadecimal digits; "" where there was none.
+    """
+
+    rows: tuple[UsageRow, ...]
+    sha256: str = ""
+    _by_track: Mapping[str, tuple[UsageRow, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_track: dict[str, list[UsageRow]] = {}
+        for row in self.rows:
+            by_track.setdefault(row.track, []).append(row)
+        object.__setattr__(self, "_by_track", {track: tuple(rows) for track, rows in by_track.items()})
+
+    @property
+    def territory_rows(self) -> tuple[UsageRow, ...]:
+        """The rows that are about a territory as a whole."""
+        return self._by_track.get("", ())
+
+    def key_of(self, sha256: str, name: str) -> str:
+        """Return how the file names a generated track: by its SHA-256, its path or its file name; "" if it does not.
+
+        Examples
+        --------
+        >>> Usage((UsageRow("one.wav", "DE", 3, None, ""),)).key_of("0" * 64, "out/one.wav")
+        'one.wav'
+        """
+        whole = unicodedata.normalize("NFC", name)
+        for key in (sha256, whole, re.split(r"[/\\]", whole)[-1]):
+            if key and key in self._by_track:
+                return key
+        return ""
+
+    def rows_of(self, sha256: str, name: str) -> tuple[UsageRow, ...]:
+        """Return the rows about one generated track, named as `key_of` finds it; empty where there are none."""
+        key = self.key_of(sha256, name)
+        return self._by_track[key] if key else ()
+
+
+def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
+    """Read a file of reported usage.
+
+    Parameters
+    ----------
+    path : Path
+        A file that ends in .csv or .tsv.
+    default_purpose : str
+        Where a row says none; "" leaves it open.
+
+    Raises
+    ------
+    ParameterError
+        If `default_purpose` is no purpose.
+    RightsError
+        If the file cannot be read, is no table, or has wrong rows; the message lists them by line.
+    """
+    if default_purpose and default_purpose not in PURPOSES:
+        raise ParameterError(f"purpose {default_purpose!r:.40}: write one of {', '.join(PURPOSES)}")
+    name = printable(path)
+    hasher = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            rows = _read(_lines(file, name, hasher), name, path.suffix.lower() == ".tsv", default_purpose)
+    except OSError as error:
+        raise RightsError(f"{name}: this usage cannot be read ({error.strerror}); check its path") from error
+    return Usage(rows, hasher.hexdigest())
+
+
+def _lines(file: BinaryIO, name: str, hasher: "hashlib._Hash") -> Iterator[str]:
+    """Yield the lines of a file, decoded; every byte goes into `hasher`."""
+    number = 0
+    while data := file.readline(_LONGEST_LINE):
+        number += 1
+        hasher.update(data)
+        if len(data) == _LONGEST_LINE and not data.endswith(b"\n"):
+            raise RightsError(f"{name}, line {number}: longer than {_LONGEST_LINE} bytes; this is no table of usage")
+        try:
+            yield data.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise RightsError(
+                f"{name}, line {number}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+            ) from error
+
+
+def _read(lines: Iterator[str], name: str, tab_separated: bool, default_purpose: str) -> tuple[UsageRow, ...]:
+    first = next(lines, "")
+    if not first.strip():
+        raise RightsError(f"{name}: no header; the first row must name the columns, {', '.join(COLUMNS)}")
+    delimiter = "\t" if tab_separated else _delimiter(first)
+    table = _Table(name, decimal_comma=delimiter != ",", default_purpose=default_purpose)
+    cells = _cells(first, lines, name, delimiter, quoted=not tab_separated)
+    _, header = next(cells)
+    table.take_header(header)
+    for number, row in cells:
+        if any(cell.strip() for cell in row):
+            table.take(number, row)
+    return table.rows()
+
+
+def _delimiter(header: str) -> str:
+    return max(
+        ",;\t", key=lambda c: (sum(cell.strip(' "\r\n').lower() in COLUMNS for cell in header.split(c)), c == ",")
+    )
+
+
+def _cells(
+    first: str, lines: Iterator[str], name: str, delimiter: str, *, quoted: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the line on which each row starts, from 1, and its cells."""
+    if not quoted:
+        yield 1, first.rstrip("\r\n").split("\t")
+        for number, line in enumerate(lines, 2):
+            yield number, line.rstrip("\r\n").split("\t")
+        return
+
+    def all_lines() -> Iterator[str]:
+        yield first
+        yield from lines
+
+    reader = csv.reader(all_lines(), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for cells in reader:
+            yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise RightsError(
+            f"{name}, line {start}: not CSV as RFC 4180 has it ({error}); put quotation marks round the whole cell, "
+            "and double those inside it"
+        ) from error
+
+
+class _Table:
+    """The rows of one file as they come, and what is wrong with them."""
+
+    def __init__(self, name: str, *, decimal_comma: bool, default_purpose: str) -> None:
+        self._name = name
+        self._decimal_comma = decimal_comma
+        self._default_purpose = default_purpose
+        self._columns: dict[str, int] = {}
+        self._width = 0
+        self._rows: list[UsageRow] = []
+        self._problems: list[str] = []
+        self._n_problems = 0
+        self._seen: dict[tuple[str, str, str], int] = {}
+        self._counted: set[tuple[str, str]] = set()  # track, territory
+        self._facts: dict[str, tuple[str, str, int]] = {}  # track -> generated_on, purpose, line
+
+    def take_header(self, header: list[str]) -> None:
+        for position, cell in enumerate(header):
+            word = cell.strip().lower()
+            if word in self._columns:
+                raise RightsError(f"{self._name}: two columns {word!r}; remove one")
+            if word in COLUMNS:
+                self._columns[word] = position
+        self._width = len(header)
+        if "territory" not in self._columns or not {"usages", "net_revenue"} & self._columns.keys():
+            found = ", ".join(printable(cell.strip()) for cell in header)
+            raise RightsError(
+                f"{self._name}: columns territory and usages (or net_revenue) must be there; the first row names the "
+                f"columns, {', '.join(COLUMNS)} (found: {found:.200})"
+            )
+
+    def take(self, line: int, cells: list[str]) -> None:
+        try:
+            if len(cells) > self._width and any(cell.strip() for cell in cells[self._width :]):
+                raise ParameterError(
+                    f"has {len(cells)} cells, the header {self._width}; quote values that hold the delimiter"
+                )
+            row = self._row({c: cells[at].strip() for c, at in self._columns.items() if at < len(cells)})
+            self._check_against_others(line, row)
+        except ParameterError as error:
+            self._n_problems += 1
+            if len(self._problems) < _SHOWN_PROBLEMS:
+                self._problems.append(printable(f"line {line}: {error}"))
+            return
+        self._rows.append(row)
+
+    def rows(self) -> tuple[UsageRow, ...]:
+        if self._n_problems:
+            more = self._n_problems - len(self._problems)
+            raise ListedError(
+                f"{self._name}: {self._n_problems} row{'s are' if self._n_problems > 1 else ' is'} wrong, nothing was "
+                "taken:\n"
+                + "\n".join(f"  {problem}" for problem in self._problems)
+                + (f"\n  and {more} more" if more else "")
+            )
+        if not self._rows:
+            raise RightsError(
+                f"{self._name}: no rows under the header; where nothing is reported leave the file out, where nothing "
+                "was used write tracks with 0 usages"
+            )
+        return tuple(self._rows)
+
+    def _row(self, values: dict[str, str]) -> UsageRow:
+        track = _track(values.get("track", ""))
+        territory = validate_territory(values.get("territory", ""))
+        revenue, currency = self._revenue(values.get("net_revenue", ""), values.get("currency", ""))
+        purpose = values.get("purpose", "").lower() or self._default_purpose
+        if purpose and purpose not in PURPOSES:
+            raise ParameterError(f"purpose {purpose!r:.40}: write one of {', '.join(PURPOSES)}")
+        written = values.get("generated_on", "")
+        generated_on = parse_date(written, what="generated_on").isoformat() if written else ""
+        usages = _usages(values.get("usages"), counts_once=bool(track))
+        if values.get("usages") is None and (track, territory) in self._counted:
+            usages = 0  # the same usages, with revenue in another currency
+        self._counted.add((track, territory))
+        return UsageRow(track, territory, usages, revenue, currency, generated_on, purpose)
+
+    def _revenue(self, written: str, currency: str) -> tuple[Fraction | None, str]:
+        if not written:
+            return None, validate_currency(currency) if currency else ""
+        if not currency:
+            raise ParameterError(f"net_revenue {written!r:.40} has no currency; write its code in column currency")
+        code = validate_currency(currency)
+        if "," in written:
+            if not self._decimal_comma or "." in written or written.count(",") > 1:
+                raise ParameterError(
+                    f"net_revenue {written!r:.40}: write it without grouping and with a decimal point, as 1234.56"
+                )
+            written = written.replace(",", ".")
+        minor = Fraction(parse_decimal(written, what="net_revenue")) * 10 ** currency_exponent(code)
+        if abs(minor) > LIMIT_MINOR:
+            raise ParameterError(
+                f"net_revenue {written!r:.70}: beyond {LIMIT_MINOR} minor units of {code}; check the unit"
+            )
+        return minor, code
+
+    def _check_against_others(self, line: int, row: UsageRow) -> None:
+        key = (row.track, row.territory, row.currency)
+        if key in self._seen:
+            what = f"track {printable(row.track):.80} in {row.territory}" if row.track else f"territory {row.territory}"
+            raise ParameterError(f"{what} is reported on line {self._seen[key]} already; add the two up in one row")
+        self._seen[key] = line
+        if not row.track:
+            return
+        generated_on, purpose, first = self._facts.setdefault(row.track, (row.generated_on, row.purpose, line))
+        if (row.generated_on, row.purpose) != (generated_on, purpose):
+            raise ParameterError(
+                f"track {printable(row.track):.80}: generated_on {row.generated_on or 'empty'}, purpose "
+                f"{row.purpose or 'empty'}, but on line {first} {generated_on or 'empty'}, {purpose or 'empty'}; "
+                "a track is generated once"
+            )
+
+
+def _track(written: str) -> str:
+    if len(written) > _LONGEST_TRACK:
+        raise ParameterError(f"track has {len(written)} characters, at most {_LONGEST_TRACK} are possible")
+    if not written.isprintable():
+        raise ParameterError(f"track {printable(written):.80}: has control characters; name it by its SHA-256")
+    return written.lower() if _SHA256.fullmatch(written) else unicodedata.normalize("NFC", written)
+
+
+def _usages(written: str | None, *, counts_once: bool) -> int:
+    if written is None or (not written and not counts_once):
+        return int(counts_once)
+    if not re.fullmatch(r"[0-9]{1,19}", written) or int(written) > LIMIT_MINOR:
+        raise ParameterError(
+            f"usages {written!r:.40}: write a whole number from 0 to {LIMIT_MINOR}, without grouping"
+            + ("; 0 where there were none" if not written else "")
+        )
+    return int(written)

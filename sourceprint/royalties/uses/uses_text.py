@@ -1,0 +1,202 @@
+"""What an attribution did, and lists of uses, as people and programs read them.
+
+In come an `AttributionReport` or uses; out come text, plain JSON types, or a file of JSON Lines with one use per line,
+in the fields of `sourceprint.royalties.uses.use`.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerprint.errors import printable
+from index.storage.durable import FileEntry, refusals, sync_folder, write_chunks
+from sourceprint.royalties.canonical import canonical_json
+from sourceprint.royalties.uses.states import contenders_of
+from sourceprint.royalties.uses.use import Outcome, Use, use_to_json
+from sourceprint.text.tables import table
+
+__all__ = ["AttributionReport", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
+
+SCHEMA = "sourceprint/attribution/1"
+_SHOWN = 10
+_SHOWN_CONTENDERS = 3
+_LONGEST_NAME = 32
+_TITLES = ("use", "state", "track", "of", "from", "to", "seconds", "licence", "rule")
+_NUMBERS = range(4, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributionReport:
+    """What an attribution did.
+
+    Attributes
+    ----------
+    attribution_id : int or None
+        None where nothing changed.
+    licensee, policy_name, policy_digest : str
+    rights_revision : int
+    results_sha256 : str
+        Of the file of results.
+    tracks : dict of str to int
+        Results by status; all but `matched` and `no_match` could not be searched, and their earlier uses stay.
+    repeated : int
+        Results that say the same of the same track as an earlier one.
+    segments : int
+        Matched passages.
+    states : dict of str to (int, int)
+        Uses, and their attributed microseconds, by the state that the policy gives them.
+    outcomes : dict of str to int
+        What licences say, counted by use and territory.
+    added, unchanged, superseded : int
+        Uses.
+    carried_over : int
+        States given by people that went on to the use in place of a superseded one.
+    decisions_without_use : tuple of str
+        Ids of superseded uses with such a state, of which there is nothing in place.
+    usage_without_result : tuple of str
+        Tracks of the usage that are not among the results.
+    """
+
+    attribution_id: int | None
+    licensee: str
+    policy_name: str
+    policy_digest: str
+    rights_revision: int
+    results_sha256: str
+    tracks: dict[str, int]
+    repeated: int
+    segments: int
+    states: dict[str, tuple[int, int]]
+    outcomes: dict[str, int]
+    added: int
+    unchanged: int
+    superseded: int
+    carried_over: int
+    decisions_without_use: tuple[str, ...]
+    usage_without_result: tuple[str, ...]
+
+    @property
+    def n_failed(self) -> int:
+        """How many tracks could not be searched."""
+        return sum(n for status, n in self.tracks.items() if status not in ("matched", "no_match"))
+
+
+def report_to_json(report: AttributionReport) -> dict[str, Any]:
+    """Return a report as plain JSON types; attributed time in microseconds."""
+    fields = asdict(report)
+    fields["states"] = {s: {"uses": n, "attributed_us": us} for s, (n, us) in report.states.items()}
+    fields["decisions_without_use"] = list(report.decisions_without_use)
+    fields["usage_without_result"] = list(report.usage_without_result)
+    return {"schema": SCHEMA, **fields}
+
+
+def report_text(report: AttributionReport) -> str:
+    """Return a report for people, one fact per line."""
+    tracks = ", ".join(f"{n} {status}" for status, n in report.tracks.items()) or "none"
+    lines = [
+        f"tracks      {sum(report.tracks.values())} ({tracks}), {_counted(report.segments, 'segment')}",
+        f"policy      {report.policy_name} {report.policy_digest}",
+        f"rights      revision {report.rights_revision}",
+        *(f"{state:<11} {_counted(n, 'use')}, {_seconds(us)} s" for state, (n, us) in report.states.items()),
+        f"licences    {_outcomes(report)}",
+        f"ledger      {report.added} added, {report.unchanged} unchanged, {report.superseded} superseded"
+        + (f"; attribution {report.attribution_id}" if report.attribution_id is not None else "; nothing changed"),
+    ]
+    if report.repeated:
+        lines.append(f"note        {_counted(report.repeated, 'result')} left out: the same track again")
+    if report.n_failed:
+        failed = _counted(report.n_failed, "track")
+        lines.append(f"note        {failed} could not be searched; earlier uses of such tracks stay as they are")
+    if report.carried_over:
+        lines.append(f"note        {_counted(report.carried_over, 'decision')} of people carried over to the new uses")
+    if report.decisions_without_use:
+        lines.append(f"check       states given by people to uses now gone: {_some(report.decisions_without_use)}")
+    if report.usage_without_result:
+        lines.append(f"check       tracks of the usage without a result: {_some(report.usage_without_result)}")
+    return "\n".join(lines)
+
+
+def uses_text(uses: Iterable[Use]) -> str:
+    """Return uses as a table for people, one per line, in the order given; times are seconds of the track.
+
+    Ids of uses are in full; of a long name of a track, its end is shown. The licence is that which permits the use, or
+    in words that none does.
+    """
+    rows = [_TITLES, *(_cells(use) for use in uses)]
+    widths = {column: max(len(row[column]) for row in rows) for column in _NUMBERS}
+    return table([[cell.rjust(widths.get(column, 0)) for column, cell in enumerate(row)] for row in rows])
+
+
+def uses_to_jsonl(path: Path, uses: Iterable[Use]) -> FileEntry:
+    """Write uses as JSON Lines, replacing the file in one step; return its size and checksum.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full; the file is as it was.
+    CatalogueError
+        If the system refuses otherwise.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    with refusals(temporary):
+        temporary.unlink(missing_ok=True)
+    entry = write_chunks(temporary, _lines(uses))
+    with refusals(path):
+        os.replace(temporary, path)
+    sync_folder(path.parent)
+    return entry
+
+
+def _lines(uses: Iterable[Use]) -> Iterator[bytes]:
+    for use in uses:
+        yield (canonical_json(use_to_json(use)) + "\n").encode("utf-8")
+
+
+def _cells(use: Use) -> tuple[str, ...]:
+    name = printable(use.track_name)
+    return (
+        use.id,
+        use.state,
+        name if len(name) <= _LONGEST_NAME else "..." + name[3 - _LONGEST_NAME :],
+        printable(_of(use)),
+        _seconds(1000 * use.spans[0].start_ms) if use.spans else "",
+        _seconds(1000 * use.spans[-1].end_ms) if use.spans else "",
+        _seconds(use.attributed_us),
+        printable(", ".join(sorted({_licence(outcome) for outcome in use.outcomes}))),
+        printable(use.state_rule),
+    )
+
+
+def _of(use: Use) -> str:
+    """Return of what a use is: a recording, works, or which recordings it may be of; else its id in the index."""
+    if contenders := contenders_of(use):
+        more = ["..."] if len(contenders) > _SHOWN_CONTENDERS else []
+        return " or ".join([*contenders[:_SHOWN_CONTENDERS], *more])
+    return use.recording_id or ", ".join(use.work_ids) or f"{use.asset_id} (index)"
+
+
+def _licence(outcome: Outcome) -> str:
+    if outcome.outcome == "licensed":
+        return outcome.licence_id
+    return f"outside {outcome.licence_id}" if outcome.licence_id else "none"
+
+
+def _outcomes(report: AttributionReport) -> str:
+    counted = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in report.outcomes.items())
+    return f"{counted}, by use and territory" if counted else "nothing to apply"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _seconds(microseconds: int) -> str:
+    """Return seconds with three decimals, rounded down."""
+    return f"{microseconds // 1_000_000}.{microseconds // 1000 % 1000:03d}"
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(printable(name) for name in names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -1,0 +1,155 @@
+"""What changed between two scans, for people and for programs.
+
+In comes a `Difference`; out come lines of text, safe for a terminal, or plain JSON types in which times are whole
+milliseconds, percentages go from 0 to 100 and confidences from 0 to 1, as in scan results.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from fingerprint.errors import printable
+from sourceprint.scans.diff import Difference, FileChange, MatchChange
+from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.text.tables import clock, confidence_text, counted
+
+__all__ = ["SCHEMA", "diff_json", "diff_text"]
+
+SCHEMA = "sourceprint/scan-diff/1"
+
+_WORDS = {
+    "content": "the file itself",
+    "index_digest": "index",
+    "recordings": "recordings searched",
+    "algorithm": "algorithm",
+    "params_digest": "parameters",
+    "settings_digest": "settings",
+    "max_false_per_1000h": "false matches put up with in 1000 h",
+}
+_FIGURES = {
+    "pitch": lambda segment: f"{segment.pitch_cents / 100 + 0.0:+.2f} st",
+    "tempo": lambda segment: f"{segment.tempo_percent:.1f} %",
+    "speed": lambda segment: f"{segment.speed_percent:.1f} %",
+}  # fmt: skip
+
+
+def diff_text(difference: Difference) -> str:
+    """Return what changed as lines of text: what was searched, how many files, and each change under its file."""
+    only_before, only_after = len(difference.only_before), len(difference.only_after)
+    lines = [
+        f"A: {counted(difference.n_before, 'file')}, B: {counted(difference.n_after, 'file')}: "
+        f"{difference.n_unchanged} unchanged, {len(difference.files)} changed, "
+        f"{only_before} only in A, {only_after} only in B"
+    ]
+    lines += [f"{_WORDS[name]}: {_listed(a)} -> {_listed(b)}" for name, (a, b) in difference.searched.items()]
+    if difference.files and not difference.searched and not any(change.because for change in difference.files):
+        lines.append("nothing that results state about the search differs: another version of the program, or its data")
+    for change in difference.files:
+        lines += ["", *_file_lines(change)]
+    for where, results in (("A", difference.only_before), ("B", difference.only_after)):
+        if results:
+            lines += ["", f"only in {where}:", *(f"  {printable(each.name)}: {each.status}" for each in results)]
+    return "\n".join(lines)
+
+
+def diff_json(difference: Difference) -> dict[str, Any]:
+    """Return what changed as plain JSON types; unchanged files are counted only."""
+    return {
+        "schema": SCHEMA,
+        "files": {
+            "a": difference.n_before,
+            "b": difference.n_after,
+            "unchanged": difference.n_unchanged,
+            "changed": len(difference.files),
+            "only_a": len(difference.only_before),
+            "only_b": len(difference.only_after),
+        },
+        "searched": {name: {"a": list(a), "b": list(b)} for name, (a, b) in difference.searched.items()},
+        "changed": [_change_json(change) for change in difference.files],
+        "only_a": [_file_json(result) for result in difference.only_before],
+        "only_b": [_file_json(result) for result in difference.only_after],
+    }
+
+
+def _file_lines(change: FileChange) -> list[str]:
+    before, after = change.before, change.after
+    name = printable(before.name) + (f" (in B {printable(after.name)})" if after.name != before.name else "")
+    status = f"{before.status} -> {after.status}" if change.status_changed else before.status
+    reason = f" ({printable(after.reason)})" if change.status_changed and after.reason else ""
+    lines = [f"{name}: {status}{reason}"]
+    lines += [f"  + {_found_text(found)}" for found in change.gained]
+    lines += [f"  - {_found_text(found)}" for found in change.lost]
+    lines += [f"  ~ {_label(each.before)}: {'; '.join(_figure_texts(each))}" for each in change.changed]
+    if change.because:
+        lines.append(f"  differs: {', '.join(_WORDS[cause] for cause in change.because)}")
+    return lines
+
+
+def _figure_texts(change: MatchChange) -> Iterable[str]:
+    before, after = change.before, change.after
+    for what in change.what:
+        if what == "span":
+            yield f"query {_spans(before, 'query')} -> {_spans(after, 'query')}"
+            yield f"reference {_spans(before, 'asset')} -> {_spans(after, 'asset')}"
+        elif what == "confidence":
+            yield f"confidence {confidence_text(before.confidence)} -> {confidence_text(after.confidence)}"
+        elif what == "share":
+            yield f"share {before.query_match_percentage:.1f} % -> {after.query_match_percentage:.1f} %"
+        else:
+            yield f"{what} {_all(before, _FIGURES[what])} -> {_all(after, _FIGURES[what])}"
+
+
+def _found_text(found: Found) -> str:
+    return f"{_label(found)}: query {_spans(found, 'query')}, confidence {confidence_text(found.confidence)}"
+
+
+def _label(found: Found) -> str:
+    return printable(found.asset_id) + (f' "{printable(found.title)}"' if found.title else "")
+
+
+def _spans(found: Found, side: str) -> str:
+    ends = [(getattr(each, f"{side}_start_ms"), getattr(each, f"{side}_end_ms")) for each in found.segments]
+    return ", ".join(f"{clock(start / 1000)}-{clock(end / 1000)}" for start, end in ends)
+
+
+def _all(found: Found, figure: Callable[[FoundSegment], str]) -> str:
+    return ", ".join(figure(segment) for segment in found.segments)
+
+
+def _listed(values: Sequence[str | int | float]) -> str:
+    return ", ".join(printable(str(value)) for value in values) or "not stated"
+
+
+def _change_json(change: FileChange) -> dict[str, Any]:
+    return {
+        "a": _file_json(change.before),
+        "b": _file_json(change.after),
+        "gained": [_found_json(found) for found in change.gained],
+        "lost": [_found_json(found) for found in change.lost],
+        "changed": [
+            {"what": list(each.what), "a": _found_json(each.before), "b": _found_json(each.after)}
+            for each in change.changed
+        ],
+        "because": list(change.because),
+    }
+
+
+def _file_json(result: FileResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "sha256": result.sha256 or None,
+        "status": result.status,
+        "reason": result.reason or None,
+    }
+
+
+def _found_json(found: Found) -> dict[str, Any]:
+    names = ("query_start_ms", "query_end_ms", "asset_start_ms", "asset_end_ms")
+    figures = ("pitch_cents", "speed_percent", "tempo_percent", "confidence")
+    return {
+        "asset_id": found.asset_id,
+        "title": found.title or None,
+        "layer": found.layer,
+        "query_match_percentage": found.query_match_percentage,
+        "confidence": found.confidence,
+        "segments": [{name: getattr(segment, name) for name in (*names, *figures)} for segment in found.segments],
+    }

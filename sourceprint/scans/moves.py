@@ -1,0 +1,268 @@
+"""Moving a file onto a place that was reserved for it: none is overwritten, none is seen half-moved.
+
+The place is the same as in the folder that the file comes from, below the one it goes to. A name that is taken gets the
+first 8 digits of the SHA-256 of the file before its suffix, or all of them, or all of them and a number from 2. It is
+reserved by making an empty file, whose place the file then takes in one step. Between file systems it is copied beside
+it first, under a name that starts with a dot and ends in .part; only when the copy is on the disk is the file removed
+where it was, and the copy takes the place of the reservation.
+
+So the file is where it was, or in its place, or whole in that copy; and while it is not in its place, that is empty.
+`sourceprint.scans.moves` brings moves to their end that were interrupted.
+
+Carrying off files that are done, so that the row of each names the place where the file is.
+
+A file is moved in four steps, each on the disk before the next: the log says which place is made for it; the place is
+made (`sourceprint.scans.moves`); the row is written, under the name of the place; the file goes there. Whatever ends
+the process in between, the next session finds the place empty: with a row it brings the file there, without one it
+removes
+the place and the file is as if it had never been looked at. A place whose name another content has on record is not
+given again, so that no result is lost when files of the same name come again and again.
+"""
+
+import errno
+import itertools
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from fingerprint.errors import EvidenceError, StorageFullError
+from fingerprint.sources import is_fingerprint_file
+from index.storage.durable import publish_chunks, sync_folder
+from sourceprint.scans.journal import Entry, Journal
+from sourceprint.scans.plan import content_of
+from sourceprint.scans.results import read_result
+from sourceprint.scans.run_folder import refusals, unfinished_moves
+from sourceprint.scans.scan_json import renamed_row
+
+__all__ = ["Mover", "drop_reservation", "finish_copy", "finish_moves", "has_copy", "is_reserved", "move", "reserve"]
+
+_BLOCK_BYTES = 1 << 20
+
+
+def reserve(wanted: Path, *, sha256: str, is_free: Callable[[Path], bool], announce: Callable[[Path], None]) -> Path:
+    """Make an empty file as the place of another, flush it to the disk, and return it.
+
+    Parameters
+    ----------
+    wanted : Path
+        The place that would be best; folders above it are made if they are missing.
+    sha256 : str
+        Of the file, for a name that is taken; 64 hexadecimal digits.
+    is_free : callable
+        Whether a name may be used as far as anybody knows; what there is on the disk is never used.
+    announce : callable
+        Called with the place before it is made.
+
+    Raises
+    ------
+    EvidenceError, StorageFullError
+        If the system refuses; nothing is reserved.
+    """
+    with refusals(wanted):
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        places = _places(wanted, sha256)
+        while True:
+            place = next(places)
+            if os.path.lexists(place) or not is_free(place):
+                continue
+            announce(place)
+            try:
+                os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+            except FileExistsError:
+                continue  # somebody was faster
+            sync_folder(place.parent)
+            return place
+
+
+def is_reserved(place: Path) -> bool:
+    """Whether there is an empty file and nothing else."""
+    try:
+        found = os.lstat(place)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0
+
+
+def move(path: Path, place: Path) -> None:
+    """Move a file onto its reservation; on return it is on the disk.
+
+    Raises
+    ------
+    EvidenceError, StorageFullError
+        If the system refuses. While `place` is reserved still, the file is where it was, or in the copy beside `place`.
+    """
+    with refusals(place):
+        try:
+            os.replace(path, place)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            publish_chunks(_copy_of(place), _blocks(path))
+            shutil.copystat(path, _copy_of(place))
+            os.unlink(path)
+            sync_folder(path.parent)
+            os.replace(_copy_of(place), place)
+        sync_folder(place.parent)
+        sync_folder(path.parent)
+
+
+def has_copy(place: Path) -> bool:
+    """Whether a move was interrupted when the copy beside the place was whole."""
+    return os.path.lexists(_copy_of(place))
+
+
+def finish_copy(place: Path) -> None:
+    """Let the copy beside a reservation take its place; errors as `move`."""
+    with refusals(place):
+        os.replace(_copy_of(place), place)
+        sync_folder(place.parent)
+
+
+def drop_reservation(place: Path) -> None:
+    """Remove a reservation and what was copied for it, where they are; errors as `move`."""
+    copy = _copy_of(place)
+    with refusals(place):
+        for path in (copy.with_name(copy.name + ".tmp"), copy, place):
+            path.unlink(missing_ok=True)
+
+
+def _places(wanted: Path, sha256: str) -> Iterator[Path]:
+    yield wanted
+    ends = itertools.chain((sha256[:8], sha256), (f"{sha256}-{n}" for n in itertools.count(2)))
+    for end in ends:
+        yield wanted.with_name(f"{wanted.stem}-{end}{wanted.suffix}")
+
+
+def _copy_of(place: Path) -> Path:
+    return place.with_name(f".{place.name}.part")
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block
+
+
+class Mover:
+    """Moves files out of some folders, and tells where to before their rows are written.
+
+    Parameters
+    ----------
+    journal : Journal
+        Of the run.
+    folder : Path
+        Where files go; made if it is missing.
+    out_of : sequence of Path
+        Folders that files come from; what lies in none of them stays.
+    is_unchanged : callable
+        Whether a file is still as it was when it was handed to the scan; any other stays.
+    """
+
+    def __init__(
+        self, journal: Journal, folder: Path, out_of: Sequence[Path], *, is_unchanged: Callable[[Path], bool]
+    ) -> None:
+        self._journal = journal
+        self._folder = folder
+        self._out_of = tuple(out_of)
+        self._is_unchanged = is_unchanged
+
+    def wants(self, path: Path) -> bool:
+        """Whether a file is to be moved, if it could be searched."""
+        return self._below(path) is not None and self._is_unchanged(path)
+
+    def reserve(self, path: Path, sha256: str) -> Path:
+        """Return the place that a file gets; the next row must have its name.
+
+        Parameters
+        ----------
+        path : Path
+            A file that `wants` is true of.
+        sha256 : str
+            Of its row.
+
+        Raises
+        ------
+        EvidenceError, StorageFullError
+            If the system refuses, or the file lies in no folder that files come from; nothing is reserved.
+        """
+
+        def is_free(place: Path) -> bool:
+            entry = self._journal.entries.get(str(place))
+            return entry is None or entry.sha256 == sha256
+
+        def announce(place: Path) -> None:
+            self._journal.log("reserved", name=str(path), to=str(place))
+            self._journal.flush_log()
+
+        below = self._below(path)
+        wanted = self._folder / (path.name if below is None else path.relative_to(below))
+        return reserve(wanted, sha256=sha256, is_free=is_free, announce=announce)
+
+    def bring(self, entry: Entry) -> None:
+        """Move the file of a row that has just been written; one that somebody has taken away is let go.
+
+        Raises
+        ------
+        EvidenceError, StorageFullError
+            If the system refuses. The file is where it was then, and its row has its old name again.
+        """
+        self._journal.sync()
+        _bring(self._journal, entry)
+
+    def _below(self, path: Path) -> Path | None:
+        return next((folder for folder in self._out_of if path.is_relative_to(folder)), None)
+
+
+def finish_moves(journal: Journal) -> None:
+    """Bring to an end what the last session left unfinished; to be called before this one begins.
+
+    A file that cannot be moved gets its old name back in its row.
+
+    Raises
+    ------
+    EvidenceError, StorageFullError
+        If the system refuses anything else.
+    """
+    for place, path in unfinished_moves(journal.folder).items():
+        if not is_reserved(place):
+            continue
+        entry = journal.entries.get(str(place))
+        if entry is None or entry.moved_from != str(path):
+            drop_reservation(place)
+        elif content_of(path) == (is_fingerprint_file(place), entry.sha256):
+            try:
+                _bring(journal, entry)
+            except (EvidenceError, StorageFullError):
+                if is_reserved(place):
+                    raise
+        elif has_copy(place):
+            finish_copy(place)
+            journal.log("moved", name=str(path), to=str(place))
+        else:
+            drop_reservation(place)  # taken away or altered meanwhile; what was found in it stays on record
+
+
+def _bring(journal: Journal, entry: Entry) -> None:
+    path, place = Path(entry.moved_from), Path(entry.name)
+    try:
+        move(path, place)
+    except (EvidenceError, StorageFullError):
+        if not is_reserved(place) or (has_copy(place) and not os.path.lexists(path)):
+            raise
+        if os.path.lexists(path):
+            _put_back(journal, entry)
+            drop_reservation(place)
+            raise
+        drop_reservation(place)
+        return
+    journal.log("moved", name=entry.moved_from, to=entry.name)
+
+
+def _put_back(journal: Journal, entry: Entry) -> None:
+    """Write the row of a file that could not be moved under the name that it has, instead of the other."""
+    row = renamed_row(journal.row(entry), entry.moved_from, moved_from=entry.name)
+    journal.append(row, read_result(row))
+    journal.log("put back", name=entry.moved_from, of=entry.name)
+    journal.sync()

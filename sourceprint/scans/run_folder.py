@@ -1,0 +1,366 @@
+"""A run on the disk: the folder that `sourceprint scan` writes, as everything else reads it.
+
+===================  ===================================================================================================
+`results.jsonl`      one scan result per file (`sourceprint.scans.scan_json.scan_to_row`), as UTF-8 JSON Lines in the
+order in which
+                     files were done; the last row of a name is the one that counts. The row of a file that was moved
+                     has the name of the place where it went, and takes the place of what was on record under the old
+`log.jsonl`          what happened and when, one object per event (`sourceprint.scans.journal`). No result depends on
+it: it
+                     tells where a tail that a power cut damaged begins, which moves a killed session left unfinished,
+                     and which version of the program made which row
+`traces/*.spt`       of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file and
+                     eight digits of a digest of what it was searched in, and how
+                     (`index.recheck.trace_file.trace_name`)
+`lock`               held by the scan that writes to the folder
+===================  ===================================================================================================
+
+Rows are only ever appended, until the end of a session takes out those that no longer count. A process or machine that
+dies may leave an unfinished line at the end, which is no row: the file that it is about is scanned again. A damaged
+line anywhere else is an error, as nobody can say which result was lost.
+
+A file is known by its content, the index and the settings, not by the version of the program: rows of an older version
+stand, so that an update does not make thousands of files be searched again. A session that finds such rows says so;
+whoever wants what the new version finds gives another folder.
+
+What the log of a run says about the rows on record: who made them, and which files were about to be moved.
+
+In comes the folder of a run, as `sourceprint.scans.journal` writes it. A log of which the end was lost tells less,
+never anything that is not so.
+
+Scan results from wherever they lie: the folder of a run, or a file of JSON Lines that `match --jsonl` printed.
+
+In comes a path; out come one `FileResult` per name, by name: where a name has several rows, the last one counts, and
+a file that was moved counts under its new name alone.
+"""
+
+import errno
+import json
+import os
+from collections import Counter
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from fingerprint.digests import is_sha256
+from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError, printable
+from index.recheck.trace import trace_name
+from sourceprint.scans.results import FileResult, read_result, read_results
+
+__all__ = [
+    "LOCK",
+    "LOG",
+    "OURS",
+    "RESULTS",
+    "SAFE_BYTES",
+    "TRACES",
+    "Line",
+    "Run",
+    "expect_elsewhere",
+    "latest_results",
+    "made_by_others",
+    "read_events",
+    "read_lines",
+    "refusals",
+    "results_of",
+    "unfinished_moves",
+]
+
+RESULTS = "results.jsonl"
+LOG = "log.jsonl"
+TRACES = "traces"
+LOCK = "lock"
+OURS = frozenset({RESULTS, RESULTS + ".tmp", LOG, TRACES, LOCK})
+"""Names in the folder of a run that a scan makes there."""
+
+SAFE_BYTES = "results_bytes"
+"""Field of an event of the log: so much of `results.jsonl` was on the disk, whole, at that time."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run has found so far; a scan may be writing to it meanwhile.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return the run in a folder.
+
+        Raises
+        ------
+        EvidenceError
+            If there is no folder, or it holds no run.
+        """
+        if not path.is_dir():
+            what = "a file, not the folder of a run" if path.exists() else "no such folder"
+            raise EvidenceError(f"{printable(path)}: {what}; give the folder that scan --out wrote")
+        if not (path / RESULTS).is_file():
+            raise EvidenceError(f"{printable(path)}: holds no {RESULTS}; give the folder that scan --out wrote")
+        return cls(path)
+
+    def results(self) -> tuple[FileResult, ...]:
+        """Return the result of every file, in order of name.
+
+        Raises
+        ------
+        EvidenceError
+            If a line is damaged, or is no scan result of this version; the message names it.
+        """
+        return tuple(sorted(latest_results(self.folder), key=lambda result: result.name))
+
+    def trace_path(self, result: FileResult) -> Path:
+        """Return where the trace of a file is, if there is one: files that were matched have one.
+
+        Raises
+        ------
+        EvidenceError
+            If the digest of the result is none, so that it cannot name a file.
+        """
+        if not is_sha256(result.sha256):
+            raise EvidenceError(f"{printable(result.name)}: its result states no SHA-256; scan the file again")
+        return self.folder / TRACES / trace_name(result.sha256, result.index_digest, result.settings_digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row, and where in the file it is.
+
+    Attributes
+    ----------
+    start, stop : int
+        Bytes from the start of the file, its line break included.
+    result : FileResult
+        What it says.
+    """
+
+    start: int
+    stop: int
+    result: FileResult
+
+
+def read_lines(folder: Path) -> Iterator[Line]:
+    """Yield the rows of a run in the order in which they were written, up to a tail that was never finished.
+
+    Raises
+    ------
+    EvidenceError
+        If a line before that is damaged, or is no scan result of this version.
+    """
+    path = folder / RESULTS
+    with refusals(path), path.open("rb") as file:
+        yield from _lines_of(file, folder)
+
+
+def latest_results(folder: Path) -> Iterator[FileResult]:
+    """Yield the result of every file, of which none is held; order and errors as `read_lines`."""
+    path = folder / RESULTS
+    # Opened once: a scan that comes to its end puts another file in the place of this one, with rows elsewhere in it.
+    with refusals(path), path.open("rb") as file:
+        counts: dict[str, int] = {}
+        for line in _lines_of(file, folder):
+            if line.result.moved_from:
+                counts.pop(line.result.moved_from, None)
+            counts[line.result.name] = line.start
+        file.seek(0)
+        for line in _lines_of(file, folder):
+            if counts.get(line.result.name) == line.start:
+                yield line.result
+
+
+def _lines_of(file: BinaryIO, folder: Path) -> Iterator[Line]:
+    safe = _safe_bytes(folder)
+    start = 0
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            return
+        stop = start + len(line)
+        try:
+            result = _result_of(line)
+        except ParameterError as error:
+            if safe is not None and start >= safe:
+                return  # never acknowledged as being on the disk: a power cut left it like this
+            raise EvidenceError(
+                f"{printable(folder / RESULTS)}, line {number}: {error}; restore the file from a copy, or delete this "
+                "line to have its file scanned again"
+            ) from error
+        yield Line(start, stop, result)
+        start = stop
+
+
+def read_events(folder: Path, *kinds: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of some kinds in the log of a run, in order; lines that were cut off are passed over.
+
+    Raises
+    ------
+    EvidenceError
+        If there is a log that cannot be read.
+    """
+    path = folder / LOG
+    starts = tuple(f'{{"event": "{kind}"'.encode("ascii") for kind in kinds)
+    with refusals(path):
+        try:
+            lines = path.open("rb")
+        except FileNotFoundError:
+            return
+        with lines:
+            for line in lines:
+                if line.startswith(starts):
+                    try:
+                        yield json.loads(line)
+                    except (ValueError, RecursionError):
+                        continue
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what the system refuses inside the block into errors that say what becomes of the run.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full or a quota reached.
+    EvidenceError
+        If anything else is refused.
+    """
+    try:
+        yield
+    except StorageFullError:
+        raise
+    except (OSError, CatalogueError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError):
+            raise
+        if cause.errno in _FULL:
+            raise StorageFullError(
+                f"{printable(path)}: no space left on the disk; the results before are safe; free some space and run "
+                "the command again"
+            ) from error
+        raise EvidenceError(
+            f"{printable(path)}: cannot be used ({cause.strerror}); the results before are safe; see to the disk and "
+            "the permissions, or give another folder"
+        ) from error
+
+
+def _result_of(line: bytes) -> FileResult:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ParameterError("is damaged") from error
+    return read_result(record)
+
+
+def _safe_bytes(folder: Path) -> int | None:
+    """Return how much of the results the log says is on the disk; None if it does not say."""
+    found: int | None = None
+    for event in read_events(folder, "session start", "on disk", "session end"):
+        value = event.get(SAFE_BYTES)
+        if isinstance(value, int):
+            found = value
+    return found
+
+
+def made_by_others(folder: Path, names: Container[str], version: str) -> dict[str, int]:
+    """Return how many rows on record other versions of the program made, by version, in order of version.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    names : container of str
+        The names on record.
+    version : str
+        The version that does not count as another.
+    """
+    makers: dict[str, str] = {}
+    at_work = ""
+    for event in read_events(folder, "session start", "scanned", "known", "put back"):
+        name = event.get("name")
+        if event["event"] == "session start":
+            at_work = str(event.get("version", ""))
+        elif not isinstance(name, str):
+            continue
+        elif event["event"] == "scanned":
+            makers[name] = at_work
+        elif (maker := makers.get(str(event.get("of")))) is not None:
+            makers[name] = maker
+    counts = Counter(maker for name, maker in makers.items() if name in names and maker not in ("", version))
+    return dict(sorted(counts.items()))
+
+
+def unfinished_moves(folder: Path) -> dict[Path, Path]:
+    """Return, by place that the last session reserved for a file, where the file was; some may have been moved since.
+
+    To be asked before another session begins.
+    """
+    reserved: dict[Path, Path] = {}
+    for event in read_events(folder, "session start", "reserved"):
+        if event["event"] == "session start":
+            reserved.clear()
+        elif isinstance(event.get("name"), str) and isinstance(event.get("to"), str):
+            reserved[Path(event["to"])] = Path(event["name"])
+    return reserved
+
+
+def expect_elsewhere(target: Path, place: Path) -> None:
+    """Refuse an output that would take the place of what it is made from.
+
+    Parameters
+    ----------
+    target : Path
+        Where the output goes.
+    place : Path
+        As of `results_of`.
+
+    Raises
+    ------
+    EvidenceError
+        If `target` is the file of results, or belongs to the run.
+    """
+    source, output = Path(os.path.realpath(place)), Path(os.path.realpath(target))
+    in_run = output.is_relative_to(source) and output != source and output.relative_to(source).parts[0] in OURS
+    if in_run or (output == source and source.is_file()):
+        raise EvidenceError(f"{printable(target)}: holds the results themselves; name another file")
+
+
+def results_of(place: Path) -> tuple[FileResult, ...]:
+    """Return the results of a run or in a file, the latest row per name, in order of name.
+
+    Parameters
+    ----------
+    place : Path
+        The folder of a run, or a file of JSON Lines.
+
+    Raises
+    ------
+    EvidenceError
+        If there is nothing at `place`, the folder is none of a run, or a line is no scan result; the message names it.
+    """
+    if (place / RESULTS).is_file():
+        return Run.open(place).results()
+    if not place.is_file():
+        what = f"is a folder without {RESULTS}, so no run" if place.is_dir() else "there is no such run or file"
+        raise EvidenceError(
+            f"{printable(place)}: {what}; name the folder of a scan, or a file that match --jsonl printed"
+        )
+    try:
+        latest: dict[str, FileResult] = {}
+        for result in read_results(place):
+            if result.moved_from:
+                latest.pop(result.moved_from, None)
+            latest[result.name] = result
+    except ParameterError as error:
+        raise EvidenceError(str(error)) from error
+    except OSError as error:
+        raise EvidenceError(f"{printable(place)}: cannot be read ({error.strerror})") from error
+    return tuple(latest[name] for name in sorted(latest))

@@ -1,0 +1,338 @@
+"""Queries against the index: many files are fingerprinted and searched, in parallel, with results in order.
+
+`scan_files` takes items (`sourceprint.inputs`) and yields one `Scan` per item. Each worker opens the index by memory
+map, so the pages are shared. A lease (`index.storage.locks`) keeps the state that the index had when the run started,
+and all
+of them see that one, whatever is added, removed or compacted meanwhile. Where no lease can be taken, as on read-only
+media, a
+worker may see a later one; each result names the state that it was made from.
+"""
+
+import functools
+import hashlib
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import AudioError, ParameterError
+from fingerprint.sources import audio_digest, query_parts
+from index.catalogue.store import StateToken, Store
+from index.explain.explainer import Explainer
+from index.explain.explanation import Explanation, Question
+from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
+from index.recheck.trace_file import write_trace
+from index.search.filters import EVERYTHING, Filter
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, examine
+from index.search.matches import Match, MatchResult, in_sequence
+from index.storage.layers import RECORDING, spec_of
+from index.storage.manifest import canonical_json
+from index.storage.snapshot import Snapshot
+from index.vectors.exact import use_threads
+from sourceprint.inputs import Item
+from sourceprint.workers import in_order, jobs_for
+
+__all__ = ["Scan", "Searched", "scan_files", "what_is_searched"]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What was searched.
+
+    Attributes
+    ----------
+    digest : str
+        State of the index (`Snapshot.digest`).
+    algorithm, params_digest : str
+        Name and parameters of the method, of the layer that was searched.
+    n_recordings : int
+        Recordings in it.
+    only, exclude : tuple of str
+        Words of the filter, as given.
+    n_searched : int or None
+        Recordings that the filter left; None if all were searched.
+    layer : str
+        The descriptors that were searched.
+    scales : tuple of float
+        Time scales at which the query was described.
+    max_false_per_1000h : float
+        How many false matches in 1 000 hours were put up with.
+    settings_digest : str
+        `sha256:` and a digest of all that the result depends on besides the query and the index: layer, options,
+        limit, and the recordings that the filter left.
+    """
+
+    digest: str
+    algorithm: str
+    params_digest: str
+    n_recordings: int
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    n_searched: int | None = None
+    layer: str = RECORDING
+    scales: tuple[float, ...] = STANDARD.scales
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
+    settings_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was found out about one query.
+
+    Attributes
+    ----------
+    path : Path
+        The file, as it was named.
+    searched : Searched
+        State of the index.
+    status : str
+        "matched" or "no_match"; "too_short", "not_enough_music" or "decode_error" if it could not be searched.
+    reason : str
+        Why it could not be searched; else "".
+    matches : tuple of Match
+        As in `MatchResult`.
+    sha256, decoder : str
+        Digest of the audio file (hex) and what decoded it; "" if unknown.
+    duration_seconds : float or None
+        Length of the decoded audio; None if it was not decoded to the end.
+    notes : tuple of str
+        What was odd about the audio.
+    fingerprint_seconds, search_seconds, verify_seconds : float
+        Time taken by decoding and fingerprinting, by neighbour search, and by voting, alignment and decision.
+    explanation : Explanation or None
+        Why recordings were found or not; None if that was not asked, or the file could not be searched.
+    """
+
+    path: Path
+    searched: Searched
+    status: str
+    reason: str = ""
+    matches: tuple[Match, ...] = ()
+    sha256: str = ""
+    decoder: str = ""
+    duration_seconds: float | None = None
+    notes: tuple[str, ...] = ()
+    fingerprint_seconds: float = 0.0
+    search_seconds: float = 0.0
+    verify_seconds: float = 0.0
+    explanation: Explanation | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the file could not be searched."""
+        return self.status not in ("matched", "no_match")
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    layer: str
+    options: SearchOptions
+    max_false_per_1000h: float
+    which: Filter
+    traces: Path | None
+    question: Question | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    path: Path
+    index: Path
+    token: StateToken
+    searched: Searched  # as the run started
+    settings: "_Settings"
+
+
+def scan_files(
+    index: Path,
+    items: Sequence[Item],
+    *,
+    layer: str = RECORDING,
+    options: SearchOptions = STANDARD,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    which: Filter = EVERYTHING,
+    jobs: int | None = None,
+    traces: Path | None = None,
+    question: Question | None = None,
+) -> Generator[Scan, None, None]:
+    """Search for every item and yield the results in order.
+
+    Parameters
+    ----------
+    index : Path
+        The index folder.
+    items : sequence of Item
+        The queries.
+    layer : str
+        The descriptors to search.
+    options : SearchOptions
+        How hard to look.
+    max_false_per_1000h : float
+        How many false matches are put up with in 1 000 hours of audio scanned.
+    which : Filter
+        Recordings to look for.
+    jobs : int, optional
+        Worker processes; by default as many as suit the number of files and the machine.
+    traces : Path, optional
+        Folder where the trace (`index.recheck.trace`) of each query in which something was found is kept, named by
+        `index.recheck.trace_file.trace_name`; it is there before the scan is yielded.
+    question : Question, optional
+        What is to be explained of each query.
+
+    Raises
+    ------
+    CatalogueError
+        If the index cannot be opened, was made with other parameters, or turns out to be damaged.
+    StorageFullError, EvidenceError
+        If a trace cannot be written.
+    ParameterError
+        If an option is out of range, the layer unknown, or the filter unsuited to the index.
+    UnknownRecordingError
+        If the filter names a recording that the index has not.
+    """
+    n_jobs = jobs_for(len(items), jobs)
+    settings = _checked(layer, options, max_false_per_1000h, which, traces=traces, question=question)
+    store = Store.open(index, {layer: spec_of(layer)})
+    if n_jobs == 1:
+        use_threads(1)
+    with store.lease() as token:
+        _, searched = _facts(store.snapshot(), settings)
+        tasks = ((None, _Task(item.path, index, token, searched, settings)) for item in items)
+        with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
+            for _, scan in scans:
+                if scan is not None:
+                    yield scan
+
+
+def what_is_searched(
+    index: Path,
+    *,
+    layer: str = RECORDING,
+    options: SearchOptions = STANDARD,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    which: Filter = EVERYTHING,
+) -> Searched:
+    """Return what `scan_files` would search now, without searching it; arguments and errors as there."""
+    settings = _checked(layer, options, max_false_per_1000h, which)
+    return _facts(Store.open(index, {layer: spec_of(layer)}).snapshot(), settings)[1]
+
+
+def _checked(
+    layer: str,
+    options: SearchOptions,
+    max_false_per_1000h: float,
+    which: Filter,
+    *,
+    traces: Path | None = None,
+    question: Question | None = None,
+) -> _Settings:
+    if not 0 < max_false_per_1000h < float("inf"):
+        raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
+    return _Settings(layer, options, max_false_per_1000h, which, traces, question)
+
+
+def _scan(task: _Task) -> Scan:
+    """Search for one file; runs in the workers."""
+    snapshot, allowed, searched = _open_snapshot(task.index, task.token, task.searched, task.settings)
+    settings = task.settings
+    started = time.perf_counter()
+    results: list[MatchResult] = []
+    parts: list[TracedPart] = []
+    question, explainer = settings.question, None
+    if question is not None:
+        explainer = Explainer(task.path, snapshot, question, options=settings.options, allowed=allowed)
+    explanation_seconds = 0.0
+    try:
+        for query in query_parts(task.path, scales=settings.options.scales):
+            examination = examine(
+                query,
+                snapshot,
+                layer=settings.layer,
+                options=settings.options,
+                max_false_per_1000h=settings.max_false_per_1000h,
+                allowed=allowed,
+            )
+            results.append(examination.result)
+            if settings.traces is not None:
+                parts.append(traced_part(examination, snapshot))
+            if explainer is not None:
+                searched_at = time.perf_counter()
+                explainer.add(query, examination)
+                explanation_seconds += time.perf_counter() - searched_at
+    except AudioError as error:
+        reason = Item(task.path).reason(error)
+        return Scan(task.path, searched, error.status, reason, sha256=_digest_or_nothing(task.path))
+    except MemoryError:
+        reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
+        return Scan(task.path, searched, "decode_error", reason, sha256=_digest_or_nothing(task.path))
+    elapsed = time.perf_counter() - started - explanation_seconds
+    result = in_sequence(results)
+    if settings.traces is not None and result.matches:
+        fmin_hz = float(snapshot.layer(settings.layer).params["fmin_hz"])
+        digests = (query.sha256, searched.digest, searched.params_digest, searched.settings_digest)
+        trace = Trace(*digests, fmin_hz, settings.options.scales, tuple(parts))
+        name = trace_name(query.sha256, searched.digest, searched.settings_digest)
+        write_trace(settings.traces / name, trace)
+    return Scan(
+        task.path,
+        searched,
+        "matched" if result.matches else "no_match",
+        matches=result.matches,
+        sha256=query.sha256,
+        decoder=query.decoder,
+        duration_seconds=query.start_seconds + query.duration_seconds,
+        notes=query.notes,
+        fingerprint_seconds=elapsed - result.search_seconds - result.verify_seconds,
+        search_seconds=result.search_seconds,
+        verify_seconds=result.verify_seconds,
+        explanation=None if explainer is None else explainer.explanation(),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _open_snapshot(
+    index: Path, token: StateToken, searched: Searched, settings: _Settings
+) -> tuple[Snapshot, NDArray[np.bool_] | None, Searched]:
+    """Open the index once per process and run; without a lease, it may have moved on since the run started."""
+    snapshot = Store.open_at(index, token, {settings.layer: spec_of(settings.layer)}).snapshot()
+    allowed, now = _facts(snapshot, settings)
+    return snapshot, allowed, searched if token.lease else now
+
+
+def _facts(snapshot: Snapshot, settings: _Settings) -> tuple[NDArray[np.bool_] | None, Searched]:
+    view = snapshot.layer(settings.layer)
+    which = settings.which
+    allowed = which.allowed(snapshot)
+    mask = None if allowed is None else hashlib.sha256(np.packbits(allowed).tobytes()).hexdigest()
+    digest = hashlib.sha256(
+        canonical_json([settings.layer, asdict(settings.options), settings.max_false_per_1000h, mask])
+    )
+    searched = Searched(
+        snapshot.digest,
+        str(view.params["algorithm"]),
+        view.digest,
+        len(snapshot.recordings),
+        which.only.words,
+        which.exclude.words,
+        None if allowed is None else int(np.count_nonzero(allowed)),
+        settings.layer,
+        settings.options.scales,
+        settings.max_false_per_1000h,
+        f"sha256:{digest.hexdigest()}",
+    )
+    return allowed, searched
+
+
+def _digest_or_nothing(path: Path) -> str:
+    try:
+        return audio_digest(path)
+    except AudioError:
+        return ""
+
+
+def _lost(task: _Task) -> Scan:
+    reason = "ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
+    return Scan(task.path, task.searched, "decode_error", reason)

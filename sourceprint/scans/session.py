@@ -1,0 +1,386 @@
+"""What a session searches, how, and until when: `sourceprint.scans.scan` with its arguments kept together.
+
+One session of a run: what is not known yet is searched, and every file has its row as soon as it is done.
+
+`Session.scan` takes items (`sourceprint.inputs`) and yields one `Outcome` for each that was searched, or was found to
+have the content of another; it may be called again and again, as files arrive. What the rows on record say already is
+left
+alone and counted. Given a `Mover`, a file is carried off as soon as its row is on the disk, and the row says where to.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, overload
+
+from fingerprint.errors import EvidenceError, StorageFullError, printable
+from fingerprint.sources import is_fingerprint_file
+from index.search.filters import EVERYTHING, Filter
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions
+from index.storage.layers import RECORDING
+from sourceprint.inputs import Item, Refusal
+from sourceprint.outputs import program_version
+from sourceprint.scans.journal import Entry, Journal
+from sourceprint.scans.moves import Mover, finish_moves
+from sourceprint.scans.plan import Plan, content_of, make_plan, size_of
+from sourceprint.scans.results import read_result
+from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others
+from sourceprint.scans.scan import Scan, Searched, scan_files, what_is_searched
+from sourceprint.scans.scan_json import renamed_row, scan_to_row, timing_ms
+from sourceprint.scans.summary import summarise, summary_to_json
+from sourceprint.workers import uninterrupted
+
+__all__ = ["Feed", "Outcome", "Search", "Session", "Stop"]
+
+
+class Stop(Protocol):
+    """Says whether to come to an end; `threading.Event` does."""
+
+    def is_set(self) -> bool:
+        """Whether to end after the files in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched, and how; as the arguments of `sourceprint.scans.scan.scan_files`.
+
+    `permit` is called before files are looked at, and before each is searched; it raises GrantError where the index may
+    not be searched any more.
+    """
+
+    index: Path
+    layer: str = RECORDING
+    options: SearchOptions = STANDARD
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
+    which: Filter = EVERYTHING
+    jobs: int | None = None
+    permit: Callable[[], object] = lambda: None
+
+    def searched(self) -> Searched:
+        """Return what would be searched now; errors as `scan_files`, and what `permit` raises."""
+        self.permit()
+        return what_is_searched(
+            self.index,
+            layer=self.layer,
+            options=self.options,
+            max_false_per_1000h=self.max_false_per_1000h,
+            which=self.which,
+        )
+
+    def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
+        """Yield the scan of every item, in order, its trace in the folder `traces`; errors as `scan_files`."""
+        return scan_files(
+            self.index,
+            items,
+            layer=self.layer,
+            options=self.options,
+            max_false_per_1000h=self.max_false_per_1000h,
+            which=self.which,
+            jobs=self.jobs,
+            traces=traces,
+        )
+
+
+class Feed(Sequence[Item]):
+    """Items that come to an end when they are asked to, or when searching is permitted no longer."""
+
+    def __init__(self, items: Sequence[Item], stop: Stop | None, permit: Callable[[], object]) -> None:
+        self._items = items
+        self._stop = stop
+        self._permit = permit
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, at: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Item]: ...
+
+    def __getitem__(self, at: int | slice) -> Item | Sequence[Item]:
+        return self._items[at]
+
+    def __iter__(self) -> Iterator[Item]:
+        for item in self._items:
+            if self._stop is not None and self._stop.is_set():
+                return
+            self._permit()
+            yield item
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file.
+
+    Attributes
+    ----------
+    name : str
+        The file, fit for a message.
+    kind : {"matched", "no match", "failed"}
+        "failed": it could not be searched.
+    remarks : tuple of str
+        Why it failed.
+    """
+
+    name: str
+    kind: Literal["matched", "no match", "failed"]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Counts:
+    given: int = 0
+    known: int = 0
+    searched: int = 0
+    copies: int = 0
+    failed: int = 0  # of those given, known ones included
+    again: Counter[str] = field(default_factory=Counter)
+
+
+class Session:
+    """One scan that writes to a run; a context manager.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the run; made if it is missing.
+    search : Search
+        What to search, and how.
+    arguments : mapping
+        What the scan was asked for, for the log; plain JSON types.
+    retry_failed : bool
+        Whether files that failed before are searched again.
+
+    Attributes
+    ----------
+    refusals : list of Refusal
+        What could not be used, as it was reported by `refuse`.
+    summary : Summary
+        What all that is on record comes to, as of the last `report`.
+    made_by_others : dict
+        How many rows on record other versions of the program had made when the session began, by version.
+
+    Raises
+    ------
+    EvidenceError, StorageFullError
+        On entering or later: as `sourceprint.scans.journal.Journal`.
+    CatalogueError, ParameterError
+        On entering or later: as `sourceprint.scans.scan.scan_files`.
+    """
+
+    def __init__(
+        self, folder: Path, search: Search, *, arguments: Mapping[str, Any] | None = None, retry_failed: bool = False
+    ) -> None:
+        self.refusals: list[Refusal] = []
+        self.summary = summarise([])
+        self.made_by_others: dict[str, int] = {}
+        self._journal = Journal(folder)
+        self._search = search
+        self._arguments = dict(arguments or {})
+        self._retry_failed = retry_failed
+        self._counts = _Counts()
+        self._started_at = time.monotonic()
+        self._has_begun = False
+
+    def __enter__(self) -> Self:
+        searched = self._search.searched()  # before anything is made: a mistyped index leaves no folder behind
+        self._journal.__enter__()
+        self._has_begun = True
+        try:
+            finish_moves(self._journal)
+            self.made_by_others = made_by_others(self._journal.folder, self._journal.entries, program_version())
+            self._journal.begin(
+                version=program_version(),
+                arguments=self._arguments,
+                index_digest=searched.digest,
+                settings_digest=searched.settings_digest,
+            )
+        except BaseException as error:
+            self._journal.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with uninterrupted():
+            self._journal.__exit__(kind, error, trace)
+
+    @property
+    def journal(self) -> Journal:
+        """What the session writes to."""
+        return self._journal
+
+    @property
+    def dropped_bytes(self) -> int:
+        """Length of the unfinished tail that an earlier session left, in bytes."""
+        return self._journal.dropped_bytes
+
+    def refuse(self, refusals: Sequence[Refusal]) -> None:
+        """Count what was named and cannot be used."""
+        self.refusals += refusals
+        self._counts.given += len(refusals)
+        self._counts.failed += len(refusals)
+
+    def plan(self, items: Sequence[Item], *, step: Callable[[], None] = lambda: None) -> Plan:
+        """Return what is to be done about some files; `step` is called for each that was looked at."""
+        searched = self._search.searched()
+        plan = make_plan(
+            items,
+            self._journal.entries.values(),
+            index_digest=searched.digest,
+            settings_digest=searched.settings_digest,
+            retry_failed=self._retry_failed,
+            step=step,
+        )
+        self._counts.given += len(items)
+        self._counts.known += len(plan.kept)
+        self._counts.failed += sum(not entry.searched for entry in plan.kept)
+        self._counts.again.update(plan.again.values())
+        return plan
+
+    def scan(
+        self, plan: Plan, *, stop: Stop | None = None, mover: Mover | None = None
+    ) -> Generator[Outcome, None, None]:
+        """Do what a plan says, and yield what became of each file but those whose rows are kept.
+
+        Parameters
+        ----------
+        plan : Plan
+            As `plan` returned it.
+        stop : Stop, optional
+            When it is set, files that are under way are finished, and no other is begun.
+        mover : Mover, optional
+            Moves the files that could be searched, those whose rows are kept too.
+        """
+        if mover is not None:
+            for entry in plan.kept:
+                if entry.searched and mover.wants(Path(entry.name)):
+                    self._moved(entry, mover)
+        for item, entry in plan.copies:
+            yield self._copied(item, entry, plan.again.get(str(item.path)), mover)
+        if plan.search:
+            yield from self._searched(plan, stop, mover)
+        self._journal.sync()
+
+    def _searched(self, plan: Plan, stop: Stop | None, mover: Mover | None) -> Generator[Outcome, None, None]:
+        left: list[Item] = []
+        feed = Feed(plan.search, stop, self._search.permit)
+        with closing(self._search.scans(feed, self._journal.folder / TRACES)) as scans:
+            for position, scan in enumerate(scans):
+                followers = plan.followers.get(position, [])
+                entry = self._recorded(scan, plan.again.get(str(scan.path)), mover)
+                yield _outcome(entry, scan.reason)
+                for item in followers:
+                    if entry.sha256 and content_of(item.path) == (is_fingerprint_file(scan.path), entry.sha256):
+                        yield self._copied(item, entry, plan.again.get(str(item.path)), mover)
+                    else:
+                        left.append(item)  # one of the two has changed meanwhile
+        if left:
+            yield from self._searched(Plan(search=left, again=plan.again), stop, mover)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a run to report on."""
+        return self._has_begun
+
+    @property
+    def n_given(self) -> int:
+        """Files of this session, and refusals."""
+        return self._counts.given
+
+    @property
+    def n_failed(self) -> int:
+        """Those of them that could not be searched, now or before."""
+        return self._counts.failed
+
+    @property
+    def again(self) -> Counter[str]:
+        """How many files had a result that does not stand, by reason as in `Plan.again`."""
+        return self._counts.again.copy()
+
+    def report(self) -> dict[str, Any]:
+        """Return what the run comes to, as plain JSON types.
+
+        Returns
+        -------
+        dict
+            `run` (its folder), `session` (files `given`, of those `searched`, `copies` of others, `known` before and
+            `failed`; `again`: number by reason; `seconds`), `summary` (as
+            `sourceprint.scans.summary.summary_to_json`, of all that is on record).
+        """
+        counts = self._counts
+        self.summary = summarise(latest_results(self._journal.folder))
+        return {
+            "run": str(self._journal.folder),
+            "session": {
+                "given": counts.given,
+                "searched": counts.searched,
+                "copies": counts.copies,
+                "known": counts.known,
+                "failed": counts.failed,
+                "refused": [{"name": refusal.name, "reason": refusal.reason} for refusal in self.refusals],
+                "again": dict(sorted(counts.again.items())),
+                "seconds": round(time.monotonic() - self._started_at, 3),
+            },
+            "summary": summary_to_json(self.summary),
+        }
+
+    def _recorded(self, scan: Scan, again: str | None, mover: Mover | None) -> Entry:
+        """Write the row of a scan."""
+        if not scan.sha256 and (content := content_of(scan.path)) is not None:
+            scan = replace(scan, sha256=content[1])  # so that it is known again, although it ended its worker
+        # The size is that of now: should the content have changed since it was read, it is looked at again next time.
+        row = scan_to_row(scan, n_bytes=size_of(scan.path))
+        facts = {"status": scan.status, "again": again, "timing_ms": timing_ms(scan)}
+        with uninterrupted():
+            entry = self._kept(row, scan.path, mover, "scanned", **facts)
+            self._counts.searched += 1
+            self._counts.failed += scan.failed
+        return entry
+
+    def _copied(self, item: Item, entry: Entry, again: str | None, mover: Mover | None) -> Outcome:
+        """Write the row of a file that has the content of another."""
+        row = renamed_row(self._journal.row(entry), str(item.path))
+        with uninterrupted():
+            copy = self._kept(row, item.path, mover, "known", of=entry.name, again=again)
+            self._counts.copies += 1
+            self._counts.failed += not entry.searched
+        return _outcome(copy, row["reason"] or "")
+
+    def _moved(self, entry: Entry, mover: Mover) -> None:
+        """Move a file whose row is kept."""
+        with uninterrupted():
+            self._kept(self._journal.row(entry), Path(entry.name), mover, "known", of=entry.name, again=None)
+
+    def _kept(self, row: dict[str, Any], path: Path, mover: Mover | None, event: str, **facts: Any) -> Entry:
+        """Write the row of a file; one that is to be moved has it under the name of its place, and is brought there."""
+        place: Path | None = None
+        refused: EvidenceError | StorageFullError | None = None
+        result = read_result(row)
+        if mover is not None and result.searched and mover.wants(path):
+            try:
+                place = mover.reserve(path, result.sha256)
+            except (EvidenceError, StorageFullError) as error:
+                refused = error
+        if place is not None:
+            row = renamed_row(row, str(place), moved_from=str(path))
+        entry = self._journal.append(row, read_result(row))
+        self._journal.log(event, name=entry.name, **facts)
+        if refused is not None:
+            raise refused  # now that the row is safe
+        if mover is not None and place is not None:
+            mover.bring(entry)
+        return entry
+
+
+def _outcome(entry: Entry, reason: str) -> Outcome:
+    kind: Literal["matched", "no match", "failed"] = "failed"
+    if entry.searched:
+        kind = "matched" if entry.status == "matched" else "no match"
+    return Outcome(printable(entry.name), kind, (reason,) if kind == "failed" else ())

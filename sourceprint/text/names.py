@@ -1,0 +1,100 @@
+"""Names of files made from names from outside: safe on any file system, the same whenever they are made, never shared.
+
+Only the last part of a path is used, so that nothing can climb out of the folder. What file systems or shells take
+amiss becomes `_`, long names are cut. Where a name had to be changed, or two would be one (on a file system that minds
+neither case nor accents' composition), a digest of the original is put behind it.
+
+Text from outside, fit for files that other programs read.
+
+File names may hold bytes that are no UTF-8 (Python keeps them as lone surrogates), and names and titles may hold line
+breaks, tabs, commands to a terminal, and marks that turn the direction of writing.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+__all__ = ["one_line", "safe_names", "well_formed"]
+
+_HARMLESS = frozenset(" ._-()[],+=@#")
+_RESERVED = frozenset({"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+
+
+def safe_names(names: Iterable[str], *, max_bytes: int = 96) -> dict[str, str]:
+    """Return for each name one that a file may have; no two differ in case or composition alone.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Paths or ids, in any order; what one becomes depends on the whole set, not on its order.
+    max_bytes : int
+        Length of the longest, in UTF-8 and with its digest; endings that are put behind come on top.
+
+    Examples
+    --------
+    >>> safe_names(["mixes/one.wav", "two.wav"])
+    {'mixes/one.wav': 'one.wav', 'two.wav': 'two.wav'}
+    >>> safe_names(["a/x.wav", "b/X.wav"])
+    {'a/x.wav': 'x.wav-3971ddcad82537f2', 'b/X.wav': 'X.wav-0f9bf381867b9f69'}
+    """
+    unique = sorted(set(names))
+    plain = {name: _plain(name, max_bytes) for name in unique}
+    with_digest = {name: _with_digest(name, plain[name], max_bytes) for name in unique}
+    taken = Counter(_key(each) for each in (*plain.values(), *with_digest.values()))
+    kept = {name for name in unique if plain[name] == name.rpartition("/")[2] and taken[_key(plain[name])] == 1}
+    return {name: plain[name] if name in kept else with_digest[name] for name in unique}
+
+
+def _plain(name: str, max_bytes: int) -> str:
+    last = unicodedata.normalize("NFC", name.rpartition("/")[2])
+    text = "".join(c if c in _HARMLESS or unicodedata.category(c)[0] in "LMN" else "_" for c in last)
+    if not text or text[0] in ".-" or text != text.strip() or text.partition(".")[0].casefold() in _RESERVED:
+        text = f"_{text.strip()}"
+    return _cut(text, max_bytes)
+
+
+def _with_digest(name: str, plain: str, max_bytes: int) -> str:
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{_cut(plain, max_bytes - len(digest) - 1)}-{digest}"
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode(errors="ignore").rstrip()
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# Control characters, line and paragraph separators, marks that turn the direction of writing, lone surrogates. Unlike
+# str.isprintable, ideographic spaces and joiners pass: titles in many scripts are made of them.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def well_formed(text: str) -> str:
+    r"""Return text that can be written as UTF-8: what was no UTF-8 in a file name is escaped, the rest as it is.
+
+    Examples
+    --------
+    >>> print(well_formed("caf\udce9.wav"))
+    caf\udce9.wav
+    """
+    return _SURROGATES.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    r"""Return text that stays one cell of one line: line breaks, tabs and all else that could get out are escaped.
+
+    Examples
+    --------
+    >>> print(one_line("two\tcells\r\n夏　祭り"))
+    two\tcells\r\n夏　祭り
+    """
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

@@ -1,0 +1,344 @@
+"""Runs that end before their end: killed, interrupted, out of disk, or with a worker that dies.
+
+What was committed is there, nothing half-written is read, and the same command goes on where the other left off.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fingerprint.errors import ParameterError
+from index.catalogue.store import Store
+from index.catalogue.verification import verify_index
+from sourceprint import workers as batch
+from sourceprint.workers import in_order, jobs_for, uninterrupted
+from tests.command_line import add_to_ten, catalogue, jobs_for_three, matches, music, run, start, write
+
+N_SHORT = 3
+HOLD = """
+import time
+import sourceprint.catalogue.additions as adding
+settle = adding.Addition._settle
+def settle_others(self, item, *rest):
+    if item.path.name == "long.wav":
+        time.sleep(600)  # the run is ended here, however fast the machine is
+    return settle(self, item, *rest)
+adding.Addition._settle = settle_others
+"""
+COMMIT_AT_ONCE = f"{HOLD}adding.COMMIT_SECONDS = 0"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with three short files, one of ten minutes to be interrupted in, and one more."""
+    place = tmp_path_factory.mktemp("music")
+    for seed in range(N_SHORT):
+        write(place / f"{seed}.wav", music(seed))
+    write(place / "long.wav", np.tile(music(10), 50))
+    write(place / "z.wav", music(20))
+    return place
+
+
+@pytest.fixture(scope="module")
+def peaceful(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the digest of the index that a run makes which is left in peace."""
+    index = tmp_path_factory.mktemp("peaceful") / "index"
+    assert run("add", folder, "--jobs", "1", index=index).exit_code == 0
+    return Store.open(index).snapshot().digest
+
+
+def committed(index: Path) -> list[str]:
+    try:
+        manifest = json.loads((index / "manifest.json").read_bytes())
+    except FileNotFoundError:
+        return []
+    if not manifest["segments"]:
+        return []
+    return [recording.id for recording in Store.open(index).snapshot().recordings]
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited a minute in vain"
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def children(pid: int) -> set[int]:
+    """Return the processes whose parent is `pid`."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.add(int(status.parent.name))
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def assert_continues(index: Path, folder: Path, peaceful: str) -> None:
+    """Check the index, run the command again, and compare with a run that was left in peace."""
+    assert verify_index(index) == []
+    result = run("add", folder, "--jobs", "1", index=index)
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"2 added, {N_SHORT} unchanged; "), result.stderr
+    assert Store.open(index).snapshot().digest == peaceful
+    assert [recording.id for recording in Store.open(index).snapshot().recordings] == ["0", "1", "2", "long", "z"]
+    assert matches(index, folder / "1.wav") == [["1"]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds child processes in /proc")
+def test_killed_while_adding_with_workers(folder: Path, peaceful: str, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    process = start("add", folder, "--jobs", "2", "--index", index, before=COMMIT_AT_ONCE)
+    wait_for(lambda: len(committed(index)) == N_SHORT, process)
+    workers = children(process.pid)
+    assert len(workers) >= 2
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    wait_for(lambda: not any(map(is_running, workers)))  # no orphans
+    assert committed(index) == ["0", "1", "2"]
+    assert_continues(index, folder, peaceful)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_interrupted_while_adding(folder: Path, peaceful: str, tmp_path: Path, jobs: str) -> None:
+    # No commit is due here: what is finished is committed because of the interruption.
+    index = tmp_path / "index"
+    begun = tmp_path / "begun"
+    note = HOLD + (
+        "def settle_and_note(self, item, *rest):\n"
+        "    outcome = settle_others(self, item, *rest)\n"
+        f"    with open({str(begun)!r}, 'a') as file: file.write(item.name + '\\n')\n"
+        "    return outcome\n"
+        "adding.Addition._settle = settle_and_note"
+    )
+    options = ["--jobs", jobs, "--index", str(index)]
+    process = start("add", folder, *options, before=note, start_new_session=True)
+    wait_for(lambda: begun.exists() and len(begun.read_text().splitlines()) == N_SHORT, process)
+    assert committed(index) == []
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0].startswith("3 added; ")
+    assert lines[-1] == "Error: interrupted; run the same command again to go on"
+    assert "Traceback" not in err
+    assert committed(index) == ["0", "1", "2"]
+    assert_continues(index, folder, peaceful)
+
+
+def test_interrupted_while_matching(folder: Path, tmp_path: Path) -> None:
+    index = catalogue(tmp_path, (1,))
+    queries = [folder / "1.wav", folder / "0.wav", folder / "long.wav"]
+    process = start("match", *queries, "--json", "--index", index, before=noting_scans(tmp_path / "begun"))
+    wait_for(lambda: (tmp_path / "begun").exists() and len((tmp_path / "begun").read_text()) == 2, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "Error: interrupted\n")
+    assert [scan["status"] for scan in json.loads(out)] == ["matched", "no_match"]
+
+
+def noting_scans(path: Path) -> str:
+    return (
+        "import time\n"
+        "import sourceprint.scans.scan_json as scan_json\n"
+        "to_json = scan_json.scan_to_json\n"
+        "def to_json_and_note(scan):\n"
+        "    if scan.path.name == 'long.wav': time.sleep(600)  # as above\n"
+        f"    with open({str(path)!r}, 'a') as file: file.write('.')\n"
+        "    return to_json(scan)\n"
+        "scan_json.scan_to_json = to_json_and_note"
+    )
+
+
+def test_a_full_disk_while_adding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = catalogue(tmp_path, (1, 2))
+    new = write(tmp_path / "new.wav", music(3))
+    before = {path: path.read_bytes() for path in index.rglob("*") if path.is_file()}
+
+    def write_to_full_disk(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_to_full_disk)
+        result = run("add", new, index=index)
+    assert result.exit_code == 4
+    assert result.stderr.splitlines()[-1].startswith(f"Error: {index}/segments/")
+    assert result.stderr.splitlines()[-1].endswith(
+        ": no space left on the disk; what was committed before is safe; free some space and run the command again"
+    )
+    assert "1 added; " in result.stderr
+    assert "; only 0 of 1 are in the index" in result.stderr
+    assert {path: path.read_bytes() for path in index.rglob("*") if path.is_file()} == before
+    assert verify_index(index) == []
+    assert matches(index, tmp_path / "music" / "s2.wav") == [["s2"]]
+    assert run("add", new, index=index).stderr.startswith("1 added; ")
+
+
+def test_two_at_once(tmp_path: Path) -> None:
+    index = catalogue(tmp_path, (1,))
+    new = write(tmp_path / "new.wav", music(3))
+    with Store.open(index).writer():
+        for words in (["add", new], ["replace", new], ["remove", "s1"], ["verify", "--repair"]):
+            result = run(*words, index=index)
+            assert result.exit_code == 5
+            assert result.stderr == (
+                f"Error: {index}: process {os.getpid()} is writing to this index; wait until it has finished "
+                "(reading and matching are possible meanwhile)\n"
+            )
+        assert matches(index, tmp_path / "music" / "s1.wav") == [["s1"]]
+    assert run("add", new, index=index).exit_code == 0
+
+
+# The batch itself.
+
+
+def lost(n: int) -> int:
+    return -n
+
+
+def only_here(n: int) -> int:
+    return n
+
+
+only_here.__module__ = "tests.no_such_module"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_come_in_order_and_what_needs_no_work_in_its_place(jobs: int) -> None:
+    tasks = [(str(n), None if n % 4 == 0 else n + 100) for n in range(30)]
+    expected = [(label, None if n is None else n + 10) for label, n in tasks]
+    assert list(in_order(add_to_ten, iter(tasks), jobs=jobs, lost=lost)) == expected
+
+
+def test_a_worker_that_dies_costs_one_task() -> None:
+    tasks = [(None, n) for n in range(2, 6)]
+    results = [result for _, result in in_order(add_to_ten, tasks, jobs=2, lost=lost)]
+    assert results == [12, -3, 14, 15]
+
+
+def test_an_error_in_a_worker_is_raised_here() -> None:
+    with pytest.raises(ParameterError, match=r"jobs=0: must be at least 1"):
+        list(in_order(jobs_for_three, [(None, 1), (None, 0), (None, 2)], jobs=2, lost=lost))
+
+
+def test_a_worker_that_is_killed_while_it_starts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[batch._Worker[int, int]] = []
+
+    class Killed(batch._Worker[int, int]):
+        def __init__(self, work: Callable[[int], int]) -> None:
+            super().__init__(work)
+            made.append(self)
+            if len(made) < batch.MOST_STILLBORN:
+                self._process.kill()
+
+    monkeypatch.setattr(batch, "_Worker", Killed)
+    results = [result for _, result in in_order(add_to_ten, [(None, 1), (None, 2)], jobs=2, lost=lost)]
+    assert results == [11, 12]
+
+
+def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    module = types.ModuleType(only_here.__module__)
+    monkeypatch.setattr(module, "only_here", only_here, raising=False)
+    monkeypatch.setitem(sys.modules, only_here.__module__, module)
+    with pytest.raises(ParameterError, match="jobs=2: worker processes end as soon as they start; give 1 job"):
+        list(in_order(only_here, [(None, 1), (None, 2)], jobs=2, lost=lost))
+    assert "No module named 'tests.no_such_module'" in capfd.readouterr().err
+
+
+def test_whoever_insists_interrupts() -> None:
+    done = []
+
+    def step() -> None:
+        with uninterrupted(times=1):
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("once")
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("twice")
+
+    with pytest.raises(KeyboardInterrupt):
+        step()
+    assert done == ["once"]
+
+
+def test_tasks_are_read_as_they_are_needed() -> None:
+    taken = []
+
+    def tasks() -> Iterator[tuple[None, int]]:
+        for n in range(1000):
+            taken.append(n)
+            yield None, n + 100
+
+    results = in_order(add_to_ten, tasks(), jobs=2, lost=lost)
+    next(results)
+    assert len(taken) < 20
+    results.close()
+
+
+def test_how_many_processes() -> None:
+    assert jobs_for(0, None) == 1
+    assert jobs_for(7, None) == 1
+    assert jobs_for(3, 8) == 3
+    assert jobs_for(100, 2) == 2
+    assert 1 <= jobs_for(10_000, None) <= (os.cpu_count() or 1)
+    with pytest.raises(ValueError, match="jobs=0: must be at least 1"):
+        jobs_for(5, 0)
+
+
+def test_an_interruption_that_was_held_back_goes_to_whoever_minds_it() -> None:
+    minded: list[str] = []
+    before = signal.signal(signal.SIGINT, lambda *_: minded.append("a wish"))
+    try:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            minded.append("the step")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert minded == ["the step", "a wish"]
+
+
+def test_an_interruption_is_held_back_and_not_lost() -> None:
+    done = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
+
+    def step() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("the step")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            step()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["the step"]
+    thread = threading.Thread(target=lambda: done.append("elsewhere") if uninterrupted().__enter__() is None else None)
+    thread.start()
+    thread.join()
+    assert done == ["the step", "elsewhere"]

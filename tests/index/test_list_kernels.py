@@ -1,0 +1,213 @@
+"""The kernels of the coarse tree and the inverted lists against their plain twins, on random and on odd input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from index.vectors import _kernels as _list_kernels
+from tests import naive
+
+pytestmark = pytest.mark.kernels
+
+BRANCHES = _list_kernels.BRANCHES
+INF = np.float32(np.inf)
+Levels = list[NDArray[np.float32]]
+
+
+def random_codes(n: int, words: int, seed: int) -> NDArray[np.uint64]:
+    return np.random.default_rng(seed).integers(0, 1 << 64, (n, words), dtype=np.uint64)
+
+
+def random_levels(n_roots: int, n_levels: int, d: int, seed: int, *, dead: float = 0.2) -> Levels:
+    """Return centroids of each level, some of them dead, with a living child for every living node."""
+    rng = np.random.default_rng(seed)
+    levels: Levels = []
+    for level in range(n_levels):
+        centroids = rng.normal(0, 0.1, (n_roots * BRANCHES**level, d)).astype(np.float32)
+        gone = rng.random(len(centroids)) < dead
+        gone[::BRANCHES] = False
+        centroids[gone] = 0.0
+        levels.append(centroids)
+    return levels
+
+
+def flat(levels: Levels) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Return the levels as the kernels take them: centroids, half norms, where each level starts."""
+    centroids = np.concatenate(levels)
+    half_norms = np.where(centroids.any(axis=1), 0.5 * (centroids**2).sum(axis=1), INF).astype(np.float32)
+    return centroids, half_norms, np.cumsum([0, *(len(level) for level in levels)])
+
+
+@pytest.mark.parametrize(("word", "count"), [(0, 0), (1, 1), ((1 << 64) - 1, 64), (1 << 63, 1), (0x5555, 8)])
+def test_bits_are_counted(word: int, count: int) -> None:
+    assert _list_kernels.popcount(word) == count  # type: ignore[no-untyped-call]  # as all kernels are
+    starts, rows, no_rows = np.array([0, 1]), np.zeros(1, np.uint32), np.full((1, 1), -1, np.int64)
+    planes, scores = np.zeros((1, 1, 4), np.uint64), np.full((1, 1), -(1 << 31), np.int32)
+    planes[0, 0, 0] = (1 << 64) - 1
+    code, weights = np.array([[word]], np.uint64), np.zeros(_list_kernels.CHUNK, np.int32)
+    lists, bounds, usable = np.zeros((1, 1), np.int32), np.array([0, 1]), np.ones(1, np.bool_)
+    _list_kernels.scan(planes, lists, code, starts, rows, 0, bounds, usable, True, 9, weights, scores, no_rows)
+    assert scores.tolist() == [[count]]  # the compiled count
+
+
+@pytest.mark.parametrize("words", [1, 2, 3])
+@pytest.mark.parametrize("n", [0, 1, 40])
+def test_codes_unpack_to_their_signs(n: int, words: int) -> None:
+    codes = random_codes(n, words, 1)
+    out = np.empty((n, 64 * words), np.float32)
+    _list_kernels.unpack_all(codes, np.float32(0.1), out)
+    np.testing.assert_array_equal(out, naive.sign_vectors(codes, 0.1).astype(np.float32))
+    for code, expected in zip(codes, out, strict=True):
+        single = np.empty(64 * words, np.float32)
+        _list_kernels.unpack(code, np.float32(0.1), single)
+        np.testing.assert_array_equal(single, expected)
+
+
+@pytest.mark.parametrize(("n_roots", "n_levels", "words"), [(64, 1, 1), (8, 3, 1), (5, 2, 2), (1, 3, 1)])
+def test_codes_go_down_to_the_nearest_child_of_the_nearest_child(n_roots: int, n_levels: int, words: int) -> None:
+    levels = random_levels(n_roots, n_levels, 64 * words, 2)
+    codes = random_codes(60, words, 3)
+    vectors = naive.sign_vectors(codes, 0.1)
+    for level in range(n_levels):
+        out = np.full(60, 1 << 31, np.uint32)
+        scratch = np.empty(64 * words, np.float32)
+        _list_kernels.assign(codes, np.float32(0.1), *flat(levels), level, scratch, out)
+        assert out.tolist() == naive.assign(vectors, levels, level, BRANCHES)
+        assert levels[level][out].any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("n_roots", "n_levels", "beam", "n"), [(64, 1, 16, 5), (8, 3, 16, 16), (5, 2, 3, 3), (1, 3, 99, 99)]
+)
+def test_queries_keep_the_nearest_nodes_of_every_level(n_roots: int, n_levels: int, beam: int, n: int) -> None:
+    levels = random_levels(n_roots, n_levels, 64, 4)
+    queries = np.random.default_rng(5).normal(0, 0.125, (12, 64)).astype(np.float32)
+    out = np.full((n_levels, 12, n), -2, np.int32)
+    nodes = np.empty((2, beam), np.int64)
+    _list_kernels.descend(queries, *flat(levels), beam, nodes[0], nodes[1], np.empty(beam, np.float32), out)
+    for q, query in enumerate(queries):
+        for level, kept in enumerate(naive.descend(query, levels, BRANCHES, beam)):
+            assert out[level, q].tolist() == (kept + [-1] * n)[:n]
+    living = [int(level.any(axis=1).sum()) for level in levels]
+    assert (np.count_nonzero(out[-1, 0] >= 0)) <= living[-1]
+
+
+def scanned(
+    seed: int, *, n: int, words: int, n_lists: int, k: int, most_codes: int, usable: float, alike: bool = False
+) -> list[list[tuple[int, int]]]:
+    """Return what the kernel finds in random lists, once the twin has found the same."""
+    rng = np.random.default_rng(seed)
+    codes = random_codes(n, words, seed)
+    codes = codes[np.arange(n) % 3] if alike else codes
+    list_of = rng.integers(0, n_lists, n)
+    order = np.argsort(list_of, kind="stable")
+    members = [np.flatnonzero(list_of == number).tolist() for number in range(n_lists)]
+    starts = np.searchsorted(list_of[order], np.arange(n_lists + 1))
+    numbers = rng.integers(-8, 8, (7, 64 * words))
+    lists = np.array([rng.permutation(n_lists)[: max(n_lists - 2, 1)] for _ in numbers], np.int32)
+    lists[0, 1:] = -1
+    first_row = 11
+    n_rows = first_row + n
+    bounds = np.array([0, 5, 5, first_row, first_row, *np.sort(rng.integers(first_row, n_rows + 1, 6)), n_rows])
+    may = rng.random(bounds.size - 1) < usable
+    usable_rows = np.repeat(may, np.diff(bounds))
+    scores, best = np.full((7, k), -(1 << 31), np.int32), np.full((7, k), -1, np.int64)
+    _list_kernels.scan(
+        naive.bit_planes(numbers), lists, np.ascontiguousarray(codes[order].T), starts, order.astype(np.uint32),
+        first_row, bounds, may, bool(may.all()), most_codes, np.empty(_list_kernels.CHUNK, np.int32), scores, best,
+    )  # fmt: skip
+    found = [
+        [(s, r) for s, r in zip(*pair, strict=True) if r >= 0]
+        for pair in zip(scores.tolist(), best.tolist(), strict=True)
+    ]
+    assert found == naive.scan(numbers, lists, members, codes, first_row, usable_rows, most_codes, k)
+    return found
+
+
+@pytest.mark.parametrize("words", [1, 2])
+@pytest.mark.parametrize("usable", [1.0, 0.5, 0.0])
+def test_the_best_codes_of_the_lists_are_found(words: int, usable: float) -> None:
+    found = scanned(6, n=900, words=words, n_lists=5, k=4, most_codes=1 << 20, usable=usable)
+    assert [len(line) for line in found] == [0 if usable == 0.0 else 4] * 7
+
+
+def test_equal_codes_come_in_the_order_of_their_rows() -> None:
+    found = scanned(7, n=600, words=1, n_lists=4, k=5, most_codes=1 << 20, usable=1.0, alike=True)
+    assert all(len({score for score, _ in line}) == 1 for line in found)
+
+
+def test_a_search_ends_with_the_list_in_which_enough_was_weighed() -> None:
+    short = scanned(8, n=400, words=1, n_lists=8, k=3, most_codes=60, usable=1.0)
+    assert short != scanned(8, n=400, words=1, n_lists=8, k=3, most_codes=1 << 20, usable=1.0)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_fewer_codes_than_wanted_are_all_found(n: int) -> None:
+    found = scanned(9, n=n, words=1, n_lists=1, k=5, most_codes=1 << 20, usable=1.0)
+    assert [len(line) for line in found] == [n] * 7
+
+
+def test_a_scan_adds_to_what_other_segments_gave() -> None:
+    codes = random_codes(30, 1, 10)
+    planes = naive.bit_planes(np.random.default_rng(11).integers(-8, 8, (3, 64)))
+    bounds, usable, weights = np.array([0, 30]), np.ones(1, np.bool_), np.empty(_list_kernels.CHUNK, np.int32)
+    lists = np.zeros((3, 1), np.int32)
+
+    def scan(parts: list[slice]) -> tuple[Any, Any]:
+        scores, best = np.full((3, 4), -(1 << 31), np.int32), np.full((3, 4), -1, np.int64)
+        for part in parts:
+            size = part.stop - part.start
+            _list_kernels.scan(
+                planes, lists, np.ascontiguousarray(codes[part].T), np.array([0, size]),
+                np.arange(size, dtype=np.uint32), part.start, bounds, usable, True, 99, weights, scores, best,
+            )  # fmt: skip
+        return scores.tolist(), best.tolist()
+
+    assert scan([slice(0, 7), slice(7, 30)]) == scan([slice(0, 30)]) == scan([slice(7, 30), slice(0, 7)])
+
+
+@pytest.mark.parametrize("n", [0, 1, 500])
+def test_rows_are_sorted_into_lists_in_their_order(n: int) -> None:
+    lists = np.random.default_rng(12).integers(0, 9, n).astype(np.uint32)
+    sizes = np.bincount(lists, minlength=9)
+    position = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
+    out = np.full(n, 1 << 31, np.uint32)
+    _list_kernels.sort_into_lists(lists, position, out)
+    assert out.tolist() == np.argsort(lists, kind="stable").tolist()
+    assert position.tolist() == np.cumsum(sizes).tolist()
+
+
+@pytest.mark.parametrize("sizes", [[40, 0, 8, 3, 1, 90], [0], [9]])
+@pytest.mark.parametrize("rounds", [0, 1, 8])
+def test_nodes_are_split_by_k_means(sizes: list[int], rounds: int) -> None:
+    n, d = sum(sizes), 64
+    vectors = np.random.default_rng(13).normal(0, 0.125, (n, d)).astype(np.float32)
+    bounds = np.cumsum([0, *sizes])
+    members = np.full(n, -1, np.int32)
+    centroids, half_norms = (
+        np.full((len(sizes) * BRANCHES, d), 9, np.float32),
+        np.empty(len(sizes) * BRANCHES, np.float32),
+    )
+    sums, counts = np.empty((BRANCHES, d), np.float32), np.empty(BRANCHES, np.int64)
+    _list_kernels.split_nodes(vectors, bounds, rounds, members, sums, counts, centroids, half_norms)
+    children, expected, alive = naive.split_nodes(vectors, bounds, rounds, BRANCHES)
+    assert members.tolist() == children
+    assert np.isfinite(half_norms).tolist() == alive.tolist()
+    np.testing.assert_allclose(centroids[alive], expected[alive], atol=1e-6)
+    np.testing.assert_allclose(half_norms[alive], 0.5 * (expected[alive] ** 2).sum(axis=1), atol=1e-6)
+    assert alive.reshape(-1, BRANCHES).sum(axis=1).tolist() == [min(size, BRANCHES) for size in sizes]
+
+
+def test_equal_vectors_go_to_one_child() -> None:
+    vectors = np.ones((20, 64), np.float32)
+    members, half_norms = np.full(20, -1, np.int32), np.empty(BRANCHES, np.float32)
+    centroids = np.empty((BRANCHES, 64), np.float32)
+    sums, counts = np.empty((BRANCHES, 64), np.float32), np.empty(BRANCHES, np.int64)
+    _list_kernels.split_nodes(vectors, np.array([0, 20]), 4, members, sums, counts, centroids, half_norms)
+    assert members.tolist() == [0] * 20
+    assert np.isfinite(half_norms).tolist() == [True] + [False] * 7
+    np.testing.assert_array_equal(centroids[0], vectors[0])

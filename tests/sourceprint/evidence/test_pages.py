@@ -1,0 +1,511 @@
+"""Evidence pages: complete, escaped, the same every time, and whole even where something is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+import sourceprint.evidence.pages.report as report_module
+from fingerprint.errors import EvidenceError, printable
+from fingerprint.params import Params
+from fingerprint.spectrogram import cell_frequencies
+from index.recheck.recheck import recheck
+from index.recheck.trace_file import read_trace
+from index.storage.recordings import Recording
+from sourceprint.evidence.pages.figures import pitch_figure, plane_figure, spectra_figure
+from sourceprint.evidence.pages.overview import overview
+from sourceprint.evidence.pages.page import overview_page
+from sourceprint.evidence.pages.report import ReportOptions, page_name, single_page, write_report
+from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
+from sourceprint.evidence.pages.sounds import Catalogue, excerpts, query_sound, recording_sound
+from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
+from sourceprint.inputs import Item
+from sourceprint.scans.results import read_result
+from sourceprint.scans.run_folder import Run
+from tests.command_line import RATE_HZ, catalogue, music, run, write
+from tests.page_reports import HOSTILE_NAME, HOSTILE_TITLE, ScannedRun, a_run, report_of
+from tests.scan_records import a_failure, a_match, a_result, a_segment
+
+VOID = frozenset({"meta", "br", "link", "img", "input"})
+
+
+class Page(HTMLParser):
+    """Collects what a test asks of a page, and complains about elements that are not closed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self._pieces: list[str] = []
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+        self.text = " ".join(" ".join(self._pieces).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self._pieces.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> ScannedRun:
+    """Return a run that tests only read."""
+    return a_run(tmp_path_factory.mktemp("scanned"))
+
+
+@pytest.fixture(scope="module")
+def site(scanned: ScannedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return its report with audio, that tests only read."""
+    out = tmp_path_factory.mktemp("site") / "report"
+    assert [page.kind for page in report_of(scanned, out, with_audio=True)] == ["made", "made"]
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def page_of(site: Path, scanned: ScannedRun, name: str = "mix.wav") -> Page:
+    return Page(site / "files" / page_name(scanned.result(name)))
+
+
+# What the pages say.
+
+
+def test_a_page_draws_every_passage_with_its_figures(site: Path, scanned: ScannedRun) -> None:
+    page = page_of(site, scanned)
+    result = scanned.result("mix.wav")
+    assert [match.asset_id for match in result.matches] == ["s1", "s2"]
+    assert [a["id"] for a in page.all("section") if a.get("class") == "passage"] == ["passage-1", "passage-2"]
+    assert len(page.all("figure")) == 6
+    assert len([a for a in page.all("img") if a["alt"].startswith("Spectrogram of")]) == 4
+    assert all(a.get("aria-label") for a in page.all("svg"))
+    assert "Evidence of reuse of 2 recordings" in page.text
+    assert "would arise by chance" in page.text
+    assert "What was tried" in page.text
+    assert "sourceprint verify case.zip" in page.text
+    assert not re.search(r"influenced|copied|stolen|plagiar", page.text)
+
+
+def test_a_page_states_the_digests_of_file_index_settings_and_parameters(site: Path, scanned: ScannedRun) -> None:
+    result = scanned.result("mix.wav")
+    for text in (page_of(site, scanned).text, Page(site / "index.html").text):
+        assert result.index_digest in text
+        assert result.settings_digest in text
+        assert result.params_digest in text
+    assert result.sha256 in page_of(site, scanned).text
+
+
+def test_the_overview_lists_every_file_and_says_why_some_were_not_searched(site: Path, scanned: ScannedRun) -> None:
+    page = Page(site / "index.html")
+    assert "A report" in page.text
+    links = {a["href"] for a in page.all("a")} - {"#main"}
+    assert links == {f"files/{page_name(scanned.result(name))}" for name in ("mix.wav", HOSTILE_NAME)}
+    assert "could not be read" in page.text
+    assert printable(scanned.result("broken.mp3").reason) in page.text
+    assert "an estimated false-discovery rate of" in page.text
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page.source, re.DOTALL)[1])  # type: ignore[index]
+    assert len(data["rows"]) == 4
+
+
+def test_names_and_titles_from_outside_stay_text(site: Path, scanned: ScannedRun) -> None:
+    for path in [site / "index.html", *(site / "files").iterdir()]:
+        page = Page(path)
+        assert len(page.all("script")) == (2 if path.name == "index.html" else 1)
+        assert not any("onerror" in a for _, a in page.tags)
+        assert "\u202e" not in page.source
+        assert "\u2028" not in page.source
+    assert printable(HOSTILE_NAME) in page_of(site, scanned, HOSTILE_NAME).text
+    assert printable(HOSTILE_TITLE) in page_of(site, scanned).text
+
+
+def test_names_of_files_are_made_of_digests(site: Path) -> None:
+    names = contents(site)
+    assert len(names) > 8
+    pages = r"files/[0-9a-f]{24}\.html"
+    shared = r"assets/([0-9a-f]{24}-\d-(query|recording)|page)\.\w{2,3}"
+    for name in names:
+        assert re.fullmatch(rf"index\.html|report\.txt|{pages}|{shared}", name)
+
+
+def test_pages_refer_to_nothing_outside_their_folder(site: Path) -> None:
+    for path in [site / "index.html", *(site / "files").iterdir()]:
+        page = Page(path)
+        policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+        assert policy.startswith("default-src 'none'")
+        assert "http" not in policy
+        for _, attributes in page.tags:
+            for name in ("src", "href"):
+                target = attributes.get(name, "#")
+                assert target.startswith("#") or (path.parent / target).is_file(), target
+
+
+def test_a_single_file_has_everything_inside(scanned: ScannedRun, tmp_path: Path) -> None:
+    report_of(scanned, tmp_path / "one", single_file=True, with_audio=True)
+    assert {name.split("/")[0] for name in contents(tmp_path / "one")} == {"index.html", "files", "report.txt"}
+    page = page_of(tmp_path / "one", scanned)
+    sources = [attributes["src"] for _, attributes in page.tags if "src" in attributes]
+    assert len(sources) == 8
+    assert all(source.startswith(("data:image/png;base64,", "data:audio/ogg;base64,")) for source in sources)
+    assert page.all("link") == []
+    assert {a["href"] for a in page.all("a") if not a["href"].startswith("#")} == {"../index.html"}
+
+
+def test_a_page_can_stand_alone(scanned: ScannedRun, tmp_path: Path) -> None:
+    result = scanned.result("mix.wav")
+    (tmp_path / "page.html").write_bytes(single_page(result, Run.open(scanned.folder).trace_path(result)))
+    page = Page(tmp_path / "page.html")
+    assert len(page.all("figure")) == 6
+    assert [a["href"] for a in page.all("a") if not a["href"].startswith("#")] == []
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        single_page(result, tmp_path / "none.spt")
+
+
+def test_the_same_run_gives_the_same_bytes(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
+    report_of(scanned, tmp_path / "again", with_audio=True)
+    assert contents(tmp_path / "again") == contents(site)
+
+
+def test_two_workers_write_what_one_does(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
+    result = run(
+        "report", scanned.folder, "--out", tmp_path / "two", "--with-audio", "--catalogue", scanned.catalogue,
+        "--title", "A report", "--jobs", "2", "--quiet",
+    )  # fmt: skip
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert contents(tmp_path / "two") == contents(site)
+
+
+# What is missing.
+
+
+def test_without_audio_the_landmarks_alone_are_drawn_and_the_page_says_why(scanned: ScannedRun, tmp_path: Path) -> None:
+    report_of(scanned, tmp_path / "report", with_catalogue=False)
+    page = page_of(tmp_path / "report", scanned)
+    assert page.all("audio") == []
+    assert [a["alt"].partition(",")[0] for a in page.all("img")] == 2 * ["Spectrogram of the generated track"]
+    assert "was not given with --catalogue. Landmarks are drawn all the same: the evidence holds them." in page.text
+    assert "This report holds no audio, because the rights" in page.text
+
+
+def test_audio_that_has_moved_or_changed_is_not_drawn(scanned: ScannedRun, tmp_path: Path) -> None:
+    result = scanned.result("mix.wav")
+    assert query_sound(result).path == Path(result.name)
+    moved = dataclasses.replace(result, name=str(tmp_path / "gone.wav"))
+    assert f"is not at {tmp_path / 'gone.wav'}, or" in query_sound(moved).why_not
+    elsewhere = query_sound(dataclasses.replace(result, name="gone.wav"))
+    assert "gone.wav, as seen from the folder where this page was made" in elsewhere.why_not
+    changed = dataclasses.replace(result, sha256="0" * 64)
+    assert "its digest differs" in query_sound(changed).why_not
+    described = dataclasses.replace(result, name="song.spf")
+    assert "fingerprint file" in query_sound(described).why_not
+
+
+def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun) -> None:
+    files = [Item(scanned.catalogue.parent / "music" / f"s{k}.wav") for k in (1, 2)]
+    found = Catalogue(files).candidates(["s1", "s2-0123abcd", "other"])
+    assert found == {"s1": (files[0].path,), "s2-0123abcd": (files[1].path,)}
+    trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
+    recording = trace.parts[0].finds[0].recording
+    assert recording_sound(recording, {recording.id: (files[1].path, files[0].path)}).path == files[0].path
+    assert "not the one in the index" in recording_sound(recording, {recording.id: (files[1].path,)}).why_not
+    assert "blind index" in recording_sound(Recording("token"), {"token": (files[0].path,)}).why_not
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "of another file"])
+def test_a_trace_that_cannot_be_used_leaves_a_page_that_says_so(scanned: ScannedRun, tmp_path: Path, how: str) -> None:
+    shutil.copytree(scanned.folder, tmp_path / "run")
+    own = Run.open(tmp_path / "run").trace_path(scanned.result("mix.wav"))
+    if how == "missing":
+        own.unlink()
+    elif how == "cut":
+        own.write_bytes(own.read_bytes()[:1000])
+    else:
+        shutil.copy(own.with_name(Run.open(scanned.folder).trace_path(scanned.result(HOSTILE_NAME)).name), own)
+    result = run("report", tmp_path / "run", "--out", tmp_path / "out", "--jobs", "1")
+    assert result.exit_code == 4
+    assert "its page has no figures" in result.stderr
+    page = page_of(tmp_path / "out", scanned)
+    assert "The evidence kept with this result could not be used" in page.text
+    assert page.all("svg") == []
+    assert "s2" in page.text
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_a_result_that_its_trace_does_not_give_is_not_drawn(scanned: ScannedRun, tmp_path: Path) -> None:
+    raw = json.loads(json.dumps(scanned.result("mix.wav").raw))
+    raw["matches"][0]["segments"][0]["asset_start_ms"] += 500
+    options = ReportOptions(jobs=1)
+    (page,) = write_report([read_result(raw)], scanned.folder / "traces", tmp_path / "out", options)
+    assert page.kind == "failed"
+    assert "other passages than the result states" in page.remarks[0]
+
+
+def test_a_digest_from_outside_cannot_name_another_file(tmp_path: Path) -> None:
+    raw = a_result(matches=[a_match()], query={"sha256": "../../secret"})
+    (tmp_path / "traces").mkdir()
+    (tmp_path / "secret.spt").write_bytes(b"no trace")
+    (page,) = write_report([read_result(raw)], tmp_path / "traces", tmp_path / "out", ReportOptions(jobs=1))
+    assert "no-digest-" in page.remarks[0]
+
+
+# The folder.
+
+
+def test_an_interrupted_report_has_no_overview_and_no_half_page(
+    scanned: ScannedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = write_report(scanned.results(), scanned.folder / "traces", tmp_path / "out", ReportOptions(jobs=1))
+    next(pages)
+    pages.close()
+    made = sorted((tmp_path / "out" / "files").iterdir())
+    assert len(made) == 1
+    assert Page(made[0]).text
+    assert not (tmp_path / "out" / "index.html").exists()
+    report_of(scanned, tmp_path / "out", replace=True, with_catalogue=False)
+    assert (tmp_path / "out" / "index.html").is_file()
+    monkeypatch.setattr(report_module, "file_page", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        report_of(scanned, tmp_path / "out", replace=True)
+    assert not (tmp_path / "out" / "index.html").exists()
+
+
+def test_a_folder_with_other_files_is_never_written_to(scanned: ScannedRun, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear", encoding="utf-8")
+    for replace in (False, True):
+        with pytest.raises(EvidenceError, match="holds other files"):
+            report_of(scanned, tmp_path / "mine", replace=replace)
+    with pytest.raises(EvidenceError, match="is a file"):
+        report_of(scanned, tmp_path / "mine" / "letter.txt")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_a_report_is_replaced_only_when_asked_and_leaves_nothing_of_the_old_one(
+    scanned: ScannedRun, tmp_path: Path
+) -> None:
+    report_of(scanned, tmp_path / "out", with_audio=True)
+    (tmp_path / "out" / "files" / "note.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(EvidenceError, match="give --force"):
+        report_of(scanned, tmp_path / "out")
+    report_of(scanned, tmp_path / "out", single_file=True, replace=True)
+    left = contents(tmp_path / "out")
+    assert not [name for name in left if name.startswith("assets/")]
+    assert left["files/note.txt"] == b"mine"
+
+
+def test_only_the_files_that_are_named_are_reported_on(scanned: ScannedRun, tmp_path: Path) -> None:
+    name = scanned.result("mix.wav").name
+    result = run("report", scanned.folder, "--out", tmp_path / "out", "--only", name)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "1 file, 1 page of evidence" in result.stderr
+    refused = run("report", scanned.folder, "--out", tmp_path / "no", "--only", "absent.wav")
+    assert (refused.exit_code, (tmp_path / "no").exists()) == (2, False)
+    assert "absent.wav: no such file in the run" in refused.stderr
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    result = run("report", tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "results.jsonl" in result.stderr
+
+
+# Many rows.
+
+
+def test_thousands_of_rows_go_into_the_page_as_data_and_the_first_200_as_a_table(tmp_path: Path) -> None:
+    results = [read_result(a_result(f"in/gen-{k:05d}.wav", [a_match()] if k % 3 else [])) for k in range(5000)]
+    results.append(read_result(a_failure("in/zz.mp3")))
+    (tmp_path / "index.html").write_bytes(overview_page(overview(results, {}), title="Many", inside=True))
+    page = Page(tmp_path / "index.html")
+    assert "The first 200 of 5001 files" in page.text
+    assert "gen-00199.wav" in page.text
+    assert "gen-00200.wav" not in page.text
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page.source, re.DOTALL)[1])  # type: ignore[index]
+    assert len(data["rows"]) == 5001
+    assert data["rows"][0][data["columns"].index("name")] == "gen-00000.wav"
+    assert len(page.source) < 1_500_000
+
+
+def test_what_chance_gives_is_not_said_to_be_how_probable_chance_is(site: Path, scanned: ScannedRun) -> None:
+    whole, page = Page(site / "index.html").text, page_of(site, scanned).text
+    assert "matches, by the probability that chance gives such a track one as good" in whole
+    assert "the probability that chance gives this track, in this catalogue, an alignment as good" in page
+    assert "if one track in about ten is taken to hold reuse before anything is searched" in page
+    assert "They do not hold for music built from the same drum samples" in page
+
+
+def test_no_probability_below_the_least_that_is_claimed_is_shown() -> None:
+    match = a_match("s1", [a_segment(false_per_1000h=1e-6, p_false=1e-9)])
+    (row,) = overview([read_result(a_result("gen-1.wav", [match]))], {})["rows"]
+    assert (row["p"], row["q"]) == ("1 in 10\u2079", "1.0e-09")
+
+
+def test_a_long_title_is_cut_in_the_table_and_its_id_is_not() -> None:
+    match = a_match("an-id", title="T" * 300)
+    view = overview([read_result(a_result("gen-1.wav", [match]))], {})
+    assert view["rows"][0]["source"] == f"{'T' * 79}\N{HORIZONTAL ELLIPSIS} (an-id)"
+    assert view["source_bars"][0]["label"] == view["rows"][0]["source"]
+
+
+def test_sources_failures_and_expectations_are_summed_over_the_run() -> None:
+    two = [a_match("s1", [a_segment(0), a_segment(5_000)]), a_match("s2", [a_segment(8_000)])]
+    results = [read_result(a_result("a.wav", two)), read_result(a_result("b.wav", [a_match("s1")]))]
+    results.append(read_result(a_failure("c.mp3")))
+    values = overview(results, {"a.wav": "files/x.html"})
+    assert [(bar["label"], bar["text"]) for bar in values["source_bars"]] == [
+        ("Title of s1 (s1)", "0:25.0"),
+        ("Title of s2 (s2)", "0:10.0"),
+    ]
+    assert values["tiles"][2][1] == "0:28.0"  # what two recordings cover at once counts once
+    assert [row["page"] for row in values["rows"]] == ["files/x.html", "", ""]
+    assert [row["name"] for row in values["failures"]] == ["c.mp3"]
+    assert values["chance_bars"] == [{"label": "1 in 10\u2079 or less", "length": "100.0", "text": "3"}]
+
+
+# Pictures, figures and excerpts.
+
+
+def test_a_tone_is_drawn_at_its_frequency_and_time(tmp_path: Path) -> None:
+    params = Params()
+    seconds = np.arange(3 * params.sample_rate) / params.sample_rate
+    y = np.where(seconds >= 1.5, np.sin(2 * np.pi * 440.0 * seconds), 0.0).astype(np.float32)
+    path = write(tmp_path / "tone.wav", y)
+    stretch = Stretch(-1.0, 4.0, 100)
+    (power,) = pooled_cells(path, [stretch], params)
+    assert power.shape == (100, params.n_bins)
+    assert np.isnan(power[:20]).all()
+    assert np.isnan(power[81:]).all()
+    assert cell_frequencies(params)[power[70].argmax()] == pytest.approx(440.0, rel=0.02)
+    drawn = shades(power, stretch, params)
+    assert drawn.shape == (params.n_bins, 100)
+    assert drawn[:, :45].max() == 0
+    assert params.n_bins - 1 - drawn[:, 70].argmax() == pytest.approx(power[70].argmax(), abs=1)
+    image = Image.open(io.BytesIO(picture(drawn)))
+    assert image.size == (100, params.n_bins)
+    assert sum(image.convert("RGB").getpixel((10, 10))) > 700  # type: ignore[arg-type]
+
+
+def test_stretches_of_another_tempo_have_corresponding_columns(tmp_path: Path) -> None:
+    params = Params()
+    y = np.zeros(8 * params.sample_rate, np.float32)
+    y[4 * params.sample_rate :] = np.random.default_rng(0).normal(0, 0.1, 4 * params.sample_rate)
+    path = write(tmp_path / "half.wav", y)
+    one, other = pooled_cells(path, [Stretch(2.0, 6.0, 40), Stretch(0.0, 8.0, 40)], params)
+    for power in (one, other):
+        loud = np.flatnonzero(power.sum(axis=1) > 0.01)
+        assert abs(int(loud[0]) - 20) <= 1
+
+
+def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
+    trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
+    checked = recheck(trace)
+    segment = checked.matches[0].segments[0]
+    pairs = checked.pairs["s1"].of_segment(segment)
+    spectra = spectra_figure(segment, pairs, trace.parts[0].finds, fmin_hz=trace.fmin_hz, cells_per_octave=36.0)
+    ends = re.findall(r"M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)", spectra.joins)
+    assert len(ends) == min(140, segment.aligned_landmarks)
+    assert max(abs(float(x1) - float(x2)) for x1, _, x2, _ in ends) < 15.0
+    assert spectra.query_dots.count("M") == segment.aligned_landmarks
+    assert spectra.query_others.count("M") >= spectra.query_dots.count("M")
+    plane = plane_figure(segment, pairs)
+    assert plane.slope == pytest.approx(1.0, abs=0.01)
+    assert plane.deviation_ms < 20.0
+    pitch = pitch_figure(segment, pairs, cells_per_octave=36.0)
+    assert pitch.stated == "0"
+    assert pitch.within_percent > 90.0
+
+
+def test_a_passage_without_length_or_pairs_is_drawn_all_the_same(scanned: ScannedRun) -> None:
+    trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
+    checked = recheck(trace)
+    segment = checked.matches[0].segments[0]
+    point = dataclasses.replace(
+        segment,
+        query_end_seconds=segment.query_start_seconds,
+        reference_end_seconds=segment.reference_start_seconds,
+    )
+    apart = dataclasses.replace(point, query_start_seconds=900.0, query_end_seconds=900.0)
+    for odd in (point, apart):
+        pairs = checked.pairs["s1"].of_segment(odd)
+        assert plane_figure(odd, pairs).points.count("M") == pairs.query_seconds.size
+        assert pitch_figure(odd, pairs, cells_per_octave=36.0).bars
+        assert spectra_figure(odd, pairs, [], fmin_hz=trace.fmin_hz, cells_per_octave=36.0).query_others == ""
+    assert checked.pairs["s1"].of_segment(apart).query_seconds.size == 0
+
+
+def test_excerpts_start_where_they_are_asked_to(tmp_path: Path) -> None:
+    y = np.zeros(6 * 22050, np.float32)
+    y[3 * 22050 : 3 * 22050 + 600] = np.random.default_rng(1).normal(0, 0.3, 600)
+    path = write(tmp_path / "click.wav", y, rate_hz=22050)
+    for data, at in zip(excerpts(path, [(2.0, 5.0), (-1.0, 4.0), (20.0, 21.0)]), (1.0, 4.0, None), strict=True):
+        decoded, rate = soundfile.read(io.BytesIO(data))  # which checks the checksums of Ogg
+        assert rate == EXCERPT_HZ
+        if at is None:
+            assert np.abs(decoded).max() < 0.01
+        else:
+            assert np.flatnonzero(np.abs(decoded) > 0.1)[0] / rate == pytest.approx(at, abs=0.02)
+
+
+def test_an_excerpt_is_of_the_length_asked_for_and_the_same_each_time(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", music(5, 6.0))
+    (one,), (other,) = excerpts(path, [(1.0, 4.5)]), excerpts(path, [(1.0, 4.5)])
+    assert one == other
+    assert soundfile.info(io.BytesIO(one)).frames == 3.5 * EXCERPT_HZ
+    assert soundfile.info(io.BytesIO(one)).subtype == "OPUS"  # to any place in which browsers go exactly
+
+
+def test_the_players_of_a_page_are_locked_to_the_line(site: Path, scanned: ScannedRun) -> None:
+    page = page_of(site, scanned)
+    players = [a for a in page.all("div") if a.get("class") == "player"]
+    segments = [segment for match in scanned.result("mix.wav").matches for segment in match.segments]
+    assert len(players) == 2
+    for player, segment in zip(players, sorted(segments, key=lambda s: s.query_start_ms), strict=True):
+        start, there, ratio = (float(player[f"data-{name}"]) for name in ("start", "there", "ratio"))
+        assert start == pytest.approx(segment.query_start_ms / 1000 - 2.0, abs=0.01)
+        assert there + ratio * 2.0 == pytest.approx(segment.asset_start_ms / 1000, abs=0.02)
+        assert float(player["data-length"]) <= 30.0
+
+
+def test_match_makes_pages_too_and_keeps_nothing_else(tmp_path: Path) -> None:
+    index = catalogue(tmp_path, [1, 2])
+    query = write(tmp_path / "q.wav", music(2)[3 * RATE_HZ : 10 * RATE_HZ])
+    done = run("match", query, "--report", tmp_path / "report", "--catalogue", tmp_path / "music", index=index)
+    assert (done.exit_code, done.stderr) == (0, f"Note: {tmp_path}/report/index.html: pages of what was found\n")
+    (page,) = (tmp_path / "report" / "files").iterdir()
+    assert re.search(r"of the track matches 0:0\d\.\d", page.read_text(encoding="utf-8"))
+    assert len(list((tmp_path / "report" / "assets").glob("*-recording.png"))) == 1
+    again = run("match", query, "--report", tmp_path / "report", index=index)
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "holds a report already" in again.stderr
+    assert run("match", query, "--catalogue", tmp_path / "music", index=index).exit_code == 2
+
+
+def test_a_recording_that_is_found_in_two_layers_counts_once_among_the_sources() -> None:
+    layers = [a_match("s1", layer=layer) for layer in ("recording", "melody")]
+    (bar,) = overview([read_result(a_result(matches=layers))], {})["source_bars"]
+    assert bar["text"] == "0:10.0"

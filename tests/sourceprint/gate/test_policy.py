@@ -1,0 +1,327 @@
+"""The policy of the gate: what its file may say, and what it decides of a match."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fingerprint.errors import EvidenceError
+from index.search.significance import MOST_CONFIDENCE, ChanceModel
+from sourceprint.gate.policy import USES, Policy
+from sourceprint.gate.policy_toml import default_policy, load_policy, parse_policy
+from sourceprint.gate.verdict import decide
+from sourceprint.royalties.rights.licences import PURPOSES
+from sourceprint.scans.results import read_result
+from tests.places import ROOT
+from tests.scan_records import a_failure, a_match, a_result, a_segment
+
+DAY = date(2026, 7, 1)
+HEAD = 'schema = "sourceprint/gate-policy/1"\nname = "p"\notherwise = "review"\n'
+
+
+def policy(text: str = "", *, head: str = HEAD) -> Policy:
+    return parse_policy((head + text).encode(), name="p.toml")
+
+
+def match(asset_id: str = "blue-1", *, also_fits: Sequence[Sequence[str]] = ((),), **changes: Any) -> dict[str, Any]:
+    """Return 10 s that are a quarter of the file and a tenth of the recording; a segment for each list of twins."""
+    figures = {"query_match_percentage": 25.0, "asset_match_percentage": 10.0, "confidence": 0.9999}
+    segments = [a_segment(also_fits=list(ids), false_per_1000h=0.01) for ids in also_fits]
+    return a_match(asset_id, segments, **{**figures, **changes})
+
+
+def decided(found: Mapping[str, Any], by: Policy, *, day: date = DAY) -> tuple[str, str, str]:
+    (decision,) = decide(read_result(a_result(matches=[found])), by, day=day).decisions
+    return decision.action, decision.rule, decision.reason
+
+
+# The file.
+
+
+def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/formats/gate-policy.md").read_text(), re.DOTALL)
+    documented = parse_policy(example.encode(), name="POLICY.md")
+    assert [rule.id for rule in documented.rules] == ["never", "a-second-or-less", "certain"]
+    assert documented.rules[0].names.isrcs == ("GBAYE*",)
+    assert documented.rules[1].min_ms == 500
+    (licence,) = documented.licences
+    assert (licence.names.isrcs, licence.max_ms, licence.valid_until) == (("USRC17607839",), 15_000, date(2026, 12, 31))
+    # What is left out is what the document shows for it.
+    keys = ("outside_licence", "unresolved", "use", "too_short", "not_enough_music", "max_false_per_1000h", "thorough")
+    assert [getattr(documented, key) for key in keys] == [getattr(policy(), key) for key in keys]
+    assert documented.exact_ids == ("live-1999",)
+
+
+def test_the_default_blocks_what_is_as_good_as_certain_and_has_the_rest_reviewed() -> None:
+    default = default_policy()
+    assert decided(match(confidence=0.999), default)[:2] == ("block", "certain")
+    assert decided(match(confidence=0.998999999), default)[:2] == ("review", "otherwise")
+    assert default.sha256 == hashlib.sha256((ROOT / "sourceprint/gate/default.toml").read_bytes()).hexdigest()
+
+
+def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + HEAD.encode())
+    assert load_policy(file).sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_uses_are_the_purposes_of_licences_in_the_same_words() -> None:
+    assert USES == PURPOSES
+
+
+RULE = '[[rules]]\nid = "r"\naction = "block"\n'
+LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = [", r"^policy p\.toml: not TOML \("),
+        (
+            "thorouhg = true",
+            r"^policy p\.toml: 'thorouhg' is not known; the nearest that is known is thorough, all are s",
+        ),
+        ("rules = 3", r"^policy p\.toml: rules is 3; write tables that start with \[\[rules\]\]$"),
+        ("[[rules]]\n", r"rules\[1\]\.id is missing; write a text of one line"),
+        (
+            RULE,
+            r"^policy p\.toml: rules\[1\]: has no condition and would decide everything; give one of min_confidence,",
+        ),
+        (RULE + "min_confidenc = 0.9", r"rules\[1\]: 'min_confidenc' is not known; the nearest .* is min_confidence,"),
+        (
+            RULE + 'min_confidence = "0.9"',
+            r"rules\[1\]\.min_confidence is '0\.9'; write a number from 0 to 0\.99999999, w",
+        ),
+        (RULE + "min_confidence = true", r"min_confidence is True; write a number"),
+        (RULE + "min_confidence = nan", r"min_confidence is nan; write a number"),
+        # No match has a confidence of 1 or a rate below a millionth: such a rule would never fit.
+        (RULE + "min_confidence = 1.0", r"min_confidence is 1\.0; write a number from 0 to 0\.99999999,"),
+        (RULE + "max_false_per_1000h = 1e-7", r"max_false_per_1000h is 1e-07; write a number from 1e-06 to 1000000,"),
+        (RULE + "min_seconds = -1", r"min_seconds is -1; write a number from 0 to 1000000"),
+        (RULE + "min_seconds = 0.0005", r"min_seconds is 0\.0005; write at most three decimals"),
+        (RULE + "min_percent_of_file = 101", r"min_percent_of_file is 101; write a number from 0 to 100"),
+        (RULE + "max_false_per_1000h = inf", r"max_false_per_1000h is inf; write a number"),
+        (RULE + 'layers = "recording"', r"layers is 'recording'; write a list of texts"),
+        (RULE + 'layers = ["recordings"]', r"layers is \['recordings'\]; write a list of some of recording"),
+        (RULE + "recordings = []", r"recordings is \[\]; write a list of texts"),
+        (RULE + 'recordings = ["a\\nb"]', r"recordings is .*; write a list of texts"),
+        (RULE + 'isrcs = ["USRC1760783O"]', r"isrcs: ISRC 'USRC1760783O' ends with .*; mend it, or write \* for"),
+        (RULE.replace('"r"', '"licensed"'), r"id is 'licensed'; licensed, outside_licence, .* have a meaning"),
+        (RULE.replace('"r"', '"a b"'), r"id is 'a b'; write up to 100 letters"),
+        (
+            RULE.replace("block", "monetise") + "min_seconds = 1",
+            r"action is 'monetise'; write one of pass, review, block",
+        ),
+        ((RULE + "min_confidence = 0\n") * 2, r"rules\[2\]\.id is 'r', as in an earlier one"),
+        (LICENSED * 2, r"licensed\[2\]\.reference is 'L', as in an earlier one"),
+        ('[[licensed]]\nreference = "L"\n', r"licensed\[1\]: names no recording; give recordings or isrcs"),
+        (LICENSED + 'valid_from = "2026-01-01"', r"valid_from is '2026-01-01'; write a day without quotation marks"),
+        (LICENSED + "valid_from = 2026-01-01T00:00:00", r"valid_from is 2026-01-01 00:00:00; write a day without"),
+        (LICENSED + "valid_from = 2026-02-30", r"not TOML"),
+        (LICENSED + "valid_from = 2026-02-01\nvalid_until = 2026-01-31", r"valid_until is 2026-01-31; it lies before"),
+        (LICENSED + 'uses = ["sing"]', r"uses is \['sing'\]; write a list of some of train, generate, reference-audio"),
+        (LICENSED + "max_share = 3", r"'max_share' is not known"),
+        ('too_short = "ignore"', r"too_short is 'ignore'; write one of pass, error"),
+        ('unresolved = "pass"', r"unresolved is 'pass'; write one of review, block"),
+        ("max_false_per_1000h = 0", r"max_false_per_1000h is 0; write a number from 1e-06"),
+        ("max_false_per_1000h = 1e-300", r"max_false_per_1000h is 1e-300; write a number from 1e-06"),
+        ("thorough = 1", r"thorough is 1; write true or false"),
+    ],
+)
+def test_what_is_wrong_in_a_policy_is_named_with_its_place_and_a_remedy(text: str, message: str) -> None:
+    with pytest.raises(EvidenceError, match=message) as caught:
+        policy(text)
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+def test_a_policy_that_could_hold_nothing_back_is_refused() -> None:
+    passing = HEAD.replace("review", "pass")
+    message = r'otherwise is \'pass\'; nothing could ever be held back; write "review"'
+    for text in ("", RULE.replace("block", "pass") + "min_seconds = 1"):
+        with pytest.raises(EvidenceError, match=message):
+            policy(text, head=passing)
+    assert policy(RULE + "min_seconds = 1", head=passing).otherwise == "pass"
+    assert policy(LICENSED, head=passing).outside_licence == "block"
+
+
+def test_the_greatest_confidence_and_the_least_rate_there_are_can_be_asked_for() -> None:
+    certain = match(confidence=round(ChanceModel(1e-9, 1.0, 1.0).confidence(1e6), 9))
+    asking = policy(RULE + f"min_confidence = {MOST_CONFIDENCE}")
+    assert decided(certain, asking)[0] == "block"
+    least = a_match("blue-1", [a_segment(false_per_1000h=ChanceModel(1e-9, 1.0, 1.0).false_per_1000h(1e6))])
+    assert decided(least, policy(RULE + "max_false_per_1000h = 1e-6"))[0] == "block"
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (
+            HEAD.replace("policy/1", "policy/2"),
+            r"schema is '.*'; this version reads schema = \"sourceprint/gate-policy/1",
+        ),
+        (HEAD.partition("\n")[2], r"schema is missing; this version reads"),
+        (HEAD.replace('otherwise = "review"\n', ""), r"otherwise is missing; write one of pass, review, block"),
+        (HEAD.replace('"p"', '""'), r"name is ''; write a text of one line"),
+    ],
+)
+def test_schema_name_and_otherwise_must_be_there(head: str, message: str) -> None:
+    with pytest.raises(EvidenceError, match=message):
+        policy(head=head)
+
+
+def test_a_policy_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match=r"^policy .*gone\.toml: cannot be read \(No such file or directory\)"):
+        load_policy(tmp_path / "gone.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    with pytest.raises(EvidenceError, match=r"latin\.toml: not UTF-8 \(byte 0xe9 at position 8\)"):
+        load_policy(tmp_path / "latin.toml")
+    (tmp_path / "large.toml").write_bytes(b"#" * ((1 << 20) + 1))
+    with pytest.raises(EvidenceError, match=r"has more than 1048576 bytes; this is no policy"):
+        load_policy(tmp_path / "large.toml")
+
+
+# Rules.
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds", "fails"),
+    [
+        ("min_confidence = 0.9", {"confidence": 0.9}, {"confidence": 0.89}),
+        ("max_false_per_1000h = 0.01", {}, None),
+        ("max_false_per_1000h = 0.009", None, {}),
+        ("min_seconds = 10", {"query_match_ms": 10_000}, {"query_match_ms": 9_999}),
+        ("min_percent_of_file = 25", {}, {"query_match_percentage": 24.99}),
+        ("min_percent_of_recording = 10", {}, {"asset_match_percentage": 9.99}),
+        ('layers = ["recording"]', {}, {"layer": "composition"}),
+        ('recordings = ["blue-1"]', {}, {"asset_id": "blue-10"}),
+        ('recordings = ["x", "blue-?"]', {}, {"asset_id": "blue-10"}),
+        ('recordings = ["blue-*"]', {"asset_id": "blue-\n10"}, {"asset_id": "a blue-1"}),
+        ('recordings = ["a[1]*"]', {"asset_id": "a[1]b"}, {"asset_id": "a1b"}),
+        ('recordings = ["e\u0301"]', {"asset_id": "\u00e9"}, {}),
+        ('isrcs = ["US-RC1-76-07839"]', {"isrc": "usrc17607839"}, {}),
+        ('isrcs = ["us-rc1-76-*"]', {"isrc": "USRC17607839"}, {"isrc": "USRC17707839"}),
+        ('recordings = ["q"]\nisrcs = ["*"]', {"isrc": "USRC17607839"}, {}),
+    ],
+)
+def test_a_rule_fits_where_its_condition_holds_and_nowhere_else(
+    condition: str, holds: dict[str, Any] | None, fails: dict[str, Any] | None
+) -> None:
+    ruled = policy(f"{RULE}{condition}")
+    if holds is not None:
+        assert decided(match(**holds), ruled) == ("block", "r", "")
+    if fails is not None:
+        assert decided(match(**fails), ruled) == ("review", "otherwise", "")
+
+
+def test_every_condition_must_hold_and_the_first_rule_that_fits_decides() -> None:
+    rules = policy(
+        '[[rules]]\nid = "a"\naction = "pass"\nmin_confidence = 0.9\nrecordings = ["red-*"]\n'
+        '[[rules]]\nid = "b"\naction = "block"\nmin_confidence = 0.9\n'
+        '[[rules]]\nid = "c"\naction = "review"\nmin_confidence = 0.1\n'
+    )
+    assert decided(match("red-1"), rules)[:2] == ("pass", "a")
+    assert decided(match("blue-1"), rules)[:2] == ("block", "b")
+    assert decided(match("red-1", confidence=0.5), rules)[:2] == ("review", "c")
+    assert decided(match(confidence=0.05), rules)[:2] == ("review", "otherwise")
+
+
+def test_a_file_gets_the_worst_of_its_matches() -> None:
+    rules = policy(f'{RULE}recordings = ["red"]\n[[rules]]\nid = "p"\naction = "pass"\nrecordings = ["ok"]')
+    verdicts = [
+        decide(read_result(a_result(matches=map(match, ids))), rules, day=DAY)
+        for ids in (["ok", "x", "red"], ["ok", "x"])
+    ]
+    assert [verdict.action for verdict in verdicts] == ["block", "review"]
+    first = verdicts[0].worst
+    assert first is not None
+    assert first.found.asset_id == "red"
+    assert decide(read_result(a_result(matches=[match("ok")])), rules, day=DAY).action == "pass"
+    assert decide(read_result(a_result()), rules, day=DAY).action == "pass"
+
+
+# Licences.
+
+
+def test_a_licence_whose_terms_are_kept_passes_before_any_rule() -> None:
+    terms = (
+        f'{RULE}min_confidence = 0\n[[licensed]]\nreference = "LIC-1"\nrecordings = ["blue-*"]\n'
+        "valid_from = 2026-07-01\nvalid_until = 2026-07-01\nmax_seconds = 10\nmax_percent_of_file = 25\n"
+        'uses = ["train", "generate"]\n'
+    )
+    assert decided(match(), policy(terms)) == ("pass", "licensed: LIC-1", "")
+    assert decided(match("red-1"), policy(terms)) == ("block", "r", "")
+
+
+@pytest.mark.parametrize(
+    ("term", "day", "reason"),
+    [
+        ("valid_from = 2026-07-02", DAY, "valid_from 2026-07-02, checked for 2026-07-01"),
+        ("valid_until = 2026-06-30", DAY, "valid_until 2026-06-30, checked for 2026-07-01"),
+        ('uses = ["train"]', DAY, "uses train, checked for generate"),
+        ("max_seconds = 9.999", DAY, "max_seconds 9.999, reused 10"),
+        ("max_percent_of_file = 24.9", DAY, "max_percent_of_file 24.9, reused 25"),
+    ],
+)
+def test_a_broken_term_is_named_and_decided_as_the_policy_says(term: str, day: date, reason: str) -> None:
+    text = f'[[licensed]]\nreference = "LIC-1"\nrecordings = ["blue-1"]\n{term}\n'
+    assert decided(match(), policy(text), day=day) == ("block", "outside_licence: LIC-1", reason)
+    softer = policy(f'outside_licence = "review"\n{text}')
+    assert decided(match(), softer, day=day) == ("review", "outside_licence: LIC-1", reason)
+
+
+def test_of_several_licences_one_that_is_kept_is_enough_and_else_all_terms_are_named() -> None:
+    short = '[[licensed]]\nreference = "A"\nrecordings = ["blue-1"]\nmax_seconds = 5\n'
+    old = '[[licensed]]\nreference = "B"\nisrcs = ["USRC17607839"]\nvalid_until = 2025-12-31\n'
+    found = match(isrc="USRC17607839")
+    assert decided(found, policy(short + old), day=date(2025, 1, 1)) == ("pass", "licensed: B", "")
+    reason = "max_seconds 5, reused 10; B: valid_until 2025-12-31, checked for 2026-07-01"
+    assert decided(found, policy(short + old)) == ("block", "outside_licence: A", reason)
+
+
+ONE_LICENSED = f'{RULE}min_confidence = 0\n[[licensed]]\nreference = "L"\nrecordings = ["mine", "mine-too"]\n'
+
+
+def test_a_licensed_recording_whose_twin_is_not_licensed_is_for_review() -> None:
+    by = policy(ONE_LICENSED)
+    twin = match("mine", also_fits=[[], ["theirs\n"]])
+    reason = "fits theirs\\n nearly as well, which no licence permits"
+    assert decided(twin, by) == ("review", "unresolved: L", reason)
+    assert decided(match("mine", also_fits=[["mine-too"]]), by) == ("pass", "licensed: L", "")
+    assert decided(twin, policy(f'unresolved = "block"\n{ONE_LICENSED}'))[:2] == ("block", "unresolved: L")
+
+
+def test_which_of_two_twins_is_named_first_makes_no_difference() -> None:
+    by = policy(ONE_LICENSED)
+    assert decided(match("theirs", also_fits=[["mine"]]), by) == (
+        "review", "unresolved: L", "fits mine nearly as well, which is licensed",
+    )  # fmt: skip
+    # One passage that fits nothing licensed settles it.
+    assert decided(match("theirs", also_fits=[["mine"], []]), by) == ("block", "r", "")
+    # Where the rules are milder, they stand.
+    milder = policy(ONE_LICENSED.replace("block", "pass"))
+    assert decided(match("theirs", also_fits=[["mine"]]), milder) == ("pass", "r", "")
+    # The twin must keep the terms too.
+    broken = policy(f"{ONE_LICENSED}max_seconds = 1")
+    assert decided(match("theirs", also_fits=[["mine"]]), broken) == ("block", "r", "")
+
+
+# What could not be searched.
+
+
+def test_a_file_that_could_not_be_searched_is_an_error_unless_the_policy_passes_it() -> None:
+    for status in ("too_short", "not_enough_music", "decode_error", "too_long", "skipped"):
+        verdict = decide(read_result(a_failure(reason="why", status=status)), policy(), day=DAY)
+        assert (verdict.action, verdict.status, verdict.reason) == ("error", status, "why")
+    short = policy('too_short = "pass"')
+    assert decide(read_result(a_failure(status="too_short")), short, day=DAY).action == "pass"
+    assert decide(read_result(a_failure(status="not_enough_music")), short, day=DAY).action == "error"
+    quiet = policy('not_enough_music = "pass"')
+    assert decide(read_result(a_failure(status="not_enough_music")), quiet, day=DAY).action == "pass"
+    assert decide(read_result(a_failure(status="decode_error")), quiet, day=DAY).action == "error"

@@ -1,0 +1,466 @@
+"""Allocation: the five methods with numbers that can be checked by hand, and what is owed to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fingerprint.errors import RightsError, StatementError
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.licences import Licence, Scope
+from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.statements.amounts.exchange import Rates, read_rates
+from sourceprint.royalties.statements.amounts.rounding import prove
+from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.statement import Conversion, Line, Statement
+from sourceprint.royalties.uses.usage import Usage, UsageRow
+from sourceprint.royalties.uses.use import Outcome, Use
+from tests.royalty_records import (
+    LICENSEE,
+    a_licence,
+    a_policy,
+    a_rate_card,
+    a_recording,
+    a_share,
+    a_span,
+    a_use,
+    only_in,
+    some_rights,
+)
+
+Q3 = Period.parse("2026-Q3")
+BY_REVENUE = a_rate_card(per_second=None, per_match=None)
+FEE = a_rate_card(per_second=None, per_match=Fraction(10))
+
+
+def stated(
+    uses: Iterable[Use],
+    *,
+    methods: tuple[str, ...] = ("matched-seconds",),
+    rights: Rights | None = None,
+    card: Any = None,
+    rows: Iterable[UsageRow] = (),
+    **options: Any,
+) -> Statement:
+    """Return a proven statement of uses."""
+    licences = [a_licence(rate_card=card or a_rate_card())]
+    statement = compute_statement(
+        uses,
+        rights or some_rights(licences=licences),
+        a_policy(methods=methods),
+        **{
+            "licensee": LICENSEE,
+            "period": Q3,
+            "currency": "EUR",
+            "issued_on": "2026-10-02",
+            "usage": Usage(tuple(rows)),
+            **options,
+        },
+    )
+    prove(statement)
+    return statement
+
+
+def earned(track: str, revenue: int | None, usages: int = 1, territory: str = "Worldwide") -> UsageRow:
+    """Return usage, and revenue in EUR cents where it is reported."""
+    return UsageRow(
+        track, territory, usages, None if revenue is None else Fraction(revenue), "" if revenue is None else "EUR"
+    )
+
+
+def exact(statement: Statement, **wanted: str) -> Fraction:
+    """Return the exact sum of the lines of which these attributes have these values."""
+    return sum((line.exact for line in found(statement, **wanted)), Fraction(0))
+
+
+def found(statement: Statement, **wanted: str) -> list[Line]:
+    return [line for line in statement.lines if all(getattr(line, name) == value for name, value in wanted.items())]
+
+
+TWO_IN_ONE = [a_use(ms=20_000), a_use(recording_id="R2", ms=10_000)]
+
+
+def test_matched_seconds_is_the_rate_times_seconds_times_usages() -> None:
+    statement = stated(TWO_IN_ONE, rows=[earned("one.wav", None, 3)])
+    # 0.002 EUR x 20 s x 3 = 12 cents, half of it to the master
+    assert exact(statement, party_id="P-R1") == 6
+    assert exact(statement, party_id="P-W1", right="MechanicalRight") == 3
+    assert exact(statement, party_id="P-R2") == 3
+    assert [line.usages for line in found(statement, party_id="P-R1")] == [3]
+
+
+def test_a_rate_without_per_usage_counts_once() -> None:
+    statement = stated(TWO_IN_ONE, card=a_rate_card(per_usage=False), rows=[earned("one.wav", None, 3)])
+    assert exact(statement, party_id="P-R1") == 2
+
+
+def test_without_reported_usage_a_track_counts_once() -> None:
+    assert exact(stated(TWO_IN_ONE), party_id="P-R1") == 2
+
+
+def test_matched_seconds_without_a_rate_shares_out_the_revenue_of_the_track() -> None:
+    statement = stated(TWO_IN_ONE, card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+    # 12.5 % of 24.00 EUR is 300 cents; 20 of 30 seconds, to the billionth
+    assert exact(statement, party_id="P-R1") == 300 * Fraction(666_666_667, 10**9) / 2
+    assert exact(statement) == 300
+    assert sum(line.gross for line in statement.lines) == 300
+
+
+def test_coverage_leaves_the_rest_of_the_track_unmatched() -> None:
+    statement = stated(TWO_IN_ONE, methods=("coverage-weighted",), card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+    assert exact(statement, party_id="P-R1") == 300 * Fraction(333_333_333, 10**9) / 2
+    assert exact(statement, kind="unmatched") == 300 * Fraction(500_000_001, 10**9)
+    assert "no use in the rest of one.wav" in found(statement, kind="unmatched")[0].reason
+
+
+def test_coverage_of_a_track_of_unknown_length_is_refused() -> None:
+    unknown = a_use(track_ms=0)
+    with pytest.raises(StatementError, match=r"track 'one.wav': its length is not known.*scan it again"):
+        stated([unknown], methods=("coverage-weighted",), card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+
+
+def test_equal_parts_by_recording() -> None:
+    statement = stated(TWO_IN_ONE, methods=("equal",), card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+    assert exact(statement, party_id="P-R1") == exact(statement, party_id="P-R2") == 75
+
+
+def test_the_pool_goes_to_all_uses_by_seconds_and_usages() -> None:
+    uses = [*TWO_IN_ONE, a_use("two.wav", ms=30_000)]
+    rows = [earned("", 8000), earned("one.wav", None, 1), earned("two.wav", None, 2), earned("three.wav", None, 9)]
+    statement = stated(uses, methods=("pro-rata-pool",), card=BY_REVENUE, rows=rows)
+    # weights 20, 10 and 60 seconds; 12.5 % of 80.00 EUR is 1000 cents
+    assert exact(statement, recording_id="R1", right="Master") == Fraction(1000 * 80, 90) / 2
+    assert not found(statement, kind="unmatched")
+
+
+def test_a_pool_without_any_use_is_unmatched() -> None:
+    statement = stated([], methods=("pro-rata-pool",), card=BY_REVENUE, rows=[earned("", 8000)])
+    assert exact(statement, kind="unmatched") == exact(statement) == 1000
+
+
+def test_a_fixed_fee_is_owed_for_each_match() -> None:
+    statement = stated(TWO_IN_ONE, methods=("fixed-fee",), card=FEE, rows=[earned("one.wav", None, 4)])
+    assert exact(statement, party_id="P-R1") == exact(statement, party_id="P-R2") == 20
+
+
+def test_revenue_of_a_territory_belongs_to_the_tracks_that_state_none_by_usages() -> None:
+    uses = [a_use("one.wav"), a_use("two.wav"), a_use("three.wav")]
+    rows = [earned("", 3000), earned("one.wav", 800), earned("two.wav", None, 1), earned("three.wav", None, 2)]
+    statement = stated(uses, card=BY_REVENUE, rows=rows)
+    by_use = {part.use_id: part.amount for line in found(statement, party_id="P-R1") for part in line.contributions}
+    assert sorted(by_use.values()) == [100, 125, 250]
+
+
+def test_revenue_of_a_track_without_a_use_is_unmatched_and_named() -> None:
+    statement = stated([a_use()], card=BY_REVENUE, rows=[earned("one.wav", 800), earned("quiet.wav", 800)])
+    assert exact(statement, kind="unmatched") == 100
+    assert found(statement, kind="unmatched")[0].reason == "no use in quiet.wav"
+
+
+def test_revenue_that_is_missing_for_one_track_is_refused() -> None:
+    with pytest.raises(StatementError, match=r"two\.wav.*no revenue is reported.*write 0"):
+        stated([a_use()], card=BY_REVENUE, rows=[earned("one.wav", 800), earned("two.wav", None, 2)])
+
+
+def test_the_first_method_whose_inputs_exist_is_taken() -> None:
+    methods = ("equal", "fixed-fee")
+    assert stated([a_use()], methods=methods, card=FEE).lines[0].contributions[0].method == "fixed-fee"
+    by_revenue = stated([a_use()], methods=methods, card=FEE, rows=[earned("one.wav", 800)])
+    assert by_revenue.lines[0].contributions[0].method == "equal"
+
+
+def test_no_method_with_its_inputs_is_refused_naming_what_is_missing() -> None:
+    with pytest.raises(StatementError, match=r"LIC-1 in Worldwide.*no per_second.*no revenue is reported"):
+        stated([a_use()], card=BY_REVENUE)
+
+
+def test_a_withdrawn_use_counts_for_nothing() -> None:
+    withdrawn = TWO_IN_ONE[1].in_state("withdrawn", "letter")
+    statement = stated([TWO_IN_ONE[0], withdrawn], card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+    assert exact(statement, recording_id="R1") == 300
+    assert not found(statement, recording_id="R2")
+
+
+@pytest.mark.parametrize("state", ["review", "disputed", "unresolved"])
+def test_a_use_that_is_not_settled_is_held_and_keeps_its_place(state: str) -> None:
+    unsettled = TWO_IN_ONE[1].in_state(state, "some rule")
+    statement = stated([TWO_IN_ONE[0], unsettled], card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+    held = found(statement, recording_id="R2")
+    assert {(line.kind, line.party_id, line.reason) for line in held} == {("held", "", f"{state}: some rule")}
+    assert exact(statement, recording_id="R2") == 300 * Fraction(333_333_333, 10**9)
+
+
+def test_a_use_outside_its_licence_is_listed_and_its_revenue_unmatched() -> None:
+    outside = replace(TWO_IN_ONE[1], outcomes=(Outcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals"),))
+    statement = stated([TWO_IN_ONE[0], outside], card=BY_REVENUE, rows=[earned("one.wav", 2400)])
+    assert [(one.use_id, one.outcome, one.rule) for one in statement.outside] == [
+        (outside.id, "outside_licence", "LIC-1: no_vocals")
+    ]
+    assert exact(statement, kind="unmatched") == 300 * Fraction(333_333_333, 10**9)
+    assert found(statement, kind="unmatched")[0].reason == "outside the licence: LIC-1: no_vocals"
+    assert not found(stated([outside]), kind="payable")
+
+
+def test_a_composition_alone_is_owed_the_rights_of_the_work_only() -> None:
+    use = a_use(recording_id="", layer="composition", work_ids=("W1",))
+    by_rate = stated([use])
+    assert {line.right for line in by_rate.lines} == {"MechanicalRight", "PerformingRight"}
+    assert exact(by_rate) == 2
+    by_revenue = stated([use], card=BY_REVENUE, rows=[earned("one.wav", 800)])
+    assert exact(by_revenue, kind="unmatched", right="Master") == 50
+    assert found(by_revenue, right="Master")[0].reason == "composition only"
+    assert exact(by_revenue, party_id="P-W1") == 50
+
+
+@pytest.mark.parametrize("outcome", ["outside_licence", "paid by rate"])
+@pytest.mark.parametrize("method", ["matched-seconds", "pro-rata-pool"])
+def test_a_composition_alone_that_revenue_does_not_pay_leaves_all_its_part_unmatched(method: str, outcome: str) -> None:
+    by_rate = a_licence("LIC-2", rate_card=a_rate_card(royalty_millionths=None), scope=Scope(recordings=("R2",)))
+    said = Outcome("Worldwide", "licensed", "LIC-2", "")
+    if outcome == "outside_licence":
+        said = Outcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals")
+    use = a_use(recording_id="", layer="composition", work_ids=("W1",), outcomes=(said,))
+    statement = stated(
+        [use, a_use("two.wav", "R2", ms=20_000)],
+        methods=tuple(dict.fromkeys((method, "matched-seconds"))),
+        rights=some_rights(licences=[a_licence("LIC-1", rate_card=BY_REVENUE), by_rate]),
+        rows=[earned("one.wav", 800), earned("two.wav", 800)],
+    )
+    assert exact(statement, licence_id="LIC-1") == 200
+    assert exact(statement, licence_id="LIC-1", kind="unmatched", right="Master") == 50
+
+
+@pytest.mark.parametrize("outcome", ["outside_licence", "no_licence"])
+def test_a_composition_that_is_not_licensed_leaves_all_of_its_revenue_unmatched(outcome: str) -> None:
+    use = a_use(recording_id="", layer="composition", work_ids=("W1",))
+    refused = replace(use, outcomes=(Outcome("Worldwide", outcome, "", ""),))
+    statement = stated([refused], card=BY_REVENUE, rows=[earned("one.wav", 800)])
+    assert {line.kind for line in statement.lines} == {"unmatched"}
+    assert exact(statement, right="Master") == 50
+    assert exact(statement) == 100
+
+
+@pytest.mark.parametrize("rows", [[], [earned("one.wav", 800)]], ids=["rate", "revenue"])
+def test_an_unknown_recording_of_a_known_work_is_not_paid_twice(rows: list[UsageRow]) -> None:
+    spans = (a_span(0, 20_000, contenders=("R1", "R2")),)
+    nobody = a_use(recording_id="", work_ids=(), spans=spans, state="unresolved", state_rule="overlap")
+    work = a_use(recording_id="", work_ids=("W1",), spans=spans, layer="composition")
+    statement = stated([nobody, work], card=BY_REVENUE if rows else None, rows=rows)
+    assert {(line.kind, line.right) for line in statement.lines} == {
+        ("held", "Master"),
+        ("payable", "MechanicalRight"),
+        ("payable", "PerformingRight"),
+    }
+    assert exact(statement) == (100 if rows else 4)
+
+
+def test_shares_above_the_whole_are_held_and_the_claimants_named() -> None:
+    rights = some_rights()
+    over = [a_share("R1", "P-A", millionths=600_000), a_share("R1", "P-B", millionths=500_000)]
+    statement = stated([a_use()], rights=replace(rights, master_shares={"R1": tuple(over)}))
+    (line,) = found(statement, right="Master")
+    assert (line.kind, line.party_id, line.exact) == ("overclaim", "", Fraction(2))
+    assert line.reason == "shares of R1 sum to 110 %: P-A 60 %, P-B 50 %"
+
+
+def test_what_is_missing_to_the_whole_is_unclaimed() -> None:
+    shares = (a_share("R1", "P-A", millionths=600_000), a_share("R1", "", millionths=150_000))
+    statement = stated([a_use()], rights=replace(some_rights(), master_shares={"R1": shares}))
+    (unclaimed,) = found(statement, right="Master", kind="unclaimed")
+    assert unclaimed.exact == Fraction(4, 5)
+    assert unclaimed.reason == "share S-R1-Master- of R1 names no party; shares of R1 sum to 75 %"
+    assert exact(statement, party_id="P-A") == Fraction(6, 5)
+
+
+def test_a_recording_without_a_work_leaves_the_rights_of_works_unclaimed() -> None:
+    statement = stated([a_use()], rights=replace(some_rights(), work_weights={}))
+    assert {line.reason for line in found(statement, kind="unclaimed")} == {"no work on file"}
+    assert exact(statement, kind="unclaimed") == 2
+
+
+def test_works_of_a_medley_divide_each_right_by_their_parts() -> None:
+    rights = replace(some_rights(), work_weights={"R1": {"W1": 750_000, "W2": 250_000}})
+    statement = stated([a_use()], rights=rights)
+    assert exact(statement, party_id="P-W1") == Fraction(3, 2)
+    assert exact(statement, party_id="P-W2") == Fraction(1, 2)
+
+
+def test_shares_are_those_of_the_territory_and_the_day_of_generation() -> None:
+    shares = (
+        a_share("R1", "P-OLD", valid_to=date(2026, 7, 14), territories=only_in("DE")),
+        a_share("R1", "P-NEW", valid_from=date(2026, 7, 15)),
+        a_share("R1", "P-US", valid_to=date(2026, 7, 14), territories=only_in("US")),
+    )
+    rights = replace(some_rights(), master_shares={"R1": shares})
+    rows = [earned("one.wav", None, 1, "DE"), earned("two.wav", None, 1, "US"), earned("three.wav", None, 1, "DE")]
+    uses = [a_use("one.wav"), a_use("two.wav"), a_use("three.wav", generated_on="2026-08-01")]
+    statement = stated(uses, rights=rights, rows=rows)
+    assert {(line.territory, line.party_id) for line in found(statement, right="Master")} == {
+        ("DE", "P-OLD"),
+        ("DE", "P-NEW"),
+        ("US", "P-US"),
+    }
+    # generated before the period: the shares of its first day
+    late = stated([a_use(generated_on="2026-03-01")], rights=rights, rows=[earned("one.wav", None, 1, "DE")])
+    assert found(late, right="Master")[0].party_id == "P-OLD"
+
+
+def test_a_territory_for_which_licences_were_not_applied_is_refused() -> None:
+    use = a_use(outcomes=(Outcome("FR", "licensed", "LIC-1", ""),))
+    with pytest.raises(StatementError, match=r"licences were not applied for DE.*attribute the track again"):
+        stated([use], rows=[earned("one.wav", None, 1, "DE")])
+
+
+def test_two_tracks_of_one_name_are_refused() -> None:
+    uses = [a_use("a/one.wav"), a_use("b/one.wav")]
+    with pytest.raises(StatementError, match="two generated tracks have this name"):
+        stated(uses, rows=[earned("one.wav", None, 1)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ([earned("one.wav", None, 3, "DE"), earned("one.wav", None, 3)], "track 'one.wav'"),
+        ([earned("", 8000, territory="DE"), earned("", 9000)], "a territory as a whole"),
+    ],
+)
+def test_the_world_beside_a_country_is_refused_as_the_country_would_count_twice(
+    rows: list[UsageRow], what: str
+) -> None:
+    with pytest.raises(StatementError, match=rf"usage of {what}: Worldwide beside DE.*counts? twice"):
+        stated([a_use()], rows=rows)
+
+
+def test_the_world_for_one_track_and_countries_for_another_are_added_up() -> None:
+    rows = [earned("one.wav", None, 3), earned("two.wav", None, 2, "DE")]
+    assert exact(stated([a_use(), a_use("two.wav")], rows=rows)) == 20
+
+
+def test_a_use_attributed_for_the_world_and_a_country_counts_once_without_usage() -> None:
+    both = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "Worldwide"))
+    with pytest.raises(StatementError, match=r"usage of track 'one.wav': Worldwide beside DE"):
+        stated([a_use(outcomes=both)])
+
+
+def test_one_track_under_two_names_is_refused() -> None:
+    use = a_use("out/one.wav")
+    rows = [earned("one.wav", None, 1, "DE"), earned(use.track_sha256, None, 1, "FR")]
+    with pytest.raises(StatementError, match=rf"track 'one.wav': is the track that .*{use.track_sha256}.* one name"):
+        stated([use], rows=rows)
+    # The file name alone of one track may be all of another's path.
+    uses = [a_use("out/one.wav"), a_use("one.wav")]
+    assert exact(stated(uses, rows=[earned("out/one.wav", None, 1), earned("one.wav", None, 1)])) == 8
+
+
+def test_a_licence_that_is_gone_is_refused() -> None:
+    with pytest.raises(StatementError, match=r"LIC-1.*not on file any more"):
+        stated([a_use()], rights=some_rights(licences=[]))
+
+
+def test_uses_under_another_licence_leave_their_revenue_unmatched_when_paid_by_rate() -> None:
+    licences: list[Licence] = [
+        a_licence("LIC-1", rate_card=BY_REVENUE),
+        a_licence("LIC-2", rate_card=a_rate_card(royalty_millionths=None), scope=Scope(recordings=("R2",))),
+    ]
+    other = replace(TWO_IN_ONE[1], outcomes=(Outcome("Worldwide", "licensed", "LIC-2", ""),))
+    rights = some_rights(licences=licences)
+    statement = stated([TWO_IN_ONE[0], other], rights=rights, rows=[earned("one.wav", 2400)])
+    assert exact(statement, licence_id="LIC-2") == 2
+    assert exact(statement, kind="unmatched") == 300 * Fraction(333_333_333, 10**9)
+    assert found(statement, kind="unmatched")[0].reason == "paid by matched-seconds under LIC-2"
+
+
+def test_revenue_in_another_currency_is_converted_at_the_stated_rate() -> None:
+    rows = [UsageRow("one.wav", "Worldwide", 1, Fraction(800), "USD")]
+    rates = Rates((Conversion("USD", "EUR", Fraction("0.9"), "2026-09-28", "ECB"),), "f" * 64)
+    statement = stated(
+        [a_use()],
+        card=BY_REVENUE,
+        rows=rows,
+        rate_of=lambda source: rates.conversion(source, "EUR", on=Q3.end),
+        fx_sha256=rates.sha256,
+    )
+    assert exact(statement) == 90
+    assert statement.conversions == rates.quotes
+    assert "x 9/10 EUR per USD" in statement.lines[0].contributions[0].basis
+    with pytest.raises(StatementError, match="exchange USD to EUR: no rates were given"):
+        stated([a_use()], card=BY_REVENUE, rows=rows)
+
+
+def test_a_rate_card_in_yen_is_converted_with_its_decimals() -> None:
+    card = a_rate_card(currency="JPY", per_second=Fraction(100), royalty_millionths=None)
+    rate = Conversion("JPY", "EUR", Fraction(1, 160), "2026-09-30", "ECB")
+    statement = stated([a_use()], card=card, rate_of=lambda source: rate)
+    assert exact(statement) == Fraction(2000 * 100, 160)  # 2000 JPY in cents
+
+
+RATES = (
+    "date,from,to,rate,publisher\n"
+    "2026-09-01,USD,EUR,0.9,ECB\n2026-09-28,USD,EUR,0.8954,ECB\n2026-10-01,USD,EUR,0.7,ECB\n"
+)
+
+
+def rates_file(folder: Path, text: str) -> Path:
+    path = folder / "rates.csv"
+    path.write_text(text)
+    return path
+
+
+def test_the_latest_rate_up_to_the_end_of_the_period_is_taken(tmp_path: Path) -> None:
+    rates = read_rates(rates_file(tmp_path, "\ufeff" + RATES))
+    assert rates.conversion("USD", "EUR", on=Q3.end) == Conversion(
+        "USD", "EUR", Fraction("0.8954"), "2026-09-28", "ECB"
+    )
+    with pytest.raises(StatementError, match=r"EUR to USD: no rate.*from USD to EUR, which is not inverted"):
+        rates.conversion("EUR", "USD", on=Q3.end)
+    with pytest.raises(StatementError, match="the latest rate is of 2026-10-01, 91 days before"):
+        rates.conversion("USD", "EUR", on=date(2026, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must name the columns"),
+        ("date,from,to,rate\n", "must name the columns"),
+        ("date,from,to,rate,publisher\n2026-09-31,USD,EUR,1,ECB\n", "row 2: .*there is no such day"),
+        ("date,from,to,rate,publisher\n2026-09-30,USD,XXQ,1,ECB\n", "row 2: currency 'XXQ'"),
+        ("date,from,to,rate,publisher\n2026-09-30,USD,EUR,0,ECB\n", "must be above 0"),
+        ("date,from,to,rate,publisher\n2026-09-30,USD,EUR,1e3,ECB\n", "not a decimal number"),
+        ("date,from,to,rate,publisher\n2026-09-30,USD,USD,1,ECB\n", "needs no rate"),
+        ("date,from,to,rate,publisher\n2026-09-30,USD,EUR,1,\n", "publisher of USD to EUR: is missing"),
+        ("date,from,to,rate,publisher\n2026-09-30,USD\n", "has 2 cells, the header 5"),
+        (RATES + "2026-09-01,USD,EUR,0.8,ECB\n", "the same day, pair and publisher twice"),
+    ],
+)
+def test_a_file_of_rates_that_is_wrong_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RightsError, match=message):
+        read_rates(rates_file(tmp_path, text))
+
+
+def test_rates_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RightsError, match="cannot be read"):
+        read_rates(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes(b"date,from,to,rate,publisher\n2026-09-30,USD,EUR,1,\xe9\n")
+    with pytest.raises(RightsError, match="not UTF-8"):
+        read_rates(tmp_path / "latin.csv")
+
+
+def test_a_recording_without_a_licence_by_revenue_in_force_owes_nothing_for_unmatched_revenue() -> None:
+    expired = a_licence(rate_card=BY_REVENUE, valid_to=date(2026, 6, 30))
+    statement = stated([], rights=some_rights(licences=[expired]), rows=[earned("", 8000)])
+    assert statement.lines == ()
+
+
+def test_titles_and_credits_name_everything_that_is_stated() -> None:
+    rights = replace(some_rights(), recordings={"R1": a_recording("R1", isrc="AA6Q72000047")})
+    statement = stated([a_use()], rights=rights)
+    assert ("recording", "R1", "AA6Q72000047", "Title of R1") in statement.titles
+    assert ("work", "W1", "", "Title of W1") in statement.titles
+    assert [credit.recording_id for credit in statement.credits] == ["R1"]
+    assert {party.id for party in statement.parties} == {"P-R1", "P-W1", "P-LABEL"}

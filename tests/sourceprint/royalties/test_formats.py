@@ -1,0 +1,143 @@
+"""Statements as JSON, rows, Parquet and folders."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fingerprint.errors import StatementError, VerificationError
+from sourceprint.royalties.rights.records import MASTER
+from sourceprint.royalties.statements.files.line_tables import read_parquet, statement_csv, statement_parquet
+from sourceprint.royalties.statements.files.statement_json import (
+    parse_statement,
+    statement_bytes,
+    statement_digest,
+    statement_from_json,
+    statement_to_json,
+)
+from sourceprint.royalties.statements.statement import Statement
+from tests import statement_samples as samples
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
+AMOUNTS = st.fractions(min_value=0, max_value=10**9, max_denominator=10**6)
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> Statement:
+    rows: list[samples.Row] = [
+        (
+            draw(st.sampled_from(("DE", "JP", "Worldwide"))),
+            draw(st.sampled_from((MASTER, "PerformingRight"))),
+            draw(st.sampled_from(("payable", "unclaimed", "overclaim", "held", "unmatched"))),
+            draw(TEXT),
+            draw(TEXT),
+            draw(TEXT),
+            draw(TEXT),
+            draw(TEXT),
+            (samples.part(draw(TEXT), draw(AMOUNTS), draw(st.integers(0, 1_000_000))),),
+        )
+        for _ in range(draw(st.integers(0, 6)))
+    ]
+    return samples.assemble(rows, currency=draw(st.sampled_from(("EUR", "JPY", "KWD"))), uses=(samples.use(1),))
+
+
+@given(statements())
+def test_a_statement_comes_back_from_its_json_as_it_was(statement: Statement) -> None:
+    document = json.loads(json.dumps(statement_to_json(statement)))
+    assert statement_from_json(document) == statement
+    assert parse_statement(statement_bytes(statement)) == statement
+
+
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])
+def test_a_rich_statement_comes_back_from_its_json_as_it_was(currency: str) -> None:
+    statement = samples.rich(currency)
+    assert parse_statement(statement_bytes(statement)) == statement
+    assert {line.kind for line in statement.lines} == {"payable", "unclaimed", "overclaim", "held", "unmatched"}
+
+
+def test_amounts_are_decimal_text_and_exact_amounts_are_rationals() -> None:
+    documents = {currency: statement_to_json(samples.rich(currency)) for currency in ("EUR", "JPY", "KWD")}
+    first = [document["lines"][1] for document in documents.values()]
+    assert {line["exact"] for line in first} == {"12500/7"}
+    assert [len(line["gross"].partition(".")[2]) for line in first] == [2, 0, 3]
+    assert Fraction(documents["EUR"]["lines"][1]["gross"]) * 100 == samples.rich().lines[1].gross
+
+
+def test_the_written_form_is_canonical_and_carries_its_digest() -> None:
+    data = statement_bytes(samples.rich())
+    document = json.loads(data)
+    assert data == json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    assert document["digest"] == statement_digest(samples.rich())
+
+
+def test_any_alteration_of_the_written_form_is_noticed() -> None:
+    data = statement_bytes(samples.rich())
+    with pytest.raises(VerificationError, match="altered after it was written"):
+        parse_statement(
+            data.replace(b'"rights_revision":7}', b'"rights_revision":8}').replace(b"2026-10-15", b"2026-10-16")
+        )
+    with pytest.raises(VerificationError, match="the digest holds, the bytes are not those of Sourceprint"):
+        parse_statement(b" " + data)
+    with pytest.raises(StatementError, match="not JSON in UTF-8"):
+        parse_statement(data[:-10])
+    with pytest.raises(StatementError, match="this version reads sourceprint/statement/1"):
+        parse_statement(data.replace(b"sourceprint/statement/1", b"sourceprint/statement/2"))
+
+
+@pytest.mark.parametrize("field", ["lines", "period", "licensee", "usage", "uses", "titles"])
+def test_a_field_that_is_missing_is_a_damaged_statement(field: str) -> None:
+    document = statement_to_json(samples.rich())
+    del document[field]
+    with pytest.raises(VerificationError, match=f"a field is missing or damaged.*{field}"):
+        statement_from_json(document)
+    with pytest.raises(VerificationError, match="a field is missing or damaged"):
+        statement_from_json({**statement_to_json(samples.rich()), field: 1.5})
+
+
+def test_text_that_is_no_unicode_is_refused_in_words() -> None:
+    statement = samples.assemble([("DE", MASTER, "held", "", "R\udcff", "", "", "", (samples.part("", 1),))])
+    with pytest.raises(StatementError, match="text that is no Unicode"):
+        statement_bytes(statement)
+
+
+def test_a_row_of_the_csv_is_a_line_and_its_numbers_are_numbers() -> None:
+    for currency, decimals in (("EUR", 2), ("JPY", 0), ("KWD", 3)):
+        statement = samples.rich(currency)
+        data = statement_csv(statement)
+        assert data.count(b"\r\n") >= len(statement.lines) + 1
+        rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        assert [int(row["line"]) for row in rows] == [line.number for line in statement.lines]
+        for row, line in zip(rows, statement.lines, strict=True):
+            assert Decimal(row["gross"]).scaleb(decimals) == line.gross
+            assert Decimal(row["gross"]) - Decimal(row["deductions"]) == Decimal(row["net"])
+            assert Decimal(row["seconds"]) * 1_000_000 == line.attributed_us
+        assert any(row["gross"].startswith("-") for row in rows)
+
+
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe() -> None:
+    rows = list(csv.DictReader(io.StringIO(statement_csv(samples.rich()).decode(), newline="")))
+    assert {row["payee_name"] for row in rows if row["payee_id"] == "P-BO/../X"} == {"'" + samples.HOSTILE}
+    assert {row["recording_title"] for row in rows if row["recording_id"] == "R2"} == {"'-2+3 (Second)"}
+    texts = [row[column] for row in rows for column in ("payee_name", "recording_title", "reason", "payee_id")]
+    assert not [text for text in texts if text.startswith(("=", "+", "-", "@"))]
+
+
+def test_the_parquet_file_has_the_rows_with_real_types_and_the_digest() -> None:
+    statement = samples.rich("KWD")
+    rows, metadata = read_parquet(statement_parquet(statement))
+    assert metadata["statement_digest"] == statement_digest(statement)
+    assert [row["gross"] for row in rows] == [Decimal(line.gross).scaleb(-3) for line in statement.lines]
+    assert rows[0]["period_end"] == date(2026, 9, 30)
+    assert isinstance(rows[0]["usages"], int)
+    assert {row["payee_name"] for row in rows if row["payee_id"] == "P-BO/../X"} == {samples.HOSTILE}
+    assert statement_parquet(statement) == statement_parquet(samples.rich("KWD"))
+    with pytest.raises(VerificationError, match="no Parquet file"):
+        read_parquet(b"PAR1")

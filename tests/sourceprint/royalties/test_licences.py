@@ -1,0 +1,273 @@
+"""Licences: read exactly, refused where anything is not understood, the same after every trip."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fingerprint.errors import ParameterError, RightsError
+from sourceprint.royalties.canonical import canonical_json, digest
+from sourceprint.royalties.rights.licence_toml import licence_document, licence_of, licence_toml, parse_licence
+from sourceprint.royalties.rights.licences import PURPOSES, Conditions, Deduction, Licence, RateCard, Scope
+from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS
+from sourceprint.royalties.territories import Territories
+
+WHOLE_LICENCE = """
+schema = "sourceprint/licence/1"
+id = "LIC-2026-07"
+licensor = "P-LABEL"
+licensee = "P-GENERATOR"
+valid_from = 2026-01-01
+valid_to = 2026-12-31
+purposes = ["train", "generate"]
+replaces = "LIC-2025-07"
+
+[scope]
+recordings = ["R2", "R1", "R2"]
+works = ["W1"]
+tags = ["catalogue-a"]
+labels = ["Blue Label"]
+
+[territories]
+include = ["Worldwide"]
+exclude = ["us"]
+
+[conditions]
+max_consecutive_seconds = "15"
+max_total_seconds = "30.5"
+max_share_of_track = "50 %"
+no_vocals = true
+
+[rate_card]
+currency = "eur"
+royalty_rate = "12.5 %"
+per_second = "0.002"
+per_match = "0.10"
+per_usage = false
+minimum_payout = "20.00"
+
+[rate_card.rights]
+Master = "50 %"
+MechanicalRight = "25 %"
+PerformingRight = "25 %"
+
+[[rate_card.deductions]]
+name = "administration"
+rate = "10 %"
+"""
+SMALLEST = """
+schema = "sourceprint/licence/1"
+id = "L"
+licensor = "A"
+licensee = "B"
+valid_from = 2026-01-01
+purposes = ["train"]
+[scope]
+everything = true
+[rate_card]
+currency = "JPY"
+per_match = "1"
+[rate_card.rights]
+Master = "100 %"
+"""
+
+
+def test_every_key_arrives_where_it_belongs() -> None:
+    licence = parse_licence(WHOLE_LICENCE, name="a.toml")
+    assert licence == Licence(
+        id="LIC-2026-07",
+        licensor="P-LABEL",
+        licensee="P-GENERATOR",
+        valid_from=date(2026, 1, 1),
+        valid_to=date(2026, 12, 31),
+        purposes=("generate", "train"),
+        territories=Territories(("Worldwide",), ("US",)),
+        scope=Scope(recordings=("R1", "R2"), works=("W1",), tags=("catalogue-a",), labels=("Blue Label",)),
+        conditions=Conditions(15_000, 30_500, 500_000, True),
+        rate_card=RateCard(
+            currency="EUR",
+            rights=(("Master", 500_000), ("MechanicalRight", 250_000), ("PerformingRight", 250_000)),
+            royalty_millionths=125_000,
+            per_second=Fraction(1, 5),
+            per_match=Fraction(10),
+            per_usage=False,
+            minimum_payout=2000,
+            deductions=(Deduction("administration", 100_000),),
+        ),
+        replaces="LIC-2025-07",
+        digest=licence.digest,
+    )
+    assert licence.digest == digest(licence_document(licence))
+
+
+def test_what_is_left_out_asks_for_nothing() -> None:
+    licence = parse_licence(SMALLEST, name="a.toml")
+    assert licence.valid_to is None
+    assert licence.territories == Territories()
+    assert licence.conditions == Conditions()
+    assert licence.rate_card == RateCard("JPY", (("Master", 1_000_000),), per_match=Fraction(1))
+    assert licence.replaces == ""
+
+
+def test_the_same_licence_written_otherwise_has_the_same_digest() -> None:
+    first = parse_licence(WHOLE_LICENCE, name="a.toml")
+    rewritten = (
+        "\ufeff"
+        + WHOLE_LICENCE.replace('"12.5 %"', '"12.50%"')
+        .replace('["R2", "R1", "R2"]', '["R1", "R2"]')
+        .replace("valid_from = 2026-01-01", 'valid_from = "2026-01-01"')
+        .replace('"0.002"', '"0.0020"')
+        + "\n# a remark\n"
+    )
+    assert parse_licence(rewritten, name="b.toml") == first
+    assert parse_licence(WHOLE_LICENCE.replace('"12.5 %"', '"12.6 %"'), name="c.toml").digest != first.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('purposes = ["train", "generate"]', "", "a.toml: purposes is missing"),
+        ("max_total_seconds", "max_total_second", r"conditions\.max_total_second: .*max_total_seconds may be meant"),
+        ("no_vocals = true", "vocals = false", r"conditions\.vocals: there is no such key; no_vocals may be meant"),
+        ("licensor =", "licenser =", "licenser: there is no such key; licensor may be meant"),
+        ("Master =", "Masters =", r"rate_card\.rights\.Masters: there is no such key; Master may be meant"),
+        ("per_usage = false", "zzz = 1", r"rate_card\.zzz: there is no such key; known are currency"),
+        ('"12.5 %"', "12.5", '12.5: write it as text, in quotes, as in "12.5"'),
+        ('"15"', "15", "max_consecutive_seconds 15: write it as text, in quotes"),
+        ('"15"', "1e400", "1e400: write it as text"),
+        ('"15"', "true", "max_consecutive_seconds: must be text"),
+        ('"15"', '"0.0001"', "at most three decimals"),
+        ('"15"', '"-1"', "must be from 0 to"),
+        ('"12.5 %"', '"12.5"', "royalty_rate '12.5': has no sign %"),
+        ('"12.5 %"', '"101 %"', "royalty_rate '101 %': must not be over 100 %"),
+        ('"0.002"', '"-0.002"', "per_second '-0.002': must not be negative"),
+        ('"0.002"', '"1e3"', "per_second '1e3': not a decimal number"),
+        ('"0.002"', '"9223372036854775808"', "beyond 9223372036854775807 minor units of EUR"),
+        ('"0.002"', f'"0.{"0" * 30}1"', "has more than 30 decimals"),
+        ('"20.00"', '"20.001"', "EUR has 2 decimals"),
+        ('"20.00"', '"-20.00"', "minimum_payout '-20.00': must not be negative"),
+        ('Master = "50 %"', 'Master = "51 %"', "rate_card.rights: sum to 101 %; they must sum to 100 %"),
+        ('Master = "50 %"', 'Master = "50 %"\nPrintRight = "0 %"', "PrintRight: is 0 %; leave the right out"),
+        ("valid_to = 2026-12-31", "valid_to = 2025-12-31", "valid_to 2025-12-31: lies before valid_from 2026-01-01"),
+        ("valid_to = 2026-12-31", "valid_to = 2026-12-31T10:00:00", "valid_to 2026-12-31 10:00:00: has a time"),
+        ("valid_to = 2026-12-31", 'valid_to = "2026-02-30"', "there is no such day"),
+        ("valid_to = 2026-12-31", "valid_to = 20261231", "valid_to 20261231: write it as text"),
+        ('"eur"', '"EURO"', "currency 'EURO': not in ISO 4217"),
+        ('"us"', '"UK"', "the United Kingdom is GB"),
+        ('"us"', '"World"', "territory Worldwide is excluded"),
+        ('["Worldwide"]', "[]", "territories.include: is empty"),
+        ('["train", "generate"]', '["sell"]', "'sell' is none of train, generate, reference-audio"),
+        ('["train", "generate"]', "[]", "purposes: is empty"),
+        ('["train", "generate"]', '"train"', "purposes: must be a list of texts"),
+        ("[scope]", "[scope]\neverything = true", "everything = true and recordings as well"),
+        ('works = ["W1"]', "works = [1]", "scope.works 1: write it as text"),
+        ('works = ["W1"]', 'works = [""]', "scope.works '': must have 1 to 512"),
+        ('"LIC-2025-07"', '"LIC-2026-07"', "a licence cannot replace itself"),
+        ('"LIC-2026-07"', r'"LIC\n2026"', r"id 'LIC\\n2026': must have 1 to 512 printable"),
+        ('rate = "10 %"', "", "deductions, number 1: rate is missing"),
+        ('"10 %"', '"100.1 %"', "number 1: rate '100.1 %': must not be over 100 %"),
+        ("licence/1", "licence/2", "schema: must be \"sourceprint/licence/1\", is 'sourceprint/licence/2'"),
+        ("no_vocals = true", "no_vocals = 1", "no_vocals: must be true or false, is 1"),
+        ("id =", "id", "a.toml: not a TOML file: .*line 3"),
+        ("[conditions]", "[conditions.x]", r"conditions\.x: there is no such key"),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_key_value_and_remedy(old: str, new: str, message: str) -> None:
+    assert old in WHOLE_LICENCE
+    with pytest.raises(RightsError, match=message) as caught:
+        parse_licence(WHOLE_LICENCE.replace(old, new, 1), name="a.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_deductions_of_more_than_all_or_twice_the_same_name_are_refused() -> None:
+    second = '\n[[rate_card.deductions]]\nname = "{}"\nrate = "{}"\n'
+    with pytest.raises(RightsError, match="sum to 101 %; more than all"):
+        parse_licence(WHOLE_LICENCE + second.format("tax", "91 %"), name="a.toml")
+    with pytest.raises(RightsError, match="number 2: 'administration' is there twice"):
+        parse_licence(WHOLE_LICENCE + second.format("administration", "1 %"), name="a.toml")
+
+
+def test_a_licence_without_scope_or_price_is_refused() -> None:
+    with pytest.raises(RightsError, match="scope: names nothing"):
+        parse_licence(SMALLEST.replace("everything = true", ""), name="a.toml")
+    with pytest.raises(RightsError, match="rate_card: says no price"):
+        parse_licence(SMALLEST.replace('per_match = "1"', ""), name="a.toml")
+    with pytest.raises(RightsError, match=r"rate_card\.rights is missing"):
+        parse_licence(SMALLEST.replace('[rate_card.rights]\nMaster = "100 %"', ""), name="a.toml")
+
+
+def test_absurd_files_are_refused_without_a_trace() -> None:
+    with pytest.raises(RightsError, match="a licence has at most 16000000"):
+        parse_licence("#" * 16_000_001, name="a.toml")
+    with pytest.raises(RightsError, match="not a TOML file"):
+        parse_licence("a = " + "[" * 100_000, name="a.toml")
+
+
+ids = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
+sorted_ids = st.sets(ids, max_size=3).map(lambda found: tuple(sorted(found)))
+millionths = st.integers(0, 1_000_000)
+
+
+@st.composite
+def licences(draw: st.DrawFn) -> Licence:
+    start = draw(st.dates())
+    names = draw(st.lists(ids, max_size=2, unique=True))
+    first = draw(st.integers(1, 999_999))
+    right, other = draw(st.permutations([MASTER, *WORK_RIGHTS]))[:2]
+    currency = draw(st.sampled_from(["EUR", "JPY", "KWD"]))
+    rate = st.none() | st.integers(0, 10**12).map(lambda units: Fraction(units, 10**10))
+    scope = Scope(draw(st.just(False)), *(draw(sorted_ids) for _ in range(4)))
+    if not (scope.recordings or scope.works or scope.tags or scope.labels):
+        scope = Scope(everything=True)
+    licence_id = draw(ids)
+    return Licence(
+        id=licence_id,
+        licensor=draw(ids),
+        licensee=draw(ids),
+        valid_from=start,
+        valid_to=draw(st.none() | st.dates(min_value=start)),
+        purposes=tuple(sorted(draw(st.sets(st.sampled_from(PURPOSES), min_size=1)))),
+        territories=draw(
+            st.sampled_from([Territories(), Territories(("DE", "FR")), Territories(("Worldwide",), ("US",))])
+        ),
+        scope=scope,
+        conditions=Conditions(
+            draw(st.none() | st.integers(0, 10**12)),
+            draw(st.none() | st.integers(0, 10**12)),
+            draw(st.none() | millionths),
+            draw(st.booleans()),
+        ),
+        rate_card=RateCard(
+            currency=currency,
+            rights=tuple(sorted([(right, first), (other, 1_000_000 - first)])),
+            royalty_millionths=draw(millionths),
+            per_second=draw(rate),
+            per_match=draw(rate),
+            per_usage=draw(st.booleans()),
+            minimum_payout=draw(st.integers(0, 10**9)),
+            deductions=tuple(Deduction(name, draw(st.integers(0, 500_000))) for name in names),
+        ),
+        replaces=draw(st.just("") | ids.filter(lambda other: other != licence_id)),
+    )
+
+
+@settings(deadline=None)
+@given(licences())
+def test_document_and_toml_read_back_as_the_same_licence(licence: Licence) -> None:
+    document = licence_document(licence)
+    stored = json.loads(canonical_json(document))
+    assert licence_of(stored, digest(stored)) == parse_licence(licence_toml(licence), name="a.toml")
+    assert licence_of(stored, "") == licence
+    assert parse_licence(licence_toml(licence), name="a.toml").digest == digest(document)
+
+
+def test_a_stored_document_that_was_altered_is_refused() -> None:
+    document = licence_document(parse_licence(SMALLEST, name="a.toml"))
+    document["extra"] = 1
+    with pytest.raises(ParameterError, match="extra: there is no such key"):
+        licence_of(document, "")

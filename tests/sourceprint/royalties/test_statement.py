@@ -1,0 +1,325 @@
+"""A statement adds up: whatever the uses and revenue, to the cent and exactly, in any order, and whole or in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fingerprint.errors import ParameterError, StatementError, VerificationError
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.licences import Deduction
+from sourceprint.royalties.rights.records import WHOLE, Share
+from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.statements.amounts.rounding import deduct, key_of, prove
+from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.files.statement_json import statement_bytes
+from sourceprint.royalties.statements.statement import Adjustment, Statement
+from sourceprint.royalties.uses.policy import METHODS
+from sourceprint.royalties.uses.usage import Usage, UsageRow
+from sourceprint.royalties.uses.use import Outcome, Use
+from tests.royalty_records import LICENSEE, a_licence, a_policy, a_rate_card, a_share, a_use, some_rights
+
+Q3 = Period.parse("2026-Q3")
+TERRITORIES = ("DE", "FR")
+STATES = ("claimed", "claimed", "claimed", "review", "disputed", "resolved", "unresolved", "withdrawn")
+LICENSED = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in TERRITORIES)
+OUTSIDE = (Outcome("DE", "licensed", "LIC-1", ""), Outcome("FR", "outside_licence", "LIC-1", "LIC-1: not in FR"))
+BOUND = Fraction(5, 2)  # of the rounding, as its module says
+
+
+def catalogue(millionths: int, **card: Any) -> Rights:
+    """Return two recordings of one work each; P-A and P-B hold the masters, so much of them each."""
+    rates = a_rate_card(deductions=(Deduction("administration", 100_000), Deduction("tax", 70_001)), **card)
+    masters: dict[str, tuple[Share, ...]] = {
+        recording: (a_share(recording, "P-A", millionths=millionths), a_share(recording, "P-B", millionths=millionths))
+        for recording in ("R1", "R2")
+    }
+    return replace(some_rights(licences=[a_licence(rate_card=rates)]), master_shares=masters)
+
+
+def computed(
+    uses: Iterable[Use], rights: Rights, method: str, rows: Sequence[UsageRow] = (), **fields: Any
+) -> Statement:
+    return compute_statement(
+        uses,
+        rights,
+        a_policy(methods=(method,)),
+        **{"licensee": LICENSEE, "period": Q3, "currency": "EUR", "issued_on": "2026-10-02", **fields},
+        usage=Usage(tuple(rows)),
+    )
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[list[Use], list[UsageRow]]:
+    """Draw uses of up to four tracks, and usage and revenue of each in both territories."""
+    uses: list[Use] = []
+    rows: list[UsageRow] = []
+    for at in range(draw(st.integers(1, 4))):
+        track = f"{at}.wav"
+        for recording in draw(st.lists(st.sampled_from(["R1", "R2"]), unique=True)):
+            use = a_use(
+                track,
+                recording,
+                ms=draw(st.integers(1, 30_000)),
+                state=draw(st.sampled_from(STATES)),
+                outcomes=draw(st.sampled_from([LICENSED, OUTSIDE])),
+            )
+            uses.append(use)
+        for territory in TERRITORIES:
+            revenue = draw(st.fractions(0, 10**7, max_denominator=10**4))
+            rows.append(UsageRow(track, territory, draw(st.integers(0, 10**6)), revenue, "EUR"))
+    return uses, rows
+
+
+methods = st.sampled_from([(method, card) for method in METHODS for card in ({}, {"per_second": None})])
+shares = st.sampled_from([WHOLE // 2, 333_333, 400_000, 600_000])
+
+
+@settings(deadline=None, max_examples=80)
+@given(batches(), methods, shares, st.booleans())
+def test_every_statement_adds_up_and_is_never_negative(
+    batch: tuple[list[Use], list[UsageRow]], method: tuple[str, dict[str, Any]], millionths: int, taken_back: bool
+) -> None:
+    uses, rows = batch
+    if taken_back:
+        rows = [replace(row, revenue=-(row.revenue or Fraction(0))) for row in rows]
+    rights = catalogue(millionths, **method[1])
+    statement = computed(uses, rights, method[0], rows)
+    prove(statement)
+    sign = -1 if any(line.exact < 0 for line in statement.lines) else 1
+    for line in statement.lines:
+        assert sign * line.gross >= 0
+        assert sign * line.net >= 0
+        assert abs(line.gross - line.exact) < BOUND
+    for territory in {total.territory for total in statement.totals}:
+        here = [total for total in statement.totals if total.territory == territory]
+        assert sum(total.total for total in here) == round(sum(total.exact for total in here))
+    if method[1] and method[0] != "fixed-fee":  # by revenue: the whole pot is accounted for
+        counted = [row for row in rows if row.territory in {line.territory for line in statement.lines}]
+        pot = sum((row.revenue or Fraction(0) for row in counted), Fraction(0)) * Fraction(125, 1000)
+        assert sum(total.exact for total in statement.totals) == pot
+
+
+@settings(deadline=None, max_examples=60)
+@given(batches(), methods, st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_uses_makes_no_difference(
+    batch: tuple[list[Use], list[UsageRow]], method: tuple[str, dict[str, Any]], random: Any
+) -> None:
+    uses, rows = batch
+    rights = catalogue(333_333, **method[1])
+    first = computed(uses, rights, method[0], rows)
+    mixed_uses, mixed_rows = list(uses), list(rows)
+    random.shuffle(mixed_uses)
+    random.shuffle(mixed_rows)
+    again = computed(mixed_uses, rights, method[0], mixed_rows)
+    assert again == first
+    assert statement_bytes(again) == statement_bytes(first)
+
+
+@settings(deadline=None, max_examples=60)
+@given(batches(), methods.filter(lambda one: one[0] != "pro-rata-pool"), st.integers(0, 4))
+def test_a_batch_in_two_parts_adds_up_to_the_whole(
+    batch: tuple[list[Use], list[UsageRow]], method: tuple[str, dict[str, Any]], cut: int
+) -> None:
+    uses, rows = batch
+    rights = catalogue(400_000, **method[1])
+    tracks = sorted({row.track for row in rows})
+    parts = [
+        computed(
+            [use for use in uses if use.track_name in part], rights, method[0], [r for r in rows if r.track in part]
+        )
+        for part in (tracks[:cut], tracks[cut:])
+    ]
+    whole = {key_of(line): line for line in computed(uses, rights, method[0], rows).lines}
+    exact: dict[Any, Fraction] = {}
+    gross: dict[Any, int] = {}
+    for line in (line for part in parts for line in part.lines):
+        exact[key_of(line)] = exact.get(key_of(line), Fraction(0)) + line.exact
+        gross[key_of(line)] = gross.get(key_of(line), 0) + line.gross
+    assert exact == {key: line.exact for key, line in whole.items()}
+    assert all(abs(gross[key] - line.gross) < 3 * BOUND for key, line in whole.items())
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(-50, 50), min_size=1, max_size=12),
+    st.lists(st.integers(0, 333_333), min_size=1, max_size=3),
+)
+def test_deductions_never_leave_less_than_nothing(amounts: list[int], rates: list[int]) -> None:
+    gross: dict[tuple[str, ...], int] = {("DE", "Master", str(at)): amount for at, amount in enumerate(amounts)}
+    taken = deduct(gross, [(str(at), dict.fromkeys(gross, rate)) for at, rate in enumerate(rates)])
+    for key, amount in gross.items():
+        parts = [units for _, units in taken[key]]
+        assert len(parts) == len(rates)
+        assert all(units * amount >= 0 for units in parts)
+        assert abs(sum(parts)) <= abs(amount)
+
+
+def test_a_deduction_is_rounded_once_for_territory_and_right() -> None:
+    gross: dict[tuple[str, ...], int] = {("DE", "Master", str(at)): 5 for at in range(10)}
+    taken = deduct(gross, [("administration", dict.fromkeys(gross, 100_000))])
+    assert [taken[key][0][1] for key in sorted(gross)] == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
+
+
+def test_ties_go_to_the_key_that_sorts_first() -> None:
+    uses = [a_use("a.wav", "R1"), a_use("b.wav", "R2")]
+    rights = some_rights(
+        licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(1), rights=(("Master", WHOLE),)))]
+    )
+    rows = [UsageRow("a.wav", "Worldwide", 1, None, ""), UsageRow("b.wav", "Worldwide", 1, None, "")]
+    halves = replace(
+        rights,
+        master_shares={
+            r: (a_share(r, "P-A", millionths=500_000), a_share(r, "P-B", millionths=500_000)) for r in ("R1", "R2")
+        },
+    )
+    lines = computed(uses, halves, "fixed-fee", rows).lines
+    assert [(line.party_id, line.recording_id, line.gross) for line in lines] == [
+        ("P-A", "R1", 1),
+        ("P-A", "R2", 1),
+        ("P-B", "R1", 0),
+        ("P-B", "R2", 0),
+    ]
+
+
+def test_revenue_taken_back_is_rounded_apart() -> None:
+    uses = [a_use("a.wav"), a_use("b.wav", "R2")]
+    rights = some_rights(licences=[a_licence(rate_card=a_rate_card(per_second=None))])
+    rows = [
+        UsageRow("a.wav", "Worldwide", 1, Fraction(1001), "EUR"),
+        UsageRow("b.wav", "Worldwide", 1, Fraction(-501), "EUR"),
+    ]
+    statement = computed(uses, rights, "matched-seconds", rows)
+    prove(statement)
+    assert sum(line.gross for line in statement.lines if line.recording_id == "R1") == 125  # 125.125
+    assert sum(line.gross for line in statement.lines if line.recording_id == "R2") == -63  # 62.625
+    assert {balance.party_id: balance.paid for balance in statement.balances if balance.closing} == {
+        "P-R2": 0,
+        "P-W2": 0,
+    }
+
+
+def an_adjustment(party_id: str, amount: int) -> Adjustment:
+    return Adjustment(
+        "2026-Q2", "S-1", "payable", party_id, "R1", "", "Master", "DE", "LIC-1", 0, amount, amount, "a share"
+    )
+
+
+def test_balances_carry_forward_what_is_below_the_minimum() -> None:
+    rights = some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(100), minimum_payout=60))])
+    statement = computed(
+        [a_use()],
+        rights,
+        "fixed-fee",
+        opening={"P-W1": 12, "P-GONE": -5, "P-NIL": 0},
+        minimum_before={"P-W1": 99, "P-GONE": 60},
+        adjustments=[an_adjustment("P-W1", -3)],
+    )
+    prove(statement)
+    rows = {
+        one.party_id: (one.opening, one.lines, one.adjustments, one.minimum, one.paid, one.closing)
+        for one in statement.balances
+    }
+    assert rows == {
+        "P-GONE": (-5, 0, 0, 60, 0, -5),
+        "P-R1": (0, 50, 0, 60, 0, 50),
+        "P-W1": (12, 50, -3, 60, 0, 59),
+    }
+    enough = computed([a_use()], rights, "fixed-fee", opening={"P-R1": 10})
+    assert [(one.party_id, one.paid, one.closing) for one in enough.balances][:1] == [("P-R1", 60, 0)]
+
+
+def test_a_debt_is_not_paid_out() -> None:
+    statement = computed([a_use()], some_rights(), "fixed-fee", opening={"P-R1": -500})
+    (balance,) = [one for one in statement.balances if one.party_id == "P-R1"]
+    assert (balance.paid, balance.closing) == (0, -495)
+
+
+def test_the_id_tells_the_inputs_and_not_when_or_what_came_before() -> None:
+    first = computed([a_use()], some_rights(revision=1), "fixed-fee")
+    later = computed([a_use()], some_rights(revision=7), "fixed-fee", issued_on="2027-01-01", opening={"P-R1": 3})
+    other = computed([a_use().in_state("disputed", "letter")], some_rights(), "fixed-fee")
+    assert first.id.startswith("S-P-GEN-2026-Q3-")
+    assert later.id == first.id != other.id
+
+
+def test_nothing_to_state_is_a_statement_without_lines() -> None:
+    statement = computed([], some_rights(), "fixed-fee")
+    prove(statement)
+    assert (statement.lines, statement.totals, statement.balances) == ((), (), ())
+
+
+def test_the_same_use_twice_is_refused() -> None:
+    with pytest.raises(StatementError, match="the same use twice"):
+        computed([a_use(), a_use()], some_rights(), "fixed-fee")
+
+
+def test_amounts_beyond_what_the_database_holds_are_refused() -> None:
+    rows = [UsageRow("one.wav", "Worldwide", 2**62, None, "")]
+    with pytest.raises(ParameterError, match="beyond"):
+        computed([a_use()], some_rights(), "fixed-fee", rows)
+
+
+SOUND = computed([a_use(), a_use("two.wav", "R2")], catalogue(WHOLE // 2), "fixed-fee", opening={"P-A": 7})
+
+
+def of_line(**changes: Any) -> Callable[[Statement], Statement]:
+    return lambda statement: replace(statement, lines=(replace(statement.lines[0], **changes), *statement.lines[1:]))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (of_line(gross=99, net=99, deductions=()), "Worldwide, Master: the lines sum to"),
+        (of_line(net=99), "line 1: gross .* less deductions"),
+        (of_line(exact=Fraction(1, 3)), "line 1: its contributions sum to"),
+        (of_line(contributions=()), "line 1: its contributions sum to 0"),
+        (lambda s: replace(s, lines=(*s.lines, s.lines[0])), "another line is about the same"),
+        (lambda s: replace(s, totals=s.totals[1:]), "Worldwide, Master: .* stated is nothing"),
+        (
+            lambda s: replace(s, totals=(*s.totals, replace(s.totals[0], territory="US"))),
+            "US, Master: a total without any line",
+        ),
+        (
+            lambda s: replace(s, balances=(replace(s.balances[0], lines=1), *s.balances[1:])),
+            "balance of P-A: its lines and adjustments",
+        ),
+        (
+            lambda s: replace(s, balances=(replace(s.balances[0], closing=1), *s.balances[1:])),
+            "balance of P-A: opening, lines and adjustments are not",
+        ),
+        (lambda s: replace(s, balances=s.balances[1:]), "balance of P-A: is missing"),
+    ],
+)
+def test_the_proof_names_what_does_not_hold(damage: Callable[[Statement], Statement], message: str) -> None:
+    prove(SOUND)
+    with pytest.raises(VerificationError, match=message):
+        prove(damage(SOUND))
+
+
+def test_units_moved_between_lines_of_one_right_are_found() -> None:
+    lines = list(SOUND.lines)
+    assert lines[0].right == lines[1].right
+    lines[0] = replace(lines[0], gross=lines[0].gross + 1, net=lines[0].net + 1)
+    lines[1] = replace(lines[1], gross=lines[1].gross - 1, net=lines[1].net - 1)
+    with pytest.raises(VerificationError, match=r"line 1: gross .* by largest remainder is"):
+        prove(replace(SOUND, lines=tuple(lines), balances=_balanced(SOUND, lines)))
+
+
+def _balanced(statement: Statement, lines: Sequence[Any]) -> Any:
+    net = {b.party_id: sum(line.net for line in lines if line.party_id == b.party_id) for b in statement.balances}
+    return tuple(
+        replace(b, lines=net[b.party_id], paid=b.opening + net[b.party_id], closing=0) for b in statement.balances
+    )
+
+
+def test_half_a_cent_in_a_territory_is_rounded_to_even() -> None:
+    # 0.005 EUR: the total is rounded to 0 and so is everything in it
+    rights = some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(1, 2)))])
+    assert {line.gross for line in computed([a_use()], rights, "fixed-fee").lines} == {0}

@@ -1,0 +1,64 @@
+"""The builder of scan results makes what the product reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fingerprint.errors import ParameterError
+from index.search.matches import Match, Segment, Transformation
+from index.storage.recordings import Recording
+from sourceprint.scans.results import read_result
+from sourceprint.scans.scan import Scan, Searched
+from sourceprint.scans.scan_json import scan_to_json
+from tests.scan_records import a_failure, a_match, a_result, a_segment
+
+
+def test_built_results_are_scan_results() -> None:
+    twice = a_match("s1", [a_segment(0), a_segment(5_000, 65_000)])
+    result = read_result(a_result("mix.wav", [twice, a_match("s2")]))
+    assert (result.name, result.status, result.searched) == ("mix.wav", "matched", True)
+    assert [found.asset_id for found in result.matches] == ["s1", "s2"]
+    assert (result.matches[0].query_match_ms, result.matches[0].asset_match_ms) == (15_000, 15_000)
+    assert read_result(a_result()).status == "no_match"
+    failure = read_result(a_failure())
+    assert (failure.status, failure.reason, failure.duration_ms) == ("decode_error", "is no audio file", 0)
+
+
+def test_built_results_have_the_fields_that_a_scan_writes() -> None:
+    segment = Segment(
+        query_start_seconds=10.0,
+        query_end_seconds=20.0,
+        reference_start_seconds=60.0,
+        reference_end_seconds=70.0,
+        ratio=1.0,
+        transformation=Transformation(0.0, 100.0, 100.0),
+        score=50.0,
+        aligned_landmarks=120,
+        expected_by_chance=1.5,
+        p_false=1e-9,
+        false_per_1000h=2e-5,
+        confidence=0.999999999,
+    )
+    searched = Searched("sha256:1", "landmark/1", "sha256:2", 3)
+    match = Match(Recording("s1", duration_ms=200_000), "recording", (segment,))
+    written = scan_to_json(Scan(Path("a.wav"), searched, "matched", matches=(match,), duration_seconds=180.0))
+    built = a_result("a.wav", [a_match("s1")])
+    assert built.keys() <= written.keys()
+    for part in ("query", "index", "searched"):
+        assert built[part].keys() <= written[part].keys()
+    assert built["matches"][0].keys() <= written["matches"][0].keys()
+    assert built["matches"][0]["segments"] == written["matches"][0]["segments"]
+    assert built["matches"][0]["query_match_percentage"] == written["matches"][0]["query_match_percentage"]
+
+
+def test_a_field_that_results_do_not_have_is_refused() -> None:
+    with pytest.raises(TypeError, match="confidense: no such field"):
+        a_segment(confidense=0.5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400])
+def test_a_number_that_no_computation_could_use_is_refused(value: float) -> None:
+    with pytest.raises(ParameterError, match=r"confidence=.*: must be a number"):
+        read_result(a_result(matches=[a_match("s1", confidence=value)]))

@@ -1,0 +1,285 @@
+"""Following a folder: a file is scanned once it has stopped growing, and moved only if that was asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.durability_disk import Recorder
+from fingerprint.errors import EvidenceError, GrantError, ParameterError
+from sourceprint.inputs import Item
+from sourceprint.scans.run_folder import Run
+from sourceprint.scans.scan import Scan
+from sourceprint.scans.session import Outcome, Session
+from sourceprint.scans.watch import Settling, follow
+from tests.sourceprint.scans.test_runs import Pretended, events, pretended
+
+
+class Clock:
+    """A clock that goes on by a second whenever it is looked at, and does something at given times."""
+
+    def __init__(self, at: dict[int, Callable[[], object]] | None = None) -> None:
+        self.now = 0
+        self._at = at or {}
+
+    def __call__(self) -> float:
+        self.now += 1
+        self._at.get(self.now, lambda: None)()
+        return float(self.now)
+
+
+def put(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def followed(tmp_path: Path, n: int, search: Pretended | None = None, **options: Any) -> list[Outcome]:
+    """Follow the folder `drop` until `n` outcomes are there, into `run`."""
+    stop = threading.Event()
+    session = Session(tmp_path / "run", search or pretended())
+    found: list[Outcome] = []
+    paths = options.pop("paths", [tmp_path / "drop"])
+    with session, closing(follow(session, paths, stop=stop, **{"settle_seconds": 0.0, **options})) as outcomes:
+        for outcome in outcomes:
+            found.append(outcome)
+            if len(found) == n:
+                stop.set()
+    return found
+
+
+def names(tmp_path: Path) -> list[str]:
+    return [str(Path(result.name).relative_to(tmp_path)) for result in Run.open(tmp_path / "run").results()]
+
+
+# When a file is ready.
+
+
+def test_a_file_is_ready_when_it_has_stayed_the_same_for_a_while(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.wav", b"a")
+    settling = Settling(5.0)
+    assert settling.ready([path], 0.0) == []
+    assert settling.is_waiting
+    assert settling.ready([path], 4.9) == []
+    put(path, b"aa")
+    assert settling.ready([path], 5.0) == []
+    assert settling.ready([path], 9.9) == []
+    assert settling.ready([path], 10.0) == [path]
+    assert settling.ready([path], 20.0) == []
+    assert not settling.is_waiting
+    assert settling.is_unchanged(path)
+    os.utime(path, ns=(1, 1))
+    assert not settling.is_unchanged(path)
+    assert settling.ready([path], 21.0) == []
+    assert settling.ready([path], 26.0) == [path]
+
+
+def test_a_file_that_has_gone_is_forgotten(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.wav", b"a")
+    settling = Settling(0.0)
+    assert settling.ready([path], 0.0) == [path]
+    assert settling.ready([], 1.0) == []
+    assert settling.ready([path, tmp_path / "gone.wav"], 2.0) == [path]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_a_time_to_settle_is_a_number_from_0(seconds: float) -> None:
+    with pytest.raises(ParameterError, match=f"settle={seconds}: must be a number of seconds from 0"):
+        Settling(seconds)
+
+
+# Following.
+
+
+def test_what_was_there_before_is_scanned_and_what_comes_later_too(tmp_path: Path) -> None:
+    put(tmp_path / "drop" / "a.wav", b"aaaa")
+    clock = Clock({3: lambda: put(tmp_path / "drop" / "new" / "b.wav", b"bb")})
+    search = pretended()
+    assert [outcome.kind for outcome in followed(tmp_path, 2, search, clock=clock)] == ["no match", "no match"]
+    assert names(tmp_path) == ["drop/a.wav", "drop/new/b.wav"]
+    assert len(search.asked) == 2
+
+
+def test_a_folder_that_is_empty_at_the_start_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir()
+    clock = Clock({2: lambda: put(tmp_path / "drop" / "a.wav", b"a")})
+    assert [outcome.kind for outcome in followed(tmp_path, 1, clock=clock)] == ["no match"]
+
+
+def test_a_file_that_grows_is_scanned_once_and_whole(tmp_path: Path) -> None:
+    path = put(tmp_path / "drop" / "a.wav", b"a")
+
+    def grow() -> None:
+        with path.open("ab") as file:
+            file.write(b"more")
+
+    search = pretended()
+    followed(tmp_path, 1, search, settle_seconds=3.0, clock=Clock({2: grow, 4: grow, 6: grow}))
+    (result,) = Run.open(tmp_path / "run").results()
+    assert result.raw["query"]["bytes"] == 1 + 3 * 4
+    assert search.asked == [str(path)]
+
+
+def test_downloads_are_passed_over_until_they_have_their_name(tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    unfinished = [put(drop / name, b"half") for name in ("a.wav.part", ".b.wav", "c.mp3.crdownload", "d.wav.tmp")]
+    clock = Clock({3: lambda: unfinished[0].rename(drop / "a.wav")})
+    search = pretended()
+    followed(tmp_path, 1, search, clock=clock)
+    assert search.asked == [str(drop / "a.wav")]
+
+
+def test_a_file_that_changes_is_scanned_again(tmp_path: Path) -> None:
+    path = put(tmp_path / "drop" / "a.wav", b"a")
+    followed(tmp_path, 2, clock=Clock({3: lambda: put(path, b"other")}))
+    (result,) = Run.open(tmp_path / "run").results()
+    assert result.raw["query"]["bytes"] == 5
+
+
+def test_what_is_known_is_not_searched_when_following_goes_on(tmp_path: Path) -> None:
+    put(tmp_path / "drop" / "a.wav", b"aaaa")
+    followed(tmp_path, 1)
+    search = pretended()
+    followed(tmp_path, 1, search, clock=Clock({3: lambda: put(tmp_path / "drop" / "b.wav", b"b")}))
+    assert search.asked == [str(tmp_path / "drop" / "b.wav")]
+
+
+def test_a_stop_lets_no_other_file_begin(tmp_path: Path) -> None:
+    for name in "abcde":
+        put(tmp_path / "drop" / f"{name}.wav", name.encode() * (ord(name) - 90))
+    search = pretended()
+    assert len(followed(tmp_path, 2, search)) == 2
+    assert len(search.asked) == 2
+    assert events(tmp_path / "run", "session end")[0]["ended"] == "done"
+
+
+def test_a_permission_is_asked_for_before_every_file_and_ends_the_scan_when_it_does(tmp_path: Path) -> None:
+    for name in "abc":
+        put(tmp_path / "drop" / f"{name}.wav", name.encode() * (ord(name) - 90))
+    asked: list[int] = []
+
+    def permit() -> None:
+        asked.append(len(asked))
+        if len(asked) == 3:
+            raise GrantError("expired")
+
+    search = replace(pretended(), permit=permit)
+    with pytest.raises(GrantError, match="expired"):
+        followed(tmp_path, 3, search)
+    assert len(search.asked) == len(Run.open(tmp_path / "run").results()) == 2
+
+
+def test_files_named_beside_the_folder_are_scanned_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir()
+    paths = [put(tmp_path / "a.wav", b"a"), tmp_path / "drop", tmp_path / "gone.wav"]
+    outcomes = followed(tmp_path, 2, paths=paths)
+    assert [outcome.kind for outcome in outcomes] == ["no match", "failed"]
+
+
+def test_without_a_folder_there_is_nothing_to_follow(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="there is no folder to follow among the paths given"):
+        followed(tmp_path, 1, paths=[put(tmp_path / "a.wav", b"a")])
+
+
+# Moving.
+
+
+def test_nothing_is_moved_unless_it_is_asked_for(tmp_path: Path) -> None:
+    path = put(tmp_path / "drop" / "a.wav", b"a")
+    followed(tmp_path, 1)
+    assert path.exists()
+    assert events(tmp_path / "run", "moved") == []
+
+
+def test_files_are_moved_once_their_rows_are_on_the_disk(tmp_path: Path) -> None:
+    put(tmp_path / "drop" / "d" / "a.wav", b"aaaa")
+    bad = put(tmp_path / "drop" / "bad.wav", b"bad")
+    with Recorder(tmp_path) as disk:
+        followed(tmp_path, 2, move_to=tmp_path / "drop" / "done")
+    assert (tmp_path / "drop" / "done" / "d" / "a.wav").read_bytes() == b"aaaa"
+    assert not (tmp_path / "drop" / "d" / "a.wav").exists()
+    assert bad.exists()  # it failed
+    assert names(tmp_path) == ["drop/bad.wav", "drop/done/d/a.wav"]
+    assert Run.open(tmp_path / "run").results()[1].moved_from == str(tmp_path / "drop" / "d" / "a.wav")
+    (moved,) = events(tmp_path / "run", "moved")
+    assert moved["name"] == str(tmp_path / "drop" / "d" / "a.wav")
+    assert moved["to"] == str(tmp_path / "drop" / "done" / "d" / "a.wav")
+    steps: list[tuple[str, str]] = [(operation.kind, operation.path) for operation in disk.operations]
+    order = [
+        ("flush", "run/log.jsonl"),
+        ("create", "drop/done/d/a.wav"),
+        ("flush folder", "drop/done/d"),
+        ("write", "run/results.jsonl"),
+        ("flush", "run/results.jsonl"),
+        ("rename", "drop/d/a.wav"),
+        ("flush folder", "drop/done/d"),
+    ]
+    at = steps.index(order[1]) - 1
+    for step in order:
+        at = steps.index(step, at)
+
+
+def test_what_was_moved_is_not_scanned_there(tmp_path: Path) -> None:
+    put(tmp_path / "drop" / "a.wav", b"aaaa")
+    clock = Clock({4: lambda: put(tmp_path / "drop" / "b.wav", b"b")})
+    search = pretended()
+    followed(tmp_path, 2, search, clock=clock, move_to=tmp_path / "drop" / "done")
+    assert search.asked == [str(tmp_path / "drop" / "a.wav"), str(tmp_path / "drop" / "b.wav")]
+    assert sorted(path.name for path in (tmp_path / "drop").iterdir()) == ["done"]
+
+
+def test_a_file_whose_row_was_known_is_moved_too(tmp_path: Path) -> None:
+    put(tmp_path / "drop" / "a.wav", b"aaaa")
+    followed(tmp_path, 1)
+    put(tmp_path / "drop" / "copy.wav", b"aaaa")
+    followed(tmp_path, 1, move_to=tmp_path / "done")
+    assert sorted(path.name for path in (tmp_path / "done").iterdir()) == ["a.wav", "copy.wav"]
+    assert names(tmp_path) == ["done/a.wav", "done/copy.wav"]
+
+
+def test_the_file_is_where_its_row_says_however_often_a_name_comes(tmp_path: Path) -> None:
+    path = tmp_path / "drop" / "output.wav"
+    contents = [b"1", b"22", b"333"]
+    put(path, contents[0])
+    clock = Clock({2: lambda: put(path, contents[1]), 3: lambda: put(path, contents[2]), 4: lambda: put(path, b"1")})
+    search = pretended()
+    followed(tmp_path, 4, search, clock=clock, move_to=tmp_path / "done")
+    results = Run.open(tmp_path / "run").results()
+    assert sorted(Path(result.name).read_bytes() for result in results) == [b"1", *contents]
+    assert {result.moved_from for result in results} == {str(path)}
+    assert len({result.name for result in results}) == 4
+    assert len(search.asked) == 3
+    assert list((tmp_path / "drop").iterdir()) == []
+
+
+def test_a_file_that_changes_while_it_is_scanned_is_moved_when_it_was_scanned_again(tmp_path: Path) -> None:
+    path = put(tmp_path / "drop" / "a.wav", b"aaaa")
+
+    class Changing(Pretended):
+        def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
+            is_first = not self.asked
+            for scan in super().scans(items, traces):
+                if is_first:
+                    put(path, b"and more")
+                yield scan
+
+    followed(tmp_path, 2, Changing(tmp_path / "index"), move_to=tmp_path / "done")
+    assert names(tmp_path) == ["done/a.wav"]
+    assert (tmp_path / "done" / "a.wav").read_bytes() == b"and more"
+
+
+def test_a_folder_in_the_way_of_a_move_is_an_error_and_the_row_is_safe(tmp_path: Path) -> None:
+    path = put(tmp_path / "drop" / "a.wav", b"a")
+    put(tmp_path / "done", b"a file")
+    with pytest.raises(EvidenceError, match=r"done/a\.wav: cannot be used \((File exists|Not a directory)\)"):
+        followed(tmp_path, 9, move_to=tmp_path / "done")
+    assert path.exists()
+    assert json.loads((tmp_path / "run" / "results.jsonl").read_text())["query"]["name"] == str(path)
