@@ -25,7 +25,7 @@ from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
 from fingerprint.params import Params, Projection, load_projection
 from index.catalogue.store import Landmarks, LayerSpec, Recording, Store
-from index.search.match import STANDARD, match_query
+from index.search.match import STANDARD, match_track
 from index.vectors.exact import use_threads
 
 __all__ = ["Setting", "fit_principal", "open_setting", "run_variant"]
@@ -85,7 +85,7 @@ def run_variant(variant: Variant) -> dict[str, Any]:
     dict
         `right`: per query of the catalogue the least rate of false matches, per 1 000 h, stated for the right
         recording, None if it is not reported at the highest of `LIMITS`; `wrong`: the same for recordings of other
-        sources; `strangers`: the same for queries outside the catalogue; `query_seconds`: processor time of all
+        sources; `strangers`: the same for queries outside the catalogue; `track_seconds`: processor time of all
         queries; `bytes_per_hour`: of what grows with the catalogue; `landmarks_per_second`.
     """
     setting = _Worker.setting
@@ -170,11 +170,11 @@ def _asked(variant: Variant, params: Params, projection: Projection, index: Path
         path = Path(setting.folder) / "queries" / f"{query.name}.wav"
         try:
             asked = fingerprint_file(path, role="query", scales=options.scales, params=params, projection=projection)
-            result = match_query(asked, snapshot, layer=LAYER, options=options, max_false_per_1000h=LIMITS[-1])
+            result = match_track(asked, snapshot, layer=LAYER, options=options, max_false_per_1000h=LIMITS[-1])
         except AudioError:  # too little to go by: nothing is found
             return {}
         return {
-            match.recording.id: float(f"{min(segment.false_per_1000h for segment in match.segments):.4g}")
+            match.recording.id: float(f"{min(segment.false_per_1000h for segment in match.passages):.4g}")
             for match in result.matches
         }
 

@@ -112,14 +112,14 @@ def found_in(result: MatchResult) -> list[Found]:
     passages = [
         Found(
             match.recording.id,
-            segment.query_start_seconds,
-            segment.query_end_seconds,
-            segment.reference_start_seconds,
-            segment.reference_end_seconds,
+            segment.track_start_seconds,
+            segment.track_end_seconds,
+            segment.recording_start_seconds,
+            segment.recording_end_seconds,
             segment.also_fits,
         )
         for match in result.matches
-        for segment in match.segments
+        for segment in match.passages
     ]
     return sorted(passages, key=lambda one: (one.query_start, one.query_end, one.file))
 

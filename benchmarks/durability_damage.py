@@ -26,7 +26,7 @@ from fingerprint.errors import CatalogueError
 from fingerprint.extract import Fingerprint
 from index.catalogue.store import Store
 from index.catalogue.verification import verify_index
-from index.search.match import SearchOptions, match_query
+from index.search.match import SearchOptions, match_track
 from index.storage import commit as opening
 from index.storage.snapshot import Snapshot
 
@@ -144,7 +144,7 @@ def uses(snapshot: Snapshot) -> dict[str, Callable[[], str]]:
 
     def matches() -> Iterator[object]:
         for seed in (2, 12, 1000):
-            result = match_query(_query(seed), snapshot, options=_OPTIONS)
+            result = match_track(_query(seed), snapshot, options=_OPTIONS)
             yield result.score_threshold, result.matches
 
     return {

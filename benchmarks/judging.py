@@ -31,8 +31,8 @@ from benchmarks.trials import QUIETEST, TRIAL_RATE_HZ, Excerpt, Made, Trial, mak
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file
 from index.catalogue.store import Store
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_query
-from index.search.matches import Match, Segment
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_track
+from index.search.matches import Match, Passage
 from index.storage.snapshot import Snapshot
 
 __all__ = ["LOOSEST", "WHOLE", "Question", "ask", "cut_clip", "judge"]
@@ -107,7 +107,7 @@ def ask(question: Question, cache: Path) -> list[dict[str, Any]]:
         known["fingerprint_seconds"] = time.perf_counter() - started
         for number, index in enumerate(indexes):
             started = time.perf_counter()
-            result = match_query(query, _snapshot(index), layer=LAYER, options=options, max_false_per_1000h=_EVERYTHING)
+            result = match_track(query, _snapshot(index), layer=LAYER, options=options, max_false_per_1000h=_EVERYTHING)
             timed = known | {"index": number, "match_seconds": time.perf_counter() - started}
             whole = seconds == WHOLE
             answers.append(timed | judge(result.matches, trial.excerpt, made, clip_start, whole, in_order=in_order))
@@ -140,37 +140,37 @@ def judge(
     """
     listed = list(matches)
     reported = [match for match in map(_as_reported, listed) if match is not None]
-    reported.sort(key=lambda match: (-match.query_seconds, match.recording.id))
+    reported.sort(key=lambda match: (-match.track_seconds, match.recording.id))
     right = [match for match in reported if match.recording.id == excerpt.file]
-    own = [s for match in listed if match.recording.id == excerpt.file for s in match.segments]
+    own = [s for match in listed if match.recording.id == excerpt.file for s in match.passages]
     others = [match for match in listed if match.recording.id not in (excerpt.file, *made.also)]
     out: dict[str, Any] = {
         "found": bool(right),
         "first": bool(right) and reported[0].recording.id == excerpt.file,
-        "only_also_fits": not right and any(excerpt.file in s.also_fits for match in reported for s in match.segments),
+        "only_also_fits": not right and any(excerpt.file in s.also_fits for match in reported for s in match.passages),
         "also_found": [name for name in made.also if any(match.recording.id == name for match in reported)],
         "score": max((s.score for s in own), default=0.0),
         "false_per_1000h": min((s.false_per_1000h for s in own), default=None),
         "others": [
-            {"id": match.recording.id} | _segment(max(match.segments, key=lambda s: s.score))
+            {"id": match.recording.id} | _segment(max(match.passages, key=lambda s: s.score))
             for match in others
-            if min(s.false_per_1000h for s in match.segments) <= LOOSEST
+            if min(s.false_per_1000h for s in match.passages) <= LOOSEST
         ],
     }
     if right:
-        best = max(right[0].segments, key=lambda s: s.score)
+        best = max(right[0].passages, key=lambda s: s.score)
         out |= _segment(best)
         out |= {
             "cents_error": abs(_cents(best) - 100.0 * made.pitch_semitones),
             "ratio_error_percent": 100.0 * abs(best.ratio / made.ratio - 1.0),
         }
         if in_order:
-            middle = clip_start + (best.query_start_seconds + best.query_end_seconds) / 2
+            middle = clip_start + (best.track_start_seconds + best.track_end_seconds) / 2
             meant = excerpt.start_seconds + made.to_source(middle)
-            out["place_error"] = abs((best.reference_start_seconds + best.reference_end_seconds) / 2 - meant)
+            out["place_error"] = abs((best.recording_start_seconds + best.recording_end_seconds) / 2 - meant)
         if in_order and whole:
-            out["start_error"] = abs(best.query_start_seconds - made.begin_seconds)
-            out["end_error"] = abs(best.query_end_seconds - made.end_seconds)
+            out["start_error"] = abs(best.track_start_seconds - made.begin_seconds)
+            out["end_error"] = abs(best.track_end_seconds - made.end_seconds)
     return out
 
 
@@ -226,21 +226,21 @@ def _described(
 
 def _as_reported(match: Match) -> Match | None:
     """Return a match with the segments that pass the default threshold, None if none does."""
-    kept = tuple(s for s in match.segments if s.false_per_1000h <= DEFAULT_FALSE_PER_1000H)
-    return replace(match, segments=kept) if kept else None
+    kept = tuple(s for s in match.passages if s.false_per_1000h <= DEFAULT_FALSE_PER_1000H)
+    return replace(match, passages=kept) if kept else None
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Passage) -> dict[str, Any]:
     return {
         "score": segment.score,
         "false_per_1000h": segment.false_per_1000h,
-        "query_span": [segment.query_start_seconds, segment.query_end_seconds],
-        "reference_span": [segment.reference_start_seconds, segment.reference_end_seconds],
+        "query_span": [segment.track_start_seconds, segment.track_end_seconds],
+        "reference_span": [segment.recording_start_seconds, segment.recording_end_seconds],
         "ratio": segment.ratio,
         "cents": _cents(segment),
     }
 
 
-def _cents(segment: Segment) -> float:
+def _cents(segment: Passage) -> float:
     change = segment.transformation
     return change.pitch_cents + 1200.0 * math.log2(change.speed_percent / 100.0)

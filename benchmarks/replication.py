@@ -43,7 +43,7 @@ from benchmarks.splicing import (
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file
 from index.catalogue.store import Store
-from index.search.match import STANDARD, match_query
+from index.search.match import STANDARD, match_track
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 
@@ -256,7 +256,7 @@ def _answered(task: _Task, pieces: Sequence[Piece], path: Path) -> dict[str, Any
     plan = task.plan
     try:
         query = fingerprint_file(path, role="query", scales=STANDARD.scales, params=params, projection=projection)
-        found = found_in(match_query(query, _snapshot(task.side.index), layer=LAYER, options=STANDARD))
+        found = found_in(match_track(query, _snapshot(task.side.index), layer=LAYER, options=STANDARD))
         status = ""
     except AudioError as error:  # nothing is found, and that counts
         found, status = [], error.status

@@ -72,7 +72,7 @@ class Size:
     """
 
     recordings: int
-    segments: int
+    passages: int
     steps: tuple[str, ...]
     server_steps: tuple[str, ...] = ()
 
@@ -112,12 +112,12 @@ def _measured(size: Size, folder: Path, server: str, seed: int) -> Iterator[dict
     write_rights(catalogue, folder / "rights")
     write_rights(Catalogue(size.recordings, seed, changed=True), folder / "changed")
     write_single_csv(catalogue, folder / "rights.csv")
-    n_tracks = write_results(catalogue, size.segments, folder / "results.jsonl")
+    n_tracks = write_results(catalogue, size.passages, folder / "results.jsonl")
     revenue = write_usage(catalogue, n_tracks, folder / "usage.csv")
     about = {
         "recordings": size.recordings,
         "shares": catalogue.counts["master_share"] + catalogue.counts["work_share"],
-        "segments": size.segments,
+        "segments": size.passages,
         "tracks": n_tracks,
     }
     runs: Sequence[tuple[str, str, Sequence[str]]] = (
@@ -129,7 +129,7 @@ def _measured(size: Size, folder: Path, server: str, seed: int) -> Iterator[dict
         for name in tqdm(names, desc=words, file=sys.stderr, leave=False, disable=None, dynamic_ncols=True):
             # A spreadsheet makes ids of its own for shares: in the same database they would be added.
             own = str(folder / "spreadsheet.sqlite") if name == "import spreadsheet" else place
-            step = Step(name, own, str(folder), catalogue, size.segments, revenue)
+            step = Step(name, own, str(folder), catalogue, size.passages, revenue)
             yield {"database": database, **about, **run_alone(step)}
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from fingerprint.errors import ParameterError
 from sourceprint.identifiers.codes import mod_101, weighted
 
-__all__ = ["LICENCES", "LICENSEE", "Catalogue", "Row", "asset_id", "count_of", "isrc", "recording_id", "work_id"]
+__all__ = ["LICENCES", "LICENSEE", "Catalogue", "Row", "count_of", "index_id", "isrc", "recording_id", "work_id"]
 
 LICENSEE: Final = "P-GENERATOR"
 LICENCES: Final = ("LIC-2025", "LIC-2026-A", "LIC-2026-B")
@@ -131,7 +131,7 @@ class Catalogue:
                 f"{_FIRST[draw.randrange(10)]} {i % 997}|The {_SECOND[draw.randrange(10)]}s",
                 f"PT{seconds // 60}M{seconds % 60}S",
                 label_name(self._label(i)),
-                asset_id(i),
+                index_id(i),
                 ("yes", "yes", "no", "")[draw.randrange(4)],
                 ("catalogue-a", "catalogue-a", "catalogue-a|new", "catalogue-b", "")[draw.randrange(5)],
             )
@@ -197,7 +197,7 @@ def recording_id(i: int) -> str:
     return f"R-{i:07d}"
 
 
-def asset_id(i: int) -> str:
+def index_id(i: int) -> str:
     """Return the id of a recording in the index."""
     return f"asset-{i:07d}"
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.royalties_data import Catalogue, asset_id, count_of, isrc
+from benchmarks.royalties_data import Catalogue, count_of, index_id, isrc
 from fingerprint.errors import ParameterError
 from sourceprint.scans.results import SCHEMA
 
@@ -25,11 +25,11 @@ TERRITORIES: Final = ("DE", "FR", "US")
 """Where generated tracks are used; each track is reported for one of them."""
 
 GROUP_TRACKS, GROUP_SEGMENTS = 7, 10
-"""Generated tracks come in groups of seven kinds, which hold ten segments together."""
+"""Generated tracks come in groups of seven kinds, which hold ten passages together."""
 
 
 def write_results(catalogue: Catalogue, n_segments: int, path: Path) -> int:
-    """Write the scan results of generated tracks that hold so many segments; returns the number of tracks.
+    """Write the scan results of generated tracks that hold so many passages; returns the number of tracks.
 
     In each group of seven tracks: nothing found; a plain reuse; one that another recording fits as well; one whose
     recording is not on file, or of the composition alone, or not certain; two passages of one recording; two recordings
@@ -38,7 +38,7 @@ def write_results(catalogue: Catalogue, n_segments: int, path: Path) -> int:
     Raises
     ------
     ParameterError
-        If the number of segments is no multiple of 10.
+        If the number of passages is no multiple of 10.
     """
     if n_segments < GROUP_SEGMENTS or n_segments % GROUP_SEGMENTS:
         raise ParameterError(f"n_segments={n_segments}: must be a multiple of {GROUP_SEGMENTS}, and not 0")
@@ -80,8 +80,8 @@ def _matches_of_group(catalogue: Catalogue, group: int, draw: random.Random) -> 
     def segment(start: int, seconds: int, at: int, **changes: Any) -> dict[str, Any]:
         return _segment(start * 1000, seconds * 1000, at * 1000, draw, **changes)
 
-    def match(i: int, *segments: dict[str, Any], layer: str = "recording", name: str = "") -> dict[str, Any]:
-        return _match(catalogue, i, segments, layer, name)
+    def match(i: int, *passages: dict[str, Any], layer: str = "recording", name: str = "") -> dict[str, Any]:
+        return _match(catalogue, i, passages, layer, name)
 
     odd = (
         match(two, segment(10, 20, 30), name=f"asset-unknown-{group}"),
@@ -92,7 +92,7 @@ def _matches_of_group(catalogue: Catalogue, group: int, draw: random.Random) -> 
     return (
         [],
         [match(one, segment(5, draw.randrange(5, 50), 40))],
-        [match(two, segment(0, 25, 12, also_fits=[asset_id((two + catalogue.n_works) % n)]))],
+        [match(two, segment(0, 25, 12, also_fits=[index_id((two + catalogue.n_works) % n)]))],
         [odd],
         [match(three, segment(0, 12, 20), segment(30, 15, 50))],
         [match(one, segment(0, 30, 10, density=8.0)), match(three, segment(15, 30, 60, density=1.0))],
@@ -104,10 +104,10 @@ def _matches_of_group(catalogue: Catalogue, group: int, draw: random.Random) -> 
     )
 
 
-def _match(catalogue: Catalogue, i: int, segments: tuple[dict[str, Any], ...], layer: str, name: str) -> dict[str, Any]:
-    covered = sum(one["query_end_ms"] - one["query_start_ms"] for one in segments)
+def _match(catalogue: Catalogue, i: int, passages: tuple[dict[str, Any], ...], layer: str, name: str) -> dict[str, Any]:
+    covered = sum(one["query_end_ms"] - one["query_start_ms"] for one in passages)
     return {
-        "asset_id": name or asset_id(i),
+        "asset_id": name or index_id(i),
         "isrc": None if name else isrc(catalogue.seed, i),
         "title": f"Title {i}",
         "artists": [f"Artist {i % 997}"],
@@ -116,15 +116,15 @@ def _match(catalogue: Catalogue, i: int, segments: tuple[dict[str, Any], ...], l
         "query_match_percentage": round(covered / 900, 2),
         "asset_match_ms": covered,
         "asset_match_percentage": round(covered / 2000, 2),
-        "segments": list(segments),
-        "confidence": max(one["confidence"] for one in segments),
+        "segments": list(passages),
+        "confidence": max(one["confidence"] for one in passages),
     }
 
 
 def _segment(
     start_ms: int,
     length_ms: int,
-    asset_ms: int,
+    recording_ms: int,
     draw: random.Random,
     *,
     density: float = 3.0,
@@ -134,8 +134,8 @@ def _segment(
     return {
         "query_start_ms": start_ms,
         "query_end_ms": start_ms + length_ms,
-        "asset_start_ms": asset_ms,
-        "asset_end_ms": asset_ms + length_ms,
+        "asset_start_ms": recording_ms,
+        "asset_end_ms": recording_ms + length_ms,
         "pitch_cents": 0.0,
         "speed_percent": 100.0,
         "tempo_percent": 100.0,

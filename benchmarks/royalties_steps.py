@@ -262,7 +262,7 @@ def _attributing(step: Step, *, again: bool) -> Work:
 def _checked_attribution(report: AttributionReport, step: Step, *, again: bool) -> Checked:
     uses = sum(n for n, _ in report.states.values())
     found = [
-        ("segments", report.segments, step.n_segments),
+        ("segments", report.passages, step.n_segments),
         ("tracks", sum(report.tracks.values()), step.n_segments // GROUP_SEGMENTS * GROUP_TRACKS),
         ("superseded uses", report.superseded, 0),
         ("added uses", report.added, 0 if again else uses),

@@ -20,7 +20,7 @@ from benchmarks.trials import Excerpt, Trial, cut_excerpt
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_parts, fingerprint_signal
 from index.catalogue.store import Store
-from index.search.match import STANDARD, match_query
+from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
@@ -121,11 +121,11 @@ def stranger(asked: Stranger) -> dict[str, Any]:
     seconds, stated = 0.0, []
     try:
         for part in _parts(asked.file):
-            result = match_query(
+            result = match_track(
                 part, snapshot, layer=LAYER, options=STANDARD, max_false_per_1000h=EVERYTHING, allowed=allowed
             )
             seconds += part.duration_seconds
-            stated += [segment.false_per_1000h for match in result.matches for segment in match.segments]
+            stated += [segment.false_per_1000h for match in result.matches for segment in match.passages]
     except AudioError:
         pass
     return {"file": asked.file, "seconds": seconds, "stated": [rate for rate in stated if rate <= 1e5]}
@@ -213,7 +213,7 @@ def _timed(file: str, snapshot: Snapshot, without: tuple[str, ...]) -> dict[str,
     started = time.perf_counter()
     parts = _parts(file)
     described = time.perf_counter()
-    results: list[MatchResult] = [match_query(part, snapshot, layer=LAYER, allowed=allowed) for part in parts]
+    results: list[MatchResult] = [match_track(part, snapshot, layer=LAYER, allowed=allowed) for part in parts]
     ended = time.perf_counter()
     return {
         "audio_seconds": sum(part.duration_seconds for part in parts),

@@ -23,8 +23,8 @@ from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread,
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from index.catalogue.store import Store
-from index.search.match import STANDARD, match_query
-from index.search.matches import Segment
+from index.search.match import STANDARD, match_track
+from index.search.matches import Passage
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 
@@ -154,17 +154,17 @@ _NOTHING: dict[str, Any] = {**asdict(Answer()), "best": "", "rates": []}
 
 def _answer(query: Fingerprint, index: str, scan: Scan) -> dict[str, Any]:
     answer = dict(_NOTHING)
-    segments = _passages(query, index)
-    if segments:
-        best, least = min(segments, key=_by_probability)
-        highest = max(segments, key=lambda one: one[1].score)
+    passages = _passages(query, index)
+    if passages:
+        best, least = min(passages, key=_by_probability)
+        highest = max(passages, key=lambda one: one[1].score)
         answer |= {
             "p_false": least.p_false,
             "right": _names(best, least, scan.file),
             "score": highest[1].score,
             "score_right": _names(*highest, scan.file),
             "best": best,
-            "rates": sorted(s.false_per_1000h for _, s in segments if s.false_per_1000h <= _RATES_KEPT),
+            "rates": sorted(s.false_per_1000h for _, s in passages if s.false_per_1000h <= _RATES_KEPT),
         }
     decoys = _passages(backwards(query), index) if scan.decoys else []
     if decoys:
@@ -173,14 +173,14 @@ def _answer(query: Fingerprint, index: str, scan: Scan) -> dict[str, Any]:
     return answer
 
 
-def _by_probability(named: tuple[str, Segment]) -> tuple[float, float]:
+def _by_probability(named: tuple[str, Passage]) -> tuple[float, float]:
     return named[1].p_false, -named[1].score
 
 
-def _names(recording: str, passage: Segment, file: str) -> bool:
+def _names(recording: str, passage: Passage, file: str) -> bool:
     return original(file) in {original(name) for name in (recording, *passage.also_fits)}
 
 
-def _passages(query: Fingerprint, index: str) -> list[tuple[str, Segment]]:
-    result = match_query(query, _snapshot(index), layer=LAYER, options=STANDARD, max_false_per_1000h=EVERYTHING)
-    return [(match.recording.id, segment) for match in result.matches for segment in match.segments]
+def _passages(query: Fingerprint, index: str) -> list[tuple[str, Passage]]:
+    result = match_track(query, _snapshot(index), layer=LAYER, options=STANDARD, max_false_per_1000h=EVERYTHING)
+    return [(match.recording.id, segment) for match in result.matches for segment in match.passages]

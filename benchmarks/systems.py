@@ -31,7 +31,7 @@ from benchmarks.systems_report import figures, pictures, tables
 from benchmarks.train_projection import trained_on
 from fingerprint.errors import AudioError
 from index.catalogue.store import Store
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, match_query
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, match_track
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 
@@ -286,23 +286,23 @@ def _answer(task: _Search) -> dict[str, Any]:
     except AudioError as error:
         return {"status": error.status, "seconds": 0.0, "threshold": None, "reported": [], "found": []}
     snapshot = _snapshot(task.index)
-    strict = match_query(query, snapshot, layer=LAYER, options=options)
-    loose = match_query(query, snapshot, layer=LAYER, options=options, max_false_per_1000h=LOOSE_FALSE_PER_1000H)
-    reported = {(match.recording.id, segment) for match in strict.matches for segment in match.segments}
+    strict = match_track(query, snapshot, layer=LAYER, options=options)
+    loose = match_track(query, snapshot, layer=LAYER, options=options, max_false_per_1000h=LOOSE_FALSE_PER_1000H)
+    reported = {(match.recording.id, segment) for match in strict.matches for segment in match.passages}
     found = [
         {
             "id": match.recording.id,
             "reported": (match.recording.id, segment) in reported,
             "also_fits": list(segment.also_fits),
-            "query_span": [segment.query_start_seconds, segment.query_end_seconds],
-            "reference_span": [segment.reference_start_seconds, segment.reference_end_seconds],
+            "query_span": [segment.track_start_seconds, segment.track_end_seconds],
+            "reference_span": [segment.recording_start_seconds, segment.recording_end_seconds],
             "ratio": segment.ratio,
             "cents": segment.transformation.heard_cents,
             "score": segment.score,
             "false_per_1000h": segment.false_per_1000h,
         }
         for match in loose.matches
-        for segment in match.segments
+        for segment in match.passages
     ]
     return {
         "status": "",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fingerprint.audio.stream import file_digest
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_parts
-from fingerprint.spf_files import SUFFIX, read_contents, read_query, read_reference
+from fingerprint.spf_files import SUFFIX, read_contents, read_recording, read_track
 
-__all__ = ["audio_digest", "audio_name", "is_fingerprint_file", "query_parts", "reference_of"]
+__all__ = ["audio_digest", "audio_name", "is_fingerprint_file", "recording_of", "track_parts"]
 
 
 def is_fingerprint_file(path: Path) -> bool:
@@ -25,15 +25,15 @@ def is_fingerprint_file(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX
 
 
-def reference_of(path: Path) -> Fingerprint:
-    """Return the fingerprint of a reference; arguments and errors as `fingerprint_file` or `files.read_reference`."""
-    return read_reference(path) if is_fingerprint_file(path) else fingerprint_file(path)
+def recording_of(path: Path) -> Fingerprint:
+    """Return the fingerprint of a reference; arguments and errors as `fingerprint_file` or `files.read_recording`."""
+    return read_recording(path) if is_fingerprint_file(path) else fingerprint_file(path)
 
 
-def query_parts(path: Path, *, scales: tuple[float, ...]) -> Iterator[Fingerprint]:
-    """Yield the fingerprint of a query in parts; arguments and errors as `fingerprint_parts` or `files.read_query`."""
+def track_parts(path: Path, *, scales: tuple[float, ...]) -> Iterator[Fingerprint]:
+    """Yield the fingerprint of a query in parts; arguments and errors as `fingerprint_parts` or `files.read_track`."""
     if is_fingerprint_file(path):
-        return read_query(path, scales=scales)
+        return read_track(path, scales=scales)
     return fingerprint_parts(path, scales=scales)
 
 

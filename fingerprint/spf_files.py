@@ -7,7 +7,7 @@ landmarks an index stores, and *query* parts of ten minutes each, described at s
 - `write_file` takes parts one by one, so that memory does not grow with the length of the audio, and puts the file in
   its place in one step.
 - `read_contents` says what a file was made from and holds, without reading the landmarks.
-- `read_reference` and `read_query` return them, after every byte was compared with the checksum.
+- `read_recording` and `read_track` return them, after every byte was compared with the checksum.
 
 Vectors are rounded to float16, as the index rounds them; everything else is kept as it was. A file comes from outside:
 its length is checked against its header before anything is read, and every number before it is used.
@@ -42,7 +42,7 @@ from fingerprint.extract import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role
 from fingerprint.params import Params
 from fingerprint.spf_header import Contents, MalformedHeaderError, Part, contents_of, header_of
 
-__all__ = ["FORMAT_VERSION", "SUFFIX", "read_contents", "read_query", "read_reference", "write_file"]
+__all__ = ["FORMAT_VERSION", "SUFFIX", "read_contents", "read_recording", "read_track", "write_file"]
 
 SUFFIX: Final = ".spf"
 FORMAT_VERSION: Final = 1
@@ -159,7 +159,7 @@ def read_contents(path: str | os.PathLike[str], *, whole: bool = False) -> Conte
         return contents
 
 
-def read_reference(path: str | os.PathLike[str], *, params: Params | None = None) -> Fingerprint:
+def read_recording(path: str | os.PathLike[str], *, params: Params | None = None) -> Fingerprint:
     """Return the landmarks with which its audio enters an index: as `fingerprint_file`, vectors rounded to float16.
 
     Parameters
@@ -182,7 +182,7 @@ def read_reference(path: str | os.PathLike[str], *, params: Params | None = None
         return _read_part(file, name, contents, contents.parts[0], start, contents.parts[0].scales, params or Params())
 
 
-def read_query(
+def read_track(
     path: str | os.PathLike[str], *, scales: tuple[float, ...], params: Params | None = None
 ) -> Iterator[Fingerprint]:
     """Yield the parts of a query, as `fingerprint_parts` does; vectors were rounded to float16.
@@ -199,7 +199,7 @@ def read_query(
     Raises
     ------
     DecodeError, FingerprintFileError, TooShortError, NotEnoughMusicError
-        As `read_reference`; also if it lacks a time scale.
+        As `read_recording`; also if it lacks a time scale.
     """
     params = params or Params()
     with _opened(path) as (file, name):

@@ -10,7 +10,7 @@ import numpy as np
 
 from sourceprint.evidence.pages.report import PageMade, ReportOptions, write_report
 from sourceprint.inputs import Item, collect
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import results_of
 from sourceprint.scans.scan import scan_files
 from sourceprint.scans.scan_json import scan_to_json
@@ -40,11 +40,11 @@ class ScannedRun:
     catalogue: Path
     queries: Path
 
-    def results(self) -> tuple[FileResult, ...]:
+    def results(self) -> tuple[ScanResult, ...]:
         """Return the results of the run."""
         return results_of(self.folder)
 
-    def result(self, name: str) -> FileResult:
+    def result(self, name: str) -> ScanResult:
         """Return the result of one file."""
         (found,) = [result for result in self.results() if Path(result.name).name == name]
         return found

@@ -200,13 +200,13 @@ def sha_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def a_segment(start_ms: int, end_ms: int, asset_start_ms: int = 0, **fields: Any) -> dict[str, Any]:
+def a_segment(start_ms: int, end_ms: int, recording_start_ms: int = 0, **fields: Any) -> dict[str, Any]:
     """Return a segment of a scan result, at the original speed, as JSON has it."""
     defaults: dict[str, Any] = {
         "query_start_ms": start_ms,
         "query_end_ms": end_ms,
-        "asset_start_ms": asset_start_ms,
-        "asset_end_ms": asset_start_ms + end_ms - start_ms,
+        "asset_start_ms": recording_start_ms,
+        "asset_end_ms": recording_start_ms + end_ms - start_ms,
         "pitch_cents": 0.0,
         "speed_percent": 100.0,
         "tempo_percent": 100.0,
@@ -221,7 +221,7 @@ def a_segment(start_ms: int, end_ms: int, asset_start_ms: int = 0, **fields: Any
     return {**defaults, **fields}
 
 
-def a_match(recording_id: str, *segments: dict[str, Any], layer: str = "recording", **fields: Any) -> dict[str, Any]:
+def a_match(recording_id: str, *passages: dict[str, Any], layer: str = "recording", **fields: Any) -> dict[str, Any]:
     """Return a match of a scan result with the recording of the rights that has this id."""
     defaults: dict[str, Any] = {
         "asset_id": f"asset-{recording_id}",
@@ -233,8 +233,8 @@ def a_match(recording_id: str, *segments: dict[str, Any], layer: str = "recordin
         "query_match_percentage": 0.0,
         "asset_match_ms": 0,
         "asset_match_percentage": 0.0,
-        "segments": list(segments),
-        "confidence": max((segment["confidence"] for segment in segments), default=0.0),
+        "segments": list(passages),
+        "confidence": max((segment["confidence"] for segment in passages), default=0.0),
     }
     return {**defaults, **fields}
 

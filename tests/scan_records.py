@@ -33,13 +33,13 @@ SETTINGS_DIGEST = "sha256:" + "3" * 64
 ASSET_MS = 200_000  # the length that is taken for a recording, for its coverage
 
 
-def a_segment(query_start_ms: int = 10_000, asset_start_ms: int = 60_000, **fields: Any) -> dict[str, Any]:
+def a_segment(track_start_ms: int = 10_000, recording_start_ms: int = 60_000, **fields: Any) -> dict[str, Any]:
     """Return a passage of 10 s, found with near certainty; other ends and figures may be given."""
     defaults: dict[str, Any] = {
-        "query_start_ms": query_start_ms,
-        "query_end_ms": query_start_ms + 10_000,
-        "asset_start_ms": asset_start_ms,
-        "asset_end_ms": asset_start_ms + 10_000,
+        "query_start_ms": track_start_ms,
+        "query_end_ms": track_start_ms + 10_000,
+        "asset_start_ms": recording_start_ms,
+        "asset_end_ms": recording_start_ms + 10_000,
         "pitch_cents": 0.0,
         "speed_percent": 100.0,
         "tempo_percent": 100.0,
@@ -55,27 +55,27 @@ def a_segment(query_start_ms: int = 10_000, asset_start_ms: int = 60_000, **fiel
 
 
 def a_match(
-    asset_id: str = "s1",
-    segments: Iterable[Mapping[str, Any]] | None = None,
+    recording_id: str = "s1",
+    passages: Iterable[Mapping[str, Any]] | None = None,
     *,
-    query_ms: int = 180_000,
+    track_ms: int = 180_000,
     **fields: Any,
 ) -> dict[str, Any]:
     """Return a recording that was found in a query of some length, by default in one segment."""
-    found = [dict(segment) for segment in ([a_segment()] if segments is None else segments)]
-    in_query = _covered(found, "query")
-    in_asset = _covered(found, "asset")
+    found = [dict(segment) for segment in ([a_segment()] if passages is None else passages)]
+    in_track = _covered(found, "query")
+    in_recording = _covered(found, "asset")
     defaults: dict[str, Any] = {
-        "asset_id": asset_id,
+        "asset_id": recording_id,
         "isrc": None,
-        "title": f"Title of {asset_id}",
+        "title": f"Title of {recording_id}",
         "artists": ["An Artist"],
         "layer": "recording",
         "asset_duration_ms": ASSET_MS,
-        "query_match_ms": in_query,
-        "query_match_percentage": round(100 * in_query / query_ms, 2),
-        "asset_match_ms": in_asset,
-        "asset_match_percentage": round(100 * in_asset / ASSET_MS, 2),
+        "query_match_ms": in_track,
+        "query_match_percentage": round(100 * in_track / track_ms, 2),
+        "asset_match_ms": in_recording,
+        "asset_match_percentage": round(100 * in_recording / ASSET_MS, 2),
         "segments": found,
         "confidence": max(segment["confidence"] for segment in found),
     }
@@ -155,8 +155,8 @@ def write_results(path: Path, results: Iterable[Mapping[str, Any]]) -> Path:
     return path
 
 
-def _covered(segments: Iterable[Mapping[str, Any]], side: str) -> int:
-    return round(union_seconds([(segment[f"{side}_start_ms"], segment[f"{side}_end_ms"]) for segment in segments]))
+def _covered(passages: Iterable[Mapping[str, Any]], side: str) -> int:
+    return round(union_seconds([(segment[f"{side}_start_ms"], segment[f"{side}_end_ms"]) for segment in passages]))
 
 
 def _known(defaults: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
         purpose="generate",
         licensee="P-GEN",
         layer="recording" if recording_id else "composition",
-        asset_id=f"a{number}",
+        index_id=f"a{number}",
         recording_id=recording_id,
         work_ids=work_ids,
         spans=(Span(1_000, 21_000, 5_000, 25_000, ("R1", "R2") if number % 2 else (), 0),),

@@ -20,8 +20,8 @@ from fingerprint.audio.stream import decode
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.params import Params
 from index.catalogue.store import Recording, Store
-from index.search.match import STANDARD, match_query
-from index.storage.layers import layer_specs, reference_landmarks
+from index.search.match import STANDARD, match_track
+from index.storage.layers import layer_specs, recording_landmarks
 from index.storage.snapshot import Snapshot
 
 pytestmark = pytest.mark.corpus
@@ -58,7 +58,7 @@ def catalogue(lists: FolderCorpus, tracks: list[TrackRow], tmp_path_factory: pyt
         for row in tracks:
             fingerprint = fingerprint_file(lists.path(row.file))
             recording = Recording(row.file, sha256=fingerprint.sha256, duration_ms=round(1000 * row.seconds))
-            writer.add(recording, reference_landmarks(fingerprint))
+            writer.add(recording, recording_landmarks(fingerprint))
     return store.snapshot()
 
 
@@ -85,15 +85,15 @@ def test_distorted_excerpts_are_located(
     condition = CONDITIONS[name]
     distorted = condition.apply(y, RATE, rng, resources)
     query = fingerprint_signal(resampled(distorted.y, tmp_path), role="query", scales=STANDARD.scales)
-    matches = match_query(query, catalogue).matches
+    matches = match_track(query, catalogue).matches
     assert [match.recording.id for match in matches] == [row.file]
-    found = max(matches[0].segments, key=lambda segment: segment.score)
+    found = max(matches[0].passages, key=lambda segment: segment.score)
     seconds = distorted.y.size / RATE
-    assert found.query_start_seconds < 1.5
-    assert found.query_end_seconds > seconds - 1.5
+    assert found.track_start_seconds < 1.5
+    assert found.track_end_seconds > seconds - 1.5
     for at, heard_at in (
-        (found.query_start_seconds, found.reference_start_seconds),
-        (found.query_end_seconds, found.reference_end_seconds),
+        (found.track_start_seconds, found.recording_start_seconds),
+        (found.track_end_seconds, found.recording_end_seconds),
     ):
         assert heard_at == pytest.approx(start + distorted.to_source(at), abs=0.1)
     assert found.ratio == pytest.approx(distorted.ratio, rel=0.01)
@@ -108,12 +108,12 @@ def test_generated_music_finds_nothing(lists: FolderCorpus, catalogue: Snapshot)
     assert len(rows) >= N_STRANGERS // 2
     for row in rows:
         query = fingerprint_file(lists.path(row.file), role="query", scales=STANDARD.scales)
-        assert match_query(query, catalogue).matches == (), row.file
+        assert match_track(query, catalogue).matches == (), row.file
 
 
 def test_a_track_finds_itself_and_no_other(lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot) -> None:
     for row in tracks[:4]:
         query = fingerprint_file(lists.path(row.file), role="query", scales=STANDARD.scales)
-        matches = match_query(query, catalogue).matches
+        matches = match_track(query, catalogue).matches
         assert [match.recording.id for match in matches] == [row.file]
-        assert matches[0].query_seconds > 0.95 * query.duration_seconds
+        assert matches[0].track_seconds > 0.95 * query.duration_seconds

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.extract import Fingerprint
-from fingerprint.sources import query_parts
+from fingerprint.sources import track_parts
 from index.explain.explanation import BETTER, CLEAR_SHARE, Account, Attempt, Cause, Explanation, Question, in_one
 from index.explain.searches import Searches, WidelyDescribed, ids_reported
 from index.search._kernels import BLOCK_SECONDS
@@ -61,7 +61,7 @@ def explain(
     question : Question, optional
         Which recordings; by default the three that came closest without being reported.
     layer, options, max_false_per_1000h, allowed
-        As for `match_query`: the search that is to be explained.
+        As for `match_track`: the search that is to be explained.
 
     Returns
     -------
@@ -72,10 +72,10 @@ def explain(
     AudioError
         If the query cannot be searched.
     ParameterError, IndexFormatError
-        As `match_query`.
+        As `match_track`.
     """
     explainer = Explainer(path, snapshot, question or Question(), options=options, allowed=allowed)
-    for query in query_parts(path, scales=options.scales):
+    for query in track_parts(path, scales=options.scales):
         explainer.add(
             query,
             examine(
@@ -156,7 +156,7 @@ class _Part:
             accounts = [self._close(ordinal) for ordinal in self._closest(question.best)]
         return Explanation(
             n_landmarks=searched.result.n_landmarks,
-            query_seconds=searched.circumstances.duration_seconds,
+            track_seconds=searched.circumstances.duration_seconds,
             max_false_per_1000h=searched.circumstances.max_false_per_1000h,
             tempo_range=_tempo_range(self._options, 1.0),
             thorough=self._searches.thorough,
@@ -262,7 +262,7 @@ class _Part:
         low, high = _tempo_range(self._options, 0.5)
         if self._searches.thorough != "tried" and not low <= best.ratio <= high:
             causes.append("edge")
-        span = max(best.query_end_seconds - best.query_start_seconds, BLOCK_SECONDS)
+        span = max(best.track_end_seconds - best.track_start_seconds, BLOCK_SECONDS)
         missing = span * (best.threshold / best.score - 1.0)
         here = account.catalogue
         limit = None if here is None or here.p_false >= _CHANCE else _rounded_up(here.false_per_1000h)
@@ -299,7 +299,7 @@ def _told_apart(account: Account, whole: Examination) -> Account:
     """Name what is reported over the passage; leave out what looking into excluded ranges did not make better."""
     if account.alone is not None and account.alone.reported and not _passes(account.catalogue):
         there = _reported_there(account.recording_id, account.alone, whole)
-        fits = any(account.recording_id in segment.also_fits for match in there for segment in match.segments)
+        fits = any(account.recording_id in segment.also_fits for match in there for segment in match.passages)
         ids = tuple(match.recording.id for match in there)
         account = replace(account, reported_there=ids, is_duplicate=fits)
     inside, outside = account.excluded, account.best
@@ -310,12 +310,12 @@ def _told_apart(account: Account, whole: Examination) -> Account:
 
 def _reported_there(recording_id: str, attempt: Attempt, whole: Examination) -> list[Match]:
     """Return what else is reported over most of a passage, in the order of the result."""
-    start, end = attempt.query_start_seconds, attempt.query_end_seconds
+    start, end = attempt.track_start_seconds, attempt.track_end_seconds
     return [
         match
         for match in whole.result.matches
         if match.recording.id != recording_id
-        and max(min(end, s.query_end_seconds) - max(start, s.query_start_seconds) for s in match.segments)
+        and max(min(end, s.track_end_seconds) - max(start, s.track_start_seconds) for s in match.passages)
         >= _THERE * (end - start)
     ]
 

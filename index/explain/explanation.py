@@ -126,7 +126,7 @@ class Attempt:
     ----------
     alone : bool
         Whether the recording was searched by itself; else with the catalogue round it.
-    query_start_seconds, query_end_seconds, reference_start_seconds, reference_end_seconds : float
+    track_start_seconds, track_end_seconds, recording_start_seconds, recording_end_seconds : float
         Where it lies on both timelines, from the first to the last aligned landmark.
     ratio : float
         Reference seconds per query second.
@@ -149,16 +149,16 @@ class Attempt:
     hub_factor : float
         How many times more often chance meets the recording than others; 1 is ordinary.
     p_false, false_per_1000h, confidence : float
-        As of a match (`index.search.matches.Segment`).
+        As of a match (`index.search.matches.Passage`).
     reported : bool
         Whether it passes.
     """
 
     alone: bool
-    query_start_seconds: float
-    query_end_seconds: float
-    reference_start_seconds: float
-    reference_end_seconds: float
+    track_start_seconds: float
+    track_end_seconds: float
+    recording_start_seconds: float
+    recording_end_seconds: float
     ratio: float
     transformation: Transformation
     query_landmarks: int
@@ -264,7 +264,7 @@ class Explanation:
     ----------
     n_landmarks : int
         Landmarks of the query.
-    query_seconds : float
+    track_seconds : float
         Its length.
     max_false_per_1000h : float
         The limit of the search.
@@ -277,7 +277,7 @@ class Explanation:
     """
 
     n_landmarks: int
-    query_seconds: float
+    track_seconds: float
     max_false_per_1000h: float
     tempo_range: tuple[float, float]
     thorough: Thorough
@@ -311,7 +311,7 @@ def in_one(parts: Sequence[Explanation], question: Question, reported: Set[str])
     return replace(
         parts[0],
         n_landmarks=sum(part.n_landmarks for part in parts),
-        query_seconds=sum(part.query_seconds for part in parts),
+        track_seconds=sum(part.track_seconds for part in parts),
         thorough=next((part.thorough for part in parts if part.thorough != "needless"), "needless"),
         accounts=tuple(accounts),
     )
@@ -358,10 +358,10 @@ def _alignment(attempt: Attempt | None) -> dict[str, Any] | None:
     change = attempt.transformation
     return {
         "alone": attempt.alone,
-        "query_start_ms": milliseconds(attempt.query_start_seconds),
-        "query_end_ms": milliseconds(attempt.query_end_seconds),
-        "asset_start_ms": milliseconds(attempt.reference_start_seconds),
-        "asset_end_ms": milliseconds(attempt.reference_end_seconds),
+        "query_start_ms": milliseconds(attempt.track_start_seconds),
+        "query_end_ms": milliseconds(attempt.track_end_seconds),
+        "asset_start_ms": milliseconds(attempt.recording_start_seconds),
+        "asset_end_ms": milliseconds(attempt.recording_end_seconds),
         "pitch_cents": round(change.pitch_cents, 1) + 0.0,
         "speed_percent": round(change.speed_percent, 2),
         "tempo_percent": round(change.tempo_percent, 2),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import FingerprintFileError
 from fingerprint.extract import Fingerprint
-from fingerprint.sources import query_parts
+from fingerprint.sources import track_parts
 from index.explain.explanation import Attempt, Rival, Thorough
 from index.search.alignment import Aligner, Alignment
 from index.search.match import THOROUGH, Examination, SearchOptions, candidate_of, examine
@@ -50,7 +50,7 @@ class WidelyDescribed:
         """
         try:
             if self._parts is None:
-                self._parts = query_parts(self._path, scales=THOROUGH.scales)
+                self._parts = track_parts(self._path, scales=THOROUGH.scales)
             return next((part for part in self._parts if part.start_seconds >= start), None)
         except FingerprintFileError:
             return None
@@ -174,15 +174,15 @@ class Searches:
             others = beside(weighed)
             rivals = [Rival(snapshot.recordings[k].id, score) for k, score in others.items() if score < weak]
             n_elsewhere = sum(score < weak for score in candidate.rivals[len(others) :])
-        first = np.searchsorted(landmarks.seconds, passage.query_start_seconds, side="left")
-        last = np.searchsorted(landmarks.seconds, passage.query_end_seconds, side="right")
+        first = np.searchsorted(landmarks.seconds, passage.track_start_seconds, side="left")
+        last = np.searchsorted(landmarks.seconds, passage.track_end_seconds, side="right")
         cents = -passage.shift_cells * 1200.0 / circumstances.cells_per_octave
         return Attempt(
             alone=whole is not None,
-            query_start_seconds=passage.query_start_seconds,
-            query_end_seconds=passage.query_end_seconds,
-            reference_start_seconds=passage.reference_start_seconds,
-            reference_end_seconds=passage.reference_end_seconds,
+            track_start_seconds=passage.track_start_seconds,
+            track_end_seconds=passage.track_end_seconds,
+            recording_start_seconds=passage.recording_start_seconds,
+            recording_end_seconds=passage.recording_end_seconds,
             ratio=passage.ratio,
             transformation=Transformation.of_line(passage.ratio, cents),
             query_landmarks=int(last - first),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fingerprint.errors import VerificationError, printable
 from index.recheck.trace import Trace, TracedFind, TracedPart
 from index.search.alignment import Aligner, Alignment, QueryLandmarks
-from index.search.matches import Match, MatchResult, Segment, in_sequence
+from index.search.matches import Match, MatchResult, Passage, in_sequence
 from index.search.significance import Candidate, settle
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 
@@ -28,26 +28,26 @@ class Pairs:
 
     Attributes
     ----------
-    query_seconds, reference_seconds : ndarray [shape=(n,), dtype=float64]
+    track_seconds, recording_seconds : ndarray [shape=(n,), dtype=float64]
     query_bins, reference_bins : ndarray [shape=(n,), dtype=float64]
         Frequencies, in cells.
     similarity : ndarray [shape=(n,), dtype=float64]
         Correlation of the two descriptors, -1 to 1.
     """
 
-    query_seconds: NDArray[np.float64]
-    reference_seconds: NDArray[np.float64]
+    track_seconds: NDArray[np.float64]
+    recording_seconds: NDArray[np.float64]
     query_bins: NDArray[np.float64]
     reference_bins: NDArray[np.float64]
     similarity: NDArray[np.float64]
 
-    def of_segment(self, segment: Segment) -> "Pairs":
+    def of_segment(self, segment: Passage) -> "Pairs":
         """Return those that belong to one segment: in its span of the query, and on its line."""
-        along = segment.reference_start_seconds + segment.ratio * (self.query_seconds - segment.query_start_seconds)
+        along = segment.recording_start_seconds + segment.ratio * (self.track_seconds - segment.track_start_seconds)
         return self._only(
-            (self.query_seconds >= segment.query_start_seconds)
-            & (self.query_seconds <= segment.query_end_seconds)
-            & (np.abs(self.reference_seconds - along) <= _ON_THE_LINE_SECONDS)
+            (self.track_seconds >= segment.track_start_seconds)
+            & (self.track_seconds <= segment.track_end_seconds)
+            & (np.abs(self.recording_seconds - along) <= _ON_THE_LINE_SECONDS)
         )
 
     @property
@@ -158,4 +158,4 @@ def _pairs(find: TracedFind, passage: Alignment) -> Pairs:
 
 def _in_order(several: list[Pairs]) -> Pairs:
     joined = Pairs(*(np.concatenate([getattr(pairs, name) for pairs in several]) for name in Pairs.__slots__))
-    return joined._only(np.argsort(joined.query_seconds, kind="stable"))
+    return joined._only(np.argsort(joined.track_seconds, kind="stable"))

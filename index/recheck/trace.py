@@ -161,7 +161,7 @@ def _traced(find: Find, candidate: Candidate, query: QueryLandmarks, view: Layer
     lines = [find.passage, *alignments]
     scales = sorted({_scale_of(line, query.scales) for line in lines})
     seconds = query.seconds[first:last]
-    ends = [line.reference_at(float(at)) for line in lines for at in (seconds[0], seconds[-1])]
+    ends = [line.recording_at(float(at)) for line in lines for at in (seconds[0], seconds[-1])]
     times, bins, codes = view.landmarks_of(find.passage.recording)
     counted = view.counted_of(find.passage.recording)
     if counted is not None:

@@ -80,7 +80,7 @@ class Alignment:
         Ordinal of the reference.
     ratio, offset_seconds, shift_cells : float
         Reference time = ratio x query time + offset; reference cell = query cell + shift.
-    query_start_seconds, query_end_seconds : float
+    track_start_seconds, track_end_seconds : float
         The passage in the query.
     score : float
         Sum of compressed log-likelihood ratios, natural log units.
@@ -98,8 +98,8 @@ class Alignment:
     ratio: float
     offset_seconds: float
     shift_cells: float
-    query_start_seconds: float
-    query_end_seconds: float
+    track_start_seconds: float
+    track_end_seconds: float
     score: float
     landmarks: NDArray[np.int64]
     rows: NDArray[np.int64]
@@ -108,31 +108,31 @@ class Alignment:
     last: int
 
     @property
-    def reference_start_seconds(self) -> float:
+    def recording_start_seconds(self) -> float:
         """Start of the passage in the reference."""
-        return max(0.0, self.reference_at(self.query_start_seconds))
+        return max(0.0, self.recording_at(self.track_start_seconds))
 
     @property
-    def reference_end_seconds(self) -> float:
+    def recording_end_seconds(self) -> float:
         """End of the passage in the reference."""
-        return self.reference_at(self.query_end_seconds)
+        return self.recording_at(self.track_end_seconds)
 
-    def reference_at(self, query_seconds: float) -> float:
+    def recording_at(self, track_seconds: float) -> float:
         """Return the reference time that a query time lies on."""
-        return self.ratio * query_seconds + self.offset_seconds
+        return self.ratio * track_seconds + self.offset_seconds
 
     def joined(self, later: "Alignment") -> "Alignment":
         """Return this passage and a later one on the same line as one, on the line through both."""
-        start, end = self.reference_at(self.query_start_seconds), later.reference_at(later.query_end_seconds)
-        ratio = (end - start) / (later.query_end_seconds - self.query_start_seconds)
+        start, end = self.recording_at(self.track_start_seconds), later.recording_at(later.track_end_seconds)
+        ratio = (end - start) / (later.track_end_seconds - self.track_start_seconds)
         weight, other = self.landmarks.size, later.landmarks.size
         return Alignment(
             recording=self.recording,
             ratio=ratio,
-            offset_seconds=start - ratio * self.query_start_seconds,
+            offset_seconds=start - ratio * self.track_start_seconds,
             shift_cells=(weight * self.shift_cells + other * later.shift_cells) / max(weight + other, 1),
-            query_start_seconds=self.query_start_seconds,
-            query_end_seconds=later.query_end_seconds,
+            track_start_seconds=self.track_start_seconds,
+            track_end_seconds=later.track_end_seconds,
             score=self.score + later.score,
             landmarks=np.concatenate((self.landmarks, later.landmarks)),
             rows=np.concatenate((self.rows, later.rows)),
@@ -177,7 +177,7 @@ class Aligner:
         reference, counted = self._reference(seed.recording)
         _kernels.grow(
             query.seconds, query.bins, query.vectors, self._log_scales, self._all if free is None else free,
-            *reference, line, seed.query_seconds,
+            *reference, line, seed.track_seconds,
             self._rows, self._similarity, self._evidence, self._blocks, run,
         )  # fmt: skip
         return self._passage(seed.recording, line, run, counted)
@@ -216,8 +216,8 @@ class Aligner:
         """
         query = self._query
         reference, _ = self._reference(passage.recording)
-        first = int(np.searchsorted(query.seconds, passage.query_start_seconds, side="left"))
-        last = int(np.searchsorted(query.seconds, passage.query_end_seconds, side="right"))
+        first = int(np.searchsorted(query.seconds, passage.track_start_seconds, side="left"))
+        last = int(np.searchsorted(query.seconds, passage.track_end_seconds, side="right"))
         scale = int(np.argmin(np.abs(self._log_scales - np.log(passage.ratio))))
         total = 0
         for aside in ASIDE_SECONDS:
@@ -247,8 +247,8 @@ class Aligner:
             ratio=float(line[0]),
             offset_seconds=float(line[1]),
             shift_cells=float(line[2]),
-            query_start_seconds=float(query.seconds[a]),
-            query_end_seconds=float(query.seconds[b - 1]),
+            track_start_seconds=float(query.seconds[a]),
+            track_end_seconds=float(query.seconds[b - 1]),
             score=float(run[0]),
             landmarks=aligned,
             rows=self._rows[aligned] if counted is None else counted[self._rows[aligned]],

@@ -39,7 +39,7 @@ class Hits(NamedTuple):
         Ordinals.
     landmarks : ndarray [shape=(n,), dtype=int64]
         Query landmark that voted.
-    query_seconds, reference_seconds : ndarray [shape=(n,), dtype=float64]
+    track_seconds, recording_seconds : ndarray [shape=(n,), dtype=float64]
         Where it lies and where its neighbour lies.
     shifts : ndarray [shape=(n,), dtype=float64]
         Cells from the query landmark up to its neighbour.
@@ -51,8 +51,8 @@ class Hits(NamedTuple):
 
     recordings: NDArray[np.int32]
     landmarks: NDArray[np.int64]
-    query_seconds: NDArray[np.float64]
-    reference_seconds: NDArray[np.float64]
+    track_seconds: NDArray[np.float64]
+    recording_seconds: NDArray[np.float64]
     shifts: NDArray[np.float64]
     scales: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -65,13 +65,13 @@ class Seed(NamedTuple):
     ratio: float
     offset_seconds: float
     shift_cells: float
-    query_seconds: float
+    track_seconds: float
     support: float
 
 
 def gather_hits(
     layer: LayerView,
-    query_seconds: NDArray[np.float64],
+    track_seconds: NDArray[np.float64],
     query_bins: NDArray[np.float32],
     scales: tuple[float, ...],
     rows: NDArray[np.int64],
@@ -85,7 +85,7 @@ def gather_hits(
     ----------
     layer : LayerView
         The landmarks searched.
-    query_seconds, query_bins : ndarray [shape=(n,)]
+    track_seconds, query_bins : ndarray [shape=(n,)]
         Query landmarks.
     scales : tuple of float
         Time scales of the search.
@@ -119,7 +119,7 @@ def gather_hits(
     keep, recording = keep[several], recording[several]
     times, bins = layer.take(flat_rows[keep])
     at = landmark[keep]
-    q_times = query_seconds[at]
+    q_times = track_seconds[at]
     order = np.lexsort((flat_rows[keep], q_times, recording))
     return Hits(
         recording[order],
@@ -152,11 +152,11 @@ def plant_seeds(hits: Hits, *, per_step: int) -> list[Seed]:
         return []
     bounds = np.r_[np.flatnonzero(np.r_[True, hits.recordings[1:] != hits.recordings[:-1]]), n]
     backing = np.zeros(n)
-    line = (hits.query_seconds, hits.reference_seconds, hits.shifts, hits.scales, hits.weights)
+    line = (hits.track_seconds, hits.recording_seconds, hits.shifts, hits.scales, hits.weights)
     agree = (_WINDOW_SECONDS, RATIO_SLACK, _JITTER_SECONDS, _MAX_SHIFT_CELLS)
     _kernels.support(bounds, *line, *agree, backing)
     total = np.where(backing > 0, backing + hits.weights, 0.0)
-    step = (hits.query_seconds / SEED_STEP_SECONDS).astype(np.int64)
+    step = (hits.track_seconds / SEED_STEP_SECONDS).astype(np.int64)
     order = np.lexsort((np.arange(n), -total, step))
     order = order[total[order] > 0]
     group = np.searchsorted(bounds, order, side="right") - 1
@@ -168,7 +168,7 @@ def plant_seeds(hits: Hits, *, per_step: int) -> list[Seed]:
     for i in chosen[:count].tolist():
         first, last = int(bounds[group_of[i]]), int(bounds[group_of[i] + 1])
         ratio = _kernels.ratio_of_seed(i, first, last, *line, *agree, votes)
-        at = float(hits.query_seconds[i])
-        offset = float(hits.reference_seconds[i]) - ratio * at
+        at = float(hits.track_seconds[i])
+        offset = float(hits.recording_seconds[i]) - ratio * at
         seeds.append(Seed(int(hits.recordings[i]), ratio, offset, float(hits.shifts[i]), at, float(total[i])))
     return seeds

@@ -1,6 +1,6 @@
 """One query against one layer of a catalogue, from neighbours to located, decided matches.
 
-`match_query` runs the steps in order: neighbours (`LayerView.search`), hypotheses (`voting`), passages (`alignment`,
+`match_track` runs the steps in order: neighbours (`LayerView.search`), hypotheses (`voting`), passages (`alignment`,
 `finding`), decision (`decision`, `settling`). The reversed query goes through the same steps, for the decision.
 `examine` does the same and keeps what came up on the way: for the recheck (`index.recheck.trace`) and for whoever
 asks why something was not found.
@@ -28,7 +28,7 @@ __all__ = [
     "SearchOptions",
     "candidate_of",
     "examine",
-    "match_query",
+    "match_track",
 ]
 
 
@@ -92,7 +92,7 @@ class Examination:
     landmarks: QueryLandmarks
 
 
-def match_query(
+def match_track(
     query: Fingerprint,
     snapshot: Snapshot,
     *,
@@ -145,7 +145,7 @@ def examine(
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
     allowed: NDArray[np.bool_] | None = None,
 ) -> Examination:
-    """Search as `match_query` does, and keep what came up on the way; arguments and errors are the same."""
+    """Search as `match_track` does, and keep what came up on the way; arguments and errors are the same."""
     if query.scales != options.scales or query.mirrored.shape != query.vectors.shape:
         raise ParameterError(
             f"the fingerprint has time scales {query.scales} and {len(query.mirrored)} reversed ones, the search wants "

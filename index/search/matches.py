@@ -20,7 +20,7 @@ from index.storage.tags import Ranges, outside
 __all__ = [
     "Match",
     "MatchResult",
-    "Segment",
+    "Passage",
     "Transformation",
     "four_digits",
     "in_sequence",
@@ -78,12 +78,12 @@ class Transformation:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Passage:
     """One reused passage.
 
     Attributes
     ----------
-    query_start_seconds, query_end_seconds, reference_start_seconds, reference_end_seconds : float
+    track_start_seconds, track_end_seconds, recording_start_seconds, recording_end_seconds : float
         The passage on both timelines.
     ratio : float
         Reference seconds per query second.
@@ -105,10 +105,10 @@ class Segment:
         Ids of other recordings that fit the same passage nearly as well, duplicates above all.
     """
 
-    query_start_seconds: float
-    query_end_seconds: float
-    reference_start_seconds: float
-    reference_end_seconds: float
+    track_start_seconds: float
+    track_end_seconds: float
+    recording_start_seconds: float
+    recording_end_seconds: float
     ratio: float
     transformation: Transformation
     score: float
@@ -126,27 +126,27 @@ class Match:
 
     recording: Recording
     layer: str
-    segments: tuple[Segment, ...]
+    passages: tuple[Passage, ...]
 
     @property
     def confidence(self) -> float:
         """Confidence of the best segment."""
-        return max(segment.confidence for segment in self.segments)
+        return max(segment.confidence for segment in self.passages)
 
     @property
     def p_false(self) -> float:
         """Probability by chance of the best segment."""
-        return min(segment.p_false for segment in self.segments)
+        return min(segment.p_false for segment in self.passages)
 
     @property
-    def query_seconds(self) -> float:
+    def track_seconds(self) -> float:
         """Seconds of the query that are covered, overlaps counted once."""
-        return union_seconds([(s.query_start_seconds, s.query_end_seconds) for s in self.segments])
+        return union_seconds([(s.track_start_seconds, s.track_end_seconds) for s in self.passages])
 
     @property
-    def reference_seconds(self) -> float:
+    def recording_seconds(self) -> float:
         """Seconds of the recording that are reused, overlaps counted once."""
-        return union_seconds([(s.reference_start_seconds, s.reference_end_seconds) for s in self.segments])
+        return union_seconds([(s.recording_start_seconds, s.recording_end_seconds) for s in self.passages])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +186,16 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
             by_id.setdefault(match.recording.id, []).append(match)
     matches = []
     for parts in by_id.values():
-        segments: list[Segment] = []
-        for segment in (segment for part in parts for segment in part.segments):
+        passages: list[Passage] = []
+        for segment in (segment for part in parts for segment in part.passages):
             excluded = parts[0].recording.excluded
-            earlier = next((i for i, known in enumerate(segments) if _continues(known, segment, excluded)), None)
+            earlier = next((i for i, known in enumerate(passages) if _continues(known, segment, excluded)), None)
             if earlier is None:
-                segments.append(segment)
+                passages.append(segment)
             else:
-                segments[earlier] = _joined(segments[earlier], segment)
-        matches.append(replace(parts[0], segments=tuple(segments)))
-    matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
+                passages[earlier] = _joined(passages[earlier], segment)
+        matches.append(replace(parts[0], passages=tuple(passages)))
+    matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
     return MatchResult(
         tuple(matches),
         sum(result.n_landmarks for result in results),
@@ -206,7 +206,7 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
     )
 
 
-def outside_exclusions(segment: Segment, excluded: Ranges, query_seconds: NDArray[np.float64]) -> list[Segment]:
+def outside_exclusions(segment: Passage, excluded: Ranges, track_seconds: NDArray[np.float64]) -> list[Passage]:
     """Cut a passage where it bridges excluded ranges of the recording, so that no part of it lies in one.
 
     The pieces lie on the line of the passage and keep its statistics, score and probabilities included: they are one
@@ -214,30 +214,30 @@ def outside_exclusions(segment: Segment, excluded: Ranges, query_seconds: NDArra
 
     Parameters
     ----------
-    segment : Segment
+    segment : Passage
         The passage.
     excluded : tuple of (int, int)
         Ranges of the recording, in milliseconds.
-    query_seconds : ndarray [shape=(n,), dtype=float64]
+    track_seconds : ndarray [shape=(n,), dtype=float64]
         Where in the query its aligned landmarks lie.
     """
     if not excluded:
         return [segment]
     pieces = []
-    for start, end in outside(segment.reference_start_seconds, segment.reference_end_seconds, excluded):
+    for start, end in outside(segment.recording_start_seconds, segment.recording_end_seconds, excluded):
         first, last = (
-            segment.query_end_seconds - (segment.reference_end_seconds - t) / segment.ratio for t in (start, end)
+            segment.track_end_seconds - (segment.recording_end_seconds - t) / segment.ratio for t in (start, end)
         )
-        if start == segment.reference_start_seconds:
-            first = segment.query_start_seconds
-        if np.any((query_seconds >= first) & (query_seconds <= last)):
+        if start == segment.recording_start_seconds:
+            first = segment.track_start_seconds
+        if np.any((track_seconds >= first) & (track_seconds <= last)):
             pieces.append(
                 replace(
                     segment,
-                    query_start_seconds=first,
-                    query_end_seconds=last,
-                    reference_start_seconds=start,
-                    reference_end_seconds=end,
+                    track_start_seconds=first,
+                    track_end_seconds=last,
+                    recording_start_seconds=start,
+                    recording_end_seconds=end,
                 )
             )
     return pieces
@@ -259,30 +259,30 @@ def union_seconds(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-def _continues(first: Segment, second: Segment, excluded: Ranges) -> bool:
-    if any(a < second.reference_start_seconds * 1000 and first.reference_end_seconds * 1000 < b for a, b in excluded):
+def _continues(first: Passage, second: Passage, excluded: Ranges) -> bool:
+    if any(a < second.recording_start_seconds * 1000 and first.recording_end_seconds * 1000 < b for a, b in excluded):
         return False
-    gap = second.query_start_seconds - first.query_end_seconds
-    expected = first.reference_end_seconds + first.ratio * gap
+    gap = second.track_start_seconds - first.track_end_seconds
+    expected = first.recording_end_seconds + first.ratio * gap
     return (
         -_CUT_SECONDS <= gap <= _GAP_SECONDS
         and abs(second.ratio / first.ratio - 1) < 0.02
-        and abs(second.reference_start_seconds - expected) < 0.15
+        and abs(second.recording_start_seconds - expected) < 0.15
         and abs(second.transformation.heard_cents - first.transformation.heard_cents) < _SAME_CENTS
     )
 
 
-def _joined(first: Segment, second: Segment) -> Segment:
+def _joined(first: Passage, second: Passage) -> Passage:
     stronger = max(first, second, key=lambda segment: segment.score)
-    ratio = (second.reference_end_seconds - first.reference_start_seconds) / (
-        second.query_end_seconds - first.query_start_seconds
+    ratio = (second.recording_end_seconds - first.recording_start_seconds) / (
+        second.track_end_seconds - first.track_start_seconds
     )
     return replace(
         stronger,
-        query_start_seconds=first.query_start_seconds,
-        query_end_seconds=second.query_end_seconds,
-        reference_start_seconds=first.reference_start_seconds,
-        reference_end_seconds=second.reference_end_seconds,
+        track_start_seconds=first.track_start_seconds,
+        track_end_seconds=second.track_end_seconds,
+        recording_start_seconds=first.recording_start_seconds,
+        recording_end_seconds=second.recording_end_seconds,
         ratio=ratio,
         score=first.score + second.score,
         aligned_landmarks=first.aligned_landmarks + second.aligned_landmarks,

@@ -260,14 +260,14 @@ def _passages(aligner: Aligner, n: int, seeds: Sequence[Seed], least: float) -> 
 
 
 def _lies_on(seed: Seed, passage: Alignment) -> bool:
-    inside = passage.query_start_seconds <= seed.query_seconds <= passage.query_end_seconds
-    at = seed.ratio * seed.query_seconds + seed.offset_seconds
-    return inside and abs(passage.reference_at(seed.query_seconds) - at) <= _SAME_LINE_SECONDS
+    inside = passage.track_start_seconds <= seed.track_seconds <= passage.track_end_seconds
+    at = seed.ratio * seed.track_seconds + seed.offset_seconds
+    return inside and abs(passage.recording_at(seed.track_seconds) - at) <= _SAME_LINE_SECONDS
 
 
 def _is_sound(passage: Alignment) -> bool:
     """Whether a passage is long and dense enough for the same sound."""
-    seconds = passage.query_end_seconds - passage.query_start_seconds
+    seconds = passage.track_end_seconds - passage.track_start_seconds
     return seconds >= SHORTEST_SECONDS - 2 * EDGE_SECONDS and passage.score >= _LEAST_SCORE_PER_SECOND * seconds
 
 
@@ -275,10 +275,10 @@ def _overlap(snapshot: Snapshot, view: LayerView, query: int, other: int, passag
     cells_per_semitone = float(view.params["bins_per_octave"]) / 12.0
     spans = [
         Span(
-            passage.query_start_seconds,
-            passage.query_end_seconds,
-            passage.reference_start_seconds,
-            passage.reference_end_seconds,
+            passage.track_start_seconds,
+            passage.track_end_seconds,
+            passage.recording_start_seconds,
+            passage.recording_end_seconds,
             passage.ratio,
             passage.shift_cells / cells_per_semitone,
             passage.score,

@@ -155,7 +155,7 @@ def elsewhere(passage: Alignment, finds: list[Find]) -> list[float]:
 
     None for a dense passage: pieces that were cut and put in another order are dense, and each has a line of its own.
     """
-    seconds = passage.query_end_seconds - passage.query_start_seconds + BLOCK_SECONDS
+    seconds = passage.track_end_seconds - passage.track_start_seconds + BLOCK_SECONDS
     if passage.score >= _DENSE_SCORE_PER_SECOND * seconds:
         return []
     return [
@@ -163,12 +163,12 @@ def elsewhere(passage: Alignment, finds: list[Find]) -> list[float]:
         for other in (find.passage for find in finds)
         if other.recording == passage.recording
         and other is not passage
-        and abs(passage.reference_at(other.query_start_seconds) - other.reference_start_seconds) > _OFF_LINE_SECONDS
+        and abs(passage.recording_at(other.track_start_seconds) - other.recording_start_seconds) > _OFF_LINE_SECONDS
     ]
 
 
 def _as_seed(passage: Alignment) -> Seed:
-    centre = (passage.query_start_seconds + passage.query_end_seconds) / 2
+    centre = (passage.track_start_seconds + passage.track_end_seconds) / 2
     return Seed(passage.recording, passage.ratio, passage.offset_seconds, passage.shift_cells, centre, passage.score)
 
 
@@ -184,10 +184,10 @@ def _echoes(candidate: Alignment, find: Find) -> bool:
 
 def _shared(one: Alignment, other: Alignment) -> float:
     """Return the share of the shorter passage, in query time, that lies in the longer one."""
-    common = min(one.query_end_seconds, other.query_end_seconds) - max(
-        one.query_start_seconds, other.query_start_seconds
+    common = min(one.track_end_seconds, other.track_end_seconds) - max(
+        one.track_start_seconds, other.track_start_seconds
     )
-    shorter = min(passage.query_end_seconds - passage.query_start_seconds for passage in (one, other))
+    shorter = min(passage.track_end_seconds - passage.track_start_seconds for passage in (one, other))
     return common / shorter if shorter > 0 else float(common >= 0)
 
 
@@ -204,7 +204,7 @@ def _note_rival(candidate: Alignment, finds: list[Find]) -> None:
 def _joined(finds: list[Find]) -> list[Find]:
     """Join passages of one recording that follow each other on one line, a masked stretch between them."""
     out: list[Find] = []
-    for find in sorted(finds, key=lambda find: (find.passage.recording, find.passage.query_start_seconds)):
+    for find in sorted(finds, key=lambda find: (find.passage.recording, find.passage.track_start_seconds)):
         if out and _continues(out[-1].passage, find.passage):
             first = out.pop()
             rivals = list(dict.fromkeys(first.rivals + find.rivals))
@@ -214,8 +214,8 @@ def _joined(finds: list[Find]) -> list[Find]:
 
 
 def _continues(first: Alignment, second: Alignment) -> bool:
-    gap = second.query_start_seconds - first.query_end_seconds
+    gap = second.track_start_seconds - first.track_end_seconds
     if first.recording != second.recording or not 0.0 <= gap <= _JOIN_SECONDS:
         return False
     steady = abs(second.ratio / first.ratio - 1) < 0.02 and abs(second.shift_cells - first.shift_cells) < 1.0
-    return steady and abs(second.reference_start_seconds - first.reference_at(second.query_start_seconds)) < 0.15
+    return steady and abs(second.recording_start_seconds - first.recording_at(second.track_start_seconds)) < 0.15

@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 from index.search.alignment import Alignment
-from index.search.matches import Match, Segment, Transformation, outside_exclusions
+from index.search.matches import Match, Passage, Transformation, outside_exclusions
 from index.storage.recordings import Recording
 
 __all__ = [
@@ -251,7 +251,7 @@ class Candidate:
     Attributes
     ----------
     passage : Alignment
-    query_seconds : ndarray [shape=(n_aligned,), dtype=float64]
+    track_seconds : ndarray [shape=(n_aligned,), dtype=float64]
         Where in the query its aligned landmarks lie.
     recording : Recording
         What it would be a passage of.
@@ -267,7 +267,7 @@ class Candidate:
     """
 
     passage: Alignment
-    query_seconds: NDArray[np.float64]
+    track_seconds: NDArray[np.float64]
     recording: Recording
     rivals: tuple[float, ...]
     hub_factor: float
@@ -306,7 +306,7 @@ def settle(
             Verdict(candidate, tail, candidate.passage.score >= tail.threshold(circumstances.max_false_per_1000h))
         )
     reported = [verdict for verdict in verdicts if verdict.reported]
-    found: dict[str, list[Segment]] = {}
+    found: dict[str, list[Passage]] = {}
     recordings = {verdict.candidate.recording.id: verdict.candidate.recording for verdict in reported}
     heard = (circumstances.start_seconds, circumstances.start_seconds + circumstances.duration_seconds)
     for verdict in reported:
@@ -314,46 +314,46 @@ def settle(
         others = [other.candidate.passage for other in reported]
         ends = ends_of(candidate.passage, others, heard, candidate.recording.duration_ms / 1000.0)
         segment = _segment(verdict, ends, circumstances.cells_per_octave)
-        pieces = outside_exclusions(segment, candidate.recording.excluded, candidate.query_seconds)
+        pieces = outside_exclusions(segment, candidate.recording.excluded, candidate.track_seconds)
         found.setdefault(candidate.recording.id, []).extend(pieces)
     matches = [
-        Match(recordings[name], circumstances.layer, tuple(sorted(segments, key=lambda s: s.query_start_seconds)))
+        Match(recordings[name], circumstances.layer, tuple(sorted(segments, key=lambda s: s.track_start_seconds)))
         for name, segments in found.items()
         if segments
     ]
-    matches.sort(key=lambda match: (-match.query_seconds, match.recording.id))
+    matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
     return tuple(matches), tuple(verdicts)
 
 
 def ends_of(
-    passage: Alignment, reported: list[Alignment], heard: tuple[float, float], reference_seconds: float
+    passage: Alignment, reported: list[Alignment], heard: tuple[float, float], recording_seconds: float
 ) -> tuple[float, float]:
     """Return where a passage starts and ends in the query: beyond its outermost landmarks by their mean distance.
 
     What was reused goes on for as long, on average, as its landmarks are apart (the largest of n draws falls short of
     the end by a share 1 / n). Not beyond the query, the reference, or half the way to a neighbour.
     """
-    start, end = passage.query_start_seconds, passage.query_end_seconds
+    start, end = passage.track_start_seconds, passage.track_end_seconds
     gap = min((end - start) / max(passage.landmarks.size - 1, 1), _MOST_GAP_SECONDS)
     low = max(heard[0], start - gap, -passage.offset_seconds / passage.ratio)
-    high = min(heard[1], end + gap, (reference_seconds - passage.offset_seconds) / passage.ratio)
+    high = min(heard[1], end + gap, (recording_seconds - passage.offset_seconds) / passage.ratio)
     for other in reported:
-        if other.query_end_seconds <= start:
-            low = max(low, (other.query_end_seconds + start) / 2)
-        elif other.query_start_seconds >= end:
-            high = min(high, (end + other.query_start_seconds) / 2)
+        if other.track_end_seconds <= start:
+            low = max(low, (other.track_end_seconds + start) / 2)
+        elif other.track_start_seconds >= end:
+            high = min(high, (end + other.track_start_seconds) / 2)
     return min(low, start), max(high, end)
 
 
-def _segment(verdict: Verdict, ends: tuple[float, float], cells_per_octave: float) -> Segment:
+def _segment(verdict: Verdict, ends: tuple[float, float], cells_per_octave: float) -> Passage:
     candidate, tail = verdict.candidate, verdict.tail
     passage = candidate.passage
     cents = -passage.shift_cells * 1200.0 / cells_per_octave
-    return Segment(
-        query_start_seconds=ends[0],
-        query_end_seconds=ends[1],
-        reference_start_seconds=max(0.0, passage.reference_at(ends[0])),
-        reference_end_seconds=passage.reference_at(ends[1]),
+    return Passage(
+        track_start_seconds=ends[0],
+        track_end_seconds=ends[1],
+        recording_start_seconds=max(0.0, passage.recording_at(ends[0])),
+        recording_end_seconds=passage.recording_at(ends[1]),
         ratio=passage.ratio,
         transformation=Transformation.of_line(passage.ratio, cents),
         score=passage.score,

@@ -34,7 +34,7 @@ __all__ = [
     "layer_specs",
     "prepare",
     "quantise",
-    "reference_landmarks",
+    "recording_landmarks",
     "spec_of",
 ]
 
@@ -179,6 +179,6 @@ def spec_of(layer: str) -> LayerSpec:
     return specs[layer]
 
 
-def reference_landmarks(fingerprint: Fingerprint) -> dict[str, Landmarks]:
+def recording_landmarks(fingerprint: Fingerprint) -> dict[str, Landmarks]:
     """Return the landmarks of a reference as `Writer.add` takes them: seconds, cells, vectors at one time scale."""
     return {RECORDING: Landmarks(fingerprint.times, fingerprint.bins, fingerprint.vectors[0])}

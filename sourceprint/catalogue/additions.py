@@ -23,11 +23,11 @@ from fingerprint.errors import (
     ParameterError,
     printable,
 )
-from fingerprint.sources import reference_of
+from fingerprint.sources import recording_of
 from index.catalogue.store import Store
 from index.catalogue.writer import Writer
 from index.search.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
-from index.storage.layers import PreparedLayer, layer_specs, quantise, reference_landmarks
+from index.storage.layers import PreparedLayer, layer_specs, quantise, recording_landmarks
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from index.storage.tags import ranges_text
@@ -305,14 +305,14 @@ def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:
 def _describe(path: Path) -> _Described:
     """Return what the index needs to know about a file; runs in the workers."""
     try:
-        made = reference_of(path)
+        made = recording_of(path)
     except AudioError as error:
         return _Described(failure=Item(path).reason(error))
     except MemoryError:
         return _Described(failure="does not fit into the memory that is left; give fewer jobs, or cut it in parts")
     facts = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
     specs = layer_specs()
-    described = reference_landmarks(made).items()
+    described = recording_landmarks(made).items()
     landmarks = {name: quantise(one, specs[name].dimension, where=path.name) for name, one in described}
     return _Described("", *facts, landmarks)
 

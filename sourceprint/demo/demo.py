@@ -34,7 +34,7 @@ from sourceprint.demo.synthesis import synthesize
 if TYPE_CHECKING:
     from sourceprint.scans.scan import Scan
 
-__all__ = ["PASSAGES", "Passage", "run_demo"]
+__all__ = ["PASSAGES", "HiddenPassage", "run_demo"]
 
 Samples = NDArray[np.float32]
 SAMPLE_RATE = 22050
@@ -60,7 +60,7 @@ _SAME_CENTS, _SAME_RATIO, _SAME_SPAN = 50.0, 0.02, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class HiddenPassage:
     """One passage of a recording in a track: what was done to it, and where it went.
 
     Attributes
@@ -107,27 +107,31 @@ class Passage:
 
 
 PASSAGES = (
-    Passage("Track 1", "three semitones higher", 7, 14.0, 8.0, semitones=3.0),
-    Passage("Track 2", "a tenth slower, same pitch", 5, 20.0, 10.0, tempo=0.9),
-    Passage("Track 3", "as loud as other music on top of it", 8, 6.0, 12.0, under_db=0.0),
-    Passage("Track 4", "rebuilt from a mel spectrogram, as a neural vocoder would", 11, 15.0, 9.0, resynthesised=True),
-    Passage("Track 5", "first of two sources: higher and faster", 3, 9.0, 2.0, semitones=2.0, tempo=1.08),
-    Passage("Track 5", "second of two sources: lower", 9, 22.0, 17.0, semitones=-2.0),
-    Passage("Track 6", "played 6 % faster, pitch and all, under other music", 6, 18.0, 14.0, speed=1.06, under_db=-3.0),
+    HiddenPassage("Track 1", "three semitones higher", 7, 14.0, 8.0, semitones=3.0),
+    HiddenPassage("Track 2", "a tenth slower, same pitch", 5, 20.0, 10.0, tempo=0.9),
+    HiddenPassage("Track 3", "as loud as other music on top of it", 8, 6.0, 12.0, under_db=0.0),
+    HiddenPassage(
+        "Track 4", "rebuilt from a mel spectrogram, as a neural vocoder would", 11, 15.0, 9.0, resynthesised=True
+    ),
+    HiddenPassage("Track 5", "first of two sources: higher and faster", 3, 9.0, 2.0, semitones=2.0, tempo=1.08),
+    HiddenPassage("Track 5", "second of two sources: lower", 9, 22.0, 17.0, semitones=-2.0),
+    HiddenPassage(
+        "Track 6", "played 6 % faster, pitch and all, under other music", 6, 18.0, 14.0, speed=1.06, under_db=-3.0
+    ),
 )
 """What is hidden where."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """One passage as it was found, in the terms of `Passage`."""
+    """One passage as it was found, in the terms of `HiddenPassage`."""
 
     track: str
     recording: str
     start_seconds: float
     end_seconds: float
-    reference_start_seconds: float
-    reference_end_seconds: float
+    recording_start_seconds: float
+    recording_end_seconds: float
     ratio: float
     cents: float
     p_false: float
@@ -204,7 +208,7 @@ def _print_findings(findings: list[_Finding], tracks: Sequence[str], echo: Calla
     return n_right == len(PASSAGES) and n_wrong == 0
 
 
-def hide(passage: Passage, recording: Samples, host: Samples, rng: np.random.Generator) -> Samples:
+def hide(passage: HiddenPassage, recording: Samples, host: Samples, rng: np.random.Generator) -> Samples:
     """Return `host` with the passage in its place, at the level of the music that was there, joined by short fades."""
     begin = round(passage.from_seconds * SAMPLE_RATE)
     y = recording[begin : begin + round(PASSAGE_SECONDS * SAMPLE_RATE)]
@@ -259,16 +263,16 @@ def _make(name: str, *, music: str) -> None:
 def _warm_up() -> None:
     from fingerprint.extract import fingerprint_signal
     from index.catalogue.store import Store
-    from index.search.match import STANDARD, match_query
-    from index.storage.layers import layer_specs, reference_landmarks
+    from index.search.match import STANDARD, match_track
+    from index.storage.layers import layer_specs, recording_landmarks
     from index.storage.recordings import Recording
 
     y = synthesize(HOST_SEEDS["Track 1"], 6.0, sample_rate=11025)
     with tempfile.TemporaryDirectory() as folder:
         store = Store.create(Path(folder) / "index", layer_specs())
         with store.writer() as writer:
-            writer.add(Recording("warm-up"), reference_landmarks(fingerprint_signal(y)))
-        match_query(fingerprint_signal(y, role="query", scales=STANDARD.scales), store.snapshot())
+            writer.add(Recording("warm-up"), recording_landmarks(fingerprint_signal(y)))
+        match_track(fingerprint_signal(y, role="query", scales=STANDARD.scales), store.snapshot())
 
 
 def _search(music: Path, index: Path, tracks: Sequence[str]) -> list[Scan]:
@@ -291,16 +295,16 @@ def _findings(tracks: Sequence[str], scans: Sequence[Scan]) -> list[_Finding]:
     findings = []
     for track, scan in zip(tracks, scans, strict=True):
         for match in scan.matches:
-            for segment in match.segments:
+            for segment in match.passages:
                 change = segment.transformation
                 findings.append(
                     _Finding(
                         track,
                         match.recording.id,
-                        segment.query_start_seconds,
-                        segment.query_end_seconds,
-                        segment.reference_start_seconds,
-                        segment.reference_end_seconds,
+                        segment.track_start_seconds,
+                        segment.track_end_seconds,
+                        segment.recording_start_seconds,
+                        segment.recording_end_seconds,
                         segment.ratio,
                         change.pitch_cents + 1200.0 * math.log2(change.speed_percent / 100.0),
                         segment.p_false,
@@ -338,7 +342,7 @@ def _compare(track: str, findings: list[_Finding], echo: Callable[[str], None]) 
     return n_right, len(wrong)
 
 
-def _is(passage: Passage, finding: _Finding) -> bool:
+def _is(passage: HiddenPassage, finding: _Finding) -> bool:
     shared = min(passage.until_seconds, finding.end_seconds) - max(passage.at_seconds, finding.start_seconds)
     return (
         finding.recording == _recording_name(passage.recording)
@@ -348,7 +352,7 @@ def _is(passage: Passage, finding: _Finding) -> bool:
     )
 
 
-def _repeats(passage: Passage, finding: _Finding) -> bool:
+def _repeats(passage: HiddenPassage, finding: _Finding) -> bool:
     """Whether a hidden passage was also found at a second place of its recording, which plays the same twice."""
     shared = min(passage.until_seconds, finding.end_seconds) - max(passage.at_seconds, finding.start_seconds)
     inside = shared >= 0.8 * (finding.end_seconds - finding.start_seconds)
@@ -357,7 +361,7 @@ def _repeats(passage: Passage, finding: _Finding) -> bool:
 
 def _found_line(finding: _Finding) -> str:
     span = (finding.start_seconds, finding.end_seconds)
-    source = (finding.reference_start_seconds, finding.reference_end_seconds)
+    source = (finding.recording_start_seconds, finding.recording_end_seconds)
     line = _line("found", span, finding.recording, source, finding.cents, finding.ratio)
     return f"{line}   {'below ' if finding.p_false <= LEAST_P else ''}{finding.p_false:.0e}"
 

@@ -28,7 +28,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.names import well_formed
 
 __all__ = ["acrcloud_lines", "acrcloud_record"]
@@ -40,19 +40,19 @@ _AUDIO_ERROR = (2005, "audio error")
 _STATUS = {"matched": _SUCCESS, "no_match": _NO_RESULT, "decode_error": _AUDIO_ERROR}
 
 
-def acrcloud_lines(results: Iterable[FileResult]) -> Iterator[bytes]:
+def acrcloud_lines(results: Iterable[ScanResult]) -> Iterator[bytes]:
     """Yield a line of JSON for each file."""
     for result in results:
         yield json.dumps(acrcloud_record(result)).encode() + b"\n"
 
 
-def acrcloud_record(result: FileResult) -> dict[str, Any]:
+def acrcloud_record(result: ScanResult) -> dict[str, Any]:
     """Return one file's result in ACRCloud's shape, as plain JSON types."""
     code, message = _STATUS.get(result.status, _NO_FINGERPRINT)
     record: dict[str, Any] = {"status": {"msg": message, "code": code, "version": "1.0"}}
     if result.matches:
-        passages = [(found, segment) for found in result.matches for segment in found.segments]
-        passages.sort(key=lambda pair: (-_score(pair[1]), pair[1].query_start_ms, pair[0].asset_id))
+        passages = [(found, segment) for found in result.matches for segment in found.passages]
+        passages.sort(key=lambda pair: (-_score(pair[1]), pair[1].track_start_ms, pair[0].recording_id))
         record["metadata"] = {"music": [_music(found, segment) for found, segment in passages]}
         record["result_type"] = 0
     record["sourceprint"] = {
@@ -65,23 +65,23 @@ def acrcloud_record(result: FileResult) -> dict[str, Any]:
     return record
 
 
-def _music(found: Found, segment: FoundSegment) -> dict[str, Any]:
+def _music(found: ResultMatch, segment: ResultPassage) -> dict[str, Any]:
     return {
-        "acrid": well_formed(found.asset_id),
+        "acrid": well_formed(found.recording_id),
         "title": well_formed(found.title),
         "artists": [{"name": well_formed(artist)} for artist in found.artists],
         "album": {"name": ""},
         "label": "",
         "external_ids": {"isrc": well_formed(found.isrc)} if found.isrc else {},
-        "duration_ms": found.asset_duration_ms,
+        "duration_ms": found.recording_duration_ms,
         "score": _score(segment),
-        "play_offset_ms": segment.asset_end_ms,
-        "sample_begin_time_offset_ms": segment.query_start_ms,
-        "sample_end_time_offset_ms": segment.query_end_ms,
-        "db_begin_time_offset_ms": segment.asset_start_ms,
-        "db_end_time_offset_ms": segment.asset_end_ms,
+        "play_offset_ms": segment.recording_end_ms,
+        "sample_begin_time_offset_ms": segment.track_start_ms,
+        "sample_end_time_offset_ms": segment.track_end_ms,
+        "db_begin_time_offset_ms": segment.recording_start_ms,
+        "db_end_time_offset_ms": segment.recording_end_ms,
     }
 
 
-def _score(segment: FoundSegment) -> int:
+def _score(segment: ResultPassage) -> int:
     return round(100 * segment.confidence)

@@ -8,7 +8,7 @@ so that it stays on its line. Files that matched nothing have no labels.
 
 from collections.abc import Iterable
 
-from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.names import one_line, safe_names
 from sourceprint.text.tables import clock, confidence_text
 
@@ -17,7 +17,7 @@ __all__ = ["audacity_labels"]
 _ASSET_BYTES = 80  # with that of the query and both endings within the 255 bytes that a file name may have
 
 
-def audacity_labels(results: Iterable[FileResult]) -> dict[str, bytes]:
+def audacity_labels(results: Iterable[ScanResult]) -> dict[str, bytes]:
     """Return the label files by their names, sorted."""
     matched = [result for result in results if result.matches]
     names = safe_names(result.name for result in matched)
@@ -25,17 +25,18 @@ def audacity_labels(results: Iterable[FileResult]) -> dict[str, bytes]:
     for result in matched:
         name = names[result.name]
         files[f"{name}.query.txt"] = _labels(
-            (segment.query_start_ms, segment.query_end_ms, _of_query(found, segment))
+            (segment.track_start_ms, segment.track_end_ms, _of_query(found, segment))
             for found in result.matches
-            for segment in found.segments
+            for segment in found.passages
         )
-        by_asset: dict[str, list[FoundSegment]] = {}
+        by_asset: dict[str, list[ResultPassage]] = {}
         for found in result.matches:  # one recording may be found in more than one layer
-            by_asset.setdefault(found.asset_id, []).extend(found.segments)
+            by_asset.setdefault(found.recording_id, []).extend(found.passages)
         assets = safe_names(by_asset, max_bytes=_ASSET_BYTES)
-        for asset_id, segments in by_asset.items():
-            files[f"{name}.reference.{assets[asset_id]}.txt"] = _labels(
-                (segment.asset_start_ms, segment.asset_end_ms, _of_reference(result, segment)) for segment in segments
+        for recording_id, segments in by_asset.items():
+            files[f"{name}.reference.{assets[recording_id]}.txt"] = _labels(
+                (segment.recording_start_ms, segment.recording_end_ms, _of_reference(result, segment))
+                for segment in segments
             )
     return dict(sorted(files.items()))
 
@@ -45,16 +46,18 @@ def _labels(labels: Iterable[tuple[int, int, str]]) -> bytes:
     return "".join(lines).encode()
 
 
-def _of_query(found: Found, segment: FoundSegment) -> str:
+def _of_query(found: ResultMatch, segment: ResultPassage) -> str:
     title = f' "{found.title}"' if found.title else ""
-    return f"{found.asset_id}{title} {_span(segment.asset_start_ms, segment.asset_end_ms)}{_figures(segment)}"
+    return (
+        f"{found.recording_id}{title} {_span(segment.recording_start_ms, segment.recording_end_ms)}{_figures(segment)}"
+    )
 
 
-def _of_reference(result: FileResult, segment: FoundSegment) -> str:
-    return f"{result.name} {_span(segment.query_start_ms, segment.query_end_ms)}{_figures(segment)}"
+def _of_reference(result: ScanResult, segment: ResultPassage) -> str:
+    return f"{result.name} {_span(segment.track_start_ms, segment.track_end_ms)}{_figures(segment)}"
 
 
-def _figures(segment: FoundSegment) -> str:
+def _figures(segment: ResultPassage) -> str:
     change = f"pitch {segment.pitch_cents / 100 + 0.0:+.2f} st, tempo {segment.tempo_percent:.1f} %"
     return f", {change}, speed {segment.speed_percent:.1f} %, confidence {confidence_text(segment.confidence)}"
 

@@ -17,7 +17,7 @@ from sourceprint.exports.audacity import audacity_labels
 from sourceprint.exports.jams import jams_files
 from sourceprint.exports.table import segment_csv
 from sourceprint.outputs import expect_free, writing
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 
 __all__ = ["FOLDERS", "FORMATS", "TEXTS", "export_chunks", "export_files", "write_export"]
 
@@ -28,12 +28,12 @@ FORMATS = ("jsonl", "csv", "parquet", "audacity", "jams", "acrcloud")
 QValues = Mapping[tuple[str, str], float]
 
 
-def export_chunks(results: Sequence[FileResult], form: str, q_values: QValues) -> Iterator[bytes]:
+def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -> Iterator[bytes]:
     """Yield the bytes of a format that is one file.
 
     Parameters
     ----------
-    results : sequence of FileResult
+    results : sequence of ScanResult
     form : str
         Of `FORMATS`, but none of `FOLDERS`.
     q_values : mapping of (name, asset_id) to float
@@ -59,7 +59,7 @@ def export_chunks(results: Sequence[FileResult], form: str, q_values: QValues) -
     raise ParameterError(f"format {form!r:.40}: is not one file; take one of {', '.join((*TEXTS, 'parquet'))}")
 
 
-def export_files(results: Sequence[FileResult], form: str, q_values: QValues) -> dict[str, bytes]:
+def export_files(results: Sequence[ScanResult], form: str, q_values: QValues) -> dict[str, bytes]:
     """Return the files of a format that is a folder, by their names; parameters as `export_chunks`.
 
     Raises
@@ -75,13 +75,13 @@ def export_files(results: Sequence[FileResult], form: str, q_values: QValues) ->
 
 
 def write_export(
-    results: Sequence[FileResult], form: str, target: Path, q_values: QValues, *, replace: bool = False
+    results: Sequence[ScanResult], form: str, target: Path, q_values: QValues, *, replace: bool = False
 ) -> int:
     """Write results in a format, and return how many files that are.
 
     Parameters
     ----------
-    results : sequence of FileResult
+    results : sequence of ScanResult
     form : str
         Of `FORMATS`.
     target : Path

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sourceprint.outputs import program_version
-from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.names import safe_names, well_formed
 
 __all__ = ["jams_files"]
@@ -21,12 +21,12 @@ __all__ = ["jams_files"]
 _JAMS_VERSION = "0.3.5"
 
 
-def jams_files(results: Iterable[FileResult], q_values: Mapping[tuple[str, str], float]) -> dict[str, bytes]:
+def jams_files(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> dict[str, bytes]:
     """Return the annotation files by their names, sorted.
 
     Parameters
     ----------
-    results : iterable of FileResult
+    results : iterable of ScanResult
     q_values : mapping of (name, asset_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """
@@ -39,10 +39,15 @@ def jams_files(results: Iterable[FileResult], q_values: Mapping[tuple[str, str],
     return dict(sorted(files.items()))
 
 
-def _document(result: FileResult, q_values: Mapping[tuple[str, str], float]) -> dict[str, Any]:
+def _document(result: ScanResult, q_values: Mapping[tuple[str, str], float]) -> dict[str, Any]:
     passages = sorted(
-        ((found, segment) for found in result.matches for segment in found.segments),
-        key=lambda pair: (pair[1].query_start_ms, pair[1].query_end_ms, pair[0].asset_id, pair[1].asset_start_ms),
+        ((found, segment) for found in result.matches for segment in found.passages),
+        key=lambda pair: (
+            pair[1].track_start_ms,
+            pair[1].track_end_ms,
+            pair[0].recording_id,
+            pair[1].recording_start_ms,
+        ),
     )
     duration = result.duration_ms / 1000
     annotation = {
@@ -57,16 +62,16 @@ def _document(result: FileResult, q_values: Mapping[tuple[str, str], float]) -> 
         "duration": duration,
         "data": [
             {
-                "time": segment.query_start_ms / 1000,
-                "duration": (segment.query_end_ms - segment.query_start_ms) / 1000,
-                "value": found.asset_id,
+                "time": segment.track_start_ms / 1000,
+                "duration": (segment.track_end_ms - segment.track_start_ms) / 1000,
+                "value": found.recording_id,
                 "confidence": segment.confidence,
             }
             for found, segment in passages
         ],
         "sandbox": {
             "segments": [
-                _passage(found, segment, q_values.get((result.name, found.asset_id))) for found, segment in passages
+                _passage(found, segment, q_values.get((result.name, found.recording_id))) for found, segment in passages
             ]
         },
     }
@@ -92,15 +97,15 @@ def _document(result: FileResult, q_values: Mapping[tuple[str, str], float]) -> 
     }
 
 
-def _passage(found: Found, segment: FoundSegment, q_value: float | None) -> dict[str, Any]:
+def _passage(found: ResultMatch, segment: ResultPassage, q_value: float | None) -> dict[str, Any]:
     return {
-        "asset_id": found.asset_id,
+        "asset_id": found.recording_id,
         "isrc": found.isrc,
         "title": found.title,
         "artists": list(found.artists),
         "layer": found.layer,
         "q_value": q_value,
-        **{name: getattr(segment, name) for name in FoundSegment.__dataclass_fields__},
+        **{name: getattr(segment, name) for name in ResultPassage.__dataclass_fields__},
     }
 
 

@@ -38,7 +38,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sourceprint.outputs import program_version
-from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.names import one_line, well_formed
 
 __all__ = [
@@ -102,12 +102,12 @@ _OF_FOUND = ("asset_id", "isrc", "title", "artists", "layer")
 _OF_COVERAGE = ("query_match_ms", "query_match_percentage", "asset_match_ms", "asset_match_percentage")
 
 
-def segment_rows(results: Iterable[FileResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[dict[str, Cell]]:
+def segment_rows(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[dict[str, Cell]]:
     """Yield the rows, each with all `COLUMNS`; None where a result does not say.
 
     Parameters
     ----------
-    results : iterable of FileResult
+    results : iterable of ScanResult
     q_values : mapping of (name, asset_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """
@@ -116,12 +116,12 @@ def segment_rows(results: Iterable[FileResult], q_values: Mapping[tuple[str, str
         if not result.matches:
             yield _whole(of_file)
         for found in result.matches:
-            of_found = {**of_file, **_of_found(found), "q_value": q_values.get((result.name, found.asset_id))}
-            for number, segment in enumerate(found.segments, start=1):
+            of_found = {**of_file, **_of_found(found), "q_value": q_values.get((result.name, found.recording_id))}
+            for number, segment in enumerate(found.passages, start=1):
                 yield _whole({**of_found, "segment": number, **_of_segment(segment)})
 
 
-def _of_file(result: FileResult) -> dict[str, Cell]:
+def _of_file(result: ScanResult) -> dict[str, Cell]:
     limit = result.max_false_per_1000h
     return {
         "name": result.name,
@@ -138,13 +138,13 @@ def _of_file(result: FileResult) -> dict[str, Cell]:
     }
 
 
-def _of_found(found: Found) -> dict[str, Cell]:
+def _of_found(found: ResultMatch) -> dict[str, Cell]:
     cells: dict[str, Cell] = {name: getattr(found, name) for name in (*_OF_FOUND, *_OF_COVERAGE)}
     return {**cells, "isrc": found.isrc or None, "title": found.title or None, "match_confidence": found.confidence}
 
 
-def _of_segment(segment: FoundSegment) -> dict[str, Cell]:
-    return {name: getattr(segment, name) for name in FoundSegment.__dataclass_fields__}
+def _of_segment(segment: ResultPassage) -> dict[str, Cell]:
+    return {name: getattr(segment, name) for name in ResultPassage.__dataclass_fields__}
 
 
 def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:
@@ -155,12 +155,12 @@ def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:
 _STARTS_A_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
-def segment_csv(results: Iterable[FileResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[bytes]:
+def segment_csv(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[bytes]:
     """Yield a CSV file line by line, the names of the columns first.
 
     Parameters
     ----------
-    results : iterable of FileResult
+    results : iterable of ScanResult
     q_values : mapping of (name, asset_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """
@@ -191,12 +191,12 @@ _ALWAYS_THERE = frozenset({"name", "status", "notes", "algorithm", "index_digest
 _TYPES = {TEXT: pa.string(), WHOLE: pa.int64(), NUMBER: pa.float64(), LIST: pa.list_(pa.string())}
 
 
-def segment_parquet(results: Sequence[FileResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
+def segment_parquet(results: Sequence[ScanResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
     """Return a Parquet file, one row per reused passage.
 
     Parameters
     ----------
-    results : sequence of FileResult
+    results : sequence of ScanResult
     q_values : mapping of (name, asset_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """

@@ -10,7 +10,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from sourceprint.identifiers.isrc import compact
-from sourceprint.scans.results import Found
+from sourceprint.scans.results import ResultMatch
 
 __all__ = [
     "ACTIONS",
@@ -58,7 +58,7 @@ class Names:
     def __bool__(self) -> bool:
         return bool(self.ids or self.isrcs)
 
-    def cover(self, asset_id: str, isrc: str = "") -> bool:
+    def cover(self, recording_id: str, isrc: str = "") -> bool:
         """Return whether the id or the ISRC of a recording is named.
 
         Examples
@@ -68,7 +68,7 @@ class Names:
         >>> Names(("blue-[1]",)).cover("blue-1"), Names((), ("*",)).cover("x")
         (False, False)
         """
-        written = unicodedata.normalize("NFC", asset_id)
+        written = unicodedata.normalize("NFC", recording_id)
         code = compact(isrc)
         return any(_fits(pattern, written) for pattern in self.ids) or (
             code != "" and any(_fits(pattern, code) for pattern in self.isrcs)
@@ -109,16 +109,19 @@ class Rule:
     layers: tuple[str, ...] = ()
     names: Names = Names()
 
-    def fits(self, found: Found) -> bool:
+    def fits(self, found: ResultMatch) -> bool:
         """Return whether every condition holds of a match."""
         return (
             (self.min_confidence is None or found.confidence >= self.min_confidence)
             and (self.max_false_per_1000h is None or found.false_per_1000h <= self.max_false_per_1000h)
-            and (self.min_ms is None or found.query_match_ms >= self.min_ms)
-            and (self.min_percent_of_file is None or found.query_match_percentage >= self.min_percent_of_file)
-            and (self.min_percent_of_recording is None or found.asset_match_percentage >= self.min_percent_of_recording)
+            and (self.min_ms is None or found.track_match_ms >= self.min_ms)
+            and (self.min_percent_of_file is None or found.track_match_percentage >= self.min_percent_of_file)
+            and (
+                self.min_percent_of_recording is None
+                or found.recording_match_percentage >= self.min_percent_of_recording
+            )
             and (not self.layers or found.layer in self.layers)
-            and (not self.names or self.names.cover(found.asset_id, found.isrc))
+            and (not self.names or self.names.cover(found.recording_id, found.isrc))
         )
 
 
@@ -149,12 +152,12 @@ class Licence:
     max_percent_of_file: float | None = None
     uses: tuple[str, ...] = ()
 
-    def broken_term(self, found: Found, *, day: date, use: str) -> str:
+    def broken_term(self, found: ResultMatch, *, day: date, use: str) -> str:
         """Return the first term that a match breaks, in words, or "".
 
         Parameters
         ----------
-        found : Found
+        found : ResultMatch
             The match; whether the licence names its recording is not asked.
         day : date
             Of the release.
@@ -167,10 +170,10 @@ class Licence:
             return f"valid_until {self.valid_until}, checked for {day}"
         if self.uses and use not in self.uses:
             return f"uses {', '.join(self.uses)}, checked for {use}"
-        if self.max_ms is not None and found.query_match_ms > self.max_ms:
-            return f"max_seconds {self.max_ms / 1000:g}, reused {found.query_match_ms / 1000:g}"
-        if self.max_percent_of_file is not None and found.query_match_percentage > self.max_percent_of_file:
-            return f"max_percent_of_file {self.max_percent_of_file:g}, reused {found.query_match_percentage:g}"
+        if self.max_ms is not None and found.track_match_ms > self.max_ms:
+            return f"max_seconds {self.max_ms / 1000:g}, reused {found.track_match_ms / 1000:g}"
+        if self.max_percent_of_file is not None and found.track_match_percentage > self.max_percent_of_file:
+            return f"max_percent_of_file {self.max_percent_of_file:g}, reused {found.track_match_percentage:g}"
         return ""
 
 

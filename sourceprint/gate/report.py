@@ -33,7 +33,7 @@ from sourceprint.gate.report_text import github_report, junit_report, verdict_li
 from sourceprint.gate.sarif import sarif_report
 from sourceprint.gate.verdict import Report, Verdict
 from sourceprint.outputs import program_version, writing
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 
 __all__ = ["FORMATS", "SCHEMA", "expect_output", "json_report", "rendered", "write_report"]
 
@@ -64,7 +64,7 @@ def json_report(report: Report) -> bytes:
     return (json.dumps(document, indent=2) + "\n").encode("ascii")
 
 
-def _file(verdict: Verdict, result: FileResult) -> dict[str, Any]:
+def _file(verdict: Verdict, result: ScanResult) -> dict[str, Any]:
     fields = {key: value for key, value in result.raw.items() if key not in _RUN_FIELDS}
     matches = [
         {

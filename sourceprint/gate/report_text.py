@@ -25,7 +25,7 @@ from xml.etree import ElementTree as ET
 from fingerprint.errors import printable
 from sourceprint.gate.policy import ERROR, PASS, REVIEW
 from sourceprint.gate.verdict import Decision, Report, Verdict
-from sourceprint.scans.results import Found
+from sourceprint.scans.results import ResultMatch
 from sourceprint.text.tables import clock, confidence_text, counted
 
 __all__ = ["decision_text", "github_report", "junit_report", "recording_text", "summary_line", "verdict_line"]
@@ -61,14 +61,14 @@ def decision_text(decision: Decision) -> str:
     found = decision.found
     reason = f": {decision.reason}" if decision.reason else ""
     return (
-        f"{found.query_match_ms / 1000:.1f} s of {recording_text(found)}, "
+        f"{found.track_match_ms / 1000:.1f} s of {recording_text(found)}, "
         f"confidence {confidence_text(found.confidence)}: {printable(decision.rule)}{reason}"
     )
 
 
-def recording_text(found: Found) -> str:
+def recording_text(found: ResultMatch) -> str:
     """Return the title of a recording and its id, or the id alone."""
-    name = printable(found.asset_id)
+    name = printable(found.recording_id)
     title = printable(found.title)
     if len(title) > _LONGEST_TITLE:
         title = title[: _LONGEST_TITLE - 3] + "..."

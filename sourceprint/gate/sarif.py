@@ -113,7 +113,7 @@ def _artifact(verdict: Verdict) -> dict[str, Any]:
 def _result(verdict: Verdict, decision: Decision, index: int, places: dict[str, int]) -> dict[str, Any]:
     found = decision.found
     sha256 = verdict.result.sha256 if verdict.result is not None else ""
-    identity = json.dumps([sha256, found.asset_id, found.layer])
+    identity = json.dumps([sha256, found.recording_id, found.layer])
     location = _location(verdict, index)
     location["physicalLocation"]["region"] = {"startLine": 1}  # audio has no lines, but code scanning wants one
     return {
@@ -127,15 +127,15 @@ def _result(verdict: Verdict, decision: Decision, index: int, places: dict[str, 
             "decision": decision.action,
             "policyRule": decision.rule,
             "policyReason": decision.reason,
-            "assetId": found.asset_id,
+            "assetId": found.recording_id,
             "isrc": found.isrc,
             "confidence": found.confidence,
             "falsePer1000h": found.false_per_1000h,
-            "queryMatchMs": found.query_match_ms,
-            "queryMatchPercentage": found.query_match_percentage,
+            "queryMatchMs": found.track_match_ms,
+            "queryMatchPercentage": found.track_match_percentage,
             "segmentsMs": [
-                [segment.query_start_ms, segment.query_end_ms, segment.asset_start_ms, segment.asset_end_ms]
-                for segment in found.segments
+                [segment.track_start_ms, segment.track_end_ms, segment.recording_start_ms, segment.recording_end_ms]
+                for segment in found.passages
             ],
         },
     }

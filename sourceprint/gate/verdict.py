@@ -22,7 +22,7 @@ from datetime import date
 
 from fingerprint.errors import printable
 from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, Policy, worst
-from sourceprint.scans.results import FileResult, Found
+from sourceprint.scans.results import ResultMatch, ScanResult
 
 __all__ = ["FAIL_ON", "UNREADABLE", "Decision", "Report", "Verdict", "decide"]
 
@@ -33,7 +33,7 @@ class Decision:
 
     Attributes
     ----------
-    found : Found
+    found : ResultMatch
         The match.
     action : str
         Of `sourceprint.gate.policy.ACTIONS`.
@@ -45,7 +45,7 @@ class Decision:
         The term that is broken, or what is not settled; else "".
     """
 
-    found: Found
+    found: ResultMatch
     action: str
     kind: str
     reference: str = ""
@@ -73,7 +73,7 @@ class Verdict:
         Why it could not be checked; else "".
     decisions : tuple of Decision
         In order of the matches.
-    result : FileResult or None
+    result : ScanResult or None
         What was found; None where nothing was scanned.
     """
 
@@ -82,7 +82,7 @@ class Verdict:
     status: str
     reason: str = ""
     decisions: tuple[Decision, ...] = ()
-    result: FileResult | None = None
+    result: ScanResult | None = None
 
     @property
     def worst(self) -> Decision | None:
@@ -90,12 +90,12 @@ class Verdict:
         return max(self.decisions, key=lambda decision: ACTIONS.index(decision.action), default=None)
 
 
-def decide(result: FileResult, policy: Policy, *, day: date) -> Verdict:
+def decide(result: ScanResult, policy: Policy, *, day: date) -> Verdict:
     """Return what a policy says of one file.
 
     Parameters
     ----------
-    result : FileResult
+    result : ScanResult
         What a search with the settings of the policy found.
     policy : Policy
     day : date
@@ -109,9 +109,9 @@ def decide(result: FileResult, policy: Policy, *, day: date) -> Verdict:
     return Verdict(result.name, action, result.status, decisions=decisions, result=result)
 
 
-def _decision(found: Found, policy: Policy, day: date) -> Decision:
-    permitted, broken = _terms(found, found.asset_id, found.isrc, policy, day)
-    fitting = [segment.also_fits for segment in found.segments]
+def _decision(found: ResultMatch, policy: Policy, day: date) -> Decision:
+    permitted, broken = _terms(found, found.recording_id, found.isrc, policy, day)
+    fitting = [segment.also_fits for segment in found.passages]
     if permitted:
         for other in dict.fromkeys(other for others in fitting for other in others):
             if not _terms(found, other, "", policy, day)[0]:
@@ -137,11 +137,13 @@ def _decision(found: Found, policy: Policy, day: date) -> Decision:
     return decision
 
 
-def _terms(found: Found, asset_id: str, isrc: str, policy: Policy, day: date) -> tuple[str, list[tuple[str, str]]]:
+def _terms(
+    found: ResultMatch, recording_id: str, isrc: str, policy: Policy, day: date
+) -> tuple[str, list[tuple[str, str]]]:
     """Return the licence that permits a match if it is of a recording, or "", and the terms that the others break."""
     broken = []
     for licence in policy.licences:
-        if not licence.names.cover(asset_id, isrc):
+        if not licence.names.cover(recording_id, isrc):
             continue
         term = licence.broken_term(found, day=day, use=policy.use)
         if not term:

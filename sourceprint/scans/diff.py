@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from fingerprint.errors import ParameterError
-from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 
 __all__ = ["ABOUT_SEARCH", "Difference", "FileChange", "MatchChange", "Tolerance", "compare"]
 
 ABOUT_SEARCH = ("index_digest", "recordings", "algorithm", "params_digest", "settings_digest", "max_false_per_1000h")
-"""What was searched and how, each a field of `FileResult`: where one differs, results may."""
+"""What was searched and how, each a field of `ScanResult`: where one differs, results may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ class MatchChange:
 
     Attributes
     ----------
-    before, after : Found
+    before, after : ResultMatch
         The match in the first and in the second scan.
     what : tuple of str
         Which figures changed: of "span", "pitch", "tempo", "speed", "confidence", "share".
     """
 
-    before: Found
-    after: Found
+    before: ResultMatch
+    after: ResultMatch
     what: tuple[str, ...]
 
 
@@ -74,9 +74,9 @@ class FileChange:
 
     Attributes
     ----------
-    before, after : FileResult
+    before, after : ScanResult
         Its results; status and reason among them may differ.
-    gained, lost : tuple of Found
+    gained, lost : tuple of ResultMatch
         Recordings that were found in one scan only; as in the results, by descending coverage.
     changed : tuple of MatchChange
         Recordings found both times; in order of id.
@@ -84,10 +84,10 @@ class FileChange:
         Which of "content" and `ABOUT_SEARCH` differ; empty if nothing that the results state.
     """
 
-    before: FileResult
-    after: FileResult
-    gained: tuple[Found, ...]
-    lost: tuple[Found, ...]
+    before: ScanResult
+    after: ScanResult
+    gained: tuple[ResultMatch, ...]
+    lost: tuple[ResultMatch, ...]
     changed: tuple[MatchChange, ...]
     because: tuple[str, ...]
 
@@ -107,7 +107,7 @@ class Difference:
         Files in each.
     n_unchanged : int
         Files with the same results.
-    only_before, only_after : tuple of FileResult
+    only_before, only_after : tuple of ScanResult
         Files in one scan only, by name.
     files : tuple of FileChange
         Files with other results, by name.
@@ -118,8 +118,8 @@ class Difference:
     n_before: int
     n_after: int
     n_unchanged: int
-    only_before: tuple[FileResult, ...]
-    only_after: tuple[FileResult, ...]
+    only_before: tuple[ScanResult, ...]
+    only_after: tuple[ScanResult, ...]
     files: tuple[FileChange, ...]
     searched: dict[str, tuple[tuple[str | int | float, ...], tuple[str | int | float, ...]]]
 
@@ -129,13 +129,13 @@ class Difference:
 
 
 def compare(
-    before: Sequence[FileResult], after: Sequence[FileResult], tolerance: Tolerance | None = None
+    before: Sequence[ScanResult], after: Sequence[ScanResult], tolerance: Tolerance | None = None
 ) -> Difference:
     """Return what changed from one scan to another.
 
     Parameters
     ----------
-    before, after : sequence of FileResult
+    before, after : sequence of ScanResult
         One result per name, as `sourceprint.scans.run_folder.results_of` returns them.
     tolerance : Tolerance, optional
         What is no change; by default that of the class.
@@ -164,18 +164,18 @@ def compare(
     )
 
 
-_Pairs = list[tuple[FileResult, FileResult]]
+_Pairs = list[tuple[ScanResult, ScanResult]]
 
 
 def _pairs(
-    before: Sequence[FileResult], after: Sequence[FileResult]
-) -> tuple[_Pairs, tuple[FileResult, ...], tuple[FileResult, ...]]:
+    before: Sequence[ScanResult], after: Sequence[ScanResult]
+) -> tuple[_Pairs, tuple[ScanResult, ...], tuple[ScanResult, ...]]:
     """Return the pairs by name of the first, and what is left over of each scan by name."""
     left = sorted(before, key=lambda result: result.name)
     right = sorted(after, key=lambda result: result.name)
     pairs: _Pairs = []
     for key in (_name_and_content, _content, _name):
-        of_key: dict[object, list[FileResult]] = {}
+        of_key: dict[object, list[ScanResult]] = {}
         for result in right:
             if (value := key(result)) is not None:
                 of_key.setdefault(value, []).append(result)
@@ -194,21 +194,21 @@ def _pairs(
     return pairs, tuple(left), tuple(right)
 
 
-def _name_and_content(result: FileResult) -> object:
+def _name_and_content(result: ScanResult) -> object:
     return (result.name, result.sha256) if result.sha256 else None
 
 
-def _content(result: FileResult) -> object:
+def _content(result: ScanResult) -> object:
     return result.sha256 or None
 
 
-def _name(result: FileResult) -> object:
+def _name(result: ScanResult) -> object:
     return result.name
 
 
-def _file_change(before: FileResult, after: FileResult, limits: Tolerance) -> FileChange | None:
-    of_before = {(found.asset_id, found.layer): found for found in before.matches}
-    of_after = {(found.asset_id, found.layer): found for found in after.matches}
+def _file_change(before: ScanResult, after: ScanResult, limits: Tolerance) -> FileChange | None:
+    of_before = {(found.recording_id, found.layer): found for found in before.matches}
+    of_after = {(found.recording_id, found.layer): found for found in after.matches}
     changed = []
     for key in sorted(of_before.keys() & of_after.keys()):
         what = _what_changed(of_before[key], of_after[key], limits)
@@ -221,8 +221,8 @@ def _file_change(before: FileResult, after: FileResult, limits: Tolerance) -> Fi
     return FileChange(before, after, gained, lost, tuple(changed), _because(before, after))
 
 
-def _what_changed(before: Found, after: Found, limits: Tolerance) -> tuple[str, ...]:
-    pairs = list(zip_longest(before.segments, after.segments))
+def _what_changed(before: ResultMatch, after: ResultMatch, limits: Tolerance) -> tuple[str, ...]:
+    pairs = list(zip_longest(before.passages, after.passages))
     both = [(first, second) for first, second in pairs if first is not None and second is not None]
     kinds = {
         "span": len(both) < len(pairs) or any(_moved(first, second, limits) for first, second in both),
@@ -230,24 +230,24 @@ def _what_changed(before: Found, after: Found, limits: Tolerance) -> tuple[str, 
         "tempo": any(abs(first.tempo_percent - second.tempo_percent) > limits.speed_percent for first, second in both),
         "speed": any(abs(first.speed_percent - second.speed_percent) > limits.speed_percent for first, second in both),
         "confidence": abs(before.confidence - after.confidence) > limits.confidence,
-        "share": abs(before.query_match_percentage - after.query_match_percentage) > limits.share_percent,
+        "share": abs(before.track_match_percentage - after.track_match_percentage) > limits.share_percent,
     }
     return tuple(kind for kind, differs in kinds.items() if differs)
 
 
-def _moved(first: FoundSegment, second: FoundSegment, limits: Tolerance) -> bool:
+def _moved(first: ResultPassage, second: ResultPassage, limits: Tolerance) -> bool:
     names = ("query_start_ms", "query_end_ms", "asset_start_ms", "asset_end_ms")
     return any(abs(getattr(first, name) - getattr(second, name)) > 1000 * limits.span_seconds for name in names)
 
 
-def _because(before: FileResult, after: FileResult) -> tuple[str, ...]:
+def _because(before: ScanResult, after: ScanResult) -> tuple[str, ...]:
     content = before.sha256 and after.sha256 and before.sha256 != after.sha256
     differing = [name for name in ABOUT_SEARCH if _values([before], name) and _values([after], name)]
     differing = [name for name in differing if getattr(before, name) != getattr(after, name)]
     return (*(("content",) if content else ()), *differing)
 
 
-def _values(results: Iterable[FileResult], name: str) -> tuple[str | int | float, ...]:
+def _values(results: Iterable[ScanResult], name: str) -> tuple[str | int | float, ...]:
     """Return the known values of a field, sorted: results of older versions state no settings and no limit."""
     values = {getattr(result, name) for result in results}
     return tuple(sorted(value for value in values if value != "" and not _is_nan(value)))

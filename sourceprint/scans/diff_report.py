@@ -9,7 +9,7 @@ from typing import Any
 
 from fingerprint.errors import printable
 from sourceprint.scans.diff import Difference, FileChange, MatchChange
-from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.tables import clock, confidence_text, counted
 
 __all__ = ["SCHEMA", "diff_json", "diff_text"]
@@ -93,26 +93,26 @@ def _figure_texts(change: MatchChange) -> Iterable[str]:
         elif what == "confidence":
             yield f"confidence {confidence_text(before.confidence)} -> {confidence_text(after.confidence)}"
         elif what == "share":
-            yield f"share {before.query_match_percentage:.1f} % -> {after.query_match_percentage:.1f} %"
+            yield f"share {before.track_match_percentage:.1f} % -> {after.track_match_percentage:.1f} %"
         else:
             yield f"{what} {_all(before, _FIGURES[what])} -> {_all(after, _FIGURES[what])}"
 
 
-def _found_text(found: Found) -> str:
+def _found_text(found: ResultMatch) -> str:
     return f"{_label(found)}: query {_spans(found, 'query')}, confidence {confidence_text(found.confidence)}"
 
 
-def _label(found: Found) -> str:
-    return printable(found.asset_id) + (f' "{printable(found.title)}"' if found.title else "")
+def _label(found: ResultMatch) -> str:
+    return printable(found.recording_id) + (f' "{printable(found.title)}"' if found.title else "")
 
 
-def _spans(found: Found, side: str) -> str:
-    ends = [(getattr(each, f"{side}_start_ms"), getattr(each, f"{side}_end_ms")) for each in found.segments]
+def _spans(found: ResultMatch, side: str) -> str:
+    ends = [(getattr(each, f"{side}_start_ms"), getattr(each, f"{side}_end_ms")) for each in found.passages]
     return ", ".join(f"{clock(start / 1000)}-{clock(end / 1000)}" for start, end in ends)
 
 
-def _all(found: Found, figure: Callable[[FoundSegment], str]) -> str:
-    return ", ".join(figure(segment) for segment in found.segments)
+def _all(found: ResultMatch, figure: Callable[[ResultPassage], str]) -> str:
+    return ", ".join(figure(segment) for segment in found.passages)
 
 
 def _listed(values: Sequence[str | int | float]) -> str:
@@ -133,7 +133,7 @@ def _change_json(change: FileChange) -> dict[str, Any]:
     }
 
 
-def _file_json(result: FileResult) -> dict[str, Any]:
+def _file_json(result: ScanResult) -> dict[str, Any]:
     return {
         "name": result.name,
         "sha256": result.sha256 or None,
@@ -142,14 +142,14 @@ def _file_json(result: FileResult) -> dict[str, Any]:
     }
 
 
-def _found_json(found: Found) -> dict[str, Any]:
+def _found_json(found: ResultMatch) -> dict[str, Any]:
     names = ("query_start_ms", "query_end_ms", "asset_start_ms", "asset_end_ms")
     figures = ("pitch_cents", "speed_percent", "tempo_percent", "confidence")
     return {
-        "asset_id": found.asset_id,
+        "asset_id": found.recording_id,
         "title": found.title or None,
         "layer": found.layer,
-        "query_match_percentage": found.query_match_percentage,
+        "query_match_percentage": found.track_match_percentage,
         "confidence": found.confidence,
-        "segments": [{name: getattr(segment, name) for name in (*names, *figures)} for segment in found.segments],
+        "segments": [{name: getattr(segment, name) for name in (*names, *figures)} for segment in found.passages],
     }

@@ -142,14 +142,14 @@ def _reasons(account: Account, explanation: Explanation) -> Iterator[str]:
         elif cause == "chance":
             yield "it aligns no better than chance gives: unrelated music does as well"
         elif cause == "brief":
-            yield f"the query is {explanation.query_seconds:.1f} s long; from 3 s on, a clear passage is found"
+            yield f"the query is {explanation.track_seconds:.1f} s long; from 3 s on, a clear passage is found"
         elif best is not None:
             yield from _weaknesses(cause, best, low, high)
 
 
 def _weaknesses(cause: str, best: Attempt, low: float, high: float) -> Iterator[str]:
     """Say why an alignment that may be more than chance is not enough."""
-    seconds = best.query_end_seconds - best.query_start_seconds
+    seconds = best.track_end_seconds - best.track_start_seconds
     clear = f"{100 * CLEAR_SHARE:.0f} %"
     if cause == "short":
         yield f"too short, if it is reuse: {seconds:.1f} s, though {100 * best.share_met:.0f} % of its landmarks agree"
@@ -212,8 +212,8 @@ def _reported_there(account: Account) -> str:
 
 def _spans(attempt: Attempt) -> str:
     return (
-        f"{clock(attempt.query_start_seconds)}-{clock(attempt.query_end_seconds)} of the query on "
-        f"{clock(attempt.reference_start_seconds)}-{clock(attempt.reference_end_seconds)} of the recording"
+        f"{clock(attempt.track_start_seconds)}-{clock(attempt.track_end_seconds)} of the query on "
+        f"{clock(attempt.recording_start_seconds)}-{clock(attempt.recording_end_seconds)} of the recording"
     )
 
 

@@ -33,7 +33,7 @@ from fingerprint.errors import EvidenceError, SourceprintError, printable
 from index.recheck.trace import trace_name
 from index.storage.durable import publish_chunks, sync_folder
 from index.storage.locks import claim
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, read_lines, refusals
 
 __all__ = ["LOG_SCHEMA", "Entry", "Journal"]
@@ -137,14 +137,14 @@ class Journal:
         finally:
             self._release()
 
-    def append(self, row: Mapping[str, Any], result: FileResult) -> Entry:
+    def append(self, row: Mapping[str, Any], result: ScanResult) -> Entry:
         """Add a row, and flush it with others to the disk if it is time.
 
         Parameters
         ----------
         row : dict
             Plain JSON types.
-        result : FileResult
+        result : ScanResult
             The same, as it was read.
 
         Raises
@@ -257,7 +257,7 @@ class Journal:
             os.ftruncate(self._results, self._size)
             os.fsync(self._results)
 
-    def _note(self, result: FileResult, start: int, stop: int) -> Entry:
+    def _note(self, result: ScanResult, start: int, stop: int) -> Entry:
         n_bytes = result.raw["query"].get("bytes")
         entry = Entry(
             start,

@@ -1,6 +1,6 @@
 """The name of the layout of scan results, apart, so that whoever reads them need not load what makes them.
 
-Scan results as everything in this package reads them: one `FileResult` per file, checked once, here.
+Scan results as everything in this package reads them: one `ScanResult` per file, checked once, here.
 
 In comes the JSON of `sourceprint.scans.scan_json`, from a file of JSON Lines or made a moment ago; out come records
 with the same names and units (whole milliseconds, percentages from 0 to 100, probabilities from 0 to 1). Fields that
@@ -18,7 +18,7 @@ from typing import Any
 
 from fingerprint.errors import ParameterError, printable
 
-__all__ = ["SCHEMA", "SEARCHED", "FileResult", "Found", "FoundSegment", "read_result", "read_results"]
+__all__ = ["SCHEMA", "SEARCHED", "ResultMatch", "ResultPassage", "ScanResult", "read_result", "read_results"]
 
 SCHEMA = "sourceprint/scan-result/1"
 
@@ -30,13 +30,13 @@ _STATES = (*SEARCHED, "too_short", "too_long", "not_enough_music", "decode_error
 
 
 @dataclass(frozen=True, slots=True)
-class FoundSegment:
+class ResultPassage:
     """One reused passage; every field as in the scan result (`sourceprint.scans.scan_json`)."""
 
-    query_start_ms: int
-    query_end_ms: int
-    asset_start_ms: int
-    asset_end_ms: int
+    track_start_ms: int
+    track_end_ms: int
+    recording_start_ms: int
+    recording_end_ms: int
     pitch_cents: float
     speed_percent: float
     tempo_percent: float
@@ -49,38 +49,38 @@ class FoundSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResultMatch:
     """One recording found in a file, with its passages in order of query time; fields as in the scan result.
 
-    `asset_duration_ms` is 0 in results of before it was stated.
+    `recording_duration_ms` is 0 in results of before it was stated.
     """
 
-    asset_id: str
+    recording_id: str
     isrc: str
     title: str
     artists: tuple[str, ...]
     layer: str
-    asset_duration_ms: int
-    query_match_ms: int
-    query_match_percentage: float
-    asset_match_ms: int
-    asset_match_percentage: float
-    segments: tuple[FoundSegment, ...]
+    recording_duration_ms: int
+    track_match_ms: int
+    track_match_percentage: float
+    recording_match_ms: int
+    recording_match_percentage: float
+    passages: tuple[ResultPassage, ...]
     confidence: float
 
     @property
     def p_false(self) -> float:
         """Probability by chance of the best segment."""
-        return min(segment.p_false for segment in self.segments)
+        return min(segment.p_false for segment in self.passages)
 
     @property
     def false_per_1000h(self) -> float:
         """Rate by chance of the best segment."""
-        return min(segment.false_per_1000h for segment in self.segments)
+        return min(segment.false_per_1000h for segment in self.passages)
 
 
 @dataclass(frozen=True, slots=True)
-class FileResult:
+class ScanResult:
     """What a scan says about one file.
 
     Attributes
@@ -107,7 +107,7 @@ class FileResult:
         The limit of the search; NaN in results that do not state it.
     status, reason : str
         As in the result.
-    matches : tuple of Found
+    matches : tuple of ResultMatch
         By descending coverage.
     raw : dict
         The whole record as it was read.
@@ -128,7 +128,7 @@ class FileResult:
     max_false_per_1000h: float
     status: str
     reason: str
-    matches: tuple[Found, ...]
+    matches: tuple[ResultMatch, ...]
     raw: dict[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -137,7 +137,7 @@ class FileResult:
         return self.status in SEARCHED
 
 
-def read_result(record: Any) -> FileResult:
+def read_result(record: Any) -> ScanResult:
     """Check one record.
 
     Parameters
@@ -159,7 +159,7 @@ def read_result(record: Any) -> FileResult:
     status = top.text("status")
     if status not in _STATES:
         raise ParameterError(f"status {status!r:.80}: must be one of {', '.join(_STATES)}")
-    return FileResult(
+    return ScanResult(
         name=query.text("name"),
         moved_from=query.text("moved_from", ""),
         sha256=query.text("sha256", ""),
@@ -180,7 +180,7 @@ def read_result(record: Any) -> FileResult:
     )
 
 
-def read_results(path: Path) -> Iterator[FileResult]:
+def read_results(path: Path) -> Iterator[ScanResult]:
     """Yield the results in a file of JSON Lines, in its order.
 
     Raises
@@ -201,33 +201,33 @@ def read_results(path: Path) -> Iterator[FileResult]:
                 raise ParameterError(f"{printable(path)}, line {number}: {what}") from error
 
 
-def _found(match: Mapping[str, Any]) -> Found:
+def _found(match: Mapping[str, Any]) -> ResultMatch:
     fields = _Fields({"matches": match}, "matches")
-    segments = tuple(_segment(_Fields({"segments": segment}, "segments")) for segment in fields.objects("segments"))
-    if not segments:
+    passages = tuple(_segment(_Fields({"segments": segment}, "segments")) for segment in fields.objects("segments"))
+    if not passages:
         raise ParameterError("matches: a match has no segments; scan the file again")
-    return Found(
-        asset_id=fields.text("asset_id"),
+    return ResultMatch(
+        recording_id=fields.text("asset_id"),
         isrc=fields.text("isrc", ""),
         title=fields.text("title", ""),
         artists=fields.texts("artists"),
         layer=fields.text("layer"),
-        asset_duration_ms=fields.whole("asset_duration_ms", 0),
-        query_match_ms=fields.whole("query_match_ms"),
-        query_match_percentage=fields.number("query_match_percentage"),
-        asset_match_ms=fields.whole("asset_match_ms"),
-        asset_match_percentage=fields.number("asset_match_percentage"),
-        segments=segments,
+        recording_duration_ms=fields.whole("asset_duration_ms", 0),
+        track_match_ms=fields.whole("query_match_ms"),
+        track_match_percentage=fields.number("query_match_percentage"),
+        recording_match_ms=fields.whole("asset_match_ms"),
+        recording_match_percentage=fields.number("asset_match_percentage"),
+        passages=passages,
         confidence=fields.number("confidence"),
     )
 
 
-def _segment(fields: "_Fields") -> FoundSegment:
-    return FoundSegment(
-        query_start_ms=fields.whole("query_start_ms"),
-        query_end_ms=fields.whole("query_end_ms"),
-        asset_start_ms=fields.whole("asset_start_ms"),
-        asset_end_ms=fields.whole("asset_end_ms"),
+def _segment(fields: "_Fields") -> ResultPassage:
+    return ResultPassage(
+        track_start_ms=fields.whole("query_start_ms"),
+        track_end_ms=fields.whole("query_end_ms"),
+        recording_start_ms=fields.whole("asset_start_ms"),
+        recording_end_ms=fields.whole("asset_end_ms"),
         pitch_cents=fields.number("pitch_cents"),
         speed_percent=fields.number("speed_percent"),
         tempo_percent=fields.number("tempo_percent"),

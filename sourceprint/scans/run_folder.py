@@ -30,7 +30,7 @@ never anything that is not so.
 
 Scan results from wherever they lie: the folder of a run, or a file of JSON Lines that `match --jsonl` printed.
 
-In comes a path; out come one `FileResult` per name, by name: where a name has several rows, the last one counts, and
+In comes a path; out come one `ScanResult` per name, by name: where a name has several rows, the last one counts, and
 a file that was moved counts under its new name alone.
 """
 
@@ -47,7 +47,7 @@ from typing import Any, BinaryIO, Self
 from fingerprint.digests import is_sha256
 from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError, printable
 from index.recheck.trace import trace_name
-from sourceprint.scans.results import FileResult, read_result, read_results
+from sourceprint.scans.results import ScanResult, read_result, read_results
 
 __all__ = [
     "LOCK",
@@ -109,7 +109,7 @@ class Run:
             raise EvidenceError(f"{printable(path)}: holds no {RESULTS}; give the folder that scan --out wrote")
         return cls(path)
 
-    def results(self) -> tuple[FileResult, ...]:
+    def results(self) -> tuple[ScanResult, ...]:
         """Return the result of every file, in order of name.
 
         Raises
@@ -119,7 +119,7 @@ class Run:
         """
         return tuple(sorted(latest_results(self.folder), key=lambda result: result.name))
 
-    def trace_path(self, result: FileResult) -> Path:
+    def trace_path(self, result: ScanResult) -> Path:
         """Return where the trace of a file is, if there is one: files that were matched have one.
 
         Raises
@@ -140,13 +140,13 @@ class Line:
     ----------
     start, stop : int
         Bytes from the start of the file, its line break included.
-    result : FileResult
+    result : ScanResult
         What it says.
     """
 
     start: int
     stop: int
-    result: FileResult
+    result: ScanResult
 
 
 def read_lines(folder: Path) -> Iterator[Line]:
@@ -162,7 +162,7 @@ def read_lines(folder: Path) -> Iterator[Line]:
         yield from _lines_of(file, folder)
 
 
-def latest_results(folder: Path) -> Iterator[FileResult]:
+def latest_results(folder: Path) -> Iterator[ScanResult]:
     """Yield the result of every file, of which none is held; order and errors as `read_lines`."""
     path = folder / RESULTS
     # Opened once: a scan that comes to its end puts another file in the place of this one, with rows elsewhere in it.
@@ -252,7 +252,7 @@ def refusals(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _result_of(line: bytes) -> FileResult:
+def _result_of(line: bytes) -> ScanResult:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -333,7 +333,7 @@ def expect_elsewhere(target: Path, place: Path) -> None:
         raise EvidenceError(f"{printable(target)}: holds the results themselves; name another file")
 
 
-def results_of(place: Path) -> tuple[FileResult, ...]:
+def results_of(place: Path) -> tuple[ScanResult, ...]:
     """Return the results of a run or in a file, the latest row per name, in order of name.
 
     Parameters
@@ -354,7 +354,7 @@ def results_of(place: Path) -> tuple[FileResult, ...]:
             f"{printable(place)}: {what}; name the folder of a scan, or a file that match --jsonl printed"
         )
     try:
-        latest: dict[str, FileResult] = {}
+        latest: dict[str, ScanResult] = {}
         for result in read_results(place):
             if result.moved_from:
                 latest.pop(result.moved_from, None)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError, ParameterError
-from fingerprint.sources import audio_digest, query_parts
+from fingerprint.sources import audio_digest, track_parts
 from index.catalogue.store import StateToken, Store
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
@@ -246,7 +246,7 @@ def _scan(task: _Task) -> Scan:
         explainer = Explainer(task.path, snapshot, question, options=settings.options, allowed=allowed)
     explanation_seconds = 0.0
     try:
-        for query in query_parts(task.path, scales=settings.options.scales):
+        for query in track_parts(task.path, scales=settings.options.scales):
             examination = examine(
                 query,
                 snapshot,

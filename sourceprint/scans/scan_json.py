@@ -1,7 +1,7 @@
 """The result of a scan as JSON: one object per query, with the same fields whatever was found.
 
 Times are whole milliseconds, percentages go from 0 to 100, probabilities from 0 to 1. Covered time is the union of the
-segments, so it never exceeds the length of a file. `scan_id` and `timing_ms` differ from run to run; everything else
+passages, so it never exceeds the length of a file. `scan_id` and `timing_ms` differ from run to run; everything else
 depends on the query, the index and the options alone. Fields about rights follow where rights are known.
 
 `scan_to_json` is what `match` prints. `scan_to_row` is what `scan` keeps in the folder of a run: the same, but the same
@@ -20,12 +20,12 @@ file, index and settings give the same bytes, whenever and however often they ar
                     skipped are reserved: no version states them yet
 `reason`            why the file could not be searched, else null
 `matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, its length
-                    `asset_duration_ms`, coverage of both files in ms and percent, `segments`, `confidence` of the best
+                    `recording_duration_ms`, coverage of both files in ms and percent, `passages`, `confidence` of the best
                     segment
-`segments`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
+`passages`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording
-                    is cut there into segments that have the figures of the whole; `excluded` is always false
+                    is cut there into passages that have the figures of the whole; `excluded` is always false
 `explanation`       why recordings were found or not (`index.explain.explanation`); only where that was asked for
 `timing_ms`         `fingerprint` (decoding included), `search`, `verify`; null in the row of a run
 ==================  ====================================================================================================
@@ -39,7 +39,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from index.explain.explanation import explanation_to_json
-from index.search.matches import Match, Segment, four_digits, milliseconds, union_seconds
+from index.search.matches import Match, Passage, four_digits, milliseconds, union_seconds
 from index.storage.manifest import canonical_json
 from sourceprint.scans.results import SCHEMA
 from sourceprint.scans.scan import Scan
@@ -135,9 +135,9 @@ def timing_ms(scan: Scan) -> dict[str, int]:
     }
 
 
-def matches_to_json(matches: Iterable[Match], query_seconds: float) -> list[dict[str, Any]]:
-    """Return matches as the field `matches` states them; `query_seconds` is the length of the query."""
-    return [_match(match, query_seconds) for match in matches]
+def matches_to_json(matches: Iterable[Match], track_seconds: float) -> list[dict[str, Any]]:
+    """Return matches as the field `matches` states them; `track_seconds` is the length of the query."""
+    return [_match(match, track_seconds) for match in matches]
 
 
 def uuid7() -> uuid.UUID:
@@ -168,12 +168,12 @@ def _with_version(number: int, version: int) -> uuid.UUID:
     return uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62)
 
 
-def _match(match: Match, query_seconds: float) -> dict[str, Any]:
+def _match(match: Match, track_seconds: float) -> dict[str, Any]:
     recording = match.recording
-    segments = [_segment(segment) for segment in match.segments]
+    passages = [_segment(segment) for segment in match.passages]
     # Of the rounded spans, so that whoever adds them up gets the same.
-    query_ms = round(union_seconds([(s["query_start_ms"], s["query_end_ms"]) for s in segments]))
-    asset_ms = round(union_seconds([(s["asset_start_ms"], s["asset_end_ms"]) for s in segments]))
+    track_ms = round(union_seconds([(s["query_start_ms"], s["query_end_ms"]) for s in passages]))
+    recording_ms = round(union_seconds([(s["asset_start_ms"], s["asset_end_ms"]) for s in passages]))
     return {
         "asset_id": recording.id,
         "isrc": recording.isrc or None,
@@ -181,22 +181,22 @@ def _match(match: Match, query_seconds: float) -> dict[str, Any]:
         "artists": list(recording.artists),
         "layer": match.layer,
         "asset_duration_ms": recording.duration_ms,
-        "query_match_ms": query_ms,
-        "query_match_percentage": _percent(query_ms, query_seconds * 1000),
-        "asset_match_ms": asset_ms,
-        "asset_match_percentage": _percent(asset_ms, recording.duration_ms),
-        "segments": segments,
+        "query_match_ms": track_ms,
+        "query_match_percentage": _percent(track_ms, track_seconds * 1000),
+        "asset_match_ms": recording_ms,
+        "asset_match_percentage": _percent(recording_ms, recording.duration_ms),
+        "segments": passages,
         "confidence": round(match.confidence, 9),
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Passage) -> dict[str, Any]:
     change = segment.transformation
     return {
-        "query_start_ms": milliseconds(segment.query_start_seconds),
-        "query_end_ms": milliseconds(segment.query_end_seconds),
-        "asset_start_ms": milliseconds(segment.reference_start_seconds),
-        "asset_end_ms": milliseconds(segment.reference_end_seconds),
+        "query_start_ms": milliseconds(segment.track_start_seconds),
+        "query_end_ms": milliseconds(segment.track_end_seconds),
+        "asset_start_ms": milliseconds(segment.recording_start_seconds),
+        "asset_end_ms": milliseconds(segment.recording_end_seconds),
         "pitch_cents": round(change.pitch_cents, 1) + 0.0,
         "speed_percent": round(change.speed_percent, 2),
         "tempo_percent": round(change.tempo_percent, 2),

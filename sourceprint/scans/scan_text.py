@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from fingerprint.errors import printable
-from index.search.matches import Segment
+from index.search.matches import Passage
 from index.storage.recordings import Recording
 from sourceprint.scans.scan import Scan
 from sourceprint.text.tables import clock, confidence_text, counted, table
@@ -34,12 +34,12 @@ def scan_block(scan: Scan) -> str:
     rows: list[Sequence[str]] = [_HEADER]
     for match in scan.matches:
         label = recording_label(match.recording)
-        for segment in match.segments:
+        for segment in match.passages:
             rows.append((label, *_cells(segment)))
             label = ""
     lines = [heading, *("  " + line for line in table(rows).splitlines())]
     for match in scan.matches:
-        others = dict.fromkeys(other for segment in match.segments for other in segment.also_fits)
+        others = dict.fromkeys(other for segment in match.passages for other in segment.also_fits)
         if others:
             fit = ", ".join(shortened(printable(other)) for other in others)
             lines.append(f"  {recording_label(match.recording)}: fits nearly as well: {fit}")
@@ -82,12 +82,12 @@ def shortened(text: str) -> str:
     return text if len(text) <= _NAME_WIDTH else text[: _NAME_WIDTH - 3] + "..."
 
 
-def _cells(segment: Segment) -> tuple[str, ...]:
+def _cells(segment: Passage) -> tuple[str, ...]:
     change = segment.transformation
     semitones = round(change.pitch_cents / 100, 2)
     return (
-        f"{clock(segment.query_start_seconds)}-{clock(segment.query_end_seconds)}",
-        f"{clock(segment.reference_start_seconds)}-{clock(segment.reference_end_seconds)}",
+        f"{clock(segment.track_start_seconds)}-{clock(segment.track_end_seconds)}",
+        f"{clock(segment.recording_start_seconds)}-{clock(segment.recording_end_seconds)}",
         f"{semitones + 0.0:+.2f} st",
         f"{change.tempo_percent:.1f} %",
         f"{change.speed_percent:.1f} %",

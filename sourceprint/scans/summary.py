@@ -28,7 +28,7 @@ from typing import Any
 from fingerprint.errors import printable
 from index.search.matches import union_seconds
 from index.search.significance import LEAST_P
-from sourceprint.scans.results import FileResult, FoundSegment
+from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.text.tables import counted
 
 __all__ = [
@@ -45,31 +45,31 @@ __all__ = [
 ]
 
 
-def reused_ms(result: FileResult) -> int:
+def reused_ms(result: ScanResult) -> int:
     """Return the milliseconds of a file that any recording covers."""
-    return _covered_ms(segment for match in result.matches for segment in match.segments)
+    return _covered_ms(segment for match in result.matches for segment in match.passages)
 
 
-def reused_by_recording_ms(result: FileResult) -> dict[str, int]:
+def reused_by_recording_ms(result: ScanResult) -> dict[str, int]:
     """Return the milliseconds of a file that each recording covers, by id, in the order of the result.
 
     A recording may be found in more than one layer.
     """
-    segments: dict[str, list[FoundSegment]] = {}
+    passages: dict[str, list[ResultPassage]] = {}
     for match in result.matches:
-        segments.setdefault(match.asset_id, []).extend(match.segments)
-    return {asset_id: _covered_ms(found) for asset_id, found in segments.items()}
+        passages.setdefault(match.recording_id, []).extend(match.passages)
+    return {recording_id: _covered_ms(found) for recording_id, found in passages.items()}
 
 
-def _covered_ms(segments: Iterable[FoundSegment]) -> int:
+def _covered_ms(passages: Iterable[ResultPassage]) -> int:
     # The union is the same in any unit of time.
-    return round(union_seconds([(segment.query_start_ms, segment.query_end_ms) for segment in segments]))
+    return round(union_seconds([(segment.track_start_ms, segment.track_end_ms) for segment in passages]))
 
 
 _MS_PER_HOUR = 3_600_000
 
 
-def expected_false_matches(results: Iterable[FileResult]) -> float:
+def expected_false_matches(results: Iterable[ScanResult]) -> float:
     """Return how many false matches the limits that the files were searched with let through, as expected by chance.
 
     Returns
@@ -82,12 +82,12 @@ def expected_false_matches(results: Iterable[FileResult]) -> float:
     )
 
 
-def q_values(results: Iterable[FileResult]) -> dict[tuple[str, str], float]:
+def q_values(results: Iterable[ScanResult]) -> dict[tuple[str, str], float]:
     """Return the q-value of every match, by name of the file and id of the recording.
 
     Parameters
     ----------
-    results : iterable of FileResult
+    results : iterable of ScanResult
         A batch; the hours of all its searched files count, matched or not.
 
     Returns
@@ -102,7 +102,7 @@ def q_values(results: Iterable[FileResult]) -> dict[tuple[str, str], float]:
     for result in results:
         hours += result.duration_ms / _MS_PER_HOUR if result.searched else 0.0
         for match in result.matches:
-            key = (result.name, match.asset_id)
+            key = (result.name, match.recording_id)
             rates[key] = min(match.false_per_1000h, rates.get(key, math.inf))
     ordered = sorted(rates, key=lambda key: (rates[key], key))
     found: dict[tuple[str, str], float] = {}
@@ -125,7 +125,7 @@ MOST_REASONS = 10  # of failures, in a summary for people
 class Source:
     """A recording that was found: its id, what is known about it, in how many files, and for how long in all."""
 
-    asset_id: str
+    recording_id: str
     isrc: str
     title: str
     artists: tuple[str, ...]
@@ -179,7 +179,7 @@ class Summary:
         return sum(self.failures.values())
 
 
-def summarise(results: Iterable[FileResult]) -> Summary:
+def summarise(results: Iterable[ScanResult]) -> Summary:
     """Return what a run comes to; the results are gone through once, and none is held."""
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
@@ -196,11 +196,11 @@ def summarise(results: Iterable[FileResult]) -> Summary:
         n_matches += len(result.matches)
         n_matched += bool(result.matches)
         whole_ms += reused_ms(result)
-        for asset_id, covered_ms in reused_by_recording_ms(result).items():
-            before = sources.get(asset_id)
-            match = next(match for match in result.matches if match.asset_id == asset_id)
-            sources[asset_id] = Source(
-                asset_id,
+        for recording_id, covered_ms in reused_by_recording_ms(result).items():
+            before = sources.get(recording_id)
+            match = next(match for match in result.matches if match.recording_id == recording_id)
+            sources[recording_id] = Source(
+                recording_id,
                 match.isrc,
                 match.title,
                 match.artists,
@@ -209,7 +209,7 @@ def summarise(results: Iterable[FileResult]) -> Summary:
             )
     total = math.fsum(expected)
     known = None if math.isnan(total) else total
-    top = sorted(sources.values(), key=lambda source: (-source.reused_ms, source.asset_id))[:MOST_SOURCES]
+    top = sorted(sources.values(), key=lambda source: (-source.reused_ms, source.recording_id))[:MOST_SOURCES]
     return Summary(
         files=statuses.total(),
         searched_ms=searched_ms,
@@ -273,4 +273,6 @@ def _by_number(counts: Counter[str]) -> dict[str, int]:
 def _source_text(source: Source) -> str:
     title = " - ".join(part for part in (", ".join(source.artists), source.title) if part)
     about = f" ({printable(title)})" if title else ""
-    return f"{source.reused_ms / 1000:8.1f} s in {counted(source.files, 'file')}: {printable(source.asset_id)}{about}"
+    return (
+        f"{source.reused_ms / 1000:8.1f} s in {counted(source.files, 'file')}: {printable(source.recording_id)}{about}"
+    )

@@ -29,7 +29,7 @@ from fingerprint.errors import ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.params import Params
 from index.catalogue.store import Store
-from index.search.match import STANDARD, match_query
+from index.search.match import STANDARD, match_track
 
 
 class TestReliability:
@@ -290,12 +290,12 @@ class TestScans:
             corpus.load(stranger.file, sample_rate=params.sample_rate),
             role="query", scales=STANDARD.scales, params=params, projection=projection,
         )  # fmt: skip
-        result = match_query(described, Store.open(index).snapshot(), layer=LAYER, max_false_per_1000h=1e12)
-        segments = [segment for match in result.matches for segment in match.segments]
-        assert query["answers"][0]["p_false"] == min(segment.p_false for segment in segments)
+        result = match_track(described, Store.open(index).snapshot(), layer=LAYER, max_false_per_1000h=1e12)
+        passages = [segment for match in result.matches for segment in match.passages]
+        assert query["answers"][0]["p_false"] == min(segment.p_false for segment in passages)
         assert not query["answers"][0]["right"]
         assert query["answers"][0]["rates"] == sorted(
-            s.false_per_1000h for s in segments if s.false_per_1000h <= scans._RATES_KEPT
+            s.false_per_1000h for s in passages if s.false_per_1000h <= scans._RATES_KEPT
         )
 
     def test_silence_counts_as_a_query_without_a_match(

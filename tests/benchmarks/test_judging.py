@@ -11,7 +11,7 @@ import soundfile
 from benchmarks import trials
 from benchmarks.judging import LOOSEST, cut_clip, judge
 from benchmarks.trials import TRIAL_RATE_HZ, Excerpt, Made
-from index.search.matches import Match, Segment, Transformation
+from index.search.matches import Match, Passage, Transformation
 from index.storage.recordings import Recording
 
 EXCERPT = Excerpt(4, "a.ogg", "A", "someone", 30.0, "")
@@ -26,14 +26,14 @@ def segment(
     rate: float = 1e-6,
     cents: float = 0.0,
     also_fits: tuple[str, ...] = (),
-) -> Segment:
+) -> Passage:
     ratio = (reference[1] - reference[0]) / (query[1] - query[0])
     change = Transformation.of_line(ratio, cents)
-    return Segment(*query, *reference, ratio, change, score, 50, 5.0, 1e-9, rate, 0.99, also_fits)
+    return Passage(*query, *reference, ratio, change, score, 50, 5.0, 1e-9, rate, 0.99, also_fits)
 
 
-def match(name: str, *segments: Segment) -> Match:
-    return Match(Recording(name), "recording", segments)
+def match(name: str, *passages: Passage) -> Match:
+    return Match(Recording(name), "recording", passages)
 
 
 def test_errors_are_those_of_pitch_tempo_and_place() -> None:

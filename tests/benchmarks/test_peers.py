@@ -116,12 +116,12 @@ class TestOutputs:
                 peer_outputs.read_dejavu(text, "q")
 
     def test_sourceprint(self) -> None:
-        segments = [
+        passages = [
             {"asset_start_ms": 5000, "query_start_ms": 1000, "false_per_1000h": 0.01},
             {"asset_start_ms": 9000, "query_start_ms": 8000, "false_per_1000h": 100.0},
         ]
         scans = [
-            {"query": {"name": "a/q0001.wav"}, "matches": [{"asset_id": "r0003", "segments": segments}]},
+            {"query": {"name": "a/q0001.wav"}, "matches": [{"asset_id": "r0003", "segments": passages}]},
             {"query": {"name": "a/q0002.wav"}, "matches": []},
         ]
         text = "\n".join(map(json.dumps, scans))

@@ -20,7 +20,7 @@ from benchmarks.distortion.effects import rms
 from benchmarks.part import Job, as_text
 from benchmarks.splicing import FADE_SECONDS, GAP_SECONDS, RATE_HZ, SHORTEST_SECONDS, TRANSFORMATIONS, Cut, Piece, Plan
 from fingerprint.errors import ParameterError
-from index.search.matches import Match, MatchResult, Segment, Transformation
+from index.search.matches import Match, MatchResult, Passage, Transformation
 from index.storage.recordings import Recording
 
 Samples = NDArray[np.float32]
@@ -233,8 +233,8 @@ class TestArithmetic:
         assert seconds_in_common([], [(1.0, 5.0)]) == 0.0
 
     def test_passages_of_a_search_come_in_order_of_time(self) -> None:
-        def segment(start: float) -> Segment:
-            return Segment(start, start + 2.0, 5.0, 7.0, 1.0, Transformation(0.0, 100.0, 100.0), 50.0, 20, 1.0, 1e-9,
+        def segment(start: float) -> Passage:
+            return Passage(start, start + 2.0, 5.0, 7.0, 1.0, Transformation(0.0, 100.0, 100.0), 50.0, 20, 1.0, 1e-9,
                            1e-6, 1.0, ("z",))  # fmt: skip
 
         matches = tuple(

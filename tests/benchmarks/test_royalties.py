@@ -154,11 +154,11 @@ def test_scan_results_hold_the_segments_that_are_asked_for(tmp_path: Path) -> No
     catalogue = Catalogue(50)
     n_tracks = write_results(catalogue, 1000, tmp_path / "results.jsonl")
     tracks = list(ScanFile(tmp_path / "results.jsonl"))
-    segments = [segment for track in tracks for match in track.matches for segment in match.segments]
-    assert (len(tracks), len(segments)) == (n_tracks, 1000) == (700, 1000)
+    passages = [segment for track in tracks for match in track.matches for segment in match.passages]
+    assert (len(tracks), len(passages)) == (n_tracks, 1000) == (700, 1000)
     assert {track.status for track in tracks} == {"matched", "no_match", "decode_error"}
     assert {match.layer for track in tracks for match in track.matches} == {"recording", "composition"}
-    assert any(segment.also_fits for segment in segments)
+    assert any(segment.also_fits for segment in passages)
     revenue = write_usage(catalogue, n_tracks, tmp_path / "usage.csv")
     usage = read_usage(tmp_path / "usage.csv")
     assert sum(row.revenue or 0 for row in usage.rows) == revenue

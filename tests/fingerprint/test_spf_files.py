@@ -31,7 +31,7 @@ from fingerprint.errors import (
 )
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_parts
 from fingerprint.params import Params
-from fingerprint.spf_files import read_contents, read_query, read_reference, write_file
+from fingerprint.spf_files import read_contents, read_recording, read_track, write_file
 from index.catalogue.store import Store
 from index.search.match import STANDARD, THOROUGH
 from sourceprint.catalogue.precompute import Description
@@ -99,8 +99,8 @@ def remade(
 
 def test_a_file_gives_back_reference_and_query(made: Path) -> None:
     audio, spf = made / "music" / "s1.wav", made / "prints" / "s1.spf"
-    assert_same(read_reference(spf), fingerprint_file(audio))
-    (query,) = read_query(spf, scales=SCALES)
+    assert_same(read_recording(spf), fingerprint_file(audio))
+    (query,) = read_track(spf, scales=SCALES)
     (expected,) = fingerprint_parts(audio, scales=SCALES)
     assert_same(query, expected)
 
@@ -112,7 +112,7 @@ def test_a_long_query_is_kept_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
     audio.write_bytes(wav_bytes(samples, rate_hz=RATE_HZ, claimed_bytes=2 * len(samples)))
     expected = list(fingerprint_parts(audio, scales=SCALES))
     contents = write_file(tmp_path / "odd.spf", iter(expected))
-    read = list(read_query(tmp_path / "odd.spf", scales=SCALES))
+    read = list(read_track(tmp_path / "odd.spf", scales=SCALES))
     assert len(read) == len(contents.parts) == len(expected) == 2
     for one, other in zip(read, expected, strict=True):
         assert_same(one, other)
@@ -124,7 +124,7 @@ def test_a_long_query_is_kept_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_thorough_file_serves_the_usual_search_with_the_same_vectors(made: Path, tmp_path: Path) -> None:
     audio = made / "music" / "s2.wav"
     write_file(tmp_path / "s2.spf", fingerprint_parts(audio, scales=THOROUGH.scales))
-    (query,) = read_query(tmp_path / "s2.spf", scales=SCALES)
+    (query,) = read_track(tmp_path / "s2.spf", scales=SCALES)
     (expected,) = fingerprint_parts(audio, scales=SCALES)
     assert query.scales == SCALES
     assert np.abs(query.vectors - halves(expected.vectors)).max() < 1e-3
@@ -174,10 +174,10 @@ def test_the_frozen_sample_is_read_as_a_stranger_reads_it() -> None:
     # With parameters of its own: it outlives those of this version.
     header, (reference, query) = read_by_a_stranger(SAMPLE)
     params = Params.from_dict(header["params"])
-    read = read_reference(SAMPLE, params=params)
+    read = read_recording(SAMPLE, params=params)
     assert np.array_equal(read.times, reference[0])
     assert np.array_equal(read.vectors, reference[3].astype(np.float32))
-    (part,) = read_query(SAMPLE, scales=(1.0,), params=params)
+    (part,) = read_track(SAMPLE, scales=(1.0,), params=params)
     assert np.array_equal(part.bins, query[1])
     assert np.array_equal(part.mirrored, query[4].astype(np.float32))
 
@@ -236,7 +236,7 @@ def test_matches_are_those_of_the_audio(made: Path, tmp_path: Path, monkeypatch:
     frame = 1 / Params().frames_per_second
     for one, other in zip(from_audio.matches, from_file.matches, strict=True):
         assert one.recording == other.recording
-        for first, second in zip(one.segments, other.segments, strict=True):
+        for first, second in zip(one.passages, other.passages, strict=True):
             for name in (
                 "query_start_seconds",
                 "query_end_seconds",
@@ -416,7 +416,7 @@ def test_numbers_that_cannot_be_times_are_refused(
 ) -> None:
     bad = maker(made / "prints" / "s1.spf", tmp_path / "bad.spf")
     with pytest.raises(DamagedFingerprintError, match=rf"the reference part at 0.0 s holds {reason}, so a faulty"):
-        read_reference(bad)
+        read_recording(bad)
 
 
 @pytest.mark.parametrize(
@@ -432,18 +432,18 @@ def test_vectors_that_are_none_are_refused(made: Path, tmp_path: Path, role: str
     spf = made / "prints" / "s1.spf"
     contents = read_contents(spf)
     first = contents.parts[0]
-    in_query = first.n_bytes(64) + 16 * contents.parts[1].n_landmarks
-    position = 16 * first.n_landmarks if role == "reference" else in_query
+    in_track = first.n_bytes(64) + 16 * contents.parts[1].n_landmarks
+    position = 16 * first.n_landmarks if role == "reference" else in_track
     bad = with_number(position, "<f2", value)(spf, tmp_path / "bad.spf")
     with pytest.raises(DamagedFingerprintError, match=rf"the {role} part at 0\.0 s holds {reason}"):
-        read_reference(bad) if role == "reference" else list(read_query(bad, scales=SCALES))
+        read_recording(bad) if role == "reference" else list(read_track(bad, scales=SCALES))
 
 
 def test_cells_beyond_the_axis_are_refused(made: Path, tmp_path: Path) -> None:
     n = read_contents(made / "prints" / "s1.spf").parts[0].n_landmarks
     bad = with_number(8 * n, "<f4", 9999.0)(made / "prints" / "s1.spf", tmp_path / "bad.spf")
     with pytest.raises(DamagedFingerprintError, match=r"landmarks from cell .* to 9999.0 of 230"):
-        read_reference(bad)
+        read_recording(bad)
 
 
 def test_a_zero_vector_is_like_nothing_in_a_query_and_refused_in_a_reference(made: Path, tmp_path: Path) -> None:
@@ -452,11 +452,11 @@ def test_a_zero_vector_is_like_nothing_in_a_query_and_refused_in_a_reference(mad
         fingerprint.vectors[0, 3] = 0.0
         write_file(tmp_path / "zero.spf", [fingerprint])
         if fingerprint.mirrored.size:
-            (query,) = read_query(tmp_path / "zero.spf", scales=SCALES)
+            (query,) = read_track(tmp_path / "zero.spf", scales=SCALES)
             assert not query.vectors[0, 3].any()
         else:
             with pytest.raises(DamagedFingerprintError, match=r"a vector of length 0\.000, which must be 1"):
-                read_reference(tmp_path / "zero.spf")
+                read_recording(tmp_path / "zero.spf")
 
 
 def test_a_file_made_for_one_role_is_refused_in_the_other(made: Path, tmp_path: Path) -> None:
@@ -497,10 +497,10 @@ def test_too_little_is_refused_with_the_status_of_such_audio(made: Path, tmp_pat
     )
     write_file(tmp_path / "few.spf", [few])
     with pytest.raises(NotEnoughMusicError, match="holds 3 landmarks; at least 8 are needed"):
-        read_reference(tmp_path / "few.spf")
+        read_recording(tmp_path / "few.spf")
     write_file(tmp_path / "short.spf", [dataclasses.replace(whole, duration_seconds=0.25)])
     with pytest.raises(TooShortError, match=r"stands for 0\.25 s of audio; at least 0\.5 s are needed"):
-        read_reference(tmp_path / "short.spf")
+        read_recording(tmp_path / "short.spf")
 
 
 def test_parts_that_do_not_belong_together_are_not_written(made: Path, tmp_path: Path) -> None:

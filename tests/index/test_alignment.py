@@ -92,10 +92,10 @@ def test_a_passage_is_found_whole_wherever_it_was_first_seen(tmp_path: Path, rat
     for at in (22.0, 30.0, 38.0):
         found = aligned(laid, laid.seed(at, ratio=0.01, aside=0.02, shift=0.5))
         assert found.recording == 1
-        assert found.query_start_seconds == pytest.approx(laid.start, abs=0.5)
-        assert found.query_end_seconds == pytest.approx(laid.end, abs=0.5)
+        assert found.track_start_seconds == pytest.approx(laid.start, abs=0.5)
+        assert found.track_end_seconds == pytest.approx(laid.end, abs=0.5)
         assert found.ratio == pytest.approx(ratio, abs=0.001)
-        assert found.reference_at(30.0) == pytest.approx(ratio * 30.0 + laid.offset, abs=0.01)
+        assert found.recording_at(30.0) == pytest.approx(ratio * 30.0 + laid.offset, abs=0.01)
         assert found.shift_cells == pytest.approx(shift, abs=0.1)
         assert found.score > 5 * FLOOR_SCORE
 
@@ -106,18 +106,18 @@ def test_the_landmarks_of_a_passage_lie_in_it_and_met_their_own(laid: Laid) -> N
     at = laid.query.seconds[found.landmarks]
     assert found.landmarks.size > 60
     assert (np.diff(found.landmarks) > 0).all()
-    assert at.min() >= found.query_start_seconds
-    assert at.max() <= found.query_end_seconds
-    assert at.min() - found.query_start_seconds < 0.1  # it begins and ends with what was met, not on a grid
-    assert found.query_end_seconds - at.max() < 0.1
+    assert at.min() >= found.track_start_seconds
+    assert at.max() <= found.track_end_seconds
+    assert at.min() - found.track_start_seconds < 0.1  # it begins and ends with what was met, not on a grid
+    assert found.track_end_seconds - at.max() < 0.1
     np.testing.assert_allclose(times[found.rows] / TIMES_PER_SECOND, found.offset_seconds + found.ratio * at, atol=0.06)
     assert (
         np.median(np.abs(bins[found.rows] / BINS_PER_CELL - laid.query.bins[found.landmarks] - found.shift_cells)) < 0.3
     )
     assert found.rows.shape == found.similarity.shape == found.landmarks.shape
     assert (found.similarity > 0.2).all()
-    assert found.reference_start_seconds == pytest.approx(found.reference_at(found.query_start_seconds))
-    assert found.reference_end_seconds == pytest.approx(found.reference_at(found.query_end_seconds))
+    assert found.recording_start_seconds == pytest.approx(found.recording_at(found.track_start_seconds))
+    assert found.recording_end_seconds == pytest.approx(found.recording_at(found.track_end_seconds))
 
 
 def test_wrong_hypotheses_score_little_or_nothing(laid: Laid) -> None:
@@ -140,8 +140,8 @@ def test_landmarks_that_are_not_free_are_not_used_again(laid: Laid) -> None:
     assert again is None or not set(again.landmarks) & set(whole.landmarks)
     half = (laid.query.seconds < 30.0) | (laid.query.seconds > 50)
     left = aligned(laid, laid.seed(at=25.0), half)
-    assert left.query_end_seconds < 30.0
-    assert left.query_start_seconds == pytest.approx(whole.query_start_seconds, abs=0.1)
+    assert left.track_end_seconds < 30.0
+    assert left.track_start_seconds == pytest.approx(whole.track_start_seconds, abs=0.1)
 
 
 def test_alignments_do_not_depend_on_what_was_aligned_before(laid: Laid) -> None:
@@ -150,7 +150,7 @@ def test_alignments_do_not_depend_on_what_was_aligned_before(laid: Laid) -> None
         used.align(laid.seed(aside=aside))
     again, fresh = used.align(laid.seed()), aligned(laid, laid.seed())
     assert again is not None
-    assert (again.score, again.ratio, again.query_end_seconds) == (fresh.score, fresh.ratio, fresh.query_end_seconds)
+    assert (again.score, again.ratio, again.track_end_seconds) == (fresh.score, fresh.ratio, fresh.track_end_seconds)
     assert np.array_equal(again.landmarks, fresh.landmarks)
 
 
@@ -223,14 +223,14 @@ def passage(
 def test_joined_passages_are_one_on_the_line_through_both() -> None:
     first, second = passage(1.0, 4.0, n=4, shift=1.0), passage(5.0, 9.0, offset=10.1, n=12, shift=2.0)
     whole = first.joined(second)
-    assert (whole.query_start_seconds, whole.query_end_seconds, whole.recording) == (1.0, 9.0, 3)
-    assert whole.reference_start_seconds == pytest.approx(11.0)
-    assert whole.reference_end_seconds == pytest.approx(19.1)
+    assert (whole.track_start_seconds, whole.track_end_seconds, whole.recording) == (1.0, 9.0, 3)
+    assert whole.recording_start_seconds == pytest.approx(11.0)
+    assert whole.recording_end_seconds == pytest.approx(19.1)
     assert whole.score == first.score + second.score
     assert whole.shift_cells == pytest.approx(1.75)
     assert whole.landmarks.size == whole.rows.size == whole.similarity.size == 16
 
 
 def test_a_passage_does_not_start_before_its_reference() -> None:
-    assert passage(2.0, 5.0, offset=-2.2).reference_start_seconds == 0.0
-    assert passage(2.0, 5.0, offset=-1.5).reference_start_seconds == pytest.approx(0.5)
+    assert passage(2.0, 5.0, offset=-2.2).recording_start_seconds == 0.0
+    assert passage(2.0, 5.0, offset=-1.5).recording_start_seconds == pytest.approx(0.5)

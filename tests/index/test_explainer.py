@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.distortion.timepitch import phase_vocoder
 from fingerprint.extract import fingerprint_signal
-from fingerprint.sources import query_parts
+from fingerprint.sources import track_parts
 from fingerprint.spf_files import write_file
 from index.catalogue.store import Landmarks, Store
 from index.explain.explainer import Explainer, explain
@@ -32,7 +32,7 @@ from index.explain.searches import Searches, WidelyDescribed
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
 from index.storage.hubs import Hub
-from index.storage.layers import layer_specs, reference_landmarks
+from index.storage.layers import layer_specs, recording_landmarks
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.demo.synthesis import synthesize
@@ -66,7 +66,7 @@ def store_of(
             fingerprint = fingerprint_signal(y)
             duration_ms = round(1000 * fingerprint.duration_seconds)
             recording = Recording(name, duration_ms=duration_ms, excluded=(excluded or {}).get(name, ()))
-            writer.add(recording, reference_landmarks(fingerprint))
+            writer.add(recording, recording_landmarks(fingerprint))
     return store.snapshot()
 
 
@@ -201,7 +201,7 @@ def test_a_passage_in_an_excluded_range_says_so_and_counts_again_without_it(tmp_
     account = about(asked(y, snapshot, tmp_path, "s2"))
     assert account.causes == ("excluded",)
     assert account.excluded is not None
-    assert account.excluded.reference_start_seconds == pytest.approx(4.0, abs=0.3)
+    assert account.excluded.recording_start_seconds == pytest.approx(4.0, abs=0.3)
     assert account.excluded.reported
     assert found(y, snapshot) == []
     assert found(y, store_of(tmp_path / "free", SONGS)) == ["s2"]
@@ -253,7 +253,7 @@ def test_a_recording_that_is_not_there_or_has_no_landmarks_is_named_as_such(tmp_
     store = Store.create(tmp_path / "index", layer_specs())
     nothing = Landmarks(np.empty(0), np.empty(0, np.float32), np.empty((0, 64), np.float32))
     with store.writer() as writer:
-        writer.add(Recording("s2"), reference_landmarks(fingerprint_signal(music(2))))
+        writer.add(Recording("s2"), recording_landmarks(fingerprint_signal(music(2))))
         writer.add(Recording("empty"), {"recording": nothing})
     explanation = asked(excerpt(2, 4.0, 2.0), store.snapshot(), tmp_path, "gone", "empty", "gone")
     assert [(account.recording_id, account.causes) for account in explanation.accounts] == [
@@ -407,7 +407,7 @@ def test_a_fingerprint_file_is_searched_thoroughly_if_it_has_the_time_scales(
     catalogue: Snapshot, tmp_path: Path, scales: tuple[float, ...], state: str
 ) -> None:
     audio = write(tmp_path / "slow.wav", phase_vocoder(excerpt(2, 0.5, 11.0), RATE_HZ, 0.55), subtype="FLOAT")
-    made = write_file(tmp_path / "slow.spf", query_parts(audio, scales=scales))
+    made = write_file(tmp_path / "slow.spf", track_parts(audio, scales=scales))
     assert made.query_scales == scales
     explanation = explain(tmp_path / "slow.spf", catalogue, Question(("s2",)))
     assert explanation.thorough == state
@@ -431,7 +431,7 @@ def test_of_a_query_in_parts_the_part_counts_where_a_recording_came_closest(
     account = about(explanation)
     assert explanation.n_landmarks == sum(part.times.size for part in parts)
     assert account.best is not None
-    assert account.best.query_start_seconds >= 600.0
+    assert account.best.track_start_seconds >= 600.0
 
 
 def test_parts_are_described_again_in_order_of_time(tmp_path: Path) -> None:
@@ -446,10 +446,10 @@ def attempt(score: float, **changes: object) -> Attempt:
     """Return an alignment made by hand."""
     plain = Attempt(
         alone=False,
-        query_start_seconds=1.04,
-        query_end_seconds=2.5,
-        reference_start_seconds=61.0,
-        reference_end_seconds=62.5,
+        track_start_seconds=1.04,
+        track_end_seconds=2.5,
+        recording_start_seconds=61.0,
+        recording_end_seconds=62.5,
         ratio=1.0,
         transformation=Transformation(-200.0, 100.0, 100.0),
         query_landmarks=40,

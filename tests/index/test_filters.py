@@ -14,9 +14,9 @@ from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from index.catalogue.store import Store
 from index.search.filters import EVERYTHING, Filter
-from index.search.match import STANDARD, match_query
+from index.search.match import STANDARD, match_track
 from index.storage import recordings as recordings_module
-from index.storage.layers import layer_specs, reference_landmarks
+from index.storage.layers import layer_specs, recording_landmarks
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.catalogue.annotations import change_tags
@@ -191,7 +191,7 @@ def indexed(path: Path, seeds: Sequence[int], *, exact_limit: int) -> Snapshot:
     store = Store.create(path, layer_specs())
     with store.writer(exact_limit=exact_limit) as writer:
         for seed in seeds:
-            writer.add(Recording(f"s{seed}", duration_ms=20_000), reference_landmarks(reference(min(seed, 13))))
+            writer.add(Recording(f"s{seed}", duration_ms=20_000), recording_landmarks(reference(min(seed, 13))))
     return store.snapshot()
 
 
@@ -202,15 +202,15 @@ def test_a_filtered_search_is_that_of_an_index_of_the_allowed_alone(tmp_path: Pa
         alone = indexed(tmp_path / f"alone{wanted}", wanted, exact_limit=exact_limit)
         allowed = Filter.parse([f"id:s{seed}" for seed in wanted], []).allowed(whole)
         for seed in (11, 12, 13):
-            here = match_query(query(seed), whole, allowed=allowed)
-            there = match_query(query(seed), alone)
+            here = match_track(query(seed), whole, allowed=allowed)
+            there = match_track(query(seed), alone)
             ours = [match.recording.id for match in here.matches]
             assert ours == [match.recording.id for match in there.matches]
             assert set(ours) <= {f"s{k}" for k in wanted}
             for match, twin in zip(here.matches, there.matches, strict=True):
-                assert match.query_seconds == pytest.approx(twin.query_seconds, abs=0.3)
-                assert all(segment.also_fits == () for segment in match.segments)
-    assert [match.recording.id for match in match_query(query(13), whole).matches][:1] in (["s13"], ["s14"])
+                assert match.track_seconds == pytest.approx(twin.track_seconds, abs=0.3)
+                assert all(segment.also_fits == () for segment in match.passages)
+    assert [match.recording.id for match in match_track(query(13), whole).matches][:1] in (["s13"], ["s14"])
 
 
 def test_the_command_searches_what_it_is_told_and_says_so(tmp_path: Path) -> None:

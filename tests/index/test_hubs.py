@@ -18,10 +18,10 @@ from index.catalogue.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs,
 from index.catalogue.store import Landmarks, Recording, Store
 from index.catalogue.verification import repair_index, verify_index
 from index.catalogue.writer import Writer
-from index.search.match import STANDARD, match_query
+from index.search.match import STANDARD, match_track
 from index.search.significance import ChanceModel
 from index.storage.hubs import Hub
-from index.storage.layers import layer_specs, reference_landmarks
+from index.storage.layers import layer_specs, recording_landmarks
 from index.storage.manifest import read_manifest
 from index.storage.snapshot import Snapshot
 from sourceprint.text.tables import info_text
@@ -152,7 +152,7 @@ def _catalogue(path: Path) -> Snapshot:
         for name, y in sounds.items():
             fingerprint = fingerprint_signal(y)
             recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
-            writer.add(recording, reference_landmarks(fingerprint))
+            writer.add(recording, recording_landmarks(fingerprint))
     return store.snapshot()
 
 
@@ -175,11 +175,11 @@ def test_a_long_exact_use_of_a_hub_is_found_and_is_less_sure_by_its_score(
     rates = []
     for folder, hubs in (("plain", {}), ("hub", {"drone": HUB})):
         _hubs_are(monkeypatch, hubs)
-        result = match_query(query, _catalogue(tmp_path / folder))
+        result = match_track(query, _catalogue(tmp_path / folder))
         found = {match.recording.id: match for match in result.matches}
         assert set(found) == {"drone", "s3"}
-        assert found["drone"].query_seconds > 25
-        rates.append({name: match.segments[0].false_per_1000h for name, match in found.items()})
+        assert found["drone"].track_seconds > 25
+        rates.append({name: match.passages[0].false_per_1000h for name, match in found.items()})
     assert rates[1]["s3"] == rates[0]["s3"]
     assert rates[1]["drone"] >= rates[0]["drone"]
 
@@ -189,10 +189,10 @@ def test_a_passage_of_a_hub_between_the_two_thresholds_is_no_match(
 ) -> None:
     query = _query(music(3)[3 * RATE_HZ : 6 * RATE_HZ])
     _hubs_are(monkeypatch, {})
-    ((match),) = match_query(query, _catalogue(tmp_path / "plain")).matches
+    ((match),) = match_track(query, _catalogue(tmp_path / "plain")).matches
     assert match.recording.id == "s3"
     _hubs_are(monkeypatch, {"s3": Hub(1e30, 1e29, 10**9, 10)})
-    assert match_query(query, _catalogue(tmp_path / "hub")).matches == ()
+    assert match_track(query, _catalogue(tmp_path / "hub")).matches == ()
 
 
 # How it is stored.

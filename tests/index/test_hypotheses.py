@@ -50,9 +50,9 @@ def test_votes_say_what_met_what(layer: LayerView) -> None:
     times, bins = layer.take(np.array([52, 60, 95, 91]))
     assert hits.recordings.tolist() == [1, 1, 2, 2]
     assert hits.landmarks.tolist() == [0, 3, 1, 2]
-    assert hits.query_seconds.tolist() == [0.0, 1.5, 0.5, 1.0]
+    assert hits.track_seconds.tolist() == [0.0, 1.5, 0.5, 1.0]
     assert hits.scales.tolist() == [1.0, 0.85, 1.18, 1.18]
-    np.testing.assert_allclose(hits.reference_seconds, times / TIMES_PER_SECOND)
+    np.testing.assert_allclose(hits.recording_seconds, times / TIMES_PER_SECOND)
     np.testing.assert_allclose(hits.shifts, bins / BINS_PER_CELL - 100.25)
     assert (hits.weights > 0).all()
     assert np.argsort(-hits.weights).tolist() == [0, 2, 1, 3]  # by similarity: .9, .8, .7, .6
@@ -86,10 +86,10 @@ def test_votes_come_by_recording_then_query_time(layer: LayerView) -> None:
     rows = rng.integers(-1, layer.n_rows, (3, 40, 4))
     hits = gathered(layer, rows, np.where(rows >= 0, rng.uniform(0.3, 1, rows.shape), -np.inf).astype(np.float32))
     assert hits.recordings.size > 100
-    order = np.lexsort((hits.query_seconds, hits.recordings))
+    order = np.lexsort((hits.track_seconds, hits.recordings))
     assert (hits.recordings[order] == hits.recordings).all()
-    assert (hits.query_seconds[order] == hits.query_seconds).all()
-    pairs = np.column_stack([hits.landmarks, hits.recordings, hits.reference_seconds, hits.shifts])
+    assert (hits.track_seconds[order] == hits.track_seconds).all()
+    pairs = np.column_stack([hits.landmarks, hits.recordings, hits.recording_seconds, hits.shifts])
     assert len(np.unique(pairs, axis=0)) == len(pairs)
 
 
@@ -134,7 +134,7 @@ def together(*parts: Hits) -> Hits:
 
 
 def fits(seed: Seed, recording: int, ratio: float, offset: float, shift: float) -> bool:
-    at = seed.query_seconds
+    at = seed.track_seconds
     return (
         seed.recording == recording
         and abs(seed.ratio / ratio - 1) < 0.01
@@ -148,7 +148,7 @@ def test_a_line_among_chance_votes_is_the_first_seed_of_its_stretches(ratio: flo
     line = (3, ratio, 40.0, -6.0)
     times = np.sort(np.random.default_rng(2).uniform(9, 21, 40))
     seeds = plant_seeds(together(line_hits(*line, times), noise_hits(400)), per_step=8)
-    best = {int(s.query_seconds / SEED_STEP_SECONDS): s for s in reversed(seeds)}
+    best = {int(s.track_seconds / SEED_STEP_SECONDS): s for s in reversed(seeds)}
     for step in range(3, 7):
         assert fits(best[step], *line), best[step]
 
@@ -157,7 +157,7 @@ def test_seeds_are_rationed_by_stretch_and_come_by_support() -> None:
     hits = together(line_hits(0, 1.0, 5.0, 0.0, np.arange(0, 30, 0.1)), noise_hits(3000, seed=3))
     for per_step in (1, 4):
         seeds = plant_seeds(hits, per_step=per_step)
-        steps = [int(seed.query_seconds / SEED_STEP_SECONDS) for seed in seeds]
+        steps = [int(seed.track_seconds / SEED_STEP_SECONDS) for seed in seeds]
         assert steps == sorted(steps)
         assert np.bincount(steps).tolist() == 10 * [per_step]
         for step in set(steps):
@@ -178,7 +178,7 @@ def test_a_strong_passage_does_not_crowd_out_a_weak_one_elsewhere_nor_a_second_l
     assert any(fits(seed, 1, 1.0, 60.0, 12.0) for seed in seeds)
     assert any(fits(seed, 2, 0.9, 33.0, -4.0) for seed in seeds)
     assert any(fits(seed, 0, 1.0, 77.0, 0.0) for seed in seeds)
-    assert sum(fits(seed, *strong) and 3 <= seed.query_seconds < 6 for seed in seeds) == 1
+    assert sum(fits(seed, *strong) and 3 <= seed.track_seconds < 6 for seed in seeds) == 1
 
 
 def test_votes_that_nobody_supports_plant_nothing() -> None:
@@ -189,7 +189,7 @@ def test_votes_that_nobody_supports_plant_nothing() -> None:
     assert plant_seeds(scattered, per_step=5) == []
     pair = line_hits(0, 1.0, 5.0, 0.0, np.array([1.0, 1.5]))
     assert len(plant_seeds(pair, per_step=5)) == 1
-    assert plant_seeds(pair._replace(reference_seconds=np.array([6.0, 8.0])), per_step=5) == []
+    assert plant_seeds(pair._replace(recording_seconds=np.array([6.0, 8.0])), per_step=5) == []
     assert plant_seeds(pair._replace(shifts=np.array([0.0, 9.0])), per_step=5) == []
 
 

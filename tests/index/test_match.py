@@ -19,10 +19,10 @@ from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from fingerprint.params import Params
 from index.catalogue.store import Recording, Store
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_query
-from index.search.matches import Match, MatchResult, Segment
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_track
+from index.search.matches import Match, MatchResult, Passage
 from index.search.significance import FLOOR_SCORE, ChanceModel
-from index.storage.layers import RECORDING, layer_specs, reference_landmarks
+from index.storage.layers import RECORDING, layer_specs, recording_landmarks
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT
 from sourceprint.demo.synthesis import synthesize
@@ -65,7 +65,7 @@ def build(path: Path, songs: Iterable[tuple[str, Samples]], *, exact_limit: int 
         for name, y in songs:
             fingerprint = fingerprint_signal(at_analysis_rate(y))
             recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
-            writer.add(recording, reference_landmarks(fingerprint))
+            writer.add(recording, recording_landmarks(fingerprint))
     return store
 
 
@@ -89,7 +89,7 @@ def query_of(y: Samples, options: SearchOptions = STANDARD) -> Fingerprint:
 def search(
     y: Samples, snapshot: Snapshot, options: SearchOptions = STANDARD, *, limit: float = DEFAULT_FALSE_PER_1000H
 ) -> MatchResult:
-    return match_query(query_of(y, options), snapshot, options=options, max_false_per_1000h=limit)
+    return match_track(query_of(y, options), snapshot, options=options, max_false_per_1000h=limit)
 
 
 def between_strangers(passage: Samples, before: float = 9.0, after: float = 7.0) -> tuple[Samples, float, float]:
@@ -105,10 +105,10 @@ def only(result: MatchResult, name: str) -> Match:
     return result.matches[0]
 
 
-def one_segment(result: MatchResult, name: str) -> Segment:
+def one_segment(result: MatchResult, name: str) -> Passage:
     match = only(result, name)
-    assert len(match.segments) == 1
-    return match.segments[0]
+    assert len(match.passages) == 1
+    return match.passages[0]
 
 
 # --- one source -------------------------------------------------------------------------------------------------------
@@ -128,13 +128,13 @@ def test_a_distorted_passage_is_found_where_it_is(catalogue: Snapshot, name: str
     distorted = condition.apply(excerpt(seed, start, 12.0), RATE, rng, Resources(RATE))
     y, begins, ends = between_strangers(distorted.y)
     found = one_segment(search(y, catalogue), f"song{seed}")
-    errors = [found.query_start_seconds - begins, found.query_end_seconds - ends]
+    errors = [found.track_start_seconds - begins, found.track_end_seconds - ends]
     assert np.abs(errors).max() < 0.9
     boundary_errors += np.abs(errors).tolist()
-    assert found.reference_start_seconds == pytest.approx(start, abs=0.9)
-    assert found.reference_end_seconds == pytest.approx(start + 12.0, abs=0.9)
-    at = (found.query_start_seconds + found.query_end_seconds) / 2
-    middle = (found.reference_start_seconds + found.reference_end_seconds) / 2
+    assert found.recording_start_seconds == pytest.approx(start, abs=0.9)
+    assert found.recording_end_seconds == pytest.approx(start + 12.0, abs=0.9)
+    at = (found.track_start_seconds + found.track_end_seconds) / 2
+    middle = (found.recording_start_seconds + found.recording_end_seconds) / 2
     assert middle == pytest.approx(start + distorted.to_source(at - begins), abs=0.05)
     assert found.ratio == pytest.approx(distorted.ratio, rel=0.005)
     change = found.transformation
@@ -154,7 +154,7 @@ def test_a_passage_comes_with_its_figures(catalogue: Snapshot) -> None:
     y, *_ = between_strangers(excerpt(3, 20.0, 12.0))
     result = search(y, catalogue)
     match = only(result, "song3")
-    found = match.segments[0]
+    found = match.passages[0]
     assert match.layer == RECORDING
     assert result.n_landmarks == query_of(y).times.size
     assert result.n_hypotheses > 10
@@ -171,14 +171,14 @@ def test_a_passage_comes_with_its_figures(catalogue: Snapshot) -> None:
 
 def test_same_query_same_answer(catalogue: Snapshot) -> None:
     query = query_of(between_strangers(excerpt(6, 8.0, 8.0))[0])
-    assert match_query(query, catalogue).matches == match_query(query, catalogue).matches
+    assert match_track(query, catalogue).matches == match_track(query, catalogue).matches
 
 
 def test_a_whole_recording_is_found_whole(catalogue: Snapshot) -> None:
     found = one_segment(search(song(4), catalogue), "song4")
-    assert found.query_start_seconds == pytest.approx(0, abs=0.3)
-    assert found.query_end_seconds == pytest.approx(SONG_SECONDS, abs=0.7)  # it fades
-    assert found.reference_start_seconds == pytest.approx(found.query_start_seconds, abs=0.02)
+    assert found.track_start_seconds == pytest.approx(0, abs=0.3)
+    assert found.track_end_seconds == pytest.approx(SONG_SECONDS, abs=0.7)  # it fades
+    assert found.recording_start_seconds == pytest.approx(found.track_start_seconds, abs=0.02)
 
 
 def test_a_song_of_the_same_album_is_another_song(catalogue: Snapshot) -> None:
@@ -192,8 +192,8 @@ def test_a_compressed_index_finds_the_same(tmp_path: Path) -> None:
     assert snapshot.layer(RECORDING).kind == "compressed"
     y, begins, ends = between_strangers(resample_speed(excerpt(7, 12.0, 12.0), RATE, 1.03))
     found = one_segment(search(y, snapshot), "song7")
-    assert found.query_start_seconds == pytest.approx(begins, abs=0.3)
-    assert found.query_end_seconds == pytest.approx(ends, abs=0.3)
+    assert found.track_start_seconds == pytest.approx(begins, abs=0.3)
+    assert found.track_end_seconds == pytest.approx(ends, abs=0.3)
     assert found.transformation.speed_percent == pytest.approx(103, abs=0.3)
 
 
@@ -205,13 +205,13 @@ def test_two_sources_mixed_are_both_found(catalogue: Snapshot) -> None:
     first, second = slice(2 * RATE, 17 * RATE), slice(9 * RATE, 24 * RATE)
     y[first] += excerpt(1, 10.0, 15.0)
     y[second] += excerpt(8, 30.0, 15.0)
-    found = {match.recording.id: match.segments for match in search(y, catalogue).matches}
+    found = {match.recording.id: match.passages for match in search(y, catalogue).matches}
     assert set(found) == {"song1", "song8"}
     for name, part, start in (("song1", first, 10.0), ("song8", second, 30.0)):
         (segment,) = found[name]
-        assert segment.query_start_seconds == pytest.approx(part.start / RATE, abs=0.6)
-        assert segment.query_end_seconds == pytest.approx(part.stop / RATE, abs=0.6)
-        assert segment.reference_start_seconds == pytest.approx(start, abs=0.6)
+        assert segment.track_start_seconds == pytest.approx(part.start / RATE, abs=0.6)
+        assert segment.track_end_seconds == pytest.approx(part.stop / RATE, abs=0.6)
+        assert segment.recording_start_seconds == pytest.approx(start, abs=0.6)
 
 
 def test_what_the_loud_one_hid_is_found_on_looking_again(catalogue: Snapshot) -> None:
@@ -227,28 +227,28 @@ def test_sources_in_turn_are_found_in_turn(catalogue: Snapshot) -> None:
     order = [(5, 3.0), (0, 20.0), (9, 33.0)]
     y = np.concatenate([excerpt(seed, start, 8.0) for seed, start in order])
     result = search(y, catalogue)
-    spans = sorted((m.segments[0].query_start_seconds, m.recording.id) for m in result.matches)
+    spans = sorted((m.passages[0].track_start_seconds, m.recording.id) for m in result.matches)
     assert [name for _, name in spans] == ["song5", "song0", "song9"]
     np.testing.assert_allclose([at for at, _ in spans], [0, 8, 16], atol=0.5)
-    covered = [match.query_seconds for match in result.matches]
+    covered = [match.track_seconds for match in result.matches]
     assert covered == sorted(covered, reverse=True)
 
 
 def test_one_source_used_twice_gives_two_passages(catalogue: Snapshot) -> None:
     y, *_ = between_strangers(np.concatenate([excerpt(2, 30.0, 8.0), other(202)[: 6 * RATE], excerpt(2, 8.0, 8.0)]))
-    first, second = only(search(y, catalogue), "song2").segments
-    assert first.query_start_seconds == pytest.approx(9, abs=0.3)
-    assert first.reference_start_seconds == pytest.approx(30, abs=0.4)
-    assert second.query_start_seconds == pytest.approx(9 + 14, abs=0.3)
-    assert second.reference_start_seconds == pytest.approx(8, abs=0.4)
+    first, second = only(search(y, catalogue), "song2").passages
+    assert first.track_start_seconds == pytest.approx(9, abs=0.3)
+    assert first.recording_start_seconds == pytest.approx(30, abs=0.4)
+    assert second.track_start_seconds == pytest.approx(9 + 14, abs=0.3)
+    assert second.recording_start_seconds == pytest.approx(8, abs=0.4)
 
 
 def test_a_loop_is_as_many_passages_as_it_was_played(catalogue: Snapshot) -> None:
     y, *_ = between_strangers(np.tile(excerpt(2, 20.0, 5.0), 3))
-    segments = only(search(y, catalogue), "song2").segments
-    starts = [segment.query_start_seconds for segment in segments]
+    passages = only(search(y, catalogue), "song2").passages
+    starts = [segment.track_start_seconds for segment in passages]
     np.testing.assert_allclose(starts, [9, 14, 19], atol=0.5)
-    np.testing.assert_allclose([segment.reference_start_seconds for segment in segments], 20, atol=0.5)
+    np.testing.assert_allclose([segment.recording_start_seconds for segment in passages], 20, atol=0.5)
 
 
 def test_a_masked_stretch_does_not_divide_a_passage(catalogue: Snapshot) -> None:
@@ -256,8 +256,8 @@ def test_a_masked_stretch_does_not_divide_a_passage(catalogue: Snapshot) -> None
     passage[7 * RATE : round(8.5 * RATE)] = other(203)[: round(1.5 * RATE)]
     y, begins, ends = between_strangers(passage)
     found = one_segment(search(y, catalogue), "song6")
-    assert found.query_start_seconds == pytest.approx(begins, abs=0.3)
-    assert found.query_end_seconds == pytest.approx(ends, abs=0.3)
+    assert found.track_start_seconds == pytest.approx(begins, abs=0.3)
+    assert found.track_end_seconds == pytest.approx(ends, abs=0.3)
 
 
 @pytest.mark.parametrize(("n_copies", "step"), [(2, 0.0), (2, 0.1), (4, 0.0), (4, 0.1)])
@@ -268,7 +268,7 @@ def test_duplicates_are_named_beside_each_other(tmp_path: Path, n_copies: int, s
     y, *_ = between_strangers(excerpt(2, 20.0, 12.0))
     result = search(y, snapshot)
     assert len(result.matches) == 1
-    (found,) = result.matches[0].segments
+    (found,) = result.matches[0].passages
     same = {"song2", *(name for name, _ in copies)}
     assert {result.matches[0].recording.id, *found.also_fits} == same
     assert result.matches[0].recording.id not in found.also_fits
@@ -308,7 +308,7 @@ def test_shared_drum_sounds_and_grooves_are_no_match(catalogue: Snapshot, seed: 
 def test_rivals_are_seen_where_songs_share_a_groove(catalogue: Snapshot) -> None:
     """What the decoys leave standing as the best match falls to the rivals beside it, at the loosest limit too."""
     loose = search(song(111, 40.0), catalogue, limit=1e6)
-    best = max((segment for match in loose.matches for segment in match.segments), key=lambda segment: segment.score)
+    best = max((segment for match in loose.matches for segment in match.passages), key=lambda segment: segment.score)
     alone = ChanceModel.fit(np.empty(0), 0.0, 40.0 / 3600.0, 1).false_per_1000h(best.score)
     assert best.false_per_1000h > 100.0 * alone
 
@@ -317,7 +317,7 @@ def test_pieces_in_another_order_are_no_rivals_of_each_other(catalogue: Snapshot
     pieces = song(2)[10 * RATE : 20 * RATE].reshape(5, -1)
     found = search(np.concatenate([pieces[k] for k in (3, 0, 4, 2, 1)]), catalogue).matches
     assert [match.recording.id for match in found] == ["song2"]
-    assert found[0].query_seconds > 6.0
+    assert found[0].track_seconds > 6.0
 
 
 def test_an_album_mate_in_the_catalogue_costs_no_match(catalogue: Snapshot) -> None:
@@ -364,7 +364,7 @@ def test_queries_shorter_than_a_window_are_answered(catalogue: Snapshot) -> None
         result = search(excerpt(5, 22.0, seconds), catalogue)
         assert {match.recording.id for match in result.matches} <= {"song5"}
         for match in result.matches:
-            assert match.query_seconds <= seconds
+            assert match.track_seconds <= seconds
 
 
 def test_a_part_without_landmarks_is_answered(catalogue: Snapshot) -> None:
@@ -373,24 +373,24 @@ def test_a_part_without_landmarks_is_answered(catalogue: Snapshot) -> None:
         query, times=query.times[:0], bins=query.bins[:0], prominence=query.prominence[:0],
         vectors=query.vectors[:, :0], mirrored=query.mirrored[:, :0],
     )  # fmt: skip
-    assert match_query(silent, catalogue).matches == ()
+    assert match_track(silent, catalogue).matches == ()
 
 
 def test_three_seconds_suffice(catalogue: Snapshot) -> None:
     for k in range(4):
         y, begins, ends = between_strangers(excerpt(k, 18.0, 3.0))
         found = one_segment(search(y, catalogue), f"song{k}")
-        assert found.query_start_seconds == pytest.approx(begins, abs=0.4)
-        assert found.query_end_seconds == pytest.approx(ends, abs=0.4)
+        assert found.track_start_seconds == pytest.approx(begins, abs=0.4)
+        assert found.track_end_seconds == pytest.approx(ends, abs=0.4)
 
 
 def test_a_part_that_starts_later_gives_the_same_passages_later(catalogue: Snapshot) -> None:
     query = query_of(between_strangers(excerpt(3, 20.0, 12.0))[0])
     later = replace(query, times=query.times + 600.0, start_seconds=600.0)
-    here, there = (one_segment(match_query(q, catalogue), "song3") for q in (query, later))
-    assert there.query_start_seconds - here.query_start_seconds == pytest.approx(600, abs=1e-6)
-    assert there.query_end_seconds - here.query_end_seconds == pytest.approx(600, abs=1e-6)
-    assert there.reference_start_seconds == pytest.approx(here.reference_start_seconds, abs=1e-3)
+    here, there = (one_segment(match_track(q, catalogue), "song3") for q in (query, later))
+    assert there.track_start_seconds - here.track_start_seconds == pytest.approx(600, abs=1e-6)
+    assert there.track_end_seconds - here.track_end_seconds == pytest.approx(600, abs=1e-6)
+    assert there.recording_start_seconds == pytest.approx(here.recording_start_seconds, abs=1e-3)
     assert there.score == pytest.approx(here.score, rel=1e-3)
 
 
@@ -398,8 +398,8 @@ def test_a_part_that_starts_later_gives_the_same_passages_later(catalogue: Snaps
 def test_thorough_finds_what_lies_beyond_the_standard_range(catalogue: Snapshot, tempo: float) -> None:
     slow, begins, ends = between_strangers(phase_vocoder(excerpt(8, 15.0, 12.0), RATE, tempo))
     found = one_segment(search(slow, catalogue, THOROUGH), "song8")
-    assert found.query_start_seconds == pytest.approx(begins, abs=0.9)
-    assert found.query_end_seconds == pytest.approx(ends, abs=0.9)
+    assert found.track_start_seconds == pytest.approx(begins, abs=0.9)
+    assert found.track_end_seconds == pytest.approx(ends, abs=0.9)
     assert found.transformation.tempo_percent == pytest.approx(100 * tempo, abs=0.5)
     assert found.transformation.pitch_cents == pytest.approx(0, abs=20)
 
@@ -415,20 +415,20 @@ def test_allowing_fewer_false_matches_only_takes_away(catalogue: Snapshot) -> No
     found = [{match.recording.id for match in result.matches} for result in results]
     assert found[0] >= found[1] >= found[2]
     for limit, result in zip((1e5, 1.0, 1e-5), results, strict=True):
-        assert all(s.false_per_1000h <= limit for match in result.matches for s in match.segments)
+        assert all(s.false_per_1000h <= limit for match in result.matches for s in match.passages)
 
 
 def test_queries_made_for_another_search_are_refused(catalogue: Snapshot) -> None:
     y = at_analysis_rate(excerpt(0, 5.0, 5.0))
     with pytest.raises(ParameterError, match=r"time scales \(1\.0,\) .* make it with role='query' and scales=options"):
-        match_query(fingerprint_signal(y, role="query"), catalogue)
+        match_track(fingerprint_signal(y, role="query"), catalogue)
     with pytest.raises(ParameterError, match=r"0 reversed ones, .* make it with role='query'"):
-        match_query(fingerprint_signal(y, scales=STANDARD.scales), catalogue)
+        match_track(fingerprint_signal(y, scales=STANDARD.scales), catalogue)
     other = replace(fingerprint_signal(y, role="query", scales=STANDARD.scales), params_digest="sha256:0")
     with pytest.raises(
         IndexFormatError, match=r"parameters sha256:0, layer 'recording' of the index with sha256:[0-9a-f]"
     ):
-        match_query(other, catalogue)
+        match_track(other, catalogue)
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
@@ -439,4 +439,4 @@ def test_bad_limits_are_refused(catalogue: Snapshot, limit: float) -> None:
 
 def test_unknown_layers_are_refused(catalogue: Snapshot) -> None:
     with pytest.raises(ParameterError, match="layer 'work': this index has only recording"):
-        match_query(query_of(excerpt(0, 5.0, 5.0)), catalogue, layer="work")
+        match_track(query_of(excerpt(0, 5.0, 5.0)), catalogue, layer="work")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.search.matches import Match, MatchResult, Segment, Transformation, in_sequence, union_seconds
+from index.search.matches import Match, MatchResult, Passage, Transformation, in_sequence, union_seconds
 from index.storage.recordings import Recording
 
 times = st.floats(0, 100, allow_subnormal=False)
@@ -26,14 +26,14 @@ def segment(
     cents: float = 0.0,
     score: float = 50.0,
     p: float = 1e-6,
-) -> Segment:
+) -> Passage:
     """Return a passage of the query that starts at `reference` in the recording, by default at the same time."""
     at = start if reference is None else reference
-    return Segment(
-        query_start_seconds=start,
-        query_end_seconds=end,
-        reference_start_seconds=at,
-        reference_end_seconds=at + ratio * (end - start),
+    return Passage(
+        track_start_seconds=start,
+        track_end_seconds=end,
+        recording_start_seconds=at,
+        recording_end_seconds=at + ratio * (end - start),
         ratio=ratio,
         transformation=Transformation.of_line(ratio, cents),
         score=score,
@@ -45,8 +45,8 @@ def segment(
     )
 
 
-def match(name: str, *segments: Segment) -> Match:
-    return Match(Recording(name), "recording", segments)
+def match(name: str, *passages: Passage) -> Match:
+    return Match(Recording(name), "recording", passages)
 
 
 def result(*matches: Match, threshold: float = 30.0) -> MatchResult:
@@ -103,8 +103,8 @@ def test_a_match_is_as_sure_as_its_best_passage_and_counts_overlaps_once() -> No
     )
     assert m.p_false == 1e-7
     assert m.confidence == 1 - 1e-7
-    assert m.query_seconds == pytest.approx(25)
-    assert m.reference_seconds == pytest.approx(22)
+    assert m.track_seconds == pytest.approx(25)
+    assert m.recording_seconds == pytest.approx(22)
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -132,10 +132,10 @@ def test_a_passage_that_the_cut_divided_is_whole_again() -> None:
     second = segment(600.4, 640, reference=40 + ratio * 20.4, ratio=ratio, score=55, p=1e-7)
     first, second = replace(first, also_fits=("x", "y")), replace(second, also_fits=("y", "z"))
     (found,) = in_sequence([result(match("a", first)), result(match("a", second))]).matches
-    (whole,) = found.segments
-    assert (whole.query_start_seconds, whole.query_end_seconds) == (580, 640)
-    assert whole.reference_start_seconds == 40
-    assert whole.reference_end_seconds == pytest.approx(40 + ratio * 60)
+    (whole,) = found.passages
+    assert (whole.track_start_seconds, whole.track_end_seconds) == (580, 640)
+    assert whole.recording_start_seconds == 40
+    assert whole.recording_end_seconds == pytest.approx(40 + ratio * 60)
     assert whole.ratio == pytest.approx(ratio)
     assert (whole.score, whole.aligned_landmarks, whole.expected_by_chance) == (115, 40, 1.0)
     assert (whole.p_false, whole.confidence) == (first.p_false, first.confidence)
@@ -152,17 +152,17 @@ def test_a_passage_that_the_cut_divided_is_whole_again() -> None:
         segment(600, 620, cents=200.0),  # in another key
     ],
 )
-def test_passages_that_do_not_continue_each_other_stay_two(second: Segment) -> None:
+def test_passages_that_do_not_continue_each_other_stay_two(second: Passage) -> None:
     first = segment(580, 599.5)
     for parts in ([result(match("a", first)), result(match("a", second))], [result(match("a", first, second))]):
         (found,) = in_sequence(parts).matches
-        assert found.segments == (first, second)
+        assert found.passages == (first, second)
 
 
 def test_a_passage_goes_on_though_another_began_meanwhile() -> None:
     first, meanwhile, second = segment(500, 599.5), segment(550, 560, reference=10), segment(600, 620)
     (found,) = in_sequence([result(match("a", first, meanwhile)), result(match("a", second))]).matches
-    assert [(s.query_start_seconds, s.query_end_seconds) for s in found.segments] == [(500, 620), (550, 560)]
+    assert [(s.track_start_seconds, s.track_end_seconds) for s in found.passages] == [(500, 620), (550, 560)]
 
 
 def test_matches_of_all_parts_come_by_length_then_id() -> None:
@@ -171,6 +171,6 @@ def test_matches_of_all_parts_come_by_length_then_id() -> None:
         result(match("a", segment(610, 630)), match("b", segment(650, 690))),
     ]
     whole = in_sequence(parts)
-    assert [(m.recording.id, m.query_seconds) for m in whole.matches] == [("b", 60), ("c", 30), ("a", 20)]
-    assert len(whole.matches[0].segments) == 2
-    assert np.all(np.diff([s.query_start_seconds for s in whole.matches[0].segments]) > 0)
+    assert [(m.recording.id, m.track_seconds) for m in whole.matches] == [("b", 60), ("c", 30), ("a", 20)]
+    assert len(whole.matches[0].passages) == 2
+    assert np.all(np.diff([s.track_start_seconds for s in whole.matches[0].passages]) > 0)

@@ -15,7 +15,7 @@ from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
 from index.catalogue.store import Recording, Store
 from index.search.overlaps import MIN_SECONDS, Overlap, Span, find_overlaps, longest_first, overlap_to_json
-from index.storage.layers import layer_specs, reference_landmarks
+from index.storage.layers import layer_specs, recording_landmarks
 from index.storage.snapshot import Snapshot
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.text.tables import overlap_text, overlaps_table
@@ -39,7 +39,7 @@ def build(path: Path, sounds: dict[str, Samples], *, exact_limit: int = NEVER) -
         for name, y in sounds.items():
             fingerprint = fingerprint_signal(y)
             recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
-            writer.add(recording, reference_landmarks(fingerprint))
+            writer.add(recording, recording_landmarks(fingerprint))
     return store.snapshot()
 
 

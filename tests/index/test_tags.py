@@ -21,9 +21,9 @@ from index.catalogue.store import Store
 from index.catalogue.verification import repair_index, verify_index
 from index.search.alignment import Aligner, QueryLandmarks
 from index.search.hypotheses import Seed, gather_hits
-from index.search.match import STANDARD, match_query
+from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult, in_sequence
-from index.storage.layers import layer_specs, reference_landmarks
+from index.storage.layers import layer_specs, recording_landmarks
 from index.storage.manifest import Manifest, read_manifest
 from index.storage.recordings import Recording, duration_from_json, recording_from_json, recording_to_json
 from index.storage.tags import Ranges, normalised_ranges, normalised_tags, parse_ranges, ranges_text
@@ -391,7 +391,7 @@ def test_excluded_landmarks_do_not_vote(tmp_path: Path) -> None:
     hits = gather_hits(
         view, np.arange(45.0), np.full(45, 9.0, np.float32), (1.0,), rows, np.full(rows.shape, 0.9, np.float32)
     )
-    of_b = hits.reference_seconds[hits.recordings == 1]
+    of_b = hits.recording_seconds[hits.recordings == 1]
     seconds = landmarks(40, 1).times
     assert np.count_nonzero(hits.recordings == 0) == 50
     assert of_b.size == np.count_nonzero((seconds < 20) | (seconds >= 60)) < 40
@@ -423,12 +423,12 @@ def described(seed: int, role: str) -> Fingerprint:
 
 
 def search(store: Store, seed: int) -> MatchResult:
-    return in_sequence([match_query(described(seed, "query"), store.snapshot())])
+    return in_sequence([match_track(described(seed, "query"), store.snapshot())])
 
 
 def spans_ms(result: MatchResult, name: str) -> list[tuple[int, int]]:
-    segments = [segment for match in result.matches if match.recording.id == name for segment in match.segments]
-    return [(round(1000 * s.reference_start_seconds), round(1000 * s.reference_end_seconds)) for s in segments]
+    passages = [segment for match in result.matches if match.recording.id == name for segment in match.passages]
+    return [(round(1000 * s.recording_start_seconds), round(1000 * s.recording_end_seconds)) for s in passages]
 
 
 @pytest.fixture(scope="module")
@@ -438,7 +438,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Store:
     with store.writer() as writer:
         for seed in (1, 2, 3):
             recording = Recording(f"s{seed}", duration_ms=round(1000 * SECONDS))
-            writer.add(recording, reference_landmarks(described(seed, "reference")))
+            writer.add(recording, recording_landmarks(described(seed, "reference")))
     return store
 
 
@@ -463,13 +463,13 @@ def test_what_lies_on_both_sides_is_found_on_the_same_line(catalogue: Store) -> 
     (whole,) = (match for match in search(catalogue, 1).matches if match.recording.id == "s1")
     change_exclusions(catalogue, "s1", ["10-11", "18-20"], clear=True)
     (match,) = (match for match in search(catalogue, 1).matches if match.recording.id == "s1")
-    assert [round(s.reference_end_seconds, 3) for s in match.segments][:2] == [10.0, 18.0]
-    assert [round(s.reference_start_seconds, 3) for s in match.segments][1:] == [11.0, 20.0]
-    assert len({s.score for s in match.segments}) == 1
-    assert match.segments[0].aligned_landmarks < whole.segments[0].aligned_landmarks
-    for segment in match.segments:
-        assert segment.query_start_seconds == pytest.approx(segment.reference_start_seconds, abs=0.05)
-        assert segment.query_end_seconds == pytest.approx(segment.reference_end_seconds, abs=0.05)
+    assert [round(s.recording_end_seconds, 3) for s in match.passages][:2] == [10.0, 18.0]
+    assert [round(s.recording_start_seconds, 3) for s in match.passages][1:] == [11.0, 20.0]
+    assert len({s.score for s in match.passages}) == 1
+    assert match.passages[0].aligned_landmarks < whole.passages[0].aligned_landmarks
+    for segment in match.passages:
+        assert segment.track_start_seconds == pytest.approx(segment.recording_start_seconds, abs=0.05)
+        assert segment.track_end_seconds == pytest.approx(segment.recording_end_seconds, abs=0.05)
 
 
 def test_a_recording_that_is_excluded_whole_is_not_found(catalogue: Store) -> None:

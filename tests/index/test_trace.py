@@ -81,7 +81,7 @@ def test_two_sources_come_out_as_they_were_found(found: tuple[Scan, Trace]) -> N
 
 def test_a_passage_that_bridges_an_excluded_range_comes_out_in_its_pieces(index: Path, tmp_path: Path) -> None:
     scan, trace = scanned(index, cut(3, 2.0, 22.0), tmp_path)
-    assert len(scan.matches[0].segments) > 1
+    assert len(scan.matches[0].passages) > 1
     assert same(trace, scan)
 
 
@@ -96,7 +96,7 @@ def test_a_passage_joined_of_two_comes_out(index: Path, tmp_path: Path) -> None:
     y = np.concatenate([cut(2, 2.0, 10.0), gap, cut(2, 14.1, 12.0)])  # it goes on a tenth of a second too late
     scan, trace = scanned(index, y, tmp_path)
     assert [len(find.pieces) for part in trace.parts for find in part.finds] == [2]
-    assert len(scan.matches[0].segments) == 1
+    assert len(scan.matches[0].passages) == 1
     assert same(trace, scan)
 
 
@@ -111,7 +111,7 @@ def test_a_query_in_parts_comes_out_whole(index: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr("fingerprint.extract._PART_PIECES", 1)  # parts of 24 s in place of ten minutes
     scan, trace = scanned(index, np.concatenate([music(73, 10.0), cut(4, 0.0, 30.0), music(74, 12.0)]), tmp_path)
     assert len(trace.parts) > 1
-    assert len(scan.matches[0].segments) == 1
+    assert len(scan.matches[0].passages) == 1
     assert same(trace, scan)
 
 
@@ -119,12 +119,12 @@ def test_pairs_lie_on_the_line_of_their_segment(found: tuple[Scan, Trace]) -> No
     scan, trace = found
     checked = recheck(trace)
     for match in scan.matches:
-        (segment,) = match.segments
+        (segment,) = match.passages
         pairs = checked.pairs[match.recording.id].of_segment(segment)
-        assert pairs.query_seconds.size == segment.aligned_landmarks
-        assert np.all(np.diff(pairs.query_seconds) >= 0)
-        along = segment.reference_start_seconds + segment.ratio * (pairs.query_seconds - segment.query_start_seconds)
-        assert np.abs(pairs.reference_seconds - along).max() < 0.1
+        assert pairs.track_seconds.size == segment.aligned_landmarks
+        assert np.all(np.diff(pairs.track_seconds) >= 0)
+        along = segment.recording_start_seconds + segment.ratio * (pairs.track_seconds - segment.track_start_seconds)
+        assert np.abs(pairs.recording_seconds - along).max() < 0.1
         assert abs(np.median(pairs.pitch_cells)) < 0.2
         assert pairs.similarity.min() > 0.2
 
@@ -209,9 +209,9 @@ def faint(find: TracedFind) -> TracedFind:
 @pytest.mark.parametrize("change", [{"rivals": (19.0, 20.0, 21.0)}, {"hub_factor": 9.0}])
 def test_rivals_and_hubs_raise_the_probability_by_chance(found: tuple[Scan, Trace], change: dict[str, Any]) -> None:
     weak = altered(found[1], faint)
-    (before,) = recheck(weak).matches[1].segments
+    (before,) = recheck(weak).matches[1].passages
     after = recheck(altered(weak, lambda find: dataclasses.replace(find, **change))).matches
-    assert before.score < found[0].matches[0].segments[0].score
+    assert before.score < found[0].matches[0].passages[0].score
     assert [match for match in after if match.recording.id == "s1" and match.p_false <= before.p_false] == []
 
 

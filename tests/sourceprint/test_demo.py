@@ -65,7 +65,7 @@ def test_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("passage", demo.PASSAGES, ids=lambda passage: f"{passage.track}-{passage.recording}")
-def test_passage_goes_where_the_truth_says(passage: demo.Passage) -> None:
+def test_passage_goes_where_the_truth_says(passage: demo.HiddenPassage) -> None:
     sr = demo.SAMPLE_RATE
     recording = synthesize(passage.recording, demo.RECORDING_SECONDS, sample_rate=sr)
     host = synthesize(5, demo.TRACK_SECONDS, sample_rate=sr)

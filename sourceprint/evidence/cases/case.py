@@ -21,7 +21,7 @@ from sourceprint.evidence.cases.contents import (
 )
 from sourceprint.evidence.cases.recomputation import belonging, compare, read_trace_member
 from sourceprint.outputs import expect_free, writing
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import Run
 from sourceprint.signatures import PrivateKey
 
@@ -30,12 +30,12 @@ __all__ = ["choose", "make_case", "read_trace_file", "write_case"]
 _MOST_CANDIDATES = 10  # listed in a message
 
 
-def choose(results: Sequence[FileResult], wanted: str) -> FileResult:
+def choose(results: Sequence[ScanResult], wanted: str) -> ScanResult:
     """Return the result that is meant.
 
     Parameters
     ----------
-    results : sequence of FileResult
+    results : sequence of ScanResult
         Those of a run.
     wanted : str
         The name of a file as the run has it, its SHA-256, the last part of its path, or any part of its name; the
@@ -65,7 +65,7 @@ def choose(results: Sequence[FileResult], wanted: str) -> FileResult:
     return found[0]
 
 
-def read_trace_file(run: Run, result: FileResult) -> bytes:
+def read_trace_file(run: Run, result: ScanResult) -> bytes:
     """Return the content of the trace file that belongs to a result.
 
     Raises
@@ -88,13 +88,13 @@ def read_trace_file(run: Run, result: FileResult) -> bytes:
 
 
 def make_case(
-    result: FileResult, trace: bytes, key: PrivateKey, remarks: Remarks, *, page: bytes | None = None
+    result: ScanResult, trace: bytes, key: PrivateKey, remarks: Remarks, *, page: bytes | None = None
 ) -> bytes:
     """Return the file of a case.
 
     Parameters
     ----------
-    result : FileResult
+    result : ScanResult
         What was found in the file.
     trace : bytes
         The content of its trace file.

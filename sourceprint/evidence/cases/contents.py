@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from fingerprint.errors import ParameterError, printable
 from index.recheck.trace import Trace
 from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 from sourceprint.signatures import PrivateKey, PublicKey
 
 __all__ = [
@@ -133,7 +133,7 @@ class Remarks:
 
 
 def case_facts(
-    result: FileResult, trace: Trace, signer: PublicKey, remarks: Remarks, *, has_page: bool
+    result: ScanResult, trace: Trace, signer: PublicKey, remarks: Remarks, *, has_page: bool
 ) -> dict[str, Any]:
     """Return what `case.json` says: a function of the other members, the signer and the maker's remarks."""
     return {
@@ -162,15 +162,15 @@ def case_facts(
     }
 
 
-def readme_bytes(result: FileResult, signer: PublicKey, *, has_page: bool) -> bytes:
+def readme_bytes(result: ScanResult, signer: PublicKey, *, has_page: bool) -> bytes:
     """Return `README.txt`, for whoever has the case but not the program."""
     template = Template(files("sourceprint.evidence.cases").joinpath("README.txt").read_text(encoding="ascii"))
     members = "\n".join(f"  {name:<12} {about}" for name, about in _ABOUT.items() if has_page or name != PAGE)
-    names = {found.asset_id: found.title or found.asset_id for found in result.matches}
+    names = {found.recording_id: found.title or found.recording_id for found in result.matches}
     text = template.substitute(
         file=printable(result.name),
         sha256=result.sha256,
-        found="\n".join(f"  {printable(title)} ({printable(asset_id)})" for asset_id, title in names.items()),
+        found="\n".join(f"  {printable(title)} ({printable(recording_id)})" for recording_id, title in names.items()),
         members=members,
         key_id=signer.id,
         key_name=signer.name,

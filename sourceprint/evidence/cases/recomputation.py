@@ -19,7 +19,7 @@ from index.recheck.trace import Trace, TracedFind
 from index.recheck.trace_file import trace_from_bytes
 from index.search._kernels import BLOCK_SECONDS
 from index.storage.layers import TIMES_PER_SECOND
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 from sourceprint.scans.scan_json import matches_to_json
 
 __all__ = ["Comparison", "Figure", "belonging", "compare", "read_trace_member"]
@@ -127,7 +127,7 @@ def read_trace_member(data: bytes) -> Trace:
     return trace
 
 
-def belonging(result: FileResult, trace: Trace) -> tuple[str, ...]:
+def belonging(result: ScanResult, trace: Trace) -> tuple[str, ...]:
     """Return a sentence for each thing that the result and the trace state differently about the same search."""
     parts = [part.circumstances for part in trace.parts]
     stated = result.raw.get("searched", {})
@@ -149,7 +149,7 @@ def belonging(result: FileResult, trace: Trace) -> tuple[str, ...]:
     )
 
 
-def compare(result: FileResult, trace: Trace) -> Comparison:
+def compare(result: ScanResult, trace: Trace) -> Comparison:
     """Compute the matches of a trace again, and lay those of a result beside them.
 
     Raises
@@ -169,7 +169,7 @@ def compare(result: FileResult, trace: Trace) -> Comparison:
     return Comparison(
         tuple(_figures(stated, recomputed)),
         tuple(sorted(_others(result.raw))),
-        sum(pairs.query_seconds.size for pairs in checked.pairs.values()),
+        sum(pairs.track_seconds.size for pairs in checked.pairs.values()),
     )
 
 

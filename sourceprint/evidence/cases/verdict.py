@@ -32,7 +32,7 @@ from sourceprint.evidence.cases.contents import (
     sums_bytes,
 )
 from sourceprint.evidence.cases.recomputation import Comparison, belonging, compare, read_trace_member
-from sourceprint.scans.results import FileResult, read_result
+from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.signatures import PublicKey
 
 __all__ = ["Check", "Verdict", "check_case", "read_case"]
@@ -75,7 +75,7 @@ class Verdict:
         Whose key the case carries; None where that cannot be read. Its name is nobody's word but the signer's.
     trusted : PublicKey or None
         The same key as the caller gave it, with the name that the caller knows it by; None if it is none of those.
-    result : FileResult or None
+    result : ScanResult or None
         The result in it.
     comparison : Comparison or None
         Its figures, as stated and as computed again.
@@ -90,7 +90,7 @@ class Verdict:
     checks: tuple[Check, ...]
     signer: PublicKey | None
     trusted: PublicKey | None
-    result: FileResult | None
+    result: ScanResult | None
     comparison: Comparison | None
     remarks: Remarks | None
     has_page: bool
@@ -212,7 +212,7 @@ def _key(signer: PublicKey | None, keys: Sequence[PublicKey]) -> tuple[Check, ..
     return (Check("key", what, (f"it is signed by {by}, not by {given}, which was given as the signer's",)),)
 
 
-def _result(members: Mapping[str, bytes]) -> tuple[FileResult | None, Check]:
+def _result(members: Mapping[str, bytes]) -> tuple[ScanResult | None, Check]:
     what = "result.json is a scan result with matches"
     if RESULT not in members:
         return None, Check("result", what, (f"the result {_MISSING.format(RESULT)}",))
@@ -233,14 +233,14 @@ def _trace(members: Mapping[str, bytes]) -> tuple[Trace | None, Check]:
         return None, Check("landmarks", what, (str(error),))
 
 
-def _one_search(result: FileResult | None, trace: Trace | None) -> Check:
+def _one_search(result: ScanResult | None, trace: Trace | None) -> Check:
     what = "result and landmarks are of one search: same file, index, parameters and settings"
     if result is None or trace is None:
         return Check("search", what, (f"whether both are of one search {_MISSING.format('result and landmarks')}",))
     return Check("search", what, belonging(result, trace))
 
 
-def _figures(result: FileResult | None, trace: Trace | None) -> tuple[Comparison | None, Check]:
+def _figures(result: ScanResult | None, trace: Trace | None) -> tuple[Comparison | None, Check]:
     if result is None or trace is None:
         return None, Check("figures", "", (f"the figures {_MISSING.format('result and landmarks')}",))
     try:
@@ -252,7 +252,7 @@ def _figures(result: FileResult | None, trace: Trace | None) -> tuple[Comparison
 
 
 def _description(
-    members: Mapping[str, bytes], result: FileResult | None, trace: Trace | None, signer: PublicKey | None
+    members: Mapping[str, bytes], result: ScanResult | None, trace: Trace | None, signer: PublicKey | None
 ) -> tuple[Remarks | None, Check]:
     what = "case.json and README.txt say of file, index, parameters, settings and signer what the other files do"
     try:

@@ -67,7 +67,7 @@ def _about(verdict: Verdict) -> Iterator[str]:
     yield ""
     result, remarks = verdict.result, verdict.remarks
     if result is not None:
-        names = ", ".join(printable(found.asset_id) for found in result.matches)
+        names = ", ".join(printable(found.recording_id) for found in result.matches)
         yield f"  file    {printable(result.name)}"
         yield f"          SHA-256 {printable(result.sha256)}"
         yield f"  found   {names or 'nothing'}"

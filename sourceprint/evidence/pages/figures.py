@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fingerprint.params import Params
 from index.recheck.recheck import Pairs
 from index.recheck.trace import TracedFind
-from index.search.matches import Segment
+from index.search.matches import Passage
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 from sourceprint.evidence.pages.geometry import Scale, Tick, dots, frequency_ticks, lines, spread, time_ticks
 from sourceprint.evidence.pages.words import count
@@ -81,7 +81,7 @@ class SpectraFigure:
 
     Attributes
     ----------
-    query_seconds, reference_seconds : (float, float)
+    track_seconds, recording_seconds : (float, float)
         Where the axis starts and ends, in time of either file.
     query_ticks, reference_ticks : list of Tick
         Times.
@@ -101,8 +101,8 @@ class SpectraFigure:
         A sentence on what was left out where there is too much to draw, else "".
     """
 
-    query_seconds: tuple[float, float]
-    reference_seconds: tuple[float, float]
+    track_seconds: tuple[float, float]
+    recording_seconds: tuple[float, float]
     query_ticks: list[Tick]
     reference_ticks: list[Tick]
     query_hz: list[Tick]
@@ -179,13 +179,13 @@ class PitchFigure:
 
 
 def spectra_figure(
-    segment: Segment, pairs: Pairs, finds: Sequence[TracedFind], *, fmin_hz: float, cells_per_octave: float
+    segment: Passage, pairs: Pairs, finds: Sequence[TracedFind], *, fmin_hz: float, cells_per_octave: float
 ) -> SpectraFigure:
     """Return what is drawn on the two spectrograms of a passage.
 
     Parameters
     ----------
-    segment : Segment
+    segment : Passage
         The passage.
     pairs : Pairs
         Its pairs.
@@ -194,11 +194,11 @@ def spectra_figure(
     fmin_hz, cells_per_octave : float
         The axis of frequency.
     """
-    start = max(0.0, segment.query_start_seconds - _AROUND_SECONDS)
-    end = segment.query_end_seconds + _AROUND_SECONDS
+    start = max(0.0, segment.track_start_seconds - _AROUND_SECONDS)
+    end = segment.track_end_seconds + _AROUND_SECONDS
 
-    def along(query_seconds: float) -> float:
-        return segment.reference_start_seconds + segment.ratio * (query_seconds - segment.query_start_seconds)
+    def along(track_seconds: float) -> float:
+        return segment.recording_start_seconds + segment.ratio * (track_seconds - segment.track_start_seconds)
 
     reference = (along(start), along(end))
     x = Scale(start, end, STAGE.left, STAGE.right)
@@ -206,10 +206,10 @@ def spectra_figure(
     n_cells = Params().n_bins
     y = Scale(-0.5, n_cells - 0.5, STAGE.query_bottom, STAGE.query_top)
     y_reference = Scale(-0.5, n_cells - 0.5, STAGE.reference_bottom, STAGE.reference_top)
-    upper = list(zip(map(x, pairs.query_seconds.tolist()), map(y, pairs.query_bins.tolist()), strict=True))
+    upper = list(zip(map(x, pairs.track_seconds.tolist()), map(y, pairs.query_bins.tolist()), strict=True))
     lower = list(
         zip(
-            map(x_reference, pairs.reference_seconds.tolist()),
+            map(x_reference, pairs.recording_seconds.tolist()),
             map(y_reference, pairs.reference_bins.tolist()),
             strict=True,
         )
@@ -240,35 +240,35 @@ def spectra_figure(
         dots(lower[k] for k in shown),
         *others,
         lines((*upper[k], *lower[k]) for k in joined),
-        x(segment.query_start_seconds),
-        x(segment.query_end_seconds),
+        x(segment.track_start_seconds),
+        x(segment.track_end_seconds),
         f"{count(len(upper), 'landmark')} of the generated track, each at the time that corresponds in the recording, "
         "and each at the same distance in pitch",
         sampled,
     )
 
 
-def plane_figure(segment: Segment, pairs: Pairs) -> PlaneFigure:
+def plane_figure(segment: Passage, pairs: Pairs) -> PlaneFigure:
     """Return the line of a passage in the plane of times."""
-    x = Scale(segment.query_start_seconds, segment.query_end_seconds, PLOT.left, PLOT.right)
-    y = Scale(segment.reference_start_seconds, segment.reference_end_seconds, PLOT.bottom, PLOT.top)
-    shown = spread(pairs.query_seconds.size, MOST_DOTS)
-    along = segment.reference_start_seconds + segment.ratio * (pairs.query_seconds - segment.query_start_seconds)
-    away = np.abs(pairs.reference_seconds - along)
+    x = Scale(segment.track_start_seconds, segment.track_end_seconds, PLOT.left, PLOT.right)
+    y = Scale(segment.recording_start_seconds, segment.recording_end_seconds, PLOT.bottom, PLOT.top)
+    shown = spread(pairs.track_seconds.size, MOST_DOTS)
+    along = segment.recording_start_seconds + segment.ratio * (pairs.track_seconds - segment.track_start_seconds)
+    away = np.abs(pairs.recording_seconds - along)
     deviation_ms = 1000.0 * float(np.median(away)) if away.size else math.nan
     return PlaneFigure(
         time_ticks(x, most=6),
         time_ticks(y, most=7),
-        dots((x(float(pairs.query_seconds[k])), y(float(pairs.reference_seconds[k]))) for k in shown),
+        dots((x(float(pairs.track_seconds[k])), y(float(pairs.recording_seconds[k]))) for k in shown),
         (x.first, y.first, x.last, y.last),
         segment.ratio,
         deviation_ms,
-        f"{count(pairs.query_seconds.size, 'pair')} of landmarks on a line of slope {segment.ratio:.4f}: "
+        f"{count(pairs.track_seconds.size, 'pair')} of landmarks on a line of slope {segment.ratio:.4f}: "
         f"{segment.ratio:.4f} seconds of the recording pass in a second of the generated track",
     )
 
 
-def pitch_figure(segment: Segment, pairs: Pairs, *, cells_per_octave: float) -> PitchFigure:
+def pitch_figure(segment: Passage, pairs: Pairs, *, cells_per_octave: float) -> PitchFigure:
     """Return the histogram of pitch differences of a passage."""
     cents = pairs.pitch_cells * (1200.0 / cells_per_octave)
     stated = round(segment.transformation.heard_cents, 1) + 0.0  # no -0

@@ -16,14 +16,14 @@ from index.recheck.recheck import Rechecked, recheck
 from index.recheck.trace import Trace
 from index.recheck.trace_file import read_trace
 from index.search.hypotheses import RATIO_SLACK
-from index.search.matches import Segment
+from index.search.matches import Passage
 from sourceprint.evidence.pages.figures import PLOT, STAGE
 from sourceprint.evidence.pages.geometry import Scale, time_ticks
 from sourceprint.evidence.pages.page import Shelf
-from sourceprint.evidence.pages.passages import MOST_PICTURED, Passage, drawn_passages, label_of, passage_row
-from sourceprint.evidence.pages.sounds import Sound, query_sound, recording_sound
+from sourceprint.evidence.pages.passages import MOST_PICTURED, DrawnPassage, drawn_passages, label_of, passage_row
+from sourceprint.evidence.pages.sounds import Sound, recording_sound, track_sound
 from sourceprint.evidence.pages.words import LIMITS, grouped, share, span, verdict
-from sourceprint.scans.results import FileResult, FoundSegment
+from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.scans.summary import reused_ms
 from sourceprint.text.tables import clock
 
@@ -47,7 +47,7 @@ class FileView:
 
 
 def file_view(
-    result: FileResult,
+    result: ScanResult,
     trace_path: Path,
     candidates: Mapping[str, Sequence[Path]],
     shelf: Shelf,
@@ -58,7 +58,7 @@ def file_view(
 
     Parameters
     ----------
-    result : FileResult
+    result : ScanResult
         A file in which something was found.
     trace_path : Path
         Its trace.
@@ -79,7 +79,7 @@ def file_view(
     except SourceprintError as error:
         remark, checked = str(error), None
     passages = _passages(result, checked)
-    query = query_sound(result)
+    query = track_sound(result)
     sounds = _recording_sounds(trace, candidates) if trace is not None else {}
     values: dict[str, Any] = {
         "result": result,
@@ -106,45 +106,45 @@ def file_view(
     return FileView(values, remark)
 
 
-def _compare(result: FileResult, trace: Trace, checked: Rechecked) -> None:
+def _compare(result: ScanResult, trace: Trace, checked: Rechecked) -> None:
     """Refuse a trace that is about something else, or does not give what the result says."""
     of_trace = (trace.sha256, trace.index_digest, trace.params_digest, trace.settings_digest)
     if of_trace != (result.sha256, result.index_digest, result.params_digest, result.settings_digest):
         raise VerificationError("the trace is of another file, index or search than the result; scan the file again")
     stated = [
-        _placed(m.asset_id, s.query_start_ms, s.asset_start_ms, s.query_end_ms)
+        _placed(m.recording_id, s.track_start_ms, s.recording_start_ms, s.track_end_ms)
         for m in result.matches
-        for s in m.segments
+        for s in m.passages
     ]
     found = [
         _placed(
-            m.recording.id, 1000 * s.query_start_seconds, 1000 * s.reference_start_seconds, 1000 * s.query_end_seconds
+            m.recording.id, 1000 * s.track_start_seconds, 1000 * s.recording_start_seconds, 1000 * s.track_end_seconds
         )
         for m in checked.matches
-        for s in m.segments
+        for s in m.passages
     ]
     if len(stated) != len(found) or not all(map(_same_place, stated, found)):
         raise VerificationError("the trace gives other passages than the result states; one of them was altered")
 
 
-def _placed(asset_id: str, *milliseconds: float) -> tuple[str, tuple[float, ...]]:
-    return asset_id, milliseconds
+def _placed(recording_id: str, *milliseconds: float) -> tuple[str, tuple[float, ...]]:
+    return recording_id, milliseconds
 
 
 def _same_place(one: tuple[str, tuple[float, ...]], other: tuple[str, tuple[float, ...]]) -> bool:
     return one[0] == other[0] and all(abs(a - b) <= 2.0 for a, b in zip(one[1], other[1], strict=True))
 
 
-def _passages(result: FileResult, checked: Rechecked | None) -> list[Passage]:
+def _passages(result: ScanResult, checked: Rechecked | None) -> list[DrawnPassage]:
     """Return all segments by query time; the recheck has them in the order of the result."""
-    again: list[Segment | None] = []
+    again: list[Passage | None] = []
     if checked is not None:
-        again = [segment for match in checked.matches for segment in match.segments]
-    stated = [(match, segment) for match in result.matches for segment in match.segments]
+        again = [segment for match in checked.matches for segment in match.passages]
+    stated = [(match, segment) for match in result.matches for segment in match.passages]
     again = again or [None] * len(stated)
     paired = [(match, segment, other) for (match, segment), other in zip(stated, again, strict=True)]
-    paired.sort(key=lambda three: (three[1].query_start_ms, three[1].query_end_ms, three[0].asset_id))
-    return [Passage(number, *three) for number, three in enumerate(paired, start=1)]
+    paired.sort(key=lambda three: (three[1].track_start_ms, three[1].track_end_ms, three[0].recording_id))
+    return [DrawnPassage(number, *three) for number, three in enumerate(paired, start=1)]
 
 
 def _recording_sounds(trace: Trace, candidates: Mapping[str, Sequence[Path]]) -> dict[str, Sound]:
@@ -152,7 +152,7 @@ def _recording_sounds(trace: Trace, candidates: Mapping[str, Sequence[Path]]) ->
     return {name: recording_sound(recording, candidates) for name, recording in recordings.items()}
 
 
-def _lanes(result: FileResult, passages: Sequence[Passage]) -> list[dict[str, Any]]:
+def _lanes(result: ScanResult, passages: Sequence[DrawnPassage]) -> list[dict[str, Any]]:
     whole = max(result.duration_ms, 1)
     lanes = []
     for match in result.matches:
@@ -160,12 +160,12 @@ def _lanes(result: FileResult, passages: Sequence[Passage]) -> list[dict[str, An
         lanes.append(
             {
                 "label": label_of(match),
-                "covered": f"{clock(match.query_match_ms / 1000)} ({share(match.query_match_ms, result.duration_ms)})",
+                "covered": f"{clock(match.track_match_ms / 1000)} ({share(match.track_match_ms, result.duration_ms)})",
                 "bars": [
                     {
                         "number": passage.number,
-                        "left": f"{100 * passage.stated.query_start_ms / whole:.2f}",
-                        "width": f"{100 * (passage.stated.query_end_ms - passage.stated.query_start_ms) / whole:.2f}",
+                        "left": f"{100 * passage.stated.track_start_ms / whole:.2f}",
+                        "width": f"{100 * (passage.stated.track_end_ms - passage.stated.track_start_ms) / whole:.2f}",
                         "text": f"Passage {passage.number}: {_spans(passage.stated)}",
                     }
                     for passage in own
@@ -175,12 +175,15 @@ def _lanes(result: FileResult, passages: Sequence[Passage]) -> list[dict[str, An
     return lanes
 
 
-def _spans(segment: FoundSegment) -> str:
-    here, there = span(segment.query_start_ms, segment.query_end_ms), span(segment.asset_start_ms, segment.asset_end_ms)
+def _spans(segment: ResultPassage) -> str:
+    here, there = (
+        span(segment.track_start_ms, segment.track_end_ms),
+        span(segment.recording_start_ms, segment.recording_end_ms),
+    )
     return f"{here} of the track, {there} of the recording"
 
 
-def _tried(result: FileResult, trace: Trace | None, checked: Rechecked | None) -> list[tuple[str, str]]:
+def _tried(result: ScanResult, trace: Trace | None, checked: Rechecked | None) -> list[tuple[str, str]]:
     facts = [
         ("Recordings searched", f"{result.recordings} of {result.tracks} in the index"),
         ("Method", f"{result.algorithm}, layer {' and '.join(sorted({match.layer for match in result.matches}))}"),
@@ -216,7 +219,7 @@ def _tried(result: FileResult, trace: Trace | None, checked: Rechecked | None) -
     return facts
 
 
-def _digests(result: FileResult) -> list[tuple[str, str]]:
+def _digests(result: ScanResult) -> list[tuple[str, str]]:
     return [
         ("SHA-256 of the track", result.sha256),
         ("Index", result.index_digest),

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from fingerprint.errors import printable
 from sourceprint.evidence.pages.words import by_chance_share, grouped, hours_text, in_odds, outcome, share
-from sourceprint.scans.results import FileResult, Found
+from sourceprint.scans.results import ResultMatch, ScanResult
 from sourceprint.scans.summary import expected_false_matches, q_values, reused_by_recording_ms, reused_ms
 from sourceprint.text.tables import clock
 
@@ -33,12 +33,12 @@ _MOST_DIGESTS = 5
 _COLUMNS = ("page", "name", "outcome", "duration", "recordings", "reused", "share", "source", "p", "q")
 
 
-def overview(results: Sequence[FileResult], pages: Mapping[str, str]) -> dict[str, Any]:
+def overview(results: Sequence[ScanResult], pages: Mapping[str, str]) -> dict[str, Any]:
     """Return what the overview says.
 
     Parameters
     ----------
-    results : sequence of FileResult
+    results : sequence of ScanResult
         In order of name.
     pages : mapping of str to str
         Address of the page of each file that has one, by name.
@@ -91,17 +91,17 @@ def rows_as_json(rows: Sequence[Mapping[str, Any]]) -> Markup:
     return Markup(text)
 
 
-def _label(match: Found) -> str:
+def _label(match: ResultMatch) -> str:
     """Return the title, cut where it would fill the table, and the id, which is never cut."""
     title = (
         match.title
         if len(match.title) <= _LONGEST_TITLE
         else match.title[: _LONGEST_TITLE - 1] + "\N{HORIZONTAL ELLIPSIS}"
     )
-    return f"{title} ({match.asset_id})" if title else match.asset_id
+    return f"{title} ({match.recording_id})" if title else match.recording_id
 
 
-def _failure(result: FileResult, folder: str) -> dict[str, str]:
+def _failure(result: ScanResult, folder: str) -> dict[str, str]:
     return {
         "name": result.name[len(folder) :],
         "outcome": outcome(result.status),
@@ -125,9 +125,9 @@ def _common_folder(names: Sequence[str]) -> str:
     return start if folder and all(name.startswith(start) for name in names) else ""
 
 
-def _row(result: FileResult, page: str, rates: Mapping[tuple[str, str], float], folder: str) -> dict[str, Any]:
+def _row(result: ScanResult, page: str, rates: Mapping[tuple[str, str], float], folder: str) -> dict[str, Any]:
     reused = reused_ms(result)
-    best = min(result.matches, key=lambda match: (match.p_false, match.asset_id), default=None)
+    best = min(result.matches, key=lambda match: (match.p_false, match.recording_id), default=None)
     source = result.matches[0] if result.matches else None
     return {
         "page": page,
@@ -139,7 +139,9 @@ def _row(result: FileResult, page: str, rates: Mapping[tuple[str, str], float], 
         "share": round(100 * reused / result.duration_ms, 1) if result.duration_ms else 0.0,
         "source": printable(_label(source)) if source else "",
         "p": best.p_false if best else None,
-        "q": float(f"{min(rates[result.name, m.asset_id] for m in result.matches):.2g}") if result.matches else None,
+        "q": float(f"{min(rates[result.name, m.recording_id] for m in result.matches):.2g}")
+        if result.matches
+        else None,
     }
 
 
@@ -162,7 +164,7 @@ def _bars(rows: Sequence[tuple[str, float, str]]) -> list[dict[str, str]]:
     return [{"label": label, "length": f"{100 * amount / longest:.1f}", "text": text} for label, amount, text in rows]
 
 
-def _by_chance(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
+def _by_chance(results: Sequence[ScanResult]) -> list[tuple[str, float, str]]:
     """Return how many matches have which probability by chance, by powers of ten."""
     levels = Counter(
         min(9, max(0, math.floor(-math.log10(match.p_false) + 1e-9))) for result in results for match in result.matches
@@ -177,16 +179,16 @@ def _by_chance(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
     ]
 
 
-def _sources(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
+def _sources(results: Sequence[ScanResult]) -> list[tuple[str, float, str]]:
     reused: Counter[str] = Counter()
     labels: dict[str, str] = {}
     for result in results:
         reused.update(reused_by_recording_ms(result))
         for match in result.matches:
-            labels[match.asset_id] = _label(match)
+            labels[match.recording_id] = _label(match)
     ordered = sorted(reused.items(), key=lambda pair: (-pair[1], pair[0]))
     rows: list[tuple[str, float, str]] = [
-        (labels[asset_id], ms, clock(ms / 1000)) for asset_id, ms in ordered[:_MOST_SOURCES]
+        (labels[recording_id], ms, clock(ms / 1000)) for recording_id, ms in ordered[:_MOST_SOURCES]
     ]
     if rest := ordered[_MOST_SOURCES:]:
         total = sum(ms for _, ms in rest)
@@ -194,7 +196,7 @@ def _sources(results: Sequence[FileResult]) -> list[tuple[str, float, str]]:
     return rows
 
 
-def _digests(results: Sequence[FileResult]) -> list[tuple[str, list[str]]]:
+def _digests(results: Sequence[ScanResult]) -> list[tuple[str, list[str]]]:
     """Return what the results state of index, settings and parameters: one value each, unless scans were mixed."""
     facts: list[tuple[str, list[str]]] = []
     for title, field in (

@@ -15,14 +15,14 @@ from fingerprint.errors import AudioError
 from fingerprint.params import Params
 from index.recheck.recheck import Rechecked
 from index.recheck.trace import Trace, TracedFind
-from index.search.matches import Segment
+from index.search.matches import Passage
 from index.search.significance import LEAST_P
 from sourceprint.evidence.pages.figures import SpectraFigure, pitch_figure, plane_figure, spectra_figure
 from sourceprint.evidence.pages.page import Shelf
 from sourceprint.evidence.pages.sounds import MEDIA_TYPE, SUFFIX, Sound, excerpts
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
 from sourceprint.evidence.pages.words import by_chance, by_chance_rate, changed, in_odds, is_brief, span
-from sourceprint.scans.results import FileResult, Found, FoundSegment
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.tables import confidence_text
 
 __all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row"]
@@ -37,35 +37,35 @@ _MOST_COLUMNS = 1056  # the width of a spectrogram in its drawing
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class DrawnPassage:
     """A segment of a result.
 
     Attributes
     ----------
     number : int
         From 1, in order of the track.
-    match : Found
+    match : ResultMatch
         The recording that it is of.
-    stated : FoundSegment
+    stated : ResultPassage
         As the result has it.
-    segment : Segment or None
+    segment : Passage or None
         As it came out of the trace; None where that could not be used.
     """
 
     number: int
-    match: Found
-    stated: FoundSegment
-    segment: Segment | None
+    match: ResultMatch
+    stated: ResultPassage
+    segment: Passage | None
 
 
-def passage_row(passage: Passage) -> dict[str, Any]:
+def passage_row(passage: DrawnPassage) -> dict[str, Any]:
     """Return the figures of a passage as texts, for its row in the table of all passages."""
     segment = passage.stated
     return {
         "number": passage.number,
         "label": label_of(passage.match),
-        "query": span(segment.query_start_ms, segment.query_end_ms),
-        "recording": span(segment.asset_start_ms, segment.asset_end_ms),
+        "query": span(segment.track_start_ms, segment.track_end_ms),
+        "recording": span(segment.recording_start_ms, segment.recording_end_ms),
         "changed": changed(segment),
         "landmarks": f"{segment.aligned_landmarks}",
         "odds": in_odds(segment.p_false),
@@ -75,16 +75,16 @@ def passage_row(passage: Passage) -> dict[str, Any]:
     }
 
 
-def label_of(match: Found) -> dict[str, str]:
+def label_of(match: ResultMatch) -> dict[str, str]:
     """Return what a recording is called: its id, and what the catalogue says besides."""
-    return {"id": match.asset_id, "title": match.title, "artists": ", ".join(match.artists), "isrc": match.isrc}
+    return {"id": match.recording_id, "title": match.title, "artists": ", ".join(match.artists), "isrc": match.isrc}
 
 
 def drawn_passages(
-    result: FileResult,
+    result: ScanResult,
     trace: Trace,
     checked: Rechecked,
-    passages: Sequence[Passage],
+    passages: Sequence[DrawnPassage],
     query: Sound,
     sounds: Mapping[str, Sound],
     shelf: Shelf,
@@ -94,13 +94,13 @@ def drawn_passages(
 
     Parameters
     ----------
-    result : FileResult
+    result : ScanResult
         The file that they are passages of.
     trace : Trace
         Of that file.
     checked : Rechecked
         What came out of the trace.
-    passages : sequence of Passage
+    passages : sequence of DrawnPassage
         Those to be drawn.
     query : Sound
         Audio of the file.
@@ -117,9 +117,9 @@ def drawn_passages(
         segment = passage.segment
         if segment is None:
             continue
-        pairs = checked.pairs[passage.match.asset_id].of_segment(segment)
+        pairs = checked.pairs[passage.match.recording_id].of_segment(segment)
         axis = {"fmin_hz": trace.fmin_hz, "cells_per_octave": cells_per_octave}
-        sound = sounds[passage.match.asset_id]
+        sound = sounds[passage.match.recording_id]
         drawn.append(
             {
                 "number": passage.number,
@@ -127,7 +127,7 @@ def drawn_passages(
                 "row": passage_row(passage),
                 "decision": by_chance(passage.stated),
                 "facts": _facts(passage.stated, segment, checked.score_threshold),
-                "spectra": spectra_figure(segment, pairs, _finds(trace, passage.match.asset_id, segment), **axis),
+                "spectra": spectra_figure(segment, pairs, _finds(trace, passage.match.recording_id, segment), **axis),
                 "plane": plane_figure(segment, pairs),
                 "is_brief": is_brief(passage.stated),
                 "pitch": pitch_figure(segment, pairs, cells_per_octave=cells_per_octave),
@@ -149,7 +149,7 @@ def drawn_passages(
     return drawn
 
 
-def _facts(stated: FoundSegment, segment: Segment, threshold: float) -> list[tuple[str, str]]:
+def _facts(stated: ResultPassage, segment: Passage, threshold: float) -> list[tuple[str, str]]:
     return [
         ("Pitch", f"{stated.pitch_cents:+.0f} cents".replace("-0 ", "0 ").replace("+0 ", "0 ")),
         ("Tempo, speed", f"{stated.tempo_percent:.1f} %, {stated.speed_percent:.1f} %"),
@@ -161,26 +161,26 @@ def _facts(stated: FoundSegment, segment: Segment, threshold: float) -> list[tup
     ]
 
 
-def _at_most(segment: FoundSegment) -> str:
+def _at_most(segment: ResultPassage) -> str:
     return "at most " if segment.p_false <= LEAST_P else ""
 
 
-def _finds(trace: Trace, asset_id: str, segment: Segment) -> list[TracedFind]:
+def _finds(trace: Trace, recording_id: str, segment: Passage) -> list[TracedFind]:
     return [
         find
         for part in trace.parts
         for find in part.finds
-        if find.recording.id == asset_id
-        and find.seconds[0] <= segment.query_end_seconds
-        and find.seconds[-1] >= segment.query_start_seconds
+        if find.recording.id == recording_id
+        and find.seconds[0] <= segment.track_end_seconds
+        and find.seconds[-1] >= segment.track_start_seconds
     ]
 
 
-def _excerpt(result: FileResult, segment: Segment) -> dict[str, float]:
+def _excerpt(result: ScanResult, segment: Passage) -> dict[str, float]:
     """Return where the excerpts of a passage lie: in the track, and along its line in the recording."""
-    start = max(0.0, segment.query_start_seconds - _EXCERPT_AROUND_SECONDS)
-    end = min(segment.query_end_seconds + _EXCERPT_AROUND_SECONDS, result.duration_ms / 1000, start + _EXCERPT_SECONDS)
-    there = segment.reference_start_seconds + segment.ratio * (start - segment.query_start_seconds)
+    start = max(0.0, segment.track_start_seconds - _EXCERPT_AROUND_SECONDS)
+    end = min(segment.track_end_seconds + _EXCERPT_AROUND_SECONDS, result.duration_ms / 1000, start + _EXCERPT_SECONDS)
+    there = segment.recording_start_seconds + segment.ratio * (start - segment.track_start_seconds)
     return {
         "start": round(start, 3),
         "length": round(end - start, 3),
@@ -190,22 +190,22 @@ def _excerpt(result: FileResult, segment: Segment) -> dict[str, float]:
 
 
 def _by_sound(
-    drawn: Sequence[dict[str, Any]], passages: Sequence[Passage], query: Sound, sounds: Mapping[str, Sound]
+    drawn: Sequence[dict[str, Any]], passages: Sequence[DrawnPassage], query: Sound, sounds: Mapping[str, Sound]
 ) -> list[tuple[str, Path, list[dict[str, Any]]]]:
     """Return what is drawn of each audio file at hand, so that each is read once."""
     groups: list[tuple[str, Path, list[dict[str, Any]]]] = []
     if query.path is not None:
         groups.append(("query", query.path, list(drawn)))
-    for asset_id in dict.fromkeys(passage.match.asset_id for passage in passages):
-        path = sounds[asset_id].path
+    for recording_id in dict.fromkeys(passage.match.recording_id for passage in passages):
+        path = sounds[recording_id].path
         if path is not None:
-            groups.append(("recording", path, [entry for entry in drawn if entry["label"]["id"] == asset_id]))
+            groups.append(("recording", path, [entry for entry in drawn if entry["label"]["id"] == recording_id]))
     return groups
 
 
 def _add_pictures(
     drawn: Sequence[dict[str, Any]],
-    passages: Sequence[Passage],
+    passages: Sequence[DrawnPassage],
     query: Sound,
     sounds: Mapping[str, Sound],
     shelf: Shelf,
@@ -225,15 +225,15 @@ def _add_pictures(
 
 
 def _stretch(figure: SpectraFigure, kind: str) -> Stretch:
-    length = figure.query_seconds[1] - figure.query_seconds[0]
+    length = figure.track_seconds[1] - figure.track_seconds[0]
     n_columns = max(24, min(_MOST_COLUMNS, math.floor(length * _COLUMNS_PER_SECOND)))
-    start, end = figure.query_seconds if kind == "query" else figure.reference_seconds
+    start, end = figure.track_seconds if kind == "query" else figure.recording_seconds
     return Stretch(start, end, n_columns)
 
 
 def _add_excerpts(
     drawn: Sequence[dict[str, Any]],
-    passages: Sequence[Passage],
+    passages: Sequence[DrawnPassage],
     query: Sound,
     sounds: Mapping[str, Sound],
     shelf: Shelf,

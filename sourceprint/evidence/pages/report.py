@@ -26,7 +26,7 @@ from sourceprint.evidence.pages.overview import overview
 from sourceprint.evidence.pages.page import ASSETS, SCRIPT, STYLE, Shelf, asset, file_page, overview_page
 from sourceprint.evidence.pages.sounds import Catalogue
 from sourceprint.inputs import Item
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 from sourceprint.workers import in_order, jobs_for
 
 __all__ = ["PageMade", "ReportOptions", "expect_room", "page_name", "single_page", "write_report"]
@@ -93,7 +93,7 @@ class PageMade:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    result: FileResult
+    result: ScanResult
     trace: Path
     candidates: Mapping[str, tuple[Path, ...]]
     out: Path
@@ -108,13 +108,13 @@ class _Look:
 
 
 def write_report(
-    results: Sequence[FileResult], traces: Path, out: Path, options: ReportOptions
+    results: Sequence[ScanResult], traces: Path, out: Path, options: ReportOptions
 ) -> Generator[PageMade, None, None]:
     """Write a report, and yield what became of each page; the overview follows the last of them.
 
     Parameters
     ----------
-    results : sequence of FileResult
+    results : sequence of ScanResult
         Of a scan, in the order in which they are listed.
     traces : Path
         Folder of the traces, as `sourceprint.scans.scan.scan_files` keeps them.
@@ -142,7 +142,7 @@ def write_report(
             _Task(
                 result,
                 _trace_path(traces, result),
-                catalogue.candidates(match.asset_id for match in result.matches),
+                catalogue.candidates(match.recording_id for match in result.matches),
                 out,
                 look,
             ),
@@ -183,13 +183,13 @@ def expect_room(out: Path, *, replace: bool) -> None:
 
 
 def single_page(
-    result: FileResult, trace: Path, *, title: str = "Evidence of reuse", catalogue: tuple[Item, ...] = ()
+    result: ScanResult, trace: Path, *, title: str = "Evidence of reuse", catalogue: tuple[Item, ...] = ()
 ) -> bytes:
     """Return the page of one matched file with everything inside, no audio, and no link to an overview.
 
     Parameters
     ----------
-    result : FileResult
+    result : ScanResult
         A file in which something was found.
     trace : Path
         Its trace.
@@ -203,20 +203,20 @@ def single_page(
     EvidenceError
         If the trace cannot be used, or gives other matches than the result states.
     """
-    candidates = Catalogue(catalogue).candidates(match.asset_id for match in result.matches)
+    candidates = Catalogue(catalogue).candidates(match.recording_id for match in result.matches)
     view = file_view(result, trace, candidates, Shelf(True, "", ""), with_audio=False)
     if view.remark:
         raise EvidenceError(view.remark)
     return file_page(view.values, title=title, way=None, inside=True)
 
 
-def page_name(result: FileResult) -> str:
+def page_name(result: ScanResult) -> str:
     """Return the name of the page of a file: made of digests, so that no name of a file can lead elsewhere."""
     digest = hashlib.sha256(f"{result.name}\0{result.sha256}".encode("utf-8", "surrogatepass")).hexdigest()
     return f"{digest[:24]}.html"
 
 
-def _trace_path(traces: Path, result: FileResult) -> Path:
+def _trace_path(traces: Path, result: ScanResult) -> Path:
     # The digest comes from a file: it must not be able to name another one.
     sha256 = result.sha256 if is_sha256(result.sha256) else "no-digest"
     return traces / trace_name(sha256, result.index_digest, result.settings_digest)

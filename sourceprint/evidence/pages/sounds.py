@@ -29,9 +29,9 @@ from fingerprint.errors import AudioError, printable
 from fingerprint.sources import is_fingerprint_file
 from index.storage.recordings import Recording
 from sourceprint.inputs import Item
-from sourceprint.scans.results import FileResult
+from sourceprint.scans.results import ScanResult
 
-__all__ = ["MEDIA_TYPE", "RATE_HZ", "SUFFIX", "Catalogue", "Sound", "excerpts", "query_sound", "recording_sound"]
+__all__ = ["MEDIA_TYPE", "RATE_HZ", "SUFFIX", "Catalogue", "Sound", "excerpts", "recording_sound", "track_sound"]
 
 RATE_HZ: Final = 48_000
 """Rate of the excerpts, in Hz."""
@@ -149,16 +149,16 @@ class Catalogue:
         {'one-0123abcd': (PosixPath('a/one.wav'), PosixPath('b/one.wav'))}
         """
         found = {}
-        for asset_id in ids:
+        for recording_id in ids:
             # The second file of a name has a few digits of its digest in its id.
-            plain = re.sub(r"-[0-9a-f]{8,}\Z", "", asset_id)
-            paths = dict.fromkeys(self._paths.get(asset_id, []) + self._paths.get(plain, []))
+            plain = re.sub(r"-[0-9a-f]{8,}\Z", "", recording_id)
+            paths = dict.fromkeys(self._paths.get(recording_id, []) + self._paths.get(plain, []))
             if paths:
-                found[asset_id] = tuple(paths)
+                found[recording_id] = tuple(paths)
         return found
 
 
-def query_sound(result: FileResult) -> Sound:
+def track_sound(result: ScanResult) -> Sound:
     """Return the audio file of a result, if it is still the one that was scanned."""
     path = Path(result.name)
     if is_fingerprint_file(path):

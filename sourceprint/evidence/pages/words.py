@@ -5,7 +5,7 @@ evidence of reuse, and claims no more than the figures do.
 """
 
 from index.search.significance import LEAST_FALSE_PER_1000H, LEAST_P
-from sourceprint.scans.results import FileResult, FoundSegment
+from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.scans.scan_text import odds
 from sourceprint.text.tables import clock
 
@@ -117,13 +117,13 @@ def hours_text(milliseconds: float) -> str:
     return f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
 
 
-def changed(segment: FoundSegment) -> str:
+def changed(segment: ResultPassage) -> str:
     """Return how a passage was changed; tempo roughly where the passage is brief.
 
     Examples
     --------
     >>> from types import SimpleNamespace as Of
-    >>> long, brief = {"query_start_ms": 0, "query_end_ms": 9000}, {"query_start_ms": 0, "query_end_ms": 1500}
+    >>> long, brief = {"track_start_ms": 0, "track_end_ms": 9000}, {"track_start_ms": 0, "track_end_ms": 1500}
     >>> changed(Of(**long, pitch_cents=0.0, speed_percent=106.0, tempo_percent=100.0))
     'played 6.0 % faster, pitch and time together'
     >>> changed(Of(**long, pitch_cents=-210.0, speed_percent=100.0, tempo_percent=90.0))
@@ -145,7 +145,7 @@ def changed(segment: FoundSegment) -> str:
     return ", ".join(parts) or "unchanged in pitch and tempo"
 
 
-def by_chance(segment: FoundSegment) -> str:
+def by_chance(segment: ResultPassage) -> str:
     """Return, as a sentence or two, how often chance gives such an alignment.
 
     Examples
@@ -167,7 +167,7 @@ def by_chance(segment: FoundSegment) -> str:
     )
 
 
-def by_chance_rate(segment: FoundSegment) -> str:
+def by_chance_rate(segment: ResultPassage) -> str:
     """Return how often chance gives an alignment as good.
 
     Examples
@@ -216,7 +216,7 @@ def in_odds(p: float) -> str:
     return plain + (exponent.translate(_RAISED) if power else "")
 
 
-def verdict(result: FileResult, reused_ms: int) -> str:
+def verdict(result: ScanResult, reused_ms: int) -> str:
     """Return the finding on a file in one sentence."""
     if not result.searched:
         return f"The file was not searched: {outcome(result.status)}."
@@ -228,9 +228,9 @@ def verdict(result: FileResult, reused_ms: int) -> str:
     )
 
 
-def is_brief(segment: FoundSegment) -> bool:
+def is_brief(segment: ResultPassage) -> bool:
     """Return whether a passage is too brief for its tempo to be known to the percent."""
-    return segment.query_end_ms - segment.query_start_ms < _BRIEF_MS
+    return segment.track_end_ms - segment.track_start_ms < _BRIEF_MS
 
 
 def _faster(percent: float, roughly: bool) -> str:

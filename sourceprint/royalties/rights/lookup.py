@@ -305,7 +305,7 @@ def rights_under_key(
     }
     rights = load_rights(
         connection,
-        asset_ids=[wanted],
+        index_ids=[wanted],
         isrcs=[compact_isrc(wanted)],
         recording_ids=[wanted, *shared["recording_id"]],
         work_ids=[wanted, *works, *shared["work_id"]],

@@ -141,7 +141,7 @@ def current_revision(connection: Connection) -> int:
 def load_rights(
     connection: Connection,
     *,
-    asset_ids: Iterable[str] = (),
+    index_ids: Iterable[str] = (),
     isrcs: Iterable[str] = (),
     recording_ids: Iterable[str] = (),
     work_ids: Iterable[str] = (),
@@ -180,7 +180,7 @@ def load_rights(
     reader = _Reader(connection, revision)
     recordings = {
         found.id: found
-        for column, wanted in (("id", recording_ids), ("index_id", asset_ids), ("isrc", isrcs))
+        for column, wanted in (("id", recording_ids), ("index_id", index_ids), ("isrc", isrcs))
         for found in reader.where(Recording, schema.recording, column, wanted)
     }
     parts: list[RecordingPart] = []

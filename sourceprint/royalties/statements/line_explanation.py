@@ -149,7 +149,7 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     )
     lines += [
         f"   attributed {seconds(use.attributed_us)} s of {seconds(1000 * use.track_ms)} s, {use.layer} layer, "
-        f"reference {printable(use.asset_id)}, {use.aligned_landmarks} aligned landmarks, confidence {use.confidence}",
+        f"reference {printable(use.index_id)}, {use.aligned_landmarks} aligned landmarks, confidence {use.confidence}",
         f"   state {use.state}: {printable(use.state_rule)}",
     ]
     if outcome is not None:
@@ -163,7 +163,7 @@ def _span_text(span: Span) -> str:
     return (
         f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: "
         f"track {_clock(span.start_ms)} to {_clock(span.end_ms)}, "
-        f"reference {_clock(span.asset_start_ms)} to {_clock(span.asset_end_ms)}{claimed}"
+        f"reference {_clock(span.recording_start_ms)} to {_clock(span.recording_end_ms)}{claimed}"
     )
 
 

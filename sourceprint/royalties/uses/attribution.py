@@ -115,8 +115,8 @@ def _of_excluded(excluded: Iterable[Claim]) -> list[Holding]:
 def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, facts: TrackFacts) -> Use:
     claimant = holding.claimant
     known = holding.layer == "recording" and not claimant.problem
-    segments = {claim.number: claim.source for claim in holding.claims}
-    best = min(segments.values(), key=lambda segment: (-segment.confidence, segment.p_false))
+    passages = {claim.number: claim.source for claim in holding.claims}
+    best = min(passages.values(), key=lambda segment: (-segment.confidence, segment.p_false))
     use = Use(
         id="",
         track_sha256=result.sha256,
@@ -126,13 +126,13 @@ def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, 
         purpose=facts.purpose,
         licensee=facts.licensee,
         layer=holding.layer,
-        asset_id=holding.claims[0].asset_id,
+        index_id=holding.claims[0].index_id,
         recording_id=claimant.recording_ids[0] if known else "",
         work_ids=claimant.work_ids if not claimant.problem else (),
         spans=tuple(holding.spans),
         matched_ms=sum(span.end_ms - span.start_ms for span in union_spans(holding.claims)),
         attributed_us=holding.attributed_us,
-        aligned_landmarks=sum(segment.aligned_landmarks for segment in segments.values()),
+        aligned_landmarks=sum(segment.aligned_landmarks for segment in passages.values()),
         confidence=best.confidence,
         p_false=best.p_false,
         state="",

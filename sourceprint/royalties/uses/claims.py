@@ -73,7 +73,7 @@ class Claim:
 
     claimant: Claimant
     layer: str
-    asset_id: str
+    index_id: str
     number: int
     start_ms: int
     end_ms: int
@@ -86,14 +86,16 @@ class Claim:
     def rank(self) -> tuple[Fraction, bool, str, int, int, int, int, str]:
         """Sorts by descending evidence; ties by what the segment says, never by its place in the result."""
         s = self.source
-        times = (s.query_start_ms, s.query_end_ms, s.asset_start_ms, s.asset_end_ms)
-        return (-self.evidence, self.also, self.asset_id, *times, self.claimant.key)
+        times = (s.track_start_ms, s.track_end_ms, s.recording_start_ms, s.recording_end_ms)
+        return (-self.evidence, self.also, self.index_id, *times, self.claimant.key)
 
-    def asset_ms(self, query_ms: int) -> int:
+    def recording_ms(self, track_ms: int) -> int:
         """Return where in the recording a moment of the track lies, on the line of the match, rounded down."""
         s = self.source
-        elapsed = query_ms - s.query_start_ms
-        return s.asset_start_ms + elapsed * (s.asset_end_ms - s.asset_start_ms) // (s.query_end_ms - s.query_start_ms)
+        elapsed = track_ms - s.track_start_ms
+        return s.recording_start_ms + elapsed * (s.recording_end_ms - s.recording_start_ms) // (
+            s.track_end_ms - s.track_start_ms
+        )
 
 
 class Owners:
@@ -165,17 +167,17 @@ def claims_of(result: TrackResult, rights: Rights, owners: Owners) -> tuple[list
     excluded: list[Claim] = []
     number = 0
     for match in result.matches:
-        found = _recordings_of(match.asset_id, match.isrc, rights)
-        for segment in match.segments:
-            own = _claimant(match.asset_id, found, match.layer, rights, owners)
-            evidence = Fraction(1000 * segment.aligned_landmarks, segment.query_end_ms - segment.query_start_ms)
+        found = _recordings_of(match.index_id, match.isrc, rights)
+        for segment in match.passages:
+            own = _claimant(match.index_id, found, match.layer, rights, owners)
+            evidence = Fraction(1000 * segment.aligned_landmarks, segment.track_end_ms - segment.track_start_ms)
             whole = Claim(
                 own,
                 match.layer,
-                match.asset_id,
+                match.index_id,
                 number,
-                segment.query_start_ms,
-                segment.query_end_ms,
+                segment.track_start_ms,
+                segment.track_end_ms,
                 segment,
                 evidence,
             )
@@ -188,15 +190,15 @@ def claims_of(result: TrackResult, rights: Rights, owners: Owners) -> tuple[list
     return claims, excluded
 
 
-def _recordings_of(asset_id: str, isrc: str, rights: Rights) -> tuple[str, ...]:
-    return rights.by_index_id.get(asset_id) or (rights.by_isrc.get(isrc, ()) if isrc else ())
+def _recordings_of(index_id: str, isrc: str, rights: Rights) -> tuple[str, ...]:
+    return rights.by_index_id.get(index_id) or (rights.by_isrc.get(isrc, ()) if isrc else ())
 
 
-def _claimant(asset_id: str, found: tuple[str, ...], layer: str, rights: Rights, owners: Owners) -> Claimant:
+def _claimant(index_id: str, found: tuple[str, ...], layer: str, rights: Rights, owners: Owners) -> Claimant:
     """Return the claimant that an asset stands for."""
-    name = f"asset:{asset_id}"
+    name = f"asset:{index_id}"
     if not found:
-        return Claimant(name, name, (), (), f"rights: no recording on file for asset {asset_id}")
+        return Claimant(name, name, (), (), f"rights: no recording on file for asset {index_id}")
     works = {rights.works_of(recording_id) for recording_id in found}
     work_ids = works.pop() if len(works) == 1 else ()
     if layer == "composition":
@@ -207,18 +209,18 @@ def _claimant(asset_id: str, found: tuple[str, ...], layer: str, rights: Rights,
         return Claimant(shown, shown, found, (), f"rights: {problem} on file for {', '.join(found)}")
     if len(found) == 1 or owners.agree(found):
         return Claimant(found[0], found[0], found[:1], rights.works_of(found[0]))
-    return Claimant(name, name, found, work_ids, f"rights: asset {asset_id} may be any of {', '.join(found)}")
+    return Claimant(name, name, found, work_ids, f"rights: asset {index_id} may be any of {', '.join(found)}")
 
 
 def _also(claim: Claim, match: ScanMatch, rights: Rights, owners: Owners) -> Iterator[Claim]:
     """Yield the claims of recordings that fit nearly as well; where in them the passage lies is not known."""
-    for asset_id in claim.source.also_fits:
-        other = _claimant(asset_id, _recordings_of(asset_id, "", rights), match.layer, rights, owners)
+    for index_id in claim.source.also_fits:
+        other = _claimant(index_id, _recordings_of(index_id, "", rights), match.layer, rights, owners)
         if other.key != claim.claimant.key:
             yield Claim(
                 other,
                 claim.layer,
-                asset_id,
+                index_id,
                 claim.number,
                 claim.start_ms,
                 claim.end_ms,
@@ -237,30 +239,30 @@ def _by_parts(claim: Claim, rights: Rights, owners: Owners) -> Iterator[Claim]:
         start, end = _moment(claim, part.start_ms), _moment(claim, part.end_ms)
         if start < end:
             origin = _origin(part.part_id, rights)
-            claimant = _claimant(claim.asset_id, (origin,), claim.layer, rights, owners)
+            claimant = _claimant(claim.index_id, (origin,), claim.layer, rights, owners)
             note = f"rights: {part.start_ms}-{part.end_ms} ms of {recording_id} is taken from {origin}"
             if rights.parts.get(origin):
                 note += ", which has parts of its own; which of them this is, is not on file"
             yield Claim(
-                claimant, claim.layer, claim.asset_id, claim.number, start, end, claim.source, claim.evidence, note
+                claimant, claim.layer, claim.index_id, claim.number, start, end, claim.source, claim.evidence, note
             )
             taken.append((start, end))
     reached = claim.start_ms
     for start, end in [*sorted(taken), (claim.end_ms, claim.end_ms)]:
         if start > reached:
             yield Claim(
-                claim.claimant, claim.layer, claim.asset_id, claim.number, reached, start, claim.source, claim.evidence
+                claim.claimant, claim.layer, claim.index_id, claim.number, reached, start, claim.source, claim.evidence
             )
         reached = max(reached, end)
 
 
-def _moment(claim: Claim, asset_ms: int) -> int:
+def _moment(claim: Claim, recording_ms: int) -> int:
     """Return where in the track a moment of the recording lies, within the claim."""
     s = claim.source
-    length = s.asset_end_ms - s.asset_start_ms
-    if length == 0 or asset_ms <= s.asset_start_ms:
-        return claim.start_ms if asset_ms <= s.asset_start_ms else claim.end_ms
-    moment = s.query_start_ms + (asset_ms - s.asset_start_ms) * (s.query_end_ms - s.query_start_ms) // length
+    length = s.recording_end_ms - s.recording_start_ms
+    if length == 0 or recording_ms <= s.recording_start_ms:
+        return claim.start_ms if recording_ms <= s.recording_start_ms else claim.end_ms
+    moment = s.track_start_ms + (recording_ms - s.recording_start_ms) * (s.track_end_ms - s.track_start_ms) // length
     return min(moment, claim.end_ms)
 
 

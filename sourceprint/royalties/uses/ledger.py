@@ -220,15 +220,15 @@ class _Attribution:
         matches = [match for result in searched for match in result.matches]
         rights = load_rights(
             self._connection,
-            asset_ids=sorted(
-                {m.asset_id for m in matches} | {a for m in matches for s in m.segments for a in s.also_fits}
+            index_ids=sorted(
+                {m.index_id for m in matches} | {a for m in matches for s in m.passages for a in s.also_fits}
             ),
             isrcs=sorted({match.isrc for match in matches if match.isrc}),
             licensee=self._defaults.licensee,
             owners=False,
         )
         owners = Owners(rights)
-        self._counts["segments"] += sum(len(match.segments) for match in matches)
+        self._counts["segments"] += sum(len(match.passages) for match in matches)
         found: dict[str, Use] = {}
         for result in searched:
             facts = self._facts(result)
@@ -255,7 +255,7 @@ class _Attribution:
             results_sha256=scans.sha256,
             tracks=dict(sorted(self._statuses.items())),
             repeated=scans.repeated,
-            segments=self._counts["segments"],
+            passages=self._counts["segments"],
             states={state: (n, self._attributed_us[state]) for state, n in sorted(self._states.items())},
             outcomes=dict(sorted(self._outcomes.items())),
             added=self._counts["added"],

@@ -303,11 +303,11 @@ def union_spans(claims: Iterable[Claim]) -> list[Span]:
 
 def _extend(spans: list[Span], start: int, end: int, claim: Claim, contenders: tuple[str, ...]) -> None:
     """Add a span, to the last one where it goes on there."""
-    asset_start, asset_end = claim.asset_ms(start), claim.asset_ms(end)
+    recording_start, recording_end = claim.recording_ms(start), claim.recording_ms(end)
     if spans and (spans[-1].end_ms, spans[-1].contenders, spans[-1].segment) == (start, contenders, claim.number):
         last = spans.pop()
-        start, asset_start = last.start_ms, last.asset_start_ms
-    spans.append(Span(start, end, asset_start, asset_end, contenders, claim.number))
+        start, recording_start = last.start_ms, last.recording_start_ms
+    spans.append(Span(start, end, recording_start, recording_end, contenders, claim.number))
 
 
 def _key(layer: str, claimant: Claimant) -> _Key:

@@ -39,7 +39,7 @@ class ScanSegment:
 
     Attributes
     ----------
-    query_start_ms, query_end_ms, asset_start_ms, asset_end_ms : int
+    track_start_ms, track_end_ms, recording_start_ms, recording_end_ms : int
         The passage in the generated track and in the recording; the former is not empty.
     aligned_landmarks : int
     confidence, p_false : Decimal
@@ -50,10 +50,10 @@ class ScanSegment:
         Ids in the index of other recordings that fit nearly as well, sorted.
     """
 
-    query_start_ms: int
-    query_end_ms: int
-    asset_start_ms: int
-    asset_end_ms: int
+    track_start_ms: int
+    track_end_ms: int
+    recording_start_ms: int
+    recording_end_ms: int
     aligned_landmarks: int
     confidence: Decimal
     p_false: Decimal
@@ -73,14 +73,14 @@ class ScanMatch:
         Compact, or "".
     layer : str
         Of `LAYERS`.
-    segments : tuple of ScanSegment
+    passages : tuple of ScanSegment
         In the order of the result.
     """
 
-    asset_id: str
+    index_id: str
     isrc: str
     layer: str
-    segments: tuple[ScanSegment, ...]
+    passages: tuple[ScanSegment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,14 +310,14 @@ class _Reader:
         layer = self._text(match, "layer", at)
         if layer not in LAYERS:
             self._refuse(f"{at}layer", layer, " or ".join(LAYERS))
-        segments = self._list(match, "segments", at)
-        if not segments:
+        passages = self._list(match, "segments", at)
+        if not passages:
             self._refuse(f"{at}segments", [], "a list with at least one segment")
         return ScanMatch(
-            asset_id=_encodable(self._text(match, "asset_id", at)),
+            index_id=_encodable(self._text(match, "asset_id", at)),
             isrc=self._text(match, "isrc", at, empty=True),
             layer=layer,
-            segments=tuple(self._segment(segment, f"{at}segments[{n}].") for n, segment in enumerate(segments)),
+            passages=tuple(self._segment(segment, f"{at}segments[{n}].") for n, segment in enumerate(passages)),
         )
 
     def _segment(self, segment: Any, at: str) -> ScanSegment:
@@ -326,9 +326,12 @@ class _Reader:
         start, end = self._time(segment, "query_start_ms", at), self._time(segment, "query_end_ms", at)
         if start >= end:
             self._refuse(f"{at}query_end_ms", end, f"after query_start_ms {start}")
-        asset_start, asset_end = self._time(segment, "asset_start_ms", at), self._time(segment, "asset_end_ms", at)
-        if asset_start > asset_end:
-            self._refuse(f"{at}asset_end_ms", asset_end, f"not before asset_start_ms {asset_start}")
+        recording_start, recording_end = (
+            self._time(segment, "asset_start_ms", at),
+            self._time(segment, "asset_end_ms", at),
+        )
+        if recording_start > recording_end:
+            self._refuse(f"{at}asset_end_ms", recording_end, f"not before asset_start_ms {recording_start}")
         also_fits = segment.get("also_fits", [])
         if not isinstance(also_fits, list) or not all(isinstance(other, str) and other for other in also_fits):
             self._refuse(f"{at}also_fits", also_fits, "a list of ids")
@@ -336,10 +339,10 @@ class _Reader:
         if not isinstance(excluded, bool):
             self._refuse(f"{at}excluded", excluded, "true or false")
         return ScanSegment(
-            query_start_ms=start,
-            query_end_ms=end,
-            asset_start_ms=asset_start,
-            asset_end_ms=asset_end,
+            track_start_ms=start,
+            track_end_ms=end,
+            recording_start_ms=recording_start,
+            recording_end_ms=recording_end,
             aligned_landmarks=self._time(segment, "aligned_landmarks", at),
             confidence=self._probability(segment, "confidence", at),
             p_false=self._probability(segment, "p_false", at),

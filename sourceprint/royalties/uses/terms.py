@@ -151,7 +151,7 @@ def _conditions(licence: Licence, use: Use, recording: Recording | None) -> tupl
     conditions = licence.conditions
     if conditions == _UNCONDITIONAL:
         return _NONE
-    name = use.recording_id or ", ".join(use.work_ids) or use.asset_id
+    name = use.recording_id or ", ".join(use.work_ids) or use.index_id
     passage = longest_passage_ms(use)
     if conditions.max_consecutive_ms is not None and passage > conditions.max_consecutive_ms:
         limit = _seconds(Fraction(conditions.max_consecutive_ms, 1000))

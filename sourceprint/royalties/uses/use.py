@@ -27,7 +27,7 @@ class Span:
     ----------
     start_ms, end_ms : int
         In the generated track.
-    asset_start_ms, asset_end_ms : int
+    recording_start_ms, recording_end_ms : int
         In the recording, on the line of the match.
     contenders : tuple of str
         Ids of the recordings that claimed the same time, itself included; empty where it was alone. "asset:" and the id
@@ -38,8 +38,8 @@ class Span:
 
     start_ms: int
     end_ms: int
-    asset_start_ms: int
-    asset_end_ms: int
+    recording_start_ms: int
+    recording_end_ms: int
     contenders: tuple[str, ...]
     segment: int
 
@@ -125,7 +125,7 @@ class Use:
     purpose: str
     licensee: str
     layer: str
-    asset_id: str
+    index_id: str
     recording_id: str
     work_ids: tuple[str, ...]
     spans: tuple[Span, ...]
@@ -156,11 +156,12 @@ def use_to_json(use: Use) -> dict[str, Any]:
         "purpose": use.purpose,
         "licensee": use.licensee,
         "layer": use.layer,
-        "asset_id": use.asset_id,
+        "asset_id": use.index_id,
         "recording_id": use.recording_id,
         "work_ids": list(use.work_ids),
         "spans": [
-            [s.start_ms, s.end_ms, s.asset_start_ms, s.asset_end_ms, list(s.contenders), s.segment] for s in use.spans
+            [s.start_ms, s.end_ms, s.recording_start_ms, s.recording_end_ms, list(s.contenders), s.segment]
+            for s in use.spans
         ],
         "matched_ms": use.matched_ms,
         "attributed_us": use.attributed_us,
@@ -198,7 +199,7 @@ def use_from_json(value: dict[str, Any]) -> Use:
         purpose=value["purpose"],
         licensee=value["licensee"],
         layer=value["layer"],
-        asset_id=value["asset_id"],
+        index_id=value["asset_id"],
         recording_id=value["recording_id"],
         work_ids=tuple(value["work_ids"]),
         spans=tuple(Span(s[0], s[1], s[2], s[3], tuple(s[4]), s[5]) for s in value["spans"]),

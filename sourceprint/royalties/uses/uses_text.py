@@ -43,7 +43,7 @@ class AttributionReport:
         Results by status; all but `matched` and `no_match` could not be searched, and their earlier uses stay.
     repeated : int
         Results that say the same of the same track as an earlier one.
-    segments : int
+    passages : int
         Matched passages.
     states : dict of str to (int, int)
         Uses, and their attributed microseconds, by the state that the policy gives them.
@@ -67,7 +67,7 @@ class AttributionReport:
     results_sha256: str
     tracks: dict[str, int]
     repeated: int
-    segments: int
+    passages: int
     states: dict[str, tuple[int, int]]
     outcomes: dict[str, int]
     added: int
@@ -96,7 +96,7 @@ def report_text(report: AttributionReport) -> str:
     """Return a report for people, one fact per line."""
     tracks = ", ".join(f"{n} {status}" for status, n in report.tracks.items()) or "none"
     lines = [
-        f"tracks      {sum(report.tracks.values())} ({tracks}), {_counted(report.segments, 'segment')}",
+        f"tracks      {sum(report.tracks.values())} ({tracks}), {_counted(report.passages, 'segment')}",
         f"policy      {report.policy_name} {report.policy_digest}",
         f"rights      revision {report.rights_revision}",
         *(f"{state:<11} {_counted(n, 'use')}, {_seconds(us)} s" for state, (n, us) in report.states.items()),
@@ -174,7 +174,7 @@ def _of(use: Use) -> str:
     if contenders := contenders_of(use):
         more = ["..."] if len(contenders) > _SHOWN_CONTENDERS else []
         return " or ".join([*contenders[:_SHOWN_CONTENDERS], *more])
-    return use.recording_id or ", ".join(use.work_ids) or f"{use.asset_id} (index)"
+    return use.recording_id or ", ".join(use.work_ids) or f"{use.index_id} (index)"
 
 
 def _licence(outcome: Outcome) -> str:

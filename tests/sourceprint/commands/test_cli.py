@@ -29,7 +29,7 @@ from index.catalogue.store import Store
 from index.explain.explanation import Question
 from index.search.filters import EVERYTHING, Filter
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH
-from index.search.matches import Match, Segment, Transformation
+from index.search.matches import Match, Passage, Transformation
 from index.storage.recordings import Recording
 from sourceprint.commands.terminal import Commands
 from sourceprint.inputs import Item
@@ -671,7 +671,7 @@ def test_demo_hands_its_options_on(found_all: bool, code: int, tmp_path: Path, m
 
 
 def made_scan(**changes: Any) -> Scan:
-    def segment(start: float, end: float, **more: Any) -> Segment:
+    def segment(start: float, end: float, **more: Any) -> Passage:
         fields: dict[str, Any] = {
             "ratio": 1.1,
             "transformation": Transformation(-200.4, 110.04, 100.0),
@@ -682,7 +682,7 @@ def made_scan(**changes: Any) -> Scan:
             "false_per_1000h": 4.0e-5,
             "confidence": 0.9999994,
         }
-        return Segment(start, end, start + 61.2, 61.2 + 1.1 * end, **{**fields, **more})
+        return Passage(start, end, start + 61.2, 61.2 + 1.1 * end, **{**fields, **more})
 
     first = Recording("boom\n1", "Boom \u97f3", ("X",), "USRC17607839", duration_ms=120_000)
     second = Recording("x" * 50, duration_ms=0)
@@ -744,7 +744,7 @@ def test_the_json_of_a_match() -> None:
     }
     assert fields["timing_ms"] == {"fingerprint": 10, "search": 0, "verify": 0}
     first, second = fields["matches"]
-    segments = first.pop("segments")
+    passages = first.pop("segments")
     assert first == {
         "asset_id": "boom\n1",
         "isrc": "USRC17607839",
@@ -758,7 +758,7 @@ def test_the_json_of_a_match() -> None:
         "asset_match_percentage": 18.37,
         "confidence": 0.9999994,
     }
-    assert segments[0] == {
+    assert passages[0] == {
         "query_start_ms": 0,
         "query_end_ms": 10000,
         "asset_start_ms": 61200,
@@ -774,7 +774,7 @@ def test_the_json_of_a_match() -> None:
         "excluded": False,
         "also_fits": [],
     }
-    assert segments[1]["also_fits"] == ["twin"]
+    assert passages[1]["also_fits"] == ["twin"]
     assert (second["isrc"], second["title"], second["artists"]) == (None, None, [])
     assert second["asset_match_percentage"] == 0.0
 

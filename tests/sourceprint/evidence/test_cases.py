@@ -46,7 +46,7 @@ from sourceprint.evidence.cases.contents import (
 from sourceprint.evidence.cases.recomputation import read_trace_member
 from sourceprint.evidence.cases.verdict import Verdict, check_case, read_case
 from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
-from sourceprint.scans.results import FileResult, read_result
+from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run
 from sourceprint.signatures import PrivateKey
 from tests.command_line import RATE_HZ, music, run, write
@@ -92,7 +92,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run.open(folder / "RUN")
 
 
-def of(scanned: Run, wanted: str) -> tuple[FileResult, bytes]:
+def of(scanned: Run, wanted: str) -> tuple[ScanResult, bytes]:
     result = choose(scanned.results(), wanted)
     return result, read_trace_file(scanned, result)
 
@@ -170,7 +170,7 @@ def test_a_good_case_holds_and_says_every_figure_twice(case: bytes, scanned: Run
         assert stated[match["asset_id"], "query_match_ms"] == match["query_match_ms"]
         for number, segment in enumerate(match["segments"], start=1):
             for name, value in segment.items():
-                assert stated[f"{match['asset_id']}, passage {number}", name] == value
+                assert stated[f"{match['recording_id']}, passage {number}", name] == value
     verdict.insist()
 
 
@@ -355,12 +355,12 @@ def test_a_case_of_another_key_is_refused_where_a_key_is_given(case: bytes) -> N
     [
         lambda result: first_segment(result).update(aligned_landmarks=900),
         lambda result: first_segment(result).update(p_false=1e-8),
-        lambda result: first_segment(result).update(query_end_ms=15_500),
+        lambda result: first_segment(result).update(track_end_ms=15_500),
         lambda result: first_segment(result).update(also_fits=["s3"]),
         lambda result: first_segment(result).pop("excluded"),
-        lambda result: result["matches"][0].update(asset_id="s9"),
+        lambda result: result["matches"][0].update(recording_id="s9"),
         lambda result: result["matches"][0].update(title="Yesterday"),
-        lambda result: result["matches"][0].update(query_match_percentage=99.0),
+        lambda result: result["matches"][0].update(track_match_percentage=99.0),
         lambda result: result["matches"][0]["segments"].append(dict(first_segment(result))),
         lambda result: result["matches"].pop(),
         lambda result: result["matches"].reverse(),

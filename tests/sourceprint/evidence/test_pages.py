@@ -27,7 +27,7 @@ from sourceprint.evidence.pages.overview import overview
 from sourceprint.evidence.pages.page import overview_page
 from sourceprint.evidence.pages.report import ReportOptions, page_name, single_page, write_report
 from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
-from sourceprint.evidence.pages.sounds import Catalogue, excerpts, query_sound, recording_sound
+from sourceprint.evidence.pages.sounds import Catalogue, excerpts, recording_sound, track_sound
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
 from sourceprint.inputs import Item
 from sourceprint.scans.results import read_result
@@ -100,7 +100,7 @@ def page_of(site: Path, scanned: ScannedRun, name: str = "mix.wav") -> Page:
 def test_a_page_draws_every_passage_with_its_figures(site: Path, scanned: ScannedRun) -> None:
     page = page_of(site, scanned)
     result = scanned.result("mix.wav")
-    assert [match.asset_id for match in result.matches] == ["s1", "s2"]
+    assert [match.recording_id for match in result.matches] == ["s1", "s2"]
     assert [a["id"] for a in page.all("section") if a.get("class") == "passage"] == ["passage-1", "passage-2"]
     assert len(page.all("figure")) == 6
     assert len([a for a in page.all("img") if a["alt"].startswith("Spectrogram of")]) == 4
@@ -214,15 +214,15 @@ def test_without_audio_the_landmarks_alone_are_drawn_and_the_page_says_why(scann
 
 def test_audio_that_has_moved_or_changed_is_not_drawn(scanned: ScannedRun, tmp_path: Path) -> None:
     result = scanned.result("mix.wav")
-    assert query_sound(result).path == Path(result.name)
+    assert track_sound(result).path == Path(result.name)
     moved = dataclasses.replace(result, name=str(tmp_path / "gone.wav"))
-    assert f"is not at {tmp_path / 'gone.wav'}, or" in query_sound(moved).why_not
-    elsewhere = query_sound(dataclasses.replace(result, name="gone.wav"))
+    assert f"is not at {tmp_path / 'gone.wav'}, or" in track_sound(moved).why_not
+    elsewhere = track_sound(dataclasses.replace(result, name="gone.wav"))
     assert "gone.wav, as seen from the folder where this page was made" in elsewhere.why_not
     changed = dataclasses.replace(result, sha256="0" * 64)
-    assert "its digest differs" in query_sound(changed).why_not
+    assert "its digest differs" in track_sound(changed).why_not
     described = dataclasses.replace(result, name="song.spf")
-    assert "fingerprint file" in query_sound(described).why_not
+    assert "fingerprint file" in track_sound(described).why_not
 
 
 def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun) -> None:
@@ -424,7 +424,7 @@ def test_stretches_of_another_tempo_have_corresponding_columns(tmp_path: Path) -
 def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     checked = recheck(trace)
-    segment = checked.matches[0].segments[0]
+    segment = checked.matches[0].passages[0]
     pairs = checked.pairs["s1"].of_segment(segment)
     spectra = spectra_figure(segment, pairs, trace.parts[0].finds, fmin_hz=trace.fmin_hz, cells_per_octave=36.0)
     ends = re.findall(r"M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)", spectra.joins)
@@ -443,19 +443,19 @@ def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
 def test_a_passage_without_length_or_pairs_is_drawn_all_the_same(scanned: ScannedRun) -> None:
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     checked = recheck(trace)
-    segment = checked.matches[0].segments[0]
+    segment = checked.matches[0].passages[0]
     point = dataclasses.replace(
         segment,
-        query_end_seconds=segment.query_start_seconds,
-        reference_end_seconds=segment.reference_start_seconds,
+        track_end_seconds=segment.track_start_seconds,
+        recording_end_seconds=segment.recording_start_seconds,
     )
-    apart = dataclasses.replace(point, query_start_seconds=900.0, query_end_seconds=900.0)
+    apart = dataclasses.replace(point, track_start_seconds=900.0, track_end_seconds=900.0)
     for odd in (point, apart):
         pairs = checked.pairs["s1"].of_segment(odd)
-        assert plane_figure(odd, pairs).points.count("M") == pairs.query_seconds.size
+        assert plane_figure(odd, pairs).points.count("M") == pairs.track_seconds.size
         assert pitch_figure(odd, pairs, cells_per_octave=36.0).bars
         assert spectra_figure(odd, pairs, [], fmin_hz=trace.fmin_hz, cells_per_octave=36.0).query_others == ""
-    assert checked.pairs["s1"].of_segment(apart).query_seconds.size == 0
+    assert checked.pairs["s1"].of_segment(apart).track_seconds.size == 0
 
 
 def test_excerpts_start_where_they_are_asked_to(tmp_path: Path) -> None:
@@ -482,12 +482,12 @@ def test_an_excerpt_is_of_the_length_asked_for_and_the_same_each_time(tmp_path: 
 def test_the_players_of_a_page_are_locked_to_the_line(site: Path, scanned: ScannedRun) -> None:
     page = page_of(site, scanned)
     players = [a for a in page.all("div") if a.get("class") == "player"]
-    segments = [segment for match in scanned.result("mix.wav").matches for segment in match.segments]
+    passages = [segment for match in scanned.result("mix.wav").matches for segment in match.passages]
     assert len(players) == 2
-    for player, segment in zip(players, sorted(segments, key=lambda s: s.query_start_ms), strict=True):
+    for player, segment in zip(players, sorted(passages, key=lambda s: s.track_start_ms), strict=True):
         start, there, ratio = (float(player[f"data-{name}"]) for name in ("start", "there", "ratio"))
-        assert start == pytest.approx(segment.query_start_ms / 1000 - 2.0, abs=0.01)
-        assert there + ratio * 2.0 == pytest.approx(segment.asset_start_ms / 1000, abs=0.02)
+        assert start == pytest.approx(segment.track_start_ms / 1000 - 2.0, abs=0.01)
+        assert there + ratio * 2.0 == pytest.approx(segment.recording_start_ms / 1000, abs=0.02)
         assert float(player["data-length"]) <= 30.0
 
 

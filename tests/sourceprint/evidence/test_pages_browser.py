@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     report_of(scanned, folder / "single", with_audio=True, single_file=True)
     name = page_name(scanned.result("mix.wav"))
     rows = [
-        a_result(f"in/gen-{k}.wav", [a_match(f"s{k % 7}", [a_segment(query_end_ms=10_500 + 10 * k)])] if k % 3 else [])
+        a_result(f"in/gen-{k}.wav", [a_match(f"s{k % 7}", [a_segment(track_end_ms=10_500 + 10 * k)])] if k % 3 else [])
         for k in range(1, N_ROWS)
     ]
     results = [read_result(row) for row in [*rows, a_failure("in/broken.mp3"), a_result(f"in/{DECOMPOSED}")]]

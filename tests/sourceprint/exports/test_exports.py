@@ -26,7 +26,7 @@ from sourceprint.exports.audacity import audacity_labels
 from sourceprint.exports.formats import FORMATS, write_export
 from sourceprint.exports.jams import jams_files
 from sourceprint.exports.table import COLUMNS, segment_csv, segment_parquet
-from sourceprint.scans.results import FileResult, read_result
+from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import results_of
 from sourceprint.scans.summary import q_values
 from sourceprint.text.names import safe_names
@@ -79,11 +79,11 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def read(*records: dict[str, Any]) -> list[FileResult]:
+def read(*records: dict[str, Any]) -> list[ScanResult]:
     return [read_result(record) for record in records]
 
 
-def table(results: Iterable[FileResult], **q: Any) -> list[dict[str, str]]:
+def table(results: Iterable[ScanResult], **q: Any) -> list[dict[str, str]]:
     data = b"".join(segment_csv(results, q.get("q_values", {})))
     return list(csv.DictReader(io.StringIO(data.decode(), newline=""), strict=True))
 
@@ -355,7 +355,7 @@ def test_acrcloud_says_why_there_is_nothing() -> None:
 
 
 def test_acrcloud_claims_no_length_where_nothing_is_known_of_it() -> None:
-    (result,) = read(a_result("x", [a_match("s1", asset_duration_ms=None, isrc=None)]))
+    (result,) = read(a_result("x", [a_match("s1", recording_duration_ms=None, isrc=None)]))
     (music,) = acrcloud_record(result)["metadata"]["music"]
     assert (music["duration_ms"], music["external_ids"]) == (0, {})
 
@@ -383,9 +383,9 @@ def test_a_place_without_results_is_refused(tmp_path: Path) -> None:
         results_of(tmp_path / "x.jsonl")
 
 
-def naive_q_values(results: list[FileResult]) -> dict[tuple[str, str], float]:
+def naive_q_values(results: list[ScanResult]) -> dict[tuple[str, str], float]:
     hours = sum(result.duration_ms for result in results if result.searched) / 3_600_000
-    rates = {(result.name, found.asset_id): found.false_per_1000h for result in results for found in result.matches}
+    rates = {(result.name, found.recording_id): found.false_per_1000h for result in results for found in result.matches}
     return {
         key: min(
             1.0,

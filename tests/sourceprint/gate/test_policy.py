@@ -29,11 +29,13 @@ def policy(text: str = "", *, head: str = HEAD) -> Policy:
     return parse_policy((head + text).encode(), name="p.toml")
 
 
-def match(asset_id: str = "blue-1", *, also_fits: Sequence[Sequence[str]] = ((),), **changes: Any) -> dict[str, Any]:
+def match(
+    recording_id: str = "blue-1", *, also_fits: Sequence[Sequence[str]] = ((),), **changes: Any
+) -> dict[str, Any]:
     """Return 10 s that are a quarter of the file and a tenth of the recording; a segment for each list of twins."""
     figures = {"query_match_percentage": 25.0, "asset_match_percentage": 10.0, "confidence": 0.9999}
-    segments = [a_segment(also_fits=list(ids), false_per_1000h=0.01) for ids in also_fits]
-    return a_match(asset_id, segments, **{**figures, **changes})
+    passages = [a_segment(also_fits=list(ids), false_per_1000h=0.01) for ids in also_fits]
+    return a_match(recording_id, passages, **{**figures, **changes})
 
 
 def decided(found: Mapping[str, Any], by: Policy, *, day: date = DAY) -> tuple[str, str, str]:
@@ -241,7 +243,7 @@ def test_a_file_gets_the_worst_of_its_matches() -> None:
     assert [verdict.action for verdict in verdicts] == ["block", "review"]
     first = verdicts[0].worst
     assert first is not None
-    assert first.found.asset_id == "red"
+    assert first.found.recording_id == "red"
     assert decide(read_result(a_result(matches=[match("ok")])), rules, day=DAY).action == "pass"
     assert decide(read_result(a_result()), rules, day=DAY).action == "pass"
 

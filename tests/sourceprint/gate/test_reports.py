@@ -46,9 +46,9 @@ def scanned(name: str, *matches: dict[str, Any], status: str = "", reason: str |
     return decide(read_result(record), POLICY, day=DAY)
 
 
-def match(asset_id: str, confidence: float, *, ms: int = 12_340, title: str | None = None) -> dict[str, Any]:
-    segment = a_segment(0, 5, query_end_ms=ms, asset_end_ms=ms + 5)
-    return a_match(asset_id, [segment], title=title, confidence=confidence)
+def match(recording_id: str, confidence: float, *, ms: int = 12_340, title: str | None = None) -> dict[str, Any]:
+    segment = a_segment(0, 5, track_end_ms=ms, recording_end_ms=ms + 5)
+    return a_match(recording_id, [segment], title=title, confidence=confidence)
 
 
 def report(*verdicts: Verdict, fail_on: str = "block") -> Report:

@@ -37,7 +37,7 @@ def uses_of(result: TrackResult, rights: Rights | None = None, **policy: Any) ->
 
 def test_a_plain_match_is_a_claimed_use_with_all_that_is_known(scanned: Any) -> None:
     (use,) = uses_of(scanned(a_match("R1", a_segment(1_000, 9_000, 50_000), a_segment(20_000, 25_000, p_false=1e-9))))
-    assert (use.layer, use.asset_id, use.recording_id, use.work_ids) == ("recording", "asset-R1", "R1", ("W1",))
+    assert (use.layer, use.index_id, use.recording_id, use.work_ids) == ("recording", "asset-R1", "R1", ("W1",))
     assert (use.matched_ms, use.attributed_us, use.aligned_landmarks) == (13_000, 13_000_000, 130)
     assert (str(use.confidence), str(use.p_false)) == ("0.999", "1E-12")
     assert (use.state, use.state_rule) == ("claimed", "thresholds.claim_confidence 0.99")
@@ -98,7 +98,7 @@ def test_the_work_beside_an_open_recording_has_the_same_spans(scanned: Any) -> N
 
 def test_a_composition_alone_uses_the_work_and_no_recording(scanned: Any) -> None:
     (use,) = uses_of(scanned(a_match("R1", a_segment(0, 9_000), layer="composition")))
-    assert (use.layer, use.asset_id, use.recording_id, use.work_ids) == ("composition", "asset-R1", "", ("W1",))
+    assert (use.layer, use.index_id, use.recording_id, use.work_ids) == ("composition", "asset-R1", "", ("W1",))
 
 
 def test_a_composition_without_a_work_on_file_is_unresolved(scanned: Any) -> None:
@@ -121,7 +121,7 @@ def test_every_segment_ends_in_a_use(scanned: Any) -> None:
         a_match("R1", a_segment(0, 60_000), layer="composition"),
     )
     uses = uses_of(result)
-    landmarks = sum(s.aligned_landmarks for match in result.matches for s in match.segments)
+    landmarks = sum(s.aligned_landmarks for match in result.matches for s in match.passages)
     assert sum(use.aligned_landmarks for use in uses) >= landmarks
     assert len({use.id for use in uses}) == len(uses)
     assert all(use.state and use.state_rule for use in uses)

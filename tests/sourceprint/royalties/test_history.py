@@ -323,7 +323,7 @@ CATALOGUE: tuple[Record, ...] = (
 
 def test_what_concerns_a_recording_is_read_by_its_id_in_the_index(database: Database) -> None:
     put(database, *CATALOGUE)
-    rights = read(database, asset_ids=["asset-1", "asset-unknown"])
+    rights = read(database, index_ids=["asset-1", "asset-unknown"])
     assert rights.recordings.keys() == {"R1", "R5"}
     assert rights.by_index_id == {"asset-1": ("R1", "R5")}
     assert rights.works.keys() == {"W1"}
@@ -369,7 +369,7 @@ def test_without_owners_shares_are_the_same_and_only_the_parties_of_licences_are
 
 def test_nothing_asked_is_nothing_read(database: Database) -> None:
     put(database, *CATALOGUE, Recording("R9", "neither ISRC nor index id"))
-    assert read(database, asset_ids=[""], isrcs=[""]) == Rights(revision=1)
+    assert read(database, index_ids=[""], isrcs=[""]) == Rights(revision=1)
 
 
 def test_an_earlier_revision_is_read_as_it_was(database: Database) -> None:
@@ -378,13 +378,13 @@ def test_an_earlier_revision_is_read_as_it_was(database: Database) -> None:
     put(database, Recording("R1", "after", index_id="asset-9"), replace(share, millionths=1))
     with database.changing(source="withdraw") as change:
         withdraw_records(change, master_share, ["S1"])
-    first, second, third = (read(database, asset_ids=["asset-1", "asset-9"], revision=n) for n in (1, 2, 3))
+    first, second, third = (read(database, index_ids=["asset-1", "asset-9"], revision=n) for n in (1, 2, 3))
     assert (first.recordings["R1"].title, first.by_index_id, first.revision) == ("before", {"asset-1": ("R1",)}, 1)
     assert first.master_shares["R1"] == (share,)
     assert (second.recordings["R1"].title, second.master_shares["R1"][0].millionths) == ("after", 1)
     assert third.master_shares == {}
-    assert third == read(database, asset_ids=["asset-1", "asset-9"])
-    assert read(database, asset_ids=["asset-1"], revision=0) == Rights()
+    assert third == read(database, index_ids=["asset-1", "asset-9"])
+    assert read(database, index_ids=["asset-1"], revision=0) == Rights()
 
 
 @pytest.mark.parametrize("number", [-1, 2, sys.maxsize])
@@ -399,7 +399,7 @@ def test_a_revision_that_there_is_not_is_refused(database: Database, number: int
 def test_more_ids_than_one_query_takes_are_read_in_pieces(database: Database) -> None:
     records = [Recording(f"R{number:05d}", "t", index_id=f"asset-{number}") for number in range(2_500)]
     put(database, *records)
-    rights = read(database, asset_ids=(f"asset-{number}" for number in range(2_500)))
+    rights = read(database, index_ids=(f"asset-{number}" for number in range(2_500)))
     assert list(rights.recordings.values()) == records
 
 

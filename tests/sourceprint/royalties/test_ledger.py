@@ -91,7 +91,7 @@ def test_results_become_uses_and_the_report_adds_up(rights_on_file: Database, tm
         ("R2", "claimed", 9_000_000),
     ]
     assert report.tracks == {"decode_error": 1, "matched": 2, "no_match": 1}
-    assert (report.n_failed, report.repeated, report.segments) == (1, 1, 3)
+    assert (report.n_failed, report.repeated, report.passages) == (1, 1, 3)
     assert report.states == {"claimed": (2, 18_000_000), "unresolved": (1, 9_000_000)}
     assert report.outcomes == {"licensed": 3}
     assert (report.added, report.unchanged, report.superseded) == (3, 0, 0)
@@ -243,7 +243,7 @@ def test_new_rights_give_new_uses_with_the_revision(rights_on_file: Database, tm
     report = entered(rights_on_file, tmp_path, TWO, now=at(1))
     (use,) = uses_in(rights_on_file)
     assert (use.recording_id, use.state, use.rights_revision) == ("R9", "claimed", report.rights_revision)
-    assert a_recording("R9").index_id == use.asset_id
+    assert a_recording("R9").index_id == use.index_id
 
 
 def test_uses_are_written_as_lines_that_give_them_back(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_passage_taken_from_another_recording_goes_to_that_one() -> None:
         ("recording", "", "R2", 3_000, [(2_000, 5_000)]),
     ]
     assert holdings[1].notes == {"rights: 12000-15000 ms of R1 is taken from R2"}
-    assert (holdings[1].spans[0].asset_start_ms, holdings[1].spans[0].asset_end_ms) == (12_000, 15_000)
+    assert (holdings[1].spans[0].recording_start_ms, holdings[1].spans[0].recording_end_ms) == (12_000, 15_000)
 
 
 def test_a_part_and_its_origin_claim_the_same_time_together() -> None:
@@ -213,9 +213,9 @@ def test_an_asset_of_two_recordings_is_unresolved_and_names_them() -> None:
 
 
 def test_a_place_in_the_recording_follows_the_line_of_the_match() -> None:
-    segment = a_segment(1_000, 11_000, 50_000, asset_end_ms=55_000, **STRONG)
+    segment = a_segment(1_000, 11_000, 50_000, recording_end_ms=55_000, **STRONG)
     holdings = held(a_match("R1", segment), a_match("R2", a_segment(2_000, 4_000, aligned_landmarks=1)))
-    assert [(s.asset_start_ms, s.asset_end_ms) for s in holdings[0].spans] == [
+    assert [(s.recording_start_ms, s.recording_end_ms) for s in holdings[0].spans] == [
         (50_000, 50_500),
         (50_500, 51_500),
         (51_500, 55_000),
@@ -225,7 +225,7 @@ def test_a_place_in_the_recording_follows_the_line_of_the_match() -> None:
 WORKS = {"R1": ["W1"], "R2": ["W1"], "R3": ["W1"], "R4": ["W4"], "R5": ["W4", "W5"]}
 RIGHTS = some_rights(WORKS, owner_of={"R1": "P-A", "R2": "P-A"}, parts=[a_part("R4", "R1", 5, 20)])
 
-segments = st.tuples(st.integers(0, 40), st.integers(1, 20), st.integers(0, 30)).flatmap(
+passages = st.tuples(st.integers(0, 40), st.integers(1, 20), st.integers(0, 30)).flatmap(
     lambda t: st.builds(
         lambda landmarks, also: a_segment(t[0], t[0] + t[1], t[2], aligned_landmarks=landmarks, also_fits=also),
         st.integers(0, 12),
@@ -237,7 +237,7 @@ scans = st.lists(
         lambda r, layer, found: a_match(r, *found, layer=layer),
         st.sampled_from([*WORKS, "R9"]),
         st.sampled_from(["recording", "recording", "composition"]),
-        st.lists(segments, min_size=1, max_size=3),
+        st.lists(passages, min_size=1, max_size=3),
     ),
     min_size=1,
     max_size=5,
@@ -330,7 +330,7 @@ def test_the_order_of_the_matches_makes_no_difference(
 
 
 def _joined(holding: Holding) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Return spans joined where only the number of the segment cuts them: two equal segments may change places."""
+    """Return spans joined where only the number of the segment cuts them: two equal passages may change places."""
     joined: list[tuple[int, int, tuple[str, ...]]] = []
     for span in holding.spans:
         start = span.start_ms

@@ -32,8 +32,8 @@ def test_the_records_of_both_forms_are_the_same(tmp_path: Path, form: str) -> No
     scans = ScanFile(path)
     one, none = list(scans)
     assert (one.sha256, one.name, one.track_ms, one.status) == (sha_of("one.wav"), "one.wav", 60_000, "matched")
-    segment = one.matches[0].segments[0]
-    assert (segment.query_start_ms, segment.query_end_ms, segment.aligned_landmarks) == (0, 9000, 90)
+    segment = one.matches[0].passages[0]
+    assert (segment.track_start_ms, segment.track_end_ms, segment.aligned_landmarks) == (0, 9000, 90)
     assert (segment.confidence, segment.p_false) == (Decimal("0.123456789"), Decimal("1E-300"))
     assert (none.searched, none.matches) == (True, ())
     assert scans.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -51,7 +51,7 @@ def use(*times: tuple[int, int], **fields: Any) -> Use:
         purpose="generate",
         licensee="P-GEN",
         layer="recording",
-        asset_id="asset-R1",
+        index_id="asset-R1",
         recording_id="R1",
         work_ids=("W1",),
         spans=spans(*counted),

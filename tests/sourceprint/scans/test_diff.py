@@ -38,8 +38,8 @@ def test_two_empty_scans_are_no_difference() -> None:
 def test_a_recording_that_is_found_now_is_gained_and_one_that_is_not_is_lost() -> None:
     difference = changes([a_result("a", [a_match("s1")])], [a_result("a", [a_match("s2")], index=OTHER_INDEX)])
     (change,) = difference.files
-    assert [found.asset_id for found in change.gained] == ["s2"]
-    assert [found.asset_id for found in change.lost] == ["s1"]
+    assert [found.recording_id for found in change.gained] == ["s2"]
+    assert [found.recording_id for found in change.lost] == ["s1"]
     assert (change.changed, change.status_changed, change.because) == ((), False, ("index_digest",))
     assert difference.searched == {"index_digest": ((INDEX_DIGEST,), (OTHER_INDEX["digest"],))}
 
@@ -56,12 +56,12 @@ def test_a_span_is_changed_beyond_the_tolerance_only() -> None:
     assert not changes(before, within)
     assert [each.what for each in changes(before, beyond).files[0].changed] == [("span",)]
     assert not changes(before, beyond, span_seconds=0.3)
-    in_asset = [a_result("a", [a_match("s1", [a_segment(asset_end_ms=70_300)])])]
-    assert changes(before, in_asset).files[0].changed[0].what == ("span",)
+    in_recording = [a_result("a", [a_match("s1", [a_segment(recording_end_ms=70_300)])])]
+    assert changes(before, in_recording).files[0].changed[0].what == ("span",)
 
 
 def test_another_number_of_passages_is_a_changed_span() -> None:
-    two = a_match("s1", [a_segment(), a_segment(100_000, 150_000)], query_match_percentage=5.56)
+    two = a_match("s1", [a_segment(), a_segment(100_000, 150_000)], track_match_percentage=5.56)
     (change,) = changes([a_result("a", [a_match("s1")])], [a_result("a", [two])]).files
     assert change.changed[0].what == ("span",)
 
@@ -81,7 +81,7 @@ def test_each_figure_of_a_passage_is_compared(what: str, fields: dict[str, Any])
 
 
 def test_the_share_of_the_file_is_compared() -> None:
-    before, after = (a_result("a", [a_match("s1", query_match_percentage=share)]) for share in (5.0, 6.1))
+    before, after = (a_result("a", [a_match("s1", track_match_percentage=share)]) for share in (5.0, 6.1))
     assert changes([before], [after]).files[0].changed[0].what == ("share",)
 
 

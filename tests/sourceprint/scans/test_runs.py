@@ -26,7 +26,7 @@ from sourceprint.scans import journal as journal_module
 from sourceprint.scans import run_folder as folder
 from sourceprint.scans.journal import Journal
 from sourceprint.scans.plan import Territory
-from sourceprint.scans.results import FileResult, read_result
+from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run, made_by_others
 from sourceprint.scans.scan import Scan, Searched
 from sourceprint.scans.scan_json import scan_to_json, scan_to_row
@@ -511,7 +511,7 @@ def test_a_reader_sees_every_file_while_a_scan_takes_out_rows(
     list(session.scan(session.plan(music)))
     read: list[bytes] = []
 
-    def read_on(line: bytes) -> FileResult:
+    def read_on(line: bytes) -> ScanResult:
         read.append(line)
         if len(read) == 2 * len(music):  # the reader has come to the end, and goes through the rows once more
             session.__exit__(None, None, None)
@@ -575,7 +575,7 @@ def test_the_trace_of_a_file_is_named_by_its_digest(tmp_path: Path, music: list[
 
 
 def found(rate: float, **fields: Any) -> dict[str, Any]:
-    return a_match(segments=[a_segment(false_per_1000h=rate, **fields)])
+    return a_match(passages=[a_segment(false_per_1000h=rate, **fields)])
 
 
 def test_a_summary_counts_what_is_there() -> None:
@@ -597,7 +597,7 @@ def test_a_summary_counts_what_is_there() -> None:
     assert summary.searched_ms == 3 * 180_000
     assert (summary.matched_files, summary.matches, summary.sources) == (2, 3, 2)
     assert summary.reused_ms == 10_000 + 15_000 + 10_000  # 35 to 40 s is claimed twice, and counts once
-    assert [(source.asset_id, source.files, source.reused_ms) for source in summary.top_sources] == [
+    assert [(source.recording_id, source.files, source.reused_ms) for source in summary.top_sources] == [
         ("s1", 1, 20_000),
         ("s2", 2, 20_000),
     ]
@@ -632,10 +632,10 @@ def test_a_summary_of_nothing_claims_nothing() -> None:
 
 def test_a_summary_names_the_ten_longest_and_is_printable() -> None:
     records = [
-        a_result(f"{i}.wav", [a_match(f"s{i:02}\x1b", [a_segment(0, query_end_ms=1000 * (i + 1))])]) for i in range(12)
+        a_result(f"{i}.wav", [a_match(f"s{i:02}\x1b", [a_segment(0, track_end_ms=1000 * (i + 1))])]) for i in range(12)
     ]
     summary = summarise(read_result(record) for record in records)
-    assert [source.asset_id for source in summary.top_sources] == [f"s{i:02}\x1b" for i in range(11, 1, -1)]
+    assert [source.recording_id for source in summary.top_sources] == [f"s{i:02}\x1b" for i in range(11, 1, -1)]
     assert "\x1b" not in summary_text(summary)
     assert "  and 2 more\n" in summary_text(summary)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fingerprint.errors import ParameterError
-from index.search.matches import Match, Segment, Transformation
+from index.search.matches import Match, Passage, Transformation
 from index.storage.recordings import Recording
 from sourceprint.scans.results import read_result
 from sourceprint.scans.scan import Scan, Searched
@@ -19,19 +19,19 @@ def test_built_results_are_scan_results() -> None:
     twice = a_match("s1", [a_segment(0), a_segment(5_000, 65_000)])
     result = read_result(a_result("mix.wav", [twice, a_match("s2")]))
     assert (result.name, result.status, result.searched) == ("mix.wav", "matched", True)
-    assert [found.asset_id for found in result.matches] == ["s1", "s2"]
-    assert (result.matches[0].query_match_ms, result.matches[0].asset_match_ms) == (15_000, 15_000)
+    assert [found.recording_id for found in result.matches] == ["s1", "s2"]
+    assert (result.matches[0].track_match_ms, result.matches[0].recording_match_ms) == (15_000, 15_000)
     assert read_result(a_result()).status == "no_match"
     failure = read_result(a_failure())
     assert (failure.status, failure.reason, failure.duration_ms) == ("decode_error", "is no audio file", 0)
 
 
 def test_built_results_have_the_fields_that_a_scan_writes() -> None:
-    segment = Segment(
-        query_start_seconds=10.0,
-        query_end_seconds=20.0,
-        reference_start_seconds=60.0,
-        reference_end_seconds=70.0,
+    segment = Passage(
+        track_start_seconds=10.0,
+        track_end_seconds=20.0,
+        recording_start_seconds=60.0,
+        recording_end_seconds=70.0,
         ratio=1.0,
         transformation=Transformation(0.0, 100.0, 100.0),
         score=50.0,

@@ -201,7 +201,7 @@ class View:
             "use_id": part.use_id,
             "track": use.track_name if use else "",
             "spans": [
-                f"{_clock(span.start_ms)} to {_clock(span.end_ms)}, from {_clock(span.asset_start_ms)}"
+                f"{_clock(span.start_ms)} to {_clock(span.end_ms)}, from {_clock(span.recording_start_ms)}"
                 for span in (use.spans if use else ())
             ],
             "state": f"{use.state}: {use.state_rule}" if use else "no use",
