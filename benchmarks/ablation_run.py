@@ -24,7 +24,7 @@ from benchmarks.query_files import Query
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
 from fingerprint.params import Params, Projection, load_projection
-from index.catalogue.store import Landmarks, LayerSpec, Recording, Store
+from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
 from index.search.match import STANDARD, match_track
 from index.vectors.exact import use_threads
 
@@ -140,7 +140,7 @@ def _index(variant: Variant, params: Params, projection: Projection) -> Path:
         with store.writer(exact_limit=n_landmarks if variant.vectors == "exact" else 0) as writer:
             for row, one in known:
                 recording = Recording(row.file, title=row.title, duration_ms=round(1000 * one.duration_seconds))
-                writer.add(recording, {LAYER: Landmarks(one.times, one.bins, one.vectors[0])})
+                writer.add(recording, {LAYER: LayerLandmarks(one.times, one.bins, one.vectors[0])})
 
     _in_place(folder, write)
     return folder

@@ -23,7 +23,7 @@ from benchmarks.train_projection import SHIPPED, train, trained_on
 from fingerprint.errors import AudioError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
 from fingerprint.params import Params, Projection, load_projection, shipped_digest
-from index.catalogue.store import Landmarks, LayerSpec, Recording, Store
+from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
 from index.search.match import STANDARD, SearchOptions
 from index.vectors.exact import use_threads
 
@@ -216,7 +216,7 @@ def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side,
                 decoder=described.decoder,
                 notes=described.notes,
             )
-            writer.add(recording, {LAYER: Landmarks(described.times, described.bins, described.vectors[0])})
+            writer.add(recording, {LAYER: LayerLandmarks(described.times, described.bins, described.vectors[0])})
     return refused
 
 

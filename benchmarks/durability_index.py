@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from index.catalogue.store import Landmarks, LayerSpec, Recording, Snapshot, Store
+from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Snapshot, Store
 from index.catalogue.verification import verify_index
 from index.storage.manifest import read_manifest
 
@@ -54,12 +54,12 @@ _WEIGHTS: Final[dict[Kind, int]] = {"add": 10, "replace": 3, "remove": 4, "commi
 
 
 @functools.lru_cache(maxsize=256)
-def landmarks(seed: int) -> Landmarks:
+def landmarks(seed: int) -> LayerLandmarks:
     """Return the 30 to 49 landmarks of a seed, random and of 20 s; none at all for one seed in 13."""
     n = 0 if seed % 13 == 5 else 30 + seed % 20
     generator = np.random.default_rng(seed)
     vectors = generator.normal(size=(n, LAYERS[LAYER].dimension))
-    return Landmarks(
+    return LayerLandmarks(
         np.sort(generator.uniform(0.0, SECONDS, n)),
         generator.uniform(0.0, 200.0, n).astype(np.float32),
         (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32),

@@ -40,7 +40,7 @@ from fingerprint.errors import (
 )
 from fingerprint.extract import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role
 from fingerprint.params import Params
-from fingerprint.spf_header import Contents, MalformedHeaderError, Part, contents_of, header_of
+from fingerprint.spf_header import Contents, MalformedHeaderError, PartEntry, contents_of, header_of
 
 __all__ = ["FORMAT_VERSION", "SUFFIX", "read_contents", "read_recording", "read_track", "write_file"]
 
@@ -86,12 +86,12 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
     params = params or Params()
     temporary = path.with_name(f".{path.name}.tmp")
     with tempfile.TemporaryFile(dir=path.parent) as body:
-        described: list[Part] = []
+        described: list[PartEntry] = []
         last: Fingerprint | None = None
         for part in parts:
             _refuse_strangers(part, last, params)
             role: Role = "query" if len(part.mirrored) else "reference"
-            described.append(Part(role, part.scales, part.start_seconds, part.duration_seconds, part.times.size))
+            described.append(PartEntry(role, part.scales, part.start_seconds, part.duration_seconds, part.times.size))
             for array in _arrays(part):
                 body.write(array.tobytes())
             last = part
@@ -334,7 +334,7 @@ def _read_part(
     file: io.BufferedReader,
     name: str,
     contents: Contents,
-    part: Part,
+    part: PartEntry,
     position: int,
     scales: tuple[float, ...],
     params: Params,
@@ -385,7 +385,11 @@ def _read_array(file: io.BufferedReader, dtype: str, shape: tuple[int, ...]) -> 
 
 
 def _wrong_positions(
-    times: NDArray[np.float64], bins: NDArray[np.float32], prominence: NDArray[np.float32], part: Part, params: Params
+    times: NDArray[np.float64],
+    bins: NDArray[np.float32],
+    prominence: NDArray[np.float32],
+    part: PartEntry,
+    params: Params,
 ) -> str:
     """Return what is wrong with the landmarks of a part, or ""."""
     if not (np.isfinite(times).all() and np.isfinite(bins).all() and np.isfinite(prominence).all()):
@@ -401,7 +405,7 @@ def _wrong_positions(
     return ""
 
 
-def _wrong_vectors(vectors: NDArray[np.float32], part: Part) -> str:
+def _wrong_vectors(vectors: NDArray[np.float32], part: PartEntry) -> str:
     """Return what is wrong with the vectors of a part, or "": in a query, one of flat surroundings may be zero."""
     if not np.isfinite(vectors).all():
         return "vectors with NaN or infinity in them"

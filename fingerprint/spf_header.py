@@ -17,7 +17,7 @@ from fingerprint.digests import is_sha256
 from fingerprint.extract import Role
 from fingerprint.params import Params
 
-__all__ = ["Contents", "MalformedHeaderError", "Part", "contents_of", "header_of"]
+__all__ = ["Contents", "MalformedHeaderError", "PartEntry", "contents_of", "header_of"]
 
 _MOST_SECONDS: Final = float(1 << 20)  # twelve days, what an index can hold
 _MOST_SCALES: Final = 64
@@ -30,7 +30,7 @@ class MalformedHeaderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartEntry:
     """What is known of one part without reading it.
 
     Attributes
@@ -73,7 +73,7 @@ class Contents:
         Name and digest of the parameters.
     dimension : int
         Length of a vector.
-    parts : tuple of Part
+    parts : tuple of PartEntry
         In the order of the file: the reference first, then the query by time.
     """
 
@@ -85,7 +85,7 @@ class Contents:
     algorithm: str
     params_digest: str
     dimension: int
-    parts: tuple[Part, ...]
+    parts: tuple[PartEntry, ...]
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -171,7 +171,7 @@ def _parsed(header: bytes) -> Any:
     return value
 
 
-def _part(value: Any) -> Part:
+def _part(value: Any) -> PartEntry:
     scales = _field(value, "scales", list)
     if not 1 <= len(scales) <= _MOST_SCALES or len(set(map(str, scales))) != len(scales):
         raise MalformedHeaderError(f"has a part with {len(scales)} time scales, or one of them twice")
@@ -182,7 +182,7 @@ def _part(value: Any) -> Part:
         role = "query"
     elif word != role:
         raise MalformedHeaderError(f"has a part of the unknown role {word!r:.80}")
-    return Part(
+    return PartEntry(
         role,
         tuple(float(scale) for scale in scales),
         _seconds(value, "start_seconds"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.catalogue.store import Landmarks, LayerSpec, Recording, Store
+from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
 
 SPEC = LayerSpec({"algorithm": "random/1"}, 64)
 LAYERS = {"recording": SPEC}
@@ -28,11 +28,13 @@ def unit_vectors(n: int, seed: int, *, dimension: int = 64) -> NDArray[np.float3
     return normalised(np.random.default_rng(seed).normal(size=(n, dimension)))
 
 
-def landmarks(n: int, seed: int, *, dimension: int = 64) -> Landmarks:
+def landmarks(n: int, seed: int, *, dimension: int = 64) -> LayerLandmarks:
     """Return `n` random landmarks of a recording of 100 s."""
     generator = np.random.default_rng(seed)
     times = np.sort(generator.uniform(0, 100, n))
-    return Landmarks(times, generator.uniform(0, 230, n).astype(np.float32), unit_vectors(n, seed, dimension=dimension))
+    return LayerLandmarks(
+        times, generator.uniform(0, 230, n).astype(np.float32), unit_vectors(n, seed, dimension=dimension)
+    )
 
 
 def fill(path: Path, counts: Mapping[str, int], *, exact_limit: int = NEVER, commit_landmarks: int = 10**9) -> Store:

@@ -21,9 +21,9 @@ from sourceprint.royalties.rights.records import (
     MASTER,
     WHOLE,
     Party,
-    Recording,
     RecordingPart,
     RecordingWork,
+    RightsRecording,
     Share,
     Work,
 )
@@ -32,14 +32,14 @@ from sourceprint.royalties.rights.rows import Record, row_of, table_of
 from sourceprint.royalties.rights.schema import VERSIONED
 from sourceprint.royalties.territories import EVERYWHERE, Territories
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import Outcome, Span, Use
+from sourceprint.royalties.uses.use import LicenceOutcome, Use, UsePassage
 
 LICENSEE = "P-GEN"
 INDEX_DIGEST = "sha256:" + "1" * 64
 POLICY_DIGEST = "sha256:" + "2" * 64
 
 
-def a_recording(recording_id: str = "R1", **fields: Any) -> Recording:
+def a_recording(recording_id: str = "R1", **fields: Any) -> RightsRecording:
     """Return a recording that is in the index as "asset-" and its id."""
     defaults: dict[str, Any] = {
         "title": f"Title of {recording_id}",
@@ -49,7 +49,7 @@ def a_recording(recording_id: str = "R1", **fields: Any) -> Recording:
         "label": "Blue Label",
         "vocals": "no",
     }
-    return Recording(id=recording_id, **{**defaults, **fields})
+    return RightsRecording(id=recording_id, **{**defaults, **fields})
 
 
 def a_work(work_id: str = "W1", **fields: Any) -> Work:
@@ -255,13 +255,18 @@ def a_scan_result(name: str, *matches: dict[str, Any], track_ms: int = 60_000, *
     return {**defaults, **fields}
 
 
-def a_span(start_ms: int, end_ms: int, *, contenders: tuple[str, ...] = (), segment: int = 0) -> Span:
+def a_span(start_ms: int, end_ms: int, *, contenders: tuple[str, ...] = (), segment: int = 0) -> UsePassage:
     """Return a span at the original speed that starts at the same place of the recording."""
-    return Span(start_ms, end_ms, start_ms, end_ms, contenders, segment)
+    return UsePassage(start_ms, end_ms, start_ms, end_ms, contenders, segment)
 
 
 def a_use(
-    track: str = "one.wav", recording_id: str = "R1", *, ms: int = 20_000, spans: tuple[Span, ...] = (), **fields: Any
+    track: str = "one.wav",
+    recording_id: str = "R1",
+    *,
+    ms: int = 20_000,
+    spans: tuple[UsePassage, ...] = (),
+    **fields: Any,
 ) -> Use:
     """Return a claimed use, licensed worldwide; its id is made from track, layer, recording, works and spans."""
     spans = spans or (a_span(0, ms),)
@@ -284,7 +289,7 @@ def a_use(
         "p_false": Decimal("1E-12"),
         "state": "claimed",
         "state_rule": "thresholds.claim_confidence 0.99",
-        "outcomes": (Outcome("Worldwide", "licensed", "LIC-1", ""),),
+        "outcomes": (LicenceOutcome("Worldwide", "licensed", "LIC-1", ""),),
         "policy_digest": POLICY_DIGEST,
         "index_digest": INDEX_DIGEST,
         "rights_revision": 1,

@@ -22,7 +22,7 @@ from sourceprint.royalties.statements.statement import (
     Total,
 )
 from sourceprint.royalties.uses.usage import UsageRow
-from sourceprint.royalties.uses.use import Outcome, Span, Use
+from sourceprint.royalties.uses.use import LicenceOutcome, Use, UsePassage
 
 HOSTILE = "=cmd|' /C calc'!A0"
 PARTIES = (
@@ -55,7 +55,7 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
         index_id=f"a{number}",
         recording_id=recording_id,
         work_ids=work_ids,
-        spans=(Span(1_000, 21_000, 5_000, 25_000, ("R1", "R2") if number % 2 else (), 0),),
+        spans=(UsePassage(1_000, 21_000, 5_000, 25_000, ("R1", "R2") if number % 2 else (), 0),),
         matched_ms=20_000,
         attributed_us=20_000_000 + number,
         aligned_landmarks=120,
@@ -63,7 +63,7 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
         p_false=Decimal("1E-9"),
         state=state,
         state_rule="thresholds.claim_confidence 0.99",
-        outcomes=(Outcome("DE", "licensed", "LIC-1", ""),),
+        outcomes=(LicenceOutcome("DE", "licensed", "LIC-1", ""),),
         policy_digest="sha256:" + "a" * 64,
         index_digest="sha256:" + "b" * 64,
         rights_revision=7,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from index.storage.commit import OpenState
 from index.storage.manifest import SegmentEntry
-from index.storage.segment_writer import Source
+from index.storage.segment_writer import MergeSource
 from index.vectors.exact import SEED
 from index.vectors.signs import words_of
 from index.vectors.tree import BRANCHES, LEAST_SAMPLE, ROOTS, SAMPLE_PER_LEAF, Tree, levels_for
@@ -73,7 +73,7 @@ def trees_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[
 def live_landmarks(state: OpenState, layer: str) -> int:
     """Return the landmarks of live recordings in one layer."""
     return sum(
-        int(Source(segment, state.alive(position)).counts(layer).sum())
+        int(MergeSource(segment, state.alive(position)).counts(layer).sum())
         for position, segment in enumerate(state.segments)
     )
 
@@ -82,7 +82,7 @@ def _removed_share(state: OpenState, position: int) -> float:
     entry = state.manifest.segments[position]
     if not entry.removed:
         return 0.0
-    source = Source(state.segments[position], state.alive(position))
+    source = MergeSource(state.segments[position], state.alive(position))
     total = sum(entry.landmarks.values())
     live = sum(int(source.counts(name).sum()) for name in entry.landmarks)
     return 1 - live / total if total else len(entry.removed) / entry.n_recordings
@@ -98,7 +98,9 @@ def _size_class(entry: SegmentEntry) -> int:
 
 def _sample(state: OpenState, layer: str, n_levels: int) -> NDArray[np.uint64]:
     """Return a seeded sample of the codes of live recordings, in row order [shape=(n, d / 64), dtype=uint64]."""
-    sources = [Source(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers]
+    sources = [
+        MergeSource(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers
+    ]
     wanted = max(SAMPLE_PER_LEAF * ROOTS * BRANCHES ** (n_levels - 1), LEAST_SAMPLE)
     share = min(1.0, wanted / live_landmarks(state, layer))
     generator = np.random.default_rng(SEED)

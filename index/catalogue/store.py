@@ -2,7 +2,7 @@
 
     store = Store.create(path, {"recording": LayerSpec(params, 64)})    or    Store.open(path)
     with store.writer() as writer:
-        writer.add(Recording("id"), {"recording": Landmarks(times, bins, vectors)})
+        writer.add(Recording("id"), {"recording": LayerLandmarks(times, bins, vectors)})
     snapshot = store.snapshot()
     rows, similarity = snapshot.layer("recording").search(vectors, 4)
 
@@ -25,11 +25,11 @@ from typing import Any, Self
 import numpy as np
 
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
-from index.catalogue.verification import Problem, verify_index
+from index.catalogue.verification import DamagedFile, verify_index
 from index.catalogue.writer import COMMIT_LANDMARKS, Writer
 from index.storage.commit import OpenState, open_manifest, open_state
 from index.storage.durable import make_folder, refusals
-from index.storage.layers import Landmarks
+from index.storage.layers import LayerLandmarks
 from index.storage.locks import StateToken, WriterLock, leased, leased_manifest
 from index.storage.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
 from index.storage.recordings import Recording
@@ -37,10 +37,10 @@ from index.storage.snapshot import LayerView, Snapshot
 from index.vectors.exact import EXACT_LIMIT
 
 __all__ = [
-    "Landmarks",
+    "DamagedFile",
+    "LayerLandmarks",
     "LayerSpec",
     "LayerView",
-    "Problem",
     "Recording",
     "Snapshot",
     "StateToken",
@@ -236,7 +236,7 @@ class Store:
         """
         return Writer(self.path, on_commit=on_commit, commit_landmarks=commit_landmarks, exact_limit=exact_limit)
 
-    def verify(self, *, progress: Callable[[int], None] | None = None) -> list[Problem]:
+    def verify(self, *, progress: Callable[[int], None] | None = None) -> list[DamagedFile]:
         """Compare every file with its checksum; see `index.catalogue.verification.verify_index`."""
         return verify_index(self.path, progress=progress)
 

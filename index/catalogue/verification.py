@@ -13,11 +13,11 @@ from index.storage.durable import FileEntry, hash_file
 from index.storage.locks import WriterLock, sweep
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest, refuse_blind, write_manifest
 
-__all__ = ["Problem", "repair_index", "verify_index"]
+__all__ = ["DamagedFile", "repair_index", "verify_index"]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DamagedFile:
     """One damaged file.
 
     Attributes
@@ -41,7 +41,7 @@ class Problem:
     n_recordings: int
 
 
-def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None) -> list[Problem]:
+def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None) -> list[DamagedFile]:
     """Compare every file that the manifest names with its checksum.
 
     Works on indexes that are too damaged to be opened, as long as the manifest is sound. Files that the manifest does
@@ -56,7 +56,7 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
 
     Returns
     -------
-    list of Problem
+    list of DamagedFile
         Empty if all is well.
 
     Raises
@@ -73,7 +73,7 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
             what = _compare(place / name, expected, progress)
             if what:
                 ids = _live_ids(place / "recordings.jsonl", segment) if ids is None else ids
-                problems.append(Problem(place / name, what, f"segments/{segment.name}", ids, segment.n_live))
+                problems.append(DamagedFile(place / name, what, f"segments/{segment.name}", ids, segment.n_live))
     for layer_name, layer in manifest.layers.items():
         if layer.tree is None:
             continue
@@ -87,12 +87,12 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
                 ]
                 count = sum(segment.n_live for segment in users)
                 ids = tuple(recording_id for part in affected for recording_id in part)
-                problems.append(Problem(path, what, f"trees/{layer.tree.name}", ids, count))
+                problems.append(DamagedFile(path, what, f"trees/{layer.tree.name}", ids, count))
     if manifest.hubs is not None:
         path = folder / manifest.hubs.name
         what = _compare(path, manifest.hubs.file, progress)
         if what:
-            problems.append(Problem(path, what, manifest.hubs.name, (), 0))
+            problems.append(DamagedFile(path, what, manifest.hubs.name, (), 0))
     amendments = manifest.amendments
     if amendments is not None:
         what = _compare(folder / amendments.name, amendments.file, progress)
@@ -102,11 +102,11 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
                 len(set(amendments.recordings.get(segment.name, ())) - set(segment.removed))
                 for segment in manifest.segments
             )
-            problems.append(Problem(folder / amendments.name, what, amendments.name, ids, count))
+            problems.append(DamagedFile(folder / amendments.name, what, amendments.name, ids, count))
     return problems
 
 
-def repair_index(folder: Path) -> list[Problem]:
+def repair_index(folder: Path) -> list[DamagedFile]:
     """Take everything damaged out of the index and return what `verify_index` found; what is sound stays.
 
     Where the file of amendments is damaged, the recordings that it is about go: without it, nobody knows which parts of

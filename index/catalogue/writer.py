@@ -19,7 +19,7 @@ from index.catalogue.hub_scores import LEAST_RECORDINGS, find_hubs
 from index.storage.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
 from index.storage.commit import OpenState, open_state
 from index.storage.hubs import Hub, hubs_name, write_hubs
-from index.storage.layers import Landmarks, Prepared, PreparedLayer, prepare
+from index.storage.layers import LayerLandmarks, Prepared, PreparedLayer, prepare
 from index.storage.locks import WriterLock, sweep
 from index.storage.manifest import (
     RECORDING,
@@ -33,7 +33,7 @@ from index.storage.manifest import (
     write_manifest,
 )
 from index.storage.recordings import Recording
-from index.storage.segment_writer import Source, merge_segments, write_segment, write_tree
+from index.storage.segment_writer import MergeSource, merge_segments, write_segment, write_tree
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT
 from index.vectors.tree import Tree
@@ -102,7 +102,7 @@ class Writer:
         return isinstance(recording_id, str) and (recording_id in self._pending or self._find(recording_id) is not None)
 
     def add(
-        self, recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer], *, replace: bool = False
+        self, recording: Recording, landmarks: Mapping[str, LayerLandmarks | PreparedLayer], *, replace: bool = False
     ) -> None:
         """Add a recording; it is in the index after the next commit, which comes by itself when enough wait.
 
@@ -139,7 +139,7 @@ class Writer:
         if self._n_landmarks >= self._commit_landmarks or len(self._pending) >= COMMIT_RECORDINGS:
             self.commit()
 
-    def replace(self, recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer]) -> None:
+    def replace(self, recording: Recording, landmarks: Mapping[str, LayerLandmarks | PreparedLayer]) -> None:
         """Replace a recording that is in the index by another with the same id; old or new, never both, never none.
 
         Raises
@@ -310,7 +310,9 @@ class Writer:
         manifest = state.manifest
         next_name = manifest.next_name
         layers = dict(manifest.layers)
-        sources = [Source(state.segments[position], state.alive(position), state.amended(position)) for position in run]
+        sources = [
+            MergeSource(state.segments[position], state.alive(position), state.amended(position)) for position in run
+        ]
         with self._new_parts() as made:
             for name, tree in trees.items():
                 folder = made(self._folder / "trees" / f"{name}-{next_name:06d}")

@@ -28,7 +28,7 @@ __all__ = [
     "BINS_PER_CELL",
     "RECORDING",
     "TIMES_PER_SECOND",
-    "Landmarks",
+    "LayerLandmarks",
     "Prepared",
     "PreparedLayer",
     "layer_specs",
@@ -44,7 +44,7 @@ _UNIT_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Landmarks:
+class LayerLandmarks:
     """The landmarks of one recording in one layer, as they come from the fingerprint.
 
     Attributes
@@ -93,7 +93,7 @@ class Prepared:
 
 
 def prepare(
-    recording: Recording, landmarks: Mapping[str, Landmarks | PreparedLayer], layers: Mapping[str, LayerEntry]
+    recording: Recording, landmarks: Mapping[str, LayerLandmarks | PreparedLayer], layers: Mapping[str, LayerEntry]
 ) -> Prepared:
     """Check what is to be added, and round what is not yet as it is stored.
 
@@ -122,7 +122,7 @@ def prepare(
     return Prepared(recording, stored, content.tobytes())
 
 
-def quantise(landmarks: Landmarks, dimension: int, *, where: str) -> PreparedLayer:
+def quantise(landmarks: LayerLandmarks, dimension: int, *, where: str) -> PreparedLayer:
     """Check landmarks and round them to what is stored; processes that describe files do it on the spot.
 
     Raises
@@ -179,6 +179,6 @@ def spec_of(layer: str) -> LayerSpec:
     return specs[layer]
 
 
-def recording_landmarks(fingerprint: Fingerprint) -> dict[str, Landmarks]:
+def recording_landmarks(fingerprint: Fingerprint) -> dict[str, LayerLandmarks]:
     """Return the landmarks of a reference as `Writer.add` takes them: seconds, cells, vectors at one time scale."""
-    return {RECORDING: Landmarks(fingerprint.times, fingerprint.bins, fingerprint.vectors[0])}
+    return {RECORDING: LayerLandmarks(fingerprint.times, fingerprint.bins, fingerprint.vectors[0])}

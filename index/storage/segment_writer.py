@@ -21,11 +21,11 @@ from index.vectors.lists import list_checks, sorted_by_list
 from index.vectors.signs import words_of
 from index.vectors.tree import Tree
 
-__all__ = ["Source", "merge_segments", "write_segment", "write_tree"]
+__all__ = ["MergeSource", "merge_segments", "write_segment", "write_tree"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class MergeSource:
     """A segment to be joined with others.
 
     Attributes
@@ -123,7 +123,7 @@ def write_segment(
 
 def merge_segments(
     folder: Path,
-    sources: Sequence[Source],
+    sources: Sequence[MergeSource],
     layers: Mapping[str, LayerEntry],
     trees: Mapping[str, Tree],
 ) -> SegmentEntry:
@@ -135,7 +135,7 @@ def merge_segments(
     ----------
     folder : Path
         Folder to create.
-    sources : sequence of Source
+    sources : sequence of MergeSource
         With at least one live recording in all.
     layers : mapping
         Layers of the index.

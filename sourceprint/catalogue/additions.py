@@ -1,11 +1,10 @@
 """Recordings into the index: many files are fingerprinted, in parallel and in order, and what is done is kept safe.
 
-`Addition.run` takes items (`sourceprint.inputs`) and yields one `Outcome` per item, in order. Finished recordings are
-committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and the same command
-continues it: `sourceprint.catalogue.recording_ids` recognises what is in the index before anything is decoded. What
-was committed is compared with the whole index (`index.search.overlaps`): audio that is in it twice is reported,
-unless the run is
-interrupted.
+`Addition.run` takes items (`sourceprint.inputs`) and yields one `AdditionOutcome` per item, in order. Finished
+recordings are committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and
+the same command continues it: `sourceprint.catalogue.recording_ids` recognises what is in the index before anything is
+decoded. What was committed is compared with the whole index (`index.search.overlaps`): audio that is in it twice is
+reported, unless the run is interrupted.
 """
 
 import time
@@ -32,18 +31,18 @@ from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from index.storage.tags import ranges_text
 from index.vectors.exact import use_threads
-from sourceprint.catalogue.recording_ids import Decision, IdDesk, with_facts_of
+from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, with_facts_of
 from sourceprint.inputs import Intake, Item
 from sourceprint.workers import in_order, jobs_for, uninterrupted
 
-__all__ = ["Addition", "Outcome", "open_or_create"]
+__all__ = ["Addition", "AdditionOutcome", "open_or_create"]
 
 COMMIT_SECONDS = 60.0
 MOST_OVERLAPS = 20  # named in a report; `sourceprint duplicates` names all
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AdditionOutcome:
     """What became of one item.
 
     Attributes
@@ -96,7 +95,7 @@ class Addition:
     ----------
     n_committed : int
         Recordings of this run that are safely in the index.
-    failures : list of Outcome
+    failures : list of AdditionOutcome
         Those that failed so far.
     overlaps : list of Overlap
         Recordings of this run that hold the same audio as others for a stretch, the longest `MOST_OVERLAPS`. Those made
@@ -107,7 +106,7 @@ class Addition:
 
     def __init__(self, path: Path, *, jobs: int | None = None, replacing: bool = False) -> None:
         self.n_committed = 0
-        self.failures: list[Outcome] = []
+        self.failures: list[AdditionOutcome] = []
         self.overlaps: list[Overlap] = []
         self.n_overlaps = 0
         self._counts = dict.fromkeys(("added", "replaced", "unchanged"), 0)
@@ -122,7 +121,7 @@ class Addition:
         self._uncompared: list[str] = []
         self._committed_at = 0.0
 
-    def run(self, intake: Intake) -> Generator[Outcome, None, None]:
+    def run(self, intake: Intake) -> Generator[AdditionOutcome, None, None]:
         """Add everything and yield what became of each: first what was refused already, then the items in order.
 
         When interrupted, or closed early, it commits what it has yielded.
@@ -135,7 +134,7 @@ class Addition:
             If `jobs` is below 1.
         """
         for refusal in intake.refusals:
-            yield self._counted(Outcome(refusal.name, "failed", remarks=(refusal.reason,)))
+            yield self._counted(AdditionOutcome(refusal.name, "failed", remarks=(refusal.reason,)))
         jobs = jobs_for(len(intake.items), self._jobs)
         use_threads(jobs)  # here for the training of trees: workers have a thread each
         with ExitStack() as stack:
@@ -185,7 +184,7 @@ class Addition:
             "index": index,
         }
 
-    def _counted(self, outcome: Outcome) -> Outcome:
+    def _counted(self, outcome: AdditionOutcome) -> AdditionOutcome:
         if outcome.kind == "failed":
             self.failures.append(outcome)
         else:
@@ -228,18 +227,20 @@ class Addition:
             self.n_overlaps += len(new)
             self.overlaps = longest_first([*self.overlaps, *new])[:MOST_OVERLAPS]
 
-    def _decisions(self, items: Sequence[Item]) -> Iterator[tuple[tuple[Item, Decision], Path | None]]:
+    def _decisions(self, items: Sequence[Item]) -> Iterator[tuple[tuple[Item, PlannedAddition], Path | None]]:
         for item in items:
             decision = self._desk.decide_replacement(item) if self._replacing else self._desk.decide_new(item)
             yield (item, decision), item.path if decision.kind in ("add", "replace") else None
 
-    def _settle(self, item: Item, decision: Decision, described: _Described | None, stack: ExitStack) -> Outcome:
+    def _settle(
+        self, item: Item, decision: PlannedAddition, described: _Described | None, stack: ExitStack
+    ) -> AdditionOutcome:
         name = decision.recording_id
         if described is None:
             kind: Literal["unchanged", "failed"] = "unchanged" if decision.kind == "unchanged" else "failed"
-            return Outcome(item.name, kind, name, remarks=decision.remarks)
+            return AdditionOutcome(item.name, kind, name, remarks=decision.remarks)
         if described.landmarks is None:
-            return Outcome(item.name, "failed", name, remarks=(described.failure,))
+            return AdditionOutcome(item.name, "failed", name, remarks=(described.failure,))
         before = decision.before or Recording(name)
         still_there = tuple(pair for pair in before.excluded if not 0 < described.duration_ms <= pair[0])
         try:
@@ -260,13 +261,13 @@ class Addition:
                 ),
             )
         except ParameterError as error:
-            return Outcome(item.name, "failed", name, remarks=(str(error),))
+            return AdditionOutcome(item.name, "failed", name, remarks=(str(error),))
         with uninterrupted():
             writer = self._writer or self._enter(stack, open_or_create(self._path))
             try:
                 writer.add(recording, described.landmarks, replace=self._replacing)
             except DuplicateRecordingError as error:  # another process made the index, and added this, after we looked
-                return Outcome(item.name, "failed", name, remarks=(str(error),))
+                return AdditionOutcome(item.name, "failed", name, remarks=(str(error),))
             if time.monotonic() - self._committed_at > COMMIT_SECONDS:
                 writer.commit()
         remarks = (*decision.remarks, *described.notes)
@@ -274,7 +275,9 @@ class Addition:
             remarks = (*remarks, f"still excluded: {ranges_text(recording.excluded) or 'nothing'}; see that it fits")
         if others := self._desk.note_added(recording):
             remarks = (*remarks, f"the same audio is in the index as {', '.join(map(printable, others))} too")
-        return Outcome(item.name, "replaced" if self._replacing else "added", name, described.duration_ms, remarks)
+        return AdditionOutcome(
+            item.name, "replaced" if self._replacing else "added", name, described.duration_ms, remarks
+        )
 
 
 def open_or_create(path: Path) -> Store:

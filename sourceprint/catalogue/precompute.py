@@ -1,6 +1,6 @@
 """Audio files into fingerprint files: many are made, in parallel and in order, and what is made already is kept.
 
-`Description.run` takes items (`sourceprint.inputs`) and yields one `Outcome` per item, in order. The file of
+`Description.run` takes items (`sourceprint.inputs`) and yields one `PrecomputeOutcome` per item, in order. The file of
 `song.mp3` is `song.spf` in the output folder; if that name belongs to other audio, `-` and the first 8 digits of the
 audio's SHA-256
 follow the stem, as with the ids of recordings (`sourceprint.catalogue.recording_ids`), so that a file gets the same
@@ -40,7 +40,7 @@ from fingerprint.spf_header import Contents
 from sourceprint.inputs import Intake, Item
 from sourceprint.workers import in_order, jobs_for
 
-__all__ = ["BOTH", "Description", "Outcome"]
+__all__ = ["BOTH", "Description", "PrecomputeOutcome"]
 
 BOTH: frozenset[Role] = frozenset({"reference", "query"})
 
@@ -51,7 +51,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PrecomputeOutcome:
     """What became of one item.
 
     Attributes
@@ -106,7 +106,7 @@ class Description:
 
     Attributes
     ----------
-    failures : list of Outcome
+    failures : list of PrecomputeOutcome
         Those that failed so far.
     """
 
@@ -119,8 +119,8 @@ class Description:
         jobs: int | None = None,
         anonymous: bool = False,
     ) -> None:
-        self.failures: list[Outcome] = []
-        self._done: list[Outcome] = []
+        self.failures: list[PrecomputeOutcome] = []
+        self._done: list[PrecomputeOutcome] = []
         self._started_at = time.monotonic()
         self._folder = folder
         self._scales = scales
@@ -131,7 +131,7 @@ class Description:
         self._given: dict[str, Path] = {}
         self._there: dict[str, Path] = {}
 
-    def run(self, intake: Intake) -> Generator[Outcome, None, None]:
+    def run(self, intake: Intake) -> Generator[PrecomputeOutcome, None, None]:
         """Make everything and yield what became of each: first what was refused already, then the items in order.
 
         Raises
@@ -142,7 +142,7 @@ class Description:
             If the disk is full; the files made before are complete.
         """
         for refusal in intake.refusals:
-            yield self._counted(Outcome(refusal.name, "failed", remarks=(refusal.reason,)))
+            yield self._counted(PrecomputeOutcome(refusal.name, "failed", remarks=(refusal.reason,)))
         jobs = jobs_for(len(intake.items), self._jobs)
         with (
             _sole_use(self._folder),
@@ -180,21 +180,21 @@ class Description:
             "seconds": round(time.monotonic() - self._started_at, 3),
         }
 
-    def _counted(self, outcome: Outcome) -> Outcome:
+    def _counted(self, outcome: PrecomputeOutcome) -> PrecomputeOutcome:
         (self.failures if outcome.kind == "failed" else self._done).append(outcome)
         return outcome
 
-    def _tasks(self, items: Sequence[Item]) -> Iterator[tuple[Outcome, _Task | None]]:
+    def _tasks(self, items: Sequence[Item]) -> Iterator[tuple[PrecomputeOutcome, _Task | None]]:
         """Yield what is known beforehand about each item, and what is left to do."""
         for item in items:
             try:
                 target, is_given = self._target(item)
             except AudioError as error:
-                yield Outcome(item.name, "failed", remarks=(item.reason(error),)), None
+                yield PrecomputeOutcome(item.name, "failed", remarks=(item.reason(error),)), None
                 continue
             name = self._stem(item.path) if self._anonymous else None
             task = None if is_given else _Task(item.path, target, self._roles, self._scales, name)
-            yield Outcome(item.name, "unchanged", target, remarks=self._remarks(item, target)), task
+            yield PrecomputeOutcome(item.name, "unchanged", target, remarks=self._remarks(item, target)), task
 
     def _target(self, item: Item) -> tuple[Path, bool]:
         """Return the file to make for an item, and whether this run makes it of the same audio already."""
@@ -229,7 +229,7 @@ class Description:
             return ()
         return (f"{printable(wanted)} belongs to other audio, so this is {printable(target.name)}",)
 
-    def _joined(self, settled: Outcome, made: Outcome | None) -> Outcome:
+    def _joined(self, settled: PrecomputeOutcome, made: PrecomputeOutcome | None) -> PrecomputeOutcome:
         """Return what a worker says, with what was known before."""
         if made is not None and made.kind != "failed":
             return replace(made, remarks=(*settled.remarks, *made.remarks))
@@ -239,27 +239,27 @@ class Description:
         return outcome
 
 
-def _make(task: _Task) -> Outcome:
+def _make(task: _Task) -> PrecomputeOutcome:
     """Make one fingerprint file, unless it is there; runs in the workers."""
     item = Item(task.path)
     try:
         there = _read_or_none(task.target, whole=True)
         if there is not None and _is_wanted(there, task):
-            return Outcome(item.name, "unchanged", task.target, task.target.stat().st_size)
+            return PrecomputeOutcome(item.name, "unchanged", task.target, task.target.stat().st_size)
         with _refusals(task.target):
             made = write_file(task.target, _parts(task))
             n_bytes = task.target.stat().st_size
     except AudioError as error:
-        return Outcome(item.name, "failed", remarks=(item.reason(error),))
+        return PrecomputeOutcome(item.name, "failed", remarks=(item.reason(error),))
     except MemoryError:
         reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
-        return Outcome(item.name, "failed", remarks=(reason,))
-    return Outcome(item.name, "made", task.target, n_bytes, round(made.duration_seconds * 1000), made.notes)
+        return PrecomputeOutcome(item.name, "failed", remarks=(reason,))
+    return PrecomputeOutcome(item.name, "made", task.target, n_bytes, round(made.duration_seconds * 1000), made.notes)
 
 
-def _lost(task: _Task) -> Outcome:
+def _lost(task: _Task) -> PrecomputeOutcome:
     reason = "ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
-    return Outcome(Item(task.path).name, "failed", remarks=(reason,))
+    return PrecomputeOutcome(Item(task.path).name, "failed", remarks=(reason,))
 
 
 def _parts(task: _Task) -> Iterator[Fingerprint]:

@@ -16,13 +16,13 @@ from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.inputs import Item
 
-__all__ = ["Decision", "IdDesk", "derived_id", "with_facts_of"]
+__all__ = ["IdDesk", "PlannedAddition", "derived_id", "with_facts_of"]
 
 _MAX_DERIVED_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PlannedAddition:
     """What to do with one item.
 
     Attributes
@@ -88,32 +88,34 @@ class IdDesk:
         self._given: dict[str, Path] = {}
         self._audio: dict[str, str] = {}
 
-    def decide_new(self, item: Item) -> Decision:
+    def decide_new(self, item: Item) -> PlannedAddition:
         """Decide on an item that is to be added; a file that cannot be read ends up as "failed"."""
         try:
             return self._decide_new(item, _wanted_id(item))
         except (AudioError, ParameterError) as error:
-            return Decision("failed", remarks=(item.reason(error),))
+            return PlannedAddition("failed", remarks=(item.reason(error),))
 
-    def decide_replacement(self, item: Item) -> Decision:
+    def decide_replacement(self, item: Item) -> PlannedAddition:
         """Decide on an item that is to take the place of a recording; as `decide_new`."""
         try:
             recording_id = _wanted_id(item)
         except AudioError as error:
-            return Decision("failed", remarks=(item.reason(error),))
+            return PlannedAddition("failed", remarks=(item.reason(error),))
         name = printable(recording_id)
         before = self._stored(recording_id)
         if recording_id in self._given:
             return self._failed(recording_id, "")
         if before is None:
-            return Decision("failed", recording_id, remarks=(f"the index has no recording {name} to replace; add it",))
+            return PlannedAddition(
+                "failed", recording_id, remarks=(f"the index has no recording {name} to replace; add it",)
+            )
         self._given[recording_id] = item.path
         try:
             if audio_digest(item.path) == before.sha256 and with_facts_of(item, before) == before:
-                return Decision("unchanged", recording_id)
+                return PlannedAddition("unchanged", recording_id)
         except (AudioError, ParameterError) as error:
-            return Decision("failed", recording_id, remarks=(item.reason(error),))
-        return Decision("replace", recording_id, before)
+            return PlannedAddition("failed", recording_id, remarks=(item.reason(error),))
+        return PlannedAddition("replace", recording_id, before)
 
     def note_added(self, recording: Recording) -> tuple[str, ...]:
         """Note that a recording is being added, and return the ids of others that have the same audio."""
@@ -121,7 +123,7 @@ class IdDesk:
         first = self._audio.setdefault(recording.sha256, recording.id)
         return tuple(name for name in dict.fromkeys([*stored, first]) if name != recording.id)
 
-    def _decide_new(self, item: Item, wanted: str) -> Decision:
+    def _decide_new(self, item: Item, wanted: str) -> PlannedAddition:
         if not self._is_taken(wanted):
             return self._give(item, wanted)
         digest = audio_digest(item.path)
@@ -136,24 +138,24 @@ class IdDesk:
             return self._unchanged(item, longer)
         return self._failed(longer, "is in the index with other audio; give an id in a list")
 
-    def _give(self, item: Item, recording_id: str, *remarks: str) -> Decision:
+    def _give(self, item: Item, recording_id: str, *remarks: str) -> PlannedAddition:
         self._given[recording_id] = item.path
-        return Decision("add", recording_id, remarks=remarks)
+        return PlannedAddition("add", recording_id, remarks=remarks)
 
-    def _unchanged(self, item: Item, recording_id: str) -> Decision:
+    def _unchanged(self, item: Item, recording_id: str) -> PlannedAddition:
         stored = self._stored(recording_id)
         if stored is None or with_facts_of(item, stored) == stored:
-            return Decision("unchanged", recording_id)
+            return PlannedAddition("unchanged", recording_id)
         name = printable(recording_id)
         remark = f"{name} is in the index under another title, artist or ISRC; replace changes them"
         if with_facts_of(replace(item, title="", artists=(), isrc=""), stored) != stored:
             remark = f"{name} is in the index with other tags or exclusions; tag, exclude and replace change them"
-        return Decision("unchanged", recording_id, remarks=(remark,))
+        return PlannedAddition("unchanged", recording_id, remarks=(remark,))
 
-    def _failed(self, recording_id: str, reason: str) -> Decision:
+    def _failed(self, recording_id: str, reason: str) -> PlannedAddition:
         if recording_id in self._given:
             reason = f"was given to {printable(self._given[recording_id])} before in this run; give another id"
-        return Decision("failed", recording_id, remarks=(f"the id {printable(recording_id)} {reason}",))
+        return PlannedAddition("failed", recording_id, remarks=(f"the id {printable(recording_id)} {reason}",))
 
     def _is_taken(self, recording_id: str) -> bool:
         return recording_id in self._given or self._stored(recording_id) is not None

@@ -18,13 +18,13 @@ import click
 
 from sourceprint.commands.terminal import complain, count_text, note
 
-__all__ = ["Outcome", "Teller", "progress", "progress_line", "stop_on_signals"]
+__all__ = ["ItemOutcome", "Teller", "progress", "progress_line", "stop_on_signals"]
 
 PROGRESS_DELAY_SECONDS = 2
 LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 
 
-class Outcome(Protocol):
+class ItemOutcome(Protocol):
     """What became of one item of a run."""
 
     @property
@@ -88,7 +88,7 @@ class Teller:
         self._bar.clear()
         complain(text)
 
-    def outcome(self, outcome: Outcome) -> None:
+    def outcome(self, outcome: ItemOutcome) -> None:
         """Say that one item is done, and print the remarks about it: errors where it failed, else notes."""
         self._kinds[outcome.kind] += 1
         self._bar.set_postfix_str(_kinds_text(self._kinds), refresh=False)

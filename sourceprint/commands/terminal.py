@@ -38,7 +38,7 @@ __all__ = [
     "EXIT_VERIFICATION",
     "PATH",
     "Commands",
-    "Run",
+    "ResumableRun",
     "by_option",
     "complain",
     "count_text",
@@ -245,7 +245,7 @@ def count_text(n: int, noun: str) -> str:
 # --- at its end -------------------------------------------------------------------------------------------------------
 
 
-class Run(Protocol):
+class ResumableRun(Protocol):
     """A run over many items that the same command continues when it was interrupted."""
 
     @property
@@ -257,12 +257,14 @@ class Run(Protocol):
 
 
 @contextmanager
-def reporting(run: Run, text: Callable[[dict[str, Any]], str], *, as_json: bool, quiet: bool) -> Iterator[None]:
+def reporting(
+    run: ResumableRun, text: Callable[[dict[str, Any]], str], *, as_json: bool, quiet: bool
+) -> Iterator[None]:
     """Print the report of a run when the block is left: when interrupted too, or on a full disk, what is safe is said.
 
     Parameters
     ----------
-    run : Run
+    run : ResumableRun
         What the block does.
     text : callable
         Returns a report as text for people, which goes to stderr.

@@ -15,7 +15,7 @@ from fingerprint.errors import CatalogueError, printable
 from index.catalogue.store import Store
 from index.search.match import STANDARD, THOROUGH
 from index.storage.layers import RECORDING, spec_of
-from sourceprint.gate.policy import ERROR, Policy
+from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import Intake, Refusal, collect
 from sourceprint.scans.results import read_result
@@ -44,7 +44,7 @@ def named_files(paths: Sequence[Path]) -> Intake:
     return Intake(tuple(dict.fromkeys(found.items)), (*refusals, *found.refusals))
 
 
-def unknown_ids(index: Path, policy: Policy) -> tuple[str, ...]:
+def unknown_ids(index: Path, policy: GatePolicy) -> tuple[str, ...]:
     """Return the recordings that a policy names by id and that the index has not, in the order of the policy.
 
     Raises
@@ -63,7 +63,7 @@ def unknown_ids(index: Path, policy: Policy) -> tuple[str, ...]:
 
 
 def check_files(
-    index: Path, intake: Intake, *, policy: Policy, day: date, jobs: int | None = None
+    index: Path, intake: Intake, *, policy: GatePolicy, day: date, jobs: int | None = None
 ) -> Generator[Verdict, None, None]:
     """Search for every file and yield what is decided of it: first what names no file, then the files in order.
 
@@ -73,7 +73,7 @@ def check_files(
         The index folder.
     intake : Intake
         As `named_files` returns it.
-    policy : Policy
+    policy : GatePolicy
         Its settings are those of the search.
     day : date
         Of the release.

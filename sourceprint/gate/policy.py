@@ -20,9 +20,9 @@ __all__ = [
     "REVIEW",
     "SCHEMA",
     "USES",
-    "Licence",
+    "GateLicence",
+    "GatePolicy",
     "Names",
-    "Policy",
     "Rule",
     "worst",
 ]
@@ -126,7 +126,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Licence:
+class GateLicence:
     """Recordings that are licensed, and the terms; None and () ask nothing.
 
     Attributes
@@ -178,7 +178,7 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class GatePolicy:
     """One policy, validated.
 
     Attributes
@@ -190,7 +190,7 @@ class Policy:
         In order: the first that fits decides.
     otherwise : str
         What is decided where none fits.
-    licences : tuple of Licence
+    licences : tuple of GateLicence
         In order: the first whose terms are kept passes a match.
     outside_licence : str
         What is decided of a match that breaks a term of every licence that names its recording.
@@ -210,7 +210,7 @@ class Policy:
     sha256: str
     rules: tuple[Rule, ...]
     otherwise: str
-    licences: tuple[Licence, ...] = ()
+    licences: tuple[GateLicence, ...] = ()
     outside_licence: str = BLOCK
     unresolved: str = REVIEW
     use: str = "generate"

@@ -1,4 +1,4 @@
-"""Policies of the gate as text: TOML in, a validated `Policy` out.
+"""Policies of the gate as text: TOML in, a validated `GatePolicy` out.
 
 Whatever is not understood is refused: a condition that is misspelt would be a condition that nobody keeps. So is what
 no match could ever fulfil, and a policy that could hold nothing back: such a gate would stand open without a sound.
@@ -20,7 +20,19 @@ from typing import Any
 from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.search.significance import LEAST_FALSE_PER_1000H, MOST_CONFIDENCE
 from index.storage.layers import layer_specs
-from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, REVIEW, SCHEMA, USES, Licence, Names, Policy, Rule
+from sourceprint.gate.policy import (
+    ACTIONS,
+    BLOCK,
+    ERROR,
+    PASS,
+    REVIEW,
+    SCHEMA,
+    USES,
+    GateLicence,
+    GatePolicy,
+    Names,
+    Rule,
+)
 from sourceprint.identifiers.isrc import compact, validate
 
 __all__ = ["RESERVED", "default_policy", "load_policy", "parse_policy"]
@@ -46,7 +58,7 @@ _LONGEST_TEXT = 512
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def load_policy(path: Path) -> Policy:
+def load_policy(path: Path) -> GatePolicy:
     """Return the policy in a file.
 
     Raises
@@ -65,7 +77,7 @@ def load_policy(path: Path) -> Policy:
     return parse_policy(data, name=name)
 
 
-def default_policy() -> Policy:
+def default_policy() -> GatePolicy:
     """Return the policy that holds where none is given.
 
     Examples
@@ -77,7 +89,7 @@ def default_policy() -> Policy:
     return parse_policy(data, name="default")
 
 
-def parse_policy(data: bytes, *, name: str) -> Policy:
+def parse_policy(data: bytes, *, name: str) -> GatePolicy:
     """Return the policy that the content of a file states.
 
     Parameters
@@ -112,7 +124,7 @@ def parse_policy(data: bytes, *, name: str) -> Policy:
     otherwise = top.word("otherwise", ACTIONS)
     if otherwise == PASS and not licences and all(rule.action == PASS for rule in rules):
         raise top.wrong("otherwise", 'nothing could ever be held back; write "review", which passes by --fail-on block')
-    return Policy(
+    return GatePolicy(
         name=top.text("name"),
         sha256=hashlib.sha256(data).hexdigest(),
         rules=rules,
@@ -150,7 +162,7 @@ def _rule(table: "_Table") -> Rule:
     )
 
 
-def _licence(table: "_Table") -> Licence:
+def _licence(table: "_Table") -> GateLicence:
     reference = table.text("reference")
     names = _names(table)
     if not names:
@@ -158,7 +170,7 @@ def _licence(table: "_Table") -> Licence:
     valid_from, valid_until = table.day("valid_from"), table.day("valid_until")
     if valid_from is not None and valid_until is not None and valid_until < valid_from:
         raise table.wrong("valid_until", f"it lies before valid_from {valid_from}; exchange them")
-    return Licence(
+    return GateLicence(
         reference=reference,
         names=names,
         valid_from=valid_from,

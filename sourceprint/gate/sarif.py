@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fingerprint.errors import printable
-from sourceprint.gate.policy import ERROR, Policy
+from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.report_text import decision_text
 from sourceprint.gate.verdict import Decision, Report, Verdict
 from sourceprint.outputs import program_version
@@ -70,7 +70,7 @@ def artifact_uri(name: str) -> str:
     return path.as_uri() if path.is_absolute() else quote(os.fsencode(path), safe="/")
 
 
-def _rules(policy: Policy) -> list[dict[str, Any]]:
+def _rules(policy: GatePolicy) -> list[dict[str, Any]]:
     described = [(rule.id, f"Rule of the policy: {rule.action}.", rule.action) for rule in policy.rules]
     actions = {
         "licensed": "pass",

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fingerprint.errors import printable
-from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, Policy, worst
+from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, GatePolicy, worst
 from sourceprint.scans.results import ResultMatch, ScanResult
 
 __all__ = ["FAIL_ON", "UNREADABLE", "Decision", "Report", "Verdict", "decide"]
@@ -90,14 +90,14 @@ class Verdict:
         return max(self.decisions, key=lambda decision: ACTIONS.index(decision.action), default=None)
 
 
-def decide(result: ScanResult, policy: Policy, *, day: date) -> Verdict:
+def decide(result: ScanResult, policy: GatePolicy, *, day: date) -> Verdict:
     """Return what a policy says of one file.
 
     Parameters
     ----------
     result : ScanResult
         What a search with the settings of the policy found.
-    policy : Policy
+    policy : GatePolicy
     day : date
         Of the release: licences must hold on it.
     """
@@ -109,7 +109,7 @@ def decide(result: ScanResult, policy: Policy, *, day: date) -> Verdict:
     return Verdict(result.name, action, result.status, decisions=decisions, result=result)
 
 
-def _decision(found: ResultMatch, policy: Policy, day: date) -> Decision:
+def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
     permitted, broken = _terms(found, found.recording_id, found.isrc, policy, day)
     fitting = [segment.also_fits for segment in found.passages]
     if permitted:
@@ -138,7 +138,7 @@ def _decision(found: ResultMatch, policy: Policy, day: date) -> Decision:
 
 
 def _terms(
-    found: ResultMatch, recording_id: str, isrc: str, policy: Policy, day: date
+    found: ResultMatch, recording_id: str, isrc: str, policy: GatePolicy, day: date
 ) -> tuple[str, list[tuple[str, str]]]:
     """Return the licence that permits a match if it is of a recording, or "", and the terms that the others break."""
     broken = []
@@ -165,7 +165,7 @@ class Report:
 
     Attributes
     ----------
-    policy : Policy
+    policy : GatePolicy
     policy_file : str
         As given; "" for the default.
     day : date
@@ -178,7 +178,7 @@ class Report:
         Recordings that the policy names by id and that the index has not.
     """
 
-    policy: Policy
+    policy: GatePolicy
     policy_file: str
     day: date
     fail_on: str

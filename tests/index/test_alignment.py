@@ -13,7 +13,7 @@ from index.catalogue.store import Recording, Store
 from index.search.alignment import Aligner, Alignment, QueryLandmarks
 from index.search.hypotheses import Seed
 from index.search.significance import FLOOR_SCORE
-from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND, Landmarks
+from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND, LayerLandmarks
 from index.storage.snapshot import LayerView
 from tests.landmark_sets import LAYERS, NEVER, normalised, unit_vectors
 
@@ -44,7 +44,7 @@ def lay(
     rng = np.random.default_rng(seed)
     n = round(SECONDS * DENSITY)
     catalogue = [
-        Landmarks(
+        LayerLandmarks(
             np.sort(rng.uniform(0, SECONDS, n)), rng.uniform(20, 200, n).astype(np.float32), unit_vectors(n, seed + k)
         )
         for k in range(3)
@@ -177,7 +177,7 @@ def test_chance_confirms_as_many_where_the_reference_is_the_same_at_all_times(tm
     times = np.linspace(0.0, 79.98, 4000)
     store = Store.create(tmp_path / "index", LAYERS)
     with store.writer(exact_limit=NEVER) as writer:
-        writer.add(Recording("drone"), {"recording": Landmarks(times, np.full(4000, 50, np.float32), vector)})
+        writer.add(Recording("drone"), {"recording": LayerLandmarks(times, np.full(4000, 50, np.float32), vector)})
     layer = store.snapshot().layer("recording")
     query = QueryLandmarks(times[:1000], np.full(1000, 50, np.float32), vector[None, :1000], (1.0,))
     aligner = Aligner(query, layer)

@@ -16,7 +16,7 @@ from benchmarks.distortion.timepitch import phase_vocoder
 from fingerprint.extract import fingerprint_signal
 from fingerprint.sources import track_parts
 from fingerprint.spf_files import write_file
-from index.catalogue.store import Landmarks, Store
+from index.catalogue.store import LayerLandmarks, Store
 from index.explain.explainer import Explainer, explain
 from index.explain.explanation import (
     CLEAR_SHARE,
@@ -251,7 +251,7 @@ def test_a_recording_left_out_that_does_not_match_either_says_both(catalogue: Sn
 
 def test_a_recording_that_is_not_there_or_has_no_landmarks_is_named_as_such(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "index", layer_specs())
-    nothing = Landmarks(np.empty(0), np.empty(0, np.float32), np.empty((0, 64), np.float32))
+    nothing = LayerLandmarks(np.empty(0), np.empty(0, np.float32), np.empty((0, 64), np.float32))
     with store.writer() as writer:
         writer.add(Recording("s2"), recording_landmarks(fingerprint_signal(music(2))))
         writer.add(Recording("empty"), {"recording": nothing})

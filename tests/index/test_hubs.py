@@ -15,7 +15,7 @@ from benchmarks.oddities import oddity
 from fingerprint.errors import IndexDamagedError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from index.catalogue.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs, hub_scores
-from index.catalogue.store import Landmarks, Recording, Store
+from index.catalogue.store import LayerLandmarks, Recording, Store
 from index.catalogue.verification import repair_index, verify_index
 from index.catalogue.writer import Writer
 from index.search.match import STANDARD, match_track
@@ -32,15 +32,17 @@ HUB = Hub(40.0, 15.0, 200, 2_000)
 N_SONGS = 30
 
 
-def leaning(n: int, seed: int, *, spread: float = 1.0) -> Landmarks:
+def leaning(n: int, seed: int, *, spread: float = 1.0) -> LayerLandmarks:
     """Return landmarks whose descriptors scatter round one centre, those of every seed round the same."""
     centre = np.random.default_rng(999).choice([-0.15, 0.15], size=64)
     generator = np.random.default_rng(seed)
     vectors = normalised(centre + spread * generator.normal(scale=1 / 8, size=(n, 64)))
-    return Landmarks(np.sort(generator.uniform(0, 100, n)), generator.uniform(0, 230, n).astype(np.float32), vectors)
+    return LayerLandmarks(
+        np.sort(generator.uniform(0, 100, n)), generator.uniform(0, 230, n).astype(np.float32), vectors
+    )
 
 
-def store_of(path: Path, recordings: dict[str, Landmarks], *, exact_limit: int = NEVER) -> Store:
+def store_of(path: Path, recordings: dict[str, LayerLandmarks], *, exact_limit: int = NEVER) -> Store:
     """Make an index in a single commit."""
     store = Store.create(path, LAYERS)
     with store.writer(exact_limit=exact_limit) as writer:
@@ -49,7 +51,7 @@ def store_of(path: Path, recordings: dict[str, Landmarks], *, exact_limit: int =
     return store
 
 
-def songs(n: int = N_SONGS) -> dict[str, Landmarks]:
+def songs(n: int = N_SONGS) -> dict[str, LayerLandmarks]:
     return {f"song{k:02d}": leaning(80, k) for k in range(n)}
 
 

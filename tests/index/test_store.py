@@ -25,7 +25,7 @@ from fingerprint.errors import (
     ParameterError,
     UnknownRecordingError,
 )
-from index.catalogue.store import Landmarks, LayerSpec, LayerView, Recording, Snapshot, Store
+from index.catalogue.store import LayerLandmarks, LayerSpec, LayerView, Recording, Snapshot, Store
 from index.storage.commit import open_state
 from index.vectors.lists import sorted_by_list
 from index.vectors.signs import words_of
@@ -505,7 +505,7 @@ def test_unsound_landmarks_are_refused(tmp_path: Path, change: dict[str, NDArray
     arrays = {"times": good.times, "bins": good.bins, "vectors": good.vectors, **change}
     store = Store.create(tmp_path / "index", LAYERS)
     with store.writer() as writer, pytest.raises(ParameterError, match=message):
-        writer.add(Recording("x"), {"recording": Landmarks(**arrays)})  # type: ignore[arg-type]
+        writer.add(Recording("x"), {"recording": LayerLandmarks(**arrays)})  # type: ignore[arg-type]
     assert len(store.snapshot().recordings) == 0
 
 

@@ -22,7 +22,7 @@ from sourceprint.royalties.money import format_percent
 from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.findings import Finding, find_circles
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import Party, Recording, RecordingPart, RecordingWork, Share, Work
+from sourceprint.royalties.rights.records import Party, RecordingPart, RecordingWork, RightsRecording, Share, Work
 from sourceprint.royalties.rights.rights import Rights, all_records
 from sourceprint.royalties.rights.sums import Sum, sums_of_shares
 
@@ -30,7 +30,7 @@ __all__ = ["Records", "check_rights", "check_shares"]
 
 _MAX_NAMED = 8
 
-R = TypeVar("R", Party, Recording, Work, RecordingWork, RecordingPart, Share, Licence)
+R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Records:
     """
 
     parties: Iterable[Party] = ()
-    recordings: Iterable[Recording] = ()
+    recordings: Iterable[RightsRecording] = ()
     works: Iterable[Work] = ()
     links: Iterable[RecordingWork] = ()
     parts: Iterable[RecordingPart] = ()
@@ -85,7 +85,7 @@ class Records:
 
         return cls(
             parties=kind(Party, schema.party),
-            recordings=kind(Recording, schema.recording),
+            recordings=kind(RightsRecording, schema.recording),
             works=kind(Work, schema.work),
             links=kind(RecordingWork, schema.recording_work),
             parts=kind(RecordingPart, schema.recording_part),
@@ -218,7 +218,7 @@ def _unclaimed(subject: str, what: str, one: Sum, parties: Mapping[str, str]) ->
     )
 
 
-def _check_recordings(recordings: Iterable[Recording], known: _Known) -> Iterator[Finding]:
+def _check_recordings(recordings: Iterable[RightsRecording], known: _Known) -> Iterator[Finding]:
     for recording in recordings:
         known.recordings.add(recording.id)
         known.tags.update(recording.tags)

@@ -53,7 +53,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from sourceprint.royalties.rights.records import Recording
+from sourceprint.royalties.rights.records import RightsRecording
 from sourceprint.royalties.territories import Territories
 
 __all__ = ["PURPOSES", "Conditions", "Deduction", "Licence", "RateCard", "Scope"]
@@ -81,7 +81,7 @@ class Scope:
     tags: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
-    def covers(self, *, recording_id: str, recording: Recording | None, work_ids: Iterable[str]) -> bool:
+    def covers(self, *, recording_id: str, recording: RightsRecording | None, work_ids: Iterable[str]) -> bool:
         """Return whether a licence of this scope is about a recording; where none is known, about any of the works.
 
         Whoever licenses a work cannot license somebody else's recording of it: for a recording, works do not count.
@@ -90,7 +90,7 @@ class Scope:
         ----------
         recording_id : str
             "" where only works are used.
-        recording : Recording or None
+        recording : RightsRecording or None
             What is on file about it: its tags and its label.
         work_ids : iterable of str
             The works that are used; any one of them is enough.

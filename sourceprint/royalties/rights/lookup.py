@@ -24,7 +24,7 @@ from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.history import Version, holding_at, record_history
 from sourceprint.royalties.rights.licence_toml import licence_document
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import Recording, Share
+from sourceprint.royalties.rights.records import RightsRecording, Share
 from sourceprint.royalties.rights.rights import Rights, all_records, load_rights
 from sourceprint.royalties.rights.sums import sums_of_shares
 
@@ -248,7 +248,7 @@ def _share(rights: Rights, share: Share) -> dict[str, Any]:
 
 
 def _licences(
-    rights: Rights, recording_id: str, recording: Recording | None, work_ids: Iterable[str]
+    rights: Rights, recording_id: str, recording: RightsRecording | None, work_ids: Iterable[str]
 ) -> list[dict[str, Any]]:
     works = tuple(work_ids)
     return [
@@ -269,7 +269,7 @@ def _licence_line(licence: Licence) -> dict[str, Any]:
     }
 
 
-def _title(recording: Recording | None) -> str:
+def _title(recording: RightsRecording | None) -> str:
     return recording.title if recording else ""
 
 

@@ -18,9 +18,9 @@ __all__ = [
     "WHOLE",
     "WORK_RIGHTS",
     "Party",
-    "Recording",
     "RecordingPart",
     "RecordingWork",
+    "RightsRecording",
     "Share",
     "Work",
 ]
@@ -62,7 +62,7 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RightsRecording:
     """A sound recording.
 
     Attributes

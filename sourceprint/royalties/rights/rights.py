@@ -20,7 +20,15 @@ from sourceprint.royalties.money import largest_remainder
 from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.history import chunks_of, holding_at, in_order, record_columns
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import WHOLE, Party, Recording, RecordingPart, RecordingWork, Share, Work
+from sourceprint.royalties.rights.records import (
+    WHOLE,
+    Party,
+    RecordingPart,
+    RecordingWork,
+    RightsRecording,
+    Share,
+    Work,
+)
 from sourceprint.royalties.rights.rows import Record, record_of
 
 __all__ = ["Rights", "all_records", "current_revision", "load_rights"]
@@ -49,7 +57,7 @@ class Rights:
     """
 
     revision: int = 0
-    recordings: Mapping[str, Recording] = field(default_factory=dict)
+    recordings: Mapping[str, RightsRecording] = field(default_factory=dict)
     works: Mapping[str, Work] = field(default_factory=dict)
     parties: Mapping[str, Party] = field(default_factory=dict)
     licences: Mapping[str, Licence] = field(default_factory=dict)
@@ -64,7 +72,7 @@ class Rights:
     def of(
         cls,
         *,
-        recordings: Iterable[Recording] = (),
+        recordings: Iterable[RightsRecording] = (),
         works: Iterable[Work] = (),
         parties: Iterable[Party] = (),
         links: Iterable[RecordingWork] = (),
@@ -130,7 +138,7 @@ def _by_subject(shares: Iterable[Share]) -> dict[str, tuple[Share, ...]]:
 
 _STREAM_ROWS = 2_000
 
-R = TypeVar("R", Party, Recording, Work, RecordingWork, RecordingPart, Share, Licence)
+R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence)
 
 
 def current_revision(connection: Connection) -> int:
@@ -181,7 +189,7 @@ def load_rights(
     recordings = {
         found.id: found
         for column, wanted in (("id", recording_ids), ("index_id", index_ids), ("isrc", isrcs))
-        for found in reader.where(Recording, schema.recording, column, wanted)
+        for found in reader.where(RightsRecording, schema.recording, column, wanted)
     }
     parts: list[RecordingPart] = []
     containing = set(recordings)
@@ -189,7 +197,7 @@ def load_rights(
         inside = reader.where(RecordingPart, schema.recording_part, "recording_id", containing)
         parts += inside
         containing = {part.part_id for part in inside} - recordings.keys()
-        contained = reader.where(Recording, schema.recording, "id", containing)
+        contained = reader.where(RightsRecording, schema.recording, "id", containing)
         recordings |= {found.id: found for found in contained}
         containing &= recordings.keys()
     links = reader.where(RecordingWork, schema.recording_work, "recording_id", recordings)

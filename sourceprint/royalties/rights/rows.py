@@ -17,7 +17,15 @@ from fingerprint.errors import ParameterError, printable
 from sourceprint.royalties.canonical import canonical_json
 from sourceprint.royalties.rights.licence_toml import licence_document, licence_of
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import MASTER, Party, Recording, RecordingPart, RecordingWork, Share, Work
+from sourceprint.royalties.rights.records import (
+    MASTER,
+    Party,
+    RecordingPart,
+    RecordingWork,
+    RightsRecording,
+    Share,
+    Work,
+)
 from sourceprint.royalties.rights.schema import (
     licence,
     master_share,
@@ -32,7 +40,7 @@ from sourceprint.royalties.territories import EVERYWHERE, WORLDWIDE, Territories
 
 __all__ = ["Record", "Row", "record_of", "row_of", "table_of"]
 
-Record = Party | Recording | Work | RecordingWork | RecordingPart | Share | Licence
+Record = Party | RightsRecording | Work | RecordingWork | RecordingPart | Share | Licence
 
 
 class Row(Protocol):
@@ -44,7 +52,7 @@ class Row(Protocol):
 
 _TABLES: dict[type, Table] = {
     Party: party,
-    Recording: recording,
+    RightsRecording: recording,
     Work: work,
     RecordingWork: recording_work,
     RecordingPart: recording_part,
@@ -86,7 +94,7 @@ def row_of(record: Record) -> dict[str, object]:
                 "start_ms": start_ms,
                 "end_ms": end_ms,
             }
-        case Recording():
+        case RightsRecording():
             return {
                 "id": _id(record.id),
                 "title": record.title,
@@ -138,8 +146,8 @@ def _party(row: Row) -> Party:
     return Party(row["id"], row["name"], row["ipi"], row["isni"], row["dpid"])
 
 
-def _recording(row: Row) -> Recording:
-    return Recording(
+def _recording(row: Row) -> RightsRecording:
+    return RightsRecording(
         id=row["id"],
         title=row["title"],
         artists=_split(row["artists"]),

@@ -42,14 +42,14 @@ from sourceprint.royalties.statements.files.statement_json import (
 )
 from sourceprint.royalties.statements.statement import KINDS, Line, Statement
 
-__all__ = ["Problem", "audit_arithmetic", "audit_statement", "audit_text"]
+__all__ = ["Discrepancy", "audit_arithmetic", "audit_statement", "audit_text"]
 
 _SUM_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^/\\].*)")
 _PAID_STATES = frozenset({"claimed", "resolved"})
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Discrepancy:
     """What does not hold.
 
     Attributes
@@ -71,7 +71,7 @@ class Problem:
         return ": ".join(printable(part) for part in (self.file, self.where, self.what) if part)
 
 
-def audit_statement(path: str | Path) -> list[Problem]:
+def audit_statement(path: str | Path) -> list[Discrepancy]:
     """Return all that does not hold of a statement; empty is a statement that adds up.
 
     Parameters
@@ -92,20 +92,20 @@ def audit_statement(path: str | Path) -> list[Problem]:
     try:
         statement = parse_statement(data)
     except VerificationError as error:
-        problems.append(Problem(document.name, "", str(error)))
+        problems.append(Discrepancy(document.name, "", str(error)))
         try:
             statement = statement_from_json(json.loads(data))
         except (RightsError, VerificationError):
             return problems
     except StatementError as error:
-        return [*problems, Problem(document.name, "", str(error))]
+        return [*problems, Discrepancy(document.name, "", str(error))]
     problems += audit_arithmetic(statement)
     if folder:
         problems += _check_formats(folder, statement)
     return problems
 
 
-def audit_text(path: str | Path, problems: list[Problem]) -> str:
+def audit_text(path: str | Path, problems: list[Discrepancy]) -> str:
     """Return the result of an audit as text: a sentence, then a line per problem."""
     name = printable(path)
     if not problems:
@@ -114,45 +114,47 @@ def audit_text(path: str | Path, problems: list[Problem]) -> str:
     return "".join([f"{name}: does not hold, {count}\n", *(f"  {problem}\n" for problem in problems)])
 
 
-def audit_arithmetic(statement: Statement) -> list[Problem]:
+def audit_arithmetic(statement: Statement) -> list[Discrepancy]:
     """Return what does not add up in a statement."""
     try:
         rounded = _rounded(statement)
     except ParameterError as error:
-        return [Problem("statement.json", "amounts", str(error))]
+        return [Discrepancy("statement.json", "amounts", str(error))]
     found = [
         *_check_lines(statement, rounded),
         *_check_totals(statement, rounded),
         *_check_balances(statement),
         *_check_adjustments(statement),
     ]
-    return [Problem("statement.json", where, what) for where, what in found]
+    return [Discrepancy("statement.json", where, what) for where, what in found]
 
 
-def _check_sums(folder: Path) -> Iterator[Problem]:
+def _check_sums(folder: Path) -> Iterator[Discrepancy]:
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        yield Problem(SUMS, "", "is missing or unreadable; write the statement again")
+        yield Discrepancy(SUMS, "", "is missing or unreadable; write the statement again")
         return
     listed = set()
     for number, line in enumerate(lines, start=1):
         matched = _SUM_LINE.fullmatch(line)
         if matched is None or ".." in Path(matched["name"]).parts:
-            yield Problem(SUMS, f"line {number}", "must be a SHA-256, two spaces and a name within the folder")
+            yield Discrepancy(SUMS, f"line {number}", "must be a SHA-256, two spaces and a name within the folder")
             continue
         listed.add(matched["name"])
         try:
             found = hashlib.sha256((folder / matched["name"]).read_bytes()).hexdigest()
         except OSError as error:
-            yield Problem(matched["name"], "", f"cannot be read ({error.strerror}), and is listed in {SUMS}")
+            yield Discrepancy(matched["name"], "", f"cannot be read ({error.strerror}), and is listed in {SUMS}")
             continue
         if found != matched["sha256"]:
-            yield Problem(matched["name"], "", f"was altered: its SHA-256 is {found}, {SUMS} has {matched['sha256']}")
+            yield Discrepancy(
+                matched["name"], "", f"was altered: its SHA-256 is {found}, {SUMS} has {matched['sha256']}"
+            )
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if not path.is_dir() and name not in listed and name != SUMS:
-            yield Problem(name, "", f"is not listed in {SUMS}")
+            yield Discrepancy(name, "", f"is not listed in {SUMS}")
 
 
 def _check_lines(statement: Statement, rounded: Rounded) -> Iterator[tuple[str, str]]:
@@ -264,7 +266,7 @@ def _check_adjustments(statement: Statement) -> Iterator[tuple[str, str]]:
             yield f"adjustment {number}", f"now less stated is {difference}, the adjustment {money(one.amount)}"
 
 
-def _check_formats(folder: Path, statement: Statement) -> Iterator[Problem]:
+def _check_formats(folder: Path, statement: Statement) -> Iterator[Discrepancy]:
     for name, check in (
         ("statement.csv", _check_csv),
         ("statement.parquet", _check_parquet),
@@ -272,7 +274,7 @@ def _check_formats(folder: Path, statement: Statement) -> Iterator[Problem]:
     ):
         path = folder / name
         if path.is_file():
-            yield from (Problem(name, where, what) for where, what in check(path.read_bytes(), statement))
+            yield from (Discrepancy(name, where, what) for where, what in check(path.read_bytes(), statement))
     paths = sorted((folder / "dsr").glob("*.tsv"))
     if paths:
         yield from _check_dsr(paths, statement)
@@ -321,11 +323,11 @@ def _check_uses_file(data: bytes, statement: Statement) -> Iterator[tuple[str, s
             return
 
 
-def _check_dsr(paths: list[Path], statement: Statement) -> Iterator[Problem]:
+def _check_dsr(paths: list[Path], statement: Statement) -> Iterator[Discrepancy]:
     problems = validate_dsr(paths)
     for problem in problems:
         where = f"line {problem.line}" if problem.line else ""
-        yield Problem(f"dsr/{problem.file}", where, f"{problem.cell} {problem.rule}".strip())
+        yield Discrepancy(f"dsr/{problem.file}", where, f"{problem.cell} {problem.rule}".strip())
     if problems:
         return
     wanted = _details(data for _, data in dsr_files(statement))
@@ -333,7 +335,7 @@ def _check_dsr(paths: list[Path], statement: Statement) -> Iterator[Problem]:
     for ours, theirs in zip_longest(wanted, found):
         if ours != theirs:
             what = f"has {str(theirs)!r:.120} where the statement gives {str(ours)!r:.120}"
-            yield Problem(f"dsr/{paths[0].name}", "", what)
+            yield Discrepancy(f"dsr/{paths[0].name}", "", what)
             return
 
 
@@ -352,7 +354,7 @@ def _details(files: Iterable[bytes]) -> list[str]:
     return records
 
 
-def _check_pages(folder: Path, statement: Statement) -> Iterator[Problem]:
+def _check_pages(folder: Path, statement: Statement) -> Iterator[Discrepancy]:
     if not (folder / "statement.html").is_file():
         return
     digest = statement_digest(statement).encode()
@@ -360,10 +362,10 @@ def _check_pages(folder: Path, statement: Statement) -> Iterator[Problem]:
         try:
             holds = digest in (folder / name).read_bytes()
         except OSError:
-            yield Problem(name, "", "is missing")
+            yield Discrepancy(name, "", "is missing")
             continue
         if not holds:
-            yield Problem(name, "", f"does not carry the digest of the statement, {digest.decode()}")
+            yield Discrepancy(name, "", f"does not carry the digest of the statement, {digest.decode()}")
 
 
 class _Money:

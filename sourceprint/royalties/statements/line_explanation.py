@@ -15,7 +15,7 @@ from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.money import format_amount, format_percent
 from sourceprint.royalties.statements.amounts.weights import seconds
 from sourceprint.royalties.statements.statement import Contribution, Line, Statement
-from sourceprint.royalties.uses.use import Span, Use, use_to_json
+from sourceprint.royalties.uses.use import Use, UsePassage, use_to_json
 
 __all__ = ["explain_line", "explanation_to_json"]
 
@@ -158,7 +158,7 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     return lines
 
 
-def _span_text(span: Span) -> str:
+def _span_text(span: UsePassage) -> str:
     claimed = f", claimed by {', '.join(map(printable, span.contenders))}" if span.contenders else ""
     return (
         f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: "

@@ -18,8 +18,8 @@ from sourceprint.royalties.rights.history import Applied
 __all__ = [
     "SHOWN",
     "ImportReport",
-    "Problem",
     "Severity",
+    "TableProblem",
     "import_report_text",
     "import_report_to_json",
     "write_problems",
@@ -44,7 +44,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class TableProblem:
     """One thing that is wrong, or worth saying.
 
     Attributes
@@ -99,7 +99,7 @@ class ImportReport:
         Rows that are left out of a partial import.
     counts : tuple of (str, str, int)
         Severity, rule and how many, sorted.
-    problems : tuple of Problem
+    problems : tuple of TableProblem
         The first errors and warnings, and the notes.
     """
 
@@ -113,7 +113,7 @@ class ImportReport:
     applied: Mapping[str, Applied] = field(default_factory=dict)
     refused: int = 0
     counts: tuple[tuple[Severity, str, int], ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[TableProblem, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -152,7 +152,7 @@ def import_report_to_json(report: ImportReport) -> dict[str, object]:
     return document
 
 
-def write_problems(path: Path, problems: Iterable[Problem]) -> None:
+def write_problems(path: Path, problems: Iterable[TableProblem]) -> None:
     """Write all problems to a file, in one step; errors as those of `index.storage.durable`."""
     as_json = path.suffix.lower() in (".json", ".jsonl")
     publish_chunks(path, _batches(_json_lines(problems) if as_json else _tsv_lines(problems)))
@@ -183,13 +183,13 @@ def _outcome(report: ImportReport) -> Iterator[str]:
         yield f"  left out: {rows_left}"
 
 
-def _tsv_lines(problems: Iterable[Problem]) -> Iterator[str]:
+def _tsv_lines(problems: Iterable[TableProblem]) -> Iterator[str]:
     yield "\t".join(_COLUMNS)
     for problem in problems:
         yield "\t".join(printable(str(getattr(problem, column))) for column in _COLUMNS)
 
 
-def _json_lines(problems: Iterable[Problem]) -> Iterator[str]:
+def _json_lines(problems: Iterable[TableProblem]) -> Iterator[str]:
     for problem in problems:
         yield json.dumps(asdict(problem), ensure_ascii=False, sort_keys=True)
 

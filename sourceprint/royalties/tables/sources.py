@@ -16,7 +16,7 @@ from sourceprint.royalties.tables.shapes import NOT_USED, SHAPES, SINGLE, Shape
 from sourceprint.royalties.tables.shares import UNITS, Unit
 from sourceprint.royalties.tables.sheets import normalised, open_sheet
 
-__all__ = ["MANIFEST", "MANIFEST_COLUMNS", "Source", "Sources", "find_sources", "shape_of_header"]
+__all__ = ["MANIFEST", "MANIFEST_COLUMNS", "ImportFile", "Sources", "find_sources", "shape_of_header"]
 
 MANIFEST = "manifest.tsv"
 MANIFEST_COLUMNS = ("TableType", "FileName", "NumberOfRecords", "SharesAre")
@@ -26,7 +26,7 @@ _SUBJECTS = frozenset({"isrc", "iswc", "recordingtitle", "worktitle", "recording
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportFile:
     """One file to import.
 
     Attributes
@@ -52,7 +52,7 @@ class Sources:
 
     Attributes
     ----------
-    files : tuple of Source
+    files : tuple of ImportFile
         In the order given, those of a folder by name.
     not_used : tuple of (Path, str)
         Other files, each with the reason.
@@ -62,7 +62,7 @@ class Sources:
         "sha256:..." of names and contents.
     """
 
-    files: tuple[Source, ...]
+    files: tuple[ImportFile, ...]
     not_used: tuple[tuple[Path, str], ...]
     name: str
     digest: str
@@ -70,7 +70,7 @@ class Sources:
 
 @dataclass(slots=True)
 class _Found:
-    files: list[Source] = field(default_factory=list)
+    files: list[ImportFile] = field(default_factory=list)
     not_used: list[tuple[Path, str]] = field(default_factory=list)
 
 
@@ -146,14 +146,14 @@ def _look_into(folder: Path, found: _Found) -> None:
                 found.not_used.append((entry, "a folder; name it itself to import what it holds"))
         else:
             _take(entry, found, stated, alone=False)
-    found.files += [Source(path, None) for path in licences]
+    found.files += [ImportFile(path, None) for path in licences]
 
 
 def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]], *, alone: bool) -> None:
     ending = path.suffix.lower()
     stem = normalised(path.stem)
     if ending == ".toml":
-        found.files.append(Source(path, None))
+        found.files.append(ImportFile(path, None))
         return
     if ending not in _TABLE_ENDINGS:
         if alone:
@@ -178,7 +178,7 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
             found.not_used.append((path, reason))
             return
     records, unit = stated.get(path.name, (None, None))
-    found.files.append(Source(path, shape, unit, records))
+    found.files.append(ImportFile(path, shape, unit, records))
 
 
 def _read_manifest(path: Path) -> dict[str, tuple[int, Unit | None]]:

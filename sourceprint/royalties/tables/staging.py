@@ -18,7 +18,7 @@ from typing import Any
 from fingerprint.errors import StorageFullError, printable
 from sourceprint.royalties.rights.history import record_columns
 from sourceprint.royalties.rights.schema import VERSIONED
-from sourceprint.royalties.tables.problems import SHOWN, Problem, Severity
+from sourceprint.royalties.tables.problems import SHOWN, Severity, TableProblem
 
 __all__ = ["COLUMNS", "Staging"]
 
@@ -118,7 +118,7 @@ class Staging:
     def problem(
         self, severity: Severity, file: int | str, line: int, column: str, value: str, rule: str, remedy: str
     ) -> None:
-        """Note a problem; see `Problem`."""
+        """Note a problem; see `TableProblem`."""
         name = file if isinstance(file, str) else self.file_name(file)
         texts = (printable(column)[:80], printable(value[:_SHOWN_VALUE]), rule, printable(remedy))
         self.connection.execute(
@@ -164,11 +164,11 @@ class Staging:
             self.query("SELECT severity, rule, count(*) FROM problem GROUP BY severity, rule ORDER BY severity, rule")
         )
 
-    def problems(self, *, first: int | None = None) -> Iterator[Problem]:
+    def problems(self, *, first: int | None = None) -> Iterator[TableProblem]:
         """Yield the problems, errors first, then in the order they were found; of each severity at most `first`."""
         for severity in ("error", "warning", "note"):
             yield from (
-                Problem(*values)
+                TableProblem(*values)
                 for values in self.connection.execute(
                     'SELECT severity, file, line, "column", value, rule, remedy FROM problem '
                     "WHERE severity = ? ORDER BY seq LIMIT ?",
@@ -176,7 +176,7 @@ class Staging:
                 )
             )
 
-    def shown(self) -> tuple[Problem, ...]:
+    def shown(self) -> tuple[TableProblem, ...]:
         """Return the problems that are printed."""
         return tuple(self.problems(first=SHOWN))
 

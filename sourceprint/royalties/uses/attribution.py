@@ -21,7 +21,7 @@ from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.scans import TrackResult
 from sourceprint.royalties.uses.terms import apply_terms
-from sourceprint.royalties.uses.use import Outcome, Use, outcomes_to_json, use_to_json
+from sourceprint.royalties.uses.use import LicenceOutcome, Use, outcomes_to_json, use_to_json
 
 __all__ = ["TrackFacts", "attribute", "use_id"]
 
@@ -152,7 +152,7 @@ def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, 
 
 def _outcomes(
     use: Use, candidates: tuple[str, ...], rights: Rights, territories: tuple[str, ...]
-) -> tuple[Outcome, ...]:
+) -> tuple[LicenceOutcome, ...]:
     """Return what the licences say; where the recording is open, the best that they say of any that it may be.
 
     So money is held for it as soon as one of the candidates would be paid.

@@ -29,7 +29,7 @@ from fractions import Fraction
 from sourceprint.royalties.money import largest_remainder
 from sourceprint.royalties.uses.claims import Claim, Claimant, Owners
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import Span
+from sourceprint.royalties.uses.use import UsePassage
 
 __all__ = ["Holding", "resolve_overlaps", "union_spans"]
 
@@ -53,7 +53,7 @@ class Holding:
         What else a reader of the result must know.
     claims : list of Claim
         That it rests on, each once, by rank.
-    spans : list of Span
+    spans : list of UsePassage
         By start.
     attributed_us : int
     """
@@ -64,7 +64,7 @@ class Holding:
     rule: str = ""
     notes: set[str] = field(default_factory=set)
     claims: list[Claim] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    spans: list[UsePassage] = field(default_factory=list)
     attributed_us: int = 0
 
 
@@ -290,9 +290,9 @@ class _Book:
         _extend(holding.spans, interval.start_ms, interval.end_ms, mine[0], interval.verdict.contenders)
 
 
-def union_spans(claims: Iterable[Claim]) -> list[Span]:
+def union_spans(claims: Iterable[Claim]) -> list[UsePassage]:
     """Return the union of what is claimed, each moment on the line of the claim that starts first."""
-    spans: list[Span] = []
+    spans: list[UsePassage] = []
     reached = 0
     for claim in sorted(claims, key=lambda claim: (claim.start_ms, claim.rank)):
         if claim.end_ms > reached:
@@ -301,13 +301,13 @@ def union_spans(claims: Iterable[Claim]) -> list[Span]:
     return spans
 
 
-def _extend(spans: list[Span], start: int, end: int, claim: Claim, contenders: tuple[str, ...]) -> None:
+def _extend(spans: list[UsePassage], start: int, end: int, claim: Claim, contenders: tuple[str, ...]) -> None:
     """Add a span, to the last one where it goes on there."""
     recording_start, recording_end = claim.recording_ms(start), claim.recording_ms(end)
     if spans and (spans[-1].end_ms, spans[-1].contenders, spans[-1].segment) == (start, contenders, claim.number):
         last = spans.pop()
         start, recording_start = last.start_ms, last.recording_start_ms
-    spans.append(Span(start, end, recording_start, recording_end, contenders, claim.number))
+    spans.append(UsePassage(start, end, recording_start, recording_end, contenders, claim.number))
 
 
 def _key(layer: str, claimant: Claimant) -> _Key:

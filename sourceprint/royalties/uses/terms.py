@@ -25,10 +25,10 @@ from fractions import Fraction
 from sourceprint.royalties.money import format_percent
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import Conditions, Licence
-from sourceprint.royalties.rights.records import WHOLE, Recording
+from sourceprint.royalties.rights.records import WHOLE, RightsRecording
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.territories import Territories, validate_territory
-from sourceprint.royalties.uses.use import Outcome, Use
+from sourceprint.royalties.uses.use import LicenceOutcome, Use
 
 __all__ = ["JOINED_MS", "apply_terms", "longest_passage_ms"]
 
@@ -59,7 +59,7 @@ _NONE = (8, "")
 _UNCONDITIONAL = Conditions()
 
 
-def apply_terms(use: Use, rights: Rights, *, territories: Iterable[str]) -> tuple[Outcome, ...]:
+def apply_terms(use: Use, rights: Rights, *, territories: Iterable[str]) -> tuple[LicenceOutcome, ...]:
     """Return what the licences say about a use.
 
     Parameters
@@ -73,7 +73,7 @@ def apply_terms(use: Use, rights: Rights, *, territories: Iterable[str]) -> tupl
 
     Returns
     -------
-    tuple of Outcome
+    tuple of LicenceOutcome
         One for each territory, sorted by territory.
 
     Raises
@@ -119,16 +119,16 @@ def longest_passage_ms(use: Use) -> int:
     return longest
 
 
-def _outcome(territory: str, judged: list[_Judged]) -> Outcome:
+def _outcome(territory: str, judged: list[_Judged]) -> LicenceOutcome:
     if not judged:
-        return Outcome(territory, "no_licence", "", "")
+        return LicenceOutcome(territory, "no_licence", "", "")
     # max keeps the first of equals, and the licences come latest first.
     nearest, (place, words) = max(
         ((one, one.broken_in(territory)) for one in judged), key=lambda with_rule: with_rule[1][0]
     )
     if (place, words) == _NONE:
-        return Outcome(territory, "licensed", nearest.licence.id, "")
-    return Outcome(territory, "outside_licence", nearest.licence.id, f"{nearest.licence.id}: {words}")
+        return LicenceOutcome(territory, "licensed", nearest.licence.id, "")
+    return LicenceOutcome(territory, "outside_licence", nearest.licence.id, f"{nearest.licence.id}: {words}")
 
 
 def _before_territory(licence: Licence, use: Use, day: date, successors: list[Licence]) -> tuple[int, str]:
@@ -147,7 +147,7 @@ def _before_territory(licence: Licence, use: Use, day: date, successors: list[Li
     return _NONE
 
 
-def _conditions(licence: Licence, use: Use, recording: Recording | None) -> tuple[int, str]:
+def _conditions(licence: Licence, use: Use, recording: RightsRecording | None) -> tuple[int, str]:
     conditions = licence.conditions
     if conditions == _UNCONDITIONAL:
         return _NONE

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["STATES", "Outcome", "Span", "Use", "outcomes_to_json", "use_from_json", "use_to_json"]
+__all__ = ["STATES", "LicenceOutcome", "Use", "UsePassage", "outcomes_to_json", "use_from_json", "use_to_json"]
 
 SCHEMA = "sourceprint/use/1"
 
@@ -20,7 +20,7 @@ OUTCOMES = ("licensed", "outside_licence", "no_licence")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class UsePassage:
     """One passage that counts.
 
     Attributes
@@ -45,7 +45,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LicenceOutcome:
     """What the licences say about a use in one territory.
 
     Attributes
@@ -93,7 +93,7 @@ class Use:
         The recording that is used; "" where it is not in the catalogue of rights, or ambiguous.
     work_ids : tuple of str
         The works that are used, sorted; empty where none is known.
-    spans : tuple of Span
+    spans : tuple of UsePassage
         By start; they do not overlap.
     matched_ms : int
         Union of all matched passages, before overlaps were resolved.
@@ -109,7 +109,7 @@ class Use:
         Of `STATES`.
     state_rule : str
         What gave it this state, as "thresholds.claim_confidence 0.99" or "overlap.otherwise unresolved: R1, R2".
-    outcomes : tuple of Outcome
+    outcomes : tuple of LicenceOutcome
         By territory, sorted.
     policy_digest, index_digest : str
         What it was made with.
@@ -128,7 +128,7 @@ class Use:
     index_id: str
     recording_id: str
     work_ids: tuple[str, ...]
-    spans: tuple[Span, ...]
+    spans: tuple[UsePassage, ...]
     matched_ms: int
     attributed_us: int
     aligned_landmarks: int
@@ -136,7 +136,7 @@ class Use:
     p_false: Decimal
     state: str
     state_rule: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[LicenceOutcome, ...]
     policy_digest: str
     index_digest: str
     rights_revision: int
@@ -177,7 +177,7 @@ def use_to_json(use: Use) -> dict[str, Any]:
     }
 
 
-def outcomes_to_json(outcomes: Iterable[Outcome]) -> list[list[str]]:
+def outcomes_to_json(outcomes: Iterable[LicenceOutcome]) -> list[list[str]]:
     """Return outcomes as they stand in a use."""
     return [[o.territory, o.outcome, o.licence_id, o.rule] for o in outcomes]
 
@@ -202,7 +202,7 @@ def use_from_json(value: dict[str, Any]) -> Use:
         index_id=value["asset_id"],
         recording_id=value["recording_id"],
         work_ids=tuple(value["work_ids"]),
-        spans=tuple(Span(s[0], s[1], s[2], s[3], tuple(s[4]), s[5]) for s in value["spans"]),
+        spans=tuple(UsePassage(s[0], s[1], s[2], s[3], tuple(s[4]), s[5]) for s in value["spans"]),
         matched_ms=value["matched_ms"],
         attributed_us=value["attributed_us"],
         aligned_landmarks=value["aligned_landmarks"],
@@ -210,7 +210,7 @@ def use_from_json(value: dict[str, Any]) -> Use:
         p_false=Decimal(value["p_false"]),
         state=value["state"],
         state_rule=value["state_rule"],
-        outcomes=tuple(Outcome(*o) for o in value["outcomes"]),
+        outcomes=tuple(LicenceOutcome(*o) for o in value["outcomes"]),
         policy_digest=value["policy_digest"],
         index_digest=value["index_digest"],
         rights_revision=value["rights_revision"],

@@ -14,7 +14,7 @@ from fingerprint.errors import printable
 from index.storage.durable import FileEntry, refusals, sync_folder, write_chunks
 from sourceprint.royalties.canonical import canonical_json
 from sourceprint.royalties.uses.states import contenders_of
-from sourceprint.royalties.uses.use import Outcome, Use, use_to_json
+from sourceprint.royalties.uses.use import LicenceOutcome, Use, use_to_json
 from sourceprint.text.tables import table
 
 __all__ = ["AttributionReport", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
@@ -177,7 +177,7 @@ def _of(use: Use) -> str:
     return use.recording_id or ", ".join(use.work_ids) or f"{use.index_id} (index)"
 
 
-def _licence(outcome: Outcome) -> str:
+def _licence(outcome: LicenceOutcome) -> str:
     if outcome.outcome == "licensed":
         return outcome.licence_id
     return f"outside {outcome.licence_id}" if outcome.licence_id else "none"

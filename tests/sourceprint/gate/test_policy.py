@@ -13,7 +13,7 @@ import pytest
 
 from fingerprint.errors import EvidenceError
 from index.search.significance import MOST_CONFIDENCE, ChanceModel
-from sourceprint.gate.policy import USES, Policy
+from sourceprint.gate.policy import USES, GatePolicy
 from sourceprint.gate.policy_toml import default_policy, load_policy, parse_policy
 from sourceprint.gate.verdict import decide
 from sourceprint.royalties.rights.licences import PURPOSES
@@ -25,7 +25,7 @@ DAY = date(2026, 7, 1)
 HEAD = 'schema = "sourceprint/gate-policy/1"\nname = "p"\notherwise = "review"\n'
 
 
-def policy(text: str = "", *, head: str = HEAD) -> Policy:
+def policy(text: str = "", *, head: str = HEAD) -> GatePolicy:
     return parse_policy((head + text).encode(), name="p.toml")
 
 
@@ -38,7 +38,7 @@ def match(
     return a_match(recording_id, passages, **{**figures, **changes})
 
 
-def decided(found: Mapping[str, Any], by: Policy, *, day: date = DAY) -> tuple[str, str, str]:
+def decided(found: Mapping[str, Any], by: GatePolicy, *, day: date = DAY) -> tuple[str, str, str]:
     (decision,) = decide(read_result(a_result(matches=[found])), by, day=day).decisions
     return decision.action, decision.rule, decision.reason
 

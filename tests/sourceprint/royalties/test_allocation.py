@@ -20,7 +20,7 @@ from sourceprint.royalties.statements.amounts.rounding import prove
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.statement import Conversion, Line, Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from sourceprint.royalties.uses.use import Outcome, Use
+from sourceprint.royalties.uses.use import LicenceOutcome, Use
 from tests.royalty_records import (
     LICENSEE,
     a_licence,
@@ -197,7 +197,9 @@ def test_a_use_that_is_not_settled_is_held_and_keeps_its_place(state: str) -> No
 
 
 def test_a_use_outside_its_licence_is_listed_and_its_revenue_unmatched() -> None:
-    outside = replace(TWO_IN_ONE[1], outcomes=(Outcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals"),))
+    outside = replace(
+        TWO_IN_ONE[1], outcomes=(LicenceOutcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals"),)
+    )
     statement = stated([TWO_IN_ONE[0], outside], card=BY_REVENUE, rows=[earned("one.wav", 2400)])
     assert [(one.use_id, one.outcome, one.rule) for one in statement.outside] == [
         (outside.id, "outside_licence", "LIC-1: no_vocals")
@@ -222,9 +224,9 @@ def test_a_composition_alone_is_owed_the_rights_of_the_work_only() -> None:
 @pytest.mark.parametrize("method", ["matched-seconds", "pro-rata-pool"])
 def test_a_composition_alone_that_revenue_does_not_pay_leaves_all_its_part_unmatched(method: str, outcome: str) -> None:
     by_rate = a_licence("LIC-2", rate_card=a_rate_card(royalty_millionths=None), scope=Scope(recordings=("R2",)))
-    said = Outcome("Worldwide", "licensed", "LIC-2", "")
+    said = LicenceOutcome("Worldwide", "licensed", "LIC-2", "")
     if outcome == "outside_licence":
-        said = Outcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals")
+        said = LicenceOutcome("Worldwide", "outside_licence", "LIC-1", "LIC-1: no_vocals")
     use = a_use(recording_id="", layer="composition", work_ids=("W1",), outcomes=(said,))
     statement = stated(
         [use, a_use("two.wav", "R2", ms=20_000)],
@@ -239,7 +241,7 @@ def test_a_composition_alone_that_revenue_does_not_pay_leaves_all_its_part_unmat
 @pytest.mark.parametrize("outcome", ["outside_licence", "no_licence"])
 def test_a_composition_that_is_not_licensed_leaves_all_of_its_revenue_unmatched(outcome: str) -> None:
     use = a_use(recording_id="", layer="composition", work_ids=("W1",))
-    refused = replace(use, outcomes=(Outcome("Worldwide", outcome, "", ""),))
+    refused = replace(use, outcomes=(LicenceOutcome("Worldwide", outcome, "", ""),))
     statement = stated([refused], card=BY_REVENUE, rows=[earned("one.wav", 800)])
     assert {line.kind for line in statement.lines} == {"unmatched"}
     assert exact(statement, right="Master") == 50
@@ -312,7 +314,7 @@ def test_shares_are_those_of_the_territory_and_the_day_of_generation() -> None:
 
 
 def test_a_territory_for_which_licences_were_not_applied_is_refused() -> None:
-    use = a_use(outcomes=(Outcome("FR", "licensed", "LIC-1", ""),))
+    use = a_use(outcomes=(LicenceOutcome("FR", "licensed", "LIC-1", ""),))
     with pytest.raises(StatementError, match=r"licences were not applied for DE.*attribute the track again"):
         stated([use], rows=[earned("one.wav", None, 1, "DE")])
 
@@ -343,7 +345,7 @@ def test_the_world_for_one_track_and_countries_for_another_are_added_up() -> Non
 
 
 def test_a_use_attributed_for_the_world_and_a_country_counts_once_without_usage() -> None:
-    both = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "Worldwide"))
+    both = tuple(LicenceOutcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "Worldwide"))
     with pytest.raises(StatementError, match=r"usage of track 'one.wav': Worldwide beside DE"):
         stated([a_use(outcomes=both)])
 
@@ -368,7 +370,7 @@ def test_uses_under_another_licence_leave_their_revenue_unmatched_when_paid_by_r
         a_licence("LIC-1", rate_card=BY_REVENUE),
         a_licence("LIC-2", rate_card=a_rate_card(royalty_millionths=None), scope=Scope(recordings=("R2",))),
     ]
-    other = replace(TWO_IN_ONE[1], outcomes=(Outcome("Worldwide", "licensed", "LIC-2", ""),))
+    other = replace(TWO_IN_ONE[1], outcomes=(LicenceOutcome("Worldwide", "licensed", "LIC-2", ""),))
     rights = some_rights(licences=licences)
     statement = stated([TWO_IN_ONE[0], other], rights=rights, rows=[earned("one.wav", 2400)])
     assert exact(statement, licence_id="LIC-2") == 2

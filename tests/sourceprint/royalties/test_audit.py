@@ -16,7 +16,7 @@ import pytest
 from fingerprint.errors import ParameterError, StatementError
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Deduction
-from sourceprint.royalties.statements.audit import Problem, audit_arithmetic, audit_statement, audit_text
+from sourceprint.royalties.statements.audit import Discrepancy, audit_arithmetic, audit_statement, audit_text
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.dsr_validation import validate_dsr
 from sourceprint.royalties.statements.files.folder import FORMATS, SUMS, statement_files, write_statement
@@ -24,7 +24,7 @@ from sourceprint.royalties.statements.files.line_tables import statement_csv
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
 from sourceprint.royalties.statements.statement import Adjustment, Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from sourceprint.royalties.uses.use import Outcome
+from sourceprint.royalties.uses.use import LicenceOutcome
 from tests import royalty_records as builders
 from tests import statement_samples as samples
 from tests.places import ROOT
@@ -147,7 +147,7 @@ def test_files_that_are_not_listed_and_lists_that_lead_elsewhere_are_named(tmp_p
     folder = tmp_path / "statement"
     write_statement(samples.rich(), folder)
     (folder / "extra.txt").write_text("x", encoding="utf-8")
-    assert audit_statement(folder) == [Problem("extra.txt", "", f"is not listed in {SUMS}")]
+    assert audit_statement(folder) == [Discrepancy("extra.txt", "", f"is not listed in {SUMS}")]
     (folder / "extra.txt").unlink()
     with (folder / SUMS).open("a", encoding="utf-8") as file:
         file.write(f"{'0' * 64}  ../../etc/passwd\n")
@@ -324,7 +324,7 @@ def test_what_is_computed_holds_when_it_is_written(tmp_path: Path, method: str, 
         owner_of={"W2": "P-R1", "R3": ""},
         licences=[builders.a_licence(rate_card=card)],
     )
-    outcomes = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "US"))
+    outcomes = tuple(LicenceOutcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "US"))
     uses = [
         builders.a_use("one.wav", "R1", ms=21_300, outcomes=outcomes),
         builders.a_use("one.wav", "R2", ms=7_001, outcomes=outcomes),

@@ -25,9 +25,9 @@ from sourceprint.royalties.rights.records import (
     MASTER,
     WHOLE,
     Party,
-    Recording,
     RecordingPart,
     RecordingWork,
+    RightsRecording,
     Share,
     Work,
 )
@@ -63,7 +63,9 @@ def sound(**fields: Any) -> Records:
     """Return records in which nothing is wrong, but for what is given otherwise."""
     defaults: dict[str, Any] = {
         "parties": PARTIES,
-        "recordings": [Recording("R1", "One", isrc="USRC17607839", index_id="asset-1", label="Blue", tags=("a",))],
+        "recordings": [
+            RightsRecording("R1", "One", isrc="USRC17607839", index_id="asset-1", label="Blue", tags=("a",))
+        ],
         "works": [Work("W1", "One", iswc="T0345246801")],
         "links": [RecordingWork("R1", "W1")],
         "master_shares": [share("S1")],
@@ -143,7 +145,10 @@ def test_where_and_when_nothing_is_on_file_any_more_is_noted_but_not_before() ->
 
 def test_subjects_without_shares_and_recordings_without_works_are_found() -> None:
     kinds = found(
-        recordings=[Recording("R1", "One", index_id="asset-1", label="Blue", tags=("a",)), Recording("R2", "Two")],
+        recordings=[
+            RightsRecording("R1", "One", index_id="asset-1", label="Blue", tags=("a",)),
+            RightsRecording("R2", "Two"),
+        ],
         works=[Work("W1", "One"), Work("W2", "Two")],
     )
     assert [(kind, severity) for kind, severity, _ in kinds] == [
@@ -203,7 +208,7 @@ def test_tags_and_labels_that_no_recording_has_are_noted() -> None:
 
 def test_codes_and_index_ids_that_stand_twice_are_found() -> None:
     recordings = [
-        Recording(recording_id, "One", isrc="USRC17607839", index_id="asset-1", label="Blue", tags=("a",))
+        RightsRecording(recording_id, "One", isrc="USRC17607839", index_id="asset-1", label="Blue", tags=("a",))
         for recording_id in ("R1", "R2")
     ]
     works = [Work("W1", "One", iswc="T0345246801"), Work("W2", "One", iswc="T0345246801")]

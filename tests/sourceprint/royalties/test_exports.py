@@ -21,9 +21,9 @@ from sourceprint.royalties.rights.records import (
     WHOLE,
     WORK_RIGHTS,
     Party,
-    Recording,
     RecordingPart,
     RecordingWork,
+    RightsRecording,
     Share,
     Work,
 )
@@ -80,7 +80,7 @@ TERRITORIES = st.sampled_from(
 def catalogues(draw: st.DrawFn) -> list[Record]:
     parties = [Party(f"P{i}", draw(NAMES)) for i in range(3)]
     recordings = [
-        Recording(
+        RightsRecording(
             f"R{i}",
             draw(NAMES),
             artists=tuple(draw(st.lists(LISTED, max_size=2))),
@@ -138,7 +138,7 @@ def test_importing_an_export_changes_nothing_and_makes_the_same_catalogue_elsewh
 @pytest.mark.parametrize("duration_ms", [0, 1, 59_999, 60_000_000_000, 2**53])
 def test_every_duration_on_file_comes_back_from_an_export(duration_ms: int, tmp_path: Path) -> None:
     here = Database.open(tmp_path / "here.sqlite", create=True)
-    put(here, [Recording("R1", "Song", duration_ms=duration_ms)])
+    put(here, [RightsRecording("R1", "Song", duration_ms=duration_ms)])
     export_rights(here, tmp_path / "out")
     again = import_rights(here, [tmp_path / "out"])
     assert (again.errors, again.revision) == (0, None)

@@ -23,7 +23,15 @@ from sourceprint.royalties.rights.history import (
 )
 from sourceprint.royalties.rights.licence_toml import licence_document
 from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
-from sourceprint.royalties.rights.records import MASTER, Party, Recording, RecordingPart, RecordingWork, Share, Work
+from sourceprint.royalties.rights.records import (
+    MASTER,
+    Party,
+    RecordingPart,
+    RecordingWork,
+    RightsRecording,
+    Share,
+    Work,
+)
 from sourceprint.royalties.rights.rights import Rights, all_records, current_revision, load_rights
 from sourceprint.royalties.rights.rows import Record, record_of, row_of, table_of
 from sourceprint.royalties.rights.schema import VERSIONED, licence, master_share, party, recording, work_share
@@ -78,7 +86,11 @@ def read(database: Database, **what: Iterable[str] | str | int) -> Rights:
 
 
 def test_importing_the_same_again_changes_nothing_and_makes_no_revision(database: Database) -> None:
-    records: list[Record] = [Party("P2", "b"), Party("P1", "a"), Recording("R1", "t", ("x", "y"), duration_ms=None)]
+    records: list[Record] = [
+        Party("P2", "b"),
+        Party("P1", "a"),
+        RightsRecording("R1", "t", ("x", "y"), duration_ms=None),
+    ]
     assert put(database, *records) == [Applied(2, 0, 0), Applied(1, 0, 0)]
     assert put(database, *reversed(records)) == [Applied(0, 0, 2), Applied(0, 0, 1)]
     with database.reading() as connection:
@@ -102,7 +114,7 @@ def test_what_changed_is_superseded_and_its_history_says_who_and_when(database: 
 
 def test_from_nothing_known_to_a_value_and_back_are_changes(database: Database) -> None:
     for length in (None, 5, None):
-        put(database, Recording("R1", "t", duration_ms=length))
+        put(database, RightsRecording("R1", "t", duration_ms=length))
     with database.reading() as connection:
         assert [version.row["duration_ms"] for version in record_history(connection, recording, "R1")] == [
             None,
@@ -177,9 +189,9 @@ def test_what_cannot_be_stored_everywhere_is_refused_everywhere(
 
 
 def test_numbers_beyond_what_a_column_holds_are_refused(database: Database) -> None:
-    put(database, Recording("R1", "t", duration_ms=2**63 - 1))
+    put(database, RightsRecording("R1", "t", duration_ms=2**63 - 1))
     assert read(database, recording_ids=["R1"]).recordings["R1"].duration_ms == 2**63 - 1
-    for record in (Recording("R2", "t", duration_ms=2**63), Share("S1", "R1", "P1", MASTER, 2**31)):
+    for record in (RightsRecording("R2", "t", duration_ms=2**63), Share("S1", "R1", "P1", MASTER, 2**31)):
         with pytest.raises(RightsError, match=r"beyond [0-9]+, which is all that is stored"):
             put(database, record)
 
@@ -200,7 +212,10 @@ def test_the_longest_ids_fit_into_the_indexes(database: Database) -> None:
 
 @pytest.mark.parametrize("value", AWKWARD, ids=range(len(AWKWARD)))
 def test_any_text_comes_back_as_it_was(database: Database, value: str) -> None:
-    records: list[Record] = [Recording("R1", value, label=value), Party(f"P{value}"[:80].replace("\t", " "), value)]
+    records: list[Record] = [
+        RightsRecording("R1", value, label=value),
+        Party(f"P{value}"[:80].replace("\t", " "), value),
+    ]
     put(database, *records)
     assert put(database, *records) == [Applied(0, 0, 1), Applied(0, 0, 1)]
     with database.reading() as connection:
@@ -248,7 +263,7 @@ days = st.none() | st.dates()
 def test_every_record_comes_back_from_its_row(share: Share, artists: tuple[str, ...]) -> None:
     records: list[Record] = [
         share,
-        Recording("R1", "t", artists, "QMAAA2600001", "s", "l", 5, "x", "yes", artists),
+        RightsRecording("R1", "t", artists, "QMAAA2600001", "s", "l", 5, "x", "yes", artists),
         Work("W1", "t", "T0345246801", artists),
         Party("P1", "n", "1", "2", "3"),
         RecordingWork("R1", "W1", 7),
@@ -280,8 +295,8 @@ def test_rows_have_exactly_the_columns_of_their_tables(database: Database) -> No
         (Party("", "n"), "id '': an id is not empty"),
         (RecordingWork("R\t1", "W1"), "holds no tabulator"),
         (RecordingPart("R1", "", 0, 1), "an id is not empty"),
-        (Recording("R1", "t", ("a|b",)), r"artist 'a\|b'"),
-        (Recording("R1", "t", tags=("",)), "tag '': is empty"),
+        (RightsRecording("R1", "t", ("a|b",)), r"artist 'a\|b'"),
+        (RightsRecording("R1", "t", tags=("",)), "tag '': is empty"),
         (Work("W1", "t", writers=("a", "")), "writer '': is empty"),
     ],
 )
@@ -293,11 +308,11 @@ def test_a_record_that_could_not_be_told_from_another_is_refused(record: Record,
 # Reading.
 
 CATALOGUE: tuple[Record, ...] = (
-    Recording("R1", "one", index_id="asset-1", isrc="QMAAA2600001"),
-    Recording("R2", "two", index_id="asset-2", isrc="QMAAA2600002"),
-    Recording("R3", "three, in R2", index_id="asset-3"),
-    Recording("R4", "four, in R3"),
-    Recording("R5", "five, of the work of R1", index_id="asset-1"),
+    RightsRecording("R1", "one", index_id="asset-1", isrc="QMAAA2600001"),
+    RightsRecording("R2", "two", index_id="asset-2", isrc="QMAAA2600002"),
+    RightsRecording("R3", "three, in R2", index_id="asset-3"),
+    RightsRecording("R4", "four, in R3"),
+    RightsRecording("R5", "five, of the work of R1", index_id="asset-1"),
     Work("W1", "w1"),
     Work("W2", "w2"),
     Work("W4", "w4"),
@@ -357,7 +372,7 @@ def test_without_owners_shares_are_the_same_and_only_the_parties_of_licences_are
     put(
         database,
         *(Party(party_id, party_id) for party_id in ("P1", "P-LABEL", "P-GEN")),
-        Recording("R1", "t"),
+        RightsRecording("R1", "t"),
         Share("S1", "R1", "P1", MASTER, 1),
         a_licence("LIC-1", "P-GEN"),
     )
@@ -368,14 +383,14 @@ def test_without_owners_shares_are_the_same_and_only_the_parties_of_licences_are
 
 
 def test_nothing_asked_is_nothing_read(database: Database) -> None:
-    put(database, *CATALOGUE, Recording("R9", "neither ISRC nor index id"))
+    put(database, *CATALOGUE, RightsRecording("R9", "neither ISRC nor index id"))
     assert read(database, index_ids=[""], isrcs=[""]) == Rights(revision=1)
 
 
 def test_an_earlier_revision_is_read_as_it_was(database: Database) -> None:
     share = Share("S1", "R1", "P1", MASTER, 500_000)
-    put(database, Recording("R1", "before", index_id="asset-1"), share)
-    put(database, Recording("R1", "after", index_id="asset-9"), replace(share, millionths=1))
+    put(database, RightsRecording("R1", "before", index_id="asset-1"), share)
+    put(database, RightsRecording("R1", "after", index_id="asset-9"), replace(share, millionths=1))
     with database.changing(source="withdraw") as change:
         withdraw_records(change, master_share, ["S1"])
     first, second, third = (read(database, index_ids=["asset-1", "asset-9"], revision=n) for n in (1, 2, 3))
@@ -397,7 +412,7 @@ def test_a_revision_that_there_is_not_is_refused(database: Database, number: int
 
 
 def test_more_ids_than_one_query_takes_are_read_in_pieces(database: Database) -> None:
-    records = [Recording(f"R{number:05d}", "t", index_id=f"asset-{number}") for number in range(2_500)]
+    records = [RightsRecording(f"R{number:05d}", "t", index_id=f"asset-{number}") for number in range(2_500)]
     put(database, *records)
     rights = read(database, index_ids=(f"asset-{number}" for number in range(2_500)))
     assert list(rights.recordings.values()) == records

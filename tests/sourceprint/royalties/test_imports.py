@@ -9,12 +9,12 @@ import pytest
 
 from fingerprint.errors import AmbiguousSharesError, RightsError
 from sourceprint.royalties.rights.database import Database
-from sourceprint.royalties.rights.records import Party, Recording, RecordingWork, Share, Work
+from sourceprint.royalties.rights.records import Party, RecordingWork, RightsRecording, Share, Work
 from sourceprint.royalties.rights.rights import all_records, current_revision
 from sourceprint.royalties.rights.rows import Record
 from sourceprint.royalties.rights.schema import VERSIONED
 from sourceprint.royalties.tables.imports import import_rights
-from sourceprint.royalties.tables.problems import ImportReport, Problem, import_report_text, import_report_to_json
+from sourceprint.royalties.tables.problems import ImportReport, TableProblem, import_report_text, import_report_to_json
 from sourceprint.royalties.tables.shapes import SHAPES, SINGLE
 from tests.places import ROOT
 
@@ -86,11 +86,11 @@ def revision_of(database: Database) -> int:
         return current_revision(connection)
 
 
-def errors(report: ImportReport) -> list[Problem]:
+def errors(report: ImportReport) -> list[TableProblem]:
     return [problem for problem in report.problems if problem.severity == "error"]
 
 
-def the_error(report: ImportReport) -> Problem:
+def the_error(report: ImportReport) -> TableProblem:
     (error,) = errors(report)
     assert not report.imported
     assert report.exit_code == 2
@@ -111,7 +111,7 @@ def test_a_spreadsheet_becomes_records_with_ids_of_their_own(database: Database,
     records = on_file(database)
     assert Party("ipi:00122619891", "Ann Writer", ipi="00122619891") in records
     assert Party("party:blue label", "Blue Label") in records
-    assert Recording(recording, "One for Tonight", artists=("The Ones",), isrc="USRC17607839") in records
+    assert RightsRecording(recording, "One for Tonight", artists=("The Ones",), isrc="USRC17607839") in records
     assert Work(work, "Tonight", iswc="T0345246801") in records
     assert RecordingWork(recording, work) in records
     shares = {share.right: share for share in records if isinstance(share, Share)}
@@ -180,7 +180,7 @@ def test_the_habits_of_spreadsheets_make_no_difference(
     assert report.errors == 0
     party, recording, share = on_file(rights)
     assert party == Party("ipi:00000000199", "Ann", ipi="00000000199")
-    assert isinstance(recording, Recording)
+    assert isinstance(recording, RightsRecording)
     assert (recording.title, recording.duration_ms) == ("Café Noir", 200_000)
     assert isinstance(share, Share)
     assert (share.millionths, str(share.valid_from)) == (255_000, "2026-07-01")
@@ -196,7 +196,7 @@ def test_a_line_that_names_the_delimiter_for_excel_may_stand_before_the_header(
     assert the_error(import_rights(rights, [path])).row == 3
     path.write_text(text.replace("-1 %", "100 %"), encoding="utf-8")
     assert import_rights(rights, [path]).errors == 0
-    assert [record.title for record in on_file(rights) if isinstance(record, Recording)] == ["A, B, C, D, E, F"]
+    assert [record.title for record in on_file(rights) if isinstance(record, RightsRecording)] == ["A, B, C, D, E, F"]
 
 
 def test_a_line_that_names_the_delimiter_and_nothing_below_it_is_an_empty_table(
@@ -212,7 +212,7 @@ def test_quotation_marks_that_a_spreadsheet_put_into_a_tsv_are_warned_of(rights:
     report = import_rights(rights, [written(tmp_path / "feed", tables)])
     warned = [(problem.row, problem.column, problem.rule) for problem in report.problems]
     assert warned == [(2, "Title", "quoted-cell"), (3, "Title", "quoted-cell")]
-    titles = [record.title for record in on_file(rights) if isinstance(record, Recording)]
+    titles = [record.title for record in on_file(rights) if isinstance(record, RightsRecording)]
     assert titles == [row.partition("\t")[2] for row in rows]
 
 
@@ -329,7 +329,7 @@ def test_rows_that_contradict_are_refused_and_empty_cells_say_nothing(rights: Da
     path = csv_file(tmp_path, "isrc,recording_title,label\nUSRC17607839,One,\nUSRC17607839,,Blue\n")
     assert import_rights(rights, [path]).errors == 0
     (recording,) = on_file(rights)
-    assert isinstance(recording, Recording)
+    assert isinstance(recording, RightsRecording)
     assert (recording.title, recording.label) == ("One", "Blue")
     path = csv_file(tmp_path, "isrc,recording_title\nUSRC17607839,One\nUSRC17607839,Two\n")
     error = the_error(import_rights(rights, [path]))
@@ -337,7 +337,7 @@ def test_rows_that_contradict_are_refused_and_empty_cells_say_nothing(rights: Da
     path = csv_file(tmp_path, "isrc,tags\nUSRC17607839,b|a\n")
     assert import_rights(rights, [path]).errors == 0
     (recording,) = on_file(rights)
-    assert isinstance(recording, Recording)
+    assert isinstance(recording, RightsRecording)
     assert (recording.title, recording.label, recording.tags) == ("One", "Blue", ("a", "b"))
 
 

@@ -12,15 +12,15 @@ from sqlalchemy.engine import Engine
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.lookup import rights_under_key
-from sourceprint.royalties.rights.records import MASTER, Party, Recording, RecordingWork, Share, Work
+from sourceprint.royalties.rights.records import MASTER, Party, RecordingWork, RightsRecording, Share, Work
 from sourceprint.royalties.rights.rows import Record, row_of, table_of
 from sourceprint.royalties.rights.schema import VERSIONED
 
 RECORDS: list[Record] = [
     Party("P1", "Ann"),
     Party("P2", "Bob"),
-    Recording("R1", "One", isrc="USRC17607839", index_id="track-1"),
-    Recording("R2", "Two"),
+    RightsRecording("R1", "One", isrc="USRC17607839", index_id="track-1"),
+    RightsRecording("R2", "Two"),
     Work("W1", "Song", iswc="T0345246801"),
     RecordingWork("R1", "W1"),
     Share("S1", "R1", "P1", MASTER, 1_000_000),
@@ -63,7 +63,7 @@ def test_each_key_leads_to_what_it_names(
 
 def test_what_was_on_file_under_a_key_at_an_earlier_revision_is_told_as_it_was(database: Database) -> None:
     put(database, RECORDS)
-    put(database, [Recording("R1", "One (Remastered)", isrc="USRC17607839", index_id="track-1")])
+    put(database, [RightsRecording("R1", "One (Remastered)", isrc="USRC17607839", index_id="track-1")])
     with database.reading() as connection:
         then, history = rights_under_key(connection, "USRC17607839", revision=1)
         now, _ = rights_under_key(connection, "USRC17607839")

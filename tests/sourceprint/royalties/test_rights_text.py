@@ -14,9 +14,9 @@ from sourceprint.royalties.rights.records import (
     MASTER,
     WHOLE,
     Party,
-    Recording,
     RecordingPart,
     RecordingWork,
+    RightsRecording,
     Share,
     Work,
 )
@@ -43,7 +43,7 @@ RIGHTS = Rights.of(
         Party("P2", "P2"),
     ],
     recordings=[
-        Recording(
+        RightsRecording(
             "R1",
             "One",
             ("A", "B"),
@@ -55,7 +55,7 @@ RIGHTS = Rights.of(
             vocals="yes",
             tags=("x",),
         ),
-        Recording("R2", "Two"),
+        RightsRecording("R2", "Two"),
     ],
     works=[Work("W1", "Work", iswc="T0345246801", writers=("Anna",)), Work("X", "Both")],
     links=[RecordingWork("R1", "W1"), RecordingWork("R1", "W9")],
@@ -151,7 +151,7 @@ def test_a_licence_is_shown_as_it_is_written() -> None:
 
 
 def test_an_id_of_several_records_shows_all_of_them() -> None:
-    both = Rights.of(recordings=[Recording("X", "Sound")], works=[Work("X", "Song")], parties=[Party("X", "Who")])
+    both = Rights.of(recordings=[RightsRecording("X", "Sound")], works=[Work("X", "Song")], parties=[Party("X", "Who")])
     assert [found["kind"] for found in rights_to_json(both, "X")["found"]] == ["recording", "work", "party"]
 
 

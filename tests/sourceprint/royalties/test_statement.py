@@ -22,14 +22,17 @@ from sourceprint.royalties.statements.files.statement_json import statement_byte
 from sourceprint.royalties.statements.statement import Adjustment, Statement
 from sourceprint.royalties.uses.policy import METHODS
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from sourceprint.royalties.uses.use import Outcome, Use
+from sourceprint.royalties.uses.use import LicenceOutcome, Use
 from tests.royalty_records import LICENSEE, a_licence, a_policy, a_rate_card, a_share, a_use, some_rights
 
 Q3 = Period.parse("2026-Q3")
 TERRITORIES = ("DE", "FR")
 STATES = ("claimed", "claimed", "claimed", "review", "disputed", "resolved", "unresolved", "withdrawn")
-LICENSED = tuple(Outcome(territory, "licensed", "LIC-1", "") for territory in TERRITORIES)
-OUTSIDE = (Outcome("DE", "licensed", "LIC-1", ""), Outcome("FR", "outside_licence", "LIC-1", "LIC-1: not in FR"))
+LICENSED = tuple(LicenceOutcome(territory, "licensed", "LIC-1", "") for territory in TERRITORIES)
+OUTSIDE = (
+    LicenceOutcome("DE", "licensed", "LIC-1", ""),
+    LicenceOutcome("FR", "outside_licence", "LIC-1", "LIC-1: not in FR"),
+)
 BOUND = Fraction(5, 2)  # of the rounding, as its module says
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
-from sourceprint.royalties.rights.records import Recording
+from sourceprint.royalties.rights.records import RightsRecording
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.territories import EVERYWHERE, Territories
 from sourceprint.royalties.uses.terms import apply_terms, longest_passage_ms
-from sourceprint.royalties.uses.use import Outcome, Span, Use
+from sourceprint.royalties.uses.use import LicenceOutcome, Use, UsePassage
 
 
 def licence(licence_id: str = "LIC-1", **fields: Any) -> Licence:
@@ -36,8 +36,8 @@ def licence(licence_id: str = "LIC-1", **fields: Any) -> Licence:
     return replace(base, **fields)
 
 
-def spans(*times: tuple[int, int]) -> tuple[Span, ...]:
-    return tuple(Span(start, end, start, end, (), number) for number, (start, end) in enumerate(times))
+def spans(*times: tuple[int, int]) -> tuple[UsePassage, ...]:
+    return tuple(UsePassage(start, end, start, end, (), number) for number, (start, end) in enumerate(times))
 
 
 def use(*times: tuple[int, int], **fields: Any) -> Use:
@@ -71,7 +71,7 @@ def use(*times: tuple[int, int], **fields: Any) -> Use:
 
 
 def rights(*licences: Licence, vocals: str = "no") -> Rights:
-    recording = Recording("R1", "One", label="Blue Label", vocals=vocals, tags=("catalogue-a", "vip"))
+    recording = RightsRecording("R1", "One", label="Blue Label", vocals=vocals, tags=("catalogue-a", "vip"))
     return Rights.of(recordings=[recording], licences=licences)
 
 
@@ -85,7 +85,7 @@ def rule(one_use: Use, *licences: Licence, vocals: str = "no", territory: str = 
 
 def test_a_licence_that_keeps_all_rules_permits_in_every_territory_sorted() -> None:
     outcomes = apply_terms(use(), rights(licence()), territories=["us", "DE", "Worldwide", "DE"])
-    assert outcomes == tuple(Outcome(code, "licensed", "LIC-1", "") for code in ("DE", "US", "Worldwide"))
+    assert outcomes == tuple(LicenceOutcome(code, "licensed", "LIC-1", "") for code in ("DE", "US", "Worldwide"))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_each_way_to_name_a_recording_covers_it(scope: Scope) -> None:
 )
 def test_a_licence_for_something_else_is_no_licence(scope: Scope) -> None:
     (outcome,) = apply_terms(use(), rights(licence(scope=scope)), territories=["DE"])
-    assert outcome == Outcome("DE", "no_licence", "", "")
+    assert outcome == LicenceOutcome("DE", "no_licence", "", "")
 
 
 def test_a_licence_of_another_licensee_is_no_licence() -> None:
@@ -121,7 +121,7 @@ def test_a_use_of_the_composition_alone_is_covered_by_its_works_only() -> None:
 
 
 def test_a_recording_without_label_is_not_covered_by_a_licence_that_names_an_empty_one() -> None:
-    nameless = Rights.of(recordings=[Recording("R1", "One")], licences=[licence(scope=Scope(labels=("",)))])
+    nameless = Rights.of(recordings=[RightsRecording("R1", "One")], licences=[licence(scope=Scope(labels=("",)))])
     assert apply_terms(use(), nameless, territories=["DE"])[0].outcome == "no_licence"
 
 

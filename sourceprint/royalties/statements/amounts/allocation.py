@@ -45,7 +45,7 @@ from sourceprint.royalties.statements.amounts.weights import (
     BILLION,
     MASTER_ONLY,
     WORKS_ONLY,
-    Part,
+    RevenuePart,
     Unit,
     billionths,
     parts_of,
@@ -55,7 +55,7 @@ from sourceprint.royalties.statements.amounts.weights import (
 from sourceprint.royalties.statements.statement import OutsideUse
 from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import Outcome, Use
+from sourceprint.royalties.uses.use import LicenceOutcome, Use
 
 __all__ = ["Allocation", "Allotment", "allocate"]
 
@@ -195,7 +195,7 @@ class _Territory:
         if method and self._revenue_counts(outcomes.values()):
             yield from self._pool(outcomes) if method == "pro-rata-pool" else self._track_pots(method, outcomes)
 
-    def _outcome(self, use: Use) -> Outcome:
+    def _outcome(self, use: Use) -> LicenceOutcome:
         """Return the outcome of a use here; a licence for the whole world holds in every country."""
         whole = None
         for outcome in use.outcomes:
@@ -285,7 +285,7 @@ class _Territory:
             return 0, " x 0, once for the track, stated in an earlier period"
         return 1, ", once for the track"
 
-    def _revenue_counts(self, outcomes: Iterable[Outcome]) -> bool:
+    def _revenue_counts(self, outcomes: Iterable[LicenceOutcome]) -> bool:
         """Return whether any licence that a use, or what is unmatched, comes under goes by revenue here."""
         used = {outcome.licence_id for outcome in outcomes if outcome.outcome == "licensed"}
         if any(not self._required_method(self._licence(licence_id))[1] for licence_id in sorted(used)):
@@ -306,7 +306,7 @@ class _Territory:
         ]
         return min(in_force, key=lambda licence: (-licence.valid_from.toordinal(), licence.id), default=None)
 
-    def _track_pots(self, method: str, outcomes: Mapping[str, Outcome]) -> Iterator[Allotment]:
+    def _track_pots(self, method: str, outcomes: Mapping[str, LicenceOutcome]) -> Iterator[Allotment]:
         pots, unassigned = self._reported.pots(self.territory, self._converter)
         for key, track in self._tracks.items():
             if key not in pots:  # nothing is reported of it but no usages
@@ -321,12 +321,12 @@ class _Territory:
                     f"no use in the rest of {printable(track.name)}" if units else f"no use in {printable(track.name)}"
                 )
                 basis = f" x {billionths(int(rest * BILLION))} ({reason})"
-                yield from self._unmatched(method, pots[key], Part(rest, basis), reason, track.generated_on)
+                yield from self._unmatched(method, pots[key], RevenuePart(rest, basis), reason, track.generated_on)
         if unassigned is not None:
             reason = f"no usages of tracks in {self.territory} that it could belong to"
-            yield from self._unmatched(method, unassigned, Part(Fraction(1), ""), reason, "")
+            yield from self._unmatched(method, unassigned, RevenuePart(Fraction(1), ""), reason, "")
 
-    def _pool(self, outcomes: Mapping[str, Outcome]) -> Iterator[Allotment]:
+    def _pool(self, outcomes: Mapping[str, LicenceOutcome]) -> Iterator[Allotment]:
         pot = self._reported.pool(self.territory, self._converter)
         weighted = [
             (key, unit, unit.attributed_us * self._tracks[key].usages)
@@ -336,7 +336,7 @@ class _Territory:
         whole = sum(weight for _, _, weight in weighted)
         if not whole:
             reason = f"no use in any track of {self.territory}"
-            yield from self._unmatched("pro-rata-pool", pot, Part(Fraction(1), ""), reason, "")
+            yield from self._unmatched("pro-rata-pool", pot, RevenuePart(Fraction(1), ""), reason, "")
             return
         for key, unit, weight in weighted:
             track = self._tracks[key]
@@ -344,10 +344,12 @@ class _Territory:
                 f" x {seconds(weight)} of {seconds(whole)} s "
                 f"({seconds(unit.attributed_us)} s attributed x {track.usages} usages)"
             )
-            yield from self._of_unit("pro-rata-pool", pot, Part(Fraction(weight, whole), basis), unit, track, outcomes)
+            yield from self._of_unit(
+                "pro-rata-pool", pot, RevenuePart(Fraction(weight, whole), basis), unit, track, outcomes
+            )
 
     def _of_unit(
-        self, method: str, pot: Pot, part: Part, unit: Unit, track: Track, outcomes: Mapping[str, Outcome]
+        self, method: str, pot: Pot, part: RevenuePart, unit: Unit, track: Track, outcomes: Mapping[str, LicenceOutcome]
     ) -> Iterator[Allotment]:
         """Yield what a part of revenue gives to the uses of one unit; of a unit of one use, all rights of it."""
         alone = len(unit.uses) == 1
@@ -373,7 +375,7 @@ class _Territory:
         self,
         method: str,
         pot: Pot,
-        part: Part,
+        part: RevenuePart,
         reason: str,
         generated_on: str,
         use: Use | None = None,
@@ -387,7 +389,7 @@ class _Territory:
         self,
         method: str,
         pot: Pot,
-        part: Part,
+        part: RevenuePart,
         licence: Licence,
         rights: tuple[tuple[str, int], ...],
         use: Use | None,

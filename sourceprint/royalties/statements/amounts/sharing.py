@@ -22,7 +22,7 @@ from sourceprint.royalties.statements.amounts.allocation import Allotment
 from sourceprint.royalties.statements.statement import KINDS, Contribution
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["Entry", "LineKey", "Sharing", "line_order"]
+__all__ = ["LineEntry", "LineKey", "Sharing", "line_order"]
 
 LineKey = tuple[str, ...]
 """Territory, right, kind, party, recording, work, licence: what makes a line; in this order everywhere."""
@@ -31,7 +31,7 @@ PAID_STATES = frozenset({"claimed", "resolved"})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LineEntry:
     """What one allotment adds to one line, and why nobody is paid where that is so."""
 
     key: LineKey
@@ -62,7 +62,7 @@ class Sharing:
         self._period = period
         self._holders: dict[tuple[str, str, str, date], tuple[_Holder, ...]] = {}
 
-    def entries(self, allotment: Allotment) -> Iterator[Entry]:
+    def entries(self, allotment: Allotment) -> Iterator[LineEntry]:
         """Yield the entries of one allotment; their exact amounts sum to its amount x the sum of its rights."""
         use = allotment.use
         for right, right_millionths in allotment.rights:
@@ -83,7 +83,7 @@ class Sharing:
             return (_Holder("unclaimed", "", WHOLE, "", "no recording on file"),)
         return self._of(use.recording_id, MASTER, territory, self._day(use))
 
-    def _works(self, allotment: Allotment, use: Use, right: str, right_millionths: int) -> Iterator[Entry]:
+    def _works(self, allotment: Allotment, use: Use, right: str, right_millionths: int) -> Iterator[LineEntry]:
         if use.recording_id:
             weights = dict(self._rights.work_weights.get(use.recording_id, {}))
         else:
@@ -140,9 +140,9 @@ def _entry(
     recording_id: str = "",
     work_id: str = "",
     work_millionths: int = WHOLE,
-) -> Entry:
+) -> LineEntry:
     key = (allotment.territory, right, holder.kind, holder.party_id, recording_id, work_id, allotment.licence_id)
-    return Entry(
+    return LineEntry(
         key,
         Contribution(
             use_id=allotment.use.id if allotment.use else "",

@@ -17,7 +17,7 @@ __all__ = [
     "BILLION",
     "MASTER_ONLY",
     "WORKS_ONLY",
-    "Part",
+    "RevenuePart",
     "Unit",
     "billionths",
     "parts_of",
@@ -40,7 +40,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RevenuePart:
     """A part of revenue: exactly, and in words."""
 
     size: Fraction
@@ -78,7 +78,7 @@ def _passages(use: Use) -> tuple[tuple[int, int], ...]:
     return tuple((span.start_ms, span.end_ms) for span in use.spans)
 
 
-def parts_of(method: str, units: tuple[Unit, ...]) -> list[Part]:
+def parts_of(method: str, units: tuple[Unit, ...]) -> list[RevenuePart]:
     """Return the parts of a track's revenue that its units have; what they do not sum to is unmatched.
 
     Raises
@@ -98,17 +98,17 @@ def parts_of(method: str, units: tuple[Unit, ...]) -> list[Part]:
     elif method == "coverage-weighted" and units and whole_us <= (track_us := 1000 * units[0].uses[0][0].track_ms):
         sizes = [unit.attributed_us * BILLION // track_us for unit in units]
         return [
-            Part(Fraction(size, BILLION), f" x {billionths(size)} ({_covered(unit.attributed_us, track_us)})")
+            RevenuePart(Fraction(size, BILLION), f" x {billionths(size)} ({_covered(unit.attributed_us, track_us)})")
             for size, unit in zip(sizes, units, strict=True)
         ]
     else:
         weights = {at: unit.attributed_us for at, unit in enumerate(units)}
         words = [f"{seconds(unit.attributed_us)} s of {seconds(whole_us)} s attributed" for unit in units]
     if not any(weights.values()):
-        return [Part(Fraction(0), " x 0 (no time attributed)")] * len(units)
+        return [RevenuePart(Fraction(0), " x 0 (no time attributed)")] * len(units)
     sizes = list(largest_remainder(BILLION, weights).values())
     return [
-        Part(Fraction(size, BILLION), f" x {billionths(size)} ({word})")
+        RevenuePart(Fraction(size, BILLION), f" x {billionths(size)} ({word})")
         for size, word in zip(sizes, words, strict=True)
     ]
 

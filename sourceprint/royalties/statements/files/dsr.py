@@ -35,7 +35,7 @@ from fingerprint.errors import ParameterError
 from sourceprint.royalties.money import format_amount, largest_remainder
 from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS, Party
 from sourceprint.royalties.statements.files.dsr_records import NOTICE, RECORDS, to_text
-from sourceprint.royalties.statements.files.line_tables import Names
+from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.statement import Line, Statement
 from sourceprint.royalties.territories import WORLDWIDE
 
@@ -126,7 +126,7 @@ class _Writer:
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
-        self._names = Names(statement)
+        self._names = StatementNames(statement)
         self._credits = {credit.recording_id: credit for credit in statement.credits}
         self._uses = {use.id: use for use in statement.uses}
         self._track_names: dict[str, set[str]] = {}

@@ -38,7 +38,7 @@ from sourceprint.royalties.statements.statement import Statement
 
 __all__ = [
     "COLUMNS",
-    "Names",
+    "StatementNames",
     "StatementRow",
     "read_parquet",
     "seconds_text",
@@ -100,8 +100,8 @@ class StatementRow:
     reason: str
 
 
-class Names:
-    """Names, titles and codes of what a statement mentions, by id.
+class StatementNames:
+    """StatementNames, titles and codes of what a statement mentions, by id.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class Names:
 
 def statement_rows(statement: Statement) -> Iterator[StatementRow]:
     """Yield the rows of a statement, in the order of its lines."""
-    names = Names(statement)
+    names = StatementNames(statement)
     for line in statement.lines:
         payee = names.party(line.party_id)
         yield StatementRow(

@@ -11,7 +11,7 @@ from typing import Any
 
 from sourceprint.royalties.money import currency_exponent, format_amount, largest_remainder
 from sourceprint.royalties.rights.records import Party
-from sourceprint.royalties.statements.files.line_tables import Names
+from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from sourceprint.royalties.statements.statement import KINDS, Adjustment, Balance, Contribution, Line, Statement
 
@@ -43,7 +43,7 @@ class View:
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
-        self._names = Names(statement)
+        self._names = StatementNames(statement)
         self._uses = {use.id: use for use in statement.uses}
         self._digest = statement_digest(statement)
         self._payable: dict[str, list[Line]] = {}
