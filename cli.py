@@ -1,74 +1,114 @@
-"""The command `sourceprint`, put together from the groups of `sourceprint.commands`.
+"""The command `sourceprint`: its sections, and main.
 
-Every command parses its options, calls one function, and prints; `sourceprint.commands.terminal` says how, and with
-which exit codes it ends.
+What each command says and asks is in `sourceprint.commands`: it parses its options, calls one function, and prints.
+Two are here: `bench`, as nothing in `sourceprint` may know the benchmarks, and `completion`, which is about the command
+as a whole.
 """
 
 import io
+import os
 import sys
+from pathlib import Path
 
 import click
+from click.shell_completion import get_completion_class
 
-from sourceprint.commands import (
-    catalogue as cataloguing,
-)
-from sourceprint.commands import (
-    check as release,
-)
-from sourceprint.commands import (
-    demo as demonstration,
-)
-from sourceprint.commands import (
-    demo as shell,
-)
-from sourceprint.commands import (
-    evidence as cases,
-)
-from sourceprint.commands import (
-    evidence as reporting,
-)
-from sourceprint.commands import (
-    index_folder as upkeep,
-)
-from sourceprint.commands import (
-    keys,
-    money,
-    rights,
-)
-from sourceprint.commands import (
-    match as matching,
-)
-from sourceprint.commands import (
-    scan as runs,
-)
-from sourceprint.commands import (
-    scan as scanning,
-)
-from sourceprint.commands.terminal import Commands
+from sourceprint.commands import catalogue, check, demo, evidence, index_folder, keys, match, money, rights, scan
+from sourceprint.commands.terminal import EXIT_INCOMPLETE, PATH, Commands, complain, note, use_one_thread
 
-__all__ = ["main", "sourceprint"]
+__all__ = ["bench", "completion", "main", "sourceprint"]
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("words", metavar="[PART]... [-- OPTIONS OF PARTS]", nargs=-1)
+@click.option("--list", "list_parts", is_flag=True, help="Name the parts, and do nothing.")
+@click.option("--full", is_flag=True, help="The full version: narrow intervals, two hours and 40 GB on 5 h of music.")
+@click.option(
+    "--corpus", metavar="PATH",
+    help="Measure on the music in this folder or list  "
+    "[default: synthesised music; with --full, $SOURCEPRINT_CORPUS if set]",
+)  # fmt: skip
+@click.option(
+    "--out", metavar="DIR", type=PATH, default="sourceprint-bench", show_default=True,
+    help="Folder of the reports, RESULTS.md and pictures.",
+)  # fmt: skip
+@click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1),
+    help="Worker processes, of one thread each  [default: one per processor]",
+)  # fmt: skip
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Of every draw.")
+@click.option(
+    "--cache", metavar="DIR", type=PATH,
+    help="What is kept between runs: indexes, altered audio  [default: one folder per user]",
+)  # fmt: skip
+def bench(
+    words: tuple[str, ...],
+    list_parts: bool,
+    full: bool,
+    corpus: str | None,
+    out: Path,
+    jobs: int | None,
+    seed: int,
+    cache: Path | None,
+) -> None:
+    """Measure how well and how fast Sourceprint works.
+
+    Without names, all parts run, in the order of --list, on synthesised music or your own; the short version takes
+    about ten minutes on two processors. A part whose report is there, made by the same code on the same music, is not
+    run again, so an interrupted run is continued by the same command. Options of a part itself follow after two dashes.
+
+    Example: sourceprint bench systems -- --pairs pairs.tsv
+    """
+    use_one_thread()
+    try:
+        from benchmarks.suite import Request, list_of_parts, run_suite
+    except ModuleNotFoundError as error:
+        if error.name != "benchmarks":
+            raise
+        raise click.UsageError("the benchmarks are not installed here; run it in a checkout of the source") from error
+
+    if list_parts:
+        click.echo(list_of_parts())
+        return
+    request = Request(words, full, corpus, out, jobs or os.cpu_count() or 1, seed, cache)
+    if run_suite(request, say=click.echo, note=note, complain=complain):
+        click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+@click.command()
+@click.argument("shell", metavar="SHELL", type=click.Choice(_SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands and options.
+
+    Put the line `eval "$(sourceprint completion bash)"` into ~/.bashrc, the same with zsh into ~/.zshrc; for fish,
+    write the output to ~/.config/fish/completions/sourceprint.fish.
+
+    Example: sourceprint completion bash
+    """
+    maker = get_completion_class(shell)
+    if maker is None:
+        raise click.UsageError(f"{shell}: no completion for this shell; there is one for {', '.join(_SHELLS)}")
+    click.echo(
+        maker(click.get_current_context().find_root().command, {}, "sourceprint", "_SOURCEPRINT_COMPLETE").source()
+    )
+
 
 _SECTIONS = {
-    "First": [demonstration.demo, demonstration.bench],
+    "First": [demo.demo, bench],
     "Catalogue": [
-        cataloguing.add,
-        cataloguing.replace,
-        cataloguing.remove,
-        cataloguing.tag,
-        cataloguing.exclude,
-        cataloguing.list_,
-        cataloguing.info,
-        cataloguing.duplicates,
+        catalogue.add,
+        catalogue.replace,
+        catalogue.remove,
+        catalogue.tag,
+        catalogue.exclude,
+        catalogue.list_,
+        catalogue.info,
+        catalogue.duplicates,
     ],
-    "Matching": [
-        matching.match,
-        scanning.scan,
-        runs.results,
-        runs.diff,
-        matching.fingerprint,
-        release.check,
-    ],
-    "Evidence": [reporting.report, cases.evidence, upkeep.verify, keys.keys, keys.reveal],
+    "Matching": [match.match, scan.scan, scan.results, scan.diff, match.fingerprint, check.check],
+    "Evidence": [evidence.report, evidence.evidence, index_folder.verify, keys.keys, keys.reveal],
     "Rights and money": [
         rights.rights,
         money.attribute,
@@ -78,7 +118,7 @@ _SECTIONS = {
         money.explain,
         money.audit,
     ],
-    "Upkeep": [upkeep.compact, upkeep.export, upkeep.import_, shell.completion],
+    "Upkeep": [index_folder.compact, index_folder.export, index_folder.import_, completion],
 }
 """The commands by what they are for, in the order in which they come up."""
 

@@ -25,11 +25,12 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.data.corpus import Corpus, CorpusError, PairRow, SoundRow, TrackRow, identity
-from benchmarks.distortion import codecs, timepitch
+from benchmarks.distortion import codecs
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.resources import Resources
 from benchmarks.harness import content_key, source_digest
 from benchmarks.oddities import KINDS, oddity
+from sourceprint.demo import transformations
 from sourceprint.demo.synthesis import synthesize
 
 __all__ = ["Derived", "as_mp3", "at_speed", "backwards", "excerpt", "odd_sounds", "original", "synthesised"]
@@ -135,7 +136,7 @@ class Derived:
     def _at_speed(self, what: str, speed: float, sr: int) -> Samples:
         """Slowed down from a rate high enough that the result has all the treble it can have."""
         rate = max(sr, min(48000, round(sr / speed)))
-        return _at_rate(timepitch.resample_speed(self.load(what, sample_rate=rate), rate, speed), sr, rate)
+        return _at_rate(transformations.resample_speed(self.load(what, sample_rate=rate), rate, speed), sr, rate)
 
 
 def backwards(rows: Iterable[TrackRow]) -> list[TrackRow]:

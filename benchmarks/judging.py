@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from benchmarks.catalogues import LAYER, Side
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import mono
-from benchmarks.distortion.effects import rms
 from benchmarks.trials import QUIETEST, TRIAL_RATE_HZ, Excerpt, Made, Trial, make, side_of
 from fingerprint.errors import AudioError
 from fingerprint.extract import Fingerprint, fingerprint_file
@@ -34,6 +33,7 @@ from index.catalogue.store import Store
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_track
 from index.search.matches import Match, Passage
 from index.storage.snapshot import Snapshot
+from sourceprint.demo.transformations import rms
 
 __all__ = ["LOOSEST", "WHOLE", "Question", "ask", "cut_clip", "judge"]
 

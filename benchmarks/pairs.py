@@ -36,11 +36,10 @@ from numpy.typing import NDArray
 from benchmarks.data.corpus import Corpus
 from benchmarks.data.lists import CorpusError, Fields, read_list
 from benchmarks.distortion.codecs import opus
-from benchmarks.distortion.effects import rms
-from benchmarks.distortion.spectral import griffin_lim_mel
 from benchmarks.distortion.timepitch import shift
 from benchmarks.harness import content_key, in_parallel, one_thread, source_digest
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.demo.transformations import griffin_lim_mel, rms
 
 __all__ = ["ARTIFICIAL_KINDS", "Pair", "PairList", "artificial_pairs", "find_pairs", "read_pairs"]
 

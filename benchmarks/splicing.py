@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow
-from benchmarks.distortion import codecs, spectral, timepitch
+from benchmarks.distortion import codecs, timepitch
 from benchmarks.distortion.distortions import within_scale
-from benchmarks.distortion.effects import rms
 from fingerprint.errors import ParameterError
+from sourceprint.demo import transformations
+from sourceprint.demo.transformations import rms
 
 __all__ = ["RATE_HZ", "TRANSFORMATIONS", "Cut", "Piece", "Plan", "draw_plan", "render"]
 
@@ -209,7 +210,7 @@ TRANSFORMATIONS: Final[dict[str, Transformation]] = {
     "MP3 64 kbps": lambda y, rng: (codecs.mp3(y, RATE_HZ, kbps=64), 1.0),
     "pitch +2": _higher,
     "tempo 1.08": _faster,
-    "from mel 80": lambda y, rng: (spectral.griffin_lim_mel(y, RATE_HZ, rng), 1.0),
+    "from mel 80": lambda y, rng: (transformations.griffin_lim_mel(y, RATE_HZ, rng), 1.0),
 }
 """What may be done to all pieces of a track; each returns the samples and source seconds per second."""
 
@@ -310,7 +311,7 @@ def _piece(
         if rms(y[start : start + need]) >= loud:
             break
     made, ratio = TRANSFORMATIONS[transformation](y[start : start + need], rng)
-    return codecs.fit_length(made, length), start / RATE_HZ, ratio
+    return transformations.fit_length(made, length), start / RATE_HZ, ratio
 
 
 def _host(corpus: Corpus, n: int, rng: np.random.Generator) -> Samples:

@@ -38,6 +38,7 @@ from fingerprint.landmarks import Landmarks, find_landmarks
 from fingerprint.params import Params, Projection, load_projection
 from fingerprint.spectrogram import cells, local_energy, log_cells
 from index.vectors.exact import ExactVectors
+from sourceprint.demo import transformations
 
 __all__ = [
     "RECIPE",
@@ -331,7 +332,7 @@ def _pairs_of(task: _Task) -> tuple[Samples, Samples]:
         rng = np.random.default_rng([task.seed, task.track, number])
         start = _place(y, rng)
         excerpt = _cut(y, start)
-        if effects.rms(excerpt) < 1e-3:
+        if transformations.rms(excerpt) < 1e-3:
             continue
         made = random_training_distortion(excerpt, TRAINING_RATE_HZ, rng, resources, recipe=RECIPE)
         if rng.random() < ONE_SIDED_BAND:
@@ -391,7 +392,7 @@ def _one_side(y: Samples, rng: np.random.Generator) -> Samples:
     low = rng.random() < 0.5
     edges = {"high_hz": float(rng.uniform(300.0, 2000.0))} if low else {"low_hz": float(rng.uniform(500.0, 2500.0))}
     left = within_scale(effects.band_limit(y, TRAINING_RATE_HZ, **edges))
-    return left if effects.rms(left) > 0.003 * effects.rms(y) else y
+    return left if transformations.rms(left) > 0.003 * transformations.rms(y) else y
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ from benchmarks.catalogues import Side, left_out
 from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow, identity
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import Distorted, mono, within_scale
-from benchmarks.distortion.effects import rms
 from benchmarks.distortion.resources import Clip, NotApplicableError, Resources
 from benchmarks.harness import content_key, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import half_of_resources
 from index.vectors.exact import use_threads
+from sourceprint.demo.transformations import rms
 
 __all__ = [
     "TRIAL_RATE_HZ",

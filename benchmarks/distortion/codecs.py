@@ -12,18 +12,17 @@ conveniences of the decoder that it examines.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import Any, cast
 
 import av
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
+from sourceprint.demo.transformations import at_rate, fit_length
 
-__all__ = ["aac", "at_rate", "fit_length", "gsm", "mp3", "mp3_variable", "opus"]
+__all__ = ["aac", "gsm", "mp3", "mp3_variable", "opus"]
 
 Samples = NDArray[np.float32]
 
@@ -83,21 +82,6 @@ def opus(y: Samples, sr: int, *, kbps: int) -> Samples:
     return at_rate(
         y, sr, OPUS_RATE_HZ, lambda wide: _ffmpeg(wide, OPUS_RATE_HZ, codec="libopus", container="ogg", kbps=kbps)
     )
-
-
-def at_rate(y: Samples, sr: int, other_sr: int, change: Callable[[Samples], Samples]) -> Samples:
-    """Return `change(y)` carried out at `other_sr` hertz: resampled there and back, `len(y)` samples again."""
-    if other_sr == sr:
-        return fit_length(change(y), len(y))
-    changed = change(soxr.resample(y, sr, other_sr, quality="HQ"))
-    return fit_length(soxr.resample(changed, other_sr, sr, quality="HQ"), len(y))
-
-
-def fit_length(y: Samples, n: int) -> Samples:
-    """Return `y` cut or padded with zeros at the end to `n` samples, as contiguous float32."""
-    if len(y) < n:
-        y = np.pad(y, (0, n - len(y)))
-    return np.ascontiguousarray(y[:n], dtype=np.float32)
 
 
 def _gsm(narrow: Samples) -> Samples:

@@ -23,9 +23,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.distortion import codecs, effects, reworking, spectral, timepitch
+from benchmarks.distortion import codecs, effects, reworking, timepitch
 from benchmarks.distortion.distortions import Distorted, mono, require_excerpt, within_scale
 from benchmarks.distortion.resources import NotApplicableError, Resources, draw_addition, draw_room
+from sourceprint.demo import transformations
 
 __all__ = ["CONDITIONS", "HELD_OUT_TARGETS", "Condition", "conditions"]
 
@@ -164,8 +165,8 @@ def _table() -> Iterator[Condition]:
         yield _speed(f"speed_{speed:g}", "thorough", speed, 0.90)
 
     split = {"median_filters": "31 x 31", "mask": "soft, power 2"}
-    yield _still("harmonic_only", "parts", split, lambda y, sr: spectral.harmonic_percussive(y, sr)[0], 0.85)
-    yield _still("percussive_only", "parts", split, lambda y, sr: spectral.harmonic_percussive(y, sr)[1], 0.85)
+    yield _still("harmonic_only", "parts", split, lambda y, sr: effects.harmonic_percussive(y, sr)[0], 0.85)
+    yield _still("percussive_only", "parts", split, lambda y, sr: effects.harmonic_percussive(y, sr)[1], 0.85)
     yield _still("below_400hz", "parts", {"high_hz": 400}, functools.partial(effects.band_limit, high_hz=400.0), 0.85)
     yield _still("above_2khz", "parts", {"low_hz": 2000}, functools.partial(effects.band_limit, low_hz=2000.0), 0.85)
     yield _still("centre_removed", "parts", {"kept": "left - right"}, _side, 0.85, stereo=True)
@@ -214,7 +215,7 @@ def _still(
 
 def _speed(name: str, group: Group, speed: float, target: float) -> Condition:
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-        return timepitch.resample_speed(y, sr, speed), speed
+        return transformations.resample_speed(y, sr, speed), speed
 
     pitch = 12.0 * float(np.log2(speed))
     return Condition(
@@ -248,7 +249,7 @@ def _mixed(
     target: float | None,
 ) -> Condition:
     def effect(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-        return effects.mix(y, draw_addition(what, len(y), rng, resources), snr_db=snr_db), 1.0
+        return transformations.mix(y, draw_addition(what, len(y), rng, resources), snr_db=snr_db), 1.0
 
     return Condition(name, group, {"added": what, "snr_db": snr_db}, effect, target)
 
@@ -296,23 +297,23 @@ def _heavy_reverb(y: Samples, sr: int, rng: np.random.Generator, resources: Reso
 
 
 def _mel(y: Samples, sr: int, rng: np.random.Generator, resources: Resources) -> tuple[Samples, float]:
-    return spectral.griffin_lim_mel(y, sr, rng), 1.0
+    return transformations.griffin_lim_mel(y, sr, rng), 1.0
 
 
 def _phone(y: Samples, sr: int) -> Samples:
     narrow = effects.band_limit(y, sr, low_hz=300.0, high_hz=3400.0)
-    return codecs.at_rate(narrow, sr, 8000, lambda low: low)
+    return transformations.at_rate(narrow, sr, 8000, lambda low: low)
 
 
 def _low_mp3(y: Samples, sr: int) -> Samples:
-    return codecs.at_rate(y, sr, 22050, lambda low: codecs.mp3(low, 22050, kbps=24))
+    return transformations.at_rate(y, sr, 22050, lambda low: codecs.mp3(low, 22050, kbps=24))
 
 
 def _side(y: Samples, sr: int) -> Samples:
     if y.ndim == 1:
         raise NotApplicableError("centre_removed needs a stereo excerpt; this one is mono")
     side: Samples = 0.5 * (y[0] - y[1])
-    level = 20.0 * np.log10(max(effects.rms(side), 1e-12) / effects.rms(y.reshape(-1)))
+    level = 20.0 * np.log10(max(transformations.rms(side), 1e-12) / transformations.rms(y.reshape(-1)))
     if level < SILENT_SIDE_DB:
         raise NotApplicableError(
             f"nothing is left without the centre: sides at {level:.0f} dB, the limit is {SILENT_SIDE_DB:.0f} dB"

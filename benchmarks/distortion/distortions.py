@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.distortion import codecs, effects, spectral, timepitch
+from benchmarks.distortion import codecs, effects, timepitch
 from benchmarks.distortion.resources import Resources, draw_addition, draw_room
 from fingerprint.errors import ParameterError
+from sourceprint.demo import transformations
 
 __all__ = ["Distorted", "Recipe", "mono", "random_training_distortion", "require_excerpt", "within_scale"]
 
@@ -98,7 +99,7 @@ def random_training_distortion(
 
     if rng.random() < recipe.part:
         kept = int(rng.integers(2))
-        y = _audible(spectral.harmonic_percussive(y, sr)[kept], y)
+        y = _audible(effects.harmonic_percussive(y, sr)[kept], y)
         done.append(("harmonic", "percussive")[kept])
 
     y, ratio, semitones = _random_shift(y, sr, rng, recipe, done)
@@ -123,7 +124,7 @@ def random_training_distortion(
         what = "ambience"
     if what:
         snr = float(rng.uniform(*recipe.snr_db))
-        y = effects.mix(y, draw_addition(what.replace("_", " "), len(y), rng, resources), snr_db=snr)
+        y = transformations.mix(y, draw_addition(what.replace("_", " "), len(y), rng, resources), snr_db=snr)
         done.append(f"{what} at {snr:+.1f} dB")
 
     if rng.random() < recipe.limiter:
@@ -134,10 +135,10 @@ def random_training_distortion(
     y = within_scale(y)
     last = _choice(rng, mel=recipe.mel, mp3=recipe.mp3, gsm=recipe.gsm, opus=recipe.opus)
     if last == "mel":
-        y = spectral.griffin_lim_mel(y, sr, rng)
+        y = transformations.griffin_lim_mel(y, sr, rng)
     elif last == "mp3":
         kbps = int(rng.choice([16, 24, 32, 48]))
-        y = codecs.at_rate(y, sr, 22050, lambda low: codecs.mp3(low, 22050, kbps=kbps))
+        y = transformations.at_rate(y, sr, 22050, lambda low: codecs.mp3(low, 22050, kbps=kbps))
         last = f"mp3 {kbps}k"
     elif last == "gsm":
         y = codecs.gsm(y, sr)
@@ -163,7 +164,7 @@ def _random_shift(
     tempo = float(rng.uniform(1.0 - recipe.tempo_change, 1.0 + recipe.tempo_change)) if step != "pitch" else 1.0
     if step == "speed":
         done.append(f"speed {tempo:.3f}")
-        return timepitch.resample_speed(y, sr, tempo), tempo, 12.0 * float(np.log2(tempo))
+        return transformations.resample_speed(y, sr, tempo), tempo, 12.0 * float(np.log2(tempo))
     rubber_band = importlib.util.find_spec("pedalboard") is not None and rng.random() < 0.7
     engine: timepitch.Engine = "rubber_band" if rubber_band else "phase_vocoder"
     y, ratio = timepitch.shift(y, sr, tempo=tempo, pitch_semitones=semitones, engine=engine)
@@ -186,7 +187,7 @@ def _choice(rng: np.random.Generator, **probabilities: float) -> str:
 
 def _audible(part: Samples, whole: Samples) -> Samples:
     """Return `part`, or `whole` where nothing but rounding noise is left of it (a drum solo has no harmonic part)."""
-    return part if effects.rms(part) > 0.003 * effects.rms(whole) else whole
+    return part if transformations.rms(part) > 0.003 * transformations.rms(whole) else whole
 
 
 def mono(y: Samples) -> Samples:
@@ -194,7 +195,7 @@ def mono(y: Samples) -> Samples:
     if y.ndim == 1:
         return y
     middle: Samples = 0.5 * (y[0] + y[1])
-    return middle if effects.rms(middle) > 0.01 * effects.rms(y.reshape(-1)) else y[0]
+    return middle if transformations.rms(middle) > 0.01 * transformations.rms(y.reshape(-1)) else y[0]
 
 
 def within_scale(y: Samples) -> Samples:

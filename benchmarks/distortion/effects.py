@@ -1,10 +1,10 @@
-"""Filters, rooms, dynamics and mixing: the effects that leave time and pitch alone.
+"""Filters, rooms, dynamics, and the harmonic or percussive part alone: the effects that leave time and pitch alone.
 
 Every function takes mono audio `y` [shape=(n,), dtype=float32, full scale +-1], most of them its rate `sr` in hertz,
 and returns float32 of the same length. Filters are zero-phase or shorter than a millisecond, and the direct sound of a
 room is its time zero: sample `i` of the output belongs to sample `i` of the input.
 
-Source of the biquads: Bristow-Johnson's Audio EQ Cookbook.
+Sources: biquads, Bristow-Johnson's Audio EQ Cookbook; harmonic-percussive separation, Fitzgerald 2010.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage, signal
 
 from fingerprint.errors import ParameterError
+from sourceprint.demo.transformations import istft, rms, stft
 
 __all__ = [
     "Band",
     "band_limit",
     "coloured_noise",
     "equalise",
+    "harmonic_percussive",
     "limit",
     "loop_excerpt",
-    "mix",
     "reverberate",
-    "rms",
     "synthetic_room",
 ]
 
@@ -53,6 +53,18 @@ def equalise(y: Samples, sr: int, bands: tuple[Band, ...]) -> Samples:
         return y
     out: Samples = signal.sosfilt(np.array(sections), y).astype(np.float32)
     return out
+
+
+def harmonic_percussive(y: Samples, sr: int) -> tuple[Samples, Samples]:
+    """Return the harmonic and the percussive part of `y`, which add up to it: median filters of 31 frames and bins."""
+    n_fft = 2 ** round(np.log2(0.08 * sr))
+    spectrum = stft(y, n_fft, n_fft // 4)
+    magnitude = np.abs(spectrum)
+    harmonic = ndimage.median_filter(magnitude, size=(31, 1), mode="reflect") ** 2
+    percussive = ndimage.median_filter(magnitude, size=(1, 31), mode="reflect") ** 2
+    share = harmonic / np.maximum(harmonic + percussive, 1e-20)
+    tones = istft(spectrum * share, n_fft, n_fft // 4, len(y))
+    return tones, y - tones
 
 
 def synthetic_room(sr: int, rng: np.random.Generator, *, rt60_seconds: float = 1.6, wet_db: float = 3.0) -> Samples:
@@ -98,30 +110,6 @@ def limit(y: Samples, sr: int, *, drive_db: float, ceiling: float = 0.9) -> Samp
     gain = ndimage.uniform_filter1d(ndimage.minimum_filter1d(gain, window), window)
     limited: Samples = (loud * gain).astype(np.float32)
     return limited
-
-
-def rms(y: Samples) -> float:
-    """Return the root mean square of `y` (0 for an empty array)."""
-    return float(np.sqrt(np.mean(np.square(y, dtype=np.float64)))) if len(y) else 0.0
-
-
-def mix(y: Samples, other: Samples, *, snr_db: float) -> Samples:
-    """Return `y` plus `other`, scaled so that `y` is `snr_db` decibels above it by RMS over the whole excerpt.
-
-    Raises
-    ------
-    ParameterError
-        When one of them is silent or their lengths differ: no ratio of levels exists then.
-    """
-    if len(y) != len(other):
-        raise ParameterError(f"the two signals to mix have {len(y)} and {len(other)} samples; cut them to one length")
-    level, other_level = rms(y), rms(other)
-    if level == 0.0 or other_level == 0.0:
-        silent = "first" if level == 0.0 else "second"
-        raise ParameterError(
-            f"the {silent} signal to mix is silent, so a ratio of {snr_db} dB cannot be set; leave it out"
-        )
-    return y + other * np.float32(level / other_level * 10.0 ** (-snr_db / 20.0))
 
 
 def loop_excerpt(y: Samples, n: int, rng: np.random.Generator) -> Samples:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.distortion.effects import band_limit, mix, reverberate
-from benchmarks.distortion.timepitch import resample_speed
+from benchmarks.distortion.effects import band_limit, reverberate
 from fingerprint.errors import ParameterError
 from sourceprint.demo.arrangement import compose
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.demo.transformations import mix, resample_speed
 
 __all__ = ["accompany", "loudness_war", "reordered", "reverse_reverb"]
 

@@ -20,8 +20,8 @@ file, index and settings give the same bytes, whenever and however often they ar
                     skipped are reserved: no version states them yet
 `reason`            why the file could not be searched, else null
 `matches`           by descending coverage of the query: `asset_id`, `isrc`, `title`, `artists`, `layer`, its length
-                    `recording_duration_ms`, coverage of both files in ms and percent, `passages`, `confidence` of the best
-                    segment
+                    `recording_duration_ms`, coverage of both files in ms and percent, `passages`, `confidence` of the
+                    best passage
 `passages`          both spans; `pitch_cents` and `tempo_percent` beyond what `speed_percent` explains; landmarks
                     aligned and expected by chance; `p_false`, `false_per_1000h`, `confidence`; `also_fits`: ids of
                     other recordings that fit nearly as well. A passage that bridges an excluded range of the recording

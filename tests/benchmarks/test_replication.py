@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from benchmarks import catalogues, replication, replication_report, splicing
 from benchmarks.attribution import Found, found_in, judge, seconds_in_common, seconds_of_several
 from benchmarks.data.corpus import SyntheticCorpus, TrackRow
-from benchmarks.distortion.effects import rms
 from benchmarks.part import Job, as_text
 from benchmarks.splicing import FADE_SECONDS, GAP_SECONDS, RATE_HZ, SHORTEST_SECONDS, TRANSFORMATIONS, Cut, Piece, Plan
 from fingerprint.errors import ParameterError
 from index.search.matches import Match, MatchResult, Passage, Transformation
 from index.storage.recordings import Recording
+from sourceprint.demo.transformations import rms
 
 Samples = NDArray[np.float32]
 

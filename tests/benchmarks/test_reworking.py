@@ -13,6 +13,7 @@ from benchmarks.distortion import effects, reworking
 from benchmarks.distortion.conditions import CONDITIONS, conditions
 from benchmarks.distortion.resources import Clip, NotApplicableError, Resources
 from fingerprint.errors import ParameterError
+from sourceprint.demo import transformations
 
 SR = 22050
 Samples = NDArray[np.float32]
@@ -41,8 +42,8 @@ def test_band_is_mixed_in_at_its_level_and_leaves_the_source_where_it_was() -> N
     y = clicks(120.0, 0.25)
     for snr_db in (0.0, -3.0):
         added = reworking.accompany(y, SR, np.random.default_rng(0), snr_db=snr_db) - y
-        assert 20 * np.log10(effects.rms(y) / effects.rms(added)) == pytest.approx(snr_db, abs=0.01)
-        assert effects.rms(added[: SR // 2]) > 0.1 * effects.rms(added)  # it plays from the start
+        assert 20 * np.log10(transformations.rms(y) / transformations.rms(added)) == pytest.approx(snr_db, abs=0.01)
+        assert transformations.rms(added[: SR // 2]) > 0.1 * transformations.rms(added)  # it plays from the start
 
 
 @pytest.mark.parametrize("bpm", [88.0, 120.0])
@@ -89,7 +90,7 @@ def test_pieces_are_all_there_in_another_order(piece_seconds: float) -> None:
     assert all(after != before + 1 for before, after in pairwise(order))
     # Equal power where pieces meet: no gap and no bump.
     joints = [out[k * length - 200 : k * length + 200] for k in range(1, n)]
-    assert effects.rms(np.concatenate(joints)) == pytest.approx(effects.rms(y), rel=0.15)
+    assert transformations.rms(np.concatenate(joints)) == pytest.approx(transformations.rms(y), rel=0.15)
 
 
 def test_too_few_pieces_are_refused() -> None:
@@ -103,8 +104,8 @@ def test_reverb_swells_into_each_sound_instead_of_following_it() -> None:
     room = effects.synthetic_room(SR, np.random.default_rng(0), rt60_seconds=1.0, wet_db=6.0)
     forwards, backwards = effects.reverberate(y, SR, room), reworking.reverse_reverb(y, SR, room)
     before, after = slice(SR, 2 * SR - 50), slice(2 * SR + 50, 3 * SR)
-    assert effects.rms(forwards[after]) > 20.0 * effects.rms(forwards[before])
-    assert effects.rms(backwards[before]) > 20.0 * effects.rms(backwards[after])
+    assert transformations.rms(forwards[after]) > 20.0 * transformations.rms(forwards[before])
+    assert transformations.rms(backwards[before]) > 20.0 * transformations.rms(backwards[after])
     assert abs(int(np.argmax(np.abs(backwards))) - 2 * SR) <= 2
 
 
@@ -114,10 +115,10 @@ def test_loudness_war_flattens_the_dynamics_and_moves_nothing() -> None:
     out = reworking.loudness_war(y, SR, drive_db=20.0)
     assert np.max(np.abs(out)) <= reworking.CEILING + 1e-6
     quiet, loud = slice(SR, 3 * SR), slice(7 * SR, 9 * SR)
-    before = effects.rms(y[loud]) / effects.rms(y[quiet])
-    assert effects.rms(out[loud]) / effects.rms(out[quiet]) < 0.5 * before
+    before = transformations.rms(y[loud]) / transformations.rms(y[quiet])
+    assert transformations.rms(out[loud]) / transformations.rms(out[quiet]) < 0.5 * before
     assert abs(lag(reworking.loudness_war(noise(), SR, drive_db=20.0), noise())) <= 2
-    assert effects.rms(out) > 3.0 * effects.rms(y)
+    assert transformations.rms(out) > 3.0 * transformations.rms(y)
 
 
 def test_two_sources_needs_a_passage_of_the_catalogue() -> None:
@@ -127,7 +128,7 @@ def test_two_sources_needs_a_passage_of_the_catalogue() -> None:
     resources = Resources(SR, catalogue=(Clip("b", "other", other),))
     out = condition.apply(y, SR, np.random.default_rng(0), resources).y
     rest = out / np.float32(np.dot(out, y) / np.dot(y, y)) - y
-    assert effects.rms(rest) == pytest.approx(effects.rms(y), rel=0.05)
+    assert transformations.rms(rest) == pytest.approx(transformations.rms(y), rel=0.05)
     with pytest.raises(NotApplicableError, match="no other music"):
         condition.apply(y, SR, np.random.default_rng(0), Resources(SR))
 

@@ -14,7 +14,6 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from benchmarks.distortion.timepitch import phase_vocoder
 from fingerprint import extract
 from fingerprint.audio.stream import open_audio
 from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError
@@ -29,6 +28,7 @@ from fingerprint.extract import (
 from fingerprint.landmarks import quota_frames
 from fingerprint.params import Params, load_projection
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.demo.transformations import phase_vocoder
 
 PARAMS = Params()
 SR, HOP = PARAMS.sample_rate, PARAMS.hop_length

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.distortion.timepitch import phase_vocoder
 from fingerprint.extract import fingerprint_signal
 from fingerprint.sources import track_parts
 from fingerprint.spf_files import write_file
@@ -36,6 +35,7 @@ from index.storage.layers import layer_specs, recording_landmarks
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.demo.transformations import phase_vocoder
 from sourceprint.scans.explanation_text import explanation_block
 from tests.command_line import RATE_HZ, music, run, write
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.resources import Resources
-from benchmarks.distortion.timepitch import phase_vocoder, resample_speed
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from fingerprint.params import Params
@@ -26,6 +25,7 @@ from index.storage.layers import RECORDING, layer_specs, recording_landmarks
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.demo.transformations import phase_vocoder, resample_speed
 from tests.landmark_sets import ALWAYS
 
 RATE, SR = 22050, Params().sample_rate  # music is distorted at the former, fingerprinted at the latter

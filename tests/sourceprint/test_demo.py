@@ -2,50 +2,60 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.distortion.effects import rms
 from fingerprint.errors import CatalogueError
 from index.catalogue.store import Store
-from sourceprint.demo import demo
+from sourceprint.demo import demo, music
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.demo.transformations import rms
 from sourceprint.royalties.statements.files.folder import read_statement
+from tests.places import ROOT
 
 
 def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
     printed: list[str] = []
+    steps: list[None] = []
     assert demo.run_demo(
-        printed.append, tmp_path / "index", jobs=1, statement_path=tmp_path / "statement", music_path=tmp_path / "music"
+        printed.append,
+        tmp_path / "index",
+        jobs=1,
+        statement_path=tmp_path / "statement",
+        music_path=tmp_path / "music",
+        step=lambda: steps.append(None),
     )
+    assert len(steps) == demo.N_STEPS
     text = "\n".join(printed)
     lines = text.splitlines()
-    n = len(demo.PASSAGES)
+    n = len(music.PASSAGES)
     assert f"Found {n} of {n} reused passages, and nothing else." in lines
     assert text.count("\n  truth") == n
     assert "WRONG" not in text
     assert "NOT FOUND" not in text
     assert max(map(len, lines)) <= 100
-    for track in demo.HOST_SEEDS:
-        assert text.count(f"\n{track}: ") == sum(passage.track == track for passage in demo.PASSAGES) or (
+    for track in music.HOST_SEEDS:
+        assert text.count(f"\n{track}: ") == sum(passage.track == track for passage in music.PASSAGES) or (
             f"\n{track}: reuses nothing\n  found   nothing" in text
         )
     # What was asked for stays, and nothing else.
-    assert len(Store.open(tmp_path / "index").snapshot().recordings) == demo.N_RECORDINGS
+    assert len(Store.open(tmp_path / "index").snapshot().recordings) == music.N_RECORDINGS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "music", "statement"]
     names = {path.name: sorted(file.stem for file in path.iterdir()) for path in (tmp_path / "music").iterdir()}
     assert names == {
-        "catalogue": sorted(f"Recording {number}" for number in range(1, demo.N_RECORDINGS + 1)),
-        "generated": sorted(demo.HOST_SEEDS),
+        "catalogue": sorted(f"Recording {number}" for number in range(1, music.N_RECORDINGS + 1)),
+        "generated": sorted(music.HOST_SEEDS),
     }
     # Eight tracks earned 140 EUR each, of which 20 % are owed: the statement adds up to that, and says so.
     assert "  sum of lines = total in each: yes; together 224.00 EUR" in lines
     statement = read_statement(tmp_path / "statement")
     assert sum(line.gross for line in statement.lines) == 8 * 14000 * 20 // 100
     assert {use.recording_id for use in statement.uses} == {
-        f"index:Recording {passage.recording}" for passage in demo.PASSAGES
+        f"index:Recording {passage.recording}" for passage in music.PASSAGES
     }
     assert {line.kind for line in statement.lines} == {"payable", "unclaimed", "unmatched"}
     assert sum(balance.lines for balance in statement.balances) == sum(
@@ -64,12 +74,12 @@ def test_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").read_text() == "keep me"
 
 
-@pytest.mark.parametrize("passage", demo.PASSAGES, ids=lambda passage: f"{passage.track}-{passage.recording}")
-def test_passage_goes_where_the_truth_says(passage: demo.HiddenPassage) -> None:
-    sr = demo.SAMPLE_RATE
-    recording = synthesize(passage.recording, demo.RECORDING_SECONDS, sample_rate=sr)
-    host = synthesize(5, demo.TRACK_SECONDS, sample_rate=sr)
-    out = demo.hide(passage, recording, host, np.random.default_rng(0))
+@pytest.mark.parametrize("passage", music.PASSAGES, ids=lambda passage: f"{passage.track}-{passage.recording}")
+def test_passage_goes_where_the_truth_says(passage: music.HiddenPassage) -> None:
+    sr = music.SAMPLE_RATE
+    recording = synthesize(passage.recording, music.RECORDING_SECONDS, sample_rate=sr)
+    host = synthesize(5, music.TRACK_SECONDS, sample_rate=sr)
+    out = music.hide(passage, recording, host, np.random.default_rng(0))
     assert out.shape == host.shape
     assert out.dtype == np.float32
     changed = np.flatnonzero(np.abs(out - host) > 1e-6) / sr
@@ -80,34 +90,34 @@ def test_passage_goes_where_the_truth_says(passage: demo.HiddenPassage) -> None:
 
 
 def test_truth_that_is_not_found_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_make", lambda name, music: None)
-    monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
-    monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [])
+    monkeypatch.setattr(demo, "_make", lambda name, music: "")
+    monkeypatch.setattr(demo, "_search", lambda *arguments: [])
+    monkeypatch.setattr(demo, "_found_passages", lambda tracks, scans: [])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
     lines: list[str] = []
     assert not demo.run_demo(lines.append)
-    assert f"Found 0 of {len(demo.PASSAGES)} reused passages, and nothing else." in lines
+    assert f"Found 0 of {len(music.PASSAGES)} reused passages, and nothing else." in lines
 
 
 def test_finding_where_nothing_is_hidden_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     right = [
-        demo._Finding(
+        demo._FoundPassage(
             passage.track,
             f"Recording {passage.recording}",
             passage.at_seconds,
             passage.until_seconds,
             passage.from_seconds,
-            passage.from_seconds + demo.PASSAGE_SECONDS,
+            passage.from_seconds + music.PASSAGE_SECONDS,
             passage.ratio,
             passage.cents,
             1e-9,
         )
-        for passage in demo.PASSAGES
+        for passage in music.PASSAGES
     ]
-    stray = demo._Finding("Track 7", "Recording 1", 1.0, 5.0, 2.0, 6.0, 1.0, 0.0, 1e-9)
-    monkeypatch.setattr(demo, "_make", lambda name, music: None)
-    monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
-    monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [*right, stray])
+    stray = demo._FoundPassage("Track 7", "Recording 1", 1.0, 5.0, 2.0, 6.0, 1.0, 0.0, 1e-9)
+    monkeypatch.setattr(demo, "_make", lambda name, music: "")
+    monkeypatch.setattr(demo, "_search", lambda *arguments: [])
+    monkeypatch.setattr(demo, "_found_passages", lambda tracks, scans: [*right, stray])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
     lines: list[str] = []
     assert not demo.run_demo(lines.append)
@@ -117,10 +127,33 @@ def test_finding_where_nothing_is_hidden_is_a_failure(monkeypatch: pytest.Monkey
 
 def test_statement_that_does_not_add_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "PASSAGES", ())
-    monkeypatch.setattr(demo, "_make", lambda name, music: None)
-    monkeypatch.setattr(demo, "_search", lambda folder, index, tracks: [])
-    monkeypatch.setattr(demo, "_findings", lambda tracks, scans: [])
+    monkeypatch.setattr(demo, "_make", lambda name, music: "")
+    monkeypatch.setattr(demo, "_search", lambda *arguments: [])
+    monkeypatch.setattr(demo, "_found_passages", lambda tracks, scans: [])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: False)
     assert not demo.run_demo(lambda line: None)
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
     assert demo.run_demo(lambda line: None)
+
+
+WITHOUT_BENCHMARKS = """
+import importlib, pkgutil, sys
+
+sys.modules["benchmarks"] = None  # an import of it fails, as where it is not installed
+import cli, fingerprint, index, sourceprint
+
+for package in (fingerprint, index, sourceprint):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith(".migrations.env"):  # runs only inside alembic
+            importlib.import_module(module.name)
+assert "sourceprint.demo.demo" in sys.modules
+cli.main(["bench", "--list"])
+"""
+
+
+def test_only_bench_needs_the_benchmarks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_BENCHMARKS], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.endswith("Error: the benchmarks are not installed here; run it in a checkout of the source\n")

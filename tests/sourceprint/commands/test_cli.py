@@ -651,13 +651,14 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
 def test_demo_hands_its_options_on(found_all: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
 
-    def run_demo(echo: Callable[[str], None], *options: object) -> bool:
+    def run_demo(echo: Callable[[str], None], *options: object, step: Callable[[], None]) -> bool:
         given.extend(options)
+        step()
         echo("truth and findings")
         return found_all
 
     module = types.ModuleType("sourceprint.demo.demo")
-    module.run_demo = run_demo  # type: ignore[attr-defined]
+    module.run_demo, module.N_STEPS = run_demo, 1  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sourceprint.demo.demo", module)
     places: list[str | Path] = ["--statement", tmp_path / "st", "--music", tmp_path / "m"]
     result = run("demo", "--jobs", "3", *places, index=tmp_path / "i")
