@@ -5,6 +5,7 @@ Two are here: `bench`, as nothing in `sourceprint` may know the benchmarks, and 
 as a whole.
 """
 
+import importlib.util
 import io
 import os
 import sys
@@ -61,13 +62,10 @@ def bench(
 
     Example: sourceprint bench systems -- --pairs pairs.tsv
     """
+    if importlib.util.find_spec("benchmarks") is None:
+        raise click.UsageError("the benchmarks are not installed here; run it in a checkout of the source")
     use_one_thread()
-    try:
-        from benchmarks.suite import Request, list_of_parts, run_suite
-    except ModuleNotFoundError as error:
-        if error.name != "benchmarks":
-            raise
-        raise click.UsageError("the benchmarks are not installed here; run it in a checkout of the source") from error
+    from benchmarks.suite import Request, list_of_parts, run_suite
 
     if list_parts:
         click.echo(list_of_parts())
