@@ -288,7 +288,7 @@ def _stating(step: Step, *, before: int) -> Work:
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.amounts.rounding import prove
     from sourceprint.royalties.statements.issue import issue_statement
-    from sourceprint.royalties.statements.issued import list_statements
+    from sourceprint.royalties.statements.register import list_statements
     from sourceprint.royalties.uses.usage import read_usage
 
     def work() -> Check:
@@ -327,7 +327,7 @@ def _stating(step: Step, *, before: int) -> Work:
 def _write(step: Step) -> Work:
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.files.folder import write_statement
-    from sourceprint.royalties.statements.issued import list_statements, load_statement
+    from sourceprint.royalties.statements.register import list_statements, load_statement
 
     database = Database.open(step.place)
     statement = load_statement(database, list_statements(database)[-1].id)

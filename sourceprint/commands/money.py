@@ -249,7 +249,7 @@ def statement(
     from sourceprint.royalties.statements.amounts.exchange import read_rates
     from sourceprint.royalties.statements.files.folder import FORMATS, check_place, write_statement
     from sourceprint.royalties.statements.issue import issue_statement
-    from sourceprint.royalties.statements.issued import statement_text
+    from sourceprint.royalties.statements.register import statement_text
     from sourceprint.royalties.uses.policy import load_policy
     from sourceprint.royalties.uses.usage import read_usage
 
@@ -302,7 +302,12 @@ def statements(
 
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.files.folder import FORMATS, write_statement
-    from sourceprint.royalties.statements.issued import list_statements, load_statement, statement_text, statements_text
+    from sourceprint.royalties.statements.register import (
+        list_statements,
+        load_statement,
+        statement_text,
+        statements_text,
+    )
 
     if folder is not None and not statement_id:
         raise click.UsageError("--out: name the statement to write, by its id")
@@ -343,8 +348,8 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
     """
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.files.folder import read_statement
-    from sourceprint.royalties.statements.issued import load_statement
     from sourceprint.royalties.statements.line_explanation import explain_line, explanation_to_json
+    from sourceprint.royalties.statements.register import load_statement
 
     if Path(place).exists():
         found = read_statement(Path(place))

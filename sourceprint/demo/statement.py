@@ -18,7 +18,7 @@ from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.statements.audit import audit_statement, audit_text
 from sourceprint.royalties.statements.files.folder import write_statement
 from sourceprint.royalties.statements.issue import issue_statement
-from sourceprint.royalties.statements.issued import statement_text
+from sourceprint.royalties.statements.register import statement_text
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.tables.problems import import_report_text

@@ -6,10 +6,9 @@ that of ISO 4217 (JPY 0, EUR 2, KWD 3).
 
 Source of the method: largest remainder (Hare quota) apportionment; ties go to the key that sorts first.
 
-Percentages in text, to and from whole millionths.
-
-The sign % is part of the number: "25", "25 %" and "0.25" are all seen in the field for a quarter, and only the second
-says what it means. Whoever reads tables without signs asks for the unit and does not come here.
+Percentages in text become whole millionths, and back. The sign % is part of the number: "25", "25 %" and "0.25" are all
+seen in the field for a quarter, and only the second says what it means. Tables without signs are read by
+`sourceprint.royalties.tables.cells`, which is told the unit.
 """
 
 import re
@@ -25,6 +24,7 @@ from fingerprint.errors import ParameterError, printable
 
 __all__ = [
     "LIMIT_MINOR",
+    "amount_text",
     "currency_exponent",
     "format_amount",
     "format_percent",
@@ -143,6 +143,19 @@ def format_amount(minor: int, currency: str) -> str:
     sign = "-" if minor < 0 else ""
     digits = str(abs(minor)).rjust(exponent + 1, "0")
     return f"{sign}{digits[: len(digits) - exponent]}.{digits[len(digits) - exponent :]}" if exponent else sign + digits
+
+
+def amount_text(minor: Fraction, currency: str) -> str:
+    """Return an exact amount with its currency: as a decimal where it is whole minor units, else as a fraction of them.
+
+    Examples
+    --------
+    >>> amount_text(Fraction(1250), "EUR"), amount_text(Fraction(1, 5), "EUR")
+    ('12.50 EUR', '1/5 of 0.01 EUR')
+    """
+    if minor.denominator == 1:
+        return f"{format_amount(minor.numerator, currency)} {currency}"
+    return f"{minor} of {format_amount(1, currency)} {currency}"
 
 
 def round_to_minor(exact: Fraction) -> int:

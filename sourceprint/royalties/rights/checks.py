@@ -24,7 +24,7 @@ from sourceprint.royalties.rights.findings import Finding, find_circles
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import Party, RecordingPart, RecordingWork, RightsRecording, Share, Work
 from sourceprint.royalties.rights.rights import Rights, all_records
-from sourceprint.royalties.rights.sums import Sum, sums_of_shares
+from sourceprint.royalties.rights.share_sums import Sum, sums_of_shares
 
 __all__ = ["Records", "check_rights", "check_shares"]
 

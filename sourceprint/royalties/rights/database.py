@@ -1,4 +1,4 @@
-"""The database of rights, uses and statements: the only door to its engine and to its migrations.
+"""The database of rights, uses and statements: transactions, revisions, and the migrations of its tables.
 
 A database is a file of SQLite or a database on a PostgreSQL server; everything above works on both alike. It is reached
 in three ways, each one transaction:
@@ -20,25 +20,24 @@ from being committed. Every commit is flushed to the disk.
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import alembic.command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, text
-from sqlalchemy.exc import NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 
 from fingerprint.errors import RightsDatabaseError, printable
-from sourceprint.royalties.rights.place import Place, find_place, refusals
+from sourceprint.royalties.rights.engine import find_place, no_database, open_engine, refusals
 from sourceprint.royalties.rights.schema import revision
 
-__all__ = ["LOCK_SECONDS", "VERSION_TABLE", "Change", "Database", "actor", "timestamp"]
+__all__ = ["LOCK_SECONDS", "VERSION_TABLE", "Change", "Database", "actor", "in_chunks", "timestamp"]
 
 LOCK_SECONDS = 30
 """How long a command waits for another one that writes."""
@@ -46,20 +45,14 @@ LOCK_SECONDS = 30
 VERSION_TABLE = "sourceprint_schema"
 """Holds the version of the tables. Not alembic's own name, which another program in the same database may use."""
 
-_CONNECT_SECONDS = 10
+_PARAMETERS = 900  # of one query: SQLite may be built with a limit of 999
 _LOCK_KEY = 0x53504C4B  # any number that other programs are unlikely to lock on the same server
 # A plan that PostgreSQL keeps is one for any list of ids: it compares row by row with each of them, and gets slower the
 # more rows there are. Made anew for the list, which costs little, it looks them up.
 _PLAN_EACH_TIME = "SET LOCAL plan_cache_mode = force_custom_plan"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
-
-class _DriverConnection(Protocol):
-    """What is used of sqlite3.Connection."""
-
-    isolation_level: str | None
-
-    def execute(self, sql: str, /) -> object: ...
+T = TypeVar("T")
 
 
 class Change:
@@ -125,9 +118,7 @@ class Database:
             If it is not there, cannot be reached, is no database of rights, or was made by a newer version.
         """
         found = find_place(place)
-        if found.path is not None:
-            _prepare_file(found.path, found.name, create=create)
-        database = cls(found.name, _engine_for(found, lock_seconds), lock_seconds)
+        database = cls(found.name, open_engine(found, create=create, lock_seconds=lock_seconds), lock_seconds)
         database._bring_up_to_date(create=create)
         return database
 
@@ -249,7 +240,7 @@ class Database:
                 f"{head}; update sourceprint"
             )
         if not version and not create:
-            raise _missing(self.name)
+            raise no_database(self.name)
         return version
 
     def _keep_a_log(self) -> None:
@@ -289,24 +280,17 @@ def timestamp(now: datetime | None = None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _missing(name: str) -> RightsDatabaseError:
-    return RightsDatabaseError(
-        f"{name}: there is no database of rights; make one with `sourceprint rights import`, or name another place"
-    )
+def in_chunks(items: Iterable[T], size: int = _PARAMETERS) -> Iterator[list[T]]:
+    """Yield lists of at most so many items, short enough for one query.
 
-
-def _prepare_file(path: Path, name: str, *, create: bool) -> None:
-    try:
-        if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        elif not path.exists():
-            raise _missing(name)
-        if path.exists() and not path.is_file():
-            raise RightsDatabaseError(f"{name}: is no file; write the path of the database's file")
-    except OSError as error:
-        raise RightsDatabaseError(
-            f"{name}: cannot be reached ({error.strerror}); see to the path and the permissions of its folder"
-        ) from error
+    Examples
+    --------
+    >>> list(in_chunks("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 def _alembic_config() -> Config:
@@ -315,41 +299,3 @@ def _alembic_config() -> Config:
     config.set_main_option("path_separator", "os")
     config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")  # a name that Python can import
     return config
-
-
-def _engine_for(place: Place, lock_seconds: int) -> Engine:
-    """Return an engine whose connections live as long as one transaction: a command has few, and forks keep none."""
-    if place.path is not None:
-        engine = create_engine(
-            place.url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": lock_seconds}
-        )
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    try:
-        return create_engine(
-            place.url,
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args={
-                "connect_timeout": _CONNECT_SECONDS,
-                "client_encoding": "utf8",
-                "application_name": "sourceprint",
-            },
-        )
-    except (ImportError, NoSuchModuleError) as error:
-        raise RightsDatabaseError(
-            f"{place.name}: the driver of PostgreSQL is not installed; install sourceprint[postgres]"
-        ) from error
-
-
-def _set_up_sqlite(connection: _DriverConnection, _record: object) -> None:
-    connection.isolation_level = None  # or sqlite3 would begin and commit by rules of its own; see _begin_sqlite
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once: one that read first and wrote later could find that its reading is out of date.
-    writes = connection.get_execution_options().get("sourceprint_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

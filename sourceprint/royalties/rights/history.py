@@ -6,7 +6,7 @@ grow with them. A
 row that is equal to the current one is left alone; importing the same again changes nothing and makes no revision.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,18 +31,14 @@ from sqlalchemy import (
 )
 
 from fingerprint.errors import RightsError, UnknownRightsError, printable
-from sourceprint.royalties.rights.database import Change
-from sourceprint.royalties.rights.schema import revision
+from sourceprint.royalties.rights.database import Change, in_chunks
+from sourceprint.royalties.rights.schema import in_order, record_columns, revision
 
 __all__ = [
     "MAX_LOOKUP_BYTES",
     "Applied",
     "Version",
     "apply_records",
-    "chunks_of",
-    "holding_at",
-    "in_order",
-    "record_columns",
     "record_history",
     "withdraw_records",
 ]
@@ -51,7 +47,6 @@ MAX_LOOKUP_BYTES = 2_500
 """Longest id, or other value that rows are looked up by, in UTF-8: what an index of PostgreSQL holds."""
 
 _CHUNK_ROWS = 5_000
-_BOOKKEEPING = frozenset({"row_id", "since", "until"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +152,7 @@ def withdraw_records(change: Change, table: Table, ids: Iterable[str]) -> int:
         If an id is not that of a current record.
     """
     withdrawn = 0
-    for chunk in chunks_of(sorted(set(ids))):
+    for chunk in in_chunks(sorted(set(ids))):
         found = set(change.connection.scalars(select(table.c.id).where(table.c.id.in_(chunk), table.c.until.is_(None))))
         for record_id in chunk:
             if record_id not in found:
@@ -201,30 +196,6 @@ def record_history(connection: Connection, table: Table, record_id: str) -> list
         )
         for row in connection.execute(versions).mappings()
     ]
-
-
-def record_columns(table: Table) -> tuple[str, ...]:
-    """Return the names of the columns that make up a record: its id first, without the bookkeeping."""
-    return tuple(column.name for column in table.columns if column.name not in _BOOKKEEPING)
-
-
-def holding_at(table: Table, at: int | None) -> ColumnElement[bool]:
-    """Return the condition that a row holds at a revision; None is now."""
-    if at is None:
-        return table.c.until.is_(None)
-    return and_(table.c.since <= at, or_(table.c.until.is_(None), table.c.until > at))
-
-
-def in_order(connection: Connection, column: ColumnElement[str]) -> ColumnElement[str]:
-    """Return a column to sort by, so that texts come in the order of their characters' numbers on every database."""
-    return column.collate("C") if connection.dialect.name == "postgresql" else column
-
-
-def chunks_of(ids: Iterable[str], size: int = 900) -> Iterator[list[str]]:
-    """Yield ids in lists short enough for one query: older SQLite takes 999 parameters."""
-    remaining = iter(ids)
-    while chunk := list(islice(remaining, size)):
-        yield chunk
 
 
 def _withdraw(change: Change, table: Table, which: ColumnElement[bool]) -> int:

@@ -21,12 +21,12 @@ from fingerprint.errors import ParameterError, UnknownRightsError, printable
 from sourceprint.identifiers import iswc
 from sourceprint.identifiers.isrc import compact as compact_isrc
 from sourceprint.royalties.rights import schema
-from sourceprint.royalties.rights.history import Version, holding_at, record_history
+from sourceprint.royalties.rights.history import Version, record_history
 from sourceprint.royalties.rights.licence_toml import licence_document
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import RightsRecording, Share
 from sourceprint.royalties.rights.rights import Rights, all_records, load_rights
-from sourceprint.royalties.rights.sums import sums_of_shares
+from sourceprint.royalties.rights.share_sums import sums_of_shares
 
 __all__ = ["HistoryEntry", "rights_to_json", "rights_under_key"]
 
@@ -330,5 +330,5 @@ def rights_under_key(
 def _ids(
     connection: Connection, table: Table, column: str, value: str, revision: int | None, *, of: str = "id"
 ) -> Iterable[str]:
-    query = select(table.c[of]).where(table.c[column] == value, holding_at(table, revision)).distinct()
+    query = select(table.c[of]).where(table.c[column] == value, schema.holding_at(table, revision)).distinct()
     return sorted(connection.scalars(query))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, func, select
 from fingerprint.errors import UnknownRightsError
 from sourceprint.royalties.money import largest_remainder
 from sourceprint.royalties.rights import schema
-from sourceprint.royalties.rights.history import chunks_of, holding_at, in_order, record_columns
+from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import (
     WHOLE,
@@ -244,8 +244,8 @@ def all_records(
         If there is no such revision.
     """
     _require_revision(revision, current_revision(connection))
-    order = [in_order(connection, table.c[column]) for column in dict.fromkeys((by, "id"))]
-    query = _select(table).where(holding_at(table, revision)).order_by(*order)
+    order = [schema.in_order(connection, table.c[column]) for column in dict.fromkeys((by, "id"))]
+    query = _select(table).where(schema.holding_at(table, revision)).order_by(*order)
     with connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as result:
         for row in result.mappings():
             yield record_of(table, row)
@@ -261,8 +261,8 @@ class _Reader:
     def where(self, kind: type[R], table: Table, column: str, wanted: Iterable[str]) -> list[R]:
         """Return the records in which a column has any of the wanted values; the empty text is never one of them."""
         found: list[R] = []
-        for chunk in chunks_of(sorted({value for value in wanted if value})):
-            query = _select(table).where(table.c[column].in_(chunk), holding_at(table, self._revision))
+        for chunk in in_chunks(sorted({value for value in wanted if value})):
+            query = _select(table).where(table.c[column].in_(chunk), schema.holding_at(table, self._revision))
             for row in self._connection.execute(query).mappings():
                 record = record_of(table, row)
                 if isinstance(record, kind):
@@ -271,7 +271,7 @@ class _Reader:
 
 
 def _select(table: Table) -> Any:
-    return select(*(table.c[name] for name in record_columns(table)))
+    return select(*(table.c[name] for name in schema.record_columns(table)))
 
 
 def _require_revision(revision: int | None, latest: int) -> None:

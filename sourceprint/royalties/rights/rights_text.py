@@ -16,7 +16,7 @@ from sourceprint.royalties.money import format_percent
 from sourceprint.royalties.rights.licence_toml import licence_of, licence_toml
 from sourceprint.royalties.rights.lookup import HistoryEntry, rights_to_json
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.rights.sums import territories_text
+from sourceprint.royalties.rights.share_sums import territories_text
 from sourceprint.royalties.territories import Territories
 
 __all__ = ["rights_to_json", "show_rights"]

@@ -10,6 +10,8 @@ Uses, events and statements are only ever added to.
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -17,10 +19,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    or_,
     text,
 )
 
-__all__ = ["VERSIONED", "metadata"]
+__all__ = ["VERSIONED", "holding_at", "in_order", "metadata", "record_columns"]
+
+_BOOKKEEPING = frozenset({"row_id", "since", "until"})
 
 metadata = MetaData(
     naming_convention={
@@ -195,3 +201,20 @@ statement = Table(
     Column("digest", String(71), nullable=False),
     Index("ix_statement_licensee_period_start", "licensee", "period_start"),
 )
+
+
+def record_columns(table: Table) -> tuple[str, ...]:
+    """Return the names of the columns that make up a record: its id first, without the bookkeeping."""
+    return tuple(column.name for column in table.columns if column.name not in _BOOKKEEPING)
+
+
+def holding_at(table: Table, at: int | None) -> ColumnElement[bool]:
+    """Return the condition that a row holds at a revision; None is now."""
+    if at is None:
+        return table.c.until.is_(None)
+    return and_(table.c.since <= at, or_(table.c.until.is_(None), table.c.until > at))
+
+
+def in_order(connection: Connection, column: ColumnElement[str]) -> ColumnElement[str]:
+    """Return a column to sort by, so that texts come in the order of their characters' numbers on every database."""
+    return column.collate("C") if connection.dialect.name == "postgresql" else column

@@ -28,8 +28,7 @@ from fingerprint.errors import (
     printable,
 )
 from sourceprint.royalties.money import format_amount
-from sourceprint.royalties.statements.amounts.rounding import Rounded, Signed, key_of, round_lines
-from sourceprint.royalties.statements.amounts.sharing import LineKey
+from sourceprint.royalties.statements.amounts.rounding import Rounded, Signed, round_lines
 from sourceprint.royalties.statements.files.dsr import dsr_files
 from sourceprint.royalties.statements.files.dsr_validation import validate_dsr
 from sourceprint.royalties.statements.files.folder import SUMS, statement_data, uses_bytes
@@ -40,7 +39,7 @@ from sourceprint.royalties.statements.files.statement_json import (
     statement_digest,
     statement_from_json,
 )
-from sourceprint.royalties.statements.statement import KINDS, Line, Statement
+from sourceprint.royalties.statements.statement import KINDS, Line, LineKey, Statement, key_of
 
 __all__ = ["Discrepancy", "audit_arithmetic", "audit_statement", "audit_text"]
 

@@ -1,7 +1,7 @@
 """A statement from uses, reported usage, rights and a policy: computed, never looked up; the same inputs give the same.
 
-Amounts are divided (`allocation`, `sharing`), gathered in lines, rounded once (`rounding`), and the balances are drawn.
-`sourceprint.royalties.statements.amounts.rounding` does the arithmetic again on a finished statement.
+Amounts are allocated to uses (`allocation`), divided among owners (`division`), gathered in lines, rounded once
+(`rounding`), and the balances are drawn. `prove` in `rounding` does the arithmetic again on a finished statement.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -17,10 +17,10 @@ from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.allocation import Allocation, allocate
+from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
-from sourceprint.royalties.statements.amounts.reported import Reported
-from sourceprint.royalties.statements.amounts.rounding import Signed, deduct, key_of, payable_by_party, round_lines
-from sourceprint.royalties.statements.amounts.sharing import LineKey, Sharing, line_order
+from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
+from sourceprint.royalties.statements.amounts.rounding import Signed, deduct, round_lines
 from sourceprint.royalties.statements.statement import (
     Adjustment,
     Balance,
@@ -29,7 +29,11 @@ from sourceprint.royalties.statements.statement import (
     Credit,
     Deducted,
     Line,
+    LineKey,
     Statement,
+    key_of,
+    line_order,
+    payable_by_party,
 )
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage, UsageRow
@@ -114,9 +118,9 @@ def compute_statement(
     if any(one.id == other.id for one, other in pairwise(ordered)):
         raise StatementError("uses: the same use twice; give each use once, in its latest state")
     converter = Converter(currency, rate_of or _no_rates(currency))
-    reported = Reported(usage, ordered)
+    reported = ReportedUsage(usage, ordered)
     allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
-    groups = _gather(allocation, Sharing(rights, period))
+    groups = _gather(allocation, Division(rights, period))
     rounded = round_lines({key: group.total for key, group in groups.items()})
     deductions = _deductions(rounded.gross, own)
     lines = tuple(
@@ -168,10 +172,10 @@ def _no_rates(currency: str) -> Callable[[str], Conversion]:
     return refuse
 
 
-def _gather(allocation: Allocation, sharing: Sharing) -> dict[LineKey, _Group]:
+def _gather(allocation: Allocation, division: Division) -> dict[LineKey, _Group]:
     groups: dict[LineKey, _Group] = {}
     for allotment in allocation.allotments:
-        for entry in sharing.entries(allotment):
+        for entry in division.entries(allotment):
             group = groups.setdefault(entry.key, _Group())
             part = entry.contribution
             group.total.add(part.amount, part.right_millionths * part.work_millionths * part.share_millionths)

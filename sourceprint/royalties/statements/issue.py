@@ -27,10 +27,10 @@ from sourceprint.royalties.rights.rights import Rights, load_rights
 from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.statements.amounts.adjustments import adjustments_to
 from sourceprint.royalties.statements.amounts.exchange import Rates
-from sourceprint.royalties.statements.amounts.reported import Reported
+from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.amounts.rounding import prove
 from sourceprint.royalties.statements.computation import compute_statement
-from sourceprint.royalties.statements.issued import keep_statement, statements_of
+from sourceprint.royalties.statements.register import keep_statement, statements_of
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
 from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.ledger import current_uses
@@ -144,7 +144,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
     charged: set[tuple[str, str]] = set()
     for statement in before:
         again = _again(connection, statement, inputs, frozenset(charged))
-        charged |= Reported(_usage_by_sha256(statement), again.uses).counted
+        charged |= ReportedUsage(_usage_by_sha256(statement), again.uses).counted
         adjustments += adjustments_to(statement, again, [one for other in before for one in other.adjustments])
     computed = compute_statement(
         uses,

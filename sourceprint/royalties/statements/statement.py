@@ -15,6 +15,7 @@ kind of line        what it holds
 ==================  ====================================================================================================
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,13 +33,20 @@ __all__ = [
     "Credit",
     "Deducted",
     "Line",
+    "LineKey",
     "OutsideUse",
     "Statement",
     "Total",
+    "key_of",
+    "line_order",
+    "payable_by_party",
 ]
 
 SCHEMA = "sourceprint/statement/1"
 KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
+
+LineKey = tuple[str, ...]
+"""Territory, right, kind, party, recording, work, licence: what makes a line; in this order everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,3 +301,31 @@ class Statement:
     parties: tuple[Party, ...]
     titles: tuple[tuple[str, str, str, str], ...]
     credits: tuple[Credit, ...] = ()
+
+
+def key_of(line: Line | Adjustment) -> LineKey:
+    """Return what makes a line, or an adjustment to one, the line that it is."""
+    return (
+        line.territory,
+        line.right,
+        line.kind,
+        line.party_id,
+        line.recording_id,
+        line.work_id,
+        line.licence_id,
+    )
+
+
+def line_order(key: LineKey) -> tuple[object, ...]:
+    """Return what lines are sorted by: their key, kinds in the order of `KINDS`."""
+    territory, right, kind, *rest = key
+    return (territory, right, KINDS.index(kind), *rest)
+
+
+def payable_by_party(adjustments: Iterable[Adjustment]) -> dict[str, int]:
+    """Return what adjustments add to the balance of each party, in minor units."""
+    sums: dict[str, int] = {}
+    for adjustment in adjustments:
+        if adjustment.kind == "payable":
+            sums[adjustment.party_id] = sums.get(adjustment.party_id, 0) + adjustment.amount
+    return sums

@@ -39,9 +39,9 @@ from sourceprint.royalties.rights.schema import (
     work,
     work_share,
 )
-from sourceprint.royalties.rights.sums import REST_OF_THE_WORLD, Sum, sums_of_shares
-from sourceprint.royalties.tables.shapes import SHAPES, Shape
-from sourceprint.royalties.tables.shares import percent_number
+from sourceprint.royalties.rights.share_sums import REST_OF_THE_WORLD, Sum, sums_of_shares
+from sourceprint.royalties.tables.cells import percent_number
+from sourceprint.royalties.tables.columns import SHAPES, Shape
 from sourceprint.royalties.tables.sources import MANIFEST, MANIFEST_COLUMNS
 from sourceprint.royalties.territories import WORLDWIDE
 

@@ -18,19 +18,19 @@ from sourceprint.royalties.rights.database import Change, Database
 from sourceprint.royalties.rights.history import Applied, apply_records
 from sourceprint.royalties.rights.licence_toml import licence_document, parse_licence
 from sourceprint.royalties.rights.schema import VERSIONED
-from sourceprint.royalties.tables.forms import stage_single, stage_table
-from sourceprint.royalties.tables.problems import ImportReport, write_problems
-from sourceprint.royalties.tables.references import (
+from sourceprint.royalties.tables.cells import UNITS, Unit
+from sourceprint.royalties.tables.columns import SINGLE, Shape
+from sourceprint.royalties.tables.consistency import (
     require_clear_shares,
     resolve_circles,
     resolve_duplicates,
     resolve_references,
     warn_of_parties,
 )
-from sourceprint.royalties.tables.shapes import SINGLE, Shape
-from sourceprint.royalties.tables.shares import UNITS, Unit
+from sourceprint.royalties.tables.problems import ImportReport, write_problems
 from sourceprint.royalties.tables.sheets import open_sheet, sniff_encoding
 from sourceprint.royalties.tables.sources import Sources, find_sources
+from sourceprint.royalties.tables.staged_records import stage_single, stage_table
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
 
 __all__ = ["import_rights"]

@@ -11,9 +11,8 @@ from typing import Any
 
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.rights.records import MASTER
-from sourceprint.royalties.tables.cells import clean, read_territories
-from sourceprint.royalties.tables.shapes import Column
-from sourceprint.royalties.tables.shares import Unit, parse_share, share_number
+from sourceprint.royalties.tables.cells import Unit, clean, parse_share, read_territories, share_number
+from sourceprint.royalties.tables.columns import Column
 from sourceprint.royalties.tables.sheets import Sheet, normalised
 from sourceprint.royalties.tables.staging import Staging
 

@@ -12,8 +12,8 @@ from typing import cast
 from fingerprint.errors import RightsError, printable
 from index.storage.durable import hash_file
 from sourceprint.royalties.canonical import digest
-from sourceprint.royalties.tables.shapes import NOT_USED, SHAPES, SINGLE, Shape
-from sourceprint.royalties.tables.shares import UNITS, Unit
+from sourceprint.royalties.tables.cells import UNITS, Unit
+from sourceprint.royalties.tables.columns import NOT_USED, SHAPES, SINGLE, Shape
 from sourceprint.royalties.tables.sheets import normalised, open_sheet
 
 __all__ = ["MANIFEST", "MANIFEST_COLUMNS", "ImportFile", "Sources", "find_sources", "shape_of_header"]

@@ -16,8 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from fingerprint.errors import StorageFullError, printable
-from sourceprint.royalties.rights.history import record_columns
-from sourceprint.royalties.rights.schema import VERSIONED
+from sourceprint.royalties.rights.schema import VERSIONED, record_columns
 from sourceprint.royalties.tables.problems import SHOWN, Severity, TableProblem
 
 __all__ = ["COLUMNS", "Staging"]

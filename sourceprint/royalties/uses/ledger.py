@@ -22,7 +22,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, printable
 from sourceprint.royalties.canonical import canonical_json
 from sourceprint.royalties.periods import Period, parse_date
-from sourceprint.royalties.rights.database import Database, actor, timestamp
+from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.royalties.rights.rights import current_revision, load_rights
 from sourceprint.royalties.rights.schema import attribution
@@ -32,7 +32,7 @@ from sourceprint.royalties.uses.attribution import TrackFacts, attribute
 from sourceprint.royalties.uses.claims import Owners
 from sourceprint.royalties.uses.policy import Policy, policy_document
 from sourceprint.royalties.uses.scans import ScanFile, TrackResult
-from sourceprint.royalties.uses.states import StateChange, enter_changes, in_chunks, latest_states, naming_change
+from sourceprint.royalties.uses.states import StateChange, change_to_recording, enter_changes, latest_states
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import STATES, Use, use_from_json, use_to_json
 from sourceprint.royalties.uses.uses_text import AttributionReport
@@ -344,7 +344,7 @@ class _Attribution:
         if decided.named is None:
             return [change]
         try:
-            return [naming_change(self._connection, follower, decided.named.recording_id, change)]
+            return [change_to_recording(self._connection, follower, decided.named.recording_id, change)]
         except RightsError:  # the recording that was named is not on file any more
             self._lost_decisions.append(decided.use_id)
             return []

@@ -1,11 +1,4 @@
-"""A use whose recording was left open, once a person says which of the contenders it is.
-
-In come the use as it was attributed and the id of one of the recordings that claimed its time; out comes the same use,
-under its id, as one of that recording: with its works, and with what the licences say of it today, in the territories
-that the use was attributed for. Passages, time and evidence stay as they are; the places in the recording are those of
-the match with `asset_id`, which may be another contender.
-
-The state of a use over time: which changes are possible, who made them, when and why; nothing is ever overwritten.
+"""The state of a use over time: which changes are possible, who made them, when and why; nothing is ever overwritten.
 
 A use is stored in its first state; every later one is an event with its reason. `TRANSITIONS` is the whole of what is
 allowed:
@@ -23,21 +16,22 @@ from            to
 ==============  ======================================================================================
 
 A use of which it is open whose it is cannot become `claimed`, and becomes `resolved` only together with the recording
-that it is of, which holds until the next change: so that no money goes to nobody.
+that it is of, which holds until the next change: so that no money goes to nobody. That recording is one of those that
+claimed its time. The use keeps its id, passages, time and evidence; it gets the works of the recording, and what the
+licences say of it today in the territories that it was attributed for.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
 from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, printable
 from sourceprint.royalties.canonical import canonical_json
-from sourceprint.royalties.rights.database import Database, actor, timestamp
+from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.rights.schema import attribution, use, use_event
 from sourceprint.royalties.uses.terms import apply_terms
@@ -49,59 +43,15 @@ __all__ = [
     "StateChange",
     "change_state",
     "change_to_json",
+    "change_to_recording",
     "contenders_of",
     "enter_changes",
     "history_text",
-    "in_chunks",
     "lacks_recording",
     "latest_states",
     "name_recording",
-    "naming_change",
     "use_history",
 ]
-
-_SHOWN = 10
-
-
-def lacks_recording(use: Use) -> bool:
-    """Return whether it is open whom the use would pay: its recording, or of a composition the work, is not known."""
-    return not use.recording_id and (use.layer == "recording" or not use.work_ids)
-
-
-def contenders_of(use: Use) -> tuple[str, ...]:
-    """Return the ids of the recordings on file that a use without a recording may be of, sorted."""
-    if use.recording_id or use.layer != "recording":
-        return ()
-    claimed = {name for span in use.spans for name in span.contenders}
-    return tuple(sorted(name for name in claimed if not name.startswith("asset:")))
-
-
-def name_recording(connection: Connection, use: Use, recording_id: str) -> Use:
-    """Return a use as one of the recording that a person says it is.
-
-    Raises
-    ------
-    RightsError
-        If the use is of a recording already, or this one did not claim its time or is not on file.
-    """
-    contenders = contenders_of(use)
-    if recording_id not in contenders:
-        whose = f"is of {printable(use.recording_id)} already" if use.recording_id else "may be of none that is on file"
-        shown = ", ".join(printable(one) for one in contenders[:_SHOWN])
-        may = f"may be of {shown}" if contenders else whose
-        raise RightsError(
-            f"use {use.id}: {may}, and cannot be named {printable(recording_id)!r:.80}; withdraw it, or correct the "
-            "rights and attribute its track again"
-        )
-    rights = load_rights(connection, recording_ids=[recording_id], licensee=use.licensee)
-    if recording_id not in rights.recordings:
-        raise RightsError(f"recording {printable(recording_id):.80}: is not on file any more; name another contender")
-    named = replace(
-        use, recording_id=recording_id, work_ids=rights.works_of(recording_id), rights_revision=rights.revision
-    )
-    territories = [outcome.territory for outcome in use.outcomes]
-    return replace(named, outcomes=apply_terms(named, rights, territories=territories))
-
 
 TRANSITIONS: dict[str, tuple[str, ...]] = {
     "claimed": ("disputed", "withdrawn"),
@@ -114,8 +64,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 
 _PAYING = frozenset({"claimed", "resolved"})
 _LONGEST_REASON = 2000
-_CHUNK = 900  # parameters of one statement: SQLite may be built with a limit of 999
-T = TypeVar("T")
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +179,12 @@ def change_state(
                 raise RightsError(f"use {one}: {_open(first)}")
         changes = [StateChange(one, state, why, made_at, made_by) for one in wanted]
         if recording_id:
-            changes = [naming_change(connection, present[c.use_id].use, recording_id, c) for c in changes]
+            changes = [change_to_recording(connection, present[c.use_id].use, recording_id, c) for c in changes]
         enter_changes(connection, changes)
     return changes
 
 
-def naming_change(connection: Connection, use: Use, recording_id: str, change: StateChange) -> StateChange:
+def change_to_recording(connection: Connection, use: Use, recording_id: str, change: StateChange) -> StateChange:
     """Return a change with the recording that the use is of, as `name_recording` gives it.
 
     Raises
@@ -244,6 +193,46 @@ def naming_change(connection: Connection, use: Use, recording_id: str, change: S
         If it cannot be that recording.
     """
     return replace(change, named=name_recording(connection, use, recording_id))
+
+
+def name_recording(connection: Connection, use: Use, recording_id: str) -> Use:
+    """Return a use as one of the recording that a person says it is.
+
+    Raises
+    ------
+    RightsError
+        If the use is of a recording already, or this one did not claim its time or is not on file.
+    """
+    contenders = contenders_of(use)
+    if recording_id not in contenders:
+        whose = f"is of {printable(use.recording_id)} already" if use.recording_id else "may be of none that is on file"
+        shown = ", ".join(printable(one) for one in contenders[:_SHOWN])
+        may = f"may be of {shown}" if contenders else whose
+        raise RightsError(
+            f"use {use.id}: {may}, and cannot be named {printable(recording_id)!r:.80}; withdraw it, or correct the "
+            "rights and attribute its track again"
+        )
+    rights = load_rights(connection, recording_ids=[recording_id], licensee=use.licensee)
+    if recording_id not in rights.recordings:
+        raise RightsError(f"recording {printable(recording_id):.80}: is not on file any more; name another contender")
+    named = replace(
+        use, recording_id=recording_id, work_ids=rights.works_of(recording_id), rights_revision=rights.revision
+    )
+    territories = [outcome.territory for outcome in use.outcomes]
+    return replace(named, outcomes=apply_terms(named, rights, territories=territories))
+
+
+def contenders_of(use: Use) -> tuple[str, ...]:
+    """Return the ids of the recordings on file that a use without a recording may be of, sorted."""
+    if use.recording_id or use.layer != "recording":
+        return ()
+    claimed = {name for span in use.spans for name in span.contenders}
+    return tuple(sorted(name for name in claimed if not name.startswith("asset:")))
+
+
+def lacks_recording(use: Use) -> bool:
+    """Return whether it is open whom the use would pay: its recording, or of a composition the work, is not known."""
+    return not use.recording_id and (use.layer == "recording" or not use.work_ids)
 
 
 def enter_changes(connection: Connection, changes: Iterable[StateChange]) -> None:
@@ -308,19 +297,6 @@ def history_text(changes: Iterable[StateChange]) -> str:
         as_which = f" as {printable(change.named.recording_id)}" if change.named else ""
         rows.append((change.made_at, change.state + as_which, printable(change.made_by), printable(change.reason)))
     return table(rows)
-
-
-def in_chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
-    """Yield lists of at most so many items.
-
-    Examples
-    --------
-    >>> list(in_chunks("abcde", 2))
-    [['a', 'b'], ['c', 'd'], ['e']]
-    """
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
-        yield chunk
 
 
 def _change(row: Row[Any]) -> StateChange:

@@ -32,7 +32,7 @@ from sourceprint.royalties.rights.records import (
     Work,
 )
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.rights.sums import REST_OF_THE_WORLD, sums_of_shares
+from sourceprint.royalties.rights.share_sums import REST_OF_THE_WORLD, sums_of_shares
 from sourceprint.royalties.territories import COUNTRIES, EVERYWHERE, Territories
 
 GERMANY = Territories(("DE",))

@@ -23,8 +23,8 @@ from sqlalchemy import inspect, select, text
 
 from fingerprint.errors import RightsDatabaseError, RightsError, StorageFullError
 from sourceprint.royalties.rights.database import VERSION_TABLE, Database, actor, timestamp
+from sourceprint.royalties.rights.engine import find_place, refusals
 from sourceprint.royalties.rights.history import apply_records
-from sourceprint.royalties.rights.place import find_place, refusals
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.rights.rights import current_revision
 from sourceprint.royalties.rights.rows import row_of

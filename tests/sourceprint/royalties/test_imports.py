@@ -13,9 +13,9 @@ from sourceprint.royalties.rights.records import Party, RecordingWork, RightsRec
 from sourceprint.royalties.rights.rights import all_records, current_revision
 from sourceprint.royalties.rights.rows import Record
 from sourceprint.royalties.rights.schema import VERSIONED
+from sourceprint.royalties.tables.columns import SHAPES, SINGLE
 from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.tables.problems import ImportReport, TableProblem, import_report_text, import_report_to_json
-from sourceprint.royalties.tables.shapes import SHAPES, SINGLE
 from tests.places import ROOT
 
 HEADER = "isrc,recording_title,artists,iswc,work_title,party,ipi,role,right,share,territories"

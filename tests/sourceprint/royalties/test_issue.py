@@ -21,7 +21,7 @@ from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.rounding import prove
 from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
 from sourceprint.royalties.statements.issue import issue_statement
-from sourceprint.royalties.statements.issued import list_statements, load_statement
+from sourceprint.royalties.statements.register import list_statements, load_statement
 from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.policy import load_policy

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.records import WHOLE
-from sourceprint.royalties.tables.shares import Unit, parse_share, percent_number
+from sourceprint.royalties.tables.cells import Unit, parse_share, percent_number
 
 
 @pytest.mark.parametrize(

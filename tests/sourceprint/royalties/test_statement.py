@@ -16,10 +16,10 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Deduction
 from sourceprint.royalties.rights.records import WHOLE, Share
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.statements.amounts.rounding import deduct, key_of, prove
+from sourceprint.royalties.statements.amounts.rounding import deduct, prove
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
-from sourceprint.royalties.statements.statement import Adjustment, Statement
+from sourceprint.royalties.statements.statement import Adjustment, Statement, key_of
 from sourceprint.royalties.uses.policy import METHODS
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import LicenceOutcome, Use

@@ -9,9 +9,7 @@ followed through, but only payable ones reach a balance.
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from sourceprint.royalties.statements.amounts.rounding import key_of
-from sourceprint.royalties.statements.amounts.sharing import LineKey, line_order
-from sourceprint.royalties.statements.statement import Adjustment, Line, Statement
+from sourceprint.royalties.statements.statement import Adjustment, Line, LineKey, Statement, key_of, line_order
 
 __all__ = ["adjustments_to"]
 

@@ -13,9 +13,8 @@ policy whose inputs exist is taken:
 `fixed-fee`          `per_match` [x usages]
 ===================  ===================================================================================================
 
-Parts within a track are whole billionths, shared out by largest remainder (rounded down for coverage), so that exact
-amounts keep short denominators; parts of a pool and of usages are exact. Rates without `per_usage` count once for each
-track and territory, in the statement that has it first. Further rules:
+Parts within a track are whole billionths (`weights`); parts of a pool and of usages are exact. Rates without
+`per_usage` count once for each track and territory, in the statement that has it first. Further rules:
 
 - Only uses that are licensed in the territory get an amount, of their licence. The others are listed; revenue that
   falls to them is unmatched, as is revenue of tracks without any use. Unmatched revenue is priced with the licensee's
@@ -33,13 +32,13 @@ from datetime import date
 from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
-from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.money import amount_text, format_percent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence, RateCard
-from sourceprint.royalties.rights.records import MASTER, WHOLE
+from sourceprint.royalties.rights.records import WHOLE
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.exchange import Converter
-from sourceprint.royalties.statements.amounts.reported import Pot, Reported, Track, amount_text
+from sourceprint.royalties.statements.amounts.reported_usage import Pot, ReportedUsage, Track
 from sourceprint.royalties.statements.amounts.weights import (
     ALL,
     BILLION,
@@ -49,6 +48,7 @@ from sourceprint.royalties.statements.amounts.weights import (
     Unit,
     billionths,
     parts_of,
+    rights_owed,
     seconds,
     units_of,
 )
@@ -103,7 +103,7 @@ class Allocation:
 
 def allocate(
     uses: Iterable[Use],
-    reported: Reported,
+    reported: ReportedUsage,
     rights: Rights,
     policy: Policy,
     *,
@@ -117,7 +117,7 @@ def allocate(
     ----------
     uses : iterable of Use
         In any order; ids differ.
-    reported : Reported
+    reported : ReportedUsage
         Made with the same uses.
     rights : Rights
         With the licences that the uses' outcomes name.
@@ -154,7 +154,7 @@ class _Territory:
         self,
         territory: str,
         by_track: Mapping[str, list[Use]],
-        reported: Reported,
+        reported: ReportedUsage,
         rights: Rights,
         policy: Policy,
         period: Period,
@@ -239,14 +239,11 @@ class _Territory:
         if name:
             return name, by_rate
         card = licence.rate_card
+        by_revenue = set(self._policy.methods) != {"fixed-fee"}
         missing = [
             *(["per_second"] if "matched-seconds" in self._policy.methods else []),
             *(["per_match"] if "fixed-fee" in self._policy.methods else []),
-            *(
-                ["royalty_rate"]
-                if card.royalty_millionths is None and set(self._policy.methods) != {"fixed-fee"}
-                else []
-            ),
+            *(["royalty_rate"] if by_revenue and card.royalty_millionths is None else []),
         ]
         revenue = "" if self._with_revenue else f" and no revenue is reported of {self.territory}"
         raise StatementError(
@@ -258,7 +255,7 @@ class _Territory:
     def _by_rate(self, track: Track, use: Use, part: str, licence_id: str) -> Iterator[Allotment]:
         licence = self._licence(licence_id)
         method, by_rate = self._required_method(licence)
-        rights = _rights(licence, part)
+        rights = rights_owed(licence, part)
         if not by_rate or not rights:
             return
         card = licence.rate_card
@@ -317,14 +314,14 @@ class _Territory:
                 yield from self._of_unit(method, pots[key], part, unit, track, outcomes)
             rest = 1 - sum((part.size for part in parts), Fraction(0))
             if rest:
-                reason = (
-                    f"no use in the rest of {printable(track.name)}" if units else f"no use in {printable(track.name)}"
-                )
+                reason = f"no use in {'the rest of ' if units else ''}{printable(track.name)}"
                 basis = f" x {billionths(int(rest * BILLION))} ({reason})"
-                yield from self._unmatched(method, pots[key], RevenuePart(rest, basis), reason, track.generated_on)
+                yield from self._unmatched(
+                    method, pots[key], RevenuePart(rest, basis), reason, track.generated_on, None, ALL
+                )
         if unassigned is not None:
             reason = f"no usages of tracks in {self.territory} that it could belong to"
-            yield from self._unmatched(method, unassigned, RevenuePart(Fraction(1), ""), reason, "")
+            yield from self._unmatched(method, unassigned, RevenuePart(Fraction(1), ""), reason, "", None, ALL)
 
     def _pool(self, outcomes: Mapping[str, LicenceOutcome]) -> Iterator[Allotment]:
         pot = self._reported.pool(self.territory, self._converter)
@@ -336,7 +333,7 @@ class _Territory:
         whole = sum(weight for _, _, weight in weighted)
         if not whole:
             reason = f"no use in any track of {self.territory}"
-            yield from self._unmatched("pro-rata-pool", pot, RevenuePart(Fraction(1), ""), reason, "")
+            yield from self._unmatched("pro-rata-pool", pot, RevenuePart(Fraction(1), ""), reason, "", None, ALL)
             return
         for key, unit, weight in weighted:
             track = self._tracks[key]
@@ -366,9 +363,9 @@ class _Territory:
                 reason = f"paid by {name} under {licence.id}"
                 yield from self._unmatched(method, pot, part, reason, track.generated_on, use, lost)
                 continue
-            yield from self._priced(method, pot, part, licence, _rights(licence, owed), use, track.usages, "")
+            yield from self._priced(method, pot, part, licence, rights_owed(licence, owed), use, track.usages, "")
             if owed == WORKS_ONLY and alone:
-                master = _rights(licence, MASTER_ONLY)
+                master = rights_owed(licence, MASTER_ONLY)
                 yield from self._priced(method, pot, part, licence, master, use, track.usages, "composition only")
 
     def _unmatched(
@@ -383,7 +380,7 @@ class _Territory:
     ) -> Iterator[Allotment]:
         licence = self._usual(generated_on)
         if licence is not None:
-            yield from self._priced(method, pot, part, licence, _rights(licence, owed), use, 0, reason)
+            yield from self._priced(method, pot, part, licence, rights_owed(licence, owed), use, 0, reason)
 
     def _priced(
         self,
@@ -403,12 +400,3 @@ class _Territory:
         amount = pot.revenue * royalty / WHOLE * part.size
         basis = f"{pot.basis} x {format_percent(royalty)} ({licence.id}){part.basis}"
         yield Allotment(self.territory, licence.id, method, amount, rights, use, usages, not reason, reason, basis)
-
-
-def _rights(licence: Licence, owed: str) -> tuple[tuple[str, int], ...]:
-    """Return the rights of a rate card that are owed."""
-    return tuple(
-        (right, millionths)
-        for right, millionths in licence.rate_card.rights
-        if millionths and (owed == ALL or (right == MASTER) == (owed == MASTER_ONLY))
-    )

@@ -20,10 +20,9 @@ from fractions import Fraction
 from fingerprint.errors import VerificationError
 from sourceprint.royalties.money import largest_remainder, round_to_minor
 from sourceprint.royalties.rights.records import WHOLE
-from sourceprint.royalties.statements.amounts.sharing import LineKey
-from sourceprint.royalties.statements.statement import Adjustment, Contribution, Line, Statement, Total
+from sourceprint.royalties.statements.statement import Contribution, LineKey, Statement, Total, key_of, payable_by_party
 
-__all__ = ["Rounded", "Signed", "deduct", "key_of", "payable_by_party", "prove", "round_lines"]
+__all__ = ["Rounded", "Signed", "deduct", "prove", "round_lines"]
 
 _PARTS = 10**18  # right, work and share are millionths of millionths of millionths
 
@@ -217,28 +216,6 @@ def prove(statement: Statement) -> None:
                 f"{line.right} by largest remainder is {rounded.gross[key_of(line)]} (minor units)"
             )
     _prove_balances(statement, net)
-
-
-def key_of(line: Line | Adjustment) -> LineKey:
-    """Return what makes a line, or an adjustment to one, the line that it is."""
-    return (
-        line.territory,
-        line.right,
-        line.kind,
-        line.party_id,
-        line.recording_id,
-        line.work_id,
-        line.licence_id,
-    )
-
-
-def payable_by_party(adjustments: Iterable[Adjustment]) -> dict[str, int]:
-    """Return what adjustments add to the balance of each party, in minor units."""
-    sums: dict[str, int] = {}
-    for adjustment in adjustments:
-        if adjustment.kind == "payable":
-            sums[adjustment.party_id] = sums.get(adjustment.party_id, 0) + adjustment.amount
-    return sums
 
 
 def _prove_balances(statement: Statement, net: Mapping[str, int]) -> None:

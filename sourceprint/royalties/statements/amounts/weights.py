@@ -10,6 +10,8 @@ from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.money import largest_remainder
+from sourceprint.royalties.rights.licences import Licence
+from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.uses.use import Use
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Unit",
     "billionths",
     "parts_of",
+    "rights_owed",
     "seconds",
     "units_of",
 ]
@@ -76,6 +79,15 @@ def units_of(uses: Iterable[Use]) -> tuple[Unit, ...]:
 
 def _passages(use: Use) -> tuple[tuple[int, int], ...]:
     return tuple((span.start_ms, span.end_ms) for span in use.spans)
+
+
+def rights_owed(licence: Licence, owed: str) -> tuple[tuple[str, int], ...]:
+    """Return the rights of a rate card that are owed."""
+    return tuple(
+        (right, millionths)
+        for right, millionths in licence.rate_card.rights
+        if millionths and (owed == ALL or (right == MASTER) == (owed == MASTER_ONLY))
+    )
 
 
 def parts_of(method: str, units: tuple[Unit, ...]) -> list[RevenuePart]:

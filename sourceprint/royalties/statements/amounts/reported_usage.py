@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
-from sourceprint.royalties.money import format_amount
+from sourceprint.royalties.money import amount_text
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["Pot", "Reported", "Track", "amount_text"]
+__all__ = ["Pot", "ReportedUsage", "Track"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Track:
         return any(row.revenue is not None for row in self.rows)
 
 
-class Reported:
+class ReportedUsage:
     """What is reported, seen together with the uses of the same tracks.
 
     Parameters
@@ -203,19 +203,6 @@ def _twice(what: str, country: str) -> StatementError:
     return StatementError(
         f"usage of {what}: Worldwide beside {country}, which would count twice; report countries, or the world alone"
     )
-
-
-def amount_text(minor: Fraction, currency: str) -> str:
-    """Return an exact amount with its currency: as a decimal where it is whole minor units, else as a fraction of them.
-
-    Examples
-    --------
-    >>> amount_text(Fraction(1250), "EUR"), amount_text(Fraction(1, 5), "EUR")
-    ('12.50 EUR', '1/5 of 0.01 EUR')
-    """
-    if minor.denominator == 1:
-        return f"{format_amount(minor.numerator, currency)} {currency}"
-    return f"{minor} of {format_amount(1, currency)} {currency}"
 
 
 def _sorted(rows: Iterable[UsageRow]) -> list[UsageRow]:

@@ -230,7 +230,7 @@ SINGLE = Shape(
         Column("valid_to", ("valid_to",), read_date),
     ),
 )
-"""The form for people with a spreadsheet; see `sourceprint.royalties.tables.forms`."""
+"""The form for people with a spreadsheet; see `sourceprint.royalties.tables.staged_records`."""
 
 NOT_USED = {
     "alternativemusicalworktitles": "alternative titles of works",

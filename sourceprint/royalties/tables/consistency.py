@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 from fingerprint.errors import AmbiguousSharesError, printable
 from sourceprint.royalties.rights.findings import find_circles
 from sourceprint.royalties.rights.schema import VERSIONED, recording_part
+from sourceprint.royalties.tables.cells import percent_number
 from sourceprint.royalties.tables.problems import Severity
-from sourceprint.royalties.tables.shares import percent_number
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
 
 __all__ = ["require_clear_shares", "resolve_circles", "resolve_duplicates", "resolve_references", "warn_of_parties"]

@@ -19,13 +19,10 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import MASTER, WHOLE
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.allocation import Allotment
-from sourceprint.royalties.statements.statement import KINDS, Contribution
+from sourceprint.royalties.statements.statement import Contribution, LineKey
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["LineEntry", "LineKey", "Sharing", "line_order"]
-
-LineKey = tuple[str, ...]
-"""Territory, right, kind, party, recording, work, licence: what makes a line; in this order everywhere."""
+__all__ = ["Division", "LineEntry"]
 
 PAID_STATES = frozenset({"claimed", "resolved"})
 
@@ -48,13 +45,7 @@ class _Holder:
     reason: str
 
 
-def line_order(key: LineKey) -> tuple[object, ...]:
-    """Return what lines are sorted by: their key, kinds in the order of `KINDS`."""
-    territory, right, kind, *rest = key
-    return (territory, right, KINDS.index(kind), *rest)
-
-
-class Sharing:
+class Division:
     """Divides allotments, with the shares of one reading of the rights and one period."""
 
     def __init__(self, rights: Rights, period: Period) -> None:

@@ -39,9 +39,9 @@ from typing import Any
 
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.records import MASTER
+from sourceprint.royalties.tables.cells import Unit, parse_share
+from sourceprint.royalties.tables.columns import SINGLE, Shape
 from sourceprint.royalties.tables.row_reader import RowReader, ShareRow
-from sourceprint.royalties.tables.shapes import SINGLE, Shape
-from sourceprint.royalties.tables.shares import Unit, parse_share
 from sourceprint.royalties.tables.sheets import Sheet
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
 
