@@ -278,7 +278,7 @@ def a_use(
         "purpose": "generate",
         "licensee": LICENSEE,
         "layer": "recording",
-        "asset_id": f"asset-{recording_id}",
+        "index_id": f"asset-{recording_id}",
         "recording_id": recording_id,
         "work_ids": (recording_id.replace("R", "W"),) if recording_id else (),
         "spans": spans,
