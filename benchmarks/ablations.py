@@ -24,7 +24,7 @@ from benchmarks.ablation_report import figures, pictures, tables
 from benchmarks.ablation_run import Setting, fit_principal, open_setting, run_variant
 from benchmarks.ablation_variants import Variant, variants
 from benchmarks.data.corpus import Corpus, TrackRow, identity
-from benchmarks.harness import content_key, in_parallel, source_digest, write_atomically
+from benchmarks.harness import DISTORTION_CODE, content_key, in_parallel, source_digest, write_atomically
 from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.query_files import Query, write_queries
 from benchmarks.train_projection import fit_projection, fold_sources, projection_bytes, training_pairs
@@ -50,8 +50,8 @@ CONDITIONS: Mapping[str, tuple[str, float]] = {
 
 RECORDINGS, EXCERPTS, STRANGERS = 50, 12, 6
 EXCERPTS_PER_TRACK = 2  # to train with; the map that ships takes more
-_CODE = ("fingerprint", "index", "benchmarks/ablation_run.py", "benchmarks/query_files.py", "benchmarks/distortion")
-_TRAINING = ("fingerprint", "benchmarks/ablation_run.py", "benchmarks/train_projection.py", "benchmarks/distortion")
+_CODE = ("fingerprint", "index", "benchmarks/ablation_run.py", "benchmarks/query_files.py", *DISTORTION_CODE)
+_TRAINING = ("fingerprint", "benchmarks/ablation_run.py", "benchmarks/train_projection.py", *DISTORTION_CODE)
 
 ABOUT = """\
 Everything that the search is made of, changed one at a time, under conditions so hard that much is missed: what is

@@ -30,15 +30,14 @@ from index.vectors.exact import use_threads
 __all__ = ["LAYER", "Side", "catalogue", "changed", "described", "left_out", "make_index", "sides"]
 
 LAYER = "recording"
-_SEARCH_CODE = frozenset({"search.py", "voting.py", "alignment.py", "decision.py", "result.py", "_kernels.py"})
+_INDEX_CODE = ("fingerprint", "index/vectors", "index/storage", "index/catalogue")
+"""Code that an index depends on: no part of the search, so that a change there does not make indexes anew."""
 _TRAINING_CODE = (
     "fingerprint",
     "benchmarks/train_projection.py",
     *(f"benchmarks/data/{name}.py" for name in ("corpus", "files", "synthetic")),
-    *(
-        f"benchmarks/distortion/{name}.py"
-        for name in ("codecs", "distortions", "effects", "resources", "spectral", "timepitch")
-    ),
+    *(f"benchmarks/distortion/{name}.py" for name in ("codecs", "distortions", "effects", "resources", "timepitch")),
+    "sourceprint/demo/transformations.py",
 )
 
 
@@ -96,7 +95,7 @@ def catalogue(corpus: Corpus, rows: Iterable[TrackRow], side: Side, cache: Path,
     """Return the folder of an index of `rows`, made with the projection of `side`."""
     files = [(row.file, row.title) for row in rows]
     digest = load_projection(side.projection).digest if side.projection else shipped_digest()
-    folder = cache / f"index-{content_key(source_digest(*_index_code()), digest, identity(corpus), files)}"
+    folder = cache / f"index-{content_key(source_digest(*_INDEX_CODE), digest, identity(corpus), files)}"
 
     def make(path: Path) -> None:
         refused = make_index(path, corpus, files, side, jobs=jobs)
@@ -105,13 +104,6 @@ def catalogue(corpus: Corpus, rows: Iterable[TrackRow], side: Side, cache: Path,
     if not folder.exists():
         _in_place(folder, make)
     return folder
-
-
-def _index_code() -> list[str]:
-    """Return what an index depends on: all but the search, so that a change there does not make indexes anew."""
-    root = Path(__file__).resolve().parent.parent
-    return ["fingerprint", *(f"index/{path.name}" for path in sorted((root / "index").glob("*.py"))
-                             if path.name not in _SEARCH_CODE)]  # fmt: skip
 
 
 def left_out(index: str | Path) -> dict[str, str]:

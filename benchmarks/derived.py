@@ -28,7 +28,7 @@ from benchmarks.data.corpus import Corpus, CorpusError, PairRow, SoundRow, Track
 from benchmarks.distortion import codecs
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.resources import Resources
-from benchmarks.harness import content_key, source_digest
+from benchmarks.harness import DISTORTION_CODE, SYNTHESIS_CODE, content_key, source_digest
 from benchmarks.oddities import KINDS, oddity
 from sourceprint.demo import transformations
 from sourceprint.demo.synthesis import synthesize
@@ -39,7 +39,7 @@ Samples = NDArray[np.float32]
 
 _MADE: Final = "made:"
 _RATE_HZ: Final = 22050  # of what is distorted, before it is brought to the rate asked for
-_CODE: Final = ("benchmarks/derived.py", "benchmarks/distortion", "benchmarks/music")
+_CODE: Final = ("benchmarks/derived.py", *DISTORTION_CODE, *SYNTHESIS_CODE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ from fingerprint.errors import ParameterError
 from fingerprint.params import Params
 
 __all__ = [
+    "DISTORTION_CODE",
+    "SYNTHESIS_CODE",
     "content_key",
     "default_cache",
     "facts",
@@ -51,6 +53,10 @@ R = TypeVar("R")
 
 PACKAGES = ("numpy", "scipy", "numba", "faiss-cpu", "soundfile", "soxr", "av", "pedalboard")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+SYNTHESIS_CODE = tuple(f"sourceprint/demo/{name}.py" for name in ("arrangement", "instruments", "synthesis"))
+"""Code that synthesised music depends on, for `source_digest`."""
+DISTORTION_CODE = ("benchmarks/distortion", "sourceprint/demo/transformations.py")
+"""Code that distorted audio depends on."""
 _ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -17,12 +17,12 @@ import numpy as np
 import soundfile
 
 from benchmarks.data.corpus import Corpus
-from benchmarks.harness import content_key, in_parallel, source_digest
+from benchmarks.harness import SYNTHESIS_CODE, content_key, in_parallel, source_digest
 from benchmarks.speed_audio import FORMATS, RATE_HZ, in_place
 
 __all__ = ["BAD", "Batch", "make_batch"]
 
-_CODE: Final = ("benchmarks/journeys_files.py", "benchmarks/speed_audio.py", "benchmarks/music", "benchmarks/data")
+_CODE: Final = ("benchmarks/journeys_files.py", "benchmarks/speed_audio.py", "benchmarks/data", *SYNTHESIS_CODE)
 _ODD: Final = ("a b", "naïve", "音楽", "it's", "#1", "<b>x</b>", "semi;colon", "%41", "new\nline", "-dash")
 BAD: Final = ("empty", "text", "header", "noise bytes", "silence", "blip")
 """What is wrong with files that cannot be searched."""

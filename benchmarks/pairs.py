@@ -37,7 +37,7 @@ from benchmarks.data.corpus import Corpus
 from benchmarks.data.lists import CorpusError, Fields, read_list
 from benchmarks.distortion.codecs import opus
 from benchmarks.distortion.timepitch import shift
-from benchmarks.harness import content_key, in_parallel, one_thread, source_digest
+from benchmarks.harness import DISTORTION_CODE, SYNTHESIS_CODE, content_key, in_parallel, one_thread, source_digest
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import griffin_lim_mel, rms
 
@@ -159,7 +159,7 @@ def artificial_pairs(cache: Path, *, jobs: int, seed: int, sources: int) -> Pair
     vocoder keep the recording; the edit keeps melody and chords under other drums and another bass, two semitones
     higher; the piece in the same style keeps nothing but the band and its drum kit.
     """
-    code = source_digest("benchmarks/pairs.py", "benchmarks/music", "benchmarks/distortion")
+    code = source_digest("benchmarks/pairs.py", *DISTORTION_CODE, *SYNTHESIS_CODE)
     folder = cache / f"artificial-pairs-{content_key(code, seed)}"
     tasks = [(str(folder), seed, number) for number in range(sources)]
     todo = [task for task in tasks if not all(path.exists() for path in _paths(Path(task[0]), task[2]).values())]

@@ -33,7 +33,7 @@ from tqdm import tqdm
 from benchmarks import peer_adapters
 from benchmarks.data.corpus import Corpus, identity
 from benchmarks.harness import content_key, json_bytes, source_digest, write_atomically
-from benchmarks.part import Job, Part, Report, new_report, run_command
+from benchmarks.part import MEASURED, Job, Part, Report, new_report, run_command
 from benchmarks.peer_adapters import Peer
 from benchmarks.peer_run import Answer, PeerError, Runner
 from benchmarks.peers_report import figures, pictures, tables
@@ -302,7 +302,7 @@ def _stopwatch(run: Runner) -> Callable[[], float]:
 def _kept(job: Job, peer: Peer, basis: Sequence[object], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return what a program answered, from the cache if it, the queries and the catalogue are the same as then."""
     programs = [hashlib.sha256(file.read_bytes()).hexdigest() for file in peer.files]
-    ours = source_digest() if peer.name == "Sourceprint" else ""
+    ours = source_digest(*MEASURED, "sourceprint") if peer.name == "Sourceprint" else ""
     key = content_key(source_digest(*_CODE), peer.label, peer.settings, programs, ours, list(basis))
     path = job.cache / "peers" / f"{_slug(peer.label)}-{key}.json"
     if path.is_file():
@@ -342,6 +342,7 @@ PART = Part(
     figures=figures,
     pictures=pictures,
     add_options=add_options,
+    code=(*MEASURED, "sourceprint"),
 )
 
 main = functools.partial(run_command, PART)

@@ -27,7 +27,15 @@ from benchmarks import replication_report as shown
 from benchmarks.attribution import COVERED, Judged, found_in, judge
 from benchmarks.catalogues import LAYER, Side, left_out, sides
 from benchmarks.data.corpus import Corpus, TrackRow, identity
-from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
+from benchmarks.harness import (
+    DISTORTION_CODE,
+    content_key,
+    in_parallel,
+    json_bytes,
+    one_thread,
+    source_digest,
+    write_atomically,
+)
 from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.splicing import (
     FADE_SECONDS,
@@ -218,7 +226,7 @@ def _made_by() -> tuple[str, str, str]:
     """Return digests of the corpus, of what makes tracks, and of what searches for them and judges."""
     return (
         content_key(identity(_Worker.corpus)),
-        source_digest("benchmarks/splicing.py", "benchmarks/distortion"),
+        source_digest("benchmarks/splicing.py", *DISTORTION_CODE),
         source_digest("fingerprint", "index", "benchmarks/attribution.py"),
     )
 

@@ -28,7 +28,15 @@ from benchmarks import robustness_report as shown
 from benchmarks.catalogues import LAYER, Side, changed, left_out, sides
 from benchmarks.derived import Derived, at_speed
 from benchmarks.distortion.conditions import CONDITIONS
-from benchmarks.harness import content_key, in_parallel, json_bytes, source_digest, write_atomically
+from benchmarks.harness import (
+    DISTORTION_CODE,
+    SYNTHESIS_CODE,
+    content_key,
+    in_parallel,
+    json_bytes,
+    source_digest,
+    write_atomically,
+)
 from benchmarks.judging import WHOLE, Question, ask
 from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.robustness_pictures import pictures
@@ -90,8 +98,8 @@ _CODE = (
     "index",
     "benchmarks/trials.py",
     "benchmarks/judging.py",
-    "benchmarks/distortion",
-    *(f"benchmarks/music/{name}.py" for name in ("arrangement", "instruments", "synthesis")),
+    *DISTORTION_CODE,
+    *SYNTHESIS_CODE,
 )
 
 ABOUT: Final = """\

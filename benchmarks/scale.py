@@ -26,7 +26,7 @@ from benchmarks import scale_probe
 from benchmarks.catalogues import LAYER, Side
 from benchmarks.data.corpus import identity
 from benchmarks.harness import content_key, in_parallel, json_bytes, source_digest, write_atomically
-from benchmarks.part import Job, Part, Report, new_report, run_command
+from benchmarks.part import MEASURED, Job, Part, Report, new_report, run_command
 from benchmarks.scale_catalogue import Landscape, grow, nearness
 from benchmarks.scale_probe import Excerpts, Newcomers, Stranger, Timed
 from benchmarks.scale_report import figures, pictures, tables
@@ -106,7 +106,7 @@ class _Run:
 
     def __init__(self, job: Job, conditions: tuple[str, ...], n: int) -> None:
         self.job, self.conditions, self.n = job, conditions, n
-        code = source_digest("fingerprint", "index", "benchmarks/scale_catalogue.py", "benchmarks/scale_probe.py")
+        code = source_digest(*PART.code, "benchmarks/scale_catalogue.py", "benchmarks/scale_probe.py")
         key = content_key(code, shipped_digest(), identity(job.corpus), job.seed, n, conditions)
         self.folder = job.cache / f"scale-{key}"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -362,6 +362,7 @@ PART = Part(
     figures=figures,
     pictures=pictures,
     add_options=_add_options,
+    code=(*MEASURED, "sourceprint"),
 )
 
 main = functools.partial(run_command, PART)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from benchmarks.catalogues import Side, catalogue
 from benchmarks.data.corpus import Corpus
-from benchmarks.part import Job, Part, Report, new_report, run_command
+from benchmarks.part import MEASURED, Job, Part, Report, new_report, run_command
 from benchmarks.speed_audio import endless, tracks
 from benchmarks.speed_report import figures, pictures, tables
 from benchmarks.speed_steps import command_seconds, machine_gain, run_step
@@ -160,6 +160,7 @@ PART = Part(
     tables=tables,
     figures=figures,
     pictures=pictures,
+    code=(*MEASURED, "sourceprint"),
 )
 
 main = functools.partial(run_command, PART)

@@ -19,7 +19,7 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.data.corpus import Corpus, TrackRow
-from benchmarks.harness import content_key, source_digest
+from benchmarks.harness import SYNTHESIS_CODE, content_key, source_digest
 
 __all__ = ["FORMATS", "RATE_HZ", "endless", "in_place", "tracks"]
 
@@ -28,7 +28,7 @@ Encoder = Callable[[Path, Samples], None]
 
 RATE_HZ = 44100
 OPUS_RATE_HZ = 48000
-_CODE = ("benchmarks/speed_audio.py", "benchmarks/music", "benchmarks/data")
+_CODE = ("benchmarks/speed_audio.py", "benchmarks/data", *SYNTHESIS_CODE)
 
 
 def tracks(

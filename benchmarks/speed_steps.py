@@ -25,11 +25,11 @@ __all__ = ["ADD_STAGES", "MATCH_STAGES", "STEPS", "command_seconds", "machine_ga
 ROOT = Path(__file__).resolve().parent.parent
 
 _FINGERPRINT_STAGES = {
-    "fingerprint/audio.py:file_digest": "decode",
-    "fingerprint/decoders.py": "decode",
-    "fingerprint/containers.py": "decode",
-    "fingerprint/downmix.py": "mix to mono",
-    "fingerprint/audio.py": "resample",
+    "fingerprint/audio/stream.py:file_digest": "decode",
+    "fingerprint/audio/decoders.py": "decode",
+    "fingerprint/audio/containers.py": "decode",
+    "fingerprint/audio/downmix.py": "mix to mono",
+    "fingerprint/audio/stream.py": "resample",
     "fingerprint/spectrogram.py": "spectrogram",
     "fingerprint/landmarks.py": "landmarks",
     "fingerprint/descriptors.py": "descriptors",
@@ -37,27 +37,20 @@ _FINGERPRINT_STAGES = {
 }
 ADD_STAGES = {
     **_FINGERPRINT_STAGES,
-    "index/lists.py": "write",
-    "index/tree.py": "write",
-    "index/vectors.py": "write",
-    "index/writer.py": "write",
-    "index/adding.py": "write",
+    "index/vectors": "write",
+    "index/catalogue/writer.py": "write",
+    "sourceprint/catalogue/additions.py": "write",
 }
-"""Stages of adding, by the files whose work they are; see `benchmarks.stage_clock`."""
+"""Stages of adding, by the files and folders whose work they are; see `benchmarks.stage_clock`."""
 
 MATCH_STAGES = {
     **_FINGERPRINT_STAGES,
-    "index/lists.py": "search",
-    "index/tree.py": "search",
-    "index/vectors.py": "search",
-    "index/search.py:_neighbours": "search",
-    "index/voting.py": "voting",
-    "index/alignment.py": "alignment",
-    "index/decision.py": "decision",
-    "index/finding.py": "decision",
-    "index/search.py": "decision",
-    "index/settling.py": "decision",
-    "index/scanning.py": "other",
+    "index/vectors": "search",
+    "index/search/match.py:_neighbours": "search",
+    "index/search/hypotheses.py": "voting",
+    "index/search/alignment.py": "alignment",
+    "index/search": "decision",
+    "sourceprint/scans/scan.py": "other",
 }
 """Stages of matching; "decision" includes explaining away: which passage takes which landmarks."""
 

@@ -13,16 +13,18 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 __all__ = ["OTHER", "StageClock", "Stages"]
 
 Stages = Mapping[str, str]
-"""Stage by place: "folder/file.py", or "folder/file.py:function", which goes before its file."""
+"""Stage by place below the root of the project: a folder, a file in it, or "file:function"; the narrower goes first."""
 
 OTHER = "other"
 INTERVAL_SECONDS = 0.002
+_ROOT = f"{Path(__file__).resolve().parent.parent.as_posix()}/"
 
 
 class StageClock:
@@ -71,9 +73,11 @@ class StageClock:
 
     def _stage_of(self, frame: FrameType | None) -> str:
         while frame is not None:
-            place = "/".join(frame.f_code.co_filename.replace("\\", "/").rsplit("/", 2)[-2:])
-            stage = self._stages.get(f"{place}:{frame.f_code.co_name}") or self._stages.get(place)
-            if stage is not None:
-                return stage
+            file = frame.f_code.co_filename
+            if file.startswith(_ROOT):
+                place = file[len(_ROOT) :]
+                for key in (f"{place}:{frame.f_code.co_name}", place, place.rpartition("/")[0]):
+                    if key in self._stages:
+                        return self._stages[key]
             frame = frame.f_back
         return OTHER

@@ -19,7 +19,16 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from benchmarks.data.corpus import Corpus, SoundRow, SyntheticCorpus, TrackRow, identity, open_corpus
-from benchmarks.harness import content_key, default_cache, facts, json_bytes, source_digest, write_atomically
+from benchmarks.harness import (
+    DISTORTION_CODE,
+    SYNTHESIS_CODE,
+    content_key,
+    default_cache,
+    facts,
+    json_bytes,
+    source_digest,
+    write_atomically,
+)
 from benchmarks.part import MEASURED, Job, Part, Report, as_text
 from benchmarks.parts import PARTS, load_part
 from benchmarks.results import write_results
@@ -34,8 +43,8 @@ OPTIONAL: Final = {
     "pedalboard": "distortions that need it (Rubber Band stretching above all) are not applicable",
     "matplotlib": "no pictures are drawn",
 }
-_CODE_FOLDERS = ("benchmarks/data", "benchmarks/distortion", "benchmarks/music")
-_NO_PART_OF_THE_KEY = frozenset({"suite.py", "results.py", "comparison.py", "plotting.py", "demo.py"})
+_CODE_FOLDERS = ("benchmarks/data", *DISTORTION_CODE, *SYNTHESIS_CODE)
+_NO_PART_OF_THE_KEY = frozenset({"suite.py", "results.py", "comparison.py", "plotting.py"})
 
 
 @dataclass(frozen=True, slots=True)

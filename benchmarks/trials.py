@@ -28,7 +28,15 @@ from benchmarks.data.corpus import Corpus, SyntheticCorpus, TrackRow, identity
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import Distorted, mono, within_scale
 from benchmarks.distortion.resources import Clip, NotApplicableError, Resources
-from benchmarks.harness import content_key, json_bytes, one_thread, source_digest, write_atomically
+from benchmarks.harness import (
+    DISTORTION_CODE,
+    SYNTHESIS_CODE,
+    content_key,
+    json_bytes,
+    one_thread,
+    source_digest,
+    write_atomically,
+)
 from benchmarks.train_projection import half_of_resources
 from index.vectors.exact import use_threads
 from sourceprint.demo.transformations import rms
@@ -52,7 +60,6 @@ Splice = Literal["splice_hard_cut", "splice_crossfade"]
 TRIAL_RATE_HZ = 22050
 EXCERPT_SECONDS = 10.0
 HOST_SECONDS, CROSSFADE_SECONDS = 60.0, 0.05
-_BAND = tuple(f"benchmarks/music/{name}.py" for name in ("arrangement", "instruments", "synthesis"))  # it accompanies
 QUIETEST = 0.25  # an excerpt this far below the level of its recording is a pause: draw another
 
 
@@ -227,7 +234,7 @@ def _resources() -> Resources:
 @functools.cache
 def _surroundings() -> tuple[object, ...]:
     """Return what a distortion depends on besides excerpt and condition: the code, and what there is to mix in."""
-    return (source_digest("benchmarks/distortion", *_BAND), content_key(*identity(_Worker.corpus)))
+    return (source_digest(*DISTORTION_CODE, *SYNTHESIS_CODE), content_key(*identity(_Worker.corpus)))
 
 
 def _parameters(name: str) -> dict[str, float | str]:
