@@ -17,7 +17,7 @@ from click.shell_completion import get_completion_class
 from sourceprint.commands import catalogue, check, demo, evidence, index_folder, keys, match, money, rights, scan
 from sourceprint.commands.terminal import EXIT_INCOMPLETE, PATH, Commands, complain, note, use_one_thread
 
-__all__ = ["bench", "completion", "main", "sourceprint"]
+__all__ = ["bench", "completion", "main", "reference", "sourceprint"]
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -146,6 +146,13 @@ def sourceprint() -> None:
 
     Example: sourceprint demo
     """
+
+
+def reference() -> str:
+    """Return the reference of all commands, which is docs/cli.md."""
+    from sourceprint.commands.reference import reference
+
+    return reference(sourceprint, _SECTIONS)
 
 
 def main(args: list[str] | None = None) -> None:

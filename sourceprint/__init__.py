@@ -1,1 +1,16 @@
-"""To be described."""
+"""The product around the two libraries: recordings into the index, tracks against it, and what follows from matches.
+
+In reading order, each part importing from those before it only:
+
+- `inputs`, `workers`, `outputs`: audio files that a user names, many at once, and where results are written
+- `text`, `identifiers`, `signatures`: tables and names, the codes of the trade, Ed25519 keys
+- `catalogue`: recordings into the index
+- `scans`: tracks against the index, runs of many files, and what changed between two
+- `exports`, `gate`, `evidence`, `blind`: formats of other tools, the check before a release, pages and signed cases,
+  catalogues that match without being shown
+- `royalties`: rights, uses, statements
+- `demo`: all of it on music that it makes itself
+- `commands`: what each command says and asks
+
+docs/architecture.md shows the whole, with the order of imports and a glossary.
+"""

@@ -1,1 +1,18 @@
-"""To be described."""
+"""The commands: each parses its options, calls one function of the product, and prints.
+
+`terminal` holds what they share (options, messages, exit codes), `progress` the bar of long work. The others hold the
+commands of one subject each, in the order of `sourceprint --help`:
+
+- `demo`: demo
+- `catalogue`: add, replace, remove, tag, exclude, list, info, duplicates
+- `match`: match, fingerprint
+- `scan`: scan, results, diff
+- `check`: check
+- `evidence`: report, evidence
+- `keys`: keys, reveal
+- `rights`: rights
+- `money`: attribute, uses, statement, statements, explain, audit
+- `index_folder`: verify, compact, export, import
+
+`reference` writes docs/cli.md from their help; `cli` puts them together. Imports that take long are inside functions.
+"""

@@ -1,4 +1,4 @@
-"""The catalogue: what goes into the index and out of it, what is known of it, and what is in it twice."""
+"""The catalogue: recordings into the index and out of it, their tags and excluded ranges, and audio in common."""
 
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +10,7 @@ from sourceprint.commands.terminal import (
     PATH,
     count_text,
     exit_if_failed,
+    final_report,
     index_option,
     index_place,
     jobs_option,
@@ -19,7 +20,6 @@ from sourceprint.commands.terminal import (
     one_format,
     print_json,
     quiet_option,
-    reporting,
     use_one_thread,
 )
 
@@ -232,7 +232,7 @@ def _add(
     intake = collect(paths)
     addition = Addition(index_place(index), jobs=jobs, replacing=replacing)
     with (
-        reporting(addition, addition_text, as_json=as_json, quiet=quiet),
+        final_report(addition, addition_text, as_json=as_json, quiet=quiet),
         progress(len(intake), quiet) as tell,
         closing(addition.run(intake)) as outcomes,
     ):

@@ -1,4 +1,4 @@
-"""The gate of a release: `check` says which outputs may go out, and fails a pipeline where one must not."""
+"""The gate before a release: `check` decides which files may go out, and fails a pipeline where one may not."""
 
 from contextlib import closing
 from datetime import UTC, datetime

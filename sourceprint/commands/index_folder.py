@@ -1,7 +1,4 @@
-"""The index folder as a whole: compared with its checksums, rewritten, carried elsewhere as one file.
-
-`verify` checks a signed case as well.
-"""
+"""The index folder as a whole: `verify`, which checks signed cases too, `compact`, `export` and `import`."""
 
 from datetime import datetime
 from pathlib import Path

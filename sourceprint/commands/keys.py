@@ -1,4 +1,4 @@
-"""Keys, and what a label does with its own: `keys` makes and shows them, `reveal` resolves the tokens of its grants."""
+"""Keys of one's own: `keys` makes and shows them, `reveal` resolves the tokens of one's blind indexes."""
 
 import os
 from pathlib import Path

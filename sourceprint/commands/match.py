@@ -1,4 +1,4 @@
-"""Matching: `match` says which recordings audio reuses, `fingerprint` makes files that stand for audio elsewhere."""
+"""Matches of a few files: `match` names the recordings that they reuse, `fingerprint` files stand for audio."""
 
 import json
 import tempfile
@@ -14,6 +14,7 @@ from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     PATH,
     exit_if_failed,
+    final_report,
     index_option,
     index_place,
     jobs_option,
@@ -23,7 +24,6 @@ from sourceprint.commands.terminal import (
     one_format,
     print_json,
     quiet_option,
-    reporting,
     search_options,
     use_one_thread,
 )
@@ -203,7 +203,7 @@ def fingerprint(
     scales = (THOROUGH if thorough else STANDARD).scales
     description = Description(folder, scales=scales, roles=roles, jobs=jobs, anonymous=anonymous)
     with (
-        reporting(description, description_text, as_json=as_json, quiet=quiet),
+        final_report(description, description_text, as_json=as_json, quiet=quiet),
         progress(len(intake), quiet) as tell,
         closing(description.run(intake)) as outcomes,
     ):

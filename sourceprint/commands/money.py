@@ -1,4 +1,4 @@
-"""From matches to money: uses, their states, statements, and where each amount comes from."""
+"""From matches to money: uses and their states, statements and where each amount comes from."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""What long work shows while it goes on, and how it is told to come to an end.
+"""Progress of long work on stderr, and its orderly end.
 
-On a terminal a bar on stderr, elsewhere a line now and then; what a command prints meanwhile goes through a `Teller`,
-so that the bar and the text do not run into each other. Data goes to stdout, the rest to stderr.
+On a terminal a bar, elsewhere a line now and then. What a command prints meanwhile goes through a `Teller`, so that the
+bar and the text do not run into each other.
 """
 
 import functools

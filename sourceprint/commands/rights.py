@@ -1,4 +1,4 @@
-"""The catalogue of rights: brought in, carried out, checked, shown."""
+"""The catalogue of rights: `rights` imports, exports, checks and shows it."""
 
 import sys
 from collections.abc import Iterable, Iterator

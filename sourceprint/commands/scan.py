@@ -1,7 +1,4 @@
-"""Scanning: `scan` matches thousands of files, or folders that keep growing, and keeps every result in a folder.
-
-What scans found, again: `results` puts it into the formats of other tools, `diff` compares two scans.
-"""
+"""Scans of many files: `scan` keeps every result in the folder of a run, `results` and `diff` read what is kept."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,16 +9,19 @@ import click
 
 from sourceprint.commands.progress import progress, stop_on_signals
 from sourceprint.commands.terminal import (
+    EXIT_FINDINGS,
     EXIT_INCOMPLETE,
     EXIT_NOTHING_READ,
     PATH,
     count_text,
+    final_report,
     index_option,
     index_place,
     jobs_option,
     json_option,
+    note,
+    print_json,
     quiet_option,
-    reporting,
     search_options,
     use_one_thread,
 )
@@ -29,7 +29,6 @@ from sourceprint.commands.terminal import (
 if TYPE_CHECKING:
     from sourceprint.scans.plan import Plan
     from sourceprint.scans.session import Session
-from sourceprint.commands.terminal import EXIT_FINDINGS, note, print_json
 
 __all__ = ["diff", "results", "scan"]
 
@@ -107,7 +106,7 @@ def scan(
     places = tuple(map(Path, paths))
     arguments = _plain(click.get_current_context().params)
     session = Session(out, search, arguments=arguments, retry_failed=retry_failed)
-    with reporting(session, lambda _: _summary_of(session), as_json=as_json, quiet=quiet), session:
+    with final_report(session, lambda _: _summary_of(session), as_json=as_json, quiet=quiet), session:
         if watch:
             _follow(session, places, settle, move_to, quiet)
         else:
@@ -116,6 +115,82 @@ def scan(
         click.get_current_context().exit(EXIT_NOTHING_READ)
     if session.refusals or session.summary.failures:
         click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+@click.command()
+@click.argument("place", metavar="RUN", type=PATH)
+@click.option(
+    "--format", "form", required=True,
+    type=click.Choice(["jsonl", "csv", "parquet", "audacity", "jams", "acrcloud"]),
+    help="JSON Lines; CSV or Parquet, a row per passage; labels; annotations; ACRCloud-shaped JSON Lines.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", "target", metavar="PATH", type=PATH,
+    help="Where to write it: a folder for audacity and jams, else a file  [default: standard output]",
+)  # fmt: skip
+@click.option("--only-matched", is_flag=True, help="Leave out files that matched nothing or failed.")
+@click.option("--force", is_flag=True, help="Replace what is there already.")
+@quiet_option
+def results(place: Path, form: str, target: Path | None, only_matched: bool, force: bool, quiet: bool) -> None:
+    """Put the results of a scan into the format of another tool.
+
+    RUN is the folder of a scan, or a file that match --jsonl printed. Parquet, audacity and jams need -o.
+
+    Example: sourceprint results RUN --format csv -o matches.csv
+    """
+    from sourceprint.exports.formats import FOLDERS, TEXTS, export_chunks, write_export
+    from sourceprint.scans.run_folder import expect_elsewhere, results_of
+    from sourceprint.scans.summary import q_values
+
+    if target is None and form not in TEXTS:
+        raise click.UsageError(f"--format {form} is not one text: say with -o where to write it")
+    if target is not None:
+        expect_elsewhere(target, place)
+    every = results_of(place)
+    rates = q_values(every)  # of the whole batch, whatever is left out below
+    wanted = [result for result in every if result.matches or not only_matched]
+    if target is None:
+        with click.open_file("-", "wb") as stdout:
+            for chunk in export_chunks(wanted, form, rates):
+                stdout.write(chunk)
+        return
+    n_files = write_export(wanted, form, target, rates, replace=force)
+    if not quiet and form in FOLDERS:
+        in_it = sum(bool(result.matches) if form == "audacity" else result.searched for result in wanted)
+        why = "that matched nothing" if form == "audacity" else "that could not be searched"
+        left_out = f"; {count_text(len(wanted) - in_it, 'file')} {why} left out" if in_it < len(wanted) else ""
+        note(f"{target}: {count_text(n_files, 'file')} about {count_text(in_it, 'file')} scanned{left_out}")
+
+
+@click.command()
+@click.argument("before", metavar="A", type=PATH)
+@click.argument("after", metavar="B", type=PATH)
+@click.option(
+    "--tolerance", metavar="SECONDS", type=float, default=0.25, show_default=True,
+    help="How far the ends of a passage may move and be the same.",
+)  # fmt: skip
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if anything changed.")
+@json_option
+def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: bool) -> None:
+    """Say what changed between two scans of the same files.
+
+    A and B are folders of scans, or files that match --jsonl printed. Files are paired by content, else by name; what
+    is unchanged is counted only.
+
+    Example: sourceprint diff RUN-A RUN-B
+    """
+    from sourceprint.scans.diff import Tolerance, compare
+    from sourceprint.scans.diff_report import diff_json, diff_text
+    from sourceprint.scans.run_folder import results_of
+
+    limits = Tolerance(span_seconds=tolerance)
+    difference = compare(results_of(before), results_of(after), limits)
+    if as_json:
+        print_json(diff_json(difference), lines=False)
+    else:
+        click.echo(diff_text(difference))
+    if exit_code and difference:
+        click.get_current_context().exit(EXIT_FINDINGS)
 
 
 def _scan_once(session: "Session", paths: tuple[Path, ...], out: Path, quiet: bool) -> None:
@@ -199,79 +274,3 @@ def _plain(params: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in params.items()
     }
-
-
-@click.command()
-@click.argument("place", metavar="RUN", type=PATH)
-@click.option(
-    "--format", "form", required=True,
-    type=click.Choice(["jsonl", "csv", "parquet", "audacity", "jams", "acrcloud"]),
-    help="JSON Lines; CSV or Parquet, a row per passage; labels; annotations; ACRCloud-shaped JSON Lines.",
-)  # fmt: skip
-@click.option(
-    "-o", "--output", "target", metavar="PATH", type=PATH,
-    help="Where to write it: a folder for audacity and jams, else a file  [default: standard output]",
-)  # fmt: skip
-@click.option("--only-matched", is_flag=True, help="Leave out files that matched nothing or failed.")
-@click.option("--force", is_flag=True, help="Replace what is there already.")
-@quiet_option
-def results(place: Path, form: str, target: Path | None, only_matched: bool, force: bool, quiet: bool) -> None:
-    """Put the results of a scan into the format of another tool.
-
-    RUN is the folder of a scan, or a file that match --jsonl printed. Parquet, audacity and jams need -o.
-
-    Example: sourceprint results RUN --format csv -o matches.csv
-    """
-    from sourceprint.exports.formats import FOLDERS, TEXTS, export_chunks, write_export
-    from sourceprint.scans.run_folder import expect_elsewhere, results_of
-    from sourceprint.scans.summary import q_values
-
-    if target is None and form not in TEXTS:
-        raise click.UsageError(f"--format {form} is not one text: say with -o where to write it")
-    if target is not None:
-        expect_elsewhere(target, place)
-    every = results_of(place)
-    rates = q_values(every)  # of the whole batch, whatever is left out below
-    wanted = [result for result in every if result.matches or not only_matched]
-    if target is None:
-        with click.open_file("-", "wb") as stdout:
-            for chunk in export_chunks(wanted, form, rates):
-                stdout.write(chunk)
-        return
-    n_files = write_export(wanted, form, target, rates, replace=force)
-    if not quiet and form in FOLDERS:
-        in_it = sum(bool(result.matches) if form == "audacity" else result.searched for result in wanted)
-        why = "that matched nothing" if form == "audacity" else "that could not be searched"
-        left_out = f"; {count_text(len(wanted) - in_it, 'file')} {why} left out" if in_it < len(wanted) else ""
-        note(f"{target}: {count_text(n_files, 'file')} about {count_text(in_it, 'file')} scanned{left_out}")
-
-
-@click.command()
-@click.argument("before", metavar="A", type=PATH)
-@click.argument("after", metavar="B", type=PATH)
-@click.option(
-    "--tolerance", metavar="SECONDS", type=float, default=0.25, show_default=True,
-    help="How far the ends of a passage may move and be the same.",
-)  # fmt: skip
-@click.option("--exit-code", is_flag=True, help="Exit with 1 if anything changed.")
-@json_option
-def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: bool) -> None:
-    """Say what changed between two scans of the same files.
-
-    A and B are folders of scans, or files that match --jsonl printed. Files are paired by content, else by name; what
-    is unchanged is counted only.
-
-    Example: sourceprint diff RUN-A RUN-B
-    """
-    from sourceprint.scans.diff import Tolerance, compare
-    from sourceprint.scans.diff_report import diff_json, diff_text
-    from sourceprint.scans.run_folder import results_of
-
-    limits = Tolerance(span_seconds=tolerance)
-    difference = compare(results_of(before), results_of(after), limits)
-    if as_json:
-        print_json(diff_json(difference), lines=False)
-    else:
-        click.echo(diff_text(difference))
-    if exit_code and difference:
-        click.get_current_context().exit(EXIT_FINDINGS)

@@ -1,4 +1,4 @@
-"""What all commands share: options, where the index is, how things are printed, and how a run ends.
+"""Options, places, messages and exit codes of all commands.
 
 Data goes to stdout, messages to stderr; a message is one line, in which nothing from outside can forge another. What
 takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
@@ -13,8 +13,6 @@ takes long to import is imported inside the commands, so that `--help` answers a
     130  interrupted; the same command continues
 
 Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.
-
-Options of every command that searches files of audio in the index: what is searched, and how.
 """
 
 import gc
@@ -44,6 +42,7 @@ __all__ = [
     "count_text",
     "exit_if_failed",
     "expect_many_records",
+    "final_report",
     "index_option",
     "index_place",
     "jobs_option",
@@ -56,7 +55,6 @@ __all__ = [
     "print_json",
     "printable_lines",
     "quiet_option",
-    "reporting",
     "rights_option",
     "rights_place",
     "search_options",
@@ -73,6 +71,8 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ended
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 """The type of an argument or option that names a file or folder, which need not exist."""
@@ -97,6 +97,26 @@ jobs_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 jsonl_option = click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per line.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print no progress, notes or summary; errors still.")
+_SEARCH_OPTIONS = (
+    click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search."),
+    click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower."),
+    click.option(
+        "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
+        help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
+    ),
+    click.option(
+        "--only", metavar="WHICH", multiple=True,
+        help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
+    ),
+    click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only."),
+)  # fmt: skip
+
+
+def search_options(function: _Function) -> _Function:
+    """Give a command `--layer`, `--thorough`, `--max-false-per-1000h`, `--only` and `--exclude`."""
+    for option in reversed(_SEARCH_OPTIONS):
+        function = option(function)
+    return function
 
 
 class Commands(click.Group):
@@ -257,7 +277,7 @@ class ResumableRun(Protocol):
 
 
 @contextmanager
-def reporting(
+def final_report(
     run: ResumableRun, text: Callable[[dict[str, Any]], str], *, as_json: bool, quiet: bool
 ) -> Iterator[None]:
     """Print the report of a run when the block is left: when interrupted too, or on a full disk, what is safe is said.
@@ -290,27 +310,3 @@ def exit_if_failed(n_failed: int, *, of: int) -> None:
     """End the command with the exit code for failures: some of what was given could not be read, or nothing."""
     if n_failed:
         click.get_current_context().exit(EXIT_NOTHING_READ if n_failed == of else EXIT_INCOMPLETE)
-
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-_OPTIONS = (
-    click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search."),
-    click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower."),
-    click.option(
-        "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
-        help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
-    ),
-    click.option(
-        "--only", metavar="WHICH", multiple=True,
-        help="Search only these recordings: id:ID, tag:TAG, or @FILE with one id per line; may be repeated.",
-    ),
-    click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only."),
-)  # fmt: skip
-
-
-def search_options(function: _Function) -> _Function:
-    """Give a command `--layer`, `--thorough`, `--max-false-per-1000h`, `--only` and `--exclude`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function

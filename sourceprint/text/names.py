@@ -1,13 +1,11 @@
-"""Names of files made from names from outside: safe on any file system, the same whenever they are made, never shared.
+"""Names from outside, fit for files: as the name of a file, and as text in it.
 
-Only the last part of a path is used, so that nothing can climb out of the folder. What file systems or shells take
-amiss becomes `_`, long names are cut. Where a name had to be changed, or two would be one (on a file system that minds
-neither case nor accents' composition), a digest of the original is put behind it.
+File names (`safe_names`) are made of the last part of a path, so that nothing can climb out of the folder. What file
+systems or shells take amiss becomes `_`, long names are cut. Where a name had to be changed, or two would be one (on a
+file system that minds neither case nor accents' composition), a digest of the original is put behind it.
 
-Text from outside, fit for files that other programs read.
-
-File names may hold bytes that are no UTF-8 (Python keeps them as lone surrogates), and names and titles may hold line
-breaks, tabs, commands to a terminal, and marks that turn the direction of writing.
+Text may hold bytes that are no UTF-8 (Python keeps them as lone surrogates), line breaks, tabs, commands to a terminal,
+and marks that turn the direction of writing: `well_formed` and `one_line` escape them.
 """
 
 import hashlib

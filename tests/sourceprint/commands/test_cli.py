@@ -39,6 +39,7 @@ from sourceprint.scans.scan_text import odds, scan_block
 from sourceprint.text.tables import addition_text, clock, compaction_text, size_text
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, write
 from tests.landmark_sets import fill
+from tests.places import ROOT
 
 COMMANDS = sorted(cli.sourceprint.commands)
 
@@ -85,6 +86,15 @@ def ids(index: Path) -> list[str]:
 
 
 # Help and usage.
+
+
+def test_reference_of_the_commands_is_up_to_date() -> None:
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for words in EVERY_COMMAND:
+        assert f"\n### sourceprint {' '.join(words)}\n" in written
+    again = "python -c \"import cli; print(cli.reference(), end='')\" > docs/cli.md"
+    assert again in written
+    assert written == cli.reference(), f"docs/cli.md is stale; make it again: {again}"
 
 
 def test_every_command_has_a_test_of_its_help() -> None:
