@@ -1,199 +1,208 @@
-"""The rules of the layout, read off the import statements: they point one way, and the doors to the outside are few."""
+"""The layout: docs/architecture.md read and held against the tree and its import statements."""
 
 from __future__ import annotations
 
 import ast
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from tests.places import ROOT
 
-# What each part may import of the others; tests and benchmarks may import everything.
-MAY_IMPORT: dict[str, frozenset[str]] = {
-    "fingerprint": frozenset(),
-    "index": frozenset({"fingerprint"}),
-    "evidence": frozenset({"fingerprint", "index"}),
-    "royalties": frozenset({"fingerprint", "index"}),
-    "service": frozenset({"fingerprint", "index", "evidence", "royalties"}),
-    "commands": frozenset({"fingerprint", "index", "evidence", "royalties", "service", "benchmarks"}),
-    "cli": frozenset({"commands"}),
-}
-OURS = frozenset(MAY_IMPORT) | {"benchmarks", "tests"}
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+LIBRARIES = ("fingerprint", "index", "sourceprint")  # they and what is in them; benchmarks are listed nowhere
+MOST_MODULES = 15  # in one package
 
-# The only modules, of all that are installed but benchmarks, that may import each of these: one in a part.
+# The only modules of the product that may import each of these: one, or one for each purpose.
 DOORS = {
-    "soundfile": "fingerprint.audio.decoders sourceprint.evidence.pages.sounds",
-    "av": "fingerprint.audio.decoders",
-    "soxr": "fingerprint.audio.stream",
-    "faiss": "index.vectors.exact",
-    "iso4217": "sourceprint.royalties.money",
-    "pycountry": "sourceprint.royalties.territories",
-    "pyarrow": "sourceprint.royalties.statements.files.line_tables sourceprint.exports.table",
-    "jinja2": "sourceprint.royalties.statements.files.page sourceprint.evidence.pages.page",
-    "matplotlib": "sourceprint.royalties.statements.files.page",
-    "PIL": "sourceprint.evidence.pages.spectra",
-    "alembic": "sourceprint.royalties.rights.database",
-    "cryptography": "sourceprint.signatures",
-    "stdnum": "sourceprint.identifiers.codes",
-    "watchfiles": "sourceprint.scans.watch",
-    "platformdirs": "sourceprint.commands.terminal",
-    "tqdm": "sourceprint.commands.progress",
+    "PIL": ("sourceprint.evidence.pages.spectra",),
+    "alembic": ("sourceprint.royalties.rights.database",),
+    "av": ("fingerprint.audio.decoders",),
+    "cryptography": ("sourceprint.signatures",),
+    "faiss": ("index.vectors.exact",),
+    "iso4217": ("sourceprint.royalties.money",),
+    "jinja2": ("sourceprint.evidence.pages.page", "sourceprint.royalties.statements.files.page"),
+    "matplotlib": ("sourceprint.royalties.statements.files.page",),
+    "platformdirs": ("sourceprint.commands.terminal",),
+    "pyarrow": ("sourceprint.exports.table", "sourceprint.royalties.statements.files.line_tables"),
+    "pycountry": ("sourceprint.royalties.territories",),
+    "soundfile": ("fingerprint.audio.decoders", "sourceprint.demo.music", "sourceprint.evidence.pages.sounds"),
+    "soxr": ("fingerprint.audio.stream", "sourceprint.demo.transformations"),
+    "stdnum": ("sourceprint.identifiers.codes",),
+    "tqdm": ("sourceprint.commands.progress",),
+    "watchfiles": ("sourceprint.scans.watch",),
 }
-MIGRATIONS = "royalties.rights.migrations."  # run by alembic, on behalf of its door
-NOT_INSTALLED = (
-    "docs/example-page.png",
-    "docs/money/EXAMPLE.md",
-    "docs/money/example/",
-)  # for readers of the source
+MIGRATIONS = "sourceprint.royalties.rights.migrations."  # run by alembic, on behalf of its door
 KEPT_OUT = frozenset({"librosa", "sklearn", "pedalboard", "pickle", "audioread"})
-TERMINAL = frozenset({"click"})  # for the command alone
-SLOW_TO_IMPORT = frozenset(
-    {
-        "numba",
-        "faiss",
-        "librosa",
-        "scipy",
-        "numpy",
-        "av",
-        "soundfile",
-        "soxr",
-        "fingerprint",
-        "index",
-        "evidence",
-        "royalties",
-        "benchmarks",
-        "sqlalchemy",
-        "alembic",
-        "jinja2",
-        "matplotlib",
-        "PIL",
-        "pyarrow",
-        "cryptography",
-        "watchfiles",
-        "pycountry",
-        "iso4217",
-    }
-)
-LIGHT = frozenset({"fingerprint.errors"})  # what the command needs at once costs next to nothing
+COMMANDS = ("cli", "sourceprint.commands")  # alone talk to the terminal
+TERMINAL = frozenset({"click"})
+
+SLOW_TO_IMPORT = frozenset({
+    "PIL", "alembic", "av", "benchmarks", "cryptography", "faiss", "iso4217", "jinja2", "librosa", "matplotlib",
+    "msgspec", "numba", "numpy", "pyarrow", "pycountry", "scipy", "soundfile", "soxr", "sqlalchemy", "watchfiles",
+})  # fmt: skip
+LIGHT = ("fingerprint.errors", "sourceprint.commands", "sourceprint.text")  # what a command may import at its top
+
+
+# --- reading the page and the tree ------------------------------------------------------------------------------------
+
+
+def picture() -> dict[str, list[str]]:
+    """Return the parts at the top by the picture, each with what it says is in them."""
+    block = PAGE.partition("## The picture\n\n")[2].partition("\n\n")[0]
+    parts: dict[str, list[str]] = {}
+    for line in block.splitlines():
+        indent, name = re.fullmatch(r"( +)(\S+) .*", line).groups()  # type: ignore[union-attr]
+        if len(indent) == 4:
+            parts[name] = []
+        else:
+            assert len(indent) == 6, line
+            parts[list(parts)[-1]].append(name)
+    return parts
+
+
+def orders() -> dict[str, list[list[str]]]:
+    """Return the order of imports inside each package that has one: lines of names."""
+    found = {}
+    for package, block in re.findall(r"<!-- order: (\S+) -->\n((?:\d+\. .*\n)+)", PAGE):
+        found[package] = [re.findall(r"`(\w+)`", line) for line in block.splitlines()]
+    return found
+
+
+def modules() -> dict[str, Path]:
+    """Return the files of the project by dotted name, without tests."""
+    parts = [name.strip("/") for name in picture()]
+    paths = [path for part in parts for path in ([ROOT / part] if "." in part else (ROOT / part).rglob("*.py"))]
+    found = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    assert {"cli", "benchmarks.suite", "fingerprint.audio.stream", "index", "sourceprint.commands.match"} <= set(found)
+    return found
+
+
+def product() -> dict[str, Path]:
+    return {name: path for name, path in modules().items() if not name.startswith("benchmarks")}
+
+
+def contents(package: str) -> set[str]:
+    """Return the names of the modules and packages in a package."""
+    folder = ROOT.joinpath(*package.split("."))
+    paths = [path for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()]
+    return {path.stem for path in paths} - {"__init__"}
 
 
 def imports_of(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
     """Yield the dotted name of everything that a file imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    nodes = [tree] if top_level_only else ast.walk(tree)
-    for parent in nodes:
-        for node in ast.iter_child_nodes(parent) if top_level_only else [parent]:
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{path.relative_to(ROOT)}:{node.lineno}: write the import in full"
-                assert node.module is not None
-                yield node.module
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.relative_to(ROOT)}:{node.lineno}: write the import in full"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def modules() -> dict[str, Path]:
-    """Return the files of the project by dotted name, without tests."""
-    paths = [path for part in MAY_IMPORT for path in (ROOT / part).rglob("*.py")]
-    paths += [path for path in (ROOT / "cli.py", ROOT / "service.py") if path.is_file()]
-    found = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
-    assert len(found) > 10, "the files of the project are not where this test looks for them"
-    assert {"fingerprint.audio.stream", "index"} <= set(found)
-    return found
+# --- the page and the tree --------------------------------------------------------------------------------------------
 
 
-def test_imports_point_one_way() -> None:
+def test_picture_shows_what_there_is() -> None:
+    parts = picture()
+    assert list(parts) == ["fingerprint/", "index/", "sourceprint/", "cli.py", "benchmarks/"]
+    for part in ("index", "sourceprint"):
+        there = {f"{name}/" if (ROOT / part / name).is_dir() else f"{name}.py" for name in contents(part)}
+        assert len(parts[f"{part}/"]) == len(set(parts[f"{part}/"]))
+        assert set(parts[f"{part}/"]) == there, f"docs/architecture.md: the picture of {part}/ and the folder differ"
+
+
+def test_imports_between_parts_point_one_way() -> None:
+    line = re.search(r"^    (fingerprint  <-  .*)$", PAGE, re.MULTILINE)
+    assert line is not None
+    parts = line[1].split("  <-  ")
+    assert {f"{part}/" for part in parts} | {"cli.py"} == {*picture(), "cli/"}
     for name, path in modules().items():
-        part = name.partition(".")[0]
-        imported = {other.partition(".")[0] for other in imports_of(path)} & OURS
-        forbidden = imported - MAY_IMPORT[part] - {part}
-        assert not forbidden, f"{name} imports {', '.join(sorted(forbidden))}, which stand to its right"
+        allowed = parts[: parts.index(name.partition(".")[0]) + 1]
+        imported = {other.partition(".")[0] for other in imports_of(path)} & {*parts, "tests"}
+        wrong = imported - set(allowed)
+        assert not wrong, f"{name} imports {', '.join(sorted(wrong))}, which stand to its right"
 
 
-# Inside a part: what each of its packages may import of the others, and in evidence each of its modules too. What is
-# not listed of royalties are modules of the package itself, which serve all of it.
-ROYALTIES_MAY_IMPORT: dict[str, frozenset[str]] = {
-    "identifiers": frozenset(),
-    "rights": frozenset({"identifiers"}),
-    "tables": frozenset({"identifiers", "rights"}),
-    "uses": frozenset({"rights"}),
-    "statements": frozenset({"identifiers", "rights", "uses"}),
-}
-_SHARED = frozenset({"results", "version", "outputs", "coverage"})
-EVIDENCE_MAY_IMPORT: dict[str, frozenset[str]] = {
-    "results": frozenset(),
-    "version": frozenset(),
-    "outputs": frozenset(),
-    "coverage": frozenset({"results"}),
-    "signing": frozenset(),
-    "runs": _SHARED,
-    "reading": _SHARED | {"runs"},
-    "diff": _SHARED,
-    "diff_report": _SHARED | {"diff"},
-    "exports": _SHARED,
-    "gate": _SHARED,
-    "pages": _SHARED | {"runs"},
-    "cases": _SHARED | {"signing", "runs"},
-    "blind": _SHARED | {"signing"},
-}
-
-
-@pytest.mark.parametrize(
-    ("package", "may_import"), [("royalties", ROYALTIES_MAY_IMPORT), ("evidence", EVIDENCE_MAY_IMPORT)]
-)
-def test_imports_inside_a_part_point_one_way(package: str, may_import: dict[str, frozenset[str]]) -> None:
-    seen = set()
+@pytest.mark.parametrize("package", sorted(orders()))
+def test_imports_inside_a_part_follow_the_order(package: str) -> None:
+    lines = orders()[package]
+    names = Counter(name for line in lines for name in line)
+    assert set(names) == contents(package), f"docs/architecture.md: the order of {package} and the folder differ"
+    assert set(names.values()) == {1}
+    rank = {name: number for number, line in enumerate(lines, 1) for name in line}
     for name, path in modules().items():
         if not name.startswith(f"{package}."):
             continue
-        part = name.split(".")[1]
-        parts = {other.split(".")[1] for other in imports_of(path) if other.startswith(f"{package}.")}
-        imported = (parts & may_import.keys()) - {part}
-        allowed = may_import.get(part, frozenset())
-        assert imported <= allowed, f"{name} imports {', '.join(sorted(imported - allowed))}, which stand to its right"
-        seen.add(part)
-    assert set(may_import) <= seen
+        mine = name.removeprefix(f"{package}.").partition(".")[0]
+        for other in imports_of(path):
+            theirs = other.removeprefix(f"{package}.").partition(".")[0]
+            if not other.startswith(f"{package}.") or theirs not in rank or theirs == mine:
+                continue
+            assert rank[theirs] < rank[mine], (
+                f"{name}, line {rank[mine]} of the order of {package}, imports {other} of line {rank[theirs]}"
+            )
 
 
-def test_every_module_of_evidence_has_its_place() -> None:
-    parts = {name.split(".")[1] for name in modules() if name.startswith("evidence.")}
-    assert parts == set(EVIDENCE_MAY_IMPORT)
+def test_every_library_has_an_order() -> None:
+    assert set(LIBRARIES) <= set(orders())
+
+
+def test_packages_are_small() -> None:
+    packages = {name for name, path in product().items() if path.name == "__init__.py"}
+    assert len(packages) > 20
+    for package in packages:
+        n = sum((ROOT.joinpath(*package.split("."), f"{name}.py")).is_file() for name in contents(package))
+        assert n <= MOST_MODULES, f"{package} has {n} modules: give it packages"
+
+
+def test_packages_hold_no_code_in_their_init() -> None:
+    for name, path in modules().items():
+        if path.name != "__init__.py":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), f"{name}/__init__.py has no docstring"
+        for node in tree.body[1:]:
+            lazy = isinstance(node, ast.FunctionDef) and node.name in ("__getattr__", "__dir__")
+            typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            plain = isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)
+            assert lazy or typing or plain, f"{name}/__init__.py:{node.lineno}: code"
+
+
+# --- the outside ------------------------------------------------------------------------------------------------------
 
 
 def test_every_door_is_the_only_one() -> None:
     used = set()
-    for name, path in modules().items():
+    for name, path in product().items():
         if name.startswith(MIGRATIONS):
             continue
         imported = {other.partition(".")[0] for other in imports_of(path)}
-        for library, door in DOORS.items():
-            if library in imported:
-                assert name in door.split(), f"{name} imports {library}: only {door} may"
-                used.add((library, name))
-        is_command = name.partition(".")[0] in ("commands", "cli")
-        kept_out = imported & (KEPT_OUT if is_command else KEPT_OUT | TERMINAL)
+        for library in imported & DOORS.keys():
+            assert name in DOORS[library], f"{name} imports {library}: only {', '.join(DOORS[library])} may"
+            used.add((library, name))
+        kept_out = imported & (KEPT_OUT if name.startswith(COMMANDS) else KEPT_OUT | TERMINAL)
         assert not kept_out, f"{name} imports {', '.join(sorted(kept_out))}: not in this part"
-    assert used == {(library, name) for library, door in DOORS.items() for name in door.split()}
+    assert used == {(library, name) for library, doors in DOORS.items() for name in doors}
 
 
 def test_commands_import_nothing_heavy_at_the_top() -> None:
-    of_commands = {name: path for name, path in modules().items() if name.partition(".")[0] in ("commands", "cli")}
-    assert {"cli", "sourceprint.commands.terminal", "sourceprint.commands.match"} <= set(of_commands)
-    for name, path in of_commands.items():
-        imported = [
-            other
-            for other in imports_of(path, top_level_only=True)
-            if not any(other.startswith(light) for light in LIGHT)
-        ]
-        heavy = {other.partition(".")[0] for other in imported} & SLOW_TO_IMPORT - {"fingerprint"}
-        heavy |= {other for other in imported if other.startswith("fingerprint.")}
-        assert not heavy, f"{name} imports {', '.join(sorted(heavy))} at its top: move it into what needs it"
+    commands = {name: path for name, path in product().items() if name.startswith(COMMANDS)}
+    assert {"cli", "sourceprint.commands.terminal", "sourceprint.commands.match"} <= set(commands)
+    for name, path in commands.items():
+        for other in imports_of(path, top_level_only=True):
+            heavy = other.partition(".")[0] in (SLOW_TO_IMPORT | set(LIBRARIES)) and not other.startswith(LIGHT)
+            assert not heavy, f"{name} imports {other} at its top: move it into what needs it"
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -202,7 +211,9 @@ def test_help_loads_nothing_heavy() -> None:
         "import sys, cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
-        f"loaded = sorted(set(sys.modules) & {set(SLOW_TO_IMPORT - set(OURS))!r})\n"
+        f"loaded = sorted(set(sys.modules) & {set(SLOW_TO_IMPORT)!r})\n"
+        f"loaded += [name for name in sys.modules if name.startswith(('index.', 'fingerprint.', 'sourceprint.'))\n"
+        f"           and not name.startswith({LIGHT!r})]\n"
         "sys.exit('loaded: ' + ', '.join(loaded) if loaded else 0)\n"
     )
     done = subprocess.run(
@@ -212,31 +223,43 @@ def test_help_loads_nothing_heavy() -> None:
     assert "Usage:" in done.stdout
 
 
-def test_packages_hold_no_code_in_their_init() -> None:
-    for part in ("fingerprint", "index", "evidence", "royalties", "commands"):
-        tree = ast.parse((ROOT / part / "__init__.py").read_text(encoding="utf-8"))
-        assert ast.get_docstring(tree), f"{part}/__init__.py has no docstring"
-        for node in tree.body[1:]:
-            assert isinstance(node, ast.Import | ast.ImportFrom | ast.Assign), f"{part}/__init__.py:{node.lineno}: code"
+# --- what is installed ------------------------------------------------------------------------------------------------
+
+
+def settings() -> dict[str, dict[str, list[str]]]:
+    told: dict[str, dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    return told["setuptools"]  # type: ignore[return-value]
+
+
+def packages_found() -> set[str]:
+    """Return the packages that setuptools finds with the settings of pyproject.toml."""
+    patterns = settings()["packages"]["find"]["include"]  # type: ignore[call-overload]
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("*/**/__init__.py")}
+    return {name for name in found if any(fnmatch(name, pattern) for pattern in patterns)}
+
+
+def test_top_level_names_are_those_of_the_picture() -> None:
+    installed = {name.partition(".")[0] for name in packages_found()} | set(settings()["py-modules"])
+    assert installed == {name.removesuffix("/").removesuffix(".py") for name in picture()}
 
 
 def test_everything_that_is_no_code_is_installed_too() -> None:
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    packages = set(told["packages"])
+    packages = packages_found()
+    data = settings()["package-data"]
+    assert set(data) <= packages
     found = set()
     for name in packages:
-        if name.partition(".")[0] not in ("fingerprint", "index", "evidence", "royalties", "commands"):
+        if name.partition(".")[0] == "benchmarks":
             continue
         folder = ROOT.joinpath(*name.split("."))
-        assert (folder / "__init__.py").is_file(), f"{name} is no package"
-        installed = {path for pattern in told["package-data"].get(name, ()) for path in folder.glob(pattern)}
+        installed = {path for pattern in data.get(name, ()) for path in folder.glob(pattern)}
         inner = [path for path in folder.iterdir() if path.is_dir() and f"{name}.{path.name}" not in packages]
         places = [folder, *(path for path in inner if path.name != "__pycache__")]
         for path in (path for place in places for path in place.iterdir() if path.is_file()):
-            if path.suffix != ".py" and not path.relative_to(ROOT).as_posix().startswith(NOT_INSTALLED):
+            if path.suffix != ".py":
                 assert path in installed, f"{path.relative_to(ROOT)}: name it in package-data of pyproject.toml"
                 found.add(path.name)
-    assert {"projection.npz", "default.toml", "page.js", "file.html", "README.txt"} <= found
+    assert {"projection.npz", "default.toml", "page.js", "file.html", "README.txt", "py.typed"} <= found
 
 
 def test_our_names_belong_to_us_alone() -> None:
@@ -245,7 +268,6 @@ def test_our_names_belong_to_us_alone() -> None:
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("not installed")
     owners = importlib.metadata.packages_distributions()
-    ours = {"fingerprint", "index", "evidence", "royalties", "benchmarks", "commands", "cli"}
     # An editable install lists no files: then only foreign claims would show.
-    for name in ours:
+    for name in (name.removesuffix("/").removesuffix(".py") for name in picture()):
         assert set(owners.get(name, ["sourceprint"])) == {"sourceprint"}, f"{name} is also installed by {owners[name]}"
