@@ -162,7 +162,7 @@ def _described(row: TrackRow, params: Params, projection: Projection) -> Fingerp
 def _asked(variant: Variant, params: Params, projection: Projection, index: Path) -> dict[str, Any]:
     setting = _Worker.setting
     snapshot = Store.open(index).snapshot()
-    options = replace(STANDARD, **dict(variant.options))  # type: ignore[arg-type]
+    options = replace(STANDARD, layer=LAYER, max_false_per_1000h=LIMITS[-1], **dict(variant.options))  # type: ignore[arg-type]
     source = {row.file: row.source for row in setting.rows}
     out: dict[str, Any] = {"right": [], "wrong": [], "strangers": [], "query_seconds": 0.0}
 
@@ -170,7 +170,7 @@ def _asked(variant: Variant, params: Params, projection: Projection, index: Path
         path = Path(setting.folder) / "queries" / f"{query.name}.wav"
         try:
             asked = fingerprint_file(path, role="query", scales=options.scales, params=params, projection=projection)
-            result = match_track(asked, snapshot, layer=LAYER, options=options, max_false_per_1000h=LIMITS[-1])
+            result = match_track(asked, snapshot, options=options)
         except AudioError:  # too little to go by: nothing is found
             return {}
         return {

@@ -91,7 +91,8 @@ def ask(question: Question, cache: Path) -> list[dict[str, Any]]:
         nothing = common | {"status": made.status, "why": made.why}
         return [nothing | {"seconds": s, "index": i} for s in question.seconds for i in range(len(indexes))]
     condition = CONDITIONS.get(trial.condition)
-    options = THOROUGH if condition is not None and condition.group == "thorough" else STANDARD
+    thorough = condition is not None and condition.group == "thorough"
+    options = replace(THOROUGH if thorough else STANDARD, layer=LAYER, max_false_per_1000h=_EVERYTHING)
     if question.nprobe is not None:
         options = replace(options, nprobe=question.nprobe)
     in_order = condition is None or condition.in_order
@@ -107,7 +108,7 @@ def ask(question: Question, cache: Path) -> list[dict[str, Any]]:
         known["fingerprint_seconds"] = time.perf_counter() - started
         for number, index in enumerate(indexes):
             started = time.perf_counter()
-            result = match_track(query, _snapshot(index), layer=LAYER, options=options, max_false_per_1000h=_EVERYTHING)
+            result = match_track(query, _snapshot(index), options=options)
             timed = known | {"index": number, "match_seconds": time.perf_counter() - started}
             whole = seconds == WHOLE
             answers.append(timed | judge(result.matches, trial.excerpt, made, clip_start, whole, in_order=in_order))

@@ -16,7 +16,7 @@ import itertools
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -264,7 +264,7 @@ def _answered(task: _Task, pieces: Sequence[Piece], path: Path) -> dict[str, Any
     plan = task.plan
     try:
         query = fingerprint_file(path, role="query", scales=STANDARD.scales, params=params, projection=projection)
-        found = found_in(match_track(query, _snapshot(task.side.index), layer=LAYER, options=STANDARD))
+        found = found_in(match_track(query, _snapshot(task.side.index), options=replace(STANDARD, layer=LAYER)))
         status = ""
     except AudioError as error:  # nothing is found, and that counts
         found, status = [], error.status

@@ -6,7 +6,7 @@ import functools
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +121,8 @@ def stranger(asked: Stranger) -> dict[str, Any]:
     seconds, stated = 0.0, []
     try:
         for part in _parts(asked.file):
-            result = match_track(
-                part, snapshot, layer=LAYER, options=STANDARD, max_false_per_1000h=EVERYTHING, allowed=allowed
-            )
+            options = replace(STANDARD, layer=LAYER, max_false_per_1000h=EVERYTHING)
+            result = match_track(part, snapshot, options=options, allowed=allowed)
             seconds += part.duration_seconds
             stated += [segment.false_per_1000h for match in result.matches for segment in match.passages]
     except AudioError:
@@ -213,7 +212,9 @@ def _timed(file: str, snapshot: Snapshot, without: tuple[str, ...]) -> dict[str,
     started = time.perf_counter()
     parts = _parts(file)
     described = time.perf_counter()
-    results: list[MatchResult] = [match_track(part, snapshot, layer=LAYER, allowed=allowed) for part in parts]
+    results: list[MatchResult] = [
+        match_track(part, snapshot, options=replace(STANDARD, layer=LAYER), allowed=allowed) for part in parts
+    ]
     ended = time.perf_counter()
     return {
         "audio_seconds": sum(part.duration_seconds for part in parts),

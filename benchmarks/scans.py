@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,5 +182,6 @@ def _names(recording: str, passage: Passage, file: str) -> bool:
 
 
 def _passages(query: Fingerprint, index: str) -> list[tuple[str, Passage]]:
-    result = match_track(query, _snapshot(index), layer=LAYER, options=STANDARD, max_false_per_1000h=EVERYTHING)
+    options = replace(STANDARD, layer=LAYER, max_false_per_1000h=EVERYTHING)
+    result = match_track(query, _snapshot(index), options=options)
     return [(match.recording.id, segment) for match in result.matches for segment in match.passages]

@@ -18,7 +18,7 @@ import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -286,8 +286,9 @@ def _answer(task: _Search) -> dict[str, Any]:
     except AudioError as error:
         return {"status": error.status, "seconds": 0.0, "threshold": None, "reported": [], "found": []}
     snapshot = _snapshot(task.index)
-    strict = match_track(query, snapshot, layer=LAYER, options=options)
-    loose = match_track(query, snapshot, layer=LAYER, options=options, max_false_per_1000h=LOOSE_FALSE_PER_1000H)
+    options = replace(options, layer=LAYER)
+    strict = match_track(query, snapshot, options=options)
+    loose = match_track(query, snapshot, options=replace(options, max_false_per_1000h=LOOSE_FALSE_PER_1000H))
     reported = {(match.recording.id, segment) for match in strict.matches for segment in match.passages}
     found = [
         {

@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 from fingerprint.extract import fingerprint_signal
 from index.storage.layers import layer_specs, reference_landmarks
-from index.search.match import STANDARD, match_query
+from dataclasses import replace
+from index.search.match import STANDARD, match_track
 from index.catalogue.store import Recording, Store
 
 music, folder = np.load(sys.argv[1]), Path(sys.argv[2])
@@ -39,7 +40,7 @@ for name, exact_limit in (("exact", 20_000), ("compressed", 100)):
     assert files
     print(name, "index", store.snapshot().digest)
     print(name, "files", hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest())
-    result = match_query(query, store.snapshot(), max_false_per_1000h=1e6)
+    result = match_track(query, store.snapshot(), options=replace(STANDARD, max_false_per_1000h=1e6))
     assert result.matches[0].recording.id == "song0"
     print(name, "matches", result.matches, result.n_hypotheses, result.score_threshold)
 """

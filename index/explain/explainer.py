@@ -26,8 +26,6 @@ from index.search._kernels import BLOCK_SECONDS
 from index.search.hypotheses import RATIO_SLACK
 from index.search.match import STANDARD, Examination, SearchOptions, examine
 from index.search.matches import Match
-from index.search.significance import DEFAULT_FALSE_PER_1000H
-from index.storage.layers import RECORDING
 from index.storage.snapshot import Snapshot
 
 __all__ = ["Explainer", "explain"]
@@ -45,10 +43,8 @@ def explain(
     snapshot: Snapshot,
     question: Question | None = None,
     *,
-    layer: str = RECORDING,
     options: SearchOptions = STANDARD,
-    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
-    allowed: NDArray[np.bool_] | None = None,
+    allowed: _Mask | None = None,
 ) -> Explanation:
     """Search for a query and say why recordings are found in it or not.
 
@@ -60,7 +56,7 @@ def explain(
         The state of the index to search.
     question : Question, optional
         Which recordings; by default the three that came closest without being reported.
-    layer, options, max_false_per_1000h, allowed
+    options, allowed
         As for `match_track`: the search that is to be explained.
 
     Returns
@@ -74,19 +70,10 @@ def explain(
     ParameterError, IndexFormatError
         As `match_track`.
     """
+    allowed = options.allowed(snapshot) if allowed is None else allowed
     explainer = Explainer(path, snapshot, question or Question(), options=options, allowed=allowed)
     for query in track_parts(path, scales=options.scales):
-        explainer.add(
-            query,
-            examine(
-                query,
-                snapshot,
-                layer=layer,
-                options=options,
-                max_false_per_1000h=max_false_per_1000h,
-                allowed=allowed,
-            ),
-        )
+        explainer.add(query, examine(query, snapshot, options=options, allowed=allowed))
     return explainer.explanation()
 
 
@@ -102,7 +89,7 @@ class Explainer:
     question : Question
         What is asked.
     options : SearchOptions
-        How it was searched.
+        As it was searched.
     allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
         By ordinal: recordings that were searched.
     """

@@ -96,6 +96,9 @@ class Searches:
         self._query = query
         self._snapshot = snapshot
         self._options = options
+        self._widest = replace(
+            THOROUGH, layer=options.layer, which=options.which, max_false_per_1000h=options.max_false_per_1000h
+        )
         self._allowed = allowed
         self._again = again
         self._wide_query: Fingerprint | None = None
@@ -126,14 +129,14 @@ class Searches:
             return None
         if admitted not in self._wide:
             allowed = self._allowed if admitted is None else self._with(admitted)
-            self._wide[admitted] = self._examine(self._wide_query, THOROUGH, allowed)
+            self._wide[admitted] = self._examine(self._wide_query, self._widest, allowed)
         return self._wide[admitted]
 
     def widely_alone(self, ordinal: int) -> Examination | None:
         """Return the thorough search of one recording by itself, if `widely` could be made."""
         if self._wide_query is None:
             return None
-        return self._examine(self._wide_query, THOROUGH, self._only(ordinal))
+        return self._examine(self._wide_query, self._widest, self._only(ordinal))
 
     def attempt(
         self,
@@ -165,8 +168,9 @@ class Searches:
         passage, landmarks, circumstances = find.passage, searched.landmarks, judge.circumstances
         aligner = Aligner(landmarks, snapshot.layer(circumstances.layer))
         candidate = candidate_of(weighed, list(judge.finds), snapshot, aligner, landmarks)
-        _, (verdict,) = settle([candidate], circumstances)
-        tail, model = verdict.tail, circumstances.model()
+        model = circumstances.model()
+        _, (verdict,) = settle([candidate], circumstances, model)
+        tail = verdict.tail
         rivals: list[Rival] = []
         n_elsewhere = 0
         if tail.mean_excess > model.mean_excess:  # what rivals do, and nothing else
@@ -207,15 +211,7 @@ class Searches:
         allowed: NDArray[np.bool_] | None,
         snapshot: Snapshot | None = None,
     ) -> Examination:
-        circumstances = self.searched.circumstances
-        return examine(
-            query,
-            snapshot or self._snapshot,
-            layer=circumstances.layer,
-            options=options,
-            max_false_per_1000h=circumstances.max_false_per_1000h,
-            allowed=allowed,
-        )
+        return examine(query, snapshot or self._snapshot, options=options, allowed=allowed)
 
     def _with(self, ordinal: int) -> NDArray[np.bool_]:
         n = len(self._snapshot.recordings)

@@ -100,9 +100,9 @@ def recheck(trace: Trace) -> Rechecked:
 
 
 def _settled(part: TracedPart, candidates: list[Candidate]) -> MatchResult:
-    matches, _ = settle(candidates, part.circumstances)
-    limit = part.circumstances.max_false_per_1000h
-    threshold = part.circumstances.model().threshold(limit)
+    model = part.circumstances.model()
+    matches, _ = settle(candidates, part.circumstances, model)
+    threshold = model.threshold(part.circumstances.max_false_per_1000h)
     return MatchResult(matches, part.n_landmarks, part.n_hypotheses, threshold, 0.0, 0.0)
 
 

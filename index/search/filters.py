@@ -24,7 +24,7 @@ from fingerprint.errors import ParameterError, UnknownRecordingError, printable
 from index.storage.snapshot import Snapshot
 from index.storage.tags import normalised_tags
 
-__all__ = ["EVERYTHING", "Choice", "Filter"]
+__all__ = ["Choice", "Filter"]
 
 _MOST_NAMED = 5
 
@@ -126,9 +126,6 @@ class Filter:
         if not allowed.any():
             raise ParameterError("the filter leaves no recording to be searched; change --only or --exclude")
         return allowed
-
-
-EVERYTHING = Filter()
 
 
 def _ids_in(path: Path) -> list[str]:

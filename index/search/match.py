@@ -6,6 +6,7 @@
 asks why something was not found.
 """
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint
 from index.search.alignment import Aligner, QueryLandmarks
+from index.search.filters import Filter
 from index.search.matches import MatchResult
 from index.search.passages import Find, Neighbours, beside, elsewhere, find_passages
 from index.search.significance import DEFAULT_FALSE_PER_1000H, Candidate, Circumstances, Verdict, settle
+from index.storage.manifest import RECORDING, canonical_json
 from index.storage.snapshot import LayerView, Snapshot
 
 __all__ = [
@@ -29,20 +32,28 @@ __all__ = [
     "candidate_of",
     "examine",
     "match_track",
+    "settings_digest",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How hard to look.
+    """What is searched, and how hard: all settings of a search.
 
     Attributes
     ----------
+    layer : str
+        The descriptors to search.
+    which : Filter or None
+        The recordings to look for; None for all. The others are as if they were not there.
+    max_false_per_1000h : float
+        Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
+        it finds fainter and shorter reuse.
     scales : tuple of float
         Time scales of the query's descriptors; each covers tempo ratios within 13 %.
     neighbours : int
         Nearest neighbours asked for per descriptor.
-    seeds_per_step : int
+    hypotheses_per_step : int
         Hypotheses followed per three seconds of query.
     rounds : int
         How often to look again at what is not yet explained.
@@ -50,20 +61,38 @@ class SearchOptions:
         Length of the query searched in reverse, at most; spread over it in pieces.
     nprobe : int or None
         Inverted lists visited per descriptor; None leaves it to the index.
+
+    Raises
+    ------
+    ParameterError
+        If `max_false_per_1000h` is not positive or not finite.
     """
 
+    layer: str = RECORDING
+    which: Filter | None = None
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
     scales: tuple[float, ...] = (0.85, 1.0, 1.18)
     neighbours: int = 2
-    seeds_per_step: int = 12
+    hypotheses_per_step: int = 12
     rounds: int = 2
     max_decoy_seconds: float = 60.0
     nprobe: int | None = 16
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_false_per_1000h < float("inf"):
+            raise ParameterError(
+                f"max_false_per_1000h={self.max_false_per_1000h}: must be a number above 0; 1 is usual"
+            )
+
+    def allowed(self, snapshot: Snapshot) -> NDArray[np.bool_] | None:
+        """Return which recordings are looked for, by ordinal; None for all. Errors as `Filter.allowed`."""
+        return None if self.which is None else self.which.allowed(snapshot)
 
 
 STANDARD = SearchOptions()
 """Tempo and speed within about 20 %, any pitch."""
 
-THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), seeds_per_step=24, nprobe=24)
+THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), hypotheses_per_step=24, nprobe=24)
 """Tempo and speed from half to one and two thirds, any pitch; about three times as slow."""
 
 
@@ -96,9 +125,7 @@ def match_track(
     query: Fingerprint,
     snapshot: Snapshot,
     *,
-    layer: str = "recording",
     options: SearchOptions = STANDARD,
-    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
     allowed: NDArray[np.bool_] | None = None,
 ) -> MatchResult:
     """Find the recordings that a query reuses, outside their excluded ranges.
@@ -109,16 +136,10 @@ def match_track(
         Made with `role="query"` and `scales=options.scales`.
     snapshot : Snapshot
         The state of the index to search.
-    layer : str
-        The descriptors to search.
     options : SearchOptions
-        How hard to look.
-    max_false_per_1000h : float
-        Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
-        it finds fainter and shorter reuse.
+        What to search, and how hard.
     allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
-        By ordinal: recordings to look for (`index.search.filters`); by default all. The others are as if they were
-        not there.
+        By ordinal: recordings to look for, in place of those that `options.which` names.
 
     Returns
     -------
@@ -131,18 +152,14 @@ def match_track(
     IndexFormatError
         If query and index were made with different parameters.
     """
-    return examine(
-        query, snapshot, layer=layer, options=options, max_false_per_1000h=max_false_per_1000h, allowed=allowed
-    ).result
+    return examine(query, snapshot, options=options, allowed=allowed).result
 
 
 def examine(
     query: Fingerprint,
     snapshot: Snapshot,
     *,
-    layer: str = "recording",
     options: SearchOptions = STANDARD,
-    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
     allowed: NDArray[np.bool_] | None = None,
 ) -> Examination:
     """Search as `match_track` does, and keep what came up on the way; arguments and errors are the same."""
@@ -151,27 +168,28 @@ def examine(
             f"the fingerprint has time scales {query.scales} and {len(query.mirrored)} reversed ones, the search wants "
             f"{options.scales}: make it with role='query' and scales=options.scales"
         )
-    view = snapshot.layer(layer)
+    view = snapshot.layer(options.layer)
     if query.params_digest != view.digest:
         raise IndexFormatError(
-            f"the query was fingerprinted with parameters {query.params_digest}, layer {layer!r} of the index with "
-            f"{view.digest}: they cannot be compared; use the version that made the index, or make the index again"
+            f"the query was fingerprinted with parameters {query.params_digest}, layer {options.layer!r} of the index "
+            f"with {view.digest}: they cannot be compared; use the version that made the index, or make the index again"
         )
+    allowed = options.allowed(snapshot) if allowed is None else allowed
     landmarks = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
     started = time.perf_counter()
     forwards = _neighbours(landmarks, view, options, allowed)
     reverse, decoy_seconds = _decoy(landmarks, query, options)
     backwards = _neighbours(reverse, view, options, allowed)
     searched = time.perf_counter()
-    finds, n_tried = find_passages(forwards, seeds_per_step=options.seeds_per_step, rounds=options.rounds)
+    finds, n_tried = find_passages(forwards, per_step=options.hypotheses_per_step, rounds=options.rounds)
     chance, n_decoys = find_passages(
         backwards,
-        seeds_per_step=options.seeds_per_step,
+        per_step=options.hypotheses_per_step,
         rounds=1,
         without={find.passage.recording for find in finds},
     )
     circumstances = Circumstances(
-        layer=layer,
+        layer=options.layer,
         cells_per_octave=float(view.params["bins_per_octave"]),
         start_seconds=query.start_seconds,
         duration_seconds=query.duration_seconds,
@@ -179,13 +197,14 @@ def examine(
         decoy_seconds=decoy_seconds,
         n_catalogue_landmarks=view.n_landmarks if allowed is None else int(view.counts()[allowed].sum()),
         n_scales=len(options.scales),
-        max_false_per_1000h=max_false_per_1000h,
+        max_false_per_1000h=options.max_false_per_1000h,
     )
-    threshold = circumstances.model().threshold(max_false_per_1000h)
+    model = circumstances.model()
+    threshold = model.threshold(options.max_false_per_1000h)
     aligner = Aligner(landmarks, view)
     worth = [i for i, find in enumerate(finds) if find.passage.score >= threshold]  # rivals only raise it
     candidates = [candidate_of(finds[i], finds, snapshot, aligner, landmarks) for i in worth]
-    matches, verdicts = settle(candidates, circumstances)
+    matches, verdicts = settle(candidates, circumstances, model)
     ended = time.perf_counter()
     result = MatchResult(
         matches=matches,
@@ -197,6 +216,31 @@ def examine(
     )
     decided = dict(zip(worth, verdicts, strict=True))
     return Examination(result, circumstances, tuple(finds), decided, landmarks)
+
+
+def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -> str:
+    """Return `sha256:` and a digest of all that a result depends on besides the query and the index.
+
+    Runs know by it whether a result stands: the list below is hashed as it is, and its words never change.
+
+    Parameters
+    ----------
+    options : SearchOptions
+        The settings.
+    allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
+        The recordings that `options.which` names; they, and not the words, are what a result depends on.
+    """
+    effort = {
+        "scales": options.scales,
+        "neighbours": options.neighbours,
+        "seeds_per_step": options.hypotheses_per_step,
+        "rounds": options.rounds,
+        "max_decoy_seconds": options.max_decoy_seconds,
+        "nprobe": options.nprobe,
+    }
+    mask = None if allowed is None else hashlib.sha256(np.packbits(allowed).tobytes()).hexdigest()
+    settings = [options.layer, effort, options.max_false_per_1000h, mask]
+    return f"sha256:{hashlib.sha256(canonical_json(settings)).hexdigest()}"
 
 
 def candidate_of(

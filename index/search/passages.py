@@ -89,7 +89,7 @@ class Find:
 
 
 def find_passages(
-    search: Neighbours, *, seeds_per_step: int, rounds: int, without: Set[int] = frozenset()
+    search: Neighbours, *, per_step: int, rounds: int, without: Set[int] = frozenset()
 ) -> tuple[list[Find], int]:
     """Align and explain away, best first; returns what was found, and how many hypotheses were tried.
 
@@ -100,7 +100,7 @@ def find_passages(
     ----------
     search : Neighbours
         The query and its neighbours.
-    seeds_per_step : int
+    per_step : int
         Hypotheses followed per three seconds of query, in the first round; in round n, n times as many.
     rounds : int
         How often to look again at what is not yet explained.
@@ -120,7 +120,7 @@ def find_passages(
     for turn in range(rounds):
         n_before = len(finds)
         free_before = free.copy()
-        seeds = plant_seeds(search.hits(free), per_step=seeds_per_step * (turn + 1))
+        seeds = plant_seeds(search.hits(free), per_step=per_step * (turn + 1))
         n_tried += len(seeds)
         aligned = [aligner.align(seed, free_before) for seed in seeds if seed.recording not in without]
         candidates = [a for a in aligned if a is not None and a.score > FLOOR_SCORE]

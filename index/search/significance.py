@@ -285,9 +285,18 @@ class Verdict:
 
 
 def settle(
-    candidates: Sequence[Candidate], circumstances: Circumstances
+    candidates: Sequence[Candidate], circumstances: Circumstances, model: ChanceModel
 ) -> tuple[tuple[Match, ...], tuple[Verdict, ...]]:
     """Decide on every candidate, and put what is reported together by recording.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        The passages.
+    circumstances : Circumstances
+        Of the query.
+    model : ChanceModel
+        As `circumstances.model` fits it.
 
     Returns
     -------
@@ -296,7 +305,6 @@ def settle(
     verdicts : tuple of Verdict
         One per candidate, in their order.
     """
-    model = circumstances.model()
     no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
     verdicts = []
     for candidate in candidates:

@@ -22,6 +22,7 @@ from sourceprint.commands.terminal import (
     jsonl_option,
     note,
     one_format,
+    options_of,
     print_json,
     quiet_option,
     search_options,
@@ -82,8 +83,6 @@ def match(
         raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
     use_one_thread()
     from index.explain.explanation import Question
-    from index.search.filters import Filter
-    from index.search.match import STANDARD, THOROUGH
     from sourceprint.inputs import collect
     from sourceprint.scans.explanation_text import explained_block
     from sourceprint.scans.scan import scan_files
@@ -98,10 +97,7 @@ def match(
         scans = scan_files(
             index_place(index),
             intake.items,
-            layer=layer,
-            options=THOROUGH if thorough else STANDARD,
-            max_false_per_1000h=max_false_per_1000h,
-            which=Filter.parse(only, exclude),
+            options=options_of(layer, thorough, max_false_per_1000h, only, exclude),
             jobs=jobs,
             traces=traces,
             question=Question(against) if explain else None,

@@ -20,6 +20,7 @@ from sourceprint.commands.terminal import (
     jobs_option,
     json_option,
     note,
+    options_of,
     print_json,
     quiet_option,
     search_options,
@@ -90,16 +91,11 @@ def scan(
     if "" in paths:  # it would be taken for the folder that the shell is in
         raise click.UsageError("PATH: is empty; a variable of the shell may not be set")
     use_one_thread()
-    from index.search.filters import Filter
-    from index.search.match import STANDARD, THOROUGH
     from sourceprint.scans.session import Search, Session
 
     search = Search(
         index_place(index),
-        layer=layer,
-        options=THOROUGH if thorough else STANDARD,
-        max_false_per_1000h=max_false_per_1000h,
-        which=Filter.parse(only, exclude),
+        options=options_of(layer, thorough, max_false_per_1000h, only, exclude),
         jobs=jobs,
         permit=lambda: index_place(index),  # a grant may expire while a folder is followed
     )

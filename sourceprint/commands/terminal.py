@@ -21,13 +21,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from fingerprint.errors import ListedError, SourceprintError, printable
+
+if TYPE_CHECKING:
+    from index.search.match import SearchOptions
 
 __all__ = [
     "EXIT_FINDINGS",
@@ -52,6 +56,7 @@ __all__ = [
     "keys_place",
     "note",
     "one_format",
+    "options_of",
     "print_json",
     "printable_lines",
     "quiet_option",
@@ -117,6 +122,26 @@ def search_options(function: _Function) -> _Function:
     for option in reversed(_SEARCH_OPTIONS):
         function = option(function)
     return function
+
+
+def options_of(
+    layer: str, thorough: bool, max_false_per_1000h: float, only: tuple[str, ...], exclude: tuple[str, ...]
+) -> "SearchOptions":
+    """Return the settings of a search, from the options that `search_options` gave a command.
+
+    Raises
+    ------
+    ParameterError
+        If one is out of range, or a filter is none.
+    """
+    from index.search.match import STANDARD, THOROUGH
+
+    options = replace(THOROUGH if thorough else STANDARD, layer=layer, max_false_per_1000h=max_false_per_1000h)
+    if only or exclude:
+        from index.search.filters import Filter
+
+        options = replace(options, which=Filter.parse(only, exclude))
+    return options
 
 
 class Commands(click.Group):

@@ -8,6 +8,7 @@ too, and errors. Nor does an index without recordings pass anything.
 import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -87,13 +88,8 @@ def check_files(
     """
     for refusal in intake.refusals:
         yield Verdict(refusal.name, ERROR, "refused", refusal.reason)
-    scans = scan_files(
-        index,
-        intake.items,
-        options=THOROUGH if policy.thorough else STANDARD,
-        max_false_per_1000h=policy.max_false_per_1000h,
-        jobs=jobs,
-    )
+    options = replace(THOROUGH if policy.thorough else STANDARD, max_false_per_1000h=policy.max_false_per_1000h)
+    scans = scan_files(index, intake.items, options=options, jobs=jobs)
     with closing(scans):
         for scan in scans:
             yield decide(read_result(scan_to_json(scan)), policy, day=day)

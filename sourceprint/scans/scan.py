@@ -9,28 +9,25 @@ worker may see a later one; each result names the state that it was made from.
 """
 
 import functools
-import hashlib
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.errors import AudioError, ParameterError
+from fingerprint.errors import AudioError
 from fingerprint.sources import audio_digest, track_parts
 from index.catalogue.store import StateToken, Store
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
 from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
 from index.recheck.trace_file import write_trace
-from index.search.filters import EVERYTHING, Filter
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, examine
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, examine, settings_digest
 from index.search.matches import Match, MatchResult, in_sequence
 from index.storage.layers import RECORDING, spec_of
-from index.storage.manifest import canonical_json
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 from sourceprint.inputs import Item
@@ -129,10 +126,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    layer: str
     options: SearchOptions
-    max_false_per_1000h: float
-    which: Filter
     traces: Path | None
     question: Question | None
 
@@ -143,17 +137,14 @@ class _Task:
     index: Path
     token: StateToken
     searched: Searched  # as the run started
-    settings: "_Settings"
+    settings: _Settings
 
 
 def scan_files(
     index: Path,
     items: Sequence[Item],
     *,
-    layer: str = RECORDING,
     options: SearchOptions = STANDARD,
-    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
-    which: Filter = EVERYTHING,
     jobs: int | None = None,
     traces: Path | None = None,
     question: Question | None = None,
@@ -166,14 +157,8 @@ def scan_files(
         The index folder.
     items : sequence of Item
         The queries.
-    layer : str
-        The descriptors to search.
     options : SearchOptions
-        How hard to look.
-    max_false_per_1000h : float
-        How many false matches are put up with in 1 000 hours of audio scanned.
-    which : Filter
-        Recordings to look for.
+        What to search, and how hard.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
     traces : Path, optional
@@ -189,17 +174,17 @@ def scan_files(
     StorageFullError, EvidenceError
         If a trace cannot be written.
     ParameterError
-        If an option is out of range, the layer unknown, or the filter unsuited to the index.
+        If `jobs` is out of range, the layer unknown, or the filter unsuited to the index.
     UnknownRecordingError
         If the filter names a recording that the index has not.
     """
     n_jobs = jobs_for(len(items), jobs)
-    settings = _checked(layer, options, max_false_per_1000h, which, traces=traces, question=question)
-    store = Store.open(index, {layer: spec_of(layer)})
+    settings = _Settings(options, traces, question)
+    store = Store.open(index, {options.layer: spec_of(options.layer)})
     if n_jobs == 1:
         use_threads(1)
     with store.lease() as token:
-        _, searched = _facts(store.snapshot(), settings)
+        _, searched = _facts(store.snapshot(), options)
         tasks = ((None, _Task(item.path, index, token, searched, settings)) for item in items)
         with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
             for _, scan in scans:
@@ -207,31 +192,9 @@ def scan_files(
                     yield scan
 
 
-def what_is_searched(
-    index: Path,
-    *,
-    layer: str = RECORDING,
-    options: SearchOptions = STANDARD,
-    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
-    which: Filter = EVERYTHING,
-) -> Searched:
+def what_is_searched(index: Path, options: SearchOptions = STANDARD) -> Searched:
     """Return what `scan_files` would search now, without searching it; arguments and errors as there."""
-    settings = _checked(layer, options, max_false_per_1000h, which)
-    return _facts(Store.open(index, {layer: spec_of(layer)}).snapshot(), settings)[1]
-
-
-def _checked(
-    layer: str,
-    options: SearchOptions,
-    max_false_per_1000h: float,
-    which: Filter,
-    *,
-    traces: Path | None = None,
-    question: Question | None = None,
-) -> _Settings:
-    if not 0 < max_false_per_1000h < float("inf"):
-        raise ParameterError(f"max_false_per_1000h={max_false_per_1000h}: must be a number above 0; 1 is usual")
-    return _Settings(layer, options, max_false_per_1000h, which, traces, question)
+    return _facts(Store.open(index, {options.layer: spec_of(options.layer)}).snapshot(), options)[1]
 
 
 def _scan(task: _Task) -> Scan:
@@ -247,14 +210,7 @@ def _scan(task: _Task) -> Scan:
     explanation_seconds = 0.0
     try:
         for query in track_parts(task.path, scales=settings.options.scales):
-            examination = examine(
-                query,
-                snapshot,
-                layer=settings.layer,
-                options=settings.options,
-                max_false_per_1000h=settings.max_false_per_1000h,
-                allowed=allowed,
-            )
+            examination = examine(query, snapshot, options=settings.options, allowed=allowed)
             results.append(examination.result)
             if settings.traces is not None:
                 parts.append(traced_part(examination, snapshot))
@@ -271,7 +227,7 @@ def _scan(task: _Task) -> Scan:
     elapsed = time.perf_counter() - started - explanation_seconds
     result = in_sequence(results)
     if settings.traces is not None and result.matches:
-        fmin_hz = float(snapshot.layer(settings.layer).params["fmin_hz"])
+        fmin_hz = float(snapshot.layer(settings.options.layer).params["fmin_hz"])
         digests = (query.sha256, searched.digest, searched.params_digest, searched.settings_digest)
         trace = Trace(*digests, fmin_hz, settings.options.scales, tuple(parts))
         name = trace_name(query.sha256, searched.digest, searched.settings_digest)
@@ -297,31 +253,27 @@ def _open_snapshot(
     index: Path, token: StateToken, searched: Searched, settings: _Settings
 ) -> tuple[Snapshot, NDArray[np.bool_] | None, Searched]:
     """Open the index once per process and run; without a lease, it may have moved on since the run started."""
-    snapshot = Store.open_at(index, token, {settings.layer: spec_of(settings.layer)}).snapshot()
-    allowed, now = _facts(snapshot, settings)
+    options = settings.options
+    snapshot = Store.open_at(index, token, {options.layer: spec_of(options.layer)}).snapshot()
+    allowed, now = _facts(snapshot, options)
     return snapshot, allowed, searched if token.lease else now
 
 
-def _facts(snapshot: Snapshot, settings: _Settings) -> tuple[NDArray[np.bool_] | None, Searched]:
-    view = snapshot.layer(settings.layer)
-    which = settings.which
-    allowed = which.allowed(snapshot)
-    mask = None if allowed is None else hashlib.sha256(np.packbits(allowed).tobytes()).hexdigest()
-    digest = hashlib.sha256(
-        canonical_json([settings.layer, asdict(settings.options), settings.max_false_per_1000h, mask])
-    )
+def _facts(snapshot: Snapshot, options: SearchOptions) -> tuple[NDArray[np.bool_] | None, Searched]:
+    view = snapshot.layer(options.layer)
+    allowed = options.allowed(snapshot)
     searched = Searched(
         snapshot.digest,
         str(view.params["algorithm"]),
         view.digest,
         len(snapshot.recordings),
-        which.only.words,
-        which.exclude.words,
+        () if options.which is None else options.which.only.words,
+        () if options.which is None else options.which.exclude.words,
         None if allowed is None else int(np.count_nonzero(allowed)),
-        settings.layer,
-        settings.options.scales,
-        settings.max_false_per_1000h,
-        f"sha256:{digest.hexdigest()}",
+        options.layer,
+        options.scales,
+        options.max_false_per_1000h,
+        settings_digest(options, allowed),
     )
     return allowed, searched
 

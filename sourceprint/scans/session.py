@@ -19,9 +19,7 @@ from typing import Any, Literal, Protocol, Self, overload
 
 from fingerprint.errors import EvidenceError, StorageFullError, printable
 from fingerprint.sources import is_fingerprint_file
-from index.search.filters import EVERYTHING, Filter
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions
-from index.storage.layers import RECORDING
+from index.search.match import STANDARD, SearchOptions
 from sourceprint.inputs import Item, Refusal
 from sourceprint.outputs import program_version
 from sourceprint.scans.journal import Entry, Journal
@@ -53,36 +51,18 @@ class Search:
     """
 
     index: Path
-    layer: str = RECORDING
     options: SearchOptions = STANDARD
-    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
-    which: Filter = EVERYTHING
     jobs: int | None = None
     permit: Callable[[], object] = lambda: None
 
     def searched(self) -> Searched:
         """Return what would be searched now; errors as `scan_files`, and what `permit` raises."""
         self.permit()
-        return what_is_searched(
-            self.index,
-            layer=self.layer,
-            options=self.options,
-            max_false_per_1000h=self.max_false_per_1000h,
-            which=self.which,
-        )
+        return what_is_searched(self.index, self.options)
 
     def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
         """Yield the scan of every item, in order, its trace in the folder `traces`; errors as `scan_files`."""
-        return scan_files(
-            self.index,
-            items,
-            layer=self.layer,
-            options=self.options,
-            max_false_per_1000h=self.max_false_per_1000h,
-            which=self.which,
-            jobs=self.jobs,
-            traces=traces,
-        )
+        return scan_files(self.index, items, options=self.options, jobs=self.jobs, traces=traces)
 
 
 class Feed(Sequence[Item]):

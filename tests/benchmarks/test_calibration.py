@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +290,9 @@ class TestScans:
             corpus.load(stranger.file, sample_rate=params.sample_rate),
             role="query", scales=STANDARD.scales, params=params, projection=projection,
         )  # fmt: skip
-        result = match_track(described, Store.open(index).snapshot(), layer=LAYER, max_false_per_1000h=1e12)
+        result = match_track(
+            described, Store.open(index).snapshot(), options=replace(STANDARD, layer=LAYER, max_false_per_1000h=1e12)
+        )
         passages = [segment for match in result.matches for segment in match.passages]
         assert query["answers"][0]["p_false"] == min(segment.p_false for segment in passages)
         assert not query["answers"][0]["right"]

@@ -91,7 +91,7 @@ def asked(
     """Explain a query of these samples."""
     path = write(folder / "query.wav", y, subtype="FLOAT")
     question = Question(against)
-    return explain(path, snapshot, question, options=options, max_false_per_1000h=limit, allowed=allowed)
+    return explain(path, snapshot, question, options=replace(options, max_false_per_1000h=limit), allowed=allowed)
 
 
 def about(explanation: Explanation) -> Account:
@@ -109,7 +109,7 @@ def found(
 ) -> list[str]:
     """Return the ids that a search reports."""
     query = fingerprint_signal(y, role="query", scales=options.scales)
-    searched = examine(query, snapshot, options=options, max_false_per_1000h=limit, allowed=allowed)
+    searched = examine(query, snapshot, options=replace(options, max_false_per_1000h=limit), allowed=allowed)
     return [match.recording.id for match in searched.result.matches]
 
 
@@ -320,7 +320,7 @@ def test_a_thorough_search_that_aligns_no_better_is_not_said_to_go_further(
     def lenient(searches: Searches, admitted: int | None = None) -> Examination:
         searches.thorough = "tried"
         query = fingerprint_signal(y, role="query", scales=STANDARD.scales)
-        return examine(query, catalogue, max_false_per_1000h=1e5)
+        return examine(query, catalogue, options=replace(STANDARD, max_false_per_1000h=1e5))
 
     y = music(128, 20.0)
     monkeypatch.setattr(Searches, "widely", lenient)

@@ -13,7 +13,7 @@ import pytest
 from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from index.catalogue.store import Store
-from index.search.filters import EVERYTHING, Filter
+from index.search.filters import Filter
 from index.search.match import STANDARD, match_track
 from index.storage import recordings as recordings_module
 from index.storage.layers import layer_specs, recording_landmarks
@@ -65,8 +65,8 @@ def test_a_recording_is_searched_if_some_only_and_no_exclude_names_it(
 
 
 def test_without_words_everything_is_searched(store: Store) -> None:
-    assert Filter.parse([], []) == EVERYTHING
-    assert EVERYTHING.allowed(store.snapshot()) is None
+    assert Filter.parse([], []) == Filter()
+    assert Filter().allowed(store.snapshot()) is None
 
 
 @pytest.mark.parametrize("text", ["a\nc\n", "\ufeffa\r\nc\r\n", "# ours\n\n  c \n#d\na"])

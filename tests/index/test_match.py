@@ -18,7 +18,14 @@ from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from fingerprint.params import Params
 from index.catalogue.store import Recording, Store
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_track
+from index.search.match import (
+    DEFAULT_FALSE_PER_1000H,
+    STANDARD,
+    THOROUGH,
+    SearchOptions,
+    match_track,
+    settings_digest,
+)
 from index.search.matches import Match, MatchResult, Passage
 from index.search.significance import FLOOR_SCORE, ChanceModel
 from index.storage.layers import RECORDING, layer_specs, recording_landmarks
@@ -89,7 +96,7 @@ def query_of(y: Samples, options: SearchOptions = STANDARD) -> Fingerprint:
 def search(
     y: Samples, snapshot: Snapshot, options: SearchOptions = STANDARD, *, limit: float = DEFAULT_FALSE_PER_1000H
 ) -> MatchResult:
-    return match_track(query_of(y, options), snapshot, options=options, max_false_per_1000h=limit)
+    return match_track(query_of(y, options), snapshot, options=replace(options, max_false_per_1000h=limit))
 
 
 def between_strangers(passage: Samples, before: float = 9.0, after: float = 7.0) -> tuple[Samples, float, float]:
@@ -218,7 +225,7 @@ def test_what_the_loud_one_hid_is_found_on_looking_again(catalogue: Snapshot) ->
     y = excerpt(1, 10.0, 12.0) + np.float32(0.5) * excerpt(8, 30.0, 12.0)
     found = []
     for rounds in (1, 2):
-        options = replace(STANDARD, seeds_per_step=1, rounds=rounds)
+        options = replace(STANDARD, hypotheses_per_step=1, rounds=rounds)
         found.append({match.recording.id for match in search(y, catalogue, options).matches})
     assert found == [{"song1"}, {"song1", "song8"}]
 
@@ -433,10 +440,33 @@ def test_queries_made_for_another_search_are_refused(catalogue: Snapshot) -> Non
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
 def test_bad_limits_are_refused(catalogue: Snapshot, limit: float) -> None:
-    with pytest.raises(ParameterError, match=r"max_false_per_1000h=.*: must be above 0"):
+    with pytest.raises(ParameterError, match=r"max_false_per_1000h=.*: must be a number above 0"):
         search(excerpt(0, 5.0, 5.0), catalogue, limit=limit)
 
 
 def test_unknown_layers_are_refused(catalogue: Snapshot) -> None:
     with pytest.raises(ParameterError, match="layer 'work': this index has only recording"):
-        match_track(query_of(excerpt(0, 5.0, 5.0)), catalogue, layer="work")
+        match_track(query_of(excerpt(0, 5.0, 5.0)), catalogue, options=replace(STANDARD, layer="work"))
+
+
+def test_digests_of_settings_stay_as_they_are(catalogue: Snapshot) -> None:
+    """Runs that were begun with these settings go on: what is hashed has the words that it always had."""
+    usual = "sha256:dccf70b26e37ac7744e566304821ba79903adf73c31d450c9e2c8bacd14b7d72"
+    assert settings_digest(STANDARD, None) == usual
+    wide = replace(THOROUGH, max_false_per_1000h=2.5)
+    assert settings_digest(wide, None) == "sha256:88a45bf39e5afaf9d7580b63f1400acb3808efae577a6a3b8770b2ae3c1ffe53"
+    other = replace(STANDARD, hypotheses_per_step=7, nprobe=None)
+    mask = np.array([True, False, True])
+    assert settings_digest(other, mask) == "sha256:32928de1a352b23c37b5fe04b2811ae12d617c22a5903b733eedb6b04a019ece"
+    changed = [
+        replace(STANDARD, layer="work"),
+        replace(STANDARD, max_false_per_1000h=2.0),
+        replace(STANDARD, scales=(1.0,)),
+        replace(STANDARD, neighbours=3),
+        replace(STANDARD, hypotheses_per_step=13),
+        replace(STANDARD, rounds=1),
+        replace(STANDARD, max_decoy_seconds=30.0),
+        replace(STANDARD, nprobe=17),
+    ]
+    assert len(changed) == len(SearchOptions.__slots__) - 1  # of `which`, the recordings count, not the words
+    assert len({usual, *(settings_digest(options, None) for options in changed)}) == 1 + len(changed)

@@ -14,6 +14,7 @@ import sys
 import termios
 import types
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from fingerprint.errors import VerificationError
 from fingerprint.params import Params
 from index.catalogue.store import Store
 from index.explain.explanation import Question
-from index.search.filters import EVERYTHING, Filter
+from index.search.filters import Filter
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH
 from index.search.matches import Match, Passage, Transformation
 from index.storage.recordings import Recording
@@ -587,13 +588,12 @@ def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatc
     options += ["--only", "tag:x", "--only", "id:y", "--exclude", "tag:z"]
     options += ["--explain", "--against", "a", "--against", "b"]
     assert run("match", "a.csv", *options, index=shared).exit_code == 0
-    usual = {"index": shared, "layer": "recording", "max_false_per_1000h": 1.0, "which": EVERYTHING, "jobs": None}
-    usual |= {"traces": None}
-    assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "options": STANDARD, "question": None}
+    usual = {"index": shared, "options": STANDARD, "jobs": None, "traces": None}
+    assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "question": None}
     which = Filter.parse(["tag:x", "id:y"], ["tag:z"])
-    other = {"index": shared, "layer": "x", "max_false_per_1000h": 50.0, "which": which, "jobs": 3, "traces": None}
-    question = Question(("a", "b"))
-    assert given[1] == {**other, "items": (Item(Path("a.csv")),), "options": THOROUGH, "question": question}
+    wide = replace(THOROUGH, layer="x", max_false_per_1000h=50.0, which=which)
+    other = {"index": shared, "options": wide, "jobs": 3, "traces": None}
+    assert given[1] == {**other, "items": (Item(Path("a.csv")),), "question": Question(("a", "b"))}
 
 
 def test_quiet_and_colour(shared: Path, tmp_path: Path) -> None:

@@ -157,9 +157,10 @@ def test_a_scan_hands_its_options_on(index: Path, tmp_path: Path, monkeypatch: p
     result = run("scan", "a.wav", "--out", tmp_path / "r", *words, "--retry-failed", "--jobs", "3", index=index)
     assert (result.exit_code, result.stderr) == (130, "Error: interrupted; run the same command again to go on\n")
     ((search, retry_failed, folder),) = given
-    assert (search.index, search.layer, search.max_false_per_1000h, search.jobs) == (index, "x", 9.0, 3)
-    assert (search.which.only.words, search.which.exclude.words) == (("tag:x",), ("id:y",))
-    assert len(search.options.scales) > 3
+    options = search.options
+    assert (search.index, options.layer, options.max_false_per_1000h, search.jobs) == (index, "x", 9.0, 3)
+    assert (options.which.only.words, options.which.exclude.words) == (("tag:x",), ("id:y",))
+    assert len(options.scales) > 3
     assert (retry_failed, folder) == (True, tmp_path / "r")
 
 
