@@ -1,0 +1,80 @@
+"""What version 0.1 wrote before results of version 2: opened and used as if it had been written today."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import tarfile
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from sourceprint.demo.synthesis import synthesize
+from tests.command_line import run
+from tests.places import DATA, ROOT
+
+TOKEN = "blind-366d2b74e9fda979-ju2h4hnrcse6eziubmeeitqcwi"  # of song1, by the secret of who made the blind index
+STATEMENT = "S-P-TONE-2026-Q3-fe262d194f7e"
+
+
+@pytest.fixture
+def rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a database that holds the example's rights, uses, and its first statement."""
+    path = tmp_path / "rights.sqlite"
+    path.write_bytes(lzma.decompress((DATA / "rights-v1.sqlite.xz").read_bytes()))
+    monkeypatch.setenv("SOURCEPRINT_RIGHTS", str(path))
+    monkeypatch.chdir(ROOT)
+    return path
+
+
+def test_a_database_of_rights_opens_with_its_uses_and_statements(rights: Path) -> None:
+    assert STATEMENT in run("statements").stdout
+    uses = [json.loads(line) for line in run("uses", "list", "--licensee", "P-TONE", "--jsonl").stdout.splitlines()]
+    assert sorted(use["state"] for use in uses) == ["claimed"] * 7 + ["review", "unresolved", "withdrawn"]
+    assert run("rights", "show", "QZ-AAA-26-00001").exit_code == 0
+
+
+def test_the_same_results_attributed_again_change_nothing(rights: Path) -> None:
+    example = "docs/money/example"
+    words = ("--policy", "matched-seconds", "--licensee", "P-TONE", "--usage", f"{example}/usage.csv")
+    report = run("attribute", f"{example}/results.jsonl", *words)
+    assert report.exit_code == 0, report.stderr
+    assert "0 added, 10 unchanged, 0 superseded" in report.stderr
+
+
+def test_the_statement_issued_then_is_written_again_byte_for_byte(rights: Path, tmp_path: Path) -> None:
+    assert run("statements", STATEMENT, "--out", tmp_path / "again").exit_code == 0
+    with tarfile.open(DATA / "statement-v1.tar.xz") as archive:
+        archive.extractall(tmp_path / "old", filter="data")
+    old, again = tmp_path / "old" / "st", tmp_path / "again"
+    names = sorted(path.relative_to(old) for path in old.rglob("*") if path.is_file())
+    assert len(names) > 10
+    assert names == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    data = [name for name in names if name.suffix in (".json", ".csv", ".jsonl", ".tsv")]
+    assert len(data) > 3
+    for name in data:
+        assert (again / name).read_bytes() == (old / name).read_bytes(), name
+
+
+def test_a_statement_folder_holds(tmp_path: Path) -> None:
+    with tarfile.open(DATA / "statement-v1.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    audited = run("audit", tmp_path / "st")
+    assert audited.exit_code == 0, audited.stdout + audited.stderr
+
+
+def test_a_blind_index_is_imported_and_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = DATA / "blind-v1"
+    (tmp_path / "keys").mkdir(mode=0o700)
+    key = tmp_path / "keys" / "tone.pem"
+    key.write_bytes((sample / "tone.pem").read_bytes())
+    key.chmod(0o600)
+    (tmp_path / "keys" / "tone.pub").write_bytes((sample / "tone.pub").read_bytes())
+    monkeypatch.setenv("SOURCEPRINT_KEYS", str(tmp_path / "keys"))
+    (tmp_path / "index.tar").write_bytes(lzma.decompress((sample / "index.tar.xz").read_bytes()))
+    index = tmp_path / "index"
+    imported = run("import", tmp_path / "index.tar", "--from", sample / "label.pub", index=index)
+    assert imported.exit_code == 0, imported.stderr
+    soundfile.write(tmp_path / "song1.wav", synthesize(1, 12.0, sample_rate=22050), 22050)
+    assert TOKEN in run("match", tmp_path / "song1.wav", "--jsonl", index=index).stdout
