@@ -1,9 +1,12 @@
-"""Check digits and characters: from the body of a code to the character that must end it.
+"""Codes as they are found written, and their check digits: what the number formats beside this module share.
+
+Codes come with separators, with the name of their scheme, or spoilt by a spreadsheet. A cell that looks like a number
+is turned into one by spreadsheets: leading zeros are lost, and of more than 15 digits the rest. What is lost for
+certain is refused, with the remedy; nothing is guessed.
 
 ISO 7064 MOD 11-2 (ISNI) and MOD 37,36 (DPID, GRid) and the GS1 sum (UPC, EAN) are those of python-stdnum; the two sums
-of the societies of authors (ISWC and IPI base numbers; IPI name numbers) are written here.
-
-What goes unnoticed, of one wrong digit or two neighbours transposed:
+of the societies of authors (ISWC and IPI base numbers; IPI name numbers) are written here. Of one wrong digit or two
+neighbours transposed, these go unnoticed:
 
 ===========  ==========================================================================================================
 MOD 11-2     nothing
@@ -13,11 +16,6 @@ weighted     digits wrong by 5 under an even weight, by an even number under wei
              the last digit with the check digit, where they differ by 5
 MOD 101      where the sum is 0 instead of 1 or the other way round: both have the check digits 00
 ===========  ==========================================================================================================
-
-Codes as they are found written: with separators, with the name of their scheme, or spoilt by a spreadsheet.
-
-A cell that looks like a number is turned into one by spreadsheets: leading zeros are lost, and of more than 15 digits
-the rest. What is lost for certain is refused, with the remedy; nothing is guessed.
 """
 
 import re
@@ -42,6 +40,11 @@ __all__ = [
     "weighted",
     "without_separators",
 ]
+
+_SEPARATORS = str.maketrans("", "", " \u00a0\t.-\u2010\u2011\u2012\u2013")
+_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+|[0-9]+[.,]0{1,2}", re.IGNORECASE)
+REMEDY_COLUMN = "take the code from its source again, into a column that is formatted as text"
+"""What helps against a spreadsheet."""
 
 
 def gs1(body: str) -> str:
@@ -99,13 +102,6 @@ def mod_101(body: str) -> str:
     """
     total = sum((10 - position) * int(digit) for position, digit in enumerate(body)) % 101
     return f"{(101 - total) % 100 if total else 0:02d}"
-
-
-_SEPARATORS = str.maketrans("", "", " \u00a0\t.-\u2010\u2011\u2012\u2013")
-_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+|[0-9]+[.,]0{1,2}", re.IGNORECASE)
-
-REMEDY_COLUMN = "take the code from its source again, into a column that is formatted as text"
-"""What helps against a spreadsheet."""
 
 
 def without_separators(text: str, scheme: str) -> str:

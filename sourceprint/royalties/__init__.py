@@ -1,1 +1,12 @@
-"""To be described."""
+"""From matches to money: the rights on file, the uses that scan results turn into, and statements of what is owed.
+
+In reading order:
+
+- `money`, `periods`, `territories`: exact amounts and the one rounding, days, places
+- `rights`: what is on file about recordings, works, parties, shares and licences; nothing is ever overwritten
+- `tables`: rights read from tables and TOML, and written again
+- `uses`: what each track reuses of which recording or work, licensed or not, with its state
+- `statements`: amounts, lines, balances; the files of a statement; the audit of these files
+
+Each imports from itself and from those above it. `docs/money.md` follows one cent through it.
+"""

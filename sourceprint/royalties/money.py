@@ -43,6 +43,9 @@ _MAX_DIGITS = 60
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 K = TypeVar("K", str, int, tuple[str, ...])
+_WHOLE = 1_000_000
+_PER_PERCENT = 10_000
+_PERCENT = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,60})?)\s*%")
 
 
 def validate_currency(code: str) -> str:
@@ -227,11 +230,6 @@ def largest_remainder(total: int, weights: Mapping[K, int | Fraction]) -> dict[K
     for key in sorted(keys, key=lambda key: -remainders[key])[:left]:  # sorted is stable: ties stay in order of key
         parts[key] += 1
     return parts if total >= 0 else {key: -part for key, part in parts.items()}
-
-
-_WHOLE = 1_000_000
-_PER_PERCENT = 10_000
-_PERCENT = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,60})?)\s*%")
 
 
 def parse_percent(text: str, *, what: str = "percentage", allow_over_100: bool = False) -> int:

@@ -1,6 +1,7 @@
-"""Findings of a check of the rights: what is wrong or missing, about what, and what helps; as text and as JSON.
+"""Findings of a check of the rights: what is wrong or missing, about what, and the remedy; as text and as JSON.
 
-Circles in what refers to what: recordings contained in each other, licences that replace each other.
+`find_circles` finds records that refer to each other in a circle: recordings contained in each other, licences that
+replace each other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

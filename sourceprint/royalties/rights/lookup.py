@@ -1,13 +1,9 @@
-"""What is on file about one recording, work, party or licence, as plain JSON types.
+"""What is on file about one recording, work, party or licence, as plain JSON types, with the history of the record.
 
-In come rights that hold what the key names, and all around it; the key is an id, an ISRC, an ISWC, or the id of a
-recording in the index. An id may name several records, such as a recording and a work: all are shown, in this order:
-recordings, works, parties, licences.
-
-What the database has on file under a key: the rights that `showing` and `look_up` print, and the record's history.
-
-A key is the id of a recording, work, party or licence, an ISRC, an ISWC, or an id in the index. For a party everything
-that it has a share in is read, for whatever else is asked for all licences, so that those that cover it are shown.
+A key is the id of a recording, work, party or licence, an ISRC, an ISWC, or an id in the index. An id may name several
+records, such as a recording and a work: all are shown, in this order: recordings, works, parties, licences. For a party
+everything that it has a share in is read; for whatever else is asked for, all licences, so that those that cover it are
+shown.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,12 +1,8 @@
-"""Rights in memory: the records that concern some recordings and works, for look-up by attribution and statements.
+"""Rights in memory: the records that concern some recordings and works, read from the database at one revision.
 
-A `Rights` is one consistent reading at one revision of the catalogue. It is built from records, by whoever reads them:
-the database (`sourceprint.royalties.rights.rights`) or a test.
-
-Reading the rights: what concerns some recordings and works, or everything of one kind in order.
-
-Both can look at an earlier revision. Whoever reads twice and needs both to agree does so inside one
-`Database.reading()`.
+`Rights` is what attribution and statements look records up in; it is built from records, by `load_rights` or a test.
+`all_records` yields everything of one kind in order. Both can read an earlier revision. Whoever reads twice and needs
+both to agree does so inside one `Database.reading()`.
 """
 
 from collections.abc import Generator, Iterable, Mapping
@@ -32,6 +28,9 @@ from sourceprint.royalties.rights.records import (
 from sourceprint.royalties.rights.rows import Record, record_of
 
 __all__ = ["Rights", "all_records", "current_revision", "load_rights"]
+
+_STREAM_ROWS = 2_000
+R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +133,6 @@ def _by_subject(shares: Iterable[Share]) -> dict[str, tuple[Share, ...]]:
     for share in shares:
         grouped.setdefault(share.subject_id, []).append(share)
     return {subject: tuple(sorted(of_one, key=lambda share: share.id)) for subject, of_one in sorted(grouped.items())}
-
-
-_STREAM_ROWS = 2_000
-
-R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence)
 
 
 def current_revision(connection: Connection) -> int:

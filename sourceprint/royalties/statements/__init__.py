@@ -1,1 +1,12 @@
-"""To be described."""
+"""Statements: what one licensee owes for one period, line by line, with the proof that it adds up.
+
+In reading order:
+
+- `statement`: a statement and its lines
+- `amounts`: from uses to exact amounts, by owner, rounded once
+- `computation`: the whole of a statement from its inputs
+- `issue`, `register`: issued once, adjusted by the next one, kept for ever
+- `files`: pages, CSV, Parquet, JSON, DSR-shaped TSV
+- `line_explanation`: one line, back to seconds of audio
+- `audit`: the files read again, the arithmetic done again
+"""

@@ -1,10 +1,7 @@
-"""The statements that were issued, as the database keeps them: entered once, listed, loaded; never changed.
+"""The register of issued statements: each entered once, as canonical JSON with its digest, and never changed.
 
-A statement is kept as its canonical JSON with its digest, so that its files can be written again to the byte.
-
-A statement on one screen: what is owed to whom, what is not paid and why, and the proof that it adds up.
-
-Also the list of the statements that were issued, one per line.
+Its files can be written again from it to the byte. As text: the list of the statements that were issued, one per line,
+and one statement on one screen: what is owed to whom, what is not paid and why, and the proof that it adds up.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,6 +26,15 @@ __all__ = [
     "statements_of",
     "statements_text",
 ]
+
+_SHOWN_DIGEST = len("sha256:") + 12
+_MEANING = {
+    "payable": "owed to the parties above, before deductions",
+    "unclaimed": "owed, but nobody is on file for it",
+    "overclaim": "held: the shares on file exceed 100 %",
+    "held": "held: the use is in review, disputed or unresolved",
+    "unmatched": "no use accounts for it: it stays with the licensee",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +118,6 @@ def keep_statement(connection: Connection, statement: Statement, issued_by: str,
             digest=statement_digest(statement),
         )
     )
-
-
-_SHOWN_DIGEST = len("sha256:") + 12
-_MEANING = {
-    "payable": "owed to the parties above, before deductions",
-    "unclaimed": "owed, but nobody is on file for it",
-    "overclaim": "held: the shares on file exceed 100 %",
-    "held": "held: the use is in review, disputed or unresolved",
-    "unmatched": "no use accounts for it: it stays with the licensee",
-}
 
 
 def statement_text(statement: Statement) -> str:

@@ -1,10 +1,10 @@
-"""What can be wrong between staged records: one id twice, references that lead nowhere, recordings in a circle.
+"""Consistency of staged records: every id once, no link to nowhere, no recording inside itself, no unclear share.
 
 In comes a staging that has been read to the end; out go problems, and the staged records that remain are consistent
 among themselves and with what is on file. Memory does not grow with the number of rows, except for the links that say
 which recording contains which.
 
-The question that bare shares ask, with what is needed to answer it: how many, examples, and the sums either way.
+Bare shares (`25` without %) are asked about with what is needed to answer: how many, examples, and the sums either way.
 """
 
 from collections.abc import Iterator
@@ -39,6 +39,10 @@ _NAMES = {"millionths": "share", "weight_millionths": "weight", "document": "con
 
 _MAY_DISAGREE = {("party", "name")}
 """Of these the first is kept, with a warning: a company is written in many ways."""
+
+_EXAMPLES = 3
+_WHOLE_PERCENT = 100_000_000
+_WHOLE_FRACTION = 1_000_000
 
 
 def resolve_duplicates(staging: Staging) -> None:
@@ -220,11 +224,6 @@ def _shown(value: object, name: str = "") -> str:
     if name in _NAMES and isinstance(value, int):
         return f"{percent_number(value)} %"
     return repr(value.replace("\t", " / ")[:60]) if isinstance(value, str) else str(value)
-
-
-_EXAMPLES = 3
-_WHOLE_PERCENT = 100_000_000
-_WHOLE_FRACTION = 1_000_000
 
 
 def require_clear_shares(staging: Staging) -> None:

@@ -1,4 +1,14 @@
-"""The form for people with a spreadsheet: one file, one row per recording, work, party, right, territory and share.
+"""Rows of the two forms of tables, made into staged records.
+
+In comes an open sheet; out go records in the staging. `stage_table` reads tables shaped like those of BWARM, one kind
+of record each. A column that the file does not have leaves what is on file as it is; an empty cell says that there is
+nothing. BWARM knows several types of right shares. Those that say who is paid (MusicalWorkCollectionShare,
+LicensingShare, CopyrightControlShare, or no type) are shares here; MusicalWorkManuscriptShare and
+OriginalPublisherShare say who wrote and who published, would be counted a second time, and are noted and left out, as
+are credits without a percentage.
+
+`stage_single` reads the form for people with a spreadsheet: one file, one row per recording, work, party, right,
+territory and share.
 
     isrc,recording_title,artists,iswc,work_title,party,ipi,role,right,share,territories
     USRC17607839,One for Tonight,The Ones,,,Blue Label,,,Master,100 %,Worldwide
@@ -21,15 +31,6 @@ file; two rows that contradict each other are refused. Ids may be left out and a
   percentage or another last day changes the share on file instead of adding one
 
 Names are compared without case and without surplus spaces, letters in their compatible form (NFKC).
-
-Tables shaped like those of BWARM, one kind of record each, read into the staging.
-
-In comes an open sheet and its shape; out go staged records. A column that the file does not have leaves what is on file
-as it is; an empty cell says that there is nothing.
-
-BWARM knows several types of right shares. Those that say who is paid (MusicalWorkCollectionShare, LicensingShare,
-CopyrightControlShare, or no type) are shares here; MusicalWorkManuscriptShare and OriginalPublisherShare say who wrote
-and who published, would be counted a second time, and are noted and left out, as are credits without a percentage.
 """
 
 import hashlib
@@ -49,6 +50,13 @@ __all__ = ["made_id", "stage_single", "stage_table"]
 
 _MAX_NAME = 200
 _CREDITS = "name a party and no share: credits, not shares"
+_PAID = frozenset({"musicalworkcollectionshare", "licensingshare", "copyrightcontrolshare"})
+_UNCLAIMED = "copyrightcontrolshare"
+_TABLE_CREDITS = "have no percentage: credits, not shares"
+_OWNERSHIP = (
+    "are MusicalWorkManuscriptShare or OriginalPublisherShare: who wrote and published, not who is paid; shares that "
+    "are to be paid have the type MusicalWorkCollectionShare or none"
+)
 
 
 def stage_single(staging: Staging, file: int, sheet: Sheet, *, unit: Unit | None) -> int:
@@ -176,15 +184,6 @@ def _stage_records(
         add("recording_work", f"{recording_id}\t{work_id}", recording_id, work_id, None)
     if party_id:
         add("party", party_id, *said("party", "ipi", "isni", "dpid"))
-
-
-_PAID = frozenset({"musicalworkcollectionshare", "licensingshare", "copyrightcontrolshare"})
-_UNCLAIMED = "copyrightcontrolshare"
-_TABLE_CREDITS = "have no percentage: credits, not shares"
-_OWNERSHIP = (
-    "are MusicalWorkManuscriptShare or OriginalPublisherShare: who wrote and published, not who is paid; shares that "
-    "are to be paid have the type MusicalWorkCollectionShare or none"
-)
 
 
 def stage_table(staging: Staging, file: int, sheet: Sheet, shape: Shape, *, unit: Unit | None) -> int:

@@ -7,7 +7,6 @@ usages, and revenue in minor units of the statement's currency, exact. The rules
   outcomes, with one usage. A track that rows name counts in the territories of those rows only.
 - Revenue of a territory as a whole is what was earned there besides the rows that state revenue of a track. It belongs
   to the tracks that state none, in proportion to their usages.
-
 - A track, or what is reported of territories as a whole, stands with countries or with Worldwide, never with both, and
   each track has one name.
 

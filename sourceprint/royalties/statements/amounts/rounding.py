@@ -10,7 +10,7 @@ Statements of two parts of a batch add up to that of the whole within three time
 Deductions are taken off payable lines: for each territory, right and name, the exact sum is rounded once and shared out
 by largest remainder; no line is ever left with less than nothing.
 
-The proof of a statement: its arithmetic done again, from the contributions to the balances.
+`prove` does the arithmetic of a finished statement again, from the contributions to the balances.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,1 +1,10 @@
-"""To be described."""
+"""The files of a statement, each made from the `Statement` alone: the same statement gives the same bytes.
+
+In reading order:
+
+- `statement_json`, `parts_json`: everything, as JSON, and back
+- `line_tables`: the lines as CSV and Parquet
+- `page_view`, `page`: the page to read and print, and a page for each payee
+- `dsr_records`, `dsr`, `dsr_validation`: DSR-shaped TSV, written and read again
+- `folder`: all of them in one folder, with checksums
+"""

@@ -2,11 +2,9 @@ r"""The records of the DSR-shaped file, cell by cell: what `dsr` writes and `dsr
 
 DSR-shaped; not certified. The layout follows DDEX Digital Sales Report, Royalty Reporting Profile (cells of the schema
 1.0.1; architecture, Part 1, 1.4). A file is UTF-8 text of one record per line, cells split by TAB, several values in a
-cell by `|`; `\` before `|` or `\` makes them text; lines that start with `#` are comments. Nothing stands round a
+cell by `|`; `\\` before `|` or `\\` makes them text; lines that start with `#` are comments. Nothing stands round a
 delimiter. The rights are those of `sourceprint.royalties.rights.records.WORK_RIGHTS`. Order: HEAD, summary records
-(SY07), blocks, FOOT.
-
-What a single value of a DSR-shaped file must look like, by kind of cell: `complaint` says what is wrong with one.
+(SY07), blocks, FOOT. `complaint` says what is wrong with a single value, by kind of cell.
 """
 
 import re
@@ -24,6 +22,14 @@ __all__ = ["NOTICE", "RECORDS", "Cell", "complaint", "minor_units", "split_value
 
 NOTICE = "DSR-shaped; not certified"
 """What the first line of every file says."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_SEPARATOR = re.compile(r"(?<!\\)((?:\\\\)*)\|")
+_INTEGER = re.compile(r"0|[1-9][0-9]*")
+_DATETIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_DURATION = re.compile(r"PT(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+(\.[0-9]+)?S)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +192,6 @@ RECORDS: dict[str, tuple[Cell, ...]] = {
 }
 """Cells in order, by type of record; in this order the records of a block follow each other."""
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
-_SEPARATOR = re.compile(r"(?<!\\)((?:\\\\)*)\|")
-
 
 def to_text(text: str) -> str:
     r"""Return text fit for a cell: tabs, line breaks and other controls become one space, `\` and `|` are escaped.
@@ -211,13 +214,6 @@ def split_values(cell: str) -> list[str]:
     """
     marked = _SEPARATOR.sub("\\1\x00", cell)
     return [re.sub(r"\\(.)", r"\1", value) for value in marked.split("\x00")]
-
-
-_INTEGER = re.compile(r"0|[1-9][0-9]*")
-_DATETIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-][0-9]{2}:[0-9]{2})"
-)
-_DURATION = re.compile(r"PT(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+(\.[0-9]+)?S)?")
 
 
 def complaint(kind: str, value: str) -> str:

@@ -1,22 +1,16 @@
-"""The lines of a statement with everything spelled out, one row per line, and names for whoever prints them.
+"""The lines of a statement, everything spelled out, one row per line, as CSV and as Parquet; the only door to pyarrow.
 
 A row has the fields of the line, the name and identifiers of the payee, titles and identifiers of recording and work,
-and the statement it belongs to. Amounts are whole minor units, time is whole microseconds; each format writes them in
-its own way. Rows are in the order of the lines.
+and the statement it belongs to (`StatementRow`). Rows are in the order of the lines.
 
-The lines of a statement as CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF, one row per line.
+CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF; time as `seconds` (six decimals), amounts in major units with
+all decimals of the currency. A spreadsheet takes text that starts with = + - @ for a formula, and would run it: such
+text, which comes from outside, gets an apostrophe before it. Numbers are written as numbers, a minus included.
 
-The columns are those of `sourceprint.royalties.statements.files.line_tables.StatementRow`, with time as `seconds`
-(six decimals) and amounts in major units with all decimals of the currency. A spreadsheet takes text that starts with
-= + - @ for a formula, and
-would run it: such text, which comes from outside, gets an apostrophe before it. Numbers are written as numbers, a minus
-included.
-
-The lines of a statement as Parquet: the rows of the CSV with real types, for data tools; the only door to pyarrow.
-
-Amounts are decimal128 with the decimals of the currency, seconds decimal128 with six, counts int64, days date32, text
-UTF-8 as it is. The metadata of the file has `schema`, `statement_id` and `statement_digest`. Nothing of it depends on
-when or where it is written; the bytes are the same for the same statement and version of pyarrow.
+Parquet: the same rows with real types, for data tools. Amounts are decimal128 with the decimals of the currency,
+seconds decimal128 with six, counts int64, days date32, text UTF-8 as it is. The metadata of the file has `schema`,
+`statement_id` and `statement_digest`. Nothing of it depends on when or where it is written; the bytes are the same for
+the same statement and version of pyarrow.
 """
 
 import csv
@@ -46,6 +40,38 @@ __all__ = [
     "statement_parquet",
     "statement_rows",
 ]
+
+COLUMNS = (
+    "statement_id",
+    "period",
+    "line",
+    "kind",
+    "payee_id",
+    "payee_name",
+    "payee_ipi",
+    "payee_isni",
+    "recording_id",
+    "isrc",
+    "recording_title",
+    "work_id",
+    "iswc",
+    "work_title",
+    "right",
+    "territory",
+    "licence_id",
+    "usages",
+    "seconds",
+    "currency",
+    "gross",
+    "deductions",
+    "net",
+    "reason",
+)
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_AMOUNTS = ("gross", "deductions", "net")
+SCHEMA = "sourceprint/statement-rows/1"
+_COUNTS = ("line", "usages")
+_DAYS = ("period_start", "period_end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,37 +199,6 @@ def seconds_text(microseconds: int) -> str:
     return f"{sign}{whole}.{rest:06d}"
 
 
-COLUMNS = (
-    "statement_id",
-    "period",
-    "line",
-    "kind",
-    "payee_id",
-    "payee_name",
-    "payee_ipi",
-    "payee_isni",
-    "recording_id",
-    "isrc",
-    "recording_title",
-    "work_id",
-    "iswc",
-    "work_title",
-    "right",
-    "territory",
-    "licence_id",
-    "usages",
-    "seconds",
-    "currency",
-    "gross",
-    "deductions",
-    "net",
-    "reason",
-)
-
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_AMOUNTS = frozenset({"gross", "deductions", "net"})
-
-
 def statement_csv(statement: Statement) -> bytes:
     """Return the lines of a statement as a CSV file, with a row of column names first."""
     text = io.StringIO(newline="")
@@ -225,13 +220,6 @@ def _cell(row: StatementRow, column: str) -> str:
     text = str(value)
     # Spreadsheets skip spaces before they look for a formula.
     return f"'{text}" if text.lstrip(" \u00a0").startswith(_STARTS_A_FORMULA) else text
-
-
-SCHEMA = "sourceprint/statement-rows/1"
-
-_PARQUET_AMOUNTS = ("gross", "deductions", "net")
-_COUNTS = ("line", "usages")
-_DAYS = ("period_start", "period_end")
 
 
 def statement_parquet(statement: Statement) -> bytes:
@@ -285,7 +273,7 @@ def _names() -> list[str]:
 
 
 def _type(name: str, currency: str) -> Any:
-    if name in _PARQUET_AMOUNTS:
+    if name in _AMOUNTS:
         return pa.decimal128(38, currency_exponent(currency))
     if name == "seconds":
         return pa.decimal128(38, 6)
@@ -298,6 +286,6 @@ def _value(row: StatementRow, name: str) -> Any:
     if name == "seconds":
         return Decimal(seconds_text(row.attributed_us))
     value = getattr(row, name)
-    if name in _PARQUET_AMOUNTS:
+    if name in _AMOUNTS:
         return Decimal(format_amount(value, row.currency))
     return date.fromisoformat(value) if name in _DAYS else value

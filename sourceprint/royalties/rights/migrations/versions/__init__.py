@@ -1,1 +1,1 @@
-"""To be described."""
+"""The versions of the tables, in order; one that was released is never changed."""
