@@ -28,6 +28,7 @@ import platformdirs
 from scipy.stats import binomtest
 from tqdm import tqdm
 
+from fingerprint.digests import pretty_json
 from fingerprint.errors import ParameterError
 from fingerprint.params import Params
 
@@ -130,7 +131,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def json_bytes(value: object) -> bytes:
     """Return `value` as readable JSON; numbers that JSON does not know (NaN, infinity) are an error."""
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return pretty_json(value, utf8=True)
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

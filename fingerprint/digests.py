@@ -1,8 +1,26 @@
-"""Digests as text: the form in which the SHA-256 of a file is written down, and expected wherever it is read."""
+"""Digests, and the JSON that they are taken of: one text for one value, wherever it is stored or compared.
 
-__all__ = ["is_sha256"]
+`canonical_json`   keys sorted by code point, no white space, ASCII or UTF-8: what digests of documents are made of
+`exact_json`       the same of a document for money: UTF-8, and no floats, whose text depends on who writes it
+`pretty_json`      indented, fields in their order: small documents that people read too
+`hash_file`        size and SHA-256 of a file
+
+A digest of a document is written as "sha256:" and 64 hexadecimal digits, that of a file as the digits alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerprint.errors import ParameterError, printable
+
+__all__ = ["FileEntry", "canonical_json", "digest_of", "exact_json", "hash_file", "is_sha256", "pretty_json"]
 
 _DIGITS = frozenset("0123456789abcdef")
+_READ_BYTES = 1 << 20
 
 
 def is_sha256(text: str) -> bool:
@@ -16,3 +34,151 @@ def is_sha256(text: str) -> bool:
     (True, False, False)
     """
     return len(text) == 64 and _DIGITS.issuperset(text)
+
+
+def digest_of(data: bytes) -> str:
+    """Return "sha256:" and the SHA-256 of some bytes, such as those of a document.
+
+    Examples
+    --------
+    >>> digest_of(canonical_json({}))
+    'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
+    """
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def canonical_json(value: Any, *, utf8: bool = False) -> bytes:
+    r"""Return plain JSON types as canonical JSON.
+
+    Parameters
+    ----------
+    value : None, bool, int, float, str, list, tuple or dict
+        The same types inside; keys of dicts are text.
+    utf8 : bool
+        Whether characters are written as they are; else those beyond ASCII are escaped.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If another type or NaN or infinity is in it; with `utf8`, half a surrogate pair.
+
+    Examples
+    --------
+    >>> canonical_json({"b": [1, None, 0.5], "a": "é"})
+    b'{"a":"\\u00e9","b":[1,null,0.5]}'
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=not utf8, allow_nan=False)
+    return text.encode("utf-8")
+
+
+def exact_json(value: Any, *, known: bool = False) -> bytes:
+    """Return a document without decimals as canonical JSON in UTF-8; decimals and fractions go into it as text.
+
+    Parameters
+    ----------
+    value : None, bool, int, str, list or dict
+        The same types inside lists and dicts; keys of dicts are text.
+    known : bool
+        Whether it is known to hold nothing else, since it was looked through before; it is not done again then.
+
+    Raises
+    ------
+    ParameterError
+        If any other type is in it, such as a float or a tuple, or text that cannot be encoded as UTF-8; the message
+        says where.
+
+    Examples
+    --------
+    >>> print(exact_json({"b": [1, None, True], "a": "é"}).decode())
+    {"a":"é","b":[1,null,true]}
+    """
+    if not known and not _is_exact(value):
+        _expect_exact(value, "value")
+    return canonical_json(value, utf8=True)
+
+
+def pretty_json(value: Any, *, indent: int = 1, utf8: bool = False) -> bytes:
+    r"""Return plain JSON types as an indented document with a line break at its end, fields in their order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `canonical_json`.
+
+    Examples
+    --------
+    >>> pretty_json({"b": 1, "a": []})
+    b'{\n "b": 1,\n "a": []\n}\n'
+    """
+    return (json.dumps(value, indent=indent, ensure_ascii=not utf8, allow_nan=False) + "\n").encode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """What a list of files, such as the manifest, says of one of them.
+
+    Attributes
+    ----------
+    size : int
+        Length in bytes.
+    sha256 : str
+        SHA-256 of the content, 64 hexadecimal digits.
+    """
+
+    size: int
+    sha256: str
+
+
+def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> FileEntry:
+    """Return size and SHA-256 of a file as it is now; `progress` is called with the bytes of every block read."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_READ_BYTES):
+            digest.update(block)
+            size += len(block)
+            if progress is not None:
+                progress(len(block))
+    return FileEntry(size, digest.hexdigest())
+
+
+def _is_exact(value: Any) -> bool:
+    """Return whether a value certainly passes `_expect_exact`, which is slower as it keeps track of the place."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int or kind is bool or value is None:
+        return True
+    if kind is list:
+        return all(map(_is_exact, value))
+    if kind is dict:
+        return all(type(key) is str and key.isascii() for key in value) and all(map(_is_exact, value.values()))
+    return False
+
+
+def _expect_exact(value: Any, where: str) -> None:
+    if isinstance(value, str):
+        _expect_unicode(value, where)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _expect_exact(item, f"{where}[{number}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ParameterError(f"{where}: key {key!r:.40} is no text; keys of JSON are text")
+            _expect_unicode(key, where)
+            _expect_exact(item, f"{where}.{printable(key):.40}")
+    elif value is not None and not isinstance(value, int):  # bool is an int
+        kind = type(value).__name__
+        raise ParameterError(
+            f"{where}: {value!r:.40} is a {kind}; only null, true, false, whole numbers, text, lists and objects have "
+            "one canonical form: write decimals as text"
+        )
+
+
+def _expect_unicode(text: str, where: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ParameterError(f"{where}: text {printable(text)!r:.80} cannot be written as UTF-8") from error

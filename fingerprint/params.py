@@ -11,9 +11,7 @@ One frozen dataclass holds them all, and its digest travels with every index and
 with other parameters is refused by name rather than searched in vain.
 """
 
-import hashlib
 import io
-import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
@@ -24,6 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import ParameterError
 
 __all__ = ["Params", "Projection", "load_projection", "shipped_digest"]
@@ -99,7 +98,7 @@ def _parse(data: bytes, name: str) -> Projection:
             f"{name!r} holds a matrix of shape {matrix.shape} and an offset of shape {offset.shape}; "
             "a finite (patch, dimension) and (dimension,) are needed"
         )
-    return Projection(matrix, offset, "sha256:" + hashlib.sha256(data).hexdigest())
+    return Projection(matrix, offset, digest_of(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +174,7 @@ class Params:
     @property
     def digest(self) -> str:
         """`sha256:` and the SHA-256 of the parameters as canonical JSON."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(canonical_json(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters as plain JSON types."""

@@ -5,7 +5,6 @@ In comes what is known of the parts of a fingerprint, out go the bytes of the he
 `FORMAT.md` lists the fields.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fingerprint.digests import is_sha256
+from fingerprint.digests import canonical_json, digest_of, is_sha256
 from fingerprint.extract import Role
 from fingerprint.params import Params
 
@@ -100,7 +99,7 @@ class Contents:
 
 def header_of(contents: Contents, params: Params) -> bytes:
     """Return the header of a file as canonical JSON: keys sorted, no spaces, ASCII."""
-    return _canonical_json(
+    return canonical_json(
         {
             "audio": {
                 "name": contents.name,
@@ -146,7 +145,7 @@ def contents_of(header: bytes) -> Contents:
         dimension=_count(params, "dimension"),
         parts=tuple(_part(part) for part in _field(fields, "parts", list)),
     )
-    if contents.params_digest != "sha256:" + hashlib.sha256(_canonical_json(params)).hexdigest():
+    if contents.params_digest != digest_of(canonical_json(params)):
         raise MalformedHeaderError("has a digest of parameters that is not theirs")
     if not is_sha256(contents.sha256):
         raise MalformedHeaderError("has a SHA-256 of the audio that is none")
@@ -158,14 +157,10 @@ def contents_of(header: bytes) -> Contents:
     return contents
 
 
-def _canonical_json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
 def _parsed(header: bytes) -> Any:
     try:
         value = json.loads(header.decode("ascii"))
-        _canonical_json(value)  # refuses NaN and infinity, which are no JSON either
+        canonical_json(value)  # refuses NaN and infinity, which are no JSON either
     except (ValueError, RecursionError) as error:
         raise MalformedHeaderError("is no JSON") from error
     return value

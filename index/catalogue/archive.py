@@ -18,9 +18,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from fingerprint.digests import is_sha256
+from fingerprint.digests import FileEntry, is_sha256
 from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError
-from index.storage.durable import FileEntry
 from index.storage.manifest import GRANT_NAME, MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest
 
 __all__ = ["ArchiveReader", "Progress", "archived", "ending", "header", "members", "padding"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.storage.durable import FileEntry, hash_file
+from fingerprint.digests import FileEntry, hash_file
 from index.storage.locks import WriterLock, sweep
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest, refuse_blind, write_manifest
 

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.digests import canonical_json
 from fingerprint.errors import (
     CatalogueError,
     EvidenceError,
@@ -40,7 +41,6 @@ from fingerprint.errors import (
 from index.recheck.trace import Trace, TracedFind, TracedPart, TracedPiece
 from index.search.significance import Circumstances
 from index.storage.durable import refusals, sync_folder, write_chunks
-from index.storage.manifest import canonical_json
 from index.storage.recordings import recording_from_json, recording_to_json
 
 __all__ = ["SCHEMA", "read_trace", "trace_from_bytes", "trace_to_bytes", "write_trace"]

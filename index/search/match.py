@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint
 from index.search.alignment import Aligner, QueryLandmarks
@@ -20,7 +21,7 @@ from index.search.filters import Filter
 from index.search.matches import MatchResult
 from index.search.passages import Find, Neighbours, beside, elsewhere, find_passages
 from index.search.significance import DEFAULT_FALSE_PER_1000H, Candidate, Circumstances, Verdict, settle
-from index.storage.manifest import RECORDING, canonical_json
+from index.storage.manifest import RECORDING
 from index.storage.snapshot import LayerView, Snapshot
 
 __all__ = [
@@ -240,7 +241,7 @@ def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -
     }
     mask = None if allowed is None else hashlib.sha256(np.packbits(allowed).tobytes()).hexdigest()
     settings = [options.layer, effort, options.max_false_per_1000h, mask]
-    return f"sha256:{hashlib.sha256(canonical_json(settings)).hexdigest()}"
+    return digest_of(canonical_json(settings))
 
 
 def candidate_of(

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.digests import canonical_json
 from index.storage.durable import sync_folder, write_chunks
-from index.storage.manifest import AmendmentsEntry, SegmentEntry, canonical_json
+from index.storage.manifest import AmendmentsEntry, SegmentEntry
 from index.storage.recordings import Recording, TablePart, facts_from_json
 from index.storage.segment import check_file, damaged
 

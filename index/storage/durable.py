@@ -13,9 +13,8 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fingerprint.digests import FileEntry
 from fingerprint.errors import CatalogueError, StorageFullError
 
 __all__ = [
-    "FileEntry",
     "create_private",
-    "hash_file",
     "make_folder",
     "pour",
     "publish",
@@ -40,23 +38,6 @@ __all__ = [
 ]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """What the manifest says of one file.
-
-    Attributes
-    ----------
-    size : int
-        Length in bytes.
-    sha256 : str
-        SHA-256 of the content, 64 hexadecimal digits.
-    """
-
-    size: int
-    sha256: str
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
@@ -213,19 +194,6 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> FileEntry:
-    """Return size and checksum of a file as it is now; `progress` is called with the bytes of every block read."""
-    digest = hashlib.sha256()
-    size = 0
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-            size += len(block)
-            if progress is not None:
-                progress(len(block))
-    return FileEntry(size, digest.hexdigest())
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fingerprint.digests import canonical_json
 from fingerprint.errors import IndexDamagedError
 from index.storage.durable import sync_folder, write_chunks
-from index.storage.manifest import HubsEntry, canonical_json
+from index.storage.manifest import HubsEntry
 
 __all__ = ["Hub", "hubs_name", "read_hubs", "write_hubs"]
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
 from fingerprint.extract import Fingerprint
 from fingerprint.params import Params
 from index.storage.amendments import facts_digest
-from index.storage.manifest import RECORDING, LayerEntry, LayerSpec, canonical_json
+from index.storage.manifest import RECORDING, LayerEntry, LayerSpec
 from index.storage.recordings import Recording, recording_to_json
 from index.vectors.exact import check_vectors
 from index.vectors.signs import signs_of

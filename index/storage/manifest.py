@@ -4,7 +4,6 @@
 as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from fingerprint.digests import FileEntry, canonical_json, digest_of, pretty_json
 from fingerprint.errors import (
     CatalogueError,
     GrantError,
@@ -20,7 +20,7 @@ from fingerprint.errors import (
     IndexMissingError,
     ParameterError,
 )
-from index.storage.durable import FileEntry, publish
+from index.storage.durable import publish
 
 __all__ = [
     "FORMAT_VERSION",
@@ -36,7 +36,6 @@ __all__ = [
     "Manifest",
     "SegmentEntry",
     "TreeEntry",
-    "canonical_json",
     "parse_manifest",
     "publish_manifest",
     "read_manifest",
@@ -61,11 +60,6 @@ SIDE_FILE = re.compile(r"hubs-[0-9]+\.json|amendments-[0-9]+\.jsonl")
 LEFTOVERS = {"segments", "trees", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
 
 _LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
-
-
-def canonical_json(value: Any) -> bytes:
-    """Return the one JSON text of `value` that is hashed: keys sorted, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +93,7 @@ class LayerSpec:
     @property
     def digest(self) -> str:
         """`sha256:` and the SHA-256 of the parameters as canonical JSON."""
-        return "sha256:" + hashlib.sha256(canonical_json(dict(self.params))).hexdigest()
+        return digest_of(canonical_json(dict(self.params)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +223,7 @@ class Manifest:
         if self.blind is None:
             del body["blind"]  # as in manifests that are older than this field
         body["checksum"] = _checksum(body)
-        return _text(body)
+        return pretty_json(body)
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
@@ -334,7 +328,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings again to a new index, from their "
             "fingerprint files (.spf) or their audio"
         )
-    if data != _text(body):  # white space, or what else means the same: the content is sound, the file is not
+    if data != pretty_json(body):  # white space, or what else means the same: the content is sound, the file is not
         raise _damaged(path, "is not as it was written")
     try:
         return Manifest.from_body(body)
@@ -381,13 +375,9 @@ def publish_manifest(folder: Path, data: bytes) -> None:
     publish(folder / MANIFEST_NAME, data)
 
 
-def _text(body: Mapping[str, Any]) -> bytes:
-    return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
-
-
 def _checksum(body: Mapping[str, Any]) -> str:
     content = {key: value for key, value in body.items() if key != "checksum"}
-    return "sha256:" + hashlib.sha256(canonical_json(content)).hexdigest()
+    return digest_of(canonical_json(content))
 
 
 def _files_from(files: dict[str, dict[str, Any]]) -> dict[str, FileEntry]:

@@ -29,8 +29,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from fingerprint.digests import FileEntry, hash_file
 from fingerprint.errors import IndexDamagedError
-from index.storage.durable import FileEntry, hash_file
 from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import TablePart
 from index.vectors.lists import Lists

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.digests import FileEntry, canonical_json
 from index.storage.amendments import contents_of, exclusions_of, ranges_array
-from index.storage.durable import FileEntry, make_folder, sync_folder, write_array, write_chunks
+from index.storage.durable import make_folder, sync_folder, write_array, write_chunks
 from index.storage.layers import Prepared
-from index.storage.manifest import LayerEntry, SegmentEntry, TreeEntry, canonical_json
+from index.storage.manifest import LayerEntry, SegmentEntry, TreeEntry
 from index.storage.recordings import TablePart, line_check, recording_to_json, text_key
 from index.storage.segment import Segment, SegmentLayer, rows_check
 from index.vectors.lists import list_checks, sorted_by_list

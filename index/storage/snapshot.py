@@ -17,11 +17,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError, UnknownRecordingError
 from index.storage.commit import OpenState
 from index.storage.hubs import Hub
 from index.storage.layers import TIMES_PER_SECOND
-from index.storage.manifest import LayerEntry, canonical_json
+from index.storage.manifest import LayerEntry
 from index.storage.recordings import Recording
 from index.storage.segment import damaged
 from index.vectors.exact import ExactVectors, check_vectors

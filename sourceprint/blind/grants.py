@@ -23,8 +23,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Self
 
+from fingerprint.digests import canonical_json, pretty_json
 from fingerprint.errors import GrantError, ParameterError, VerificationError, printable
-from index.storage.manifest import GRANT_NAME, canonical_json
+from index.storage.manifest import GRANT_NAME
 from sourceprint.signatures import PrivateKey, PublicKey
 
 __all__ = ["SCHEMA", "Grant", "Terms", "parse_grant"]
@@ -134,7 +135,7 @@ class Grant:
     def to_bytes(self) -> bytes:
         """Return the content of the file."""
         signature = base64.b64encode(self.signature).decode("ascii")
-        return (json.dumps({**self.to_json(), "signature": signature}, indent=1) + "\n").encode("ascii")
+        return pretty_json({**self.to_json(), "signature": signature})
 
     def check(self, *, trusted: PublicKey, manifest: bytes, today: date) -> None:
         """Make sure that a trusted issuer made this grant for this manifest, and that it is in force.

@@ -8,10 +8,10 @@ without observations; one that could not be searched has no file, since nothing 
 The layout is that of the JAMS schema (github.com/marl/jams); the library of that name is not needed to write it.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fingerprint.digests import pretty_json
 from sourceprint.outputs import program_version
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.names import safe_names, well_formed
@@ -35,7 +35,7 @@ def jams_files(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str],
     files = {}
     for result in searched:
         document = _clean(_document(result, q_values))
-        files[f"{names[result.name]}.jams"] = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+        files[f"{names[result.name]}.jams"] = pretty_json(document, indent=2, utf8=True)
     return dict(sorted(files.items()))
 
 

@@ -21,12 +21,12 @@ which differ from
 The formats of a report by name, and its file: written whole or not at all.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from fingerprint.digests import pretty_json
 from fingerprint.errors import EvidenceError, printable
 from index.storage.durable import publish
 from sourceprint.gate.report_text import github_report, junit_report, verdict_line
@@ -61,7 +61,7 @@ def json_report(report: Report) -> bytes:
             {"name": verdict.name, "reason": verdict.reason} for verdict in report.verdicts if verdict.result is None
         ],
     }
-    return (json.dumps(document, indent=2) + "\n").encode("ascii")
+    return pretty_json(document, indent=2)
 
 
 def _file(verdict: Verdict, result: ScanResult) -> dict[str, Any]:

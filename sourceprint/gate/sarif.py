@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from fingerprint.digests import pretty_json
 from fingerprint.errors import printable
 from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.report_text import decision_text
@@ -55,7 +56,7 @@ def sarif_report(report: Report) -> bytes:
         },
     }
     log = {"$schema": _SCHEMA_URI, "version": "2.1.0", "runs": [run]}
-    return (json.dumps(log, indent=2) + "\n").encode("ascii")
+    return pretty_json(log, indent=2)
 
 
 def artifact_uri(name: str) -> str:

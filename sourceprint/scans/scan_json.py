@@ -38,9 +38,9 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fingerprint.digests import canonical_json
 from index.explain.explanation import explanation_to_json
 from index.search.matches import Match, Passage, four_digits, milliseconds, union_seconds
-from index.storage.manifest import canonical_json
 from sourceprint.scans.results import SCHEMA
 from sourceprint.scans.scan import Scan
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.durability_disk import FaultyDisk
+from fingerprint.digests import FileEntry
 from fingerprint.errors import (
     CatalogueError,
     IndexDamagedError,
@@ -31,7 +32,6 @@ from index.catalogue.store import Recording, Store
 from index.catalogue.transfer import export_index, import_index
 from index.catalogue.verification import verify_index
 from index.storage import commit as opening
-from index.storage.durable import FileEntry
 from index.storage.locks import WriterLock, claim
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks

@@ -7,13 +7,13 @@ run, remarks and key give the same bytes.
 from collections.abc import Sequence
 from pathlib import Path
 
+from fingerprint.digests import pretty_json
 from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
 from index.storage.durable import publish
 from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE, pack
 from sourceprint.evidence.cases.contents import (
     Remarks,
     case_facts,
-    json_bytes,
     parse_json,
     readme_bytes,
     signature_bytes,
@@ -116,7 +116,7 @@ def make_case(
         what = "nothing was found in it" if result.searched else f"it could not be searched ({result.status})"
         raise EvidenceError(f"{name}: {what}, so there is no evidence to sign; choose a file that was matched")
     try:
-        row = parse_json(json_bytes(result.raw))
+        row = parse_json(pretty_json(result.raw))
         landmarks = read_trace_member(trace)
         problems = belonging(result, landmarks) or compare(result, landmarks).problems
     except (ParameterError, ValueError, VerificationError) as error:
@@ -127,8 +127,8 @@ def make_case(
             "naming a new folder"
         )
     members = {
-        CASE: json_bytes(case_facts(result, landmarks, key.public, remarks, has_page=page is not None)),
-        RESULT: json_bytes(row),
+        CASE: pretty_json(case_facts(result, landmarks, key.public, remarks, has_page=page is not None)),
+        RESULT: pretty_json(row),
         TRACE: trace,
         **({} if page is None else {PAGE: page}),
         README: readme_bytes(result, key.public, has_page=page is not None),

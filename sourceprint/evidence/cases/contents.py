@@ -31,7 +31,6 @@ __all__ = [
     "SIGNED",
     "Remarks",
     "case_facts",
-    "json_bytes",
     "parse_json",
     "read_signature",
     "readme_bytes",
@@ -218,11 +217,6 @@ def read_signature(data: bytes) -> tuple[PublicKey, bytes]:
 
 def _signature_text(key: PublicKey, signature: bytes) -> bytes:
     return f"{key.text}\n{base64.b64encode(signature).decode('ascii')}\n".encode("ascii")
-
-
-def json_bytes(value: dict[str, Any]) -> bytes:
-    """Return plain JSON types as the text of a member: indented, ASCII, fields in their order."""
-    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode("ascii")
 
 
 def parse_json(data: bytes) -> dict[str, Any]:

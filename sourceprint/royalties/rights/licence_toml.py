@@ -12,8 +12,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError, printable
-from sourceprint.royalties.canonical import digest as digest_of
 from sourceprint.royalties.money import currency_exponent, format_amount, format_percent
 from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, licence_of_table
 from sourceprint.royalties.rights.licences import SCHEMA, Conditions, Licence, Scope
@@ -52,7 +52,7 @@ def parse_licence(text: str, *, name: str) -> Licence:
         licence = licence_of_table(table)
     except ParameterError as error:
         raise RightsError(f"{shown}: {error}") from error
-    return replace(licence, digest=digest_of(licence_document(licence)))
+    return replace(licence, digest=digest_of(exact_json(licence_document(licence))))
 
 
 def licence_document(licence: Licence) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Table
 
+from fingerprint.digests import exact_json
 from fingerprint.errors import ParameterError, printable
-from sourceprint.royalties.canonical import canonical_json
 from sourceprint.royalties.rights.licence_toml import licence_document, licence_of
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import (
@@ -117,7 +117,7 @@ def row_of(record: Record) -> dict[str, object]:
                 "id": _id(record.id),
                 "licensor": record.licensor,
                 "licensee": record.licensee,
-                "document": canonical_json(licence_document(record)),
+                "document": exact_json(licence_document(record)).decode(),
                 "digest": record.digest,
             }
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
+from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import StatementError
-from sourceprint.royalties.canonical import digest
 from sourceprint.royalties.money import round_to_minor, validate_currency
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
@@ -345,5 +345,5 @@ def _identified(statement: Statement) -> Statement:
         [[use.id, use.state, use.state_rule] for use in statement.uses],
         [[*key_of(line), str(line.exact), line.gross, line.net] for line in statement.lines],
     ]
-    told = digest(inputs).removeprefix("sha256:")[:12]
+    told = digest_of(exact_json(inputs)).removeprefix("sha256:")[:12]
     return replace(statement, id=f"S-{statement.licensee.id}-{statement.period.label}-{told}")

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from fingerprint.digests import exact_json
 from fingerprint.errors import RightsError, SourceprintError
-from sourceprint.royalties.canonical import canonical_json
 from sourceprint.royalties.rights.database import Change, Database
 from sourceprint.royalties.rights.history import Applied, apply_records
 from sourceprint.royalties.rights.licence_toml import licence_document, parse_licence
@@ -175,7 +175,7 @@ def _stage_licence(staging: Staging, file: int, path: Path) -> None:
     except SourceprintError as error:
         staging.problem("error", file, 0, "", "", "licence", str(error).removeprefix(f"{name}: "))
         return
-    document = canonical_json(licence_document(licence))
+    document = exact_json(licence_document(licence)).decode()
     staging.add("licence", file, 1, (licence.id, licence.licensor, licence.licensee, document, licence.digest))
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from fingerprint.digests import digest_of, exact_json, hash_file
 from fingerprint.errors import RightsError, printable
-from index.storage.durable import hash_file
-from sourceprint.royalties.canonical import digest
 from sourceprint.royalties.tables.cells import UNITS, Unit
 from sourceprint.royalties.tables.columns import NOT_USED, SHAPES, SINGLE, Shape
 from sourceprint.royalties.tables.sheets import normalised, open_sheet
@@ -103,7 +102,7 @@ def find_sources(paths: Sequence[Path]) -> Sources:
         raise RightsError(
             f"{printable(error.filename)}: cannot be read ({error.strerror}); see to its permissions"
         ) from error
-    return Sources(tuple(found.files), tuple(found.not_used), name, digest(contents))
+    return Sources(tuple(found.files), tuple(found.not_used), name, digest_of(exact_json(contents)))
 
 
 def shape_of_header(header: Iterable[str]) -> Shape | None:

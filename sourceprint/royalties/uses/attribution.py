@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sourceprint.royalties.canonical import canonical_json
+from fingerprint.digests import exact_json
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
 from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_spans
@@ -95,7 +95,7 @@ def _id_of(document: dict[str, Any]) -> str:
     """Return the id of the use that a document is about; what plays no part is taken out of the document."""
     for key in ("id", "state", "state_rule", "rights_revision"):
         del document[key]
-    return "U" + hashlib.sha256(canonical_json(document).encode("utf-8")).hexdigest()[:24]
+    return "U" + hashlib.sha256(exact_json(document)).hexdigest()[:24]
 
 
 def _of_excluded(excluded: Iterable[Claim]) -> list[Holding]:

@@ -19,8 +19,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from fingerprint.digests import exact_json
 from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, printable
-from sourceprint.royalties.canonical import canonical_json
 from sourceprint.royalties.periods import Period, parse_date
 from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.licences import PURPOSES
@@ -358,7 +358,7 @@ class _Attribution:
                 "licensee": self._defaults.licensee,
                 "results_sha256": "",
                 "policy_digest": self._policy.digest,
-                "policy": canonical_json(policy_document(self._policy)),
+                "policy": exact_json(policy_document(self._policy)).decode(),
                 "rights_revision": current_revision(self._connection),
             }
             key = self._connection.execute(insert(attribution).values(row)).inserted_primary_key
@@ -376,7 +376,7 @@ class _Attribution:
             "track_name": use.track_name,
             "generated_on": use.generated_on,
             "recording_id": use.recording_id,
-            "document": canonical_json(use_to_json(use), known=True),  # its id was made of it
+            "document": exact_json(use_to_json(use), known=True).decode(),  # its id was made of it
         }
 
 
@@ -388,7 +388,7 @@ def _decision(change: StateChange) -> tuple[str, str]:
 def _substance(document: dict[str, Any]) -> str:
     """Return what two uses of one passage have in common, whatever policy and rights they were made with."""
     keys = ("layer", "licensee", "recording_id", "work_ids", "spans")
-    return canonical_json([document["track"]["sha256"], *(document[key] for key in keys)])
+    return exact_json([document["track"]["sha256"], *(document[key] for key in keys)]).decode()
 
 
 def _purpose(purpose: str) -> str:

@@ -52,8 +52,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError, printable
-from sourceprint.royalties.canonical import digest
 from sourceprint.royalties.money import parse_decimal
 
 __all__ = ["METHODS", "Policy", "load_policy", "parse_policy", "policy_document", "policy_of", "shipped_policies"]
@@ -250,7 +250,7 @@ def policy_of(document: Mapping[str, Any], *, name: str = "policy") -> Policy:
         otherwise=_word(overlap, "overlap", "otherwise", name, _OTHERWISE),
         composition=_word(overlap, "overlap", "composition", name, _COMPOSITION),
     )
-    return replace(unsigned, digest=digest(policy_document(unsigned)))
+    return replace(unsigned, digest=digest_of(exact_json(policy_document(unsigned))))
 
 
 def _shipped() -> Traversable:

@@ -29,8 +29,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from fingerprint.digests import exact_json
 from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, printable
-from sourceprint.royalties.canonical import canonical_json
 from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.rights.schema import attribution, use, use_event
@@ -242,7 +242,7 @@ def enter_changes(connection: Connection, changes: Iterable[StateChange]) -> Non
             "use_id": c.use_id,
             "state": c.state,
             "reason": c.reason,
-            "document": canonical_json(use_to_json(c.named)) if c.named else "",
+            "document": exact_json(use_to_json(c.named)).decode() if c.named else "",
             "made_at": c.made_at,
             "made_by": c.made_by,
         }

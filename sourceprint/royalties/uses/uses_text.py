@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fingerprint.digests import FileEntry, exact_json
 from fingerprint.errors import printable
-from index.storage.durable import FileEntry, refusals, sync_folder, write_chunks
-from sourceprint.royalties.canonical import canonical_json
+from index.storage.durable import refusals, sync_folder, write_chunks
 from sourceprint.royalties.uses.states import contenders_of
 from sourceprint.royalties.uses.use import LicenceOutcome, Use, use_to_json
 from sourceprint.text.tables import table
@@ -151,7 +151,7 @@ def uses_to_jsonl(path: Path, uses: Iterable[Use]) -> FileEntry:
 
 def _lines(uses: Iterable[Use]) -> Iterator[bytes]:
     for use in uses:
-        yield (canonical_json(use_to_json(use)) + "\n").encode("utf-8")
+        yield exact_json(use_to_json(use)) + b"\n"
 
 
 def _cells(use: Use) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fingerprint.digests import pretty_json
 from fingerprint.errors import EvidenceError, ParameterError, StorageFullError, VerificationError
 from index.recheck.trace import TracedFind
 from index.recheck.trace_file import trace_from_bytes, trace_to_bytes
@@ -37,7 +38,6 @@ from sourceprint.evidence.cases.contents import (
     DOES_NOT_PROVE,
     PROVES,
     Remarks,
-    json_bytes,
     parse_json,
     readme_bytes,
     signature_bytes,
@@ -133,7 +133,7 @@ def wrong(data: bytes, *keys: PrivateKey) -> set[str]:
 def changed_json(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
     fields = json.loads(data)
     change(fields)
-    return json_bytes(fields)
+    return pretty_json(fields)
 
 
 def changed_find(data: bytes, change: Callable[[TracedFind], TracedFind]) -> bytes:
@@ -684,4 +684,4 @@ def test_a_case_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 def test_parsed_json_is_what_was_written() -> None:
     value = {"a": [1, 0.5, None, True], "b": {"c": "Ω\udcff"}}
-    assert parse_json(json_bytes(value)) == value
+    assert parse_json(pretty_json(value)) == value

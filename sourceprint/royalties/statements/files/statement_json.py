@@ -40,11 +40,11 @@ is not.
 Canonical is UTF-8 with sorted keys, no white space and one newline at the end: the same statement gives the same bytes.
 """
 
-import hashlib
 import json
 from datetime import date
 from typing import Any
 
+from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import StatementError, VerificationError, printable
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.statements.files.parts_json import (
@@ -158,7 +158,7 @@ def statement_from_json(value: dict[str, Any]) -> Statement:
 
 def statement_digest(statement: Statement) -> str:
     """Return "sha256:" and the digest of a statement: of its canonical JSON without the field `digest`."""
-    return _digest(_canonical(statement_to_json(statement)))
+    return digest_of(_canonical(statement_to_json(statement)))
 
 
 def statement_bytes(statement: Statement) -> bytes:
@@ -170,7 +170,7 @@ def statement_bytes(statement: Statement) -> bytes:
         If a text in it is no Unicode, and so cannot be written.
     """
     document = statement_to_json(statement)
-    document["digest"] = _digest(_canonical(document))
+    document["digest"] = digest_of(_canonical(document))
     return _canonical(document)
 
 
@@ -190,7 +190,7 @@ def parse_statement(data: bytes) -> Statement:
         raise StatementError("statement: not JSON in UTF-8; name a statement.json") from error
     statement = statement_from_json(value)
     stated = str(value.pop("digest", ""))
-    found = _digest(_canonical(value))
+    found = digest_of(_canonical(value))
     if stated != found:
         raise VerificationError(
             f"statement {printable(statement.id)}: its digest is {printable(stated)!r:.80}, its content has {found}; "
@@ -205,18 +205,13 @@ def parse_statement(data: bytes) -> Statement:
 
 
 def _canonical(value: dict[str, Any]) -> bytes:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
-        return text.encode() + b"\n"
+        return canonical_json(value, utf8=True) + b"\n"
     except UnicodeEncodeError as error:
-        passage = printable(text[max(0, error.start - 20) : error.end + 20])
+        passage = printable(error.object[max(0, error.start - 20) : error.end + 20])
         raise StatementError(
             f"statement: text that is no Unicode near {passage!r}; mend the name it is from"
         ) from error
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _statement_of(value: dict[str, Any]) -> Statement:
