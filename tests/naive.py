@@ -29,7 +29,7 @@ __all__ = [
     "local_maxima",
     "project",
     "prominence",
-    "ratio_of_seed",
+    "ratio_of_vote",
     "sample_patches",
     "scan",
     "sign_vectors",
@@ -199,8 +199,8 @@ def distinct(
     return [i for s in sorted(taken) for i in taken[s]]
 
 
-def ratio_of_seed(
-    seed: int,
+def ratio_of_vote(
+    vote: int,
     q_times: Floats,
     r_times: Floats,
     shifts: Floats,
@@ -213,15 +213,15 @@ def ratio_of_seed(
     max_shift: float,
     n_votes: int,
 ) -> float:
-    """Each hit votes for the ratios whose line through the seed passes within `jitter`; the mean of the best wins."""
-    scale = float(scales[seed])
+    """Each vote stands for the ratios whose line through the vote passes within `jitter`; the mean of the best wins."""
+    scale = float(scales[vote])
     step = 2 * slack * scale / n_votes
     ratios = scale * (1 - slack) + step * (np.arange(n_votes) + 0.5)
     votes = np.zeros(n_votes)
     for j in range(len(q_times)):
-        dq, dr = q_times[j] - q_times[seed], r_times[j] - r_times[seed]
-        near = LEAST_APART_SECONDS <= abs(dq) <= window and abs(shifts[j] - shifts[seed]) <= max_shift
-        if j != seed and near:
+        dq, dr = q_times[j] - q_times[vote], r_times[j] - r_times[vote]
+        near = LEAST_APART_SECONDS <= abs(dq) <= window and abs(shifts[j] - shifts[vote]) <= max_shift
+        if j != vote and near:
             votes[np.abs(dr / dq - ratios) <= jitter / abs(dq)] += weights[j]
     if not votes.any():
         return scale

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from index.storage.hubs import Hub
 from index.storage.manifest import RECORDING
-from index.storage.snapshot import LayerView, Snapshot
+from index.storage.snapshot import LayerSnapshot, Snapshot
 from index.vectors.signs import vectors_of_signs
 
 __all__ = ["LEAST_BOUND", "LEAST_RECORDINGS", "NEIGHBOURS", "HubScores", "find_hubs", "hub_scores"]
@@ -90,12 +90,12 @@ def find_hubs(snapshot: Snapshot, layer: str = RECORDING) -> dict[str, Hub]:
     return dict(sorted(hubs.items()))
 
 
-def hub_scores(view: LayerView) -> HubScores:
+def hub_scores(view: LayerSnapshot) -> HubScores:
     """Measure how much more often than by its size each recording is a neighbour of the others.
 
     Parameters
     ----------
-    view : LayerView
+    view : LayerSnapshot
         The landmarks.
 
     Raises
@@ -116,7 +116,7 @@ def hub_scores(view: LayerView) -> HubScores:
 
 
 def _tally(
-    view: LayerView, counts: NDArray[np.int64]
+    view: LayerSnapshot, counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Ask the sample; count who was a neighbour of whom.
 

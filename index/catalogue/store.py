@@ -33,14 +33,14 @@ from index.storage.layers import LayerLandmarks
 from index.storage.locks import StateToken, WriterLock, leased, leased_manifest
 from index.storage.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
 from index.storage.recordings import Recording
-from index.storage.snapshot import LayerView, Snapshot
+from index.storage.snapshot import LayerSnapshot, Snapshot
 from index.vectors.exact import EXACT_LIMIT
 
 __all__ = [
     "DamagedFile",
     "LayerLandmarks",
+    "LayerSnapshot",
     "LayerSpec",
-    "LayerView",
     "Recording",
     "Snapshot",
     "StateToken",

@@ -20,8 +20,17 @@ from numpy.typing import NDArray
 
 from fingerprint.extract import Fingerprint
 from fingerprint.sources import track_parts
-from index.explain.explanation import BETTER, CLEAR_SHARE, Account, Attempt, Cause, Explanation, Question, in_one
-from index.explain.searches import Searches, WidelyDescribed, ids_reported
+from index.explain.explanation import (
+    BETTER,
+    CLEAR_SHARE,
+    Account,
+    Cause,
+    Explanation,
+    Question,
+    WeighedAlignment,
+    in_one,
+)
+from index.explain.searches import Searches, WidePrints, ids_reported
 from index.search._kernels import BLOCK_SECONDS
 from index.search.hypotheses import RATIO_SLACK
 from index.search.match import STANDARD, Examination, SearchOptions, examine
@@ -101,7 +110,7 @@ class Explainer:
         self._question = question
         self._options = options
         self._allowed = allowed
-        self._again = WidelyDescribed(path)
+        self._again = WidePrints(path)
         self._parts: list[Explanation] = []
         self._reported: set[str] = set()
 
@@ -161,19 +170,19 @@ class _Part:
         if account.n_landmarks == 0:
             return replace(account, causes=("no_landmarks",))
         if account.reported:
-            return replace(account, catalogue=searches.attempt(ordinal, whole))
+            return replace(account, catalogue=searches.weighed(ordinal, whole))
         is_filtered = self._allowed is not None and not self._allowed[ordinal]
         filtered: tuple[Cause, ...] = ("filtered",) if is_filtered else ()
         if is_filtered:
             whole = searches.admitting(ordinal)
-        account = replace(account, catalogue=searches.attempt(ordinal, whole))
+        account = replace(account, catalogue=searches.weighed(ordinal, whole))
         if is_filtered and _passes(account.catalogue):
             return replace(account, causes=filtered)
         alone = searches.alone(ordinal)
         has_ranges = bool(self._snapshot.recordings[ordinal].excluded)
         account = replace(
             account,
-            alone=searches.attempt(ordinal, alone, whole),
+            alone=searches.weighed(ordinal, alone, whole),
             excluded=searches.without_exclusions(ordinal, whole) if has_ranges else None,
             only_reports=recording_id in ids_reported(alone),
         )
@@ -183,26 +192,26 @@ class _Part:
         account = self._concluded(account)
         return replace(account, causes=filtered + account.causes)
 
-    def _thorough(self, ordinal: int, is_filtered: bool) -> Attempt | None:
+    def _thorough(self, ordinal: int, is_filtered: bool) -> WeighedAlignment | None:
         """Return the best alignment of a thorough search; where only that of the recording alone passes, that one."""
         whole = self._searches.widely(ordinal if is_filtered else None)
         if whole is None:
             return None
-        attempt = self._searches.attempt(ordinal, whole)
-        if _passes(attempt):
-            return attempt
+        alignment = self._searches.weighed(ordinal, whole)
+        if _passes(alignment):
+            return alignment
         alone = self._searches.widely_alone(ordinal)
         if alone is None or self._snapshot.recordings[ordinal].id not in ids_reported(alone):
-            return attempt
-        other = self._searches.attempt(ordinal, alone, whole)
-        return other if _passes(other) else attempt
+            return alignment
+        other = self._searches.weighed(ordinal, alone, whole)
+        return other if _passes(other) else alignment
 
     def _close(self, ordinal: int) -> Account:
         whole = self._searches.widely()
         account = replace(
             self._account(ordinal, named=False),
-            catalogue=self._searches.attempt(ordinal, self._searches.searched),
-            thorough=None if whole is None else self._searches.attempt(ordinal, whole),
+            catalogue=self._searches.weighed(ordinal, self._searches.searched),
+            thorough=None if whole is None else self._searches.weighed(ordinal, whole),
         )
         return self._concluded(account)
 
@@ -211,8 +220,9 @@ class _Part:
         wide = self._searches.widely()
         names = [] if wide is None else sorted(ids_reported(wide) - self.reported)
         found = [self._snapshot.ordinal(name) for name in names]
-        finds = sorted(self._searches.searched.finds, key=lambda find: (-find.passage.score, find.passage.recording))
-        near = dict.fromkeys(find.passage.recording for find in finds)
+        alignments = [candidate.alignment for candidate in self._searches.searched.candidates]
+        alignments.sort(key=lambda one: (-one.score, one.recording))
+        near = dict.fromkeys(one.recording for one in alignments)
         unreported = [ordinal for ordinal in near if self._snapshot.recordings[ordinal].id not in self.reported]
         return list(dict.fromkeys([*found, *unreported]))[: len(found) + most]
 
@@ -260,7 +270,7 @@ class _Part:
             max_false_per_1000h=limit,
         )
 
-    def _why_thorough(self, thorough: Attempt, best: Attempt | None) -> list[Cause]:
+    def _why_thorough(self, thorough: WeighedAlignment, best: WeighedAlignment | None) -> list[Cause]:
         """Return what a thorough search overcomes, which reports what this one does not."""
         if best is not None and thorough.score <= BETTER * best.score and (raised := _raised(best)):
             return raised  # no better an alignment, beside fewer or weaker rivals
@@ -268,25 +278,25 @@ class _Part:
         return ["effort" if low <= thorough.ratio <= high else "tempo"]
 
 
-def _raised(attempt: Attempt) -> list[Cause]:
+def _raised(alignment: WeighedAlignment) -> list[Cause]:
     """Return what raised the threshold of an alignment."""
     causes: list[Cause] = []
-    if attempt.rivals or attempt.n_elsewhere:
+    if alignment.rivals or alignment.n_elsewhere:
         causes.append("rivals")
-    if attempt.hub_factor > 1:
+    if alignment.hub_factor > 1:
         causes.append("hub")
     return causes
 
 
-def _passes(attempt: Attempt | None) -> bool:
-    return attempt is not None and attempt.reported
+def _passes(alignment: WeighedAlignment | None) -> bool:
+    return alignment is not None and alignment.reported
 
 
 def _told_apart(account: Account, whole: Examination) -> Account:
     """Name what is reported over the passage; leave out what looking into excluded ranges did not make better."""
     if account.alone is not None and account.alone.reported and not _passes(account.catalogue):
         there = _reported_there(account.recording_id, account.alone, whole)
-        fits = any(account.recording_id in segment.also_fits for match in there for segment in match.passages)
+        fits = any(account.recording_id in passage.also_fits for match in there for passage in match.passages)
         ids = tuple(match.recording.id for match in there)
         account = replace(account, reported_there=ids, is_duplicate=fits)
     inside, outside = account.excluded, account.best
@@ -295,9 +305,9 @@ def _told_apart(account: Account, whole: Examination) -> Account:
     return account
 
 
-def _reported_there(recording_id: str, attempt: Attempt, whole: Examination) -> list[Match]:
+def _reported_there(recording_id: str, alignment: WeighedAlignment, whole: Examination) -> list[Match]:
     """Return what else is reported over most of a passage, in the order of the result."""
-    start, end = attempt.track_start_seconds, attempt.track_end_seconds
+    start, end = alignment.track_start_seconds, alignment.track_end_seconds
     return [
         match
         for match in whole.result.matches

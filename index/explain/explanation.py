@@ -40,12 +40,12 @@ __all__ = [
     "CLEAR_SHARE",
     "MOST_BEST",
     "Account",
-    "Attempt",
     "Cause",
     "Explanation",
     "Question",
     "Rival",
     "Thorough",
+    "WeighedAlignment",
     "explanation_to_json",
     "in_one",
 ]
@@ -119,7 +119,7 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class WeighedAlignment:
     """The best alignment of one search of the query with one recording, weighed against the whole catalogue.
 
     Attributes
@@ -196,14 +196,14 @@ class Account:
         Whether the search reports it.
     n_landmarks : int
         Landmarks that it has in the layer that was searched.
-    catalogue : Attempt or None
+    catalogue : WeighedAlignment or None
         The best alignment in the search of the whole catalogue, as filtered; if the filter leaves the recording out,
         in a search that lets it in too. None if nothing aligned.
-    alone : Attempt or None
+    alone : WeighedAlignment or None
         The best alignment if it is searched alone; asked for where it was named and is not reported.
-    excluded : Attempt or None
+    excluded : WeighedAlignment or None
         The best alignment, alone, as if it had no excluded ranges; only where that is better than with them.
-    thorough : Attempt or None
+    thorough : WeighedAlignment or None
         The best alignment of a thorough search: of the catalogue, or alone if only that finds it.
     causes : tuple of Cause
         What stood in the way, what weighs most first; empty if it is reported.
@@ -225,10 +225,10 @@ class Account:
     named: bool = True
     reported: bool = False
     n_landmarks: int = 0
-    catalogue: Attempt | None = None
-    alone: Attempt | None = None
-    excluded: Attempt | None = None
-    thorough: Attempt | None = None
+    catalogue: WeighedAlignment | None = None
+    alone: WeighedAlignment | None = None
+    excluded: WeighedAlignment | None = None
+    thorough: WeighedAlignment | None = None
     causes: tuple[Cause, ...] = ()
     reported_there: tuple[str, ...] = ()
     is_duplicate: bool = False
@@ -237,7 +237,7 @@ class Account:
     only_reports: bool = False
 
     @property
-    def best(self) -> Attempt | None:
+    def best(self) -> WeighedAlignment | None:
         """The alignment in the catalogue, or the one alone if that is better by more than a hair."""
         if self.catalogue is None or self.alone is None:
             return self.catalogue or self.alone
@@ -352,30 +352,30 @@ def _reference(account: Account) -> dict[str, Any]:
     }
 
 
-def _alignment(attempt: Attempt | None) -> dict[str, Any] | None:
-    if attempt is None:
+def _alignment(alignment: WeighedAlignment | None) -> dict[str, Any] | None:
+    if alignment is None:
         return None
-    change = attempt.transformation
+    change = alignment.transformation
     return {
-        "alone": attempt.alone,
-        "query_start_ms": milliseconds(attempt.track_start_seconds),
-        "query_end_ms": milliseconds(attempt.track_end_seconds),
-        "asset_start_ms": milliseconds(attempt.recording_start_seconds),
-        "asset_end_ms": milliseconds(attempt.recording_end_seconds),
+        "alone": alignment.alone,
+        "query_start_ms": milliseconds(alignment.track_start_seconds),
+        "query_end_ms": milliseconds(alignment.track_end_seconds),
+        "asset_start_ms": milliseconds(alignment.recording_start_seconds),
+        "asset_end_ms": milliseconds(alignment.recording_end_seconds),
         "pitch_cents": round(change.pitch_cents, 1) + 0.0,
         "speed_percent": round(change.speed_percent, 2),
         "tempo_percent": round(change.tempo_percent, 2),
-        "query_landmarks": attempt.query_landmarks,
-        "aligned_landmarks": attempt.aligned_landmarks,
-        "expected_by_chance": round(attempt.expected_by_chance, 3),
-        "score": round(attempt.score, 3),
-        "score_threshold": round(attempt.threshold, 3),
-        "base_threshold": round(attempt.base_threshold, 3),
-        "rivals": [{"asset_id": rival.recording_id, "score": round(rival.score, 3)} for rival in attempt.rivals],
-        "rivals_elsewhere": attempt.n_elsewhere,
-        "hub_factor": attempt.hub_factor,
-        "p_false": four_digits(attempt.p_false),
-        "false_per_1000h": four_digits(attempt.false_per_1000h),
-        "confidence": round(attempt.confidence, 9),
-        "reported": attempt.reported,
+        "query_landmarks": alignment.query_landmarks,
+        "aligned_landmarks": alignment.aligned_landmarks,
+        "expected_by_chance": round(alignment.expected_by_chance, 3),
+        "score": round(alignment.score, 3),
+        "score_threshold": round(alignment.threshold, 3),
+        "base_threshold": round(alignment.base_threshold, 3),
+        "rivals": [{"asset_id": rival.recording_id, "score": round(rival.score, 3)} for rival in alignment.rivals],
+        "rivals_elsewhere": alignment.n_elsewhere,
+        "hub_factor": alignment.hub_factor,
+        "p_false": four_digits(alignment.p_false),
+        "false_per_1000h": four_digits(alignment.false_per_1000h),
+        "confidence": round(alignment.confidence, 9),
+        "reported": alignment.reported,
     }

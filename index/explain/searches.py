@@ -1,7 +1,7 @@
-"""What further searches of a query come to: the same part again, alone, more widely, or with excluded ranges counted.
+"""Further searches of a track: the same part again, alone, more widely, or with excluded ranges counted.
 
-In come a part of a query and its search; out come the alignments with one recording (`explanation.Attempt`), each
-weighed as the search of the whole catalogue weighs it, whichever search found it.
+In come a part of a track and its search; out come the alignments with one recording (`explanation.WeighedAlignment`),
+each weighed as the search of the whole catalogue weighs it, whichever search found it.
 """
 
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from fingerprint.errors import FingerprintFileError
 from fingerprint.extract import Fingerprint
 from fingerprint.sources import track_parts
-from index.explain.explanation import Attempt, Rival, Thorough
+from index.explain.explanation import Rival, Thorough, WeighedAlignment
 from index.search.alignment import Aligner, Alignment
-from index.search.match import THOROUGH, Examination, SearchOptions, candidate_of, examine
+from index.search.match import THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
-from index.search.passages import Find, beside
-from index.search.significance import DEFAULT_FALSE_PER_1000H, settle
+from index.search.passages import Candidate, assess, beside
+from index.search.significance import DEFAULT_FALSE_PER_1000H, decide, tail_of
 from index.storage.snapshot import Snapshot
 
-__all__ = ["Searches", "WidelyDescribed", "ids_reported"]
+__all__ = ["Searches", "WidePrints", "ids_reported"]
 
 _MOST_RIVALS = 5
 
 
-class WidelyDescribed:
+class WidePrints:
     """The parts of a query, described at the time scales of a thorough search when first asked for.
 
     Parameters
@@ -71,7 +71,7 @@ class Searches:
         How it was searched.
     allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
         By ordinal: recordings that were searched.
-    again : WidelyDescribed
+    again : WidePrints
         The query, for a thorough search.
 
     Attributes
@@ -89,7 +89,7 @@ class Searches:
         snapshot: Snapshot,
         options: SearchOptions,
         allowed: NDArray[np.bool_] | None,
-        again: WidelyDescribed,
+        again: WidePrints,
     ) -> None:
         self.searched = searched
         self.thorough: Thorough = "asked" if set(THOROUGH.scales) <= set(options.scales) else "needless"
@@ -112,11 +112,11 @@ class Searches:
         """Return the search of one recording by itself."""
         return self._examine(self._query, self._options, self._only(ordinal))
 
-    def without_exclusions(self, ordinal: int, whole: Examination) -> Attempt | None:
+    def without_exclusions(self, ordinal: int, whole: Examination) -> WeighedAlignment | None:
         """Return the best alignment with one recording by itself, as if it had no excluded ranges."""
         everything = self._snapshot.without_exclusions()
         found = self._examine(self._query, self._options, self._only(ordinal), everything)
-        return self.attempt(ordinal, found, whole, everything)
+        return self.weighed(ordinal, found, whole, everything)
 
     def widely(self, admitted: int | None = None) -> Examination | None:
         """Return the thorough search of what was searched, and of one more recording; None if it cannot be made."""
@@ -138,13 +138,13 @@ class Searches:
             return None
         return self._examine(self._wide_query, self._widest, self._only(ordinal))
 
-    def attempt(
+    def weighed(
         self,
         ordinal: int,
         searched: Examination,
         whole: Examination | None = None,
         snapshot: Snapshot | None = None,
-    ) -> Attempt | None:
+    ) -> WeighedAlignment | None:
         """Return the best alignment that a search has with a recording; None if there is none.
 
         Parameters
@@ -158,50 +158,50 @@ class Searches:
         snapshot : Snapshot, optional
             What was searched, if it is another than the first search had.
         """
-        finds = [find for find in searched.finds if find.passage.recording == ordinal]
-        attempts = [self._weighed(find, searched, whole, snapshot or self._snapshot) for find in finds]
-        return max(attempts, key=lambda attempt: (attempt.reported, attempt.score), default=None)
+        candidates = [candidate for candidate in searched.candidates if candidate.alignment.recording == ordinal]
+        weighed = [self._weighed(candidate, searched, whole, snapshot or self._snapshot) for candidate in candidates]
+        return max(weighed, key=lambda one: (one.reported, one.score), default=None)
 
-    def _weighed(self, find: Find, searched: Examination, whole: Examination | None, snapshot: Snapshot) -> Attempt:
+    def _weighed(
+        self, found: Candidate, searched: Examination, whole: Examination | None, snapshot: Snapshot
+    ) -> WeighedAlignment:
         judge = whole or searched
-        weighed = find if whole is None else replace(find, candidates=_alignments_of(whole))
-        passage, landmarks, circumstances = find.passage, searched.landmarks, judge.circumstances
-        aligner = Aligner(landmarks, snapshot.layer(circumstances.layer))
-        candidate = candidate_of(weighed, list(judge.finds), snapshot, aligner, landmarks)
-        model = circumstances.model()
-        _, (verdict,) = settle([candidate], circumstances, model)
-        tail = verdict.tail
+        circumstances, model, query = judge.circumstances, judge.model, searched.query
+        candidate = Candidate(found.alignment, found.among if whole is None else _alignments_of(whole), found.related)
+        assess(candidate, judge.candidates, snapshot, Aligner(query, snapshot.layer(circumstances.layer)))
+        decide([candidate], circumstances, model)
+        alignment, tail = candidate.alignment, tail_of(candidate, model)
         rivals: list[Rival] = []
         n_elsewhere = 0
         if tail.mean_excess > model.mean_excess:  # what rivals do, and nothing else
             weak = model.threshold(DEFAULT_FALSE_PER_1000H)
-            others = beside(weighed)
+            others = beside(candidate)
             rivals = [Rival(snapshot.recordings[k].id, score) for k, score in others.items() if score < weak]
             n_elsewhere = sum(score < weak for score in candidate.rivals[len(others) :])
-        first = np.searchsorted(landmarks.seconds, passage.track_start_seconds, side="left")
-        last = np.searchsorted(landmarks.seconds, passage.track_end_seconds, side="right")
-        cents = -passage.shift_cells * 1200.0 / circumstances.cells_per_octave
-        return Attempt(
+        first = np.searchsorted(query.seconds, alignment.track_start_seconds, side="left")
+        last = np.searchsorted(query.seconds, alignment.track_end_seconds, side="right")
+        cents = -alignment.shift_cells * 1200.0 / circumstances.cells_per_octave
+        return WeighedAlignment(
             alone=whole is not None,
-            track_start_seconds=passage.track_start_seconds,
-            track_end_seconds=passage.track_end_seconds,
-            recording_start_seconds=passage.recording_start_seconds,
-            recording_end_seconds=passage.recording_end_seconds,
-            ratio=passage.ratio,
-            transformation=Transformation.of_line(passage.ratio, cents),
+            track_start_seconds=alignment.track_start_seconds,
+            track_end_seconds=alignment.track_end_seconds,
+            recording_start_seconds=alignment.recording_start_seconds,
+            recording_end_seconds=alignment.recording_end_seconds,
+            ratio=alignment.ratio,
+            transformation=Transformation.of_line(alignment.ratio, cents),
             query_landmarks=int(last - first),
-            aligned_landmarks=int(passage.landmarks.size),
-            expected_by_chance=candidate.expected_by_chance(),
-            score=passage.score,
+            aligned_landmarks=int(alignment.landmarks.size),
+            expected_by_chance=candidate.expected_by_chance,
+            score=alignment.score,
             threshold=tail.threshold(circumstances.max_false_per_1000h),
             base_threshold=model.threshold(circumstances.max_false_per_1000h),
             rivals=tuple(sorted(rivals, key=lambda rival: (-rival.score, rival.recording_id))[:_MOST_RIVALS]),
             n_elsewhere=n_elsewhere,
             hub_factor=candidate.hub_factor,
-            p_false=tail.p_false(passage.score),
-            false_per_1000h=tail.false_per_1000h(passage.score),
-            confidence=tail.confidence(passage.score),
-            reported=verdict.reported,
+            p_false=tail.p_false(alignment.score),
+            false_per_1000h=tail.false_per_1000h(alignment.score),
+            confidence=tail.confidence(alignment.score),
+            reported=candidate.reported,
         )
 
     def _examine(
@@ -232,6 +232,6 @@ def ids_reported(examination: Examination) -> frozenset[str]:
 
 def _alignments_of(examination: Examination) -> list[Alignment]:
     """Return all alignments of a search, best first."""
-    rounds = {id(find.candidates): find.candidates for find in examination.finds}
-    every = [alignment for candidates in rounds.values() for alignment in candidates]
-    return sorted(every, key=lambda a: (-a.score, a.recording, a.offset_seconds))
+    rounds = {id(candidate.among): candidate.among for candidate in examination.candidates}
+    every = [alignment for aligned in rounds.values() for alignment in aligned]
+    return sorted(every, key=lambda one: (-one.score, one.recording, one.offset_seconds))

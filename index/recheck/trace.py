@@ -1,13 +1,11 @@
-"""What a search keeps of one query, so that its finding can be computed again without the index and without the audio.
+"""What a search keeps of one track, so that its matches can be computed again without the index and without the audio.
 
-For every passage that was reported, a `Trace` holds the landmarks of the query that its score is the sum over, with
+For every passage that was reported, a `Trace` holds the landmarks of the track that its score is the sum over, with
 their descriptors, those of the recording around the passage, the line through both, and the scores of chance and of
 rivals that the passage had to beat. `index.recheck.recheck` makes the same matches of it, bit by bit.
 
 What it cannot show is that nothing else was in the index: the scores of decoys and rivals are as the search stated
 them.
-
-The names of traces, apart, so that whoever looks for one need not load what makes them.
 """
 
 import hashlib
@@ -16,15 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.search.alignment import ASIDE_SECONDS, Alignment, QueryLandmarks
+from index.search.alignment import ASIDE_SECONDS, Alignment
+from index.search.hypotheses import QueryLandmarks
 from index.search.match import Examination
-from index.search.passages import Find
-from index.search.significance import Candidate, Circumstances
+from index.search.passages import Candidate
+from index.search.significance import Circumstances
 from index.storage.layers import TIMES_PER_SECOND
 from index.storage.recordings import Recording
-from index.storage.snapshot import LayerView, Snapshot
+from index.storage.snapshot import LayerSnapshot, Snapshot
 
-__all__ = ["SUFFIX", "Trace", "TracedFind", "TracedPart", "TracedPiece", "trace_name", "traced_part"]
+__all__ = ["SUFFIX", "Trace", "TracedPart", "TracedPassage", "TracedPiece", "trace_name", "traced_part"]
 
 _REACH_SECONDS = max(ASIDE_SECONDS) + 0.5  # beyond a passage, as far as it is compared with chance
 
@@ -36,11 +35,11 @@ class TracedPiece:
     Attributes
     ----------
     ratio, offset_seconds, shift_cells : float
-        Reference time = ratio x query time + offset; reference cell = query cell + shift.
+        Recording time = ratio x track time + offset; recording cell = track cell + shift.
     first, last : int
-        The landmarks [first, last) of the find that its score is the sum over.
+        The landmarks [first, last) of the passage that its score is the sum over.
     free : ndarray [shape=(n,), dtype=bool]
-        Landmarks of the find that no better passage had taken.
+        Landmarks of the passage that no better passage had taken.
     """
 
     ratio: float
@@ -52,7 +51,7 @@ class TracedPiece:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TracedFind:
+class TracedPassage:
     """One reported passage.
 
     Attributes
@@ -60,7 +59,7 @@ class TracedFind:
     recording : Recording
         What it is a passage of, as the catalogue described it.
     rivals : tuple of float
-        Scores of whatever else fits the same part of the query (`settling.Candidate`).
+        As those of a `Candidate`.
     hub_factor : float
         How many times more often chance meets this recording.
     also_fits : tuple of str
@@ -68,18 +67,18 @@ class TracedFind:
     pieces : tuple of TracedPiece
         In order of query time.
     seconds : ndarray [shape=(n,), dtype=float64]
-        Times of the query landmarks, ascending.
+        Times of the landmarks of the track, ascending.
     bins : ndarray [shape=(n,), dtype=float32]
         Their frequencies, in cells.
     scales : tuple of float
         Time scales at which the passage was weighed.
     vectors : ndarray [shape=(n_scales, n, dimension), dtype=float32]
         Descriptors.
-    reference_times : ndarray [shape=(m,), dtype=uint32]
+    recording_times : ndarray [shape=(m,), dtype=uint32]
         Times of the recording's landmarks from 12 s before the passage to 12 s after it, in 1/4096 s, ascending.
-    reference_bins : ndarray [shape=(m,), dtype=uint16]
+    recording_bins : ndarray [shape=(m,), dtype=uint16]
         Their frequencies, in 1/64 cell.
-    reference_codes : ndarray [shape=(m, dimension // 8), dtype=uint8]
+    recording_codes : ndarray [shape=(m, dimension // 8), dtype=uint8]
         Signs of their descriptors.
     """
 
@@ -92,34 +91,34 @@ class TracedFind:
     bins: NDArray[np.float32]
     scales: tuple[float, ...]
     vectors: NDArray[np.float32]
-    reference_times: NDArray[np.uint32]
-    reference_bins: NDArray[np.uint16]
-    reference_codes: NDArray[np.uint8]
+    recording_times: NDArray[np.uint32]
+    recording_bins: NDArray[np.uint16]
+    recording_codes: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TracedPart:
-    """A query, or ten minutes of a long one.
+    """A track, or ten minutes of a long one.
 
     Attributes
     ----------
     circumstances : Circumstances
         What the decision went by.
     n_landmarks, n_hypotheses : int
-        Landmarks of the query, and alignments tried.
-    finds : tuple of TracedFind
-        What was reported.
+        Landmarks of the track, and alignments tried.
+    passages : tuple of TracedPassage
+        Those that were reported.
     """
 
     circumstances: Circumstances
     n_landmarks: int
     n_hypotheses: int
-    finds: tuple[TracedFind, ...]
+    passages: tuple[TracedPassage, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """What is kept of one query file.
+    """What is kept of one track.
 
     Attributes
     ----------
@@ -147,50 +146,50 @@ class Trace:
 def traced_part(examination: Examination, snapshot: Snapshot) -> TracedPart:
     """Return what is to be kept of a search in `snapshot`."""
     view = snapshot.layer(examination.circumstances.layer)
-    finds = tuple(
-        _traced(examination.finds[i], verdict.candidate, examination.landmarks, view)
-        for i, verdict in examination.verdicts.items()
-        if verdict.reported
+    passages = tuple(
+        _traced(candidate, examination.query, view) for candidate in examination.candidates if candidate.reported
     )
-    return TracedPart(examination.circumstances, examination.result.n_landmarks, examination.result.n_hypotheses, finds)
+    result = examination.result
+    return TracedPart(examination.circumstances, result.n_landmarks, result.n_hypotheses, passages)
 
 
-def _traced(find: Find, candidate: Candidate, query: QueryLandmarks, view: LayerView) -> TracedFind:
-    alignments = [piece.alignment for piece in find.pieces]
-    first, last = min(a.first for a in alignments), max(a.last for a in alignments)
-    lines = [find.passage, *alignments]
+def _traced(candidate: Candidate, query: QueryLandmarks, view: LayerSnapshot) -> TracedPassage:
+    alignment = candidate.alignment
+    pieces = alignment.weighed
+    first, last = min(piece.first for piece in pieces), max(piece.last for piece in pieces)
+    lines = [alignment, *pieces]
     scales = sorted({_scale_of(line, query.scales) for line in lines})
     seconds = query.seconds[first:last]
     ends = [line.recording_at(float(at)) for line in lines for at in (seconds[0], seconds[-1])]
-    times, bins, codes = view.landmarks_of(find.passage.recording)
-    counted = view.counted_of(find.passage.recording)
+    times, bins, codes = view.landmarks_of(alignment.recording)
+    counted = view.counted_of(alignment.recording)
     if counted is not None:
         times, bins, codes = times[counted], bins[counted], codes[counted]
     low, high = max(0.0, min(ends) - _REACH_SECONDS), max(ends) + _REACH_SECONDS
     window = slice(*np.searchsorted(times, [low * TIMES_PER_SECOND, high * TIMES_PER_SECOND]).tolist())
-    return TracedFind(
+    return TracedPassage(
         recording=candidate.recording,
         rivals=candidate.rivals,
         hub_factor=candidate.hub_factor,
         also_fits=candidate.also_fits,
         pieces=tuple(
             TracedPiece(
-                piece.alignment.ratio,
-                piece.alignment.offset_seconds,
-                piece.alignment.shift_cells,
-                piece.alignment.first - first,
-                piece.alignment.last - first,
+                piece.ratio,
+                piece.offset_seconds,
+                piece.shift_cells,
+                piece.first - first,
+                piece.last - first,
                 piece.free[first:last].copy(),
             )
-            for piece in find.pieces
+            for piece in pieces
         ),
         seconds=seconds.copy(),
         bins=query.bins[first:last].copy(),
         scales=tuple(query.scales[scale] for scale in scales),
         vectors=query.vectors[scales, first:last].copy(),
-        reference_times=np.array(times[window]),
-        reference_bins=np.array(bins[window]),
-        reference_codes=np.array(codes[window]),
+        recording_times=np.array(times[window]),
+        recording_bins=np.array(bins[window]),
+        recording_codes=np.array(codes[window]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Traces on disk: one file that ends in .spt for each query in which something was found.
+"""Traces on disk: one file that ends in .spt for each track in which something was found.
 
 The file is a ZIP archive without compression, so that any tool opens it: `trace.json` says what was searched, what was
 found and how many landmarks belong to each passage; the landmarks follow as NumPy arrays (`.npy`, version 1.0, little-
@@ -38,7 +38,7 @@ from fingerprint.errors import (
     StorageFullError,
     printable,
 )
-from index.recheck.trace import Trace, TracedFind, TracedPart, TracedPiece
+from index.recheck.trace import Trace, TracedPart, TracedPassage, TracedPiece
 from index.search.significance import Circumstances
 from index.storage.durable import refusals, sync_folder, write_chunks
 from index.storage.recordings import recording_from_json, recording_to_json
@@ -118,16 +118,16 @@ def read_trace(path: Path) -> Trace:
 
 def trace_to_bytes(trace: Trace) -> bytes:
     """Return the file of a trace; the same trace gives the same bytes."""
-    finds = [find for part in trace.parts for find in part.finds]
-    dimension = finds[0].vectors.shape[2] if finds else 8
+    passages = [passage for part in trace.parts for passage in part.passages]
+    dimension = passages[0].vectors.shape[2] if passages else 8
     arrays: dict[str, list[NDArray[Any]]] = {
-        "seconds": [find.seconds for find in finds],
-        "bins": [find.bins for find in finds],
-        "vectors": [find.vectors.reshape(-1, dimension) for find in finds],
-        "free": [piece.free.astype(np.uint8) for find in finds for piece in find.pieces],
-        "reference_times": [find.reference_times for find in finds],
-        "reference_bins": [find.reference_bins for find in finds],
-        "reference_codes": [find.reference_codes for find in finds],
+        "seconds": [passage.seconds for passage in passages],
+        "bins": [passage.bins for passage in passages],
+        "vectors": [passage.vectors.reshape(-1, dimension) for passage in passages],
+        "free": [piece.free.astype(np.uint8) for passage in passages for piece in passage.pieces],
+        "reference_times": [passage.recording_times for passage in passages],
+        "reference_bins": [passage.recording_bins for passage in passages],
+        "reference_codes": [passage.recording_codes for passage in passages],
     }
     shapes = {"vectors": (0, dimension), "reference_codes": (0, dimension // 8)}
     sink = io.BytesIO()
@@ -205,19 +205,19 @@ def _header(trace: Trace) -> dict[str, Any]:
                 "n_hypotheses": part.n_hypotheses,
                 "finds": [
                     {
-                        "recording": recording_to_json(find.recording),
-                        "rivals": list(find.rivals),
-                        "hub_factor": find.hub_factor,
-                        "also_fits": list(find.also_fits),
-                        "scales": list(find.scales),
-                        "n": find.seconds.size,
-                        "m": find.reference_times.size,
+                        "recording": recording_to_json(passage.recording),
+                        "rivals": list(passage.rivals),
+                        "hub_factor": passage.hub_factor,
+                        "also_fits": list(passage.also_fits),
+                        "scales": list(passage.scales),
+                        "n": passage.seconds.size,
+                        "m": passage.recording_times.size,
                         "pieces": [
                             [piece.ratio, piece.offset_seconds, piece.shift_cells, piece.first, piece.last]
-                            for piece in find.pieces
+                            for piece in passage.pieces
                         ],
                     }
-                    for find in part.finds
+                    for passage in part.passages
                 ],
             }
             for part in trace.parts
@@ -258,7 +258,7 @@ def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
             _circumstances(part["circumstances"]),
             _whole(part["n_landmarks"]),
             _whole(part["n_hypotheses"]),
-            tuple(_find(find, left) for find in part["finds"]),
+            tuple(_passage(passage, left) for passage in part["finds"]),
         )
         for part in header["parts"]
     )
@@ -266,7 +266,7 @@ def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
     for part in parts:
         start = part.circumstances.start_seconds - _TIME_TOLERANCE_SECONDS
         end = part.circumstances.start_seconds + part.circumstances.duration_seconds + _TIME_TOLERANCE_SECONDS
-        if any(find.seconds[0] < start or find.seconds[-1] > end for find in part.finds):
+        if any(passage.seconds[0] < start or passage.seconds[-1] > end for passage in part.passages):
             raise ValueError("landmarks lie outside of the audio that is said to have been searched")
     return Trace(
         sha256=_text(header["sha256"]),
@@ -293,14 +293,14 @@ def _circumstances(fields: Any) -> Circumstances:
     )
 
 
-def _find(fields: Any, left: _Arrays) -> TracedFind:
+def _passage(fields: Any, left: _Arrays) -> TracedPassage:
     n, m, scales = _whole(fields["n"]), _whole(fields["m"]), _scales(fields["scales"])
     seconds, times = left.next("seconds", n), left.next("reference_times", m)
     if n < 1 or np.any(np.diff(seconds) < 0) or seconds[0] < 0 or seconds[-1] > _LONGEST_SECONDS:
         raise ValueError("times of query landmarks are not ascending")
     if np.any(times[1:] < times[:-1]):
         raise ValueError("times of reference landmarks are not ascending")
-    return TracedFind(
+    return TracedPassage(
         recording=recording_from_json(canonical_json(fields["recording"])),
         rivals=_numbers(fields["rivals"]),
         hub_factor=_between(fields["hub_factor"], 1.0, 1e12),
@@ -310,9 +310,9 @@ def _find(fields: Any, left: _Arrays) -> TracedFind:
         bins=left.next("bins", n),
         scales=scales,
         vectors=left.next("vectors", n * len(scales)).reshape(len(scales), n, -1),
-        reference_times=times,
-        reference_bins=left.next("reference_bins", m),
-        reference_codes=left.next("reference_codes", m),
+        recording_times=times,
+        recording_bins=left.next("reference_bins", m),
+        recording_codes=left.next("reference_codes", m),
     )
 
 

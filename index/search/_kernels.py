@@ -1,4 +1,4 @@
-"""Inner loops of voting and alignment: no validation, no allocation. Slow twins stand in `tests/naive.py`."""
+"""Inner loops of hypotheses and alignment: no validation, no allocation. Slow twins stand in `tests/naive.py`."""
 
 import numpy as np
 from numba import njit
@@ -12,7 +12,7 @@ __all__ = [
     "evidence_of",
     "fit_line",
     "grow",
-    "ratio_of_seed",
+    "ratio_of_vote",
     "run_of_blocks",
     "support",
 ]
@@ -44,11 +44,11 @@ MAX_TURNS = 14
 
 @njit(cache=True, nogil=True)
 def support(bounds, q_times, r_times, shifts, scales, weights, window, slack, jitter, max_shift, out):
-    """Add up, for each hit, the weights of the hits of the same recording that lie on a line with it.
+    """Add up, for each vote, the weights of the votes of the same recording that lie on a line with it.
 
-    Hits of one recording are consecutive, from `bounds[g]` to `bounds[g + 1]`, sorted by query time. Two hits agree
-    if they are at most `window` s apart, shift pitch alike within `max_shift` cells, and the reference time between
-    them is what their time scales predict within `slack` and `jitter`.
+    Votes of one recording are consecutive, from `bounds[g]` to `bounds[g + 1]`, sorted by query time. Two votes agree
+    if they are at most `window` s apart, shift pitch alike within `max_shift` cells, and the time in the recording
+    between them is what their time scales predict within `slack` and `jitter`.
     """
     for g in range(bounds.shape[0] - 1):
         last = bounds[g + 1]
@@ -67,7 +67,7 @@ def support(bounds, q_times, r_times, shifts, scales, weights, window, slack, ji
 
 @njit(cache=True, nogil=True)
 def distinct(order, step, recordings, q_times, r_times, shifts, scales, slack, jitter, max_shift, per_step, out):
-    """Take hits in the given order, at most `per_step` of each step, and none on the line of one already taken."""
+    """Take votes in the given order, at most `per_step` of each step, and none on the line of one already taken."""
     count = 0
     first_of_step = 0
     for k in range(order.shape[0]):
@@ -92,23 +92,23 @@ def distinct(order, step, recordings, q_times, r_times, shifts, scales, slack, j
 
 
 @njit(cache=True, nogil=True)
-def ratio_of_seed(
-    seed, first, last, q_times, r_times, shifts, scales, weights, window, slack, jitter, max_shift, votes
+def ratio_of_vote(
+    vote, first, last, q_times, r_times, shifts, scales, weights, window, slack, jitter, max_shift, votes
 ):
-    """Hough transform over the tempo ratio of lines through one hit: the ratio that most of the agreeing weight allows.
+    """Hough transform over the ratio of lines through one vote: the one that most of the agreeing weight allows.
 
-    `votes` is scratch; its bins span +-slack round the seed's scale.
+    `votes` is scratch; its bins span +-slack round the vote's scale.
     """
     n_bins = votes.shape[0]
     votes[:] = 0.0
-    scale = scales[seed]
+    scale = scales[vote]
     low = scale * (1.0 - slack)
     step = 2.0 * slack * scale / n_bins
     for j in range(first, last):
-        dq = q_times[j] - q_times[seed]
-        if j == seed or abs(dq) > window or abs(dq) < 0.05 or abs(shifts[j] - shifts[seed]) > max_shift:
+        dq = q_times[j] - q_times[vote]
+        if j == vote or abs(dq) > window or abs(dq) < 0.05 or abs(shifts[j] - shifts[vote]) > max_shift:
             continue
-        dr = r_times[j] - r_times[seed]
+        dr = r_times[j] - r_times[vote]
         ratio = dr / dq
         reach = jitter / abs(dq)
         b0 = max(0, int(np.ceil((ratio - reach - low) / step - 0.5)))
@@ -162,11 +162,11 @@ def confirm(
     similarity,
     evidence,
 ):
-    """Look for the reference landmark that each query landmark of [first, last) should meet under a hypothesis.
+    """Look for the landmark of the recording that each query landmark of [first, last) should meet under a hypothesis.
 
-    `line` is (ratio, offset in s, pitch shift in cells): reference = query * ratio + offset. Of the reference
+    `line` is (ratio, offset in s, pitch shift in cells): recording = query * ratio + offset. Of the recording's
     landmarks within `reach` s and `spread` cells the most similar counts; similarity is the correlation of the
-    query's descriptor with the signs of the reference's. `rows` is -1 where there is none. Landmarks that are not
+    query's descriptor with the signs of the recording's. `rows` is -1 where there is none. Landmarks that are not
     `free` weigh nothing.
     """
     ratio, offset, shift = line[0], line[1], line[2]
@@ -211,7 +211,7 @@ def confirm(
 
 @njit(cache=True, nogil=True)
 def fit_line(q_times, q_bins, rows, evidence, r_ticks, r_bins, first, last, line):
-    """Weighted least squares of reference time on query time, and the mean pitch shift, over confirmed landmarks.
+    """Weighted least squares of recording time on query time, and the mean pitch shift, over confirmed landmarks.
 
     Writes into `line`. Landmarks that span less than `FIT_SECONDS` of the query do not tell a tempo; then only offset
     and shift are fitted.

@@ -1,97 +1,76 @@
 """Hypotheses in, aligned passages out: how far a line holds, and how much speaks for it.
 
-A hypothesis says where each query landmark should meet a landmark of the reference. `align` looks there, in the
+A hypothesis says where each query landmark should meet a landmark of the recording. `align` looks there, in the
 stored landmarks, and weighs what it finds: a log-likelihood ratio of "same sound" against "chance" for each query
 landmark, from the similarity of descriptor and stored signs where a landmark is met, slightly negative where none is.
 The passage is the run of half seconds with the highest sum (Kadane), the local alignment of sequence comparison
 (Smith and Waterman, 1981) along a line. The line is fitted again to what was confirmed, the search widened, and so on
 until the passage stops growing.
 
-Landmarks in excluded ranges of the reference are not there.
+Landmarks in excluded ranges of the recording are not there.
 
-Scores are in natural log units. They are not probabilities: `decision` turns them into those by what decoys score.
+Scores are in natural log units. They are not probabilities: `index.search.significance` turns them into those by what
+decoys score.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.search import _kernels
-from index.search.hypotheses import Seed
+from index.search.hypotheses import Hypothesis, QueryLandmarks
 
-__all__ = ["ASIDE_SECONDS", "Aligner", "Alignment", "QueryLandmarks", "References"]
+__all__ = ["ASIDE_SECONDS", "FLOOR_SCORE", "Aligner", "Alignment", "RecordingLandmarks"]
+
+FLOOR_SCORE = 6.0
+"""Weaker alignments are not followed; chance alignments are counted from this score on."""
 
 _MIN_EVIDENCE = 1.0  # of a landmark that is counted as aligned
-_Reference = tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]
+_Stored = tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]
 ASIDE_SECONDS = (-11.3, -7.9, -5.3, -3.1, 3.1, 5.3, 7.9, 11.3)
 """How far to either side of a line the lines lie that mean nothing."""
 
 
-class References(Protocol):
-    """The landmarks of references, by ordinal: those of a layer, or those that a trace has kept of it."""
+class RecordingLandmarks(Protocol):
+    """The landmarks of recordings, by ordinal: those of a layer, or those that a trace has kept of it."""
 
-    def landmarks_of(self, ordinal: int) -> _Reference:
-        """Return times, bins and codes, as `LayerView.landmarks_of`."""
+    def landmarks_of(self, ordinal: int) -> _Stored:
+        """Return times, bins and codes, as `LayerSnapshot.landmarks_of`."""
 
     def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
-        """Return which of them count, None for all, as `LayerView.counted_of`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class QueryLandmarks:
-    """What alignment needs of a query.
-
-    Attributes
-    ----------
-    seconds : ndarray [shape=(n,), dtype=float64]
-        Landmark times, ascending.
-    bins : ndarray [shape=(n,), dtype=float32]
-        Landmark frequencies in cells.
-    vectors : ndarray [shape=(n_scales, n, dimension), dtype=float32]
-        Descriptors at each time scale.
-    scales : tuple of float
-        The time scales.
-    """
-
-    seconds: NDArray[np.float64]
-    bins: NDArray[np.float32]
-    vectors: NDArray[np.float32]
-    scales: tuple[float, ...]
-
-    def reversed(self, mirrored: NDArray[np.float32], turn_seconds: float) -> "QueryLandmarks":
-        """Return the query running backwards, described by `mirrored`: what was at t comes at `turn_seconds` - t."""
-        return replace(
-            self,
-            seconds=np.ascontiguousarray(turn_seconds - self.seconds[::-1]),
-            bins=np.ascontiguousarray(self.bins[::-1]),
-            vectors=np.ascontiguousarray(mirrored[:, ::-1]),
-        )
+        """Return which of them count, None for all, as `LayerSnapshot.counted_of`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """A passage of the query laid on a passage of a reference.
+    """A passage of the query laid on a passage of a recording.
 
     Attributes
     ----------
     recording : int
-        Ordinal of the reference.
+        Ordinal of the recording.
     ratio, offset_seconds, shift_cells : float
-        Reference time = ratio x query time + offset; reference cell = query cell + shift.
+        Recording time = ratio x query time + offset; recording cell = query cell + shift.
     track_start_seconds, track_end_seconds : float
         The passage in the query.
     score : float
         Sum of compressed log-likelihood ratios, natural log units.
     landmarks : ndarray [shape=(n_aligned,), dtype=int64]
         Query landmarks confirmed in the passage, ascending.
+    seconds : ndarray [shape=(n_aligned,), dtype=float64]
+        Where in the query they lie.
     rows : ndarray [shape=(n_aligned,), dtype=int64]
-        Landmark of the reference that each of them met, counted from the reference's first.
+        Landmark of the recording that each of them met, counted from the recording's first.
     similarity : ndarray [shape=(n_aligned,), dtype=float32]
         Their similarity.
     first, last : int
         The query landmarks [first, last) that the score is the sum over; the passage may begin later and end earlier.
+    free : ndarray [shape=(n,), dtype=bool]
+        Query landmarks that counted when it was weighed, all others being explained by better alignments.
+    pieces : tuple of Alignment
+        Those that it was joined from, in order of query time; empty if it was found whole.
     """
 
     recording: int
@@ -102,23 +81,31 @@ class Alignment:
     track_end_seconds: float
     score: float
     landmarks: NDArray[np.int64]
+    seconds: NDArray[np.float64]
     rows: NDArray[np.int64]
     similarity: NDArray[np.float32]
     first: int
     last: int
+    free: NDArray[np.bool_]
+    pieces: "tuple[Alignment, ...]" = ()
+
+    @property
+    def weighed(self) -> "tuple[Alignment, ...]":
+        """The alignments that were weighed: its pieces, or itself."""
+        return self.pieces or (self,)
 
     @property
     def recording_start_seconds(self) -> float:
-        """Start of the passage in the reference."""
+        """Start of the passage in the recording."""
         return max(0.0, self.recording_at(self.track_start_seconds))
 
     @property
     def recording_end_seconds(self) -> float:
-        """End of the passage in the reference."""
+        """End of the passage in the recording."""
         return self.recording_at(self.track_end_seconds)
 
     def recording_at(self, track_seconds: float) -> float:
-        """Return the reference time that a query time lies on."""
+        """Return the time in the recording that a query time lies on."""
         return self.ratio * track_seconds + self.offset_seconds
 
     def joined(self, later: "Alignment") -> "Alignment":
@@ -135,20 +122,23 @@ class Alignment:
             track_end_seconds=later.track_end_seconds,
             score=self.score + later.score,
             landmarks=np.concatenate((self.landmarks, later.landmarks)),
+            seconds=np.concatenate((self.seconds, later.seconds)),
             rows=np.concatenate((self.rows, later.rows)),
             similarity=np.concatenate((self.similarity, later.similarity)),
             first=self.first,
             last=later.last,
+            free=self.free & later.free,
+            pieces=self.weighed + later.weighed,
         )
 
 
 class Aligner:
-    """Aligns hypotheses about one query with the references of one layer; keeps its scratch space between them."""
+    """Aligns hypotheses about one query with the recordings of one layer; keeps its scratch space between them."""
 
-    def __init__(self, query: QueryLandmarks, references: References) -> None:
+    def __init__(self, query: QueryLandmarks, recordings: RecordingLandmarks) -> None:
         n = query.seconds.size
         self._query = query
-        self._references = references
+        self._recordings = recordings
         self._log_scales = np.log(query.scales)
         self._all = np.ones(n, dtype=np.bool_)
         self._rows = np.empty(n, dtype=np.int64)
@@ -156,15 +146,16 @@ class Aligner:
         self._evidence = np.empty(n)
         self._blocks = np.empty(int(query.seconds[-1] / _kernels.BLOCK_SECONDS) + 2 if n else 0)
 
-    def align(self, seed: Seed, free: NDArray[np.bool_] | None = None) -> Alignment | None:
+    def align(self, hypothesis: Hypothesis, free: NDArray[np.bool_] | None = None) -> Alignment | None:
         """Grow the passage round a hypothesis.
 
         Parameters
         ----------
-        seed : Seed
-            The hypothesis.
+        hypothesis : Hypothesis
+            Where to look.
         free : ndarray [shape=(n,), dtype=bool], optional
-            Query landmarks that no better passage explains; the others count neither for nor against.
+            Query landmarks that no better passage explains; the others count neither for nor against. The alignment
+            keeps it, so it must not change any more.
 
         Returns
         -------
@@ -172,15 +163,16 @@ class Aligner:
             None where nothing speaks for it.
         """
         query = self._query
-        line = np.array([seed.ratio, seed.offset_seconds, seed.shift_cells])
+        usable = self._all if free is None else free
+        line = np.array([hypothesis.ratio, hypothesis.offset_seconds, hypothesis.shift_cells])
         run = np.zeros(3)
-        reference, counted = self._reference(seed.recording)
+        stored, counted = self._stored(hypothesis.recording)
         _kernels.grow(
-            query.seconds, query.bins, query.vectors, self._log_scales, self._all if free is None else free,
-            *reference, line, seed.track_seconds,
+            query.seconds, query.bins, query.vectors, self._log_scales, usable,
+            *stored, line, hypothesis.track_seconds,
             self._rows, self._similarity, self._evidence, self._blocks, run,
         )  # fmt: skip
-        return self._passage(seed.recording, line, run, counted)
+        return self._alignment(hypothesis.recording, line, run, counted, usable)
 
     def weigh(
         self, recording: int, line: tuple[float, float, float], first: int, last: int, free: NDArray[np.bool_]
@@ -190,7 +182,7 @@ class Aligner:
         Parameters
         ----------
         recording : int
-            Ordinal of the reference.
+            Ordinal of the recording.
         line : tuple of float
             Ratio, offset in seconds, shift in cells.
         first, last : int
@@ -200,41 +192,42 @@ class Aligner:
         """
         query = self._query
         run = np.zeros(3)
-        reference, counted = self._reference(recording)
+        stored, counted = self._stored(recording)
         scale = int(np.argmin(np.abs(self._log_scales - np.log(line[0]))))
         _kernels.confirm(
-            query.seconds, query.bins, query.vectors[scale], free, first, last, *reference, np.array(line),
+            query.seconds, query.bins, query.vectors[scale], free, first, last, *stored, np.array(line),
             _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
         )  # fmt: skip
         _kernels.best_run(query.seconds, self._evidence, first, last, self._blocks, run)
-        return self._passage(recording, np.array(line), run, counted)
+        return self._alignment(recording, np.array(line), run, counted, free)
 
-    def expected_by_chance(self, passage: Alignment) -> float:
-        """Return how many landmarks of a passage would be confirmed at offsets that mean nothing.
+    def expected_by_chance(self, alignment: Alignment) -> float:
+        """Return how many landmarks of an alignment would be confirmed at offsets that mean nothing.
 
-        The mean over lines parallel to the passage's, some seconds to either side.
+        The mean over lines parallel to its own, some seconds to either side.
         """
         query = self._query
-        reference, _ = self._reference(passage.recording)
-        first = int(np.searchsorted(query.seconds, passage.track_start_seconds, side="left"))
-        last = int(np.searchsorted(query.seconds, passage.track_end_seconds, side="right"))
-        scale = int(np.argmin(np.abs(self._log_scales - np.log(passage.ratio))))
+        stored, _ = self._stored(alignment.recording)
+        first = int(np.searchsorted(query.seconds, alignment.track_start_seconds, side="left"))
+        last = int(np.searchsorted(query.seconds, alignment.track_end_seconds, side="right"))
+        scale = int(np.argmin(np.abs(self._log_scales - np.log(alignment.ratio))))
         total = 0
         for aside in ASIDE_SECONDS:
-            line = np.array([passage.ratio, passage.offset_seconds + aside, passage.shift_cells])
+            line = np.array([alignment.ratio, alignment.offset_seconds + aside, alignment.shift_cells])
             _kernels.confirm(
-                query.seconds, query.bins, query.vectors[scale], self._all, first, last, *reference, line,
+                query.seconds, query.bins, query.vectors[scale], self._all, first, last, *stored, line,
                 _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
             )  # fmt: skip
             total += int(np.count_nonzero(self._evidence[first:last] >= _MIN_EVIDENCE))
         return total / len(ASIDE_SECONDS)
 
-    def _passage(
+    def _alignment(
         self,
         recording: int,
         line: NDArray[np.float64],
         run: NDArray[np.float64],
         counted: NDArray[np.int64] | None,
+        free: NDArray[np.bool_],
     ) -> Alignment | None:
         """Return what stands in the scratch space as an alignment; None if the run is empty."""
         if run[0] <= 0:
@@ -251,16 +244,18 @@ class Aligner:
             track_end_seconds=float(query.seconds[b - 1]),
             score=float(run[0]),
             landmarks=aligned,
+            seconds=query.seconds[aligned],
             rows=self._rows[aligned] if counted is None else counted[self._rows[aligned]],
             similarity=self._similarity[aligned],
             first=first,
             last=last,
+            free=free,
         )
 
-    def _reference(self, recording: int) -> tuple[_Reference, NDArray[np.int64] | None]:
+    def _stored(self, recording: int) -> tuple[_Stored, NDArray[np.int64] | None]:
         """Return the landmarks of a recording that count, and their numbers where those are not all."""
-        times, bins, codes = self._references.landmarks_of(recording)
-        counted = self._references.counted_of(recording)
+        times, bins, codes = self._recordings.landmarks_of(recording)
+        counted = self._recordings.counted_of(recording)
         if counted is None:
             return (times, bins, codes), None
         return (times[counted], bins[counted], codes[counted]), counted

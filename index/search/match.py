@@ -1,14 +1,13 @@
-"""One query against one layer of a catalogue, from neighbours to located, decided matches.
+"""One track against one layer of a catalogue, from neighbours to located, decided matches.
 
-`match_track` runs the steps in order: neighbours (`LayerView.search`), hypotheses (`voting`), passages (`alignment`,
-`finding`), decision (`decision`, `settling`). The reversed query goes through the same steps, for the decision.
-`examine` does the same and keeps what came up on the way: for the recheck (`index.recheck.trace`) and for whoever
-asks why something was not found.
+`match_track` runs the steps in order: neighbours (`LayerSnapshot.search`), `hypotheses`, `passages` (each an
+`alignment`), `significance`. The reversed query goes through the same steps, for the decision. `examine` does the same
+and keeps what came up on the way: for the recheck (`index.recheck.trace`) and for explanations (`index.explain`).
 """
 
 import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,14 @@ from numpy.typing import NDArray
 from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint
-from index.search.alignment import Aligner, QueryLandmarks
+from index.search.alignment import Aligner
 from index.search.filters import Filter
+from index.search.hypotheses import Neighbours, QueryLandmarks
 from index.search.matches import MatchResult
-from index.search.passages import Find, Neighbours, beside, elsewhere, find_passages
-from index.search.significance import DEFAULT_FALSE_PER_1000H, Candidate, Circumstances, Verdict, settle
+from index.search.passages import Candidate, assess, find_passages
+from index.search.significance import DEFAULT_FALSE_PER_1000H, ChanceModel, Circumstances, decide
 from index.storage.manifest import RECORDING
-from index.storage.snapshot import LayerView, Snapshot
+from index.storage.snapshot import LayerSnapshot, Snapshot
 
 __all__ = [
     "DEFAULT_FALSE_PER_1000H",
@@ -30,7 +30,6 @@ __all__ = [
     "THOROUGH",
     "Examination",
     "SearchOptions",
-    "candidate_of",
     "examine",
     "match_track",
     "settings_digest",
@@ -51,15 +50,15 @@ class SearchOptions:
         Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
         it finds fainter and shorter reuse.
     scales : tuple of float
-        Time scales of the query's descriptors; each covers tempo ratios within 13 %.
+        Time scales of the track's descriptors; each covers tempo ratios within 13 %.
     neighbours : int
         Nearest neighbours asked for per descriptor.
     hypotheses_per_step : int
-        Hypotheses followed per three seconds of query.
+        Hypotheses followed per three seconds of the track.
     rounds : int
         How often to look again at what is not yet explained.
     max_decoy_seconds : float
-        Length of the query searched in reverse, at most; spread over it in pieces.
+        Length of the track searched in reverse, at most; spread over it in pieces.
     nprobe : int or None
         Inverted lists visited per descriptor; None leaves it to the index.
 
@@ -99,27 +98,27 @@ THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), hy
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
-    """Everything that one search of a query came to.
+    """Everything that one search came to.
 
     Attributes
     ----------
     result : MatchResult
-        What is reported.
+        All that is reported.
+    query : QueryLandmarks
+        As it was searched.
+    candidates : tuple of Candidate
+        All passages, by recording, then by query time; those that could be reported at all are assessed and decided.
     circumstances : Circumstances
-        What the decision went by.
-    finds : tuple of Find
-        All passages, by recording, then by query time.
-    verdicts : mapping of int to Verdict
-        By position in `finds`: what was decided on those that could be reported at all.
-    landmarks : QueryLandmarks
-        Of the query.
+        What the decision went by, besides the candidates.
+    model : ChanceModel
+        Fitted to them.
     """
 
     result: MatchResult
+    query: QueryLandmarks
+    candidates: tuple[Candidate, ...]
     circumstances: Circumstances
-    finds: tuple[Find, ...]
-    verdicts: dict[int, Verdict]
-    landmarks: QueryLandmarks
+    model: ChanceModel
 
 
 def match_track(
@@ -129,14 +128,14 @@ def match_track(
     options: SearchOptions = STANDARD,
     allowed: NDArray[np.bool_] | None = None,
 ) -> MatchResult:
-    """Find the recordings that a query reuses, outside their excluded ranges.
+    """Find the recordings that a track reuses, outside their excluded ranges.
 
     Parameters
     ----------
     query : Fingerprint
-        Made with `role="query"` and `scales=options.scales`.
+        Of the track, made with `role="track"` and `scales=options.scales`.
     snapshot : Snapshot
-        The state of the index to search.
+        The commit of the index to search.
     options : SearchOptions
         What to search, and how hard.
     allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
@@ -176,25 +175,25 @@ def examine(
             f"with {view.digest}: they cannot be compared; use the version that made the index, or make the index again"
         )
     allowed = options.allowed(snapshot) if allowed is None else allowed
-    landmarks = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
+    forward = QueryLandmarks(query.times, query.bins, query.vectors, query.scales)
     started = time.perf_counter()
-    forwards = _neighbours(landmarks, view, options, allowed)
-    reverse, decoy_seconds = _decoy(landmarks, query, options)
+    forwards = _neighbours(forward, view, options, allowed)
+    reverse, decoy_seconds = _decoy(forward, query, options)
     backwards = _neighbours(reverse, view, options, allowed)
     searched = time.perf_counter()
-    finds, n_tried = find_passages(forwards, per_step=options.hypotheses_per_step, rounds=options.rounds)
+    candidates, n_tried = find_passages(forwards, per_step=options.hypotheses_per_step, rounds=options.rounds)
     chance, n_decoys = find_passages(
         backwards,
         per_step=options.hypotheses_per_step,
         rounds=1,
-        without={find.passage.recording for find in finds},
+        without={candidate.alignment.recording for candidate in candidates},
     )
     circumstances = Circumstances(
         layer=options.layer,
         cells_per_octave=float(view.params["bins_per_octave"]),
         start_seconds=query.start_seconds,
         duration_seconds=query.duration_seconds,
-        decoy_scores=tuple(find.passage.score for find in chance),
+        decoy_scores=tuple(decoy.alignment.score for decoy in chance),
         decoy_seconds=decoy_seconds,
         n_catalogue_landmarks=view.n_landmarks if allowed is None else int(view.counts()[allowed].sum()),
         n_scales=len(options.scales),
@@ -202,10 +201,11 @@ def examine(
     )
     model = circumstances.model()
     threshold = model.threshold(options.max_false_per_1000h)
-    aligner = Aligner(landmarks, view)
-    worth = [i for i, find in enumerate(finds) if find.passage.score >= threshold]  # rivals only raise it
-    candidates = [candidate_of(finds[i], finds, snapshot, aligner, landmarks) for i in worth]
-    matches, verdicts = settle(candidates, circumstances, model)
+    aligner = Aligner(forward, view)
+    worth = [candidate for candidate in candidates if candidate.alignment.score >= threshold]  # rivals only raise it
+    for candidate in worth:
+        assess(candidate, candidates, snapshot, aligner)
+    matches = decide(worth, circumstances, model)
     ended = time.perf_counter()
     result = MatchResult(
         matches=matches,
@@ -215,8 +215,7 @@ def examine(
         search_seconds=searched - started,
         verify_seconds=ended - searched,
     )
-    decided = dict(zip(worth, verdicts, strict=True))
-    return Examination(result, circumstances, tuple(finds), decided, landmarks)
+    return Examination(result, forward, tuple(candidates), circumstances, model)
 
 
 def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -> str:
@@ -244,38 +243,8 @@ def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -
     return digest_of(canonical_json(settings))
 
 
-def candidate_of(
-    find: Find, finds: list[Find], snapshot: Snapshot, aligner: Aligner, landmarks: QueryLandmarks
-) -> Candidate:
-    """Return what is to be decided on, of a passage among all passages that were found.
-
-    Parameters
-    ----------
-    find : Find
-        The passage.
-    finds : list of Find
-        All of them.
-    snapshot : Snapshot
-        What was searched.
-    aligner : Aligner
-        Of the query and the layer that was searched.
-    landmarks : QueryLandmarks
-        Of the query.
-    """
-    passage = find.passage
-    return Candidate(
-        passage,
-        landmarks.seconds[passage.landmarks],
-        snapshot.recordings[passage.recording],
-        (*beside(find).values(), *elsewhere(passage, finds)),
-        snapshot.hub_factor(passage.recording),
-        tuple(snapshot.recordings[rival].id for rival in find.rivals),
-        lambda: aligner.expected_by_chance(passage),
-    )
-
-
 def _neighbours(
-    query: QueryLandmarks, layer: LayerView, options: SearchOptions, allowed: NDArray[np.bool_] | None
+    query: QueryLandmarks, layer: LayerSnapshot, options: SearchOptions, allowed: NDArray[np.bool_] | None
 ) -> Neighbours:
     n_scales, n, dimension = query.vectors.shape
     vectors = query.vectors.reshape(-1, dimension)
@@ -294,7 +263,4 @@ def _decoy(query: QueryLandmarks, fingerprint: Fingerprint, options: SearchOptio
     inside = np.zeros(reverse.seconds.size, dtype=np.bool_)
     for low in start + np.linspace(0.0, duration - piece, 3):
         inside |= (reverse.seconds >= low) & (reverse.seconds < low + piece)
-    kept = replace(
-        reverse, seconds=reverse.seconds[inside], bins=reverse.bins[inside], vectors=reverse.vectors[:, inside]
-    )
-    return kept, options.max_decoy_seconds
+    return reverse.only(inside), options.max_decoy_seconds

@@ -1,10 +1,9 @@
-"""What a search says about one query: reused passages by recording, with place, transformation and probability.
+"""Matches: the recordings that a track reuses, passage by passage, with place, transformation and probability.
 
-Conventions: seconds; `ratio` is reference seconds per query second. A change of *speed* moves pitch and time
-together, as a turntable does; *tempo* is time alone and *pitch* is frequency alone. What was measured is split into
-these three: where pitch and time move together the change is called speed, and the other two say "none".
-
-How numbers are rounded where results are written down.
+Conventions: seconds; `ratio` is recording seconds per track second. A change of *speed* moves pitch and time together,
+as a turntable does; *tempo* is time alone and *pitch* is frequency alone. What was measured is split into these three:
+where pitch and time move together the change is called speed, and the other two say "none". `milliseconds` and
+`four_digits` round numbers as results are written.
 """
 
 import math
@@ -38,18 +37,18 @@ _SAME_CENTS = 33.0  # a third of a semitone: measured pitch does not wander furt
 
 @dataclass(frozen=True, slots=True)
 class Transformation:
-    """How the query plays the reference.
+    """How the track plays the recording.
 
     Total tempo is speed x tempo; total pitch is that of the speed plus `pitch_cents`.
 
     Attributes
     ----------
     pitch_cents : float
-        Pitch of the query above the reference, beyond what speed explains.
+        Pitch of the track above the recording, beyond what speed explains.
     tempo_percent : float
-        Tempo of the query in percent of the reference, beyond what speed explains.
+        Tempo of the track in percent of the recording, beyond what speed explains.
     speed_percent : float
-        Speed of the query in percent of the reference; 100 unless pitch and time move together.
+        Speed of the track in percent of the recording; 100 unless pitch and time move together.
     """
 
     pitch_cents: float
@@ -58,7 +57,7 @@ class Transformation:
 
     @classmethod
     def of_line(cls, ratio: float, cents: float) -> "Transformation":
-        """Split a measured tempo ratio and pitch shift, in cents up from the reference.
+        """Split a measured tempo ratio and pitch shift, in cents up from the recording.
 
         Examples
         --------
@@ -73,7 +72,7 @@ class Transformation:
 
     @property
     def heard_cents(self) -> float:
-        """Pitch of the query above the reference, that of the speed included."""
+        """Pitch of the track above the recording, that of the speed included."""
         return self.pitch_cents + 1200 * math.log2(self.speed_percent / 100)
 
 
@@ -86,17 +85,17 @@ class Passage:
     track_start_seconds, track_end_seconds, recording_start_seconds, recording_end_seconds : float
         The passage on both timelines.
     ratio : float
-        Reference seconds per query second.
+        Recording seconds per track second.
     transformation : Transformation
         Pitch, tempo and speed.
     score : float
         Sum of log-likelihood ratios, natural units.
     aligned_landmarks : int
-        Query landmarks that met their counterpart in the reference.
+        Landmarks of the track that met their counterpart in the recording.
     expected_by_chance : float
         How many would at offsets that mean nothing.
     p_false : float
-        Probability that at least one alignment as good arises by chance when this query is searched in this catalogue.
+        Probability that at least one alignment as good arises by chance when this track is searched in this catalogue.
     false_per_1000h : float
         How many alignments as good would arise by chance in 1 000 hours of such audio.
     confidence : float
@@ -122,7 +121,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """All passages of the query that reuse one recording, in order of query time."""
+    """All passages of a track that reuse one recording, in order of track time."""
 
     recording: Recording
     layer: str
@@ -130,23 +129,23 @@ class Match:
 
     @property
     def confidence(self) -> float:
-        """Confidence of the best segment."""
-        return max(segment.confidence for segment in self.passages)
+        """Confidence of the best passage."""
+        return max(passage.confidence for passage in self.passages)
 
     @property
     def p_false(self) -> float:
-        """Probability by chance of the best segment."""
-        return min(segment.p_false for segment in self.passages)
+        """Probability by chance of the best passage."""
+        return min(passage.p_false for passage in self.passages)
 
     @property
     def track_seconds(self) -> float:
-        """Seconds of the query that are covered, overlaps counted once."""
-        return union_seconds([(s.track_start_seconds, s.track_end_seconds) for s in self.passages])
+        """Seconds of the track that are covered, overlaps counted once."""
+        return union_seconds([(one.track_start_seconds, one.track_end_seconds) for one in self.passages])
 
     @property
     def recording_seconds(self) -> float:
         """Seconds of the recording that are reused, overlaps counted once."""
-        return union_seconds([(s.recording_start_seconds, s.recording_end_seconds) for s in self.passages])
+        return union_seconds([(one.recording_start_seconds, one.recording_end_seconds) for one in self.passages])
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +155,15 @@ class MatchResult:
     Attributes
     ----------
     matches : tuple of Match
-        By descending covered seconds of the query, ties by recording id.
+        By descending covered seconds of the track, ties by recording id.
     n_landmarks : int
-        Landmarks of the query.
+        Landmarks of the track.
     n_hypotheses : int
         Alignments that were tried.
     score_threshold : float
-        Score from which on an alignment was reported; of a query in parts, the highest.
+        Score from which on an alignment was reported; of a track in parts, the highest.
     search_seconds, verify_seconds : float
-        Time taken by neighbour search, and by voting, alignment and decision.
+        Time taken by neighbour search, and by hypotheses, alignment and decision.
     """
 
     matches: tuple[Match, ...]
@@ -176,7 +175,7 @@ class MatchResult:
 
 
 def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
-    """Return the result of a query from the results of its consecutive parts; passages that a cut divided become whole.
+    """Return the result of a track from the results of its consecutive parts; passages that a cut divided become whole.
 
     A passage in two parts keeps the probability and the confidence of its stronger half.
     """
@@ -187,13 +186,13 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
     matches = []
     for parts in by_id.values():
         passages: list[Passage] = []
-        for segment in (segment for part in parts for segment in part.passages):
+        for passage in (passage for part in parts for passage in part.passages):
             excluded = parts[0].recording.excluded
-            earlier = next((i for i, known in enumerate(passages) if _continues(known, segment, excluded)), None)
+            earlier = next((i for i, known in enumerate(passages) if _continues(known, passage, excluded)), None)
             if earlier is None:
-                passages.append(segment)
+                passages.append(passage)
             else:
-                passages[earlier] = _joined(passages[earlier], segment)
+                passages[earlier] = _joined(passages[earlier], passage)
         matches.append(replace(parts[0], passages=tuple(passages)))
     matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
     return MatchResult(
@@ -206,34 +205,34 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
     )
 
 
-def outside_exclusions(segment: Passage, excluded: Ranges, track_seconds: NDArray[np.float64]) -> list[Passage]:
+def outside_exclusions(passage: Passage, excluded: Ranges, track_seconds: NDArray[np.float64]) -> list[Passage]:
     """Cut a passage where it bridges excluded ranges of the recording, so that no part of it lies in one.
 
     The pieces lie on the line of the passage and keep its statistics, score and probabilities included: they are one
-    finding. A piece without an aligned landmark is left out.
+    finding. A part without an aligned landmark is left out.
 
     Parameters
     ----------
-    segment : Passage
+    passage : Passage
         The passage.
     excluded : tuple of (int, int)
         Ranges of the recording, in milliseconds.
     track_seconds : ndarray [shape=(n,), dtype=float64]
-        Where in the query its aligned landmarks lie.
+        Where in the track its aligned landmarks lie.
     """
     if not excluded:
-        return [segment]
+        return [passage]
     pieces = []
-    for start, end in outside(segment.recording_start_seconds, segment.recording_end_seconds, excluded):
+    for start, end in outside(passage.recording_start_seconds, passage.recording_end_seconds, excluded):
         first, last = (
-            segment.track_end_seconds - (segment.recording_end_seconds - t) / segment.ratio for t in (start, end)
+            passage.track_end_seconds - (passage.recording_end_seconds - t) / passage.ratio for t in (start, end)
         )
-        if start == segment.recording_start_seconds:
-            first = segment.track_start_seconds
+        if start == passage.recording_start_seconds:
+            first = passage.track_start_seconds
         if np.any((track_seconds >= first) & (track_seconds <= last)):
             pieces.append(
                 replace(
-                    segment,
+                    passage,
                     track_start_seconds=first,
                     track_end_seconds=last,
                     recording_start_seconds=start,
@@ -273,7 +272,7 @@ def _continues(first: Passage, second: Passage, excluded: Ranges) -> bool:
 
 
 def _joined(first: Passage, second: Passage) -> Passage:
-    stronger = max(first, second, key=lambda segment: segment.score)
+    stronger = max(first, second, key=lambda passage: passage.score)
     ratio = (second.recording_end_seconds - first.recording_start_seconds) / (
         second.track_end_seconds - first.track_start_seconds
     )

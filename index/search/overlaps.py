@@ -1,6 +1,6 @@
 """Recordings of a snapshot in, other recordings of it that hold the same audio for a stretch out.
 
-Duplicates, remasters, edits, compilations, samples of several seconds: where two references hold the same sound, a
+Duplicates, remasters, edits, compilations, samples of several seconds: where two recordings hold the same sound, a
 match cannot say which of them was used. No audio is at hand: the stored landmarks of one recording are the query, their
 signs the descriptors. About one landmark per second is looked up; what several neighbours agree on is verified with all
 landmarks (`alignment`).
@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
-from index.search.alignment import Aligner, Alignment, QueryLandmarks
-from index.search.hypotheses import Hits, Seed, gather_hits, plant_seeds
+from index.search.alignment import Aligner, Alignment
+from index.search.hypotheses import Hypothesis, Neighbours, QueryLandmarks, Votes, best_hypotheses, gather_votes
 from index.search.significance import ChanceModel
 from index.storage.layers import BINS_PER_CELL, RECORDING, TIMES_PER_SECOND
-from index.storage.snapshot import LayerView, Snapshot
+from index.storage.snapshot import LayerSnapshot, Snapshot
 from index.vectors.signs import vectors_of_signs
 
 __all__ = [
@@ -46,7 +46,7 @@ _LEAST_SAMPLE = 60
 _NEIGHBOURS = 8  # itself included: of more than seven copies, not every pair is seen
 _NPROBE = 4
 _AT_ONCE = 16  # recordings searched together: cheaper, and 1 MB of memory each
-_SEEDS_PER_STEP = 8
+_HYPOTHESES_PER_STEP = 8
 _MOST_PARTNERS = 16
 _MOST_FAILURES = 3  # hypotheses about one pair that come to nothing before it is given up
 _MOST_SPANS = 16
@@ -185,7 +185,7 @@ def overlap_to_json(overlap: Overlap) -> dict[str, Any]:
     return {**fields, "seconds": round(overlap.seconds, 3), "share": round(overlap.share, 4), "spans": spans}
 
 
-def _partners(view: LayerView, ordinals: Sequence[int]) -> Iterator[tuple[int, dict[int, list[Alignment]]]]:
+def _partners(view: LayerSnapshot, ordinals: Sequence[int]) -> Iterator[tuple[int, dict[int, list[Alignment]]]]:
     """Yield each recording with the passages that it has in common with others, by ordinal; searched in one go."""
     queries = [_own_landmarks(view, ordinal) for ordinal in ordinals]
     samples = [_spread(query.seconds) for query in queries]
@@ -195,23 +195,22 @@ def _partners(view: LayerView, ordinals: Sequence[int]) -> Iterator[tuple[int, d
     for ordinal, query, sample, end in zip(ordinals, queries, samples, ends.tolist(), strict=True):
         here = slice(end - sample.size, end)
         others = np.where(view.recording_of(rows[here]) == ordinal, -1, rows[here])
-        hits = gather_hits(
-            view, query.seconds[sample], query.bins[sample], query.scales, others[None], similarity[here][None]
-        )
-        yield ordinal, _verified(view, query, hits)
+        neighbours = Neighbours(query.only(sample), view, others[None], similarity[here][None])
+        yield ordinal, _verified(view, query, gather_votes(neighbours))
 
 
-def _own_landmarks(view: LayerView, ordinal: int) -> QueryLandmarks:
+def _own_landmarks(view: LayerSnapshot, ordinal: int) -> QueryLandmarks:
     ticks, bins, codes = view.landmarks_of(ordinal)
     cells = (bins / BINS_PER_CELL).astype(np.float32)
     return QueryLandmarks(ticks / TIMES_PER_SECOND, cells, vectors_of_signs(codes)[None], (1.0,))
 
 
-def _verified(view: LayerView, query: QueryLandmarks, hits: Hits) -> dict[int, list[Alignment]]:
+def _verified(view: LayerSnapshot, query: QueryLandmarks, votes: Votes) -> dict[int, list[Alignment]]:
     """Return the passages, by recording, that what the neighbours vote for comes to with all landmarks."""
-    by_recording: dict[int, list[Seed]] = {}
-    for seed in sorted(plant_seeds(hits, per_step=_SEEDS_PER_STEP), key=lambda seed: -seed.support):
-        by_recording.setdefault(seed.recording, []).append(seed)
+    by_recording: dict[int, list[Hypothesis]] = {}
+    hypotheses = best_hypotheses(votes, per_step=_HYPOTHESES_PER_STEP)
+    for hypothesis in sorted(hypotheses, key=lambda one: -one.support):
+        by_recording.setdefault(hypothesis.recording, []).append(hypothesis)
     if not by_recording:
         return {}
     aligner = Aligner(query, view)
@@ -240,15 +239,15 @@ def _least_score(n_landmarks: int, seconds: float) -> float:
     return model.threshold(1000.0 * _FALSE_IN_ALL / hours)
 
 
-def _passages(aligner: Aligner, n: int, seeds: Sequence[Seed], least: float) -> list[Alignment]:
+def _passages(aligner: Aligner, n: int, hypotheses: Sequence[Hypothesis], least: float) -> list[Alignment]:
     """Align the hypotheses about one pair, best first, each on the landmarks that those before left over."""
     free = np.ones(n, dtype=np.bool_)
     found: list[Alignment] = []
     failures = 0
-    for seed in seeds:
-        if any(_lies_on(seed, passage) for passage in found):
+    for hypothesis in hypotheses:
+        if any(_lies_on(hypothesis, passage) for passage in found):
             continue
-        passage = aligner.align(seed, free)
+        passage = aligner.align(hypothesis, free.copy())
         if passage is not None and passage.score >= least and _is_sound(passage):
             found.append(passage)
             free[passage.landmarks] = False
@@ -259,10 +258,10 @@ def _passages(aligner: Aligner, n: int, seeds: Sequence[Seed], least: float) -> 
     return found
 
 
-def _lies_on(seed: Seed, passage: Alignment) -> bool:
-    inside = passage.track_start_seconds <= seed.track_seconds <= passage.track_end_seconds
-    at = seed.ratio * seed.track_seconds + seed.offset_seconds
-    return inside and abs(passage.recording_at(seed.track_seconds) - at) <= _SAME_LINE_SECONDS
+def _lies_on(hypothesis: Hypothesis, passage: Alignment) -> bool:
+    inside = passage.track_start_seconds <= hypothesis.track_seconds <= passage.track_end_seconds
+    at = hypothesis.ratio * hypothesis.track_seconds + hypothesis.offset_seconds
+    return inside and abs(passage.recording_at(hypothesis.track_seconds) - at) <= _SAME_LINE_SECONDS
 
 
 def _is_sound(passage: Alignment) -> bool:
@@ -271,7 +270,7 @@ def _is_sound(passage: Alignment) -> bool:
     return seconds >= SHORTEST_SECONDS - 2 * EDGE_SECONDS and passage.score >= _LEAST_SCORE_PER_SECOND * seconds
 
 
-def _overlap(snapshot: Snapshot, view: LayerView, query: int, other: int, passages: Sequence[Alignment]) -> Overlap:
+def _overlap(snapshot: Snapshot, view: LayerSnapshot, query: int, other: int, passages: Sequence[Alignment]) -> Overlap:
     cells_per_semitone = float(view.params["bins_per_octave"]) / 12.0
     spans = [
         Span(
@@ -312,7 +311,7 @@ def _covered(stretches: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def _length(view: LayerView, ordinal: int) -> float:
+def _length(view: LayerSnapshot, ordinal: int) -> float:
     """Return the seconds from the first landmark of a recording to its last."""
     ticks = view.landmarks_of(ordinal)[0]
     return max(float(int(ticks[-1]) - int(ticks[0])) / TIMES_PER_SECOND, 1.0 / TIMES_PER_SECOND)

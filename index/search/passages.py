@@ -1,23 +1,23 @@
-"""Neighbours in, passages out: hypotheses aligned, explained away, and joined.
+"""Neighbours in, candidates out: hypotheses aligned, explained away, and joined; passages that may be reported.
 
 A passage takes the landmarks that it explains; weaker ones are weighed again on what is left. Then the search looks
-again without the landmarks that are explained, since one query may hold several sources, mixed or in turn, and the loud
-ones hide the faint. What else fits the same part of the query is noted with each passage: the decision asks for it.
+again without the landmarks that are explained, since one track may hold several recordings, mixed or in turn, and the
+loud ones hide the faint. What else fits the same part of the query is noted with each candidate: the decision asks for
+it.
 """
 
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.search._kernels import BLOCK_SECONDS
-from index.search.alignment import Aligner, Alignment, QueryLandmarks
-from index.search.hypotheses import Hits, Seed, gather_hits, plant_seeds
-from index.search.significance import FLOOR_SCORE
-from index.storage.snapshot import LayerView
+from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
+from index.search.hypotheses import Hypothesis, Neighbours, best_hypotheses, gather_votes
+from index.storage.recordings import Recording
+from index.storage.snapshot import Snapshot
 
-__all__ = ["Find", "Neighbours", "Piece", "beside", "elsewhere", "find_passages"]
+__all__ = ["Candidate", "assess", "beside", "find_passages"]
 
 _RELATED = 0.6  # a rival with this share of a passage's score fits it "nearly as well"
 _OVERLAP = 0.5  # passages that share this much of the shorter one are about the same part of the query
@@ -27,79 +27,55 @@ _OFF_LINE_SECONDS = 1.0
 _DENSE_SCORE_PER_SECOND = 15.0  # a shared groove has up to 5; a source in the clear, 20 to 40
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
-    """A query, forwards or backwards, and its neighbours.
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A passage on its way from being found to being reported, filled in step by step.
 
     Attributes
     ----------
-    query : QueryLandmarks
-    layer : LayerView
-        What was searched.
-    rows : ndarray [shape=(n_scales, n, k), dtype=int64]
-        Landmarks of the layer, -1 for none.
-    similarity : ndarray [shape=(n_scales, n, k), dtype=float32]
-    allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
-        By ordinal: recordings to look for; None for all.
+    alignment : Alignment
+        Where it lies.
+    among : sequence of Alignment
+        All alignments, best first, among which `find_passages` found it.
+    related : list of int
+        Ordinals of other recordings that fit it nearly as well, before what it explains was taken away.
+    recording : Recording
+        Of which it is a passage; this and the following are known once `assess` was there.
+    rivals : tuple of float
+        Scores of all else that fits the same part of the query, and of the same recording off the passage's line.
+    hub_factor : float
+        How many times more often chance meets this recording.
+    also_fits : tuple of str
+        Ids of the related recordings.
+    expected_by_chance : float
+        How many landmarks of the passage would be confirmed at offsets that mean nothing.
+    reported : bool
+        Whether `index.search.significance.decide` reports it; False before.
     """
-
-    query: QueryLandmarks
-    layer: LayerView
-    rows: NDArray[np.int64]
-    similarity: NDArray[np.float32]
-    allowed: NDArray[np.bool_] | None
-
-    def hits(self, usable: NDArray[np.bool_]) -> Hits:
-        """Return the votes of the query landmarks that are `usable` [shape=(n,), dtype=bool]."""
-        rows = np.where(usable[None, :, None], self.rows, -1)
-        query = self.query
-        return gather_hits(
-            self.layer, query.seconds, query.bins, query.scales, rows, self.similarity, allowed=self.allowed
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """One alignment as it was weighed: `free` [shape=(n,), dtype=bool] are the query landmarks that counted."""
 
     alignment: Alignment
-    free: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Find:
-    """A passage, and the other recordings that fit the same part of the query.
-
-    Attributes
-    ----------
-    passage : Alignment
-        All of it.
-    pieces : tuple of Piece
-        What it was joined from, in order of query time; one if it was found whole.
-    rivals : list of int
-        Ordinals of those that fit it nearly as well, before what it explains was taken away.
-    candidates : list of Alignment
-        All alignments, best first, among which it was found.
-    """
-
-    passage: Alignment
-    pieces: tuple[Piece, ...]
-    rivals: list[int]
-    candidates: list[Alignment]
+    among: Sequence[Alignment] = ()
+    related: list[int] = field(default_factory=list)
+    recording: Recording = field(init=False)
+    rivals: tuple[float, ...] = field(init=False)
+    hub_factor: float = field(init=False)
+    also_fits: tuple[str, ...] = field(init=False)
+    expected_by_chance: float = field(init=False)
+    reported: bool = field(init=False, default=False)
 
 
 def find_passages(
-    search: Neighbours, *, per_step: int, rounds: int, without: Set[int] = frozenset()
-) -> tuple[list[Find], int]:
+    neighbours: Neighbours, *, per_step: int, rounds: int, without: Set[int] = frozenset()
+) -> tuple[list[Candidate], int]:
     """Align and explain away, best first; returns what was found, and how many hypotheses were tried.
 
-    A weaker alignment that had nearly as much to say for the same part of the query, before, is noted as a rival: a
+    A weaker alignment that had nearly as much to say for the same part of the query, before, is noted as related: a
     duplicate, or another mix.
 
     Parameters
     ----------
-    search : Neighbours
-        The query and its neighbours.
+    neighbours : Neighbours
+        Of the query.
     per_step : int
         Hypotheses followed per three seconds of query, in the first round; in round n, n times as many.
     rounds : int
@@ -109,76 +85,99 @@ def find_passages(
 
     Returns
     -------
-    finds : list of Find
+    candidates : list of Candidate
         By recording, then by query time.
     n_tried : int
     """
-    aligner = Aligner(search.query, search.layer)
-    free = np.ones(search.query.seconds.size, dtype=np.bool_)
-    finds: list[Find] = []
+    aligner = Aligner(neighbours.query, neighbours.layer)
+    free = np.ones(neighbours.query.seconds.size, dtype=np.bool_)
+    candidates: list[Candidate] = []
     n_tried = 0
     for turn in range(rounds):
-        n_before = len(finds)
+        n_before = len(candidates)
         free_before = free.copy()
-        seeds = plant_seeds(search.hits(free), per_step=per_step * (turn + 1))
-        n_tried += len(seeds)
-        aligned = [aligner.align(seed, free_before) for seed in seeds if seed.recording not in without]
-        candidates = [a for a in aligned if a is not None and a.score > FLOOR_SCORE]
-        candidates.sort(key=lambda a: (-a.score, a.recording, a.offset_seconds))
-        for candidate in candidates:
-            is_free = free[candidate.landmarks].all()
-            left = candidate if is_free else aligner.align(_as_seed(candidate), free)
-            if left is not None and any(_echoes(left, find) for find in finds):
+        hypotheses = best_hypotheses(gather_votes(neighbours, free_before), per_step=per_step * (turn + 1))
+        n_tried += len(hypotheses)
+        tried = [aligner.align(one, free_before) for one in hypotheses if one.recording not in without]
+        aligned = [one for one in tried if one is not None and one.score > FLOOR_SCORE]
+        aligned.sort(key=lambda one: (-one.score, one.recording, one.offset_seconds))
+        for alignment in aligned:
+            is_free = free[alignment.landmarks].all()
+            left = alignment if is_free else aligner.align(_hypothesis_of(alignment), free.copy())
+            if left is not None and any(_echoes(left, known) for known in candidates):
                 continue
             if left is not None and left.score > FLOOR_SCORE:
-                finds.append(Find(left, (Piece(left, free_before if is_free else free.copy()),), [], candidates))
+                candidates.append(Candidate(left, aligned))
                 free[left.landmarks] = False
             else:
-                _note_rival(candidate, finds)
-        if len(finds) == n_before:
+                _note_related(alignment, candidates)
+        if len(candidates) == n_before:
             break
-    return _joined(finds), n_tried
+    return _joined(candidates), n_tried
 
 
-def beside(find: Find) -> dict[int, float]:
-    """Return the best score of every other recording over the same part of the query."""
-    passage = find.passage
+def assess(candidate: Candidate, candidates: Sequence[Candidate], snapshot: Snapshot, aligner: Aligner) -> None:
+    """Fill in all that the decision on a candidate goes by.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        To be decided on.
+    candidates : sequence of Candidate
+        All that were found.
+    snapshot : Snapshot
+        What was searched.
+    aligner : Aligner
+        Of the query and the layer that was searched.
+    """
+    alignment = candidate.alignment
+    candidate.recording = snapshot.recordings[alignment.recording]
+    candidate.rivals = (*beside(candidate).values(), *_elsewhere(alignment, candidates))
+    candidate.hub_factor = snapshot.hub_factor(alignment.recording)
+    candidate.also_fits = tuple(snapshot.recordings[other].id for other in candidate.related)
+    candidate.expected_by_chance = aligner.expected_by_chance(alignment)
+
+
+def beside(candidate: Candidate) -> dict[int, float]:
+    """Return the best score of every other recording over the same part of the query, by ordinal."""
+    alignment = candidate.alignment
     best: dict[int, float] = {}
-    for candidate in find.candidates:
-        if candidate.recording != passage.recording and _shared(candidate, passage) >= _OVERLAP:
-            best.setdefault(candidate.recording, candidate.score)
+    for other in candidate.among:
+        if other.recording != alignment.recording and _shared(other, alignment) >= _OVERLAP:
+            best.setdefault(other.recording, other.score)
     return best
 
 
-def elsewhere(passage: Alignment, finds: list[Find]) -> list[float]:
+def _elsewhere(alignment: Alignment, candidates: Sequence[Candidate]) -> list[float]:
     """Return the scores of the other passages of the same recording that are not on the line of this one.
 
     None for a dense passage: pieces that were cut and put in another order are dense, and each has a line of its own.
     """
-    seconds = passage.track_end_seconds - passage.track_start_seconds + BLOCK_SECONDS
-    if passage.score >= _DENSE_SCORE_PER_SECOND * seconds:
+    seconds = alignment.track_end_seconds - alignment.track_start_seconds + BLOCK_SECONDS
+    if alignment.score >= _DENSE_SCORE_PER_SECOND * seconds:
         return []
     return [
         other.score
-        for other in (find.passage for find in finds)
-        if other.recording == passage.recording
-        and other is not passage
-        and abs(passage.recording_at(other.track_start_seconds) - other.recording_start_seconds) > _OFF_LINE_SECONDS
+        for other in (candidate.alignment for candidate in candidates)
+        if other.recording == alignment.recording
+        and other is not alignment
+        and abs(alignment.recording_at(other.track_start_seconds) - other.recording_start_seconds) > _OFF_LINE_SECONDS
     ]
 
 
-def _as_seed(passage: Alignment) -> Seed:
-    centre = (passage.track_start_seconds + passage.track_end_seconds) / 2
-    return Seed(passage.recording, passage.ratio, passage.offset_seconds, passage.shift_cells, centre, passage.score)
+def _hypothesis_of(alignment: Alignment) -> Hypothesis:
+    centre = (alignment.track_start_seconds + alignment.track_end_seconds) / 2
+    line = (alignment.ratio, alignment.offset_seconds, alignment.shift_cells)
+    return Hypothesis(alignment.recording, *line, centre, alignment.score)
 
 
-def _echoes(candidate: Alignment, find: Find) -> bool:
-    """Whether a candidate is what a passage leaves over where the reference, or a duplicate of it, repeats itself."""
-    passage = find.passage
+def _echoes(alignment: Alignment, known: Candidate) -> bool:
+    """Whether an alignment is left over of a passage whose recording, or a duplicate of it, repeats itself."""
+    passage = known.alignment
     return (
-        (candidate.recording == passage.recording or candidate.recording in find.rivals)
-        and _shared(candidate, passage) >= _OVERLAP
-        and candidate.score < _ECHO * passage.score
+        (alignment.recording == passage.recording or alignment.recording in known.related)
+        and _shared(alignment, passage) >= _OVERLAP
+        and alignment.score < _ECHO * passage.score
     )
 
 
@@ -191,25 +190,26 @@ def _shared(one: Alignment, other: Alignment) -> float:
     return common / shorter if shorter > 0 else float(common >= 0)
 
 
-def _note_rival(candidate: Alignment, finds: list[Find]) -> None:
-    there = [find for find in finds if _shared(candidate, find.passage) >= _OVERLAP]
-    if any(find.passage.recording == candidate.recording for find in there):
+def _note_related(alignment: Alignment, candidates: Sequence[Candidate]) -> None:
+    there = [known for known in candidates if _shared(alignment, known.alignment) >= _OVERLAP]
+    if any(known.alignment.recording == alignment.recording for known in there):
         return  # it has its own place there; what is left of it is no rival
-    for find in there:
-        if candidate.recording not in find.rivals and candidate.score >= _RELATED * find.passage.score:
-            find.rivals.append(candidate.recording)
+    for known in there:
+        if alignment.recording not in known.related and alignment.score >= _RELATED * known.alignment.score:
+            known.related.append(alignment.recording)
             return
 
 
-def _joined(finds: list[Find]) -> list[Find]:
+def _joined(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Join passages of one recording that follow each other on one line, a masked stretch between them."""
-    out: list[Find] = []
-    for find in sorted(finds, key=lambda find: (find.passage.recording, find.passage.track_start_seconds)):
-        if out and _continues(out[-1].passage, find.passage):
+    out: list[Candidate] = []
+    for later in sorted(candidates, key=lambda one: (one.alignment.recording, one.alignment.track_start_seconds)):
+        if out and _continues(out[-1].alignment, later.alignment):
             first = out.pop()
-            rivals = list(dict.fromkeys(first.rivals + find.rivals))
-            find = Find(first.passage.joined(find.passage), first.pieces + find.pieces, rivals, first.candidates)
-        out.append(find)
+            related = list(dict.fromkeys(first.related + later.related))
+            out.append(Candidate(first.alignment.joined(later.alignment), first.among, related))
+        else:
+            out.append(later)
     return out
 
 

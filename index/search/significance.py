@@ -1,4 +1,4 @@
-"""Scores in, probabilities out: how often chance alone would align this query with this catalogue as well.
+"""Candidates in, matches out: which of them chance does not explain, where they end, and how sure that is.
 
 A score is the best local alignment along a line, and the number of such alignments above a score that chance produces
 falls off exponentially (Karlin and Altschul, PNAS 1990, for sequences; measured here on unrelated music). Rate and
@@ -24,14 +24,12 @@ fits the query elsewhere on another line. If there are several, each too weak to
 is common property, and their scores join the tail that it has to beat (`ChanceModel.beside`): Lowe's ratio test (IJCV
 2004) with a probability in place of the ratio.
 
-Passages in, matches out: which of them chance does not explain, where they end, and how sure that is.
-
-The last step of a search, and of its recheck (`index.recheck.recheck`): both hand the same things to `settle`, so
-that what was found and what is found again can only differ if the passages do.
+The recheck of a trace (`index.recheck`) ends with the same `decide`, so that what was found and what is found again can
+only differ if the candidates do.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -39,29 +37,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
-from index.search.alignment import Alignment
+from index.search.alignment import FLOOR_SCORE, Alignment
 from index.search.matches import Match, Passage, Transformation, outside_exclusions
-from index.storage.recordings import Recording
+from index.search.passages import Candidate
 
 __all__ = [
     "DEFAULT_FALSE_PER_1000H",
-    "FLOOR_SCORE",
     "LEAST_FALSE_PER_1000H",
     "LEAST_P",
     "MOST_CONFIDENCE",
-    "Candidate",
     "ChanceModel",
     "Circumstances",
-    "Verdict",
+    "decide",
     "ends_of",
-    "settle",
+    "tail_of",
 ]
 
 DEFAULT_FALSE_PER_1000H = 1.0
 """How many false matches in 1 000 hours of audio are put up with, unless somebody says otherwise."""
-
-FLOOR_SCORE = 6.0
-"""Chance alignments are counted from this score on."""
 
 LEAST_P = 1e-9
 LEAST_FALSE_PER_1000H = 1e-6
@@ -77,10 +70,56 @@ _MEAN_EXCESS = 2.2  # prior mean of score above FLOOR_SCORE
 _EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
 _LEAST_RIVALS = 2  # one weak rival may be another mix of the same recording
 _RIVAL_WEIGHT = 2.0  # how many rivals the tail of the query stands for
+_MOST_GAP_SECONDS = 0.5  # between the landmarks of a passage, for where it ends
 _PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
 
 MOST_CONFIDENCE = round(_PRIOR_REUSE / (_PRIOR_REUSE + LEAST_P), 9)
 """No greater confidence than this is ever stated, as no smaller probability by chance is claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the decision on a query, or on a part of a long one, goes by besides the passages themselves.
+
+    Attributes
+    ----------
+    layer : str
+        What was searched.
+    cells_per_octave : float
+        Cells of its log-frequency axis.
+    start_seconds, duration_seconds : float
+        Where the audio starts in its file, and its length.
+    decoy_scores : tuple of float
+        Scores of the distinct alignments of the reversed query.
+    decoy_seconds : float
+        How much of the query was searched in reverse.
+    n_catalogue_landmarks : int
+        Landmarks that were searched.
+    n_scales : int
+        Time scales that were tried.
+    max_false_per_1000h : float
+        How many false matches are put up with in 1 000 hours of audio scanned.
+    """
+
+    layer: str
+    cells_per_octave: float
+    start_seconds: float
+    duration_seconds: float
+    decoy_scores: tuple[float, ...]
+    decoy_seconds: float
+    n_catalogue_landmarks: int
+    n_scales: int
+    max_false_per_1000h: float
+
+    def model(self) -> "ChanceModel":
+        """Return the tail of chance alignments."""
+        return ChanceModel.fit(
+            np.array(self.decoy_scores),
+            self.decoy_seconds / 3600.0,
+            self.duration_seconds / 3600.0,
+            self.n_catalogue_landmarks,
+            self.n_scales,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,103 +235,13 @@ class ChanceModel:
         return self.rate_per_hour * math.exp(-max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
 
 
-_MOST_GAP_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What the decision on a query, or on a part of a long one, goes by besides the passages themselves.
-
-    Attributes
-    ----------
-    layer : str
-        What was searched.
-    cells_per_octave : float
-        Cells of its log-frequency axis.
-    start_seconds, duration_seconds : float
-        Where the audio starts in its file, and its length.
-    decoy_scores : tuple of float
-        Scores of the distinct alignments of the reversed query.
-    decoy_seconds : float
-        How much of the query was searched in reverse.
-    n_catalogue_landmarks : int
-        Landmarks that were searched.
-    n_scales : int
-        Time scales that were tried.
-    max_false_per_1000h : float
-        How many false matches are put up with in 1 000 hours of audio scanned.
-    """
-
-    layer: str
-    cells_per_octave: float
-    start_seconds: float
-    duration_seconds: float
-    decoy_scores: tuple[float, ...]
-    decoy_seconds: float
-    n_catalogue_landmarks: int
-    n_scales: int
-    max_false_per_1000h: float
-
-    def model(self) -> ChanceModel:
-        """Return the tail of chance alignments."""
-        return ChanceModel.fit(
-            np.array(self.decoy_scores),
-            self.decoy_seconds / 3600.0,
-            self.duration_seconds / 3600.0,
-            self.n_catalogue_landmarks,
-            self.n_scales,
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A passage that is to be decided on.
-
-    Attributes
-    ----------
-    passage : Alignment
-    track_seconds : ndarray [shape=(n_aligned,), dtype=float64]
-        Where in the query its aligned landmarks lie.
-    recording : Recording
-        What it would be a passage of.
-    rivals : tuple of float
-        Scores of whatever else fits the same part of the query, and of the same recording off the passage's line.
-    hub_factor : float
-        How many times more often chance meets this recording.
-    also_fits : tuple of str
-        Ids of other recordings that fit nearly as well.
-    expected_by_chance : callable
-        Returns how many landmarks of the passage would be confirmed at offsets that mean nothing; asked for those
-        that are reported.
-    """
-
-    passage: Alignment
-    track_seconds: NDArray[np.float64]
-    recording: Recording
-    rivals: tuple[float, ...]
-    hub_factor: float
-    also_fits: tuple[str, ...]
-    expected_by_chance: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
-    """What was decided on one candidate: the tail that it had to beat, and whether it did."""
-
-    candidate: Candidate
-    tail: ChanceModel
-    reported: bool
-
-
-def settle(
-    candidates: Sequence[Candidate], circumstances: Circumstances, model: ChanceModel
-) -> tuple[tuple[Match, ...], tuple[Verdict, ...]]:
-    """Decide on every candidate, and put what is reported together by recording.
+def decide(candidates: Sequence[Candidate], circumstances: Circumstances, model: ChanceModel) -> tuple[Match, ...]:
+    """Decide on every candidate, note it there, and put what is reported together by recording.
 
     Parameters
     ----------
     candidates : sequence of Candidate
-        The passages.
+        Passages that were assessed.
     circumstances : Circumstances
         Of the query.
     model : ChanceModel
@@ -300,51 +249,49 @@ def settle(
 
     Returns
     -------
-    matches : tuple of Match
+    tuple of Match
         By descending covered seconds of the query, ties by recording id.
-    verdicts : tuple of Verdict
-        One per candidate, in their order.
     """
-    no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
-    verdicts = []
-    for candidate in candidates:
-        # Rivals and hubs only raise the threshold.
-        tail = model.beside([score for score in candidate.rivals if score < no_chance]).times(candidate.hub_factor)
-        verdicts.append(
-            Verdict(candidate, tail, candidate.passage.score >= tail.threshold(circumstances.max_false_per_1000h))
-        )
-    reported = [verdict for verdict in verdicts if verdict.reported]
-    found: dict[str, list[Passage]] = {}
-    recordings = {verdict.candidate.recording.id: verdict.candidate.recording for verdict in reported}
+    tails = [tail_of(candidate, model) for candidate in candidates]
+    for candidate, tail in zip(candidates, tails, strict=True):
+        candidate.reported = candidate.alignment.score >= tail.threshold(circumstances.max_false_per_1000h)
+    reported = [(candidate, tail) for candidate, tail in zip(candidates, tails, strict=True) if candidate.reported]
+    alignments = [candidate.alignment for candidate, _ in reported]
     heard = (circumstances.start_seconds, circumstances.start_seconds + circumstances.duration_seconds)
-    for verdict in reported:
-        candidate = verdict.candidate
-        others = [other.candidate.passage for other in reported]
-        ends = ends_of(candidate.passage, others, heard, candidate.recording.duration_ms / 1000.0)
-        segment = _segment(verdict, ends, circumstances.cells_per_octave)
-        pieces = outside_exclusions(segment, candidate.recording.excluded, candidate.track_seconds)
-        found.setdefault(candidate.recording.id, []).extend(pieces)
+    passages: dict[str, list[Passage]] = {}
+    for candidate, tail in reported:
+        ends = ends_of(candidate.alignment, alignments, heard, candidate.recording.duration_ms / 1000.0)
+        passage = _passage(candidate, tail, ends, circumstances.cells_per_octave)
+        parts = outside_exclusions(passage, candidate.recording.excluded, candidate.alignment.seconds)
+        passages.setdefault(candidate.recording.id, []).extend(parts)
+    recordings = {candidate.recording.id: candidate.recording for candidate, _ in reported}
     matches = [
-        Match(recordings[name], circumstances.layer, tuple(sorted(segments, key=lambda s: s.track_start_seconds)))
-        for name, segments in found.items()
-        if segments
+        Match(recordings[name], circumstances.layer, tuple(sorted(parts, key=lambda part: part.track_start_seconds)))
+        for name, parts in passages.items()
+        if parts
     ]
     matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
-    return tuple(matches), tuple(verdicts)
+    return tuple(matches)
+
+
+def tail_of(candidate: Candidate, model: ChanceModel) -> ChanceModel:
+    """Return the tail that a candidate has to beat: rivals and hubs only raise the threshold."""
+    no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
+    return model.beside([score for score in candidate.rivals if score < no_chance]).times(candidate.hub_factor)
 
 
 def ends_of(
-    passage: Alignment, reported: list[Alignment], heard: tuple[float, float], recording_seconds: float
+    alignment: Alignment, reported: Sequence[Alignment], heard: tuple[float, float], recording_seconds: float
 ) -> tuple[float, float]:
     """Return where a passage starts and ends in the query: beyond its outermost landmarks by their mean distance.
 
     What was reused goes on for as long, on average, as its landmarks are apart (the largest of n draws falls short of
-    the end by a share 1 / n). Not beyond the query, the reference, or half the way to a neighbour.
+    the end by a share 1 / n). Not beyond the query, the recording, or half the way to a neighbour.
     """
-    start, end = passage.track_start_seconds, passage.track_end_seconds
-    gap = min((end - start) / max(passage.landmarks.size - 1, 1), _MOST_GAP_SECONDS)
-    low = max(heard[0], start - gap, -passage.offset_seconds / passage.ratio)
-    high = min(heard[1], end + gap, (recording_seconds - passage.offset_seconds) / passage.ratio)
+    start, end = alignment.track_start_seconds, alignment.track_end_seconds
+    gap = min((end - start) / max(alignment.landmarks.size - 1, 1), _MOST_GAP_SECONDS)
+    low = max(heard[0], start - gap, -alignment.offset_seconds / alignment.ratio)
+    high = min(heard[1], end + gap, (recording_seconds - alignment.offset_seconds) / alignment.ratio)
     for other in reported:
         if other.track_end_seconds <= start:
             low = max(low, (other.track_end_seconds + start) / 2)
@@ -353,22 +300,21 @@ def ends_of(
     return min(low, start), max(high, end)
 
 
-def _segment(verdict: Verdict, ends: tuple[float, float], cells_per_octave: float) -> Passage:
-    candidate, tail = verdict.candidate, verdict.tail
-    passage = candidate.passage
-    cents = -passage.shift_cells * 1200.0 / cells_per_octave
+def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float], cells_per_octave: float) -> Passage:
+    alignment = candidate.alignment
+    cents = -alignment.shift_cells * 1200.0 / cells_per_octave
     return Passage(
         track_start_seconds=ends[0],
         track_end_seconds=ends[1],
-        recording_start_seconds=max(0.0, passage.recording_at(ends[0])),
-        recording_end_seconds=passage.recording_at(ends[1]),
-        ratio=passage.ratio,
-        transformation=Transformation.of_line(passage.ratio, cents),
-        score=passage.score,
-        aligned_landmarks=int(passage.landmarks.size),
-        expected_by_chance=candidate.expected_by_chance(),
-        p_false=tail.p_false(passage.score),
-        false_per_1000h=tail.false_per_1000h(passage.score),
-        confidence=tail.confidence(passage.score),
+        recording_start_seconds=max(0.0, alignment.recording_at(ends[0])),
+        recording_end_seconds=alignment.recording_at(ends[1]),
+        ratio=alignment.ratio,
+        transformation=Transformation.of_line(alignment.ratio, cents),
+        score=alignment.score,
+        aligned_landmarks=int(alignment.landmarks.size),
+        expected_by_chance=candidate.expected_by_chance,
+        p_false=tail.p_false(alignment.score),
+        false_per_1000h=tail.false_per_1000h(alignment.score),
+        confidence=tail.confidence(alignment.score),
         also_fits=candidate.also_fits,
     )

@@ -29,10 +29,10 @@ from index.vectors.exact import ExactVectors, check_vectors
 from index.vectors.lists import NPROBE, InvertedLists
 from index.vectors.tree import Tree
 
-__all__ = ["LayerView", "Snapshot"]
+__all__ = ["LayerSnapshot", "Snapshot"]
 
 
-class LayerView:
+class LayerSnapshot:
     """The landmarks of one layer in a snapshot.
 
     Attributes
@@ -301,7 +301,7 @@ class Snapshot:
 
     def __init__(self, state: OpenState) -> None:
         self._state = state
-        self._views: dict[str, LayerView] = {}
+        self._views: dict[str, LayerSnapshot] = {}
         self.generation = state.manifest.generation
         self.recordings = state.table()
 
@@ -364,7 +364,7 @@ class Snapshot:
         """Return all recordings made from the audio file with this SHA-256; none for ""."""
         return [self.recordings[ordinal] for ordinal in self.recordings.find_audio(sha256)]
 
-    def layer(self, name: str) -> LayerView:
+    def layer(self, name: str) -> LayerSnapshot:
         """Return the landmarks of one layer.
 
         Raises
@@ -376,7 +376,7 @@ class Snapshot:
             entry = self._state.manifest.layers.get(name)
             if entry is None:
                 raise ParameterError(f"layer {name!r}: this index has only {', '.join(self.layers)}")
-            self._views[name] = LayerView(name, entry, self._state)
+            self._views[name] = LayerSnapshot(name, entry, self._state)
         return self._views[name]
 
     def without_exclusions(self) -> "Snapshot":

@@ -35,7 +35,7 @@ def vectors_of_signs(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     Parameters
     ----------
     codes : ndarray [shape=(n, d / 8), dtype=uint8]
-        As `signs_of` and `LayerView.landmarks_of` return them.
+        As `signs_of` and `LayerSnapshot.landmarks_of` return them.
 
     Returns
     -------

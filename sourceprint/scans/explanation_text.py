@@ -18,7 +18,7 @@ import textwrap
 from collections.abc import Iterator
 
 from fingerprint.errors import printable
-from index.explain.explanation import CLEAR_SHARE, Account, Attempt, Explanation
+from index.explain.explanation import CLEAR_SHARE, Account, Explanation, WeighedAlignment
 from index.search.matches import Transformation
 from index.search.significance import LEAST_FALSE_PER_1000H
 from index.storage.tags import ranges_text
@@ -80,7 +80,7 @@ def _about(account: Account, explanation: Explanation) -> Iterator[_Line]:
         yield "tried", "--thorough does not report it either"
 
 
-def _alignment(attempt: Attempt, explanation: Explanation) -> Iterator[_Line]:
+def _alignment(attempt: WeighedAlignment, explanation: Explanation) -> Iterator[_Line]:
     share = 100 * attempt.share_met
     yield (
         "aligned",
@@ -147,7 +147,7 @@ def _reasons(account: Account, explanation: Explanation) -> Iterator[str]:
             yield from _weaknesses(cause, best, low, high)
 
 
-def _weaknesses(cause: str, best: Attempt, low: float, high: float) -> Iterator[str]:
+def _weaknesses(cause: str, best: WeighedAlignment, low: float, high: float) -> Iterator[str]:
     """Say why an alignment that may be more than chance is not enough."""
     seconds = best.track_end_seconds - best.track_start_seconds
     clear = f"{100 * CLEAR_SHARE:.0f} %"
@@ -210,7 +210,7 @@ def _reported_there(account: Account) -> str:
     return f"{names} explains the same part of the query better, and is reported there"
 
 
-def _spans(attempt: Attempt) -> str:
+def _spans(attempt: WeighedAlignment) -> str:
     return (
         f"{clock(attempt.track_start_seconds)}-{clock(attempt.track_end_seconds)} of the query on "
         f"{clock(attempt.recording_start_seconds)}-{clock(attempt.recording_end_seconds)} of the recording"

@@ -10,11 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from index.catalogue.store import Recording, Store
-from index.search.alignment import Aligner, Alignment, QueryLandmarks
-from index.search.hypotheses import Seed
-from index.search.significance import FLOOR_SCORE
+from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
+from index.search.hypotheses import Hypothesis, QueryLandmarks
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND, LayerLandmarks
-from index.storage.snapshot import LayerView
+from index.storage.snapshot import LayerSnapshot
 from tests.landmark_sets import LAYERS, NEVER, normalised, unit_vectors
 
 SECONDS, DENSITY = 120.0, 12.0
@@ -24,18 +23,20 @@ class Laid(NamedTuple):
     """A query of 60 s of which one stretch lies on recording 1 of a catalogue, by a known line."""
 
     query: QueryLandmarks
-    layer: LayerView
+    layer: LayerSnapshot
     ratio: float
     offset: float
     shift: float
     start: float
     end: float
 
-    def seed(self, at: float | None = None, *, ratio: float = 0.0, aside: float = 0.0, shift: float = 0.0) -> Seed:
+    def hypothesis(
+        self, at: float | None = None, *, ratio: float = 0.0, aside: float = 0.0, shift: float = 0.0
+    ) -> Hypothesis:
         """Return the right hypothesis at a query time, or one that is so much wrong."""
         at = (self.start + self.end) / 2 if at is None else at
         slope = self.ratio * (1 + ratio)
-        return Seed(1, slope, self.ratio * at + self.offset + aside - slope * at, self.shift + shift, at, 9.0)
+        return Hypothesis(1, slope, self.ratio * at + self.offset + aside - slope * at, self.shift + shift, at, 9.0)
 
 
 def lay(
@@ -80,8 +81,8 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Laid:
     return lay(tmp_path_factory.mktemp("alignment") / "index")
 
 
-def aligned(laid: Laid, seed: Seed, free: NDArray[np.bool_] | None = None) -> Alignment:
-    found = Aligner(laid.query, laid.layer).align(seed, free)
+def aligned(laid: Laid, hypothesis: Hypothesis, free: NDArray[np.bool_] | None = None) -> Alignment:
+    found = Aligner(laid.query, laid.layer).align(hypothesis, free)
     assert found is not None
     return found
 
@@ -90,7 +91,7 @@ def aligned(laid: Laid, seed: Seed, free: NDArray[np.bool_] | None = None) -> Al
 def test_a_passage_is_found_whole_wherever_it_was_first_seen(tmp_path: Path, ratio: float, shift: float) -> None:
     laid = lay(tmp_path / "index", ratio=ratio, shift=shift, seed=round(10 * ratio))
     for at in (22.0, 30.0, 38.0):
-        found = aligned(laid, laid.seed(at, ratio=0.01, aside=0.02, shift=0.5))
+        found = aligned(laid, laid.hypothesis(at, ratio=0.01, aside=0.02, shift=0.5))
         assert found.recording == 1
         assert found.track_start_seconds == pytest.approx(laid.start, abs=0.5)
         assert found.track_end_seconds == pytest.approx(laid.end, abs=0.5)
@@ -101,7 +102,7 @@ def test_a_passage_is_found_whole_wherever_it_was_first_seen(tmp_path: Path, rat
 
 
 def test_the_landmarks_of_a_passage_lie_in_it_and_met_their_own(laid: Laid) -> None:
-    found = aligned(laid, laid.seed())
+    found = aligned(laid, laid.hypothesis())
     times, bins, _ = laid.layer.landmarks_of(1)
     at = laid.query.seconds[found.landmarks]
     assert found.landmarks.size > 60
@@ -122,24 +123,29 @@ def test_the_landmarks_of_a_passage_lie_in_it_and_met_their_own(laid: Laid) -> N
 
 def test_wrong_hypotheses_score_little_or_nothing(laid: Laid) -> None:
     aligner = Aligner(laid.query, laid.layer)
-    right = aligned(laid, laid.seed())
-    wrong = [laid.seed(aside=aside) for aside in (-7.0, -2.0, 0.5, 3.0)]
-    wrong += [laid.seed()._replace(recording=2), laid.seed(shift=20.0), laid.seed(at=10.0), laid.seed(aside=1e5)]
+    right = aligned(laid, laid.hypothesis())
+    wrong = [laid.hypothesis(aside=aside) for aside in (-7.0, -2.0, 0.5, 3.0)]
+    wrong += [
+        laid.hypothesis()._replace(recording=2),
+        laid.hypothesis(shift=20.0),
+        laid.hypothesis(at=10.0),
+        laid.hypothesis(aside=1e5),
+    ]
     for seed in wrong:
         found = aligner.align(seed)
         assert found is None or found.score < 0.3 * right.score
-    assert aligner.align(laid.seed(aside=1e5)) is None
+    assert aligner.align(laid.hypothesis(aside=1e5)) is None
 
 
 def test_landmarks_that_are_not_free_are_not_used_again(laid: Laid) -> None:
-    whole = aligned(laid, laid.seed())
+    whole = aligned(laid, laid.hypothesis())
     free = np.ones(laid.query.seconds.size, dtype=np.bool_)
     free[whole.landmarks] = False
-    again = Aligner(laid.query, laid.layer).align(laid.seed(), free)
+    again = Aligner(laid.query, laid.layer).align(laid.hypothesis(), free)
     assert again is None or again.score < 0.2 * whole.score
     assert again is None or not set(again.landmarks) & set(whole.landmarks)
     half = (laid.query.seconds < 30.0) | (laid.query.seconds > 50)
-    left = aligned(laid, laid.seed(at=25.0), half)
+    left = aligned(laid, laid.hypothesis(at=25.0), half)
     assert left.track_end_seconds < 30.0
     assert left.track_start_seconds == pytest.approx(whole.track_start_seconds, abs=0.1)
 
@@ -147,8 +153,8 @@ def test_landmarks_that_are_not_free_are_not_used_again(laid: Laid) -> None:
 def test_alignments_do_not_depend_on_what_was_aligned_before(laid: Laid) -> None:
     used = Aligner(laid.query, laid.layer)
     for aside in (3.0, -4.0, 0.0):
-        used.align(laid.seed(aside=aside))
-    again, fresh = used.align(laid.seed()), aligned(laid, laid.seed())
+        used.align(laid.hypothesis(aside=aside))
+    again, fresh = used.align(laid.hypothesis()), aligned(laid, laid.hypothesis())
     assert again is not None
     assert (again.score, again.ratio, again.track_end_seconds) == (fresh.score, fresh.ratio, fresh.track_end_seconds)
     assert np.array_equal(again.landmarks, fresh.landmarks)
@@ -156,17 +162,17 @@ def test_alignments_do_not_depend_on_what_was_aligned_before(laid: Laid) -> None
 
 def test_an_alignment_keeps_what_it_found_when_the_aligner_goes_on(laid: Laid) -> None:
     aligner = Aligner(laid.query, laid.layer)
-    found = aligner.align(laid.seed())
+    found = aligner.align(laid.hypothesis())
     assert found is not None
     rows, similarity = found.rows.copy(), found.similarity.copy()
-    aligner.align(laid.seed(aside=2.0))
+    aligner.align(laid.hypothesis(aside=2.0))
     assert np.array_equal(found.rows, rows)
     assert np.array_equal(found.similarity, similarity)
 
 
 def test_chance_confirms_far_fewer_landmarks_than_the_passage(laid: Laid) -> None:
     aligner = Aligner(laid.query, laid.layer)
-    found = aligned(laid, laid.seed())
+    found = aligned(laid, laid.hypothesis())
     chance = aligner.expected_by_chance(found)
     assert 0 <= chance < 0.1 * found.landmarks.size
 
@@ -181,7 +187,7 @@ def test_chance_confirms_as_many_where_the_reference_is_the_same_at_all_times(tm
     layer = store.snapshot().layer("recording")
     query = QueryLandmarks(times[:1000], np.full(1000, 50, np.float32), vector[None, :1000], (1.0,))
     aligner = Aligner(query, layer)
-    found = aligner.align(Seed(0, 1.0, 30.0, 0.0, 10.0, 9.0))
+    found = aligner.align(Hypothesis(0, 1.0, 30.0, 0.0, 10.0, 9.0))
     assert found is not None
     assert found.landmarks.size > 500
     assert aligner.expected_by_chance(found) == pytest.approx(found.landmarks.size, rel=0.1)
@@ -189,12 +195,12 @@ def test_chance_confirms_as_many_where_the_reference_is_the_same_at_all_times(tm
 
 def test_empty_queries_and_references_align_with_nothing(tmp_path: Path, laid: Laid) -> None:
     none = QueryLandmarks(np.empty(0), np.empty(0, np.float32), np.empty((1, 0, 64), np.float32), (1.0,))
-    assert Aligner(none, laid.layer).align(laid.seed()) is None
+    assert Aligner(none, laid.layer).align(laid.hypothesis()) is None
     store = Store.create(tmp_path / "index", LAYERS)
     with store.writer() as writer:
         writer.add(Recording("a"), {})
         writer.add(Recording("b"), {})
-    assert Aligner(laid.query, store.snapshot().layer("recording")).align(laid.seed()) is None
+    assert Aligner(laid.query, store.snapshot().layer("recording")).align(laid.hypothesis()) is None
 
 
 def test_a_reversed_query_runs_backwards(laid: Laid) -> None:
@@ -216,7 +222,8 @@ def passage(
 ) -> Alignment:
     return Alignment(
         3, ratio, offset, shift, start, end, 2.0 * n,
-        np.arange(n), np.arange(n) + 100, np.full(n, 0.5, np.float32), 0, n,
+        np.arange(n), np.linspace(start, end, n), np.arange(n) + 100, np.full(n, 0.5, np.float32), 0, n,
+        np.ones(20, np.bool_),
     )  # fmt: skip
 
 
@@ -228,7 +235,10 @@ def test_joined_passages_are_one_on_the_line_through_both() -> None:
     assert whole.recording_end_seconds == pytest.approx(19.1)
     assert whole.score == first.score + second.score
     assert whole.shift_cells == pytest.approx(1.75)
-    assert whole.landmarks.size == whole.rows.size == whole.similarity.size == 16
+    assert whole.landmarks.size == whole.seconds.size == whole.rows.size == whole.similarity.size == 16
+    assert whole.weighed == (first, second)
+    assert whole.joined(passage(9.5, 12.0, offset=10.1)).weighed[:2] == (first, second)
+    assert first.weighed == (first,)
 
 
 def test_a_passage_does_not_start_before_its_reference() -> None:

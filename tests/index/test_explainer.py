@@ -20,14 +20,14 @@ from index.explain.explainer import Explainer, explain
 from index.explain.explanation import (
     CLEAR_SHARE,
     Account,
-    Attempt,
     Explanation,
     Question,
     Rival,
+    WeighedAlignment,
     explanation_to_json,
     in_one,
 )
-from index.explain.searches import Searches, WidelyDescribed
+from index.explain.searches import Searches, WidePrints
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
 from index.storage.hubs import Hub
@@ -435,16 +435,16 @@ def test_of_a_query_in_parts_the_part_counts_where_a_recording_came_closest(
 
 
 def test_parts_are_described_again_in_order_of_time(tmp_path: Path) -> None:
-    again = WidelyDescribed(write(tmp_path / "a.wav", excerpt(2, 0.0, 3.0)))
+    again = WidePrints(write(tmp_path / "a.wav", excerpt(2, 0.0, 3.0)))
     first = again.from_second(0.0)
     assert first is not None
     assert first.scales == THOROUGH.scales
     assert again.from_second(600.0) is None
 
 
-def attempt(score: float, **changes: object) -> Attempt:
+def attempt(score: float, **changes: object) -> WeighedAlignment:
     """Return an alignment made by hand."""
-    plain = Attempt(
+    plain = WeighedAlignment(
         alone=False,
         track_start_seconds=1.04,
         track_end_seconds=2.5,

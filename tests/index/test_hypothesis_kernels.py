@@ -16,7 +16,7 @@ pytestmark = pytest.mark.kernels
 WINDOW, SLACK, JITTER, MAX_SHIFT = 6.0, 0.13, 0.05, 1.2
 
 
-class Hits(NamedTuple):
+class Votes(NamedTuple):
     """Votes, by recording and query time."""
 
     recordings: NDArray[np.int32]
@@ -34,8 +34,8 @@ class Hits(NamedTuple):
         return np.array([0, *new, n] if n else [0], dtype=np.int64)
 
 
-def random_hits(seed: int, n: int = 60, n_recordings: int = 4) -> Hits:
-    """Return hits of which some lie on a line, some at the same query time and some are exact twins."""
+def random_votes(seed: int, n: int = 60, n_recordings: int = 4) -> Votes:
+    """Return votes of which some lie on a line, some at the same query time and some are exact twins."""
     rng = np.random.default_rng(seed)
     q_times = rng.uniform(0, 20, n)
     q_times[: n // 5] = q_times[n // 5 : 2 * (n // 5)]
@@ -45,95 +45,95 @@ def random_hits(seed: int, n: int = 60, n_recordings: int = 4) -> Hits:
     shifts = np.where(on_line, rng.normal(3, 0.6, n), rng.uniform(-100, 100, n))
     recordings = np.sort(rng.integers(0, n_recordings, n)).astype(np.int32)
     order = np.lexsort((q_times, recordings))
-    return Hits(recordings, q_times[order], r_times[order], shifts[order], scales[order], rng.random(n))
+    return Votes(recordings, q_times[order], r_times[order], shifts[order], scales[order], rng.random(n))
 
 
-def backing(hits: Hits) -> NDArray[np.float64]:
+def backing(votes: Votes) -> NDArray[np.float64]:
     """Return the kernel's support, once the twin has counted the same."""
-    out = np.zeros(hits.recordings.size)
-    _kernels.support(hits.bounds, *hits[1:], WINDOW, SLACK, JITTER, MAX_SHIFT, out)
-    twin = naive.support(*hits, window=WINDOW, slack=SLACK, jitter=JITTER, max_shift=MAX_SHIFT)
+    out = np.zeros(votes.recordings.size)
+    _kernels.support(votes.bounds, *votes[1:], WINDOW, SLACK, JITTER, MAX_SHIFT, out)
+    twin = naive.support(*votes, window=WINDOW, slack=SLACK, jitter=JITTER, max_shift=MAX_SHIFT)
     np.testing.assert_allclose(out, twin, atol=1e-9)
     return out
 
 
-def taken(hits: Hits, step_seconds: float, per_step: int) -> list[int]:
-    """Return the hits that the kernel keeps apart, best support first, once the twin has kept the same."""
-    total = backing(hits)
-    step = (hits.q_times / step_seconds).astype(np.int64)
+def taken(votes: Votes, step_seconds: float, per_step: int) -> list[int]:
+    """Return the votes that the kernel keeps apart, best support first, once the twin has kept the same."""
+    total = backing(votes)
+    step = (votes.q_times / step_seconds).astype(np.int64)
     order = np.lexsort((np.arange(total.size), -total, step)).astype(np.int64)
     out = np.full(order.size, -1, dtype=np.int64)
-    count = _kernels.distinct(order, step, *hits[:5], SLACK, JITTER, MAX_SHIFT, per_step, out)
+    count = _kernels.distinct(order, step, *votes[:5], SLACK, JITTER, MAX_SHIFT, per_step, out)
     found: list[int] = out[:count].tolist()
-    apart = naive.distinct(order, step, *hits[:5], slack=SLACK, jitter=JITTER, max_shift=MAX_SHIFT, per_step=per_step)
+    apart = naive.distinct(order, step, *votes[:5], slack=SLACK, jitter=JITTER, max_shift=MAX_SHIFT, per_step=per_step)
     assert found == apart
     return found
 
 
-def slope_through(hits: Hits, seed: int, n_votes: int = 53) -> float:
+def slope_through(votes: Votes, vote: int, n_votes: int = 53) -> float:
     """Return the kernel's ratio for one hit among all of its recording, once the twin has come to the same."""
-    first, last = (int(x) for x in np.searchsorted(hits.recordings, hits.recordings[seed] + np.array([0, 1])))
-    votes = np.full(n_votes, np.nan)
-    ratio = _kernels.ratio_of_seed(seed, first, last, *hits[1:], WINDOW, SLACK, JITTER, MAX_SHIFT, votes)
-    own = [column[first:last] for column in hits[1:]]
-    twin = naive.ratio_of_seed(
-        seed - first, *own, window=WINDOW, slack=SLACK, jitter=JITTER, max_shift=MAX_SHIFT, n_votes=n_votes
+    first, last = (int(x) for x in np.searchsorted(votes.recordings, votes.recordings[vote] + np.array([0, 1])))
+    scratch = np.full(n_votes, np.nan)
+    ratio = _kernels.ratio_of_vote(vote, first, last, *votes[1:], WINDOW, SLACK, JITTER, MAX_SHIFT, scratch)
+    own = [column[first:last] for column in votes[1:]]
+    twin = naive.ratio_of_vote(
+        vote - first, *own, window=WINDOW, slack=SLACK, jitter=JITTER, max_shift=MAX_SHIFT, n_votes=n_votes
     )
     assert ratio == pytest.approx(twin, rel=1e-9)
     return float(ratio)
 
 
-def on_one_line(ratio: float, n: int = 40, *, scale: float = 1.0, shift: float = 2.0) -> Hits:
+def on_one_line(ratio: float, n: int = 40, *, scale: float = 1.0, shift: float = 2.0) -> Votes:
     q_times = np.sort(np.random.default_rng(3).uniform(0, 5, n))
     ones = np.ones(n)
-    return Hits(np.zeros(n, np.int32), q_times, 7 + ratio * q_times, shift * ones, scale * ones, ones)
+    return Votes(np.zeros(n, np.int32), q_times, 7 + ratio * q_times, shift * ones, scale * ones, ones)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_support_of_random_hits(seed: int) -> None:
-    assert np.count_nonzero(backing(random_hits(seed))) > 10
+def test_support_of_random_votes(seed: int) -> None:
+    assert np.count_nonzero(backing(random_votes(seed))) > 10
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_voting_with_hardly_any_hits(n: int) -> None:
-    hits = random_hits(1, n=n, n_recordings=1)
-    backing(hits)
-    assert min(n, 1) <= len(taken(hits, 3.0, 5)) <= n
+    votes = random_votes(1, n=n, n_recordings=1)
+    backing(votes)
+    assert min(n, 1) <= len(taken(votes, 3.0, 5)) <= n
     if n:
-        assert slope_through(hits, 0) > 0
+        assert slope_through(votes, 0) > 0
 
 
 def test_support_counts_everyone_on_the_line_once_and_nobody_else() -> None:
-    hits = on_one_line(1.02)
-    apart = np.abs(np.subtract.outer(hits.q_times, hits.q_times))
+    votes = on_one_line(1.02)
+    apart = np.abs(np.subtract.outer(votes.q_times, votes.q_times))
     expected = ((apart >= naive.LEAST_APART_SECONDS) & (apart <= WINDOW)).sum(axis=1)
-    np.testing.assert_allclose(backing(hits), expected)
-    assert not backing(hits._replace(recordings=np.arange(40, dtype=np.int32))).any()
-    assert not backing(hits._replace(shifts=np.linspace(0.0, 80.0, 40))).any()
-    assert not backing(hits._replace(r_times=hits.r_times[::-1].copy())).any()
-    assert not backing(hits._replace(q_times=np.zeros(40))).any()
+    np.testing.assert_allclose(backing(votes), expected)
+    assert not backing(votes._replace(recordings=np.arange(40, dtype=np.int32))).any()
+    assert not backing(votes._replace(shifts=np.linspace(0.0, 80.0, 40))).any()
+    assert not backing(votes._replace(r_times=votes.r_times[::-1].copy())).any()
+    assert not backing(votes._replace(q_times=np.zeros(40))).any()
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("per_step", [1, 3, 100])
-def test_distinct_hits_of_random_hits(seed: int, per_step: int) -> None:
-    hits = random_hits(seed)
-    found = taken(hits, 3.0, per_step)
-    steps = np.bincount((hits.q_times[found] / 3.0).astype(int))
+def test_distinct_votes_of_random_votes(seed: int, per_step: int) -> None:
+    votes = random_votes(seed)
+    found = taken(votes, 3.0, per_step)
+    steps = np.bincount((votes.q_times[found] / 3.0).astype(int))
     assert 0 < steps.max() <= per_step
     assert len(found) == len(set(found))
 
 
-def test_distinct_hits_of_one_line_are_one_per_step() -> None:
-    hits = on_one_line(1.0)
-    found = taken(hits, 1.0, 9)
-    assert sorted(hits.q_times[found].astype(int)) == [0, 1, 2, 3, 4]
+def test_distinct_votes_of_one_line_are_one_per_step() -> None:
+    votes = on_one_line(1.0)
+    found = taken(votes, 1.0, 9)
+    assert sorted(votes.q_times[found].astype(int)) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_slopes_of_random_hits(seed: int) -> None:
-    hits = random_hits(seed)
-    slopes = [slope_through(hits, i) for i in range(hits.recordings.size)]
+def test_slopes_of_random_votes(seed: int) -> None:
+    votes = random_votes(seed)
+    slopes = [slope_through(votes, i) for i in range(votes.recordings.size)]
     assert len({round(slope, 3) for slope in slopes}) > 10
 
 

@@ -18,6 +18,7 @@ from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from fingerprint.params import Params
 from index.catalogue.store import Recording, Store
+from index.search.alignment import FLOOR_SCORE
 from index.search.match import (
     DEFAULT_FALSE_PER_1000H,
     STANDARD,
@@ -27,7 +28,7 @@ from index.search.match import (
     settings_digest,
 )
 from index.search.matches import Match, MatchResult, Passage
-from index.search.significance import FLOOR_SCORE, ChanceModel
+from index.search.significance import ChanceModel
 from index.storage.layers import RECORDING, layer_specs, recording_landmarks
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT

@@ -24,10 +24,12 @@ def passage(
         track_end_seconds=end,
         score=50.0,
         landmarks=np.arange(n, dtype=np.int64),
+        seconds=np.linspace(start, end, n),
         rows=np.arange(n, dtype=np.int64),
         similarity=np.ones(n, dtype=np.float32),
         first=0,
         last=n,
+        free=np.ones(n, dtype=np.bool_),
     )
 
 

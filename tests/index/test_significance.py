@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError
-from index.search.significance import FLOOR_SCORE, LEAST_FALSE_PER_1000H, LEAST_P, ChanceModel
+from index.search.alignment import FLOOR_SCORE
+from index.search.significance import LEAST_FALSE_PER_1000H, LEAST_P, ChanceModel
 
 LANDMARKS = 300_000
 scores = st.floats(0, 300)

@@ -25,7 +25,7 @@ from fingerprint.errors import (
     ParameterError,
     UnknownRecordingError,
 )
-from index.catalogue.store import LayerLandmarks, LayerSpec, LayerView, Recording, Snapshot, Store
+from index.catalogue.store import LayerLandmarks, LayerSnapshot, LayerSpec, Recording, Snapshot, Store
 from index.storage.commit import open_state
 from index.vectors.lists import sorted_by_list
 from index.vectors.signs import words_of
@@ -44,7 +44,7 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def live(view: LayerView) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def live(view: LayerSnapshot) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of live recordings and the ordinal of each."""
     spans = [np.arange(view.first_row(i), view.first_row(i) + view.count_of(i)) for i in range(view.n_recordings)]
     return np.concatenate([np.empty(0, np.int64), *spans]), np.repeat(np.arange(view.n_recordings), view.counts())

@@ -19,8 +19,8 @@ from fingerprint.errors import IndexDamagedError, ParameterError, StorageFullErr
 from fingerprint.extract import Fingerprint, fingerprint_signal
 from index.catalogue.store import Store
 from index.catalogue.verification import repair_index, verify_index
-from index.search.alignment import Aligner, QueryLandmarks
-from index.search.hypotheses import Seed, gather_hits
+from index.search.alignment import Aligner
+from index.search.hypotheses import Hypothesis, Neighbours, QueryLandmarks, gather_votes
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult, in_sequence
 from index.storage.layers import layer_specs, recording_landmarks
@@ -388,12 +388,11 @@ def test_excluded_landmarks_do_not_vote(tmp_path: Path) -> None:
     change_exclusions(store, "b", ["20-60"])
     view = store.snapshot().layer("recording")
     rows = np.arange(90).reshape(1, 45, 2)
-    hits = gather_hits(
-        view, np.arange(45.0), np.full(45, 9.0, np.float32), (1.0,), rows, np.full(rows.shape, 0.9, np.float32)
-    )
-    of_b = hits.recording_seconds[hits.recordings == 1]
+    query = QueryLandmarks(np.arange(45.0), np.full(45, 9.0, np.float32), np.empty((1, 45, 64), np.float32), (1.0,))
+    votes = gather_votes(Neighbours(query, view, rows, np.full(rows.shape, 0.9, np.float32)))
+    of_b = votes.recording_seconds[votes.recordings == 1]
     seconds = landmarks(40, 1).times
-    assert np.count_nonzero(hits.recordings == 0) == 50
+    assert np.count_nonzero(votes.recordings == 0) == 50
     assert of_b.size == np.count_nonzero((seconds < 20) | (seconds >= 60)) < 40
     assert not np.any((of_b >= 20) & (of_b < 60))
 
@@ -402,10 +401,10 @@ def test_rows_of_an_alignment_count_all_landmarks_stored(tmp_path: Path) -> None
     store = fill(tmp_path / "index", {"a": 50, "b": 600})
     given = landmarks(600, 1)
     query = QueryLandmarks(given.times, given.bins, given.vectors[None], (1.0,))
-    seed = Seed(1, 1.0, 0.0, 0.0, 70.0, 1.0)
-    whole = Aligner(query, store.snapshot().layer("recording")).align(seed)
+    hypothesis = Hypothesis(1, 1.0, 0.0, 0.0, 70.0, 1.0)
+    whole = Aligner(query, store.snapshot().layer("recording")).align(hypothesis)
     change_exclusions(store, "b", ["20-60"])
-    part = Aligner(query, store.snapshot().layer("recording")).align(seed)
+    part = Aligner(query, store.snapshot().layer("recording")).align(hypothesis)
     assert whole is not None
     assert part is not None
     np.testing.assert_array_equal(whole.rows, whole.landmarks)

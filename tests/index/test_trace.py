@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import EvidenceError, SourceprintError, StorageFullError, VerificationError
 from index.recheck.recheck import recheck
-from index.recheck.trace import Trace, TracedFind, trace_name
+from index.recheck.trace import Trace, TracedPassage, trace_name
 from index.recheck.trace_file import SCHEMA, read_trace, trace_from_bytes, trace_to_bytes, write_trace
 from index.search.match import STANDARD, THOROUGH, SearchOptions
 from index.search.matches import Match
@@ -95,7 +95,7 @@ def test_a_passage_joined_of_two_comes_out(index: Path, tmp_path: Path) -> None:
     gap = np.random.default_rng(0).normal(0, 0.1, 2 * RATE_HZ).astype(np.float32)
     y = np.concatenate([cut(2, 2.0, 10.0), gap, cut(2, 14.1, 12.0)])  # it goes on a tenth of a second too late
     scan, trace = scanned(index, y, tmp_path)
-    assert [len(find.pieces) for part in trace.parts for find in part.finds] == [2]
+    assert [len(find.pieces) for part in trace.parts for find in part.passages] == [2]
     assert len(scan.matches[0].passages) == 1
     assert same(trace, scan)
 
@@ -120,7 +120,7 @@ def test_pairs_lie_on_the_line_of_their_segment(found: tuple[Scan, Trace]) -> No
     checked = recheck(trace)
     for match in scan.matches:
         (segment,) = match.passages
-        pairs = checked.pairs[match.recording.id].of_segment(segment)
+        pairs = checked.pairs[match.recording.id].of_passage(segment)
         assert pairs.track_seconds.size == segment.aligned_landmarks
         assert np.all(np.diff(pairs.track_seconds) >= 0)
         along = segment.recording_start_seconds + segment.ratio * (pairs.track_seconds - segment.track_start_seconds)
@@ -174,10 +174,10 @@ def test_a_trace_that_cannot_be_written_is_an_error_of_its_run(found: tuple[Scan
     assert [path.name for path in tmp_path.iterdir()] == ["a.spt"]
 
 
-def altered(trace: Trace, change: Callable[[TracedFind], TracedFind]) -> Trace:
+def altered(trace: Trace, change: Callable[[TracedPassage], TracedPassage]) -> Trace:
     part = trace.parts[0]
-    finds = (change(part.finds[0]), *part.finds[1:])
-    return dataclasses.replace(trace, parts=(dataclasses.replace(part, finds=finds), *trace.parts[1:]))
+    passages = (change(part.passages[0]), *part.passages[1:])
+    return dataclasses.replace(trace, parts=(dataclasses.replace(part, passages=passages), *trace.parts[1:]))
 
 
 @pytest.mark.parametrize(
@@ -185,21 +185,21 @@ def altered(trace: Trace, change: Callable[[TracedFind], TracedFind]) -> Trace:
     [
         lambda find: dataclasses.replace(find, seconds=find.seconds + np.linspace(0, 0.03, find.seconds.size)),
         lambda find: dataclasses.replace(find, vectors=np.float32(0.9) * find.vectors),
-        lambda find: dataclasses.replace(find, reference_codes=np.roll(find.reference_codes, 1, axis=0)),
+        lambda find: dataclasses.replace(find, recording_codes=np.roll(find.recording_codes, 1, axis=0)),
         lambda find: dataclasses.replace(find, also_fits=("s4",)),
         lambda find: dataclasses.replace(find, recording=dataclasses.replace(find.recording, id="s9")),
     ],
     ids=["times", "descriptors", "reference", "others", "recording"],
 )
 def test_what_was_altered_gives_other_matches(
-    found: tuple[Scan, Trace], change: Callable[[TracedFind], TracedFind]
+    found: tuple[Scan, Trace], change: Callable[[TracedPassage], TracedPassage]
 ) -> None:
     scan, trace = found
     assert stated(recheck(trace).matches) == stated(scan.matches)
     assert stated(recheck(altered(trace, change)).matches) != stated(scan.matches)
 
 
-def faint(find: TracedFind) -> TracedFind:
+def faint(find: TracedPassage) -> TracedPassage:
     """Return a passage of which better ones have taken all but a few landmarks, so that chance comes near."""
     free = np.zeros(find.seconds.size, dtype=np.bool_)
     free[::20] = True
@@ -217,7 +217,7 @@ def test_rivals_and_hubs_raise_the_probability_by_chance(found: tuple[Scan, Trac
 
 def test_landmarks_that_align_with_nothing_are_refused(found: tuple[Scan, Trace]) -> None:
     away = altered(
-        found[1], lambda find: dataclasses.replace(find, reference_times=find.reference_times + np.uint32(600 * 4096))
+        found[1], lambda find: dataclasses.replace(find, recording_times=find.recording_times + np.uint32(600 * 4096))
     )
     with pytest.raises(VerificationError, match="nothing in the landmarks speaks for the passage"):
         recheck(away)

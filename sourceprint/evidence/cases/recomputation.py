@@ -15,7 +15,7 @@ import numpy as np
 
 from fingerprint.errors import EvidenceError, SourceprintError, printable
 from index.recheck.recheck import recheck
-from index.recheck.trace import Trace, TracedFind
+from index.recheck.trace import Trace, TracedPassage
 from index.recheck.trace_file import trace_from_bytes
 from index.search._kernels import BLOCK_SECONDS
 from index.storage.layers import TIMES_PER_SECOND
@@ -117,7 +117,7 @@ def read_trace_member(data: bytes) -> Trace:
         If it is none, or computing it again would take longer than for any that a scan makes.
     """
     trace = trace_from_bytes(data, name="trace.spt")
-    finds = [find for part in trace.parts for find in part.finds]
+    finds = [find for part in trace.parts for find in part.passages]
     n_passages = len(trace.parts) + sum(len(find.pieces) + len(find.recording.excluded) for find in finds)
     if n_passages > _MOST_PASSAGES or sum(_steps(find) for find in finds) > _MOST_STEPS:
         raise EvidenceError(
@@ -224,13 +224,13 @@ def _query_seconds(trace: Trace) -> float:
     return last.start_seconds + last.duration_seconds
 
 
-def _steps(find: TracedFind) -> float:
+def _steps(find: TracedPassage) -> float:
     """Return at most how many steps it takes to weigh a passage: comparisons of descriptors, copies, blocks of time.
 
     A landmark is compared with all in any second of the recording, on every line; with every piece that is joined to
     those before it, their landmarks are copied; and the blocks between the first landmark and the last are summed.
     """
-    times = find.reference_times.astype(np.int64)
+    times = find.recording_times.astype(np.int64)
     in_a_second = np.searchsorted(times, times + TIMES_PER_SECOND) - np.arange(times.size)
     compared = find.seconds.size * float(in_a_second.max(initial=0)) * (len(find.pieces) + _LINES_ASIDE)
     copied = len(find.pieces) * float(sum(piece.last - piece.first for piece in find.pieces))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fingerprint.params import Params
 from index.recheck.recheck import Pairs
-from index.recheck.trace import TracedFind
+from index.recheck.trace import TracedPassage
 from index.search.matches import Passage
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 from sourceprint.evidence.pages.geometry import Scale, Tick, dots, frequency_ticks, lines, spread, time_ticks
@@ -179,7 +179,7 @@ class PitchFigure:
 
 
 def spectra_figure(
-    segment: Passage, pairs: Pairs, finds: Sequence[TracedFind], *, fmin_hz: float, cells_per_octave: float
+    segment: Passage, pairs: Pairs, finds: Sequence[TracedPassage], *, fmin_hz: float, cells_per_octave: float
 ) -> SpectraFigure:
     """Return what is drawn on the two spectrograms of a passage.
 
@@ -189,7 +189,7 @@ def spectra_figure(
         The passage.
     pairs : Pairs
         Its pairs.
-    finds : sequence of TracedFind
+    finds : sequence of TracedPassage
         What the trace holds of this part of the recording, for the landmarks that have no counterpart.
     fmin_hz, cells_per_octave : float
         The axis of frequency.
@@ -206,11 +206,11 @@ def spectra_figure(
     n_cells = Params().n_bins
     y = Scale(-0.5, n_cells - 0.5, STAGE.query_bottom, STAGE.query_top)
     y_reference = Scale(-0.5, n_cells - 0.5, STAGE.reference_bottom, STAGE.reference_top)
-    upper = list(zip(map(x, pairs.track_seconds.tolist()), map(y, pairs.query_bins.tolist()), strict=True))
+    upper = list(zip(map(x, pairs.track_seconds.tolist()), map(y, pairs.track_bins.tolist()), strict=True))
     lower = list(
         zip(
             map(x_reference, pairs.recording_seconds.tolist()),
-            map(y_reference, pairs.reference_bins.tolist()),
+            map(y_reference, pairs.recording_bins.tolist()),
             strict=True,
         )
     )
@@ -220,7 +220,7 @@ def spectra_figure(
         "".join(_others(find.seconds, find.bins.astype(np.float64), x, y) for find in finds),
         "".join(
             _others(
-                find.reference_times / TIMES_PER_SECOND, find.reference_bins / BINS_PER_CELL, x_reference, y_reference
+                find.recording_times / TIMES_PER_SECOND, find.recording_bins / BINS_PER_CELL, x_reference, y_reference
             )
             for find in finds
         ),

@@ -148,7 +148,7 @@ def _passages(result: ScanResult, checked: Rechecked | None) -> list[DrawnPassag
 
 
 def _recording_sounds(trace: Trace, candidates: Mapping[str, Sequence[Path]]) -> dict[str, Sound]:
-    recordings = {find.recording.id: find.recording for part in trace.parts for find in part.finds}
+    recordings = {find.recording.id: find.recording for part in trace.parts for find in part.passages}
     return {name: recording_sound(recording, candidates) for name, recording in recordings.items()}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from fingerprint.errors import AudioError
 from fingerprint.params import Params
 from index.recheck.recheck import Rechecked
-from index.recheck.trace import Trace, TracedFind
+from index.recheck.trace import Trace, TracedPassage
 from index.search.matches import Passage
 from index.search.significance import LEAST_P
 from sourceprint.evidence.pages.figures import SpectraFigure, pitch_figure, plane_figure, spectra_figure
@@ -117,7 +117,7 @@ def drawn_passages(
         segment = passage.segment
         if segment is None:
             continue
-        pairs = checked.pairs[passage.match.recording_id].of_segment(segment)
+        pairs = checked.pairs[passage.match.recording_id].of_passage(segment)
         axis = {"fmin_hz": trace.fmin_hz, "cells_per_octave": cells_per_octave}
         sound = sounds[passage.match.recording_id]
         drawn.append(
@@ -165,11 +165,11 @@ def _at_most(segment: ResultPassage) -> str:
     return "at most " if segment.p_false <= LEAST_P else ""
 
 
-def _finds(trace: Trace, recording_id: str, segment: Passage) -> list[TracedFind]:
+def _finds(trace: Trace, recording_id: str, segment: Passage) -> list[TracedPassage]:
     return [
         find
         for part in trace.parts
-        for find in part.finds
+        for find in part.passages
         if find.recording.id == recording_id
         and find.seconds[0] <= segment.track_end_seconds
         and find.seconds[-1] >= segment.track_start_seconds

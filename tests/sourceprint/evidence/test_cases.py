@@ -19,7 +19,7 @@ import pytest
 
 from fingerprint.digests import pretty_json
 from fingerprint.errors import EvidenceError, ParameterError, StorageFullError, VerificationError
-from index.recheck.trace import TracedFind
+from index.recheck.trace import TracedPassage
 from index.recheck.trace_file import trace_from_bytes, trace_to_bytes
 from sourceprint.evidence.cases.archive import (
     CASE,
@@ -136,11 +136,11 @@ def changed_json(data: bytes, change: Callable[[dict[str, Any]], object]) -> byt
     return pretty_json(fields)
 
 
-def changed_find(data: bytes, change: Callable[[TracedFind], TracedFind]) -> bytes:
+def changed_find(data: bytes, change: Callable[[TracedPassage], TracedPassage]) -> bytes:
     """Return a trace whose first passage was changed."""
     trace = trace_from_bytes(data, name="trace")
     part = trace.parts[0]
-    part = dataclasses.replace(part, finds=(change(part.finds[0]), *part.finds[1:]))
+    part = dataclasses.replace(part, passages=(change(part.passages[0]), *part.passages[1:]))
     return trace_to_bytes(dataclasses.replace(trace, parts=(part, *trace.parts[1:])))
 
 
@@ -329,7 +329,7 @@ def test_what_was_changed_is_named(case: bytes, name: str, change: Callable[[byt
     assert "Nothing, as it does not hold." in verdict_text(verdict_on(data))
 
 
-def moved(find: TracedFind) -> TracedFind:
+def moved(find: TracedPassage) -> TracedPassage:
     seconds = find.seconds.copy()
     seconds[seconds.size // 4 : seconds.size // 2] += 0.03
     return dataclasses.replace(find, seconds=np.sort(seconds))
@@ -379,14 +379,14 @@ def test_figures_that_do_not_follow_from_the_landmarks_are_found_though_all_was_
     "change",
     [
         moved,
-        lambda find: dataclasses.replace(find, reference_codes=np.roll(find.reference_codes, 1, axis=0)),
+        lambda find: dataclasses.replace(find, recording_codes=np.roll(find.recording_codes, 1, axis=0)),
         lambda find: dataclasses.replace(find, recording=dataclasses.replace(find.recording, id="s9")),
-        lambda find: dataclasses.replace(find, reference_times=find.reference_times + np.uint32(600 * 4096)),
+        lambda find: dataclasses.replace(find, recording_times=find.recording_times + np.uint32(600 * 4096)),
     ],
     ids=["times", "descriptors", "recording", "nothing-aligned"],
 )
 def test_landmarks_that_give_other_figures_are_found_though_all_was_signed_anew(
-    case: bytes, change: Callable[[TracedFind], TracedFind]
+    case: bytes, change: Callable[[TracedPassage], TracedPassage]
 ) -> None:
     members = members_of(case)
     data = resigned({**members, TRACE: changed_find(members[TRACE], change)}, KEY)
@@ -555,7 +555,7 @@ def test_json_that_is_none_or_hostile_is_named(case: bytes, name: str, text: byt
 def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     members = members_of(case)
     dense = changed_find(
-        members[TRACE], lambda find: dataclasses.replace(find, reference_times=np.zeros_like(find.reference_times))
+        members[TRACE], lambda find: dataclasses.replace(find, recording_times=np.zeros_like(find.recording_times))
     )
     without: Any = {  # so that nothing is compared
         "reference_times": np.empty(0, np.uint32),
@@ -565,11 +565,11 @@ def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: p
     pieces = changed_find(members[TRACE], lambda find: dataclasses.replace(find, pieces=find.pieces * 300, **without))
     trace = trace_from_bytes(members[TRACE], name="trace")
     part = trace.parts[0]
-    far = (part.finds[0].seconds - part.finds[0].seconds[0]) * 40_000
-    find = dataclasses.replace(part.finds[0], seconds=far, pieces=part.finds[0].pieces * 5, **without)
+    far = (part.passages[0].seconds - part.passages[0].seconds[0]) * 40_000
+    find = dataclasses.replace(part.passages[0], seconds=far, pieces=part.passages[0].pieces * 5, **without)
     heard = dataclasses.replace(part.circumstances, duration_seconds=float(far[-1]))
     long = trace_to_bytes(
-        dataclasses.replace(trace, parts=(dataclasses.replace(part, circumstances=heard, finds=(find,)),))
+        dataclasses.replace(trace, parts=(dataclasses.replace(part, circumstances=heard, passages=(find,)),))
     )
     monkeypatch.setattr("sourceprint.evidence.cases.recomputation._MOST_STEPS", 1e6)
     read_trace_member(members[TRACE])

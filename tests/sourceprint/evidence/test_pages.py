@@ -230,7 +230,7 @@ def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun)
     found = Catalogue(files).candidates(["s1", "s2-0123abcd", "other"])
     assert found == {"s1": (files[0].path,), "s2-0123abcd": (files[1].path,)}
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
-    recording = trace.parts[0].finds[0].recording
+    recording = trace.parts[0].passages[0].recording
     assert recording_sound(recording, {recording.id: (files[1].path, files[0].path)}).path == files[0].path
     assert "not the one in the index" in recording_sound(recording, {recording.id: (files[1].path,)}).why_not
     assert "blind index" in recording_sound(Recording("token"), {"token": (files[0].path,)}).why_not
@@ -425,8 +425,8 @@ def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     checked = recheck(trace)
     segment = checked.matches[0].passages[0]
-    pairs = checked.pairs["s1"].of_segment(segment)
-    spectra = spectra_figure(segment, pairs, trace.parts[0].finds, fmin_hz=trace.fmin_hz, cells_per_octave=36.0)
+    pairs = checked.pairs["s1"].of_passage(segment)
+    spectra = spectra_figure(segment, pairs, trace.parts[0].passages, fmin_hz=trace.fmin_hz, cells_per_octave=36.0)
     ends = re.findall(r"M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)", spectra.joins)
     assert len(ends) == min(140, segment.aligned_landmarks)
     assert max(abs(float(x1) - float(x2)) for x1, _, x2, _ in ends) < 15.0
@@ -451,11 +451,11 @@ def test_a_passage_without_length_or_pairs_is_drawn_all_the_same(scanned: Scanne
     )
     apart = dataclasses.replace(point, track_start_seconds=900.0, track_end_seconds=900.0)
     for odd in (point, apart):
-        pairs = checked.pairs["s1"].of_segment(odd)
+        pairs = checked.pairs["s1"].of_passage(odd)
         assert plane_figure(odd, pairs).points.count("M") == pairs.track_seconds.size
         assert pitch_figure(odd, pairs, cells_per_octave=36.0).bars
         assert spectra_figure(odd, pairs, [], fmin_hz=trace.fmin_hz, cells_per_octave=36.0).query_others == ""
-    assert checked.pairs["s1"].of_segment(apart).track_seconds.size == 0
+    assert checked.pairs["s1"].of_passage(apart).track_seconds.size == 0
 
 
 def test_excerpts_start_where_they_are_asked_to(tmp_path: Path) -> None:
