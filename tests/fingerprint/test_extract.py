@@ -101,6 +101,7 @@ def test_references_are_among_the_landmarks_of_queries() -> None:
     assert likeness(three.vectors[0], three.vectors[2]).mean() < 0.98
 
 
+@pytest.mark.same_bytes
 def test_same_samples_same_bytes() -> None:
     first, second = (fingerprint_signal(music(30.0), role="query") for _ in range(2))
     assert same_bytes(first, second)

@@ -121,6 +121,7 @@ def test_a_long_query_is_kept_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
     assert contents.roles == {"query"}
 
 
+@pytest.mark.same_bytes
 def test_a_thorough_file_serves_the_usual_search_with_the_same_vectors(made: Path, tmp_path: Path) -> None:
     audio = made / "music" / "s2.wav"
     write_file(tmp_path / "s2.spf", fingerprint_parts(audio, scales=THOROUGH.scales))
@@ -131,6 +132,7 @@ def test_a_thorough_file_serves_the_usual_search_with_the_same_vectors(made: Pat
     assert np.abs(query.mirrored - halves(expected.mirrored)).max() < 1e-3
 
 
+@pytest.mark.same_bytes
 def test_the_same_audio_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
     assert run("fingerprint", made / "music", "-o", tmp_path, "--jobs", "2").exit_code == 0
     for path in sorted((made / "prints").glob("*.spf")):
@@ -662,6 +664,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_made(
     read_contents(tmp_path / "s1.spf", whole=True)
 
 
+@pytest.mark.same_bytes
 def test_an_interrupted_run_is_continued_by_the_same_command(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def assert_continues(index: Path, folder: Path, peaceful: str) -> None:
     assert matches(index, folder / "1.wav") == [["1"]]
 
 
+@pytest.mark.same_bytes
 @pytest.mark.skipif(sys.platform != "linux", reason="finds child processes in /proc")
 def test_killed_while_adding_with_workers(folder: Path, peaceful: str, tmp_path: Path) -> None:
     index = tmp_path / "index"
@@ -124,6 +125,7 @@ def test_killed_while_adding_with_workers(folder: Path, peaceful: str, tmp_path:
     assert_continues(index, folder, peaceful)
 
 
+@pytest.mark.same_bytes
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupted_while_adding(folder: Path, peaceful: str, tmp_path: Path, jobs: str) -> None:
     # No commit is due here: what is finished is committed because of the interruption.

@@ -67,6 +67,7 @@ def test_k_means_gives_means_of_what_is_nearest_to_them() -> None:
         np.testing.assert_allclose(centroid, vectors[nearest == number].mean(axis=0), atol=1e-5)
 
 
+@pytest.mark.same_bytes
 def test_k_means_gives_the_same_bytes_on_any_number_of_threads() -> None:
     vectors = unit_vectors(3000, 8)
     before = faiss.omp_get_max_threads()

@@ -392,6 +392,7 @@ def test_without_names_the_closest_come_first_and_none_that_is_reported(catalogu
     assert ranks == sorted(ranks, reverse=True)
 
 
+@pytest.mark.same_bytes
 def test_the_same_query_has_the_same_explanation(catalogue: Snapshot, tmp_path: Path) -> None:
     y = buried(0.06)
     assert asked(y, catalogue, tmp_path) == asked(y, catalogue, tmp_path)
@@ -634,6 +635,7 @@ def test_match_explains_beneath_the_block_of_each_file(shared: Path, tmp_path: P
     assert lines[-1].startswith("  not searched: ")
 
 
+@pytest.mark.same_bytes
 def test_match_in_json_has_the_explanation_only_if_asked_and_else_the_same(shared: Path, tmp_path: Path) -> None:
     files = [write(tmp_path / "a.wav", excerpt(2, 4.0, 3.0)), write(tmp_path / "b.wav", buried(0.06), subtype="FLOAT")]
     results = []

@@ -177,6 +177,7 @@ def test_a_passage_comes_with_its_figures(catalogue: Snapshot) -> None:
     assert result.verify_seconds > 0
 
 
+@pytest.mark.same_bytes
 def test_same_query_same_answer(catalogue: Snapshot) -> None:
     query = query_of(between_strangers(excerpt(6, 8.0, 8.0))[0])
     assert match_track(query, catalogue).matches == match_track(query, catalogue).matches
@@ -268,6 +269,7 @@ def test_a_masked_stretch_does_not_divide_a_passage(catalogue: Snapshot) -> None
     assert found.track_end_seconds == pytest.approx(ends, abs=0.3)
 
 
+@pytest.mark.same_bytes
 @pytest.mark.parametrize(("n_copies", "step"), [(2, 0.0), (2, 0.1), (4, 0.0), (4, 0.1)])
 def test_duplicates_are_named_beside_each_other(tmp_path: Path, n_copies: int, step: float) -> None:
     songs = [(f"song{k}", song(k)) for k in range(4)]

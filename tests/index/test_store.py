@@ -276,6 +276,7 @@ def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path)
     )
 
 
+@pytest.mark.same_bytes
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         store = fill(tmp_path / name, {f"r{i}": 60 for i in range(20)}, exact_limit=ALWAYS, commit_landmarks=300)
@@ -284,6 +285,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
 
 
+@pytest.mark.same_bytes
 def test_the_digest_follows_content_not_order_or_segments(tmp_path: Path) -> None:
     one = fill(tmp_path / "one", COUNTS)
     two = Store.create(tmp_path / "two", LAYERS)

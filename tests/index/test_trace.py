@@ -137,6 +137,7 @@ def test_nothing_found_leaves_no_trace(index: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "traces").iterdir()) == []
 
 
+@pytest.mark.same_bytes
 def test_the_same_audio_in_two_workers_leaves_one_trace(index: Path, tmp_path: Path) -> None:
     (tmp_path / "traces").mkdir()
     queries = [write(tmp_path / f"{k}.wav", cut(1, 5.0, 9.0)) for k in range(4)]
@@ -145,6 +146,7 @@ def test_the_same_audio_in_two_workers_leaves_one_trace(index: Path, tmp_path: P
     assert [path.name for path in (tmp_path / "traces").iterdir()] == [name_of(scans[0])]
 
 
+@pytest.mark.same_bytes
 def test_the_same_trace_gives_the_same_bytes_and_comes_back_whole(found: tuple[Scan, Trace], tmp_path: Path) -> None:
     scan, trace = found
     data = trace_to_bytes(trace)

@@ -132,6 +132,7 @@ def test_an_imported_index_is_the_exported_one_file_by_file(index: Path, tmp_pat
     assert names(tmp_path) == ["a.tar", "index", "new"]
 
 
+@pytest.mark.same_bytes
 def test_the_same_state_gives_the_same_bytes(index: Path, tmp_path: Path) -> None:
     export_index(index, tmp_path / "a.tar")
     import_index(tmp_path / "a.tar", tmp_path / "new" / "copy")

@@ -63,6 +63,7 @@ def test_a_tree_has_64_roots_and_8_branches_at_every_node(dimension: int, n_leve
     assert tree.level_of(65) is tree.level_of(ROOTS * BRANCHES**n_levels) is None
 
 
+@pytest.mark.same_bytes
 def test_the_same_sample_gives_the_same_tree() -> None:
     one, two = (Tree.train(clustered_codes(1000, 4), n_levels=2) for _ in range(2))
     assert one.centroids.tobytes() == two.centroids.tobytes()

@@ -62,6 +62,7 @@ def test_a_case_is_made_and_verified_without_index_and_audio(made: Path, keys: P
     assert "nobody has said whose key that is: give --key" in stranger.stdout
 
 
+@pytest.mark.same_bytes
 def test_the_same_command_gives_the_same_case(made: Path, keys: Path, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         command = ("evidence", made, "song", "-o", tmp_path / name, "--sign-with", keys / "tone.pem", "--quiet")

@@ -338,6 +338,7 @@ def test_files_of_one_name_get_ids_of_their_own(tmp_path: Path) -> None:
     assert run("add", tmp_path / "w", index=tmp_path / "i").stderr.startswith("1 unchanged\n")
 
 
+@pytest.mark.same_bytes
 def test_the_same_audio_under_two_ids_is_added_and_said(own: Path, tmp_path: Path) -> None:
     copy = write(tmp_path / "copy.wav", music(1))
     copy_of_copy = write(tmp_path / "copy2.wav", music(1))
@@ -542,6 +543,7 @@ def without_run(line: str) -> dict[str, Any]:
     return fields
 
 
+@pytest.mark.same_bytes
 def test_the_same_input_gives_the_same_output_in_order_however_many_work(tmp_path: Path) -> None:
     for seed in range(1, 6):
         write(tmp_path / "music" / f"s{seed}.wav", music(seed, 8.0))

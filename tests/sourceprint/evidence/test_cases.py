@@ -157,6 +157,7 @@ def first_segment(result: dict[str, Any]) -> dict[str, Any]:
 # A good case.
 
 
+@pytest.mark.same_bytes
 def test_a_good_case_holds_and_says_every_figure_twice(case: bytes, scanned: Run) -> None:
     verdict = verdict_on(case, KEY)
     assert verdict.problems == ()
@@ -174,6 +175,7 @@ def test_a_good_case_holds_and_says_every_figure_twice(case: bytes, scanned: Run
     verdict.insist()
 
 
+@pytest.mark.same_bytes
 def test_the_same_run_key_and_remarks_give_the_same_bytes(case: bytes, scanned: Run) -> None:
     assert make_case(*of(scanned, "song.wav"), KEY, REMARKS, page=PAGE_BYTES) == case
     assert make_case(*of(scanned, "song.wav"), OTHER, REMARKS, page=PAGE_BYTES) != case

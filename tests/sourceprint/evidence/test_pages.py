@@ -186,11 +186,13 @@ def test_a_page_can_stand_alone(scanned: ScannedRun, tmp_path: Path) -> None:
         single_page(result, tmp_path / "none.spt")
 
 
+@pytest.mark.same_bytes
 def test_the_same_run_gives_the_same_bytes(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
     report_of(scanned, tmp_path / "again", with_audio=True)
     assert contents(tmp_path / "again") == contents(site)
 
 
+@pytest.mark.same_bytes
 def test_two_workers_write_what_one_does(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
     result = run(
         "report", scanned.folder, "--out", tmp_path / "two", "--with-audio", "--catalogue", scanned.catalogue,

@@ -103,6 +103,7 @@ def music(tmp_path: Path) -> list[Item]:
 # Rows.
 
 
+@pytest.mark.same_bytes
 def test_a_row_is_the_same_whenever_it_is_made() -> None:
     one = Scan(Path("x.wav"), SEARCHED, "no_match", sha256="ab", duration_seconds=1.5, fingerprint_seconds=1.0)
     row = scan_to_row(one, n_bytes=7)
@@ -261,6 +262,7 @@ def killed_at(folder: Path, n: int) -> Iterator[KillAt]:
         yield layer
 
 
+@pytest.mark.same_bytes
 def test_a_run_that_is_killed_anywhere_ends_up_like_one_that_is_not(tmp_path: Path, music: list[Item]) -> None:
     whole = tmp_path / "whole"
     with Recorder(whole) as disk:
