@@ -23,7 +23,7 @@ import hashlib, sys
 from pathlib import Path
 import numpy as np
 from fingerprint.extract import fingerprint_signal
-from index.storage.layers import layer_specs, reference_landmarks
+from index.storage.layers import layer_specs, recording_landmarks
 from dataclasses import replace
 from index.search.match import STANDARD, match_track
 from index.catalogue.store import Recording, Store
@@ -35,7 +35,7 @@ for name, exact_limit in (("exact", 20_000), ("compressed", 100)):
     store = Store.create(folder / name, layer_specs())
     with store.writer(exact_limit=exact_limit) as writer:
         for k, y in enumerate(music):
-            writer.add(Recording(f"song{k}"), reference_landmarks(fingerprint_signal(y)))
+            writer.add(Recording(f"song{k}"), recording_landmarks(fingerprint_signal(y)))
     files = sorted(path for path in (folder / name).rglob("*.npy"))
     assert files
     print(name, "index", store.snapshot().digest)
