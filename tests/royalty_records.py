@@ -255,9 +255,9 @@ def a_scan_result(name: str, *matches: dict[str, Any], track_ms: int = 60_000, *
     return {**defaults, **fields}
 
 
-def a_span(start_ms: int, end_ms: int, *, contenders: tuple[str, ...] = (), segment: int = 0) -> UsePassage:
+def a_span(start_ms: int, end_ms: int, *, contenders: tuple[str, ...] = (), passage: int = 0) -> UsePassage:
     """Return a span at the original speed that starts at the same place of the recording."""
-    return UsePassage(start_ms, end_ms, start_ms, end_ms, contenders, segment)
+    return UsePassage(start_ms, end_ms, start_ms, end_ms, contenders, passage)
 
 
 def a_use(

@@ -339,7 +339,7 @@ def statements(
 def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
     """Show how a line of a statement came about, step by step.
 
-    STATEMENT is its folder, its statement.json, or its id. Printed are the segments of audio, the uses, the rule of the
+    STATEMENT is its folder, its statement.json, or its id. Printed are the passages of audio, the uses, the rule of the
     policy, the shares, the exact amounts and their one rounding.
 
     Lines are numbered as in the page and in statement.csv.

@@ -11,7 +11,7 @@ it: it
                      and which version of the program made which row
 `traces/*.spt`       of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file and
                      eight digits of a digest of what it was searched in, and how
-                     (`index.recheck.trace_file.trace_name`)
+                     (`index.recheck.trace.trace_name`)
 `lock`               held by the scan that writes to the folder
 ===================  ===================================================================================================
 

@@ -163,7 +163,7 @@ def scan_files(
         Worker processes; by default as many as suit the number of files and the machine.
     traces : Path, optional
         Folder where the trace (`index.recheck.trace`) of each query in which something was found is kept, named by
-        `index.recheck.trace_file.trace_name`; it is there before the scan is yielded.
+        `index.recheck.trace.trace_name`; it is there before the scan is yielded.
     question : Question, optional
         What is to be explained of each query.
 

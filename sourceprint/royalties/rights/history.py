@@ -2,8 +2,8 @@
 
 In come rows as `sourceprint.royalties.rights.rows` makes them: the record's id and its columns, in any order, any
 number of them. They are poured into a temporary table and compared there, set against set, so that memory does not
-grow with them. A
-row that is equal to the current one is left alone; importing the same again changes nothing and makes no revision.
+grow with them. A row that is equal to the current one is left alone; importing the same again changes nothing and makes
+no revision.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,9 +1,9 @@
 """Licences as text: from TOML to a `Licence`, to a plain document that is stored, and back to both.
 
 In comes the TOML of `sourceprint.royalties.rights.licences`, one licence each. The document is canonical: every
-number with decimals is text, lists are sorted, codes are in capitals, what asks for nothing is left out. Its digest
-is the digest
-of the licence, so two files that say the same have the same one, and `parse_licence(licence_toml(licence))` has it too.
+number with decimals is text, lists are sorted, codes are in capitals, what asks for nothing is left out. Its digest is
+the digest of the licence, so two files that say the same have the same one, and `parse_licence(licence_toml(licence))`
+has it too.
 """
 
 import tomllib

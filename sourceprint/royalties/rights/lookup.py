@@ -326,5 +326,5 @@ def rights_under_key(
 def _ids(
     connection: Connection, table: Table, column: str, value: str, revision: int | None, *, of: str = "id"
 ) -> Iterable[str]:
-    query = select(table.c[of]).where(table.c[column] == value, schema.holding_at(table, revision)).distinct()
+    query = select(table.c[of]).where(table.c[column] == value, schema.valid_at(table, revision)).distinct()
     return sorted(connection.scalars(query))

@@ -75,7 +75,7 @@ class RightsRecording:
     duration_ms : int or None
         None where unknown.
     index_id : str
-        Id of its fingerprints in the index, which scan results call `asset_id`; "" where it is not in one.
+        Id of its fingerprints in the index, the `recording_id` of scan results; "" where it is not in one.
     vocals : str
         "yes", "no", or "" where unknown.
     tags : tuple of str

@@ -161,9 +161,9 @@ def load_rights(
     ----------
     connection : Connection
         Inside a transaction of `Database`.
-    asset_ids, isrcs, recording_ids, work_ids : iterable of str
-        Unknown ones are simply not in what is returned; asset ids are what scan results call `asset_id`, and records
-        `index_id`.
+    index_ids, isrcs, recording_ids, work_ids : iterable of str
+        Unknown ones are simply not in what is returned; index ids are the `recording_id` of scan results (`asset_id` in
+        their version 1).
     licensee : str
         Id of a party; "" reads no licences.
     revision : int or None
@@ -239,7 +239,7 @@ def all_records(
     """
     _require_revision(revision, current_revision(connection))
     order = [schema.in_order(connection, table.c[column]) for column in dict.fromkeys((by, "id"))]
-    query = _select(table).where(schema.holding_at(table, revision)).order_by(*order)
+    query = _select(table).where(schema.valid_at(table, revision)).order_by(*order)
     with connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as result:
         for row in result.mappings():
             yield record_of(table, row)
@@ -256,7 +256,7 @@ class _Reader:
         """Return the records in which a column has any of the wanted values; the empty text is never one of them."""
         found: list[R] = []
         for chunk in in_chunks(sorted({value for value in wanted if value})):
-            query = _select(table).where(table.c[column].in_(chunk), schema.holding_at(table, self._revision))
+            query = _select(table).where(table.c[column].in_(chunk), schema.valid_at(table, self._revision))
             for row in self._connection.execute(query).mappings():
                 record = record_of(table, row)
                 if isinstance(record, kind):

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["VERSIONED", "holding_at", "in_order", "metadata", "record_columns"]
+__all__ = ["VERSIONED", "in_order", "metadata", "record_columns", "valid_at"]
 
 _BOOKKEEPING = frozenset({"row_id", "since", "until"})
 
@@ -208,7 +208,7 @@ def record_columns(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns if column.name not in _BOOKKEEPING)
 
 
-def holding_at(table: Table, at: int | None) -> ColumnElement[bool]:
+def valid_at(table: Table, at: int | None) -> ColumnElement[bool]:
     """Return the condition that a row holds at a revision; None is now."""
     if at is None:
         return table.c.until.is_(None)

@@ -1,11 +1,11 @@
 """One line of a statement, followed back to seconds of audio: for an auditor with a pocket calculator.
 
 In come a statement and the number of a line; out come, as text or as plain JSON types, for every contribution: the
-passages in the generated track and in the reference (what was matched in the index: the recording itself, or one that
-contains it), the use with its state and rule, the licence, how the amount came about with the numbers put in, and the
-parts taken of it in turn (right, work, share). Then the exact amount of the line, its rounding within territory and
-right, the deductions, and what remains. Amounts are in minor units of the currency until the end; rationals are written
-exactly, and beside them as decimals where those do not end soon.
+passages in the track and in the recording that was matched (the one that is paid for, or one that contains it), the use
+with its state and rule, the licence, how the amount came about with the numbers put in, and the parts taken of it in
+turn (right, work, share). Then the exact amount of the line, its rounding within territory and right, the deductions,
+and what remains. Amounts are in minor units of the currency until the end; rationals are written exactly, and beside
+them as decimals where those do not end soon.
 """
 
 from fractions import Fraction
@@ -149,7 +149,7 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     )
     lines += [
         f"   attributed {seconds(use.attributed_us)} s of {seconds(1000 * use.track_ms)} s, {use.layer} layer, "
-        f"reference {printable(use.index_id)}, {use.aligned_landmarks} aligned landmarks, confidence {use.confidence}",
+        f"index id {printable(use.index_id)}, {use.aligned_landmarks} aligned landmarks, confidence {use.confidence}",
         f"   state {use.state}: {printable(use.state_rule)}",
     ]
     if outcome is not None:
@@ -163,7 +163,7 @@ def _span_text(span: UsePassage) -> str:
     return (
         f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: "
         f"track {_clock(span.start_ms)} to {_clock(span.end_ms)}, "
-        f"reference {_clock(span.recording_start_ms)} to {_clock(span.recording_end_ms)}{claimed}"
+        f"recording {_clock(span.recording_start_ms)} to {_clock(span.recording_end_ms)}{claimed}"
     )
 
 

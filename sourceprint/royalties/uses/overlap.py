@@ -1,9 +1,8 @@
 """Overlaps, resolved once: which claim a second of a generated track belongs to.
 
 In come the claims on one track (`sourceprint.royalties.uses.claims`) and the policy; out come holdings, one for each
-use that is to be, with its spans (ms) and its attributed time (us). The track is cut at every start and end of a
-claim. Within such an
-interval the same claims compete throughout, and these rules apply in turn:
+use that is to be, with its spans (ms) and its attributed time (us). The track is cut at every start and end of a claim.
+Within such an interval the same claims compete throughout, and these rules apply in turn:
 
 1. Claims on the recording outrank claims on the composition alone; these count where the policy fills with them.
 2. Claims for the same recording (the same works, in the composition layer) are one.
@@ -16,7 +15,7 @@ interval the same claims compete throughout, and these rules apply in turn:
    it gets a holding of the composition layer beside the unresolved one, with the same spans. The same time then counts
    once in each layer.
 
-So in each layer attributed time never exceeds the union of what was matched. A segment that wins nothing ends in a
+So in each layer attributed time never exceeds the union of what was matched. A passage that wins nothing ends in a
 withdrawn holding of no attributed time that says to whom it lost.
 
 The cuts are swept in order, O(n log n) for n claims, and as much again as claims lie over each other.
@@ -98,7 +97,7 @@ def resolve_overlaps(claims: Iterable[Claim], policy: Policy, owners: Owners) ->
     Parameters
     ----------
     claims : iterable of Claim
-        In any order: the result does not depend on it, but for the numbers of segments.
+        In any order: the result does not depend on it, but for the numbers of passages.
     policy : Policy
     owners : Owners
         Of the rights that the claims were made with.
@@ -194,7 +193,7 @@ class _Book:
         self._holdings: dict[_Key, Holding] = {}
         self._rests_on: set[tuple[int, int]] = set()  # holding, claim; by identity, both live as long as this
         self._split_ms: dict[tuple[_Key, ...], int] = {}
-        self._lost: dict[int, str] = {}  # segment -> why, of the first interval that it lost
+        self._lost: dict[int, str] = {}  # passage -> why, of the first interval that it lost
 
     def enter(self, start: int, end: int, active: Sequence[Claim], verdict: _Verdict | None) -> None:
         """Enter one interval."""
@@ -304,7 +303,7 @@ def union_spans(claims: Iterable[Claim]) -> list[UsePassage]:
 def _extend(spans: list[UsePassage], start: int, end: int, claim: Claim, contenders: tuple[str, ...]) -> None:
     """Add a span, to the last one where it goes on there."""
     recording_start, recording_end = claim.recording_ms(start), claim.recording_ms(end)
-    if spans and (spans[-1].end_ms, spans[-1].contenders, spans[-1].segment) == (start, contenders, claim.number):
+    if spans and (spans[-1].end_ms, spans[-1].contenders, spans[-1].passage) == (start, contenders, claim.number):
         last = spans.pop()
         start, recording_start = last.start_ms, last.recording_start_ms
     spans.append(UsePassage(start, end, recording_start, recording_end, contenders, claim.number))

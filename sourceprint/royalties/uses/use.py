@@ -32,8 +32,8 @@ class UsePassage:
     contenders : tuple of str
         Ids of the recordings that claimed the same time, itself included; empty where it was alone. "asset:" and the id
         in the index stands for a recording that is not on file, or not one alone.
-    segment : int
-        Which segment of the scan result this is part of, from 0, counted over all matches of the track in their order.
+    passage : int
+        Which passage of the scan result this is part of, from 0, counted over all matches of the track in their order.
     """
 
     start_ms: int
@@ -41,7 +41,7 @@ class UsePassage:
     recording_start_ms: int
     recording_end_ms: int
     contenders: tuple[str, ...]
-    segment: int
+    passage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class Use:
         Party id of who made it.
     layer : str
         "recording", or "composition" where only the work was recognised.
-    asset_id : str
-        Id in the index that was matched.
+    index_id : str
+        Id in the index that was matched; stored as `asset_id`.
     recording_id : str
         The recording that is used; "" where it is not in the catalogue of rights, or ambiguous.
     work_ids : tuple of str
@@ -100,11 +100,11 @@ class Use:
     attributed_us : int
         Microseconds that count for this use; over all uses of a track they never exceed its matched time.
     aligned_landmarks : int
-        Of all its segments.
+        Of all its passages.
     confidence : Decimal
-        Of its best segment.
+        Of its best passage.
     p_false : Decimal
-        Of its best segment.
+        Of its best passage.
     state : str
         Of `STATES`.
     state_rule : str
@@ -160,7 +160,7 @@ def use_to_json(use: Use) -> dict[str, Any]:
         "recording_id": use.recording_id,
         "work_ids": list(use.work_ids),
         "spans": [
-            [s.start_ms, s.end_ms, s.recording_start_ms, s.recording_end_ms, list(s.contenders), s.segment]
+            [s.start_ms, s.end_ms, s.recording_start_ms, s.recording_end_ms, list(s.contenders), s.passage]
             for s in use.spans
         ],
         "matched_ms": use.matched_ms,

@@ -96,7 +96,7 @@ def report_text(report: AttributionReport) -> str:
     """Return a report for people, one fact per line."""
     tracks = ", ".join(f"{n} {status}" for status, n in report.tracks.items()) or "none"
     lines = [
-        f"tracks      {sum(report.tracks.values())} ({tracks}), {_counted(report.passages, 'segment')}",
+        f"tracks      {sum(report.tracks.values())} ({tracks}), {_counted(report.passages, 'passage')}",
         f"policy      {report.policy_name} {report.policy_digest}",
         f"rights      revision {report.rights_revision}",
         *(f"{state:<11} {_counted(n, 'use')}, {_seconds(us)} s" for state, (n, us) in report.states.items()),

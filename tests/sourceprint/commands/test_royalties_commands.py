@@ -291,7 +291,7 @@ def test_attribute_reports_and_the_same_again_changes_nothing(rights: Path) -> N
     digest = re.search(r"sha256:[0-9a-f]{64}", result.stderr)
     assert digest
     assert result.stderr == (
-        "tracks      6 (6 matched), 9 segments\n"
+        "tracks      6 (6 matched), 9 passages\n"
         f"policy      matched-seconds {digest[0]}\n"
         "rights      revision 1\n"
         "claimed     7 uses, 111.000 s\n"
