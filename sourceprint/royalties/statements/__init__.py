@@ -5,7 +5,8 @@ In reading order:
 - `statement`: a statement and its lines
 - `amounts`: from uses to exact amounts, by owner, rounded once
 - `computation`: the whole of a statement from its inputs
-- `issue`, `register`: issued once, adjusted by the next one, kept for ever
+- `issue`, `register`: issued once, kept for ever
+- `adjustments`: what changed since an earlier statement, which the next one carries
 - `files`: pages, CSV, Parquet, JSON, DSR-shaped TSV
 - `line_explanation`: one line, back to seconds of audio
 - `audit`: the files read again, the arithmetic done again

@@ -25,7 +25,7 @@ from sourceprint.royalties.periods import Period, parse_date
 from sourceprint.royalties.rights.database import Database, actor, timestamp
 from sourceprint.royalties.rights.rights import Rights, load_rights
 from sourceprint.royalties.rights.schema import attribution
-from sourceprint.royalties.statements.amounts.adjustments import adjustments_to
+from sourceprint.royalties.statements.adjustments import adjustments_to
 from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.amounts.rounding import prove

@@ -7,5 +7,4 @@ In reading order:
 - `weights`, `allocation`: what each use is worth in each territory
 - `division`: who is owed it, by right, work and share
 - `rounding`: lines in whole minor units that sum to their totals, deductions, and the proof
-- `adjustments`: what changed since an earlier statement
 """
