@@ -19,10 +19,10 @@ from sourceprint.royalties.tables.cells import percent_number
 from sourceprint.royalties.tables.problems import Severity
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
 
-__all__ = ["require_clear_shares", "resolve_circles", "resolve_duplicates", "resolve_references", "warn_of_parties"]
+__all__ = ["require_clear_shares", "resolve_circles", "resolve_duplicates", "resolve_links", "warn_of_parties"]
 
 _TABLES = {table.name: table for table in VERSIONED}
-_REFERENCES = (
+_LINKS = (
     ("recording_work", "recording_id", "recording"),
     ("recording_work", "work_id", "work"),
     ("recording_part", "recording_id", "recording"),
@@ -74,12 +74,12 @@ def resolve_duplicates(staging: Staging) -> None:
             staging.problem("note", kind, 0, "", "", "repeated-row", sentence)
 
 
-def resolve_references(staging: Staging, connection: Connection) -> None:
+def resolve_links(staging: Staging, connection: Connection) -> None:
     """Drop, with an error, staged records that refer to what is neither staged nor on file."""
     query = staging.connection.execute
     query("CREATE TABLE missing (id TEXT PRIMARY KEY)")
     query("CREATE TABLE dead (kind TEXT, seq INTEGER)")  # dropped at the end, so that a row says all that it lacks
-    for kind, column, target in _REFERENCES:
+    for kind, column, target in _LINKS:
         query("DELETE FROM missing")
         query(
             f"INSERT INTO missing SELECT DISTINCT {column} FROM {kind} WHERE {column} <> '' "
@@ -109,7 +109,7 @@ def resolve_references(staging: Staging, connection: Connection) -> None:
                 remedy = f"{target} {_shown(record_id)} is refused ({where}), and this row depends on it; mend that row"
                 staging.problem("error", file, line, column, record_id, "depends-on-refused", remedy)
         query(f"INSERT INTO dead SELECT ?, seq FROM {kind} WHERE {column} IN (SELECT id FROM missing)", (kind,))
-    for kind in {kind: None for kind, _, _ in _REFERENCES}:
+    for kind in {kind: None for kind, _, _ in _LINKS}:
         query(f"DELETE FROM {kind} WHERE seq IN (SELECT seq FROM dead WHERE kind = ?)", (kind,))
 
 

@@ -24,7 +24,7 @@ from sourceprint.royalties.tables.consistency import (
     require_clear_shares,
     resolve_circles,
     resolve_duplicates,
-    resolve_references,
+    resolve_links,
     warn_of_parties,
 )
 from sourceprint.royalties.tables.problems import ImportReport, write_problems
@@ -99,7 +99,7 @@ def import_rights(
         revision = None
         try:
             with database.changing(source=sources.name, digest=sources.digest, by=by) as change:
-                resolve_references(staging, change.connection)
+                resolve_links(staging, change.connection)
                 resolve_circles(staging, change.connection)
                 warn_of_parties(staging)
                 if partial or not staging.count_errors():
