@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -115,6 +116,21 @@ def test_every_module_named_in_a_docstring_or_comment_exists(package: str) -> No
         if names := [name for name in names if "/" in name or not name.endswith(".py")]:  # others' scripts have no path
             stale[source.relative_to(ROOT).as_posix()] = names
     assert stale == {}
+
+
+def test_a_package_that_lists_its_modules_lists_them_all() -> None:
+    listing = 0
+    for face in (path for path in SOURCES if path.name == "__init__.py"):
+        told = ast.get_docstring(ast.parse(face.read_text(encoding="utf-8"))) or ""
+        lines = re.findall(r"^- ((?:`\w+`(?:, )?)+):", told, re.MULTILINE)
+        listed = {name for line in lines for name in CODE.findall(line)}
+        if not listed:
+            continue
+        listing += 1
+        folders = {path.parent.name for path in face.parent.glob("*/__init__.py")}
+        inside = {path.stem for path in face.parent.glob("*.py")} - {"__init__"} | folders
+        assert listed <= inside <= set(CODE.findall(told)), face
+    assert listing >= 7
 
 
 @pytest.mark.parametrize(
