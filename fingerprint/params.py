@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json, digest_of
+from fingerprint.disk import refusals
 from fingerprint.errors import ParameterError
 
 __all__ = ["Params", "Projection", "load_projection", "shipped_digest"]
@@ -63,12 +64,8 @@ def load_projection(path: str | Path | None = None) -> Projection:
     """
     if path is None:
         return _shipped()
-    try:
+    with refusals(f"the projection {str(path)!r}", ParameterError, remedy="check the path"):
         data = Path(path).read_bytes()
-    except OSError as error:
-        raise ParameterError(
-            f"the projection {str(path)!r} cannot be read: {error.strerror}; check the path"
-        ) from error
     return _parse(data, str(path))
 
 

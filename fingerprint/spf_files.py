@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.audio.stream import open_regular_file
+from fingerprint.disk import refusals
 from fingerprint.errors import (
     DamagedFingerprintError,
     DecodeError,
@@ -238,11 +239,9 @@ def _arrays(part: Fingerprint) -> Iterator[NDArray[Any]]:
 def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[io.BufferedReader, str]]:
     """Open a file; what the system refuses later on is an error about this file, too."""
     name = printable(path)
-    with open_regular_file(path, name) as file:
-        try:
-            yield file, name
-        except OSError as error:
-            raise FingerprintFileError(f"{name}: reading failed ({error.strerror}); check the disk it is on") from error
+    refused = refusals(name, FingerprintFileError, "reading failed", remedy="check the disk it is on")
+    with open_regular_file(path, name) as file, refused:
+        yield file, name
 
 
 def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:

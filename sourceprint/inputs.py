@@ -36,6 +36,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from fingerprint.disk import decoded, refusals
 from fingerprint.errors import ParameterError, printable
 from fingerprint.spf_files import SUFFIX
 from index.storage.tags import Ranges, parse_ranges, parse_tags
@@ -171,14 +172,9 @@ def read_list(path: Path) -> tuple[list[Item], list[Refusal]]:
 
 
 def _lines(path: Path, name: str) -> list[str]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ParameterError(f"{name}: this list cannot be read ({error.strerror}); check its path") from error
-    except UnicodeDecodeError as error:
-        raise ParameterError(
-            f"{name}: not UTF-8 (byte 0x{error.object[error.start]:02x} at position {error.start}); save it as UTF-8"
-        ) from error
+    with refusals(name, ParameterError, "this list cannot be read"):
+        data = path.read_bytes()
+    text = decoded(data, name, ParameterError)
     return list(io.StringIO(text, newline="")) if text.strip() else []  # splitlines would also cut at U+2028 and others
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fingerprint.errors import CatalogueError, EvidenceError, StorageFullError, printable
+from fingerprint.disk import refusals
+from fingerprint.errors import EvidenceError, printable
 
 __all__ = ["expect_free", "program_version", "writing"]
 
@@ -49,18 +50,9 @@ def writing(path: Path) -> Iterator[None]:
     EvidenceError
         If anything else is refused.
     """
-    try:
+    remedy = "see to the folder it is in, and its permissions"
+    with refusals(path, EvidenceError, "cannot be written", remedy=remedy):
         yield
-    except StorageFullError as error:
-        raise StorageFullError(
-            f"{printable(path)}: no space left on the disk; free some and run the command again"
-        ) from error
-    except (CatalogueError, OSError) as error:
-        system = error if isinstance(error, OSError) else error.__cause__
-        why = system.strerror if isinstance(system, OSError) else str(error)
-        raise EvidenceError(
-            f"{printable(path)}: cannot be written ({why}); see to the folder it is in, and its permissions"
-        ) from error
 
 
 def program_version() -> str:

@@ -17,7 +17,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -32,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from fingerprint import disk
 from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
 from index.storage.durable import create_private, publish, refusals
 
@@ -261,7 +261,7 @@ def load_public(path: Path) -> PublicKey:
         If it cannot be read, or is none.
     """
     where = printable(path)
-    with _reading(path), path.open("rb") as file:
+    with disk.refusals(path, EvidenceError, remedy="give the file of a key"), path.open("rb") as file:
         data = file.read(_MOST_BYTES)
     if b"PRIVATE KEY" in data:
         raise EvidenceError(
@@ -307,7 +307,7 @@ def read_private_bytes(path: Path) -> bytes:
     EvidenceError
         If it cannot be read, or others may read it.
     """
-    with _reading(path), path.open("rb") as file:
+    with disk.refusals(path, EvidenceError, remedy="give the file of a key"), path.open("rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
             raise EvidenceError(
@@ -315,14 +315,6 @@ def read_private_bytes(path: Path) -> bytes:
                 "make a new one if anybody could have read it"
             )
         return file.read(_MOST_BYTES)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); give the file of a key") from error
 
 
 def _check_name(name: str) -> None:

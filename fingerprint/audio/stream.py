@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from fingerprint.audio.decoders import MAX_RATE_HZ, AudioInfo, Decoder
 from fingerprint.audio.downmix import Downmixer
+from fingerprint.disk import refusals
 from fingerprint.errors import DecodeError, ParameterError, printable
 
 __all__ = ["AudioInfo", "AudioStream", "decode", "file_digest", "open_audio", "open_regular_file"]
@@ -118,11 +119,11 @@ def file_digest(path: str | os.PathLike[str]) -> str:
         If it is not a regular file that can be read.
     """
     name = printable(path)
-    with open_regular_file(path, name) as file:
-        try:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise DecodeError(f"{name}: reading failed ({error.strerror}); check the disk it is on") from error
+    with (
+        open_regular_file(path, name) as file,
+        refusals(name, DecodeError, "reading failed", remedy="check the disk it is on"),
+    ):
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class AudioStream:

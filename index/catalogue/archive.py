@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fingerprint.digests import FileEntry, is_sha256
+from fingerprint.disk import refusals
 from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError
 from index.storage.manifest import GRANT_NAME, MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest
 
@@ -97,18 +98,14 @@ def archived(folder: Path, manifest: Manifest, data: bytes, *, grant: bytes | No
 def _checked(path: Path, entry: FileEntry) -> Iterator[bytes]:
     """Yield a file of the index in blocks, and raise an error after the last if it is not as it was written."""
     digest, size = sha256(), 0
-    try:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(min(BLOCK_BYTES, entry.size + 1 - size)):
-                digest.update(block)
-                size += len(block)
-                yield block
-    except OSError as error:
-        raise IndexDamagedError(
-            f"{path}: cannot be read ({error.strerror}); run verify to see which recordings to add again"
-        ) from error
+    remedy = "run verify to see which recordings to add again"
+    with refusals(path, IndexDamagedError, remedy=remedy), path.open("rb", buffering=0) as file:
+        while block := file.read(min(BLOCK_BYTES, entry.size + 1 - size)):
+            digest.update(block)
+            size += len(block)
+            yield block
     if FileEntry(size, digest.hexdigest()) != entry:
-        raise IndexDamagedError(f"{path}: fails its checksum; run verify to see which recordings to add again")
+        raise IndexDamagedError(f"{path}: fails its checksum; {remedy}")
 
 
 class ArchiveReader:
@@ -195,10 +192,8 @@ class ArchiveReader:
         """Return the next `size` bytes, at most a block or what a manifest may have."""
         parts = []
         while size:
-            try:
+            with refusals(self.path, ParameterError, remedy="see to the disk"):
                 part = self._file.read(min(size, BLOCK_BYTES))
-            except OSError as error:
-                raise ParameterError(f"{self.path}: cannot be read ({error.strerror}); see to the disk") from error
             if not part:
                 raise self.damaged("is cut short")
             parts.append(part)

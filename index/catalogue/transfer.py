@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fingerprint import disk
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexLockedError, ParameterError
 from index.catalogue.archive import ArchiveReader, Progress, archived, ending, header, members, padding
 from index.storage.commit import open_manifest
@@ -169,10 +170,8 @@ def import_index(
     """
     folder = Path(os.path.realpath(folder))
     _check_new(folder)
-    try:
+    with disk.refusals(archive, ParameterError, remedy="give a file that export wrote"):
         file = archive.open("rb", buffering=0)
-    except OSError as error:
-        raise ParameterError(f"{archive}: cannot be read ({error.strerror}); give a file that export wrote") from error
     with file:
         source = ArchiveReader(archive, file, progress)
         grant = source.grant()

@@ -30,17 +30,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json
+from fingerprint.disk import read_small, refusals
 from fingerprint.errors import (
-    CatalogueError,
     EvidenceError,
     IndexDamagedError,
     ParameterError,
-    StorageFullError,
     printable,
 )
 from index.recheck.trace import Trace, TracedPart, TracedPassage, TracedPiece
 from index.search.significance import Circumstances
-from index.storage.durable import refusals, sync_folder, write_chunks
+from index.storage.durable import sync_folder, write_chunks
 from index.storage.recordings import recording_from_json, recording_to_json
 
 __all__ = ["SCHEMA", "read_trace", "trace_from_bytes", "trace_to_bytes", "write_trace"]
@@ -78,25 +77,17 @@ def write_trace(path: Path, trace: Trace) -> None:
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     data = trace_to_bytes(trace)
-    try:
-        with refusals(path):
-            temporary.unlink(missing_ok=True)
-            write_chunks(temporary, [data])
-            try:
-                os.replace(temporary, path)
-            except BaseException:
-                temporary.unlink()
-                raise
-            sync_folder(path.parent)
-    except StorageFullError:
-        raise
-    except CatalogueError as error:
-        cause = error.__cause__
-        why = f" ({cause.strerror})" if isinstance(cause, OSError) else ""
-        raise EvidenceError(
-            f"{printable(path)}: this trace cannot be written{why}; the results before are safe; see to the disk and "
-            "the permissions of the folder, then run the command again, or give another folder"
-        ) from error
+    what, safe = "this trace cannot be written", "the results before are safe"
+    remedy = "see to the disk and the permissions of the folder, then run the command again, or give another folder"
+    with refusals(path, EvidenceError, what, safe=safe, remedy=remedy):
+        temporary.unlink(missing_ok=True)
+        write_chunks(temporary, [data])
+        try:
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink()
+            raise
+        sync_folder(path.parent)
 
 
 def read_trace(path: Path) -> Trace:
@@ -107,12 +98,10 @@ def read_trace(path: Path) -> Trace:
     EvidenceError
         If the file cannot be read, or is no trace; the message says what to do.
     """
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise EvidenceError(f"{printable(path)}: larger than any trace; scan the file again")
-        data = path.read_bytes()
-    except OSError as error:
-        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); scan the file again") from error
+    again = "scan the file again"
+    data = read_small(
+        path, EvidenceError, most=_LARGEST_BYTES, too_large=f"larger than any trace; {again}", remedy=again
+    )
     return trace_from_bytes(data, name=printable(path))
 
 

@@ -20,6 +20,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.disk import decoded, refusals
 from fingerprint.errors import ParameterError, UnknownRecordingError, printable
 from index.storage.snapshot import Snapshot
 from index.storage.tags import normalised_tags
@@ -130,14 +131,9 @@ class Filter:
 
 def _ids_in(path: Path) -> list[str]:
     name = printable(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ParameterError(f"{name}: this list of ids cannot be read ({error.strerror}); check its path") from error
-    except UnicodeDecodeError as error:
-        raise ParameterError(
-            f"{name}: not UTF-8 (byte 0x{error.object[error.start]:02x} at position {error.start}); save it as UTF-8"
-        ) from error
+    with refusals(path, ParameterError, "this list of ids cannot be read"):
+        data = path.read_bytes()
+    text = decoded(data, name, ParameterError)
     lines = [line.strip() for line in text.split("\n")]
     ids = [unicodedata.normalize("NFC", line) for line in lines if line and not line.startswith("#")]
     if not ids:

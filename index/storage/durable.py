@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fingerprint import disk
 from fingerprint.digests import FileEntry
-from fingerprint.errors import CatalogueError, StorageFullError
+from fingerprint.errors import CatalogueError
 
 __all__ = [
     "create_private",
@@ -36,8 +37,6 @@ __all__ = [
     "write_array",
     "write_chunks",
 ]
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
@@ -207,18 +206,11 @@ def refusals(path: Path) -> Iterator[None]:
     CatalogueError
         If anything else is refused.
     """
-    try:
+    remedy = "see to the disk and the permissions of the folder"
+    with disk.refusals(
+        path, CatalogueError, "cannot be written", safe="what was committed before is safe", remedy=remedy
+    ):
         yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFullError(
-                f"{path}: no space left on the disk; what was committed before is safe; "
-                "free some space and run the command again"
-            ) from error
-        raise CatalogueError(
-            f"{path}: cannot be written ({error.strerror}); what was committed before is safe; "
-            "see to the disk and the permissions of the folder"
-        ) from error
 
 
 def _linked(source: Path, target: Path) -> bool:

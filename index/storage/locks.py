@@ -40,6 +40,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fingerprint import disk
 from fingerprint.errors import CatalogueError, IndexLockedError
 from index.storage.durable import refusals
 from index.storage.manifest import MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest, read_manifest_bytes
@@ -206,13 +207,9 @@ def leased_manifest(folder: Path, token: StateToken) -> Manifest:
         If the lease has ended, or is not the one that the token was made for.
     """
     path = folder / FOLDER_NAME / token.lease
-    try:
+    remedy = "it keeps what is being read from being deleted: leave it in place, and run the command again"
+    with disk.refusals(path, CatalogueError, remedy=remedy):
         data = path.read_bytes()
-    except OSError as error:
-        raise CatalogueError(
-            f"{path}: cannot be read ({error.strerror}); it keeps what is being read from being deleted: leave it in "
-            "place, and run the command again"
-        ) from error
     if hashlib.sha256(data).hexdigest() != token.sha256:
         raise CatalogueError(f"{path}: was altered while it was in use; leave it alone, and run the command again")
     return parse_manifest(data, path)

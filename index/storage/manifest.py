@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fingerprint.digests import FileEntry, canonical_json, digest_of, pretty_json
+from fingerprint.disk import refusals
 from fingerprint.errors import (
     CatalogueError,
     GrantError,
@@ -295,12 +296,11 @@ def read_manifest_bytes(folder: Path) -> bytes:
         As `read_manifest`, if there is none, or if it cannot be read.
     """
     path = folder / MANIFEST_NAME
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _missing(folder) from error
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); see to its permissions") from error
+    with refusals(path, CatalogueError):
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise _missing(folder) from error
 
 
 def parse_manifest(data: bytes, path: Path) -> Manifest:

@@ -26,6 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from fingerprint import disk
 from fingerprint.errors import EvidenceError, printable
 from index.storage.durable import create_private, refusals
 from index.storage.recordings import Recording
@@ -192,17 +193,14 @@ def reveal_file(path: Path, revealer: Revealer) -> Iterator[bytes]:
     EvidenceError
         If it cannot be read, or is neither JSON Lines nor JSON.
     """
-    try:
-        with path.open("rb") as file:
-            first = next((line for line in file if line.strip()), b"")
-            file.seek(0)
-            if not _is_json(first):
-                yield _revealed_document(path, file.read(), revealer)
-                return
-            for number, line in enumerate(file, start=1):
-                yield _revealed_line(path, number, line, revealer) if _MARK in line else line
-    except OSError as error:
-        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); give a file of results") from error
+    with disk.refusals(path, EvidenceError, remedy="give a file of results"), path.open("rb") as file:
+        first = next((line for line in file if line.strip()), b"")
+        file.seek(0)
+        if not _is_json(first):
+            yield _revealed_document(path, file.read(), revealer)
+            return
+        for number, line in enumerate(file, start=1):
+            yield _revealed_line(path, number, line, revealer) if _MARK in line else line
 
 
 def _is_json(line: bytes) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fingerprint.disk import refusals
 from fingerprint.errors import (
     AudioError,
     CatalogueError,
@@ -292,12 +293,8 @@ def open_or_create(path: Path) -> Store:
     try:
         return Store.open(path, specs)
     except IndexMissingError:
-        try:
+        with refusals(path, CatalogueError, "no index can be made here", remedy="give another folder"):
             return Store.create(path, specs)
-        except OSError as error:
-            raise CatalogueError(
-                f"{printable(path)}: no index can be made here ({error.strerror}); give another folder"
-            ) from error
 
 
 def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:

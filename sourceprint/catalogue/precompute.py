@@ -12,7 +12,6 @@ digits of the digest take the place of the stem, and of the name that the file s
 A lock in the output folder lets one run at a time write to it.
 """
 
-import errno
 import fcntl
 import os
 import time
@@ -23,13 +22,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from fingerprint import disk
 from fingerprint.audio.stream import file_digest
 from fingerprint.errors import (
     AudioError,
     DamagedFingerprintError,
     FingerprintFileError,
     ParameterError,
-    StorageFullError,
     printable,
 )
 from fingerprint.extract import Fingerprint, Role, fingerprint_file, fingerprint_parts
@@ -47,7 +46,6 @@ BOTH: frozenset[Role] = frozenset({"reference", "query"})
 _LOCK_NAME = ".sourceprint-lock"
 _MOST_STEM_BYTES = 200  # of the 255 that a file name may have
 _ANONYMOUS_DIGITS = 16
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,14 +352,6 @@ def _sole_use(folder: Path) -> Iterator[None]:
 @contextmanager
 def _refusals(path: Path) -> Iterator[None]:
     """Turn what the system refuses inside the block into errors that end the run: they would hit the next file too."""
-    try:
+    safe, remedy = "the files made before are complete", "see to the permissions, or give another folder"
+    with disk.refusals(path, ParameterError, "cannot be written", safe=safe, remedy=remedy):
         yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFullError(
-                f"{printable(path)}: no space left on the disk; the files made before are complete; free some space "
-                "and run the command again"
-            ) from error
-        raise ParameterError(
-            f"{printable(path)}: cannot be written ({error.strerror}); see to the permissions, or give another folder"
-        ) from error

@@ -34,7 +34,6 @@ In comes a path; out come one `ScanResult` per name, by name: where a name has s
 a file that was moved counts under its new name alone.
 """
 
-import errno
 import json
 import os
 from collections import Counter
@@ -44,8 +43,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from fingerprint import disk
 from fingerprint.digests import is_sha256
-from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError, printable
+from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.recheck.trace import trace_name
 from sourceprint.scans.results import ScanResult, read_result, read_results
 
@@ -77,8 +77,6 @@ OURS = frozenset({RESULTS, RESULTS + ".tmp", LOG, TRACES, LOCK})
 
 SAFE_BYTES = "results_bytes"
 """Field of an event of the log: so much of `results.jsonl` was on the disk, whole, at that time."""
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,23 +231,9 @@ def refusals(path: Path) -> Iterator[None]:
     EvidenceError
         If anything else is refused.
     """
-    try:
+    remedy = "see to the disk and the permissions, or give another folder"
+    with disk.refusals(path, EvidenceError, "cannot be used", safe="the results before are safe", remedy=remedy):
         yield
-    except StorageFullError:
-        raise
-    except (OSError, CatalogueError) as error:
-        cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError):
-            raise
-        if cause.errno in _FULL:
-            raise StorageFullError(
-                f"{printable(path)}: no space left on the disk; the results before are safe; free some space and run "
-                "the command again"
-            ) from error
-        raise EvidenceError(
-            f"{printable(path)}: cannot be used ({cause.strerror}); the results before are safe; see to the disk and "
-            "the permissions, or give another folder"
-        ) from error
 
 
 def _result_of(line: bytes) -> ScanResult:
@@ -353,14 +337,13 @@ def results_of(place: Path) -> tuple[ScanResult, ...]:
         raise EvidenceError(
             f"{printable(place)}: {what}; name the folder of a scan, or a file that match --jsonl printed"
         )
+    latest: dict[str, ScanResult] = {}
     try:
-        latest: dict[str, ScanResult] = {}
-        for result in read_results(place):
-            if result.moved_from:
-                latest.pop(result.moved_from, None)
-            latest[result.name] = result
+        with disk.refusals(place, EvidenceError):
+            for result in read_results(place):
+                if result.moved_from:
+                    latest.pop(result.moved_from, None)
+                latest[result.name] = result
     except ParameterError as error:
         raise EvidenceError(str(error)) from error
-    except OSError as error:
-        raise EvidenceError(f"{printable(place)}: cannot be read ({error.strerror})") from error
     return tuple(latest[name] for name in sorted(latest))

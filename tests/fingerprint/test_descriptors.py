@@ -190,7 +190,7 @@ def test_what_is_no_projection_is_refused_by_name(tmp_path: Path, data: bytes, m
 
 def test_a_projection_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        ParameterError, match=r"nowhere\.npz' cannot be read: No such file or directory; check the path"
+        ParameterError, match=r"nowhere\.npz': cannot be read \(No such file or directory\); check the path"
     ):
         load_projection(tmp_path / "nowhere.npz")
 

@@ -631,7 +631,8 @@ def test_a_folder_that_cannot_be_written_to_ends_the_run(made: Path, tmp_path: P
     result = run("fingerprint", made / "music", "-o", tmp_path / "file" / "out")
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.search(
-        r"Error: .*/file/out: cannot be written \(Not a directory\); see to the permissions", result.stderr
+        r"Error: .*/file/out: cannot be written \(Not a directory\); the files made before are complete; see to",
+        result.stderr,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fingerprint.digests import pretty_json
+from fingerprint.disk import read_small
 from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
 from index.storage.durable import publish
 from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE, pack
@@ -74,17 +75,14 @@ def read_trace_file(run: Run, result: ScanResult) -> bytes:
         If there is none, or it is larger than a case may hold.
     """
     path = run.trace_path(result)
+    too_large = "larger than a case may hold; scan the file in parts"
     try:
-        with path.open("rb") as file:
-            data = file.read(LIMITS[TRACE] + 1)
-    except FileNotFoundError as error:
-        what = "its trace is missing from the run" if result.matches else "nothing was found in it"
-        raise EvidenceError(f"{printable(result.name)}: {what}; a case needs a file that was matched") from error
-    except OSError as error:
-        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); see to its permissions") from error
-    if len(data) > LIMITS[TRACE]:
-        raise EvidenceError(f"{printable(path)}: larger than a case may hold; scan the file in parts")
-    return data
+        return read_small(path, EvidenceError, most=LIMITS[TRACE], too_large=too_large)
+    except EvidenceError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+    what = "its trace is missing from the run" if result.matches else "nothing was found in it"
+    raise EvidenceError(f"{printable(result.name)}: {what}; a case needs a file that was matched")
 
 
 def make_case(

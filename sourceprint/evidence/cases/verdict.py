@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fingerprint.disk import read_small
 from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
 from index.recheck.trace import Trace
 from sourceprint.evidence.cases.archive import (
@@ -125,14 +126,8 @@ def read_case(path: Path) -> bytes:
     EvidenceError
         If it cannot be read, or is larger than any case.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise EvidenceError(f"{printable(path)}: cannot be read ({error.strerror}); give the file of a case") from error
-    if len(data) > LARGEST_BYTES:
-        raise EvidenceError(f"{printable(path)}: is no case, since it has more than {LARGEST_BYTES} bytes")
-    return data
+    too_large = f"is no case, since it has more than {LARGEST_BYTES} bytes"
+    return read_small(path, EvidenceError, most=LARGEST_BYTES, too_large=too_large, remedy="give the file of a case")
 
 
 def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> Verdict:

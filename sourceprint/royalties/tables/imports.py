@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from fingerprint.digests import exact_json
+from fingerprint.disk import decoded, read_small
 from fingerprint.errors import RightsError, SourceprintError
 from sourceprint.royalties.rights.database import Change, Database
 from sourceprint.royalties.rights.history import Applied, apply_records
@@ -159,17 +160,9 @@ def _stage_licence(staging: Staging, file: int, path: Path) -> None:
     name = staging.file_name(file)
     if sniff_encoding(path) != "utf-8-sig":
         raise RightsError(f"{name}: UTF-16; a licence is TOML, which is UTF-8; save it as that")
-    try:
-        if path.stat().st_size > _MAX_LICENCE_BYTES:
-            raise RightsError(f"{name}: more than {_MAX_LICENCE_BYTES} bytes; is it a licence?")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RightsError(f"{name}: cannot be read ({error.strerror}); see to its permissions") from error
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise RightsError(
-            f"{name}: byte 0x{byte:02x} at position {error.start} is not UTF-8; save the file as UTF-8"
-        ) from error
+    too_large = f"more than {_MAX_LICENCE_BYTES} bytes; is it a licence?"
+    data = read_small(path, RightsError, most=_MAX_LICENCE_BYTES, too_large=too_large, name=name)
+    text = decoded(data, name, RightsError)
     try:
         licence = parse_licence(text, name=name)
     except SourceprintError as error:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from fingerprint.disk import refusals
 from fingerprint.errors import RightsError, printable
 
 __all__ = ["Sheet", "normalised", "open_sheet", "sniff_encoding"]
@@ -69,11 +70,8 @@ def sniff_encoding(path: Path) -> str:
         If the first bytes are those of another encoding, of a spreadsheet or of a compressed file.
     """
     name = printable(path.name)
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise RightsError(f"{name}: cannot be read ({error.strerror}); see to its path and permissions") from error
+    with refusals(name, RightsError), path.open("rb") as file:
+        start = file.read(4)
     if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
         raise RightsError(f"{name}: UTF-32; {_REMEDY_ENCODING}")
     if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")):
@@ -94,7 +92,7 @@ def open_sheet(path: Path) -> Iterator[Sheet]:
     name = printable(path.name)
     encoding = sniff_encoding(path)
     try:
-        with path.open(encoding=encoding, newline="") as file:
+        with refusals(name, RightsError), path.open(encoding=encoding, newline="") as file:
             lines = _lines(file, name)
             first = next((line for line in lines if line[1].strip()), None)
             if first is None:
@@ -111,8 +109,6 @@ def open_sheet(path: Path) -> Iterator[Sheet]:
             yield Sheet(name, header, (row for row in rows if _holds_something(row[1])))
     except UnicodeDecodeError as error:
         raise RightsError(_undecodable(path, name, encoding)) from error
-    except OSError as error:
-        raise RightsError(f"{name}: cannot be read ({error.strerror}); see to its path and permissions") from error
 
 
 def _lines(file: TextIO, name: str) -> Iterator[tuple[int, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from fingerprint.digests import digest_of, exact_json, hash_file
+from fingerprint.disk import refusals
 from fingerprint.errors import RightsError, printable
 from sourceprint.royalties.tables.cells import UNITS, Unit
 from sourceprint.royalties.tables.columns import NOT_USED, SHAPES, SINGLE, Shape
@@ -96,12 +97,10 @@ def find_sources(paths: Sequence[Path]) -> Sources:
             f"{name or 'nothing'}: no tables of rights and no licences; name a folder with tables such as parties.tsv, "
             "a CSV file or a licence (.toml)" + (f" ({reasons})" if reasons else "")
         )
-    try:
-        contents = [[source.path.name, hash_file(source.path).sha256] for source in found.files]
-    except OSError as error:
-        raise RightsError(
-            f"{printable(error.filename)}: cannot be read ({error.strerror}); see to its permissions"
-        ) from error
+    contents = []
+    for source in found.files:
+        with refusals(source.path, RightsError):
+            contents.append([source.path.name, hash_file(source.path).sha256])
     return Sources(tuple(found.files), tuple(found.not_used), name, digest_of(exact_json(contents)))
 
 
@@ -127,11 +126,9 @@ def shape_of_header(header: Iterable[str]) -> Shape | None:
 def _look_into(folder: Path, found: _Found) -> None:
     manifest = folder / MANIFEST
     stated = _read_manifest(manifest) if manifest.is_file() else {}
-    try:
+    with refusals(folder, RightsError):
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
         licences = sorted((folder / "licences").glob("*.toml"), key=lambda entry: entry.name)
-    except OSError as error:
-        raise RightsError(f"{printable(folder)}: cannot be read ({error.strerror}); see to its permissions") from error
     missing = sorted(stated.keys() - {entry.name for entry in entries})
     if missing:
         raise RightsError(

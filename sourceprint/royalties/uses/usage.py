@@ -25,6 +25,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from fingerprint.disk import refusals
 from fingerprint.errors import ListedError, ParameterError, RightsError, printable
 from sourceprint.royalties.money import LIMIT_MINOR, currency_exponent, parse_decimal, validate_currency
 from sourceprint.royalties.periods import parse_date
@@ -140,11 +141,8 @@ def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
         raise ParameterError(f"purpose {default_purpose!r:.40}: write one of {', '.join(PURPOSES)}")
     name = printable(path)
     hasher = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            rows = _read(_lines(file, name, hasher), name, path.suffix.lower() == ".tsv", default_purpose)
-    except OSError as error:
-        raise RightsError(f"{name}: this usage cannot be read ({error.strerror}); check its path") from error
+    with refusals(name, RightsError, "this usage cannot be read"), path.open("rb") as file:
+        rows = _read(_lines(file, name, hasher), name, path.suffix.lower() == ".tsv", default_purpose)
     return Usage(rows, hasher.hexdigest())
 
 

@@ -18,6 +18,7 @@ from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
+from fingerprint.disk import decoded, read_small
 from fingerprint.errors import ListedError, ParameterError, RightsError, StatementError, printable
 from sourceprint.royalties.money import currency_exponent, parse_decimal, validate_currency
 from sourceprint.royalties.periods import parse_date
@@ -129,17 +130,9 @@ def read_rates(path: Path) -> Rates:
         If the file cannot be read, or rows are wrong; the message lists them by line.
     """
     name = printable(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise RightsError(f"{name}: these rates cannot be read ({error.strerror}); check the path") from error
-    if len(data) > _MAX_BYTES:
-        raise RightsError(f"{name}: more than {_MAX_BYTES} bytes; give the rates of the currencies that are needed")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RightsError(f"{name}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
+    too_large = f"more than {_MAX_BYTES} bytes; give the rates of the currencies that are needed"
+    data = read_small(path, RightsError, most=_MAX_BYTES, too_large=too_large, what="these rates cannot be read")
+    text = decoded(data, name, RightsError)
     problems: list[str] = []
     quotes = tuple(_quotes(csv.reader(io.StringIO(text, newline=""), strict=True), name, problems))
     by_pair = {(quote.day, quote.source, quote.target, quote.publisher) for quote in quotes}

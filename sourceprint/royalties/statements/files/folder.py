@@ -23,6 +23,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from fingerprint import disk
 from fingerprint.errors import ParameterError, StatementError, printable
 from index.storage.durable import make_folder, publish, refusals, sync_folder, write_chunks
 from sourceprint.royalties.statements.files.dsr import MAX_LINES, README, dsr_files
@@ -230,10 +231,6 @@ def statement_data(path: str | Path) -> bytes:
     """
     place = Path(path)
     document = place / "statement.json" if place.is_dir() else place
-    try:
+    remedy = "name the folder of a statement, or its statement.json"
+    with disk.refusals(document, StatementError, remedy=remedy):
         return document.read_bytes()
-    except OSError as error:
-        raise StatementError(
-            f"{printable(document)}: cannot be read ({error.strerror}); name the folder of a statement, or its "
-            "statement.json"
-        ) from error

@@ -1,0 +1,142 @@
+"""The one door for what the system refuses: an `OSError` becomes an error of ours, and small files are read whole.
+
+A message says which file, what could not be done, why (in the words of the system), what is safe all the same, and the
+remedy; where the caller knows no better one, the remedy is that of the system's number.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fingerprint.errors import CatalogueError, SourceprintError, StorageFullError, printable
+
+__all__ = ["decoded", "is_full", "read_small", "refusals"]
+
+_REMEDIES = {
+    errno.ENOENT: "check the spelling and the folder",
+    errno.EACCES: "see to its permissions",
+    errno.EPERM: "see to its permissions",
+    errno.EROFS: "name a place that is not read-only",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "check the folders in its path",
+}
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether the disk is full, or a quota reached."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def refusals(
+    name: str | os.PathLike[str],
+    failure: type[SourceprintError],
+    what: str = "cannot be read",
+    *,
+    safe: str = "",
+    remedy: str = "",
+) -> Iterator[None]:
+    """Turn what the system refuses inside the block into an error of ours.
+
+    An error of another door inside the block, such as that of a file of the index, is worded anew for this file.
+
+    Parameters
+    ----------
+    name : str or path-like
+        The file, or what messages call it.
+    failure : type
+        The error to raise.
+    what : str
+        What could not be done.
+    safe : str
+        What is safe all the same, where something was written.
+    remedy : str
+        What to do; by default it follows from the number of the error.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full or a quota reached.
+    SourceprintError
+        The `failure`, if anything else is refused.
+
+    Examples
+    --------
+    >>> from fingerprint.errors import ParameterError
+    >>> with refusals("a.csv", ParameterError, "this list is lost"):
+    ...     open("nowhere/a.csv")
+    Traceback (most recent call last):
+    ...
+    fingerprint.errors.ParameterError: a.csv: this list is lost (No such file or directory); check the spelling and ...
+    """
+    try:
+        yield
+    except (OSError, CatalogueError) as error:
+        system = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(error, failure) or not isinstance(system, OSError):
+            raise
+        shown, kept = printable(name), f"{safe}; " if safe else ""
+        if is_full(system):
+            raise StorageFullError(
+                f"{shown}: no space left on the disk; {kept}free some space and run the command again"
+            ) from system
+        remedy = remedy or _REMEDIES.get(system.errno or 0, "see to the disk it is on")
+        raise failure(f"{shown}: {what} ({system.strerror or system}); {kept}{remedy}") from system
+
+
+def read_small(
+    path: Path,
+    failure: type[SourceprintError],
+    *,
+    most: int,
+    too_large: str,
+    name: str = "",
+    what: str = "cannot be read",
+    remedy: str = "",
+) -> bytes:
+    """Return the content of a file that has at most `most` bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    failure : type
+        The error to raise.
+    most : int
+        Largest size in bytes; no more is read.
+    too_large : str
+        What is said of a larger file.
+    name : str
+        What messages call the file, by default its path.
+    what, remedy : str
+        As in `refusals`.
+
+    Raises
+    ------
+    SourceprintError
+        The `failure`, if the system refuses or the file is larger.
+    """
+    name = name or printable(path)
+    with refusals(name, failure, what, remedy=remedy), path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise failure(f"{name}: {too_large}")
+    return data
+
+
+def decoded(data: bytes, name: str, failure: type[SourceprintError]) -> str:
+    """Return bytes as text, in UTF-8 with or without a byte order mark.
+
+    Raises
+    ------
+    SourceprintError
+        The `failure`, if they are no UTF-8; the message says which byte.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise failure(
+            f"{name}: not UTF-8 (byte 0x{error.object[error.start]:02x} at position {error.start}); save it as UTF-8"
+        ) from error
