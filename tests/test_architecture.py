@@ -154,6 +154,14 @@ def test_imports_inside_a_part_follow_the_order(package: str) -> None:
             )
 
 
+def test_tests_mirror_the_tree() -> None:
+    for library in LIBRARIES:
+        folders = [path for path in (ROOT / "tests" / library).rglob("*") if any(path.glob("test_*.py"))]
+        for folder in folders:
+            package = ROOT / folder.relative_to(ROOT / "tests")
+            assert (package / "__init__.py").is_file(), f"{folder.relative_to(ROOT)}: there is no such package"
+
+
 def test_every_library_has_an_order() -> None:
     assert set(LIBRARIES) <= set(orders())
 
