@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
+from typing import Literal, get_args
 
 from sourceprint.identifiers.isrc import compact
 from sourceprint.scans.results import ResultMatch
@@ -20,9 +21,11 @@ __all__ = [
     "REVIEW",
     "SCHEMA",
     "USES",
+    "Action",
     "GateLicence",
     "GatePolicy",
     "Names",
+    "Purpose",
     "Rule",
     "worst",
 ]
@@ -32,13 +35,15 @@ SCHEMA = "sourceprint/gate-policy/1"
 PASS = "pass"
 REVIEW = "review"
 BLOCK = "block"
-ACTIONS = (PASS, REVIEW, BLOCK)
+Action = Literal["pass", "review", "block"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
 """What can be decided of a match, from the mildest to the most severe."""
 
 ERROR = "error"
 """What is said of a file that could not be checked, whatever the policy."""
 
-USES = ("train", "generate", "reference-audio")
+Purpose = Literal["train", "generate", "reference-audio"]
+USES: tuple[Purpose, ...] = get_args(Purpose)
 """Uses that a licence can allow: the purposes of licences, in the same words."""
 
 
