@@ -3,7 +3,8 @@
 In reading order, each part importing from those before it only:
 
 - `inputs`, `workers`, `outputs`: audio files that a user names, many at once, and where results are written
-- `text`, `identifiers`, `signatures`: tables and names, the codes of the trade, Ed25519 keys
+- `text`, `toml_documents`, `identifiers`, `signatures`: tables and names, TOML that people write, the codes of the
+  trade, Ed25519 keys
 - `catalogue`: recordings into the index
 - `scans`: tracks against the index, runs of many files, and what changed between two
 - `exports`, `gate`, `evidence`, `blind`: formats of other tools, the check before a release, pages and signed cases,

@@ -315,10 +315,8 @@ class _Territory:
             rest = 1 - sum((part.size for part in parts), Fraction(0))
             if rest:
                 reason = f"no use in {'the rest of ' if units else ''}{printable(track.name)}"
-                basis = f" x {billionths(int(rest * BILLION))} ({reason})"
-                yield from self._unmatched(
-                    method, pots[key], RevenuePart(rest, basis), reason, track.generated_on, None, ALL
-                )
+                part = RevenuePart(rest, f" x {billionths(int(rest * BILLION))} ({reason})")
+                yield from self._unmatched(method, pots[key], part, reason, track.generated_on, None, ALL)
         if unassigned is not None:
             reason = f"no usages of tracks in {self.territory} that it could belong to"
             yield from self._unmatched(method, unassigned, RevenuePart(Fraction(1), ""), reason, "", None, ALL)
