@@ -127,7 +127,7 @@ def _compared(batch: Batch, search: list[str], folder: Path, rounds: int) -> dic
 
 def _content(row: dict[str, Any] | None) -> Any:
     """Return what both commands must agree on."""
-    return row and (row["query"]["sha256"], row["status"], row["reason"], row["matches"])
+    return row and (row["track"]["sha256"], row["status"], row["reason"], row["matches"])
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:

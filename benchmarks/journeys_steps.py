@@ -80,7 +80,7 @@ def rows_of(lines: str) -> dict[str, dict[str, Any]]:
     rows = {}
     for line in lines.splitlines():
         row = json.loads(line)
-        rows[row["query"]["name"]] = {name: value for name, value in row.items() if name not in _OF_THE_RUN}
+        rows[row["track"]["name"]] = {name: value for name, value in row.items() if name not in _OF_THE_RUN}
     return rows
 
 

@@ -48,12 +48,12 @@ def read_sourceprint(text: str) -> Reading:
     answers, asked = [], set()
     try:
         for scan in map(json.loads, text.splitlines()):
-            query = Path(scan["query"]["name"]).stem
+            query = Path(scan["track"]["name"]).stem
             asked.add(query)
             for match in scan["matches"]:
-                best = min(match["segments"], key=lambda segment: float(segment["false_per_1000h"]))
-                offset = (best["asset_start_ms"] - best["query_start_ms"]) / 1000.0
-                answers.append(Answer(query, match["asset_id"], offset, -math.log10(best["false_per_1000h"])))
+                best = min(match["passages"], key=lambda segment: float(segment["false_per_1000h"]))
+                offset = (best["recording_start_ms"] - best["track_start_ms"]) / 1000.0
+                answers.append(Answer(query, match["recording_id"], offset, -math.log10(best["false_per_1000h"])))
     except (ValueError, KeyError, TypeError):
         raise unknown(text) from None
     return answers, asked

@@ -105,18 +105,18 @@ def _matches_of_group(catalogue: Catalogue, group: int, draw: random.Random) -> 
 
 
 def _match(catalogue: Catalogue, i: int, passages: tuple[dict[str, Any], ...], layer: str, name: str) -> dict[str, Any]:
-    covered = sum(one["query_end_ms"] - one["query_start_ms"] for one in passages)
+    covered = sum(one["track_end_ms"] - one["track_start_ms"] for one in passages)
     return {
-        "asset_id": name or index_id(i),
+        "recording_id": name or index_id(i),
         "isrc": None if name else isrc(catalogue.seed, i),
         "title": f"Title {i}",
         "artists": [f"Artist {i % 997}"],
         "layer": layer,
-        "query_match_ms": covered,
-        "query_match_percentage": round(covered / 900, 2),
-        "asset_match_ms": covered,
-        "asset_match_percentage": round(covered / 2000, 2),
-        "segments": list(passages),
+        "track_match_ms": covered,
+        "track_match_percentage": round(covered / 900, 2),
+        "recording_match_ms": covered,
+        "recording_match_percentage": round(covered / 2000, 2),
+        "passages": list(passages),
         "confidence": max(one["confidence"] for one in passages),
     }
 
@@ -132,10 +132,10 @@ def _segment(
     also_fits: Sequence[str] = (),
 ) -> dict[str, Any]:
     return {
-        "query_start_ms": start_ms,
-        "query_end_ms": start_ms + length_ms,
-        "asset_start_ms": recording_ms,
-        "asset_end_ms": recording_ms + length_ms,
+        "track_start_ms": start_ms,
+        "track_end_ms": start_ms + length_ms,
+        "recording_start_ms": recording_ms,
+        "recording_end_ms": recording_ms + length_ms,
         "pitch_cents": 0.0,
         "speed_percent": 100.0,
         "tempo_percent": 100.0,
@@ -153,7 +153,7 @@ def _result(catalogue: Catalogue, number: int, matches: list[dict[str, Any]], *,
     return {
         "schema": SCHEMA,
         "scan_id": f"{number:032x}",
-        "query": {
+        "track": {
             "name": f"out/track-{number:06d}.wav",
             "sha256": track_sha256(catalogue, number),
             "duration_ms": None if failed else 90_000,
@@ -164,7 +164,7 @@ def _result(catalogue: Catalogue, number: int, matches: list[dict[str, Any]], *,
             "digest": "sha256:" + hashlib.sha256(b"index").hexdigest(),
             "algorithm": "landmark/1",
             "params_digest": "sha256:" + hashlib.sha256(b"params").hexdigest(),
-            "tracks": catalogue.n_recordings,
+            "recordings": catalogue.n_recordings,
         },
         "searched": {"only": [], "exclude": [], "recordings": catalogue.n_recordings},
         "status": "decode_error" if failed else "matched" if matches else "no_match",

@@ -76,7 +76,7 @@ def matches(index: Path, *files: Path) -> list[list[str]]:
     """Return the ids found in each file."""
     result = run("match", *files, "--jsonl", "--quiet", index=index)
     assert result.exit_code == 0, result.stderr
-    return [[match["asset_id"] for match in json.loads(line)["matches"]] for line in result.stdout.splitlines()]
+    return [[match["recording_id"] for match in json.loads(line)["matches"]] for line in result.stdout.splitlines()]
 
 
 def add_to_ten(n: int) -> int:

@@ -13,7 +13,7 @@ from sourceprint.inputs import Item, collect
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import results_of
 from sourceprint.scans.scan import scan_files
-from sourceprint.scans.scan_json import scan_to_json
+from sourceprint.scans.scan_json import scan_result
 from tests.command_line import RATE_HZ, music, run, write
 
 __all__ = ["HOSTILE_NAME", "HOSTILE_TITLE", "ScannedRun", "a_run", "report_of"]
@@ -76,7 +76,7 @@ def a_run(folder: Path) -> ScannedRun:
     items = [Item(path) for path in sorted((folder / "queries").iterdir())]
     with (folder / "run" / "results.jsonl").open("w", encoding="utf-8") as rows:
         for scan in scan_files(folder / "index", items, jobs=1, traces=folder / "run" / "traces"):
-            rows.write(json.dumps(scan_to_json(scan)) + "\n")
+            rows.write(json.dumps(scan_result(scan).raw) + "\n")
     return ScannedRun(folder / "run", folder / "catalogue.csv", folder / "queries")
 
 

@@ -200,13 +200,13 @@ def sha_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def a_segment(start_ms: int, end_ms: int, recording_start_ms: int = 0, **fields: Any) -> dict[str, Any]:
+def a_passage(start_ms: int, end_ms: int, recording_start_ms: int = 0, **fields: Any) -> dict[str, Any]:
     """Return a segment of a scan result, at the original speed, as JSON has it."""
     defaults: dict[str, Any] = {
-        "query_start_ms": start_ms,
-        "query_end_ms": end_ms,
-        "asset_start_ms": recording_start_ms,
-        "asset_end_ms": recording_start_ms + end_ms - start_ms,
+        "track_start_ms": start_ms,
+        "track_end_ms": end_ms,
+        "recording_start_ms": recording_start_ms,
+        "recording_end_ms": recording_start_ms + end_ms - start_ms,
         "pitch_cents": 0.0,
         "speed_percent": 100.0,
         "tempo_percent": 100.0,
@@ -224,16 +224,16 @@ def a_segment(start_ms: int, end_ms: int, recording_start_ms: int = 0, **fields:
 def a_match(recording_id: str, *passages: dict[str, Any], layer: str = "recording", **fields: Any) -> dict[str, Any]:
     """Return a match of a scan result with the recording of the rights that has this id."""
     defaults: dict[str, Any] = {
-        "asset_id": f"asset-{recording_id}",
+        "recording_id": f"asset-{recording_id}",
         "isrc": None,
         "title": f"Title of {recording_id}",
         "artists": ["An Artist"],
         "layer": layer,
-        "query_match_ms": 0,
-        "query_match_percentage": 0.0,
-        "asset_match_ms": 0,
-        "asset_match_percentage": 0.0,
-        "segments": list(passages),
+        "track_match_ms": 0,
+        "track_match_percentage": 0.0,
+        "recording_match_ms": 0,
+        "recording_match_percentage": 0.0,
+        "passages": list(passages),
         "confidence": max((segment["confidence"] for segment in passages), default=0.0),
     }
     return {**defaults, **fields}
@@ -242,10 +242,10 @@ def a_match(recording_id: str, *passages: dict[str, Any], layer: str = "recordin
 def a_scan_result(name: str, *matches: dict[str, Any], track_ms: int = 60_000, **fields: Any) -> dict[str, Any]:
     """Return the result of one generated track, as `sourceprint match --jsonl` writes it."""
     defaults: dict[str, Any] = {
-        "schema": "sourceprint/scan-result/1",
+        "schema": "sourceprint/scan-result/2",
         "scan_id": "01890000-0000-7000-8000-000000000000",
-        "query": {"name": name, "sha256": sha_of(name), "duration_ms": track_ms, "decoder": "soundfile", "notes": []},
-        "index": {"digest": INDEX_DIGEST, "algorithm": "landmark/1", "params_digest": "sha256:0", "tracks": 9},
+        "track": {"name": name, "sha256": sha_of(name), "duration_ms": track_ms, "decoder": "soundfile", "notes": []},
+        "index": {"digest": INDEX_DIGEST, "algorithm": "landmark/1", "params_digest": "sha256:0", "recordings": 9},
         "searched": {"only": [], "exclude": [], "recordings": 9},
         "status": "matched" if matches else "no_match",
         "reason": None,

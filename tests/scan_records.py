@@ -1,6 +1,6 @@
 """Builders of scan results for tests: complete JSON objects in which every field may be set.
 
-Queries are gen-1.wav, gen-2.wav, ...; the recordings found are called s1, s2, ... Segments start out 10 s long and
+Tracks are gen-1.wav, gen-2.wav, ...; the recordings found are called s1, s2, ... Passages start out 10 s long and
 unchanged in pitch and tempo. `sourceprint.scans.results.read_result` takes whatever `a_result` returns.
 """
 
@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from index.search.matches import union_seconds
-from sourceprint.scans.results import SCHEMA
+from sourceprint.scans.results import SCHEMA, ScanResult
 
 __all__ = [
     "INDEX_DIGEST",
@@ -21,8 +23,9 @@ __all__ = [
     "SETTINGS_DIGEST",
     "a_failure",
     "a_match",
+    "a_passage",
     "a_result",
-    "a_segment",
+    "with_track",
     "write_results",
 ]
 
@@ -30,16 +33,16 @@ INDEX_DIGEST = "sha256:" + "1" * 64
 PARAMS_DIGEST = "sha256:" + "2" * 64
 SETTINGS_DIGEST = "sha256:" + "3" * 64
 
-ASSET_MS = 200_000  # the length that is taken for a recording, for its coverage
+RECORDING_MS = 200_000  # the length that is taken for a recording, for its coverage
 
 
-def a_segment(track_start_ms: int = 10_000, recording_start_ms: int = 60_000, **fields: Any) -> dict[str, Any]:
+def a_passage(track_start_ms: int = 10_000, recording_start_ms: int = 60_000, **fields: Any) -> dict[str, Any]:
     """Return a passage of 10 s, found with near certainty; other ends and figures may be given."""
     defaults: dict[str, Any] = {
-        "query_start_ms": track_start_ms,
-        "query_end_ms": track_start_ms + 10_000,
-        "asset_start_ms": recording_start_ms,
-        "asset_end_ms": recording_start_ms + 10_000,
+        "track_start_ms": track_start_ms,
+        "track_end_ms": track_start_ms + 10_000,
+        "recording_start_ms": recording_start_ms,
+        "recording_end_ms": recording_start_ms + 10_000,
         "pitch_cents": 0.0,
         "speed_percent": 100.0,
         "tempo_percent": 100.0,
@@ -61,23 +64,23 @@ def a_match(
     track_ms: int = 180_000,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Return a recording that was found in a query of some length, by default in one segment."""
-    found = [dict(segment) for segment in ([a_segment()] if passages is None else passages)]
-    in_track = _covered(found, "query")
-    in_recording = _covered(found, "asset")
+    """Return a recording that was found in a track of some length, by default in one passage."""
+    found = [dict(passage) for passage in ([a_passage()] if passages is None else passages)]
+    in_track = _covered(found, "track")
+    in_recording = _covered(found, "recording")
     defaults: dict[str, Any] = {
-        "asset_id": recording_id,
+        "recording_id": recording_id,
         "isrc": None,
         "title": f"Title of {recording_id}",
         "artists": ["An Artist"],
         "layer": "recording",
-        "asset_duration_ms": ASSET_MS,
-        "query_match_ms": in_track,
-        "query_match_percentage": round(100 * in_track / track_ms, 2),
-        "asset_match_ms": in_recording,
-        "asset_match_percentage": round(100 * in_recording / ASSET_MS, 2),
-        "segments": found,
-        "confidence": max(segment["confidence"] for segment in found),
+        "recording_duration_ms": RECORDING_MS,
+        "track_match_ms": in_track,
+        "track_match_percentage": round(100 * in_track / track_ms, 2),
+        "recording_match_ms": in_recording,
+        "recording_match_percentage": round(100 * in_recording / RECORDING_MS, 2),
+        "passages": found,
+        "confidence": max(passage["confidence"] for passage in found),
     }
     return {**defaults, **_known(defaults, fields)}
 
@@ -86,7 +89,7 @@ def a_result(
     name: str = "gen-1.wav",
     matches: Iterable[Mapping[str, Any]] = (),
     *,
-    query: Mapping[str, Any] | None = None,
+    track: Mapping[str, Any] | None = None,
     index: Mapping[str, Any] | None = None,
     searched: Mapping[str, Any] | None = None,
     **fields: Any,
@@ -96,10 +99,10 @@ def a_result(
     Parameters
     ----------
     name : str
-        The query.
+        The track.
     matches : iterable of dict
         Of `a_match`; the status follows from whether there are any.
-    query, index, searched : dict, optional
+    track, index, searched : dict, optional
         Fields to set in these parts.
     **fields
         Fields to set in the result itself.
@@ -108,19 +111,19 @@ def a_result(
     defaults: dict[str, Any] = {
         "schema": SCHEMA,
         "scan_id": "01890a5d-ac96-774b-bcce-b302099a8057",
-        "query": {
+        "track": {
             "name": name,
             "sha256": hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest(),
             "duration_ms": 180_000,
             "decoder": "soundfile",
             "notes": [],
-            **(query or {}),
+            **(track or {}),
         },
         "index": {
             "digest": INDEX_DIGEST,
             "algorithm": "landmark/1",
             "params_digest": PARAMS_DIGEST,
-            "tracks": 3,
+            "recordings": 3,
             **(index or {}),
         },
         "searched": {
@@ -146,7 +149,12 @@ def a_failure(
 ) -> dict[str, Any]:
     """Return the result of a file that could not be searched."""
     unknown = {"duration_ms": None, "decoder": None}
-    return a_result(name, status=status, reason=reason, query={**unknown, **fields.pop("query", {})}, **fields)
+    return a_result(name, status=status, reason=reason, track={**unknown, **fields.pop("track", {})}, **fields)
+
+
+def with_track(result: ScanResult, **fields: Any) -> ScanResult:
+    """Return a result with other fields of its track."""
+    return msgspec.structs.replace(result, track=msgspec.structs.replace(result.track, **fields))
 
 
 def write_results(path: Path, results: Iterable[Mapping[str, Any]]) -> Path:
@@ -156,7 +164,7 @@ def write_results(path: Path, results: Iterable[Mapping[str, Any]]) -> Path:
 
 
 def _covered(passages: Iterable[Mapping[str, Any]], side: str) -> int:
-    return round(union_seconds([(segment[f"{side}_start_ms"], segment[f"{side}_end_ms"]) for segment in passages]))
+    return round(union_seconds([(passage[f"{side}_start_ms"], passage[f"{side}_end_ms"]) for passage in passages]))
 
 
 def _known(defaults: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,19 @@
 """Why something was found or not: a query beside a few recordings, as `index.explain.explainer` records it.
 
-Seconds, natural-log scores, probabilities from 0 to 1. `sourceprint.scans.explanation_text` puts them in words, and
+Seconds, natural-log scores, probabilities from 0 to 1. `sourceprint.scans.scan_text` puts them in words, and
 `index.explain.explanation` in plain types.
 
 An explanation as JSON: why recordings were found in a query or not. Times are whole milliseconds.
 
 ==================  ====================================================================================================
-`query_landmarks`   landmarks of the query
+`track_landmarks`   landmarks of the query
 `max_false_per_1000h`  the limit of the search
 `tempo_range`       lowest and highest tempo that was tried, in percent
 `thorough`          of a thorough search: `asked` (it was the search), `tried` (for the explanation), `unavailable` (the
                     fingerprint file lacks its time scales), `needless`
-`references`        `asset_id`, `title`; `named`: whether it was asked for; `reported`; `landmarks` that it has; four
-                    alignments, each null where there is none: `catalogue` (in the whole catalogue), `alone` (of this
-                    recording searched alone), `excluded` (alone, without its excluded ranges), `thorough` (of a
+`recordings`        `recording_id`, `title`; `named`: whether it was asked for; `reported`; `landmarks` that it has;
+                    four alignments, each null where there is none: `catalogue` (in the whole catalogue), `alone` (of
+                    this recording searched alone), `excluded` (alone, without its excluded ranges), `thorough` (of a
                     thorough search); `causes` of no match, the words of `index.explain.explanation.Cause`;
                     `reported_there`: ids reported over the same part; `would_change`
 `would_change`      `longer_by_ms`: how much longer the passage would have to be, as clear as it is, an estimate;
@@ -21,7 +21,7 @@ An explanation as JSON: why recordings were found in a query or not. Times are w
                     `thorough`: whether --thorough reports it, with --only if its alignment is `alone`. `only_this`:
                     whether --only with this recording does. `filter`: whether it is reported if the filter lets it in
 an alignment        `alone`: found in a search of this recording alone; both spans; pitch, speed and tempo as in
-                    `segments`; `query_landmarks` in the span, `aligned_landmarks`, `expected_by_chance`; `score` and
+                    `passages`; `track_landmarks` in the span, `aligned_landmarks`, `expected_by_chance`; `score` and
                     `score_threshold`, `base_threshold` before `rivals`, `rivals_elsewhere` and `hub_factor` raised it;
                     `p_false`, `false_per_1000h`, `confidence` as weighed in the whole catalogue; `reported`: whether it
                     passes
@@ -132,7 +132,7 @@ class WeighedAlignment:
         Reference seconds per query second.
     transformation : Transformation
         Pitch, tempo and speed.
-    query_landmarks : int
+    track_landmarks : int
         Landmarks of the query between start and end.
     aligned_landmarks : int
         Those that met their counterpart.
@@ -161,7 +161,7 @@ class WeighedAlignment:
     recording_end_seconds: float
     ratio: float
     transformation: Transformation
-    query_landmarks: int
+    track_landmarks: int
     aligned_landmarks: int
     expected_by_chance: float
     score: float
@@ -178,7 +178,7 @@ class WeighedAlignment:
     @property
     def share_met(self) -> float:
         """Share of the passage's landmarks that met their counterpart."""
-        return self.aligned_landmarks / max(self.query_landmarks, 1)
+        return self.aligned_landmarks / max(self.track_landmarks, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,18 +320,18 @@ def in_one(parts: Sequence[Explanation], question: Question, reported: Set[str])
 def explanation_to_json(explanation: Explanation) -> dict[str, Any]:
     """Return an explanation as plain JSON types."""
     return {
-        "query_landmarks": explanation.n_landmarks,
+        "track_landmarks": explanation.n_landmarks,
         "max_false_per_1000h": explanation.max_false_per_1000h,
         "tempo_range": [round(100 * ratio, 2) for ratio in explanation.tempo_range],
         "thorough": explanation.thorough,
-        "references": [_reference(account) for account in explanation.accounts],
+        "recordings": [_account(account) for account in explanation.accounts],
     }
 
 
-def _reference(account: Account) -> dict[str, Any]:
+def _account(account: Account) -> dict[str, Any]:
     recording, seconds = account.recording, account.longer_by_seconds
     return {
-        "asset_id": account.recording_id,
+        "recording_id": account.recording_id,
         "title": None if recording is None else recording.title or None,
         "named": account.named,
         "reported": account.reported,
@@ -358,20 +358,20 @@ def _alignment(alignment: WeighedAlignment | None) -> dict[str, Any] | None:
     change = alignment.transformation
     return {
         "alone": alignment.alone,
-        "query_start_ms": milliseconds(alignment.track_start_seconds),
-        "query_end_ms": milliseconds(alignment.track_end_seconds),
-        "asset_start_ms": milliseconds(alignment.recording_start_seconds),
-        "asset_end_ms": milliseconds(alignment.recording_end_seconds),
+        "track_start_ms": milliseconds(alignment.track_start_seconds),
+        "track_end_ms": milliseconds(alignment.track_end_seconds),
+        "recording_start_ms": milliseconds(alignment.recording_start_seconds),
+        "recording_end_ms": milliseconds(alignment.recording_end_seconds),
         "pitch_cents": round(change.pitch_cents, 1) + 0.0,
         "speed_percent": round(change.speed_percent, 2),
         "tempo_percent": round(change.tempo_percent, 2),
-        "query_landmarks": alignment.query_landmarks,
+        "track_landmarks": alignment.track_landmarks,
         "aligned_landmarks": alignment.aligned_landmarks,
         "expected_by_chance": round(alignment.expected_by_chance, 3),
         "score": round(alignment.score, 3),
         "score_threshold": round(alignment.threshold, 3),
         "base_threshold": round(alignment.base_threshold, 3),
-        "rivals": [{"asset_id": rival.recording_id, "score": round(rival.score, 3)} for rival in alignment.rivals],
+        "rivals": [{"recording_id": rival.recording_id, "score": round(rival.score, 3)} for rival in alignment.rivals],
         "rivals_elsewhere": alignment.n_elsewhere,
         "hub_factor": alignment.hub_factor,
         "p_false": four_digits(alignment.p_false),

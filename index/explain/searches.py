@@ -189,7 +189,7 @@ class Searches:
             recording_end_seconds=alignment.recording_end_seconds,
             ratio=alignment.ratio,
             transformation=Transformation.of_line(alignment.ratio, cents),
-            query_landmarks=int(last - first),
+            track_landmarks=int(last - first),
             aligned_landmarks=int(alignment.landmarks.size),
             expected_by_chance=candidate.expected_by_chance,
             score=alignment.score,

@@ -160,7 +160,7 @@ class Revealer:
         if not isinstance(value, dict):
             return value
         fields = {self.reveal(name): self.reveal(item) for name, item in value.items()}
-        token = value.get("asset_id")
+        token = value.get("recording_id", value.get("asset_id"))
         if isinstance(token, str) and (whole := TOKEN.fullmatch(token)) and (name := self._id(token, whole[1])):
             recording = self._recordings[name]
             fields["isrc"] = recording.isrc or None

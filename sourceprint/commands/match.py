@@ -84,10 +84,9 @@ def match(
     use_one_thread()
     from index.explain.explanation import Question
     from sourceprint.inputs import collect
-    from sourceprint.scans.explanation_text import explained_block
     from sourceprint.scans.scan import scan_files
-    from sourceprint.scans.scan_json import scan_to_json
-    from sourceprint.scans.scan_text import scan_block
+    from sourceprint.scans.scan_json import scan_result
+    from sourceprint.scans.scan_text import explained_block, scan_block
 
     intake = collect(files, lists=False)
     block = explained_block if explain else scan_block
@@ -112,9 +111,9 @@ def match(
                         n_failed += 1
                         tell.complain(f"{printable(scan.path)}: {scan.reason}")
                     if as_json or report_folder is not None:
-                        results.append(scan_to_json(scan))
+                        results.append(scan_result(scan).raw)
                     if not as_json:
-                        tell.data(json.dumps(scan_to_json(scan)) if as_jsonl else block(scan))
+                        tell.data(json.dumps(scan_result(scan).raw) if as_jsonl else block(scan))
             finally:  # when interrupted, what is done is printed all the same
                 if as_json and results:
                     print_json(results, lines=False)

@@ -27,7 +27,7 @@ from sourceprint.royalties.uses.policy import load_policy
 from sourceprint.royalties.uses.usage import read_usage
 from sourceprint.royalties.uses.uses_text import report_text
 from sourceprint.scans.scan import Scan
-from sourceprint.scans.scan_json import scan_to_json
+from sourceprint.scans.scan_json import scan_result
 
 __all__ = ["state_what_is_owed"]
 
@@ -102,7 +102,7 @@ def state_what_is_owed(
     licence = folder / "licence.toml"
     licence.write_text(_LICENCE, encoding="utf-8")
     results = folder / "results.jsonl"
-    results.write_text("".join(json.dumps(scan_to_json(scan)) + "\n" for scan in scans), encoding="utf-8")
+    results.write_text("".join(json.dumps(scan_result(scan).raw) + "\n" for scan in scans), encoding="utf-8")
     usage_file = folder / "usage.csv"
     with usage_file.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(_usage_rows(scans))

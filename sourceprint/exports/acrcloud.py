@@ -51,37 +51,37 @@ def acrcloud_record(result: ScanResult) -> dict[str, Any]:
     code, message = _STATUS.get(result.status, _NO_FINGERPRINT)
     record: dict[str, Any] = {"status": {"msg": message, "code": code, "version": "1.0"}}
     if result.matches:
-        passages = [(found, segment) for found in result.matches for segment in found.passages]
+        passages = [(found, passage) for found in result.matches for passage in found.passages]
         passages.sort(key=lambda pair: (-_score(pair[1]), pair[1].track_start_ms, pair[0].recording_id))
-        record["metadata"] = {"music": [_music(found, segment) for found, segment in passages]}
+        record["metadata"] = {"music": [_music(found, passage) for found, passage in passages]}
         record["result_type"] = 0
     record["sourceprint"] = {
         "name": well_formed(result.name),
         "sha256": result.sha256 or None,
         "status": result.status,
-        "reason": well_formed(result.reason) or None,
+        "reason": well_formed(result.reason or "") or None,
         "index_digest": result.index_digest,
     }
     return record
 
 
-def _music(found: ResultMatch, segment: ResultPassage) -> dict[str, Any]:
+def _music(found: ResultMatch, passage: ResultPassage) -> dict[str, Any]:
     return {
         "acrid": well_formed(found.recording_id),
-        "title": well_formed(found.title),
+        "title": well_formed(found.title or ""),
         "artists": [{"name": well_formed(artist)} for artist in found.artists],
         "album": {"name": ""},
         "label": "",
         "external_ids": {"isrc": well_formed(found.isrc)} if found.isrc else {},
-        "duration_ms": found.recording_duration_ms,
-        "score": _score(segment),
-        "play_offset_ms": segment.recording_end_ms,
-        "sample_begin_time_offset_ms": segment.track_start_ms,
-        "sample_end_time_offset_ms": segment.track_end_ms,
-        "db_begin_time_offset_ms": segment.recording_start_ms,
-        "db_end_time_offset_ms": segment.recording_end_ms,
+        "duration_ms": found.recording_duration_ms or 0,
+        "score": _score(passage),
+        "play_offset_ms": passage.recording_end_ms,
+        "sample_begin_time_offset_ms": passage.track_start_ms,
+        "sample_end_time_offset_ms": passage.track_end_ms,
+        "db_begin_time_offset_ms": passage.recording_start_ms,
+        "db_end_time_offset_ms": passage.recording_end_ms,
     }
 
 
-def _score(segment: ResultPassage) -> int:
-    return round(100 * segment.confidence)
+def _score(passage: ResultPassage) -> int:
+    return round(100 * passage.confidence)

@@ -1,6 +1,6 @@
 """Scan results as label tracks of Audacity: for each matched file one of the file, and one per recording found in it.
 
-`NAME.query.txt` is imported beside the matched file, `NAME.reference.ASSET.txt` beside the recording: the first has
+`NAME.track.txt` is imported beside the matched track, `NAME.recording.ID.txt` beside the recording: the first has
 every passage with the recording it comes from, the others have the same passages in the time of one recording. A line
 is start, end and text with tabs between them, seconds with six decimals, UTF-8, by start; text from outside is escaped
 so that it stays on its line. Files that matched nothing have no labels.
@@ -14,7 +14,7 @@ from sourceprint.text.tables import clock, confidence_text
 
 __all__ = ["audacity_labels"]
 
-_ASSET_BYTES = 80  # with that of the query and both endings within the 255 bytes that a file name may have
+_ID_BYTES = 80  # with that of the track and both endings within the 255 bytes that a file name may have
 
 
 def audacity_labels(results: Iterable[ScanResult]) -> dict[str, bytes]:
@@ -24,19 +24,19 @@ def audacity_labels(results: Iterable[ScanResult]) -> dict[str, bytes]:
     files = {}
     for result in matched:
         name = names[result.name]
-        files[f"{name}.query.txt"] = _labels(
-            (segment.track_start_ms, segment.track_end_ms, _of_query(found, segment))
+        files[f"{name}.track.txt"] = _labels(
+            (passage.track_start_ms, passage.track_end_ms, _in_track(found, passage))
             for found in result.matches
-            for segment in found.passages
+            for passage in found.passages
         )
-        by_asset: dict[str, list[ResultPassage]] = {}
+        by_recording: dict[str, list[ResultPassage]] = {}
         for found in result.matches:  # one recording may be found in more than one layer
-            by_asset.setdefault(found.recording_id, []).extend(found.passages)
-        assets = safe_names(by_asset, max_bytes=_ASSET_BYTES)
-        for recording_id, segments in by_asset.items():
-            files[f"{name}.reference.{assets[recording_id]}.txt"] = _labels(
-                (segment.recording_start_ms, segment.recording_end_ms, _of_reference(result, segment))
-                for segment in segments
+            by_recording.setdefault(found.recording_id, []).extend(found.passages)
+        ids = safe_names(by_recording, max_bytes=_ID_BYTES)
+        for recording_id, passages in by_recording.items():
+            files[f"{name}.recording.{ids[recording_id]}.txt"] = _labels(
+                (passage.recording_start_ms, passage.recording_end_ms, _in_recording(result, passage))
+                for passage in passages
             )
     return dict(sorted(files.items()))
 
@@ -46,20 +46,20 @@ def _labels(labels: Iterable[tuple[int, int, str]]) -> bytes:
     return "".join(lines).encode()
 
 
-def _of_query(found: ResultMatch, segment: ResultPassage) -> str:
+def _in_track(found: ResultMatch, passage: ResultPassage) -> str:
     title = f' "{found.title}"' if found.title else ""
     return (
-        f"{found.recording_id}{title} {_span(segment.recording_start_ms, segment.recording_end_ms)}{_figures(segment)}"
+        f"{found.recording_id}{title} {_span(passage.recording_start_ms, passage.recording_end_ms)}{_figures(passage)}"
     )
 
 
-def _of_reference(result: ScanResult, segment: ResultPassage) -> str:
-    return f"{result.name} {_span(segment.track_start_ms, segment.track_end_ms)}{_figures(segment)}"
+def _in_recording(result: ScanResult, passage: ResultPassage) -> str:
+    return f"{result.name} {_span(passage.track_start_ms, passage.track_end_ms)}{_figures(passage)}"
 
 
-def _figures(segment: ResultPassage) -> str:
-    change = f"pitch {segment.pitch_cents / 100 + 0.0:+.2f} st, tempo {segment.tempo_percent:.1f} %"
-    return f", {change}, speed {segment.speed_percent:.1f} %, confidence {confidence_text(segment.confidence)}"
+def _figures(passage: ResultPassage) -> str:
+    change = f"pitch {passage.pitch_cents / 100 + 0.0:+.2f} st, tempo {passage.tempo_percent:.1f} %"
+    return f", {change}, speed {passage.speed_percent:.1f} %, confidence {confidence_text(passage.confidence)}"
 
 
 def _span(start_ms: int, end_ms: int) -> str:

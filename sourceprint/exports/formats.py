@@ -15,7 +15,7 @@ from index.storage.durable import make_folder, publish, publish_chunks, sync_fol
 from sourceprint.exports.acrcloud import acrcloud_lines
 from sourceprint.exports.audacity import audacity_labels
 from sourceprint.exports.jams import jams_files
-from sourceprint.exports.table import segment_csv
+from sourceprint.exports.table import passage_csv
 from sourceprint.outputs import expect_free, writing
 from sourceprint.scans.results import ScanResult
 
@@ -36,7 +36,7 @@ def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -
     results : sequence of ScanResult
     form : str
         Of `FORMATS`, but none of `FOLDERS`.
-    q_values : mapping of (name, asset_id) to float
+    q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
 
     Raises
@@ -47,15 +47,15 @@ def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -
     if form == "jsonl":
         return (json.dumps(result.raw).encode() + b"\n" for result in results)
     if form == "csv":
-        return segment_csv(results, q_values)
+        return passage_csv(results, q_values)
     if form == "acrcloud":
         return acrcloud_lines(results)
     if form == "parquet":
         from sourceprint.exports.table import (
-            segment_parquet,  # a third of a second that the other formats need not wait
+            passage_parquet,  # a third of a second that the other formats need not wait
         )
 
-        return iter([segment_parquet(results, q_values)])
+        return iter([passage_parquet(results, q_values)])
     raise ParameterError(f"format {form!r:.40}: is not one file; take one of {', '.join((*TEXTS, 'parquet'))}")
 
 
@@ -86,7 +86,7 @@ def write_export(
         Of `FORMATS`.
     target : Path
         The file, or for `FOLDERS` the folder; new, or for a folder empty.
-    q_values : mapping of (name, asset_id) to float
+    q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     replace : bool
         Whether what is there may be replaced: a file, or those files in a folder that are written now. A folder that

@@ -27,7 +27,7 @@ def jams_files(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str],
     Parameters
     ----------
     results : iterable of ScanResult
-    q_values : mapping of (name, asset_id) to float
+    q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """
     searched = [result for result in results if result.searched]
@@ -41,7 +41,7 @@ def jams_files(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str],
 
 def _document(result: ScanResult, q_values: Mapping[tuple[str, str], float]) -> dict[str, Any]:
     passages = sorted(
-        ((found, segment) for found in result.matches for segment in found.passages),
+        ((found, passage) for found in result.matches for passage in found.passages),
         key=lambda pair: (
             pair[1].track_start_ms,
             pair[1].track_end_ms,
@@ -62,16 +62,16 @@ def _document(result: ScanResult, q_values: Mapping[tuple[str, str], float]) -> 
         "duration": duration,
         "data": [
             {
-                "time": segment.track_start_ms / 1000,
-                "duration": (segment.track_end_ms - segment.track_start_ms) / 1000,
+                "time": passage.track_start_ms / 1000,
+                "duration": (passage.track_end_ms - passage.track_start_ms) / 1000,
                 "value": found.recording_id,
-                "confidence": segment.confidence,
+                "confidence": passage.confidence,
             }
-            for found, segment in passages
+            for found, passage in passages
         ],
         "sandbox": {
-            "segments": [
-                _passage(found, segment, q_values.get((result.name, found.recording_id))) for found, segment in passages
+            "passages": [
+                _passage(found, passage, q_values.get((result.name, found.recording_id))) for found, passage in passages
             ]
         },
     }
@@ -86,9 +86,9 @@ def _document(result: ScanResult, q_values: Mapping[tuple[str, str], float]) -> 
         },
         "annotations": [annotation],
         "sandbox": {
-            "schema": result.raw["schema"],
+            "schema": result.schema,
             "status": result.status,
-            "notes": list(result.notes),
+            "notes": list(result.track.notes),
             "algorithm": result.algorithm,
             "index_digest": result.index_digest,
             "params_digest": result.params_digest,
@@ -97,15 +97,15 @@ def _document(result: ScanResult, q_values: Mapping[tuple[str, str], float]) -> 
     }
 
 
-def _passage(found: ResultMatch, segment: ResultPassage, q_value: float | None) -> dict[str, Any]:
+def _passage(found: ResultMatch, passage: ResultPassage, q_value: float | None) -> dict[str, Any]:
     return {
-        "asset_id": found.recording_id,
+        "recording_id": found.recording_id,
         "isrc": found.isrc,
         "title": found.title,
         "artists": list(found.artists),
         "layer": found.layer,
         "q_value": q_value,
-        **{name: getattr(segment, name) for name in ResultPassage.__dataclass_fields__},
+        **{name: getattr(passage, name) for name in ResultPassage.__struct_fields__},
     }
 
 

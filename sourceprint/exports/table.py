@@ -1,7 +1,7 @@
 r"""Scan results as rows of a table, one per reused passage: what CSV and Parquet have in common.
 
 A file without passages has one row, with its status and, where it could not be searched, the reason; the cells about
-recording and passage are then None. Rows go by file, in it by recording as in the result, and in that by query time.
+recording and passage are then None. Rows go by file, in it by recording as in the result, and in that by track time.
 Times are whole milliseconds, percentages go from 0 to 100, probabilities from 0 to 1. The columns are described one by
 one in `FORMATS.md`.
 
@@ -49,9 +49,9 @@ __all__ = [
     "TEXT",
     "WHOLE",
     "Cell",
-    "segment_csv",
-    "segment_parquet",
-    "segment_rows",
+    "passage_csv",
+    "passage_parquet",
+    "passage_rows",
 ]
 
 Cell = str | int | float | tuple[str, ...] | None
@@ -65,22 +65,22 @@ COLUMNS = {
     "status": TEXT,
     "reason": TEXT,
     "notes": LIST,
-    "asset_id": TEXT,
+    "recording_id": TEXT,
     "isrc": TEXT,
     "title": TEXT,
     "artists": LIST,
     "layer": TEXT,
     "match_confidence": NUMBER,
     "q_value": NUMBER,
-    "query_match_ms": WHOLE,
-    "query_match_percentage": NUMBER,
-    "asset_match_ms": WHOLE,
-    "asset_match_percentage": NUMBER,
-    "segment": WHOLE,
-    "query_start_ms": WHOLE,
-    "query_end_ms": WHOLE,
-    "asset_start_ms": WHOLE,
-    "asset_end_ms": WHOLE,
+    "track_match_ms": WHOLE,
+    "track_match_percentage": NUMBER,
+    "recording_match_ms": WHOLE,
+    "recording_match_percentage": NUMBER,
+    "passage": WHOLE,
+    "track_start_ms": WHOLE,
+    "track_end_ms": WHOLE,
+    "recording_start_ms": WHOLE,
+    "recording_end_ms": WHOLE,
     "pitch_cents": NUMBER,
     "speed_percent": NUMBER,
     "tempo_percent": NUMBER,
@@ -98,17 +98,17 @@ COLUMNS = {
 }
 """The columns in their order, and what is in each: text, whole numbers, numbers, or lists of texts."""
 
-_OF_FOUND = ("asset_id", "isrc", "title", "artists", "layer")
-_OF_COVERAGE = ("query_match_ms", "query_match_percentage", "asset_match_ms", "asset_match_percentage")
+_OF_FOUND = ("recording_id", "isrc", "title", "artists", "layer")
+_OF_COVERAGE = ("track_match_ms", "track_match_percentage", "recording_match_ms", "recording_match_percentage")
 
 
-def segment_rows(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[dict[str, Cell]]:
+def passage_rows(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[dict[str, Cell]]:
     """Yield the rows, each with all `COLUMNS`; None where a result does not say.
 
     Parameters
     ----------
     results : iterable of ScanResult
-    q_values : mapping of (name, asset_id) to float
+    q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """
     for result in results:
@@ -117,8 +117,8 @@ def segment_rows(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str
             yield _whole(of_file)
         for found in result.matches:
             of_found = {**of_file, **_of_found(found), "q_value": q_values.get((result.name, found.recording_id))}
-            for number, segment in enumerate(found.passages, start=1):
-                yield _whole({**of_found, "segment": number, **_of_segment(segment)})
+            for number, passage in enumerate(found.passages, start=1):
+                yield _whole({**of_found, "passage": number, **_of_passage(passage)})
 
 
 def _of_file(result: ScanResult) -> dict[str, Cell]:
@@ -129,7 +129,7 @@ def _of_file(result: ScanResult) -> dict[str, Cell]:
         "duration_ms": result.duration_ms or None,
         "status": result.status,
         "reason": result.reason or None,
-        "notes": result.notes,
+        "notes": result.track.notes,
         "max_false_per_1000h": None if math.isnan(limit) else limit,
         "algorithm": result.algorithm,
         "index_digest": result.index_digest,
@@ -143,8 +143,8 @@ def _of_found(found: ResultMatch) -> dict[str, Cell]:
     return {**cells, "isrc": found.isrc or None, "title": found.title or None, "match_confidence": found.confidence}
 
 
-def _of_segment(segment: ResultPassage) -> dict[str, Cell]:
-    return {name: getattr(segment, name) for name in ResultPassage.__dataclass_fields__}
+def _of_passage(passage: ResultPassage) -> dict[str, Cell]:
+    return {name: getattr(passage, name) for name in ResultPassage.__struct_fields__}
 
 
 def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:
@@ -155,17 +155,17 @@ def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:
 _STARTS_A_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
-def segment_csv(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[bytes]:
+def passage_csv(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[bytes]:
     """Yield a CSV file line by line, the names of the columns first.
 
     Parameters
     ----------
     results : iterable of ScanResult
-    q_values : mapping of (name, asset_id) to float
+    q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """
     yield _line(COLUMNS)
-    for row in segment_rows(results, q_values):
+    for row in passage_rows(results, q_values):
         yield _line(_cell(value) for value in row.values())
 
 
@@ -185,23 +185,23 @@ def _cell(value: Cell) -> str:
     return one_line(_STARTS_A_FORMULA.sub(r"\1'", value))
 
 
-SCHEMA = "sourceprint/segment-rows/1"
+SCHEMA = "sourceprint/passage-rows/2"
 
 _ALWAYS_THERE = frozenset({"name", "status", "notes", "algorithm", "index_digest", "params_digest"})
 _TYPES = {TEXT: pa.string(), WHOLE: pa.int64(), NUMBER: pa.float64(), LIST: pa.list_(pa.string())}
 
 
-def segment_parquet(results: Sequence[ScanResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
+def passage_parquet(results: Sequence[ScanResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
     """Return a Parquet file, one row per reused passage.
 
     Parameters
     ----------
     results : sequence of ScanResult
-    q_values : mapping of (name, asset_id) to float
+    q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for row in segment_rows(results, q_values):
+    for row in passage_rows(results, q_values):
         for name, value in row.items():
             columns[name].append(_value(value))
     schema = pa.schema(

@@ -19,9 +19,8 @@ from index.storage.layers import RECORDING, spec_of
 from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import Intake, Refusal, collect
-from sourceprint.scans.results import read_result
 from sourceprint.scans.scan import scan_files
-from sourceprint.scans.scan_json import scan_to_json
+from sourceprint.scans.scan_json import scan_result
 
 __all__ = ["check_files", "named_files", "unknown_ids"]
 
@@ -92,7 +91,7 @@ def check_files(
     scans = scan_files(index, intake.items, options=options, jobs=jobs)
     with closing(scans):
         for scan in scans:
-            yield decide(read_result(scan_to_json(scan)), policy, day=day)
+            yield decide(scan_result(scan), policy, day=day)
 
 
 def _is_pattern(path: Path) -> bool:

@@ -93,7 +93,7 @@ class Rule:
     min_confidence : float or None
         From 0 to 1. None asks nothing, here and below.
     max_false_per_1000h : float or None
-        Of the best segment.
+        Of the best passage.
     min_ms : int or None
         Milliseconds of the file that reuse the recording, overlaps counted once.
     min_percent_of_file, min_percent_of_recording : float or None
@@ -126,7 +126,7 @@ class Rule:
                 or found.recording_match_percentage >= self.min_percent_of_recording
             )
             and (not self.layers or found.layer in self.layers)
-            and (not self.names or self.names.cover(found.recording_id, found.isrc))
+            and (not self.names or self.names.cover(found.recording_id, found.isrc or ""))
         )
 
 

@@ -69,7 +69,7 @@ def decision_text(decision: Decision) -> str:
 def recording_text(found: ResultMatch) -> str:
     """Return the title of a recording and its id, or the id alone."""
     name = printable(found.recording_id)
-    title = printable(found.title)
+    title = printable(found.title or "")
     if len(title) > _LONGEST_TITLE:
         title = title[: _LONGEST_TITLE - 3] + "..."
     return f'"{title}" ({name})' if title else name

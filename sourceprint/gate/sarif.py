@@ -128,15 +128,15 @@ def _result(verdict: Verdict, decision: Decision, index: int, places: dict[str, 
             "decision": decision.action,
             "policyRule": decision.rule,
             "policyReason": decision.reason,
-            "assetId": found.recording_id,
+            "recordingId": found.recording_id,
             "isrc": found.isrc,
             "confidence": found.confidence,
             "falsePer1000h": found.false_per_1000h,
-            "queryMatchMs": found.track_match_ms,
-            "queryMatchPercentage": found.track_match_percentage,
-            "segmentsMs": [
-                [segment.track_start_ms, segment.track_end_ms, segment.recording_start_ms, segment.recording_end_ms]
-                for segment in found.passages
+            "trackMatchMs": found.track_match_ms,
+            "trackMatchPercentage": found.track_match_percentage,
+            "passagesMs": [
+                [passage.track_start_ms, passage.track_end_ms, passage.recording_start_ms, passage.recording_end_ms]
+                for passage in found.passages
             ],
         },
     }

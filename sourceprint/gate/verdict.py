@@ -103,15 +103,15 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date) -> Verdict:
     """
     if not result.searched:
         passed = {"too_short": policy.too_short, "not_enough_music": policy.not_enough_music}
-        return Verdict(result.name, passed.get(result.status, ERROR), result.status, result.reason, result=result)
+        return Verdict(result.name, passed.get(result.status, ERROR), result.status, result.reason or "", result=result)
     decisions = tuple(_decision(found, policy, day) for found in result.matches)
     action = worst(tuple(decision.action for decision in decisions))
     return Verdict(result.name, action, result.status, decisions=decisions, result=result)
 
 
 def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
-    permitted, broken = _terms(found, found.recording_id, found.isrc, policy, day)
-    fitting = [segment.also_fits for segment in found.passages]
+    permitted, broken = _terms(found, found.recording_id, found.isrc or "", policy, day)
+    fitting = [passage.also_fits for passage in found.passages]
     if permitted:
         for other in dict.fromkeys(other for others in fitting for other in others):
             if not _terms(found, other, "", policy, day)[0]:

@@ -2,7 +2,7 @@
 
 In come the results of both; out comes a `Difference`. Files are paired by content (SHA-256), so that a renamed or moved
 file is the same file; copies of one content by name; and files that are left by name alone, since a file may have been
-replaced. In a pair, recordings are paired by id and layer, their passages in order of query time. A change is what is
+replaced. In a pair, recordings are paired by id and layer, their passages in order of track time. A change is what is
 larger than a tolerance: figures that move a little with every index are not news.
 """
 
@@ -236,7 +236,7 @@ def _what_changed(before: ResultMatch, after: ResultMatch, limits: Tolerance) ->
 
 
 def _moved(first: ResultPassage, second: ResultPassage, limits: Tolerance) -> bool:
-    names = ("query_start_ms", "query_end_ms", "asset_start_ms", "asset_end_ms")
+    names = ("track_start_ms", "track_end_ms", "recording_start_ms", "recording_end_ms")
     return any(abs(getattr(first, name) - getattr(second, name)) > 1000 * limits.span_seconds for name in names)
 
 

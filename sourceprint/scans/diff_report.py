@@ -14,7 +14,7 @@ from sourceprint.text.tables import clock, confidence_text, counted
 
 __all__ = ["SCHEMA", "diff_json", "diff_text"]
 
-SCHEMA = "sourceprint/scan-diff/1"
+SCHEMA = "sourceprint/scan-diff/2"
 
 _WORDS = {
     "content": "the file itself",
@@ -26,9 +26,9 @@ _WORDS = {
     "max_false_per_1000h": "false matches put up with in 1000 h",
 }
 _FIGURES = {
-    "pitch": lambda segment: f"{segment.pitch_cents / 100 + 0.0:+.2f} st",
-    "tempo": lambda segment: f"{segment.tempo_percent:.1f} %",
-    "speed": lambda segment: f"{segment.speed_percent:.1f} %",
+    "pitch": lambda passage: f"{passage.pitch_cents / 100 + 0.0:+.2f} st",
+    "tempo": lambda passage: f"{passage.tempo_percent:.1f} %",
+    "speed": lambda passage: f"{passage.speed_percent:.1f} %",
 }  # fmt: skip
 
 
@@ -88,8 +88,8 @@ def _figure_texts(change: MatchChange) -> Iterable[str]:
     before, after = change.before, change.after
     for what in change.what:
         if what == "span":
-            yield f"query {_spans(before, 'query')} -> {_spans(after, 'query')}"
-            yield f"reference {_spans(before, 'asset')} -> {_spans(after, 'asset')}"
+            yield f"track {_spans(before, 'track')} -> {_spans(after, 'track')}"
+            yield f"recording {_spans(before, 'recording')} -> {_spans(after, 'recording')}"
         elif what == "confidence":
             yield f"confidence {confidence_text(before.confidence)} -> {confidence_text(after.confidence)}"
         elif what == "share":
@@ -99,7 +99,7 @@ def _figure_texts(change: MatchChange) -> Iterable[str]:
 
 
 def _found_text(found: ResultMatch) -> str:
-    return f"{_label(found)}: query {_spans(found, 'query')}, confidence {confidence_text(found.confidence)}"
+    return f"{_label(found)}: track {_spans(found, 'track')}, confidence {confidence_text(found.confidence)}"
 
 
 def _label(found: ResultMatch) -> str:
@@ -112,7 +112,7 @@ def _spans(found: ResultMatch, side: str) -> str:
 
 
 def _all(found: ResultMatch, figure: Callable[[ResultPassage], str]) -> str:
-    return ", ".join(figure(segment) for segment in found.passages)
+    return ", ".join(figure(passage) for passage in found.passages)
 
 
 def _listed(values: Sequence[str | int | float]) -> str:
@@ -143,13 +143,13 @@ def _file_json(result: ScanResult) -> dict[str, Any]:
 
 
 def _found_json(found: ResultMatch) -> dict[str, Any]:
-    names = ("query_start_ms", "query_end_ms", "asset_start_ms", "asset_end_ms")
+    names = ("track_start_ms", "track_end_ms", "recording_start_ms", "recording_end_ms")
     figures = ("pitch_cents", "speed_percent", "tempo_percent", "confidence")
     return {
-        "asset_id": found.recording_id,
+        "recording_id": found.recording_id,
         "title": found.title or None,
         "layer": found.layer,
-        "query_match_percentage": found.track_match_percentage,
+        "track_match_percentage": found.track_match_percentage,
         "confidence": found.confidence,
-        "segments": [{name: getattr(segment, name) for name in (*names, *figures)} for segment in found.passages],
+        "passages": [{name: getattr(passage, name) for name in (*names, *figures)} for passage in found.passages],
     }

@@ -21,7 +21,7 @@ The log gets one JSON object per line, each with `event` and `at` (UTC, RFC 3339
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,11 +29,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fingerprint.errors import EvidenceError, SourceprintError, printable
+from fingerprint.errors import EvidenceError, ParameterError, SourceprintError, printable
 from index.recheck.trace import trace_name
 from index.storage.durable import publish_chunks, sync_folder
 from index.storage.locks import claim
-from sourceprint.scans.results import ScanResult
+from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, read_lines, refusals
 
 __all__ = ["LOG_SCHEMA", "Entry", "Journal"]
@@ -137,29 +137,22 @@ class Journal:
         finally:
             self._release()
 
-    def append(self, row: Mapping[str, Any], result: ScanResult) -> Entry:
+    def append(self, row: ScanResult) -> Entry:
         """Add a row, and flush it with others to the disk if it is time.
-
-        Parameters
-        ----------
-        row : dict
-            Plain JSON types.
-        result : ScanResult
-            The same, as it was read.
 
         Raises
         ------
         StorageFullError, EvidenceError
             If it cannot be written; no part of it remains.
         """
-        line = json.dumps(row, separators=(",", ":")).encode("ascii") + b"\n"
+        line = json.dumps(row.raw, separators=(",", ":")).encode("ascii") + b"\n"
         with refusals(self.folder / RESULTS):
             try:
                 _write(self._results, line)
             except BaseException:
                 os.ftruncate(self._results, self._size)
                 raise
-        entry = self._note(result, self._size, self._size + len(line))
+        entry = self._note(row, self._size, self._size + len(line))
         self._n_unsynced += 1
         if self._n_unsynced >= MOST_UNSYNCED or time.monotonic() - self._synced_at >= SYNC_SECONDS:
             self.sync()
@@ -186,7 +179,7 @@ class Journal:
         self._n_unsynced = 0
         self._synced_at = time.monotonic()
 
-    def row(self, entry: Entry) -> dict[str, Any]:
+    def row(self, entry: Entry) -> ScanResult:
         """Return the row of an entry.
 
         Raises
@@ -197,12 +190,11 @@ class Journal:
         with refusals(self.folder / RESULTS):
             data = os.pread(self._results, entry.stop - entry.start, entry.start)
         try:
-            row: dict[str, Any] = json.loads(data)
-        except ValueError as error:
+            return read_result(json.loads(data))
+        except (ValueError, ParameterError) as error:
             raise EvidenceError(
                 f"{printable(self.folder / RESULTS)}: was changed while a scan was writing to it; run the command again"
             ) from error
-        return row
 
     def _open(self) -> None:
         with refusals(self.folder):
@@ -258,7 +250,7 @@ class Journal:
             os.fsync(self._results)
 
     def _note(self, result: ScanResult, start: int, stop: int) -> Entry:
-        n_bytes = result.raw["query"].get("bytes")
+        n_bytes = result.track.n_bytes
         entry = Entry(
             start,
             stop,

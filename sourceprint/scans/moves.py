@@ -32,7 +32,6 @@ from fingerprint.sources import is_fingerprint_file
 from index.storage.durable import publish_chunks, sync_folder
 from sourceprint.scans.journal import Entry, Journal
 from sourceprint.scans.plan import content_of
-from sourceprint.scans.results import read_result
 from sourceprint.scans.run_folder import refusals, unfinished_moves
 from sourceprint.scans.scan_json import renamed_row
 
@@ -263,6 +262,6 @@ def _bring(journal: Journal, entry: Entry) -> None:
 def _put_back(journal: Journal, entry: Entry) -> None:
     """Write the row of a file that could not be moved under the name that it has, instead of the other."""
     row = renamed_row(journal.row(entry), entry.moved_from, moved_from=entry.name)
-    journal.append(row, read_result(row))
+    journal.append(row)
     journal.log("put back", name=entry.moved_from, of=entry.name)
     journal.sync()

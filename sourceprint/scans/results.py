@@ -1,296 +1,389 @@
-"""The name of the layout of scan results, apart, so that whoever reads them need not load what makes them.
+"""Scan results: one record of all that a scan says of one track, and the one reader and writer of its JSON.
 
-Scan results as everything in this package reads them: one `ScanResult` per file, checked once, here.
+`read_result` checks a JSON object and returns a `ScanResult`; `ScanResult.raw` is the JSON object again. Version 1
+(`sourceprint.scans.results_v1`) is read as if it were version 2, which alone is written. The fields of each class are
+the fields of the JSON object, in its order; None stands for null, which means unknown. Fields that are not known here
+are left alone and kept in `raw`, so that a newer version's results can be read and written again.
 
-In comes the JSON of `sourceprint.scans.scan_json`, from a file of JSON Lines or made a moment ago; out come records
-with the same names and units (whole milliseconds, percentages from 0 to 100, probabilities from 0 to 1). Fields that
-are not known
-here are left alone and kept in `raw`, so that a newer version's results can be read and written again.
+Units: whole milliseconds, percentages from 0 to 100, probabilities from 0 to 1. docs/formats/scan-result.md describes
+every field.
 """
 
-import json
+import functools
 import math
+import re
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal, get_args
 
-from fingerprint.errors import ParameterError, printable
+import msgspec
+from msgspec import UNSET, UnsetType
 
-__all__ = ["SCHEMA", "SEARCHED", "ResultMatch", "ResultPassage", "ScanResult", "read_result", "read_results"]
+from fingerprint.digests import is_sha256
+from fingerprint.errors import ParameterError
+from sourceprint.scans.results_v1 import SCHEMA_1, as_version_2, version_1_path
 
-SCHEMA = "sourceprint/scan-result/1"
+__all__ = [
+    "LAYERS",
+    "SCHEMA",
+    "SEARCHED",
+    "Probability",
+    "ResultIndex",
+    "ResultMatch",
+    "ResultPassage",
+    "ResultSearch",
+    "ResultTiming",
+    "ResultTrack",
+    "ScanResult",
+    "Status",
+    "expect_consistent",
+    "plain_json",
+    "read_result",
+]
 
+SCHEMA = "sourceprint/scan-result/2"
 
 SEARCHED = ("matched", "no_match")
-"""The states of a file that was searched; any other says why it could not be."""
+"""States of a track that was searched; any other says why it could not be."""
 
-_STATES = (*SEARCHED, "too_short", "too_long", "not_enough_music", "decode_error", "skipped")
+LAYERS = ("recording", "composition")
 
-
-@dataclass(frozen=True, slots=True)
-class ResultPassage:
-    """One reused passage; every field as in the scan result (`sourceprint.scans.scan_json`)."""
-
-    track_start_ms: int
-    track_end_ms: int
-    recording_start_ms: int
-    recording_end_ms: int
-    pitch_cents: float
-    speed_percent: float
-    tempo_percent: float
-    aligned_landmarks: int
-    expected_by_chance: float
-    p_false: float
-    false_per_1000h: float
-    confidence: float
-    also_fits: tuple[str, ...]
+Status = Literal["matched", "no_match", "too_short", "too_long", "not_enough_music", "decode_error", "skipped"]
+Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]  # what every reader of JSON takes exactly
+Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 
-@dataclass(frozen=True, slots=True)
-class ResultMatch:
-    """One recording found in a file, with its passages in order of query time; fields as in the scan result.
+class Probability(float):
+    """A number from 0 to 1 that keeps the decimal digits of the file it was read from.
 
-    `recording_duration_ms` is 0 in results of before it was stated.
+    Examples
+    --------
+    >>> Probability(0.25).exact, Probability(Decimal("0.10")).exact
+    (Decimal('0.25'), Decimal('0.10'))
     """
 
-    recording_id: str
-    isrc: str
-    title: str
-    artists: tuple[str, ...]
-    layer: str
-    recording_duration_ms: int
-    track_match_ms: int
-    track_match_percentage: float
-    recording_match_ms: int
-    recording_match_percentage: float
-    passages: tuple[ResultPassage, ...]
-    confidence: float
+    __slots__ = ("_digits",)
+    _digits: float | Decimal
+
+    def __new__(cls, value: float | Decimal) -> "Probability":
+        """Return the number; a Decimal keeps its digits."""
+        made = super().__new__(cls, value)
+        made._digits = value
+        return made
 
     @property
-    def p_false(self) -> float:
-        """Probability by chance of the best segment."""
-        return min(segment.p_false for segment in self.passages)
-
-    @property
-    def false_per_1000h(self) -> float:
-        """Rate by chance of the best segment."""
-        return min(segment.false_per_1000h for segment in self.passages)
+    def exact(self) -> Decimal:
+        """The number as it is written in decimal digits, for computing with money."""
+        return self._digits if isinstance(self._digits, Decimal) else Decimal(repr(self._digits))
 
 
-@dataclass(frozen=True, slots=True)
-class ScanResult:
-    """What a scan says about one file.
+class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """The track that was scanned.
 
-    Attributes
-    ----------
-    name : str
-        The path as it was given, or where the scan moved the file.
-    moved_from : str
-        If the scan moved it, the path that it was found under, else "": what that path had as a result until then
-        counts no more.
-    sha256 : str
-        Of the file; "" where it could not be read.
-    duration_ms : int
-        Length of the audio; 0 where unknown.
-    decoder : str
-    notes : tuple of str
-        What was odd about the audio.
-    index_digest, algorithm, params_digest : str
-        What was searched, and how.
-    tracks, recordings : int
-        Recordings in the index, and of those, how many were searched.
-    settings_digest : str
-        Of layer, options, limit and filter; "" in results that do not state it.
-    max_false_per_1000h : float
-        The limit of the search; NaN in results that do not state it.
-    status, reason : str
-        As in the result.
-    matches : tuple of ResultMatch
-        By descending coverage.
-    raw : dict
-        The whole record as it was read.
+    Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then.
     """
 
     name: str
-    moved_from: str
-    sha256: str
-    duration_ms: int
-    decoder: str
-    notes: tuple[str, ...]
-    index_digest: str
+    sha256: str | None = None
+    duration_ms: Whole | None = None
+    decoder: str | None = None
+    notes: tuple[str, ...] = ()
+    n_bytes: Whole | UnsetType | None = msgspec.field(default=UNSET, name="bytes")
+    moved_from: str | UnsetType | None = UNSET
+
+
+class ResultIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """The index that was searched."""
+
+    digest: str
     algorithm: str
     params_digest: str
-    tracks: int
-    recordings: int
-    settings_digest: str
-    max_false_per_1000h: float
-    status: str
-    reason: str
+    recordings: Whole
+
+
+class ResultSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """How the index was searched, and how many recordings the filter left."""
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    recordings: Whole
+    layer: str | None = None
+    scales: tuple[Number, ...] = ()
+    max_false_per_1000h: Number | None = None
+    settings_digest: str | None = None
+
+
+class ResultPassage(msgspec.Struct, frozen=True, kw_only=True):
+    """One reused passage."""
+
+    track_start_ms: Whole
+    track_end_ms: Whole
+    recording_start_ms: Whole
+    recording_end_ms: Whole
+    pitch_cents: Number
+    speed_percent: Number
+    tempo_percent: Number
+    aligned_landmarks: Whole
+    expected_by_chance: Number
+    p_false: Probability
+    false_per_1000h: Number
+    confidence: Probability
+    excluded: bool = False
+    also_fits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for side in ("track", "recording"):
+            start = getattr(self, f"{side}_start_ms")
+            if start > getattr(self, f"{side}_end_ms"):
+                raise ValueError(f"Field `{side}_end_ms`: must be not before {side}_start_ms {start}")
+
+
+class ResultMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """One recording and its passages in the track, in order of track time."""
+
+    recording_id: str
+    isrc: str | None = None
+    title: str | None = None
+    artists: tuple[str, ...] = ()
+    layer: str
+    recording_duration_ms: Whole | None = None
+    track_match_ms: Whole
+    track_match_percentage: Number
+    recording_match_ms: Whole
+    recording_match_percentage: Number
+    passages: Annotated[tuple[ResultPassage, ...], msgspec.Meta(min_length=1)]
+    confidence: Probability
+
+    @property
+    def p_false(self) -> float:
+        """Probability by chance of the best passage."""
+        return min(passage.p_false for passage in self.passages)
+
+    @property
+    def false_per_1000h(self) -> float:
+        """Rate by chance of the best passage."""
+        return min(passage.false_per_1000h for passage in self.passages)
+
+
+class ResultTiming(msgspec.Struct, frozen=True, kw_only=True):
+    """Duration of each step of the scan, in milliseconds."""
+
+    fingerprint: Whole | None = None
+    search: Whole | None = None
+    verify: Whole | None = None
+
+
+class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """All that a scan says of one track. The properties name what is asked most; "" or 0 stands for unknown there."""
+
+    schema: str = SCHEMA
+    scan_id: str | None = None
+    track: ResultTrack
+    index: ResultIndex
+    search: ResultSearch = msgspec.field(name="searched")
+    status: Status
+    reason: str | None = None
     matches: tuple[ResultMatch, ...]
-    raw: dict[str, Any] = field(repr=False, compare=False)
+    explanation: dict[str, Any] | UnsetType | None = UNSET
+    timing_ms: ResultTiming | None = None
+
+    @functools.cached_property
+    def raw(self) -> dict[str, Any]:
+        """The JSON object, with the fields of newer versions if it was read from one; not to be changed."""
+        document: dict[str, Any] = plain_json(self)
+        return document
 
     @property
     def searched(self) -> bool:
-        """Whether the file could be searched."""
+        """Whether the track could be searched."""
         return self.status in SEARCHED
 
+    @property
+    def name(self) -> str:
+        """Path of the track as it was given, or the place that the scan moved it to."""
+        return self.track.name
 
-def read_result(record: Any) -> ScanResult:
-    """Check one record.
+    @property
+    def moved_from(self) -> str:
+        """Path that the track was found under, if the scan moved it; a result under that path counts no more."""
+        return self.track.moved_from or ""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the audio file."""
+        return self.track.sha256 or ""
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the audio."""
+        return self.track.duration_ms or 0
+
+    @property
+    def decoder(self) -> str:
+        """Name and version of the decoder."""
+        return self.track.decoder or ""
+
+    @property
+    def index_digest(self) -> str:
+        """Digest of the index."""
+        return self.index.digest
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the method."""
+        return self.index.algorithm
+
+    @property
+    def params_digest(self) -> str:
+        """Digest of the fingerprint's parameters."""
+        return self.index.params_digest
+
+    @property
+    def recordings(self) -> int:
+        """Recordings that were searched."""
+        return self.search.recordings
+
+    @property
+    def settings_digest(self) -> str:
+        """Digest of layer, options, limit and filter."""
+        return self.search.settings_digest or ""
+
+    @property
+    def max_false_per_1000h(self) -> float:
+        """Limit of the search; NaN where it is not stated."""
+        limit = self.search.max_false_per_1000h
+        return math.nan if limit is None else limit
+
+
+def read_result(record: Any, *, remedy: str = "scan the file again") -> ScanResult:
+    """Return the scan result in a JSON object of any version.
 
     Parameters
     ----------
     record : dict
-        Plain JSON types, as `sourceprint.scans.scan_json.scan_to_json` returns them.
+        Plain JSON types; numbers with a fraction may be Decimal, for exact probabilities.
+    remedy : str
+        What to do about a wrong one, for the message.
 
     Raises
     ------
     ParameterError
-        If it is no scan result, or a field is missing or of the wrong kind; the message names it.
+        If it is no scan result, or a field is missing or wrong; the message has field, value, rule and remedy.
     """
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        schema = record.get("schema") if isinstance(record, dict) else type(record).__name__
-        raise ParameterError(f"schema {schema!r:.80}: no scan result of this version ({SCHEMA}); scan the files again")
-    query, index = _Fields(record, "query"), _Fields(record, "index")
-    searched = _Fields(record, "searched")
-    top = _Fields({"": record}, "")
-    status = top.text("status")
-    if status not in _STATES:
-        raise ParameterError(f"status {status!r:.80}: must be one of {', '.join(_STATES)}")
-    return ScanResult(
-        name=query.text("name"),
-        moved_from=query.text("moved_from", ""),
-        sha256=query.text("sha256", ""),
-        duration_ms=query.whole("duration_ms", 0),
-        decoder=query.text("decoder", ""),
-        notes=query.texts("notes"),
-        index_digest=index.text("digest"),
-        algorithm=index.text("algorithm"),
-        params_digest=index.text("params_digest"),
-        tracks=index.whole("tracks"),
-        recordings=searched.whole("recordings"),
-        settings_digest=searched.text("settings_digest", ""),
-        max_false_per_1000h=searched.number("max_false_per_1000h", math.nan),
-        status=status,
-        reason=top.text("reason", ""),
-        matches=tuple(_found(match) for match in top.objects("matches")),
-        raw=record,
-    )
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema not in (SCHEMA, SCHEMA_1):
+        found = f"schema={schema!r:.80}" if isinstance(record, dict) else f"{type(record).__name__}: is no object"
+        raise ParameterError(f"{found}: must be {SCHEMA} or {SCHEMA_1}; {remedy}")
+    document = as_version_2(record, SCHEMA) if schema == SCHEMA_1 else record
+    try:
+        result = msgspec.convert(document, ScanResult, dec_hook=_probability)
+    except msgspec.ValidationError as error:
+        raise ParameterError(f"{_problem(str(error), document, schema)}; {remedy}") from error
+    except RecursionError as error:
+        raise ParameterError(f"explanation: is nested too deep; {remedy}") from error
+    result.__dict__["raw"] = document
+    return result
 
 
-def read_results(path: Path) -> Iterator[ScanResult]:
-    """Yield the results in a file of JSON Lines, in its order.
+def expect_consistent(result: ScanResult, *, remedy: str = "scan the file again") -> None:
+    """Refuse a result that contradicts itself, or that money could not be computed from.
 
     Raises
     ------
     ParameterError
-        If a line is no scan result; the message names file and line.
-    OSError
-        If the file cannot be read.
+        If a track that was searched has no SHA-256, status and matches differ, a layer is unknown, a passage is empty,
+        or an id is; the message has field, value, rule and remedy.
     """
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield read_result(json.loads(line))
-            except (ValueError, RecursionError, ParameterError) as error:
-                what = str(error) if isinstance(error, ParameterError) else "is no JSON object"
-                raise ParameterError(f"{printable(path)}, line {number}: {what}") from error
+    for field, text in (("track.name", result.track.name), ("index.digest", result.index.digest)):
+        _expect_text(field, text, remedy)
+    if (result.searched or result.sha256) and not is_sha256(result.sha256):
+        sha256 = result.track.sha256
+        found = "is missing" if sha256 is None else f"={sha256!r:.80}"
+        raise _refused("track.sha256", found, "64 hexadecimal digits in lower case", remedy)
+    if bool(result.matches) != (result.status == "matched"):
+        raise _refused("status", f"={result.status!r}", f"what fits {len(result.matches)} matches", remedy)
+    for n, match in enumerate(result.matches):
+        _expect_text(f"matches[{n}].recording_id", match.recording_id, remedy)
+        if match.layer not in LAYERS:
+            raise _refused(f"matches[{n}].layer", f"={match.layer!r:.80}", " or ".join(LAYERS), remedy)
+        for m, passage in enumerate(match.passages):
+            if passage.track_start_ms == passage.track_end_ms:
+                field, start = f"matches[{n}].passages[{m}].track_end_ms", passage.track_start_ms
+                raise _refused(field, f"={passage.track_end_ms}", f"after track_start_ms {start}", remedy)
+            for k, other in enumerate(passage.also_fits):
+                _expect_text(f"matches[{n}].passages[{m}].also_fits[{k}]", other, remedy)
 
 
-def _found(match: Mapping[str, Any]) -> ResultMatch:
-    fields = _Fields({"matches": match}, "matches")
-    passages = tuple(_segment(_Fields({"segments": segment}, "segments")) for segment in fields.objects("segments"))
-    if not passages:
-        raise ParameterError("matches: a match has no segments; scan the file again")
-    return ResultMatch(
-        recording_id=fields.text("asset_id"),
-        isrc=fields.text("isrc", ""),
-        title=fields.text("title", ""),
-        artists=fields.texts("artists"),
-        layer=fields.text("layer"),
-        recording_duration_ms=fields.whole("asset_duration_ms", 0),
-        track_match_ms=fields.whole("query_match_ms"),
-        track_match_percentage=fields.number("query_match_percentage"),
-        recording_match_ms=fields.whole("asset_match_ms"),
-        recording_match_percentage=fields.number("asset_match_percentage"),
-        passages=passages,
-        confidence=fields.number("confidence"),
-    )
+def plain_json(record: Any) -> Any:
+    """Return a record as plain JSON types: objects, lists, texts and numbers."""
+    return _with_lists(msgspec.to_builtins(record, enc_hook=float))
 
 
-def _segment(fields: "_Fields") -> ResultPassage:
-    return ResultPassage(
-        track_start_ms=fields.whole("query_start_ms"),
-        track_end_ms=fields.whole("query_end_ms"),
-        recording_start_ms=fields.whole("asset_start_ms"),
-        recording_end_ms=fields.whole("asset_end_ms"),
-        pitch_cents=fields.number("pitch_cents"),
-        speed_percent=fields.number("speed_percent"),
-        tempo_percent=fields.number("tempo_percent"),
-        aligned_landmarks=fields.whole("aligned_landmarks"),
-        expected_by_chance=fields.number("expected_by_chance"),
-        p_false=fields.number("p_false"),
-        false_per_1000h=fields.number("false_per_1000h"),
-        confidence=fields.number("confidence"),
-        also_fits=fields.texts("also_fits"),
-    )
+def _with_lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_lists(item) for key, item in value.items()}
+    return [_with_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-_MISSING: Any = object()
+def _probability(kind: type, value: Any) -> Probability:
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if kind is not Probability or not is_number or not 0 <= value <= 1:
+        raise ValueError("must be a number from 0 to 1")
+    return Probability(Decimal(value) if isinstance(value, int) else value)
 
 
-class _Fields:
-    """Typed access to one object of a record; what is wrong is named by its place."""
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_WANTED = {
+    "int": "a whole number from 0 to 2^53",
+    "float": "a number",
+    "str": "text",
+    "array": "a list",
+    "object": "an object",
+    "bool": "true or false",
+}
 
-    def __init__(self, record: Mapping[str, Any], name: str) -> None:
-        value = record.get(name)
-        if not isinstance(value, dict):
-            raise ParameterError(f"{name}: must be an object; scan the file again")
-        self._fields = value
-        self._place = f"{name}." if name else ""
 
-    def text(self, name: str, default: str = _MISSING) -> str:
-        value = self._value(name, default)
-        if not isinstance(value, str):
-            raise self._wrong(name, value, "a text")
-        return value
+def _problem(told: str, document: Any, schema: str) -> str:
+    """Return what msgspec found wrong as field, value and rule, in the words of the version that was read."""
+    what, _, path = told.partition(" - at `$")
+    steps: list[str | int] = [name or int(number) for name, number in _STEP.findall(path)]
+    value = document
+    for step in steps:
+        value = value[step]
+    missing = re.fullmatch(r"Object missing required field `(\w+)`", what)
+    ruled = re.fullmatch(r"Field `(\w+)`: (.*)", what)
+    if named := missing or ruled:
+        steps.append(named[1])
+        value = value.get(named[1])
+    field = _field(version_1_path(steps) if schema == SCHEMA_1 else steps)
+    if value is None:
+        return f"{field}: is missing"
+    return f"{field}={_shown(value)}: {ruled[2] if ruled else _rule(what)}"
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self._value(name, ())
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(name, value, "a list of texts")
-        return tuple(value)
 
-    def whole(self, name: str, default: int = _MISSING) -> int:
-        value = self._value(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self._wrong(name, value, "a whole number from 0")
-        return value
+def _rule(what: str) -> str:
+    if what.startswith("Invalid enum value"):
+        return f"must be one of {', '.join(get_args(Status))}"
+    if what.startswith("must be"):
+        return what
+    kind = re.match(r"Expected `(\w+)", what)
+    rule = _WANTED.get(kind[1], what) if kind else "a number"
+    return f"must be {rule}{' that is not empty' if 'length' in what else ''}"
 
-    def number(self, name: str, default: float = _MISSING) -> float:
-        value = self._value(name, default)
-        known = value is default or (not isinstance(value, bool) and isinstance(value, (int, float)))
-        if not known or (value is not default and not abs(value) <= sys.float_info.max):
-            raise self._wrong(name, value, "a number")
-        return float(value)
 
-    def objects(self, name: str) -> list[dict[str, Any]]:
-        value = self._value(name, _MISSING)
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self._wrong(name, value, "a list of objects")
-        return value
+def _field(steps: Sequence[str | int]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
 
-    def _value(self, name: str, default: Any) -> Any:
-        value = self._fields.get(name)
-        if value is None:
-            value = default
-        if value is _MISSING:
-            raise ParameterError(f"{self._place}{name}: is missing; scan the file again")
-        return value
 
-    def _wrong(self, name: str, value: object, wanted: str) -> ParameterError:
-        return ParameterError(f"{self._place}{name}={value!r:.80}: must be {wanted}; scan the file again")
+def _shown(value: Any) -> str:
+    return f"{value!r:.80}" if isinstance(value, str) else f"{value!s:.80}"
+
+
+def _expect_text(field: str, text: str, remedy: str) -> None:
+    if not text:
+        raise _refused(field, "=''", "text that is not empty", remedy)
+
+
+def _refused(field: str, found: str, wanted: str, remedy: str) -> ParameterError:
+    return ParameterError(f"{field}{found if found[0] == '=' else f': {found}'}: must be {wanted}; {remedy}")

@@ -47,7 +47,8 @@ from fingerprint import disk
 from fingerprint.digests import is_sha256
 from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.recheck.trace import trace_name
-from sourceprint.scans.results import ScanResult, read_result, read_results
+from sourceprint.scans.result_file import ResultFile
+from sourceprint.scans.results import ScanResult, read_result
 
 __all__ = [
     "LOCK",
@@ -340,7 +341,7 @@ def results_of(place: Path) -> tuple[ScanResult, ...]:
     latest: dict[str, ScanResult] = {}
     try:
         with disk.refusals(place, EvidenceError):
-            for result in read_results(place):
+            for _, result in ResultFile(place):
                 if result.moved_from:
                     latest.pop(result.moved_from, None)
                 latest[result.name] = result

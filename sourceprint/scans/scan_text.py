@@ -1,29 +1,50 @@
 """The result of a scan as text for people: plain characters, aligned, safe for a terminal.
 
     mix.wav: 1 recording found in 0:31.0
-      recording  query          reference      pitch     tempo    speed    landmarks      by chance     confidence
-      boom-hit   0:01.2-0:09.8  1:02.0-1:10.6  +2.00 st  110.0 %  100.0 %  120 (0.8 exp.)  1 in 10^9    0.999999
+      match     track          recording      pitch     tempo    speed    landmarks            by chance  confidence
+      boom-hit  0:01.2-0:09.8  1:02.0-1:10.6  +2.00 st  110.0 %  100.0 %  120 (0.8 by chance)  1 in 10^9  0.999999
+      s2 "Two": no match
+        landmarks    18 in the track, 240 in the recording
+        aligned      10 of the 17 in the passage (59 %); 0.0 would by chance
+        where        0:00.0-0:00.5 of the track on 0:03.0-0:03.5 of the recording; pitch +0.00 st, tempo 100.0 %
+        score        24.1; it takes 29.8
+        by chance    as good in 1 in 460000 of such tracks, and 13 times in 1 000 hours; the limit is 1
+        in the way   too short, if it is reuse: 0.5 s, though 59 % of its landmarks agree
+        would help   about 0.5 s more of the passage, as clear as this (an estimate)
+                     --max-false-per-1000h 14: reports it, and up to 14 false ones in 1 000 hours of such audio
 
-Names from outside are escaped, and shortened where they would push the table off the screen.
+The table is `scan_block`; `explained_block` adds why recordings were found or not, one idea per line. Names from
+outside are escaped, and shortened where they would push the table off the screen; words that stand for a command are
+quoted for the shell.
 """
 
 import math
-from collections.abc import Sequence
+import shlex
+import textwrap
+from collections.abc import Iterator, Sequence
 
 from fingerprint.errors import printable
-from index.search.matches import Passage
+from index.explain.explanation import CLEAR_SHARE, Account, Explanation, WeighedAlignment
+from index.search.matches import Passage, Transformation
+from index.search.significance import LEAST_FALSE_PER_1000H
 from index.storage.recordings import Recording
+from index.storage.tags import ranges_text
 from sourceprint.scans.scan import Scan
 from sourceprint.text.tables import clock, confidence_text, counted, table
 
-__all__ = ["odds", "recording_label", "scan_block", "shortened"]
+__all__ = ["explained_block", "explanation_block", "odds", "recording_label", "scan_block", "shortened"]
 
 _NAME_WIDTH = 49  # the token of a blind index is not cut: only whole can it be revealed
-_HEADER = ("recording", "query", "reference", "pitch", "tempo", "speed", "landmarks", "false alarm", "confidence")
+_HEADER = ("match", "track", "recording", "pitch", "tempo", "speed", "landmarks", "by chance", "confidence")
+
+_LABEL_WIDTH = 13
+_WIDTH = 110
+
+_Line = tuple[str, str]
 
 
 def scan_block(scan: Scan) -> str:
-    """Return the lines about one query: a heading, and a table of segments by recording."""
+    """Return the lines about one track: a heading, and a table of passages by recording."""
     name = printable(scan.path)
     if scan.failed:
         return f"{name}: {scan.status}"
@@ -34,15 +55,38 @@ def scan_block(scan: Scan) -> str:
     rows: list[Sequence[str]] = [_HEADER]
     for match in scan.matches:
         label = recording_label(match.recording)
-        for segment in match.passages:
-            rows.append((label, *_cells(segment)))
+        for passage in match.passages:
+            rows.append((label, *_cells(passage)))
             label = ""
     lines = [heading, *("  " + line for line in table(rows).splitlines())]
     for match in scan.matches:
-        others = dict.fromkeys(other for segment in match.passages for other in segment.also_fits)
+        others = dict.fromkeys(other for passage in match.passages for other in passage.also_fits)
         if others:
             fit = ", ".join(shortened(printable(other)) for other in others)
             lines.append(f"  {recording_label(match.recording)}: fits nearly as well: {fit}")
+    return "\n".join(lines)
+
+
+def explained_block(scan: Scan) -> str:
+    """Return the lines about one track, and beneath them why recordings were found in it or not."""
+    if scan.explanation is None:
+        return f"{scan_block(scan)}\n  not searched: {printable(scan.reason)}"
+    return f"{scan_block(scan)}\n{explanation_block(scan.explanation)}"
+
+
+def explanation_block(explanation: Explanation) -> str:
+    """Return the lines about a track that belong beneath its table."""
+    lines = []
+    if not explanation.accounts:
+        lines.append("  nothing came close: no passage of the track aligns with a recording that is not reported")
+    for account in explanation.accounts:
+        lines += [f"  {_heading(account)}", *_laid_out(_about(account, explanation))]
+    if explanation.thorough == "unavailable":
+        lines += _wrapped(
+            "  ",
+            "--thorough could not be tried: the fingerprint file lacks its time scales; make it again with "
+            "sourceprint fingerprint --thorough",
+        )
     return "\n".join(lines)
 
 
@@ -82,16 +126,220 @@ def shortened(text: str) -> str:
     return text if len(text) <= _NAME_WIDTH else text[: _NAME_WIDTH - 3] + "..."
 
 
-def _cells(segment: Passage) -> tuple[str, ...]:
-    change = segment.transformation
+def _cells(passage: Passage) -> tuple[str, ...]:
+    change = passage.transformation
     semitones = round(change.pitch_cents / 100, 2)
     return (
-        f"{clock(segment.track_start_seconds)}-{clock(segment.track_end_seconds)}",
-        f"{clock(segment.recording_start_seconds)}-{clock(segment.recording_end_seconds)}",
+        f"{clock(passage.track_start_seconds)}-{clock(passage.track_end_seconds)}",
+        f"{clock(passage.recording_start_seconds)}-{clock(passage.recording_end_seconds)}",
         f"{semitones + 0.0:+.2f} st",
         f"{change.tempo_percent:.1f} %",
         f"{change.speed_percent:.1f} %",
-        f"{segment.aligned_landmarks} ({segment.expected_by_chance:.1f} by chance)",
-        odds(segment.p_false),
-        confidence_text(segment.confidence),
+        f"{passage.aligned_landmarks} ({passage.expected_by_chance:.1f} by chance)",
+        odds(passage.p_false),
+        confidence_text(passage.confidence),
     )
+
+
+def _heading(account: Account) -> str:
+    name = shortened(printable(account.recording_id))
+    label = name if account.recording is None else recording_label(account.recording)
+    if account.reported:
+        return f"{label}: reported"
+    return f"{label}: {'no match' if account.named else 'next best, no match'}"
+
+
+def _about(account: Account, explanation: Explanation) -> Iterator[_Line]:
+    if account.recording is not None:
+        yield "landmarks", f"{explanation.n_landmarks} in the track, {account.n_landmarks} in the recording"
+    best = account.best
+    if best is not None:
+        yield from _alignment(best, explanation)
+        yield from _where_searched(account)
+    if account.reported and best is not None:
+        yield "passes", f"its score is {best.score / best.threshold:.1f} times what it takes"
+    yield from (("in the way", reason) for reason in _reasons(account, explanation))
+    yield from (("would help", change) for change in _changes(account))
+    if explanation.thorough == "tried" and _was_tried_thoroughly(account):
+        yield "tried", "--thorough does not report it either"
+
+
+def _alignment(alignment: WeighedAlignment, explanation: Explanation) -> Iterator[_Line]:
+    share = 100 * alignment.share_met
+    yield (
+        "aligned",
+        f"{alignment.aligned_landmarks} of the {alignment.track_landmarks} in the passage ({share:.0f} %); "
+        f"{alignment.expected_by_chance:.1f} would by chance",
+    )
+    yield "where", f"{_spans(alignment)}; {_change(alignment.transformation)}"
+    yield "score", f"{alignment.score:.1f}; it takes {alignment.threshold:.1f}"
+    at_most = "at most " if alignment.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
+    yield (
+        "by chance",
+        f"as good in {at_most}{odds(alignment.p_false)} of such tracks, and {at_most}{_number(alignment.false_per_1000h)} "
+        f"times in 1 000 hours; the limit is {_number(explanation.max_false_per_1000h)}",
+    )
+
+
+def _where_searched(account: Account) -> Iterator[_Line]:
+    """Say which search gave the better alignment, where both were made."""
+    whole, alone = account.catalogue, account.alone
+    if alone is None:
+        return
+    if whole is None:
+        yield "searched", "this alignment is of the recording alone; in the whole catalogue nothing of it aligns"
+    elif account.best is alone:
+        yield "searched", f"alone, which is better; in the whole catalogue the best scores {whole.score:.1f}"
+    else:
+        yield "searched", f"in the whole catalogue; alone it is no better, with a score of {alone.score:.1f}"
+
+
+def _reasons(account: Account, explanation: Explanation) -> Iterator[str]:
+    best, low, high = account.best, *(100 * ratio for ratio in explanation.tempo_range)
+    for cause in account.causes:
+        if cause == "not_in_index":
+            yield "the index has no recording with this id; list shows what it has"
+        elif cause == "no_landmarks":
+            yield "the recording has no landmarks in the layer that was searched"
+        elif cause == "filtered":
+            yield "--only or --exclude leaves it out"
+        elif cause == "excluded" and account.excluded is not None and account.recording is not None:
+            ranges = ranges_text(account.recording.excluded).replace("|", ", ")
+            yield (
+                f"what aligns lies in its excluded ranges ({ranges}): {_spans(account.excluded)}, "
+                f"score {account.excluded.score:.1f}"
+            )
+        elif cause in ("duplicate", "explained"):
+            yield _reported_there(account)
+        elif cause == "crowded":
+            yield (
+                "found only if searched alone: in the catalogue, landmarks of other recordings are nearer to those of "
+                "the track; the score would pass there too"
+            )
+        elif cause == "tempo" and account.thorough is not None:
+            tempo = 100 * account.thorough.ratio
+            yield f"its tempo is {tempo:.0f} %; what is searched is {low:.0f} to {high:.0f} %, less surely at the ends"
+        elif cause == "effort":
+            yield "the search did not go far enough: it follows fewer neighbours and hypotheses than --thorough"
+        elif cause == "nothing":
+            yield "nothing of it aligns better than chance"
+        elif cause == "chance":
+            yield "it aligns no better than chance gives: unrelated music does as well"
+        elif cause == "brief":
+            yield f"the track is {explanation.track_seconds:.1f} s long; from 3 s on, a clear passage is found"
+        elif best is not None:
+            yield from _weaknesses(cause, best, low, high)
+
+
+def _weaknesses(cause: str, best: WeighedAlignment, low: float, high: float) -> Iterator[str]:
+    """Say why an alignment that may be more than chance is not enough."""
+    seconds = best.track_end_seconds - best.track_start_seconds
+    clear = f"{100 * CLEAR_SHARE:.0f} %"
+    if cause == "short":
+        yield f"too short, if it is reuse: {seconds:.1f} s, though {100 * best.share_met:.0f} % of its landmarks agree"
+    elif cause == "faint":
+        yield (
+            f"too little agrees, if it is reuse: {100 * best.share_met:.0f} % of the landmarks of the passage, where a "
+            f"plain copy has about {clear}; noise or other sound over it, or sound made anew, leaves fewer"
+        )
+    elif cause == "rivals":
+        others = ", ".join(shortened(printable(rival.recording_id)) for rival in best.rivals)
+        places = f"the recording itself in {best.n_elsewhere} other place{'s' if best.n_elsewhere > 1 else ''}"
+        fits = " and ".join(text for text in (others, places if best.n_elsewhere else "") if text)
+        yield f"what it holds is common: {fits} fit too, which raises the threshold from {best.base_threshold:.1f}"
+    elif cause == "hub":
+        yield (
+            f"the recording resembles everything (a hub): chance meets it {_number(best.hub_factor)} times as often, "
+            f"which raises the threshold from {best.base_threshold:.1f}"
+        )
+    elif cause == "edge":
+        tempo = 100 * best.ratio
+        yield f"its tempo, {tempo:.0f} %, is at an end of what is searched, {low:.0f} to {high:.0f} %"
+
+
+def _changes(account: Account) -> Iterator[str]:
+    named = f"--only {shlex.quote('id:' + printable(account.recording_id))}"
+    thorough = account.thorough
+    if account.let_in_reports:
+        yield f"another filter: it is reported if {named} lets it in"
+    if "excluded" in account.causes:
+        name = shlex.quote(printable(account.recording_id))
+        yield f"other ranges, if those are wrong: sourceprint exclude {name} --clear lets all of it count again"
+    if thorough is not None and thorough.reported:
+        with_only = f" {named}" if thorough.alone else ""
+        change = _change(thorough.transformation)
+        yield f"--thorough{with_only}: reports {_spans(thorough)}; {change}; score {thorough.score:.1f}"
+    if account.longer_by_seconds is not None:
+        clearer = "a copy with less over it, if there is one; or " if "faint" in account.causes else ""
+        yield f"{clearer}about {account.longer_by_seconds:.1f} s more of the passage, as clear as this (an estimate)"
+    if account.max_false_per_1000h is not None:
+        limit = f"{account.max_false_per_1000h:g}"
+        yield f"--max-false-per-1000h {limit}: reports it, and up to {limit} false ones in 1 000 hours of such audio"
+    is_found = thorough is not None and thorough.reported
+    if account.only_reports and "filtered" not in account.causes and not is_found:
+        yield f"{named}: searched alone it is reported; fair only if it was suspected before anything was searched"
+
+
+def _was_tried_thoroughly(account: Account) -> bool:
+    """Whether a thorough search was made for a recording, in vain."""
+    if account.reported or account.let_in_reports or (account.thorough is not None and account.thorough.reported):
+        return False
+    return not {"not_in_index", "no_landmarks", "excluded", "duplicate", "explained"}.intersection(account.causes)
+
+
+def _reported_there(account: Account) -> str:
+    names = ", ".join(shortened(printable(name)) for name in account.reported_there)
+    if account.is_duplicate:
+        return f"{names} is reported there, and this one as fitting nearly as well: the same audio, or another mix"
+    return f"{names} explains the same part of the track better, and is reported there"
+
+
+def _spans(alignment: WeighedAlignment) -> str:
+    return (
+        f"{clock(alignment.track_start_seconds)}-{clock(alignment.track_end_seconds)} of the track on "
+        f"{clock(alignment.recording_start_seconds)}-{clock(alignment.recording_end_seconds)} of the recording"
+    )
+
+
+def _change(change: Transformation) -> str:
+    """Name pitch, tempo and speed, the last two where they are not 100 %.
+
+    Examples
+    --------
+    >>> _change(Transformation(0.0, 100.0, 105.0))
+    'pitch +0.00 st, speed 105.0 %'
+    >>> _change(Transformation(-200.0, 100.0, 100.0))
+    'pitch -2.00 st, tempo 100.0 %'
+    """
+    pitch = f"pitch {round(change.pitch_cents / 100, 2) + 0.0:+.2f} st"
+    if round(change.speed_percent, 1) != 100.0:
+        return f"{pitch}, speed {change.speed_percent:.1f} %"
+    return f"{pitch}, tempo {change.tempo_percent:.1f} %"
+
+
+def _number(x: float) -> str:
+    """Return a count or a rate with two digits, without an exponent where that is readable.
+
+    Examples
+    --------
+    >>> _number(12_345.0), _number(0.0123), _number(1.0), _number(1e-6)
+    ('12000', '0.012', '1', '1e-06')
+    """
+    return f"{float(f'{x:.2g}'):.0f}" if x >= 10 else f"{x:.2g}"
+
+
+def _laid_out(about: Iterator[_Line]) -> Iterator[str]:
+    """Yield lines with their labels in a column, each label once."""
+    before = ""
+    for label, text in about:
+        shown = "" if label == before else label
+        yield from _wrapped(f"    {shown:{_LABEL_WIDTH}}", text)
+        before = label
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    """Return text after `start`, wrapped into lines that begin below its end."""
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip

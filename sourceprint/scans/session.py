@@ -25,10 +25,10 @@ from sourceprint.outputs import program_version
 from sourceprint.scans.journal import Entry, Journal
 from sourceprint.scans.moves import Mover, finish_moves
 from sourceprint.scans.plan import Plan, content_of, make_plan, size_of
-from sourceprint.scans.results import read_result
+from sourceprint.scans.results import ScanResult, plain_json
 from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others
 from sourceprint.scans.scan import Scan, Searched, scan_files, what_is_searched
-from sourceprint.scans.scan_json import renamed_row, scan_to_row, timing_ms
+from sourceprint.scans.scan_json import renamed_row, scan_row, scan_timing
 from sourceprint.scans.summary import summarise, summary_to_json
 from sourceprint.workers import uninterrupted
 
@@ -316,8 +316,8 @@ class Session:
         if not scan.sha256 and (content := content_of(scan.path)) is not None:
             scan = replace(scan, sha256=content[1])  # so that it is known again, although it ended its worker
         # The size is that of now: should the content have changed since it was read, it is looked at again next time.
-        row = scan_to_row(scan, n_bytes=size_of(scan.path))
-        facts = {"status": scan.status, "again": again, "timing_ms": timing_ms(scan)}
+        row = scan_row(scan, n_bytes=size_of(scan.path))
+        facts = {"status": scan.status, "again": again, "timing_ms": plain_json(scan_timing(scan))}
         with uninterrupted():
             entry = self._kept(row, scan.path, mover, "scanned", **facts)
             self._counts.searched += 1
@@ -331,26 +331,25 @@ class Session:
             copy = self._kept(row, item.path, mover, "known", of=entry.name, again=again)
             self._counts.copies += 1
             self._counts.failed += not entry.searched
-        return _outcome(copy, row["reason"] or "")
+        return _outcome(copy, row.reason or "")
 
     def _moved(self, entry: Entry, mover: Mover) -> None:
         """Move a file whose row is kept."""
         with uninterrupted():
             self._kept(self._journal.row(entry), Path(entry.name), mover, "known", of=entry.name, again=None)
 
-    def _kept(self, row: dict[str, Any], path: Path, mover: Mover | None, event: str, **facts: Any) -> Entry:
+    def _kept(self, row: ScanResult, path: Path, mover: Mover | None, event: str, **facts: Any) -> Entry:
         """Write the row of a file; one that is to be moved has it under the name of its place, and is brought there."""
         place: Path | None = None
         refused: EvidenceError | StorageFullError | None = None
-        result = read_result(row)
-        if mover is not None and result.searched and mover.wants(path):
+        if mover is not None and row.searched and mover.wants(path):
             try:
-                place = mover.reserve(path, result.sha256)
+                place = mover.reserve(path, row.sha256)
             except (EvidenceError, StorageFullError) as error:
                 refused = error
         if place is not None:
             row = renamed_row(row, str(place), moved_from=str(path))
-        entry = self._journal.append(row, read_result(row))
+        entry = self._journal.append(row)
         self._journal.log(event, name=entry.name, **facts)
         if refused is not None:
             raise refused  # now that the row is safe

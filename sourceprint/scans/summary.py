@@ -47,7 +47,7 @@ __all__ = [
 
 def reused_ms(result: ScanResult) -> int:
     """Return the milliseconds of a file that any recording covers."""
-    return _covered_ms(segment for match in result.matches for segment in match.passages)
+    return _covered_ms(passage for match in result.matches for passage in match.passages)
 
 
 def reused_by_recording_ms(result: ScanResult) -> dict[str, int]:
@@ -63,7 +63,7 @@ def reused_by_recording_ms(result: ScanResult) -> dict[str, int]:
 
 def _covered_ms(passages: Iterable[ResultPassage]) -> int:
     # The union is the same in any unit of time.
-    return round(union_seconds([(segment.track_start_ms, segment.track_end_ms) for segment in passages]))
+    return round(union_seconds([(passage.track_start_ms, passage.track_end_ms) for passage in passages]))
 
 
 _MS_PER_HOUR = 3_600_000
@@ -201,8 +201,8 @@ def summarise(results: Iterable[ScanResult]) -> Summary:
             match = next(match for match in result.matches if match.recording_id == recording_id)
             sources[recording_id] = Source(
                 recording_id,
-                match.isrc,
-                match.title,
+                match.isrc or "",
+                match.title or "",
                 match.artists,
                 1 + (before.files if before else 0),
                 covered_ms + (before.reused_ms if before else 0),

@@ -54,7 +54,7 @@ def test_a_batch_is_as_large_as_asked_for_and_the_same_every_time(tmp_path: Path
 
 def test_rows_are_compared_without_what_differs_from_run_to_run(tmp_path: Path) -> None:
     def row(name: str, scan_id: str, status: str = "no_match") -> str:
-        return json.dumps({"query": {"name": name}, "scan_id": scan_id, "timing_ms": {"search": 3}, "status": status})
+        return json.dumps({"track": {"name": name}, "scan_id": scan_id, "timing_ms": {"search": 3}, "status": status})
 
     assert rows_of(row("a", "1") + "\n" + row("b", "2")) == rows_of(row("b", "3") + "\n" + row("a", "4"))
     assert rows_of(row("a", "1")) != rows_of(row("a", "1", "matched"))

@@ -143,7 +143,11 @@ def case_facts(
         "note": remarks.note or None,
         "signer": {"id": signer.id, "name": signer.name},
         "file": {"name": result.name, "sha256": result.sha256, "duration_ms": result.duration_ms},
-        "index": {"digest": result.index_digest, "recordings": result.tracks, "searched": result.recordings},
+        "index": {
+            "digest": result.index_digest,
+            "recordings": result.index.recordings,
+            "searched": result.search.recordings,
+        },
         "parameters": {
             "algorithm": result.algorithm,
             "params_digest": result.params_digest,

@@ -19,14 +19,14 @@ from index.recheck.trace import Trace, TracedPassage
 from index.recheck.trace_file import trace_from_bytes
 from index.search._kernels import BLOCK_SECONDS
 from index.storage.layers import TIMES_PER_SECOND
-from sourceprint.scans.results import ScanResult
-from sourceprint.scans.scan_json import matches_to_json
+from sourceprint.scans.results import ScanResult, plain_json
+from sourceprint.scans.scan_json import result_matches
 
 __all__ = ["Comparison", "Figure", "belonging", "compare", "read_trace_member"]
 
 _LAST_DIGITS = {
-    "query_match_percentage": 1e-2,
-    "asset_match_percentage": 1e-2,
+    "track_match_percentage": 1e-2,
+    "recording_match_percentage": 1e-2,
     "pitch_cents": 1e-1,
     "speed_percent": 1e-2,
     "tempo_percent": 1e-2,
@@ -37,17 +37,17 @@ _FOUR_DIGITS = ("p_false", "false_per_1000h")
 
 # What sourceprint/case/1 compares; a scan may come to state more.
 _OF_MATCH = (
-    *("asset_id", "isrc", "title", "artists", "layer", "asset_duration_ms"),
-    *("query_match_ms", "query_match_percentage", "asset_match_ms", "asset_match_percentage", "confidence"),
+    *("recording_id", "isrc", "title", "artists", "layer", "recording_duration_ms", "confidence"),
+    *("track_match_ms", "track_match_percentage", "recording_match_ms", "recording_match_percentage"),
 )
-_OF_SEGMENT = (
-    *("query_start_ms", "query_end_ms", "asset_start_ms", "asset_end_ms"),
+_OF_PASSAGE = (
+    *("track_start_ms", "track_end_ms", "recording_start_ms", "recording_end_ms"),
     *("pitch_cents", "speed_percent", "tempo_percent", "aligned_landmarks", "expected_by_chance"),
     *("p_false", "false_per_1000h", "confidence", "excluded", "also_fits"),
 )
 
 _COMPARED = {  # outside of matches, with what the trace says (`belonging`)
-    *("schema", "status", "matches", "query.sha256", "query.duration_ms", "index.digest", "index.params_digest"),
+    *("schema", "status", "matches", "track.sha256", "track.duration_ms", "index.digest", "index.params_digest"),
     *("searched.layer", "searched.scales", "searched.max_false_per_1000h", "searched.settings_digest"),
 }
 
@@ -90,7 +90,7 @@ class Comparison:
     unchecked : tuple of str
         Fields that are as the signer states them, since landmarks say nothing about them, sorted.
     n_landmarks : int
-        Landmarks of the query that meet one of the recording, over all passages.
+        Landmarks of the track that meet one of the recording, over all passages.
     """
 
     figures: tuple[Figure, ...]
@@ -130,16 +130,15 @@ def read_trace_member(data: bytes) -> Trace:
 def belonging(result: ScanResult, trace: Trace) -> tuple[str, ...]:
     """Return a sentence for each thing that the result and the trace state differently about the same search."""
     parts = [part.circumstances for part in trace.parts]
-    stated = result.raw.get("searched", {})
     pairs: dict[str, tuple[Any, Any]] = {
         "SHA-256 of the file": (result.sha256, trace.sha256),
         "digest of the index": (result.index_digest, trace.index_digest),
         "digest of the parameters": (result.params_digest, trace.params_digest),
         "digest of the settings": (result.settings_digest, trace.settings_digest),
-        "time scales": (stated.get("scales"), list(trace.scales)),
+        "time scales": (list(result.search.scales), list(trace.scales)),
         "status": (result.status, "matched"),
-        "length in ms": (result.duration_ms, round(_query_seconds(trace) * 1000)),
-        "layer": ([stated.get("layer")], sorted({part.layer for part in parts})),
+        "length in ms": (result.duration_ms, round(_track_seconds(trace) * 1000)),
+        "layer": ([result.search.layer], sorted({part.layer for part in parts})),
         "false matches put up with": ([result.max_false_per_1000h], sorted({p.max_false_per_1000h for p in parts})),
     }
     return tuple(
@@ -160,7 +159,7 @@ def compare(result: ScanResult, trace: Trace) -> Comparison:
     try:
         with np.errstate(all="ignore"):
             checked = recheck(trace)
-            recomputed = matches_to_json(checked.matches, _query_seconds(trace))
+            recomputed = plain_json(result_matches(checked.matches, _track_seconds(trace)))
     except SourceprintError:
         raise
     except (ArithmeticError, ValueError, LookupError) as error:
@@ -176,11 +175,11 @@ def compare(result: ScanResult, trace: Trace) -> Comparison:
 def _figures(stated: list[dict[str, Any]], recomputed: list[dict[str, Any]]) -> Iterator[Figure]:
     nothing: dict[str, Any] = {}
     for one, other in zip_longest(stated, recomputed, fillvalue=nothing):
-        name = str(one.get("asset_id") or other.get("asset_id"))
+        name = str(one.get("recording_id") or other.get("recording_id"))
         yield from _fields(name, _OF_MATCH, one, other)
-        passages = zip_longest(one.get("segments", ()), other.get("segments", ()), fillvalue=nothing)
-        for number, (segment, again) in enumerate(passages, start=1):
-            yield from _fields(f"{name}, passage {number}", _OF_SEGMENT, segment, again)
+        passages = zip_longest(one.get("passages", ()), other.get("passages", ()), fillvalue=nothing)
+        for number, (passage, again) in enumerate(passages, start=1):
+            yield from _fields(f"{name}, passage {number}", _OF_PASSAGE, passage, again)
 
 
 def _fields(
@@ -206,18 +205,18 @@ def _agree(name: str, one: Any, other: Any) -> bool:
 
 def _others(record: Mapping[str, Any]) -> set[str]:
     matches = record["matches"]
-    of_matches = {name for match in matches for name in match} - {*_OF_MATCH, "segments"}
-    of_segments = {name for match in matches for segment in match["segments"] for name in segment} - {*_OF_SEGMENT}
+    of_matches = {name for match in matches for name in match} - {*_OF_MATCH, "passages"}
+    of_passages = {name for match in matches for passage in match["passages"] for name in passage} - {*_OF_PASSAGE}
     outside = {
         f"{group}.{name}" if name else group
         for group, value in record.items()
         for name in (value if isinstance(value, dict) else ("",))
     }
-    return of_matches | of_segments | (outside - _COMPARED)
+    return of_matches | of_passages | (outside - _COMPARED)
 
 
-def _query_seconds(trace: Trace) -> float:
-    """Return the length of the query: where its last part ends."""
+def _track_seconds(trace: Trace) -> float:
+    """Return the length of the track: where its last part ends."""
     if not trace.parts:
         return 0.0
     last = trace.parts[-1].circumstances

@@ -44,7 +44,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         ],
         "signer": None if signer is None else {"id": signer.id, "name": signer.name, "public_key": signer.text},
         "signer_is_given": verdict.trusted is not None,
-        "file": None if verdict.result is None else verdict.result.raw["query"],
+        "file": None if verdict.result is None else verdict.result.raw["track"],
         "made_on": None if remarks is None or remarks.made_on is None else remarks.made_on.isoformat(),
         "note": None if remarks is None else remarks.note or None,
         "figures": [_figure_json(figure) for figure in comparison.figures] if comparison else [],

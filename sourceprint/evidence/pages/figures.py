@@ -1,6 +1,6 @@
 """What is drawn of one passage: two spectrograms on one time axis, the line in the plane of times, the pitch histogram.
 
-In comes a segment with the pairs of landmarks that `index.recheck.recheck` gives for it; out come records of places
+In comes a passage with the pairs of landmarks that `index.recheck.recheck` gives for it; out come records of places
 and SVG paths in fixed view boxes, for the template to put into markup. Every drawing has its description in words.
 """
 
@@ -49,10 +49,10 @@ class Stage:
     height: int = 500
     left: int = 56
     right: int = 1112
-    query_top: int = 34
-    query_bottom: int = 218
-    reference_top: int = 276
-    reference_bottom: int = 460
+    track_top: int = 34
+    track_bottom: int = 218
+    recording_top: int = 276
+    recording_bottom: int = 460
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Plot:
 STAGE = Stage()
 PLOT = Plot()
 
-_AROUND_SECONDS = 0.6  # shown before and after a passage, in time of the query
+_AROUND_SECONDS = 0.6  # shown before and after a passage, in time of the track
 _BIN_CENTS = 10.0
 _AROUND_CENTS = 150.0
 
@@ -83,13 +83,13 @@ class SpectraFigure:
     ----------
     track_seconds, recording_seconds : (float, float)
         Where the axis starts and ends, in time of either file.
-    query_ticks, reference_ticks : list of Tick
+    track_ticks, recording_ticks : list of Tick
         Times.
-    query_hz, reference_hz : list of Tick
+    track_hz, recording_hz : list of Tick
         Frequencies.
-    query_dots, reference_dots : str
+    track_dots, recording_dots : str
         Paths of the landmarks that agree.
-    query_others, reference_others : str
+    track_others, recording_others : str
         Paths of those that the trace holds besides.
     joins : str
         Path of the lines that join pairs.
@@ -103,14 +103,14 @@ class SpectraFigure:
 
     track_seconds: tuple[float, float]
     recording_seconds: tuple[float, float]
-    query_ticks: list[Tick]
-    reference_ticks: list[Tick]
-    query_hz: list[Tick]
-    reference_hz: list[Tick]
-    query_dots: str
-    reference_dots: str
-    query_others: str
-    reference_others: str
+    track_ticks: list[Tick]
+    recording_ticks: list[Tick]
+    track_hz: list[Tick]
+    recording_hz: list[Tick]
+    track_dots: str
+    recording_dots: str
+    track_others: str
+    recording_others: str
     joins: str
     first: float
     last: float
@@ -120,7 +120,7 @@ class SpectraFigure:
 
 @dataclass(frozen=True, slots=True)
 class PlaneFigure:
-    """Pairs in the plane of query time and reference time, with their line.
+    """Pairs in the plane of track time and recording time, with their line.
 
     Attributes
     ----------
@@ -131,9 +131,9 @@ class PlaneFigure:
     line : (float, float, float, float)
         Ends of the line.
     slope : float
-        Reference seconds per query second.
+        Recording seconds per track second.
     deviation_ms : float
-        Median distance of the pairs from the line, in reference time; NaN where there are none.
+        Median distance of the pairs from the line, in recording time; NaN where there are none.
     description : str
         What is to be seen, in words.
     """
@@ -149,7 +149,7 @@ class PlaneFigure:
 
 @dataclass(frozen=True, slots=True)
 class PitchFigure:
-    """How far each query landmark lies above its counterpart, as a histogram.
+    """How far each landmark of the track lies above its counterpart, as a histogram.
 
     Attributes
     ----------
@@ -179,13 +179,13 @@ class PitchFigure:
 
 
 def spectra_figure(
-    segment: Passage, pairs: Pairs, finds: Sequence[TracedPassage], *, fmin_hz: float, cells_per_octave: float
+    passage: Passage, pairs: Pairs, finds: Sequence[TracedPassage], *, fmin_hz: float, cells_per_octave: float
 ) -> SpectraFigure:
     """Return what is drawn on the two spectrograms of a passage.
 
     Parameters
     ----------
-    segment : Passage
+    passage : Passage
         The passage.
     pairs : Pairs
         Its pairs.
@@ -194,23 +194,23 @@ def spectra_figure(
     fmin_hz, cells_per_octave : float
         The axis of frequency.
     """
-    start = max(0.0, segment.track_start_seconds - _AROUND_SECONDS)
-    end = segment.track_end_seconds + _AROUND_SECONDS
+    start = max(0.0, passage.track_start_seconds - _AROUND_SECONDS)
+    end = passage.track_end_seconds + _AROUND_SECONDS
 
     def along(track_seconds: float) -> float:
-        return segment.recording_start_seconds + segment.ratio * (track_seconds - segment.track_start_seconds)
+        return passage.recording_start_seconds + passage.ratio * (track_seconds - passage.track_start_seconds)
 
-    reference = (along(start), along(end))
+    recording = (along(start), along(end))
     x = Scale(start, end, STAGE.left, STAGE.right)
-    x_reference = Scale(*reference, STAGE.left, STAGE.right)
+    x_recording = Scale(*recording, STAGE.left, STAGE.right)
     n_cells = Params().n_bins
-    y = Scale(-0.5, n_cells - 0.5, STAGE.query_bottom, STAGE.query_top)
-    y_reference = Scale(-0.5, n_cells - 0.5, STAGE.reference_bottom, STAGE.reference_top)
+    y = Scale(-0.5, n_cells - 0.5, STAGE.track_bottom, STAGE.track_top)
+    y_recording = Scale(-0.5, n_cells - 0.5, STAGE.recording_bottom, STAGE.recording_top)
     upper = list(zip(map(x, pairs.track_seconds.tolist()), map(y, pairs.track_bins.tolist()), strict=True))
     lower = list(
         zip(
-            map(x_reference, pairs.recording_seconds.tolist()),
-            map(y_reference, pairs.recording_bins.tolist()),
+            map(x_recording, pairs.recording_seconds.tolist()),
+            map(y_recording, pairs.recording_bins.tolist()),
             strict=True,
         )
     )
@@ -220,7 +220,7 @@ def spectra_figure(
         "".join(_others(find.seconds, find.bins.astype(np.float64), x, y) for find in finds),
         "".join(
             _others(
-                find.recording_times / TIMES_PER_SECOND, find.recording_bins / BINS_PER_CELL, x_reference, y_reference
+                find.recording_times / TIMES_PER_SECOND, find.recording_bins / BINS_PER_CELL, x_recording, y_recording
             )
             for find in finds
         ),
@@ -231,29 +231,29 @@ def spectra_figure(
         sampled = f"Of the {count(len(upper), 'pair')}, every {_nth(len(upper) / len(joined))} is joined by a line."
     return SpectraFigure(
         (start, end),
-        reference,
+        recording,
         time_ticks(x),
-        time_ticks(x_reference),
+        time_ticks(x_recording),
         frequency_ticks(y, **hz),
-        frequency_ticks(y_reference, **hz),
+        frequency_ticks(y_recording, **hz),
         dots(upper[k] for k in shown),
         dots(lower[k] for k in shown),
         *others,
         lines((*upper[k], *lower[k]) for k in joined),
-        x(segment.track_start_seconds),
-        x(segment.track_end_seconds),
+        x(passage.track_start_seconds),
+        x(passage.track_end_seconds),
         f"{count(len(upper), 'landmark')} of the generated track, each at the time that corresponds in the recording, "
         "and each at the same distance in pitch",
         sampled,
     )
 
 
-def plane_figure(segment: Passage, pairs: Pairs) -> PlaneFigure:
+def plane_figure(passage: Passage, pairs: Pairs) -> PlaneFigure:
     """Return the line of a passage in the plane of times."""
-    x = Scale(segment.track_start_seconds, segment.track_end_seconds, PLOT.left, PLOT.right)
-    y = Scale(segment.recording_start_seconds, segment.recording_end_seconds, PLOT.bottom, PLOT.top)
+    x = Scale(passage.track_start_seconds, passage.track_end_seconds, PLOT.left, PLOT.right)
+    y = Scale(passage.recording_start_seconds, passage.recording_end_seconds, PLOT.bottom, PLOT.top)
     shown = spread(pairs.track_seconds.size, MOST_DOTS)
-    along = segment.recording_start_seconds + segment.ratio * (pairs.track_seconds - segment.track_start_seconds)
+    along = passage.recording_start_seconds + passage.ratio * (pairs.track_seconds - passage.track_start_seconds)
     away = np.abs(pairs.recording_seconds - along)
     deviation_ms = 1000.0 * float(np.median(away)) if away.size else math.nan
     return PlaneFigure(
@@ -261,17 +261,17 @@ def plane_figure(segment: Passage, pairs: Pairs) -> PlaneFigure:
         time_ticks(y, most=7),
         dots((x(float(pairs.track_seconds[k])), y(float(pairs.recording_seconds[k]))) for k in shown),
         (x.first, y.first, x.last, y.last),
-        segment.ratio,
+        passage.ratio,
         deviation_ms,
-        f"{count(pairs.track_seconds.size, 'pair')} of landmarks on a line of slope {segment.ratio:.4f}: "
-        f"{segment.ratio:.4f} seconds of the recording pass in a second of the generated track",
+        f"{count(pairs.track_seconds.size, 'pair')} of landmarks on a line of slope {passage.ratio:.4f}: "
+        f"{passage.ratio:.4f} seconds of the recording pass in a second of the generated track",
     )
 
 
-def pitch_figure(segment: Passage, pairs: Pairs, *, cells_per_octave: float) -> PitchFigure:
+def pitch_figure(passage: Passage, pairs: Pairs, *, cells_per_octave: float) -> PitchFigure:
     """Return the histogram of pitch differences of a passage."""
     cents = pairs.pitch_cells * (1200.0 / cells_per_octave)
-    stated = round(segment.transformation.heard_cents, 1) + 0.0  # no -0
+    stated = round(passage.transformation.heard_cents, 1) + 0.0  # no -0
     middle = _BIN_CENTS * round(stated / _BIN_CENTS)
     n_bins = round(2 * _AROUND_CENTS / _BIN_CENTS) + 1
     low = middle - _AROUND_CENTS - _BIN_CENTS / 2

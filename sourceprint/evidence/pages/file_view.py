@@ -79,7 +79,7 @@ def file_view(
     except SourceprintError as error:
         remark, checked = str(error), None
     passages = _passages(result, checked)
-    query = track_sound(result)
+    track = track_sound(result)
     sounds = _recording_sounds(trace, candidates) if trace is not None else {}
     values: dict[str, Any] = {
         "result": result,
@@ -102,7 +102,7 @@ def file_view(
     }
     if trace is not None and checked is not None:
         drawn = passages[:MOST_PICTURED]
-        values["passages"] = drawn_passages(result, trace, checked, drawn, query, sounds, shelf, with_audio)
+        values["passages"] = drawn_passages(result, trace, checked, drawn, track, sounds, shelf, with_audio)
     return FileView(values, remark)
 
 
@@ -136,13 +136,13 @@ def _same_place(one: tuple[str, tuple[float, ...]], other: tuple[str, tuple[floa
 
 
 def _passages(result: ScanResult, checked: Rechecked | None) -> list[DrawnPassage]:
-    """Return all segments by query time; the recheck has them in the order of the result."""
+    """Return all passages by track time; the recheck has them in the order of the result."""
     again: list[Passage | None] = []
     if checked is not None:
-        again = [segment for match in checked.matches for segment in match.passages]
-    stated = [(match, segment) for match in result.matches for segment in match.passages]
+        again = [passage for match in checked.matches for passage in match.passages]
+    stated = [(match, passage) for match in result.matches for passage in match.passages]
     again = again or [None] * len(stated)
-    paired = [(match, segment, other) for (match, segment), other in zip(stated, again, strict=True)]
+    paired = [(match, passage, other) for (match, passage), other in zip(stated, again, strict=True)]
     paired.sort(key=lambda three: (three[1].track_start_ms, three[1].track_end_ms, three[0].recording_id))
     return [DrawnPassage(number, *three) for number, three in enumerate(paired, start=1)]
 
@@ -175,17 +175,17 @@ def _lanes(result: ScanResult, passages: Sequence[DrawnPassage]) -> list[dict[st
     return lanes
 
 
-def _spans(segment: ResultPassage) -> str:
+def _spans(passage: ResultPassage) -> str:
     here, there = (
-        span(segment.track_start_ms, segment.track_end_ms),
-        span(segment.recording_start_ms, segment.recording_end_ms),
+        span(passage.track_start_ms, passage.track_end_ms),
+        span(passage.recording_start_ms, passage.recording_end_ms),
     )
     return f"{here} of the track, {there} of the recording"
 
 
 def _tried(result: ScanResult, trace: Trace | None, checked: Rechecked | None) -> list[tuple[str, str]]:
     facts = [
-        ("Recordings searched", f"{result.recordings} of {result.tracks} in the index"),
+        ("Recordings searched", f"{result.recordings} of {result.index.recordings} in the index"),
         ("Method", f"{result.algorithm}, layer {' and '.join(sorted({match.layer for match in result.matches}))}"),
         ("Limit", _limit_text(result.max_false_per_1000h)),
     ]

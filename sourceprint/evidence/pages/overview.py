@@ -93,11 +93,9 @@ def rows_as_json(rows: Sequence[Mapping[str, Any]]) -> Markup:
 
 def _label(match: ResultMatch) -> str:
     """Return the title, cut where it would fill the table, and the id, which is never cut."""
-    title = (
-        match.title
-        if len(match.title) <= _LONGEST_TITLE
-        else match.title[: _LONGEST_TITLE - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    )
+    title = match.title or ""
+    if len(title) > _LONGEST_TITLE:
+        title = title[: _LONGEST_TITLE - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return f"{title} ({match.recording_id})" if title else match.recording_id
 
 

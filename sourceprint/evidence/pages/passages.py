@@ -38,7 +38,7 @@ _MOST_COLUMNS = 1056  # the width of a spectrogram in its drawing
 
 @dataclass(frozen=True, slots=True)
 class DrawnPassage:
-    """A segment of a result.
+    """A passage of a result.
 
     Attributes
     ----------
@@ -48,36 +48,41 @@ class DrawnPassage:
         The recording that it is of.
     stated : ResultPassage
         As the result has it.
-    segment : Passage or None
+    aligned : Passage or None
         As it came out of the trace; None where that could not be used.
     """
 
     number: int
     match: ResultMatch
     stated: ResultPassage
-    segment: Passage | None
+    aligned: Passage | None
 
 
 def passage_row(passage: DrawnPassage) -> dict[str, Any]:
     """Return the figures of a passage as texts, for its row in the table of all passages."""
-    segment = passage.stated
+    stated = passage.stated
     return {
         "number": passage.number,
         "label": label_of(passage.match),
-        "query": span(segment.track_start_ms, segment.track_end_ms),
-        "recording": span(segment.recording_start_ms, segment.recording_end_ms),
-        "changed": changed(segment),
-        "landmarks": f"{segment.aligned_landmarks}",
-        "odds": in_odds(segment.p_false),
-        "confidence": confidence_text(segment.confidence),
-        "drawn": passage.number <= MOST_PICTURED and passage.segment is not None,
-        "also_fits": segment.also_fits,
+        "track": span(stated.track_start_ms, stated.track_end_ms),
+        "recording": span(stated.recording_start_ms, stated.recording_end_ms),
+        "changed": changed(stated),
+        "landmarks": f"{stated.aligned_landmarks}",
+        "odds": in_odds(stated.p_false),
+        "confidence": confidence_text(stated.confidence),
+        "drawn": passage.number <= MOST_PICTURED and passage.aligned is not None,
+        "also_fits": stated.also_fits,
     }
 
 
 def label_of(match: ResultMatch) -> dict[str, str]:
     """Return what a recording is called: its id, and what the catalogue says besides."""
-    return {"id": match.recording_id, "title": match.title, "artists": ", ".join(match.artists), "isrc": match.isrc}
+    return {
+        "id": match.recording_id,
+        "title": match.title or "",
+        "artists": ", ".join(match.artists),
+        "isrc": match.isrc or "",
+    }
 
 
 def drawn_passages(
@@ -85,7 +90,7 @@ def drawn_passages(
     trace: Trace,
     checked: Rechecked,
     passages: Sequence[DrawnPassage],
-    query: Sound,
+    track: Sound,
     sounds: Mapping[str, Sound],
     shelf: Shelf,
     with_audio: bool,
@@ -102,7 +107,7 @@ def drawn_passages(
         What came out of the trace.
     passages : sequence of DrawnPassage
         Those to be drawn.
-    query : Sound
+    track : Sound
         Audio of the file.
     sounds : mapping of str to Sound
         Audio of the recordings, by id.
@@ -114,10 +119,10 @@ def drawn_passages(
     cells_per_octave = trace.parts[0].circumstances.cells_per_octave
     drawn: list[dict[str, Any]] = []
     for passage in passages:
-        segment = passage.segment
-        if segment is None:
+        aligned = passage.aligned
+        if aligned is None:
             continue
-        pairs = checked.pairs[passage.match.recording_id].of_passage(segment)
+        pairs = checked.pairs[passage.match.recording_id].of_passage(aligned)
         axis = {"fmin_hz": trace.fmin_hz, "cells_per_octave": cells_per_octave}
         sound = sounds[passage.match.recording_id]
         drawn.append(
@@ -126,15 +131,15 @@ def drawn_passages(
                 "label": label_of(passage.match),
                 "row": passage_row(passage),
                 "decision": by_chance(passage.stated),
-                "facts": _facts(passage.stated, segment, checked.score_threshold),
-                "spectra": spectra_figure(segment, pairs, _finds(trace, passage.match.recording_id, segment), **axis),
-                "plane": plane_figure(segment, pairs),
+                "facts": _facts(passage.stated, aligned, checked.score_threshold),
+                "spectra": spectra_figure(aligned, pairs, _finds(trace, passage.match.recording_id, aligned), **axis),
+                "plane": plane_figure(aligned, pairs),
                 "is_brief": is_brief(passage.stated),
-                "pitch": pitch_figure(segment, pairs, cells_per_octave=cells_per_octave),
-                "images": {"query": "", "recording": ""},
-                "missing": [why for why in (query.why_not, sound.why_not) if why],
-                "audio": {"query": "", "recording": ""},
-                "excerpt": _excerpt(result, segment),
+                "pitch": pitch_figure(aligned, pairs, cells_per_octave=cells_per_octave),
+                "images": {"track": "", "recording": ""},
+                "missing": [why for why in (track.why_not, sound.why_not) if why],
+                "audio": {"track": "", "recording": ""},
+                "excerpt": _excerpt(result, aligned),
             }
         )
     if trace.params_digest != Params().digest:
@@ -143,13 +148,13 @@ def drawn_passages(
                 "The index was made with other parameters than this version's, so no spectrogram is drawn."
             ]
     else:
-        _add_pictures(drawn, passages, query, sounds, shelf)
+        _add_pictures(drawn, passages, track, sounds, shelf)
     if with_audio:
-        _add_excerpts(drawn, passages, query, sounds, shelf)
+        _add_excerpts(drawn, passages, track, sounds, shelf)
     return drawn
 
 
-def _facts(stated: ResultPassage, segment: Passage, threshold: float) -> list[tuple[str, str]]:
+def _facts(stated: ResultPassage, passage: Passage, threshold: float) -> list[tuple[str, str]]:
     return [
         ("Pitch", f"{stated.pitch_cents:+.0f} cents".replace("-0 ", "0 ").replace("+0 ", "0 ")),
         ("Tempo, speed", f"{stated.tempo_percent:.1f} %, {stated.speed_percent:.1f} %"),
@@ -157,45 +162,45 @@ def _facts(stated: ResultPassage, segment: Passage, threshold: float) -> list[tu
         ("Probability", f"{_at_most(stated)}{in_odds(stated.p_false)} by chance"),
         ("Rate", f"{by_chance_rate(stated)}, by chance"),
         ("Confidence", confidence_text(stated.confidence)),
-        ("Score", f"{segment.score:.1f}; {threshold:.1f} was needed"),
+        ("Score", f"{passage.score:.1f}; {threshold:.1f} was needed"),
     ]
 
 
-def _at_most(segment: ResultPassage) -> str:
-    return "at most " if segment.p_false <= LEAST_P else ""
+def _at_most(passage: ResultPassage) -> str:
+    return "at most " if passage.p_false <= LEAST_P else ""
 
 
-def _finds(trace: Trace, recording_id: str, segment: Passage) -> list[TracedPassage]:
+def _finds(trace: Trace, recording_id: str, passage: Passage) -> list[TracedPassage]:
     return [
         find
         for part in trace.parts
         for find in part.passages
         if find.recording.id == recording_id
-        and find.seconds[0] <= segment.track_end_seconds
-        and find.seconds[-1] >= segment.track_start_seconds
+        and find.seconds[0] <= passage.track_end_seconds
+        and find.seconds[-1] >= passage.track_start_seconds
     ]
 
 
-def _excerpt(result: ScanResult, segment: Passage) -> dict[str, float]:
+def _excerpt(result: ScanResult, passage: Passage) -> dict[str, float]:
     """Return where the excerpts of a passage lie: in the track, and along its line in the recording."""
-    start = max(0.0, segment.track_start_seconds - _EXCERPT_AROUND_SECONDS)
-    end = min(segment.track_end_seconds + _EXCERPT_AROUND_SECONDS, result.duration_ms / 1000, start + _EXCERPT_SECONDS)
-    there = segment.recording_start_seconds + segment.ratio * (start - segment.track_start_seconds)
+    start = max(0.0, passage.track_start_seconds - _EXCERPT_AROUND_SECONDS)
+    end = min(passage.track_end_seconds + _EXCERPT_AROUND_SECONDS, result.duration_ms / 1000, start + _EXCERPT_SECONDS)
+    there = passage.recording_start_seconds + passage.ratio * (start - passage.track_start_seconds)
     return {
         "start": round(start, 3),
         "length": round(end - start, 3),
-        "ratio": round(segment.ratio, 6),
+        "ratio": round(passage.ratio, 6),
         "there": round(there, 3),
     }
 
 
 def _by_sound(
-    drawn: Sequence[dict[str, Any]], passages: Sequence[DrawnPassage], query: Sound, sounds: Mapping[str, Sound]
+    drawn: Sequence[dict[str, Any]], passages: Sequence[DrawnPassage], track: Sound, sounds: Mapping[str, Sound]
 ) -> list[tuple[str, Path, list[dict[str, Any]]]]:
     """Return what is drawn of each audio file at hand, so that each is read once."""
     groups: list[tuple[str, Path, list[dict[str, Any]]]] = []
-    if query.path is not None:
-        groups.append(("query", query.path, list(drawn)))
+    if track.path is not None:
+        groups.append(("track", track.path, list(drawn)))
     for recording_id in dict.fromkeys(passage.match.recording_id for passage in passages):
         path = sounds[recording_id].path
         if path is not None:
@@ -206,12 +211,12 @@ def _by_sound(
 def _add_pictures(
     drawn: Sequence[dict[str, Any]],
     passages: Sequence[DrawnPassage],
-    query: Sound,
+    track: Sound,
     sounds: Mapping[str, Sound],
     shelf: Shelf,
 ) -> None:
     params = Params()
-    for kind, path, entries in _by_sound(drawn, passages, query, sounds):
+    for kind, path, entries in _by_sound(drawn, passages, track, sounds):
         stretches = [_stretch(entry["spectra"], kind) for entry in entries]
         try:
             several = pooled_cells(path, stretches, params)
@@ -227,22 +232,22 @@ def _add_pictures(
 def _stretch(figure: SpectraFigure, kind: str) -> Stretch:
     length = figure.track_seconds[1] - figure.track_seconds[0]
     n_columns = max(24, min(_MOST_COLUMNS, math.floor(length * _COLUMNS_PER_SECOND)))
-    start, end = figure.track_seconds if kind == "query" else figure.recording_seconds
+    start, end = figure.track_seconds if kind == "track" else figure.recording_seconds
     return Stretch(start, end, n_columns)
 
 
 def _add_excerpts(
     drawn: Sequence[dict[str, Any]],
     passages: Sequence[DrawnPassage],
-    query: Sound,
+    track: Sound,
     sounds: Mapping[str, Sound],
     shelf: Shelf,
 ) -> None:
-    for kind, path, entries in _by_sound(drawn, passages, query, sounds):
+    for kind, path, entries in _by_sound(drawn, passages, track, sounds):
         spans = []
         for entry in entries:
             where = entry["excerpt"]
-            start, pace = (where["start"], 1.0) if kind == "query" else (where["there"], where["ratio"])
+            start, pace = (where["start"], 1.0) if kind == "track" else (where["there"], where["ratio"])
             spans.append((start, start + pace * where["length"]))
         try:
             several = excerpts(path, spans)

@@ -40,7 +40,7 @@ sourceprint report --force replaces what is in it.
 """
 _OURS = {
     FILES: re.compile(r"[0-9a-f]{24}\.html(\.tmp)?"),
-    ASSETS: re.compile(r"([0-9a-f]{24}-\d+-(query|recording)\.(png|ogg)|page\.(css|js))(\.tmp)?"),
+    ASSETS: re.compile(r"([0-9a-f]{24}-\d+-(track|recording)\.(png|ogg)|page\.(css|js))(\.tmp)?"),
 }
 
 

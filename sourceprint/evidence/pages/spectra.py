@@ -1,7 +1,7 @@
 """Spectrograms as pictures: stretches of an audio file in, one grey PNG of the same width for each out.
 
 The rows are the cells in which the fingerprint hears (`fingerprint.spectrogram`), the columns equal parts of a stretch
-of time. A query and the recording that it reuses are drawn as two stretches that correspond, with equally many columns:
+of time. A track and the recording that it reuses are drawn as two stretches that correspond, with equally many columns:
 what matches then stands above each other, whatever the tempo. Files are read once, in blocks; memory depends on the
 number of columns, not on the length of the file. The only door to Pillow.
 """

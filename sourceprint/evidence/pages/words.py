@@ -117,7 +117,7 @@ def hours_text(milliseconds: float) -> str:
     return f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
 
 
-def changed(segment: ResultPassage) -> str:
+def changed(passage: ResultPassage) -> str:
     """Return how a passage was changed; tempo roughly where the passage is brief.
 
     Examples
@@ -134,18 +134,18 @@ def changed(segment: ResultPassage) -> str:
     'unchanged in pitch and tempo'
     """
     parts = []
-    brief = is_brief(segment)
-    if abs(segment.speed_percent - 100.0) >= 0.05:
-        parts.append(f"played {_faster(segment.speed_percent, brief)}, pitch and time together")
-    if abs(segment.pitch_cents) >= 10.0:
-        where = "higher" if segment.pitch_cents > 0 else "lower"
-        parts.append(f"{abs(segment.pitch_cents) / 100:.2f} semitones {where}")
-    if abs(segment.tempo_percent - 100.0) >= 0.4:
-        parts.append(f"tempo {_faster(segment.tempo_percent, brief)}")
+    brief = is_brief(passage)
+    if abs(passage.speed_percent - 100.0) >= 0.05:
+        parts.append(f"played {_faster(passage.speed_percent, brief)}, pitch and time together")
+    if abs(passage.pitch_cents) >= 10.0:
+        where = "higher" if passage.pitch_cents > 0 else "lower"
+        parts.append(f"{abs(passage.pitch_cents) / 100:.2f} semitones {where}")
+    if abs(passage.tempo_percent - 100.0) >= 0.4:
+        parts.append(f"tempo {_faster(passage.tempo_percent, brief)}")
     return ", ".join(parts) or "unchanged in pitch and tempo"
 
 
-def by_chance(segment: ResultPassage) -> str:
+def by_chance(passage: ResultPassage) -> str:
     """Return, as a sentence or two, how often chance gives such an alignment.
 
     Examples
@@ -156,18 +156,18 @@ def by_chance(segment: ResultPassage) -> str:
     searched in this catalogue, has one by chance is 1 in 2 500 000. 120 landmarks agree; at places that mean nothing,
     1.5 would.
     """
-    least = segment.false_per_1000h <= LEAST_FALSE_PER_1000H
-    how_often = f"{by_chance_rate(segment)} of such audio{', the smallest rate that is claimed' if least else ''}"
-    p = f"1 in {_round(1 / segment.p_false)}" if segment.p_false > LEAST_P else f"at most 1 in {_round(1 / LEAST_P)}"
-    expected = f"{segment.expected_by_chance:.1f}"
+    least = passage.false_per_1000h <= LEAST_FALSE_PER_1000H
+    how_often = f"{by_chance_rate(passage)} of such audio{', the smallest rate that is claimed' if least else ''}"
+    p = f"1 in {_round(1 / passage.p_false)}" if passage.p_false > LEAST_P else f"at most 1 in {_round(1 / LEAST_P)}"
+    expected = f"{passage.expected_by_chance:.1f}"
     return (
         f"An alignment as good would arise by chance {how_often}. The probability that this track, searched in this "
-        f"catalogue, has one by chance is {p}. {count(segment.aligned_landmarks, 'landmark')} agree; at places that "
+        f"catalogue, has one by chance is {p}. {count(passage.aligned_landmarks, 'landmark')} agree; at places that "
         f"mean nothing, {expected} would."
     )
 
 
-def by_chance_rate(segment: ResultPassage) -> str:
+def by_chance_rate(passage: ResultPassage) -> str:
     """Return how often chance gives an alignment as good.
 
     Examples
@@ -176,8 +176,8 @@ def by_chance_rate(segment: ResultPassage) -> str:
     >>> by_chance_rate(Of(false_per_1000h=0.02)), by_chance_rate(Of(false_per_1000h=1e-6))
     ('once in 50 000 hours', 'at most once in 1 000 000 000 hours')
     """
-    at_most = "at most " if segment.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
-    return f"{at_most}once in {_round(1000.0 / segment.false_per_1000h)} hours"
+    at_most = "at most " if passage.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
+    return f"{at_most}once in {_round(1000.0 / passage.false_per_1000h)} hours"
 
 
 def by_chance_share(expected: float | None, n_matches: int) -> str:
@@ -228,9 +228,9 @@ def verdict(result: ScanResult, reused_ms: int) -> str:
     )
 
 
-def is_brief(segment: ResultPassage) -> bool:
+def is_brief(passage: ResultPassage) -> bool:
     """Return whether a passage is too brief for its tempo to be known to the percent."""
-    return segment.track_end_ms - segment.track_start_ms < _BRIEF_MS
+    return passage.track_end_ms - passage.track_start_ms < _BRIEF_MS
 
 
 def _faster(percent: float, roughly: bool) -> str:

@@ -1,7 +1,7 @@
 """Attribution of one generated track: from its scan result to uses, each with its state and what the licences say.
 
 In come the result of a scan, the rights that concern its recordings, the policy, and what is known of how the track was
-made; out come uses, in a fixed order. Every segment of the result ends in at least one of them: what wins no time, or
+made; out come uses, in a fixed order. Every passage of the result ends in at least one of them: what wins no time, or
 must not count, is a `withdrawn` use that says why.
 
 The state comes from the overlap where that left something open, else from the thresholds of the policy: too short is
@@ -19,9 +19,9 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
 from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_spans
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.scans import TrackResult
 from sourceprint.royalties.uses.terms import apply_terms
 from sourceprint.royalties.uses.use import LicenceOutcome, Use, outcomes_to_json, use_to_json
+from sourceprint.scans.results import ScanResult
 
 __all__ = ["TrackFacts", "attribute", "use_id"]
 
@@ -51,13 +51,13 @@ class TrackFacts:
 
 
 def attribute(
-    result: TrackResult, rights: Rights, policy: Policy, facts: TrackFacts, *, owners: Owners | None = None
+    result: ScanResult, rights: Rights, policy: Policy, facts: TrackFacts, *, owners: Owners | None = None
 ) -> list[Use]:
     """Return the uses of one track.
 
     Parameters
     ----------
-    result : TrackResult
+    result : ScanResult
         What the scan found.
     rights : Rights
         Everything that concerns the recordings named in it, and the licences of the licensee.
@@ -112,16 +112,16 @@ def _of_excluded(excluded: Iterable[Claim]) -> list[Holding]:
     return [by_claimant[key] for key in sorted(by_claimant, key=lambda key: (key[0] != "recording", key))]
 
 
-def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, facts: TrackFacts) -> Use:
+def _use(holding: Holding, result: ScanResult, rights: Rights, policy: Policy, facts: TrackFacts) -> Use:
     claimant = holding.claimant
     known = holding.layer == "recording" and not claimant.problem
     passages = {claim.number: claim.source for claim in holding.claims}
-    best = min(passages.values(), key=lambda segment: (-segment.confidence, segment.p_false))
+    best = min(passages.values(), key=lambda passage: (-passage.confidence.exact, passage.p_false.exact))
     use = Use(
         id="",
         track_sha256=result.sha256,
         track_name=result.name,
-        track_ms=result.track_ms,
+        track_ms=result.duration_ms,
         generated_on=facts.generated_on,
         purpose=facts.purpose,
         licensee=facts.licensee,
@@ -132,9 +132,9 @@ def _use(holding: Holding, result: TrackResult, rights: Rights, policy: Policy, 
         spans=tuple(holding.spans),
         matched_ms=sum(span.end_ms - span.start_ms for span in union_spans(holding.claims)),
         attributed_us=holding.attributed_us,
-        aligned_landmarks=sum(segment.aligned_landmarks for segment in passages.values()),
-        confidence=best.confidence,
-        p_false=best.p_false,
+        aligned_landmarks=sum(passage.aligned_landmarks for passage in passages.values()),
+        confidence=best.confidence.exact,
+        p_false=best.p_false.exact,
         state="",
         state_rule="",
         outcomes=(),

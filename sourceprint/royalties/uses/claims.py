@@ -1,4 +1,4 @@
-"""Claims: what each segment of a scan says is used, in terms of the catalogue of rights.
+"""Claims: what each passage of a scan says is used, in terms of the catalogue of rights.
 
 In come the matches of one generated track and the rights; out come claims, one for each passage and each recording that
 may be meant, with times in milliseconds of the track. Three things are settled here, before claims are set against each
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.uses.scans import ScanMatch, ScanSegment, TrackResult
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 
 __all__ = ["Claim", "Claimant", "Owners", "claims_of"]
 
@@ -55,16 +55,16 @@ class Claim:
     claimant : Claimant
     layer : str
         "recording" or "composition".
-    asset_id : str
+    index_id : str
         Id in the index.
     number : int
-        Of the segment in the scan result, from 0, counted over all matches of the track.
+        Of the passage in the scan result, from 0, counted over all matches of the track.
     start_ms, end_ms : int
         In the track; not empty.
-    source : ScanSegment
-        The segment.
+    source : ResultPassage
+        The passage.
     evidence : Fraction
-        Aligned landmarks of the segment per second of the track.
+        Aligned landmarks of the passage per second of the track.
     note : str
         How the claimant was found, where that is not plain; or "".
     also : bool
@@ -77,14 +77,14 @@ class Claim:
     number: int
     start_ms: int
     end_ms: int
-    source: ScanSegment
+    source: ResultPassage
     evidence: Fraction
     note: str = ""
     also: bool = False
 
     @property
     def rank(self) -> tuple[Fraction, bool, str, int, int, int, int, str]:
-        """Sorts by descending evidence; ties by what the segment says, never by its place in the result."""
+        """Sorts by descending evidence; ties by what the passage says, never by its place in the result."""
         s = self.source
         times = (s.track_start_ms, s.track_end_ms, s.recording_start_ms, s.recording_end_ms)
         return (-self.evidence, self.also, self.index_id, *times, self.claimant.key)
@@ -144,15 +144,15 @@ class Owners:
         )
 
 
-def claims_of(result: TrackResult, rights: Rights, owners: Owners) -> tuple[list[Claim], list[Claim]]:
-    """Return what the segments of a track claim.
+def claims_of(result: ScanResult, rights: Rights, owners: Owners) -> tuple[list[Claim], list[Claim]]:
+    """Return what the passages of a track claim.
 
     Parameters
     ----------
-    result : TrackResult
+    result : ScanResult
         One track, with its matches.
     rights : Rights
-        What is on file; everything that concerns the assets, `also_fits` included.
+        What is on file; everything that concerns the recordings, `also_fits` included.
     owners : Owners
         Of the same rights.
 
@@ -161,28 +161,28 @@ def claims_of(result: TrackResult, rights: Rights, owners: Owners) -> tuple[list
     claims : list of Claim
         What counts.
     excluded : list of Claim
-        Segments in ranges of a recording that never count.
+        Passages in ranges of a recording that never count.
     """
     claims: list[Claim] = []
     excluded: list[Claim] = []
     number = 0
     for match in result.matches:
-        found = _recordings_of(match.index_id, match.isrc, rights)
-        for segment in match.passages:
-            own = _claimant(match.index_id, found, match.layer, rights, owners)
-            evidence = Fraction(1000 * segment.aligned_landmarks, segment.track_end_ms - segment.track_start_ms)
+        found = _recordings_of(match.recording_id, match.isrc or "", rights)
+        for passage in match.passages:
+            own = _claimant(match.recording_id, found, match.layer, rights, owners)
+            evidence = Fraction(1000 * passage.aligned_landmarks, passage.track_end_ms - passage.track_start_ms)
             whole = Claim(
                 own,
                 match.layer,
-                match.index_id,
+                match.recording_id,
                 number,
-                segment.track_start_ms,
-                segment.track_end_ms,
-                segment,
+                passage.track_start_ms,
+                passage.track_end_ms,
+                passage,
                 evidence,
             )
             number += 1
-            if segment.excluded:
+            if passage.excluded:
                 excluded.append(whole)
                 continue
             claims.extend(_by_parts(whole, rights, owners) if not own.problem else [whole])
@@ -212,9 +212,9 @@ def _claimant(index_id: str, found: tuple[str, ...], layer: str, rights: Rights,
     return Claimant(name, name, found, work_ids, f"rights: asset {index_id} may be any of {', '.join(found)}")
 
 
-def _also(claim: Claim, match: ScanMatch, rights: Rights, owners: Owners) -> Iterator[Claim]:
+def _also(claim: Claim, match: ResultMatch, rights: Rights, owners: Owners) -> Iterator[Claim]:
     """Yield the claims of recordings that fit nearly as well; where in them the passage lies is not known."""
-    for index_id in claim.source.also_fits:
+    for index_id in sorted({*claim.source.also_fits}):
         other = _claimant(index_id, _recordings_of(index_id, "", rights), match.layer, rights, owners)
         if other.key != claim.claimant.key:
             yield Claim(

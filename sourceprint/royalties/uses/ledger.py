@@ -31,11 +31,12 @@ from sourceprint.royalties.territories import WORLDWIDE, validate_territory
 from sourceprint.royalties.uses.attribution import TrackFacts, attribute
 from sourceprint.royalties.uses.claims import Owners
 from sourceprint.royalties.uses.policy import Policy, policy_document
-from sourceprint.royalties.uses.scans import ScanFile, TrackResult
+from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.royalties.uses.states import StateChange, change_to_recording, enter_changes, latest_states
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import STATES, Use, use_from_json, use_to_json
 from sourceprint.royalties.uses.uses_text import AttributionReport
+from sourceprint.scans.results import ScanResult
 
 __all__ = ["attribute_results", "current_uses", "list_uses"]
 
@@ -213,7 +214,7 @@ class _Attribution:
         self._counts = Counter[str]()
         self._lost_decisions: list[str] = []
 
-    def enter(self, batch: list[TrackResult]) -> None:
+    def enter(self, batch: list[ScanResult]) -> None:
         """Attribute a batch of tracks, and enter what is new."""
         self._statuses.update(result.status for result in batch)
         searched = [result for result in batch if result.searched]
@@ -221,14 +222,14 @@ class _Attribution:
         rights = load_rights(
             self._connection,
             index_ids=sorted(
-                {m.index_id for m in matches} | {a for m in matches for s in m.passages for a in s.also_fits}
+                {m.recording_id for m in matches} | {a for m in matches for s in m.passages for a in s.also_fits}
             ),
             isrcs=sorted({match.isrc for match in matches if match.isrc}),
             licensee=self._defaults.licensee,
             owners=False,
         )
         owners = Owners(rights)
-        self._counts["segments"] += sum(len(match.passages) for match in matches)
+        self._counts["passages"] += sum(len(match.passages) for match in matches)
         found: dict[str, Use] = {}
         for result in searched:
             facts = self._facts(result)
@@ -255,7 +256,7 @@ class _Attribution:
             results_sha256=scans.sha256,
             tracks=dict(sorted(self._statuses.items())),
             repeated=scans.repeated,
-            passages=self._counts["segments"],
+            passages=self._counts["passages"],
             states={state: (n, self._attributed_us[state]) for state, n in sorted(self._states.items())},
             outcomes=dict(sorted(self._outcomes.items())),
             added=self._counts["added"],
@@ -266,7 +267,7 @@ class _Attribution:
             usage_without_result=tuple(sorted(reported - self._taken.keys())),
         )
 
-    def _facts(self, result: TrackResult) -> TrackFacts:
+    def _facts(self, result: ScanResult) -> TrackFacts:
         key = self._usage.key_of(result.sha256, result.name)
         rows = self._usage.rows_of(result.sha256, result.name)
         if key and self._taken.setdefault(key, result.sha256) != result.sha256:

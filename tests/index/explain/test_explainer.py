@@ -36,7 +36,7 @@ from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import phase_vocoder
-from sourceprint.scans.explanation_text import explanation_block
+from sourceprint.scans.scan_text import explanation_block
 from tests.command_line import RATE_HZ, music, run, write
 
 Samples = NDArray[np.float32]
@@ -279,7 +279,7 @@ def test_unrelated_music_aligns_no_better_than_chance(catalogue: Snapshot, tmp_p
 def test_a_query_of_which_little_can_be_expected_is_told_so(catalogue: Snapshot, tmp_path: Path) -> None:
     explanation = asked(excerpt(4, 6.0, 0.52), catalogue, tmp_path, "s4")
     assert about(explanation).causes == ("nothing", "brief")
-    assert "the query is 0.5 s long; from 3 s on, a clear passage is found" in explanation_block(explanation)
+    assert "the track is 0.5 s long; from 3 s on, a clear passage is found" in explanation_block(explanation)
     assert found(excerpt(4, 6.0, 3.0), catalogue) == ["s4"]
 
 
@@ -453,7 +453,7 @@ def attempt(score: float, **changes: object) -> WeighedAlignment:
         recording_end_seconds=62.5,
         ratio=1.0,
         transformation=Transformation(-200.0, 100.0, 100.0),
-        query_landmarks=40,
+        track_landmarks=40,
         aligned_landmarks=16,
         expected_by_chance=0.25,
         score=score,
@@ -517,11 +517,11 @@ MADE = explanation_of(
 def test_the_text_of_an_explanation() -> None:
     assert explanation_block(MADE).splitlines() == [
         '  boom\\n1 "Boom": no match',
-        "    landmarks    50 in the query, 2400 in the recording",
+        "    landmarks    50 in the track, 2400 in the recording",
         "    aligned      16 of the 40 in the passage (40 %); 0.2 would by chance",
-        "    where        0:01.0-0:02.5 of the query on 1:01.0-1:02.5 of the recording; pitch -2.00 st, tempo 100.0 %",
+        "    where        0:01.0-0:02.5 of the track on 1:01.0-1:02.5 of the recording; pitch -2.00 st, tempo 100.0 %",
         "    score        21.0; it takes 35.5",
-        "    by chance    as good in 1 in 5000 of such queries, and 47 times in 1 000 hours; the limit is 1",
+        "    by chance    as good in 1 in 5000 of such tracks, and 47 times in 1 000 hours; the limit is 1",
         "    searched     in the whole catalogue; alone it is no better, with a score of 21.1",
         "    in the way   too short, if it is reuse: 1.5 s, though 40 % of its landmarks agree",
         "                 what it holds is common: x'y, z and the recording itself in 1 other place fit too, which",
@@ -547,16 +547,16 @@ def test_a_faint_passage_is_laid_beside_what_a_plain_copy_has() -> None:
 
 def test_an_explanation_without_recordings_says_that_nothing_came_close() -> None:
     assert explanation_block(explanation_of()) == (
-        "  nothing came close: no passage of the query aligns with a recording that is not reported"
+        "  nothing came close: no passage of the track aligns with a recording that is not reported"
     )
 
 
 def test_the_json_of_an_explanation() -> None:
     fields = explanation_to_json(MADE)
     json.dumps(fields, allow_nan=False)
-    first, second = fields.pop("references")
+    first, second = fields.pop("recordings")
     assert fields == {
-        "query_landmarks": 50,
+        "track_landmarks": 50,
         "max_false_per_1000h": 1.0,
         "tempo_range": [73.95, 133.34],
         "thorough": "tried",
@@ -564,7 +564,7 @@ def test_the_json_of_an_explanation() -> None:
     alignment = first.pop("catalogue")
     assert first.pop("alone")["alone"] is True
     assert first == {
-        "asset_id": "boom\n1",
+        "recording_id": "boom\n1",
         "title": "Boom",
         "named": True,
         "reported": False,
@@ -583,20 +583,20 @@ def test_the_json_of_an_explanation() -> None:
     }
     assert alignment == {
         "alone": False,
-        "query_start_ms": 1040,
-        "query_end_ms": 2500,
-        "asset_start_ms": 61000,
-        "asset_end_ms": 62500,
+        "track_start_ms": 1040,
+        "track_end_ms": 2500,
+        "recording_start_ms": 61000,
+        "recording_end_ms": 62500,
         "pitch_cents": -200.0,
         "speed_percent": 100.0,
         "tempo_percent": 100.0,
-        "query_landmarks": 40,
+        "track_landmarks": 40,
         "aligned_landmarks": 16,
         "expected_by_chance": 0.25,
         "score": 21.04,
         "score_threshold": 35.5,
         "base_threshold": 30.0,
-        "rivals": [{"asset_id": "x'y", "score": 12.0}, {"asset_id": "z", "score": 9.5}],
+        "rivals": [{"recording_id": "x'y", "score": 12.0}, {"recording_id": "z", "score": 9.5}],
         "rivals_elsewhere": 1,
         "hub_factor": 40.0,
         "p_false": 0.0002,
@@ -604,7 +604,7 @@ def test_the_json_of_an_explanation() -> None:
         "confidence": 0.99,
         "reported": False,
     }
-    assert (second["asset_id"], second["title"], second["catalogue"], second["causes"]) == (
+    assert (second["recording_id"], second["title"], second["catalogue"], second["causes"]) == (
         "gone", None, None, ["not_in_index"],
     )  # fmt: skip
 
@@ -651,5 +651,5 @@ def test_match_in_json_has_the_explanation_only_if_asked_and_else_the_same(share
     assert all("explanation" not in line for line in plain)
     explanations = [line.pop("explanation") for line in explained]
     assert explained == plain
-    assert explanations[1]["references"][0]["asset_id"] == "s3"
-    assert "s2" not in [reference["asset_id"] for reference in explanations[0]["references"]]
+    assert explanations[1]["recordings"][0]["recording_id"] == "s3"
+    assert "s2" not in [reference["recording_id"] for reference in explanations[0]["recordings"]]

@@ -19,8 +19,9 @@ from index.recheck.trace_file import SCHEMA, read_trace, trace_from_bytes, trace
 from index.search.match import STANDARD, THOROUGH, SearchOptions
 from index.search.matches import Match
 from sourceprint.inputs import Item
+from sourceprint.scans.results import plain_json
 from sourceprint.scans.scan import Scan, scan_files
-from sourceprint.scans.scan_json import matches_to_json
+from sourceprint.scans.scan_json import result_matches
 from tests.command_line import RATE_HZ, music, run, write
 
 Samples = NDArray[np.float32]
@@ -63,7 +64,7 @@ def found(index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scan, 
 
 def stated(matches: Iterable[Match]) -> list[dict[str, Any]]:
     """Return matches as the scan result states them."""
-    return matches_to_json(matches, 100.0)
+    return [plain_json(match) for match in result_matches(matches, 100.0)]
 
 
 def same(trace: Trace, scan: Scan) -> bool:

@@ -442,8 +442,8 @@ def test_a_token_is_a_known_one() -> None:
 def results(*tokens: str) -> list[dict[str, Any]]:
     return [
         {
-            "query": {"name": f"é-{i}.wav"},
-            "matches": [{"asset_id": token, "title": None, "segments": [{"also_fits": [*tokens, "x"]}]}],
+            "track": {"name": f"é-{i}.wav"},
+            "matches": [{"recording_id": token, "title": None, "passages": [{"also_fits": [*tokens, "x"]}]}],
         }
         for i, token in enumerate(tokens)
     ]
@@ -488,7 +488,7 @@ def test_lines_keep_their_layout(tmp_path: Path, style: dict[str, Any]) -> None:
 
 def test_a_document_is_revealed_as_a_whole(tmp_path: Path) -> None:
     token = Tokens(SECRET, "0123456789abcdef").of("cat-no-3")
-    document = {"findings": [{"asset_id": token, "text": f"reuses {token} for 3 s"}], "works": {token: 1}}
+    document = {"findings": [{"recording_id": token, "text": f"reuses {token} for 3 s"}], "works": {token: 1}}
     (tmp_path / "r.json").write_text(json.dumps(document, indent=2) + "\n")
     out = json.loads(b"".join(reveal_file(tmp_path / "r.json", revealer())))
     assert out["findings"][0]["text"] == "reuses cat-no-3 for 3 s"

@@ -164,12 +164,12 @@ def noting_scans(path: Path) -> str:
     return (
         "import time\n"
         "import sourceprint.scans.scan_json as scan_json\n"
-        "to_json = scan_json.scan_to_json\n"
-        "def to_json_and_note(scan):\n"
+        "scan_result = scan_json.scan_result\n"
+        "def result_and_note(scan):\n"
         "    if scan.path.name == 'long.wav': time.sleep(600)  # as above\n"
         f"    with open({str(path)!r}, 'a') as file: file.write('.')\n"
-        "    return to_json(scan)\n"
-        "scan_json.scan_to_json = to_json_and_note"
+        "    return scan_result(scan)\n"
+        "scan_json.scan_result = result_and_note"
     )
 
 

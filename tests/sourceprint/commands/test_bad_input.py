@@ -163,7 +163,7 @@ def test_a_file_that_cannot_be_used(index: Path, tmp_path: Path, maker: Maker, s
     bad, fine = map(json.loads, with_others.stdout.splitlines())
     assert (bad["status"], bad["matches"]) == (status, [])
     assert re.fullmatch(reason, bad["reason"])
-    assert fine["matches"][0]["asset_id"] == "good"
+    assert fine["matches"][0]["recording_id"] == "good"
 
 
 def test_a_folder_without_audio(index: Path, tmp_path: Path) -> None:
@@ -297,9 +297,9 @@ def test_a_file_that_is_odd_is_used_and_the_oddity_noted(index: Path, tmp_path: 
     result = run("match", path, "--jsonl", index=index)
     assert result.exit_code == 0
     scan = json.loads(result.stdout)
-    assert scan["matches"][0]["asset_id"] == recording["id"]  # ...and it finds
-    assert scan["query"]["notes"] == recording["notes"]
-    assert scan["query"]["name"] == str(path)
+    assert scan["matches"][0]["recording_id"] == recording["id"]  # ...and it finds
+    assert scan["track"]["notes"] == recording["notes"]
+    assert scan["track"]["name"] == str(path)
 
 
 def test_names_cannot_forge_lines_nor_command_the_terminal(index: Path, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_what_the_full_index_finds_the_blind_one_finds_and_reveal_names_it(
     found = run("match", *files, "--jsonl", index=made / "blind")
     assert found.exit_code == 0, found.stderr
     (tmp_path / "results.jsonl").write_text(found.stdout)
-    tokens = {match["asset_id"] for line in found.stdout.splitlines() for match in json.loads(line)["matches"]}
+    tokens = {match["recording_id"] for line in found.stdout.splitlines() for match in json.loads(line)["matches"]}
     assert {token[:6] for token in tokens} == {"blind-"}
     assert not any(match["title"] for line in found.stdout.splitlines() for match in json.loads(line)["matches"])
 
@@ -108,10 +108,12 @@ def test_what_the_full_index_finds_the_blind_one_finds_and_reveal_names_it(
     revealed = run("reveal", tmp_path / "results.jsonl", index=made / "index")
     assert (revealed.exit_code, revealed.stderr) == (0, f"{len(tokens)} recordings revealed\n")
     for before, after in zip(full, map(json.loads, revealed.stdout.splitlines()), strict=True):
-        assert [match["asset_id"] for match in after["matches"]] == [match["asset_id"] for match in before["matches"]]
+        assert [match["recording_id"] for match in after["matches"]] == [
+            match["recording_id"] for match in before["matches"]
+        ]
         for one, other in zip(before["matches"], after["matches"], strict=True):
-            for a, b in zip(one["segments"], other["segments"], strict=True):
-                for name in ("query_start_ms", "query_end_ms", "asset_start_ms", "asset_end_ms"):
+            for a, b in zip(one["passages"], other["passages"], strict=True):
+                for name in ("track_start_ms", "track_end_ms", "recording_start_ms", "recording_end_ms"):
                     assert abs(a[name] - b[name]) <= 500
     assert sum(bool(line["matches"]) for line in full) == 6
 
@@ -134,7 +136,7 @@ def test_the_report_of_the_gate_is_revealed_too(
 
 def test_reveal_counts_what_it_cannot_resolve(made: Path, tmp_path: Path) -> None:
     token = "blind-0123456789abcdef-" + "a" * 26
-    (tmp_path / "r.jsonl").write_text(json.dumps({"matches": [{"asset_id": token}]}) + "\n")
+    (tmp_path / "r.jsonl").write_text(json.dumps({"matches": [{"recording_id": token}]}) + "\n")
     options = (tmp_path / "r.jsonl", "--keys", made / "label")
     result = run("reveal", *options, "-o", tmp_path / "out.jsonl", index=made / "index")
     assert (result.exit_code, result.stdout) == (0, "")

@@ -129,14 +129,14 @@ def case(made: Path, keys: Path, tmp_path: Path) -> Path:
 
 def test_a_changed_case_exits_with_6_and_names_what_is_wrong(case: Path) -> None:
     members = dict(open_archive(case.read_bytes(), name="case").members)
-    members[RESULT] = members[RESULT].replace(b'"asset_id": "s1"', b'"asset_id": "s2"')
+    members[RESULT] = members[RESULT].replace(b'"recording_id": "s1"', b'"recording_id": "s2"')
     case.write_bytes(pack(members))
     result = run("verify", case)
     assert result.exit_code == 6
     assert result.stdout.startswith(f"{case}: DOES NOT HOLD: 3 things are wrong.\n")
     assert result.stderr == (
         f"Error: {case}: does not hold: result.json is not the file that SHA256SUMS lists; "
-        "s2: asset_id is stated as s2, but the landmarks give s1; "
+        "s2: recording_id is stated as s2, but the landmarks give s1; "
         "README.txt: is not what Sourceprint writes for the other files\n"
     )
 

@@ -96,7 +96,7 @@ def test_the_search_is_done_with_the_settings_of_the_policy(shared: Path, tmp_pa
     thorough = policy(tmp_path, "thorough = true\nmax_false_per_1000h = 2.5\n")
     result = run("check", slow, "--policy", thorough, "--format", "json", index=shared)
     (file,) = json.loads(result.stdout)["files"]
-    assert [found["asset_id"] for found in file["matches"]] == ["s2"]
+    assert [found["recording_id"] for found in file["matches"]] == ["s2"]
     assert file["searched"]["max_false_per_1000h"] == 2.5
     assert json.loads(run("check", slow, "--format", "json", index=shared).stdout)["files"][0]["matches"] == []
 

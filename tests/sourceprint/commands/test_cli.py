@@ -35,7 +35,7 @@ from index.storage.recordings import Recording
 from sourceprint.commands.terminal import Commands
 from sourceprint.inputs import Item
 from sourceprint.scans.scan import Scan, Searched
-from sourceprint.scans.scan_json import scan_to_json
+from sourceprint.scans.scan_json import scan_result
 from sourceprint.scans.scan_text import odds, scan_block
 from sourceprint.text.tables import addition_text, clock, compaction_text, size_text
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, write
@@ -495,9 +495,9 @@ def test_match_finds_the_excerpt_where_it_is(shared: Path, excerpt: Path) -> Non
     assert result.stderr == ""
     heading, header, row = result.stdout.splitlines()
     assert heading == f"{excerpt}: 1 recording found in 0:06.0"
-    assert re.split(r"  +", header.strip())[3:] == ["pitch", "tempo", "speed", "landmarks", "false alarm", "confidence"]
+    assert re.split(r"  +", header.strip())[3:] == ["pitch", "tempo", "speed", "landmarks", "by chance", "confidence"]
     assert re.fullmatch(
-        r"  s2         0:00\.\d-0:0[56]\.\d  0:0[23]\.\d-0:0[89]\.\d  [+-]0\.0\d st  (99|100)\.\d %  100\.0 %"
+        r"  s2     0:00\.\d-0:0[56]\.\d  0:0[23]\.\d-0:0[89]\.\d  [+-]0\.0\d st  (99|100)\.\d %  100\.0 %"
         r"  \d+ \(\d+\.\d by chance\)  1 in [0-9^]+ *  [01]\.\d{6}",
         row,
     )
@@ -508,31 +508,31 @@ def test_match_in_json_has_the_fields_of_the_standard(shared: Path, excerpt: Pat
     result = run("match", excerpt, other, "--json", index=shared)
     assert result.exit_code == 0
     found, missed = json.loads(result.stdout)
-    fields = ["schema", "scan_id", "query", "index", "searched", "status", "reason", "matches", "timing_ms"]
+    fields = ["schema", "scan_id", "track", "index", "searched", "status", "reason", "matches", "timing_ms"]
     assert list(found) == fields
     assert list(found) == list(missed)
-    assert found["schema"] == "sourceprint/scan-result/1"
+    assert found["schema"] == "sourceprint/scan-result/2"
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", found["scan_id"])
-    assert found["query"]["name"] == str(excerpt)
-    assert found["query"]["duration_ms"] == 6000
+    assert found["track"]["name"] == str(excerpt)
+    assert found["track"]["duration_ms"] == 6000
     snapshot = Store.open(shared).snapshot()
     assert found["index"] == {
         "digest": snapshot.digest,
         "algorithm": Params().algorithm,
         "params_digest": Params().digest,
-        "tracks": 3,
+        "recordings": 3,
     }
     assert (found["status"], missed["status"]) == ("matched", "no_match")
     (match,) = found["matches"]
-    assert match["asset_id"] == "s2"
+    assert match["recording_id"] == "s2"
     assert match["layer"] == "recording"
-    (segment,) = match["segments"]
-    assert abs(segment["asset_start_ms"] - segment["query_start_ms"] - 3000) < 100
-    assert abs(segment["query_end_ms"] - 6000) < 1000
+    (segment,) = match["passages"]
+    assert abs(segment["recording_start_ms"] - segment["track_start_ms"] - 3000) < 100
+    assert abs(segment["track_end_ms"] - 6000) < 1000
     assert all(type(value) is int for key, value in segment.items() if key.endswith("_ms"))
-    assert match["query_match_ms"] == segment["query_end_ms"] - segment["query_start_ms"]
-    assert match["query_match_percentage"] == pytest.approx(match["query_match_ms"] / 60, abs=0.01)
-    assert match["asset_match_percentage"] == pytest.approx(match["asset_match_ms"] / 120, abs=0.01)
+    assert match["track_match_ms"] == segment["track_end_ms"] - segment["track_start_ms"]
+    assert match["track_match_percentage"] == pytest.approx(match["track_match_ms"] / 60, abs=0.01)
+    assert match["recording_match_percentage"] == pytest.approx(match["recording_match_ms"] / 120, abs=0.01)
     assert 0.99 < match["confidence"] <= 1
     assert missed["matches"] == []
 
@@ -558,7 +558,7 @@ def test_the_same_input_gives_the_same_output_in_order_however_many_work(tmp_pat
         assert matched.exit_code == 4
         outputs.append([without_run(line) for line in matched.stdout.splitlines()])
     assert outputs[0] == outputs[1]
-    assert [[match["asset_id"] for match in line["matches"]] for line in outputs[0]] == [
+    assert [[match["recording_id"] for match in line["matches"]] for line in outputs[0]] == [
         ["s1"],
         ["s2"],
         [],
@@ -573,8 +573,8 @@ def test_thorough_finds_what_is_much_slower(shared: Path, tmp_path: Path) -> Non
     slow = np.interp(np.arange(0, y.size - 1, 0.55), np.arange(y.size), y).astype(np.float32)
     result = run("match", write(tmp_path / "slow.wav", slow), "--thorough", "--jsonl", index=shared)
     (match,) = json.loads(result.stdout)["matches"]
-    assert match["asset_id"] == "s2"
-    assert match["segments"][0]["speed_percent"] == pytest.approx(55, abs=0.5)
+    assert match["recording_id"] == "s2"
+    assert match["passages"][0]["speed_percent"] == pytest.approx(55, abs=0.5)
 
 
 def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -719,8 +719,8 @@ def made_scan(**changes: Any) -> Scan:
 def test_the_table_of_a_match() -> None:
     assert scan_block(made_scan()).splitlines() == [
         "a\\tb.wav: 2 recordings found in 0:40.0",
-        f"  {'recording':49}  query          reference      pitch     tempo    speed    landmarks          "
-        "  false alarm  confidence",
+        f"  {'match':49}  track          recording      pitch     tempo    speed    landmarks          "
+        "  by chance    confidence",
         '  boom\\n1 "Boom \u97f3"' + 32 * " " + "  0:00.0-0:10.0  1:01.2-1:12.2  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 10^8    0.999999",
         f"  {'':49}  0:08.0-0:20.0  1:09.2-1:23.2  -2.00 st  110.0 %  100.0 %"
@@ -737,9 +737,9 @@ def test_the_line_of_a_query_without_matches() -> None:
 
 
 def test_the_json_of_a_match() -> None:
-    fields = scan_to_json(made_scan())
+    fields = scan_result(made_scan()).raw
     json.dumps(fields, allow_nan=False)
-    assert fields["query"] == {
+    assert fields["track"] == {
         "name": "a\tb.wav",
         "sha256": "0f" * 32,
         "duration_ms": 40000,
@@ -757,25 +757,25 @@ def test_the_json_of_a_match() -> None:
     }
     assert fields["timing_ms"] == {"fingerprint": 10, "search": 0, "verify": 0}
     first, second = fields["matches"]
-    passages = first.pop("segments")
+    passages = first.pop("passages")
     assert first == {
-        "asset_id": "boom\n1",
+        "recording_id": "boom\n1",
         "isrc": "USRC17607839",
         "title": "Boom \u97f3",
         "artists": ["X"],
         "layer": "recording",
-        "asset_duration_ms": 120000,
-        "query_match_ms": 20040,  # the union: the segments overlap by two seconds
-        "query_match_percentage": 50.1,
-        "asset_match_ms": 22044,
-        "asset_match_percentage": 18.37,
+        "recording_duration_ms": 120000,
+        "track_match_ms": 20040,  # the union: the segments overlap by two seconds
+        "track_match_percentage": 50.1,
+        "recording_match_ms": 22044,
+        "recording_match_percentage": 18.37,
         "confidence": 0.9999994,
     }
     assert passages[0] == {
-        "query_start_ms": 0,
-        "query_end_ms": 10000,
-        "asset_start_ms": 61200,
-        "asset_end_ms": 72200,
+        "track_start_ms": 0,
+        "track_end_ms": 10000,
+        "recording_start_ms": 61200,
+        "recording_end_ms": 72200,
         "pitch_cents": -200.4,
         "speed_percent": 100.0,
         "tempo_percent": 110.04,
@@ -789,13 +789,13 @@ def test_the_json_of_a_match() -> None:
     }
     assert passages[1]["also_fits"] == ["twin"]
     assert (second["isrc"], second["title"], second["artists"]) == (None, None, [])
-    assert second["asset_match_percentage"] == 0.0
+    assert second["recording_match_percentage"] == 0.0
 
 
 def test_the_json_of_a_failure() -> None:
     scan = Scan(Path("a\udcff.wav"), Searched("sha256:1", "landmark/1", "sha256:2", 7), "decode_error", "why")
-    fields = json.loads(json.dumps(scan_to_json(scan)))
-    assert fields["query"] == {"name": "a\udcff.wav", "sha256": None, "duration_ms": None, "decoder": None, "notes": []}
+    fields = json.loads(json.dumps(scan_result(scan).raw))
+    assert fields["track"] == {"name": "a\udcff.wav", "sha256": None, "duration_ms": None, "decoder": None, "notes": []}
     assert (fields["status"], fields["reason"], fields["matches"]) == ("decode_error", "why", [])
 
 

@@ -318,7 +318,7 @@ def test_results_that_are_cut_short_enter_nothing(attributed: Path, tmp_path: Pa
 
 def test_tracks_that_failed_give_4_and_the_others_are_entered(attributed: Path, tmp_path: Path) -> None:
     failed = a_scan_result("bad.wav", status="decode_error", reason="empty")
-    failed["query"]["sha256"] = None
+    failed["track"]["sha256"] = None
     results = tmp_path / "results.jsonl"
     results.write_text(RESULTS.read_text() + json.dumps(failed) + "\n")
     result = run("attribute", results, *ATTRIBUTE[2:], "--quiet")

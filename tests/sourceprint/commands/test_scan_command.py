@@ -53,8 +53,8 @@ def rows(folder: Path) -> list[bytes]:
 
 
 def comparable(row: dict[str, Any]) -> dict[str, Any]:
-    query = {key: value for key, value in row["query"].items() if key != "bytes"}
-    return {**row, "query": query, "scan_id": None, "timing_ms": None}
+    query = {key: value for key, value in row["track"].items() if key != "bytes"}
+    return {**row, "track": query, "scan_id": None, "timing_ms": None}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_scan_keeps_what_match_prints(index: Path, shared: Path, whole: Path) 
     matched = run("match", shared, "--jsonl", "--quiet", index=index)
     of_match = [comparable(json.loads(line)) for line in matched.stdout.splitlines()]
     of_scan = [comparable(json.loads(line)) for line in (whole / "results.jsonl").read_text().splitlines()]
-    assert sorted(of_scan, key=lambda row: row["query"]["name"]) == of_match
+    assert sorted(of_scan, key=lambda row: row["track"]["name"]) == of_match
     kept = Run.open(whole)
     statuses = {Path(result.name).name: result.status for result in kept.results()}
     assert statuses == {

@@ -60,11 +60,11 @@ PAGE_BYTES = b"<!doctype html><title>Evidence</title>"
 UNCHECKED = (
     *(
         "index.algorithm",
-        "index.tracks",
-        "query.bytes",
-        "query.decoder",
-        "query.name",
-        "query.notes",
+        "index.recordings",
+        "track.bytes",
+        "track.decoder",
+        "track.name",
+        "track.notes",
         "reason",
         "scan_id",
     ),
@@ -150,7 +150,7 @@ def directory_of(data: bytes) -> int:
 
 
 def first_segment(result: dict[str, Any]) -> dict[str, Any]:
-    segment: dict[str, Any] = result["matches"][0]["segments"][0]
+    segment: dict[str, Any] = result["matches"][0]["passages"][0]
     return segment
 
 
@@ -168,8 +168,8 @@ def test_a_good_case_holds_and_says_every_figure_twice(case: bytes, scanned: Run
     stated = {(figure.of, figure.name): figure.recomputed for figure in verdict.comparison.figures}
     result, _ = of(scanned, "song.wav")
     for match in result.raw["matches"]:
-        assert stated[match["asset_id"], "query_match_ms"] == match["query_match_ms"]
-        for number, segment in enumerate(match["segments"], start=1):
+        assert stated[match["recording_id"], "track_match_ms"] == match["track_match_ms"]
+        for number, segment in enumerate(match["passages"], start=1):
             for name, value in segment.items():
                 assert stated[f"{match['recording_id']}, passage {number}", name] == value
     verdict.insist()
@@ -272,7 +272,7 @@ def test_last_digits_may_differ_and_no_others(case: bytes) -> None:
     ):
         assert nudged(name, digit) == set(), name
         assert nudged(name, 2.1 * digit) == {"figures"}, name
-    for name in ("query_start_ms", "asset_end_ms", "aligned_landmarks"):
+    for name in ("track_start_ms", "recording_end_ms", "aligned_landmarks"):
         assert nudged(name, 1) == {"figures"}, name
 
 
@@ -363,7 +363,7 @@ def test_a_case_of_another_key_is_refused_where_a_key_is_given(case: bytes) -> N
         lambda result: result["matches"][0].update(recording_id="s9"),
         lambda result: result["matches"][0].update(title="Yesterday"),
         lambda result: result["matches"][0].update(track_match_percentage=99.0),
-        lambda result: result["matches"][0]["segments"].append(dict(first_segment(result))),
+        lambda result: result["matches"][0]["passages"].append(dict(first_segment(result))),
         lambda result: result["matches"].pop(),
         lambda result: result["matches"].reverse(),
     ],
@@ -584,7 +584,7 @@ def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: p
 
 def test_text_from_a_case_cannot_forge_a_line_of_the_verdict(scanned: Run) -> None:
     result, trace = of(scanned, "song.wav")
-    row = {**result.raw, "query": {**result.raw["query"], "name": "a\n  ok     key\x1b[31m"}}
+    row = {**result.raw, "track": {**result.raw["track"], "name": "a\n  ok     key\x1b[31m"}}
     data = make_case(read_result(row), trace, KEY, Remarks(None, "x\n\nWhat it proves\n- all", "1.0"))
     text = verdict_text(verdict_on(data))
     assert "\x1b" not in text
@@ -614,7 +614,7 @@ def test_the_verdict_as_json_has_every_field(case: bytes) -> None:
 def test_a_file_is_chosen_by_name_digest_or_part_of_its_name() -> None:
     names = ("a/song.wav", "a/other song.wav", "b/tune.wav", "b/mellow tune")
     results = [
-        read_result(a_result(name, [a_match("s1")], query={"sha256": f"{k}" * 64})) for k, name in enumerate(names)
+        read_result(a_result(name, [a_match("s1")], track={"sha256": f"{k}" * 64})) for k, name in enumerate(names)
     ]
     for wanted, name in {
         "a/song.wav": "a/song.wav",
@@ -629,7 +629,7 @@ def test_a_file_is_chosen_by_name_digest_or_part_of_its_name() -> None:
     for wanted in ("", "x.wav", "2" * 63):
         with pytest.raises(EvidenceError, match="no file of this run has that name or SHA-256"):
             choose(results, wanted)
-    same = [read_result(a_result(f"{k:02}", [a_match("s1")], query={"sha256": "ab" * 32})) for k in range(30)]
+    same = [read_result(a_result(f"{k:02}", [a_match("s1")], track={"sha256": "ab" * 32})) for k in range(30)]
     with pytest.raises(EvidenceError, match=r"could be 00, 01, .*, 09 and 20 more; give the whole name"):
         choose(same, "AB" * 32)
 

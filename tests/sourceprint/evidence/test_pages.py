@@ -34,7 +34,7 @@ from sourceprint.scans.results import read_result
 from sourceprint.scans.run_folder import Run
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 from tests.page_reports import HOSTILE_NAME, HOSTILE_TITLE, ScannedRun, a_run, report_of
-from tests.scan_records import a_failure, a_match, a_result, a_segment
+from tests.scan_records import a_failure, a_match, a_passage, a_result, with_track
 
 VOID = frozenset({"meta", "br", "link", "img", "input"})
 
@@ -127,7 +127,7 @@ def test_the_overview_lists_every_file_and_says_why_some_were_not_searched(site:
     links = {a["href"] for a in page.all("a")} - {"#main"}
     assert links == {f"files/{page_name(scanned.result(name))}" for name in ("mix.wav", HOSTILE_NAME)}
     assert "could not be read" in page.text
-    assert printable(scanned.result("broken.mp3").reason) in page.text
+    assert printable(str(scanned.result("broken.mp3").reason)) in page.text
     assert "an estimated false-discovery rate of" in page.text
     data = json.loads(re.search(r'id="data">(.*?)</script>', page.source, re.DOTALL)[1])  # type: ignore[index]
     assert len(data["rows"]) == 4
@@ -148,7 +148,7 @@ def test_names_of_files_are_made_of_digests(site: Path) -> None:
     names = contents(site)
     assert len(names) > 8
     pages = r"files/[0-9a-f]{24}\.html"
-    shared = r"assets/([0-9a-f]{24}-\d-(query|recording)|page)\.\w{2,3}"
+    shared = r"assets/([0-9a-f]{24}-\d-(track|recording)|page)\.\w{2,3}"
     for name in names:
         assert re.fullmatch(rf"index\.html|report\.txt|{pages}|{shared}", name)
 
@@ -217,13 +217,13 @@ def test_without_audio_the_landmarks_alone_are_drawn_and_the_page_says_why(scann
 def test_audio_that_has_moved_or_changed_is_not_drawn(scanned: ScannedRun, tmp_path: Path) -> None:
     result = scanned.result("mix.wav")
     assert track_sound(result).path == Path(result.name)
-    moved = dataclasses.replace(result, name=str(tmp_path / "gone.wav"))
+    moved = with_track(result, name=str(tmp_path / "gone.wav"))
     assert f"is not at {tmp_path / 'gone.wav'}, or" in track_sound(moved).why_not
-    elsewhere = track_sound(dataclasses.replace(result, name="gone.wav"))
+    elsewhere = track_sound(with_track(result, name="gone.wav"))
     assert "gone.wav, as seen from the folder where this page was made" in elsewhere.why_not
-    changed = dataclasses.replace(result, sha256="0" * 64)
+    changed = with_track(result, sha256="0" * 64)
     assert "its digest differs" in track_sound(changed).why_not
-    described = dataclasses.replace(result, name="song.spf")
+    described = with_track(result, name="song.spf")
     assert "fingerprint file" in track_sound(described).why_not
 
 
@@ -260,7 +260,7 @@ def test_a_trace_that_cannot_be_used_leaves_a_page_that_says_so(scanned: Scanned
 
 def test_a_result_that_its_trace_does_not_give_is_not_drawn(scanned: ScannedRun, tmp_path: Path) -> None:
     raw = json.loads(json.dumps(scanned.result("mix.wav").raw))
-    raw["matches"][0]["segments"][0]["asset_start_ms"] += 500
+    raw["matches"][0]["passages"][0]["recording_start_ms"] += 500
     options = ReportOptions(jobs=1)
     (page,) = write_report([read_result(raw)], scanned.folder / "traces", tmp_path / "out", options)
     assert page.kind == "failed"
@@ -268,7 +268,7 @@ def test_a_result_that_its_trace_does_not_give_is_not_drawn(scanned: ScannedRun,
 
 
 def test_a_digest_from_outside_cannot_name_another_file(tmp_path: Path) -> None:
-    raw = a_result(matches=[a_match()], query={"sha256": "../../secret"})
+    raw = a_result(matches=[a_match()], track={"sha256": "../../secret"})
     (tmp_path / "traces").mkdir()
     (tmp_path / "secret.spt").write_bytes(b"no trace")
     (page,) = write_report([read_result(raw)], tmp_path / "traces", tmp_path / "out", ReportOptions(jobs=1))
@@ -362,7 +362,7 @@ def test_what_chance_gives_is_not_said_to_be_how_probable_chance_is(site: Path, 
 
 
 def test_no_probability_below_the_least_that_is_claimed_is_shown() -> None:
-    match = a_match("s1", [a_segment(false_per_1000h=1e-6, p_false=1e-9)])
+    match = a_match("s1", [a_passage(false_per_1000h=1e-6, p_false=1e-9)])
     (row,) = overview([read_result(a_result("gen-1.wav", [match]))], {})["rows"]
     assert (row["p"], row["q"]) == ("1 in 10\u2079", "1.0e-09")
 
@@ -375,7 +375,7 @@ def test_a_long_title_is_cut_in_the_table_and_its_id_is_not() -> None:
 
 
 def test_sources_failures_and_expectations_are_summed_over_the_run() -> None:
-    two = [a_match("s1", [a_segment(0), a_segment(5_000)]), a_match("s2", [a_segment(8_000)])]
+    two = [a_match("s1", [a_passage(0), a_passage(5_000)]), a_match("s2", [a_passage(8_000)])]
     results = [read_result(a_result("a.wav", two)), read_result(a_result("b.wav", [a_match("s1")]))]
     results.append(read_result(a_failure("c.mp3")))
     values = overview(results, {"a.wav": "files/x.html"})
@@ -432,8 +432,8 @@ def test_figures_place_pairs_on_the_line(scanned: ScannedRun) -> None:
     ends = re.findall(r"M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)", spectra.joins)
     assert len(ends) == min(140, segment.aligned_landmarks)
     assert max(abs(float(x1) - float(x2)) for x1, _, x2, _ in ends) < 15.0
-    assert spectra.query_dots.count("M") == segment.aligned_landmarks
-    assert spectra.query_others.count("M") >= spectra.query_dots.count("M")
+    assert spectra.track_dots.count("M") == segment.aligned_landmarks
+    assert spectra.track_others.count("M") >= spectra.track_dots.count("M")
     plane = plane_figure(segment, pairs)
     assert plane.slope == pytest.approx(1.0, abs=0.01)
     assert plane.deviation_ms < 20.0
@@ -456,7 +456,7 @@ def test_a_passage_without_length_or_pairs_is_drawn_all_the_same(scanned: Scanne
         pairs = checked.pairs["s1"].of_passage(odd)
         assert plane_figure(odd, pairs).points.count("M") == pairs.track_seconds.size
         assert pitch_figure(odd, pairs, cells_per_octave=36.0).bars
-        assert spectra_figure(odd, pairs, [], fmin_hz=trace.fmin_hz, cells_per_octave=36.0).query_others == ""
+        assert spectra_figure(odd, pairs, [], fmin_hz=trace.fmin_hz, cells_per_octave=36.0).track_others == ""
     assert checked.pairs["s1"].of_passage(apart).track_seconds.size == 0
 
 

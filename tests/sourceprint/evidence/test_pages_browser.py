@@ -20,7 +20,7 @@ from sourceprint.evidence.pages.page import overview_page
 from sourceprint.evidence.pages.report import page_name
 from sourceprint.scans.results import read_result
 from tests.page_reports import a_run, report_of
-from tests.scan_records import a_failure, a_match, a_result, a_segment
+from tests.scan_records import a_failure, a_match, a_passage, a_result
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE_OPTIONS = {"preload": False, "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     report_of(scanned, folder / "single", with_audio=True, single_file=True)
     name = page_name(scanned.result("mix.wav"))
     rows = [
-        a_result(f"in/gen-{k}.wav", [a_match(f"s{k % 7}", [a_segment(track_end_ms=10_500 + 10 * k)])] if k % 3 else [])
+        a_result(f"in/gen-{k}.wav", [a_match(f"s{k % 7}", [a_passage(track_end_ms=10_500 + 10 * k)])] if k % 3 else [])
         for k in range(1, N_ROWS)
     ]
     results = [read_result(row) for row in [*rows, a_failure("in/broken.mp3"), a_result(f"in/{DECOMPOSED}")]]
@@ -209,31 +209,31 @@ def test_players_play_switch_and_pause_by_key_at_the_same_place(reader: Reader, 
         page.keyboard.press("Tab")  # to the slider: space on a button would press the button
         page.locator("#passage-1 input[type=range]").fill("3")
         page.keyboard.press(" ")
-        until(page, lambda: time_of(page, 1, "query") > 3.1)
+        until(page, lambda: time_of(page, 1, "track") > 3.1)
         assert page.locator("#passage-1 .cursor").is_visible()
         page.keyboard.down("s")
         page.keyboard.down("s")  # a key that is held down repeats
         page.keyboard.up("s")
         until(page, lambda: is_playing(page, 1, "recording"))
-        assert not is_playing(page, 1, "query")
+        assert not is_playing(page, 1, "track")
         ratio = float(page.locator("#passage-1 .player").get_attribute("data-ratio") or "nan")
-        assert time_of(page, 1, "recording") >= ratio * time_of(page, 1, "query") - 0.1
+        assert time_of(page, 1, "recording") >= ratio * time_of(page, 1, "track") - 0.1
         assert page.locator("#passage-1 .now").inner_text().startswith("recording: 0:0")
         assert page.locator(".player :is(output, [role=status], [aria-live])").count() == 0  # read out at every frame
         page.keyboard.press(" ")
         until(page, lambda: not is_playing(page, 1, "recording"))
         at = time_of(page, 1, "recording") / ratio
         page.keyboard.press("s")
-        assert time_of(page, 1, "query") == pytest.approx(at, abs=0.1)
+        assert time_of(page, 1, "track") == pytest.approx(at, abs=0.1)
 
 
 def test_only_one_passage_is_heard_at_a_time(reader: Reader, site: Site) -> None:
     with reader.opened(site.single) as page:
         page.locator("#passage-1 .play").click()
-        until(page, lambda: time_of(page, 1, "query") > 0)
+        until(page, lambda: time_of(page, 1, "track") > 0)
         page.locator("#passage-2 .play").click()
-        until(page, lambda: time_of(page, 2, "query") > 0)
-        assert not is_playing(page, 1, "query")
+        until(page, lambda: time_of(page, 2, "track") > 0)
+        assert not is_playing(page, 1, "track")
         assert page.locator("#passage-1 .play").inner_text() == "Play"
         assert page.locator("#passage-2 .play").inner_text() == "Pause"
 

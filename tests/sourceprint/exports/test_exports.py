@@ -25,7 +25,7 @@ from sourceprint.exports.acrcloud import acrcloud_record
 from sourceprint.exports.audacity import audacity_labels
 from sourceprint.exports.formats import FORMATS, write_export
 from sourceprint.exports.jams import jams_files
-from sourceprint.exports.table import COLUMNS, segment_csv, segment_parquet
+from sourceprint.exports.table import COLUMNS, passage_csv, passage_parquet
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import results_of
 from sourceprint.scans.summary import q_values
@@ -38,8 +38,8 @@ from tests.scan_records import (
     SETTINGS_DIGEST,
     a_failure,
     a_match,
+    a_passage,
     a_result,
-    a_segment,
     write_results,
 )
 
@@ -84,7 +84,7 @@ def read(*records: dict[str, Any]) -> list[ScanResult]:
 
 
 def table(results: Iterable[ScanResult], **q: Any) -> list[dict[str, str]]:
-    data = b"".join(segment_csv(results, q.get("q_values", {})))
+    data = b"".join(passage_csv(results, q.get("q_values", {})))
     return list(csv.DictReader(io.StringIO(data.decode(), newline=""), strict=True))
 
 
@@ -92,16 +92,16 @@ def table(results: Iterable[ScanResult], **q: Any) -> list[dict[str, str]]:
 
 
 def test_csv_of_a_match_a_miss_and_a_failure_is_exactly_this() -> None:
-    segment = a_segment(10_000, 60_000, pitch_cents=-100.0, tempo_percent=104.5, also_fits=["s8", "s9"])
+    segment = a_passage(10_000, 60_000, pitch_cents=-100.0, tempo_percent=104.5, also_fits=["s8", "s9"])
     match = a_match("s1", [segment], isrc="QZAAA2600001", title='Say "hi", please', artists=["A", "B"])
     results = read(a_result("gen-1.wav", [match]), a_result("gen-2.wav"), a_failure("gen-3.wav", "is no audio file"))
-    data = b"".join(segment_csv(results, {("gen-1.wav", "s1"): 1e-06}))
+    data = b"".join(passage_csv(results, {("gen-1.wav", "s1"): 1e-06}))
     end = f"1.0,landmark/1,{INDEX_DIGEST},{PARAMS_DIGEST},{SETTINGS_DIGEST}"
     first, second, third = (result.sha256 for result in results)
     assert data.decode().split("\r\n") == [
-        "name,sha256,duration_ms,status,reason,notes,asset_id,isrc,title,artists,layer,match_confidence,q_value,"
-        "query_match_ms,query_match_percentage,asset_match_ms,asset_match_percentage,segment,query_start_ms,"
-        "query_end_ms,asset_start_ms,asset_end_ms,pitch_cents,speed_percent,tempo_percent,aligned_landmarks,"
+        "name,sha256,duration_ms,status,reason,notes,recording_id,isrc,title,artists,layer,match_confidence,q_value,"
+        "track_match_ms,track_match_percentage,recording_match_ms,recording_match_percentage,passage,track_start_ms,"
+        "track_end_ms,recording_start_ms,recording_end_ms,pitch_cents,speed_percent,tempo_percent,aligned_landmarks,"
         "expected_by_chance,p_false,false_per_1000h,confidence,also_fits,max_false_per_1000h,algorithm,index_digest,"
         "params_digest,settings_digest",
         f'gen-1.wav,{first},180000,matched,,,s1,QZAAA2600001,"Say ""hi"", please",A | B,recording,0.999999999,1e-06,'
@@ -114,21 +114,21 @@ def test_csv_of_a_match_a_miss_and_a_failure_is_exactly_this() -> None:
 
 
 def test_csv_has_a_row_per_passage_numbered_within_its_recording() -> None:
-    twice = a_match("s1", [a_segment(0), a_segment(40_000, 90_000)])
+    twice = a_match("s1", [a_passage(0), a_passage(40_000, 90_000)])
     rows = table(read(a_result("x.wav", [twice, a_match("s2")])))
-    assert [(row["asset_id"], row["segment"], row["query_start_ms"]) for row in rows] == [
+    assert [(row["recording_id"], row["passage"], row["track_start_ms"]) for row in rows] == [
         ("s1", "1", "0"),
         ("s1", "2", "40000"),
         ("s2", "1", "10000"),
     ]
-    assert {row["query_match_ms"] for row in rows[:2]} == {"20000"}
+    assert {row["track_match_ms"] for row in rows[:2]} == {"20000"}
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_no_text_from_outside_is_a_formula_or_leaves_its_cell(text: str) -> None:
     match = a_match(text or "s1", title=text, artists=[text, "B"], isrc=text)
-    results = read(a_result(text, [match], query={"notes": [text]}), a_failure("z", text))
-    data = b"".join(segment_csv(results, {}))
+    results = read(a_result(text, [match], track={"notes": [text]}), a_failure("z", text))
+    data = b"".join(passage_csv(results, {}))
     lines = data.decode("utf-8").split("\r\n")
     assert len(lines) == 4, "a header, two rows, and the end of the last line"
     assert lines[-1] == ""
@@ -147,7 +147,7 @@ def test_harmless_text_is_in_the_csv_as_it_is() -> None:
 
 
 def test_csv_of_nothing_is_the_header() -> None:
-    assert b"".join(segment_csv([], {})) == (",".join(COLUMNS) + "\r\n").encode()
+    assert b"".join(passage_csv([], {})) == (",".join(COLUMNS) + "\r\n").encode()
 
 
 def test_every_column_is_described() -> None:
@@ -157,64 +157,66 @@ def test_every_column_is_described() -> None:
 
 
 def test_parquet_has_the_rows_of_the_csv_with_types_and_nulls() -> None:
-    match = a_match("s1", [a_segment(pitch_cents=-50.0)], artists=["A", "B"])
+    match = a_match("s1", [a_passage(pitch_cents=-50.0)], artists=["A", "B"])
     results = read(a_result("a.wav", [match]), a_result("b.wav"), a_failure("c.wav"))
-    read_back = pq.read_table(io.BytesIO(segment_parquet(results, {("a.wav", "s1"): 0.25})))
+    read_back = pq.read_table(io.BytesIO(passage_parquet(results, {("a.wav", "s1"): 0.25})))
     assert read_back.schema.names == list(COLUMNS)
-    assert read_back.schema.field("query_start_ms").type == pa.int64()
+    assert read_back.schema.field("track_start_ms").type == pa.int64()
     assert read_back.schema.field("p_false").type == pa.float64()
     assert read_back.schema.field("artists").type.value_type == pa.string()
     metadata = {key.decode(): value.decode() for key, value in read_back.schema.metadata.items()}
     assert metadata.pop("version")
     assert metadata == {
-        "schema": "sourceprint/segment-rows/1",
+        "schema": "sourceprint/passage-rows/2",
         "index.digest": INDEX_DIGEST,
         "params.digest": PARAMS_DIGEST,
         "settings.digest": SETTINGS_DIGEST,
     }
     found, missed, failed = read_back.to_pylist()
-    assert (found["pitch_cents"], found["artists"], found["q_value"], found["segment"]) == (-50.0, ["A", "B"], 0.25, 1)
-    assert (missed["status"], missed["asset_id"], missed["artists"], missed["p_false"]) == ("no_match",) + (None,) * 3
+    assert (found["pitch_cents"], found["artists"], found["q_value"], found["passage"]) == (-50.0, ["A", "B"], 0.25, 1)
+    assert (missed["status"], missed["recording_id"], missed["artists"], missed["p_false"]) == ("no_match",) + (
+        None,
+    ) * 3
     assert (failed["reason"], failed["duration_ms"], failed["notes"]) == ("is no audio file", None, [])
 
 
 def test_parquet_keeps_text_exactly_but_for_what_is_no_utf8() -> None:
     results = read(*(a_result(name, [a_match("s1", title=name)]) for name in HOSTILE))
-    names = pq.read_table(io.BytesIO(segment_parquet(results, {})))["name"].to_pylist()
+    names = pq.read_table(io.BytesIO(passage_parquet(results, {})))["name"].to_pylist()
     assert names == [name.replace("\udce9", "\\udce9") for name in HOSTILE]
 
 
 def test_parquet_of_nothing_has_the_schema_and_results_of_two_indexes_name_both() -> None:
-    empty = pq.read_table(io.BytesIO(segment_parquet([], {})))
+    empty = pq.read_table(io.BytesIO(passage_parquet([], {})))
     assert (empty.num_rows, empty.schema.names) == (0, list(COLUMNS))
     two = read(a_result("a", index={"digest": "sha256:b"}), a_result("b", index={"digest": "sha256:a"}))
-    metadata = pq.read_table(io.BytesIO(segment_parquet(two, {}))).schema.metadata
+    metadata = pq.read_table(io.BytesIO(passage_parquet(two, {}))).schema.metadata
     assert metadata[b"index.digest"] == b"sha256:a sha256:b"
 
 
 def test_results_of_older_versions_have_nulls_for_what_they_do_not_state() -> None:
     results = read(a_result("a.wav", searched={"settings_digest": None, "max_false_per_1000h": None}))
     assert math.isnan(results[0].max_false_per_1000h)
-    (row,) = pq.read_table(io.BytesIO(segment_parquet(results, {}))).to_pylist()
+    (row,) = pq.read_table(io.BytesIO(passage_parquet(results, {}))).to_pylist()
     assert (row["max_false_per_1000h"], row["settings_digest"]) == (None, None)
 
 
 # Labels and annotations.
 
 
-def test_labels_are_a_track_of_the_query_and_one_of_each_reference() -> None:
-    first = a_match("s1", [a_segment(30_000, 5_250), a_segment(10_000, 60_000)])
-    second = a_match("s2", [a_segment(20_000, 0, pitch_cents=200.0)], title=None)
+def test_labels_are_a_file_of_the_track_and_one_of_each_recording() -> None:
+    first = a_match("s1", [a_passage(30_000, 5_250), a_passage(10_000, 60_000)])
+    second = a_match("s2", [a_passage(20_000, 0, pitch_cents=200.0)], title=None)
     files = audacity_labels(read(a_result("mix/gen-1.wav", [first, second]), a_result("gen-2.wav"), a_failure()))
     same = "pitch +0.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.999999"
     up = "pitch +2.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.999999"
     assert {name: data.decode() for name, data in files.items()} == {
-        "gen-1.wav.query.txt": f'10.000000\t20.000000\ts1 "Title of s1" 1:00.0-1:10.0, {same}\n'
+        "gen-1.wav.track.txt": f'10.000000\t20.000000\ts1 "Title of s1" 1:00.0-1:10.0, {same}\n'
         f"20.000000\t30.000000\ts2 0:00.0-0:10.0, {up}\n"
         f'30.000000\t40.000000\ts1 "Title of s1" 0:05.2-0:15.2, {same}\n',
-        "gen-1.wav.reference.s1.txt": f"5.250000\t15.250000\tmix/gen-1.wav 0:30.0-0:40.0, {same}\n"
+        "gen-1.wav.recording.s1.txt": f"5.250000\t15.250000\tmix/gen-1.wav 0:30.0-0:40.0, {same}\n"
         f"60.000000\t70.000000\tmix/gen-1.wav 0:10.0-0:20.0, {same}\n",
-        "gen-1.wav.reference.s2.txt": f"0.000000\t10.000000\tmix/gen-1.wav 0:20.0-0:30.0, {up}\n",
+        "gen-1.wav.recording.s2.txt": f"0.000000\t10.000000\tmix/gen-1.wav 0:20.0-0:30.0, {up}\n",
     }
 
 
@@ -237,8 +239,8 @@ def load_jams(path: Path) -> Any:
 
 
 def test_the_jams_library_reads_and_validates_the_annotations(tmp_path: Path) -> None:
-    first = a_match("s1", [a_segment(30_000, 5_000), a_segment(10_000, 60_000, confidence=0.75)])
-    second = a_match("s2", [a_segment(20_500, 0, pitch_cents=200.0)])
+    first = a_match("s1", [a_passage(30_000, 5_000), a_passage(10_000, 60_000, confidence=0.75)])
+    second = a_match("s2", [a_passage(20_500, 0, pitch_cents=200.0)])
     results = read(a_result("mix/gen-1.wav", [first, second]), a_result("gen-2.wav"), a_failure())
     write_export(results, "jams", tmp_path / "out", {("mix/gen-1.wav", "s2"): 0.5})
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["gen-1.wav.jams", "gen-2.wav.jams"]
@@ -252,8 +254,8 @@ def test_the_jams_library_reads_and_validates_the_annotations(tmp_path: Path) ->
         (20.5, 10.0, "s2", 0.999999999),
         (30.0, 10.0, "s1", 0.999999999),
     ]
-    passages = annotation.sandbox["segments"]
-    assert [(each["asset_id"], each["asset_start_ms"], each["q_value"]) for each in passages] == [
+    passages = annotation.sandbox["passages"]
+    assert [(each["recording_id"], each["recording_start_ms"], each["q_value"]) for each in passages] == [
         ("s1", 60_000, None),
         ("s2", 0, 0.5),
         ("s1", 5_000, None),
@@ -269,7 +271,7 @@ def test_annotations_of_hostile_names_are_valid_too(tmp_path: Path) -> None:
     assert write_export(results, "jams", tmp_path / "out", {}) == len(HOSTILE)
     written = sorted((tmp_path / "out").iterdir())
     assert len(written) == len(HOSTILE)
-    titles = {load_jams(path).annotations[0].sandbox["segments"][0]["title"] for path in written}
+    titles = {load_jams(path).annotations[0].sandbox["passages"][0]["title"] for path in written}
     assert titles == {text.replace("\udce9", "\\udce9") for text in HOSTILE}
 
 
@@ -305,7 +307,7 @@ def test_a_name_that_looks_like_one_with_a_digest_is_not_overwritten() -> None:
 
 
 def test_acrcloud_record_of_a_match_is_exactly_this() -> None:
-    match = a_match("s1", [a_segment(10_500, 60_000, confidence=0.874)], isrc="QZAAA2600001", artists=["A", "B"])
+    match = a_match("s1", [a_passage(10_500, 60_000, confidence=0.874)], isrc="QZAAA2600001", artists=["A", "B"])
     (result,) = read(a_result("gen-1.wav", [match]))
     assert acrcloud_record(result) == {
         "status": {"msg": "Success", "code": 0, "version": "1.0"},
@@ -340,8 +342,8 @@ def test_acrcloud_record_of_a_match_is_exactly_this() -> None:
 
 
 def test_acrcloud_music_goes_by_score_then_time() -> None:
-    sure, unsure = a_segment(50_000), a_segment(0, confidence=0.8)
-    (result,) = read(a_result("x", [a_match("s1", [unsure, sure]), a_match("s2", [a_segment(20_000)])]))
+    sure, unsure = a_passage(50_000), a_passage(0, confidence=0.8)
+    (result,) = read(a_result("x", [a_match("s1", [unsure, sure]), a_match("s2", [a_passage(20_000)])]))
     music = acrcloud_record(result)["metadata"]["music"]
     assert [(each["acrid"], each["score"]) for each in music] == [("s2", 100), ("s1", 100), ("s1", 80)]
 
@@ -379,7 +381,7 @@ def test_a_place_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match=r"a folder without results\.jsonl, so no run"):
         results_of(tmp_path)
     (tmp_path / "x.jsonl").write_text('{"schema": "other"}\n')
-    with pytest.raises(EvidenceError, match=r"x\.jsonl, line 1: schema 'other'"):
+    with pytest.raises(EvidenceError, match=r"x\.jsonl, line 1: schema='other'"):
         results_of(tmp_path / "x.jsonl")
 
 
@@ -402,7 +404,7 @@ def naive_q_values(results: list[ScanResult]) -> dict[tuple[str, str], float]:
 def test_q_values_are_those_of_their_definition() -> None:
     rates = [2e-5, 0.5, 0.5, 900.0, 1e5, 3.0, 2e-5, 3.5]
     results = read(
-        *(a_result(f"{i}", [a_match("s1", [a_segment(false_per_1000h=rate)])]) for i, rate in enumerate(rates)),
+        *(a_result(f"{i}", [a_match("s1", [a_passage(false_per_1000h=rate)])]) for i, rate in enumerate(rates)),
         *(a_result(f"none-{i}") for i in range(10)),
         a_failure(),
     )
@@ -540,11 +542,11 @@ def test_texts_go_to_standard_output(tmp_path: Path) -> None:
     assert [json.loads(line)["status"]["code"] for line in shaped.stdout.splitlines()] == [0, 1001, 2005]
     results = list(results_of(place))
     printed = run("results", place, "--format", "csv")
-    assert printed.stdout_bytes == b"".join(segment_csv(results, q_values(results)))
+    assert printed.stdout_bytes == b"".join(passage_csv(results, q_values(results)))
 
 
 def test_q_values_are_of_the_whole_batch_even_if_only_matches_are_exported(tmp_path: Path) -> None:
-    segment = a_segment(false_per_1000h=1.0)
+    segment = a_passage(false_per_1000h=1.0)
     place = write_results(tmp_path / "r.jsonl", [a_result("a", [a_match("s1", [segment])]), a_result("b")])
     printed = run("results", place, "--format", "csv", "--only-matched")
     (row,) = csv.DictReader(io.StringIO(printed.stdout, newline=""))
@@ -557,7 +559,7 @@ def test_folders_say_what_is_not_in_them(tmp_path: Path) -> None:
     assert (labels.exit_code, labels.stdout) == (0, "")
     expected = "2 files about 1 file scanned; 2 files that matched nothing left out"
     assert labels.stderr == f"Note: {tmp_path}/labels: {expected}\n"
-    assert sorted(contents(tmp_path / "labels")) == ["a.wav.query.txt", "a.wav.reference.s1.txt"]
+    assert sorted(contents(tmp_path / "labels")) == ["a.wav.recording.s1.txt", "a.wav.track.txt"]
     quiet = run("results", place, "--format", "jams", "-o", tmp_path / "jams", "--quiet")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
     assert jams_files(results_of(place), q_values(results_of(place))) == contents(tmp_path / "jams")

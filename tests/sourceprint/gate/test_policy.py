@@ -19,7 +19,7 @@ from sourceprint.gate.verdict import decide
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.scans.results import read_result
 from tests.places import ROOT
-from tests.scan_records import a_failure, a_match, a_result, a_segment
+from tests.scan_records import a_failure, a_match, a_passage, a_result
 
 DAY = date(2026, 7, 1)
 HEAD = 'schema = "sourceprint/gate-policy/1"\nname = "p"\notherwise = "review"\n'
@@ -33,8 +33,8 @@ def match(
     recording_id: str = "blue-1", *, also_fits: Sequence[Sequence[str]] = ((),), **changes: Any
 ) -> dict[str, Any]:
     """Return 10 s that are a quarter of the file and a tenth of the recording; a segment for each list of twins."""
-    figures = {"query_match_percentage": 25.0, "asset_match_percentage": 10.0, "confidence": 0.9999}
-    passages = [a_segment(also_fits=list(ids), false_per_1000h=0.01) for ids in also_fits]
+    figures = {"track_match_percentage": 25.0, "recording_match_percentage": 10.0, "confidence": 0.9999}
+    passages = [a_passage(also_fits=list(ids), false_per_1000h=0.01) for ids in also_fits]
     return a_match(recording_id, passages, **{**figures, **changes})
 
 
@@ -158,7 +158,7 @@ def test_the_greatest_confidence_and_the_least_rate_there_are_can_be_asked_for()
     certain = match(confidence=round(ChanceModel(1e-9, 1.0, 1.0).confidence(1e6), 9))
     asking = policy(RULE + f"min_confidence = {MOST_CONFIDENCE}")
     assert decided(certain, asking)[0] == "block"
-    least = a_match("blue-1", [a_segment(false_per_1000h=ChanceModel(1e-9, 1.0, 1.0).false_per_1000h(1e6))])
+    least = a_match("blue-1", [a_passage(false_per_1000h=ChanceModel(1e-9, 1.0, 1.0).false_per_1000h(1e6))])
     assert decided(least, policy(RULE + "max_false_per_1000h = 1e-6"))[0] == "block"
 
 
@@ -199,15 +199,15 @@ def test_a_policy_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("min_confidence = 0.9", {"confidence": 0.9}, {"confidence": 0.89}),
         ("max_false_per_1000h = 0.01", {}, None),
         ("max_false_per_1000h = 0.009", None, {}),
-        ("min_seconds = 10", {"query_match_ms": 10_000}, {"query_match_ms": 9_999}),
-        ("min_percent_of_file = 25", {}, {"query_match_percentage": 24.99}),
-        ("min_percent_of_recording = 10", {}, {"asset_match_percentage": 9.99}),
+        ("min_seconds = 10", {"track_match_ms": 10_000}, {"track_match_ms": 9_999}),
+        ("min_percent_of_file = 25", {}, {"track_match_percentage": 24.99}),
+        ("min_percent_of_recording = 10", {}, {"recording_match_percentage": 9.99}),
         ('layers = ["recording"]', {}, {"layer": "composition"}),
-        ('recordings = ["blue-1"]', {}, {"asset_id": "blue-10"}),
-        ('recordings = ["x", "blue-?"]', {}, {"asset_id": "blue-10"}),
-        ('recordings = ["blue-*"]', {"asset_id": "blue-\n10"}, {"asset_id": "a blue-1"}),
-        ('recordings = ["a[1]*"]', {"asset_id": "a[1]b"}, {"asset_id": "a1b"}),
-        ('recordings = ["e\u0301"]', {"asset_id": "\u00e9"}, {}),
+        ('recordings = ["blue-1"]', {}, {"recording_id": "blue-10"}),
+        ('recordings = ["x", "blue-?"]', {}, {"recording_id": "blue-10"}),
+        ('recordings = ["blue-*"]', {"recording_id": "blue-\n10"}, {"recording_id": "a blue-1"}),
+        ('recordings = ["a[1]*"]', {"recording_id": "a[1]b"}, {"recording_id": "a1b"}),
+        ('recordings = ["e\u0301"]', {"recording_id": "\u00e9"}, {}),
         ('isrcs = ["US-RC1-76-07839"]', {"isrc": "usrc17607839"}, {}),
         ('isrcs = ["us-rc1-76-*"]', {"isrc": "USRC17607839"}, {"isrc": "USRC17707839"}),
         ('recordings = ["q"]\nisrcs = ["*"]', {"isrc": "USRC17607839"}, {}),

@@ -20,7 +20,7 @@ from sourceprint.gate.report import FORMATS, expect_output, rendered, write_repo
 from sourceprint.gate.report_text import summary_line, verdict_line
 from sourceprint.gate.verdict import FAIL_ON, Report, Verdict, decide
 from sourceprint.scans.results import read_result
-from tests.scan_records import a_failure, a_match, a_result, a_segment
+from tests.scan_records import a_failure, a_match, a_passage, a_result
 
 DAY = date(2026, 7, 1)
 POLICY = parse_policy(
@@ -47,7 +47,7 @@ def scanned(name: str, *matches: dict[str, Any], status: str = "", reason: str |
 
 
 def match(recording_id: str, confidence: float, *, ms: int = 12_340, title: str | None = None) -> dict[str, Any]:
-    segment = a_segment(0, 5, track_end_ms=ms, recording_end_ms=ms + 5)
+    segment = a_passage(0, 5, track_end_ms=ms, recording_end_ms=ms + 5)
     return a_match(recording_id, [segment], title=title, confidence=confidence)
 
 
@@ -148,7 +148,7 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
     }
     assert [file["decision"] for file in files] == ["block", "review", "pass", "block", "pass", "error"]
     assert [
-        (found["asset_id"], found["decision"], found["policy_rule"], found["policy_reason"])
+        (found["recording_id"], found["decision"], found["policy_rule"], found["policy_reason"])
         for found in files[0]["matches"] + files[3]["matches"]
     ] == [
         ("blue-1", "pass", "licensed: LIC-1", None),
@@ -282,7 +282,7 @@ def test_sarif_has_a_result_per_match_with_its_level_and_place() -> None:
     ]
     first = run["results"][1]
     assert first["message"]["text"] == 'Evidence of reuse: 12.3 s of "Red" (red-1), confidence 0.999900: certain'
-    assert first["properties"]["segmentsMs"] == [[0, 12_340, 5, 12_345]]
+    assert first["properties"]["passagesMs"] == [[0, 12_340, 5, 12_345]]
     assert run["properties"]["policySha256"] == POLICY.sha256
 
 
@@ -313,7 +313,7 @@ def test_sarif_fingerprints_follow_the_audio_and_the_recording_alone() -> None:
         return str(result["partialFingerprints"]["sourceprintMatch/v1"])
 
     assert fingerprint(scanned("a.wav", match("x", 0.5))) == fingerprint(scanned("a.wav", match("x", 0.9999)))
-    moved = a_result("b/a.wav", [match("x", 0.5)], query={"sha256": a_result("a.wav")["query"]["sha256"]})
+    moved = a_result("b/a.wav", [match("x", 0.5)], track={"sha256": a_result("a.wav")["track"]["sha256"]})
     renamed = decide(read_result(moved), POLICY, day=DAY)
     assert fingerprint(scanned("a.wav", match("x", 0.5))) == fingerprint(renamed)
     assert fingerprint(scanned("a.wav", match("x", 0.5))) != fingerprint(scanned("a.wav", match("y", 0.5)))

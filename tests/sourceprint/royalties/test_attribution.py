@@ -13,16 +13,17 @@ import pytest
 from sourceprint.royalties.rights.licences import Scope
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.uses.attribution import TrackFacts, attribute, use_id
-from sourceprint.royalties.uses.scans import ScanFile, TrackResult
+from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.royalties.uses.use import Use, use_from_json, use_to_json
-from tests.royalty_records import LICENSEE, a_licence, a_match, a_policy, a_scan_result, a_segment, some_rights
+from sourceprint.scans.results import ScanResult
+from tests.royalty_records import LICENSEE, a_licence, a_match, a_passage, a_policy, a_scan_result, some_rights
 
 FACTS = TrackFacts(LICENSEE, "2026-07-14", "generate", ("DE", "US"))
 
 
 @pytest.fixture
 def scanned(tmp_path: Path) -> Any:
-    def scan(*matches: dict[str, Any]) -> TrackResult:
+    def scan(*matches: dict[str, Any]) -> ScanResult:
         path = tmp_path / "results.jsonl"
         path.write_text(json.dumps(a_scan_result("one.wav", *matches)) + "\n")
         (result,) = ScanFile(path)
@@ -31,12 +32,12 @@ def scanned(tmp_path: Path) -> Any:
     return scan
 
 
-def uses_of(result: TrackResult, rights: Rights | None = None, **policy: Any) -> list[Use]:
+def uses_of(result: ScanResult, rights: Rights | None = None, **policy: Any) -> list[Use]:
     return attribute(result, rights or some_rights(), a_policy(**policy), FACTS)
 
 
 def test_a_plain_match_is_a_claimed_use_with_all_that_is_known(scanned: Any) -> None:
-    (use,) = uses_of(scanned(a_match("R1", a_segment(1_000, 9_000, 50_000), a_segment(20_000, 25_000, p_false=1e-9))))
+    (use,) = uses_of(scanned(a_match("R1", a_passage(1_000, 9_000, 50_000), a_passage(20_000, 25_000, p_false=1e-9))))
     assert (use.layer, use.index_id, use.recording_id, use.work_ids) == ("recording", "asset-R1", "R1", ("W1",))
     assert (use.matched_ms, use.attributed_us, use.aligned_landmarks) == (13_000, 13_000_000, 130)
     assert (str(use.confidence), str(use.p_false)) == ("0.999", "1E-12")
@@ -59,19 +60,19 @@ def test_a_plain_match_is_a_claimed_use_with_all_that_is_known(scanned: Any) -> 
     ],
 )
 def test_confidence_gives_the_state(scanned: Any, confidence: float, state: str, rule: str) -> None:
-    (use,) = uses_of(scanned(a_match("R1", a_segment(0, 9_000, confidence=confidence))))
+    (use,) = uses_of(scanned(a_match("R1", a_passage(0, 9_000, confidence=confidence))))
     assert (use.state, use.state_rule) == (state, rule)
 
 
 def test_too_short_is_unresolved_whatever_the_confidence(scanned: Any) -> None:
-    (use,) = uses_of(scanned(a_match("R1", a_segment(0, 2_999))))
+    (use,) = uses_of(scanned(a_match("R1", a_passage(0, 2_999))))
     assert (use.state, use.state_rule) == ("unresolved", "thresholds.min_seconds 3: 2.999 s")
-    (use,) = uses_of(scanned(a_match("R1", a_segment(0, 3_000))))
+    (use,) = uses_of(scanned(a_match("R1", a_passage(0, 3_000))))
     assert use.state == "claimed"
 
 
 def test_an_excluded_segment_is_withdrawn_and_not_lost(scanned: Any) -> None:
-    match = a_match("R1", a_segment(0, 9_000), a_segment(20_000, 30_000, excluded=True))
+    match = a_match("R1", a_passage(0, 9_000), a_passage(20_000, 30_000, excluded=True))
     claimed, withdrawn = uses_of(scanned(match))
     assert (claimed.state, claimed.attributed_us) == ("claimed", 9_000_000)
     assert (withdrawn.state, withdrawn.attributed_us, withdrawn.matched_ms) == ("withdrawn", 0, 10_000)
@@ -80,7 +81,7 @@ def test_an_excluded_segment_is_withdrawn_and_not_lost(scanned: Any) -> None:
 
 def test_an_open_recording_has_no_id_and_holds_money_where_any_candidate_would(scanned: Any) -> None:
     licence = a_licence(scope=Scope(recordings=("R2",)), valid_to=date(2026, 12, 31))
-    match = scanned(a_match("R1", a_segment(0, 9_000)), a_match("R2", a_segment(0, 9_000)))
+    match = scanned(a_match("R1", a_passage(0, 9_000)), a_match("R2", a_passage(0, 9_000)))
     (use,) = uses_of(match, some_rights(licences=[licence]))
     assert (use.state, use.recording_id, use.work_ids) == ("unresolved", "", ())
     assert use.state_rule == "overlap.otherwise unresolved: R1, R2"
@@ -88,7 +89,7 @@ def test_an_open_recording_has_no_id_and_holds_money_where_any_candidate_would(s
 
 
 def test_the_work_beside_an_open_recording_has_the_same_spans(scanned: Any) -> None:
-    match = scanned(a_match("R1", a_segment(0, 9_000)), a_match("R2", a_segment(0, 9_000)))
+    match = scanned(a_match("R1", a_passage(0, 9_000)), a_match("R2", a_passage(0, 9_000)))
     master, work = uses_of(match, some_rights({"R1": ["W1"], "R2": ["W1"]}))
     assert (master.layer, master.recording_id, master.state) == ("recording", "", "unresolved")
     assert (work.layer, work.recording_id, work.work_ids, work.state) == ("composition", "", ("W1",), "claimed")
@@ -97,17 +98,17 @@ def test_the_work_beside_an_open_recording_has_the_same_spans(scanned: Any) -> N
 
 
 def test_a_composition_alone_uses_the_work_and_no_recording(scanned: Any) -> None:
-    (use,) = uses_of(scanned(a_match("R1", a_segment(0, 9_000), layer="composition")))
+    (use,) = uses_of(scanned(a_match("R1", a_passage(0, 9_000), layer="composition")))
     assert (use.layer, use.index_id, use.recording_id, use.work_ids) == ("composition", "asset-R1", "", ("W1",))
 
 
 def test_a_composition_without_a_work_on_file_is_unresolved(scanned: Any) -> None:
-    (use,) = uses_of(scanned(a_match("R1", a_segment(0, 9_000), layer="composition")), some_rights({"R1": []}))
+    (use,) = uses_of(scanned(a_match("R1", a_passage(0, 9_000), layer="composition")), some_rights({"R1": []}))
     assert (use.state, use.state_rule) == ("unresolved", "rights: no work on file for R1")
 
 
 def test_the_id_is_of_everything_but_the_state(scanned: Any) -> None:
-    (use,) = uses_of(scanned(a_match("R1", a_segment(0, 9_000))))
+    (use,) = uses_of(scanned(a_match("R1", a_passage(0, 9_000))))
     assert use.id == use_id(use) == use_id(use.in_state("disputed", "by letter"))
     assert len(use.id) == 25
     assert use_id(replace(use, attributed_us=1)) != use.id
@@ -115,10 +116,10 @@ def test_the_id_is_of_everything_but_the_state(scanned: Any) -> None:
 
 def test_every_segment_ends_in_a_use(scanned: Any) -> None:
     result = scanned(
-        a_match("R1", *[a_segment(n * 500, n * 500 + 4_000, n * 7) for n in range(20)]),
-        a_match("R2", *[a_segment(n * 700, n * 700 + 2_000, aligned_landmarks=n) for n in range(20)]),
-        a_match("R9", a_segment(50_000, 55_000)),
-        a_match("R1", a_segment(0, 60_000), layer="composition"),
+        a_match("R1", *[a_passage(n * 500, n * 500 + 4_000, n * 7) for n in range(20)]),
+        a_match("R2", *[a_passage(n * 700, n * 700 + 2_000, aligned_landmarks=n) for n in range(20)]),
+        a_match("R9", a_passage(50_000, 55_000)),
+        a_match("R1", a_passage(0, 60_000), layer="composition"),
     )
     uses = uses_of(result)
     landmarks = sum(s.aligned_landmarks for match in result.matches for s in match.passages)

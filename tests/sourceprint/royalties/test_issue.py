@@ -31,9 +31,9 @@ from tests.royalty_records import (
     LICENSEE,
     a_licence,
     a_match,
+    a_passage,
     a_rate_card,
     a_scan_result,
-    a_segment,
     a_share,
     some_rights,
     store_rights,
@@ -41,8 +41,8 @@ from tests.royalty_records import (
 
 Q3, Q4 = Period.parse("2026-Q3"), Period.parse("2026-Q4")
 FEE = load_policy("fixed-fee")
-ONE = a_scan_result("one.wav", a_match("R1", a_segment(0, 9_000)), a_match("R2", a_segment(20_000, 29_000)))
-TWO = a_scan_result("two.wav", a_match("R1", a_segment(0, 9_000)))
+ONE = a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)), a_match("R2", a_passage(20_000, 29_000)))
+TWO = a_scan_result("two.wav", a_match("R1", a_passage(0, 9_000)))
 NOW = datetime(2026, 10, 2, 10, 0, 0, tzinfo=UTC)
 
 

@@ -32,17 +32,17 @@ from tests.royalty_records import (
     LICENSEE,
     a_licence,
     a_match,
+    a_passage,
     a_recording,
     a_scan_result,
-    a_segment,
     a_use,
     sha_of,
     some_rights,
     store_rights,
 )
 
-ONE = a_scan_result("one.wav", a_match("R1", a_segment(0, 9_000)), a_match("R2", a_segment(20_000, 29_000)))
-TWO = a_scan_result("two.wav", a_match("R9", a_segment(0, 9_000)))
+ONE = a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)), a_match("R2", a_passage(20_000, 29_000)))
+TWO = a_scan_result("two.wav", a_match("R9", a_passage(0, 9_000)))
 NONE = a_scan_result("none.wav")
 POLICY = load_policy("matched-seconds")
 
@@ -82,7 +82,7 @@ def count(database: Database, table: Any) -> int:
 
 def test_results_become_uses_and_the_report_adds_up(rights_on_file: Database, tmp_path: Path) -> None:
     failed = a_scan_result("bad.wav", status="decode_error", reason="empty")
-    failed["query"]["sha256"] = None
+    failed["track"]["sha256"] = None
     report = entered(rights_on_file, tmp_path, ONE, TWO, NONE, failed, ONE)
     uses = uses_in(rights_on_file)
     assert sorted((u.recording_id, u.state, u.attributed_us) for u in uses) == [
@@ -175,7 +175,7 @@ def test_uses_are_found_by_track_and_period(rights_on_file: Database, tmp_path: 
 
 
 def test_what_is_wrong_leaves_the_ledger_as_it_was(rights_on_file: Database, tmp_path: Path) -> None:
-    with pytest.raises(RightsError, match=r"line 2: schema is None"):
+    with pytest.raises(RightsError, match=r"line 2: schema=None"):
         entered(rights_on_file, tmp_path, ONE, {})
     with pytest.raises(RightsError, match=r"track one.wav: the day of generation is not known"):
         entered(rights_on_file, tmp_path, ONE, generated_on="")
@@ -183,7 +183,7 @@ def test_what_is_wrong_leaves_the_ledger_as_it_was(rights_on_file: Database, tmp
         entered(rights_on_file, tmp_path, ONE, licensee="P-NOBODY")
     with pytest.raises(ParameterError, match=r"purpose 'sing'"):
         entered(rights_on_file, tmp_path, ONE, purpose="sing")
-    twins = [a_scan_result(name, a_match("R1", a_segment(0, 9_000))) for name in ("a/x.wav", "b/x.wav")]
+    twins = [a_scan_result(name, a_match("R1", a_passage(0, 9_000))) for name in ("a/x.wav", "b/x.wav")]
     with pytest.raises(RightsError, match=r"usage of x.wav: two tracks of the results have this name"):
         entered(rights_on_file, tmp_path, *twins, usage=Usage((UsageRow("x.wav", "DE", 1, None, ""),)))
     assert (count(rights_on_file, attribution), count(rights_on_file, use_table)) == (0, 0)
@@ -230,7 +230,7 @@ def test_all_uses_change_or_none(rights_on_file: Database, tmp_path: Path) -> No
 
 
 def test_more_tracks_than_one_batch_are_all_entered(rights_on_file: Database, tmp_path: Path) -> None:
-    results = [a_scan_result(f"{n}.wav", a_match("R1", a_segment(0, 9_000))) for n in range(2_500)]
+    results = [a_scan_result(f"{n}.wav", a_match("R1", a_passage(0, 9_000))) for n in range(2_500)]
     report = entered(rights_on_file, tmp_path, *results)
     assert (report.added, report.tracks) == (2_500, {"matched": 2_500})
     uses = uses_in(rights_on_file)
@@ -270,8 +270,8 @@ def test_the_report_is_plain_json(rights_on_file: Database, tmp_path: Path) -> N
 def test_what_was_withdrawn_by_mistake_is_disputed_and_resolved_but_not_what_won_no_time(
     rights_on_file: Database, tmp_path: Path
 ) -> None:
-    beaten = a_match("R2", a_segment(0, 9_000, aligned_landmarks=1))
-    entered(rights_on_file, tmp_path, a_scan_result("one.wav", a_match("R1", a_segment(0, 9_000)), beaten))
+    beaten = a_match("R2", a_passage(0, 9_000, aligned_landmarks=1))
+    entered(rights_on_file, tmp_path, a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)), beaten))
     first, second = sorted(uses_in(rights_on_file), key=lambda use: use.recording_id)
     for state in ("withdrawn", "disputed", "resolved"):
         change_state(rights_on_file, [first.id], state, f"now {state}")

@@ -27,16 +27,16 @@ from tests.royalty_records import (
     LICENSEE,
     a_licence,
     a_match,
+    a_passage,
     a_rate_card,
     a_scan_result,
-    a_segment,
     some_rights,
     store_rights,
 )
 
 FEE = load_policy("fixed-fee")
 Q3, Q4, Q1 = (Period.parse(label) for label in ("2026-Q3", "2026-Q4", "2027-Q1"))
-ONE = a_scan_result("one.wav", a_match("R1", a_segment(0, 9_000)), a_match("R2", a_segment(20_000, 29_000)))
+ONE = a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)), a_match("R2", a_passage(20_000, 29_000)))
 NOW = datetime(2026, 10, 2, 10, 0, 0, tzinfo=UTC)
 Attribute = Callable[..., AttributionReport]
 
@@ -119,7 +119,7 @@ def test_a_minimum_holds_for_those_who_are_owed_under_its_licence_until_it_is_re
         "P-W2": (0, 200),
     }
     # In a period without any line of theirs, what was carried forward waits for the same minimum.
-    attribute(a_scan_result("two.wav", a_match("R2", a_segment(0, 9_000))), generated_on="2026-10-05")
+    attribute(a_scan_result("two.wav", a_match("R2", a_passage(0, 9_000))), generated_on="2026-10-05")
     second = {one.party_id: one for one in issue(database, Q4).balances}
     assert (second["P-R1"].opening, second["P-R1"].minimum, second["P-R1"].paid) == (200, 300, 0)
     assert second["P-R2"].paid == 200
@@ -149,9 +149,9 @@ def test_an_earlier_period_is_computed_again_at_rates_of_its_own(database: Datab
 def test_a_later_track_of_the_same_file_name_leaves_earlier_statements_as_they_are(
     database: Database, attribute: Attribute
 ) -> None:
-    attribute(a_scan_result("july/out.wav", a_match("R1", a_segment(0, 9_000))))
+    attribute(a_scan_result("july/out.wav", a_match("R1", a_passage(0, 9_000))))
     issue(database, Q3, usage=Usage((UsageRow("out.wav", "Worldwide", 3, None, ""),)))
-    other = a_scan_result("october/out.wav", a_match("R2", a_segment(0, 9_000)))
+    other = a_scan_result("october/out.wav", a_match("R2", a_passage(0, 9_000)))
     attribute(other, generated_on="2026-10-05")
     second = issue(database, Q4, usage=Usage((UsageRow("october/out.wav", "Worldwide", 1, None, ""),)))
     assert second.adjustments == ()
@@ -163,7 +163,7 @@ def test_revenue_of_a_territory_beside_named_tracks_belongs_to_the_other_tracks_
 ) -> None:
     license_again(database, a_licence(rate_card=a_rate_card(per_second=None, per_match=None)))
     rows = (UsageRow("one.wav", "DE", 5, Fraction(800), "EUR"), UsageRow("", "DE", 0, Fraction(1600), "EUR"))
-    two = a_scan_result("two.wav", a_match("R1", a_segment(0, 9_000)))
+    two = a_scan_result("two.wav", a_match("R1", a_passage(0, 9_000)))
     attribute(ONE, two, policy=load_policy("equal"), usage=Usage(rows))
     statement = issue(database, Q3, usage=Usage(rows))
     assert {use.track_name for use in statement.uses} == {"one.wav", "two.wav"}

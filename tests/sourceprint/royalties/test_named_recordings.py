@@ -26,9 +26,9 @@ from tests.royalty_records import (
     LICENSEE,
     a_licence,
     a_match,
+    a_passage,
     a_rate_card,
     a_scan_result,
-    a_segment,
     a_span,
     a_use,
     only_in,
@@ -37,7 +37,7 @@ from tests.royalty_records import (
 )
 
 # Both recordings claim the same 10 s with as much evidence, so that nobody can tell which of them it is.
-OPEN = a_scan_result("one.wav", a_match("R1", a_segment(0, 10_000)), a_match("R2", a_segment(0, 10_000)))
+OPEN = a_scan_result("one.wav", a_match("R1", a_passage(0, 10_000)), a_match("R2", a_passage(0, 10_000)))
 OTHERS_WORK = {"R1": ["W1"], "R2": ["W2"]}
 SAME_WORK = {"R1": ["W1"], "R2": ["W1"]}
 PAYING = [a_licence(rate_card=a_rate_card(per_second=Fraction(20)))]
@@ -152,7 +152,7 @@ def test_nobody_is_named_who_did_not_claim_the_time(database: Database, tmp_path
 def test_a_use_that_is_of_a_recording_is_not_named_another(database: Database, tmp_path: Path) -> None:
     store_rights(database, some_rights(OTHERS_WORK))
     path = tmp_path / "one.jsonl"
-    path.write_text(json.dumps(a_scan_result("one.wav", a_match("R1", a_segment(0, 9_000)))) + "\n")
+    path.write_text(json.dumps(a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)))) + "\n")
     attribute_results(database, path, load_policy("equal"), licensee=LICENSEE, generated_on="2026-07-14")
     use = open_use(database)
     change_state(database, [use.id], "disputed", "letter")
@@ -163,7 +163,7 @@ def test_a_use_that_is_of_a_recording_is_not_named_another(database: Database, t
 def test_a_recording_that_is_not_on_file_cannot_be_claimed(database: Database, tmp_path: Path) -> None:
     store_rights(database, some_rights(OTHERS_WORK))
     path = tmp_path / "one.jsonl"
-    path.write_text(json.dumps(a_scan_result("one.wav", a_match("R9", a_segment(0, 9_000)))) + "\n")
+    path.write_text(json.dumps(a_scan_result("one.wav", a_match("R9", a_passage(0, 9_000)))) + "\n")
     attribute_results(database, path, load_policy("equal"), licensee=LICENSEE, generated_on="2026-07-14")
     with pytest.raises(RightsError, match="its recording is not on file, or not one alone"):
         change_state(database, [open_use(database).id], "claimed", "heard")

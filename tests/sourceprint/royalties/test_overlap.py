@@ -19,11 +19,12 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
 from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.scans import ScanFile, TrackResult
-from tests.royalty_records import a_match, a_part, a_policy, a_scan_result, a_segment, some_rights
+from sourceprint.royalties.uses.scans import ScanFile
+from sourceprint.scans.results import ScanResult
+from tests.royalty_records import a_match, a_part, a_passage, a_policy, a_scan_result, some_rights
 
 
-def scanned(*matches: dict[str, Any]) -> TrackResult:
+def scanned(*matches: dict[str, Any]) -> ScanResult:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "results.jsonl"
         path.write_text(json.dumps(a_scan_result("one.wav", *matches)) + "\n")
@@ -50,14 +51,14 @@ WEAK, STRONG = {"aligned_landmarks": 20}, {"aligned_landmarks": 100}
 
 
 def test_time_that_is_matched_twice_counts_once() -> None:
-    holdings = held(a_match("R1", a_segment(0, 10_000), a_segment(5_000, 20_000, 90_000)))
+    holdings = held(a_match("R1", a_passage(0, 10_000), a_passage(5_000, 20_000, 90_000)))
     assert [(h.claimant.name, h.attributed_us) for h in holdings] == [("R1", 20_000_000)]
     assert {claim.number for claim in holdings[0].claims} == {0, 1}
 
 
 def test_who_has_the_evidence_has_the_time_and_the_other_is_withdrawn_with_the_reason() -> None:
     holdings = held(
-        a_match("R1", a_segment(0, 10_000, **STRONG)), a_match("R2", a_segment(2_000, 9_000, aligned_landmarks=14))
+        a_match("R1", a_passage(0, 10_000, **STRONG)), a_match("R2", a_passage(2_000, 9_000, aligned_landmarks=14))
     )
     assert told(holdings) == [
         ("recording", "", "R1", 10_000, [(0, 2_000), (2_000, 9_000), (9_000, 10_000)]),
@@ -70,7 +71,7 @@ def test_who_has_the_evidence_has_the_time_and_the_other_is_withdrawn_with_the_r
 
 def test_less_than_the_factor_leaves_it_unresolved() -> None:
     holdings = held(
-        a_match("R1", a_segment(0, 10_000, aligned_landmarks=79)), a_match("R2", a_segment(0, 10_000, **WEAK))
+        a_match("R1", a_passage(0, 10_000, aligned_landmarks=79)), a_match("R2", a_passage(0, 10_000, **WEAK))
     )
     assert told(holdings) == [("recording", "unresolved", "R1", 10_000, [(0, 10_000)])]
     assert holdings[0].rule == "overlap.otherwise unresolved: R1, R2"
@@ -80,8 +81,8 @@ def test_less_than_the_factor_leaves_it_unresolved() -> None:
 def test_exactly_the_factor_decides_and_equals_never_do() -> None:
     def winners(landmarks: int, factor: str) -> list[str]:
         matches = (
-            a_match("R1", a_segment(0, 1000, aligned_landmarks=landmarks)),
-            a_match("R2", a_segment(0, 1000, **WEAK)),
+            a_match("R1", a_passage(0, 1000, aligned_landmarks=landmarks)),
+            a_match("R2", a_passage(0, 1000, **WEAK)),
         )
         return [h.state for h in held(*matches, evidence_factor=Decimal(factor))]
 
@@ -92,7 +93,7 @@ def test_exactly_the_factor_decides_and_equals_never_do() -> None:
 
 def test_a_split_gives_every_microsecond_to_somebody() -> None:
     rights = some_rights({"R1": ["W1"], "R2": ["W2"], "R3": ["W3"]})
-    matches = [a_match(r, a_segment(0, 1)) for r in ("R3", "R1", "R2")]
+    matches = [a_match(r, a_passage(0, 1)) for r in ("R3", "R1", "R2")]
     holdings = held(*matches, rights=rights, decide_by="split")
     assert [(h.claimant.name, h.attributed_us) for h in holdings] == [("R1", 334), ("R2", 333), ("R3", 333)]
     assert holdings[0].notes == {"overlap.decide_by split: R1, R2, R3"}
@@ -100,7 +101,7 @@ def test_a_split_gives_every_microsecond_to_somebody() -> None:
 
 def test_recordings_of_the_same_owners_are_one_claim() -> None:
     rights = some_rights({"R1": ["W1"], "R2": ["W1"]}, owner_of={"R1": "P-A", "R2": "P-A"})
-    matches = a_match("R1", a_segment(0, 9_000, **WEAK)), a_match("R2", a_segment(0, 9_000, aligned_landmarks=21))
+    matches = a_match("R1", a_passage(0, 9_000, **WEAK)), a_match("R2", a_passage(0, 9_000, aligned_landmarks=21))
     holdings = held(*matches, rights=rights)
     assert [(h.claimant.name, h.state, h.attributed_us) for h in holdings] == [
         ("R2", "", 9_000_000),
@@ -114,19 +115,19 @@ def test_recordings_that_a_licence_may_treat_differently_are_not_one(fields: dic
     rights = some_rights(
         {"R1": ["W1"], "R2": ["W1"]}, owner_of={"R1": "P-A", "R2": "P-A"}, recording_fields={"R2": fields}
     )
-    holdings = held(*(a_match(r, a_segment(0, 9_000)) for r in ("R1", "R2")), rights=rights)
+    holdings = held(*(a_match(r, a_passage(0, 9_000)) for r in ("R1", "R2")), rights=rights)
     assert holdings[0].state == "unresolved"
 
 
 def test_recordings_without_owners_on_file_are_not_one() -> None:
     rights = some_rights({"R1": ["W1"], "R2": ["W1"]}, owner_of={"R1": "", "R2": ""})
-    holdings = held(*(a_match(r, a_segment(0, 9_000)) for r in ("R1", "R2")), rights=rights)
+    holdings = held(*(a_match(r, a_passage(0, 9_000)) for r in ("R1", "R2")), rights=rights)
     assert holdings[0].state == "unresolved"
 
 
 def test_one_work_is_certain_where_its_recordings_cannot_be_told_apart() -> None:
     rights = some_rights({"R1": ["W1"], "R2": ["W1"]})
-    holdings = held(*(a_match(r, a_segment(0, 9_000)) for r in ("R1", "R2")), rights=rights)
+    holdings = held(*(a_match(r, a_passage(0, 9_000)) for r in ("R1", "R2")), rights=rights)
     assert [(h.layer, h.state, h.claimant.work_ids, h.attributed_us) for h in holdings] == [
         ("recording", "unresolved", (), 9_000_000),
         ("composition", "", ("W1",), 9_000_000),
@@ -135,19 +136,19 @@ def test_one_work_is_certain_where_its_recordings_cannot_be_told_apart() -> None
 
 
 def test_a_recording_that_fits_nearly_as_well_is_a_contender() -> None:
-    match = a_match("R1", a_segment(0, 9_000, also_fits=["asset-R2"]))
+    match = a_match("R1", a_passage(0, 9_000, also_fits=["asset-R2"]))
     assert [h.rule for h in held(match)] == ["overlap.otherwise unresolved: R1, R2"]
     same = some_rights({"R1": ["W1"], "R2": ["W1"]}, owner_of={"R1": "P-A", "R2": "P-A"})
     assert [(h.claimant.name, h.state) for h in held(match, rights=same)] == [("R1", "")]
-    other = a_match("R1", a_segment(0, 9_000, also_fits=["asset-R1"]))
+    other = a_match("R1", a_passage(0, 9_000, also_fits=["asset-R1"]))
     assert [(h.claimant.name, h.state) for h in held(other)] == [("R1", "")]
 
 
 def test_the_recording_outranks_the_composition_which_fills_the_rest() -> None:
     matches = (
-        a_match("R1", a_segment(0, 5_000)),
-        a_match("R2", a_segment(0, 9_000, **STRONG), layer="composition"),
-        a_match("R1", a_segment(1_000, 2_000), layer="composition"),
+        a_match("R1", a_passage(0, 5_000)),
+        a_match("R2", a_passage(0, 9_000, **STRONG), layer="composition"),
+        a_match("R1", a_passage(1_000, 2_000), layer="composition"),
     )
     assert told(held(*matches)) == [
         ("recording", "", "R1", 5_000, [(0, 5_000)]),
@@ -164,7 +165,7 @@ def test_the_recording_outranks_the_composition_which_fills_the_rest() -> None:
 
 def test_a_passage_taken_from_another_recording_goes_to_that_one() -> None:
     rights = some_rights(parts=[a_part("R1", "R2", 12_000, 15_000)])
-    holdings = held(a_match("R1", a_segment(0, 10_000, 10_000)), rights=rights)
+    holdings = held(a_match("R1", a_passage(0, 10_000, 10_000)), rights=rights)
     assert told(holdings) == [
         ("recording", "", "R1", 7_000, [(0, 2_000), (5_000, 10_000)]),
         ("recording", "", "R2", 3_000, [(2_000, 5_000)]),
@@ -175,13 +176,13 @@ def test_a_passage_taken_from_another_recording_goes_to_that_one() -> None:
 
 def test_a_part_and_its_origin_claim_the_same_time_together() -> None:
     rights = some_rights(parts=[a_part("R1", "R2", 0, 10_000)])
-    matches = a_match("R1", a_segment(0, 10_000)), a_match("R2", a_segment(0, 10_000, 90_000))
+    matches = a_match("R1", a_passage(0, 10_000)), a_match("R2", a_passage(0, 10_000, 90_000))
     assert [(h.claimant.name, h.attributed_us) for h in held(*matches, rights=rights)] == [("R2", 10_000_000)]
 
 
 def test_parts_of_parts_are_followed_where_they_are_the_whole_and_a_circle_ends() -> None:
     works = {"R1": ["W1"], "R2": ["W2"], "R3": ["W3"]}
-    match = a_match("R1", a_segment(0, 10_000))
+    match = a_match("R1", a_passage(0, 10_000))
     chain = [a_part("R1", "R2", 0, 10_000), a_part("R2", "R3", 0, 200_000)]
     assert [h.claimant.name for h in held(match, rights=some_rights(works, parts=chain))] == ["R3"]
     (vague,) = held(match, rights=some_rights(works, parts=[chain[0], a_part("R2", "R3", 0, 100)]))
@@ -192,19 +193,19 @@ def test_parts_of_parts_are_followed_where_they_are_the_whole_and_a_circle_ends(
 
 
 def test_an_asset_without_a_recording_on_file_is_unresolved_by_name() -> None:
-    holdings = held(a_match("R9", a_segment(0, 9_000)))
+    holdings = held(a_match("R9", a_passage(0, 9_000)))
     assert [(h.state, h.rule) for h in holdings] == [("unresolved", "rights: no recording on file for asset asset-R9")]
 
 
 def test_an_asset_is_found_by_isrc_where_its_id_is_not_on_file() -> None:
     rights = some_rights(recording_fields={"R1": {"index_id": "", "isrc": "USRC17607839"}})
-    (holding,) = held(a_match("R1", a_segment(0, 9_000), isrc="USRC17607839"), rights=rights)
+    (holding,) = held(a_match("R1", a_passage(0, 9_000), isrc="USRC17607839"), rights=rights)
     assert (holding.claimant.name, holding.state) == ("R1", "")
 
 
 def test_an_asset_of_two_recordings_is_unresolved_and_names_them() -> None:
     rights = some_rights({"R1": ["W1"], "R2": ["W1"]}, recording_fields={"R2": {"index_id": "asset-R1"}})
-    holdings = held(a_match("R1", a_segment(0, 9_000)), rights=rights)
+    holdings = held(a_match("R1", a_passage(0, 9_000)), rights=rights)
     assert [(h.layer, h.state, h.claimant.recording_ids) for h in holdings] == [
         ("recording", "unresolved", ("R1", "R2")),
         ("composition", "", ("R1", "R2")),
@@ -213,8 +214,8 @@ def test_an_asset_of_two_recordings_is_unresolved_and_names_them() -> None:
 
 
 def test_a_place_in_the_recording_follows_the_line_of_the_match() -> None:
-    segment = a_segment(1_000, 11_000, 50_000, recording_end_ms=55_000, **STRONG)
-    holdings = held(a_match("R1", segment), a_match("R2", a_segment(2_000, 4_000, aligned_landmarks=1)))
+    segment = a_passage(1_000, 11_000, 50_000, recording_end_ms=55_000, **STRONG)
+    holdings = held(a_match("R1", segment), a_match("R2", a_passage(2_000, 4_000, aligned_landmarks=1)))
     assert [(s.recording_start_ms, s.recording_end_ms) for s in holdings[0].spans] == [
         (50_000, 50_500),
         (50_500, 51_500),
@@ -227,7 +228,7 @@ RIGHTS = some_rights(WORKS, owner_of={"R1": "P-A", "R2": "P-A"}, parts=[a_part("
 
 passages = st.tuples(st.integers(0, 40), st.integers(1, 20), st.integers(0, 30)).flatmap(
     lambda t: st.builds(
-        lambda landmarks, also: a_segment(t[0], t[0] + t[1], t[2], aligned_landmarks=landmarks, also_fits=also),
+        lambda landmarks, also: a_passage(t[0], t[0] + t[1], t[2], aligned_landmarks=landmarks, also_fits=also),
         st.integers(0, 12),
         st.lists(st.sampled_from(["asset-R1", "asset-R3", "asset-R9"]), max_size=1),
     )

@@ -13,7 +13,7 @@ from sourceprint.scans.diff import Difference, Tolerance, compare
 from sourceprint.scans.diff_report import diff_json, diff_text
 from sourceprint.scans.results import read_result
 from tests.command_line import run
-from tests.scan_records import INDEX_DIGEST, a_failure, a_match, a_result, a_segment, write_results
+from tests.scan_records import INDEX_DIGEST, a_failure, a_match, a_passage, a_result, write_results
 
 OTHER_INDEX = {"digest": "sha256:" + "9" * 64}
 
@@ -50,18 +50,18 @@ def test_the_same_recording_in_another_layer_is_another_match() -> None:
 
 
 def test_a_span_is_changed_beyond_the_tolerance_only() -> None:
-    before = [a_result("a", [a_match("s1", [a_segment(10_000)])])]
-    within = [a_result("a", [a_match("s1", [a_segment(10_250)])])]
-    beyond = [a_result("a", [a_match("s1", [a_segment(10_251)])])]
+    before = [a_result("a", [a_match("s1", [a_passage(10_000)])])]
+    within = [a_result("a", [a_match("s1", [a_passage(10_250)])])]
+    beyond = [a_result("a", [a_match("s1", [a_passage(10_251)])])]
     assert not changes(before, within)
     assert [each.what for each in changes(before, beyond).files[0].changed] == [("span",)]
     assert not changes(before, beyond, span_seconds=0.3)
-    in_recording = [a_result("a", [a_match("s1", [a_segment(recording_end_ms=70_300)])])]
+    in_recording = [a_result("a", [a_match("s1", [a_passage(recording_end_ms=70_300)])])]
     assert changes(before, in_recording).files[0].changed[0].what == ("span",)
 
 
 def test_another_number_of_passages_is_a_changed_span() -> None:
-    two = a_match("s1", [a_segment(), a_segment(100_000, 150_000)], track_match_percentage=5.56)
+    two = a_match("s1", [a_passage(), a_passage(100_000, 150_000)], track_match_percentage=5.56)
     (change,) = changes([a_result("a", [a_match("s1")])], [a_result("a", [two])]).files
     assert change.changed[0].what == ("span",)
 
@@ -76,7 +76,7 @@ def test_another_number_of_passages_is_a_changed_span() -> None:
     ],
 )
 def test_each_figure_of_a_passage_is_compared(what: str, fields: dict[str, Any]) -> None:
-    before, after = [a_result("a", [a_match("s1")])], [a_result("a", [a_match("s1", [a_segment(**fields)])])]
+    before, after = [a_result("a", [a_match("s1")])], [a_result("a", [a_match("s1", [a_passage(**fields)])])]
     assert [each.what for each in changes(before, after).files[0].changed] == [(what,)]
 
 
@@ -86,23 +86,23 @@ def test_the_share_of_the_file_is_compared() -> None:
 
 
 def test_files_are_paired_by_content_whatever_their_names_are() -> None:
-    before = [a_result("old/a.wav", [a_match()], query={"sha256": "1" * 64})]
-    after = [a_result("new/b.wav", [a_match()], query={"sha256": "1" * 64})]
+    before = [a_result("old/a.wav", [a_match()], track={"sha256": "1" * 64})]
+    after = [a_result("new/b.wav", [a_match()], track={"sha256": "1" * 64})]
     assert not changes(before, after)
 
 
 def test_copies_of_one_content_are_paired_by_name() -> None:
     same = {"sha256": "1" * 64}
-    before = [a_result("a", [a_match("s1")], query=same), a_result("b", query=same)]
-    after = [a_result("b", query=same), a_result("a", [a_match("s1")], query=same)]
+    before = [a_result("a", [a_match("s1")], track=same), a_result("b", track=same)]
+    after = [a_result("b", track=same), a_result("a", [a_match("s1")], track=same)]
     assert not changes(before, after)
-    more = changes(before, [*after, a_result("c", query=same)])
+    more = changes(before, [*after, a_result("c", track=same)])
     assert ([each.name for each in more.only_after], more.files) == (["c"], ())
 
 
 def test_a_file_whose_content_was_replaced_is_paired_by_name_and_that_is_the_cause() -> None:
-    before = [a_result("a", [a_match("s1")], query={"sha256": "1" * 64})]
-    after = [a_result("a", query={"sha256": "2" * 64})]
+    before = [a_result("a", [a_match("s1")], track={"sha256": "1" * 64})]
+    after = [a_result("a", track={"sha256": "2" * 64})]
     (change,) = changes(before, after).files
     assert change.because == ("content",)
     assert (change.before.status, change.after.status) == ("matched", "no_match")
@@ -110,14 +110,14 @@ def test_a_file_whose_content_was_replaced_is_paired_by_name_and_that_is_the_cau
 
 def test_a_swap_of_names_follows_the_content() -> None:
     one, two = {"sha256": "1" * 64}, {"sha256": "2" * 64}
-    before = [a_result("a", [a_match()], query=one), a_result("b", query=two)]
-    after = [a_result("b", [a_match()], query=one), a_result("a", query=two)]
+    before = [a_result("a", [a_match()], track=one), a_result("b", track=two)]
+    after = [a_result("b", [a_match()], track=one), a_result("a", track=two)]
     assert not changes(before, after)
 
 
 def test_files_that_could_not_be_read_are_paired_by_name() -> None:
     gone = {"sha256": None}
-    difference = changes([a_failure("a", query=gone), a_failure("b", query=gone)], [a_result("a"), a_result("c")])
+    difference = changes([a_failure("a", track=gone), a_failure("b", track=gone)], [a_result("a"), a_result("c")])
     assert [(each.before.name, each.after.status) for each in difference.files] == [("a", "no_match")]
     assert [each.name for each in difference.only_before] == ["b"]
     assert [each.name for each in difference.only_after] == ["c"]
@@ -154,7 +154,7 @@ def test_the_text_is_exactly_this() -> None:
     ]
     after = [
         a_result("a.wav", [a_match("s1")], index=OTHER_INDEX),
-        a_result("b.wav", [a_match("s1", [a_segment(11_000, pitch_cents=200.0, confidence=0.5)])], index=OTHER_INDEX),
+        a_result("b.wav", [a_match("s1", [a_passage(11_000, pitch_cents=200.0, confidence=0.5)])], index=OTHER_INDEX),
         a_failure("c.wav", "is no\naudio", index=OTHER_INDEX),
         a_result("new\x1b.wav", index=OTHER_INDEX),
         a_result("same.wav", [a_match()], index=OTHER_INDEX),
@@ -165,12 +165,12 @@ def test_the_text_is_exactly_this() -> None:
             f"index: {INDEX_DIGEST} -> {OTHER_INDEX['digest']}",
             "",
             "a.wav: no_match -> matched",
-            '  + s1 "Title of s1": query 0:10.0-0:20.0, confidence 0.999999',
+            '  + s1 "Title of s1": track 0:10.0-0:20.0, confidence 0.999999',
             "  differs: index",
             "",
             "b.wav: matched",
-            "  - s2: query 0:10.0-0:20.0, confidence 0.999999",
-            '  ~ s1 "Title of s1": query 0:10.0-0:20.0 -> 0:11.0-0:21.0; reference 1:00.0-1:10.0 -> 1:00.0-1:10.0; '
+            "  - s2: track 0:10.0-0:20.0, confidence 0.999999",
+            '  ~ s1 "Title of s1": track 0:10.0-0:20.0 -> 0:11.0-0:21.0; recording 1:00.0-1:10.0 -> 1:00.0-1:10.0; '
             "pitch +0.00 st -> +2.00 st; confidence 0.999999 -> 0.500000",
             "  differs: index",
             "",
@@ -194,21 +194,25 @@ def test_a_change_without_a_stated_cause_is_said_to_have_none() -> None:
 
 def test_a_renamed_file_that_changed_has_both_names() -> None:
     same = {"sha256": "1" * 64}
-    text = diff_text(changes([a_result("a", query=same)], [a_result("b", [a_match()], query=same)]))
+    text = diff_text(changes([a_result("a", track=same)], [a_result("b", [a_match()], track=same)]))
     assert "a (in B b): no_match -> matched" in text
 
 
 def test_the_json_has_everything_that_changed_and_counts_what_did_not() -> None:
     before = [a_result("a"), a_result("b"), a_result("x", [a_match("s1")])]
-    after = [a_result("a", [a_match("s2")]), a_result("b"), a_result("x", [a_match("s1", [a_segment(0)])])]
+    after = [a_result("a", [a_match("s2")]), a_result("b"), a_result("x", [a_match("s1", [a_passage(0)])])]
     document = json.loads(json.dumps(diff_json(changes(before, after)), allow_nan=False))
-    assert document["schema"] == "sourceprint/scan-diff/1"
+    assert document["schema"] == "sourceprint/scan-diff/2"
     assert document["files"] == {"a": 3, "b": 3, "unchanged": 1, "changed": 2, "only_a": 0, "only_b": 0}
     first, second = document["changed"]
-    assert (first["a"]["status"], first["b"]["status"], first["gained"][0]["asset_id"]) == ("no_match", "matched", "s2")
+    assert (first["a"]["status"], first["b"]["status"], first["gained"][0]["recording_id"]) == (
+        "no_match",
+        "matched",
+        "s2",
+    )
     (moved,) = second["changed"]
     assert moved["what"] == ["span"]
-    assert (moved["a"]["segments"][0]["query_start_ms"], moved["b"]["segments"][0]["query_start_ms"]) == (10_000, 0)
+    assert (moved["a"]["passages"][0]["track_start_ms"], moved["b"]["passages"][0]["track_start_ms"]) == (10_000, 0)
     assert document["only_a"] == document["only_b"] == []
 
 
@@ -235,7 +239,7 @@ def test_the_command_exits_with_0_unless_asked_to_tell_by_its_exit_code(tmp_path
 def test_the_command_takes_folders_of_runs_and_a_tolerance(tmp_path: Path) -> None:
     for name, start in (("A", 10_000), ("B", 11_000)):
         (tmp_path / name).mkdir()
-        write_results(tmp_path / name / "results.jsonl", [a_result("x", [a_match("s1", [a_segment(start)])])])
+        write_results(tmp_path / name / "results.jsonl", [a_result("x", [a_match("s1", [a_passage(start)])])])
     words = ("diff", tmp_path / "A", tmp_path / "B", "--exit-code")
     assert run(*words).exit_code == 1
     assert run(*words, "--tolerance", "1").exit_code == 0

@@ -237,7 +237,7 @@ def test_files_of_one_name_all_keep_their_results(world: Path) -> None:
     assert sorted(tree().values()) == [b"1", b"22", b"333"]
     for result in Run.open(RUN).results():
         assert result.moved_from == "drop1/output.wav"
-        assert result.raw["query"]["bytes"] == Path(result.name).stat().st_size
+        assert result.raw["track"]["bytes"] == Path(result.name).stat().st_size
 
 
 def test_a_name_that_was_taken_away_is_not_given_to_another_content(world: Path) -> None:

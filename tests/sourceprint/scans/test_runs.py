@@ -29,10 +29,10 @@ from sourceprint.scans.plan import Territory
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run, made_by_others
 from sourceprint.scans.scan import Scan, Searched
-from sourceprint.scans.scan_json import scan_to_json, scan_to_row
+from sourceprint.scans.scan_json import scan_result, scan_row
 from sourceprint.scans.session import Outcome, Search, Session
 from sourceprint.scans.summary import expected_false_matches, q_values, summarise, summary_text, summary_to_json
-from tests.scan_records import a_failure, a_match, a_result, a_segment
+from tests.scan_records import a_failure, a_match, a_passage, a_result, with_track
 
 SEARCHED = Searched("sha256:" + "1" * 64, "landmark/1", "sha256:" + "2" * 64, 3, settings_digest="sha256:" + "3" * 64)
 
@@ -106,15 +106,15 @@ def music(tmp_path: Path) -> list[Item]:
 @pytest.mark.same_bytes
 def test_a_row_is_the_same_whenever_it_is_made() -> None:
     one = Scan(Path("x.wav"), SEARCHED, "no_match", sha256="ab", duration_seconds=1.5, fingerprint_seconds=1.0)
-    row = scan_to_row(one, n_bytes=7)
-    assert row == scan_to_row(replace(one, fingerprint_seconds=2.0), n_bytes=7)
+    row = scan_row(one, n_bytes=7).raw
+    assert row == scan_row(replace(one, fingerprint_seconds=2.0), n_bytes=7).raw
     assert row["scan_id"][14] == "8"
     assert row["timing_ms"] is None
-    assert row["query"]["bytes"] == 7
-    plain = scan_to_json(one)
+    assert row["track"]["bytes"] == 7
+    plain = scan_result(one).raw
     assert set(row) == set(plain)
-    assert {key: row[key] for key in row if key not in ("scan_id", "timing_ms", "query")} == {
-        key: plain[key] for key in plain if key not in ("scan_id", "timing_ms", "query")
+    assert {key: row[key] for key in row if key not in ("scan_id", "timing_ms", "track")} == {
+        key: plain[key] for key in plain if key not in ("scan_id", "timing_ms", "track")
     }
     others = [
         replace(one, path=Path("y.wav")),
@@ -122,7 +122,7 @@ def test_a_row_is_the_same_whenever_it_is_made() -> None:
         replace(one, searched=replace(SEARCHED, digest="sha256:other")),
         replace(one, searched=replace(SEARCHED, settings_digest="sha256:other")),
     ]
-    assert len({scan_to_row(other, n_bytes=7)["scan_id"] for other in (one, *others)}) == 5
+    assert len({scan_row(other, n_bytes=7).scan_id for other in (one, *others)}) == 5
 
 
 def test_every_file_has_one_row_and_a_copy_is_not_searched(tmp_path: Path, music: list[Item]) -> None:
@@ -389,14 +389,14 @@ def test_a_damaged_line_before_the_end_is_an_error(tmp_path: Path, music: list[I
     assert len(names(run)) == 5
     (run / "results.jsonl").write_bytes(b'{"schema": "sourceprint/scan-result/9"}\n' + b"".join(lines[3:]))
     with pytest.raises(
-        EvidenceError, match=r"line 1: schema 'sourceprint/scan-result/9': no scan result of this version"
+        EvidenceError, match=r"line 1: schema='sourceprint/scan-result/9': must be sourceprint/scan-result/2 or"
     ):
         Run.open(run).results()
 
 
 def test_a_field_of_another_kind_is_an_error_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "results.jsonl").write_text(json.dumps(a_result("a.wav", query={"notes": 5})) + "\n")
-    with pytest.raises(EvidenceError, match=r"line 1: query\.notes=5: must be a list of texts; scan the file again"):
+    (tmp_path / "results.jsonl").write_text(json.dumps(a_result("a.wav", track={"notes": 5})) + "\n")
+    with pytest.raises(EvidenceError, match=r"line 1: track\.notes=5: must be a list; scan the file again"):
         Run.open(tmp_path).results()
 
 
@@ -570,24 +570,24 @@ def test_the_trace_of_a_file_is_named_by_its_digest(tmp_path: Path, music: list[
         hashlib.sha256(b"aaaa").hexdigest(), result.index_digest, result.settings_digest
     )
     with pytest.raises(EvidenceError, match="its result states no SHA-256; scan the file again"):
-        run.trace_path(replace(result, sha256="../../etc/passwd"))
+        run.trace_path(with_track(result, sha256="../../etc/passwd"))
 
 
 # What a run comes to.
 
 
 def found(rate: float, **fields: Any) -> dict[str, Any]:
-    return a_match(passages=[a_segment(false_per_1000h=rate, **fields)])
+    return a_match(passages=[a_passage(false_per_1000h=rate, **fields)])
 
 
 def test_a_summary_counts_what_is_there() -> None:
     overlapping = [
-        a_match("s1", [a_segment(10_000), a_segment(30_000)]),
-        a_match("s2", [a_segment(35_000)]),
+        a_match("s1", [a_passage(10_000), a_passage(30_000)]),
+        a_match("s2", [a_passage(35_000)]),
     ]
     records = [
         a_result("a.wav", overlapping),
-        a_result("b.wav", [a_match("s2", [a_segment(0)])]),
+        a_result("b.wav", [a_match("s2", [a_passage(0)])]),
         a_result("c.wav"),
         a_failure("d.wav", "is no audio"),
         a_failure("e.wav", "is no audio"),
@@ -634,7 +634,7 @@ def test_a_summary_of_nothing_claims_nothing() -> None:
 
 def test_a_summary_names_the_ten_longest_and_is_printable() -> None:
     records = [
-        a_result(f"{i}.wav", [a_match(f"s{i:02}\x1b", [a_segment(0, track_end_ms=1000 * (i + 1))])]) for i in range(12)
+        a_result(f"{i}.wav", [a_match(f"s{i:02}\x1b", [a_passage(0, track_end_ms=1000 * (i + 1))])]) for i in range(12)
     ]
     summary = summarise(read_result(record) for record in records)
     assert [source.recording_id for source in summary.top_sources] == [f"s{i:02}\x1b" for i in range(11, 1, -1)]
@@ -652,7 +652,7 @@ def test_a_summary_for_people_names_the_ten_most_frequent_reasons() -> None:
 
 
 def test_where_limits_differ_a_q_value_is_never_too_small() -> None:
-    hour: dict[str, Any] = {"query": {"duration_ms": 3_600_000}}
+    hour: dict[str, Any] = {"track": {"duration_ms": 3_600_000}}
     strict = a_result("strict.wav", [found(0.001)], **hour)
     strict["searched"]["max_false_per_1000h"] = 0.01
     loose = a_result("loose.wav", [found(9.0)], **hour)
@@ -665,9 +665,9 @@ def test_where_limits_differ_a_q_value_is_never_too_small() -> None:
 
 def test_q_values_follow_their_definition() -> None:
     rates = {"a": 1e-4, "b": 0.5, "c": 0.5, "d": 0.02, "e": 5e5}
-    hour: dict[str, Any] = {"query": {"duration_ms": 3_600_000}}
+    hour: dict[str, Any] = {"track": {"duration_ms": 3_600_000}}
     records = [a_result(f"{name}.wav", [found(rate)], **hour) for name, rate in rates.items()]
-    records += [a_result("none.wav", **hour), a_failure("bad.wav", query={"duration_ms": 3_600_000})]
+    records += [a_result("none.wav", **hour), a_failure("bad.wav", track={"duration_ms": 3_600_000})]
     results = [read_result(record) for record in records]
     assert expected_false_matches(results) == pytest.approx(0.006)
     found_q = q_values(results)

@@ -11,12 +11,12 @@ from index.search.matches import Match, Passage, Transformation
 from index.storage.recordings import Recording
 from sourceprint.scans.results import read_result
 from sourceprint.scans.scan import Scan, Searched
-from sourceprint.scans.scan_json import scan_to_json
-from tests.scan_records import a_failure, a_match, a_result, a_segment
+from sourceprint.scans.scan_json import scan_result
+from tests.scan_records import a_failure, a_match, a_passage, a_result
 
 
 def test_built_results_are_scan_results() -> None:
-    twice = a_match("s1", [a_segment(0), a_segment(5_000, 65_000)])
+    twice = a_match("s1", [a_passage(0), a_passage(5_000, 65_000)])
     result = read_result(a_result("mix.wav", [twice, a_match("s2")]))
     assert (result.name, result.status, result.searched) == ("mix.wav", "matched", True)
     assert [found.recording_id for found in result.matches] == ["s1", "s2"]
@@ -43,19 +43,20 @@ def test_built_results_have_the_fields_that_a_scan_writes() -> None:
     )
     searched = Searched("sha256:1", "landmark/1", "sha256:2", 3)
     match = Match(Recording("s1", duration_ms=200_000), "recording", (segment,))
-    written = scan_to_json(Scan(Path("a.wav"), searched, "matched", matches=(match,), duration_seconds=180.0))
+    scan = Scan(Path("a.wav"), searched, "matched", matches=(match,), duration_seconds=180.0)
+    written = scan_result(scan).raw
     built = a_result("a.wav", [a_match("s1")])
     assert built.keys() <= written.keys()
-    for part in ("query", "index", "searched"):
+    for part in ("track", "index", "searched"):
         assert built[part].keys() <= written[part].keys()
     assert built["matches"][0].keys() <= written["matches"][0].keys()
-    assert built["matches"][0]["segments"] == written["matches"][0]["segments"]
-    assert built["matches"][0]["query_match_percentage"] == written["matches"][0]["query_match_percentage"]
+    assert built["matches"][0]["passages"] == written["matches"][0]["passages"]
+    assert built["matches"][0]["track_match_percentage"] == written["matches"][0]["track_match_percentage"]
 
 
 def test_a_field_that_results_do_not_have_is_refused() -> None:
     with pytest.raises(TypeError, match="confidense: no such field"):
-        a_segment(confidense=0.5)
+        a_passage(confidense=0.5)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400])

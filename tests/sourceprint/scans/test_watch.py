@@ -124,7 +124,7 @@ def test_a_file_that_grows_is_scanned_once_and_whole(tmp_path: Path) -> None:
     search = pretended()
     followed(tmp_path, 1, search, settle_seconds=3.0, clock=Clock({2: grow, 4: grow, 6: grow}))
     (result,) = Run.open(tmp_path / "run").results()
-    assert result.raw["query"]["bytes"] == 1 + 3 * 4
+    assert result.raw["track"]["bytes"] == 1 + 3 * 4
     assert search.asked == [str(path)]
 
 
@@ -141,7 +141,7 @@ def test_a_file_that_changes_is_scanned_again(tmp_path: Path) -> None:
     path = put(tmp_path / "drop" / "a.wav", b"a")
     followed(tmp_path, 2, clock=Clock({3: lambda: put(path, b"other")}))
     (result,) = Run.open(tmp_path / "run").results()
-    assert result.raw["query"]["bytes"] == 5
+    assert result.raw["track"]["bytes"] == 5
 
 
 def test_what_is_known_is_not_searched_when_following_goes_on(tmp_path: Path) -> None:
@@ -282,4 +282,4 @@ def test_a_folder_in_the_way_of_a_move_is_an_error_and_the_row_is_safe(tmp_path:
     with pytest.raises(EvidenceError, match=r"done/a\.wav: cannot be used \((File exists|Not a directory)\)"):
         followed(tmp_path, 9, move_to=tmp_path / "done")
     assert path.exists()
-    assert json.loads((tmp_path / "run" / "results.jsonl").read_text())["query"]["name"] == str(path)
+    assert json.loads((tmp_path / "run" / "results.jsonl").read_text())["track"]["name"] == str(path)

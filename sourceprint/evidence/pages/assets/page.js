@@ -168,12 +168,12 @@ const clock = (seconds) => {
     const section = group.closest("section");
     const [start, length, ratio, there, first, last, left, right] =
       ["start", "length", "ratio", "there", "first", "last", "left", "right"].map((name) => Number(group.dataset[name]));
-    const sounds = { query: group.querySelector("audio.query"), recording: group.querySelector("audio.recording") };
-    const pace = { query: 1, recording: ratio };
-    const names = { query: "generated track", recording: "recording" };
+    const sounds = { track: group.querySelector("audio.track"), recording: group.querySelector("audio.recording") };
+    const pace = { track: 1, recording: ratio };
+    const names = { track: "generated track", recording: "recording" };
     const [play, other, seek, now] = [".play", ".other", "input", ".now"].map((what) => group.querySelector(what));
     const cursor = section.querySelector(".cursor");
-    let which = sounds.query ? "query" : "recording";
+    let which = sounds.track ? "track" : "recording";
     let position = 0;
 
     const sound = () => sounds[which];
@@ -181,12 +181,12 @@ const clock = (seconds) => {
       seek.value = position;
       const [here, away] = [clock(start + position), clock(Math.max(0, there + ratio * position))];
       seek.setAttribute("aria-valuetext", `${here} of the track, ${away} of the recording`);
-      now.textContent = `${names[which]}: ${which === "query" ? here : away}`;
+      now.textContent = `${names[which]}: ${which === "track" ? here : away}`;
       const share = (start + position - first) / (last - first);
       cursor.hidden = share < 0 || share > 1;
       cursor.style.left = `${100 * (left + share * (right - left))}%`;
       play.textContent = sound().paused ? "Play" : "Pause";
-      if (other) other.textContent = `Switch to the ${names[which === "query" ? "recording" : "query"]}`;
+      if (other) other.textContent = `Switch to the ${names[which === "track" ? "recording" : "track"]}`;
     };
     const follow = () => {
       if (sound().paused) return;
@@ -220,7 +220,7 @@ const clock = (seconds) => {
       const goes = !sound().paused;
       if (goes) position = Math.min(length, sound().currentTime / pace[which]);
       sound().pause();
-      which = which === "query" ? "recording" : "query";
+      which = which === "track" ? "recording" : "track";
       sound().currentTime = position * pace[which];
       if (goes) go();
       else draw();
