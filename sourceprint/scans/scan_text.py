@@ -176,8 +176,9 @@ def _alignment(alignment: WeighedAlignment, explanation: Explanation) -> Iterato
     at_most = "at most " if alignment.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
     yield (
         "by chance",
-        f"as good in {at_most}{odds(alignment.p_false)} of such tracks, and {at_most}{_number(alignment.false_per_1000h)} "
-        f"times in 1 000 hours; the limit is {_number(explanation.max_false_per_1000h)}",
+        f"as good in {at_most}{odds(alignment.p_false)} of such tracks, and "
+        f"{at_most}{_number(alignment.false_per_1000h)} times in 1 000 hours; "
+        f"the limit is {_number(explanation.max_false_per_1000h)}",
     )
 
 

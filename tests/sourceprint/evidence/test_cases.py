@@ -58,17 +58,9 @@ OTHER = PrivateKey(bytes(32), "somebody-else")
 REMARKS = Remarks(datetime.date(2026, 1, 31), "für das Gericht\n", "1.0")
 PAGE_BYTES = b"<!doctype html><title>Evidence</title>"
 UNCHECKED = (
-    *(
-        "index.algorithm",
-        "index.recordings",
-        "track.bytes",
-        "track.decoder",
-        "track.name",
-        "track.notes",
-        "reason",
-        "scan_id",
-    ),
+    *("index.algorithm", "index.recordings", "reason", "scan_id"),
     *("searched.exclude", "searched.only", "searched.recordings", "timing_ms"),
+    *("track.bytes", "track.decoder", "track.name", "track.notes"),
 )
 
 
@@ -287,7 +279,10 @@ def test_fields_that_landmarks_say_nothing_about_are_named_as_not_checked(case: 
     verdict = verdict_on(resigned({**members, RESULT: result}, KEY))
     assert verdict.comparison is not None
     assert set(verdict.comparison.unchecked) - set(UNCHECKED) == {"court", "searched_by.a\n"}
-    assert r"searched_by.a\n, timing_ms: as the signer states; " in verdict_text(verdict)
+    assert (
+        r"searched_by.a\n, timing_ms, track.bytes, track.decoder, track.name, track.notes: as the signer states; "
+        in verdict_text(verdict)
+    )
 
 
 def test_a_readme_with_words_of_its_own_is_refused_though_all_was_signed_anew(case: bytes) -> None:
@@ -560,9 +555,9 @@ def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: p
         members[TRACE], lambda find: dataclasses.replace(find, recording_times=np.zeros_like(find.recording_times))
     )
     without: Any = {  # so that nothing is compared
-        "reference_times": np.empty(0, np.uint32),
-        "reference_bins": np.empty(0, np.uint16),
-        "reference_codes": np.empty((0, 8), np.uint8),
+        "recording_times": np.empty(0, np.uint32),
+        "recording_bins": np.empty(0, np.uint16),
+        "recording_codes": np.empty((0, 8), np.uint8),
     }
     pieces = changed_find(members[TRACE], lambda find: dataclasses.replace(find, pieces=find.pieces * 300, **without))
     trace = trace_from_bytes(members[TRACE], name="trace")
