@@ -161,7 +161,7 @@ def _cells(one: dict[str, Any], bases: dict[str, dict[str, Any]], conditions: Se
         *cells,
         str(false),
         f"{one['bytes_per_hour'] / default['bytes_per_hour']:.2f}",
-        f"{one['track_seconds'] / default['track_seconds']:.2f}",
+        f"{one['query_seconds'] / default['query_seconds']:.2f}",
     ]
 
 

@@ -85,7 +85,7 @@ def run_variant(variant: Variant) -> dict[str, Any]:
     dict
         `right`: per query of the catalogue the least rate of false matches, per 1 000 h, stated for the right
         recording, None if it is not reported at the highest of `LIMITS`; `wrong`: the same for recordings of other
-        sources; `strangers`: the same for queries outside the catalogue; `track_seconds`: processor time of all
+        sources; `strangers`: the same for queries outside the catalogue; `query_seconds`: processor time of all
         queries; `bytes_per_hour`: of what grows with the catalogue; `landmarks_per_second`.
     """
     setting = _Worker.setting

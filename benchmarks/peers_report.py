@@ -122,7 +122,7 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
         )
         axis.set_yticks(range(len(tools)), [tool["label"] for tool in tools])
         for row, tool in enumerate(tools):
-            words = f"{tool['track_seconds']:.2g} s/query"
+            words = f"{tool['query_seconds']:.2g} s/query"
             axis.annotate(words, (len(conditions) - 0.5, row), (6, 0), textcoords="offset points", va="center",
                           annotation_clip=False)  # fmt: skip
         axis.grid(visible=False)
@@ -171,7 +171,7 @@ def _summary(tool: dict[str, Any], strangers: int) -> list[str]:
         f"{100 * own / n:.0f}",
         f"{tool['false']} of {strangers}",
         str(tool["wrong"]),
-        f"{tool['track_seconds']:.2g}",
+        f"{tool['query_seconds']:.2g}",
         f"{tool['index_seconds_per_hour']:.2g}",
         f"{size / 1e6:.2g}" if size else "not known",
     ]

@@ -144,7 +144,7 @@ def check(rights: str | None, index: Path | None, no_index: bool, fail_on: str, 
         database.reading() as connection,
         closing(check_rights(Records.read(connection), index_ids=in_index)) as found,
     ):
-        findings = _noting(found, severities)
+        findings = _with_severities(found, severities)
         if as_jsonl:
             print_json(map(finding_to_json, findings), lines=True)
         else:
@@ -178,7 +178,7 @@ def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> N
         click.echo(show_rights(found, key, history=history), nl=False)
 
 
-def _noting(findings: "Iterable[Finding]", severities: set[str]) -> "Iterator[Finding]":
+def _with_severities(findings: "Iterable[Finding]", severities: set[str]) -> "Iterator[Finding]":
     """Yield findings as they come, and note their severities."""
     for finding in findings:
         severities.add(finding.severity)

@@ -1,1 +1,1 @@
-"""To be described."""
+"""Text for people and programs: `tables` of recordings, additions and overlaps; `names` from outside, made safe."""

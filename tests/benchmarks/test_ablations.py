@@ -210,7 +210,7 @@ def hand_made() -> dict[str, Any]:
         "variants": [
             variant(DEFAULT, base, against=""),
             variant("ten", base, limit=10.0),
-            variant("worse", [0.5, None, 5.0, None], bytes_per_hour=1e6, track_seconds=30.0),
+            variant("worse", [0.5, None, 5.0, None], bytes_per_hour=1e6, query_seconds=30.0),
             variant(TRAINED, [0.1, 0.1, 0.1, None]),
             variant("trained", [0.1, None, 0.1, 0.1], against=TRAINED),
         ],
