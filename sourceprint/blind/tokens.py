@@ -1,18 +1,17 @@
-"""Tokens: what stands in a blind index in place of the id of a recording.
+"""Tokens, which stand in a blind index for the ids of recordings; and results in which they become ids again.
 
     blind-<grant id>-<token>      e.g. blind-0f3a61d2c94be785-mzxw6ytboi4dsnrsgq3tqojqgi
 
 The grant id is 16 hexadecimal digits; the token is HMAC-SHA256 of the id, cut to 128 bits, in base32 (RFC 4648, small
 letters, 26 of them). Its key is HMAC-SHA256 of the grant id under the *secret* of the label, 32 random bytes in the
 file `blind.secret` of its keys folder. So tokens are equal within a grant, unrelated between grants, and say nothing
-about the id to whoever lacks the secret; the label works them out again from the secret and its ids, and keeps no list.
+about the id without the secret; the label computes them again from the secret and its ids, and keeps no list.
 
-The label's side: tokens in results become its own ids again, with ISRC, title and artists.
-
-Results come in as JSON Lines (`match --jsonl`, the results of a run) or as one JSON document (`check --format json`),
-and go out as they came, in the same order and layout; what holds no token stays as it is, byte for byte. A token is
-replaced wherever it stands in a text, `also_fits` included; beside an `asset_id` the fields `isrc`, `title` and
-`artists` are set. Tokens that nobody here can resolve stay: they are another label's, or of recordings removed since.
+`reveal_file` takes JSON Lines (`match --jsonl`, the results of a run) or one JSON document (`check --format json`), and
+returns the same, in the same order and layout; what holds no token stays as it is, byte for byte. A token is replaced
+wherever it is in a text, `also_fits` included; beside a `recording_id` (in version 1 of results `asset_id`) the fields
+`isrc`, `title` and `artists` are set. Tokens that cannot be resolved here stay: they are another label's, or of
+recordings removed since.
 """
 
 import base64

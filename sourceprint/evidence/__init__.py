@@ -1,1 +1,1 @@
-"""To be described."""
+"""Evidence of reuse: `pages` to see and hear it, `cases` to sign and verify it."""

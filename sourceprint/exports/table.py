@@ -1,30 +1,19 @@
-r"""Scan results as rows of a table, one per reused passage: what CSV and Parquet have in common.
+r"""Scan results as a table, one row per reused passage: the rows, as CSV and as Parquet.
 
 A file without passages has one row, with its status and, where it could not be searched, the reason; the cells about
-recording and passage are then None. Rows go by file, in it by recording as in the result, and in that by track time.
-Times are whole milliseconds, percentages go from 0 to 100, probabilities from 0 to 1. The columns are described one by
-one in `FORMATS.md`.
+recording and passage are then empty. Rows go by file, in it by recording as in the result, and in that by track time.
+docs/formats/exports.md describes every column. This module is the only door to pyarrow for scan results.
 
-Scan results as CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF, the rows of `sourceprint.exports.table`.
+CSV is RFC 4180, UTF-8 without a mark, lines end with CR LF. Every row is one line: line breaks, tabs, other control
+characters and marks that turn the direction of writing are escaped as in Python (`\n`), and so is what was no UTF-8 in
+a file name. Lists are joined by ` | `; cells that do not apply are empty. Numbers read back as the same number. A
+spreadsheet takes text that starts with = + - @ (or their wide forms) for a formula: such text gets an apostrophe before
+it, also behind white space (tabs and line breaks included) and behind a semicolon, at which some regions' spreadsheets
+start another cell. Exact texts are in JSON Lines and, but for what is no UTF-8, in Parquet.
 
-Every row is one line: line breaks, tabs, other control characters and marks that turn the direction of writing are
-escaped as in Python (`\n`), and so is what was no UTF-8 in a file name. Lists are joined by ` | `; cells that do not
-apply are empty. Numbers are written so that reading them gives the same number again.
-
-A spreadsheet takes text that starts with = + - @ (or their wide forms) for a formula, and would run it: such text,
-which comes from outside, gets an apostrophe before it, also where white space (tabs and line breaks included) comes
-first, and inside a cell behind a semicolon, at which some regions' spreadsheets start another. Numbers are written as
-numbers, a minus included. Exact texts stand in JSON Lines and, but for what is no UTF-8, in Parquet.
-
-Scan results as Parquet: the rows of `sourceprint.exports.table` with real types; the only door to pyarrow in this part.
-
-Whole numbers are int64, numbers float64, texts UTF-8, lists are lists of texts; what does not apply is null, and an
-empty list where there is nothing to list about a file or passage that there is. Text is as it is, but for bytes of file
-names that are no UTF-8, which are escaped. A file that matched nothing or failed has one row with nulls, as in CSV.
-
-The metadata of the file has `schema`, `version` of the program, and `index.digest`, `params.digest` and
-`settings.digest`: all that occur in the rows, sorted, with a space between them. The bytes are the same for the same
-results, version, and version of pyarrow.
+Parquet has real types: int64, float64, UTF-8, lists of texts; what does not apply is null. The metadata of the file has
+`schema`, `version` of the program, and `index.digest`, `params.digest` and `settings.digest`: all that occur in the
+rows, sorted, with a space between them. The bytes are the same for the same results, version, and version of pyarrow.
 """
 
 import csv

@@ -1,6 +1,6 @@
-"""The report as JSON: the scan results, with `decision` and `policy_rule` on every match.
+"""The report of a check in each of its formats, and its file: written whole or not at all.
 
-One document, the same bytes for the same files, index, policy and day:
+The JSON report is one document, the same bytes for the same files, index, policy and day:
 
 =================  =====================================================================================================
 `schema`           name and version of this layout
@@ -11,14 +11,11 @@ One document, the same bytes for the same files, index, policy and day:
 `fail_on`          review or block
 `exit_code`        of the command
 `counts`           files by verdict: pass, review, block, error
-`files`            a scan result (`sourceprint.scans.scan_json`) for each file, without `scan_id` and `timing_ms`,
-which differ from
-                   run to run; with its `decision` (pass, review, block, error), and on every match `decision`,
-                   `policy_rule` and `policy_reason` (the term that is broken, or what is not settled; else null)
+`files`            a scan result (docs/formats/scan-result.md) for each file, without `scan_id` and `timing_ms`, which
+                   differ from run to run; with its `decision` (pass, review, block, error), and on every match
+                   `decision`, `policy_rule` and `policy_reason` (the term that is broken, or what is open; else null)
 `not_scanned`      what was named and is no file that could be scanned: `name`, `reason`
 =================  =====================================================================================================
-
-The formats of a report by name, and its file: written whole or not at all.
 """
 
 import os
@@ -37,7 +34,7 @@ from sourceprint.scans.results import ScanResult
 
 __all__ = ["FORMATS", "SCHEMA", "expect_output", "json_report", "rendered", "write_report"]
 
-SCHEMA = "sourceprint/check/1"
+SCHEMA = "sourceprint/check/2"
 _RUN_FIELDS = ("scan_id", "timing_ms")
 
 

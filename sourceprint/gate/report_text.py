@@ -1,23 +1,23 @@
-"""Verdicts as text for people: one line for each file, with its most severe match; and one line for all.
+"""The report of a check as text: lines for people, commands for GitHub Actions, JUnit XML for build servers.
+
+For people, one line for each file, with its most severe match; and one line for all:
 
     BLOCK   mix.wav  12.3 s of "Title" (blue-1), confidence 0.999999: certain; 1 more match
     PASS    ok.wav   no match in 0:31.0
     ERROR   gone.wav  no such file; check the spelling and the folder
 
-Whatever comes from outside is escaped: nothing in a title or a file name can forge a line.
-
-The report as workflow commands of GitHub Actions: an annotation for each finding and each file not checked.
+For GitHub Actions, an annotation for each match and each file not checked:
 
     ::error file=out/mix.wav,title=Sourceprint%3A block::12.3 s of "Title" (blue-1), ...
 
-What fails the check is an error, what is for review without failing a warning; what passes says nothing. Percent signs
-and line ends are escaped, in properties colons and commas too: no title and no file name can give a command of its own.
+What fails the check is an error, what is for review without failing a warning; what passes says nothing.
 
-The report as JUnit XML: a testcase per file, for build servers that show test results.
+JUnit XML has a testcase per file. A file whose verdict fails the check has one `failure`, whose text has a line for
+each match that does; one that could not be checked has an `error`; one that is for review without failing is `skipped`,
+with the reason. One element per testcase, as the stricter of the schemas in use ask, so the sums of the suite are those
+of its testcases.
 
-A file whose decision fails the check has one `failure`, whose text has a line for each finding that does; one that
-could not be checked has an `error`; one that is for review without failing is `skipped`, with the reason. One element
-per testcase, as the stricter of the schemas in use ask, so the sums of the suite are those of its testcases.
+Whatever comes from outside is escaped: no title and no file name can forge a line or give a command of its own.
 """
 
 from xml.etree import ElementTree as ET

@@ -1,9 +1,9 @@
-"""Decisions: what the policy says of every match of a file, and with that of the file.
+"""Decisions on matches, the verdict on each file, and the report of one check with its exit code.
 
 In comes one scan result, out comes its `Verdict`. For each match, in this order:
 
 1. A licence that names the recording, and all of whose terms are kept, passes it. Where the same passage fits another
-   recording nearly as well, and no licence covers that one, it is not settled what was reused: `unresolved`.
+   recording nearly as well, and no licence covers that one, it is open what was reused: `unresolved`.
 2. Where licences name the recording and each has a term that is broken, `outside_licence` decides, with that term.
 3. Else the first rule that fits decides, and `otherwise` where none does.
 4. What is decided by 2 or 3 is `unresolved` where that is milder and every passage fits a licensed recording nearly as
@@ -11,10 +11,8 @@ In comes one scan result, out comes its `Verdict`. For each match, in this order
 
 A file gets the worst of its matches. What could not be searched is an error, unless the policy passes it.
 
-The report of one check: every verdict, under which policy, and the exit code that follows.
-
-The exit codes: 0 nothing at or above `fail_on`; 1 findings; 3 nothing could be read; 4 some files could not be checked,
-which outranks findings, as what was not checked may hold worse.
+`Report` holds the verdicts of one check. Its exit codes: 0 nothing at or above `fail_on`; 1 matches at or above it; 3
+nothing could be read; 4 some files could not be checked, which outranks 1, as what was not checked may hold worse.
 """
 
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ from index.recheck.trace import trace_name
 from index.storage.durable import publish_chunks, sync_folder
 from index.storage.locks import claim
 from sourceprint.scans.results import ScanResult, read_result
-from sourceprint.scans.run_folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, read_lines, refusals
+from sourceprint.scans.run_folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, read_rows, refusals
 
 __all__ = ["LOG_SCHEMA", "Entry", "Journal"]
 
@@ -242,7 +242,7 @@ class Journal:
 
     def _read(self) -> None:
         """Read the rows, and take off what was not finished behind them."""
-        for line in read_lines(self.folder):
+        for line in read_rows(self.folder):
             self._note(line.result, line.start, line.stop)
         with refusals(self.folder / RESULTS):
             self.dropped_bytes = os.fstat(self._results).st_size - self._size

@@ -1,22 +1,16 @@
-"""Moving a file onto a place that was reserved for it: none is overwritten, none is seen half-moved.
+"""Files that are done, moved to another folder: the row of each names its new place, and none is lost or overwritten.
 
 The place is the same as in the folder that the file comes from, below the one it goes to. A name that is taken gets the
-first 8 digits of the SHA-256 of the file before its suffix, or all of them, or all of them and a number from 2. It is
-reserved by making an empty file, whose place the file then takes in one step. Between file systems it is copied beside
-it first, under a name that starts with a dot and ends in .part; only when the copy is on the disk is the file removed
-where it was, and the copy takes the place of the reservation.
+first 8 digits of the SHA-256 of the file before its suffix, or all of them, or all of them and a number from 2. An
+empty file reserves the place; the file replaces it in one step. Between file systems it is copied beside it first,
+under a name that starts with a dot and ends in .part; when the copy is on the disk, the file is removed where it was,
+and the copy replaces the reservation. So the file is where it was, or in its place, or whole in that copy.
 
-So the file is where it was, or in its place, or whole in that copy; and while it is not in its place, that is empty.
-`sourceprint.scans.moves` brings moves to their end that were interrupted.
-
-Carrying off files that are done, so that the row of each names the place where the file is.
-
-A file is moved in four steps, each on the disk before the next: the log says which place is made for it; the place is
-made (`sourceprint.scans.moves`); the row is written, under the name of the place; the file goes there. Whatever ends
-the process in between, the next session finds the place empty: with a row it brings the file there, without one it
-removes
-the place and the file is as if it had never been looked at. A place whose name another content has on record is not
-given again, so that no result is lost when files of the same name come again and again.
+A file is moved in four steps, each on the disk before the next: the log names the place; the place is reserved; the row
+is written, under the name of the place; the file goes there. If the process ends in between, the next session
+(`finish_moves`) finds the place empty: with a row it moves the file there, without one it removes the reservation, as
+if nothing had been looked at. A place whose name has another content on record is not given again, so that no result is
+lost when files of the same name come again and again.
 """
 
 import errno

@@ -1,37 +1,28 @@
 """A run on the disk: the folder that `sourceprint scan` writes, as everything else reads it.
 
 ===================  ===================================================================================================
-`results.jsonl`      one scan result per file (`sourceprint.scans.scan_json.scan_to_row`), as UTF-8 JSON Lines in the
-order in which
-                     files were done; the last row of a name is the one that counts. The row of a file that was moved
-                     has the name of the place where it went, and takes the place of what was on record under the old
+`results.jsonl`      one scan result per file (`sourceprint.scans.scan_json.scan_row`), as UTF-8 JSON Lines in the order
+                     in which files were done; the last row of a name is the one that counts. The row of a file that was
+                     moved has the name of its new place, and replaces the row of its old name
 `log.jsonl`          what happened and when, one object per event (`sourceprint.scans.journal`). No result depends on
-it: it
-                     tells where a tail that a power cut damaged begins, which moves a killed session left unfinished,
-                     and which version of the program made which row
+                     it: it tells where a tail that a power cut damaged begins, which moves a killed session left
+                     unfinished, and which version of the program made which row
 `traces/*.spt`       of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file and
-                     eight digits of a digest of what it was searched in, and how
-                     (`index.recheck.trace.trace_name`)
+                     eight digits of a digest of what it was searched in, and how (`index.recheck.trace.trace_name`)
 `lock`               held by the scan that writes to the folder
 ===================  ===================================================================================================
 
-Rows are only ever appended, until the end of a session takes out those that no longer count. A process or machine that
-dies may leave an unfinished line at the end, which is no row: the file that it is about is scanned again. A damaged
-line anywhere else is an error, as nobody can say which result was lost.
+Rows are only ever appended, until the end of a session takes out those that no longer count. Rows of version 1 and 2 of
+scan results stand side by side. A process or machine that dies may leave an unfinished line at the end, which is no
+row: its file is scanned again. A damaged line anywhere else is an error, as nobody can say which result was lost. A log
+of which the end was lost tells less, never anything that is not so.
 
 A file is known by its content, the index and the settings, not by the version of the program: rows of an older version
-stand, so that an update does not make thousands of files be searched again. A session that finds such rows says so;
-whoever wants what the new version finds gives another folder.
+stand, so that an update does not search thousands of files again. A session that finds such rows says so; a new folder
+gets what the new version finds.
 
-What the log of a run says about the rows on record: who made them, and which files were about to be moved.
-
-In comes the folder of a run, as `sourceprint.scans.journal` writes it. A log of which the end was lost tells less,
-never anything that is not so.
-
-Scan results from wherever they lie: the folder of a run, or a file of JSON Lines that `match --jsonl` printed.
-
-In comes a path; out come one `ScanResult` per name, by name: where a name has several rows, the last one counts, and
-a file that was moved counts under its new name alone.
+`results_of` also takes a file of results (`sourceprint.scans.result_file`): of several rows of a name the last counts,
+and a file that was moved counts under its new name alone.
 """
 
 import json
@@ -57,13 +48,13 @@ __all__ = [
     "RESULTS",
     "SAFE_BYTES",
     "TRACES",
-    "Line",
     "Run",
+    "StoredRow",
     "expect_elsewhere",
     "latest_results",
     "made_by_others",
     "read_events",
-    "read_lines",
+    "read_rows",
     "refusals",
     "results_of",
     "unfinished_moves",
@@ -132,7 +123,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StoredRow:
     """A row, and where in the file it is.
 
     Attributes
@@ -148,7 +139,7 @@ class Line:
     result: ScanResult
 
 
-def read_lines(folder: Path) -> Iterator[Line]:
+def read_rows(folder: Path) -> Iterator[StoredRow]:
     """Yield the rows of a run in the order in which they were written, up to a tail that was never finished.
 
     Raises
@@ -158,26 +149,26 @@ def read_lines(folder: Path) -> Iterator[Line]:
     """
     path = folder / RESULTS
     with refusals(path), path.open("rb") as file:
-        yield from _lines_of(file, folder)
+        yield from _rows_of(file, folder)
 
 
 def latest_results(folder: Path) -> Iterator[ScanResult]:
-    """Yield the result of every file, of which none is held; order and errors as `read_lines`."""
+    """Yield the result of every file, of which none is held; order and errors as `read_rows`."""
     path = folder / RESULTS
     # Opened once: a scan that comes to its end puts another file in the place of this one, with rows elsewhere in it.
     with refusals(path), path.open("rb") as file:
         counts: dict[str, int] = {}
-        for line in _lines_of(file, folder):
+        for line in _rows_of(file, folder):
             if line.result.moved_from:
                 counts.pop(line.result.moved_from, None)
             counts[line.result.name] = line.start
         file.seek(0)
-        for line in _lines_of(file, folder):
+        for line in _rows_of(file, folder):
             if counts.get(line.result.name) == line.start:
                 yield line.result
 
 
-def _lines_of(file: BinaryIO, folder: Path) -> Iterator[Line]:
+def _rows_of(file: BinaryIO, folder: Path) -> Iterator[StoredRow]:
     safe = _safe_bytes(folder)
     start = 0
     for number, line in enumerate(file, start=1):
@@ -193,7 +184,7 @@ def _lines_of(file: BinaryIO, folder: Path) -> Iterator[Line]:
                 f"{printable(folder / RESULTS)}, line {number}: {error}; restore the file from a copy, or delete this "
                 "line to have its file scanned again"
             ) from error
-        yield Line(start, stop, result)
+        yield StoredRow(start, stop, result)
         start = stop
 
 

@@ -1,11 +1,9 @@
-"""What a session searches, how, and until when: `sourceprint.scans.scan` with its arguments kept together.
-
-One session of a run: what is not known yet is searched, and every file has its row as soon as it is done.
+"""One session of a run: what is not known yet is searched, and every file has its row as soon as it is done.
 
 `Session.scan` takes items (`sourceprint.inputs`) and yields one `Outcome` for each that was searched, or was found to
-have the content of another; it may be called again and again, as files arrive. What the rows on record say already is
-left
-alone and counted. Given a `Mover`, a file is carried off as soon as its row is on the disk, and the row says where to.
+have the content of another; it may be called again and again, as files arrive. Rows on record that stand are left alone
+and counted. Given a `Mover`, a file is moved as soon as its row is on the disk, and the row says where to. `Search` is
+what a session searches, and how; `Feed` ends a search early when it is asked to.
 """
 
 import time

@@ -1,22 +1,16 @@
-"""How much of a file is reused: what several passages or recordings cover at once counts once.
+"""What a run comes to: files, hours, what was found in how many of them, what failed, and how sure the whole is.
 
-In comes a result; out come whole milliseconds of the file that was searched.
+In come results, one per track; out come milliseconds of reuse, q-values, and a `Summary` as JSON or as text. Audio that
+several passages or recordings cover counts once.
 
-How many of the matches of a batch are expected to be false.
+Every match states how many as good chance would produce in 1000 hours of such audio. Over the hours of a batch, that is
+a number of expected false matches at each threshold; divided by the number of matches that are at least as good, it is
+the false discovery rate at that threshold. The q-value of a match is the lowest such rate of all thresholds that still
+take it in (Storey, *Journal of the Royal Statistical Society* B 64, 2002, with all tracks taken to be without a true
+match, which errs on the side of caution). All hours count at every threshold, those of tracks that were searched with a
+stricter limit too: where limits differ, q-values are greater than they need be, never less.
 
-Every match states how many as good chance would produce in 1000 hours of such audio. Over the hours that a batch
-searched, that is a number of expected false matches at each threshold; divided by the number of matches that are at
-least as good, it is the false discovery rate of whoever stops there. The q-value of a match is the lowest such rate of
-all thresholds that still take it in (Storey, *Journal of the Royal Statistical Society* B 64, 2002, with all files
-taken to be without a true match, which errs on the side of caution). All hours count at every threshold, those of files
-that were searched with a stricter limit too: where limits differ, q-values are greater than they need be, never less.
-
-Durations come in milliseconds, rates per 1000 hours; q-values and rates of discovery go from 0 to 1.
-
-What a run comes to: files, hours, what was found in how many of them, what failed, and how sure the whole is.
-
-In come the results of a run, one per file; out comes a `Summary`, as JSON or as text. Times are whole milliseconds
-until they are shown; what several recordings match in a file at once counts once among the reused seconds.
+Durations are milliseconds, rates per 1000 hours; q-values and rates of discovery go from 0 to 1.
 """
 
 import math

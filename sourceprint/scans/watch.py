@@ -22,7 +22,7 @@ from sourceprint.scans.moves import Mover
 from sourceprint.scans.plan import Territory
 from sourceprint.scans.session import Outcome, Session, Stop
 
-__all__ = ["UNFINISHED", "Settling", "follow"]
+__all__ = ["UNFINISHED", "SettledFiles", "follow"]
 
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download")
 """How names end that downloads and copies have until they are done: their changes are no reason to look."""
@@ -41,7 +41,7 @@ class Batch:
     refusals: tuple[Refusal, ...]
 
 
-class Settling:
+class SettledFiles:
     """Tells which files have stopped changing.
 
     Parameters
@@ -145,27 +145,27 @@ def follow(
     folders = [path for path in paths if path.is_dir()]
     if not folders:
         raise ParameterError("there is no folder to follow among the paths given; make it, or scan without --watch")
-    settling = Settling(settle_seconds)
+    settled = SettledFiles(settle_seconds)
     mover = None
     if move_to is not None:
-        mover = Mover(session.journal, move_to, folders, is_unchanged=settling.is_unchanged)
+        mover = Mover(session.journal, move_to, folders, is_unchanged=settled.is_unchanged)
     territory = Territory([session.journal.folder, *([] if move_to is None else [move_to])])
     files = [path for path in paths if not path.is_dir()]
-    batches = _batches(folders, files, territory, settling, stop, clock)
+    batches = _batches(folders, files, territory, settled, stop, clock)
     with closing(batches):
         for batch in batches:
             session.refuse(batch.refusals)
             for refusal in batch.refusals:
                 yield Outcome(refusal.name, "failed", (refusal.reason,))
             yield from session.scan(session.plan(batch.items), stop=stop, mover=mover)
-            settling.forget(item.path for item in batch.items if not os.path.lexists(item.path))
+            settled.forget(item.path for item in batch.items if not os.path.lexists(item.path))
 
 
 def _batches(
     folders: Sequence[Path],
     files: Sequence[Path],
     territory: Territory,
-    settling: Settling,
+    settled: SettledFiles,
     stop: Stop,
     clock: Callable[[], float],
 ) -> Generator[Batch, None, None]:
@@ -178,7 +178,7 @@ def _batches(
     with closing(_wake_ups(folders, stop)) as wake_ups:
         for has_changed in wake_ups:
             now = clock()
-            if not (has_changed or settling.is_waiting or now - looked_at >= LOOK_AGAIN_SECONDS):
+            if not (has_changed or settled.is_waiting or now - looked_at >= LOOK_AGAIN_SECONDS):
                 continue
             looked_at = now
             there: list[Item] = []
@@ -189,7 +189,7 @@ def _batches(
                 # That a folder holds no audio yet is what it is watched for.
                 refusals += [refusal for refusal in intake.refusals if refusal.name != printable(folder)]
             items, _ = territory.outside(there)
-            ready = set(settling.ready([item.path for item in items], now))
+            ready = set(settled.ready([item.path for item in items], now))
             new = [refusal for refusal in refusals if refusal not in told]
             told.update(new)
             if ready or new:

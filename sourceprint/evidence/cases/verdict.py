@@ -36,7 +36,7 @@ from sourceprint.evidence.cases.recomputation import Comparison, belonging, comp
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.signatures import PublicKey
 
-__all__ = ["Check", "Verdict", "check_case", "read_case"]
+__all__ = ["CaseVerdict", "Check", "check_case", "read_case"]
 
 _MISSING = "cannot be checked without {}"
 
@@ -61,7 +61,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CaseVerdict:
     """What came out of checking a case.
 
     Attributes
@@ -130,7 +130,7 @@ def read_case(path: Path) -> bytes:
     return read_small(path, EvidenceError, most=LARGEST_BYTES, too_large=too_large, remedy="give the file of a case")
 
 
-def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> Verdict:
+def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> CaseVerdict:
     """Verify a case.
 
     Parameters
@@ -161,7 +161,7 @@ def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> Ver
     checks = (packing, _digests(members), signature, *_key(signer, keys), reading, landmarks)
     checks += (_one_search(result, trace), figures, description)
     digest = hashlib.sha256(data).hexdigest()
-    return Verdict(name, digest, checks, signer, trusted, result, comparison, remarks, PAGE in members)
+    return CaseVerdict(name, digest, checks, signer, trusted, result, comparison, remarks, PAGE in members)
 
 
 def _digests(members: Mapping[str, bytes]) -> Check:

@@ -11,7 +11,7 @@ from typing import Any
 from fingerprint.errors import printable
 from sourceprint.evidence.cases.contents import DOES_NOT_PROVE, PROVES
 from sourceprint.evidence.cases.recomputation import Figure
-from sourceprint.evidence.cases.verdict import Verdict
+from sourceprint.evidence.cases.verdict import CaseVerdict
 
 __all__ = ["SCHEMA", "verdict_json", "verdict_text"]
 
@@ -20,7 +20,7 @@ SCHEMA = "sourceprint/case-verdict/1"
 _WIDEST = 40  # characters of a figure
 
 
-def verdict_text(verdict: Verdict) -> str:
+def verdict_text(verdict: CaseVerdict) -> str:
     """Return a verdict as lines for people."""
     return "\n".join(
         line
@@ -29,7 +29,7 @@ def verdict_text(verdict: Verdict) -> str:
     )
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
+def verdict_json(verdict: CaseVerdict) -> dict[str, Any]:
     """Return a verdict as plain JSON types, every field present."""
     signer, comparison, remarks = verdict.signer, verdict.comparison, verdict.remarks
     return {
@@ -55,7 +55,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _headline(verdict: Verdict) -> Iterator[str]:
+def _headline(verdict: CaseVerdict) -> Iterator[str]:
     if verdict.holds:
         yield f"{verdict.name}: holds."
     else:
@@ -63,7 +63,7 @@ def _headline(verdict: Verdict) -> Iterator[str]:
         yield f"{verdict.name}: DOES NOT HOLD: {n} {'thing is' if n == 1 else 'things are'} wrong."
 
 
-def _about(verdict: Verdict) -> Iterator[str]:
+def _about(verdict: CaseVerdict) -> Iterator[str]:
     yield ""
     result, remarks = verdict.result, verdict.remarks
     if result is not None:
@@ -80,7 +80,7 @@ def _about(verdict: Verdict) -> Iterator[str]:
         yield f"  note    {printable(remarks.note)}"
 
 
-def _signer(verdict: Verdict) -> str:
+def _signer(verdict: CaseVerdict) -> str:
     if verdict.signer is None:
         return "by nobody"
     if verdict.trusted is not None:
@@ -91,7 +91,7 @@ def _signer(verdict: Verdict) -> str:
     return f"{said}; nobody has said whose key that is: give --key"
 
 
-def _checked(verdict: Verdict) -> Iterator[str]:
+def _checked(verdict: CaseVerdict) -> Iterator[str]:
     yield from ("", "What was checked")
     for check in verdict.checks:
         if not check.problems:
@@ -105,7 +105,7 @@ def _checked(verdict: Verdict) -> Iterator[str]:
         yield f"  -      not checked  {names}: as the signer states; landmarks say nothing here"
 
 
-def _figures(verdict: Verdict) -> Iterator[str]:
+def _figures(verdict: CaseVerdict) -> Iterator[str]:
     if verdict.comparison is None or not verdict.comparison.figures:
         return
     figures = verdict.comparison.figures
@@ -122,7 +122,7 @@ def _figures(verdict: Verdict) -> Iterator[str]:
         yield f"    {figure.name:<24}{_shown(figure.stated):>{wide}}  {_shown(figure.recomputed):>{other}}{wrong}"
 
 
-def _proof(verdict: Verdict) -> Iterator[str]:
+def _proof(verdict: CaseVerdict) -> Iterator[str]:
     yield from ("", "What it proves")
     yield from (f"  - {sentence}" for sentence in (PROVES if verdict.holds else ("Nothing, as it does not hold.",)))
     yield from ("", "What it does not prove")

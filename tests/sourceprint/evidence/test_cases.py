@@ -44,7 +44,7 @@ from sourceprint.evidence.cases.contents import (
     sums_bytes,
 )
 from sourceprint.evidence.cases.recomputation import read_trace_member
-from sourceprint.evidence.cases.verdict import Verdict, check_case, read_case
+from sourceprint.evidence.cases.verdict import CaseVerdict, check_case, read_case
 from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run
@@ -113,7 +113,7 @@ def readme_for(result: bytes, key: PrivateKey) -> bytes:
     return readme_bytes(read_result(json.loads(result)), key.public, has_page=True)
 
 
-def verdict_on(data: bytes, *keys: PrivateKey) -> Verdict:
+def verdict_on(data: bytes, *keys: PrivateKey) -> CaseVerdict:
     return check_case(data, name="case.zip", keys=[key.public for key in keys])
 
 

@@ -138,7 +138,7 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
     version = document.pop("tool")
     assert version["name"] == "sourceprint"
     assert document == {
-        "schema": "sourceprint/check/1",
+        "schema": "sourceprint/check/2",
         "policy": {"name": "p", "sha256": POLICY.sha256, "file": "policy.toml", "unknown_recordings": ["gone"]},
         "day": "2026-07-01",
         "fail_on": "block",

@@ -19,7 +19,7 @@ from sourceprint.inputs import Item
 from sourceprint.scans.run_folder import Run
 from sourceprint.scans.scan import Scan
 from sourceprint.scans.session import Outcome, Session
-from sourceprint.scans.watch import Settling, follow
+from sourceprint.scans.watch import SettledFiles, follow
 from tests.sourceprint.scans.test_runs import Pretended, events, pretended
 
 
@@ -65,35 +65,35 @@ def names(tmp_path: Path) -> list[str]:
 
 def test_a_file_is_ready_when_it_has_stayed_the_same_for_a_while(tmp_path: Path) -> None:
     path = put(tmp_path / "a.wav", b"a")
-    settling = Settling(5.0)
-    assert settling.ready([path], 0.0) == []
-    assert settling.is_waiting
-    assert settling.ready([path], 4.9) == []
+    settled = SettledFiles(5.0)
+    assert settled.ready([path], 0.0) == []
+    assert settled.is_waiting
+    assert settled.ready([path], 4.9) == []
     put(path, b"aa")
-    assert settling.ready([path], 5.0) == []
-    assert settling.ready([path], 9.9) == []
-    assert settling.ready([path], 10.0) == [path]
-    assert settling.ready([path], 20.0) == []
-    assert not settling.is_waiting
-    assert settling.is_unchanged(path)
+    assert settled.ready([path], 5.0) == []
+    assert settled.ready([path], 9.9) == []
+    assert settled.ready([path], 10.0) == [path]
+    assert settled.ready([path], 20.0) == []
+    assert not settled.is_waiting
+    assert settled.is_unchanged(path)
     os.utime(path, ns=(1, 1))
-    assert not settling.is_unchanged(path)
-    assert settling.ready([path], 21.0) == []
-    assert settling.ready([path], 26.0) == [path]
+    assert not settled.is_unchanged(path)
+    assert settled.ready([path], 21.0) == []
+    assert settled.ready([path], 26.0) == [path]
 
 
 def test_a_file_that_has_gone_is_forgotten(tmp_path: Path) -> None:
     path = put(tmp_path / "a.wav", b"a")
-    settling = Settling(0.0)
-    assert settling.ready([path], 0.0) == [path]
-    assert settling.ready([], 1.0) == []
-    assert settling.ready([path, tmp_path / "gone.wav"], 2.0) == [path]
+    settled = SettledFiles(0.0)
+    assert settled.ready([path], 0.0) == [path]
+    assert settled.ready([], 1.0) == []
+    assert settled.ready([path, tmp_path / "gone.wav"], 2.0) == [path]
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_a_time_to_settle_is_a_number_from_0(seconds: float) -> None:
     with pytest.raises(ParameterError, match=f"settle={seconds}: must be a number of seconds from 0"):
-        Settling(seconds)
+        SettledFiles(seconds)
 
 
 # Following.
