@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,20 @@ import pytest
 from fingerprint.errors import ParameterError
 from index.search.matches import Match, Passage, Transformation
 from index.storage.recordings import Recording
-from sourceprint.scans.results import read_result
+from sourceprint.scans.results import (
+    ResultIndex,
+    ResultMatch,
+    ResultPassage,
+    ResultSearch,
+    ResultTiming,
+    ResultTrack,
+    ScanResult,
+    plain_json,
+    read_result,
+)
 from sourceprint.scans.scan import Scan, Searched
 from sourceprint.scans.scan_json import scan_result
+from tests.places import DATA, ROOT
 from tests.scan_records import a_failure, a_match, a_passage, a_result
 
 
@@ -63,3 +76,24 @@ def test_a_field_that_results_do_not_have_is_refused() -> None:
 def test_a_number_that_no_computation_could_use_is_refused(value: float) -> None:
     with pytest.raises(ParameterError, match=r"confidence=.*: must be a number"):
         read_result(a_result(matches=[a_match("s1", confidence=value)]))
+
+
+def test_the_documentation_has_an_example_that_reads_and_every_field() -> None:
+    text = (ROOT / "docs" / "formats" / "scan-result.md").read_text(encoding="utf-8")
+    example = json.loads(text.split("```json\n")[1].split("```")[0])
+    result = read_result(example)
+    assert plain_json(result) == example
+    for record in (ScanResult, ResultTrack, ResultIndex, ResultSearch, ResultMatch, ResultPassage, ResultTiming):
+        for name in record.__struct_encode_fields__:
+            assert re.search(rf"`(track\.)?{name}`", text.split("```")[2]), name
+
+
+def test_the_mapping_in_the_documentation_is_the_mapping_in_the_code() -> None:
+    text = (ROOT / "docs" / "formats" / "scan-result.md").read_text(encoding="utf-8").split("## Version 1")[1]
+    rows = [re.findall(r"`(\w+)`", row.partition("|")[2]) for row in re.findall(r"\n\| [^|]+(\|.*) \|", text)]
+    pairs = {
+        old: new for names in rows for old, new in zip(names[: len(names) // 2], names[len(names) // 2 :], strict=True)
+    }
+    sample = (DATA / "results-v1" / "explained.jsonl").read_text(encoding="utf-8")
+    old_names = set(re.findall(r'"((?:query|asset)\w*|segments|references)":', sample)) | {"tracks"}
+    assert set(pairs) == old_names
