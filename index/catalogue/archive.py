@@ -247,7 +247,7 @@ def _check_names(manifest: Manifest) -> None:
     for files in (*parts.values(), side_files):
         for name, entry in files.items():
             sound = sound and len(name) < 100 and (files is side_files or _FILE.fullmatch(name) is not None)
-            sound = sound and type(entry.size) is int and 0 <= entry.size < 1 << 60
-            sound = sound and isinstance(entry.sha256, str) and is_sha256(entry.sha256)
+            sound = sound and 0 <= entry.size < 1 << 60
+            sound = sound and is_sha256(entry.sha256)
     if not sound:
         raise IndexDamagedError(f"{MANIFEST_NAME}: names files that an index cannot have")

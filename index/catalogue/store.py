@@ -104,7 +104,7 @@ class Store:
             for name in ("segments", "trees"):
                 if not (folder / name).exists():
                     make_folder(folder / name)
-            write_manifest(folder, Manifest(0, 1, entries))
+            write_manifest(folder, Manifest(0, 1, entries, ()))
         return cls.open(folder)
 
     @classmethod

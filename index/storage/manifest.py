@@ -4,12 +4,13 @@
 as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
+
+import msgspec
 
 from fingerprint.digests import FileEntry, canonical_json, digest_of, pretty_json
 from fingerprint.disk import refusals
@@ -113,7 +114,7 @@ class LayerEntry:
     params: dict[str, Any]
     dimension: int
     digest: str
-    tree: TreeEntry | None = None
+    tree: TreeEntry | None
 
     @classmethod
     def of(cls, name: str, spec: LayerSpec) -> Self:
@@ -126,7 +127,7 @@ class LayerEntry:
         """
         if not 1 <= len(name) <= 64 or set(name) - _LAYER_NAME_CHARACTERS:
             raise ParameterError(f"layer name {name!r}: must be 1 to 64 lower-case letters, digits and underscores")
-        return cls(dict(spec.params), spec.dimension, spec.digest)
+        return cls(dict(spec.params), spec.dimension, spec.digest, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class SegmentEntry:
     n_recordings: int
     landmarks: dict[str, int]
     files: dict[str, FileEntry]
-    removed: tuple[int, ...] = ()
+    removed: tuple[int, ...]
 
     @property
     def n_live(self) -> int:
@@ -213,7 +214,7 @@ class Manifest:
     generation: int
     next_name: int
     layers: dict[str, LayerEntry]
-    segments: tuple[SegmentEntry, ...] = field(default=())
+    segments: tuple[SegmentEntry, ...]
     hubs: HubsEntry | None = None
     amendments: AmendmentsEntry | None = None
     blind: str | None = None
@@ -228,26 +229,14 @@ class Manifest:
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
-        """Return the manifest from its parsed JSON."""
-        layers = {
-            name: LayerEntry(layer["params"], layer["dimension"], layer["digest"], _tree_from(layer["tree"]))
-            for name, layer in body["layers"].items()
-        }
-        segments = tuple(
-            SegmentEntry(
-                segment["name"],
-                segment["n_recordings"],
-                segment["landmarks"],
-                _files_from(segment["files"]),
-                tuple(segment["removed"]),
-            )
-            for segment in body["segments"]
-        )
-        hubs, amendments = _hubs_from(body.get("hubs")), _amendments_from(body.get("amendments"))
-        blind = body.get("blind")
-        if blind is not None and not isinstance(blind, str):
-            raise TypeError("blind")
-        return cls(body["generation"], body["next_name"], layers, segments, hubs, amendments, blind)
+        """Return the manifest from its parsed JSON.
+
+        Raises
+        ------
+        msgspec.ValidationError
+            If a field is missing or of another type; the message has its path.
+        """
+        return msgspec.convert(body, cls)
 
     def parts(self) -> dict[str, dict[str, FileEntry]]:
         """Return the folders of the index, as "segments/NAME" and "trees/NAME", each with its files."""
@@ -312,8 +301,8 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         As `read_manifest`.
     """
     try:
-        body = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        body = msgspec.json.decode(data)
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise _damaged(path, "is not readable as JSON") from error
     if not isinstance(body, dict) or body.get("magic") != MAGIC:
         if MAGIC.encode() in data:
@@ -332,8 +321,8 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         raise _damaged(path, "is not as it was written")
     try:
         return Manifest.from_body(body)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, f"lacks a field ({error})") from error
+    except msgspec.ValidationError as error:
+        raise _damaged(path, f"has a field that is not as it must be ({error})") from error
 
 
 def require_grant(folder: Path, manifest: Manifest) -> None:
@@ -378,30 +367,6 @@ def publish_manifest(folder: Path, data: bytes) -> None:
 def _checksum(body: Mapping[str, Any]) -> str:
     content = {key: value for key, value in body.items() if key != "checksum"}
     return digest_of(canonical_json(content))
-
-
-def _files_from(files: dict[str, dict[str, Any]]) -> dict[str, FileEntry]:
-    return {name: FileEntry(entry["size"], entry["sha256"]) for name, entry in files.items()}
-
-
-def _tree_from(tree: dict[str, Any] | None) -> TreeEntry | None:
-    if tree is None:
-        return None
-    return TreeEntry(tree["name"], tree["trained_at"], _files_from(tree["files"]))
-
-
-def _hubs_from(hubs: dict[str, Any] | None) -> HubsEntry | None:
-    if hubs is None:
-        return None
-    return HubsEntry(hubs["name"], hubs["computed_at"], FileEntry(hubs["file"]["size"], hubs["file"]["sha256"]))
-
-
-def _amendments_from(amendments: dict[str, Any] | None) -> AmendmentsEntry | None:
-    if amendments is None:
-        return None
-    file = FileEntry(amendments["file"]["size"], amendments["file"]["sha256"])
-    recordings = {name: tuple(positions) for name, positions in amendments["recordings"].items()}
-    return AmendmentsEntry(amendments["name"], file, recordings)
 
 
 def _missing(folder: Path) -> CatalogueError:

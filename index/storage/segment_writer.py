@@ -312,4 +312,4 @@ def _finish(folder: Path, n_recordings: int, landmarks: dict[str, int], files: d
         sync_folder(folder / name)
     sync_folder(folder)
     sync_folder(folder.parent)
-    return SegmentEntry(folder.name, n_recordings, landmarks, dict(sorted(files.items())))
+    return SegmentEntry(folder.name, n_recordings, landmarks, dict(sorted(files.items())), ())

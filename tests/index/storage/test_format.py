@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -14,8 +15,10 @@ import pytest
 import xxhash
 from numpy.typing import NDArray
 
-from fingerprint.errors import IndexFormatError
+from fingerprint.digests import canonical_json, digest_of, pretty_json
+from fingerprint.errors import IndexDamagedError, IndexFormatError
 from index.catalogue.store import Store
+from index.storage.manifest import parse_manifest
 from tests.landmark_sets import landmarks
 from tests.places import DATA
 
@@ -70,6 +73,45 @@ def test_the_frozen_sample_of_version_1_is_refused_with_what_to_do() -> None:
     )
     with pytest.raises(IndexFormatError, match=message):
         Store.open(DATA / "index-v1")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("segments",), None, "missing required field `segments`"),
+        (("segments", 0, "removed"), None, r"missing required field `removed` - at `\$\.segments\[0\]`"),
+        (("segments", 0, "removed"), [True], r"Expected `int`, got `bool` - at `\$\.segments\[0\]\.removed\[0\]`"),
+        (("segments", 0, "n_recordings"), 1.5, r"Expected `int`, got `float` - at `\$\.segments\[0\]\.n_recordings`"),
+        (("generation",), "1", r"Expected `int`, got `str` - at `\$\.generation`"),
+        (("blind",), 3, r"got `int` - at `\$\.blind`"),
+        (("hubs",), {"name": "hubs-1.json"}, r"missing required field `computed_at` - at `\$\.hubs`"),
+        (("layers",), [], r"Expected `object`, got `array` - at `\$\.layers`"),
+    ],
+)
+def test_a_manifest_with_a_wrong_field_is_damaged_and_the_field_is_named(
+    place: tuple[Any, ...], value: Any, message: str
+) -> None:
+    path = SAMPLE / "manifest.json"
+    body = json.loads(path.read_bytes())
+    holder = functools.reduce(lambda inner, key: inner[key], place[:-1], body)
+    holder[place[-1]] = value
+    if value is None:
+        del holder[place[-1]]
+    del body["checksum"]
+    body["checksum"] = digest_of(canonical_json(body))
+    with pytest.raises(IndexDamagedError, match=rf"json: has a field that is not as it must be \(.*{message}"):
+        parse_manifest(pretty_json(body), path)
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b"{", b"\xff", b'{"magic":"sourceprint-index","x":NaN}'])
+def test_a_manifest_that_is_no_json_is_damaged(data: bytes) -> None:
+    with pytest.raises(IndexDamagedError, match=r"manifest\.json: is not readable as JSON"):
+        parse_manifest(data, SAMPLE / "manifest.json")
+
+
+def test_the_frozen_manifest_is_written_again_byte_for_byte() -> None:
+    data = (SAMPLE / "manifest.json").read_bytes()
+    assert parse_manifest(data, SAMPLE / "manifest.json").to_bytes() == data
 
 
 class Stranger:
