@@ -29,7 +29,7 @@ DOORS = {
     "cryptography": ("sourceprint.signatures",),
     "faiss": ("index.vectors.exact",),
     "iso4217": ("sourceprint.royalties.money",),
-    "jinja2": ("sourceprint.evidence.pages.page", "sourceprint.royalties.statements.files.page"),
+    "jinja2": ("sourceprint.text.templates",),
     "matplotlib": ("sourceprint.royalties.statements.files.page",),
     "platformdirs": ("sourceprint.commands.terminal",),
     "pyarrow": ("sourceprint.exports.table", "sourceprint.royalties.statements.files.line_tables"),

@@ -8,7 +8,6 @@ import click
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     PATH,
-    count_text,
     exit_if_failed,
     final_report,
     index_option,
@@ -22,6 +21,7 @@ from sourceprint.commands.terminal import (
     quiet_option,
     use_one_thread,
 )
+from sourceprint.text.figures import counted
 
 __all__ = ["add", "duplicates", "exclude", "info", "list_", "remove", "replace", "tag"]
 
@@ -74,7 +74,7 @@ def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
         for recording_id in wanted:
             writer.remove(recording_id)
     if not quiet:
-        click.echo(f"{count_text(len(wanted), 'recording')} removed", err=True)
+        click.echo(f"{counted(len(wanted), 'recording')} removed", err=True)
 
 
 @click.command()
@@ -101,7 +101,7 @@ def tag(
     if added or removed:
         n_changed = change_tags(store, ids, added=added, removed=removed)
         if not quiet:
-            click.echo(f"{count_text(n_changed, 'recording')} changed", err=True)
+            click.echo(f"{counted(n_changed, 'recording')} changed", err=True)
     else:
         snapshot = store.snapshot()
         click.echo(recordings_table([snapshot.by_id(recording_id) for recording_id in dict.fromkeys(ids)]))

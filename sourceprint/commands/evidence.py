@@ -13,7 +13,6 @@ from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
     complain,
-    count_text,
     jobs_option,
     json_option,
     keys_option,
@@ -23,6 +22,7 @@ from sourceprint.commands.terminal import (
     quiet_option,
     use_one_thread,
 )
+from sourceprint.text.figures import counted
 
 if TYPE_CHECKING:
     from sourceprint.signatures import PrivateKey
@@ -86,7 +86,7 @@ def report(
             n_failed += page.kind == "failed"
             tell.outcome(page)
     if not quiet:
-        note(f"{out / 'index.html'}: {count_text(len(wanted), 'file')}, {count_text(n_matched, 'page')} of evidence")
+        note(f"{out / 'index.html'}: {counted(len(wanted), 'file')}, {counted(n_matched, 'page')} of evidence")
     if n_failed or intake.refusals:
         click.get_current_context().exit(EXIT_INCOMPLETE)
 

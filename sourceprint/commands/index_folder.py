@@ -14,7 +14,6 @@ from sourceprint.commands.terminal import (
     EXIT_INDEX,
     PATH,
     complain,
-    count_text,
     index_option,
     index_place,
     json_option,
@@ -25,6 +24,7 @@ from sourceprint.commands.terminal import (
     today,
     use_one_thread,
 )
+from sourceprint.text.figures import counted
 
 if TYPE_CHECKING:
     from index.catalogue.transfer import Archive
@@ -66,7 +66,7 @@ def verify(case: Path | None, index: Path | None, repair: bool, keys: tuple[Path
             problems = verify_index(index_place(index), progress=tell.step)
     for problem in problems:
         ids = ", ".join(printable(recording_id) for recording_id in problem.recordings)
-        what = f"it concerns {count_text(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
+        what = f"it concerns {counted(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
         if not problem.n_recordings:
             what = "it concerns no recording, and is computed again by the next add or remove once it is taken out"
         click.echo(f"{printable(problem.path)}: {problem.what}; {what}")

@@ -9,7 +9,6 @@ import click
 from fingerprint.errors import EvidenceError, printable
 from sourceprint.commands.terminal import (
     PATH,
-    count_text,
     index_option,
     index_place,
     json_option,
@@ -19,6 +18,7 @@ from sourceprint.commands.terminal import (
     print_json,
     quiet_option,
 )
+from sourceprint.text.figures import counted
 
 if TYPE_CHECKING:
     from sourceprint.signatures import PublicKey
@@ -119,10 +119,10 @@ def reveal(results: Path, index: Path | None, folder: Path | None, output: Path 
         for chunk in reveal_file(results, revealer):
             click.echo(chunk, nl=False)
     if revealer.n_unknown:
-        tokens = count_text(revealer.n_unknown, "token")
+        tokens = counted(revealer.n_unknown, "token")
         note(f"{tokens} not resolved: another label's, or of recordings that were removed since")
     if not quiet:
-        click.echo(f"{count_text(revealer.n_revealed, 'recording')} revealed", err=True)
+        click.echo(f"{counted(revealer.n_revealed, 'recording')} revealed", err=True)
 
 
 def _facts(key: "PublicKey", path: Path, *, private: bool) -> dict[str, str | bool]:

@@ -12,7 +12,6 @@ from sourceprint.commands.terminal import (
     PATH,
     by_option,
     complain,
-    count_text,
     expect_many_records,
     json_option,
     jsonl_option,
@@ -22,6 +21,7 @@ from sourceprint.commands.terminal import (
     rights_option,
     rights_place,
 )
+from sourceprint.text.figures import counted
 
 __all__ = ["attribute", "audit", "explain", "statement", "statements", "uses"]
 
@@ -109,7 +109,7 @@ def attribute(
         command = f"sourceprint uses list --licensee {licensee} --state review --state unresolved"
         note(f"{undecided} {wait} for a decision and will be held until then: {command}")
     if report.n_failed:
-        complain(f"{count_text(report.n_failed, 'track')} could not be searched; scan again what failed")
+        complain(f"{counted(report.n_failed, 'track')} could not be searched; scan again what failed")
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
 
@@ -182,7 +182,7 @@ def set_(
 
     changed = change_state(Database.open(rights_place(rights)), ids, state, reason, by, recording_id=recording)
     if not quiet:
-        click.echo(f"{count_text(len(changed), 'use')} now {state}", err=True)
+        click.echo(f"{counted(len(changed), 'use')} now {state}", err=True)
 
 
 @uses.command("history")

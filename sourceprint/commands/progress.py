@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 import click
 
-from sourceprint.commands.terminal import complain, count_text, note
+from sourceprint.commands.terminal import complain, note
+from sourceprint.text.figures import counted
 
 __all__ = ["ItemOutcome", "Teller", "progress", "progress_line", "stop_on_signals"]
 
@@ -106,7 +107,7 @@ def progress_line(n: int, kinds: Mapping[str, int], seconds: float, *, total: in
     >>> progress_line(30, {"matched": 4, "failed": 1}, 60.0, total=90, unit="file")
     '30 of 90 files done (4 matched, 1 failed), 0.50 per second, about 2 min to go'
     """
-    done = f"{n} of {count_text(total, unit)}" if total is not None else count_text(n, unit)
+    done = f"{n} of {counted(total, unit)}" if total is not None else counted(n, unit)
     kinds_text = f" ({_kinds_text(kinds)})" if kinds else ""
     rate = n / max(seconds, 1e-9)
     left = f", about {max(1, round((total - n) / rate / 60))} min to go" if total is not None and 0 < n < total else ""

@@ -13,7 +13,6 @@ from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     EXIT_NOTHING_READ,
     PATH,
-    count_text,
     final_report,
     index_option,
     index_place,
@@ -26,6 +25,7 @@ from sourceprint.commands.terminal import (
     search_options,
     use_one_thread,
 )
+from sourceprint.text.figures import counted
 
 if TYPE_CHECKING:
     from sourceprint.scans.plan import Plan
@@ -154,8 +154,8 @@ def results(place: Path, form: str, target: Path | None, only_matched: bool, for
     if not quiet and form in FOLDERS:
         in_it = sum(bool(result.matches) if form == "audacity" else result.searched for result in wanted)
         why = "that matched nothing" if form == "audacity" else "that could not be searched"
-        left_out = f"; {count_text(len(wanted) - in_it, 'file')} {why} left out" if in_it < len(wanted) else ""
-        note(f"{target}: {count_text(n_files, 'file')} about {count_text(in_it, 'file')} scanned{left_out}")
+        left_out = f"; {counted(len(wanted) - in_it, 'file')} {why} left out" if in_it < len(wanted) else ""
+        note(f"{target}: {counted(n_files, 'file')} about {counted(in_it, 'file')} scanned{left_out}")
 
 
 @click.command()
@@ -233,7 +233,7 @@ def _notes_on_start(session: "Session") -> list[str]:
         )
     for version, n in session.made_by_others.items():
         notes.append(
-            f"{count_text(n, 'result')} on record {'was' if n == 1 else 'were'} made by version {version} of the "
+            f"{counted(n, 'result')} on record {'was' if n == 1 else 'were'} made by version {version} of the "
             "program and not by this one; give a new folder to --out to scan everything anew"
         )
     return notes
@@ -242,7 +242,7 @@ def _notes_on_start(session: "Session") -> list[str]:
 def _notes(plan: "Plan") -> list[str]:
     notes = []
     if plan.kept:
-        notes.append(f"{count_text(len(plan.kept), 'file')} on record already")
+        notes.append(f"{counted(len(plan.kept), 'file')} on record already")
     n_failed = sum(not entry.searched for entry in plan.kept)
     if n_failed:
         notes.append(f"{n_failed} of them failed before and {'is' if n_failed == 1 else 'are'} not tried again; "
@@ -251,7 +251,7 @@ def _notes(plan: "Plan") -> list[str]:
 
 
 def _notes_on_again(reasons: Mapping[str, int]) -> list[str]:
-    return [f"{count_text(n, 'file')} to be searched again: {_WHY_AGAIN[reason]}" for reason, n in reasons.items()]
+    return [f"{counted(n, 'file')} to be searched again: {_WHY_AGAIN[reason]}" for reason, n in reasons.items()]
 
 
 def _summary_of(session: "Session") -> str:

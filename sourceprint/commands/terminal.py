@@ -43,7 +43,6 @@ __all__ = [
     "ResumableRun",
     "by_option",
     "complain",
-    "count_text",
     "exit_if_failed",
     "expect_many_records",
     "final_report",
@@ -274,17 +273,6 @@ def print_json(value: Any, *, lines: bool) -> None:
             click.echo(json.dumps(item))
     else:
         click.echo(json.dumps(value, indent=2))
-
-
-def count_text(n: int, noun: str) -> str:
-    """Return a number and what is counted.
-
-    Examples
-    --------
-    >>> count_text(1, "recording"), count_text(0, "recording")
-    ('1 recording', '0 recordings')
-    """
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 # --- at its end -------------------------------------------------------------------------------------------------------

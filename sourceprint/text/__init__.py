@@ -1,1 +1,5 @@
-"""Text for people and programs: `tables` of recordings, additions and overlaps; `names` from outside, made safe."""
+"""Text for people and programs.
+
+`figures` writes counts, times and sizes; `tables` recordings, additions and overlaps; `names` makes those from outside
+safe; `templates` fills pages.
+"""

@@ -12,21 +12,19 @@ from fingerprint.errors import printable
 from index.search.overlaps import Overlap, Span
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
+from sourceprint.text.figures import clock, counted, size_text
 
 __all__ = [
     "addition_text",
     "archive_text",
-    "clock",
     "compaction_text",
     "confidence_text",
-    "counted",
     "description_text",
     "grant_text",
     "info_text",
     "overlap_text",
     "overlaps_table",
     "recordings_table",
-    "size_text",
     "table",
 ]
 
@@ -180,17 +178,6 @@ def archive_text(facts: dict[str, Any]) -> str:
     )
 
 
-def counted(n: int, noun: str) -> str:
-    """Return a number and what is counted.
-
-    Examples
-    --------
-    >>> counted(1, "recording"), counted(0, "recording"), counted(2, "match")
-    ('1 recording', '0 recordings', '2 matches')
-    """
-    return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith('ch') else 's'}"
-
-
 def confidence_text(confidence: float) -> str:
     """Return a confidence with six decimals, never rounded up to certainty.
 
@@ -200,35 +187,6 @@ def confidence_text(confidence: float) -> str:
     ('0.999999', '1.000000')
     """
     return f"{math.floor(confidence * 1e6) / 1e6:.6f}"
-
-
-def clock(seconds: float) -> str:
-    """Return a time as minutes and seconds, or hours.
-
-    Examples
-    --------
-    >>> clock(61.25), clock(59.96), clock(3600)
-    ('1:01.2', '1:00.0', '1:00:00.0')
-    """
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    start = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{start}:{rest // 10:02d}.{rest % 10}"
-
-
-def size_text(n_bytes: float) -> str:
-    """Return a size in decimal units.
-
-    Examples
-    --------
-    >>> size_text(512), size_text(2_345_678)
-    ('512 B', '2.3 MB')
-    """
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n_bytes >= factor:
-            return f"{n_bytes / factor:.1f} {unit}"
-    return f"{n_bytes:.0f} B"
 
 
 def _grant_rows(grant: dict[str, Any]) -> list[tuple[str, str]]:

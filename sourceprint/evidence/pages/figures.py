@@ -17,7 +17,7 @@ from index.recheck.trace import TracedPassage
 from index.search.matches import Passage
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 from sourceprint.evidence.pages.geometry import Scale, Tick, dots, frequency_ticks, lines, spread, time_ticks
-from sourceprint.evidence.pages.words import count
+from sourceprint.text.figures import counted
 
 __all__ = [
     "MOST_DOTS",
@@ -228,7 +228,8 @@ def spectra_figure(
     hz = {"fmin_hz": fmin_hz, "cells_per_octave": cells_per_octave}
     sampled = ""
     if len(upper) > MOST_LINES:
-        sampled = f"Of the {count(len(upper), 'pair')}, every {_nth(len(upper) / len(joined))} is joined by a line."
+        pairs_text = counted(len(upper), "pair", groups=True)
+        sampled = f"Of the {pairs_text}, every {_nth(len(upper) / len(joined))} is joined by a line."
     return SpectraFigure(
         (start, end),
         recording,
@@ -242,8 +243,8 @@ def spectra_figure(
         lines((*upper[k], *lower[k]) for k in joined),
         x(passage.track_start_seconds),
         x(passage.track_end_seconds),
-        f"{count(len(upper), 'landmark')} of the generated track, each at the time that corresponds in the recording, "
-        "and each at the same distance in pitch",
+        f"{counted(len(upper), 'landmark', groups=True)} of the generated track, each at the time that corresponds in "
+        "the recording, and each at the same distance in pitch",
         sampled,
     )
 
@@ -263,8 +264,8 @@ def plane_figure(passage: Passage, pairs: Pairs) -> PlaneFigure:
         (x.first, y.first, x.last, y.last),
         passage.ratio,
         deviation_ms,
-        f"{count(pairs.track_seconds.size, 'pair')} of landmarks on a line of slope {passage.ratio:.4f}: "
-        f"{passage.ratio:.4f} seconds of the recording pass in a second of the generated track",
+        f"{counted(pairs.track_seconds.size, 'pair', groups=True)} of landmarks on a line of slope "
+        f"{passage.ratio:.4f}: {passage.ratio:.4f} seconds of the recording pass in a second of the generated track",
     )
 
 

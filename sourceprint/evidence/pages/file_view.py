@@ -22,10 +22,10 @@ from sourceprint.evidence.pages.geometry import Scale, time_ticks
 from sourceprint.evidence.pages.page import Shelf
 from sourceprint.evidence.pages.passages import MOST_PICTURED, DrawnPassage, drawn_passages, label_of, passage_row
 from sourceprint.evidence.pages.sounds import Sound, recording_sound, track_sound
-from sourceprint.evidence.pages.words import LIMITS, grouped, share, span, verdict
+from sourceprint.evidence.pages.words import LIMITS, share, span, verdict
 from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.scans.summary import reused_ms
-from sourceprint.text.tables import clock
+from sourceprint.text.figures import clock, grouped
 
 __all__ = ["FileView", "file_view"]
 

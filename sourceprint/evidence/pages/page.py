@@ -1,9 +1,7 @@
 """Where the pictures, sounds and styles of a page are kept: inside the page itself, or as files beside it.
 
-Pages as HTML: records of `file_view` and `overview` in, bytes out. The door to Jinja of this part of the package.
-
-All text from outside is escaped, and what no eye can see in it is spelled out (`printable`). A page loads nothing from
-outside: its Content-Security-Policy allows its own folder, or, where everything is inside the page, nothing but
+Pages as HTML: records of `file_view` and `overview` in, bytes out (`sourceprint.text.templates`). A page loads nothing
+from outside: its Content-Security-Policy allows its own folder, or, where everything is inside the page, nothing but
 `data:` and the one script that the page's hash names. The same records give the same bytes.
 """
 
@@ -14,11 +12,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from fingerprint.errors import printable
 from sourceprint.outputs import program_version
+from sourceprint.text.templates import rendered
 
 __all__ = ["ASSETS", "SCRIPT", "STYLE", "Shelf", "asset", "file_page", "overview_page"]
 
@@ -95,24 +92,6 @@ def asset(name: str) -> bytes:
     return (files("sourceprint.evidence.pages") / ASSETS / name).read_bytes()
 
 
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("sourceprint.evidence.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_plain,
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Escape what no eye can see, or would take for something else, in text from outside."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def _rendered(template: str, values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:
     shared = {
         "report_title": title,
@@ -123,8 +102,7 @@ def _rendered(template: str, values: dict[str, Any], *, title: str, way: str | N
         "script": Markup(asset(SCRIPT).decode()) if inside else f"{way}{ASSETS}/{SCRIPT}",
         "version": program_version(),
     }
-    text = _environment().get_template(template).render(**values, **shared)
-    return text.encode()
+    return rendered("sourceprint.evidence.pages", template, {**values, **shared})
 
 
 def _policy(inside: bool) -> str:

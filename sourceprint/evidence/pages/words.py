@@ -7,7 +7,7 @@ evidence of reuse, and claims no more than the figures do.
 from index.search.significance import LEAST_FALSE_PER_1000H, LEAST_P
 from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.scans.scan_text import odds
-from sourceprint.text.tables import clock
+from sourceprint.text.figures import clock, counted, grouped
 
 __all__ = [
     "LIMITS",
@@ -15,8 +15,6 @@ __all__ = [
     "by_chance_rate",
     "by_chance_share",
     "changed",
-    "count",
-    "grouped",
     "hours_text",
     "in_odds",
     "is_brief",
@@ -69,17 +67,6 @@ def outcome(status: str) -> str:
     'could not be read'
     """
     return _OUTCOMES.get(status, status.replace("_", " "))
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number with thin groups and what is counted.
-
-    Examples
-    --------
-    >>> count(1, "passage"), count(12000, "file")
-    ('1 passage', '12 000 files')
-    """
-    return f"{grouped(n)} {noun}{'' if n == 1 else 's'}"
 
 
 def share(part: float, whole: float) -> str:
@@ -160,9 +147,10 @@ def by_chance(passage: ResultPassage) -> str:
     how_often = f"{by_chance_rate(passage)} of such audio{', the smallest rate that is claimed' if least else ''}"
     p = f"1 in {_round(1 / passage.p_false)}" if passage.p_false > LEAST_P else f"at most 1 in {_round(1 / LEAST_P)}"
     expected = f"{passage.expected_by_chance:.1f}"
+    landmarks = counted(passage.aligned_landmarks, "landmark", groups=True)
     return (
         f"An alignment as good would arise by chance {how_often}. The probability that this track, searched in this "
-        f"catalogue, has one by chance is {p}. {count(passage.aligned_landmarks, 'landmark')} agree; at places that "
+        f"catalogue, has one by chance is {p}. {landmarks} agree; at places that "
         f"mean nothing, {expected} would."
     )
 
@@ -223,7 +211,7 @@ def verdict(result: ScanResult, reused_ms: int) -> str:
     if not result.matches:
         return f"No evidence of reuse was found in {clock(result.duration_ms / 1000)}."
     return (
-        f"Evidence of reuse of {count(len(result.matches), 'recording')}: {clock(reused_ms / 1000)} of "
+        f"Evidence of reuse of {counted(len(result.matches), 'recording', groups=True)}: {clock(reused_ms / 1000)} of "
         f"{clock(result.duration_ms / 1000)} ({share(reused_ms, result.duration_ms)} of the track)."
     )
 
@@ -241,14 +229,3 @@ def _faster(percent: float, roughly: bool) -> str:
 def _round(x: float) -> str:
     """Return a number with two digits that count, grouped by thousands."""
     return grouped(int(float(f"{x:.2g}"))) if x >= 10 else f"{x:.2g}"
-
-
-def grouped(n: int) -> str:
-    """Return a whole number in groups of three digits.
-
-    Examples
-    --------
-    >>> grouped(1234567)
-    '1 234 567'
-    """
-    return f"{n:,}".replace(",", " ")

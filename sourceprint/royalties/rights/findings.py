@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fingerprint.errors import printable
+from sourceprint.text.figures import counted
 
 __all__ = ["KINDS", "SEVERITIES", "Finding", "find_circles", "finding_to_json", "findings_text"]
 
@@ -85,12 +86,8 @@ def findings_text(findings: Iterable[Finding]) -> Iterator[str]:
         counts[finding.severity] += 1
         yield printable(f"{finding.severity}: {finding.kind}: {finding.sentence}; {finding.remedy}")
     total = sum(counts.values())
-    of_each = ", ".join(_counted(count, severity) for severity, count in counts.items())
-    yield f"{_counted(total, 'finding')}: {of_each}" if total else "no findings"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    of_each = ", ".join(counted(count, severity) for severity, count in counts.items())
+    yield f"{counted(total, 'finding')}: {of_each}" if total else "no findings"
 
 
 def find_circles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:

@@ -18,6 +18,7 @@ from sourceprint.royalties.rights.lookup import HistoryEntry, rights_to_json
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.share_sums import territories_text
 from sourceprint.royalties.territories import Territories
+from sourceprint.text.figures import exact_clock
 
 __all__ = ["rights_to_json", "show_rights"]
 
@@ -51,7 +52,7 @@ def _recording(found: dict[str, Any]) -> list[list[str]]:
         "artists": ", ".join(found["artists"]),
         "ISRC": format_isrc(found["isrc"]).removeprefix("ISRC ") if found["isrc"] else "not known",
         "label": found["label"],
-        "length": "" if found["duration_ms"] is None else _clock(found["duration_ms"]),
+        "length": "" if found["duration_ms"] is None else exact_clock(found["duration_ms"]),
         "in the index": found["index_id"] or "no",
         "vocals": found["vocals"] or "not known",
         "tags": ", ".join(found["tags"]),
@@ -61,7 +62,7 @@ def _recording(found: dict[str, Any]) -> list[list[str]]:
         for work in found["works"]
     ]
     contains = [
-        f"{part['id']}  {part['title']}  {_clock(part['start_ms'])} to {_clock(part['end_ms'])}"
+        f"{part['id']}  {part['title']}  {exact_clock(part['start_ms'])} to {exact_clock(part['end_ms'])}"
         for part in found["contains"]
     ]
     return [
@@ -163,9 +164,3 @@ def _days(valid_from: str, valid_to: str) -> str:
     if valid_from and valid_to:
         return f" from {valid_from} to {valid_to}"
     return f" from {valid_from} on" if valid_from else f" until {valid_to}" if valid_to else ""
-
-
-def _clock(milliseconds: int) -> str:
-    """Return a time as minutes, seconds and milliseconds, such as 3:20.000."""
-    minutes, rest = divmod(milliseconds, 60_000)
-    return f"{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -16,6 +16,7 @@ from sourceprint.royalties.money import format_amount, format_percent
 from sourceprint.royalties.statements.amounts.weights import seconds
 from sourceprint.royalties.statements.statement import Contribution, Line, Statement
 from sourceprint.royalties.uses.use import Use, UsePassage, use_to_json
+from sourceprint.text.figures import exact_clock
 
 __all__ = ["explain_line", "explanation_to_json"]
 
@@ -162,8 +163,8 @@ def _span_text(span: UsePassage) -> str:
     claimed = f", claimed by {', '.join(map(printable, span.contenders))}" if span.contenders else ""
     return (
         f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: "
-        f"track {_clock(span.start_ms)} to {_clock(span.end_ms)}, "
-        f"recording {_clock(span.recording_start_ms)} to {_clock(span.recording_end_ms)}{claimed}"
+        f"track {exact_clock(span.start_ms)} to {exact_clock(span.end_ms)}, "
+        f"recording {exact_clock(span.recording_start_ms)} to {exact_clock(span.recording_end_ms)}{claimed}"
     )
 
 
@@ -214,8 +215,3 @@ def _shown(exact: Fraction) -> str:
     sign, size = ("-" if units < 0 else ""), abs(units)
     decimal = f"{sign}{size // 10**_DECIMALS}.{size % 10**_DECIMALS:06d}".rstrip("0").rstrip(".")
     return decimal if scaled.denominator == 1 else f"{exact} (about {decimal})"
-
-
-def _clock(milliseconds: int) -> str:
-    minutes, rest = divmod(milliseconds, 60_000)
-    return f"{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -15,6 +15,7 @@ from fingerprint.errors import printable
 from index.storage.durable import refusals, sync_folder, write_chunks
 from sourceprint.royalties.uses.states import contenders_of
 from sourceprint.royalties.uses.use import LicenceOutcome, Use, use_to_json
+from sourceprint.text.figures import counted
 from sourceprint.text.tables import table
 
 __all__ = ["AttributionReport", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
@@ -96,21 +97,21 @@ def report_text(report: AttributionReport) -> str:
     """Return a report for people, one fact per line."""
     tracks = ", ".join(f"{n} {status}" for status, n in report.tracks.items()) or "none"
     lines = [
-        f"tracks      {sum(report.tracks.values())} ({tracks}), {_counted(report.passages, 'passage')}",
+        f"tracks      {sum(report.tracks.values())} ({tracks}), {counted(report.passages, 'passage')}",
         f"policy      {report.policy_name} {report.policy_digest}",
         f"rights      revision {report.rights_revision}",
-        *(f"{state:<11} {_counted(n, 'use')}, {_seconds(us)} s" for state, (n, us) in report.states.items()),
+        *(f"{state:<11} {counted(n, 'use')}, {_seconds(us)} s" for state, (n, us) in report.states.items()),
         f"licences    {_outcomes(report)}",
         f"ledger      {report.added} added, {report.unchanged} unchanged, {report.superseded} superseded"
         + (f"; attribution {report.attribution_id}" if report.attribution_id is not None else "; nothing changed"),
     ]
     if report.repeated:
-        lines.append(f"note        {_counted(report.repeated, 'result')} left out: the same track again")
+        lines.append(f"note        {counted(report.repeated, 'result')} left out: the same track again")
     if report.n_failed:
-        failed = _counted(report.n_failed, "track")
+        failed = counted(report.n_failed, "track")
         lines.append(f"note        {failed} could not be searched; earlier uses of such tracks stay as they are")
     if report.carried_over:
-        lines.append(f"note        {_counted(report.carried_over, 'decision')} of people carried over to the new uses")
+        lines.append(f"note        {counted(report.carried_over, 'decision')} of people carried over to the new uses")
     if report.decisions_without_use:
         lines.append(f"check       states given by people to uses now gone: {_some(report.decisions_without_use)}")
     if report.usage_without_result:
@@ -186,10 +187,6 @@ def _licence(outcome: LicenceOutcome) -> str:
 def _outcomes(report: AttributionReport) -> str:
     counted = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in report.outcomes.items())
     return f"{counted}, by use and territory" if counted else "nothing to apply"
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _seconds(microseconds: int) -> str:

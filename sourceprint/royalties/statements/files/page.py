@@ -5,7 +5,7 @@ to the page (`--bar` and the colour of its text), so that the picture is legible
 lengths of the bars are drawn with floats, which is all that they are used for: every amount that is read is text that
 the caller wrote. The same bars give the same bytes.
 
-A statement as a page that people read: one HTML file that needs nothing else; the only door to Jinja.
+A statement as a page that people read: one HTML file that needs nothing else.
 
 `statement_page` is the whole statement, `party_page` what one party may see of it: its own lines, balance and
 adjustments, nobody else's money. Pages are self-contained (no script, no network), light or dark as the reader's system
@@ -18,12 +18,10 @@ import io
 import re
 import warnings
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import matplotlib as mpl
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -31,6 +29,7 @@ from matplotlib.figure import Figure
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.statements.files.page_view import MAX_DRILLED, View
 from sourceprint.royalties.statements.statement import Statement
+from sourceprint.text.templates import rendered
 
 __all__ = ["Bar", "bar_chart", "party_file_name", "party_file_names", "party_page", "party_pages", "statement_page"]
 
@@ -43,6 +42,7 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9,
 }
 _TEXT, _BAR, _ZERO = "#010203", "#010204", "#010205"  # stand-ins, for the page's own colours
+_PACKAGE = "sourceprint.royalties.statements.files"
 _WIDTH_INCHES = 4.4
 _LABEL_LETTERS = 20
 
@@ -196,24 +196,5 @@ def _chart(bars: list[tuple[str, int, str]], name: str, title: str, what: str) -
     return {"name": name, "title": title, "what": what, "svg": Markup(svg), "bars": bars}
 
 
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("sourceprint.royalties.statements.files"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_plain,
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Escape what no eye can see, or would take for something else, in text from outside."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def _rendered(template: str, values: dict[str, Any]) -> bytes:
-    text = _environment().get_template(template).render(**values, max_drilled=MAX_DRILLED)
-    return text.encode()
+    return rendered(_PACKAGE, template, {**values, "max_drilled": MAX_DRILLED})

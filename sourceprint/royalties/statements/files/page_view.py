@@ -14,6 +14,7 @@ from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from sourceprint.royalties.statements.statement import KINDS, Adjustment, Balance, Contribution, Line, Statement
+from sourceprint.text.figures import exact_clock
 
 __all__ = ["KIND_WORDS", "MAX_DRILLED", "View"]
 
@@ -201,7 +202,8 @@ class View:
             "use_id": part.use_id,
             "track": use.track_name if use else "",
             "spans": [
-                f"{_clock(span.start_ms)} to {_clock(span.end_ms)}, from {_clock(span.recording_start_ms)}"
+                f"{exact_clock(span.start_ms)} to {exact_clock(span.end_ms)}, "
+                f"from {exact_clock(span.recording_start_ms)}"
                 for span in (use.spans if use else ())
             ],
             "state": f"{use.state}: {use.state_rule}" if use else "no use",
@@ -358,8 +360,3 @@ def _revenue(minor: Fraction, currency: str) -> str:
 
 def _seconds(microseconds: int) -> str:
     return _decimal(Fraction(microseconds, 1_000_000), 3)
-
-
-def _clock(milliseconds: int) -> str:
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{seconds // 60}:{seconds % 60:02d}.{rest:03d}"

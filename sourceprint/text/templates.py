@@ -1,0 +1,38 @@
+"""Pages from templates: the only door to Jinja.
+
+All text from outside is escaped, and what no eye can see in it is spelled out (`printable`). A name that a template
+uses and nobody gave is an error. The same values give the same bytes.
+"""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fingerprint.errors import printable
+
+__all__ = ["rendered"]
+
+
+def rendered(package: str, template: str, values: dict[str, Any]) -> bytes:
+    """Return a page: a template in the folder `templates` of a package, filled with values."""
+    return _environment(package).get_template(template).render(**values).encode()
+
+
+@cache
+def _environment(package: str) -> Environment:
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_plain,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Escape what no eye can see, or would take for something else, in text from outside."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
