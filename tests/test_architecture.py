@@ -32,7 +32,7 @@ DOORS = {
     "jinja2": ("sourceprint.text.templates",),
     "matplotlib": ("sourceprint.royalties.statements.files.page",),
     "platformdirs": ("sourceprint.commands.terminal",),
-    "pyarrow": ("sourceprint.exports.table", "sourceprint.royalties.statements.files.line_tables"),
+    "pyarrow": ("sourceprint.exports.parquet", "sourceprint.royalties.statements.files.line_tables"),
     "pycountry": ("sourceprint.royalties.territories",),
     "soundfile": ("fingerprint.audio.decoders", "sourceprint.demo.music", "sourceprint.evidence.pages.sounds"),
     "soxr": ("fingerprint.audio.stream", "sourceprint.demo.transformations"),

@@ -1,4 +1,6 @@
 """Scan results in the formats of other tools; docs/formats/exports.md describes each.
 
-`formats` names them and writes their files; `table` is CSV and Parquet, `audacity`, `jams` and `acrcloud` the rest.
+- `formats`: the formats by name, and how they get to the disk
+- `table`, `parquet`: a row per passage, as CSV and with types
+- `audacity`, `jams`, `acrcloud`: label tracks, annotations, identification results
 """

@@ -51,9 +51,7 @@ def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -
     if form == "acrcloud":
         return acrcloud_lines(results)
     if form == "parquet":
-        from sourceprint.exports.table import (
-            passage_parquet,  # a third of a second that the other formats need not wait
-        )
+        from sourceprint.exports.parquet import passage_parquet  # a third of a second that the others need not wait
 
         return iter([passage_parquet(results, q_values)])
     raise ParameterError(f"format {form!r:.40}: is not one file; take one of {', '.join((*TEXTS, 'parquet'))}")

@@ -1,8 +1,8 @@
-r"""Scan results as a table, one row per reused passage: the rows, as CSV and as Parquet.
+r"""Scan results as a table, one row per reused passage: the rows, and the rows as CSV.
 
 A file without passages has one row, with its status and, where it could not be searched, the reason; the cells about
 recording and passage are then empty. Rows go by file, in it by recording as in the result, and in that by track time.
-docs/formats/exports.md describes every column. This module is the only door to pyarrow for scan results.
+docs/formats/exports.md describes every column.
 
 CSV is RFC 4180, UTF-8 without a mark, lines end with CR LF. Every row is one line: line breaks, tabs, other control
 characters and marks that turn the direction of writing are escaped as in Python (`\n`), and so is what was no UTF-8 in
@@ -10,36 +10,25 @@ a file name. Lists are joined by ` | `; cells that do not apply are empty. Numbe
 spreadsheet takes text that starts with = + - @ (or their wide forms) for a formula: such text gets an apostrophe before
 it, also behind white space (tabs and line breaks included) and behind a semicolon, at which some regions' spreadsheets
 start another cell. Exact texts are in JSON Lines and, but for what is no UTF-8, in Parquet.
-
-Parquet has real types: int64, float64, UTF-8, lists of texts; what does not apply is null. The metadata of the file has
-`schema`, `version` of the program, and `index.digest`, `params.digest` and `settings.digest`: all that occur in the
-rows, sorted, with a space between them. The bytes are the same for the same results, version, and version of pyarrow.
 """
 
 import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from sourceprint.outputs import program_version
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
-from sourceprint.text.names import one_line, well_formed
+from sourceprint.text.names import one_line
 
 __all__ = [
     "COLUMNS",
     "LIST",
     "NUMBER",
-    "SCHEMA",
     "TEXT",
     "WHOLE",
     "Cell",
     "passage_csv",
-    "passage_parquet",
     "passage_rows",
 ]
 
@@ -89,6 +78,9 @@ COLUMNS = {
 
 _OF_FOUND = ("recording_id", "isrc", "title", "artists", "layer")
 _OF_COVERAGE = ("track_match_ms", "track_match_percentage", "recording_match_ms", "recording_match_percentage")
+
+# Spreadsheets skip white space before they look for a formula; a tab or line break is one before it is escaped.
+_STARTS_A_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def passage_rows(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[dict[str, Cell]]:
@@ -140,10 +132,6 @@ def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:
     return {column: cells.get(column) for column in COLUMNS}
 
 
-# Spreadsheets skip white space before they look for a formula; a tab or line break is one before it is escaped.
-_STARTS_A_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
-
-
 def passage_csv(results: Iterable[ScanResult], q_values: Mapping[tuple[str, str], float]) -> Iterator[bytes]:
     """Yield a CSV file line by line, the names of the columns first.
 
@@ -172,50 +160,3 @@ def _cell(value: Cell) -> str:
     if isinstance(value, tuple):
         value = " | ".join(value)
     return one_line(_STARTS_A_FORMULA.sub(r"\1'", value))
-
-
-SCHEMA = "sourceprint/passage-rows/2"
-
-_ALWAYS_THERE = frozenset({"name", "status", "notes", "algorithm", "index_digest", "params_digest"})
-_TYPES = {TEXT: pa.string(), WHOLE: pa.int64(), NUMBER: pa.float64(), LIST: pa.list_(pa.string())}
-
-
-def passage_parquet(results: Sequence[ScanResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
-    """Return a Parquet file, one row per reused passage.
-
-    Parameters
-    ----------
-    results : sequence of ScanResult
-    q_values : mapping of (name, recording_id) to float
-        As `sourceprint.scans.summary.q_values` returns them for the whole batch.
-    """
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for row in passage_rows(results, q_values):
-        for name, value in row.items():
-            columns[name].append(_value(value))
-    schema = pa.schema(
-        [pa.field(name, _TYPES[kind], nullable=name not in _ALWAYS_THERE) for name, kind in COLUMNS.items()],
-        metadata={
-            "schema": SCHEMA,
-            "version": program_version(),
-            "index.digest": _all(result.index_digest for result in results),
-            "params.digest": _all(result.params_digest for result in results),
-            "settings.digest": _all(result.settings_digest for result in results),
-        },
-    )
-    table = pa.table(
-        [pa.array(values, type=schema.field(name).type) for name, values in columns.items()], schema=schema
-    )
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", version="2.6")
-    return sink.getvalue()
-
-
-def _value(value: Cell) -> str | float | list[str] | None:
-    if isinstance(value, str):
-        return well_formed(value)
-    return [well_formed(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _all(digests: Iterable[str]) -> str:
-    return " ".join(sorted({well_formed(digest) for digest in digests} - {""}))

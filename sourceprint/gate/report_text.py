@@ -58,7 +58,7 @@ def summary_line(report: Report) -> str:
 
 
 def decision_text(decision: Decision) -> str:
-    """Return what was found and what decided, in words: one finding."""
+    """Return what was found and what decided, in words."""
     found = decision.found
     reason = f": {decision.reason}" if decision.reason else ""
     return (

@@ -151,7 +151,7 @@ def _terms(
 
 
 FAIL_ON = ("review", "block")
-"""From which decision on a check ends with findings."""
+"""From which decision on a check fails."""
 
 UNREADABLE = ("refused", "decode_error")
 """States of what could not even be read."""

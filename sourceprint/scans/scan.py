@@ -1,4 +1,4 @@
-"""Queries against the index: many files are fingerprinted and searched, in parallel, with results in order.
+"""Tracks against the index: many files are fingerprinted and searched, in parallel, with results in order.
 
 `scan_files` takes items (`sourceprint.inputs`) and yields one `Scan` per item. Each worker opens the index by memory
 map, so the pages are shared. A lease (`index.storage.locks`) keeps the state that the index had when the run started,
@@ -55,11 +55,11 @@ class Searched:
     layer : str
         The descriptors that were searched.
     scales : tuple of float
-        Time scales at which the query was described.
+        Time scales at which the track was described.
     max_false_per_1000h : float
         How many false matches in 1 000 hours were put up with.
     settings_digest : str
-        `sha256:` and a digest of all that the result depends on besides the query and the index: layer, options,
+        `sha256:` and a digest of all that the result depends on besides the track and the index: layer, options,
         limit, and the recordings that the filter left.
     """
 
@@ -78,7 +78,7 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was found out about one query.
+    """What was found out about one track.
 
     Attributes
     ----------
@@ -156,16 +156,16 @@ def scan_files(
     index : Path
         The index folder.
     items : sequence of Item
-        The queries.
+        The tracks.
     options : SearchOptions
         What to search, and how hard.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
     traces : Path, optional
-        Folder where the trace (`index.recheck.trace`) of each query in which something was found is kept, named by
+        Folder where the trace (`index.recheck.trace`) of each track in which something was found is kept, named by
         `index.recheck.trace.trace_name`; it is there before the scan is yielded.
     question : Question, optional
-        What is to be explained of each query.
+        What is to be explained of each track.
 
     Raises
     ------

@@ -38,6 +38,11 @@ __all__ = [
     "summary_to_json",
 ]
 
+MOST_SOURCES = 10  # recordings named in a summary
+MOST_REASONS = 10  # of failures, in a summary for people
+
+_MS_PER_HOUR = 3_600_000
+
 
 def reused_ms(result: ScanResult) -> int:
     """Return the milliseconds of a file that any recording covers."""
@@ -58,9 +63,6 @@ def reused_by_recording_ms(result: ScanResult) -> dict[str, int]:
 def _covered_ms(passages: Iterable[ResultPassage]) -> int:
     # The union is the same in any unit of time.
     return round(union_seconds([(passage.track_start_ms, passage.track_end_ms) for passage in passages]))
-
-
-_MS_PER_HOUR = 3_600_000
 
 
 def expected_false_matches(results: Iterable[ScanResult]) -> float:
@@ -109,10 +111,6 @@ def q_values(results: Iterable[ScanResult]) -> dict[tuple[str, str], float]:
         lowest = min(lowest, hours * rate / 1000 / n_as_good)
         found[ordered[position]] = max(lowest, LEAST_P)
     return {key: found[key] for key in ordered}
-
-
-MOST_SOURCES = 10  # named in a summary
-MOST_REASONS = 10  # of failures, in a summary for people
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ def in_odds(p: float) -> str:
 
 
 def verdict(result: ScanResult, reused_ms: int) -> str:
-    """Return the finding on a file in one sentence."""
+    """Return what was found in a track, in one sentence."""
     if not result.searched:
         return f"The file was not searched: {outcome(result.status)}."
     if not result.matches:

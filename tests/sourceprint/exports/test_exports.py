@@ -25,7 +25,8 @@ from sourceprint.exports.acrcloud import acrcloud_record
 from sourceprint.exports.audacity import audacity_labels
 from sourceprint.exports.formats import FORMATS, write_export
 from sourceprint.exports.jams import jams_files
-from sourceprint.exports.table import COLUMNS, passage_csv, passage_parquet
+from sourceprint.exports.parquet import passage_parquet
+from sourceprint.exports.table import COLUMNS, passage_csv
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import results_of
 from sourceprint.scans.summary import q_values
