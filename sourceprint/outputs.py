@@ -8,8 +8,7 @@ Which version of the program speaks: it stands in runs, exports, reports and cas
 
 import importlib.metadata
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fingerprint.disk import refusals
@@ -39,20 +38,10 @@ def expect_free(path: Path, *, replace: bool) -> None:
         raise EvidenceError(f"{printable(path)}: is there already; name another file, or give --force")
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system refuses inside the block into errors about an output.
-
-    Raises
-    ------
-    StorageFullError
-        If the disk is full or a quota reached.
-    EvidenceError
-        If anything else is refused.
-    """
+def writing(path: Path) -> AbstractContextManager[None]:
+    """Refusals while an output is written, as `StorageFullError` or `EvidenceError`."""
     remedy = "see to the folder it is in, and its permissions"
-    with refusals(path, EvidenceError, "cannot be written", remedy=remedy):
-        yield
+    return refusals(path, EvidenceError, "cannot be written", remedy=remedy)
 
 
 def program_version() -> str:

@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -195,22 +195,12 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-@contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """Turn what the system refuses inside the block into our errors.
-
-    Raises
-    ------
-    StorageFullError
-        If the disk is full or a quota reached.
-    CatalogueError
-        If anything else is refused.
-    """
+def refusals(path: Path) -> AbstractContextManager[None]:
+    """Refusals while the index is written, as `StorageFullError` or `CatalogueError`."""
     remedy = "see to the disk and the permissions of the folder"
-    with disk.refusals(
+    return disk.refusals(
         path, CatalogueError, "cannot be written", safe="what was committed before is safe", remedy=remedy
-    ):
-        yield
+    )
 
 
 def _linked(source: Path, target: Path) -> bool:

@@ -17,7 +17,7 @@ import os
 import time
 import unicodedata
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -349,9 +349,7 @@ def _sole_use(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
-    """Turn what the system refuses inside the block into errors that end the run: they would hit the next file too."""
+def _refusals(path: Path) -> AbstractContextManager[None]:
+    """Refusals that end the run: they would hit the next file too."""
     safe, remedy = "the files made before are complete", "see to the permissions, or give another folder"
-    with disk.refusals(path, ParameterError, "cannot be written", safe=safe, remedy=remedy):
-        yield
+    return disk.refusals(path, ParameterError, "cannot be written", safe=safe, remedy=remedy)

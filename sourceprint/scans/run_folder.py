@@ -29,7 +29,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -212,20 +212,10 @@ def read_events(folder: Path, *kinds: str) -> Iterator[dict[str, Any]]:
                         continue
 
 
-@contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """Turn what the system refuses inside the block into errors that say what becomes of the run.
-
-    Raises
-    ------
-    StorageFullError
-        If the disk is full or a quota reached.
-    EvidenceError
-        If anything else is refused.
-    """
+def refusals(path: Path) -> AbstractContextManager[None]:
+    """Refusals while a run is used, as `StorageFullError` or `EvidenceError`; the results before are safe."""
     remedy = "see to the disk and the permissions, or give another folder"
-    with disk.refusals(path, EvidenceError, "cannot be used", safe="the results before are safe", remedy=remedy):
-        yield
+    return disk.refusals(path, EvidenceError, "cannot be used", safe="the results before are safe", remedy=remedy)
 
 
 def _result_of(line: bytes) -> ScanResult:
