@@ -154,6 +154,16 @@ def test_imports_inside_a_part_follow_the_order(package: str) -> None:
             )
 
 
+def test_no_two_classes_share_a_name() -> None:
+    found: dict[str, list[str]] = {}
+    for name, path in product().items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(name)
+    assert len(found) > 100
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
 def test_tests_mirror_the_tree() -> None:
     for library in LIBRARIES:
         folders = [path for path in (ROOT / "tests" / library).rglob("*") if any(path.glob("test_*.py"))]
