@@ -296,8 +296,8 @@ def _timeline(use: Use) -> str:
     else:
         sign = _SIGNS["paid" if use.state in PAID else "held"]
     signs = [" "] * (use.track_ms // _MS_PER_SIGN)
-    for span in use.spans:
-        for at in range(span.start_ms // _MS_PER_SIGN, span.end_ms // _MS_PER_SIGN):
+    for passage in use.passages:
+        for at in range(passage.start_ms // _MS_PER_SIGN, passage.end_ms // _MS_PER_SIGN):
             signs[at] = sign
     return f"{use_name(use):<7}|{''.join(signs)}|"
 

@@ -201,7 +201,7 @@ def sha_of(name: str) -> str:
 
 
 def a_passage(start_ms: int, end_ms: int, recording_start_ms: int = 0, **fields: Any) -> dict[str, Any]:
-    """Return a segment of a scan result, at the original speed, as JSON has it."""
+    """Return a passage of a scan result, at the original speed, as JSON has it."""
     defaults: dict[str, Any] = {
         "track_start_ms": start_ms,
         "track_end_ms": end_ms,
@@ -234,7 +234,7 @@ def a_match(recording_id: str, *passages: dict[str, Any], layer: str = "recordin
         "recording_match_ms": 0,
         "recording_match_percentage": 0.0,
         "passages": list(passages),
-        "confidence": max((segment["confidence"] for segment in passages), default=0.0),
+        "confidence": max((passage["confidence"] for passage in passages), default=0.0),
     }
     return {**defaults, **fields}
 
@@ -255,9 +255,9 @@ def a_scan_result(name: str, *matches: dict[str, Any], track_ms: int = 60_000, *
     return {**defaults, **fields}
 
 
-def a_span(start_ms: int, end_ms: int, *, contenders: tuple[str, ...] = (), passage: int = 0) -> UsePassage:
-    """Return a span at the original speed that starts at the same place of the recording."""
-    return UsePassage(start_ms, end_ms, start_ms, end_ms, contenders, passage)
+def a_use_passage(start_ms: int, end_ms: int, *, contenders: tuple[str, ...] = (), number: int = 0) -> UsePassage:
+    """Return a passage at the original speed that starts at the same place of the recording."""
+    return UsePassage(start_ms, end_ms, start_ms, end_ms, contenders, number)
 
 
 def a_use(
@@ -265,11 +265,11 @@ def a_use(
     recording_id: str = "R1",
     *,
     ms: int = 20_000,
-    spans: tuple[UsePassage, ...] = (),
+    passages: tuple[UsePassage, ...] = (),
     **fields: Any,
 ) -> Use:
-    """Return a claimed use, licensed worldwide; its id is made from track, layer, recording, works and spans."""
-    spans = spans or (a_span(0, ms),)
+    """Return a claimed use, licensed worldwide; its id is made from track, layer, recording, works and passages."""
+    passages = passages or (a_use_passage(0, ms),)
     defaults: dict[str, Any] = {
         "track_sha256": sha_of(track),
         "track_name": track,
@@ -281,9 +281,9 @@ def a_use(
         "index_id": f"asset-{recording_id}",
         "recording_id": recording_id,
         "work_ids": (recording_id.replace("R", "W"),) if recording_id else (),
-        "spans": spans,
-        "matched_ms": sum(span.end_ms - span.start_ms for span in spans),
-        "attributed_us": 1000 * sum(span.end_ms - span.start_ms for span in spans),
+        "passages": passages,
+        "matched_ms": sum(passage.end_ms - passage.start_ms for passage in passages),
+        "attributed_us": 1000 * sum(passage.end_ms - passage.start_ms for passage in passages),
         "aligned_landmarks": 200,
         "confidence": Decimal("0.999"),
         "p_false": Decimal("1E-12"),
@@ -295,7 +295,9 @@ def a_use(
         "rights_revision": 1,
     }
     values = {**defaults, **fields}
-    told_apart = "|".join(str(values[name]) for name in ("track_sha256", "layer", "recording_id", "work_ids", "spans"))
+    told_apart = "|".join(
+        str(values[name]) for name in ("track_sha256", "layer", "recording_id", "work_ids", "passages")
+    )
     return Use(**{"id": "U" + hashlib.sha256(told_apart.encode()).hexdigest()[:24], **values})
 
 

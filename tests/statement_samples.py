@@ -55,7 +55,7 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
         index_id=f"a{number}",
         recording_id=recording_id,
         work_ids=work_ids,
-        spans=(UsePassage(1_000, 21_000, 5_000, 25_000, ("R1", "R2") if number % 2 else (), 0),),
+        passages=(UsePassage(1_000, 21_000, 5_000, 25_000, ("R1", "R2") if number % 2 else (), 0),),
         matched_ms=20_000,
         attributed_us=20_000_000 + number,
         aligned_landmarks=120,

@@ -271,7 +271,7 @@ def _subjects(
     works: set[str] = set()
     for use in uses:
         recordings.add(use.recording_id)
-        recordings.update(contender for span in use.spans for contender in span.contenders)
+        recordings.update(contender for passage in use.passages for contender in passage.contenders)
         works.update(use.work_ids)
     named: list[Line | Adjustment] = [*lines, *adjustments]
     for line in named:

@@ -21,7 +21,7 @@ from sourceprint.text.figures import exact_clock
 __all__ = ["explain_line", "explanation_to_json"]
 
 _SHOWN_CONTRIBUTIONS = 50
-_SHOWN_SPANS = 20
+_SHOWN_PASSAGES = 20
 _DECIMALS = 6
 
 
@@ -141,9 +141,9 @@ def _use_title(part: Contribution, use: Use | None) -> str:
 
 
 def _use_lines(use: Use, line: Line) -> list[str]:
-    lines = [_span_text(span) for span in use.spans[:_SHOWN_SPANS]]
-    if len(use.spans) > _SHOWN_SPANS:
-        lines.append(f"   and {len(use.spans) - _SHOWN_SPANS} more passages")
+    lines = [_passage_text(passage) for passage in use.passages[:_SHOWN_PASSAGES]]
+    if len(use.passages) > _SHOWN_PASSAGES:
+        lines.append(f"   and {len(use.passages) - _SHOWN_PASSAGES} more passages")
     outcome = next(
         (one for one in use.outcomes if one.territory == line.territory),
         next((one for one in use.outcomes if one.territory == "Worldwide"), None),
@@ -159,12 +159,12 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     return lines
 
 
-def _span_text(span: UsePassage) -> str:
-    claimed = f", claimed by {', '.join(map(printable, span.contenders))}" if span.contenders else ""
+def _passage_text(passage: UsePassage) -> str:
+    claimed = f", claimed by {', '.join(map(printable, passage.contenders))}" if passage.contenders else ""
     return (
-        f"   {seconds(1000 * (span.end_ms - span.start_ms))} s: "
-        f"track {exact_clock(span.start_ms)} to {exact_clock(span.end_ms)}, "
-        f"recording {exact_clock(span.recording_start_ms)} to {exact_clock(span.recording_end_ms)}{claimed}"
+        f"   {seconds(1000 * (passage.end_ms - passage.start_ms))} s: "
+        f"track {exact_clock(passage.start_ms)} to {exact_clock(passage.end_ms)}, "
+        f"recording {exact_clock(passage.recording_start_ms)} to {exact_clock(passage.recording_end_ms)}{claimed}"
     )
 
 

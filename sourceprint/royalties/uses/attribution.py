@@ -17,19 +17,19 @@ from typing import Any
 from fingerprint.digests import exact_json
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
-from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_spans
+from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_of_passages
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.terms import apply_terms
 from sourceprint.royalties.uses.use import LicenceOutcome, Use, outcomes_to_json, use_to_json
 from sourceprint.scans.results import ScanResult
 
-__all__ = ["TrackFacts", "attribute", "use_id"]
+__all__ = ["TrackOrigin", "attribute", "use_id"]
 
 _PREFERENCE = ("licensed", "outside_licence", "no_licence")
 
 
 @dataclass(frozen=True, slots=True)
-class TrackFacts:
+class TrackOrigin:
     """What is known of how a track was made, and where it is used.
 
     Attributes
@@ -51,7 +51,7 @@ class TrackFacts:
 
 
 def attribute(
-    result: ScanResult, rights: Rights, policy: Policy, facts: TrackFacts, *, owners: Owners | None = None
+    result: ScanResult, rights: Rights, policy: Policy, origin: TrackOrigin, *, owners: Owners | None = None
 ) -> list[Use]:
     """Return the uses of one track.
 
@@ -62,7 +62,7 @@ def attribute(
     rights : Rights
         Everything that concerns the recordings named in it, and the licences of the licensee.
     policy : Policy
-    facts : TrackFacts
+    origin : TrackOrigin
     owners : Owners or None
         Of the same rights, where many tracks are attributed in turn.
 
@@ -79,7 +79,7 @@ def attribute(
     owners = owners or Owners(rights)
     claims, excluded = claims_of(result, rights, owners)
     holdings = [*resolve_overlaps(claims, policy, owners), *_of_excluded(excluded)]
-    return [_use(holding, result, rights, policy, facts) for holding in holdings]
+    return [_use(holding, result, rights, policy, origin) for holding in holdings]
 
 
 def use_id(use: Use) -> str:
@@ -108,11 +108,11 @@ def _of_excluded(excluded: Iterable[Claim]) -> list[Holding]:
         holding.claims.append(claim)
     for holding in by_claimant.values():
         holding.claims.sort(key=lambda claim: claim.rank)
-        holding.spans = union_spans(holding.claims)
+        holding.passages = union_of_passages(holding.claims)
     return [by_claimant[key] for key in sorted(by_claimant, key=lambda key: (key[0] != "recording", key))]
 
 
-def _use(holding: Holding, result: ScanResult, rights: Rights, policy: Policy, facts: TrackFacts) -> Use:
+def _use(holding: Holding, result: ScanResult, rights: Rights, policy: Policy, origin: TrackOrigin) -> Use:
     claimant = holding.claimant
     known = holding.layer == "recording" and not claimant.problem
     passages = {claim.number: claim.source for claim in holding.claims}
@@ -122,15 +122,15 @@ def _use(holding: Holding, result: ScanResult, rights: Rights, policy: Policy, f
         track_sha256=result.sha256,
         track_name=result.name,
         track_ms=result.duration_ms,
-        generated_on=facts.generated_on,
-        purpose=facts.purpose,
-        licensee=facts.licensee,
+        generated_on=origin.generated_on,
+        purpose=origin.purpose,
+        licensee=origin.licensee,
         layer=holding.layer,
         index_id=holding.claims[0].index_id,
         recording_id=claimant.recording_ids[0] if known else "",
         work_ids=claimant.work_ids if not claimant.problem else (),
-        spans=tuple(holding.spans),
-        matched_ms=sum(span.end_ms - span.start_ms for span in union_spans(holding.claims)),
+        passages=tuple(holding.passages),
+        matched_ms=sum(passage.end_ms - passage.start_ms for passage in union_of_passages(holding.claims)),
         attributed_us=holding.attributed_us,
         aligned_landmarks=sum(passage.aligned_landmarks for passage in passages.values()),
         confidence=best.confidence.exact,
@@ -142,7 +142,7 @@ def _use(holding: Holding, result: ScanResult, rights: Rights, policy: Policy, f
         index_digest=result.index_digest,
         rights_revision=rights.revision,
     )
-    outcomes = _outcomes(use, claimant.recording_ids if claimant.problem else (), rights, facts.territories)
+    outcomes = _outcomes(use, claimant.recording_ids if claimant.problem else (), rights, origin.territories)
     state, rule = _state(holding, use, policy)
     rule = "; ".join((rule, *sorted(holding.notes)))
     # One copy instead of two: there are very many uses.

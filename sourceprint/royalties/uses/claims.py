@@ -195,10 +195,10 @@ def _recordings_of(index_id: str, isrc: str, rights: Rights) -> tuple[str, ...]:
 
 
 def _claimant(index_id: str, found: tuple[str, ...], layer: str, rights: Rights, owners: Owners) -> Claimant:
-    """Return the claimant that an asset stands for."""
+    """Return the claimant that an id in the index stands for."""
     name = f"asset:{index_id}"
     if not found:
-        return Claimant(name, name, (), (), f"rights: no recording on file for asset {index_id}")
+        return Claimant(name, name, (), (), f"rights: no recording on file for index id {index_id}")
     works = {rights.works_of(recording_id) for recording_id in found}
     work_ids = works.pop() if len(works) == 1 else ()
     if layer == "composition":
@@ -209,7 +209,7 @@ def _claimant(index_id: str, found: tuple[str, ...], layer: str, rights: Rights,
         return Claimant(shown, shown, found, (), f"rights: {problem} on file for {', '.join(found)}")
     if len(found) == 1 or owners.agree(found):
         return Claimant(found[0], found[0], found[:1], rights.works_of(found[0]))
-    return Claimant(name, name, found, work_ids, f"rights: asset {index_id} may be any of {', '.join(found)}")
+    return Claimant(name, name, found, work_ids, f"rights: index id {index_id} may be any of {', '.join(found)}")
 
 
 def _also(claim: Claim, match: ResultMatch, rights: Rights, owners: Owners) -> Iterator[Claim]:

@@ -28,7 +28,7 @@ from sourceprint.royalties.rights.rights import current_revision, load_rights
 from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.rights.schema import use as use_table
 from sourceprint.royalties.territories import WORLDWIDE, validate_territory
-from sourceprint.royalties.uses.attribution import TrackFacts, attribute
+from sourceprint.royalties.uses.attribution import TrackOrigin, attribute
 from sourceprint.royalties.uses.claims import Owners
 from sourceprint.royalties.uses.policy import Policy, policy_document
 from sourceprint.royalties.uses.scans import ScanFile
@@ -88,7 +88,7 @@ def attribute_results(
     RightsError
         If the results cannot be read, a track has no day of generation, or two tracks would take the same usage.
     """
-    defaults = TrackFacts(
+    defaults = TrackOrigin(
         licensee,
         parse_date(generated_on, what="generated_on").isoformat() if generated_on else "",
         _purpose(purpose),
@@ -182,7 +182,7 @@ def list_uses(
         _require_licensee(connection, licensee, database.name)
         current = current_uses(connection, licensee, tracks=set(tracks) or None)
         found = [use for use in current if not wanted or use.state in wanted]
-    return sorted(found, key=lambda use: (use.track_name, use.track_sha256, [s.start_ms for s in use.spans], use.id))
+    return sorted(found, key=lambda use: (use.track_name, use.track_sha256, [s.start_ms for s in use.passages], use.id))
 
 
 def _require_licensee(connection: Connection, licensee: str, place: str) -> None:
@@ -196,7 +196,7 @@ class _Attribution:
     """One attribution while it is being made: batches of tracks go in, a report comes out."""
 
     def __init__(
-        self, connection: Connection, policy: Policy, defaults: TrackFacts, usage: Usage, made_by: str, made_at: str
+        self, connection: Connection, policy: Policy, defaults: TrackOrigin, usage: Usage, made_by: str, made_at: str
     ) -> None:
         self._connection = connection
         self._policy = policy
@@ -232,9 +232,9 @@ class _Attribution:
         self._counts["passages"] += sum(len(match.passages) for match in matches)
         found: dict[str, Use] = {}
         for result in searched:
-            facts = self._facts(result)
+            origin = self._origin(result)
             if result.matches:
-                found |= {use.id: use for use in attribute(result, rights, self._policy, facts, owners=owners)}
+                found |= {use.id: use for use in attribute(result, rights, self._policy, origin, owners=owners)}
         for use in found.values():
             self._states[use.state] += 1
             self._attributed_us[use.state] += use.attributed_us
@@ -267,7 +267,7 @@ class _Attribution:
             usage_without_result=tuple(sorted(reported - self._taken.keys())),
         )
 
-    def _facts(self, result: ScanResult) -> TrackFacts:
+    def _origin(self, result: ScanResult) -> TrackOrigin:
         key = self._usage.key_of(result.sha256, result.name)
         rows = self._usage.rows_of(result.sha256, result.name)
         if key and self._taken.setdefault(key, result.sha256) != result.sha256:
@@ -281,7 +281,7 @@ class _Attribution:
                 f"track {printable(result.name):.200}: the day of generation is not known, which licences depend on; "
                 "give it for all tracks, or by track in column generated_on of the usage"
             )
-        return TrackFacts(
+        return TrackOrigin(
             self._defaults.licensee,
             generated_on,
             (rows[0].purpose if rows else "") or self._defaults.purpose,

@@ -1,8 +1,8 @@
 """Overlaps, resolved once: which claim a second of a generated track belongs to.
 
 In come the claims on one track (`sourceprint.royalties.uses.claims`) and the policy; out come holdings, one for each
-use that is to be, with its spans (ms) and its attributed time (us). The track is cut at every start and end of a claim.
-Within such an interval the same claims compete throughout, and these rules apply in turn:
+use that is to be, with its passages (ms) and its attributed time (us). The track is cut at every start and end of a
+claim. Within such an interval the same claims compete throughout, and these rules apply in turn:
 
 1. Claims on the recording outrank claims on the composition alone; these count where the policy fills with them.
 2. Claims for the same recording (the same works, in the composition layer) are one.
@@ -12,8 +12,8 @@ Within such an interval the same claims compete throughout, and these rules appl
    never beat each other. `decide_by` split or unresolved skip this.
 5. Several are left: split, in equal parts (whole microseconds, by largest remainder, ties by id), or unresolved: one
    holding for all of them, without a recording. Where all of them perform the same single work, that work is certain:
-   it gets a holding of the composition layer beside the unresolved one, with the same spans. The same time then counts
-   once in each layer.
+   it gets a holding of the composition layer beside the unresolved one, with the same passages. The same time then
+   counts once in each layer.
 
 So in each layer attributed time never exceeds the union of what was matched. A passage that wins nothing ends in a
 withdrawn holding of no attributed time that says to whom it lost.
@@ -30,7 +30,7 @@ from sourceprint.royalties.uses.claims import Claim, Claimant, Owners
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.use import UsePassage
 
-__all__ = ["Holding", "resolve_overlaps", "union_spans"]
+__all__ = ["Holding", "resolve_overlaps", "union_of_passages"]
 
 _Key = tuple[str, ...]
 
@@ -52,7 +52,7 @@ class Holding:
         What else a reader of the result must know.
     claims : list of Claim
         That it rests on, each once, by rank.
-    spans : list of UsePassage
+    passages : list of UsePassage
         By start.
     attributed_us : int
     """
@@ -63,7 +63,7 @@ class Holding:
     rule: str = ""
     notes: set[str] = field(default_factory=set)
     claims: list[Claim] = field(default_factory=list)
-    spans: list[UsePassage] = field(default_factory=list)
+    passages: list[UsePassage] = field(default_factory=list)
     attributed_us: int = 0
 
 
@@ -240,7 +240,7 @@ class _Book:
             if len(holding.claims) > 1:
                 holding.claims.sort(key=lambda claim: claim.rank)
             if holding.state == "withdrawn":
-                holding.spans = union_spans(holding.claims)
+                holding.passages = union_of_passages(holding.claims)
         ordered = sorted(self._holdings, key=lambda key: (self._holdings[key].layer != "recording", key))
         return [self._holdings[key] for key in ordered]
 
@@ -277,7 +277,7 @@ class _Book:
         return self._holdings[key]
 
     def _add(self, holding: Holding, interval: _Interval, keys: set[str]) -> None:
-        """Add an interval to the spans of a holding, and the claims of these claimants to what it rests on."""
+        """Add an interval to the passages of a holding, and the claims of these claimants to what it rests on."""
         mine = [claim for claim in interval.claims if claim.claimant.key in keys]
         for claim in mine:
             if (id(holding), id(claim)) not in self._rests_on:
@@ -286,27 +286,28 @@ class _Book:
                 if claim.note:
                     holding.notes.add(claim.note)
         holding.notes.update(interval.verdict.notes)
-        _extend(holding.spans, interval.start_ms, interval.end_ms, mine[0], interval.verdict.contenders)
+        _extend(holding.passages, interval.start_ms, interval.end_ms, mine[0], interval.verdict.contenders)
 
 
-def union_spans(claims: Iterable[Claim]) -> list[UsePassage]:
+def union_of_passages(claims: Iterable[Claim]) -> list[UsePassage]:
     """Return the union of what is claimed, each moment on the line of the claim that starts first."""
-    spans: list[UsePassage] = []
+    passages: list[UsePassage] = []
     reached = 0
     for claim in sorted(claims, key=lambda claim: (claim.start_ms, claim.rank)):
         if claim.end_ms > reached:
-            _extend(spans, max(reached, claim.start_ms), claim.end_ms, claim, ())
+            _extend(passages, max(reached, claim.start_ms), claim.end_ms, claim, ())
             reached = claim.end_ms
-    return spans
+    return passages
 
 
-def _extend(spans: list[UsePassage], start: int, end: int, claim: Claim, contenders: tuple[str, ...]) -> None:
-    """Add a span, to the last one where it goes on there."""
+def _extend(passages: list[UsePassage], start: int, end: int, claim: Claim, contenders: tuple[str, ...]) -> None:
+    """Add a passage, to the last one where it goes on there."""
     recording_start, recording_end = claim.recording_ms(start), claim.recording_ms(end)
-    if spans and (spans[-1].end_ms, spans[-1].contenders, spans[-1].passage) == (start, contenders, claim.number):
-        last = spans.pop()
+    last = passages[-1] if passages else None
+    if last is not None and (last.end_ms, last.contenders, last.number) == (start, contenders, claim.number):
+        passages.pop()
         start, recording_start = last.start_ms, last.recording_start_ms
-    spans.append(UsePassage(start, end, recording_start, recording_end, contenders, claim.number))
+    passages.append(UsePassage(start, end, recording_start, recording_end, contenders, claim.number))
 
 
 def _key(layer: str, claimant: Claimant) -> _Key:

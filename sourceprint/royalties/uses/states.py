@@ -226,7 +226,7 @@ def contenders_of(use: Use) -> tuple[str, ...]:
     """Return the ids of the recordings on file that a use without a recording may be of, sorted."""
     if use.recording_id or use.layer != "recording":
         return ()
-    claimed = {name for span in use.spans for name in span.contenders}
+    claimed = {name for passage in use.passages for name in passage.contenders}
     return tuple(sorted(name for name in claimed if not name.startswith("asset:")))
 
 

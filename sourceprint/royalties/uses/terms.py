@@ -109,12 +109,12 @@ def apply_terms(use: Use, rights: Rights, *, territories: Iterable[str]) -> tupl
 
 
 def longest_passage_ms(use: Use) -> int:
-    """Return the length of the longest passage of a use in milliseconds; spans within `JOINED_MS` are one passage."""
+    """Return the length of the longest passage of a use in milliseconds; those within `JOINED_MS` are one passage."""
     longest = start = end = 0
-    for number, span in enumerate(use.spans):
-        if number == 0 or span.start_ms - end > JOINED_MS:
-            start = span.start_ms
-        end = span.end_ms
+    for number, passage in enumerate(use.passages):
+        if number == 0 or passage.start_ms - end > JOINED_MS:
+            start = passage.start_ms
+        end = passage.end_ms
         longest = max(longest, end - start)
     return longest
 

@@ -32,7 +32,7 @@ class UsePassage:
     contenders : tuple of str
         Ids of the recordings that claimed the same time, itself included; empty where it was alone. "asset:" and the id
         in the index stands for a recording that is not on file, or not one alone.
-    passage : int
+    number : int
         Which passage of the scan result this is part of, from 0, counted over all matches of the track in their order.
     """
 
@@ -41,7 +41,7 @@ class UsePassage:
     recording_start_ms: int
     recording_end_ms: int
     contenders: tuple[str, ...]
-    passage: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Use:
         The recording that is used; "" where it is not in the catalogue of rights, or ambiguous.
     work_ids : tuple of str
         The works that are used, sorted; empty where none is known.
-    spans : tuple of UsePassage
+    passages : tuple of UsePassage
         By start; they do not overlap.
     matched_ms : int
         Union of all matched passages, before overlaps were resolved.
@@ -128,7 +128,7 @@ class Use:
     index_id: str
     recording_id: str
     work_ids: tuple[str, ...]
-    spans: tuple[UsePassage, ...]
+    passages: tuple[UsePassage, ...]
     matched_ms: int
     attributed_us: int
     aligned_landmarks: int
@@ -160,8 +160,8 @@ def use_to_json(use: Use) -> dict[str, Any]:
         "recording_id": use.recording_id,
         "work_ids": list(use.work_ids),
         "spans": [
-            [s.start_ms, s.end_ms, s.recording_start_ms, s.recording_end_ms, list(s.contenders), s.passage]
-            for s in use.spans
+            [s.start_ms, s.end_ms, s.recording_start_ms, s.recording_end_ms, list(s.contenders), s.number]
+            for s in use.passages
         ],
         "matched_ms": use.matched_ms,
         "attributed_us": use.attributed_us,
@@ -202,7 +202,7 @@ def use_from_json(value: dict[str, Any]) -> Use:
         index_id=value["asset_id"],
         recording_id=value["recording_id"],
         work_ids=tuple(value["work_ids"]),
-        spans=tuple(UsePassage(s[0], s[1], s[2], s[3], tuple(s[4]), s[5]) for s in value["spans"]),
+        passages=tuple(UsePassage(s[0], s[1], s[2], s[3], tuple(s[4]), s[5]) for s in value["spans"]),
         matched_ms=value["matched_ms"],
         attributed_us=value["attributed_us"],
         aligned_landmarks=value["aligned_landmarks"],

@@ -28,8 +28,8 @@ from tests.royalty_records import (
     a_rate_card,
     a_recording,
     a_share,
-    a_span,
     a_use,
+    a_use_passage,
     only_in,
     some_rights,
 )
@@ -250,9 +250,9 @@ def test_a_composition_that_is_not_licensed_leaves_all_of_its_revenue_unmatched(
 
 @pytest.mark.parametrize("rows", [[], [earned("one.wav", 800)]], ids=["rate", "revenue"])
 def test_an_unknown_recording_of_a_known_work_is_not_paid_twice(rows: list[UsageRow]) -> None:
-    spans = (a_span(0, 20_000, contenders=("R1", "R2")),)
-    nobody = a_use(recording_id="", work_ids=(), spans=spans, state="unresolved", state_rule="overlap")
-    work = a_use(recording_id="", work_ids=("W1",), spans=spans, layer="composition")
+    passages = (a_use_passage(0, 20_000, contenders=("R1", "R2")),)
+    nobody = a_use(recording_id="", work_ids=(), passages=passages, state="unresolved", state_rule="overlap")
+    work = a_use(recording_id="", work_ids=("W1",), passages=passages, layer="composition")
     statement = stated([nobody, work], card=BY_REVENUE if rows else None, rows=rows)
     assert {(line.kind, line.right) for line in statement.lines} == {
         ("held", "Master"),

@@ -1,4 +1,4 @@
-"""Attribution of a track: every segment ends in a use, with a state, its rule, and what the licences say."""
+"""Attribution of a track: every passage ends in a use, with a state, its rule, and what the licences say."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 from sourceprint.royalties.rights.licences import Scope
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.uses.attribution import TrackFacts, attribute, use_id
+from sourceprint.royalties.uses.attribution import TrackOrigin, attribute, use_id
 from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.royalties.uses.use import Use, use_from_json, use_to_json
 from sourceprint.scans.results import ScanResult
 from tests.royalty_records import LICENSEE, a_licence, a_match, a_passage, a_policy, a_scan_result, some_rights
 
-FACTS = TrackFacts(LICENSEE, "2026-07-14", "generate", ("DE", "US"))
+ORIGIN = TrackOrigin(LICENSEE, "2026-07-14", "generate", ("DE", "US"))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def scanned(tmp_path: Path) -> Any:
 
 
 def uses_of(result: ScanResult, rights: Rights | None = None, **policy: Any) -> list[Use]:
-    return attribute(result, rights or some_rights(), a_policy(**policy), FACTS)
+    return attribute(result, rights or some_rights(), a_policy(**policy), ORIGIN)
 
 
 def test_a_plain_match_is_a_claimed_use_with_all_that_is_known(scanned: Any) -> None:
@@ -93,7 +93,7 @@ def test_the_work_beside_an_open_recording_has_the_same_spans(scanned: Any) -> N
     master, work = uses_of(match, some_rights({"R1": ["W1"], "R2": ["W1"]}))
     assert (master.layer, master.recording_id, master.state) == ("recording", "", "unresolved")
     assert (work.layer, work.recording_id, work.work_ids, work.state) == ("composition", "", ("W1",), "claimed")
-    assert master.spans == work.spans
+    assert master.passages == work.passages
     assert "R1, R2 all perform W1" in work.state_rule
 
 

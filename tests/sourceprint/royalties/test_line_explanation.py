@@ -16,16 +16,16 @@ from sourceprint.royalties.statements.files.statement_json import statement_from
 from sourceprint.royalties.statements.line_explanation import explain_line, explanation_to_json
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from tests.royalty_records import LICENSEE, a_licence, a_policy, a_rate_card, a_share, a_span, a_use, some_rights
+from tests.royalty_records import LICENSEE, a_licence, a_policy, a_rate_card, a_share, a_use, a_use_passage, some_rights
 
 
 def stated(*rows: UsageRow, per_second: Fraction | None = Fraction(1, 5)) -> Statement:
     card = a_rate_card(per_second=per_second, deductions=(Deduction("administration", 100_000),))
     rights = some_rights(licences=[a_licence(rate_card=card)])
     half = a_share("R1", "P-R1", millionths=500_000, share_id="M1")
-    spans = (a_span(1_500, 22_800, contenders=("R1", "R2")),)
+    passages = (a_use_passage(1_500, 22_800, contenders=("R1", "R2")),)
     return compute_statement(
-        [a_use(spans=spans), a_use(recording_id="R2", ms=10_000, state="review", state_rule="thresholds.review")],
+        [a_use(passages=passages), a_use(recording_id="R2", ms=10_000, state="review", state_rule="thresholds.review")],
         replace(rights, master_shares={**rights.master_shares, "R1": (half,)}),
         a_policy(),
         licensee=LICENSEE,

@@ -29,8 +29,8 @@ from tests.royalty_records import (
     a_passage,
     a_rate_card,
     a_scan_result,
-    a_span,
     a_use,
+    a_use_passage,
     only_in,
     some_rights,
     store_rights,
@@ -77,12 +77,12 @@ def paid(statement: Statement) -> dict[tuple[str, str, str], int]:
 
 
 def test_what_lacks_a_recording() -> None:
-    contested = (a_span(0, 9_000, contenders=("R2", "R1", "asset:x")),)
+    contested = (a_use_passage(0, 9_000, contenders=("R2", "R1", "asset:x")),)
     assert not lacks_recording(a_use())
-    assert lacks_recording(a_use(recording_id="", spans=contested))
-    assert contenders_of(a_use(recording_id="", spans=contested)) == ("R1", "R2")
-    assert contenders_of(a_use(spans=contested)) == ()
-    composition = a_use(recording_id="", layer="composition", work_ids=("W1",), spans=contested)
+    assert lacks_recording(a_use(recording_id="", passages=contested))
+    assert contenders_of(a_use(recording_id="", passages=contested)) == ("R1", "R2")
+    assert contenders_of(a_use(passages=contested)) == ()
+    composition = a_use(recording_id="", layer="composition", work_ids=("W1",), passages=contested)
     assert not lacks_recording(composition)
     assert contenders_of(composition) == ()
     assert lacks_recording(a_use(recording_id="", layer="composition"))

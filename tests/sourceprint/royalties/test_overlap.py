@@ -40,9 +40,9 @@ def held(*matches: dict[str, Any], rights: Rights | None = None, **policy: Any) 
 
 
 def told(holdings: Iterable[Holding]) -> list[tuple[str, str, str, int, list[tuple[int, int]]]]:
-    """Return layer, state, name, attributed ms and spans of each holding."""
+    """Return layer, state, name, attributed ms and passages of each holding."""
     return [
-        (h.layer, h.state, h.claimant.name, h.attributed_us // 1000, [(s.start_ms, s.end_ms) for s in h.spans])
+        (h.layer, h.state, h.claimant.name, h.attributed_us // 1000, [(s.start_ms, s.end_ms) for s in h.passages])
         for h in holdings
     ]
 
@@ -64,7 +64,7 @@ def test_who_has_the_evidence_has_the_time_and_the_other_is_withdrawn_with_the_r
         ("recording", "", "R1", 10_000, [(0, 2_000), (2_000, 9_000), (9_000, 10_000)]),
         ("recording", "withdrawn", "R2", 0, [(2_000, 9_000)]),
     ]
-    assert [span.contenders for span in holdings[0].spans] == [(), ("R1", "R2"), ()]
+    assert [passage.contenders for passage in holdings[0].passages] == [(), ("R1", "R2"), ()]
     assert holdings[0].notes == {"overlap.decide_by evidence: before R2"}
     assert holdings[1].rule == "overlap: ranks behind R1"
 
@@ -132,7 +132,7 @@ def test_one_work_is_certain_where_its_recordings_cannot_be_told_apart() -> None
         ("recording", "unresolved", (), 9_000_000),
         ("composition", "", ("W1",), 9_000_000),
     ]
-    assert holdings[0].spans == holdings[1].spans
+    assert holdings[0].passages == holdings[1].passages
 
 
 def test_a_recording_that_fits_nearly_as_well_is_a_contender() -> None:
@@ -171,7 +171,7 @@ def test_a_passage_taken_from_another_recording_goes_to_that_one() -> None:
         ("recording", "", "R2", 3_000, [(2_000, 5_000)]),
     ]
     assert holdings[1].notes == {"rights: 12000-15000 ms of R1 is taken from R2"}
-    assert (holdings[1].spans[0].recording_start_ms, holdings[1].spans[0].recording_end_ms) == (12_000, 15_000)
+    assert (holdings[1].passages[0].recording_start_ms, holdings[1].passages[0].recording_end_ms) == (12_000, 15_000)
 
 
 def test_a_part_and_its_origin_claim_the_same_time_together() -> None:
@@ -192,31 +192,33 @@ def test_parts_of_parts_are_followed_where_they_are_the_whole_and_a_circle_ends(
     assert len(held(match, rights=some_rights(works, parts=circle))) == 1
 
 
-def test_an_asset_without_a_recording_on_file_is_unresolved_by_name() -> None:
+def test_an_index_id_without_a_recording_on_file_is_unresolved_by_name() -> None:
     holdings = held(a_match("R9", a_passage(0, 9_000)))
-    assert [(h.state, h.rule) for h in holdings] == [("unresolved", "rights: no recording on file for asset asset-R9")]
+    assert [(h.state, h.rule) for h in holdings] == [
+        ("unresolved", "rights: no recording on file for index id asset-R9")
+    ]
 
 
-def test_an_asset_is_found_by_isrc_where_its_id_is_not_on_file() -> None:
+def test_an_index_id_is_found_by_isrc_where_it_is_not_on_file() -> None:
     rights = some_rights(recording_fields={"R1": {"index_id": "", "isrc": "USRC17607839"}})
     (holding,) = held(a_match("R1", a_passage(0, 9_000), isrc="USRC17607839"), rights=rights)
     assert (holding.claimant.name, holding.state) == ("R1", "")
 
 
-def test_an_asset_of_two_recordings_is_unresolved_and_names_them() -> None:
+def test_an_index_id_of_two_recordings_is_unresolved_and_names_them() -> None:
     rights = some_rights({"R1": ["W1"], "R2": ["W1"]}, recording_fields={"R2": {"index_id": "asset-R1"}})
     holdings = held(a_match("R1", a_passage(0, 9_000)), rights=rights)
     assert [(h.layer, h.state, h.claimant.recording_ids) for h in holdings] == [
         ("recording", "unresolved", ("R1", "R2")),
         ("composition", "", ("R1", "R2")),
     ]
-    assert holdings[0].rule == "rights: asset asset-R1 may be any of R1, R2"
+    assert holdings[0].rule == "rights: index id asset-R1 may be any of R1, R2"
 
 
 def test_a_place_in_the_recording_follows_the_line_of_the_match() -> None:
     segment = a_passage(1_000, 11_000, 50_000, recording_end_ms=55_000, **STRONG)
     holdings = held(a_match("R1", segment), a_match("R2", a_passage(2_000, 4_000, aligned_landmarks=1)))
-    assert [(s.recording_start_ms, s.recording_end_ms) for s in holdings[0].spans] == [
+    assert [(s.recording_start_ms, s.recording_end_ms) for s in holdings[0].passages] == [
         (50_000, 50_500),
         (50_500, 51_500),
         (51_500, 55_000),
@@ -331,13 +333,13 @@ def test_the_order_of_the_matches_makes_no_difference(
 
 
 def _joined(holding: Holding) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Return spans joined where only the number of the segment cuts them: two equal passages may change places."""
+    """Return passages joined where only the number of the passage cuts them: two equal passages may change places."""
     joined: list[tuple[int, int, tuple[str, ...]]] = []
-    for span in holding.spans:
-        start = span.start_ms
-        if joined and joined[-1][1:] == (start, span.contenders):
+    for passage in holding.passages:
+        start = passage.start_ms
+        if joined and joined[-1][1:] == (start, passage.contenders):
             start = joined.pop()[0]
-        joined.append((start, span.end_ms, span.contenders))
+        joined.append((start, passage.end_ms, passage.contenders))
     return joined
 
 
@@ -349,5 +351,5 @@ def test_every_segment_ends_in_a_holding_and_spans_do_not_overlap(
     holdings = resolve_overlaps(claims, policy, Owners(RIGHTS))
     assert {c.number for c in claims} == {c.number for h in holdings for c in h.claims}
     for holding in holdings:
-        ends = [0, *(end for span in holding.spans for end in (span.start_ms, span.end_ms))]
+        ends = [0, *(end for passage in holding.passages for end in (passage.start_ms, passage.end_ms))]
         assert ends == sorted(ends)

@@ -36,7 +36,7 @@ def licence(licence_id: str = "LIC-1", **fields: Any) -> Licence:
     return replace(base, **fields)
 
 
-def spans(*times: tuple[int, int]) -> tuple[UsePassage, ...]:
+def passages(*times: tuple[int, int]) -> tuple[UsePassage, ...]:
     return tuple(UsePassage(start, end, start, end, (), number) for number, (start, end) in enumerate(times))
 
 
@@ -54,7 +54,7 @@ def use(*times: tuple[int, int], **fields: Any) -> Use:
         index_id="asset-R1",
         recording_id="R1",
         work_ids=("W1",),
-        spans=spans(*counted),
+        passages=passages(*counted),
         matched_ms=sum(end - start for start, end in counted),
         attributed_us=1000 * sum(end - start for start, end in counted),
         aligned_landmarks=100,
@@ -259,7 +259,7 @@ def test_unknown_territories_and_days_are_refused() -> None:
 
 
 def test_a_use_without_spans_has_no_passage() -> None:
-    assert longest_passage_ms(replace(use(), spans=())) == 0
+    assert longest_passage_ms(replace(use(), passages=())) == 0
 
 
 @settings(deadline=None)

@@ -78,7 +78,7 @@ def units_of(uses: Iterable[Use]) -> tuple[Unit, ...]:
 
 
 def _passages(use: Use) -> tuple[tuple[int, int], ...]:
-    return tuple((span.start_ms, span.end_ms) for span in use.spans)
+    return tuple((passage.start_ms, passage.end_ms) for passage in use.passages)
 
 
 def rights_owed(licence: Licence, owed: str) -> tuple[tuple[str, int], ...]:

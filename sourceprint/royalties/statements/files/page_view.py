@@ -201,10 +201,10 @@ class View:
         return {
             "use_id": part.use_id,
             "track": use.track_name if use else "",
-            "spans": [
-                f"{exact_clock(span.start_ms)} to {exact_clock(span.end_ms)}, "
-                f"from {exact_clock(span.recording_start_ms)}"
-                for span in (use.spans if use else ())
+            "passages": [
+                f"{exact_clock(passage.start_ms)} to {exact_clock(passage.end_ms)}, "
+                f"from {exact_clock(passage.recording_start_ms)}"
+                for passage in (use.passages if use else ())
             ],
             "state": f"{use.state}: {use.state_rule}" if use else "no use",
             "confidence": str(use.confidence) if use else "",
