@@ -27,7 +27,7 @@ from fingerprint.extract import Fingerprint
 from index.catalogue.store import Store
 from index.catalogue.verification import verify_index
 from index.search.match import SearchOptions, match_track
-from index.storage import commit as opening
+from index.storage import snapshot as snapshots
 from index.storage.snapshot import Snapshot
 
 __all__ = ["DAMAGES", "VARIANTS", "DamageTask", "as_if_large", "make_variant", "run_damage", "uses"]
@@ -108,7 +108,7 @@ def run_damage(task: DamageTask) -> list[dict[str, Any]]:
 
 def as_if_large() -> contextlib.AbstractContextManager[Any]:
     """Return a context in which every index is opened as if it were too large to be read in full."""
-    return mock.patch.object(opening, "CHECK_ALL_BYTES", 0)
+    return mock.patch.object(snapshots, "CHECK_ALL_BYTES", 0)
 
 
 def make_variant(folder: Path, variant: str) -> None:

@@ -21,7 +21,8 @@ from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.params import Params
 from index.catalogue.store import Recording, Store
 from index.search.match import STANDARD, match_track
-from index.storage.layers import layer_specs, recording_landmarks
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import layer_specs
 from index.storage.snapshot import Snapshot
 
 pytestmark = pytest.mark.corpus

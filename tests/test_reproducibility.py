@@ -23,7 +23,8 @@ import hashlib, sys
 from pathlib import Path
 import numpy as np
 from fingerprint.extract import fingerprint_signal
-from index.storage.layers import layer_specs, recording_landmarks
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import layer_specs
 from dataclasses import replace
 from index.search.match import STANDARD, match_track
 from index.catalogue.store import Recording, Store

@@ -13,9 +13,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from index.storage.commit import OpenState
 from index.storage.manifest import SegmentEntry
 from index.storage.segment_writer import MergeSource
+from index.storage.snapshot import Snapshot
 from index.vectors.exact import SEED
 from index.vectors.signs import words_of
 from index.vectors.tree import BRANCHES, LEAST_SAMPLE, ROOTS, SAMPLE_PER_LEAF, Tree, levels_for
@@ -28,11 +28,11 @@ REMOVED_SHARE = 0.3
 GROWTH = 8  # a compressed layer gets a new tree when it has grown by this factor: one more level
 
 
-def run_to_rewrite(state: OpenState) -> range | None:
+def run_to_rewrite(snapshot: Snapshot) -> range | None:
     """Return the positions of segments that should become one now, or None."""
-    entries = state.manifest.segments
+    entries = snapshot.manifest.segments
     for position in range(len(entries)):
-        if _removed_share(state, position) > REMOVED_SHARE:
+        if _removed_share(snapshot, position) > REMOVED_SHARE:
             return range(position, position + 1)
     classes = [_size_class(entry) for entry in entries]
     for size in sorted(set(classes)):
@@ -44,12 +44,12 @@ def run_to_rewrite(state: OpenState) -> range | None:
     return None
 
 
-def trees_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[str, Tree]:
+def trees_wanted(snapshot: Snapshot, *, exact_limit: int, explicit: bool) -> dict[str, Tree]:
     """Train and return the trees that layers should have instead of what they have; empty if all are well.
 
     Parameters
     ----------
-    state : OpenState
+    snapshot : Snapshot
         The index.
     exact_limit : int
         Landmarks of a layer beyond which it is compressed.
@@ -57,32 +57,32 @@ def trees_wanted(state: OpenState, *, exact_limit: int, explicit: bool) -> dict[
         Whether the user asked: then a deeper tree is trained as soon as one suits the size.
     """
     wanted = {}
-    for name, layer in state.manifest.layers.items():
-        n = live_landmarks(state, name)
+    for name, layer in snapshot.manifest.layers.items():
+        n = live_landmarks(snapshot, name)
         n_levels = levels_for(n)
         if layer.tree is None:
             due = n > exact_limit and n >= ROOTS
         else:
             grown = explicit or n >= GROWTH * layer.tree.trained_at
-            due = grown and n_levels > state.trees[name].n_levels
+            due = grown and n_levels > snapshot.trees[name].n_levels
         if due:
-            wanted[name] = Tree.train(_sample(state, name, n_levels), n_levels=n_levels)
+            wanted[name] = Tree.train(_sample(snapshot, name, n_levels), n_levels=n_levels)
     return wanted
 
 
-def live_landmarks(state: OpenState, layer: str) -> int:
+def live_landmarks(snapshot: Snapshot, layer: str) -> int:
     """Return the landmarks of live recordings in one layer."""
     return sum(
-        int(MergeSource(segment, state.alive(position)).counts(layer).sum())
-        for position, segment in enumerate(state.segments)
+        int(MergeSource(segment, snapshot.alive(position)).counts(layer).sum())
+        for position, segment in enumerate(snapshot.segments)
     )
 
 
-def _removed_share(state: OpenState, position: int) -> float:
-    entry = state.manifest.segments[position]
+def _removed_share(snapshot: Snapshot, position: int) -> float:
+    entry = snapshot.manifest.segments[position]
     if not entry.removed:
         return 0.0
-    source = MergeSource(state.segments[position], state.alive(position))
+    source = MergeSource(snapshot.segments[position], snapshot.alive(position))
     total = sum(entry.landmarks.values())
     live = sum(int(source.counts(name).sum()) for name in entry.landmarks)
     return 1 - live / total if total else len(entry.removed) / entry.n_recordings
@@ -96,13 +96,15 @@ def _size_class(entry: SegmentEntry) -> int:
     return size
 
 
-def _sample(state: OpenState, layer: str, n_levels: int) -> NDArray[np.uint64]:
+def _sample(snapshot: Snapshot, layer: str, n_levels: int) -> NDArray[np.uint64]:
     """Return a seeded sample of the codes of live recordings, in row order [shape=(n, d / 64), dtype=uint64]."""
     sources = [
-        MergeSource(segment, state.alive(i)) for i, segment in enumerate(state.segments) if layer in segment.layers
+        MergeSource(segment, snapshot.alive(i))
+        for i, segment in enumerate(snapshot.segments)
+        if layer in segment.layers
     ]
     wanted = max(SAMPLE_PER_LEAF * ROOTS * BRANCHES ** (n_levels - 1), LEAST_SAMPLE)
-    share = min(1.0, wanted / live_landmarks(state, layer))
+    share = min(1.0, wanted / live_landmarks(snapshot, layer))
     generator = np.random.default_rng(SEED)
     parts = []
     for source in sources:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.storage.hubs import Hub
+from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.manifest import RECORDING
-from index.storage.snapshot import LayerSnapshot, Snapshot
+from index.storage.snapshot import Snapshot
 from index.vectors.signs import vectors_of_signs
 
 __all__ = ["LEAST_BOUND", "LEAST_RECORDINGS", "NEIGHBOURS", "HubScores", "find_hubs", "hub_scores"]

@@ -8,9 +8,8 @@
 
 Recordings live in immutable segments that a manifest names (`index.storage.manifest`, `index.storage.segment`); one
 writer at a time changes the index by writing new files and switching the manifest in one step
-(`index.catalogue.writer`); readers take
-no lock and keep the state they opened (`index.storage.snapshot`), for other processes too while they hold a lease
-(`index.storage.locks`). `FORMAT.md` describes every file.
+(`index.catalogue.writer`); readers take no lock and keep the commit that they opened (`index.storage.snapshot`), for
+other processes too while they hold a lease (`index.storage.locks`).
 """
 
 import os
@@ -27,23 +26,23 @@ import numpy as np
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
 from index.catalogue.verification import DamagedFile, verify_index
 from index.catalogue.writer import COMMIT_LANDMARKS, Writer
-from index.storage.commit import OpenState, open_manifest, open_state
 from index.storage.durable import make_folder, refusals
+from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import LayerLandmarks
-from index.storage.locks import StateToken, WriterLock, leased, leased_manifest
+from index.storage.locks import CommitToken, WriterLock, leased, leased_manifest
 from index.storage.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
 from index.storage.recordings import Recording
-from index.storage.snapshot import LayerSnapshot, Snapshot
+from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT
 
 __all__ = [
+    "CommitToken",
     "DamagedFile",
     "LayerLandmarks",
     "LayerSnapshot",
     "LayerSpec",
     "Recording",
     "Snapshot",
-    "StateToken",
     "Store",
     "Writer",
 ]
@@ -58,10 +57,10 @@ class Store:
         The folder.
     """
 
-    def __init__(self, path: Path, state: OpenState) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot) -> None:
         self.path = path
-        self._state = state
-        self._is_pinned = False  # to this state, whatever is committed
+        self._snapshot = snapshot
+        self._is_pinned = False  # to this commit, whatever follows it
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec]) -> Self:
@@ -104,8 +103,9 @@ class Store:
             for name in ("segments", "trees"):
                 if not (folder / name).exists():
                     make_folder(folder / name)
-            write_manifest(folder, Manifest(0, 1, entries, ()))
-        return cls.open(folder)
+            manifest = Manifest(0, 1, entries, ())
+            write_manifest(folder, manifest)
+        return cls(folder, Snapshot.of(folder, manifest))
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec] | None = None) -> Self:
@@ -131,24 +131,21 @@ class Store:
             If a file is missing, cut or altered.
         """
         folder = Path(path)
-        state = open_state(folder)
-        for name, spec in (layers or {}).items():
-            _require_layer(folder, name, spec, state.manifest)
-        return cls(folder, state)
+        return cls(folder, Snapshot.open(folder, layers))
 
     @classmethod
     def open_at(
-        cls, path: str | os.PathLike[str], token: StateToken, layers: Mapping[str, LayerSpec] | None = None
+        cls, path: str | os.PathLike[str], token: CommitToken, layers: Mapping[str, LayerSpec] | None = None
     ) -> Self:
-        """Open one state of an index, which a lease in another process keeps: `snapshot` never moves on from it.
+        """Open one commit of an index, which a lease in another process keeps: `snapshot` never moves on from it.
 
-        Where no lease could be taken, the state is that of the last commit.
+        Where no lease could be taken, it is the last commit.
 
         Parameters
         ----------
         path : path
             The folder.
-        token : StateToken
+        token : CommitToken
             From `lease`, which must not have ended yet.
         layers : mapping, optional
             As for `open`.
@@ -161,23 +158,22 @@ class Store:
             As `open`.
         """
         folder = Path(path)
-        state = open_manifest(folder, leased_manifest(folder, token)) if token.lease else open_state(folder)
-        for name, spec in (layers or {}).items():
-            _require_layer(folder, name, spec, state.manifest)
-        store = cls(folder, state)
+        kept = Snapshot.of(folder, leased_manifest(folder, token)) if token.lease else Snapshot.open(folder)
+        kept.require(layers or {})
+        store = cls(folder, kept)
         store._is_pinned = True
         return store
 
     @contextmanager
-    def lease(self) -> Iterator[StateToken]:
-        """Hold on to the state of the last commit: inside the block `snapshot` returns it, whatever is committed.
+    def lease(self) -> Iterator[CommitToken]:
+        """Hold on to the last commit: inside the block `snapshot` returns it, whatever follows it.
 
-        Other processes open the same state with `open_at`; writers delete none of its files before the block is left.
+        Other processes open the same commit with `open_at`; writers delete none of its files before the block is left.
         Where no lease can be taken, as on read-only media, only this object holds on to it.
 
         Yields
         ------
-        StateToken
+        CommitToken
             For `open_at`.
 
         Raises
@@ -186,21 +182,21 @@ class Store:
             If a file is missing, cut or altered.
         """
         with leased(self.path) as lease:
-            before = self._state, self._is_pinned
+            before = self._snapshot, self._is_pinned
             if lease.token.lease:
-                self._state = open_manifest(self.path, lease.manifest, reuse=self._state)
+                self._snapshot = Snapshot.of(self.path, lease.manifest, reuse=self._snapshot)
             else:
-                self._state = open_state(self.path, reuse=self._state)
+                self._snapshot = Snapshot.open(self.path, reuse=self._snapshot)
             self._is_pinned = True
             try:
                 yield lease.token
             finally:
-                self._state, self._is_pinned = before
+                self._snapshot, self._is_pinned = before
 
     def snapshot(self) -> Snapshot:
-        """Return the state of the last commit, by whatever process; it stays readable whatever happens to the index.
+        """Return the last commit, by whatever process, open; it stays readable whatever happens to the index.
 
-        Under a lease, and in a store made by `open_at`, that is the state held on to.
+        Under a lease, and in a store made by `open_at`, that is the commit held on to.
 
         Raises
         ------
@@ -208,8 +204,8 @@ class Store:
             If a file is missing, cut or altered.
         """
         if not self._is_pinned:
-            self._state = open_state(self.path, reuse=self._state)
-        return Snapshot(self._state)
+            self._snapshot = Snapshot.open(self.path, reuse=self._snapshot)
+        return self._snapshot
 
     def writer(
         self,
@@ -234,7 +230,7 @@ class Store:
         IndexLockedError
             On entering, if another process is writing.
         """
-        return Writer(self.path, on_commit=on_commit, commit_landmarks=commit_landmarks, exact_limit=exact_limit)
+        return Writer(self._snapshot, on_commit=on_commit, commit_landmarks=commit_landmarks, exact_limit=exact_limit)
 
     def verify(self, *, progress: Callable[[int], None] | None = None) -> list[DamagedFile]:
         """Compare every file with its checksum; see `index.catalogue.verification.verify_index`."""
@@ -258,7 +254,7 @@ class Store:
             with the highest score first, `id`, `score`, `bound`, `neighbours`, `sample` (as `index.storage.hubs.Hub`).
         """
         snapshot = self.snapshot()
-        manifest = self._state.manifest
+        manifest = snapshot.manifest
         sizes: dict[str, int] = {}
         for segment in manifest.segments:
             for name, entry in segment.files.items():
@@ -276,13 +272,13 @@ class Store:
             sizes["amendments"] = manifest.amendments.file.size
         tags = Counter(chain.from_iterable(snapshot.recordings.tags))
         hours = int(snapshot.recordings.durations_ms.sum()) / 3_600_000
-        excluded = self._state.exclusions()
+        excluded = snapshot.exclusions()
         excluded_ms = int((excluded[:, 2] - excluded[:, 1]).sum())
         total = sum(sizes.values())
         layers = {}
         for name, layer in manifest.layers.items():
             view = snapshot.layer(name)
-            tree = self._state.trees.get(name)
+            tree = snapshot.trees.get(name)
             layers[name] = {
                 "digest": layer.digest,
                 "dimension": layer.dimension,
@@ -310,16 +306,3 @@ class Store:
                 for name, hub in sorted(snapshot.hubs.items(), key=lambda item: (-item[1].score, item[0]))
             ],
         }
-
-
-def _require_layer(folder: Path, name: str, spec: LayerSpec, manifest: Manifest) -> None:
-    entry = manifest.layers.get(name)
-    if entry is None:
-        raise IndexFormatError(
-            f"{folder}: has no layer {name!r} (it has {', '.join(manifest.layers)}); add the recordings to a new index"
-        )
-    if entry.digest != spec.digest:
-        raise IndexFormatError(
-            f"{folder}: layer {name!r} was made with parameters {entry.digest}, this program uses {spec.digest}; use "
-            "the program that made it, or add the recordings to a new index"
-        )

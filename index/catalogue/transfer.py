@@ -18,7 +18,6 @@ from typing import Any
 from fingerprint import disk
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexLockedError, ParameterError
 from index.catalogue.archive import ArchiveReader, Progress, archived, ending, header, members, padding
-from index.storage.commit import open_manifest
 from index.storage.durable import make_folder, pour, refusals, sync_folder, write_chunks
 from index.storage.locks import WriterLock, claim, leased
 from index.storage.manifest import Manifest, publish_manifest, refuse_blind
@@ -96,7 +95,7 @@ def export_index(folder: Path, target: Path, *, force: bool = False, progress: P
     with leased(folder) as lease:
         refuse_blind(folder, lease.manifest, action="exported")
         check_target(folder, target, force=force)
-        snapshot = Snapshot(open_manifest(folder, lease.manifest))
+        snapshot = Snapshot.of(folder, lease.manifest)
         with _replacing(target) as descriptor:
             written = pour(descriptor, _told(archived(folder, lease.manifest, lease.data), progress))
             check_target(folder, target, force=force)
@@ -134,7 +133,7 @@ def pack_blind(
     with _replacing(target) as descriptor:
         written = pour(descriptor, _told(archived(place, manifest, data, grant=grant), progress))
         check_target(place, target, force=force)
-    snapshot = Snapshot(open_manifest(place, manifest))
+    snapshot = Snapshot.of(place, manifest)
     return Archive(target, written.size, written.sha256, snapshot.digest, len(snapshot.recordings))
 
 
@@ -337,6 +336,6 @@ def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:
 def _opened(archive: Path, place: Path, manifest: Manifest) -> Snapshot:
     """Open what was unpacked: checksums say that it is what was exported, not that an index wrote it."""
     try:
-        return Snapshot(open_manifest(place, manifest))
+        return Snapshot.of(place, manifest)
     except (ArithmeticError, AttributeError, CatalogueError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise IndexDamagedError(f"{archive}: what it holds is no sound index; export the index again") from error

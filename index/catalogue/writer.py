@@ -17,7 +17,6 @@ from fingerprint.errors import CatalogueError, DuplicateRecordingError, Paramete
 from index.catalogue.compaction import live_landmarks, run_to_rewrite, trees_wanted
 from index.catalogue.hub_scores import LEAST_RECORDINGS, find_hubs
 from index.storage.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
-from index.storage.commit import OpenState, open_state
 from index.storage.hubs import Hub, hubs_name, write_hubs
 from index.storage.layers import LayerLandmarks, Prepared, PreparedLayer, prepare
 from index.storage.locks import WriterLock, sweep
@@ -50,7 +49,7 @@ class Writer:
 
     def __init__(
         self,
-        folder: Path,
+        snapshot: Snapshot,
         *,
         on_commit: Callable[[tuple[str, ...]], None] | None = None,
         commit_landmarks: int = COMMIT_LANDMARKS,
@@ -60,23 +59,24 @@ class Writer:
             raise ParameterError(f"commit_landmarks={commit_landmarks}: must be at least 1")
         if exact_limit < 0:
             raise ParameterError(f"exact_limit={exact_limit}: must not be negative")
-        self._folder = folder
+        self._folder = snapshot.folder
         self._on_commit = on_commit
         self._commit_landmarks = commit_landmarks
         self._exact_limit = exact_limit
-        self._lock = WriterLock(folder / "lock")
-        self._state: OpenState | None = None
+        self._lock = WriterLock(self._folder / "lock")
+        self._before = snapshot
+        self._current: Snapshot | None = None
         self._pending: dict[str, Prepared] = {}
         self._n_landmarks = 0  # pending, those of recordings replaced while pending included
         self._removed: dict[str, set[int]] = {}
         self._amended: dict[str, dict[int, Recording]] = {}
 
     def __enter__(self) -> Self:
-        manifest = read_manifest(self._folder)  # says what is wrong with it before a lock file is made in the folder
-        refuse_blind(self._folder, manifest, action="changed")
+        refuse_blind(self._folder, self._before.manifest, action="changed")
         self._lock.__enter__()
         try:
-            self._adopt(open_state(self._folder))
+            self._current = Snapshot.open(self._folder, reuse=self._before)  # others may have written meanwhile
+            refuse_blind(self._folder, self._current.manifest, action="changed")
             self._clean()
         except BaseException:
             self._lock.__exit__(None, None, None)
@@ -87,11 +87,24 @@ class Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None and self._state is not None:
+            if kind is None and self._current is not None:
                 self.commit()
         finally:
-            self._state = None
+            self._current = None
             self._lock.__exit__(kind, error, trace)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The last commit, open.
+
+        Raises
+        ------
+        CatalogueError
+            If the writer is closed, or its last commit failed.
+        """
+        if self._current is None:
+            raise CatalogueError(f"{self._folder}: this writer is closed, or its last commit failed; open a new one")
+        return self._current
 
     @property
     def n_pending(self) -> int:
@@ -124,12 +137,12 @@ class Writer:
         StorageFullError
             If the disk is full; the index is as after the last commit.
         """
-        state = self._open_state()
+        current = self.snapshot
         if not replace and recording.id in self:
             raise DuplicateRecordingError(
                 f"recording {recording.id!r} is in the index already; replace it, remove it first, or give another id"
             )
-        prepared = prepare(recording, landmarks, state.manifest.layers)
+        prepared = prepare(recording, landmarks, current.manifest.layers)
         stored = self._find(recording.id)
         if stored is not None:
             self._mark_removed(*stored)
@@ -181,7 +194,8 @@ class Writer:
         if stored is None:
             raise self._unknown(recording_id)
         segment, position = stored
-        return self._amended.get(segment, {}).get(position) or self._table.by_location(self._part(segment), position)
+        amended = self._amended.get(segment, {}).get(position)
+        return amended or self.snapshot.recordings.by_location(self._part(segment), position)
 
     def amend(self, recording: Recording) -> None:
         """Change the tags and excluded ranges of a recording with the next commit; its landmarks stay as they are.
@@ -214,7 +228,7 @@ class Writer:
         StorageFullError
             If the disk is full.
         """
-        manifest = self._open_state().manifest
+        manifest = self.snapshot.manifest
         if name in manifest.layers:
             raise ParameterError(f"layer {name!r} is in this index already; use it, or take another name")
         self._switch(manifest.successor(layers={**manifest.layers, name: LayerEntry.of(name, spec)}))
@@ -227,26 +241,26 @@ class Writer:
         StorageFullError
             If the disk is full; the index is as after the last commit, and what waits goes on waiting.
         """
-        state = self._open_state()
+        current = self.snapshot
         if not self._pending and not any(self._removed.values()) and not self._amended:
             return ()
-        manifest = state.manifest
+        manifest = current.manifest
         entries = [self._with_removed(entry) for entry in manifest.segments]
         entries = [entry for entry in entries if entry.n_live]
         ids = tuple(self._pending)
         next_name = manifest.next_name
         hubs, surviving = manifest.hubs, self._surviving_hubs()
         with self._new_parts() as made:
-            if hubs is not None and len(surviving) < len(state.hubs):
+            if hubs is not None and len(surviving) < len(current.hubs):
                 path = made(self._folder / hubs_name(next_name))
                 hubs = write_hubs(path, surviving, hubs.computed_at)
                 next_name += 1
             if self._pending:
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
-                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, state.trees))
+                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, current.trees))
                 next_name += 1
-            tables = {segment.name: segment.table for segment in state.segments}
-            amended = with_changes(state.amendments, self._amended, tables)
+            tables = {segment.name: segment.table for segment in current.segments}
+            amended = with_changes(current.amendments, self._amended, tables)
             changes, next_name = self._amendments(amended, entries, next_name, made)
             self._switch(manifest.successor(segments=tuple(entries), next_name=next_name, hubs=hubs, **changes))
         self._pending, self._n_landmarks, self._removed, self._amended = {}, 0, {}, {}
@@ -264,69 +278,70 @@ class Writer:
             If the disk is full: as much room again as the index has is needed meanwhile.
         """
         self.commit()
-        trees = trees_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=True)
-        entries = self._open_state().manifest.segments
-        amended = self._open_state().manifest.amendments is not None
+        trees = trees_wanted(self.snapshot, exact_limit=self._exact_limit, explicit=True)
+        entries = self.snapshot.manifest.segments
+        amended = self.snapshot.manifest.amendments is not None
         if trees or len(entries) > 1 or any(entry.removed for entry in entries) or amended:
             self._rewrite(range(len(entries)), trees)
         self._renew_hubs()
 
     def _maintain(self) -> None:
-        trees = trees_wanted(self._open_state(), exact_limit=self._exact_limit, explicit=False)
+        trees = trees_wanted(self.snapshot, exact_limit=self._exact_limit, explicit=False)
         if trees:
-            self._rewrite(range(len(self._open_state().segments)), trees)
-        while (run := run_to_rewrite(self._open_state())) is not None:
+            self._rewrite(range(len(self.snapshot.segments)), trees)
+        while (run := run_to_rewrite(self.snapshot)) is not None:
             self._rewrite(run, {})
-        known = self._open_state().manifest.hubs
-        if known is None or live_landmarks(self._open_state(), RECORDING) >= HUBS_GROWTH * max(known.computed_at, 1):
+        known = self.snapshot.manifest.hubs
+        if known is None or live_landmarks(self.snapshot, RECORDING) >= HUBS_GROWTH * max(known.computed_at, 1):
             self._renew_hubs()
 
     def _renew_hubs(self) -> None:
         """Look for hubs again; a commit of its own, where that changes anything."""
-        state = self._open_state()
-        known = state.manifest.hubs
-        if known is None and len(self._table) <= LEAST_RECORDINGS:
+        current = self.snapshot
+        known = current.manifest.hubs
+        if known is None and len(current.recordings) <= LEAST_RECORDINGS:
             return
-        hubs, n_landmarks = find_hubs(Snapshot(state)), live_landmarks(state, RECORDING)
-        if known is not None and (hubs, n_landmarks) == (state.hubs, known.computed_at):
+        hubs, n_landmarks = find_hubs(current), live_landmarks(current, RECORDING)
+        if known is not None and (hubs, n_landmarks) == (current.hubs, known.computed_at):
             return
-        number = state.manifest.next_name
+        number = current.manifest.next_name
         with self._new_parts() as made:
             entry = write_hubs(made(self._folder / hubs_name(number)), hubs, n_landmarks)
-            self._switch(state.manifest.successor(next_name=number + 1, hubs=entry))
+            self._switch(current.manifest.successor(next_name=number + 1, hubs=entry))
 
     def _surviving_hubs(self) -> Mapping[str, Hub]:
         """Return the hubs that the next commit does not remove or replace."""
-        state = self._open_state()
-        if not state.hubs:
-            return state.hubs
-        tables = {segment.name: segment.table for segment in state.segments}
+        current = self.snapshot
+        if not current.hubs:
+            return current.hubs
+        tables = {segment.name: segment.table for segment in current.segments}
         gone = {tables[name].read(at).id for name, positions in self._removed.items() for at in positions}
-        return {name: hub for name, hub in state.hubs.items() if name not in gone}
+        return {name: hub for name, hub in current.hubs.items() if name not in gone}
 
     def _rewrite(self, run: range, trees: Mapping[str, Tree]) -> None:
         """Join a run of neighbouring segments into one; with new `trees`, the run must be all there are."""
-        state = self._open_state()
-        manifest = state.manifest
+        current = self.snapshot
+        manifest = current.manifest
         next_name = manifest.next_name
         layers = dict(manifest.layers)
         sources = [
-            MergeSource(state.segments[position], state.alive(position), state.amended(position)) for position in run
+            MergeSource(current.segments[position], current.alive(position), current.amended(position))
+            for position in run
         ]
         with self._new_parts() as made:
             for name, tree in trees.items():
                 folder = made(self._folder / "trees" / f"{name}-{next_name:06d}")
-                trained_at = live_landmarks(state, name)
+                trained_at = live_landmarks(current, name)
                 layers[name] = replace(layers[name], tree=write_tree(folder, tree, trained_at))
                 next_name += 1
             joined = []
             if any(source.alive.any() for source in sources):
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
-                new_trees = {**state.trees, **trees}
+                new_trees = {**current.trees, **trees}
                 joined.append(merge_segments(folder, sources, layers, new_trees))
                 next_name += 1
             segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
-            changes, next_name = self._amendments(state.amendments, segments, next_name, made)
+            changes, next_name = self._amendments(current.amendments, segments, next_name, made)
             self._switch(manifest.successor(layers=layers, segments=segments, next_name=next_name, **changes))
 
     def _amendments(
@@ -337,37 +352,33 @@ class Writer:
         Returns what changes in the manifest, and the next number that is free.
         """
         live = of_live(amendments, segments)
-        if live == self._open_state().amendments:
+        if live == self.snapshot.amendments:
             return {}, number
         if not live:
             return {"amendments": None}, number
         return {"amendments": write_amendments(made(amendments_path(self._folder, number)), live)}, number + 1
 
     def _switch(self, manifest: Manifest) -> None:
-        before = self._open_state()
-        self._state = None  # if what follows fails half-way, this writer no longer knows what is on the disk
+        before = self.snapshot
+        self._current = None  # if what follows fails half-way, this writer no longer knows what is on the disk
         try:
             write_manifest(self._folder, manifest)
         except CatalogueError:
             if read_manifest(self._folder) == before.manifest:
-                self._state = before
+                self._current = before
             raise
-        self._adopt(open_state(self._folder, reuse=before))
+        self._current = Snapshot.of(self._folder, manifest, reuse=before)
         self._clean()
-
-    def _adopt(self, state: OpenState) -> None:
-        self._state = state
-        self._table = state.table()
 
     def _clean(self) -> None:
         """Delete segments just replaced, and leftovers of writers that were killed."""
-        sweep(self._folder, self._open_state().manifest)
+        sweep(self._folder, self.snapshot.manifest)
 
     @contextmanager
     def _new_parts(self) -> Iterator[Callable[[Path], Path]]:
         """Note what is made inside the block, and delete it if the block fails before the manifest names it."""
         made: list[Path] = []
-        generation = self._open_state().manifest.generation
+        generation = self.snapshot.manifest.generation
 
         def note(path: Path) -> Path:
             _discard(path)  # left by an attempt before, if the disk refused to delete it
@@ -382,22 +393,17 @@ class Writer:
                     _discard(path)
             raise
 
-    def _open_state(self) -> OpenState:
-        if self._state is None:
-            raise CatalogueError(f"{self._folder}: this writer is closed, or its last commit failed; open a new one")
-        return self._state
-
     def _find(self, recording_id: str) -> tuple[str, int] | None:
-        state = self._open_state()
-        ordinal = self._table.find(recording_id)
+        current = self.snapshot
+        ordinal = current.recordings.find(recording_id)
         if ordinal is None:
             return None
-        part, position = self._table.location(ordinal)
-        name = state.segments[part].name
+        part, position = current.recordings.location(ordinal)
+        name = current.segments[part].name
         return None if position in self._removed.get(name, ()) else (name, position)
 
     def _part(self, segment: str) -> int:
-        return [entry.name for entry in self._open_state().manifest.segments].index(segment)
+        return [entry.name for entry in self.snapshot.manifest.segments].index(segment)
 
     def _mark_removed(self, segment: str, position: int) -> None:
         self._removed.setdefault(segment, set()).add(position)

@@ -19,9 +19,10 @@ from index.search.hypotheses import QueryLandmarks
 from index.search.match import Examination
 from index.search.passages import Candidate
 from index.search.significance import Circumstances
+from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import TIMES_PER_SECOND
 from index.storage.recordings import Recording
-from index.storage.snapshot import LayerSnapshot, Snapshot
+from index.storage.snapshot import Snapshot
 
 __all__ = ["SUFFIX", "Trace", "TracedPart", "TracedPassage", "TracedPiece", "trace_name", "traced_part"]
 

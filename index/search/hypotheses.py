@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.search import _kernels
+from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
-from index.storage.snapshot import LayerSnapshot
 
 __all__ = [
     "RATIO_SLACK",

@@ -21,8 +21,9 @@ from index.search.hypotheses import Neighbours, QueryLandmarks
 from index.search.matches import MatchResult
 from index.search.passages import Candidate, assess, find_passages
 from index.search.significance import DEFAULT_FALSE_PER_1000H, ChanceModel, Circumstances, decide
+from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.manifest import RECORDING
-from index.storage.snapshot import LayerSnapshot, Snapshot
+from index.storage.snapshot import Snapshot
 
 __all__ = [
     "DEFAULT_FALSE_PER_1000H",

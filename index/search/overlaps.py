@@ -21,8 +21,10 @@ from fingerprint.errors import ParameterError
 from index.search.alignment import Aligner, Alignment
 from index.search.hypotheses import Hypothesis, Neighbours, QueryLandmarks, Votes, best_hypotheses, gather_votes
 from index.search.significance import ChanceModel
-from index.storage.layers import BINS_PER_CELL, RECORDING, TIMES_PER_SECOND
-from index.storage.snapshot import LayerSnapshot, Snapshot
+from index.storage.layer_snapshot import LayerSnapshot
+from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
+from index.storage.manifest import RECORDING
+from index.storage.snapshot import Snapshot
 from index.vectors.signs import vectors_of_signs
 
 __all__ = [

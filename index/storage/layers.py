@@ -2,10 +2,6 @@
 
 In come seconds, cells and unit vectors of one recording; out go whole numbers, half-precision vectors, the signs of the
 vectors as bits, and a digest of all that. Rounding happens here and nowhere else.
-
-The layers of descriptors that this version makes: which parameters each has, and how landmarks enter the index.
-
-An index may hold layers that are unknown here, made by a later version; they are left alone.
 """
 
 import hashlib
@@ -18,25 +14,21 @@ from numpy.typing import NDArray
 from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
 from fingerprint.extract import Fingerprint
-from fingerprint.params import Params
 from index.storage.amendments import facts_digest
-from index.storage.manifest import RECORDING, LayerEntry, LayerSpec
+from index.storage.manifest import RECORDING, LayerEntry
 from index.storage.recordings import Recording, recording_to_json
 from index.vectors.exact import check_vectors
 from index.vectors.signs import signs_of
 
 __all__ = [
     "BINS_PER_CELL",
-    "RECORDING",
     "TIMES_PER_SECOND",
     "LayerLandmarks",
     "Prepared",
     "PreparedLayer",
-    "layer_specs",
     "prepare",
     "quantise",
     "recording_landmarks",
-    "spec_of",
 ]
 
 TIMES_PER_SECOND = 4096
@@ -158,26 +150,6 @@ def quantise(landmarks: LayerLandmarks, dimension: int, *, where: str) -> Prepar
     halves = vectors.astype(np.float16)
     codes = signs_of(halves)  # of what is stored: rounding makes the smallest values zero
     return PreparedLayer(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)
-
-
-def layer_specs() -> dict[str, LayerSpec]:
-    """Return what a new index is made with: every layer by name."""
-    params = Params()
-    return {RECORDING: LayerSpec(params.to_dict(), params.dimension)}
-
-
-def spec_of(layer: str) -> LayerSpec:
-    """Return the parameters of one layer.
-
-    Raises
-    ------
-    ParameterError
-        If this version makes no such layer.
-    """
-    specs = layer_specs()
-    if layer not in specs:
-        raise ParameterError(f"layer {layer!r}: unknown to this version of Sourceprint, which has {', '.join(specs)}")
-    return specs[layer]
 
 
 def recording_landmarks(fingerprint: Fingerprint) -> dict[str, LayerLandmarks]:

@@ -45,7 +45,7 @@ from fingerprint.errors import CatalogueError, IndexLockedError
 from index.storage.durable import refusals
 from index.storage.manifest import MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest, read_manifest_bytes
 
-__all__ = ["Lease", "StateToken", "WriterLock", "claim", "leased", "leased_manifest", "sweep"]
+__all__ = ["CommitToken", "Lease", "WriterLock", "claim", "leased", "leased_manifest", "sweep"]
 
 
 class WriterLock:
@@ -136,7 +136,7 @@ _ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class StateToken:
+class CommitToken:
     """One state of an index, to be handed to other processes; small and picklable.
 
     Attributes
@@ -160,7 +160,7 @@ class Lease:
 
     Attributes
     ----------
-    token : StateToken
+    token : CommitToken
         What other processes need to open the same state.
     manifest : Manifest
         The state.
@@ -168,7 +168,7 @@ class Lease:
         The manifest as it is on the disk.
     """
 
-    token: StateToken
+    token: CommitToken
     manifest: Manifest
     data: bytes
 
@@ -192,13 +192,13 @@ def leased(folder: Path) -> Iterator[Lease]:
         manifest = parse_manifest(data, folder / MANIFEST_NAME)
         with _locked_file(folder / FOLDER_NAME, data) as name:
             if not name or read_manifest_bytes(folder) == data:
-                token = StateToken(manifest.generation, name, hashlib.sha256(data).hexdigest())
+                token = CommitToken(manifest.generation, name, hashlib.sha256(data).hexdigest())
                 yield Lease(token, manifest, data)
                 return
     raise CatalogueError(f"{folder}: the index changed {_ATTEMPTS} times while it was being opened; try again")
 
 
-def leased_manifest(folder: Path, token: StateToken) -> Manifest:
+def leased_manifest(folder: Path, token: CommitToken) -> Manifest:
     """Return the manifest that a lease keeps.
 
     Raises

@@ -22,6 +22,7 @@ from fingerprint.errors import (
     IndexMissingError,
     ParameterError,
 )
+from fingerprint.params import Params
 from index.storage.durable import publish
 
 __all__ = [
@@ -38,12 +39,14 @@ __all__ = [
     "Manifest",
     "SegmentEntry",
     "TreeEntry",
+    "layer_specs",
     "parse_manifest",
     "publish_manifest",
     "read_manifest",
     "read_manifest_bytes",
     "refuse_blind",
     "require_grant",
+    "spec_of",
     "write_manifest",
 ]
 
@@ -96,6 +99,26 @@ class LayerSpec:
     def digest(self) -> str:
         """`sha256:` and the SHA-256 of the parameters as canonical JSON."""
         return digest_of(canonical_json(dict(self.params)))
+
+
+def layer_specs() -> dict[str, LayerSpec]:
+    """Return the layers that this version makes, and a new index has; an older or newer index may have others."""
+    params = Params()
+    return {RECORDING: LayerSpec(params.to_dict(), params.dimension)}
+
+
+def spec_of(layer: str) -> LayerSpec:
+    """Return the parameters of one layer.
+
+    Raises
+    ------
+    ParameterError
+        If this version makes no such layer.
+    """
+    specs = layer_specs()
+    if layer not in specs:
+        raise ParameterError(f"layer {layer!r}: unknown to this version of Sourceprint, which has {', '.join(specs)}")
+    return specs[layer]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,319 +1,174 @@
-"""The landmarks of one layer in a snapshot: the search for neighbours, and what is stored about each landmark.
+"""Snapshots: one commit of the index, open for reading from start to end, whatever writers do meanwhile.
 
-Landmarks are numbered by *row*: the rows of the first segment, then those of the second, and so on, removed ones
-included. Live recordings are numbered by *ordinal*, in row order. Both numberings belong to one snapshot.
+A manifest goes in; its segments, trees, hubs and amendments come out, memory-mapped and compared with their checksums.
+A reader may hold a manifest whose segments a compaction deletes before they are open. It then finds files missing,
+reads the manifest again, and starts over if that has moved on; if it has not, the index is damaged.
 
-What a reader sees: the state of one commit, from start to end, whatever writers do meanwhile.
-
-Recordings are looked up here; the landmarks of a layer, by row and by ordinal, are those of `index.storage.snapshot`.
+Recordings are looked up here; the landmarks of a layer are those of `index.storage.layer_snapshot`.
 """
 
 import hashlib
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Self
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json
-from fingerprint.errors import ParameterError, UnknownRecordingError
-from index.storage.commit import OpenState
-from index.storage.hubs import Hub
-from index.storage.layers import TIMES_PER_SECOND
-from index.storage.manifest import LayerEntry
-from index.storage.recordings import Recording
-from index.storage.segment import damaged
-from index.vectors.exact import ExactVectors, check_vectors
-from index.vectors.lists import NPROBE, InvertedLists
+from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError, UnknownRecordingError
+from index.storage.amendments import Amendments, contents_of, exclusions_of, read_amendments
+from index.storage.hubs import Hub, read_hubs
+from index.storage.layer_snapshot import LayerSnapshot
+from index.storage.manifest import (
+    LayerEntry,
+    LayerSpec,
+    Manifest,
+    TreeEntry,
+    read_manifest,
+    require_grant,
+)
+from index.storage.recordings import Recording, RecordingTable, TablePart
+from index.storage.segment import Segment, check_file, damaged, map_array
 from index.vectors.tree import Tree
 
-__all__ = ["LayerSnapshot", "Snapshot"]
+__all__ = ["CHECK_ALL_BYTES", "Snapshot"]
 
-
-class LayerSnapshot:
-    """The landmarks of one layer in a snapshot.
-
-    Attributes
-    ----------
-    name, digest : str
-        Name of the layer and digest of its parameters.
-    params : mapping
-        Those parameters.
-    dimension : int
-        Length of a descriptor.
-    kind : str
-        "exact" or "compressed".
-    n_rows : int
-        Rows, those of removed recordings included.
-    n_landmarks : int
-        Rows of live recordings.
-    n_recordings : int
-        Live recordings; ordinals run from 0 to this.
-    has_exclusions : bool
-        Whether any of them has excluded ranges.
-    """
-
-    def __init__(self, name: str, entry: LayerEntry, state: OpenState) -> None:
-        self.name = name
-        self.digest = entry.digest
-        self.params = entry.params
-        self.dimension = entry.dimension
-        self.kind = "exact" if entry.tree is None else "compressed"
-        self._state = state
-        self._layers = [segment.layers.get(name) for segment in state.segments]
-        counts = [
-            np.zeros(len(segment.table.keys), dtype=np.int64) if layer is None else np.diff(layer.bounds)
-            for segment, layer in zip(state.segments, self._layers, strict=True)
-        ]
-        self._bounds = np.concatenate([[0], *(np.cumsum(part) for part in counts)]).astype(np.int64)
-        self._first_row = np.cumsum([0, *(0 if layer is None else layer.n_rows for layer in self._layers)])
-        self._first_stored = np.cumsum([0, *(len(part) for part in counts)])
-        for position, part in enumerate(counts):
-            where = slice(int(self._first_stored[position]) + 1, int(self._first_stored[position]) + len(part) + 1)
-            self._bounds[where] += self._first_row[position]
-        alive = state.all_alive()
-        self._stored = np.flatnonzero(alive)
-        self._ordinal = np.full(alive.size, -1, dtype=np.int32)
-        self._ordinal[self._stored] = np.arange(self._stored.size, dtype=np.int32)
-        self.n_rows = int(self._first_row[-1])
-        self.n_landmarks = int(np.diff(self._bounds)[self._stored].sum())
-        self.n_recordings = int(self._stored.size)
-        self._compressed = None if entry.tree is None else self._mount(state.trees[name])
-        ordinals, starts, ends = state.exclusions().T
-        self.has_exclusions = bool(ordinals.size)
-        self._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
-        self._has_exclusions[ordinals] = True
-        self._excluded_from = _place(ordinals, starts * TIMES_PER_SECOND // 1000)
-        self._excluded_to = _place(ordinals, -(-ends * TIMES_PER_SECOND // 1000))
-
-    def search(
-        self,
-        vectors: NDArray[np.float32],
-        k: int,
-        *,
-        nprobe: int | None = None,
-        allowed: NDArray[np.bool_] | None = None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the most similar landmarks of each query vector, best first.
-
-        Parameters
-        ----------
-        vectors : ndarray [shape=(q, dimension), dtype=float32]
-            Unit vectors.
-        k : int
-            Neighbours per query, at least 1.
-        nprobe : int, optional
-            Inverted lists visited per query (default `NPROBE`); more finds more and takes longer. Without effect on an
-            exact layer.
-        allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
-            By ordinal: recordings whose landmarks are wanted; the others are passed over.
-
-        Returns
-        -------
-        rows : ndarray [shape=(q, k), dtype=int64]
-            Rows of live recordings; -1 where fewer than `k` were found.
-        similarity : ndarray [shape=(q, k), dtype=float32]
-            Cosine, exact or estimated (`kind`); -inf where the row is -1.
-
-        Raises
-        ------
-        ParameterError
-            If an argument has the wrong shape, kind or range.
-        IndexDamagedError
-            If a list fails its checksum.
-        """
-        queries = check_vectors(vectors, self.dimension, name="vectors")
-        if k < 1:
-            raise ParameterError(f"k={k}: must be at least 1")
-        if nprobe is not None and nprobe < 1:
-            raise ParameterError(f"nprobe={nprobe}: must be at least 1")
-        if allowed is not None and allowed.shape != (self.n_recordings,):
-            raise ParameterError(f"allowed has shape {allowed.shape}: must have one value for each recording")
-        usable = self._ordinal >= 0
-        if allowed is not None:
-            usable[self._stored] = allowed
-        if self._compressed is None:
-            return self._exact.search(queries, k, None if allowed is None else np.repeat(usable, np.diff(self._bounds)))
-        rows, similarity, damage = self._compressed.search(queries, k, nprobe=nprobe or NPROBE, usable=usable)
-        if damage is not None:
-            segment = [layer for layer in self._layers if layer is not None][damage[0]]
-            raise damaged(segment.folder, f"list {damage[1]} fails its checksum")
-        return rows, similarity
-
-    def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
-
-        Raises
-        ------
-        ParameterError
-            If a row is outside the layer.
-        """
-        numbers = self._checked_rows(rows)
-        if not self._ordinal.size:
-            return np.full(numbers.shape, -1, dtype=np.int32)
-        stored = np.searchsorted(self._bounds[:-1], numbers, side="right") - 1
-        return np.where(numbers < 0, np.int32(-1), self._ordinal[stored])
-
-    def landmarks_of(self, ordinal: int) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]:
-        """Return the landmarks of one recording, read-only views of the memory map, compared with their checksum.
-
-        Returns
-        -------
-        times : ndarray [shape=(n,), dtype=uint32]
-            In 1/4096 s, ascending.
-        bins : ndarray [shape=(n,), dtype=uint16]
-            In 1/64 cell.
-        codes : ndarray [shape=(n, dimension // 8), dtype=uint8]
-            Signs of the descriptor, in the order of `numpy.packbits`.
-
-        Raises
-        ------
-        IndexDamagedError
-            If they fail their checksum.
-        """
-        stored = self._stored_of(ordinal)
-        position = int(np.searchsorted(self._first_stored, stored, side="right")) - 1
-        layer = self._layers[position]
-        first, last = int(self._bounds[stored]), int(self._bounds[stored + 1])
-        if layer is None or first == last:
-            return np.empty(0, np.uint32), np.empty(0, np.uint16), np.empty((0, self.dimension // 8), np.uint8)
-        layer.check(stored - int(self._first_stored[position]))
-        part = slice(first - int(self._first_row[position]), last - int(self._first_row[position]))
-        return layer.times[part], layer.bins[part], layer.codes[part]
-
-    def take(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
-        """Return time (1/4096 s) and bin (1/64 cell) of any rows, in their shape; zeros for row -1.
-
-        Raises
-        ------
-        ParameterError
-            If a row is outside the layer.
-        IndexDamagedError
-            If a recording that one of them belongs to fails its checksum.
-        """
-        numbers = self._checked_rows(rows)
-        times = np.zeros(numbers.shape, dtype=np.uint32)
-        bins = np.zeros(numbers.shape, dtype=np.uint16)
-        for layer, first, last in zip(self._layers, self._first_row[:-1], self._first_row[1:], strict=True):
-            if layer is not None:
-                here = (numbers >= first) & (numbers < last)
-                local = numbers[here] - first
-                layer.check_rows(local)
-                times[here] = layer.times[local]
-                bins[here] = layer.bins[local]
-        return times, bins
-
-    def excluded(self, rows: NDArray[np.int64], recordings: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return which rows [shape=(n,)] of live recordings, whose ordinals are given, lie in excluded ranges."""
-        excluded = np.zeros(rows.size, dtype=np.bool_)
-        if self.has_exclusions:
-            some = np.flatnonzero(self._has_exclusions[recordings])
-            times, _ = self.take(rows[some])
-            places = _place(recordings[some], times)
-            nearest = np.searchsorted(self._excluded_from, places, side="right") - 1
-            excluded[some] = (nearest >= 0) & (places < self._excluded_to[nearest])
-        return excluded
-
-    def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
-        """Return which landmarks of a recording, counted from its first, lie outside its excluded ranges.
-
-        None if it has no such ranges.
-        """
-        stored = self._stored_of(ordinal)
-        if not self._has_exclusions[ordinal]:
-            return None
-        rows = np.arange(self._bounds[stored], self._bounds[stored + 1])
-        return np.flatnonzero(~self.excluded(rows, np.full(rows.size, ordinal, dtype=np.int32)))
-
-    def without_exclusions(self) -> Self:
-        """Return the same landmarks, as if no recording had excluded ranges: for whoever asks what lies in them."""
-        view = copy(self)
-        nothing = np.empty(0, dtype=np.int64)
-        view.has_exclusions = False
-        view._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
-        view._excluded_from = view._excluded_to = nothing
-        return view
-
-    def first_row(self, ordinal: int) -> int:
-        """Return the first row of a recording; its landmark `i` is row `first_row + i`."""
-        return int(self._bounds[self._stored_of(ordinal)])
-
-    def count_of(self, ordinal: int) -> int:
-        """Return the number of landmarks of a recording."""
-        stored = self._stored_of(ordinal)
-        return int(self._bounds[stored + 1] - self._bounds[stored])
-
-    def counts(self) -> NDArray[np.int64]:
-        """Return the number of landmarks of every live recording [shape=(n_recordings,)]."""
-        return np.diff(self._bounds)[self._stored]
-
-    @cached_property
-    def _exact(self) -> ExactVectors:
-        present = [layer for layer in self._layers if layer is not None]
-        for layer in present:
-            for position in range(layer.checks.size):
-                layer.check(position)
-        parts = [layer.vectors for layer in present if layer.vectors is not None]
-        vectors = np.concatenate([np.empty((0, self.dimension), np.float16), *parts])
-        rows = np.flatnonzero(np.repeat(self._ordinal >= 0, np.diff(self._bounds)))
-        return ExactVectors(vectors[rows].astype(np.float32), rows)
-
-    def _mount(self, tree: Tree) -> InvertedLists:
-        present = [
-            (layer.lists, int(first))
-            for layer, first in zip(self._layers, self._first_row[:-1], strict=True)
-            if layer is not None and layer.lists is not None
-        ]
-        return InvertedLists(tree, [lists for lists, _ in present], [first for _, first in present], self._bounds)
-
-    def _stored_of(self, ordinal: int) -> int:
-        if not 0 <= ordinal < self.n_recordings:
-            raise ParameterError(f"ordinal={ordinal}: must lie between 0 and {self.n_recordings - 1}")
-        return int(self._stored[ordinal])
-
-    def _checked_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        numbers = np.asarray(rows, dtype=np.int64)
-        if numbers.size and (numbers.min() < -1 or numbers.max() >= self.n_rows):
-            raise ParameterError(
-                f"rows from {numbers.min()} to {numbers.max()}: must lie between -1 and {self.n_rows - 1}"
-            )
-        return numbers
-
-
-def _place(ordinals: NDArray[np.integer[Any]], ticks: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Return recording and time as one number that sorts by recording, then time; no recording has so many ticks."""
-    places: NDArray[np.int64] = (ordinals.astype(np.int64) << 33) + np.minimum(ticks.astype(np.int64), (1 << 33) - 1)
-    return places
+CHECK_ALL_BYTES = 64_000_000  # indexes up to this size are checked by checksum in full when opened, in about 0.1 s
+_ATTEMPTS = 100
 
 
 class Snapshot:
-    """One state of the index; made by `Store.snapshot`.
+    """One commit of the index, open; made by `Snapshot.open` and `Snapshot.of`.
 
     Attributes
     ----------
+    folder : Path
+        The index folder.
+    manifest : Manifest
+        That of the commit.
     generation : int
         Number of the commit.
+    segments : tuple of Segment
+        In row order.
+    trees : mapping
+        Tree of each compressed layer.
+    hubs : mapping
+        Hub recordings, by id.
+    amendments : Amendments
+        Tags and excluded ranges that were changed since their segments were written.
     recordings : RecordingTable
         Live recordings, a sequence indexed by ordinal.
     """
 
-    def __init__(self, state: OpenState) -> None:
-        self._state = state
-        self._views: dict[str, LayerSnapshot] = {}
-        self.generation = state.manifest.generation
-        self.recordings = state.table()
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        segments: tuple[Segment, ...],
+        trees: Mapping[str, Tree],
+        hubs: Mapping[str, Hub],
+        amendments: Amendments,
+    ) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.generation = manifest.generation
+        self.segments = segments
+        self.trees = trees
+        self.hubs = hubs
+        self.amendments = amendments
+        self.recordings = RecordingTable(self._table_parts(), self._alive)
+        self._layers: dict[str, LayerSnapshot] = {}
+
+    @classmethod
+    def open(
+        cls, folder: Path, layers: Mapping[str, LayerSpec] | None = None, *, reuse: "Snapshot | None" = None
+    ) -> "Snapshot":
+        """Open the last commit.
+
+        Parameters
+        ----------
+        folder : Path
+            The index folder.
+        layers : mapping, optional
+            Layers that the caller is going to use; the index must have them, made with the same parameters.
+        reuse : Snapshot, optional
+            An earlier one, of which nothing is opened twice; it is returned itself if it is that of the last commit.
+
+        Raises
+        ------
+        IndexMissingError
+            If there is nothing.
+        IndexFormatError
+            If there is something else, an index of another format version, or one with other parameters.
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        CatalogueError
+            If the manifest cannot be read.
+        GrantError
+            If the index is blind and its grant is missing.
+        """
+        manifest = read_manifest(folder)
+        for _ in range(_ATTEMPTS):
+            try:
+                snapshot = _opened(folder, manifest, reuse)
+            except (FileNotFoundError, IndexDamagedError) as error:
+                latest = read_manifest(folder)
+                if latest.generation == manifest.generation:
+                    if isinstance(error, IndexDamagedError):
+                        raise
+                    raise damaged(Path(str(error.filename)), "is missing") from error
+                manifest = latest
+            else:
+                snapshot.require(layers or {})
+                return snapshot
+        raise IndexDamagedError(f"{folder}: the index changed {_ATTEMPTS} times while it was being opened; try again")
+
+    @classmethod
+    def of(cls, folder: Path, manifest: Manifest, *, reuse: "Snapshot | None" = None) -> "Snapshot":
+        """Open the commit of one manifest, the last or not: a lease keeps its files, or the lock of the writer.
+
+        Raises
+        ------
+        IndexDamagedError
+            If a file is missing, cut or altered.
+        GrantError
+            If the index is blind and its grant is missing.
+        """
+        require_grant(folder, manifest)
+        try:
+            return _opened(folder, manifest, reuse)
+        except FileNotFoundError as error:
+            raise damaged(Path(str(error.filename)), "is missing") from error
+
+    def require(self, layers: Mapping[str, LayerSpec]) -> None:
+        """Make sure that layers are there, made with these parameters.
+
+        Raises
+        ------
+        IndexFormatError
+            If one is not.
+        """
+        for name, spec in layers.items():
+            entry = self.manifest.layers.get(name)
+            if entry is None:
+                known = ", ".join(self.layers)
+                raise IndexFormatError(
+                    f"{self.folder}: has no layer {name!r} (it has {known}); add the recordings to a new index"
+                )
+            if entry.digest != spec.digest:
+                raise IndexFormatError(
+                    f"{self.folder}: layer {name!r} was made with parameters {entry.digest}, this program uses "
+                    f"{spec.digest}; use the program that made it, or add the recordings to a new index"
+                )
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers."""
-        return tuple(self._state.manifest.layers)
-
-    @property
-    def hubs(self) -> Mapping[str, Hub]:
-        """Recordings that are near everything, by id."""
-        return self._state.hubs
+        return tuple(self.manifest.layers)
 
     def hub_factor(self, ordinal: int) -> float:
         """Return how many times more frequent chance alignments with a recording are; 1 unless it is a hub."""
@@ -329,10 +184,10 @@ class Snapshot:
         """
         layers = {
             name: [layer.digest, None if layer.tree is None else [f.sha256 for f in layer.tree.files.values()]]
-            for name, layer in self._state.manifest.layers.items()
+            for name, layer in self.manifest.layers.items()
         }
         digest = hashlib.sha256(canonical_json(layers))
-        contents = np.ascontiguousarray(self._state.contents())
+        contents = np.ascontiguousarray(self._contents())
         digest.update(np.sort(contents.view("V32"), axis=0).view(np.uint8).data)  # by their bytes
         if self.hubs:
             digest.update(canonical_json({name: hub.score for name, hub in self.hubs.items()}))
@@ -352,7 +207,7 @@ class Snapshot:
         found = self.recordings.find(recording_id)
         if found is None:
             raise UnknownRecordingError(
-                f"recording {recording_id!r} is not in the index {self._state.folder}; list shows what is"
+                f"recording {recording_id!r} is not in the index {self.folder}; list shows what is"
             )
         return found
 
@@ -372,18 +227,116 @@ class Snapshot:
         ParameterError
             If the index has no such layer.
         """
-        if name not in self._views:
-            entry = self._state.manifest.layers.get(name)
+        if name not in self._layers:
+            entry = self.manifest.layers.get(name)
             if entry is None:
                 raise ParameterError(f"layer {name!r}: this index has only {', '.join(self.layers)}")
-            self._views[name] = LayerSnapshot(name, entry, self._state)
-        return self._views[name]
+            tree = self.trees.get(name)
+            self._layers[name] = LayerSnapshot(name, entry, self.segments, self._alive, self.exclusions(), tree)
+        return self._layers[name]
 
-    def without_exclusions(self) -> "Snapshot":
-        """Return the same state with layers as if no recording had excluded ranges.
+    def without_exclusions(self) -> Self:
+        """Return the same snapshot with layers as if no recording had excluded ranges.
 
         The recordings still name their ranges: what is reported from it is cut there as ever.
         """
         other = copy(self)
-        other._views = {name: self.layer(name).without_exclusions() for name in self.layers}
+        other._layers = {name: self.layer(name).without_exclusions() for name in self.layers}
         return other
+
+    def alive(self, position: int) -> NDArray[np.bool_]:
+        """Return which recordings of one segment live [shape=(n_recordings,)]."""
+        entry = self.manifest.segments[position]
+        alive = np.ones(entry.n_recordings, dtype=np.bool_)
+        alive[list(entry.removed)] = False
+        return alive
+
+    def amended(self, position: int) -> Mapping[int, bytes]:
+        """Return the amended lines of one segment, by position in it."""
+        return self.amendments.get(self.segments[position].name, {})
+
+    def exclusions(self) -> NDArray[np.int64]:
+        """Return the excluded ranges of live recordings [shape=(m, 3)]: ordinal, start and end in ms, in this order."""
+        first = np.cumsum([0, *(len(segment.table.keys) for segment in self.segments)])
+        parts = [np.empty((0, 3), dtype=np.int64)]
+        for table, segment, k in zip(self._table_parts(), self.segments, first[:-1], strict=True):
+            ranges = exclusions_of(table, segment.exclusions) if table.amended else segment.exclusions
+            parts.append(ranges + np.array([k, 0, 0]))
+        stored = np.concatenate(parts)
+        live = stored[self._alive[stored[:, 0]]]
+        ordinals = np.cumsum(self._alive) - 1
+        return np.column_stack([ordinals[live[:, 0]], live[:, 1:]])
+
+    @cached_property
+    def _alive(self) -> NDArray[np.bool_]:
+        """Of all segments in order, which recordings live."""
+        flags = [self.alive(position) for position in range(len(self.segments))]
+        return np.concatenate(flags) if flags else np.empty(0, dtype=np.bool_)
+
+    def _table_parts(self) -> list[TablePart]:
+        """Return the recordings of each segment as they are now, removed ones included."""
+        if not self.amendments:
+            return [segment.table for segment in self.segments]
+        return [replace(segment.table, amended=self.amended(i)) for i, segment in enumerate(self.segments)]
+
+    def _contents(self) -> NDArray[np.uint8]:
+        """Return the digest of the content of every live recording [shape=(n_live, 32)]."""
+        parts = [
+            contents_of(table, segment.contents) if table.amended else segment.contents
+            for table, segment in zip(self._table_parts(), self.segments, strict=True)
+        ]
+        return np.concatenate([np.empty((0, 32), dtype=np.uint8), *parts])[self._alive]
+
+
+def _opened(folder: Path, manifest: Manifest, reuse: Snapshot | None) -> Snapshot:
+    if reuse is not None and reuse.manifest == manifest:
+        return reuse
+    size = sum(entry.size for segment in manifest.segments for entry in segment.files.values())
+    check_all = size <= CHECK_ALL_BYTES
+    known = {} if reuse is None else {segment.name: segment for segment in reuse.segments}
+    segments = tuple(
+        known[entry.name]
+        if entry.name in known
+        else Segment(folder / "segments" / entry.name, entry, manifest.layers, check_all=check_all)
+        for entry in manifest.segments
+    )
+    trees = {}
+    for name, layer in manifest.layers.items():
+        if layer.tree is not None:
+            same = reuse is not None and reuse.manifest.layers.get(name) == layer
+            trees[name] = reuse.trees[name] if same and reuse else _open_tree(folder, layer, layer.tree)
+    for segment in segments:
+        for name, opened in segment.layers.items():
+            n_lists = None if opened.lists is None else opened.lists.n_lists
+            if n_lists is not None and trees[name].level_of(n_lists) is None:
+                raise damaged(opened.folder / "list_sizes.npy", f"has {n_lists} lists, like no level of the tree")
+    hubs, amendments = _open_hubs(folder, manifest, reuse), _open_amendments(folder, manifest, reuse)
+    return Snapshot(folder, manifest, segments, trees, hubs, amendments)
+
+
+def _open_hubs(folder: Path, manifest: Manifest, reuse: Snapshot | None) -> Mapping[str, Hub]:
+    if manifest.hubs is None:
+        return {}
+    if reuse is not None and reuse.manifest.hubs == manifest.hubs:
+        return reuse.hubs
+    path = folder / manifest.hubs.name
+    check_file(path, manifest.hubs.file, checksum=True)
+    return read_hubs(path)
+
+
+def _open_amendments(folder: Path, manifest: Manifest, reuse: Snapshot | None) -> Amendments:
+    if manifest.amendments is None:
+        return {}
+    if reuse is not None and reuse.manifest.amendments == manifest.amendments:
+        return reuse.amendments
+    return read_amendments(folder, manifest.amendments)
+
+
+def _open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
+    place = folder / "trees" / entry.name
+    for name, expected in entry.files.items():
+        check_file(place / name, expected, checksum=True)
+    tree = Tree(map_array(place / "tree.npy", np.float32, (None, layer.dimension)))
+    if tree.first[-1] != len(tree.centroids):
+        raise damaged(place / "tree.npy", f"holds {len(tree.centroids)} centroids, which is no whole number of levels")
+    return tree

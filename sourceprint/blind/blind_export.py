@@ -27,7 +27,6 @@ import numpy as np
 from fingerprint.errors import ParameterError
 from index.catalogue.archive import Progress
 from index.catalogue.transfer import Archive, check_target, pack_blind, working_folder
-from index.storage.commit import OpenState, open_manifest
 from index.storage.durable import make_folder, publish
 from index.storage.hubs import hubs_name, write_hubs
 from index.storage.layers import Prepared, PreparedLayer, prepare
@@ -56,7 +55,7 @@ def export_blind(
     force: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Archive, Grant]:
-    """Write the state of the last commit as a blind index; writers may go on meanwhile.
+    """Write the last commit as a blind index; writers may go on meanwhile.
 
     Parameters
     ----------
@@ -97,14 +96,13 @@ def export_blind(
     with leased(folder) as lease:
         refuse_blind(folder, lease.manifest, action="exported")
         check_target(folder, target, force=force)
-        state = open_manifest(folder, lease.manifest)
-        snapshot = Snapshot(state)
+        snapshot = Snapshot.of(folder, lease.manifest)
         if not len(snapshot.recordings):
             raise ParameterError(f"{folder}: holds no recordings; add some before it is exported")
         grant_id = terms.grant_id(issuer.public, snapshot.digest)
         place = target.with_name(f".{target.name}.blinding")
         with working_folder(place, busy=f"{target}: another process is exporting to it; wait until it has finished"):
-            manifest = _write_index(place, state, Tokens(secret, grant_id), grant_id)
+            manifest = _write_index(place, snapshot, Tokens(secret, grant_id), grant_id)
             digest = hashlib.sha256(manifest.to_bytes()).hexdigest()
             grant = Grant(grant_id, terms, issuer.public, digest, len(snapshot.recordings)).signed(issuer)
             publish(place / GRANT_NAME, grant.to_bytes())
@@ -113,25 +111,24 @@ def export_blind(
         return archive, grant
 
 
-def _write_index(place: Path, state: OpenState, tokens: Tokens, grant_id: str) -> Manifest:
+def _write_index(place: Path, snapshot: Snapshot, tokens: Tokens, grant_id: str) -> Manifest:
     """Write trees, hubs and one segment, and return the manifest that names them."""
     for name in ("segments", "trees"):
         make_folder(place / name)
-    snapshot = Snapshot(state)
     by_token = sorted((tokens.of(recording.id), ordinal) for ordinal, recording in enumerate(snapshot.recordings))
     number = int(_SEGMENT) + 1
     layers: dict[str, LayerEntry] = {}
-    for name, layer in state.manifest.layers.items():
+    for name, layer in snapshot.manifest.layers.items():
         layers[name] = replace(layer, tree=None)
-        if name in state.trees:
+        if name in snapshot.trees:
             tree = write_tree(
-                place / "trees" / f"{name}-{number:06d}", state.trees[name], snapshot.layer(name).n_landmarks
+                place / "trees" / f"{name}-{number:06d}", snapshot.trees[name], snapshot.layer(name).n_landmarks
             )
             layers[name] = replace(layer, tree=tree)
             number += 1
     items = list(_prepared(snapshot, by_token, layers))
-    segment = write_segment(place / "segments" / _SEGMENT, items, layers, state.trees)
-    hubs = _write_hubs(place, snapshot, state.manifest.hubs, tokens, number)
+    segment = write_segment(place / "segments" / _SEGMENT, items, layers, snapshot.trees)
+    hubs = _write_hubs(place, snapshot, snapshot.manifest.hubs, tokens, number)
     return Manifest(1, number + 1, layers, (segment,), hubs, blind=grant_id)
 
 

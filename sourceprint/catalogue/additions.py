@@ -7,6 +7,7 @@ decoded. What was committed is compared with the whole index (`index.search.over
 reported, unless the run is interrupted.
 """
 
+import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -27,7 +28,8 @@ from fingerprint.sources import recording_of
 from index.catalogue.store import Store
 from index.catalogue.writer import Writer
 from index.search.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
-from index.storage.layers import PreparedLayer, layer_specs, quantise, recording_landmarks
+from index.storage.layers import PreparedLayer, quantise, recording_landmarks
+from index.storage.manifest import MANIFEST_NAME, layer_specs
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from index.storage.tags import ranges_text
@@ -171,7 +173,7 @@ class Addition:
             None).
         """
         try:
-            index = Store.open(self._path).info()
+            index = (self._store or Store.open(self._path)).info()
         except CatalogueError:
             index = None
         return {
@@ -220,9 +222,9 @@ class Addition:
     def _compare(self) -> None:
         """Look for the audio of what was committed since the last time in the whole index."""
         ids, self._uncompared = self._uncompared, []
-        if self._store is None or not ids:
+        if self._writer is None or not ids:
             return
-        snapshot = self._store.snapshot()
+        snapshot = self._writer.snapshot
         for found in find_overlaps(snapshot, ids):
             new = [overlap for overlap in found if not _same_file(snapshot, overlap)]
             self.n_overlaps += len(new)
@@ -290,11 +292,10 @@ def open_or_create(path: Path) -> Store:
         If there is something else, or an index that was made with other parameters, or it cannot be made.
     """
     specs = layer_specs()
-    try:
+    if os.path.exists(path / MANIFEST_NAME):
         return Store.open(path, specs)
-    except IndexMissingError:
-        with refusals(path, CatalogueError, "no index can be made here", remedy="give another folder"):
-            return Store.create(path, specs)
+    with refusals(path, CatalogueError, "no index can be made here", remedy="give another folder"):
+        return Store.create(path, specs)
 
 
 def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:

@@ -63,19 +63,20 @@ def check(
     from sourceprint.gate.report import expect_output, rendered, write_report
     from sourceprint.gate.report_text import summary_line, verdict_line
     from sourceprint.gate.verdict import Report
+    from sourceprint.scans.scan import open_for
 
     policy = default_policy() if policy_file is None else load_policy(policy_file)
     intake = named_files([Path(file) for file in files])
     if output is not None:
         expect_output(output, [item.path for item in intake.items])
-    place = index_place(index)
-    unknown = unknown_ids(place, policy)
+    snapshot = open_for(index_place(index))
+    unknown = unknown_ids(snapshot, policy)
     if unknown and not quiet:
         note(f"the policy names recordings that are not in the index: {', '.join(unknown)}")
     on = (datetime.now(UTC) if day is None else day).date()
     as_lines = layout == "text" or output is not None
     verdicts = []
-    checked = check_files(place, intake, policy=policy, day=on, jobs=jobs)
+    checked = check_files(snapshot, intake, policy=policy, day=on, jobs=jobs)
     with progress(len(intake), quiet) as tell, closing(checked):
         for verdict in checked:
             tell.step()

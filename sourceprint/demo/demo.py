@@ -167,7 +167,8 @@ def _warm_up() -> None:
     from fingerprint.extract import fingerprint_signal
     from index.catalogue.store import Store
     from index.search.match import STANDARD, match_track
-    from index.storage.layers import layer_specs, recording_landmarks
+    from index.storage.layers import recording_landmarks
+    from index.storage.manifest import layer_specs
     from index.storage.recordings import Recording
 
     y = synthesize(HOST_SEEDS["Track 1"], 6.0, sample_rate=11025)

@@ -13,9 +13,8 @@ from datetime import date
 from pathlib import Path
 
 from fingerprint.errors import CatalogueError, printable
-from index.catalogue.store import Store
 from index.search.match import STANDARD, THOROUGH
-from index.storage.layers import RECORDING, spec_of
+from index.storage.snapshot import Snapshot
 from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import Intake, Refusal, collect
@@ -44,33 +43,33 @@ def named_files(paths: Sequence[Path]) -> Intake:
     return Intake(tuple(dict.fromkeys(found.items)), (*refusals, *found.refusals))
 
 
-def unknown_ids(index: Path, policy: GatePolicy) -> tuple[str, ...]:
+def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
     """Return the recordings that a policy names by id and that the index has not, in the order of the policy.
 
     Raises
     ------
     CatalogueError
-        If the index cannot be opened, or holds no recording: a check against it would pass everything.
+        If the index holds no recording: a check against it would pass everything.
     """
-    recordings = Store.open(index, {RECORDING: spec_of(RECORDING)}).snapshot().recordings
+    recordings = snapshot.recordings
     if not len(recordings):
         raise CatalogueError(
-            f"{printable(index)}: this index holds no recording, so every file would pass; add recordings, or name "
-            "the index that is meant with --index"
+            f"{printable(snapshot.folder)}: this index holds no recording, so every file would pass; add recordings, or "
+            "name the index that is meant with --index"
         )
     ids = policy.exact_ids
     return tuple(one for one, at in zip(ids, recordings.find_all(ids), strict=True) if at < 0)
 
 
 def check_files(
-    index: Path, intake: Intake, *, policy: GatePolicy, day: date, jobs: int | None = None
+    snapshot: Snapshot, intake: Intake, *, policy: GatePolicy, day: date, jobs: int | None = None
 ) -> Generator[Verdict, None, None]:
     """Search for every file and yield what is decided of it: first what names no file, then the files in order.
 
     Parameters
     ----------
-    index : Path
-        The index folder.
+    snapshot : Snapshot
+        The index, as `sourceprint.scans.scan.open_for` opens it.
     intake : Intake
         As `named_files` returns it.
     policy : GatePolicy
@@ -83,12 +82,12 @@ def check_files(
     Raises
     ------
     CatalogueError
-        If the index cannot be opened, was made with other parameters, or turns out to be damaged.
+        If the index turns out to be damaged.
     """
     for refusal in intake.refusals:
         yield Verdict(refusal.name, ERROR, "refused", refusal.reason)
     options = replace(THOROUGH if policy.thorough else STANDARD, max_false_per_1000h=policy.max_false_per_1000h)
-    scans = scan_files(index, intake.items, options=options, jobs=jobs)
+    scans = scan_files(snapshot.folder, intake.items, options=options, jobs=jobs, reuse=snapshot)
     with closing(scans):
         for scan in scans:
             yield decide(scan_result(scan), policy, day=day)

@@ -19,7 +19,7 @@ from msgspec import Meta
 from fingerprint.disk import decoded, read_small
 from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.search.significance import LEAST_FALSE_PER_1000H, MOST_CONFIDENCE
-from index.storage.layers import layer_specs
+from index.storage.manifest import layer_specs
 from sourceprint.gate.policy import (
     PASS,
     SCHEMA,

@@ -1,18 +1,16 @@
 """Tracks against the index: many files are fingerprinted and searched, in parallel, with results in order.
 
-`scan_files` takes items (`sourceprint.inputs`) and yields one `Scan` per item. Each worker opens the index by memory
-map, so the pages are shared. A lease (`index.storage.locks`) keeps the state that the index had when the run started,
-and all
-of them see that one, whatever is added, removed or compacted meanwhile. Where no lease can be taken, as on read-only
-media, a
-worker may see a later one; each result names the state that it was made from.
+`scan_files` takes items (`sourceprint.inputs`) and yields one `Scan` per item. The index is opened once per process, by
+memory map, so the pages are shared. All files are searched in one commit, whatever is added, removed or compacted
+meanwhile: one process keeps what it has mapped; for worker processes a lease (`index.storage.locks`) keeps its files.
+Where no lease can be taken, as on read-only media, a worker may see a later commit; each result names its own.
 """
 
 import functools
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +18,21 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError
 from fingerprint.sources import audio_digest, track_parts
-from index.catalogue.store import StateToken, Store
+from index.catalogue.store import Store
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
 from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
 from index.recheck.trace_file import write_trace
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, examine, settings_digest
 from index.search.matches import Match, MatchResult, in_sequence
-from index.storage.layers import RECORDING, spec_of
+from index.storage.locks import CommitToken
+from index.storage.manifest import RECORDING, spec_of
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 from sourceprint.inputs import Item
 from sourceprint.workers import in_order, jobs_for
 
-__all__ = ["Scan", "Searched", "scan_files", "what_is_searched"]
+__all__ = ["Scan", "Searched", "open_for", "scan_files", "what_is_searched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Searched:
     Attributes
     ----------
     digest : str
-        State of the index (`Snapshot.digest`).
+        Of the index (`Snapshot.digest`).
     algorithm, params_digest : str
         Name and parameters of the method, of the layer that was searched.
     n_recordings : int
@@ -85,7 +84,7 @@ class Scan:
     path : Path
         The file, as it was named.
     searched : Searched
-        State of the index.
+        The index, and how it was searched.
     status : str
         "matched" or "no_match"; "too_short", "not_enough_music" or "decode_error" if it could not be searched.
     reason : str
@@ -99,7 +98,7 @@ class Scan:
     notes : tuple of str
         What was odd about the audio.
     fingerprint_seconds, search_seconds, verify_seconds : float
-        Time taken by decoding and fingerprinting, by neighbour search, and by voting, alignment and decision.
+        Time taken by decoding and fingerprinting, by neighbour search, and by hypotheses, alignment and decision.
     explanation : Explanation or None
         Why recordings were found or not; None if that was not asked, or the file could not be searched.
     """
@@ -133,11 +132,20 @@ class _Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
+    """One file for a worker, which opens the index itself."""
+
     path: Path
     index: Path
-    token: StateToken
+    token: CommitToken
     searched: Searched  # as the run started
     settings: _Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OpenIndex:
+    snapshot: Snapshot
+    allowed: NDArray[np.bool_] | None
+    searched: Searched
 
 
 def scan_files(
@@ -148,6 +156,7 @@ def scan_files(
     jobs: int | None = None,
     traces: Path | None = None,
     question: Question | None = None,
+    reuse: Snapshot | None = None,
 ) -> Generator[Scan, None, None]:
     """Search for every item and yield the results in order.
 
@@ -166,6 +175,8 @@ def scan_files(
         `index.recheck.trace.trace_name`; it is there before the scan is yielded.
     question : Question, optional
         What is to be explained of each track.
+    reuse : Snapshot, optional
+        Of the same index, opened before: nothing is opened twice.
 
     Raises
     ------
@@ -180,36 +191,82 @@ def scan_files(
     """
     n_jobs = jobs_for(len(items), jobs)
     settings = _Settings(options, traces, question)
-    store = Store.open(index, {options.layer: spec_of(options.layer)})
+    snapshot = open_for(index, options, reuse=reuse)
     if n_jobs == 1:
         use_threads(1)
+        search = functools.partial(_search, index=_open_index(snapshot, options), settings=settings)
+        with closing(in_order(search, ((None, item.path) for item in items), jobs=1, lost=search)) as scans:
+            yield from (scan for _, scan in scans if scan is not None)
+        return
+    store = Store(index, snapshot)
     with store.lease() as token:
-        _, searched = _facts(store.snapshot(), options)
+        searched = what_is_searched(store.snapshot(), options)
         tasks = ((None, _Task(item.path, index, token, searched, settings)) for item in items)
-        with closing(in_order(_scan, tasks, jobs=n_jobs, lost=_lost)) as scans:
-            for _, scan in scans:
-                if scan is not None:
-                    yield scan
+        with closing(in_order(_work, tasks, jobs=n_jobs, lost=_lost)) as scans:
+            yield from (scan for _, scan in scans if scan is not None)
 
 
-def what_is_searched(index: Path, options: SearchOptions = STANDARD) -> Searched:
-    """Return what `scan_files` would search now, without searching it; arguments and errors as there."""
-    return _facts(Store.open(index, {options.layer: spec_of(options.layer)}).snapshot(), options)[1]
+def open_for(index: Path, options: SearchOptions = STANDARD, *, reuse: Snapshot | None = None) -> Snapshot:
+    """Open the index for a search; arguments and errors as `scan_files`."""
+    return Snapshot.open(index, {options.layer: spec_of(options.layer)}, reuse=reuse)
 
 
-def _scan(task: _Task) -> Scan:
+def what_is_searched(snapshot: Snapshot, options: SearchOptions = STANDARD) -> Searched:
+    """Return what a search with these settings searches in a snapshot.
+
+    Raises
+    ------
+    ParameterError, UnknownRecordingError
+        If the filter is unsuited to the index.
+    """
+    return _open_index(snapshot, options).searched
+
+
+def _work(task: _Task) -> Scan:
     """Search for one file; runs in the workers."""
-    snapshot, allowed, searched = _open_snapshot(task.index, task.token, task.searched, task.settings)
-    settings = task.settings
+    index = _open_once(task.index, task.token, task.searched, task.settings.options)
+    return _search(task.path, index=index, settings=task.settings)
+
+
+@functools.lru_cache(maxsize=1)
+def _open_once(index: Path, token: CommitToken, searched: Searched, options: SearchOptions) -> _OpenIndex:
+    """Open the index once per worker and run; without a lease, it may have moved on since the run started."""
+    snapshot = Store.open_at(index, token, {options.layer: spec_of(options.layer)}).snapshot()
+    opened = _open_index(snapshot, options)
+    return replace(opened, searched=searched) if token.lease else opened
+
+
+def _open_index(snapshot: Snapshot, options: SearchOptions) -> _OpenIndex:
+    layer = snapshot.layer(options.layer)
+    allowed = options.allowed(snapshot)
+    searched = Searched(
+        snapshot.digest,
+        str(layer.params["algorithm"]),
+        layer.digest,
+        len(snapshot.recordings),
+        () if options.which is None else options.which.only.words,
+        () if options.which is None else options.which.exclude.words,
+        None if allowed is None else int(np.count_nonzero(allowed)),
+        options.layer,
+        options.scales,
+        options.max_false_per_1000h,
+        settings_digest(options, allowed),
+    )
+    return _OpenIndex(snapshot, allowed, searched)
+
+
+def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
+    """Search for one file."""
+    snapshot, allowed, searched = index.snapshot, index.allowed, index.searched
     started = time.perf_counter()
     results: list[MatchResult] = []
     parts: list[TracedPart] = []
     question, explainer = settings.question, None
     if question is not None:
-        explainer = Explainer(task.path, snapshot, question, options=settings.options, allowed=allowed)
+        explainer = Explainer(path, snapshot, question, options=settings.options, allowed=allowed)
     explanation_seconds = 0.0
     try:
-        for query in track_parts(task.path, scales=settings.options.scales):
+        for query in track_parts(path, scales=settings.options.scales):
             examination = examine(query, snapshot, options=settings.options, allowed=allowed)
             results.append(examination.result)
             if settings.traces is not None:
@@ -219,11 +276,11 @@ def _scan(task: _Task) -> Scan:
                 explainer.add(query, examination)
                 explanation_seconds += time.perf_counter() - searched_at
     except AudioError as error:
-        reason = Item(task.path).reason(error)
-        return Scan(task.path, searched, error.status, reason, sha256=_digest_or_nothing(task.path))
+        reason = Item(path).reason(error)
+        return Scan(path, searched, error.status, reason, sha256=_digest_or_nothing(path))
     except MemoryError:
         reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
-        return Scan(task.path, searched, "decode_error", reason, sha256=_digest_or_nothing(task.path))
+        return Scan(path, searched, "decode_error", reason, sha256=_digest_or_nothing(path))
     elapsed = time.perf_counter() - started - explanation_seconds
     result = in_sequence(results)
     if settings.traces is not None and result.matches:
@@ -233,7 +290,7 @@ def _scan(task: _Task) -> Scan:
         name = trace_name(query.sha256, searched.digest, searched.settings_digest)
         write_trace(settings.traces / name, trace)
     return Scan(
-        task.path,
+        path,
         searched,
         "matched" if result.matches else "no_match",
         matches=result.matches,
@@ -246,36 +303,6 @@ def _scan(task: _Task) -> Scan:
         verify_seconds=result.verify_seconds,
         explanation=None if explainer is None else explainer.explanation(),
     )
-
-
-@functools.lru_cache(maxsize=1)
-def _open_snapshot(
-    index: Path, token: StateToken, searched: Searched, settings: _Settings
-) -> tuple[Snapshot, NDArray[np.bool_] | None, Searched]:
-    """Open the index once per process and run; without a lease, it may have moved on since the run started."""
-    options = settings.options
-    snapshot = Store.open_at(index, token, {options.layer: spec_of(options.layer)}).snapshot()
-    allowed, now = _facts(snapshot, options)
-    return snapshot, allowed, searched if token.lease else now
-
-
-def _facts(snapshot: Snapshot, options: SearchOptions) -> tuple[NDArray[np.bool_] | None, Searched]:
-    view = snapshot.layer(options.layer)
-    allowed = options.allowed(snapshot)
-    searched = Searched(
-        snapshot.digest,
-        str(view.params["algorithm"]),
-        view.digest,
-        len(snapshot.recordings),
-        () if options.which is None else options.which.only.words,
-        () if options.which is None else options.which.exclude.words,
-        None if allowed is None else int(np.count_nonzero(allowed)),
-        options.layer,
-        options.scales,
-        options.max_false_per_1000h,
-        settings_digest(options, allowed),
-    )
-    return allowed, searched
 
 
 def _digest_or_nothing(path: Path) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol, Self, overload
 from fingerprint.errors import EvidenceError, StorageFullError, printable
 from fingerprint.sources import is_fingerprint_file
 from index.search.match import STANDARD, SearchOptions
+from index.storage.snapshot import Snapshot
 from sourceprint.inputs import Item, Refusal
 from sourceprint.outputs import program_version
 from sourceprint.scans.journal import Entry, Journal
@@ -25,7 +26,7 @@ from sourceprint.scans.moves import Mover, finish_moves
 from sourceprint.scans.plan import Plan, content_of, make_plan, size_of
 from sourceprint.scans.results import ScanResult, plain_json
 from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others
-from sourceprint.scans.scan import Scan, Searched, scan_files, what_is_searched
+from sourceprint.scans.scan import Scan, Searched, open_for, scan_files, what_is_searched
 from sourceprint.scans.scan_json import renamed_row, scan_row, scan_timing
 from sourceprint.scans.summary import summarise, summary_to_json
 from sourceprint.workers import uninterrupted
@@ -40,9 +41,9 @@ class Stop(Protocol):
         """Whether to end after the files in hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Search:
-    """What is searched, and how; as the arguments of `sourceprint.scans.scan.scan_files`.
+    """What is searched, and how; as the arguments of `sourceprint.scans.scan.scan_files`. The index is opened once.
 
     `permit` is called before files are looked at, and before each is searched; it raises GrantError where the index may
     not be searched any more.
@@ -52,15 +53,17 @@ class Search:
     options: SearchOptions = STANDARD
     jobs: int | None = None
     permit: Callable[[], object] = lambda: None
+    _snapshot: Snapshot | None = field(init=False, default=None)
 
     def searched(self) -> Searched:
         """Return what would be searched now; errors as `scan_files`, and what `permit` raises."""
         self.permit()
-        return what_is_searched(self.index, self.options)
+        self._snapshot = open_for(self.index, self.options, reuse=self._snapshot)
+        return what_is_searched(self._snapshot, self.options)
 
     def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
         """Yield the scan of every item, in order, its trace in the folder `traces`; errors as `scan_files`."""
-        return scan_files(self.index, items, options=self.options, jobs=self.jobs, traces=traces)
+        return scan_files(self.index, items, options=self.options, jobs=self.jobs, traces=traces, reuse=self._snapshot)
 
 
 class Feed(Sequence[Item]):

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from fingerprint.errors import CatalogueError, IndexFormatError, IndexLockedError
-from index.catalogue.store import Recording, StateToken, Store
+from index.catalogue.store import CommitToken, Recording, Store
 from index.catalogue.verification import repair_index
-from index.storage.layers import RECORDING, spec_of
 from index.storage.locks import claim, leased, sweep
-from index.storage.manifest import read_manifest
+from index.storage.manifest import RECORDING, read_manifest, spec_of
+from sourceprint import workers
 from sourceprint.inputs import Item
 from sourceprint.scans.scan import scan_files
 from tests.command_line import catalogue
@@ -130,7 +130,7 @@ def parts(folder: Path) -> set[str]:
 
 
 def lease_files(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "readers").iterdir())
+    return sorted(path.name for path in (folder / "readers").glob("*"))
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_ten_readers_beside_a_writer_each_see_exactly_one_committed_state(tmp_pa
 def test_a_leased_reader_in_another_process_keeps_its_state_across_a_compaction(folder: Path) -> None:
     manifest, digest = read_manifest(folder), Store.open(folder).digest
     with running(HOLDER, folder) as reader:
-        token = StateToken(**json.loads(line_of(reader)))
+        token = CommitToken(**json.loads(line_of(reader)))
         assert lease_files(folder) == [token.lease]
         compact(folder)
         add(folder, "new")
@@ -268,7 +268,7 @@ def test_a_leased_reader_in_another_process_keeps_its_state_across_a_compaction(
 
 def test_the_lease_of_a_killed_reader_is_removed_with_what_it_kept(folder: Path) -> None:
     with running(HOLDER, folder) as reader:
-        token = StateToken(**json.loads(line_of(reader)))
+        token = CommitToken(**json.loads(line_of(reader)))
         compact(folder)
         assert len(parts(folder)) > len(read_manifest(folder).parts())
         reader.kill()
@@ -407,28 +407,27 @@ def test_a_scan_sees_one_state_whatever_happens_meanwhile(
 ) -> None:
     index = shutil.copytree(music / "index", tmp_path / "index")
     digest = Store.open(index).digest
-    real = Store.lease
+    real = workers.in_order
 
-    @contextmanager
-    def lease(store: Store) -> Iterator[StateToken]:
-        with real(store) as token:
-            with store.writer() as writer:  # before any worker opens the index
-                writer.remove("s1")
-                writer.compact()
-            yield token
+    def in_order(*arguments: Any, **options: Any) -> Generator[Any, None, None]:
+        with Store.open(index).writer() as writer:  # before any worker opens the index
+            writer.remove("s1")
+            writer.compact()
+        assert bool(lease_files(index)) == (jobs > 1)  # a process that has mapped the files needs none
+        yield from real(*arguments, **options)
 
-    monkeypatch.setattr(Store, "lease", lease)
+    monkeypatch.setattr("sourceprint.scans.scan.in_order", in_order)
     items = [Item(music / "music" / f"s{i}.wav") for i in (1, 2, 1)]
     scans = list(scan_files(index, items, jobs=jobs))
     assert [[match.recording.id for match in scan.matches] for scan in scans] == [["s1"], ["s2"], ["s1"]]
     assert {(scan.searched.digest, scan.searched.n_recordings) for scan in scans} == {(digest, 2)}
     assert [recording.id for recording in Store.open(index).snapshot().recordings] == ["s2"]
-    assert os.listdir(index / "readers") == []
+    assert lease_files(index) == []
 
 
 def test_a_scan_that_is_given_up_gives_up_its_lease(music: Path) -> None:
     index = music / "index"
-    scans = scan_files(index, [Item(music / "music" / "s1.wav")] * 2, jobs=1)
+    scans = scan_files(index, [Item(music / "music" / "s1.wav")] * 2, jobs=2)
     assert next(scans).status == "matched"
     assert len(lease_files(index)) == 1
     scans.close()

@@ -21,8 +21,8 @@ from index.catalogue.writer import Writer
 from index.search.match import STANDARD, match_track
 from index.search.significance import ChanceModel
 from index.storage.hubs import Hub
-from index.storage.layers import layer_specs, recording_landmarks
-from index.storage.manifest import read_manifest
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import layer_specs, read_manifest
 from index.storage.snapshot import Snapshot
 from sourceprint.text.tables import info_text
 from tests.command_line import RATE_HZ, music, run

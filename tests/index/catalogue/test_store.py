@@ -26,7 +26,6 @@ from fingerprint.errors import (
     UnknownRecordingError,
 )
 from index.catalogue.store import LayerLandmarks, LayerSnapshot, LayerSpec, Recording, Snapshot, Store
-from index.storage.commit import open_state
 from index.vectors.lists import sorted_by_list
 from index.vectors.signs import words_of
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, SPEC, fill, landmarks, naive_search
@@ -264,7 +263,7 @@ def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path)
     assert (store.info()["segments"], store.info()["removed"]) == (1, 0)
     assert store.verify() == []
     (segment,) = (tmp_path / "index" / "segments").iterdir()
-    tree = open_state(tmp_path / "index").trees["recording"]
+    tree = Snapshot.open(tmp_path / "index").trees["recording"]
     vectors = np.concatenate([landmarks(60, i).vectors for i in range(20) if i not in (0, 7, 8, 19)])
     codes = np.packbits(vectors.astype(np.float16) > 0, axis=1)
     np.testing.assert_array_equal(np.load(segment / "recording" / "codes.npy"), codes)

@@ -24,8 +24,8 @@ from benchmarks.durability_index import named_files
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexFormatError, IndexLockedError, StorageFullError
 from index.catalogue.store import Recording, Store
 from index.catalogue.verification import repair_index, verify_index
-from index.storage import commit as opening
 from index.storage import segment
+from index.storage import snapshot as snapshots
 from index.storage.durable import write_array
 from index.storage.manifest import write_manifest
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks
@@ -287,7 +287,7 @@ def test_damage_to_a_large_index_gives_an_error_or_the_right_answer_never_a_cras
     sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the index were too large to be checked in full when opened: only sizes of the large files are compared.
-    monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)
+    monkeypatch.setattr(snapshots, "CHECK_ALL_BYTES", 0)
     chance = random.Random(3)
     folder = tmp_path / "index"
     right = answers(sound)
@@ -313,7 +313,7 @@ def test_damage_to_a_large_index_gives_an_error_or_the_right_answer_never_a_cras
     "name", ["recordings.jsonl", "recording/times.npy", "recording/bins.npy", "recording/codes.npy"]
 )
 def test_damage_is_never_passed_on_by_a_compaction(sound: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)
+    monkeypatch.setattr(snapshots, "CHECK_ALL_BYTES", 0)
     path = min((sound / "segments").iterdir()) / name
     original = path.read_bytes()
     path.write_bytes(original[:-9] + bytes([original[-9] ^ 4]) + original[-8:])
@@ -332,7 +332,7 @@ def test_damage_is_never_passed_on_by_a_compaction(sound: Path, monkeypatch: pyt
 def test_damage_to_what_is_not_kept_is_healed_by_a_compaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact_limit: int
 ) -> None:
-    monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)
+    monkeypatch.setattr(snapshots, "CHECK_ALL_BYTES", 0)
     folder = tmp_path / "index"
     store = fill(folder, {f"r{i}": 30 for i in range(8)}, exact_limit=exact_limit, commit_landmarks=120)
     with store.writer() as writer:
@@ -351,8 +351,8 @@ def test_damage_to_what_is_not_kept_is_healed_by_a_compaction(
 def test_lists_that_no_level_of_the_tree_has_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     fill(folder, {f"r{i}": 30 for i in range(6)}, exact_limit=ALWAYS)
-    state = opening.open_state(folder)
-    (entry,) = state.manifest.segments
+    manifest = snapshots.Snapshot.open(folder).manifest
+    (entry,) = manifest.segments
     place = folder / "segments" / entry.name
     files = dict(entry.files)
     for name in ("list_sizes", "list_checks"):
@@ -361,7 +361,7 @@ def test_lists_that_no_level_of_the_tree_has_are_refused(tmp_path: Path) -> None
         longer = np.concatenate([array, array[:1] * 0])
         path.unlink()
         files[f"recording/{name}.npy"] = write_array(path, [longer], shape=longer.shape, dtype=longer.dtype)
-    write_manifest(folder, state.manifest.successor(segments=(replace(entry, files=files),)))
+    write_manifest(folder, manifest.successor(segments=(replace(entry, files=files),)))
     with pytest.raises(IndexDamagedError, match=r"list_sizes\.npy: has 65 lists, like no level of the tree"):
         Store.open(folder)
 

@@ -31,7 +31,7 @@ from index.catalogue.archive import header
 from index.catalogue.store import Recording, Store
 from index.catalogue.transfer import export_index, import_index
 from index.catalogue.verification import verify_index
-from index.storage import commit as opening
+from index.storage import snapshot as snapshots
 from index.storage.locks import WriterLock, claim
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks
@@ -407,7 +407,7 @@ def test_another_format_version_is_named(archive: Path, tmp_path: Path, monkeypa
 
 
 def test_a_damaged_index_is_not_exported(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "CHECK_ALL_BYTES", 0)  # as for a large index: opening it notices nothing
+    monkeypatch.setattr(snapshots, "CHECK_ALL_BYTES", 0)  # as for a large index: opening it notices nothing
     path = next(index.glob("segments/*/recording/times.npy"))
     data = bytearray(path.read_bytes())
     data[-1] ^= 1

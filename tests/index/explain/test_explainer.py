@@ -31,7 +31,8 @@ from index.explain.searches import Searches, WidePrints
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
 from index.storage.hubs import Hub
-from index.storage.layers import layer_specs, recording_landmarks
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import layer_specs
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.demo.synthesis import synthesize

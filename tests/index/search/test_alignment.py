@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from index.catalogue.store import Recording, Store
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
 from index.search.hypotheses import Hypothesis, QueryLandmarks
+from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND, LayerLandmarks
-from index.storage.snapshot import LayerSnapshot
 from tests.landmark_sets import LAYERS, NEVER, normalised, unit_vectors
 
 SECONDS, DENSITY = 120.0, 12.0

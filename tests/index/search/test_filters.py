@@ -16,7 +16,8 @@ from index.catalogue.store import Store
 from index.search.filters import Filter
 from index.search.match import STANDARD, match_track
 from index.storage import recordings as recordings_module
-from index.storage.layers import layer_specs, recording_landmarks
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import layer_specs
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.catalogue.annotations import change_tags

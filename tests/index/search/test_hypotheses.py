@@ -19,8 +19,8 @@ from index.search.hypotheses import (
     best_hypotheses,
     gather_votes,
 )
+from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
-from index.storage.snapshot import LayerSnapshot
 from tests.landmark_sets import fill
 
 SCALES = (0.85, 1.0, 1.18)

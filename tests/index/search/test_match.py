@@ -29,7 +29,8 @@ from index.search.match import (
 )
 from index.search.matches import Match, MatchResult, Passage
 from index.search.significance import ChanceModel
-from index.storage.layers import RECORDING, layer_specs, recording_landmarks
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import RECORDING, layer_specs
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT
 from sourceprint.demo.synthesis import synthesize

@@ -15,7 +15,8 @@ from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
 from index.catalogue.store import Recording, Store
 from index.search.overlaps import MIN_SECONDS, Overlap, Span, find_overlaps, longest_first, overlap_to_json
-from index.storage.layers import layer_specs, recording_landmarks
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import layer_specs
 from index.storage.snapshot import Snapshot
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.text.tables import overlap_text, overlaps_table

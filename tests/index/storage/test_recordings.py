@@ -40,7 +40,7 @@ def test_live_recordings_are_found_by_id_and_by_audio(
         monkeypatch.setattr("index.storage.segment_writer.text_key", key)
     snapshot = stored(tmp_path / "index")
     table = snapshot.recordings
-    assert len(snapshot._state.segments) == 2
+    assert len(snapshot.segments) == 2
     assert [table.find(name) for name in "abcdef"] == [0, None, 1, 2, 3, None]
     assert table.find_all(list("dxab")).tolist() == [2, -1, 0, -1]
     assert table.find_all([]).tolist() == []
@@ -56,7 +56,7 @@ def test_nothing_is_found_in_an_empty_index(tmp_path: Path) -> None:
 
 def test_digest_is_of_the_layers_and_of_sorted_contents(tmp_path: Path) -> None:
     snapshot = stored(tmp_path / "index")
-    contents = sorted(row.tobytes() for row in snapshot._state.contents())
+    contents = sorted(row.tobytes() for row in snapshot._contents())
     assert len(contents) == 4
     layers = {"recording": [snapshot.layer("recording").digest, None]}
     naive = hashlib.sha256(canonical_json(layers) + b"".join(contents)).hexdigest()

@@ -23,8 +23,8 @@ from index.search.alignment import Aligner
 from index.search.hypotheses import Hypothesis, Neighbours, QueryLandmarks, gather_votes
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult, in_sequence
-from index.storage.layers import layer_specs, recording_landmarks
-from index.storage.manifest import Manifest, read_manifest
+from index.storage.layers import recording_landmarks
+from index.storage.manifest import Manifest, layer_specs, read_manifest
 from index.storage.recordings import Recording, duration_from_json, recording_from_json, recording_to_json
 from index.storage.tags import Ranges, normalised_ranges, normalised_tags, parse_ranges, ranges_text
 from sourceprint.catalogue.annotations import change_exclusions, change_tags

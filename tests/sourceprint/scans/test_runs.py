@@ -37,7 +37,7 @@ from tests.scan_records import a_failure, a_match, a_passage, a_result, with_tra
 SEARCHED = Searched("sha256:" + "1" * 64, "landmark/1", "sha256:" + "2" * 64, 3, settings_digest="sha256:" + "3" * 64)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pretended(Search):
     """A search that reads files and finds nothing; those that start with `bad` fail. It notes what it was asked for."""
 

@@ -1,0 +1,300 @@
+"""The landmarks of one layer in a snapshot: the search for neighbours, and all that is stored about each landmark.
+
+Landmarks are numbered by *row*: the rows of the first segment, then those of the second, and so on, removed ones
+included. Live recordings are numbered by *ordinal*, in row order. Both numberings belong to one snapshot.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprint.errors import ParameterError
+from index.storage.layers import TIMES_PER_SECOND
+from index.storage.manifest import LayerEntry
+from index.storage.segment import Segment, damaged
+from index.vectors.exact import ExactVectors, check_vectors
+from index.vectors.lists import NPROBE, InvertedLists
+from index.vectors.tree import Tree
+
+__all__ = ["LayerSnapshot"]
+
+
+class LayerSnapshot:
+    """The landmarks of one layer in a snapshot; made by `Snapshot.layer`.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    entry : LayerEntry
+        As the manifest has it.
+    segments : sequence of Segment
+        In row order.
+    alive : ndarray [shape=(n_stored,), dtype=bool]
+        Over all segments: whether a recording is still in the catalogue.
+    exclusions : ndarray [shape=(m, 3), dtype=int64]
+        Excluded ranges: ordinal, start and end in milliseconds, in this order.
+    tree : Tree or None
+        Of a compressed layer.
+
+    Attributes
+    ----------
+    name, digest : str
+        Name of the layer and digest of its parameters.
+    params : mapping
+        Those parameters.
+    dimension : int
+        Length of a descriptor.
+    kind : str
+        "exact" or "compressed".
+    n_rows : int
+        Rows, those of removed recordings included.
+    n_landmarks : int
+        Rows of live recordings.
+    n_recordings : int
+        Live recordings; ordinals run from 0 to this.
+    has_exclusions : bool
+        Whether any of them has excluded ranges.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        entry: LayerEntry,
+        segments: Sequence[Segment],
+        alive: NDArray[np.bool_],
+        exclusions: NDArray[np.int64],
+        tree: Tree | None,
+    ) -> None:
+        self.name = name
+        self.digest = entry.digest
+        self.params = entry.params
+        self.dimension = entry.dimension
+        self.kind = "exact" if entry.tree is None else "compressed"
+        self._layers = [segment.layers.get(name) for segment in segments]
+        counts = [
+            np.zeros(len(segment.table.keys), dtype=np.int64) if layer is None else np.diff(layer.bounds)
+            for segment, layer in zip(segments, self._layers, strict=True)
+        ]
+        self._bounds = np.concatenate([[0], *(np.cumsum(part) for part in counts)]).astype(np.int64)
+        self._first_row = np.cumsum([0, *(0 if layer is None else layer.n_rows for layer in self._layers)])
+        self._first_stored = np.cumsum([0, *(len(part) for part in counts)])
+        for position, part in enumerate(counts):
+            where = slice(int(self._first_stored[position]) + 1, int(self._first_stored[position]) + len(part) + 1)
+            self._bounds[where] += self._first_row[position]
+        self._stored = np.flatnonzero(alive)
+        self._ordinal = np.full(alive.size, -1, dtype=np.int32)
+        self._ordinal[self._stored] = np.arange(self._stored.size, dtype=np.int32)
+        self.n_rows = int(self._first_row[-1])
+        self.n_landmarks = int(np.diff(self._bounds)[self._stored].sum())
+        self.n_recordings = int(self._stored.size)
+        self._compressed = None if tree is None else self._mount(tree)
+        ordinals, starts, ends = exclusions.T
+        self.has_exclusions = bool(ordinals.size)
+        self._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
+        self._has_exclusions[ordinals] = True
+        self._excluded_from = _place(ordinals, starts * TIMES_PER_SECOND // 1000)
+        self._excluded_to = _place(ordinals, -(-ends * TIMES_PER_SECOND // 1000))
+
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        *,
+        nprobe: int | None = None,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the most similar landmarks of each query vector, best first.
+
+        Parameters
+        ----------
+        vectors : ndarray [shape=(q, dimension), dtype=float32]
+            Unit vectors.
+        k : int
+            Neighbours per query, at least 1.
+        nprobe : int, optional
+            Inverted lists visited per query (default `NPROBE`); more finds more and takes longer. Without effect on an
+            exact layer.
+        allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
+            By ordinal: recordings whose landmarks are wanted; the others are passed over.
+
+        Returns
+        -------
+        rows : ndarray [shape=(q, k), dtype=int64]
+            Rows of live recordings; -1 where fewer than `k` were found.
+        similarity : ndarray [shape=(q, k), dtype=float32]
+            Cosine, exact or estimated (`kind`); -inf where the row is -1.
+
+        Raises
+        ------
+        ParameterError
+            If an argument has the wrong shape, kind or range.
+        IndexDamagedError
+            If a list fails its checksum.
+        """
+        queries = check_vectors(vectors, self.dimension, name="vectors")
+        if k < 1:
+            raise ParameterError(f"k={k}: must be at least 1")
+        if nprobe is not None and nprobe < 1:
+            raise ParameterError(f"nprobe={nprobe}: must be at least 1")
+        if allowed is not None and allowed.shape != (self.n_recordings,):
+            raise ParameterError(f"allowed has shape {allowed.shape}: must have one value for each recording")
+        usable = self._ordinal >= 0
+        if allowed is not None:
+            usable[self._stored] = allowed
+        if self._compressed is None:
+            return self._exact.search(queries, k, None if allowed is None else np.repeat(usable, np.diff(self._bounds)))
+        rows, similarity, damage = self._compressed.search(queries, k, nprobe=nprobe or NPROBE, usable=usable)
+        if damage is not None:
+            segment = [layer for layer in self._layers if layer is not None][damage[0]]
+            raise damaged(segment.folder, f"list {damage[1]} fails its checksum")
+        return rows, similarity
+
+    def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
+
+        Raises
+        ------
+        ParameterError
+            If a row is outside the layer.
+        """
+        numbers = self._checked_rows(rows)
+        if not self._ordinal.size:
+            return np.full(numbers.shape, -1, dtype=np.int32)
+        stored = np.searchsorted(self._bounds[:-1], numbers, side="right") - 1
+        return np.where(numbers < 0, np.int32(-1), self._ordinal[stored])
+
+    def landmarks_of(self, ordinal: int) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]:
+        """Return the landmarks of one recording, read-only views of the memory map, compared with their checksum.
+
+        Returns
+        -------
+        times : ndarray [shape=(n,), dtype=uint32]
+            In 1/4096 s, ascending.
+        bins : ndarray [shape=(n,), dtype=uint16]
+            In 1/64 cell.
+        codes : ndarray [shape=(n, dimension // 8), dtype=uint8]
+            Signs of the descriptor, in the order of `numpy.packbits`.
+
+        Raises
+        ------
+        IndexDamagedError
+            If they fail their checksum.
+        """
+        stored = self._stored_of(ordinal)
+        position = int(np.searchsorted(self._first_stored, stored, side="right")) - 1
+        layer = self._layers[position]
+        first, last = int(self._bounds[stored]), int(self._bounds[stored + 1])
+        if layer is None or first == last:
+            return np.empty(0, np.uint32), np.empty(0, np.uint16), np.empty((0, self.dimension // 8), np.uint8)
+        layer.check(stored - int(self._first_stored[position]))
+        part = slice(first - int(self._first_row[position]), last - int(self._first_row[position]))
+        return layer.times[part], layer.bins[part], layer.codes[part]
+
+    def take(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+        """Return time (1/4096 s) and bin (1/64 cell) of any rows, in their shape; zeros for row -1.
+
+        Raises
+        ------
+        ParameterError
+            If a row is outside the layer.
+        IndexDamagedError
+            If a recording that one of them belongs to fails its checksum.
+        """
+        numbers = self._checked_rows(rows)
+        times = np.zeros(numbers.shape, dtype=np.uint32)
+        bins = np.zeros(numbers.shape, dtype=np.uint16)
+        for layer, first, last in zip(self._layers, self._first_row[:-1], self._first_row[1:], strict=True):
+            if layer is not None:
+                here = (numbers >= first) & (numbers < last)
+                local = numbers[here] - first
+                layer.check_rows(local)
+                times[here] = layer.times[local]
+                bins[here] = layer.bins[local]
+        return times, bins
+
+    def excluded(self, rows: NDArray[np.int64], recordings: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which rows [shape=(n,)] of live recordings, whose ordinals are given, lie in excluded ranges."""
+        excluded = np.zeros(rows.size, dtype=np.bool_)
+        if self.has_exclusions:
+            some = np.flatnonzero(self._has_exclusions[recordings])
+            times, _ = self.take(rows[some])
+            places = _place(recordings[some], times)
+            nearest = np.searchsorted(self._excluded_from, places, side="right") - 1
+            excluded[some] = (nearest >= 0) & (places < self._excluded_to[nearest])
+        return excluded
+
+    def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
+        """Return which landmarks of a recording, counted from its first, lie outside its excluded ranges.
+
+        None if it has no such ranges.
+        """
+        stored = self._stored_of(ordinal)
+        if not self._has_exclusions[ordinal]:
+            return None
+        rows = np.arange(self._bounds[stored], self._bounds[stored + 1])
+        return np.flatnonzero(~self.excluded(rows, np.full(rows.size, ordinal, dtype=np.int32)))
+
+    def without_exclusions(self) -> Self:
+        """Return the same landmarks, as if no recording had excluded ranges: to ask what lies in them."""
+        view = copy(self)
+        nothing = np.empty(0, dtype=np.int64)
+        view.has_exclusions = False
+        view._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
+        view._excluded_from = view._excluded_to = nothing
+        return view
+
+    def first_row(self, ordinal: int) -> int:
+        """Return the first row of a recording; its landmark `i` is row `first_row + i`."""
+        return int(self._bounds[self._stored_of(ordinal)])
+
+    def count_of(self, ordinal: int) -> int:
+        """Return the number of landmarks of a recording."""
+        stored = self._stored_of(ordinal)
+        return int(self._bounds[stored + 1] - self._bounds[stored])
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of landmarks of every live recording [shape=(n_recordings,)]."""
+        return np.diff(self._bounds)[self._stored]
+
+    @cached_property
+    def _exact(self) -> ExactVectors:
+        present = [layer for layer in self._layers if layer is not None]
+        for layer in present:
+            for position in range(layer.checks.size):
+                layer.check(position)
+        parts = [layer.vectors for layer in present if layer.vectors is not None]
+        vectors = np.concatenate([np.empty((0, self.dimension), np.float16), *parts])
+        rows = np.flatnonzero(np.repeat(self._ordinal >= 0, np.diff(self._bounds)))
+        return ExactVectors(vectors[rows].astype(np.float32), rows)
+
+    def _mount(self, tree: Tree) -> InvertedLists:
+        present = [
+            (layer.lists, int(first))
+            for layer, first in zip(self._layers, self._first_row[:-1], strict=True)
+            if layer is not None and layer.lists is not None
+        ]
+        return InvertedLists(tree, [lists for lists, _ in present], [first for _, first in present], self._bounds)
+
+    def _stored_of(self, ordinal: int) -> int:
+        if not 0 <= ordinal < self.n_recordings:
+            raise ParameterError(f"ordinal={ordinal}: must lie between 0 and {self.n_recordings - 1}")
+        return int(self._stored[ordinal])
+
+    def _checked_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        numbers = np.asarray(rows, dtype=np.int64)
+        if numbers.size and (numbers.min() < -1 or numbers.max() >= self.n_rows):
+            raise ParameterError(
+                f"rows from {numbers.min()} to {numbers.max()}: must lie between -1 and {self.n_rows - 1}"
+            )
+        return numbers
+
+
+def _place(ordinals: NDArray[np.integer[Any]], ticks: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return recording and time as one number that sorts by recording, then time; no recording has so many ticks."""
+    places: NDArray[np.int64] = (ordinals.astype(np.int64) << 33) + np.minimum(ticks.astype(np.int64), (1 << 33) - 1)
+    return places
