@@ -54,8 +54,8 @@ def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
     recordings = snapshot.recordings
     if not len(recordings):
         raise CatalogueError(
-            f"{printable(snapshot.folder)}: this index holds no recording, so every file would pass; add recordings, or "
-            "name the index that is meant with --index"
+            f"{printable(snapshot.folder)}: this index holds no recording, so every file would pass; add recordings, "
+            "or name the index that is meant with --index"
         )
     ids = policy.exact_ids
     return tuple(one for one, at in zip(ids, recordings.find_all(ids), strict=True) if at < 0)
