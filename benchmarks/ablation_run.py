@@ -22,7 +22,8 @@ from benchmarks.data.corpus import Corpus, TrackRow
 from benchmarks.harness import content_key, json_bytes, one_thread, write_atomically
 from benchmarks.query_files import Query
 from fingerprint.errors import AudioError
-from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
+from fingerprint.extract import fingerprint_file, fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params, Projection, load_projection
 from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
 from index.search.match import STANDARD, match_track

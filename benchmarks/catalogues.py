@@ -21,7 +21,8 @@ from benchmarks.data.corpus import Corpus, TrackRow, folds, identity
 from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
 from benchmarks.train_projection import SHIPPED, train, trained_on
 from fingerprint.errors import AudioError, ParameterError
-from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_signal
+from fingerprint.extract import fingerprint_file, fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params, Projection, load_projection, shipped_digest
 from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
 from index.search.match import STANDARD, SearchOptions

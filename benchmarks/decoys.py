@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.reliability import share_interval
-from fingerprint.extract import Fingerprint
+from fingerprint.landmarks import Fingerprint
 
 __all__ = ["ESTIMATORS", "LEVELS", "Accepted", "Answer", "Estimator", "accepted", "backwards", "curve"]
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.durability_index import LAYER, LAYERS, SECONDS, Change, landmarks, make_index
 from fingerprint.errors import CatalogueError
-from fingerprint.extract import Fingerprint
+from fingerprint.landmarks import Fingerprint
 from index.catalogue.store import Store
 from index.catalogue.verification import verify_index
 from index.search.match import SearchOptions, match_track

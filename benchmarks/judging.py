@@ -28,7 +28,8 @@ from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import mono
 from benchmarks.trials import QUIETEST, TRIAL_RATE_HZ, Excerpt, Made, Trial, make, side_of
 from fingerprint.errors import AudioError
-from fingerprint.extract import Fingerprint, fingerprint_file
+from fingerprint.extract import fingerprint_file
+from fingerprint.landmarks import Fingerprint
 from index.catalogue.store import Store
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_track
 from index.search.matches import Match, Passage

@@ -18,7 +18,8 @@ from benchmarks.harness import one_thread
 from benchmarks.judging import Question, ask
 from benchmarks.trials import Excerpt, Trial, cut_excerpt
 from fingerprint.errors import AudioError
-from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_parts, fingerprint_signal
+from fingerprint.extract import fingerprint_file, fingerprint_parts, fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from index.catalogue.store import Store
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult

@@ -21,7 +21,8 @@ from benchmarks.decoys import Answer, backwards
 from benchmarks.derived import original
 from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread, source_digest, write_atomically
 from fingerprint.errors import AudioError
-from fingerprint.extract import Fingerprint, fingerprint_signal
+from fingerprint.extract import fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from index.catalogue.store import Store
 from index.search.match import STANDARD, match_track
 from index.search.matches import Passage

@@ -25,14 +25,17 @@ __all__ = ["ADD_STAGES", "MATCH_STAGES", "STEPS", "command_seconds", "machine_ga
 ROOT = Path(__file__).resolve().parent.parent
 
 _FINGERPRINT_STAGES = {
-    "fingerprint/audio/stream.py:file_digest": "decode",
+    "fingerprint/disk.py": "decode",
     "fingerprint/audio/decoders.py": "decode",
     "fingerprint/audio/containers.py": "decode",
-    "fingerprint/audio/downmix.py": "mix to mono",
-    "fingerprint/audio/stream.py": "resample",
+    "fingerprint/audio/stream.py": "mix to mono",
+    "fingerprint/audio/stream.py:_resampled": "resample",
+    "fingerprint/audio/stream.py:_cut_into_blocks": "resample",
     "fingerprint/spectrogram.py": "spectrogram",
     "fingerprint/landmarks.py": "landmarks",
-    "fingerprint/descriptors.py": "descriptors",
+    "fingerprint/landmarks.py:smooth_cells": "descriptors",
+    "fingerprint/landmarks.py:patches": "descriptors",
+    "fingerprint/landmarks.py:describe": "descriptors",
     "fingerprint/extract.py": "other",
 }
 ADD_STAGES = {

@@ -33,8 +33,7 @@ from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.distortions import Distorted, Recipe, random_training_distortion, within_scale
 from benchmarks.distortion.resources import NotApplicableError, Resources
 from benchmarks.harness import in_parallel, one_thread, text_table, write_atomically
-from fingerprint.descriptors import describe, patches, smooth_cells
-from fingerprint.landmarks import Landmarks, find_landmarks
+from fingerprint.landmarks import Landmarks, describe, find_landmarks, patches, smooth_cells
 from fingerprint.params import Params, Projection, load_projection
 from fingerprint.spectrogram import cells, local_energy, log_cells
 from index.vectors.exact import ExactVectors

@@ -1,18 +1,25 @@
-"""The one door for what the system refuses: an `OSError` becomes an error of ours, and small files are read whole.
+"""The one door for what the system refuses: an `OSError` becomes an error of ours.
+
+Files from outside are opened here, if they are regular ones; small files are read whole.
 
 A message says which file, what could not be done, why (in the words of the system), what is safe all the same, and the
 remedy; where the caller knows no better one, the remedy is that of the system's number.
 """
 
 import errno
+import hashlib
+import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fingerprint.errors import CatalogueError, SourceprintError, StorageFullError, printable
+from fingerprint.errors import CatalogueError, DecodeError, SourceprintError, StorageFullError, printable
 
-__all__ = ["decoded", "is_full", "read_small", "refusals"]
+__all__ = ["decoded", "file_digest", "is_full", "open_regular_file", "read_small", "refusals"]
+
+_BUFFER_BYTES = 1 << 18  # libsndfile asks for a kilobyte at a time
 
 _REMEDIES = {
     errno.ENOENT: "check the spelling and the folder",
@@ -140,3 +147,64 @@ def decoded(data: bytes, name: str, failure: type[SourceprintError]) -> str:
         raise failure(
             f"{name}: not UTF-8 (byte 0x{error.object[error.start]:02x} at position {error.start}); save it as UTF-8"
         ) from error
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file, of any content.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    DecodeError
+        If it is not a regular file that can be read.
+    """
+    name = printable(path)
+    with (
+        open_regular_file(path, name) as file,
+        refusals(name, DecodeError, "reading failed", remedy="check the disk it is on"),
+    ):
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
+    """Return `path` opened for reading; never wait for a pipe to be written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    DecodeError
+        If it is missing, empty, may not be read, or is no regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise DecodeError(f"{name}: no such file; check the spelling and the folder") from error
+    except PermissionError as error:
+        raise DecodeError(f"{name}: may not be read by this user; change its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DecodeError(f"{name}: cannot be opened ({reason}); give the path of an audio file") from error
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size:
+        return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER_BYTES)
+    os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise DecodeError(f"{name}: is a folder, not an audio file; give the files in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise DecodeError(f"{name}: is a pipe or device, not a regular file; save the audio to a file first")
+    raise DecodeError(f"{name}: empty file (0 bytes); copy or download it again")

@@ -1,94 +1,56 @@
-"""The whole way from an audio file to its fingerprint, in pieces of 24 s so that length costs time but not memory.
+"""From an audio file to its fingerprint, in pieces of 24 s so that length costs time but not memory.
 
-- `fingerprint_file`: decode and describe a file.
-- `fingerprint_parts`: the same for a query of any length, ten minutes at a time.
-- `fingerprint_signal`: describe samples that are already at hand.
+- `recording_of`, `track_parts`: the fingerprint of a file as it enters an index, or is searched in one; a fingerprint
+  file (.spf), known by its name, stands for the audio that it was made of.
+- `fingerprint_file`: decode and describe a file; `fingerprint_parts`: the same for a track of any length, ten minutes
+  at a time; `fingerprint_signal`: describe samples that are at hand.
 
-A piece is analysed with enough of its surroundings that where the cuts fall changes nothing. References get fewer
-landmarks and one time scale; queries get more landmarks, several time scales, and for each descriptor its mirror
-image in time: what the same music would give if it ran backwards. The mirrored query is the decoy from which `index`
-learns what chance looks like.
+A piece is analysed with enough of its surroundings that where the cuts fall changes nothing. Recordings get fewer
+landmarks and one time scale; tracks get more landmarks, several time scales, and for each descriptor its mirror image
+in time: what the same music would give if it ran backwards. The mirrored track is the decoy from which `index` learns
+what chance looks like.
 """
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.audio.stream import file_digest, open_audio
-from fingerprint.descriptors import check_projection, describe, patches, smooth_cells
+from fingerprint.audio.stream import open_audio
+from fingerprint.disk import file_digest
 from fingerprint.errors import NotEnoughMusicError, ParameterError, TooShortError, printable
-from fingerprint.landmarks import find_landmarks, quota_frames
+from fingerprint.landmarks import (
+    MIN_LANDMARKS,
+    MIN_SECONDS,
+    Fingerprint,
+    Role,
+    check_projection,
+    describe,
+    find_landmarks,
+    patches,
+    quota_frames,
+    smooth_cells,
+)
 from fingerprint.params import Params, Projection, load_projection
 from fingerprint.spectrogram import cell_blocks, local_energy, log_cells
+from fingerprint.spf_files import SUFFIX, read_contents, read_recording, read_track
 
 __all__ = [
-    "MIN_LANDMARKS",
-    "MIN_SECONDS",
-    "Fingerprint",
-    "Role",
+    "audio_digest",
+    "audio_name",
     "fingerprint_file",
     "fingerprint_parts",
     "fingerprint_signal",
+    "is_fingerprint_file",
+    "recording_of",
+    "track_parts",
 ]
-
-Role = Literal["reference", "query"]
-
-MIN_SECONDS = 0.5
-"""Shorter audio holds too few landmarks to identify anything."""
-
-MIN_LANDMARKS = 8
-"""Audio with fewer landmarks, digital silence for one, identifies nothing."""
 
 _PIECE_BLOCKS = 48  # pieces of 48 half-second rations, 24 s
 _PART_PIECES = 25  # ten minutes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fingerprint:
-    """Landmarks of one recording and what surrounds each of them.
-
-    Attributes
-    ----------
-    times : ndarray [shape=(n,), dtype=float64]
-        Landmark times in seconds, ascending.
-    bins : ndarray [shape=(n,), dtype=float32]
-        Landmark frequencies in cells of the log-frequency axis.
-    prominence : ndarray [shape=(n,), dtype=float32]
-        Height above the surroundings, natural log power.
-    scales : tuple of float
-        Time scales at which the landmarks are described.
-    vectors : ndarray [shape=(n_scales, n, dimension), dtype=float32]
-        Descriptors, unit norm.
-    mirrored : ndarray [shape=(n_scales, n, dimension) or (0, 0, dimension), dtype=float32]
-        Descriptors of the same music running backwards; queries only.
-    start_seconds, duration_seconds : float
-        Where the audio described starts in the file, and its length.
-    params_digest : str
-        Digest of the parameters.
-    name, sha256, decoder : str
-        File name, SHA-256 of the file's bytes (hex) and decoder; empty for signals.
-    notes : tuple of str
-        What was odd about the audio, in sentences.
-    """
-
-    times: NDArray[np.float64]
-    bins: NDArray[np.float32]
-    prominence: NDArray[np.float32]
-    scales: tuple[float, ...]
-    vectors: NDArray[np.float32]
-    mirrored: NDArray[np.float32]
-    start_seconds: float
-    duration_seconds: float
-    params_digest: str
-    name: str = ""
-    sha256: str = ""
-    decoder: str = ""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -230,6 +192,45 @@ def fingerprint_signal(
     signal = y.astype(np.float32, copy=False)
     (whole,) = _parts([signal], name, role, scales, params, projection, math.inf)
     return whole
+
+
+def is_fingerprint_file(path: Path) -> bool:
+    """Return whether the name says that this is a fingerprint file.
+
+    Examples
+    --------
+    >>> is_fingerprint_file(Path("song.SPF")), is_fingerprint_file(Path("song.mp3"))
+    (True, False)
+    """
+    return path.suffix.lower() == SUFFIX
+
+
+def recording_of(path: Path) -> Fingerprint:
+    """Return the fingerprint of a recording; errors as `fingerprint_file`, or `read_recording`."""
+    return read_recording(path) if is_fingerprint_file(path) else fingerprint_file(path)
+
+
+def track_parts(path: Path, *, scales: tuple[float, ...]) -> Iterator[Fingerprint]:
+    """Yield the fingerprint of a track in parts; errors as `fingerprint_parts`, or `read_track`."""
+    if is_fingerprint_file(path):
+        return read_track(path, scales=scales)
+    return fingerprint_parts(path, scales=scales)
+
+
+def audio_digest(path: Path) -> str:
+    """Return the SHA-256 of the audio file, in hexadecimal; of a fingerprint file, that of the audio it stands for.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read, or is no sound fingerprint file.
+    """
+    return read_contents(path).sha256 if is_fingerprint_file(path) else file_digest(path)
+
+
+def audio_name(path: Path) -> str:
+    """Return the name of the audio file; errors as `audio_digest`, for fingerprint files only."""
+    return read_contents(path).name if is_fingerprint_file(path) else path.name
 
 
 def _file_parts(

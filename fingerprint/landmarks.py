@@ -1,26 +1,54 @@
-"""Third step: log-frequency power in, landmarks out.
+"""Third step: log-frequency power in, landmarks and their descriptors out; together they are a fingerprint.
 
 A landmark is a cell that exceeds all others within +-`peak_frames` x +-`peak_bins` and stands above the mean of its
 surroundings. Landmarks are rationed per half second, the ration shared out over frequency bands, so that a bass line
 or a hi-hat keeps landmarks of its own under a full mix. Positions are refined below one cell in both directions by a
-parabola through the log power.
+parabola through the log power. Peaks are picked on power, not on its logarithm: the logarithm differs between maths
+libraries, a comparison of sums does not.
 
-Peaks are picked on power, not on its logarithm: the logarithm differs between maths libraries, a comparison of sums
-does not.
+A descriptor says what surrounds a landmark: the log spectrogram, slightly smoothed, sampled on a grid of
++-`patch_seconds` x +-`patch_semitones`; mean removed and unit norm (gain drops out), then projected by the trained
+map and scaled to unit norm. Since the grid moves with the landmark along log frequency, the descriptor of a
+transposed recording is the same; since the grid can be stretched in time (`scale`), a track played slower or faster
+can be described as if it had not been. The idea is that of SIFT (Lowe, IJCV 2004), with the spectrogram for the image.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint import _kernels
-from fingerprint.params import Params
+from fingerprint.errors import ParameterError
+from fingerprint.params import Params, Projection
 
-__all__ = ["SILENCE_POWER", "Landmarks", "find_landmarks", "quota_frames"]
+__all__ = [
+    "MIN_LANDMARKS",
+    "MIN_SECONDS",
+    "SILENCE_POWER",
+    "Fingerprint",
+    "Landmarks",
+    "Role",
+    "check_projection",
+    "describe",
+    "find_landmarks",
+    "patches",
+    "quota_frames",
+    "smooth_cells",
+]
 
 SILENCE_POWER = 1e-6
 """Cells below this power, a tone of about -108 dB of full scale, are silence."""
+
+
+Role = Literal["reference", "query"]
+
+MIN_SECONDS = 0.5
+"""Shorter audio holds too few landmarks to identify anything."""
+
+MIN_LANDMARKS = 8
+"""Audio with fewer landmarks, digital silence for one, identifies nothing."""
 
 
 class Landmarks(NamedTuple):
@@ -39,6 +67,49 @@ class Landmarks(NamedTuple):
     frames: NDArray[np.float64]
     bins: NDArray[np.float64]
     prominence: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fingerprint:
+    """Landmarks of one recording and what surrounds each of them.
+
+    Attributes
+    ----------
+    times : ndarray [shape=(n,), dtype=float64]
+        Landmark times in seconds, ascending.
+    bins : ndarray [shape=(n,), dtype=float32]
+        Landmark frequencies in cells of the log-frequency axis.
+    prominence : ndarray [shape=(n,), dtype=float32]
+        Height above the surroundings, natural log power.
+    scales : tuple of float
+        Time scales at which the landmarks are described.
+    vectors : ndarray [shape=(n_scales, n, dimension), dtype=float32]
+        Descriptors, unit norm.
+    mirrored : ndarray [shape=(n_scales, n, dimension) or (0, 0, dimension), dtype=float32]
+        Descriptors of the same music running backwards; queries only.
+    start_seconds, duration_seconds : float
+        Where the audio described starts in the file, and its length.
+    params_digest : str
+        Digest of the parameters.
+    name, sha256, decoder : str
+        File name, SHA-256 of the file's bytes (hex) and decoder; empty for signals.
+    notes : tuple of str
+        What was odd about the audio, in sentences.
+    """
+
+    times: NDArray[np.float64]
+    bins: NDArray[np.float32]
+    prominence: NDArray[np.float32]
+    scales: tuple[float, ...]
+    vectors: NDArray[np.float32]
+    mirrored: NDArray[np.float32]
+    start_seconds: float
+    duration_seconds: float
+    params_digest: str
+    name: str = ""
+    sha256: str = ""
+    decoder: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def quota_frames(params: Params) -> int:
@@ -92,6 +163,79 @@ def find_landmarks(
     bins = peaks[:, 1] + _vertex(power, peaks, 1)
     order = np.lexsort((bins, frames))
     return Landmarks(frames[order], bins[order], height[order])
+
+
+def smooth_cells(log_power: NDArray[np.float32], params: Params) -> NDArray[np.float32]:
+    """Return the moving average of the log spectrogram, same shape, so that sampling a coarse grid does not alias."""
+    out = np.empty_like(log_power)
+    _kernels.box_smooth(log_power, params.smooth_frames, params.smooth_bins, np.empty_like(log_power), out)
+    return out
+
+
+def patches(
+    smooth: NDArray[np.float32], landmarks: Landmarks, params: Params, *, scale: float = 1.0
+) -> NDArray[np.float32]:
+    """Sample the surroundings of each landmark.
+
+    Parameters
+    ----------
+    smooth : ndarray [shape=(n_frames, n_bins), dtype=float32]
+        From `smooth_cells`.
+    landmarks : Landmarks
+        Positions in that array.
+    params : Params
+        Parameters of the analysis.
+    scale : float
+        Reference seconds per second of this recording: 1.25 describes a query that plays a quarter faster than its
+        source.
+
+    Returns
+    -------
+    ndarray [shape=(n, patch_times * patch_bins), dtype=float32]
+        Time-major grids with zero mean and unit norm; all zero where the surroundings are flat.
+    """
+    reach = params.patch_seconds * params.frames_per_second / scale
+    semitone = params.bins_per_octave / 12
+    in_time = np.linspace(-reach, reach, params.patch_times)
+    in_bins = np.linspace(-params.patch_semitones * semitone, params.patch_semitones * semitone, params.patch_bins)
+    out = np.empty((landmarks.frames.size, params.patch_times * params.patch_bins), dtype=np.float32)
+    _kernels.sample_patches(smooth, landmarks.frames, landmarks.bins, in_time, in_bins, out)
+    return out
+
+
+def describe(patch: NDArray[np.float32], projection: Projection) -> NDArray[np.float32]:
+    """Project patches and scale them to unit norm; a flat patch gives zeros and is like nothing.
+
+    Parameters
+    ----------
+    patch : ndarray [shape=(n, patch_size), dtype=float32]
+        From `patches`.
+    projection : Projection
+        The trained map.
+
+    Returns
+    -------
+    ndarray [shape=(n, dimension), dtype=float32]
+        Descriptors.
+    """
+    out = np.empty((len(patch), projection.matrix.shape[1]), dtype=np.float32)
+    _kernels.project(np.ascontiguousarray(patch, dtype=np.float32), projection.matrix, projection.offset, out)
+    return out
+
+
+def check_projection(projection: Projection, params: Params) -> None:
+    """Raise ParameterError unless `projection` is the one that `params` names, and of the right shape."""
+    expected = (params.patch_times * params.patch_bins, params.dimension)
+    if projection.matrix.shape != expected:
+        raise ParameterError(
+            f"the projection has shape {projection.matrix.shape}, the parameters ask for {expected}; "
+            "train one for these parameters with benchmarks/train_projection.py"
+        )
+    if projection.digest != params.projection_digest:
+        raise ParameterError(
+            f"the projection is {projection.digest}, the parameters name {params.projection_digest}; "
+            "pass the projection that the index was made with"
+        )
 
 
 def _ration(

@@ -28,8 +28,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.audio.stream import open_regular_file
-from fingerprint.disk import refusals
+from fingerprint.disk import open_regular_file, refusals
 from fingerprint.errors import (
     DamagedFingerprintError,
     DecodeError,
@@ -39,7 +38,7 @@ from fingerprint.errors import (
     TooShortError,
     printable,
 )
-from fingerprint.extract import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role
+from fingerprint.landmarks import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role
 from fingerprint.params import Params
 from fingerprint.spf_header import Contents, MalformedHeaderError, PartEntry, contents_of, header_of
 

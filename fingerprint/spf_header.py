@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from fingerprint.digests import canonical_json, digest_of, is_sha256
-from fingerprint.extract import Role
+from fingerprint.landmarks import Role
 from fingerprint.params import Params
 
 __all__ = ["Contents", "MalformedHeaderError", "PartEntry", "contents_of", "header_of"]

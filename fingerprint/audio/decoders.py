@@ -22,10 +22,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from fingerprint.audio.containers import inspect_container
-from fingerprint.audio.downmix import piece_length
 from fingerprint.errors import DecodeError
 
-__all__ = ["AudioInfo", "Decoder"]
+__all__ = ["AudioInfo", "Decoder", "piece_length"]
 
 MIN_RATE_HZ: Final = 2_000
 MAX_RATE_HZ: Final = 768_000
@@ -46,6 +45,11 @@ _DEMUXERS: Final = (
 _DEMUXERS_WITH_LENGTH: Final = frozenset(
     {"mov", "matroska", "asf", "avi", "caf", "w64", "au", "ape", "wv", "tta", "dsf"}
 )
+
+
+def piece_length(rate_hz: int) -> int:
+    """Return the samples of a downmix piece: half a second."""
+    return (rate_hz + 1) // 2
 
 
 @dataclass(frozen=True, slots=True)

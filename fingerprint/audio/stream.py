@@ -1,19 +1,20 @@
 """From an audio file to mono samples at one rate, in blocks.
 
-What comes in is the path of a local file in any usual format, recognised by its content; what goes out are consecutive
-blocks of mono float32 samples, finite, full scale 1.0, and plain sentences on whatever was odd. The steps: open
-(regular files only), decode (`fingerprint.audio.decoders`), mix to one channel (`fingerprint.audio.downmix`),
-resample (soxr HQ, streamed; this module is the only door to it). Memory does not grow with the length of the file,
-and the same file gives
-the same samples whatever the length of the blocks.
+A local file in any usual format, recognised by its content, comes in; consecutive blocks of mono float32 samples,
+finite, full scale 1.0, go out, and plain sentences on all that was odd. The steps: open (regular files only), decode
+(`fingerprint.audio.decoders`), mix to one channel, resample (soxr HQ, streamed; this module is the only door to it).
+Memory does not grow with the length of the file, and the same file gives the same samples however long the blocks are.
+
+The mean of the channels ("mid") is the natural downmix, and fails where channels are out of phase: a stereo file with
+one side inverted has a silent mid. So each piece of half a second is checked: where the mid holds far less power than
+unrelated channels would leave in it, the louder channel stands in for it. The pieces lie at fixed places of the file:
+the result depends on the file, not on how a decoder cuts it up.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import stat
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
@@ -22,21 +23,26 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from fingerprint.audio.decoders import MAX_RATE_HZ, AudioInfo, Decoder
-from fingerprint.audio.downmix import Downmixer
-from fingerprint.disk import refusals
-from fingerprint.errors import DecodeError, ParameterError, printable
+from fingerprint.audio.decoders import MAX_RATE_HZ, AudioInfo, Decoder, piece_length
+from fingerprint.disk import open_regular_file
+from fingerprint.errors import ParameterError, printable
 
-__all__ = ["AudioInfo", "AudioStream", "decode", "file_digest", "open_audio", "open_regular_file"]
+__all__ = ["AudioInfo", "AudioStream", "Downmixer", "decode", "open_audio"]
 
 # A frame of mp3 or AAC, at either end; damage costs more.
 _LENGTH_TOLERANCE_SECONDS: Final = 0.05
 
-# libsndfile asks for a kilobyte at a time.
-_READ_BYTES: Final = 2**18
-
 # A limiter touches full scale now and then; a clipped recording stays there.
 _CLIPPED_SHARE: Final = 0.01
+
+# The mean of n unrelated channels of equal power holds 1/n of a channel's power. Below a fifth of that they cancel: for
+# stereo, where the mid is 10 dB under the mean power of the two sides.
+_CANCELLED: Final = 0.2
+
+# 180 dB above full scale: no more a sample than NaN is, and its square overflows later on.
+_ABSURD: Final = 1e9
+
+_FULL_SCALE: Final = 0.999
 
 
 def open_audio(path: str | os.PathLike[str], *, sample_rate: int = 11025, block_seconds: float = 30.0) -> AudioStream:
@@ -99,31 +105,6 @@ def decode(path: str | os.PathLike[str], *, sample_rate: int = 11025) -> NDArray
     """
     with open_audio(path, sample_rate=sample_rate) as stream:
         return np.concatenate(list(stream.blocks()))
-
-
-def file_digest(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A regular file, of any content.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    DecodeError
-        If it is not a regular file that can be read.
-    """
-    name = printable(path)
-    with (
-        open_regular_file(path, name) as file,
-        refusals(name, DecodeError, "reading failed", remedy="check the disk it is on"),
-    ):
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class AudioStream:
@@ -252,37 +233,124 @@ class AudioStream:
             self.notes.append("silent: every sample is zero")
 
 
-def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
-    """Return `path` opened for reading; never wait for a pipe to be written to.
+class Downmixer:
+    """Mix blocks of consecutive samples down to one channel, and count what was odd about them.
 
     Parameters
     ----------
-    path : str or path-like
-        A regular file.
-    name : str
-        What messages call it.
+    rate_hz : int
+        Rate of the samples, in Hz. Every block but the last must hold a whole number of pieces (`piece_length`).
 
-    Raises
-    ------
-    DecodeError
-        If it is missing, empty, may not be read, or is no regular file.
+    Attributes
+    ----------
+    rate_hz : int
+        Rate of the samples, in Hz.
+    n_samples : int
+        Samples mixed so far.
+    n_invalid : int
+        Values that were NaN, infinite or beyond 1e9, and were set to zero.
+    n_full_scale : int
+        Mixed samples at or above 0.999.
+    n_cancelled : int
+        Samples of pieces where one channel stood in for the mid.
+    peak : float
+        Largest magnitude of the mix.
+
+    Examples
+    --------
+    >>> sine = np.sin(np.arange(8, dtype=np.float32))
+    >>> mixer = Downmixer(8)
+    >>> bool(np.array_equal(mixer.mix(np.stack([sine, -sine])), sine))
+    True
+    >>> mixer.n_cancelled
+    8
     """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        descriptor = os.open(path, flags)
-    except FileNotFoundError as error:
-        raise DecodeError(f"{name}: no such file; check the spelling and the folder") from error
-    except PermissionError as error:
-        raise DecodeError(f"{name}: may not be read by this user; change its permissions") from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise DecodeError(f"{name}: cannot be opened ({reason}); give the path of an audio file") from error
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_size:
-        return io.BufferedReader(io.FileIO(descriptor, "rb"), _READ_BYTES)
-    os.close(descriptor)
-    if stat.S_ISDIR(status.st_mode):
-        raise DecodeError(f"{name}: is a folder, not an audio file; give the files in it")
-    if not stat.S_ISREG(status.st_mode):
-        raise DecodeError(f"{name}: is a pipe or device, not a regular file; save the audio to a file first")
-    raise DecodeError(f"{name}: empty file (0 bytes); copy or download it again")
+
+    def __init__(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self.n_samples = 0
+        self.n_invalid = 0
+        self.n_full_scale = 0
+        self.n_cancelled = 0
+        self.peak = 0.0
+        self._stand_in = 0
+
+    def mix(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the mono signal of the next block.
+
+        Parameters
+        ----------
+        channels : NDArray[np.float32] [shape=(n_channels, n)]
+            Consecutive samples, of any scale; never changed.
+
+        Returns
+        -------
+        NDArray[np.float32] [shape=(n,)]
+            A new array of finite samples.
+        """
+        if not channels.size:
+            return np.zeros(0, np.float32)
+        stand_in = self._stand_in
+        mono, n_cancelled = self._mix_pieces(channels)
+        peak = max(float(mono.max()), -float(mono.min()))
+        if not peak <= _ABSURD:  # True for NaN
+            valid = np.abs(channels) <= _ABSURD
+            self.n_invalid += valid.size - int(np.count_nonzero(valid))
+            self._stand_in = stand_in
+            mono, n_cancelled = self._mix_pieces(np.where(valid, channels, np.float32(0.0)))
+            peak = max(float(mono.max()), -float(mono.min()))
+        if peak >= _FULL_SCALE:
+            self.n_full_scale += int(np.count_nonzero(np.abs(mono) >= _FULL_SCALE))
+        self.peak = max(self.peak, peak)
+        self.n_cancelled += n_cancelled
+        self.n_samples += mono.size
+        return mono
+
+    def _mix_pieces(self, channels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+        """Return the mix of the block, and in how many of its samples one channel stands in."""
+        n_channels, n_samples = channels.shape
+        n_cancelled = 0
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN and the like: the caller looks
+            mono = _mean_of_channels(channels)
+            length = piece_length(self.rate_hz)
+            for start in range(0, n_samples if n_channels > 1 else 0, length):
+                piece = slice(start, start + length)
+                if _is_cancelled(mono[piece], channels[:, piece]):
+                    powers = [_power(channel[piece]) for channel in channels]
+                    # Keep to one channel while it is loud enough: two inverted sides are equally loud, and going to
+                    # and fro between them would click.
+                    if self._stand_in >= n_channels or powers[self._stand_in] < 0.5 * max(powers):
+                        self._stand_in = int(np.argmax(powers))
+                    mono[piece] = channels[self._stand_in, piece]
+                    n_cancelled += mono[piece].size
+        return mono, n_cancelled
+
+
+def _mean_of_channels(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    # Channel by channel: 17 times as fast as a mean over the short axis of interleaved samples.
+    mono: NDArray[np.float32]
+    if channels.shape[0] == 1:
+        mono = channels[0].copy()
+        return mono
+    mono = channels[0] + channels[1]
+    for channel in channels[2:]:
+        mono += channel
+    mono *= np.float32(1.0 / channels.shape[0])
+    return mono
+
+
+def _is_cancelled(mid: NDArray[np.float32], channels: NDArray[np.float32]) -> bool:
+    n_channels, n_samples = channels.shape
+    power = _power(mid)
+    share = _CANCELLED / n_channels**2
+    # First with the offsets counted in, which can only say yes too often, and takes a third of the time.
+    in_memory_order = channels.T if channels.flags.f_contiguous else channels
+    if power * n_samples >= share * float(np.einsum("ij,ij->", in_memory_order, in_memory_order)):
+        return False
+    return bool(power < share * sum(_power(channel) for channel in channels))
+
+
+def _power(y: NDArray[np.float32]) -> float:
+    """Return the variance of `y`: a constant offset is no sound."""
+    mean = float(np.einsum("i->", y)) / y.size
+    return max(0.0, float(np.einsum("i,i->", y, y)) / y.size - mean * mean)

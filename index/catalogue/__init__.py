@@ -1,1 +1,11 @@
-"""To be described."""
+"""The index folder as a whole: made, opened, changed, checked, moved.
+
+In reading order:
+
+store          the door: create, open, snapshot, writer
+writer         recordings added, replaced, amended and removed, in commits
+compaction     when segments are joined and trees trained
+hub_scores     which recordings are near everything
+verification   every file against its checksum, and repair
+transfer       an index as one file, out and in; archive: the form of that file
+"""

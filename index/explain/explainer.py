@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.extract import Fingerprint
-from fingerprint.sources import track_parts
+from fingerprint.extract import track_parts
+from fingerprint.landmarks import Fingerprint
 from index.explain.explanation import (
     BETTER,
     CLEAR_SHARE,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import FingerprintFileError
-from fingerprint.extract import Fingerprint
-from fingerprint.sources import track_parts
+from fingerprint.extract import track_parts
+from fingerprint.landmarks import Fingerprint
 from index.explain.explanation import Rival, Thorough, WeighedAlignment
 from index.search.alignment import Aligner, Alignment
 from index.search.match import THOROUGH, Examination, SearchOptions, examine

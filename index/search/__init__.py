@@ -1,1 +1,14 @@
-"""To be described."""
+"""The steps of a match, from the landmarks of a track to the recordings that it reuses.
+
+In reading order:
+
+match          all steps of one search, and its options
+hypotheses     neighbours vote for recording, pitch and line
+alignment      a hypothesis followed through the stored landmarks
+passages       candidates: alignments explained away and joined, with their rivals
+significance   what chance does not explain, where it ends, and how sure that is
+matches        the result: recordings with their passages
+filters        which recordings are searched
+overlaps       recordings of the index that hold the same audio
+_kernels       inner loops
+"""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import IndexFormatError, ParameterError
-from fingerprint.extract import Fingerprint
+from fingerprint.landmarks import Fingerprint
 from index.search.alignment import Aligner
 from index.search.filters import Filter
 from index.search.hypotheses import Neighbours, QueryLandmarks

@@ -1,1 +1,16 @@
-"""To be described."""
+"""The index folder on disk: files written once, named by a manifest that is replaced in one step.
+
+In reading order:
+
+manifest         what one commit consists of, and the layers of this version
+snapshot         one commit, open for reading
+layer_snapshot   its landmarks in one layer: neighbours, times, frequencies
+segment          an immutable folder of recordings and landmarks, opened; segment_writer: written and joined
+layers           landmarks checked and rounded to what is stored
+recordings       what is known about each recording, looked up without reading all
+tags             tags and excluded ranges, in the form that is stored
+amendments       tags and excluded ranges that were changed later
+hubs             recordings that are near everything
+locks            one writer at a time, and leases of readers
+durable          files that survive a power cut
+"""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
-from fingerprint.extract import Fingerprint
+from fingerprint.landmarks import Fingerprint
 from index.storage.amendments import facts_digest
 from index.storage.manifest import RECORDING, LayerEntry
 from index.storage.recordings import Recording, recording_to_json

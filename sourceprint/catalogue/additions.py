@@ -24,7 +24,7 @@ from fingerprint.errors import (
     ParameterError,
     printable,
 )
-from fingerprint.sources import recording_of
+from fingerprint.extract import recording_of
 from index.catalogue.store import Store
 from index.catalogue.writer import Writer
 from index.search.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fingerprint import disk
-from fingerprint.audio.stream import file_digest
+from fingerprint.disk import file_digest
 from fingerprint.errors import (
     AudioError,
     DamagedFingerprintError,
@@ -31,9 +31,9 @@ from fingerprint.errors import (
     ParameterError,
     printable,
 )
-from fingerprint.extract import Fingerprint, Role, fingerprint_file, fingerprint_parts
+from fingerprint.extract import fingerprint_file, fingerprint_parts, is_fingerprint_file
+from fingerprint.landmarks import Fingerprint, Role
 from fingerprint.params import Params
-from fingerprint.sources import is_fingerprint_file
 from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
 from sourceprint.inputs import Intake, Item

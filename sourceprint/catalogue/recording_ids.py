@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fingerprint.errors import AudioError, ParameterError, printable
-from fingerprint.sources import audio_digest, audio_name
+from fingerprint.extract import audio_digest, audio_name
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.inputs import Item

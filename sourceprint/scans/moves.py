@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fingerprint.errors import EvidenceError, StorageFullError
-from fingerprint.sources import is_fingerprint_file
+from fingerprint.extract import is_fingerprint_file
 from index.storage.durable import publish_chunks, sync_folder
 from sourceprint.scans.journal import Entry, Journal
 from sourceprint.scans.plan import content_of

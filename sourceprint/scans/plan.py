@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fingerprint.errors import AudioError, printable
-from fingerprint.sources import audio_digest, is_fingerprint_file
+from fingerprint.extract import audio_digest, is_fingerprint_file
 from sourceprint.inputs import Item, Refusal
 from sourceprint.scans.journal import Entry
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError
-from fingerprint.sources import audio_digest, track_parts
+from fingerprint.extract import audio_digest, track_parts
 from index.catalogue.store import Store
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question

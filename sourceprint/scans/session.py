@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self, overload
 
 from fingerprint.errors import EvidenceError, StorageFullError, printable
-from fingerprint.sources import is_fingerprint_file
+from fingerprint.extract import is_fingerprint_file
 from index.search.match import STANDARD, SearchOptions
 from index.storage.snapshot import Snapshot
 from sourceprint.inputs import Item, Refusal

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 import fingerprint.audio.decoders
 from fingerprint.audio.containers import Container
-from fingerprint.audio.stream import decode, file_digest, open_audio
+from fingerprint.audio.stream import decode, open_audio
+from fingerprint.disk import file_digest
 from fingerprint.errors import AudioError, DecodeError, ParameterError, printable
 from tests.audio_files import RATE_HZ, amplitude, frequency_hz, read, tone, wav_bytes, write_ffmpeg, write_soundfile
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fingerprint.descriptors import check_projection, describe, patches, smooth_cells
 from fingerprint.errors import ParameterError
-from fingerprint.landmarks import Landmarks, find_landmarks
+from fingerprint.landmarks import Landmarks, check_projection, describe, find_landmarks, patches, smooth_cells
 from fingerprint.params import Params, Projection, load_projection, shipped_digest
 from fingerprint.spectrogram import cells, local_energy, log_cells
 from sourceprint.demo.synthesis import synthesize

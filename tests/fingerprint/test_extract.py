@@ -17,15 +17,8 @@ from numpy.typing import NDArray
 from fingerprint import extract
 from fingerprint.audio.stream import open_audio
 from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError
-from fingerprint.extract import (
-    MIN_LANDMARKS,
-    MIN_SECONDS,
-    Fingerprint,
-    fingerprint_file,
-    fingerprint_parts,
-    fingerprint_signal,
-)
-from fingerprint.landmarks import quota_frames
+from fingerprint.extract import fingerprint_file, fingerprint_parts, fingerprint_signal
+from fingerprint.landmarks import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role, quota_frames
 from fingerprint.params import Params, load_projection
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import phase_vocoder
@@ -70,7 +63,7 @@ def same_bytes(a: Fingerprint, b: Fingerprint) -> bool:
 
 
 @pytest.mark.parametrize("role", ["reference", "query"])
-def test_a_fingerprint_has_the_form_it_promises(role: extract.Role) -> None:
+def test_a_fingerprint_has_the_form_it_promises(role: Role) -> None:
     scales = (0.85, 1.0, 1.18)
     found = fingerprint_signal(music(20.0), role=role, scales=scales, name="it")
     n = found.times.size

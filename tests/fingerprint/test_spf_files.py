@@ -29,7 +29,8 @@ from fingerprint.errors import (
     ParameterError,
     TooShortError,
 )
-from fingerprint.extract import Fingerprint, fingerprint_file, fingerprint_parts
+from fingerprint.extract import fingerprint_file, fingerprint_parts
+from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
 from fingerprint.spf_files import read_contents, read_recording, read_track, write_file
 from index.catalogue.store import Store

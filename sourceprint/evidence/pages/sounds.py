@@ -24,9 +24,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from fingerprint.audio.stream import file_digest, open_audio
+from fingerprint.audio.stream import open_audio
+from fingerprint.disk import file_digest
 from fingerprint.errors import AudioError, printable
-from fingerprint.sources import is_fingerprint_file
+from fingerprint.extract import is_fingerprint_file
 from index.storage.recordings import Recording
 from sourceprint.inputs import Item
 from sourceprint.scans.results import ScanResult

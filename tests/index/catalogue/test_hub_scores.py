@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.oddities import oddity
 from fingerprint.errors import IndexDamagedError, ParameterError
-from fingerprint.extract import Fingerprint, fingerprint_signal
+from fingerprint.extract import fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from index.catalogue.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs, hub_scores
 from index.catalogue.store import LayerLandmarks, Recording, Store
 from index.catalogue.verification import repair_index, verify_index

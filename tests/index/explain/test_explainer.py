@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fingerprint.extract import fingerprint_signal
-from fingerprint.sources import track_parts
+from fingerprint.extract import fingerprint_signal, track_parts
 from fingerprint.spf_files import write_file
 from index.catalogue.store import LayerLandmarks, Store
 from index.explain.explainer import Explainer, explain

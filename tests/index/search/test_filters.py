@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from fingerprint.errors import ParameterError, UnknownRecordingError
-from fingerprint.extract import Fingerprint, fingerprint_signal
+from fingerprint.extract import fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from index.catalogue.store import Store
 from index.search.filters import Filter
 from index.search.match import STANDARD, match_track

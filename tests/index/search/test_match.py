@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from benchmarks.distortion.conditions import CONDITIONS
 from benchmarks.distortion.resources import Resources
 from fingerprint.errors import IndexFormatError, ParameterError
-from fingerprint.extract import Fingerprint, fingerprint_signal
+from fingerprint.extract import fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
 from index.catalogue.store import Recording, Store
 from index.search.alignment import FLOOR_SCORE

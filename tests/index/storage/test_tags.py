@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerprint.errors import IndexDamagedError, ParameterError, StorageFullError, UnknownRecordingError
-from fingerprint.extract import Fingerprint, fingerprint_signal
+from fingerprint.extract import fingerprint_signal
+from fingerprint.landmarks import Fingerprint
 from index.catalogue.store import Store
 from index.catalogue.verification import repair_index, verify_index
 from index.search.alignment import Aligner

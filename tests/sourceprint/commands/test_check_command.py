@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from fingerprint.audio import stream as audio
+from fingerprint import disk
 from fingerprint.errors import DecodeError
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 from tests.places import ROOT
@@ -133,7 +133,7 @@ def test_a_file_that_may_not_be_read_is_a_verdict_and_the_others_are_checked(
 ) -> None:
     refused = outputs / "clean.wav"
 
-    really_open = audio.open_regular_file
+    really_open = disk.open_regular_file
 
     def opened(path: str | os.PathLike[str], name: str) -> io.BufferedReader:
         if Path(path) == refused:
@@ -141,7 +141,8 @@ def test_a_file_that_may_not_be_read_is_a_verdict_and_the_others_are_checked(
         return really_open(path, name)
 
     monkeypatch.setattr(os, "access", lambda path, *_: Path(path) != refused)
-    monkeypatch.setattr(audio, "open_regular_file", opened)
+    monkeypatch.setattr(disk, "open_regular_file", opened)
+    monkeypatch.setattr("fingerprint.audio.stream.open_regular_file", opened)
     result = run("check", refused, outputs / "reuse.wav", index=shared)
     assert result.exit_code == 4
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["ERROR", "BLOCK"]
