@@ -104,8 +104,9 @@ class Recording:
             if isinstance(value, str) or not all(isinstance(item, str) for item in value):
                 raise ParameterError(f"recording {self.id!r}: {name}={value!r} must be a sequence of texts")
             object.__setattr__(self, name, tuple(value))
-        object.__setattr__(self, "tags", normalised_tags(self.tags))
-        object.__setattr__(self, "excluded", normalised_ranges(self.excluded, self.duration_ms))
+        object.__setattr__(self, "tags", normalised_tags(self.tags) if self.tags else ())
+        ranges = normalised_ranges(self.excluded, self.duration_ms) if self.excluded else ()
+        object.__setattr__(self, "excluded", ranges)
 
 
 def recording_to_json(recording: Recording) -> dict[str, Any]:
