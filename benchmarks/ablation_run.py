@@ -170,7 +170,7 @@ def _asked(variant: Variant, params: Params, projection: Projection, index: Path
     def rates(query: Query) -> dict[str, float]:
         path = Path(setting.folder) / "queries" / f"{query.name}.wav"
         try:
-            asked = fingerprint_file(path, role="query", scales=options.scales, params=params, projection=projection)
+            asked = fingerprint_file(path, role="track", scales=options.scales, params=params, projection=projection)
             result = match_track(asked, snapshot, options=options)
         except AudioError:  # too little to go by: nothing is found
             return {}

@@ -158,11 +158,11 @@ def described(
     """Return the fingerprint of a file of the corpus, as a reference or as a query for a search with `options`."""
     params, projection = side.load()
     path = corpus.path(file)
-    role, scales = ("query", options.scales) if query else ("reference", (1.0,))
+    role, scales = ("track", options.scales) if query else ("recording", (1.0,))
     if path is not None:
-        return fingerprint_file(path, role=role, scales=scales, params=params, projection=projection)  # type: ignore[arg-type]
+        return fingerprint_file(path, role=role, scales=scales, params=params, projection=projection)
     y = corpus.load(file, sample_rate=params.sample_rate)
-    return fingerprint_signal(y, role=role, scales=scales, params=params, projection=projection, name=file)  # type: ignore[arg-type]
+    return fingerprint_signal(y, role=role, scales=scales, params=params, projection=projection, name=file)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------

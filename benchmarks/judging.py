@@ -215,7 +215,7 @@ def _described(
     params, projection = side.load()
 
     def described(path: str | Path) -> Fingerprint:
-        return fingerprint_file(path, role="query", scales=options.scales, params=params, projection=projection)
+        return fingerprint_file(path, role="track", scales=options.scales, params=params, projection=projection)
 
     if seconds == WHOLE:
         return described(made.path), 0.0

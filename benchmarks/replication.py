@@ -263,7 +263,7 @@ def _answered(task: _Task, pieces: Sequence[Piece], path: Path) -> dict[str, Any
     params, projection = task.side.load()
     plan = task.plan
     try:
-        query = fingerprint_file(path, role="query", scales=STANDARD.scales, params=params, projection=projection)
+        query = fingerprint_file(path, role="track", scales=STANDARD.scales, params=params, projection=projection)
         found = found_in(match_track(query, _snapshot(task.side.index), options=replace(STANDARD, layer=LAYER)))
         status = ""
     except AudioError as error:  # nothing is found, and that counts

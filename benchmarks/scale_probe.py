@@ -205,7 +205,7 @@ def _parts(file: str) -> Sequence[Fingerprint]:
     if path is not None:
         return list(fingerprint_parts(path, scales=STANDARD.scales))
     y = _Worker.corpus.load(file, sample_rate=11_025)
-    return [fingerprint_signal(y, role="query", scales=STANDARD.scales, name=file)]
+    return [fingerprint_signal(y, role="track", scales=STANDARD.scales, name=file)]
 
 
 def _timed(file: str, snapshot: Snapshot, without: tuple[str, ...]) -> dict[str, float]:

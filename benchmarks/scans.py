@@ -141,7 +141,7 @@ def _queries(scan: Scan) -> list[dict[str, Any]]:
             }
             try:
                 described = fingerprint_signal(
-                    y[at : at + n], role="query", scales=STANDARD.scales, params=params, projection=projection
+                    y[at : at + n], role="track", scales=STANDARD.scales, params=params, projection=projection
                 )
                 query["answers"] = [_answer(described, index, scan) for index in scan.indexes]
             except AudioError as error:  # silence, say: nothing is found, and that counts

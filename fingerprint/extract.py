@@ -32,6 +32,7 @@ from fingerprint.landmarks import (
     find_landmarks,
     patches,
     quota_frames,
+    role_of,
     smooth_cells,
 )
 from fingerprint.params import Params, Projection, load_projection
@@ -100,7 +101,7 @@ class _Part:
 def fingerprint_file(
     path: str | Path,
     *,
-    role: Role = "reference",
+    role: str = "recording",
     scales: tuple[float, ...] = (1.0,),
     params: Params | None = None,
     projection: Projection | None = None,
@@ -111,11 +112,11 @@ def fingerprint_file(
     ----------
     path : str or Path
         A file that `fingerprint.audio.stream` can decode.
-    role : {"reference", "query"}
-        References get `params.reference_density` landmarks per second; queries get `params.query_density`, and
+    role : {"recording", "track"}
+        Recordings get `params.reference_density` landmarks per second; tracks get `params.query_density`, and
         mirrored descriptors.
     scales : tuple of float
-        Time scales at which to describe each landmark, in reference seconds per second of this file.
+        Time scales at which to describe each landmark, in seconds of a recording per second of this file.
     params : Params, optional
         Parameters of the analysis; by default those of this version.
     projection : Projection, optional
@@ -134,7 +135,7 @@ def fingerprint_file(
     NotEnoughMusicError
         If it holds fewer than `MIN_LANDMARKS` landmarks, as silence does.
     """
-    (whole,) = _file_parts(path, role, scales, params or Params(), projection, math.inf)
+    (whole,) = _file_parts(path, role_of(role), scales, params or Params(), projection, math.inf)
     return whole
 
 
@@ -145,18 +146,18 @@ def fingerprint_parts(
     params: Params | None = None,
     projection: Projection | None = None,
 ) -> Iterator[Fingerprint]:
-    """Yield the fingerprint of a query in parts of about ten minutes, so that memory does not grow with its length.
+    """Yield the fingerprint of a track in parts of about ten minutes, so that memory does not grow with its length.
 
     Times count from the start of the file in all of them. Arguments and errors are those of `fingerprint_file`, errors
     that concern the whole file (too short, too little music) come at the end. `notes` is complete in the last part.
     """
-    yield from _file_parts(path, "query", scales, params or Params(), projection, _PART_PIECES)
+    yield from _file_parts(path, "track", scales, params or Params(), projection, _PART_PIECES)
 
 
 def fingerprint_signal(
     y: NDArray[np.float32],
     *,
-    role: Role = "reference",
+    role: str = "recording",
     scales: tuple[float, ...] = (1.0,),
     params: Params | None = None,
     projection: Projection | None = None,
@@ -190,7 +191,7 @@ def fingerprint_signal(
     if y.ndim != 1 or not np.isfinite(y).all():
         raise ParameterError(f"y has shape {y.shape} or non-finite samples; a finite mono signal is needed")
     signal = y.astype(np.float32, copy=False)
-    (whole,) = _parts([signal], name, role, scales, params, projection, math.inf)
+    (whole,) = _parts([signal], name, role_of(role), scales, params, projection, math.inf)
     return whole
 
 
@@ -263,7 +264,7 @@ def _parts(
         raise ParameterError(f"scales is {scales}; one or more positive numbers are needed")
     directions = [projection]
     density = params.reference_density
-    if role == "query":
+    if role == "track":
         directions.append(projection.mirrored(params.patch_times))
         density = params.query_density
     meter = _Meter()

@@ -35,6 +35,7 @@ __all__ = [
     "find_landmarks",
     "patches",
     "quota_frames",
+    "role_of",
     "smooth_cells",
 ]
 
@@ -42,7 +43,10 @@ SILENCE_POWER = 1e-6
 """Cells below this power, a tone of about -108 dB of full scale, are silence."""
 
 
-Role = Literal["reference", "query"]
+Role = Literal["recording", "track"]
+"""For what a fingerprint is made: to enter an index as a recording, or to be searched in one as a track."""
+
+_ROLES: dict[str, Role] = {"recording": "recording", "track": "track", "reference": "recording", "query": "track"}
 
 MIN_SECONDS = 0.5
 """Shorter audio holds too few landmarks to identify anything."""
@@ -71,7 +75,7 @@ class Landmarks(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """Landmarks of one recording and what surrounds each of them.
+    """Landmarks of one audio file, or of a part of it, and what surrounds each of them.
 
     Attributes
     ----------
@@ -86,7 +90,7 @@ class Fingerprint:
     vectors : ndarray [shape=(n_scales, n, dimension), dtype=float32]
         Descriptors, unit norm.
     mirrored : ndarray [shape=(n_scales, n, dimension) or (0, 0, dimension), dtype=float32]
-        Descriptors of the same music running backwards; queries only.
+        Descriptors of the same music running backwards; of tracks only.
     start_seconds, duration_seconds : float
         Where the audio described starts in the file, and its length.
     params_digest : str
@@ -110,6 +114,24 @@ class Fingerprint:
     sha256: str = ""
     decoder: str = ""
     notes: tuple[str, ...] = ()
+
+
+def role_of(word: str) -> Role:
+    """Return the role that a word names; `reference` and `query` are older words for recording and track.
+
+    Raises
+    ------
+    ParameterError
+        If it names none.
+
+    Examples
+    --------
+    >>> role_of("track"), role_of("reference")
+    ('track', 'recording')
+    """
+    if word not in _ROLES:
+        raise ParameterError(f"role={word!r:.80}: must be 'recording' or 'track'")
+    return _ROLES[word]
 
 
 def quota_frames(params: Params) -> int:

@@ -1,8 +1,8 @@
 """Fingerprint files: what stands for the audio of one file where the audio is not at hand.
 
 In comes what `fingerprint.extract` makes of an audio file, out goes one file that ends in .spf, and the other way
-round. `FORMAT.md` beside this module describes it byte by byte. One file serves both roles: a *reference* part, whose
-landmarks an index stores, and *query* parts of ten minutes each, described at several time scales and mirrored.
+round. `FORMAT.md` beside this module describes it byte by byte. One file serves both roles: a *recording* part, whose
+landmarks an index stores, and *track* parts of ten minutes each, described at several time scales and mirrored.
 
 - `write_file` takes parts one by one, so that memory does not grow with the length of the audio, and puts the file in
   its place in one step.
@@ -66,7 +66,7 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
     path : Path
         File to make; one that is there is replaced in one step.
     parts : iterable of Fingerprint
-        Of the same audio: a reference, the parts of a query (`fingerprint_parts`), or both, the reference first.
+        Of the same audio: a recording, the parts of a track (`fingerprint_parts`), or both, the recording first.
     params : Params, optional
         What they were made with; by default the parameters of this version.
 
@@ -90,13 +90,13 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
         last: Fingerprint | None = None
         for part in parts:
             _refuse_strangers(part, last, params)
-            role: Role = "query" if len(part.mirrored) else "reference"
+            role: Role = "track" if len(part.mirrored) else "recording"
             described.append(PartEntry(role, part.scales, part.start_seconds, part.duration_seconds, part.times.size))
             for array in _arrays(part):
                 body.write(array.tobytes())
             last = part
         if last is None:
-            raise ParameterError("parts is empty; give a reference, the parts of a query, or both")
+            raise ParameterError("parts is empty; give a recording, the parts of a track, or both")
         contents = Contents(
             name=last.name,
             sha256=last.sha256,
@@ -172,20 +172,20 @@ def read_recording(path: str | os.PathLike[str], *, params: Params | None = None
     Raises
     ------
     DecodeError, FingerprintFileError
-        As `read_contents`; also if it was made with other parameters, holds no reference, or numbers that are none.
+        As `read_contents`; also if it was made with other parameters, lacks a recording part, or has bad numbers.
     TooShortError, NotEnoughMusicError
         As `fingerprint_file`.
     """
     with _opened(path) as (file, name):
-        contents, start = _checked(file, name, params or Params(), "reference")
-        _check_amount(contents, name, "reference")
+        contents, start = _checked(file, name, params or Params(), "recording")
+        _check_amount(contents, name, "recording")
         return _read_part(file, name, contents, contents.parts[0], start, contents.parts[0].scales, params or Params())
 
 
 def read_track(
     path: str | os.PathLike[str], *, scales: tuple[float, ...], params: Params | None = None
 ) -> Iterator[Fingerprint]:
-    """Yield the parts of a query, as `fingerprint_parts` does; vectors were rounded to float16.
+    """Yield the parts of a track, as `fingerprint_parts` does; vectors were rounded to float16.
 
     Parameters
     ----------
@@ -203,15 +203,15 @@ def read_track(
     """
     params = params or Params()
     with _opened(path) as (file, name):
-        contents, position = _checked(file, name, params, "query")
-        if missing := [scale for scale in scales if scale not in contents.query_scales]:
+        contents, position = _checked(file, name, params, "track")
+        if missing := [scale for scale in scales if scale not in contents.track_scales]:
             raise FingerprintFileError(
-                f"{name}: holds the time scales {_listed(contents.query_scales)}, this search wants "
+                f"{name}: holds the time scales {_listed(contents.track_scales)}, this search wants "
                 f"{_listed(missing)} too; make it again with --thorough, or search without"
             )
-        _check_amount(contents, name, "query")
+        _check_amount(contents, name, "track")
         for part in contents.parts:
-            if part.role == "query":
+            if part.role == "track":
                 yield _read_part(file, name, contents, part, position, scales, params)
             position += part.n_bytes(contents.dimension)
 
@@ -295,7 +295,7 @@ def _checked(file: io.BufferedReader, name: str, params: Params, role: Role) -> 
             f"program has ({params.algorithm}, {params.digest}); make it again from the audio"
         )
     if role not in contents.roles:
-        other, use = ("query", "added to an index") if role == "reference" else ("reference", "matched")
+        other, use = ("track", "added to an index") if role == "recording" else ("recording", "matched")
         raise FingerprintFileError(
             f"{name}: made for the role {other} only, so it cannot be {use}; make it again with --role both"
         )
@@ -346,7 +346,7 @@ def _read_part(
     shape = (len(part.scales), n, contents.dimension)
     vectors = _read_array(file, "<f2", shape)[chosen].astype(np.float32)
     mirrored = np.empty((0, 0, contents.dimension), dtype=np.float32)
-    if part.role == "query":
+    if part.role == "track":
         mirrored = _read_array(file, "<f2", shape)[chosen].astype(np.float32)
     if wrong := (
         _wrong_positions(times, bins, prominence, part, params)
@@ -404,12 +404,12 @@ def _wrong_positions(
 
 
 def _wrong_vectors(vectors: NDArray[np.float32], part: PartEntry) -> str:
-    """Return what is wrong with the vectors of a part, or "": in a query, one of flat surroundings may be zero."""
+    """Return what is wrong with the vectors of a part, or "": in a track, one of flat surroundings may be zero."""
     if not np.isfinite(vectors).all():
         return "vectors with NaN or infinity in them"
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     wrong = np.abs(length - 1.0) > _UNIT_TOLERANCE
-    if part.role == "query":
+    if part.role == "track":
         wrong &= length > 0
     return f"a vector of length {length[np.argmax(wrong)]:.3f}, which must be 1" if wrong.any() else ""
 

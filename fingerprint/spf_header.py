@@ -22,6 +22,7 @@ _MOST_SECONDS: Final = float(1 << 20)  # twelve days, what an index can hold
 _MOST_SCALES: Final = 64
 _MOST_LANDMARKS: Final = 1 << 40
 _MOST_LETTERS: Final = 4096
+_STORED_ROLES: Final[dict[Role, str]] = {"recording": "reference", "track": "query"}  # words of the first version
 
 
 class MalformedHeaderError(Exception):
@@ -34,8 +35,8 @@ class PartEntry:
 
     Attributes
     ----------
-    role : {"reference", "query"}
-        A query part has mirrored vectors too.
+    role : {"recording", "track"}
+        A track part has mirrored vectors too.
     scales : tuple of float
         Time scales of its vectors.
     start_seconds, duration_seconds : float
@@ -52,7 +53,7 @@ class PartEntry:
 
     def n_bytes(self, dimension: int) -> int:
         """Return the length of its arrays in the file."""
-        directions = 2 if self.role == "query" else 1
+        directions = 2 if self.role == "track" else 1
         return self.n_landmarks * (16 + 2 * dimension * len(self.scales) * directions)
 
 
@@ -73,7 +74,7 @@ class Contents:
     dimension : int
         Length of a vector.
     parts : tuple of PartEntry
-        In the order of the file: the reference first, then the query by time.
+        In the order of the file: the recording first, then the track by time.
     """
 
     name: str
@@ -92,9 +93,9 @@ class Contents:
         return frozenset(part.role for part in self.parts)
 
     @property
-    def query_scales(self) -> tuple[float, ...]:
-        """Time scales of the query parts; empty without them."""
-        return next((part.scales for part in self.parts if part.role == "query"), ())
+    def track_scales(self) -> tuple[float, ...]:
+        """Time scales of the track parts; empty without them."""
+        return next((part.scales for part in self.parts if part.role == "track"), ())
 
 
 def header_of(contents: Contents, params: Params) -> bytes:
@@ -112,7 +113,7 @@ def header_of(contents: Contents, params: Params) -> bytes:
             "params_digest": contents.params_digest,
             "parts": [
                 {
-                    "role": part.role,
+                    "role": _STORED_ROLES[part.role],
                     "scales": list(part.scales),
                     "start_seconds": part.start_seconds,
                     "duration_seconds": part.duration_seconds,
@@ -172,10 +173,9 @@ def _part(value: Any) -> PartEntry:
         raise MalformedHeaderError(f"has a part with {len(scales)} time scales, or one of them twice")
     if not all(type(scale) in (int, float) and 0 < scale < _MOST_SECONDS for scale in scales):
         raise MalformedHeaderError("has a time scale that is no positive number")
-    role: Role = "reference"
-    if (word := _text(value, "role")) == "query":
-        role = "query"
-    elif word != role:
+    word = _text(value, "role")
+    role = next((role for role, stored in _STORED_ROLES.items() if stored == word), None)
+    if role is None:
         raise MalformedHeaderError(f"has a part of the unknown role {word!r:.80}")
     return PartEntry(
         role,
@@ -187,16 +187,16 @@ def _part(value: Any) -> PartEntry:
 
 
 def _check_order(contents: Contents) -> None:
-    """Raise unless a reference at one time scale comes first, and the parts of each role cover the audio."""
+    """Raise unless a recording at one time scale comes first, and the parts of each role cover the audio."""
     if not contents.parts:
         raise MalformedHeaderError("has no parts")
-    references = [part for part in contents.parts if part.role == "reference"]
-    queries = [part for part in contents.parts if part.role == "query"]
-    if len(references) > 1 or list(contents.parts) != references + queries:
+    recordings = [part for part in contents.parts if part.role == "recording"]
+    tracks = [part for part in contents.parts if part.role == "track"]
+    if len(recordings) > 1 or list(contents.parts) != recordings + tracks:
         raise MalformedHeaderError("has its parts in the wrong order")
-    if any(part.scales != (1.0,) for part in references) or len({part.scales for part in queries}) > 1:
+    if any(part.scales != (1.0,) for part in recordings) or len({part.scales for part in tracks}) > 1:
         raise MalformedHeaderError("has parts of the wrong time scales")
-    for parts in filter(None, (references, queries)):
+    for parts in filter(None, (recordings, tracks)):
         ends = [0.0, *(part.start_seconds + part.duration_seconds for part in parts)]
         starts = [*(part.start_seconds for part in parts), contents.duration_seconds]
         if not np.allclose(starts, ends, rtol=0, atol=1e-3):

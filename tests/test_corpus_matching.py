@@ -85,7 +85,7 @@ def test_distorted_excerpts_are_located(
     y = lists.load(row.file, sample_rate=RATE)[round(start * RATE) : round((start + EXCERPT_SECONDS) * RATE)]
     condition = CONDITIONS[name]
     distorted = condition.apply(y, RATE, rng, resources)
-    query = fingerprint_signal(resampled(distorted.y, tmp_path), role="query", scales=STANDARD.scales)
+    query = fingerprint_signal(resampled(distorted.y, tmp_path), role="track", scales=STANDARD.scales)
     matches = match_track(query, catalogue).matches
     assert [match.recording.id for match in matches] == [row.file]
     found = max(matches[0].passages, key=lambda segment: segment.score)
@@ -108,13 +108,13 @@ def test_generated_music_finds_nothing(lists: FolderCorpus, catalogue: Snapshot)
     rows = [row for row in rows if row.seconds >= 10][:: max(1, len(rows) // N_STRANGERS)][:N_STRANGERS]
     assert len(rows) >= N_STRANGERS // 2
     for row in rows:
-        query = fingerprint_file(lists.path(row.file), role="query", scales=STANDARD.scales)
+        query = fingerprint_file(lists.path(row.file), role="track", scales=STANDARD.scales)
         assert match_track(query, catalogue).matches == (), row.file
 
 
 def test_a_track_finds_itself_and_no_other(lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot) -> None:
     for row in tracks[:4]:
-        query = fingerprint_file(lists.path(row.file), role="query", scales=STANDARD.scales)
+        query = fingerprint_file(lists.path(row.file), role="track", scales=STANDARD.scales)
         matches = match_track(query, catalogue).matches
         assert [match.recording.id for match in matches] == [row.file]
         assert matches[0].track_seconds > 0.95 * query.duration_seconds

@@ -30,7 +30,7 @@ from index.search.match import STANDARD, match_track
 from index.catalogue.store import Recording, Store
 
 music, folder = np.load(sys.argv[1]), Path(sys.argv[2])
-query = fingerprint_signal(music[0][: 12 * 11025], role="query", scales=STANDARD.scales)
+query = fingerprint_signal(music[0][: 12 * 11025], role="track", scales=STANDARD.scales)
 print("descriptors", hashlib.sha256(query.vectors.tobytes() + query.mirrored.tobytes()).hexdigest())
 for name, exact_limit in (("exact", 20_000), ("compressed", 100)):
     store = Store.create(folder / name, layer_specs())

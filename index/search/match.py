@@ -167,7 +167,7 @@ def examine(
     if query.scales != options.scales or query.mirrored.shape != query.vectors.shape:
         raise ParameterError(
             f"the fingerprint has time scales {query.scales} and {len(query.mirrored)} reversed ones, the search wants "
-            f"{options.scales}: make it with role='query' and scales=options.scales"
+            f"{options.scales}: make it with role='track' and scales=options.scales"
         )
     view = snapshot.layer(options.layer)
     if query.params_digest != view.digest:

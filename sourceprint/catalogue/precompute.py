@@ -41,7 +41,7 @@ from sourceprint.workers import in_order, jobs_for
 
 __all__ = ["BOTH", "Description", "PrecomputeOutcome"]
 
-BOTH: frozenset[Role] = frozenset({"reference", "query"})
+BOTH: frozenset[Role] = frozenset({"recording", "track"})
 
 _LOCK_NAME = ".sourceprint-lock"
 _MOST_STEM_BYTES = 200  # of the 255 that a file name may have
@@ -93,8 +93,8 @@ class Description:
     folder : Path
         Where they go; made with the folders above it if it is missing.
     scales : tuple of float
-        Time scales of the query parts.
-    roles : frozenset of {"reference", "query"}
+        Time scales of the track parts.
+    roles : frozenset of {"recording", "track"}
         What the files can be used for.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
@@ -267,19 +267,19 @@ def _parts(task: _Task) -> Iterator[Fingerprint]:
 
 
 def _analysed(task: _Task) -> Iterator[Fingerprint]:
-    if "reference" in task.roles:
+    if "recording" in task.roles:
         yield fingerprint_file(task.path)
-    if "query" in task.roles:
+    if "track" in task.roles:
         yield from fingerprint_parts(task.path, scales=task.scales)
 
 
 def _is_wanted(there: Contents, task: _Task) -> bool:
     """Whether a file holds exactly what would be made."""
-    scales = task.scales if "query" in task.roles else ()
+    scales = task.scales if "track" in task.roles else ()
     return (
         there.params_digest == Params().digest
         and there.roles == task.roles
-        and there.query_scales == scales
+        and there.track_scales == scales
         and there.sha256 == file_digest(task.path)
         and task.name in (None, there.name)
     )

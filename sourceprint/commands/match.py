@@ -155,13 +155,21 @@ def _report(
         note(f"{folder / 'index.html'}: pages of what was found")
 
 
+class _RoleType(click.Choice[str]):
+    """The roles of a fingerprint file, under their older words too."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the role."""
+        return super().convert({"reference": "recording", "query": "track"}.get(value, value), param, ctx)
+
+
 @click.command()
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @click.option(
     "-o", "--output", "folder", metavar="DIR", type=PATH, required=True, help="Folder of the files; made if missing."
 )
 @click.option(
-    "--role", type=click.Choice(["both", "reference", "query"]), default="both", show_default=True,
+    "--role", type=_RoleType(["both", "recording", "track"]), default="both", show_default=True,
     help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
 )  # fmt: skip
 @click.option("--thorough", is_flag=True, help="Fit for match --thorough too (297 MB per hour instead of 113).")

@@ -176,7 +176,7 @@ def _warm_up() -> None:
         store = Store.create(Path(folder) / "index", layer_specs())
         with store.writer() as writer:
             writer.add(Recording("warm-up"), recording_landmarks(fingerprint_signal(y)))
-        match_track(fingerprint_signal(y, role="query", scales=STANDARD.scales), store.snapshot())
+        match_track(fingerprint_signal(y, role="track", scales=STANDARD.scales), store.snapshot())
 
 
 def _search(

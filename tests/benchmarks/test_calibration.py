@@ -167,7 +167,7 @@ class TestDecoys:
 
     def test_query_that_runs_backwards_twice_is_itself(self) -> None:
         y = SyntheticCorpus(seconds=12.0).load("album00/track0", sample_rate=Params().sample_rate)
-        query = fingerprint_signal(y, role="query", scales=STANDARD.scales)
+        query = fingerprint_signal(y, role="track", scales=STANDARD.scales)
         turned = backwards(query)
         assert np.all(np.diff(turned.times) >= 0)
         assert turned.times[0] == pytest.approx(query.duration_seconds - query.times[-1])
@@ -288,7 +288,7 @@ class TestScans:
         params, projection = side.load()
         described = fingerprint_signal(
             corpus.load(stranger.file, sample_rate=params.sample_rate),
-            role="query", scales=STANDARD.scales, params=params, projection=projection,
+            role="track", scales=STANDARD.scales, params=params, projection=projection,
         )  # fmt: skip
         result = match_track(
             described, Store.open(index).snapshot(), options=replace(STANDARD, layer=LAYER, max_false_per_1000h=1e12)

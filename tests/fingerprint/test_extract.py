@@ -18,7 +18,7 @@ from fingerprint import extract
 from fingerprint.audio.stream import open_audio
 from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError
 from fingerprint.extract import fingerprint_file, fingerprint_parts, fingerprint_signal
-from fingerprint.landmarks import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role, quota_frames
+from fingerprint.landmarks import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, quota_frames
 from fingerprint.params import Params, load_projection
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import phase_vocoder
@@ -62,15 +62,17 @@ def same_bytes(a: Fingerprint, b: Fingerprint) -> bool:
 # --- form -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("role", ["reference", "query"])
-def test_a_fingerprint_has_the_form_it_promises(role: Role) -> None:
+@pytest.mark.parametrize("role", ["recording", "track", "reference", "query"])
+def test_a_fingerprint_has_the_form_it_promises(role: str) -> None:
     scales = (0.85, 1.0, 1.18)
     found = fingerprint_signal(music(20.0), role=role, scales=scales, name="it")
     n = found.times.size
-    density = PARAMS.query_density if role == "query" else PARAMS.reference_density
+    density = PARAMS.query_density if role in ("track", "query") else PARAMS.reference_density
     assert 0.5 * density * 20 < n <= density * 20.5
     assert found.vectors.shape == (3, n, PARAMS.dimension)
-    assert found.mirrored.shape == ((3, n, PARAMS.dimension) if role == "query" else (0, 0, PARAMS.dimension))
+    assert found.mirrored.shape == (
+        (3, n, PARAMS.dimension) if role in ("track", "query") else (0, 0, PARAMS.dimension)
+    )
     arrays = (found.times, found.bins, found.prominence, found.vectors)
     assert [array.dtype.name for array in arrays] == ["float64", "float32", "float32", "float32"]
     assert (found.scales, found.name, found.duration_seconds) == (scales, "it", 20.0)
@@ -85,20 +87,20 @@ def test_a_fingerprint_has_the_form_it_promises(role: Role) -> None:
 
 def test_references_are_among_the_landmarks_of_queries() -> None:
     reference = fingerprint_signal(music(20.0))
-    query = fingerprint_signal(music(20.0), role="query")
+    query = fingerprint_signal(music(20.0), role="track")
     best, apart = nearest(places(reference), places(query))
     assert apart.max() == 0
     np.testing.assert_allclose(query.vectors[0, best], reference.vectors[0], atol=1e-5)
-    one, three = query, fingerprint_signal(music(20.0), role="query", scales=(0.85, 1.0, 1.18))
+    one, three = query, fingerprint_signal(music(20.0), role="track", scales=(0.85, 1.0, 1.18))
     np.testing.assert_allclose(three.vectors[1], one.vectors[0], atol=1e-5)
     assert likeness(three.vectors[0], three.vectors[2]).mean() < 0.98
 
 
 @pytest.mark.same_bytes
 def test_same_samples_same_bytes() -> None:
-    first, second = (fingerprint_signal(music(30.0), role="query") for _ in range(2))
+    first, second = (fingerprint_signal(music(30.0), role="track") for _ in range(2))
     assert same_bytes(first, second)
-    assert not same_bytes(first, fingerprint_signal(music(30.0, seed=3), role="query"))
+    assert not same_bytes(first, fingerprint_signal(music(30.0, seed=3), role="track"))
 
 
 # --- gain and place in time -------------------------------------------------------------------------------------------
@@ -107,8 +109,8 @@ def test_same_samples_same_bytes() -> None:
 @pytest.mark.parametrize("gain", [0.5, 0.01])
 def test_gain_changes_nothing(gain: float) -> None:
     y = music(20.0)[: 19 * SR]  # without the fade, of which the end sinks into silence
-    loud = fingerprint_signal(y, role="query")
-    quiet = fingerprint_signal(np.float32(gain) * y, role="query")
+    loud = fingerprint_signal(y, role="track")
+    quiet = fingerprint_signal(np.float32(gain) * y, role="track")
     best, apart = nearest(places(loud), places(quiet))
     same = apart < 1e-3
     if gain == 0.5:  # a power of two: nothing is rounded otherwise
@@ -140,8 +142,8 @@ def test_a_shift_by_any_hops_moves_all_landmarks_that_could_be_chosen() -> None:
 
 
 def test_a_shift_by_part_of_a_hop_moves_landmarks_by_as_much() -> None:
-    here = fingerprint_signal(music(20.0), role="query")
-    there = fingerprint_signal(np.concatenate([np.zeros(HOP // 2, np.float32), music(20.0)]), role="query")
+    here = fingerprint_signal(music(20.0), role="track")
+    there = fingerprint_signal(np.concatenate([np.zeros(HOP // 2, np.float32), music(20.0)]), role="track")
     best, apart = nearest(places(here) + np.array([0.5, 0.0]), places(there))
     same = apart < 1.0
     assert same.mean() > 0.75
@@ -152,8 +154,8 @@ def test_a_shift_by_part_of_a_hop_moves_landmarks_by_as_much() -> None:
 
 def test_a_time_scale_describes_slower_music_as_it_was() -> None:
     y = music(20.0)
-    reference = fingerprint_signal(y, role="query")
-    query = fingerprint_signal(phase_vocoder(y, SR, 0.7), role="query", scales=(0.7, 1.0))
+    reference = fingerprint_signal(y, role="track")
+    query = fingerprint_signal(phase_vocoder(y, SR, 0.7), role="track", scales=(0.7, 1.0))
     best, apart = nearest(places(reference) / np.array([0.7, 1.0]), places(query))
     same = apart < 2.0
     assert same.sum() > 100
@@ -168,8 +170,8 @@ def test_a_time_scale_describes_slower_music_as_it_was() -> None:
 def test_mirrored_vectors_are_those_of_the_music_running_backwards() -> None:
     y = music(20.0)
     y = y[: (y.size - 1) // HOP * HOP + 1]  # so that the frames of both directions fall on the same samples
-    forwards = fingerprint_signal(y, role="query", scales=(0.85, 1.0))
-    backwards = fingerprint_signal(np.ascontiguousarray(y[::-1]), role="query", scales=(0.85, 1.0))
+    forwards = fingerprint_signal(y, role="track", scales=(0.85, 1.0))
+    backwards = fingerprint_signal(np.ascontiguousarray(y[::-1]), role="track", scales=(0.85, 1.0))
     turned = places(forwards)
     turned[:, 0] = (y.size - 1) / HOP - turned[:, 0]
     best, apart = nearest(turned, places(backwards))
@@ -187,10 +189,10 @@ def test_mirrored_vectors_are_those_of_the_music_running_backwards() -> None:
 
 def test_where_the_pieces_end_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     y, scales = music(60.0), (0.6, 1.0)
-    normal = fingerprint_signal(y, role="query", scales=scales)
+    normal = fingerprint_signal(y, role="track", scales=scales)
     for n_blocks in (1, 7, 1000):
         monkeypatch.setattr(extract, "_PIECE_BLOCKS", n_blocks)
-        other = fingerprint_signal(y, role="query", scales=scales)
+        other = fingerprint_signal(y, role="track", scales=scales)
         for name in ("times", "bins", "prominence"):
             np.testing.assert_allclose(getattr(other, name), getattr(normal, name), atol=1e-6, err_msg=name)
         for name in ("vectors", "mirrored"):
@@ -207,17 +209,17 @@ def test_landmarks_stay_in_order_across_the_ends_of_pieces(monkeypatch: pytest.M
 def test_how_the_file_is_read_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "music.wav"
     soundfile.write(file, music(60.0), SR, subtype="FLOAT")
-    whole = fingerprint_signal(music(60.0), role="query")
+    whole = fingerprint_signal(music(60.0), role="track")
     for block_seconds in (0.37, 1.0, 30.0, 100.0):
         opened = functools.partial(open_audio, block_seconds=block_seconds)
         monkeypatch.setattr(extract, "open_audio", opened)
-        assert same_bytes(fingerprint_file(file, role="query"), whole), f"blocks of {block_seconds} s"
+        assert same_bytes(fingerprint_file(file, role="track"), whole), f"blocks of {block_seconds} s"
 
 
 def test_the_parts_of_a_long_query_are_the_whole_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "music.wav"
     soundfile.write(file, music(60.0), SR, subtype="FLOAT")
-    whole = fingerprint_file(file, role="query", scales=(0.85, 1.0))
+    whole = fingerprint_file(file, role="track", scales=(0.85, 1.0))
     assert [part.duration_seconds for part in fingerprint_parts(file)] == [60.0]
     monkeypatch.setattr(extract, "_PART_PIECES", 1)
     parts = list(fingerprint_parts(file, scales=(0.85, 1.0)))
@@ -273,7 +275,7 @@ def test_silence_and_direct_current_are_refused(level: float) -> None:
     with pytest.raises(
         NotEnoughMusicError, match=rf"the signal holds \d landmarks in 5\.0 s; at least {MIN_LANDMARKS}"
     ):
-        fingerprint_signal(y, role="query")
+        fingerprint_signal(y, role="track")
 
 
 def test_a_name_is_safe_to_print() -> None:

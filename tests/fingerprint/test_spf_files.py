@@ -119,7 +119,7 @@ def test_a_long_query_is_kept_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
         assert_same(one, other)
         assert one.notes == expected[-1].notes != ()
     assert read_contents(tmp_path / "odd.spf", whole=True) == contents
-    assert contents.roles == {"query"}
+    assert contents.roles == {"track"}
 
 
 @pytest.mark.same_bytes
@@ -241,10 +241,10 @@ def test_matches_are_those_of_the_audio(made: Path, tmp_path: Path, monkeypatch:
         assert one.recording == other.recording
         for first, second in zip(one.passages, other.passages, strict=True):
             for name in (
-                "query_start_seconds",
-                "query_end_seconds",
-                "reference_start_seconds",
-                "reference_end_seconds",
+                "track_start_seconds",
+                "track_end_seconds",
+                "recording_start_seconds",
+                "recording_end_seconds",
             ):
                 assert getattr(first, name) == pytest.approx(getattr(second, name), abs=frame)
             assert first.score == pytest.approx(second.score, rel=0.01)
@@ -418,7 +418,7 @@ def test_numbers_that_cannot_be_times_are_refused(
     made: Path, tmp_path: Path, maker: Callable[[Path, Path], Path], reason: str
 ) -> None:
     bad = maker(made / "prints" / "s1.spf", tmp_path / "bad.spf")
-    with pytest.raises(DamagedFingerprintError, match=rf"the reference part at 0.0 s holds {reason}, so a faulty"):
+    with pytest.raises(DamagedFingerprintError, match=rf"the recording part at 0.0 s holds {reason}, so a faulty"):
         read_recording(bad)
 
 
@@ -430,16 +430,16 @@ def test_numbers_that_cannot_be_times_are_refused(
         (3.0, r"a vector of length 3\.\d+, which must be 1"),
     ],
 )
-@pytest.mark.parametrize("role", ["reference", "query"])
+@pytest.mark.parametrize("role", ["recording", "track"])
 def test_vectors_that_are_none_are_refused(made: Path, tmp_path: Path, role: str, value: float, reason: str) -> None:
     spf = made / "prints" / "s1.spf"
     contents = read_contents(spf)
     first = contents.parts[0]
     in_track = first.n_bytes(64) + 16 * contents.parts[1].n_landmarks
-    position = 16 * first.n_landmarks if role == "reference" else in_track
+    position = 16 * first.n_landmarks if role == "recording" else in_track
     bad = with_number(position, "<f2", value)(spf, tmp_path / "bad.spf")
     with pytest.raises(DamagedFingerprintError, match=rf"the {role} part at 0\.0 s holds {reason}"):
-        read_recording(bad) if role == "reference" else list(read_track(bad, scales=SCALES))
+        read_recording(bad) if role == "recording" else list(read_track(bad, scales=SCALES))
 
 
 def test_cells_beyond_the_axis_are_refused(made: Path, tmp_path: Path) -> None:
@@ -464,23 +464,23 @@ def test_a_zero_vector_is_like_nothing_in_a_query_and_refused_in_a_reference(mad
 
 def test_a_file_made_for_one_role_is_refused_in_the_other(made: Path, tmp_path: Path) -> None:
     audio, index = made / "music" / "s1.wav", made / "index"
-    for role in ("reference", "query"):
+    for role in ("recording", "track"):
         assert run("fingerprint", audio, "-o", tmp_path / role, "--role", role, "--quiet").exit_code == 0
-    only = {role: tmp_path / role / "s1.spf" for role in ("reference", "query")}
-    result = run("match", only["reference"], "--quiet", index=index)
+    only = {role: tmp_path / role / "s1.spf" for role in ("recording", "track")}
+    result = run("match", only["recording"], "--quiet", index=index)
     assert result.exit_code == 3
     assert result.stderr == (
-        f"Error: {only['reference']}: made for the role reference only, so it cannot be matched; "
+        f"Error: {only['recording']}: made for the role recording only, so it cannot be matched; "
         "make it again with --role both\n"
     )
-    result = run("add", only["query"], "--quiet", index=tmp_path / "index")
+    result = run("add", only["track"], "--quiet", index=tmp_path / "index")
     assert result.exit_code == 3
     assert result.stderr == (
-        f"Error: {only['query']}: made for the role query only, so it cannot be added to an index; "
+        f"Error: {only['track']}: made for the role track only, so it cannot be added to an index; "
         "make it again with --role both\n"
     )
-    assert run("add", only["reference"], "--quiet", index=tmp_path / "index").exit_code == 0
-    assert matches(tmp_path / "index", only["query"]) == [["s1"]]
+    assert run("add", only["recording"], "--quiet", index=tmp_path / "index").exit_code == 0
+    assert matches(tmp_path / "index", only["track"]) == [["s1"]]
 
 
 def test_a_thorough_search_wants_a_thorough_file(made: Path, tmp_path: Path) -> None:
@@ -558,7 +558,7 @@ def test_a_file_is_made_again_if_role_scales_or_content_are_others(made: Path, t
     assert report(*common)["made"] == 1
     assert report(*common)["unchanged"] == 1
     assert report(*common, "--role", "query", "--thorough")["made"] == 1
-    assert read_contents(spf).query_scales == THOROUGH.scales
+    assert read_contents(spf).track_scales == THOROUGH.scales
     flip(-1)(spf, spf)
     assert report(*common, "--role", "query", "--thorough")["made"] == 1
     read_contents(spf, whole=True)

@@ -167,7 +167,7 @@ def test_drones_tones_and_clicks_are_no_hubs_by_what_they_are(tmp_path: Path) ->
 
 
 def _query(y: NDArray[np.float32]) -> Fingerprint:
-    return fingerprint_signal(y, role="query", scales=STANDARD.scales)
+    return fingerprint_signal(y, role="track", scales=STANDARD.scales)
 
 
 def test_a_long_exact_use_of_a_hub_is_found_and_is_less_sure_by_its_score(

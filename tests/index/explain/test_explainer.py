@@ -108,7 +108,7 @@ def found(
     allowed: Mask | None = None,
 ) -> list[str]:
     """Return the ids that a search reports."""
-    query = fingerprint_signal(y, role="query", scales=options.scales)
+    query = fingerprint_signal(y, role="track", scales=options.scales)
     searched = examine(query, snapshot, options=replace(options, max_false_per_1000h=limit), allowed=allowed)
     return [match.recording.id for match in searched.result.matches]
 
@@ -319,7 +319,7 @@ def test_a_thorough_search_that_aligns_no_better_is_not_said_to_go_further(
 ) -> None:
     def lenient(searches: Searches, admitted: int | None = None) -> Examination:
         searches.thorough = "tried"
-        query = fingerprint_signal(y, role="query", scales=STANDARD.scales)
+        query = fingerprint_signal(y, role="track", scales=STANDARD.scales)
         return examine(query, catalogue, options=replace(STANDARD, max_false_per_1000h=1e5))
 
     y = music(128, 20.0)
@@ -409,7 +409,7 @@ def test_a_fingerprint_file_is_searched_thoroughly_if_it_has_the_time_scales(
 ) -> None:
     audio = write(tmp_path / "slow.wav", phase_vocoder(excerpt(2, 0.5, 11.0), RATE_HZ, 0.55), subtype="FLOAT")
     made = write_file(tmp_path / "slow.spf", track_parts(audio, scales=scales))
-    assert made.query_scales == scales
+    assert made.track_scales == scales
     explanation = explain(tmp_path / "slow.spf", catalogue, Question(("s2",)))
     assert explanation.thorough == state
     assert ("tempo" in about(explanation).causes) == (state == "tried")
@@ -422,7 +422,7 @@ def test_of_a_query_in_parts_the_part_counts_where_a_recording_came_closest(
 ) -> None:
     parts = []
     for start, y in ((0.0, other(201, 4.0)), (600.0, buried(0.06))):
-        query = fingerprint_signal(y, role="query", scales=STANDARD.scales)
+        query = fingerprint_signal(y, role="track", scales=STANDARD.scales)
         parts.append(replace(query, times=query.times + start, start_seconds=start))
     path = write(tmp_path / "short.wav", other(201, 4.0))  # what is described again ends before the second part
     explainer = Explainer(path, catalogue, Question(("s3",)), options=STANDARD, allowed=None)

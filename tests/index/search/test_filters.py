@@ -185,7 +185,7 @@ def reference(seed: int) -> Fingerprint:
 
 @functools.cache
 def query(seed: int) -> Fingerprint:
-    return fingerprint_signal(music(seed, 20.0), role="query", scales=STANDARD.scales)
+    return fingerprint_signal(music(seed, 20.0), role="track", scales=STANDARD.scales)
 
 
 def indexed(path: Path, seeds: Sequence[int], *, exact_limit: int) -> Snapshot:

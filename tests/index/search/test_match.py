@@ -93,7 +93,7 @@ def boundary_errors() -> list[float]:
 
 
 def query_of(y: Samples, options: SearchOptions = STANDARD) -> Fingerprint:
-    return fingerprint_signal(at_analysis_rate(y), role="query", scales=options.scales)
+    return fingerprint_signal(at_analysis_rate(y), role="track", scales=options.scales)
 
 
 def search(
@@ -432,11 +432,11 @@ def test_allowing_fewer_false_matches_only_takes_away(catalogue: Snapshot) -> No
 
 def test_queries_made_for_another_search_are_refused(catalogue: Snapshot) -> None:
     y = at_analysis_rate(excerpt(0, 5.0, 5.0))
-    with pytest.raises(ParameterError, match=r"time scales \(1\.0,\) .* make it with role='query' and scales=options"):
-        match_track(fingerprint_signal(y, role="query"), catalogue)
-    with pytest.raises(ParameterError, match=r"0 reversed ones, .* make it with role='query'"):
+    with pytest.raises(ParameterError, match=r"time scales \(1\.0,\) .* make it with role='track' and scales=options"):
+        match_track(fingerprint_signal(y, role="track"), catalogue)
+    with pytest.raises(ParameterError, match=r"0 reversed ones, .* make it with role='track'"):
         match_track(fingerprint_signal(y, scales=STANDARD.scales), catalogue)
-    other = replace(fingerprint_signal(y, role="query", scales=STANDARD.scales), params_digest="sha256:0")
+    other = replace(fingerprint_signal(y, role="track", scales=STANDARD.scales), params_digest="sha256:0")
     with pytest.raises(
         IndexFormatError, match=r"parameters sha256:0, layer 'recording' of the index with sha256:[0-9a-f]"
     ):

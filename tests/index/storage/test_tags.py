@@ -418,7 +418,7 @@ def test_rows_of_an_alignment_count_all_landmarks_stored(tmp_path: Path) -> None
 def described(seed: int, role: str) -> Fingerprint:
     """Return the fingerprint of some music, as reference or as query."""
     if role == "query":
-        return fingerprint_signal(music(seed, SECONDS), role="query", scales=STANDARD.scales)
+        return fingerprint_signal(music(seed, SECONDS), role="track", scales=STANDARD.scales)
     return fingerprint_signal(music(seed, SECONDS))
 
 
