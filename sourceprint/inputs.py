@@ -1,21 +1,6 @@
-"""Lists of recordings: CSV or TSV, one recording per row, with what is known about each.
+"""The audio files that a user names: files, folders, and lists of recordings.
 
-    path            id       title           artist         isrc
-    music/one.mp3   one-42   One for Tonight The Ones|Guest USRC17607839
-
-The first row names the columns, in any order; of these only `path` (or `file`) is needed, others are ignored. Paths are
-relative to the folder of the list. Several artists are separated by `|`. Two more columns may say what a recording is
-for and which parts of it never count, both with `|` between several: `tags`, and `exclude` with ranges of time as in
-`0:00-0:12.5|75-80.25` (see `index.storage.tags`). UTF-8, with or without a byte order mark.
-
-- .csv is read as RFC 4180 has it; the delimiter is the one of `,` `;` and tab that the header is made with.
-- .tsv has a tab between cells and no quoting, so that a title may start with a quotation mark.
-
-A wrong header or encoding concerns the whole list and raises; a wrong row becomes a `Refusal`, the others are taken.
-
-What the user named, turned into a list of audio files: files, folders, and lists of recordings.
-
-In come paths as given on the command line, out goes one `Item` per audio file, in a fixed order: arguments in the order
+Paths as given on the command line come in, one `Item` per audio file goes out, in a fixed order: arguments in the order
 given, the content of a folder by name, the rows of a list from top to bottom. A fingerprint file (.spf) counts as an
 audio file. Neither is opened here.
 
@@ -23,9 +8,20 @@ audio file. Neither is opened here.
 - A *folder* is searched with all folders in it, for files whose name ends as audio files do (`AUDIO_SUFFIXES`) or
   in .spf; names that start with a dot are left out. Links are followed, each folder is entered once, so links in a
   circle do no harm. A link that leads nowhere is refused whatever its name: it may have stood for a folder.
-- A *list* is a file that ends in .csv or .tsv; see `sourceprint.inputs`.
+- A *list* is a file that ends in .csv or .tsv, one recording per row:
 
-What cannot be used (a folder without audio, a row without a path) becomes a `Refusal`, and the rest is taken.
+      path            id       title           artist         isrc
+      music/one.mp3   one-42   One for Tonight The Ones|Guest USRC17607839
+
+  The first row names the columns, in any order; of these only `path` (or `file`) is needed, others are ignored. Paths
+  are relative to the folder of the list. Several artists are separated by `|`. Two more columns may say what a
+  recording is for and which parts of it never count, both with `|` between several: `tags`, and `exclude` with ranges
+  of time as in `0:00-0:12.5|75-80.25` (see `index.storage.tags`). UTF-8, with or without a byte order mark. A .csv is
+  read as RFC 4180 has it; the delimiter is the one of `,` `;` and tab that the header is made with. A .tsv has a tab
+  between cells and no quoting, so that a title may start with a quotation mark.
+
+What cannot be used (a folder without audio, a row without a path) becomes a `Refusal`, and the rest is taken; a wrong
+header or encoding concerns the whole list and raises.
 """
 
 import csv
@@ -43,6 +39,33 @@ from index.storage.tags import Ranges, parse_ranges, parse_tags
 from sourceprint.identifiers.isrc import validate
 
 __all__ = ["AUDIO_SUFFIXES", "COLUMNS", "LIST_SUFFIXES", "Intake", "Item", "Refusal", "collect", "read_list"]
+
+AUDIO_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *(
+            "aac",
+            "ac3",
+            "aif",
+            "aifc",
+            "aiff",
+            "amr",
+            "ape",
+            "au",
+            "caf",
+            "dts",
+            "flac",
+            "m4a",
+            "m4b",
+            "mka",
+            "mp2",
+            "mp3",
+        ),
+        *("mpc", "oga", "ogg", "opus", "snd", "tak", "tta", "w64", "wav", "weba", "wma", "wv"),
+        *("3gp", "mkv", "mov", "mp4", "webm"),  # video, whose sound is taken
+    )
+)
+LIST_SUFFIXES = frozenset({".csv", ".tsv"})
 
 COLUMNS = {
     "path": "path",
@@ -123,6 +146,56 @@ class Refusal:
         return f"{self.name}: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Everything that was named: `items` to be used, in order, and `refusals`."""
+
+    items: tuple[Item, ...]
+    refusals: tuple[Refusal, ...]
+
+    def __len__(self) -> int:
+        return len(self.items) + len(self.refusals)
+
+
+def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True) -> Intake:
+    """Return the audio files that files, folders and lists name.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        As given by the user; they need not exist: a missing file is an `Item` like any other, and fails when opened.
+    lists : bool
+        Whether .csv and .tsv files are read as lists of recordings; else they are taken for audio files.
+    fingerprints : bool
+        Whether fingerprint files in folders are taken, as audio files are.
+
+    Raises
+    ------
+    ParameterError
+        If a list as a whole cannot be read: its columns or its encoding are wrong.
+    """
+    items: list[Item] = []
+    refusals: list[Refusal] = []
+    for path in paths:
+        if os.path.isdir(path):
+            n_before = len(items) + len(refusals)
+            for found in _walk(path, AUDIO_SUFFIXES | {SUFFIX} if fingerprints else AUDIO_SUFFIXES):
+                if isinstance(found, Refusal):
+                    refusals.append(found)
+                else:
+                    items.append(Item(found))
+            if len(items) + len(refusals) == n_before:
+                reason = "a folder without audio files, judging by their names; name the files themselves"
+                refusals.append(Refusal(printable(path), reason))
+        elif lists and path.suffix.lower() in LIST_SUFFIXES:
+            listed, refused = read_list(path)
+            items += listed
+            refusals += refused
+        else:
+            items.append(Item(path))
+    return Intake(tuple(items), tuple(refusals))
+
+
 def read_list(path: Path) -> tuple[list[Item], list[Refusal]]:
     """Read a list of recordings.
 
@@ -169,6 +242,36 @@ def read_list(path: Path) -> tuple[list[Item], list[Refusal]]:
         except ParameterError as error:
             refusals.append(Refusal(source, str(error)))
     return items, refusals
+
+
+def _walk(top: Path, suffixes: Set[str]) -> Iterator[Path | Refusal]:
+    """Yield the files under `top` that end so, by name; folders are told apart by number, as links may lead back."""
+    entered: set[tuple[int, int]] = set()
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        if not os.path.isdir(path):
+            if path.suffix.lower() in suffixes:
+                yield path
+            else:
+                yield Refusal(printable(path), "this link leads nowhere; mend or remove it")
+            continue
+        try:
+            status = path.stat()
+            if (status.st_dev, status.st_ino) in entered:
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            names = sorted((name for name in os.listdir(path) if not name.startswith(".")), reverse=True)
+        except OSError as error:
+            yield Refusal(printable(path), f"this folder cannot be read ({error.strerror}); change its permissions")
+            continue
+        children = [path / name for name in names]
+        waiting += [child for child in children if child.suffix.lower() in suffixes or _leads_on(child)]
+
+
+def _leads_on(path: Path) -> bool:
+    """Return whether a name stands for a folder, or is a link that leads nowhere and may have stood for one."""
+    return os.path.isdir(path) or (os.path.islink(path) and not os.path.exists(path))
 
 
 def _lines(path: Path, name: str) -> list[str]:
@@ -241,111 +344,3 @@ def _item(values: dict[str, str], folder: Path, source: str) -> Item:
 
 def _wanted() -> str:
     return "path (or file), and if known id, title, artist, isrc, tags, exclude"
-
-
-AUDIO_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *(
-            "aac",
-            "ac3",
-            "aif",
-            "aifc",
-            "aiff",
-            "amr",
-            "ape",
-            "au",
-            "caf",
-            "dts",
-            "flac",
-            "m4a",
-            "m4b",
-            "mka",
-            "mp2",
-            "mp3",
-        ),
-        *("mpc", "oga", "ogg", "opus", "snd", "tak", "tta", "w64", "wav", "weba", "wma", "wv"),
-        *("3gp", "mkv", "mov", "mp4", "webm"),  # video, whose sound is taken
-    )
-)
-LIST_SUFFIXES = frozenset({".csv", ".tsv"})
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """Everything that was named: `items` to be used, in order, and `refusals`."""
-
-    items: tuple[Item, ...]
-    refusals: tuple[Refusal, ...]
-
-    def __len__(self) -> int:
-        return len(self.items) + len(self.refusals)
-
-
-def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True) -> Intake:
-    """Return the audio files that files, folders and lists name.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        As given by the user; they need not exist: a missing file is an `Item` like any other, and fails when opened.
-    lists : bool
-        Whether .csv and .tsv files are read as lists of recordings; else they are taken for audio files.
-    fingerprints : bool
-        Whether fingerprint files in folders are taken, as audio files are.
-
-    Raises
-    ------
-    ParameterError
-        If a list as a whole cannot be read: its columns or its encoding are wrong.
-    """
-    items: list[Item] = []
-    refusals: list[Refusal] = []
-    for path in paths:
-        if os.path.isdir(path):
-            n_before = len(items) + len(refusals)
-            for found in _walk(path, AUDIO_SUFFIXES | {SUFFIX} if fingerprints else AUDIO_SUFFIXES):
-                if isinstance(found, Refusal):
-                    refusals.append(found)
-                else:
-                    items.append(Item(found))
-            if len(items) + len(refusals) == n_before:
-                reason = "a folder without audio files, judging by their names; name the files themselves"
-                refusals.append(Refusal(printable(path), reason))
-        elif lists and path.suffix.lower() in LIST_SUFFIXES:
-            listed, refused = read_list(path)
-            items += listed
-            refusals += refused
-        else:
-            items.append(Item(path))
-    return Intake(tuple(items), tuple(refusals))
-
-
-def _walk(top: Path, suffixes: Set[str]) -> Iterator[Path | Refusal]:
-    """Yield the files under `top` that end so, by name; folders are told apart by number, as links may lead back."""
-    entered: set[tuple[int, int]] = set()
-    waiting = [top]
-    while waiting:
-        path = waiting.pop()
-        if not os.path.isdir(path):
-            if path.suffix.lower() in suffixes:
-                yield path
-            else:
-                yield Refusal(printable(path), "this link leads nowhere; mend or remove it")
-            continue
-        try:
-            status = path.stat()
-            if (status.st_dev, status.st_ino) in entered:
-                continue
-            entered.add((status.st_dev, status.st_ino))
-            names = sorted((name for name in os.listdir(path) if not name.startswith(".")), reverse=True)
-        except OSError as error:
-            yield Refusal(printable(path), f"this folder cannot be read ({error.strerror}); change its permissions")
-            continue
-        children = [path / name for name in names]
-        waiting += [child for child in children if child.suffix.lower() in suffixes or _leads_on(child)]
-
-
-def _leads_on(path: Path) -> bool:
-    """Return whether a name stands for a folder, or is a link that leads nowhere and may have stood for one."""
-    return os.path.isdir(path) or (os.path.islink(path) and not os.path.exists(path))

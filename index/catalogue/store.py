@@ -242,7 +242,7 @@ class Store:
         return self.snapshot().digest
 
     def info(self) -> dict[str, Any]:
-        """Return facts about the index, as plain JSON types.
+        """Return size, content and state of the index, as plain JSON types.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Why no match? A query and recordings in, the facts about what stood in the way out (`index.explain.explanation`).
+"""Why no match? A track and recordings in, the causes out (`index.explain.explanation`).
 
 A recording that was named is searched in the whole catalogue, where others may take its neighbours, and alone, where
 none can. Whatever aligns is weighed against the whole catalogue: the probability of a search that somebody narrowed
@@ -62,7 +62,7 @@ def explain(
     path : Path
         Audio, or a fingerprint file of it.
     snapshot : Snapshot
-        The state of the index to search.
+        The commit of the index to search.
     question : Question, optional
         Which recordings; by default the three that came closest without being reported.
     options, allowed

@@ -133,7 +133,7 @@ def find_overlaps(
     Parameters
     ----------
     snapshot : Snapshot
-        The state of the index.
+        The index.
     ids : iterable of str, optional
         The recordings to compare with all others (default: all).
     min_seconds : float

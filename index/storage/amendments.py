@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fingerprint.digests import canonical_json
 from index.storage.durable import sync_folder, write_chunks
 from index.storage.manifest import AmendmentsEntry, SegmentEntry
-from index.storage.recordings import Recording, TablePart, facts_from_json
+from index.storage.recordings import Recording, TablePart, tags_from_json
 from index.storage.segment import check_file, damaged
 
 __all__ = [
@@ -26,10 +26,10 @@ __all__ = [
     "amendments_path",
     "contents_of",
     "exclusions_of",
-    "facts_digest",
     "of_live",
     "ranges_array",
     "read_amendments",
+    "tags_digest",
     "with_changes",
     "write_amendments",
 ]
@@ -113,7 +113,7 @@ def of_live(amendments: Amendments, segments: Iterable[SegmentEntry]) -> dict[st
     return {name: lines for name, lines in live.items() if lines}
 
 
-def facts_digest(recording: Recording) -> NDArray[np.uint8]:
+def tags_digest(recording: Recording) -> NDArray[np.uint8]:
     """Return what tags and excluded ranges add to the content of a recording, by exclusive or [shape=(32,)].
 
     Zeros where there are none; so the content can be brought up to date without the audio, and is the same whether a
@@ -128,7 +128,7 @@ def contents_of(table: TablePart, stored: NDArray[np.uint8]) -> NDArray[np.uint8
         return stored
     contents = stored.copy()
     for position in table.amended:
-        before, now = (facts_from_json(line) for line in (table.stored_line(position), table.line(position)))
+        before, now = (tags_from_json(line) for line in (table.stored_line(position), table.line(position)))
         contents[position] ^= _digest(*before) ^ _digest(*now)
     return contents
 
@@ -151,7 +151,7 @@ def exclusions_of(table: TablePart, stored: NDArray[np.int64]) -> NDArray[np.int
     if not table.amended:
         return stored
     kept = stored[~np.isin(stored[:, 0], list(table.amended))]
-    ranges = np.concatenate([kept, ranges_array({p: facts_from_json(table.line(p))[2] for p in table.amended})])
+    ranges = np.concatenate([kept, ranges_array({p: tags_from_json(table.line(p))[2] for p in table.amended})])
     return ranges[np.lexsort((ranges[:, 1], ranges[:, 0]))]
 
 
@@ -169,5 +169,5 @@ def _amended_line(stored: bytes, recording: Recording) -> bytes:
 def _digest(recording_id: str, tags: Sequence[str], excluded: Sequence[Sequence[int]]) -> NDArray[np.uint8]:
     if not tags and not excluded:
         return np.zeros(32, dtype=np.uint8)
-    facts = {"id": recording_id, "tags": tags, "excluded": excluded}
-    return np.frombuffer(hashlib.sha256(canonical_json(facts)).digest(), dtype=np.uint8)
+    content = {"id": recording_id, "tags": tags, "excluded": excluded}
+    return np.frombuffer(hashlib.sha256(canonical_json(content)).digest(), dtype=np.uint8)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
 from fingerprint.landmarks import Fingerprint
-from index.storage.amendments import facts_digest
+from index.storage.amendments import tags_digest
 from index.storage.manifest import RECORDING, LayerEntry
 from index.storage.recordings import Recording, recording_to_json
 from index.vectors.exact import check_vectors
@@ -81,7 +81,7 @@ class Prepared:
     def amended(self, recording: Recording) -> "Prepared":
         """Return the same with the tags and excluded ranges of `recording`."""
         content = np.frombuffer(self.content, dtype=np.uint8)
-        content = content ^ facts_digest(self.recording) ^ facts_digest(recording)
+        content = content ^ tags_digest(self.recording) ^ tags_digest(recording)
         return Prepared(recording, self.layers, content.tobytes())
 
 
@@ -111,7 +111,7 @@ def prepare(
         digest.update(canonical_json([name, layer.times.size]))
         for array in (layer.times, layer.bins, layer.vectors):
             digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
-    content = np.frombuffer(digest.digest(), dtype=np.uint8) ^ facts_digest(recording)
+    content = np.frombuffer(digest.digest(), dtype=np.uint8) ^ tags_digest(recording)
     return Prepared(recording, stored, content.tobytes())
 
 

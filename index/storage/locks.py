@@ -4,9 +4,9 @@ The operating system owns the lock, so it is gone the moment the process that he
 no stale locks to remove. The file also holds the process number of the writer, for the message only; its content
 decides nothing. Readers take no part in this: they lock files of their own, by `claim` (`index.storage.locks`).
 
-Leases: how a reader keeps the files of the state that it opened, for processes that open them later too.
+Leases: keep a commit's files on disk while worker processes still need to open them.
 
-A reader that has everything mapped needs no lease. One whose workers open the same state minutes later does, as a
+A reader that has everything mapped needs no lease. One whose workers open the same commit minutes later does, as a
 compaction deletes what the manifest no longer names. A lease is a file `readers/<unique>.json` with the manifest that
 the reader saw, byte for byte, and an exclusive `flock` on it for as long as the reader lives. The writer deletes only
 what neither the manifest nor a lease names, and the rest with a later commit. The lock is the operating system's, so it
@@ -25,7 +25,7 @@ Nothing is deleted under a reader, whatever happens between two steps:
    while there is one, the writer deletes nothing.
 
 Where no lease can be taken (read-only media, folders of others, full disks, file systems without locks), readers do
-without: what they have open stays; what their workers open may be a later state.
+without: what they have open stays; what their workers open may be a later commit.
 """
 
 import fcntl
@@ -156,7 +156,7 @@ class CommitToken:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A state of the index whose files stay until the lease ends.
+    """A commit of the index whose files stay until the lease ends.
 
     Attributes
     ----------

@@ -26,15 +26,15 @@ __all__ = [
     "RecordingTable",
     "TablePart",
     "duration_from_json",
-    "facts_from_json",
     "line_check",
     "recording_from_json",
     "recording_to_json",
+    "tags_from_json",
     "text_key",
 ]
 
 _MAX_ID = 512  # characters
-_SOME_FACT = (b'"tags":["', b'"excluded":[[')  # in canonical JSON; texts that say so have quotation marks escaped
+_SOME_TAGS = (b'"tags":["', b'"excluded":[[')  # in canonical JSON; texts that say so have quotation marks escaped
 # The field, where canonical JSON has it first: texts before it that say so have quotation marks escaped.
 _DURATION = re.compile(rb'"duration_ms":(\d+)[,}]')
 _ADDED_LATER = ("tags", "excluded")  # lines written before these fields existed read as if they were empty
@@ -131,7 +131,7 @@ def recording_from_json(line: bytes) -> Recording:
         raise _damaged(line) from error
 
 
-def facts_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
+def tags_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
     """Return id, tags and excluded ranges of one line, many times faster than all of it; "" as id if it has neither.
 
     Raises
@@ -139,7 +139,7 @@ def facts_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
     IndexDamagedError
         If the line is not one that this module wrote.
     """
-    if not any(fact in line for fact in _SOME_FACT):
+    if not any(field in line for field in _SOME_TAGS):
         return "", [], []
     try:
         fields = json.loads(line)
@@ -295,7 +295,7 @@ class RecordingTable(Sequence[Recording]):
     @cached_property
     def tags(self) -> tuple[tuple[str, ...], ...]:
         """Tags of every recording; read from all lines once, of which only those that state any are parsed."""
-        return tuple(tuple(facts_from_json(line)[1]) for line in self._lines())
+        return tuple(tuple(tags_from_json(line)[1]) for line in self._lines())
 
     @cached_property
     def durations_ms(self) -> NDArray[np.int64]:

@@ -1,1 +1,9 @@
-"""To be described."""
+"""Recordings into the index, and what is said about them there.
+
+In reading order:
+
+additions       many files fingerprinted and added, or replaced
+recording_ids   which id each gets, and whether there is anything to do for it
+annotations     tags and excluded ranges changed, without audio
+precompute      fingerprint files made of audio, to be added or matched elsewhere
+"""

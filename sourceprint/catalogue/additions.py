@@ -1,10 +1,10 @@
-"""Recordings into the index: many files are fingerprinted, in parallel and in order, and what is done is kept safe.
+"""Recordings into the index: many files are fingerprinted, in parallel and in order, and finished work is kept safe.
 
-`Addition.run` takes items (`sourceprint.inputs`) and yields one `AdditionOutcome` per item, in order. Finished
-recordings are committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and
-the same command continues it: `sourceprint.catalogue.recording_ids` recognises what is in the index before anything is
-decoded. What was committed is compared with the whole index (`index.search.overlaps`): audio that is in it twice is
-reported, unless the run is interrupted.
+`Addition.run` takes items (`sourceprint.inputs`) and yields one outcome per item, in order. Finished recordings are
+committed when enough wait and every minute, so a run that is killed loses a minute's work at most, and the same command
+continues it: `sourceprint.catalogue.recording_ids` recognises recordings of the index before anything is decoded. All
+that was committed is compared with the whole index (`index.search.overlaps`): audio that is in it twice is reported,
+unless the run is interrupted.
 """
 
 import os
@@ -34,7 +34,7 @@ from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from index.storage.tags import ranges_text
 from index.vectors.exact import use_threads
-from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, with_facts_of
+from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, described_by
 from sourceprint.inputs import Intake, Item
 from sourceprint.workers import in_order, jobs_for, uninterrupted
 
@@ -71,7 +71,7 @@ class AdditionOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Described:
-    """What a worker says about a file: facts and landmarks, or why there are none."""
+    """A file as a worker describes it: its audio and landmarks, or why there are none."""
 
     failure: str = ""
     name: str = ""
@@ -247,7 +247,7 @@ class Addition:
         before = decision.before or Recording(name)
         still_there = tuple(pair for pair in before.excluded if not 0 < described.duration_ms <= pair[0])
         try:
-            recording = with_facts_of(
+            recording = described_by(
                 item,
                 Recording(
                     name,
@@ -311,11 +311,11 @@ def _describe(path: Path) -> _Described:
         return _Described(failure=Item(path).reason(error))
     except MemoryError:
         return _Described(failure="does not fit into the memory that is left; give fewer jobs, or cut it in parts")
-    facts = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
+    audio = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
     specs = layer_specs()
     described = recording_landmarks(made).items()
     landmarks = {name: quantise(one, specs[name].dimension, where=path.name) for name, one in described}
-    return _Described("", *facts, landmarks)
+    return _Described("", *audio, landmarks)
 
 
 def _lost(path: Path) -> _Described:

@@ -1,13 +1,11 @@
-"""Audio files into fingerprint files: many are made, in parallel and in order, and what is made already is kept.
+"""Audio files into fingerprint files: many are made, in parallel and in order, and those that are there are kept.
 
-`Description.run` takes items (`sourceprint.inputs`) and yields one `PrecomputeOutcome` per item, in order. The file of
-`song.mp3` is `song.spf` in the output folder; if that name belongs to other audio, `-` and the first 8 digits of the
-audio's SHA-256
-follow the stem, as with the ids of recordings (`sourceprint.catalogue.recording_ids`), so that a file gets the same
-name however often the run is repeated. A file that is there, sound, and made of the same audio with the same
-parameters, roles and time
-scales stays as it is: a run that was killed is continued by the same command. Where names must not be told, the
-digits of the digest take the place of the stem, and of the name that the file states.
+`Description.run` takes items (`sourceprint.inputs`) and yields one outcome per item, in order. The file of `song.mp3`
+is `song.spf` in the output folder; if that name belongs to other audio, `-` and the first 8 digits of the audio's
+SHA-256 follow the stem, as with the ids of recordings (`sourceprint.catalogue.recording_ids`), so that a file gets the
+same name however often the run is repeated. A file that is there, sound, and made of the same audio with the same
+parameters, roles and time scales stays as it is: a run that was killed is continued by the same command. Where names
+must not be told, the digits of the digest take the place of the stem, and of the name that the file states.
 
 A lock in the output folder lets one run at a time write to it.
 """

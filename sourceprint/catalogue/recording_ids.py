@@ -16,7 +16,7 @@ from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.inputs import Item
 
-__all__ = ["IdDesk", "PlannedAddition", "derived_id", "with_facts_of"]
+__all__ = ["IdDesk", "PlannedAddition", "derived_id", "described_by"]
 
 _MAX_DERIVED_ID = 200
 
@@ -56,7 +56,7 @@ def derived_id(path: Path) -> str:
     return printable(unicodedata.normalize("NFC", path.stem))[:_MAX_DERIVED_ID]
 
 
-def with_facts_of(item: Item, recording: Recording) -> Recording:
+def described_by(item: Item, recording: Recording) -> Recording:
     """Return the recording with title, artists, ISRC, tags and exclusions as the item gives them, where it gives any.
 
     Raises
@@ -111,7 +111,7 @@ class IdDesk:
             )
         self._given[recording_id] = item.path
         try:
-            if audio_digest(item.path) == before.sha256 and with_facts_of(item, before) == before:
+            if audio_digest(item.path) == before.sha256 and described_by(item, before) == before:
                 return PlannedAddition("unchanged", recording_id)
         except (AudioError, ParameterError) as error:
             return PlannedAddition("failed", recording_id, remarks=(item.reason(error),))
@@ -144,11 +144,11 @@ class IdDesk:
 
     def _unchanged(self, item: Item, recording_id: str) -> PlannedAddition:
         stored = self._stored(recording_id)
-        if stored is None or with_facts_of(item, stored) == stored:
+        if stored is None or described_by(item, stored) == stored:
             return PlannedAddition("unchanged", recording_id)
         name = printable(recording_id)
         remark = f"{name} is in the index under another title, artist or ISRC; replace changes them"
-        if with_facts_of(replace(item, title="", artists=(), isrc=""), stored) != stored:
+        if described_by(replace(item, title="", artists=(), isrc=""), stored) != stored:
             remark = f"{name} is in the index with other tags or exclusions; tag, exclude and replace change them"
         return PlannedAddition("unchanged", recording_id, remarks=(remark,))
 
