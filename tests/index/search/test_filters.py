@@ -233,8 +233,8 @@ def test_the_command_searches_what_it_is_told_and_says_so(tmp_path: Path) -> Non
         done = run("match", track, *words, "--jsonl", index=index)
         assert done.exit_code == 0, done.stderr
         result = json.loads(done.stdout)
-        assert [match["asset_id"] for match in result["matches"]] == found
-        assert ({name: result["searched"][name] for name in searched}, result["index"]["tracks"]) == (searched, 3)
+        assert [match["recording_id"] for match in result["matches"]] == found
+        assert ({name: result["searched"][name] for name in searched}, result["index"]["recordings"]) == (searched, 3)
     for words, message in (
         (["--only", "tag:theirs"], "filter tag:theirs: no recording of the index has this tag"),
         (["--only", "id:s9"], "the filter names s9: not in the index"),
