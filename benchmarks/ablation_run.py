@@ -25,7 +25,7 @@ from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params, Projection, load_projection
-from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
+from index.folder.store import LayerLandmarks, LayerSpec, Recording, Store
 from index.search.match import STANDARD, match_track
 from index.vectors.exact import use_threads
 

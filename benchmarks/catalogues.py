@@ -24,14 +24,14 @@ from fingerprint.errors import AudioError, ParameterError
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params, Projection, load_projection, shipped_digest
-from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
+from index.folder.store import LayerLandmarks, LayerSpec, Recording, Store
 from index.search.match import STANDARD, SearchOptions
 from index.vectors.exact import use_threads
 
 __all__ = ["LAYER", "Side", "catalogue", "changed", "described", "left_out", "make_index", "sides"]
 
 LAYER = "recording"
-_INDEX_CODE = ("fingerprint", "index/vectors", "index/storage", "index/catalogue")
+_INDEX_CODE = ("fingerprint", "index/vectors", "index/storage", "index/folder")
 """Code that an index depends on: no part of the search, so that a change there does not make indexes anew."""
 _TRAINING_CODE = (
     "fingerprint",

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from benchmarks.durability_disk import FileLayer, Operation
 from benchmarks.durability_index import carry_out, contents_of, draw_changes
-from index.catalogue.store import Store
+from index.folder.store import Store
 
 __all__ = ["BETWEEN", "phase_of"]
 

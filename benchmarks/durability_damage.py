@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks.durability_index import LAYER, LAYERS, SECONDS, Change, landmarks, make_index
 from fingerprint.errors import CatalogueError
 from fingerprint.landmarks import Fingerprint
-from index.catalogue.store import Store
-from index.catalogue.verification import verify_index
+from index.folder.store import Store
+from index.folder.verification import verify_index
 from index.search.match import SearchOptions, match_track
 from index.storage import snapshot as snapshots
 from index.storage.snapshot import Snapshot

@@ -16,8 +16,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Snapshot, Store
-from index.catalogue.verification import verify_index
+from index.folder.store import LayerLandmarks, LayerSpec, Recording, Snapshot, Store
+from index.folder.verification import verify_index
 from index.storage.manifest import read_manifest
 
 __all__ = [

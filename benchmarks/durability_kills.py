@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from benchmarks.durability_child import BETWEEN
 from benchmarks.durability_index import LAYER, Acknowledged, Contents, check_index, draw_changes, make_index
-from index.catalogue.store import Store
+from index.folder.store import Store
 
 __all__ = ["Chain", "run_chain"]
 

@@ -30,7 +30,7 @@ from benchmarks.trials import QUIETEST, TRIAL_RATE_HZ, Excerpt, Made, Trial, mak
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file
 from fingerprint.landmarks import Fingerprint
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_track
 from index.search.matches import Match, Passage
 from index.storage.snapshot import Snapshot

@@ -50,7 +50,7 @@ from benchmarks.splicing import (
 )
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.match import STANDARD, match_track
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads

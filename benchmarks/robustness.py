@@ -42,7 +42,7 @@ from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.robustness_pictures import pictures
 from benchmarks.trials import Excerpt, Trial, cut_excerpt, draw_excerpts, open_worker
 from fingerprint.errors import ParameterError
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.match import DEFAULT_FALSE_PER_1000H
 
 __all__ = ["PART", "main", "measure"]

@@ -34,7 +34,7 @@ from benchmarks.train_projection import trained_on
 from benchmarks.trials import Excerpt, draw_excerpts, open_worker
 from fingerprint.errors import ParameterError
 from fingerprint.params import Params, shipped_digest
-from index.catalogue.store import LayerSpec, Store
+from index.folder.store import LayerSpec, Store
 from index.vectors.exact import EXACT_LIMIT, use_threads
 
 __all__ = ["PART", "SIZES", "main", "measure"]

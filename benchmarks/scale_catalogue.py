@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.catalogues import LAYER
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND, PreparedLayer
 from index.storage.recordings import Recording
 from index.vectors.exact import EXACT_LIMIT, ExactVectors

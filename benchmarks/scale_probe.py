@@ -20,7 +20,7 @@ from benchmarks.trials import Excerpt, Trial, cut_excerpt
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file, fingerprint_parts, fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult
 from index.storage.snapshot import Snapshot

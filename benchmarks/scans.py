@@ -23,7 +23,7 @@ from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread,
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.match import STANDARD, match_track
 from index.search.matches import Passage
 from index.storage.snapshot import Snapshot

@@ -41,7 +41,7 @@ _FINGERPRINT_STAGES = {
 ADD_STAGES = {
     **_FINGERPRINT_STAGES,
     "index/vectors": "write",
-    "index/catalogue/writer.py": "write",
+    "index/folder/writer.py": "write",
     "sourceprint/catalogue/additions.py": "write",
 }
 """Stages of adding, by the files and folders whose work they are; see `benchmarks.stage_clock`."""
@@ -241,7 +241,7 @@ def _import_all() -> dict[str, Any]:
 
 
 def _info(*, index: str) -> dict[str, Any]:
-    from index.catalogue.store import Store
+    from index.folder.store import Store
 
     return Store.open(index).info()
 

@@ -8,7 +8,7 @@ Its public face:
     for query in track_parts(track, scales=STANDARD.scales):
         match_track(query, store.snapshot()).matches
 
-In reading order: `vectors` (neighbours), `storage` (the folder on disk), `search` (the steps of a match), `catalogue`
+In reading order: `vectors` (neighbours), `storage` (the folder on disk), `search` (the steps of a match), `folder`
 (the folder as a whole), `recheck` (a match computed again), `explain` (why, or why not).
 """
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "index.catalogue.store": ("Store",),
+    "index.folder.store": ("Store",),
     "index.search.match": ("STANDARD", "THOROUGH", "SearchOptions", "match_track"),
     "index.search.matches": ("Match", "MatchResult", "Passage"),
     "index.storage.layers": ("recording_landmarks",),

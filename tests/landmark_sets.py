@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.catalogue.store import LayerLandmarks, LayerSpec, Recording, Store
+from index.folder.store import LayerLandmarks, LayerSpec, Recording, Store
 
 SPEC = LayerSpec({"algorithm": "random/1"}, 64)
 LAYERS = {"recording": SPEC}

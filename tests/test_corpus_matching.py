@@ -19,7 +19,7 @@ from benchmarks.distortion.resources import Resources
 from fingerprint.audio.stream import decode
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.params import Params
-from index.catalogue.store import Recording, Store
+from index.folder.store import Recording, Store
 from index.search.match import STANDARD, match_track
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs

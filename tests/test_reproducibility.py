@@ -27,7 +27,7 @@ from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
 from dataclasses import replace
 from index.search.match import STANDARD, match_track
-from index.catalogue.store import Recording, Store
+from index.folder.store import Recording, Store
 
 music, folder = np.load(sys.argv[1]), Path(sys.argv[2])
 query = fingerprint_signal(music[0][: 12 * 11025], role="track", scales=STANDARD.scales)

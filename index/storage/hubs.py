@@ -5,7 +5,7 @@ of landmarks would have it (Radovanovic, Nanopoulos and Ivanovic, JMLR 2010). Ch
 frequent by the same factor, so the rate of chance is multiplied by it wherever a passage of a hub is decided
 (`decision.ChanceModel.times`): a higher threshold, no exclusion. A long, exact use of the hub itself still clears it.
 
-`index.catalogue.hub_scores` finds hubs; this module says what is stored of them, in a JSON file that the manifest
+`index.folder.hub_scores` finds hubs; this module says what is stored of them, in a JSON file that the manifest
 names.
 """
 

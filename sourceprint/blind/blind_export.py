@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from fingerprint.errors import ParameterError
-from index.catalogue.archive import Progress
-from index.catalogue.transfer import Archive, check_target, pack_blind, working_folder
+from index.folder.archive import Progress
+from index.folder.transfer import Archive, check_target, pack_blind, working_folder
 from index.storage.durable import make_folder, publish
 from index.storage.hubs import hubs_name, write_hubs
 from index.storage.layers import Prepared, PreparedLayer, prepare

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint.errors import CatalogueError, EvidenceError, GrantError, printable
-from index.catalogue.archive import Progress
-from index.catalogue.transfer import Archive, import_index
+from index.folder.archive import Progress
+from index.folder.transfer import Archive, import_index
 from index.storage.manifest import GRANT_NAME, MANIFEST_NAME, parse_manifest, read_manifest_bytes
 from sourceprint.blind.grants import Grant, parse_grant
 from sourceprint.signatures import PublicKey, load_private, load_public, private_keys
@@ -49,7 +49,7 @@ def import_blind(
     GrantError
         If the grant was altered, has expired, is by another issuer, or for somebody else.
     ParameterError, IndexFormatError, IndexDamagedError, IndexLockedError, StorageFullError
-        As `index.catalogue.transfer.import_index`.
+        As `index.folder.transfer.import_index`.
     """
 
     def approve(grant: bytes, manifest: bytes) -> Mapping[str, bytes]:

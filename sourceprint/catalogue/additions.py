@@ -25,8 +25,8 @@ from fingerprint.errors import (
     printable,
 )
 from fingerprint.extract import recording_of
-from index.catalogue.store import Store
-from index.catalogue.writer import Writer
+from index.folder.store import Store
+from index.folder.writer import Writer
 from index.search.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
 from index.storage.layers import PreparedLayer, quantise, recording_landmarks
 from index.storage.manifest import MANIFEST_NAME, layer_specs

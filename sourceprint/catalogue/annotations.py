@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fingerprint.errors import ParameterError
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.storage.tags import Ranges, normalised_tags, parse_ranges
 
 __all__ = ["change_exclusions", "change_tags"]

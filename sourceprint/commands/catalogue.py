@@ -67,7 +67,7 @@ def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
 
     Example: sourceprint remove "01 Intro" "02 Song"
     """
-    from index.catalogue.store import Store
+    from index.folder.store import Store
 
     wanted = dict.fromkeys(ids)
     with Store.open(index_place(index)).writer() as writer:
@@ -93,7 +93,7 @@ def tag(
 
     Example: sourceprint tag "01 Intro" "02 Song" --add sync
     """
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from sourceprint.catalogue.annotations import change_tags
     from sourceprint.text.tables import recordings_table
 
@@ -122,7 +122,7 @@ def exclude(recording_id: str, ranges: tuple[str, ...], clear: bool, index: Path
 
     Example: sourceprint exclude "01 Intro" 0:00-0:12.5 75-80.25
     """
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from index.storage.tags import ranges_text
     from sourceprint.catalogue.annotations import change_exclusions
 
@@ -145,7 +145,7 @@ def list_(index: Path | None, as_json: bool, as_jsonl: bool) -> None:
 
     Example: sourceprint list
     """
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from index.storage.recordings import recording_to_json
     from sourceprint.text.tables import recordings_table
 
@@ -165,7 +165,7 @@ def info(index: Path | None, as_json: bool) -> None:
 
     Example: sourceprint info
     """
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from sourceprint.blind.blind_import import grant_facts, read_grant
     from sourceprint.text.tables import info_text
 
@@ -201,7 +201,7 @@ def duplicates(
     """
     one_format(as_json, as_jsonl)
     use_one_thread()
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from index.search.overlaps import find_overlaps, longest_first, overlap_to_json
     from sourceprint.text.tables import overlaps_table
 

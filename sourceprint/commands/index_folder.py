@@ -27,7 +27,7 @@ from sourceprint.commands.terminal import (
 from sourceprint.text.figures import counted
 
 if TYPE_CHECKING:
-    from index.catalogue.transfer import Archive
+    from index.folder.transfer import Archive
 
 __all__ = ["compact", "export", "import_", "verify"]
 
@@ -57,7 +57,7 @@ def verify(case: Path | None, index: Path | None, repair: bool, keys: tuple[Path
         return
     if keys or as_json:
         raise click.UsageError(f"{'--key' if keys else '--json'} goes with a case")
-    from index.catalogue.verification import repair_index, verify_index
+    from index.folder.verification import repair_index, verify_index
 
     if repair:
         problems = repair_index(index_place(index))
@@ -91,7 +91,7 @@ def compact(index: Path | None, quiet: bool) -> None:
     Example: sourceprint compact
     """
     use_one_thread()
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from sourceprint.text.tables import compaction_text
 
     store = Store.open(index_place(index))
@@ -151,7 +151,7 @@ def export(
         if blind or given:
             missing = ", ".join(name for name, value in needed.items() if value is None)
             raise click.UsageError(f"--blind needs {missing} too" if blind else f"{given[0]} goes with --blind")
-        from index.catalogue.transfer import export_index
+        from index.folder.transfer import export_index
 
         with progress(None, quiet, unit="B", unit_scale=True) as tell:
             _print_archive(export_index(index_place(index), file, force=force, progress=tell.step), as_json=as_json)
@@ -199,7 +199,7 @@ def import_(
     place = index_place(index)
     with progress(None, quiet, unit="B", unit_scale=True) as tell:
         if issuer is None:
-            from index.catalogue.transfer import import_index
+            from index.folder.transfer import import_index
 
             archive = import_index(file, place, progress=tell.step)
         else:
@@ -212,7 +212,7 @@ def import_(
 
 
 def _print_archive(archive: "Archive", *, as_json: bool, grant: dict[str, Any] | None = None) -> None:
-    from index.catalogue.transfer import archive_to_json
+    from index.folder.transfer import archive_to_json
     from sourceprint.text.tables import archive_text, grant_text
 
     facts = archive_to_json(archive)

@@ -105,7 +105,7 @@ def reveal(results: Path, index: Path | None, folder: Path | None, output: Path 
 
     Example: sourceprint reveal results.jsonl -o revealed.jsonl
     """
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from index.storage.durable import publish_chunks
     from sourceprint.blind.tokens import Revealer, load_secret, reveal_file
 

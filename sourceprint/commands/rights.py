@@ -187,7 +187,7 @@ def _with_severities(findings: "Iterable[Finding]", severities: set[str]) -> "It
 
 def _index_ids(index: Path | None) -> dict[str, str] | None:
     """Return the ISRCs of the recordings in the index by their ids; None where there is no index and none was named."""
-    from index.catalogue.store import Store
+    from index.folder.store import Store
 
     try:
         recordings = Store.open(index_place(index)).snapshot().recordings

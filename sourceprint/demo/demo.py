@@ -165,7 +165,7 @@ def _lost(name: str) -> str:
 
 def _warm_up() -> None:
     from fingerprint.extract import fingerprint_signal
-    from index.catalogue.store import Store
+    from index.folder.store import Store
     from index.search.match import STANDARD, match_track
     from index.storage.layers import recording_landmarks
     from index.storage.manifest import layer_specs

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError
 from fingerprint.extract import audio_digest, track_parts
-from index.catalogue.store import Store
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
+from index.folder.store import Store
 from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
 from index.recheck.trace_file import write_trace
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, examine, settings_digest

@@ -166,7 +166,7 @@ def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 
 def archive_text(facts: dict[str, Any]) -> str:
-    """Return the facts of `index.catalogue.transfer.archive_to_json`, one per line."""
+    """Return the facts of `index.folder.transfer.archive_to_json`, one per line."""
     return table(
         [
             ("file", printable(facts["path"])),

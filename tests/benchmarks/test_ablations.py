@@ -17,7 +17,7 @@ from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.part import Job, as_text
 from benchmarks.query_files import Query
 from fingerprint.params import Params
-from index.catalogue.store import LayerSpec, Store
+from index.folder.store import LayerSpec, Store
 from index.search.match import STANDARD
 
 

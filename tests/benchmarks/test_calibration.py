@@ -28,7 +28,7 @@ from benchmarks.reliability import (
 from fingerprint.errors import ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.params import Params
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.match import STANDARD, match_track
 
 

@@ -16,7 +16,7 @@ from benchmarks.catalogues import Side, catalogue, left_out
 from benchmarks.data.corpus import SyntheticCorpus, folds, open_corpus
 from benchmarks.data.files import FolderCorpus, probe
 from benchmarks.data.lists import CorpusError, TrackRow
-from index.catalogue.store import Store
+from index.folder.store import Store
 from sourceprint.demo.arrangement import compose
 from sourceprint.demo.synthesis import synthesize
 

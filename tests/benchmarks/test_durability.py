@@ -36,7 +36,7 @@ from benchmarks.harness import json_bytes
 from benchmarks.part import Job, as_text
 from benchmarks.parts import load_part
 from fingerprint.errors import IndexDamagedError
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.storage import segment_writer
 
 ADDITIONS = [Change("add", f"r{i}", i) for i in range(6)]

@@ -13,7 +13,7 @@ from benchmarks.part import Job
 from benchmarks.scale import PART, SIZES, _sizes
 from benchmarks.scale_catalogue import SECONDS, Landscape, drawn_id, grow, nearness
 from fingerprint.errors import ParameterError
-from index.catalogue.store import LayerSpec, Store
+from index.folder.store import LayerSpec, Store
 from tests.landmark_sets import unit_vectors
 
 

@@ -33,7 +33,7 @@ from fingerprint.extract import fingerprint_file, fingerprint_parts
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
 from fingerprint.spf_files import read_contents, read_recording, read_track, write_file
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.match import STANDARD, THOROUGH
 from sourceprint.catalogue.precompute import Description
 from sourceprint.inputs import collect

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from fingerprint.extract import fingerprint_signal, track_parts
 from fingerprint.spf_files import write_file
-from index.catalogue.store import LayerLandmarks, Store
 from index.explain.explainer import Explainer, explain
 from index.explain.explanation import (
     CLEAR_SHARE,
@@ -27,6 +26,7 @@ from index.explain.explanation import (
     in_one,
 )
 from index.explain.searches import Searches, WidePrints
+from index.folder.store import LayerLandmarks, Store
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
 from index.storage.hubs import Hub
@@ -285,7 +285,7 @@ def test_a_query_of_which_little_can_be_expected_is_told_so(catalogue: Snapshot,
 
 def test_a_hub_is_told_by_how_much_it_raised_the_threshold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hubs = {"s3": Hub(1e30, 1e29, 10**9, 10)}
-    monkeypatch.setattr("index.catalogue.writer.find_hubs", lambda snapshot: dict(hubs))
+    monkeypatch.setattr("index.folder.writer.find_hubs", lambda snapshot: dict(hubs))
     snapshot = store_of(tmp_path / "index", {f"s{k}": music(k) for k in range(1, 13)})
     explanation = asked(excerpt(3, 3.0, 2.0), snapshot, tmp_path, "s3")
     account = about(explanation)

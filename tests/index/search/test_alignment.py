@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.catalogue.store import Recording, Store
+from index.folder.store import Recording, Store
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
 from index.search.hypotheses import Hypothesis, QueryLandmarks
 from index.storage.layer_snapshot import LayerSnapshot

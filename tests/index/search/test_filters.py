@@ -13,7 +13,7 @@ import pytest
 from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.search.filters import Filter
 from index.search.match import STANDARD, match_track
 from index.storage import recordings as recordings_module

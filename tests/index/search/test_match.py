@@ -18,7 +18,7 @@ from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
-from index.catalogue.store import Recording, Store
+from index.folder.store import Recording, Store
 from index.search.alignment import FLOOR_SCORE
 from index.search.match import (
     DEFAULT_FALSE_PER_1000H,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.oddities import oddity
 from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
-from index.catalogue.store import Recording, Store
+from index.folder.store import Recording, Store
 from index.search.overlaps import MIN_SECONDS, Overlap, Span, find_overlaps, longest_first, overlap_to_json
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json, digest_of, pretty_json
 from fingerprint.errors import IndexDamagedError, IndexFormatError
-from index.catalogue.store import Store
+from index.folder.store import Store
 from index.storage.manifest import parse_manifest
 from tests.landmark_sets import landmarks
 from tests.places import DATA

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fingerprint.digests import canonical_json
-from index.catalogue.store import Recording, Snapshot, Store
+from index.folder.store import Recording, Snapshot, Store
 from tests.landmark_sets import LAYERS, landmarks
 
 AUDIO = {"a": "1" * 64, "b": "2" * 64, "c": "", "d": "1" * 64, "e": ""}

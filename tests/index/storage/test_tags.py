@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from fingerprint.errors import IndexDamagedError, ParameterError, StorageFullError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.catalogue.store import Store
-from index.catalogue.verification import repair_index, verify_index
+from index.folder.store import Store
+from index.folder.verification import repair_index, verify_index
 from index.search.alignment import Aligner
 from index.search.hypotheses import Hypothesis, Neighbours, QueryLandmarks, gather_votes
 from index.search.match import STANDARD, match_track
@@ -237,7 +237,7 @@ def test_a_full_disk_leaves_the_facts_as_they_were(tmp_path: Path, monkeypatch: 
         raise StorageFullError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr("index.catalogue.writer.write_manifest", full)
+        patched.setattr("index.folder.writer.write_manifest", full)
         with pytest.raises(StorageFullError):
             change_tags(store, ["a"], added=["y"])
     assert {path.name: path.read_bytes() for path in store.path.iterdir() if path.is_file()} == before

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from fingerprint.errors import CatalogueError, EvidenceError, GrantError, IndexDamagedError, ParameterError
-from index.catalogue import writer
-from index.catalogue.store import Recording, Store
-from index.catalogue.transfer import export_index, import_index
-from index.catalogue.verification import repair_index, verify_index
+from index.folder import writer
+from index.folder.store import Recording, Store
+from index.folder.transfer import export_index, import_index
+from index.folder.verification import repair_index, verify_index
 from index.storage.hubs import Hub
 from index.storage.manifest import Manifest, read_manifest
 from index.vectors.signs import signs_of

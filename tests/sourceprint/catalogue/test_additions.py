@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.catalogue.store import Store
-from index.catalogue.verification import verify_index
+from index.folder.store import Store
+from index.folder.verification import verify_index
 from tests.command_line import catalogue, matches, music, run, start, write
 
 N_SHORT = 3

@@ -23,8 +23,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json
-from index.catalogue.store import LayerSpec, Store
-from index.catalogue.verification import verify_index
+from index.folder.store import LayerSpec, Store
+from index.folder.verification import verify_index
 from tests.audio_files import wav_bytes
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, write
 

@@ -26,8 +26,8 @@ from click.testing import CliRunner
 import cli
 from fingerprint.errors import VerificationError
 from fingerprint.params import Params
-from index.catalogue.store import Store
 from index.explain.explanation import Question
+from index.folder.store import Store
 from index.search.filters import Filter
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH
 from index.search.matches import Match, Passage, Transformation

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fingerprint.errors import CatalogueError
-from index.catalogue.store import Store
+from index.folder.store import Store
 from sourceprint.demo import demo, music
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import rms

@@ -15,10 +15,10 @@ from benchmarks.oddities import oddity
 from fingerprint.errors import IndexDamagedError, ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.catalogue.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs, hub_scores
-from index.catalogue.store import LayerLandmarks, Recording, Store
-from index.catalogue.verification import repair_index, verify_index
-from index.catalogue.writer import Writer
+from index.folder.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs, hub_scores
+from index.folder.store import LayerLandmarks, Recording, Store
+from index.folder.verification import repair_index, verify_index
+from index.folder.writer import Writer
 from index.search.match import STANDARD, match_track
 from index.search.significance import ChanceModel
 from index.storage.hubs import Hub
@@ -141,7 +141,7 @@ def test_a_factor_that_lowers_the_threshold_is_refused(factor: float) -> None:
 
 
 def _hubs_are(monkeypatch: pytest.MonkeyPatch, hubs: dict[str, Hub]) -> None:
-    monkeypatch.setattr("index.catalogue.writer.find_hubs", lambda snapshot: dict(hubs))
+    monkeypatch.setattr("index.folder.writer.find_hubs", lambda snapshot: dict(hubs))
 
 
 def _catalogue(path: Path) -> Snapshot:
@@ -212,7 +212,7 @@ def test_hubs_are_looked_for_again_when_the_catalogue_has_doubled_and_on_compact
         asked.append(len(snapshot.recordings))
         return {}
 
-    monkeypatch.setattr("index.catalogue.writer.find_hubs", count)
+    monkeypatch.setattr("index.folder.writer.find_hubs", count)
     with store.writer() as writer:
         for k in range(20, 41):
             writer.add(Recording(f"song{k:02d}"), {"recording": leaning(80, k)})

@@ -2,7 +2,7 @@
 
 Every change is a commit: new files are written and flushed, then the manifest switches. What a commit acknowledges is
 on the disk; what was not committed was never there. After a commit the writer keeps the index in shape, by further
-commits (`index.catalogue.compaction`).
+commits (`index.folder.compaction`).
 """
 
 import shutil
@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
-from index.catalogue.compaction import live_landmarks, run_to_rewrite, trees_wanted
-from index.catalogue.hub_scores import LEAST_RECORDINGS, find_hubs
+from index.folder.compaction import live_landmarks, run_to_rewrite, trees_wanted
+from index.folder.hub_scores import LEAST_RECORDINGS, find_hubs
 from index.storage.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
 from index.storage.hubs import Hub, hubs_name, write_hubs
 from index.storage.layers import LayerLandmarks, Prepared, PreparedLayer, prepare

@@ -25,7 +25,7 @@ from fingerprint.errors import (
     ParameterError,
     UnknownRecordingError,
 )
-from index.catalogue.store import LayerLandmarks, LayerSnapshot, LayerSpec, Recording, Snapshot, Store
+from index.folder.store import LayerLandmarks, LayerSnapshot, LayerSpec, Recording, Snapshot, Store
 from index.vectors.lists import sorted_by_list
 from index.vectors.signs import words_of
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, SPEC, fill, landmarks, naive_search
@@ -583,6 +583,6 @@ def test_a_compressed_index_stays_within_its_budget(tmp_path: Path) -> None:
 
 
 def test_importing_the_store_is_quick() -> None:
-    code = "import time; t = time.perf_counter(); import index.catalogue.store; print(time.perf_counter() - t)"
+    code = "import time; t = time.perf_counter(); import index.folder.store; print(time.perf_counter() - t)"
     spent = float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
     assert spent < 5

@@ -1,7 +1,7 @@
 """A whole index as one file, and back: `sourceprint export` and `sourceprint import`.
 
 The same state of an index gives the same file, byte for byte, so that the SHA-256 of the file stands for it
-(`index.catalogue.archive`). Both directions stream. The export is written beside its target and renamed when it is
+(`index.folder.archive`). Both directions stream. The export is written beside its target and renamed when it is
 complete. The import goes into a hidden folder beside the index, `.NAME.importing`, which becomes the index by being
 renamed once
 everything in it is verified and flushed. What a killed run leaves behind is cleared by the next to the same place.
@@ -17,7 +17,7 @@ from typing import Any
 
 from fingerprint import disk
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexLockedError, ParameterError
-from index.catalogue.archive import ArchiveReader, Progress, archived, ending, header, members, padding
+from index.folder.archive import ArchiveReader, Progress, archived, ending, header, members, padding
 from index.storage.durable import make_folder, pour, refusals, sync_folder, write_chunks
 from index.storage.locks import WriterLock, claim, leased
 from index.storage.manifest import Manifest, publish_manifest, refuse_blind

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from fingerprint.errors import CatalogueError, IndexFormatError, IndexLockedError
-from index.catalogue.store import CommitToken, Recording, Store
-from index.catalogue.verification import repair_index
+from index.folder.store import CommitToken, Recording, Store
+from index.folder.verification import repair_index
 from index.storage.locks import claim, leased, sweep
 from index.storage.manifest import RECORDING, read_manifest, spec_of
 from sourceprint import workers
@@ -36,7 +36,7 @@ READER = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from index.catalogue.store import Store
+from index.folder.store import Store
 from tests.landmark_sets import landmarks
 
 folder, stop, seen, leasing = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "leasing"
@@ -69,7 +69,7 @@ with open(seen, "a", buffering=1) as out:
 
 HOLDER = """
 import dataclasses, json, sys, time
-from index.catalogue.store import Store
+from index.folder.store import Store
 store = Store.open(sys.argv[1])
 with store.lease() as token:
     print(json.dumps(dataclasses.asdict(token)), flush=True)
@@ -80,7 +80,7 @@ with store.lease() as token:
 
 WRITER = """
 import sys
-from index.catalogue.store import Store
+from index.folder.store import Store
 with Store.open(sys.argv[1]).writer() as writer:
     print("ready", flush=True)
     sys.stdin.readline()

@@ -8,7 +8,7 @@
 
 Recordings live in immutable segments that a manifest names (`index.storage.manifest`, `index.storage.segment`); one
 writer at a time changes the index by writing new files and switching the manifest in one step
-(`index.catalogue.writer`); readers take no lock and keep the commit that they opened (`index.storage.snapshot`), for
+(`index.folder.writer`); readers take no lock and keep the commit that they opened (`index.storage.snapshot`), for
 other processes too while they hold a lease (`index.storage.locks`).
 """
 
@@ -24,8 +24,8 @@ from typing import Any, Self
 import numpy as np
 
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
-from index.catalogue.verification import DamagedFile, verify_index
-from index.catalogue.writer import COMMIT_LANDMARKS, Writer
+from index.folder.verification import DamagedFile, verify_index
+from index.folder.writer import COMMIT_LANDMARKS, Writer
 from index.storage.durable import make_folder, refusals
 from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import LayerLandmarks
@@ -233,7 +233,7 @@ class Store:
         return Writer(self._snapshot, on_commit=on_commit, commit_landmarks=commit_landmarks, exact_limit=exact_limit)
 
     def verify(self, *, progress: Callable[[int], None] | None = None) -> list[DamagedFile]:
-        """Compare every file with its checksum; see `index.catalogue.verification.verify_index`."""
+        """Compare every file with its checksum; see `index.folder.verification.verify_index`."""
         return verify_index(self.path, progress=progress)
 
     @property

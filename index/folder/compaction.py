@@ -5,7 +5,7 @@
 - Four segments of about the same size are joined into one, so that their number grows with the logarithm of the
   catalogue. Only neighbours are joined: rows keep their order.
 
-These functions decide; `index.catalogue.writer` acts.
+These functions decide; `index.folder.writer` acts.
 """
 
 import math

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.durability_disk import FaultyDisk
 from benchmarks.durability_index import named_files
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexFormatError, IndexLockedError, StorageFullError
-from index.catalogue.store import Recording, Store
-from index.catalogue.verification import repair_index, verify_index
+from index.folder.store import Recording, Store
+from index.folder.verification import repair_index, verify_index
 from index.storage import segment
 from index.storage import snapshot as snapshots
 from index.storage.durable import write_array
@@ -35,7 +35,7 @@ KILLS = 10
 
 WRITER = """
 import sys
-from index.catalogue.store import Recording, Store
+from index.folder.store import Recording, Store
 from tests.landmark_sets import landmarks
 
 store, first = Store.open(sys.argv[1]), int(sys.argv[2])

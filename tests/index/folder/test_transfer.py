@@ -27,10 +27,10 @@ from fingerprint.errors import (
     ParameterError,
     StorageFullError,
 )
-from index.catalogue.archive import header
-from index.catalogue.store import Recording, Store
-from index.catalogue.transfer import export_index, import_index
-from index.catalogue.verification import verify_index
+from index.folder.archive import header
+from index.folder.store import Recording, Store
+from index.folder.transfer import export_index, import_index
+from index.folder.verification import verify_index
 from index.storage import snapshot as snapshots
 from index.storage.locks import WriterLock, claim
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest
@@ -40,7 +40,7 @@ from tests.places import ROOT
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from index.catalogue import archive, transfer as transport
+from index.folder import archive, transfer as transport
 
 module = {"archive": archive, "transport": transport}[sys.argv[2].partition(".")[0]]
 name = sys.argv[2].partition(".")[2]
