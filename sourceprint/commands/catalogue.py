@@ -21,7 +21,7 @@ from sourceprint.commands.terminal import (
     quiet_option,
     use_one_thread,
 )
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 __all__ = ["add", "duplicates", "exclude", "info", "list_", "remove", "replace", "tag"]
 
@@ -95,7 +95,7 @@ def tag(
     """
     from index.folder.store import Store
     from sourceprint.catalogue.annotations import change_tags
-    from sourceprint.text.tables import recordings_table
+    from sourceprint.text.index_text import recordings_table
 
     store = Store.open(index_place(index))
     if added or removed:
@@ -147,7 +147,7 @@ def list_(index: Path | None, as_json: bool, as_jsonl: bool) -> None:
     """
     from index.folder.store import Store
     from index.storage.recordings import recording_to_json
-    from sourceprint.text.tables import recordings_table
+    from sourceprint.text.index_text import recordings_table
 
     one_format(as_json, as_jsonl)
     recordings = sorted(Store.open(index_place(index)).snapshot().recordings, key=lambda recording: recording.id)
@@ -167,7 +167,7 @@ def info(index: Path | None, as_json: bool) -> None:
     """
     from index.folder.store import Store
     from sourceprint.blind.blind_import import grant_facts, read_grant
-    from sourceprint.text.tables import info_text
+    from sourceprint.text.index_text import info_text
 
     place = index_place(index)
     facts = Store.open(place).info()
@@ -203,7 +203,7 @@ def duplicates(
     use_one_thread()
     from index.folder.store import Store
     from index.search.overlaps import find_overlaps, longest_first, overlap_to_json
-    from sourceprint.text.tables import overlaps_table
+    from sourceprint.text.index_text import overlaps_table
 
     snapshot = Store.open(index_place(index)).snapshot()
     wanted = list(dict.fromkeys(ids)) or None
@@ -227,7 +227,7 @@ def _add(
     use_one_thread()
     from sourceprint.catalogue.additions import Addition
     from sourceprint.inputs import collect
-    from sourceprint.text.tables import addition_text, overlap_text
+    from sourceprint.text.index_text import addition_text, overlap_text
 
     intake = collect(paths)
     addition = Addition(index_place(index), jobs=jobs, replacing=replacing)

@@ -22,7 +22,7 @@ from sourceprint.commands.terminal import (
     quiet_option,
     use_one_thread,
 )
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
     from sourceprint.signatures import PrivateKey

@@ -24,7 +24,7 @@ from sourceprint.commands.terminal import (
     today,
     use_one_thread,
 )
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
     from index.folder.transfer import Archive
@@ -92,7 +92,7 @@ def compact(index: Path | None, quiet: bool) -> None:
     """
     use_one_thread()
     from index.folder.store import Store
-    from sourceprint.text.tables import compaction_text
+    from sourceprint.text.index_text import compaction_text
 
     store = Store.open(index_place(index))
     with store.writer() as writer:
@@ -213,7 +213,7 @@ def import_(
 
 def _print_archive(archive: "Archive", *, as_json: bool, grant: dict[str, Any] | None = None) -> None:
     from index.folder.transfer import archive_to_json
-    from sourceprint.text.tables import archive_text, grant_text
+    from sourceprint.text.index_text import archive_text, grant_text
 
     facts = archive_to_json(archive)
     if as_json:

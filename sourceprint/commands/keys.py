@@ -18,7 +18,7 @@ from sourceprint.commands.terminal import (
     print_json,
     quiet_option,
 )
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
     from sourceprint.signatures import PublicKey

@@ -199,7 +199,7 @@ def fingerprint(
     from index.search.match import STANDARD, THOROUGH
     from sourceprint.catalogue.precompute import BOTH, Description
     from sourceprint.inputs import collect
-    from sourceprint.text.tables import description_text
+    from sourceprint.text.index_text import description_text
 
     intake = collect(paths, fingerprints=False)
     roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)

@@ -21,7 +21,7 @@ from sourceprint.commands.terminal import (
     rights_option,
     rights_place,
 )
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 __all__ = ["attribute", "audit", "explain", "statement", "statements", "uses"]
 

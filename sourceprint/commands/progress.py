@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import click
 
 from sourceprint.commands.terminal import complain, note
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 __all__ = ["ItemOutcome", "Teller", "progress", "progress_line", "stop_on_signals"]
 

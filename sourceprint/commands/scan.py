@@ -25,7 +25,7 @@ from sourceprint.commands.terminal import (
     search_options,
     use_one_thread,
 )
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
     from sourceprint.scans.plan import Plan

@@ -9,9 +9,8 @@ so that it stays on its line. Files that matched nothing have no labels.
 from collections.abc import Iterable
 
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
-from sourceprint.text.figures import clock
 from sourceprint.text.names import one_line, safe_names
-from sourceprint.text.tables import confidence_text
+from sourceprint.text.tables import clock, confidence_text
 
 __all__ = ["audacity_labels"]
 

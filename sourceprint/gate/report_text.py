@@ -26,8 +26,7 @@ from fingerprint.errors import printable
 from sourceprint.gate.policy import ERROR, PASS, REVIEW
 from sourceprint.gate.verdict import Decision, Report, Verdict
 from sourceprint.scans.results import ResultMatch
-from sourceprint.text.figures import clock, counted
-from sourceprint.text.tables import confidence_text
+from sourceprint.text.tables import clock, confidence_text, counted
 
 __all__ = ["decision_text", "github_report", "junit_report", "recording_text", "summary_line", "verdict_line"]
 

@@ -10,8 +10,7 @@ from typing import Any
 from fingerprint.errors import printable
 from sourceprint.scans.diff import Difference, FileChange, MatchChange
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
-from sourceprint.text.figures import clock, counted
-from sourceprint.text.tables import confidence_text
+from sourceprint.text.tables import clock, confidence_text, counted
 
 __all__ = ["SCHEMA", "diff_json", "diff_text"]
 

@@ -30,8 +30,7 @@ from index.search.significance import LEAST_FALSE_PER_1000H
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
 from sourceprint.scans.scan import Scan
-from sourceprint.text.figures import clock, counted
-from sourceprint.text.tables import confidence_text, table
+from sourceprint.text.tables import clock, confidence_text, counted, table
 
 __all__ = ["explained_block", "explanation_block", "odds", "recording_label", "scan_block", "shortened"]
 

@@ -23,7 +23,7 @@ from fingerprint.errors import printable
 from index.search.matches import union_seconds
 from index.search.significance import LEAST_P
 from sourceprint.scans.results import ResultPassage, ScanResult
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 __all__ = [
     "MOST_SOURCES",

@@ -1,5 +1,5 @@
 """Text for people and programs.
 
-`figures` writes counts, times and sizes; `tables` recordings, additions and overlaps; `names` makes those from outside
-safe; `templates` fills pages.
+`tables` writes counts, times, sizes and rows of cells; `index_text` recordings, additions and overlaps; `names` makes
+those from outside safe; `templates` fills pages.
 """

@@ -17,7 +17,7 @@ from index.recheck.trace import TracedPassage
 from index.search.matches import Passage
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 from sourceprint.evidence.pages.geometry import Scale, Tick, dots, frequency_ticks, lines, spread, time_ticks
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 __all__ = [
     "MOST_DOTS",

@@ -25,7 +25,7 @@ from sourceprint.evidence.pages.sounds import Sound, recording_sound, track_soun
 from sourceprint.evidence.pages.words import LIMITS, share, span, verdict
 from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.scans.summary import reused_ms
-from sourceprint.text.figures import clock, grouped
+from sourceprint.text.tables import clock, grouped
 
 __all__ = ["FileView", "file_view"]
 

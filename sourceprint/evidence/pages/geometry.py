@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sourceprint.text.figures import clock
+from sourceprint.text.tables import clock
 
 __all__ = ["Scale", "Tick", "dots", "frequency_ticks", "lines", "spread", "tick_text", "time_ticks"]
 

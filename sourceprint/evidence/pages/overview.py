@@ -18,7 +18,7 @@ from fingerprint.errors import printable
 from sourceprint.evidence.pages.words import by_chance_share, hours_text, in_odds, outcome, share
 from sourceprint.scans.results import ResultMatch, ScanResult
 from sourceprint.scans.summary import expected_false_matches, q_values, reused_by_recording_ms, reused_ms
-from sourceprint.text.figures import clock, grouped
+from sourceprint.text.tables import clock, grouped
 
 __all__ = ["PAGE_ROWS", "overview", "rows_as_json"]
 

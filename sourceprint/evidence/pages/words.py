@@ -7,7 +7,7 @@ evidence of reuse, and claims no more than the figures do.
 from index.search.significance import LEAST_FALSE_PER_1000H, LEAST_P
 from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.scans.scan_text import odds
-from sourceprint.text.figures import clock, counted, grouped
+from sourceprint.text.tables import clock, counted, grouped
 
 __all__ = [
     "LIMITS",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fingerprint.errors import printable
-from sourceprint.text.figures import counted
+from sourceprint.text.tables import counted
 
 __all__ = ["KINDS", "SEVERITIES", "Finding", "find_circles", "finding_to_json", "findings_text"]
 

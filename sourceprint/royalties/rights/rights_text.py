@@ -18,7 +18,7 @@ from sourceprint.royalties.rights.lookup import HistoryEntry, rights_to_json
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.share_sums import territories_text
 from sourceprint.royalties.territories import Territories
-from sourceprint.text.figures import exact_clock
+from sourceprint.text.tables import exact_clock
 
 __all__ = ["rights_to_json", "show_rights"]
 

@@ -16,7 +16,7 @@ from sourceprint.royalties.money import format_amount, format_percent
 from sourceprint.royalties.statements.amounts.weights import seconds
 from sourceprint.royalties.statements.statement import Contribution, Line, Statement
 from sourceprint.royalties.uses.use import Use, UsePassage, use_to_json
-from sourceprint.text.figures import exact_clock
+from sourceprint.text.tables import exact_clock
 
 __all__ = ["explain_line", "explanation_to_json"]
 

@@ -15,8 +15,7 @@ from fingerprint.errors import printable
 from index.storage.durable import refusals, sync_folder, write_chunks
 from sourceprint.royalties.uses.states import contenders_of
 from sourceprint.royalties.uses.use import LicenceOutcome, Use, use_to_json
-from sourceprint.text.figures import counted
-from sourceprint.text.tables import table
+from sourceprint.text.tables import counted, table
 
 __all__ = ["AttributionReport", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
 

@@ -25,7 +25,7 @@ from index.storage.hubs import Hub
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs, read_manifest
 from index.storage.snapshot import Snapshot
-from sourceprint.text.tables import info_text
+from sourceprint.text.index_text import info_text
 from tests.command_line import RATE_HZ, music, run
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks, normalised
 

@@ -19,7 +19,7 @@ from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
 from index.storage.snapshot import Snapshot
 from sourceprint.demo.synthesis import synthesize
-from sourceprint.text.tables import overlap_text, overlaps_table
+from sourceprint.text.index_text import overlap_text, overlaps_table
 from tests.command_line import RATE_HZ, music, run, write
 from tests.landmark_sets import ALWAYS, NEVER
 

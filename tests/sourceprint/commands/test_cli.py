@@ -37,8 +37,8 @@ from sourceprint.inputs import Item
 from sourceprint.scans.scan import Scan, Searched
 from sourceprint.scans.scan_json import scan_result
 from sourceprint.scans.scan_text import odds, scan_block
-from sourceprint.text.figures import clock, size_text
-from sourceprint.text.tables import addition_text, compaction_text
+from sourceprint.text.index_text import addition_text, compaction_text
+from sourceprint.text.tables import clock, size_text
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, write
 from tests.landmark_sets import fill
 from tests.places import ROOT
