@@ -21,6 +21,7 @@ __all__ = ["as_version_1", "differences", "main"]
 
 LEFT_OUT = frozenset({"schema", "scan_id", "timing_ms", "name", "notes", "reason"})
 OLD_WORDS = {"track": "query", "passages": "segments"}
+OLD_RECORDINGS = {"index": "tracks", "explanation": "references"}
 OLD_PREFIXES = {"track_": "query_", "recording_": "asset_"}
 
 
@@ -42,8 +43,8 @@ def as_version_1(value: Any, *, inside: str = "") -> Any:
 
 
 def _old_word(key: str, inside: str) -> str:
-    if inside == "index" and key == "recordings":
-        return "tracks"
+    if key == "recordings" and inside in OLD_RECORDINGS:
+        return OLD_RECORDINGS[inside]
     for prefix, old in OLD_PREFIXES.items():
         if key.startswith(prefix):
             return old + key.removeprefix(prefix)
