@@ -1,14 +1,12 @@
 """Measurements of Sourceprint: music with known truth, distortions with known time maps, scripts that score them.
 
-Nothing here is needed to fingerprint or to match; the demo borrows the synthesis and a few distortions.
+Nothing here is needed to fingerprint, to match or for the demo, whose music and transformations it uses.
 
-``corpus``, ``lists``
+``data``
     what to measure on: a folder of real recordings and its lists, or a synthesised stand-in of the same shape.
-``synthesis``, ``arrangement``, ``instruments``
-    seeded music-like recordings: the whole, the notes, the sounds.
-``conditions``, ``distortions``, ``resources``
+``distortion``
     what happens to a recording on its way into someone else's track, each with the exact map from output time to
     source time: the fixed rows of the robustness table, random chains to train on, the sounds they mix in.
-``timepitch``, ``spectral``, ``effects``, ``codecs``
-    the signal processing behind them.
+``part``, ``parts``, ``suite``, ``results``
+    what a benchmark is, which there are, the runner, and the one reporter.
 """

@@ -26,7 +26,7 @@ from index.search.matches import MatchResult
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 from sourceprint.catalogue.additions import Addition
-from sourceprint.inputs import Intake, Item
+from sourceprint.inputs import Item, NamedInputs
 
 __all__ = [
     "Excerpts",
@@ -148,7 +148,7 @@ def add(newcomers: Newcomers) -> dict[str, float]:
     addition = Addition(folder, jobs=1)
     items = tuple(Item(Path(file), id=f"newcomer-{number:04d}") for number, file in enumerate(newcomers.files))
     started = time.perf_counter()
-    outcomes = list(addition.run(Intake(items, ())))
+    outcomes = list(addition.run(NamedInputs(items, ())))
     elapsed = time.perf_counter() - started
     added = [outcome for outcome in outcomes if outcome.kind == "added"]
     with Store.open(folder).writer() as writer:

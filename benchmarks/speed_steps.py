@@ -182,11 +182,11 @@ def _decode_alone(path: str, decoder: str) -> float:
 
 def _add(*, files: list[str], index: str, jobs: int) -> dict[str, Any]:
     from sourceprint.catalogue.additions import Addition
-    from sourceprint.inputs import Intake, Item
+    from sourceprint.inputs import Item, NamedInputs
 
     items = tuple(Item(Path(file), id=f"{number}") for number, file in enumerate(files))
     started = time.perf_counter()
-    outcomes = list(Addition(Path(index), jobs=jobs).run(Intake(items, ())))
+    outcomes = list(Addition(Path(index), jobs=jobs).run(NamedInputs(items, ())))
     seconds = time.perf_counter() - started
     audio = sum(outcome.duration_ms for outcome in outcomes) / 1000.0
     return {"audio_seconds": audio, "elapsed_seconds": seconds, "peak_mb": _peak_mb()}

@@ -125,7 +125,7 @@ class Params:
     n_bands : int
         ...and shared out over this many frequency bands of equal width, so that bass, voice and cymbals each keep some.
     reference_density, query_density : float
-        Landmarks kept per second, at most, in references and in queries.
+        Landmarks kept per second, at most, in recordings and in tracks.
     patch_seconds, patch_semitones : float
         Half-widths of the patch around a landmark that its descriptor sees.
     smooth_frames, smooth_bins : int

@@ -147,7 +147,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class NamedInputs:
     """Everything that was named: `items` to be used, in order, and `refusals`."""
 
     items: tuple[Item, ...]
@@ -157,7 +157,7 @@ class Intake:
         return len(self.items) + len(self.refusals)
 
 
-def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True) -> Intake:
+def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True) -> NamedInputs:
     """Return the audio files that files, folders and lists name.
 
     Parameters
@@ -193,7 +193,7 @@ def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = T
             refusals += refused
         else:
             items.append(Item(path))
-    return Intake(tuple(items), tuple(refusals))
+    return NamedInputs(tuple(items), tuple(refusals))
 
 
 def read_list(path: Path) -> tuple[list[Item], list[Refusal]]:

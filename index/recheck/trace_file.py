@@ -286,9 +286,9 @@ def _passage(fields: Any, left: _Arrays) -> TracedPassage:
     n, m, scales = _whole(fields["n"]), _whole(fields["m"]), _scales(fields["scales"])
     seconds, times = left.next("seconds", n), left.next("reference_times", m)
     if n < 1 or np.any(np.diff(seconds) < 0) or seconds[0] < 0 or seconds[-1] > _LONGEST_SECONDS:
-        raise ValueError("times of query landmarks are not ascending")
+        raise ValueError("times of track landmarks are not ascending")
     if np.any(times[1:] < times[:-1]):
-        raise ValueError("times of reference landmarks are not ascending")
+        raise ValueError("times of recording landmarks are not ascending")
     return TracedPassage(
         recording=recording_from_json(canonical_json(fields["recording"])),
         rivals=_numbers(fields["rivals"]),

@@ -1,4 +1,4 @@
-"""Which references are near everything. Their matches have to clear a higher bar.
+"""Hub recordings, which are near everything: their matches have to clear a higher bar.
 
 A *hub* is a recording that turns up among the neighbours of other recordings' landmarks much more often than its share
 of landmarks would have it (Radovanovic, Nanopoulos and Ivanovic, JMLR 2010). Chance alignments with a hub are more

@@ -35,7 +35,7 @@ from index.storage.snapshot import Snapshot
 from index.storage.tags import ranges_text
 from index.vectors.exact import use_threads
 from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, described_by
-from sourceprint.inputs import Intake, Item
+from sourceprint.inputs import Item, NamedInputs
 from sourceprint.workers import in_order, jobs_for, uninterrupted
 
 __all__ = ["Addition", "AdditionOutcome", "open_or_create"]
@@ -124,7 +124,7 @@ class Addition:
         self._uncompared: list[str] = []
         self._committed_at = 0.0
 
-    def run(self, intake: Intake) -> Generator[AdditionOutcome, None, None]:
+    def run(self, inputs: NamedInputs) -> Generator[AdditionOutcome, None, None]:
         """Add everything and yield what became of each: first what was refused already, then the items in order.
 
         When interrupted, or closed early, it commits what it has yielded.
@@ -136,16 +136,16 @@ class Addition:
         ParameterError
             If `jobs` is below 1.
         """
-        for refusal in intake.refusals:
+        for refusal in inputs.refusals:
             yield self._counted(AdditionOutcome(refusal.name, "failed", remarks=(refusal.reason,)))
-        jobs = jobs_for(len(intake.items), self._jobs)
+        jobs = jobs_for(len(inputs.items), self._jobs)
         use_threads(jobs)  # here for the training of trees: workers have a thread each
         with ExitStack() as stack:
             if (store := self._existing()) is not None:
                 self._enter(stack, store)
                 self._desk = IdDesk(store.snapshot())  # taken under the lock: nobody else adds from here on
             try:
-                with closing(in_order(_describe, self._decisions(intake.items), jobs=jobs, lost=_lost)) as work:
+                with closing(in_order(_describe, self._decisions(inputs.items), jobs=jobs, lost=_lost)) as work:
                     for (item, decision), described in work:
                         yield self._counted(self._settle(item, decision, described, stack))
                         self._compare()

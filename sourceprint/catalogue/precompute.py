@@ -34,7 +34,7 @@ from fingerprint.landmarks import Fingerprint, Role
 from fingerprint.params import Params
 from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
-from sourceprint.inputs import Intake, Item
+from sourceprint.inputs import Item, NamedInputs
 from sourceprint.workers import in_order, jobs_for
 
 __all__ = ["BOTH", "Description", "PrecomputeOutcome"]
@@ -127,7 +127,7 @@ class Description:
         self._given: dict[str, Path] = {}
         self._there: dict[str, Path] = {}
 
-    def run(self, intake: Intake) -> Generator[PrecomputeOutcome, None, None]:
+    def run(self, inputs: NamedInputs) -> Generator[PrecomputeOutcome, None, None]:
         """Make everything and yield what became of each: first what was refused already, then the items in order.
 
         Raises
@@ -137,12 +137,12 @@ class Description:
         StorageFullError
             If the disk is full; the files made before are complete.
         """
-        for refusal in intake.refusals:
+        for refusal in inputs.refusals:
             yield self._counted(PrecomputeOutcome(refusal.name, "failed", remarks=(refusal.reason,)))
-        jobs = jobs_for(len(intake.items), self._jobs)
+        jobs = jobs_for(len(inputs.items), self._jobs)
         with (
             _sole_use(self._folder),
-            closing(in_order(_make, self._tasks(intake.items), jobs=jobs, lost=_lost)) as work,
+            closing(in_order(_make, self._tasks(inputs.items), jobs=jobs, lost=_lost)) as work,
         ):
             self._there = {_compared(name): self._folder / name for name in sorted(os.listdir(self._folder))}
             for settled, made in work:

@@ -229,12 +229,12 @@ def _add(
     from sourceprint.inputs import collect
     from sourceprint.text.index_text import addition_text, overlap_text
 
-    intake = collect(paths)
+    inputs = collect(paths)
     addition = Addition(index_place(index), jobs=jobs, replacing=replacing)
     with (
         final_report(addition, addition_text, as_json=as_json, quiet=quiet),
-        progress(len(intake), quiet) as tell,
-        closing(addition.run(intake)) as outcomes,
+        progress(len(inputs), quiet) as tell,
+        closing(addition.run(inputs)) as outcomes,
     ):
         for outcome in outcomes:
             tell.outcome(outcome)
@@ -242,4 +242,4 @@ def _add(
             tell.note(overlap_text(overlap))
         if addition.n_overlaps > len(addition.overlaps):
             tell.note(f"{addition.n_overlaps} pairs have audio in common; see sourceprint duplicates")
-    exit_if_failed(len(addition.failures), of=len(intake))
+    exit_if_failed(len(addition.failures), of=len(inputs))

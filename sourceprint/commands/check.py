@@ -66,9 +66,9 @@ def check(
     from sourceprint.scans.scan import open_for
 
     policy = default_policy() if policy_file is None else load_policy(policy_file)
-    intake = named_files([Path(file) for file in files])
+    inputs = named_files([Path(file) for file in files])
     if output is not None:
-        expect_output(output, [item.path for item in intake.items])
+        expect_output(output, [item.path for item in inputs.items])
     snapshot = open_for(index_place(index))
     unknown = unknown_ids(snapshot, policy)
     if unknown and not quiet:
@@ -76,8 +76,8 @@ def check(
     on = (datetime.now(UTC) if day is None else day).date()
     as_lines = layout == "text" or output is not None
     verdicts = []
-    checked = check_files(snapshot, intake, policy=policy, day=on, jobs=jobs)
-    with progress(len(intake), quiet) as tell, closing(checked):
+    checked = check_files(snapshot, inputs, policy=policy, day=on, jobs=jobs)
+    with progress(len(inputs), quiet) as tell, closing(checked):
         for verdict in checked:
             tell.step()
             verdicts.append(verdict)

@@ -74,11 +74,11 @@ def report(
             f"--only {printable(missing[0])}: no such file in the run; give a name as its results state it"
         )
     wanted = [result for result in results if not only or result.name in only]
-    intake = collect(catalogue, fingerprints=False)
-    options = ReportOptions(title, single_file, with_audio, intake.items, force, jobs)
+    inputs = collect(catalogue, fingerprints=False)
+    options = ReportOptions(title, single_file, with_audio, inputs.items, force, jobs)
     n_matched = sum(bool(result.matches) for result in wanted)
     n_failed = 0
-    for refusal in intake.refusals:
+    for refusal in inputs.refusals:
         complain(str(refusal))
     pages = write_report(wanted, run / TRACES, out, options)
     with progress(n_matched, quiet, unit="page") as tell, closing(pages):
@@ -87,7 +87,7 @@ def report(
             tell.outcome(page)
     if not quiet:
         note(f"{out / 'index.html'}: {counted(len(wanted), 'file')}, {counted(n_matched, 'page')} of evidence")
-    if n_failed or intake.refusals:
+    if n_failed or inputs.refusals:
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
 

@@ -88,21 +88,21 @@ def match(
     from sourceprint.scans.scan_json import scan_result
     from sourceprint.scans.scan_text import explained_block, scan_block
 
-    intake = collect(files, lists=False)
+    inputs = collect(files, lists=False)
     block = explained_block if explain else scan_block
     results: list[dict[str, Any]] = []
-    n_failed = len(intake.refusals)
+    n_failed = len(inputs.refusals)
     with _traces_for(report_folder) as traces:
         scans = scan_files(
             index_place(index),
-            intake.items,
+            inputs.items,
             options=options_of(layer, thorough, max_false_per_1000h, only, exclude),
             jobs=jobs,
             traces=traces,
             question=Question(against) if explain else None,
         )
-        with progress(len(intake.items), quiet) as tell, closing(scans):
-            for refusal in intake.refusals:
+        with progress(len(inputs.items), quiet) as tell, closing(scans):
+            for refusal in inputs.refusals:
                 tell.complain(str(refusal))
             try:
                 for scan in scans:
@@ -121,7 +121,7 @@ def match(
             print_json([], lines=False)
         if report_folder is not None and traces is not None:
             _report(results, traces, report_folder, catalogue, quiet=quiet)
-    exit_if_failed(n_failed, of=len(intake))
+    exit_if_failed(n_failed, of=len(inputs))
 
 
 @contextmanager
@@ -201,17 +201,17 @@ def fingerprint(
     from sourceprint.inputs import collect
     from sourceprint.text.index_text import description_text
 
-    intake = collect(paths, fingerprints=False)
+    inputs = collect(paths, fingerprints=False)
     roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)
     scales = (THOROUGH if thorough else STANDARD).scales
     description = Description(folder, scales=scales, roles=roles, jobs=jobs, anonymous=anonymous)
     with (
         final_report(description, description_text, as_json=as_json, quiet=quiet),
-        progress(len(intake), quiet) as tell,
-        closing(description.run(intake)) as outcomes,
+        progress(len(inputs), quiet) as tell,
+        closing(description.run(inputs)) as outcomes,
     ):
         for outcome in outcomes:
             tell.outcome(outcome)
             if outcome.target is not None and not as_json:
                 tell.data(printable(outcome.target))
-    exit_if_failed(len(description.failures), of=len(intake))
+    exit_if_failed(len(description.failures), of=len(inputs))

@@ -194,9 +194,9 @@ def _scan_once(session: "Session", paths: tuple[Path, ...], out: Path, quiet: bo
     from sourceprint.inputs import collect
     from sourceprint.scans.plan import Territory
 
-    intake = collect(paths, lists=False)
-    items, refused = Territory([out]).outside(intake.items, named=paths)
-    refusals = [*intake.refusals, *refused]
+    inputs = collect(paths, lists=False)
+    items, refused = Territory([out]).outside(inputs.items, named=paths)
+    refusals = [*inputs.refusals, *refused]
     session.refuse(refusals)
     with progress(len(items), quiet) as tell:
         for refusal in refusals:

@@ -184,12 +184,12 @@ def _search(
 ) -> list[Scan]:
     """Add all recordings to the index and return what a search for each track says, in their order."""
     from sourceprint.catalogue.additions import Addition
-    from sourceprint.inputs import Intake, Item
+    from sourceprint.inputs import Item, NamedInputs
     from sourceprint.scans.scan import scan_files
 
     items = tuple(Item(music / CATALOGUE / f"{name}.wav", id=name) for name in names)
     # So little audio is done before another process has started.
-    for outcome in Addition(index, jobs=1).run(Intake(items, ())):
+    for outcome in Addition(index, jobs=1).run(NamedInputs(items, ())):
         if outcome.kind == "failed":
             raise CatalogueError(f"{outcome.name}: {' '.join(outcome.remarks)}")
         step()

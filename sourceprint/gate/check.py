@@ -17,14 +17,14 @@ from index.search.match import STANDARD, THOROUGH
 from index.storage.snapshot import Snapshot
 from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
-from sourceprint.inputs import Intake, Refusal, collect
+from sourceprint.inputs import NamedInputs, Refusal, collect
 from sourceprint.scans.scan import scan_files
 from sourceprint.scans.scan_json import scan_result
 
 __all__ = ["check_files", "named_files", "unknown_ids"]
 
 
-def named_files(paths: Sequence[Path]) -> Intake:
+def named_files(paths: Sequence[Path]) -> NamedInputs:
     """Return the files that paths name, each once, and what names none.
 
     Parameters
@@ -40,7 +40,7 @@ def named_files(paths: Sequence[Path]) -> Intake:
         else:
             known.append(path)
     found = collect(known, lists=False)
-    return Intake(tuple(dict.fromkeys(found.items)), (*refusals, *found.refusals))
+    return NamedInputs(tuple(dict.fromkeys(found.items)), (*refusals, *found.refusals))
 
 
 def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
 
 
 def check_files(
-    snapshot: Snapshot, intake: Intake, *, policy: GatePolicy, day: date, jobs: int | None = None
+    snapshot: Snapshot, inputs: NamedInputs, *, policy: GatePolicy, day: date, jobs: int | None = None
 ) -> Generator[Verdict, None, None]:
     """Search for every file and yield what is decided of it: first what names no file, then the files in order.
 
@@ -70,7 +70,7 @@ def check_files(
     ----------
     snapshot : Snapshot
         The index, as `sourceprint.scans.scan.open_for` opens it.
-    intake : Intake
+    inputs : NamedInputs
         As `named_files` returns it.
     policy : GatePolicy
         Its settings are those of the search.
@@ -84,10 +84,10 @@ def check_files(
     CatalogueError
         If the index turns out to be damaged.
     """
-    for refusal in intake.refusals:
+    for refusal in inputs.refusals:
         yield Verdict(refusal.name, ERROR, "refused", refusal.reason)
     options = replace(THOROUGH if policy.thorough else STANDARD, max_false_per_1000h=policy.max_false_per_1000h)
-    scans = scan_files(snapshot.folder, intake.items, options=options, jobs=jobs, reuse=snapshot)
+    scans = scan_files(snapshot.folder, inputs.items, options=options, jobs=jobs, reuse=snapshot)
     with closing(scans):
         for scan in scans:
             yield decide(scan_result(scan), policy, day=day)

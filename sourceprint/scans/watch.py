@@ -184,10 +184,10 @@ def _batches(
             there: list[Item] = []
             refusals = []
             for folder in folders:
-                intake = collect([folder], lists=False)
-                there += intake.items
+                inputs = collect([folder], lists=False)
+                there += inputs.items
                 # That a folder holds no audio yet is what it is watched for.
-                refusals += [refusal for refusal in intake.refusals if refusal.name != printable(folder)]
+                refusals += [refusal for refusal in inputs.refusals if refusal.name != printable(folder)]
             items, _ = territory.outside(there)
             ready = set(settled.ready([item.path for item in items], now))
             new = [refusal for refusal in refusals if refusal not in told]

@@ -22,9 +22,9 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def names(folder: Path, *paths: str) -> list[str]:
-    intake = collect([folder / path for path in paths])
-    assert not intake.refusals
-    return [str(item.path.relative_to(folder)) for item in intake.items]
+    inputs = collect([folder / path for path in paths])
+    assert not inputs.refusals
+    return [str(item.path.relative_to(folder)) for item in inputs.items]
 
 
 def list_file(folder: Path, text: str, name: str = "list.csv") -> Path:
@@ -49,9 +49,9 @@ def test_a_link_that_leads_nowhere_is_refused_as_it_may_have_stood_for_a_folder(
     (tmp_path / "itself").symlink_to("itself")
     (tmp_path / "b.wav").symlink_to("gone.wav")
     (tmp_path / ".#lock").symlink_to("user@host")
-    intake = collect([tmp_path])
-    assert [item.path.name for item in intake.items] == ["a.wav", "b.wav"], "a missing file fails when it is opened"
-    assert [str(refusal) for refusal in intake.refusals] == [
+    inputs = collect([tmp_path])
+    assert [item.path.name for item in inputs.items] == ["a.wav", "b.wav"], "a missing file fails when it is opened"
+    assert [str(refusal) for refusal in inputs.refusals] == [
         f"{tmp_path}/Vol. 2: this link leads nowhere; mend or remove it",
         f"{tmp_path}/itself: this link leads nowhere; mend or remove it",
     ]
@@ -73,12 +73,12 @@ def test_a_link_to_nothing_is_an_item_that_will_fail(tmp_path: Path) -> None:
 
 def test_a_folder_without_audio_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "m/a.txt", "n.wav")
-    intake = collect([tmp_path / "m", tmp_path / "n.wav"])
-    assert [str(refusal) for refusal in intake.refusals] == [
+    inputs = collect([tmp_path / "m", tmp_path / "n.wav"])
+    assert [str(refusal) for refusal in inputs.refusals] == [
         f"{tmp_path}/m: a folder without audio files, judging by their names; name the files themselves"
     ]
-    assert [item.path for item in intake.items] == [tmp_path / "n.wav"]
-    assert len(intake) == 2
+    assert [item.path for item in inputs.items] == [tmp_path / "n.wav"]
+    assert len(inputs) == 2
 
 
 def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +92,9 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: p
         return read(path)
 
     monkeypatch.setattr(os, "listdir", listdir)
-    intake = collect([tmp_path / "m"])
-    assert [item.path.name for item in intake.items] == ["a.mp3"]
-    assert [refusal.reason for refusal in intake.refusals] == [
+    inputs = collect([tmp_path / "m"])
+    assert [item.path.name for item in inputs.items] == ["a.mp3"]
+    assert [refusal.reason for refusal in inputs.refusals] == [
         "this folder cannot be read (Permission denied); change its permissions"
     ]
 

@@ -119,7 +119,7 @@ def _figures(verdict: CaseVerdict) -> Iterator[str]:
             of = figure.of
             yield f"  {printable(of)}"
         wrong = "" if figure.agrees else "  WRONG"
-        yield f"    {figure.name:<24}{_shown(figure.stated):>{wide}}  {_shown(figure.recomputed):>{other}}{wrong}"
+        yield f"    {figure.name:<28}{_shown(figure.stated):>{wide}}  {_shown(figure.recomputed):>{other}}{wrong}"
 
 
 def _proof(verdict: CaseVerdict) -> Iterator[str]:
