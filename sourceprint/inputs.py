@@ -38,7 +38,7 @@ from fingerprint.spf_files import SUFFIX
 from index.storage.tags import Ranges, parse_ranges, parse_tags
 from sourceprint.identifiers.isrc import validate
 
-__all__ = ["AUDIO_SUFFIXES", "COLUMNS", "LIST_SUFFIXES", "Intake", "Item", "Refusal", "collect", "read_list"]
+__all__ = ["AUDIO_SUFFIXES", "COLUMNS", "LIST_SUFFIXES", "Item", "NamedInputs", "Refusal", "collect", "read_list"]
 
 AUDIO_SUFFIXES = frozenset(
     f".{ending}"

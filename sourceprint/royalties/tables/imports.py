@@ -1,9 +1,9 @@
 """Importing rights: folders of tables shaped like BWARM, spreadsheets, licences; all or nothing, or the good rows.
 
 The steps: find the files, read each as a stream into a temporary database (`staging`), ask about bare shares, compare
-what was read with itself and with what is on file (`consistency`), and bring the records on file to it in one transaction
-(`history.apply_records`). Nothing is half imported, and importing the same again changes nothing. Records that the
-files do not name stay as they are.
+what was read with itself and with what is on file (`consistency`), and bring the records on file to it in one
+transaction (`history.apply_records`). Nothing is half imported, and importing the same again changes nothing. Records
+that the files do not name stay as they are.
 """
 
 from collections.abc import Iterator, Sequence
