@@ -117,12 +117,12 @@ class TestOutputs:
 
     def test_sourceprint(self) -> None:
         passages = [
-            {"asset_start_ms": 5000, "query_start_ms": 1000, "false_per_1000h": 0.01},
-            {"asset_start_ms": 9000, "query_start_ms": 8000, "false_per_1000h": 100.0},
+            {"recording_start_ms": 5000, "track_start_ms": 1000, "false_per_1000h": 0.01},
+            {"recording_start_ms": 9000, "track_start_ms": 8000, "false_per_1000h": 100.0},
         ]
         scans = [
-            {"query": {"name": "a/q0001.wav"}, "matches": [{"asset_id": "r0003", "segments": passages}]},
-            {"query": {"name": "a/q0002.wav"}, "matches": []},
+            {"track": {"name": "a/q0001.wav"}, "matches": [{"recording_id": "r0003", "passages": passages}]},
+            {"track": {"name": "a/q0002.wav"}, "matches": []},
         ]
         text = "\n".join(map(json.dumps, scans))
         assert peer_outputs.read_sourceprint(text) == ([Answer("q0001", "r0003", 4.0, 2.0)], {"q0001", "q0002"})
