@@ -17,11 +17,12 @@ from msgspec import inspect
 
 from fingerprint.errors import SourceprintError
 
-__all__ = ["Table", "TableError", "read_document", "read_toml"]
+__all__ = ["Table", "TableError", "read_document", "read_toml", "told_at"]
 
 _LONGEST_TEXT = 512
 _MISSING = object()
 _STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]")
+_TOLD = re.compile(r"(.*?)(?: - at `\$((?:\.[^.\[\]`]+|\[\d+\])*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
 
 
@@ -111,11 +112,21 @@ def read_document(
         raise failure(f"{name}: {_complaint(error, document, kind)}") from error
 
 
+def told_at(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Return what msgspec says is wrong, and the path at its end; "" where that is the document itself.
+
+    >>> told_at(msgspec.ValidationError("Expected `str`, got `int` - at `$.rules[0].name`"))
+    ('Expected `str`, got `int`', '.rules[0].name')
+    """
+    told = _TOLD.fullmatch(str(error))
+    return (told[1], told[2] or "") if told else (str(error), "")
+
+
 def _complaint(error: msgspec.ValidationError, document: Any, kind: type[Table]) -> str:
     """Return what is wrong, with its place, value and remedy."""
-    text, _, path = str(error).rpartition(" - at `$")
+    text, path = told_at(error)
     steps: list[str | int] = [int(number) if number else key for key, number in _STEP.findall(path)]
-    field = _FIELD.fullmatch(text or str(error))
+    field = _FIELD.fullmatch(text)
     if isinstance(error.__cause__, TableError) and error.__cause__.key:
         steps.append(error.__cause__.key)
     if field is not None and field[1] == "missing required":
@@ -144,7 +155,10 @@ def _follow(steps: list[str | int], value: Any, found: inspect.Type) -> tuple[st
                 break
             place, value, found = f"{place}[{step + 1}]", value[step], item
         elif isinstance(table, inspect.StructType):
-            found = next(one.type for one in table.fields if one.encode_name == step)
+            known = next((one for one in table.fields if one.encode_name == step), None)
+            if known is None or not isinstance(value, Mapping):
+                break
+            found = known.type
             place, value = f"{place}.{step}" if place else step, value.get(step, _MISSING)
     return place, value, found
 

@@ -100,12 +100,12 @@ def _document(result: ScanResult, q_values: Mapping[tuple[str, str], float]) -> 
 def _passage(found: ResultMatch, passage: ResultPassage, q_value: float | None) -> dict[str, Any]:
     return {
         "recording_id": found.recording_id,
-        "isrc": found.isrc,
-        "title": found.title,
+        "isrc": found.isrc or "",
+        "title": found.title or "",
         "artists": list(found.artists),
         "layer": found.layer,
         "q_value": q_value,
-        **{name: getattr(passage, name) for name in ResultPassage.__struct_fields__},
+        **{name: getattr(passage, name) for name in ResultPassage.__struct_fields__ if name != "excluded"},
     }
 
 

@@ -23,6 +23,7 @@ from msgspec import UNSET, UnsetType
 from fingerprint.digests import is_sha256
 from fingerprint.errors import ParameterError
 from sourceprint.scans.results_v1 import SCHEMA_1, as_version_2, version_1_path
+from sourceprint.toml_documents import told_at
 
 __all__ = [
     "LAYERS",
@@ -275,14 +276,19 @@ def read_result(record: Any, *, remedy: str = "scan the file again") -> ScanResu
     if schema not in (SCHEMA, SCHEMA_1):
         found = f"schema={schema!r:.80}" if isinstance(record, dict) else f"{type(record).__name__}: is no object"
         raise ParameterError(f"{found}: must be {SCHEMA} or {SCHEMA_1}; {remedy}")
-    document = as_version_2(record, SCHEMA) if schema == SCHEMA_1 else record
+    document = record
     try:
+        if schema == SCHEMA_1:
+            document = as_version_2(record, SCHEMA)
         result = msgspec.convert(document, ScanResult, dec_hook=_probability)
     except msgspec.ValidationError as error:
-        raise ParameterError(f"{_problem(str(error), document, schema)}; {remedy}") from error
+        raise ParameterError(f"{_problem(error, document, schema)}; {remedy}") from error
     except RecursionError as error:
         raise ParameterError(f"explanation: is nested too deep; {remedy}") from error
+    except UnicodeEncodeError as error:
+        raise ParameterError(f"a text or the name of a field holds half a character (a surrogate); {remedy}") from error
     result.__dict__["raw"] = document
+    result.__dict__["read_as"] = schema
     return result
 
 
@@ -295,24 +301,34 @@ def expect_consistent(result: ScanResult, *, remedy: str = "scan the file again"
         If a track that was searched has no SHA-256, status and matches differ, a layer is unknown, a passage is empty,
         or an id is; the message has field, value, rule and remedy.
     """
+    named = functools.partial(_as_read, result)
     for field, text in (("track.name", result.track.name), ("index.digest", result.index.digest)):
-        _expect_text(field, text, remedy)
+        _expect_text(named(field), text, remedy)
     if (result.searched or result.sha256) and not is_sha256(result.sha256):
         sha256 = result.track.sha256
         found = "is missing" if sha256 is None else f"={sha256!r:.80}"
-        raise _refused("track.sha256", found, "64 hexadecimal digits in lower case", remedy)
+        raise _refused(named("track.sha256"), found, "64 hexadecimal digits in lower case", remedy)
     if bool(result.matches) != (result.status == "matched"):
         raise _refused("status", f"={result.status!r}", f"what fits {len(result.matches)} matches", remedy)
     for n, match in enumerate(result.matches):
-        _expect_text(f"matches[{n}].recording_id", match.recording_id, remedy)
+        _expect_text(named(f"matches[{n}].recording_id"), match.recording_id, remedy)
         if match.layer not in LAYERS:
             raise _refused(f"matches[{n}].layer", f"={match.layer!r:.80}", " or ".join(LAYERS), remedy)
         for m, passage in enumerate(match.passages):
             if passage.track_start_ms == passage.track_end_ms:
-                field, start = f"matches[{n}].passages[{m}].track_end_ms", passage.track_start_ms
-                raise _refused(field, f"={passage.track_end_ms}", f"after track_start_ms {start}", remedy)
+                place = f"matches[{n}].passages[{m}]"
+                first = named(f"{place}.track_start_ms").rpartition(".")[2]
+                rule = f"after {first} {passage.track_start_ms}"
+                raise _refused(named(f"{place}.track_end_ms"), f"={passage.track_end_ms}", rule, remedy)
             for k, other in enumerate(passage.also_fits):
-                _expect_text(f"matches[{n}].passages[{m}].also_fits[{k}]", other, remedy)
+                _expect_text(named(f"matches[{n}].passages[{m}].also_fits[{k}]"), other, remedy)
+
+
+def _as_read(result: ScanResult, field: str) -> str:
+    """Return the name of a field in the version of the layout that a result was read in."""
+    if result.__dict__.get("read_as") != SCHEMA_1:
+        return field
+    return _field(version_1_path([name or int(number) for name, number in _STEP.findall(f".{field}")]))
 
 
 def plain_json(record: Any) -> Any:
@@ -335,7 +351,7 @@ def _probability(kind: type, value: Any) -> Probability:
 
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _WANTED = {
-    "int": "a whole number from 0 to 2^53",
+    "int": "a whole number from 0, below 2^53",
     "float": "a number",
     "str": "text",
     "array": "a list",
@@ -344,9 +360,9 @@ _WANTED = {
 }
 
 
-def _problem(told: str, document: Any, schema: str) -> str:
+def _problem(error: msgspec.ValidationError, document: Any, schema: str) -> str:
     """Return what msgspec found wrong as field, value and rule, in the words of the version that was read."""
-    what, _, path = told.partition(" - at `$")
+    what, path = told_at(error)
     steps: list[str | int] = [name or int(number) for name, number in _STEP.findall(path)]
     value = document
     for step in steps:
@@ -357,7 +373,7 @@ def _problem(told: str, document: Any, schema: str) -> str:
         steps.append(named[1])
         value = value.get(named[1])
     field = _field(version_1_path(steps) if schema == SCHEMA_1 else steps)
-    if value is None:
+    if value is None and (missing or not re.match(r"Expected `(array|bool)", what)):
         return f"{field}: is missing"
     return f"{field}={_shown(value)}: {ruled[2] if ruled else _rule(what)}"
 

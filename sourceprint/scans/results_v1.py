@@ -15,10 +15,14 @@ SCHEMA_1 = "sourceprint/scan-result/1"
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Keys of one kind of object in version 1, with their names in version 2; and the objects inside, by new name."""
+    """Keys of one kind of object in version 1, with their names in version 2; and the objects inside, by new name.
+
+    Null for one of the keys in `absent` is as if it were not there.
+    """
 
     names: Mapping[str, str]
     inside: Mapping[str, "_Keys"] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
 
 _SPANS = {
@@ -38,7 +42,8 @@ _MATCH = _Keys(
         "asset_match_percentage": "recording_match_percentage",
         "segments": "passages",
     },
-    {"passages": _Keys(_SPANS)},
+    {"passages": _Keys(_SPANS, absent=("also_fits", "excluded"))},
+    absent=("artists",),
 )
 _TRACK_LANDMARKS = {"query_landmarks": "track_landmarks"}
 _ALIGNMENT = _Keys({**_SPANS, **_TRACK_LANDMARKS}, {"rivals": _Keys(_RECORDING_ID)})
@@ -46,7 +51,9 @@ _ACCOUNT = _Keys(_RECORDING_ID, dict.fromkeys(("catalogue", "alone", "excluded",
 _RESULT = _Keys(
     {"query": "track"},
     {
+        "track": _Keys({}, absent=("notes",)),
         "index": _Keys({"tracks": "recordings"}),
+        "searched": _Keys({}, absent=("only", "exclude", "scales")),
         "matches": _MATCH,
         "explanation": _Keys({**_TRACK_LANDMARKS, "references": "recordings"}, {"recordings": _ACCOUNT}),
     },
@@ -83,5 +90,9 @@ def _renamed(value: Any, keys: _Keys) -> Any:
     if not isinstance(value, dict):
         return value
     # A key that only version 2 has is none of version 1: it must not take the place of the field.
-    pairs = ((keys.names.get(key, key), item) for key, item in value.items() if key not in keys.names.values())
+    pairs = (
+        (keys.names.get(key, key), item)
+        for key, item in value.items()
+        if key not in keys.names.values() and not (item is None and key in keys.absent)
+    )
     return {key: _renamed(item, keys.inside[key]) if key in keys.inside else item for key, item in pairs}

@@ -108,3 +108,14 @@ def test_a_document_of_plain_types_is_read_by_the_same_rules() -> None:
         read_document(
             document | {"shelves": [{"word": "l"}]}, Room, schema="room/1", name="stored", failure=ParameterError
         )
+
+
+@pytest.mark.parametrize("key", ["max.seconds", "a - at `$.rules[0].b`", "[0]", "$", "x`y"])
+def test_a_key_that_looks_like_a_path_is_refused_by_name(key: str) -> None:
+    class Shelf(Table, frozen=True):
+        schema: str
+        name: str = "a"
+
+    text = f'schema = "1"\n"{key}" = 1'
+    with pytest.raises(ParameterError, match=r"a\.toml: '.*' is not known; the nearest that is known is"):
+        read_toml(text, Shelf, schema="1", name="a.toml", failure=ParameterError)

@@ -124,7 +124,7 @@ PASSAGE = ("matches", 0, "passages", 0)
         (_set(*PASSAGE, "excluded", to=0), r"excluded=0: must be true or false"),
         (_set(*PASSAGE, "also_fits", to=[1]), r"also_fits\[0\]=1: must be text"),
         (_set(*PASSAGE, "also_fits", to=[""]), r"also_fits\[0\]='': must be text that is not empty"),
-        (_set(*PASSAGE, "also_fits", to=None), r"also_fits: is missing"),
+        (_set(*PASSAGE, "also_fits", to=None), r"also_fits=None: must be a list"),
         (_set("index", to={}), r"index.digest: is missing"),
         (_set("index", "digest", to=""), r"index.digest='': must be text that is not empty"),
     ],

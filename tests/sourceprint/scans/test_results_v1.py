@@ -25,7 +25,7 @@ from sourceprint.evidence.cases.archive import RESULT, open_archive
 from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.scans.diff import compare
 from sourceprint.scans.result_file import ResultFile
-from sourceprint.scans.results import SCHEMA, ScanResult, read_result
+from sourceprint.scans.results import SCHEMA, ScanResult, expect_consistent, read_result
 from sourceprint.scans.results_v1 import SCHEMA_1
 from sourceprint.scans.run_folder import Run, results_of
 from sourceprint.scans.session import Session
@@ -226,3 +226,46 @@ def test_money_reads_the_same_of_both_versions(tmp_path: Path) -> None:
     example = list(ScanFile(ROOT / "docs" / "money" / "example" / "results.jsonl"))
     assert example
     assert lines(ROOT / "docs" / "money" / "example" / "results.jsonl")[0]["schema"] == SCHEMA_1
+
+
+def a_v1_result() -> dict[str, Any]:
+    """Return the first result with a match of the frozen run."""
+    rows = (DATA / "results-v1" / "run" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    found: dict[str, Any] = next(row for row in map(json.loads, rows) if row["matches"])
+    return found
+
+
+def test_null_for_a_list_means_none_in_version_1() -> None:
+    record = a_v1_result()
+    record["query"]["notes"] = record["searched"]["only"] = record["matches"][0]["artists"] = None
+    result = read_result(record)
+    assert (result.track.notes, result.matches[0].artists) == ((), ())
+
+
+def test_money_names_the_fields_of_version_1() -> None:
+    record = a_v1_result()
+    passage = record["matches"][0]["segments"][0]
+    passage["query_end_ms"] = passage["query_start_ms"]
+    with pytest.raises(ParameterError, match=r"matches\[0\]\.segments\[0\]\.query_end_ms=.*after query_start_ms"):
+        expect_consistent(read_result(record))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("\udcff", 1, "half a character"),
+        ("reason", ["\udcff"], "reason="),
+        ("status", "x - at `$.foo`", "status="),
+        ("explanation", None, "nested too deep"),
+    ],
+)
+def test_what_is_crafted_is_refused_by_name(field: str, value: Any, message: str) -> None:
+    record = a_v1_result()
+    if field == "explanation":
+        value = []
+        for _ in range(5000):
+            value = [value]
+        value = {"references": value}
+    record[field] = value
+    with pytest.raises(ParameterError, match=message):
+        read_result(record)
