@@ -582,7 +582,8 @@ def test_a_compressed_index_stays_within_its_budget(tmp_path: Path) -> None:
     assert info["bytes_per_hour"] <= 3_000_000
 
 
-def test_importing_the_store_is_quick() -> None:
-    code = "import time; t = time.perf_counter(); import index.folder.store; print(time.perf_counter() - t)"
-    spent = float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
-    assert spent < 5
+def test_importing_the_store_loads_nothing_slow() -> None:
+    slow = ("librosa", "matplotlib", "pyarrow", "sklearn", "scipy.signal", "scipy.stats")
+    code = f"import sys, index.folder.store; print(sorted(set({slow!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"

@@ -644,7 +644,9 @@ def test_progress_is_for_terminals_and_for_what_takes_long(
     assert code == 4
     assert "| 0/2 [" in text
     assert f"Error: \x1b[0m{message}\r\n" in text
-    code, text = on_terminal(*words)
+    code, text = on_terminal(
+        *words, before="import sourceprint.commands.progress as p; p.PROGRESS_DELAY_SECONDS = 3600"
+    )
     assert (code, text.replace("\r", "")) == (4, f"\x1b[31mError: \x1b[0m{message}\n")
     monkeypatch.setattr("sourceprint.commands.progress.PROGRESS_DELAY_SECONDS", 0)
     assert run(*words).stderr == f"Error: {message}\n"
