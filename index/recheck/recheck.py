@@ -1,7 +1,8 @@
 """A trace in, its matches out: every passage is aligned and decided again, without the index and without the audio.
 
 The same functions do it as in the search (`Aligner`, `decide`), on the same numbers, so a sound trace gives the same
-matches to the last digit; on another kind of processor the last digits of a score may differ.
+matches to the last digit; on another kind of processor the last digits of a score may differ. A trace of an earlier
+schema is computed by the rules of its search.
 """
 
 from collections.abc import Mapping
@@ -95,7 +96,7 @@ def recheck(trace: Trace) -> Rechecked:
         for traced, candidate in zip(part.passages, candidates, strict=True):
             pairs.setdefault(traced.recording.id, []).append(_pairs(traced, candidate.alignment))
         results.append(_decided(part, candidates))
-    whole = in_sequence(results)
+    whole = in_sequence(results, version=trace.version)
     return Rechecked(
         whole.matches, {name: _in_order(several) for name, several in pairs.items()}, whole.score_threshold
     )

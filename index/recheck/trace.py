@@ -133,6 +133,8 @@ class Trace:
         Time scales that were tried.
     parts : tuple of TracedPart
         In order of time.
+    version : int
+        Version of the schema, and of the rules by which its search reported: 1 bridged gaps in which nothing was found.
     """
 
     sha256: str
@@ -142,6 +144,7 @@ class Trace:
     fmin_hz: float
     scales: tuple[float, ...]
     parts: tuple[TracedPart, ...]
+    version: int = 2
 
 
 def traced_part(examination: Examination, snapshot: Snapshot) -> TracedPart:

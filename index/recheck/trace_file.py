@@ -3,7 +3,8 @@
 The file is a ZIP archive without compression, so that any tool opens it: `trace.json` says what was searched, what was
 found and how many landmarks belong to each passage; the landmarks follow as NumPy arrays (`.npy`, version 1.0, little-
 endian), those of all passages one after the other. The same trace gives the same bytes. A file comes from outside: its
-sizes are compared with limits before anything is read, and every number before it is used.
+sizes are compared with limits before anything is read, and every number before it is used. Traces of schema 1 are read
+for ever, and computed again by the rules of their time.
 
 ================================  ==============================================================================
 `seconds.npy`                     float64 [n], times of query landmarks
@@ -44,7 +45,8 @@ from index.storage.recordings import recording_from_json, recording_to_json
 
 __all__ = ["SCHEMA", "read_trace", "trace_from_bytes", "trace_to_bytes", "write_trace"]
 
-SCHEMA = "sourceprint/trace/1"
+SCHEMA = "sourceprint/trace/2"
+_SCHEMAS = {"sourceprint/trace/1": 1, SCHEMA: 2}
 
 _ARRAYS: dict[str, tuple[str, int]] = {
     "seconds": ("<f8", 1),
@@ -180,7 +182,7 @@ def _array(content: bytes, name: str) -> NDArray[Any]:
 
 def _header(trace: Trace) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
+        "schema": next(schema for schema, version in _SCHEMAS.items() if version == trace.version),
         "sha256": trace.sha256,
         "index_digest": trace.index_digest,
         "params_digest": trace.params_digest,
@@ -236,7 +238,8 @@ class _Arrays:
 
 
 def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
-    if header["schema"] != SCHEMA:
+    version = _SCHEMAS.get(_text(header["schema"]))
+    if version is None:
         raise ValueError(f"schema {header['schema']!r:.80}")
     dimension = arrays["vectors"].shape[1]
     if dimension % 8 or not 8 <= dimension <= 1024 or arrays["reference_codes"].shape[1] != dimension // 8:
@@ -265,6 +268,7 @@ def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
         fmin_hz=_between(header["fmin_hz"], 1.0, 1e5),
         scales=_scales(header["scales"]),
         parts=parts,
+        version=version,
     )
 
 

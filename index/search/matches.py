@@ -30,8 +30,9 @@ __all__ = [
 
 _TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
 _NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
-_GAP_SECONDS = 3.0  # a cut costs the landmarks near it
 _CUT_SECONDS = 0.1  # a landmark at a cut may be refined to the other side of it
+_GAP_SECONDS = 0.5  # between the outermost landmarks of a passage on both sides of a cut
+_FIRST_GAP_SECONDS = 3.0  # what the first version bridged, whether anything was heard in it or not
 _SAME_CENTS = 33.0  # a third of a semitone: measured pitch does not wander further
 
 
@@ -174,10 +175,18 @@ class MatchResult:
     verify_seconds: float
 
 
-def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
+def in_sequence(results: Sequence[MatchResult], *, version: int = 2) -> MatchResult:
     """Return the result of a track from the results of its consecutive parts; passages that a cut divided become whole.
 
     A passage in two parts keeps the probability and the confidence of its stronger half.
+
+    Parameters
+    ----------
+    results : sequence of MatchResult
+        In order of time.
+    version : int
+        1 joins as scans did whose traces have schema 1: over gaps of three seconds, within a part too. 2 joins nothing
+        but what a cut between two parts divided.
     """
     by_id: dict[str, list[Match]] = {}
     for result in results:
@@ -185,14 +194,19 @@ def in_sequence(results: Sequence[MatchResult]) -> MatchResult:
             by_id.setdefault(match.recording.id, []).append(match)
     matches = []
     for parts in by_id.values():
+        excluded = parts[0].recording.excluded
+        gap_seconds = _GAP_SECONDS if version > 1 else _FIRST_GAP_SECONDS
         passages: list[Passage] = []
-        for passage in (passage for part in parts for passage in part.passages):
-            excluded = parts[0].recording.excluded
-            earlier = next((i for i, known in enumerate(passages) if _continues(known, passage, excluded)), None)
-            if earlier is None:
-                passages.append(passage)
-            else:
-                passages[earlier] = _joined(passages[earlier], passage)
+        for part in parts:
+            n_before = len(passages)
+            for passage in part.passages:
+                known = passages[:n_before] if version > 1 else passages
+                continued = (i for i, one in enumerate(known) if _continues(one, passage, excluded, gap_seconds))
+                earlier = next(continued, None)
+                if earlier is None:
+                    passages.append(passage)
+                else:
+                    passages[earlier] = _joined(passages[earlier], passage)
         matches.append(replace(parts[0], passages=tuple(passages)))
     matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
     return MatchResult(
@@ -258,13 +272,13 @@ def union_seconds(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-def _continues(first: Passage, second: Passage, excluded: Ranges) -> bool:
+def _continues(first: Passage, second: Passage, excluded: Ranges, gap_seconds: float) -> bool:
     if any(a < second.recording_start_seconds * 1000 and first.recording_end_seconds * 1000 < b for a, b in excluded):
         return False
     gap = second.track_start_seconds - first.track_end_seconds
     expected = first.recording_end_seconds + first.ratio * gap
     return (
-        -_CUT_SECONDS <= gap <= _GAP_SECONDS
+        -_CUT_SECONDS <= gap <= gap_seconds
         and abs(second.ratio / first.ratio - 1) < 0.02
         and abs(second.recording_start_seconds - expected) < 0.15
         and abs(second.transformation.heard_cents - first.transformation.heard_cents) < _SAME_CENTS

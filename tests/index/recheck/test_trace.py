@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import lzma
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +26,7 @@ from sourceprint.scans.scan_json import result_matches
 from tests.command_line import RATE_HZ, music, run, write
 
 Samples = NDArray[np.float32]
+DATA = Path(__file__).parents[2] / "data"
 
 
 def cut(seed: int, start: float, seconds: float) -> Samples:
@@ -128,6 +130,17 @@ def test_pairs_lie_on_the_line_of_their_segment(found: tuple[Scan, Trace]) -> No
         assert np.abs(pairs.recording_seconds - along).max() < 0.1
         assert abs(np.median(pairs.pitch_cells)) < 0.2
         assert pairs.similarity.min() > 0.2
+
+
+def test_a_trace_of_the_first_schema_is_computed_by_the_rules_of_its_time() -> None:
+    # Made by the last version that wrote it: 1.6 s of a recording, 1.4 s of silence in turn, all of it one passage.
+    data = lzma.decompress((DATA / "trace-v1.spt.xz").read_bytes())
+    trace = trace_from_bytes(data, name="trace-v1.spt")
+    expected = json.loads((DATA / "trace-v1.json").read_text(encoding="utf-8"))
+    circumstances = trace.parts[0].circumstances
+    again = result_matches(recheck(trace).matches, circumstances.duration_seconds)
+    assert [plain_json(match) for match in again] == expected
+    assert trace_to_bytes(trace) == data
 
 
 def test_nothing_found_leaves_no_trace(index: Path, tmp_path: Path) -> None:
@@ -261,7 +274,7 @@ def claiming(shape: object) -> bytes:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda header, members: header.update(schema="sourceprint/trace/2"),
+        lambda header, members: header.update(schema="sourceprint/trace/3"),
         lambda header, members: header.pop("parts"),
         lambda header, members: header.update(scales=[]),
         lambda header, members: header.update(sha256=3),

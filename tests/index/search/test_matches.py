@@ -128,8 +128,8 @@ def test_parts_add_up() -> None:
 
 def test_a_passage_that_the_cut_divided_is_whole_again() -> None:
     ratio = 1.1
-    first = segment(580, 599.6, reference=40, ratio=ratio, score=60, p=1e-9)
-    second = segment(600.4, 640, reference=40 + ratio * 20.4, ratio=ratio, score=55, p=1e-7)
+    first = segment(580, 599.8, reference=40, ratio=ratio, score=60, p=1e-9)
+    second = segment(600.2, 640, reference=40 + ratio * 20.2, ratio=ratio, score=55, p=1e-7)
     first, second = replace(first, also_fits=("x", "y")), replace(second, also_fits=("y", "z"))
     (found,) = in_sequence([result(match("a", first)), result(match("a", second))]).matches
     (whole,) = found.passages
@@ -147,6 +147,7 @@ def test_a_passage_that_the_cut_divided_is_whole_again() -> None:
     [
         segment(600, 620, reference=200),  # elsewhere in the recording
         segment(612, 620),  # after a gap
+        segment(600.3, 620),  # after a gap in which its landmarks would have been met
         segment(600, 620, ratio=1.1),  # at another tempo
         segment(595, 620),  # beside it, not after it
         segment(600, 620, cents=200.0),  # in another key
@@ -163,6 +164,17 @@ def test_a_passage_goes_on_though_another_began_meanwhile() -> None:
     first, meanwhile, second = segment(500, 599.5), segment(550, 560, reference=10), segment(600, 620)
     (found,) = in_sequence([result(match("a", first, meanwhile)), result(match("a", second))]).matches
     assert [(s.track_start_seconds, s.track_end_seconds) for s in found.passages] == [(500, 620), (550, 560)]
+
+
+def test_passages_of_one_part_stay_apart_but_for_traces_of_the_first_schema() -> None:
+    first, second = segment(580, 582), segment(582.3, 584)
+    together = [result(match("a", first, second))]
+    assert in_sequence(together).matches[0].passages == (first, second)
+    (whole,) = in_sequence(together, version=1).matches[0].passages
+    assert (whole.track_start_seconds, whole.track_end_seconds) == (580, 584)
+    apart = [result(match("a", first)), result(match("a", segment(584, 590)))]
+    assert len(in_sequence(apart).matches[0].passages) == 2
+    assert len(in_sequence(apart, version=1).matches[0].passages) == 1
 
 
 def test_matches_of_all_parts_come_by_length_then_id() -> None:
