@@ -13,11 +13,22 @@ from typing import Any
 import av
 import numpy as np
 import soundfile
+from av.audio.plane import AudioPlane
 from numpy.typing import NDArray
 
 from fingerprint.audio.stream import AudioInfo, open_audio
 
-__all__ = ["RATE_HZ", "amplitude", "frequency_hz", "read", "tone", "wav_bytes", "write_ffmpeg", "write_soundfile"]
+__all__ = [
+    "RATE_HZ",
+    "amplitude",
+    "frequency_hz",
+    "read",
+    "tone",
+    "wav_bytes",
+    "write_channels",
+    "write_ffmpeg",
+    "write_soundfile",
+]
 
 RATE_HZ = 11025
 
@@ -70,6 +81,37 @@ def write_ffmpeg(
                 image.pts = index
                 output.mux(video.encode(image))
             output.mux(video.encode(None))
+    return path
+
+
+def write_channels(
+    path: Path, y: NDArray[np.float32], *, rate_hz: int = 48000, container: str, codec: str, layout: str
+) -> Path:
+    """Write `y` ``[shape=(n_channels, n)]`` with FFmpeg in the sample type that the codec takes.
+
+    Plane by plane, as PyAV counts those of eight channels and more wrongly.
+    """
+    dtypes = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+    with av.open(str(path), "w", format=container) as output:
+        stream: Any = output.add_stream(codec, rate=rate_hz, layout=layout)
+        stream.codec_context.open()
+        name = stream.codec_context.format.name
+        dtype = np.dtype(dtypes[name.removesuffix("p")])
+        size = stream.codec_context.frame_size or 1024
+        for start in range(0, y.shape[1], size):
+            part = y[:, start : start + size].astype(np.float64)
+            if dtype.kind != "f":
+                middle = 128 if dtype.kind == "u" else 0
+                part = np.round(part * (2.0 ** (8 * dtype.itemsize - 1) - 1)) + middle
+            part = part.astype(dtype)
+            planes = part if name.endswith("p") else part.T.reshape(1, -1)
+            frame: Any = av.AudioFrame(format=name, layout=layout, samples=part.shape[1])
+            for index, plane in enumerate(planes):
+                AudioPlane(frame, index).update(plane.tobytes())
+            frame.sample_rate = rate_hz
+            frame.pts = start
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
     return path
 
 

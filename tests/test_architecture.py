@@ -25,7 +25,7 @@ MOST_MODULES = 15  # in one package
 DOORS = {
     "PIL": ("sourceprint.evidence.pages.spectra",),
     "alembic": ("sourceprint.royalties.rights.database",),
-    "av": ("fingerprint.audio.decoders",),
+    "av": ("fingerprint.audio.ffmpeg", "fingerprint.audio.frames"),
     "cryptography": ("sourceprint.signatures",),
     "faiss": ("index.vectors.exact",),
     "iso4217": ("sourceprint.royalties.money",),
@@ -34,7 +34,7 @@ DOORS = {
     "platformdirs": ("sourceprint.commands.terminal",),
     "pyarrow": ("sourceprint.exports.parquet", "sourceprint.royalties.statements.files.line_tables"),
     "pycountry": ("sourceprint.royalties.territories",),
-    "soundfile": ("fingerprint.audio.decoders", "sourceprint.demo.music", "sourceprint.evidence.pages.sounds"),
+    "soundfile": ("fingerprint.audio.libsndfile", "sourceprint.demo.music", "sourceprint.evidence.pages.sounds"),
     "soxr": ("fingerprint.audio.stream", "sourceprint.demo.transformations"),
     "stdnum": ("sourceprint.identifiers.codes",),
     "tqdm": ("sourceprint.commands.progress",),

@@ -5,4 +5,8 @@ In reading order:
 stream       open, decode, mix to one channel, resample: blocks of samples, and what was odd
 decoders     libsndfile and FFmpeg behind one interface
 containers   what the first bytes of a file say about it
+libsndfile   samples by libsndfile
+ffmpeg       samples by FFmpeg
+frames       frames as FFmpeg decodes them, as chunks of samples
+sources      what both decoders have in common
 """

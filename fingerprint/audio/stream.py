@@ -23,7 +23,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from fingerprint.audio.decoders import MAX_RATE_HZ, AudioInfo, Decoder, piece_length
+from fingerprint.audio.decoders import Decoder
+from fingerprint.audio.sources import MAX_RATE_HZ, AudioInfo, piece_length
 from fingerprint.disk import open_regular_file
 from fingerprint.errors import ParameterError, printable
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fingerprint.audio.decoders import piece_length
+from fingerprint.audio.sources import piece_length
 from fingerprint.audio.stream import Downmixer
 from tests.audio_files import RATE_HZ, amplitude, read, tone, write_soundfile
 
