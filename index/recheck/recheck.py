@@ -95,16 +95,16 @@ def recheck(trace: Trace) -> Rechecked:
         candidates = [_candidate(traced, number) for number, traced in enumerate(part.passages)]
         for traced, candidate in zip(part.passages, candidates, strict=True):
             pairs.setdefault(traced.recording.id, []).append(_pairs(traced, candidate.alignment))
-        results.append(_decided(part, candidates))
+        results.append(_decided(part, candidates, trace.version))
     whole = in_sequence(results, version=trace.version)
     return Rechecked(
         whole.matches, {name: _in_order(several) for name, several in pairs.items()}, whole.score_threshold
     )
 
 
-def _decided(part: TracedPart, candidates: list[Candidate]) -> MatchResult:
+def _decided(part: TracedPart, candidates: list[Candidate], version: int) -> MatchResult:
     model = part.circumstances.model()
-    matches = decide(candidates, part.circumstances, model)
+    matches = decide(candidates, part.circumstances, model, version=version)
     threshold = model.threshold(part.circumstances.max_false_per_1000h)
     return MatchResult(matches, part.n_landmarks, part.n_hypotheses, threshold, 0.0, 0.0)
 

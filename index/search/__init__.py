@@ -6,6 +6,7 @@ match          all steps of one search, and its options
 hypotheses     neighbours vote for recording, pitch and line
 alignment      a hypothesis followed through the stored landmarks
 passages       candidates: alignments explained away and joined, with their rivals
+paths          passages of one recording on one path, cut so that they do not overlap
 significance   what chance does not explain, where it ends, and how sure that is
 matches        the result: recordings with their passages
 filters        which recordings are searched

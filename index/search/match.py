@@ -93,8 +93,8 @@ class SearchOptions:
 STANDARD = SearchOptions()
 """Tempo and speed within about 20 %, any pitch."""
 
-THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.6), hypotheses_per_step=24, nprobe=24)
-"""Tempo and speed from half to one and two thirds, any pitch; about three times as slow."""
+THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.65, 1.95), hypotheses_per_step=24, nprobe=24)
+"""Tempo and speed from half to double, any pitch; about three times as slow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

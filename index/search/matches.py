@@ -26,6 +26,7 @@ __all__ = [
     "milliseconds",
     "outside_exclusions",
     "union_seconds",
+    "within",
 ]
 
 _TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
@@ -251,6 +252,45 @@ def outside_exclusions(passage: Passage, excluded: Ranges, track_seconds: NDArra
                     track_end_seconds=last,
                     recording_start_seconds=start,
                     recording_end_seconds=end,
+                )
+            )
+    return pieces
+
+
+def within(passage: Passage, spans: Sequence[tuple[float, float]], track_seconds: NDArray[np.float64]) -> list[Passage]:
+    """Cut a passage to some stretches of the track.
+
+    The pieces lie on the line of the passage and keep its score and probabilities: they are one finding. Landmarks
+    count where they lie, those of chance by length. A piece without an aligned landmark is left out.
+
+    Parameters
+    ----------
+    passage : Passage
+        The passage.
+    spans : sequence of (float, float)
+        Stretches of the track inside it, in seconds.
+    track_seconds : ndarray [shape=(n,), dtype=float64]
+        Where in the track its aligned landmarks lie.
+    """
+    start, end = passage.track_start_seconds, passage.track_end_seconds
+    if list(spans) == [(start, end)]:
+        return [passage]
+    pieces = []
+    for low, high in spans:
+        n_aligned = int(np.count_nonzero((track_seconds >= low) & (track_seconds <= high)))
+        recording_low = passage.recording_start_seconds
+        if low > start:
+            recording_low = passage.recording_end_seconds - passage.ratio * (end - low)
+        if n_aligned:
+            pieces.append(
+                replace(
+                    passage,
+                    track_start_seconds=low,
+                    track_end_seconds=high,
+                    recording_start_seconds=recording_low,
+                    recording_end_seconds=passage.recording_end_seconds - passage.ratio * (end - high),
+                    aligned_landmarks=n_aligned,
+                    expected_by_chance=passage.expected_by_chance * (high - low) / (end - start),
                 )
             )
     return pieces

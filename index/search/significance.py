@@ -38,8 +38,9 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 from index.search.alignment import FLOOR_SCORE, Alignment
-from index.search.matches import Match, Passage, Transformation, outside_exclusions
+from index.search.matches import Match, Passage, Transformation, outside_exclusions, within
 from index.search.passages import Candidate
+from index.search.paths import apart
 
 __all__ = [
     "DEFAULT_FALSE_PER_1000H",
@@ -235,7 +236,9 @@ class ChanceModel:
         return self.rate_per_hour * math.exp(-max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
 
 
-def decide(candidates: Sequence[Candidate], circumstances: Circumstances, model: ChanceModel) -> tuple[Match, ...]:
+def decide(
+    candidates: Sequence[Candidate], circumstances: Circumstances, model: ChanceModel, *, version: int = 2
+) -> tuple[Match, ...]:
     """Decide on every candidate, note it there, and put what is reported together by recording.
 
     Parameters
@@ -246,6 +249,8 @@ def decide(candidates: Sequence[Candidate], circumstances: Circumstances, model:
         Of the query.
     model : ChanceModel
         As `circumstances.model` fits it.
+    version : int
+        Of the trace: 1 left passages of a recording that overlap on one path as they were found.
 
     Returns
     -------
@@ -258,12 +263,20 @@ def decide(candidates: Sequence[Candidate], circumstances: Circumstances, model:
     reported = [(candidate, tail) for candidate, tail in zip(candidates, tails, strict=True) if candidate.reported]
     alignments = [candidate.alignment for candidate, _ in reported]
     heard = (circumstances.start_seconds, circumstances.start_seconds + circumstances.duration_seconds)
+    ends = [
+        ends_of(candidate.alignment, alignments, heard, candidate.recording.duration_ms / 1000.0)
+        for candidate, _ in reported
+    ]
+    claimed = [[span] for span in ends]
+    if version > 1:
+        claimed = apart(alignments, claimed)
     passages: dict[str, list[Passage]] = {}
-    for candidate, tail in reported:
-        ends = ends_of(candidate.alignment, alignments, heard, candidate.recording.duration_ms / 1000.0)
-        passage = _passage(candidate, tail, ends, circumstances.cells_per_octave)
-        parts = outside_exclusions(passage, candidate.recording.excluded, candidate.alignment.seconds)
-        passages.setdefault(candidate.recording.id, []).extend(parts)
+    for (candidate, tail), whole, spans in zip(reported, ends, claimed, strict=True):
+        seconds = candidate.alignment.seconds
+        passage = _passage(candidate, tail, whole, circumstances.cells_per_octave)
+        for part in within(passage, spans, seconds):
+            parts = outside_exclusions(part, candidate.recording.excluded, seconds)
+            passages.setdefault(candidate.recording.id, []).extend(parts)
     recordings = {candidate.recording.id: candidate.recording for candidate, _ in reported}
     matches = [
         Match(recordings[name], circumstances.layer, tuple(sorted(parts, key=lambda part: part.track_start_seconds)))

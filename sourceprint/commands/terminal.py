@@ -103,7 +103,7 @@ jsonl_option = click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one
 quiet_option = click.option("--quiet", is_flag=True, help="Print no progress, notes or summary; errors still.")
 _SEARCH_OPTIONS = (
     click.option("--layer", metavar="NAME", default="recording", show_default=True, help="Descriptors to search."),
-    click.option("--thorough", is_flag=True, help="Search tempo and speed from half to one and two thirds; slower."),
+    click.option("--thorough", is_flag=True, help="Search tempo and speed from half to double; slower."),
     click.option(
         "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
         help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",

@@ -208,7 +208,7 @@ class GatePolicy:
     max_false_per_1000h : float
         Of the search: false matches to put up with in 1 000 hours of audio.
     thorough : bool
-        Whether tempo and speed from half to one and two thirds are searched.
+        Whether tempo and speed from half to double are searched.
     """
 
     name: str
