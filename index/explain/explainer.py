@@ -30,11 +30,12 @@ from index.explain.explanation import (
     WeighedAlignment,
     in_one,
 )
-from index.explain.searches import Searches, WidePrints, ids_reported
+from index.explain.searches import Searches, ids_reported
 from index.search._kernels import BLOCK_SECONDS
 from index.search.hypotheses import RATIO_SLACK
-from index.search.match import STANDARD, Examination, SearchOptions, examine
+from index.search.match import STANDARD, Examination, SearchOptions
 from index.search.matches import Match
+from index.search.wider import WidePrints, WiderSearch
 from index.storage.snapshot import Snapshot
 
 __all__ = ["Explainer", "explain"]
@@ -80,9 +81,10 @@ def explain(
         As `match_track`.
     """
     allowed = options.allowed(snapshot) if allowed is None else allowed
-    explainer = Explainer(path, snapshot, question or Question(), options=options, allowed=allowed)
+    explainer = Explainer(path, snapshot, question or Question(), allowed=allowed)
+    search = WiderSearch(path, snapshot, options=options, allowed=allowed)
     for query in track_parts(path, scales=options.scales):
-        explainer.add(query, examine(query, snapshot, options=options, allowed=allowed))
+        explainer.add(*search.examine(query))
     return explainer.explanation()
 
 
@@ -97,32 +99,27 @@ class Explainer:
         What was searched.
     question : Question
         What is asked.
-    options : SearchOptions
-        As it was searched.
     allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
         By ordinal: recordings that were searched.
     """
 
-    def __init__(
-        self, path: Path, snapshot: Snapshot, question: Question, *, options: SearchOptions, allowed: _Mask | None
-    ) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, question: Question, *, allowed: _Mask | None) -> None:
         self._snapshot = snapshot
         self._question = question
-        self._options = options
         self._allowed = allowed
         self._again = WidePrints(path)
         self._parts: list[Explanation] = []
         self._reported: set[str] = set()
 
-    def add(self, query: Fingerprint, examination: Examination) -> None:
-        """Explain one part: its fingerprint, and what its search came to.
+    def add(self, query: Fingerprint, examination: Examination, options: SearchOptions) -> None:
+        """Explain one part: its fingerprint, what its search came to, and how it was searched.
 
         Raises
         ------
         AudioError
             If the query cannot be read again.
         """
-        snapshot, options, allowed = self._snapshot, self._options, self._allowed
+        snapshot, allowed = self._snapshot, self._allowed
         searches = Searches(query, examination, snapshot, options, allowed, self._again)
         part = _Part(searches, snapshot, options, allowed)
         self._reported |= part.reported

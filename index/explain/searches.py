@@ -4,15 +4,9 @@ In come a part of a track and its search; out come the alignments with one recor
 each weighed as the search of the whole catalogue weighs it, whichever search found it.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.errors import FingerprintFileError
-from fingerprint.extract import track_parts
 from fingerprint.landmarks import Fingerprint
 from index.explain.explanation import Rival, Thorough, WeighedAlignment
 from index.search.alignment import Aligner, Alignment
@@ -20,40 +14,12 @@ from index.search.match import THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
 from index.search.passages import Candidate, assess, beside
 from index.search.significance import DEFAULT_FALSE_PER_1000H, decide, tail_of
+from index.search.wider import WidePrints, widest
 from index.storage.snapshot import Snapshot
 
-__all__ = ["Searches", "WidePrints", "ids_reported"]
+__all__ = ["Searches", "ids_reported"]
 
 _MOST_RIVALS = 5
-
-
-class WidePrints:
-    """The parts of a query, described at the time scales of a thorough search when first asked for.
-
-    Parameters
-    ----------
-    path : Path
-        Audio, or a fingerprint file of it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._parts: Iterator[Fingerprint] | None = None
-
-    def from_second(self, start: float) -> Fingerprint | None:
-        """Return the part that starts there, asked for in order of time; None if the file lacks the time scales.
-
-        Raises
-        ------
-        AudioError
-            If the file cannot be read again.
-        """
-        try:
-            if self._parts is None:
-                self._parts = track_parts(self._path, scales=THOROUGH.scales)
-            return next((part for part in self._parts if part.start_seconds >= start), None)
-        except FingerprintFileError:
-            return None
 
 
 class Searches:
@@ -96,9 +62,7 @@ class Searches:
         self._query = query
         self._snapshot = snapshot
         self._options = options
-        self._widest = replace(
-            THOROUGH, layer=options.layer, which=options.which, max_false_per_1000h=options.max_false_per_1000h
-        )
+        self._widest = widest(options)
         self._allowed = allowed
         self._again = again
         self._wide_query: Fingerprint | None = None

@@ -92,7 +92,8 @@ def recheck(trace: Trace) -> Rechecked:
     pairs: dict[str, list[Pairs]] = {}
     results = []
     for part in trace.parts:
-        candidates = [_candidate(traced, number) for number, traced in enumerate(part.passages)]
+        names = [traced.recording.id for traced in part.passages]
+        candidates = [_candidate(traced, names.index(traced.recording.id)) for traced in part.passages]
         for traced, candidate in zip(part.passages, candidates, strict=True):
             pairs.setdefault(traced.recording.id, []).append(_pairs(traced, candidate.alignment))
         results.append(_decided(part, candidates, trace.version))

@@ -2,6 +2,7 @@
 
 In reading order:
 
+wider          the search of a track part by part, again at wider time scales where it calls for that
 match          all steps of one search, and its options
 hypotheses     neighbours vote for recording, pitch and line
 alignment      a hypothesis followed through the stored landmarks

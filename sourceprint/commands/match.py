@@ -172,7 +172,7 @@ class _RoleType(click.Choice[str]):
     "--role", type=_RoleType(["both", "recording", "track"]), default="both", show_default=True,
     help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
 )  # fmt: skip
-@click.option("--thorough", is_flag=True, help="Fit for match --thorough too (297 MB per hour instead of 113).")
+@click.option("--thorough", is_flag=True, help="Fit for match --thorough too (334 MB per hour instead of 113).")
 @click.option("--anonymous", is_flag=True, help="Call files, and the audio in them, by digest and not by name.")
 @jobs_option
 @json_option

@@ -23,8 +23,9 @@ from index.explain.explanation import Explanation, Question
 from index.folder.store import Store
 from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
 from index.recheck.trace_file import write_trace
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, examine, settings_digest
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, settings_digest
 from index.search.matches import Match, MatchResult, in_sequence
+from index.search.wider import WiderSearch
 from index.storage.locks import CommitToken
 from index.storage.manifest import RECORDING, spec_of
 from index.storage.snapshot import Snapshot
@@ -54,12 +55,12 @@ class Searched:
     layer : str
         The descriptors that were searched.
     scales : tuple of float
-        Time scales at which the track was described.
+        Time scales at which the track was described: as the options ask, or wider ones where it called for them.
     max_false_per_1000h : float
         How many false matches in 1 000 hours were put up with.
     settings_digest : str
         `sha256:` and a digest of all that the result depends on besides the track and the index: layer, options,
-        limit, and the recordings that the filter left.
+        limit, and the recordings that the filter left. It names the settings asked for, wider scales or not.
     """
 
     digest: str
@@ -96,7 +97,7 @@ class Scan:
     duration_seconds : float or None
         Length of the decoded audio; None if it was not decoded to the end.
     notes : tuple of str
-        What was odd about the audio.
+        What was odd about the audio, and whether its tempo called for a wider search.
     fingerprint_seconds, search_seconds, verify_seconds : float
         Time taken by decoding and fingerprinting, by neighbour search, and by hypotheses, alignment and decision.
     explanation : Explanation or None
@@ -263,17 +264,18 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
     parts: list[TracedPart] = []
     question, explainer = settings.question, None
     if question is not None:
-        explainer = Explainer(path, snapshot, question, options=settings.options, allowed=allowed)
+        explainer = Explainer(path, snapshot, question, allowed=allowed)
+    search = WiderSearch(path, snapshot, options=settings.options, allowed=allowed)
     explanation_seconds = 0.0
     try:
         for query in track_parts(path, scales=settings.options.scales):
-            examination = examine(query, snapshot, options=settings.options, allowed=allowed)
+            searched_query, examination, options = search.examine(query)
             results.append(examination.result)
             if settings.traces is not None:
                 parts.append(traced_part(examination, snapshot))
             if explainer is not None:
                 searched_at = time.perf_counter()
-                explainer.add(query, examination)
+                explainer.add(searched_query, examination, options)
                 explanation_seconds += time.perf_counter() - searched_at
     except AudioError as error:
         reason = Item(path).reason(error)
@@ -283,10 +285,11 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         return Scan(path, searched, "decode_error", reason, sha256=_digest_or_nothing(path))
     elapsed = time.perf_counter() - started - explanation_seconds
     result = in_sequence(results)
+    searched = replace(searched, scales=search.scales)
     if settings.traces is not None and result.matches:
         fmin_hz = float(snapshot.layer(settings.options.layer).params["fmin_hz"])
         digests = (query.sha256, searched.digest, searched.params_digest, searched.settings_digest)
-        trace = Trace(*digests, fmin_hz, settings.options.scales, tuple(parts))
+        trace = Trace(*digests, fmin_hz, search.scales, tuple(parts))
         name = trace_name(query.sha256, searched.digest, searched.settings_digest)
         write_trace(settings.traces / name, trace)
     return Scan(
@@ -297,7 +300,7 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         sha256=query.sha256,
         decoder=query.decoder,
         duration_seconds=query.start_seconds + query.duration_seconds,
-        notes=query.notes,
+        notes=(*query.notes, *search.notes),
         fingerprint_seconds=elapsed - result.search_seconds - result.verify_seconds,
         search_seconds=result.search_seconds,
         verify_seconds=result.verify_seconds,

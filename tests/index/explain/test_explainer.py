@@ -25,7 +25,7 @@ from index.explain.explanation import (
     explanation_to_json,
     in_one,
 )
-from index.explain.searches import Searches, WidePrints
+from index.explain.searches import Searches
 from index.folder.store import LayerLandmarks, Store
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
@@ -425,22 +425,14 @@ def test_of_a_query_in_parts_the_part_counts_where_a_recording_came_closest(
         query = fingerprint_signal(y, role="track", scales=STANDARD.scales)
         parts.append(replace(query, times=query.times + start, start_seconds=start))
     path = write(tmp_path / "short.wav", other(201, 4.0))  # what is described again ends before the second part
-    explainer = Explainer(path, catalogue, Question(("s3",)), options=STANDARD, allowed=None)
+    explainer = Explainer(path, catalogue, Question(("s3",)), allowed=None)
     for part in parts:
-        explainer.add(part, examine(part, catalogue))
+        explainer.add(part, examine(part, catalogue), STANDARD)
     explanation = explainer.explanation()
     account = about(explanation)
     assert explanation.n_landmarks == sum(part.times.size for part in parts)
     assert account.best is not None
     assert account.best.track_start_seconds >= 600.0
-
-
-def test_parts_are_described_again_in_order_of_time(tmp_path: Path) -> None:
-    again = WidePrints(write(tmp_path / "a.wav", excerpt(2, 0.0, 3.0)))
-    first = again.from_second(0.0)
-    assert first is not None
-    assert first.scales == THOROUGH.scales
-    assert again.from_second(600.0) is None
 
 
 def attempt(score: float, **changes: object) -> WeighedAlignment:
