@@ -131,7 +131,8 @@ class Searches:
     ) -> WeighedAlignment:
         judge = whole or searched
         circumstances, model, query = judge.circumstances, judge.model, searched.query
-        candidate = Candidate(found.alignment, found.among if whole is None else _alignments_of(whole), found.related)
+        among = found.among if whole is None else _alignments_of(whole)
+        candidate = Candidate(found.alignment, among, found.related, found.alternatives)
         assess(candidate, judge.candidates, snapshot, Aligner(query, snapshot.layer(circumstances.layer)))
         decide([candidate], circumstances, model)
         alignment, tail = candidate.alignment, tail_of(candidate, model)

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import VerificationError, printable
-from index.recheck.trace import Trace, TracedPart, TracedPassage
+from index.recheck.trace import Trace, TracedAlternative, TracedPart, TracedPassage
 from index.search.alignment import Aligner, Alignment
 from index.search.hypotheses import QueryLandmarks
 from index.search.matches import Match, MatchResult, Passage, in_sequence
-from index.search.passages import Candidate
+from index.search.passages import AlternativeAlignment, Candidate
 from index.search.significance import decide
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 
@@ -113,7 +113,7 @@ def _decided(part: TracedPart, candidates: list[Candidate], version: int) -> Mat
 class _Kept:
     """The landmarks of one recording that a trace has kept."""
 
-    def __init__(self, traced: TracedPassage) -> None:
+    def __init__(self, traced: TracedPassage | TracedAlternative) -> None:
         self._traced = traced
 
     def landmarks_of(self, ordinal: int) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]:
@@ -126,6 +126,25 @@ class _Kept:
 def _candidate(traced: TracedPassage, number: int) -> Candidate:
     query = QueryLandmarks(traced.seconds, traced.bins, traced.vectors, traced.scales)
     aligner = Aligner(query, _Kept(traced))
+    whole = _aligned(traced, number, query, aligner)
+    candidate = Candidate(whole)
+    candidate.recording = traced.recording
+    candidate.rivals = traced.rivals
+    candidate.hub_factor = traced.hub_factor
+    for other in traced.alternatives:
+        beside = Aligner(query, _Kept(other))
+        alternative = AlternativeAlignment(_aligned(other, number, query, beside), other.same_audio)
+        alternative.recording = other.recording
+        alternative.expected_by_chance = beside.expected_by_chance(alternative.alignment)
+        candidate.alternatives.append(alternative)
+    candidate.also_fits = traced.also_fits or candidate.ids_of_alternatives
+    candidate.expected_by_chance = aligner.expected_by_chance(whole)
+    return candidate
+
+
+def _aligned(
+    traced: TracedPassage | TracedAlternative, number: int, query: QueryLandmarks, aligner: Aligner
+) -> Alignment:
     whole: Alignment | None = None
     for piece in traced.pieces:
         line = (piece.ratio, piece.offset_seconds, piece.shift_cells)
@@ -133,18 +152,12 @@ def _candidate(traced: TracedPassage, number: int) -> Candidate:
         if found is None:
             raise VerificationError(
                 f"recording {printable(traced.recording.id)}: nothing in the landmarks speaks for the passage at "
-                f"{traced.seconds[piece.first]:.1f} s; they were altered"
+                f"{query.seconds[piece.first]:.1f} s; they were altered"
             )
         whole = found if whole is None else whole.joined(found)
     if whole is None:
         raise VerificationError(f"recording {printable(traced.recording.id)}: a passage without any piece")
-    candidate = Candidate(whole)
-    candidate.recording = traced.recording
-    candidate.rivals = traced.rivals
-    candidate.hub_factor = traced.hub_factor
-    candidate.also_fits = traced.also_fits
-    candidate.expected_by_chance = aligner.expected_by_chance(whole)
-    return candidate
+    return whole
 
 
 def _pairs(traced: TracedPassage, alignment: Alignment) -> Pairs:

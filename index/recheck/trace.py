@@ -1,8 +1,8 @@
 """What a search keeps of one track, so that its matches can be computed again without the index and without the audio.
 
 For every passage that was reported, a `Trace` holds the landmarks of the track that its score is the sum over, with
-their descriptors, those of the recording around the passage, the line through both, and the scores of chance and of
-rivals that the passage had to beat. `index.recheck.recheck` makes the same matches of it, bit by bit.
+their descriptors, those of the recording around the passage and of each alternative, the lines through them, and the
+scores of chance and of rivals that the passage had to beat. `index.recheck.recheck` makes the same matches of it, bit by bit.
 
 What it cannot show is that nothing else was in the index: the scores of decoys and rivals are as the search stated
 them.
@@ -24,7 +24,16 @@ from index.storage.layers import TIMES_PER_SECOND
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 
-__all__ = ["SUFFIX", "Trace", "TracedPart", "TracedPassage", "TracedPiece", "trace_name", "traced_part"]
+__all__ = [
+    "SUFFIX",
+    "Trace",
+    "TracedAlternative",
+    "TracedPart",
+    "TracedPassage",
+    "TracedPiece",
+    "trace_name",
+    "traced_part",
+]
 
 _REACH_SECONDS = max(ASIDE_SECONDS) + 0.5  # beyond a passage, as far as it is compared with chance
 
@@ -52,6 +61,30 @@ class TracedPiece:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TracedAlternative:
+    """Another recording beside a reported passage, laid on the landmarks of the track that the passage has.
+
+    Attributes
+    ----------
+    recording : Recording
+        As the catalogue described it.
+    same_audio : bool
+        Whether the index says that both recordings hold the same audio there; as stated.
+    pieces : tuple of TracedPiece
+        In order of query time.
+    recording_times, recording_bins, recording_codes : ndarray
+        As those of a `TracedPassage`.
+    """
+
+    recording: Recording
+    same_audio: bool
+    pieces: tuple[TracedPiece, ...]
+    recording_times: NDArray[np.uint32]
+    recording_bins: NDArray[np.uint16]
+    recording_codes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TracedPassage:
     """One reported passage.
 
@@ -64,7 +97,9 @@ class TracedPassage:
     hub_factor : float
         How many times more often chance meets this recording.
     also_fits : tuple of str
-        Ids of other recordings that fit nearly as well.
+        Ids of other recordings that fit nearly as well, as stated; traces of schema 2 have `alternatives` instead.
+    alternatives : tuple of TracedAlternative
+        Other recordings that hold the same audio or fit nearly as well, the best first.
     pieces : tuple of TracedPiece
         In order of query time.
     seconds : ndarray [shape=(n,), dtype=float64]
@@ -87,6 +122,7 @@ class TracedPassage:
     rivals: tuple[float, ...]
     hub_factor: float
     also_fits: tuple[str, ...]
+    alternatives: "tuple[TracedAlternative, ...]"
     pieces: tuple[TracedPiece, ...]
     seconds: NDArray[np.float64]
     bins: NDArray[np.float32]
@@ -159,42 +195,66 @@ def traced_part(examination: Examination, snapshot: Snapshot) -> TracedPart:
 
 def _traced(candidate: Candidate, query: QueryLandmarks, view: LayerSnapshot) -> TracedPassage:
     alignment = candidate.alignment
-    pieces = alignment.weighed
+    alternatives = candidate.alternatives
+    everything = [alignment, *(other.alignment for other in alternatives)]
+    pieces = [piece for one in everything for piece in one.weighed]
     first, last = min(piece.first for piece in pieces), max(piece.last for piece in pieces)
-    lines = [alignment, *pieces]
-    scales = sorted({_scale_of(line, query.scales) for line in lines})
-    seconds = query.seconds[first:last]
-    ends = [line.recording_at(float(at)) for line in lines for at in (seconds[0], seconds[-1])]
+    scales = sorted({_scale_of(line, query.scales) for line in (*everything, *pieces)})
+    times, bins, codes = _landmarks_round(alignment, query, view)
+    return TracedPassage(
+        recording=candidate.recording,
+        rivals=candidate.rivals,
+        hub_factor=candidate.hub_factor,
+        also_fits=(),
+        alternatives=tuple(
+            TracedAlternative(
+                other.recording,
+                other.same_audio,
+                _pieces(other.alignment, first, last),
+                *_landmarks_round(other.alignment, query, view),
+            )
+            for other in alternatives
+        ),
+        pieces=_pieces(alignment, first, last),
+        seconds=query.seconds[first:last].copy(),
+        bins=query.bins[first:last].copy(),
+        scales=tuple(query.scales[scale] for scale in scales),
+        vectors=query.vectors[scales, first:last].copy(),
+        recording_times=times,
+        recording_bins=bins,
+        recording_codes=codes,
+    )
+
+
+def _pieces(alignment: Alignment, first: int, last: int) -> tuple[TracedPiece, ...]:
+    """Return the pieces of an alignment, counted from query landmark `first`."""
+    return tuple(
+        TracedPiece(
+            piece.ratio,
+            piece.offset_seconds,
+            piece.shift_cells,
+            piece.first - first,
+            piece.last - first,
+            piece.free[first:last].copy(),
+        )
+        for piece in alignment.weighed
+    )
+
+
+def _landmarks_round(
+    alignment: Alignment, query: QueryLandmarks, view: LayerSnapshot
+) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]:
+    """Return the landmarks of a recording that count, from 12 s before a passage to 12 s after it."""
+    pieces = alignment.weighed
+    seconds = query.seconds[min(piece.first for piece in pieces) : max(piece.last for piece in pieces)]
+    ends = [line.recording_at(float(at)) for line in (alignment, *pieces) for at in (seconds[0], seconds[-1])]
     times, bins, codes = view.landmarks_of(alignment.recording)
     counted = view.counted_of(alignment.recording)
     if counted is not None:
         times, bins, codes = times[counted], bins[counted], codes[counted]
     low, high = max(0.0, min(ends) - _REACH_SECONDS), max(ends) + _REACH_SECONDS
     window = slice(*np.searchsorted(times, [low * TIMES_PER_SECOND, high * TIMES_PER_SECOND]).tolist())
-    return TracedPassage(
-        recording=candidate.recording,
-        rivals=candidate.rivals,
-        hub_factor=candidate.hub_factor,
-        also_fits=candidate.also_fits,
-        pieces=tuple(
-            TracedPiece(
-                piece.ratio,
-                piece.offset_seconds,
-                piece.shift_cells,
-                piece.first - first,
-                piece.last - first,
-                piece.free[first:last].copy(),
-            )
-            for piece in pieces
-        ),
-        seconds=seconds.copy(),
-        bins=query.bins[first:last].copy(),
-        scales=tuple(query.scales[scale] for scale in scales),
-        vectors=query.vectors[scales, first:last].copy(),
-        recording_times=np.array(times[window]),
-        recording_bins=np.array(bins[window]),
-        recording_codes=np.array(codes[window]),
-    )
+    return np.array(times[window]), np.array(bins[window]), np.array(codes[window])
 
 
 def _scale_of(line: Alignment, scales: tuple[float, ...]) -> int:

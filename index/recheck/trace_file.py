@@ -1,8 +1,8 @@
 """Traces on disk: one file that ends in .spt for each track in which something was found.
 
 The file is a ZIP archive without compression, so that any tool opens it: `trace.json` says what was searched, what was
-found and how many landmarks belong to each passage; the landmarks follow as NumPy arrays (`.npy`, version 1.0, little-
-endian), those of all passages one after the other. The same trace gives the same bytes. A file comes from outside: its
+found and how many landmarks belong to each passage, and to each alternative beside it; the landmarks follow as NumPy arrays (`.npy`, version 1.0, little-
+endian), those of all passages one after the other, those of its alternatives after each. The same trace gives the same bytes. A file comes from outside: its
 sizes are compared with limits before anything is read, and every number before it is used. Traces of schema 1 are read
 for ever, and computed again by the rules of their time.
 
@@ -38,7 +38,7 @@ from fingerprint.errors import (
     ParameterError,
     printable,
 )
-from index.recheck.trace import Trace, TracedPart, TracedPassage, TracedPiece
+from index.recheck.trace import Trace, TracedAlternative, TracedPart, TracedPassage, TracedPiece
 from index.search.significance import Circumstances
 from index.storage.durable import sync_folder, write_chunks
 from index.storage.recordings import recording_from_json, recording_to_json
@@ -110,15 +110,16 @@ def read_trace(path: Path) -> Trace:
 def trace_to_bytes(trace: Trace) -> bytes:
     """Return the file of a trace; the same trace gives the same bytes."""
     passages = [passage for part in trace.parts for passage in part.passages]
+    recordings = [one for passage in passages for one in (passage, *passage.alternatives)]
     dimension = passages[0].vectors.shape[2] if passages else 8
     arrays: dict[str, list[NDArray[Any]]] = {
         "seconds": [passage.seconds for passage in passages],
         "bins": [passage.bins for passage in passages],
         "vectors": [passage.vectors.reshape(-1, dimension) for passage in passages],
-        "free": [piece.free.astype(np.uint8) for passage in passages for piece in passage.pieces],
-        "reference_times": [passage.recording_times for passage in passages],
-        "reference_bins": [passage.recording_bins for passage in passages],
-        "reference_codes": [passage.recording_codes for passage in passages],
+        "free": [piece.free.astype(np.uint8) for one in recordings for piece in one.pieces],
+        "reference_times": [one.recording_times for one in recordings],
+        "reference_bins": [one.recording_bins for one in recordings],
+        "reference_codes": [one.recording_codes for one in recordings],
     }
     shapes = {"vectors": (0, dimension), "reference_codes": (0, dimension // 8)}
     sink = io.BytesIO()
@@ -194,24 +195,36 @@ def _header(trace: Trace) -> dict[str, Any]:
                 "circumstances": {**asdict(part.circumstances), "decoy_scores": list(part.circumstances.decoy_scores)},
                 "n_landmarks": part.n_landmarks,
                 "n_hypotheses": part.n_hypotheses,
-                "finds": [
-                    {
-                        "recording": recording_to_json(passage.recording),
-                        "rivals": list(passage.rivals),
-                        "hub_factor": passage.hub_factor,
-                        "also_fits": list(passage.also_fits),
-                        "scales": list(passage.scales),
-                        "n": passage.seconds.size,
-                        "m": passage.recording_times.size,
-                        "pieces": [
-                            [piece.ratio, piece.offset_seconds, piece.shift_cells, piece.first, piece.last]
-                            for piece in passage.pieces
-                        ],
-                    }
-                    for passage in part.passages
-                ],
+                "finds": [_passage_header(passage, trace.version) for passage in part.passages],
             }
             for part in trace.parts
+        ],
+    }
+
+
+def _passage_header(passage: TracedPassage, version: int) -> dict[str, Any]:
+    if version == 1:
+        others: dict[str, Any] = {"also_fits": list(passage.also_fits)}
+    else:
+        others = {
+            "alternatives": [{**_recording_header(one), "same_audio": one.same_audio} for one in passage.alternatives]
+        }
+    return {
+        **_recording_header(passage),
+        **others,
+        "rivals": list(passage.rivals),
+        "hub_factor": passage.hub_factor,
+        "scales": list(passage.scales),
+        "n": passage.seconds.size,
+    }
+
+
+def _recording_header(one: TracedPassage | TracedAlternative) -> dict[str, Any]:
+    return {
+        "recording": recording_to_json(one.recording),
+        "m": one.recording_times.size,
+        "pieces": [
+            [piece.ratio, piece.offset_seconds, piece.shift_cells, piece.first, piece.last] for piece in one.pieces
         ],
     }
 
@@ -250,7 +263,7 @@ def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
             _circumstances(part["circumstances"]),
             _whole(part["n_landmarks"]),
             _whole(part["n_hypotheses"]),
-            tuple(_passage(passage, left) for passage in part["finds"]),
+            tuple(_passage(passage, left, version) for passage in part["finds"]),
         )
         for part in header["parts"]
     )
@@ -286,27 +299,42 @@ def _circumstances(fields: Any) -> Circumstances:
     )
 
 
-def _passage(fields: Any, left: _Arrays) -> TracedPassage:
-    n, m, scales = _whole(fields["n"]), _whole(fields["m"]), _scales(fields["scales"])
-    seconds, times = left.next("seconds", n), left.next("reference_times", m)
+def _passage(fields: Any, left: _Arrays, version: int) -> TracedPassage:
+    n, scales = _whole(fields["n"]), _scales(fields["scales"])
+    seconds = left.next("seconds", n)
     if n < 1 or np.any(np.diff(seconds) < 0) or seconds[0] < 0 or seconds[-1] > _LONGEST_SECONDS:
         raise ValueError("times of track landmarks are not ascending")
-    if np.any(times[1:] < times[:-1]):
-        raise ValueError("times of recording landmarks are not ascending")
     return TracedPassage(
-        recording=recording_from_json(canonical_json(fields["recording"])),
         rivals=_numbers(fields["rivals"]),
         hub_factor=_between(fields["hub_factor"], 1.0, 1e12),
-        also_fits=tuple(_text(name) for name in fields["also_fits"]),
-        pieces=tuple(_piece(piece, n, left) for piece in fields["pieces"]),
+        also_fits=tuple(_text(name) for name in fields["also_fits"]) if version == 1 else (),
         seconds=seconds,
         bins=left.next("bins", n),
         scales=scales,
         vectors=left.next("vectors", n * len(scales)).reshape(len(scales), n, -1),
-        recording_times=times,
-        recording_bins=left.next("reference_bins", m),
-        recording_codes=left.next("reference_codes", m),
+        **_recording(fields, n, left),
+        alternatives=() if version == 1 else tuple(_alternative(one, n, left) for one in fields["alternatives"]),
     )
+
+
+def _alternative(fields: Any, n: int, left: _Arrays) -> TracedAlternative:
+    if not isinstance(fields["same_audio"], bool) or not fields["pieces"]:
+        raise ValueError("an alternative without any piece, or that does not say whether it is the same audio")
+    return TracedAlternative(same_audio=fields["same_audio"], **_recording(fields, n, left))
+
+
+def _recording(fields: Any, n: int, left: _Arrays) -> dict[str, Any]:
+    """Return what a passage and an alternative say of their recordings."""
+    times = left.next("reference_times", _whole(fields["m"]))
+    if np.any(times[1:] < times[:-1]):
+        raise ValueError("times of recording landmarks are not ascending")
+    return {
+        "recording": recording_from_json(canonical_json(fields["recording"])),
+        "pieces": tuple(_piece(piece, n, left) for piece in fields["pieces"]),
+        "recording_times": times,
+        "recording_bins": left.next("reference_bins", times.size),
+        "recording_codes": left.next("reference_codes", times.size),
+    }
 
 
 def _piece(fields: Any, n: int, left: _Arrays) -> TracedPiece:

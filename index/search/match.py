@@ -7,7 +7,7 @@ and keeps what came up on the way: for the recheck (`index.recheck.trace`) and f
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.landmarks import Fingerprint
 from index.search.alignment import Aligner
+from index.search.alternatives import name_alternatives
 from index.search.filters import Filter
 from index.search.hypotheses import Neighbours, QueryLandmarks
 from index.search.matches import MatchResult
@@ -183,26 +184,30 @@ def examine(
     backwards = _neighbours(reverse, view, options, allowed)
     searched = time.perf_counter()
     candidates, n_tried = find_passages(forwards, per_step=options.hypotheses_per_step, rounds=options.rounds)
-    chance, n_decoys = find_passages(
-        backwards,
-        per_step=options.hypotheses_per_step,
-        rounds=1,
-        without={candidate.alignment.recording for candidate in candidates},
-    )
     circumstances = Circumstances(
         layer=options.layer,
         cells_per_octave=float(view.params["bins_per_octave"]),
         start_seconds=query.start_seconds,
         duration_seconds=query.duration_seconds,
-        decoy_scores=tuple(decoy.alignment.score for decoy in chance),
-        decoy_seconds=decoy_seconds,
+        decoy_scores=(),
+        decoy_seconds=0.0,
         n_catalogue_landmarks=view.n_landmarks if allowed is None else int(view.counts()[allowed].sum()),
         n_scales=len(options.scales),
         max_false_per_1000h=options.max_false_per_1000h,
     )
+    aligner = Aligner(forward, view)
+    least = circumstances.model().threshold(options.max_false_per_1000h)  # decoys only raise it
+    candidates = name_alternatives(candidates, snapshot, aligner, forward, circumstances.layer, least, allowed)
+    chance, n_decoys = find_passages(
+        backwards,
+        per_step=options.hypotheses_per_step,
+        rounds=1,
+        without={recording for candidate in candidates for recording in candidate.recordings},
+    )
+    decoy_scores = tuple(decoy.alignment.score for decoy in chance)
+    circumstances = replace(circumstances, decoy_scores=decoy_scores, decoy_seconds=decoy_seconds)
     model = circumstances.model()
     threshold = model.threshold(options.max_false_per_1000h)
-    aligner = Aligner(forward, view)
     worth = [candidate for candidate in candidates if candidate.alignment.score >= threshold]  # rivals only raise it
     for candidate in worth:
         assess(candidate, candidates, snapshot, aligner)

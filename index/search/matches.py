@@ -9,6 +9,7 @@ where pitch and time move together the change is called speed, and the other two
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from index.storage.recordings import Recording
 from index.storage.tags import Ranges, outside
 
 __all__ = [
+    "Alternative",
     "Match",
     "MatchResult",
     "Passage",
@@ -79,6 +81,35 @@ class Transformation:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another recording that a passage may be of, with what is measured as if the one reported were not there.
+
+    Attributes
+    ----------
+    recording : Recording
+        The other recording; one that repeats itself may be there more than once.
+    same_audio : bool
+        Whether the landmarks of both recordings say that they hold the same audio there.
+    track_start_seconds, track_end_seconds, recording_start_seconds, recording_end_seconds : float
+        Within the passage, on both timelines.
+    ratio, transformation, score, aligned_landmarks, expected_by_chance
+        As in `Passage`.
+    """
+
+    recording: Recording
+    same_audio: bool
+    track_start_seconds: float
+    track_end_seconds: float
+    recording_start_seconds: float
+    recording_end_seconds: float
+    ratio: float
+    transformation: Transformation
+    score: float
+    aligned_landmarks: int
+    expected_by_chance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """One reused passage.
 
@@ -103,7 +134,9 @@ class Passage:
     confidence : float
         One minus the posterior probability that the match is false.
     also_fits : tuple of str
-        Ids of other recordings that fit the same passage nearly as well, duplicates above all.
+        Ids of other recordings that hold the same audio, or fit the passage nearly as well; the best first.
+    alternatives : tuple of Alternative
+        The same with their figures; traces of the first schema have none.
     """
 
     track_start_seconds: float
@@ -119,6 +152,10 @@ class Passage:
     false_per_1000h: float
     confidence: float
     also_fits: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+
+_Laid = TypeVar("_Laid", Passage, Alternative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +244,7 @@ def in_sequence(results: Sequence[MatchResult], *, version: int = 2) -> MatchRes
                 if earlier is None:
                     passages.append(passage)
                 else:
-                    passages[earlier] = _joined(passages[earlier], passage)
+                    passages[earlier] = _joined(passages[earlier], passage, gap_seconds)
         matches.append(replace(parts[0], passages=tuple(passages)))
     matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
     return MatchResult(
@@ -248,6 +285,7 @@ def outside_exclusions(passage: Passage, excluded: Ranges, track_seconds: NDArra
             pieces.append(
                 replace(
                     passage,
+                    alternatives=cut_alternatives(passage.alternatives, first, last),
                     track_start_seconds=first,
                     track_end_seconds=last,
                     recording_start_seconds=start,
@@ -257,16 +295,16 @@ def outside_exclusions(passage: Passage, excluded: Ranges, track_seconds: NDArra
     return pieces
 
 
-def within(passage: Passage, spans: Sequence[tuple[float, float]], track_seconds: NDArray[np.float64]) -> list[Passage]:
-    """Cut a passage to some stretches of the track.
+def within(passage: _Laid, spans: Sequence[tuple[float, float]], track_seconds: NDArray[np.float64]) -> list[_Laid]:
+    """Cut a passage, or an alternative of one, to some stretches of the track.
 
     The pieces lie on the line of the passage and keep its score and probabilities: they are one finding. Landmarks
     count where they lie, those of chance by length. A piece without an aligned landmark is left out.
 
     Parameters
     ----------
-    passage : Passage
-        The passage.
+    passage : Passage or Alternative
+        What is cut.
     spans : sequence of (float, float)
         Stretches of the track inside it, in seconds.
     track_seconds : ndarray [shape=(n,), dtype=float64]
@@ -312,7 +350,9 @@ def union_seconds(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-def _continues(first: Passage, second: Passage, excluded: Ranges, gap_seconds: float) -> bool:
+def _continues(
+    first: Passage | Alternative, second: Passage | Alternative, excluded: Ranges, gap_seconds: float
+) -> bool:
     if any(a < second.recording_start_seconds * 1000 and first.recording_end_seconds * 1000 < b for a, b in excluded):
         return False
     gap = second.track_start_seconds - first.track_end_seconds
@@ -325,7 +365,7 @@ def _continues(first: Passage, second: Passage, excluded: Ranges, gap_seconds: f
     )
 
 
-def _joined(first: Passage, second: Passage) -> Passage:
+def _joined(first: Passage, second: Passage, gap_seconds: float) -> Passage:
     stronger = max(first, second, key=lambda passage: passage.score)
     ratio = (second.recording_end_seconds - first.recording_start_seconds) / (
         second.track_end_seconds - first.track_start_seconds
@@ -341,7 +381,36 @@ def _joined(first: Passage, second: Passage) -> Passage:
         aligned_landmarks=first.aligned_landmarks + second.aligned_landmarks,
         expected_by_chance=first.expected_by_chance + second.expected_by_chance,
         also_fits=tuple(dict.fromkeys(first.also_fits + second.also_fits)),
+        alternatives=_joined_alternatives(first.alternatives, second.alternatives, gap_seconds),
     )
+
+
+def _joined_alternatives(
+    first: Sequence[Alternative], second: Sequence[Alternative], gap_seconds: float
+) -> tuple[Alternative, ...]:
+    """Return those of both halves of a passage, one that goes on as one."""
+    joined = list(first)
+    for later in second:
+        for n, known in enumerate(joined[: len(first)]):
+            excluded = known.recording.excluded
+            if known.recording.id == later.recording.id and _continues(known, later, excluded, gap_seconds):
+                ratio = (later.recording_end_seconds - known.recording_start_seconds) / (
+                    later.track_end_seconds - known.track_start_seconds
+                )
+                joined[n] = replace(
+                    known,
+                    same_audio=known.same_audio or later.same_audio,
+                    track_end_seconds=later.track_end_seconds,
+                    recording_end_seconds=later.recording_end_seconds,
+                    ratio=ratio,
+                    score=known.score + later.score,
+                    aligned_landmarks=known.aligned_landmarks + later.aligned_landmarks,
+                    expected_by_chance=known.expected_by_chance + later.expected_by_chance,
+                )
+                break
+        else:
+            joined.append(later)
+    return tuple(joined)
 
 
 def milliseconds(seconds: float) -> int:

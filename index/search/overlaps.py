@@ -1,13 +1,8 @@
 """Recordings of a snapshot in, other recordings of it that hold the same audio for a stretch out.
 
 Duplicates, remasters, edits, compilations, samples of several seconds: where two recordings hold the same sound, a
-match cannot say which of them was used. No audio is at hand: the stored landmarks of one recording are the query, their
-signs the descriptors. About one landmark per second is looked up; what several neighbours agree on is verified with all
-landmarks (`alignment`).
-
-Two recordings overlap where a passage scores above what chance does in comparing the whole index with itself, and is
-as dense as the same sound is: pieces that share a drum kit and a groove are not. Times are in seconds. A descriptor
-sees `EDGE_SECONDS` to either side, so the ends of a stretch are known that well.
+match cannot say which of them was used. `shared` finds the passages; here they become pairs, each named once. Times are
+in seconds. A descriptor sees `EDGE_SECONDS` to either side, so the ends of a stretch are known that well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,17 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
-from index.search.alignment import Aligner, Alignment
-from index.search.hypotheses import Hypothesis, Neighbours, QueryLandmarks, Votes, best_hypotheses, gather_votes
-from index.search.significance import ChanceModel
+from index.search.alignment import Alignment
+from index.search.shared import EDGE_SECONDS, SHORTEST_SECONDS, shared_passages
 from index.storage.layer_snapshot import LayerSnapshot
-from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
+from index.storage.layers import TIMES_PER_SECOND
 from index.storage.manifest import RECORDING
 from index.storage.snapshot import Snapshot
-from index.vectors.signs import vectors_of_signs
 
 __all__ = [
     "EDGE_SECONDS",
@@ -39,25 +31,7 @@ __all__ = [
 ]
 
 MIN_SECONDS = 10.0
-EDGE_SECONDS = 0.5
-
-SHORTEST_SECONDS = 3.0
-"""Shorter stretches are not looked for: drum fills and hits are common property."""
-
-_LEAST_SAMPLE = 60
-_NEIGHBOURS = 8  # itself included: of more than seven copies, not every pair is seen
-_NPROBE = 4
 _AT_ONCE = 16  # recordings searched together: cheaper, and 1 MB of memory each
-_HYPOTHESES_PER_STEP = 8
-_MOST_PARTNERS = 16
-_MOST_FAILURES = 3  # hypotheses about one pair that come to nothing before it is given up
-_MOST_SPANS = 16
-_FALSE_IN_ALL = 0.01  # chance passages put up with in comparing the whole index with itself
-# Synthesised pieces that share a drum kit reach 9 over 3 s and 6 over more; the same sound has 20 to 70, and 12 under
-# other music as loud.
-_LEAST_SCORE_PER_SECOND = 10.0
-_SAME_LINE_SECONDS = 1.0
-_LANDMARKS_PER_HOUR = 72_000
 _MOST = 0.8  # of a recording, to be called a duplicate or contained
 
 
@@ -163,7 +137,7 @@ def find_overlaps(
     )
     seen: set[tuple[int, int]] = set()
     for first in range(0, len(ordinals), _AT_ONCE):
-        for ordinal, partners in _partners(view, ordinals[first : first + _AT_ONCE]):
+        for ordinal, partners in shared_passages(view, ordinals[first : first + _AT_ONCE]):
             found = []
             for other, passages in partners.items():
                 pair = (min(ordinal, other), max(ordinal, other))
@@ -185,91 +159,6 @@ def overlap_to_json(overlap: Overlap) -> dict[str, Any]:
     fields = asdict(overlap)
     spans = [{name: round(value, 3) for name, value in span.items()} for span in fields["spans"]]
     return {**fields, "seconds": round(overlap.seconds, 3), "share": round(overlap.share, 4), "spans": spans}
-
-
-def _partners(view: LayerSnapshot, ordinals: Sequence[int]) -> Iterator[tuple[int, dict[int, list[Alignment]]]]:
-    """Yield each recording with the passages that it has in common with others, by ordinal; searched in one go."""
-    queries = [_own_landmarks(view, ordinal) for ordinal in ordinals]
-    samples = [_spread(query.seconds) for query in queries]
-    asked = np.concatenate([query.vectors[0][sample] for query, sample in zip(queries, samples, strict=True)])
-    rows, similarity = view.search(asked, _NEIGHBOURS, nprobe=_NPROBE)
-    ends = np.cumsum([sample.size for sample in samples])
-    for ordinal, query, sample, end in zip(ordinals, queries, samples, ends.tolist(), strict=True):
-        here = slice(end - sample.size, end)
-        others = np.where(view.recording_of(rows[here]) == ordinal, -1, rows[here])
-        neighbours = Neighbours(query.only(sample), view, others[None], similarity[here][None])
-        yield ordinal, _verified(view, query, gather_votes(neighbours))
-
-
-def _own_landmarks(view: LayerSnapshot, ordinal: int) -> QueryLandmarks:
-    ticks, bins, codes = view.landmarks_of(ordinal)
-    cells = (bins / BINS_PER_CELL).astype(np.float32)
-    return QueryLandmarks(ticks / TIMES_PER_SECOND, cells, vectors_of_signs(codes)[None], (1.0,))
-
-
-def _verified(view: LayerSnapshot, query: QueryLandmarks, votes: Votes) -> dict[int, list[Alignment]]:
-    """Return the passages, by recording, that what the neighbours vote for comes to with all landmarks."""
-    by_recording: dict[int, list[Hypothesis]] = {}
-    hypotheses = best_hypotheses(votes, per_step=_HYPOTHESES_PER_STEP)
-    for hypothesis in sorted(hypotheses, key=lambda one: -one.support):
-        by_recording.setdefault(hypothesis.recording, []).append(hypothesis)
-    if not by_recording:
-        return {}
-    aligner = Aligner(query, view)
-    least = _least_score(view.n_landmarks, float(query.seconds[-1]))
-    found = {}
-    for recording in list(by_recording)[:_MOST_PARTNERS]:
-        passages = _passages(aligner, query.seconds.size, by_recording[recording], least)
-        if passages:
-            found[recording] = passages
-    return found
-
-
-def _spread(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return about one landmark per second, at least `_LEAST_SAMPLE` if there are as many, evenly spread."""
-    if not seconds.size:
-        return np.empty(0, dtype=np.int64)
-    length = float(seconds[-1] - seconds[0])
-    slots = np.linspace(seconds[0], seconds[-1], max(_LEAST_SAMPLE, int(length)))
-    return np.unique(np.searchsorted(seconds, slots, side="left"))
-
-
-def _least_score(n_landmarks: int, seconds: float) -> float:
-    """Return the score that chance reaches less than `_FALSE_IN_ALL` times when all recordings are compared."""
-    model = ChanceModel.fit(np.empty(0), 0.0, seconds / 3600.0, n_landmarks, 1)
-    hours = max(n_landmarks / _LANDMARKS_PER_HOUR, 1.0)
-    return model.threshold(1000.0 * _FALSE_IN_ALL / hours)
-
-
-def _passages(aligner: Aligner, n: int, hypotheses: Sequence[Hypothesis], least: float) -> list[Alignment]:
-    """Align the hypotheses about one pair, best first, each on the landmarks that those before left over."""
-    free = np.ones(n, dtype=np.bool_)
-    found: list[Alignment] = []
-    failures = 0
-    for hypothesis in hypotheses:
-        if any(_lies_on(hypothesis, passage) for passage in found):
-            continue
-        passage = aligner.align(hypothesis, free.copy())
-        if passage is not None and passage.score >= least and _is_sound(passage):
-            found.append(passage)
-            free[passage.landmarks] = False
-        else:
-            failures += 1
-        if failures == _MOST_FAILURES or len(found) == _MOST_SPANS:
-            break
-    return found
-
-
-def _lies_on(hypothesis: Hypothesis, passage: Alignment) -> bool:
-    inside = passage.track_start_seconds <= hypothesis.track_seconds <= passage.track_end_seconds
-    at = hypothesis.ratio * hypothesis.track_seconds + hypothesis.offset_seconds
-    return inside and abs(passage.recording_at(hypothesis.track_seconds) - at) <= _SAME_LINE_SECONDS
-
-
-def _is_sound(passage: Alignment) -> bool:
-    """Whether a passage is long and dense enough for the same sound."""
-    seconds = passage.track_end_seconds - passage.track_start_seconds
-    return seconds >= SHORTEST_SECONDS - 2 * EDGE_SECONDS and passage.score >= _LEAST_SCORE_PER_SECOND * seconds
 
 
 def _overlap(snapshot: Snapshot, view: LayerSnapshot, query: int, other: int, passages: Sequence[Alignment]) -> Overlap:

@@ -17,14 +17,47 @@ from index.search.hypotheses import Hypothesis, Neighbours, best_hypotheses, gat
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 
-__all__ = ["Candidate", "assess", "beside", "find_passages"]
+__all__ = [
+    "RELATED",
+    "AlternativeAlignment",
+    "Candidate",
+    "assess",
+    "beside",
+    "find_passages",
+    "on_one_line",
+    "overlap",
+]
 
-_RELATED = 0.6  # a rival with this share of a passage's score fits it "nearly as well"
+RELATED = 0.6  # a rival with this share of a passage's score fits it "nearly as well"
 _OVERLAP = 0.5  # passages that share this much of the shorter one are about the same part of the query
 _ECHO = 0.3  # a passage this much weaker than another of the same recording, over the same part of the query, is none
+_SAME_SOUND = 0.5  # of the landmarks of a passage, explained by another: it is the same sound, not a second one
 _JOIN_SECONDS = 3.0
 _OFF_LINE_SECONDS = 1.0
+_LINE_SECONDS = 0.3
 _DENSE_SCORE_PER_SECOND = 15.0  # a shared groove has up to 5; a source in the clear, 20 to 40
+
+
+@dataclass(slots=True, eq=False)
+class AlternativeAlignment:
+    """Another recording over the same part of the query: a copy, a remaster, another mix.
+
+    Attributes
+    ----------
+    alignment : Alignment
+        Where it lies, as if the recording that is reported were not there.
+    same_audio : bool
+        Whether the stored landmarks of both recordings say that they hold the same audio there.
+    recording : Recording
+        This and the following are known once `assess` was there.
+    expected_by_chance : float
+        How many of its landmarks would be confirmed at offsets that mean nothing.
+    """
+
+    alignment: Alignment
+    same_audio: bool
+    recording: Recording = field(init=False)
+    expected_by_chance: float = field(init=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -37,8 +70,10 @@ class Candidate:
         Where it lies.
     among : sequence of Alignment
         All alignments, best first, among which `find_passages` found it.
-    related : list of int
-        Ordinals of other recordings that fit it nearly as well, before what it explains was taken away.
+    related : dict of int to Alignment
+        By ordinal: other recordings that fit it nearly as well, before what it explains was taken away.
+    alternatives : list of AlternativeAlignment
+        Those, and others that hold the same audio there; known once `index.search.alternatives` was there.
     recording : Recording
         Of which it is a passage; this and the following are known once `assess` was there.
     rivals : tuple of float
@@ -46,7 +81,7 @@ class Candidate:
     hub_factor : float
         How many times more often chance meets this recording.
     also_fits : tuple of str
-        Ids of the related recordings.
+        Ids of the recordings of the alternatives.
     expected_by_chance : float
         How many landmarks of the passage would be confirmed at offsets that mean nothing.
     reported : bool
@@ -55,13 +90,24 @@ class Candidate:
 
     alignment: Alignment
     among: Sequence[Alignment] = ()
-    related: list[int] = field(default_factory=list)
+    related: dict[int, Alignment] = field(default_factory=dict)
+    alternatives: list[AlternativeAlignment] = field(default_factory=list)
     recording: Recording = field(init=False)
     rivals: tuple[float, ...] = field(init=False)
     hub_factor: float = field(init=False)
     also_fits: tuple[str, ...] = field(init=False)
     expected_by_chance: float = field(init=False)
     reported: bool = field(init=False, default=False)
+
+    @property
+    def recordings(self) -> list[int]:
+        """Ordinals of all recordings that may be meant."""
+        return [self.alignment.recording, *(other.alignment.recording for other in self.alternatives)]
+
+    @property
+    def ids_of_alternatives(self) -> tuple[str, ...]:
+        """Ids of the alternatives, each once."""
+        return tuple(dict.fromkeys(other.recording.id for other in self.alternatives))
 
 
 def find_passages(
@@ -106,11 +152,16 @@ def find_passages(
             left = alignment if is_free else aligner.align(_hypothesis_of(alignment), free.copy())
             if left is not None and any(_echoes(left, known) for known in candidates):
                 continue
-            if left is not None and left.score > FLOOR_SCORE:
-                candidates.append(Candidate(left, aligned))
-                free[left.landmarks] = False
+            fitted, share = _fitted_as_well(alignment, candidates)
+            if left is None or left.score <= FLOOR_SCORE:
+                if fitted is not None:
+                    fitted.related.setdefault(alignment.recording, alignment)
+                continue
+            if fitted is not None and share >= _SAME_SOUND:
+                fitted.related.setdefault(alignment.recording, alignment)
             else:
-                _note_related(alignment, candidates)
+                candidates.append(Candidate(left, aligned))
+            free[left.landmarks] = False
         if len(candidates) == n_before:
             break
     return _joined(candidates), n_tried
@@ -134,16 +185,38 @@ def assess(candidate: Candidate, candidates: Sequence[Candidate], snapshot: Snap
     candidate.recording = snapshot.recordings[alignment.recording]
     candidate.rivals = (*beside(candidate).values(), *_elsewhere(alignment, candidates))
     candidate.hub_factor = snapshot.hub_factor(alignment.recording)
-    candidate.also_fits = tuple(snapshot.recordings[other].id for other in candidate.related)
+    for other in candidate.alternatives:
+        other.recording = snapshot.recordings[other.alignment.recording]
+        other.expected_by_chance = aligner.expected_by_chance(other.alignment)
+    candidate.also_fits = candidate.ids_of_alternatives
     candidate.expected_by_chance = aligner.expected_by_chance(alignment)
 
 
+def overlap(one: Alignment, other: Alignment) -> float:
+    """Return the share of the shorter passage, in query time, that lies in the longer one."""
+    common = min(one.track_end_seconds, other.track_end_seconds) - max(
+        one.track_start_seconds, other.track_start_seconds
+    )
+    shorter = min(passage.track_end_seconds - passage.track_start_seconds for passage in (one, other))
+    return common / shorter if shorter > 0 else float(common >= 0)
+
+
+def on_one_line(one: Alignment, other: Alignment) -> bool:
+    """Whether two passages of one recording lie on one line, seen from the middle of the first."""
+    middle = (one.track_start_seconds + one.track_end_seconds) / 2
+    return abs(one.recording_at(middle) - other.recording_at(middle)) <= _LINE_SECONDS
+
+
 def beside(candidate: Candidate) -> dict[int, float]:
-    """Return the best score of every other recording over the same part of the query, by ordinal."""
+    """Return the best score of every other recording over the same part of the query, by ordinal.
+
+    Copies, which hold the same audio, are no rivals: they say nothing of chance.
+    """
     alignment = candidate.alignment
+    copies = {other.alignment.recording for other in candidate.alternatives if other.same_audio}
     best: dict[int, float] = {}
     for other in candidate.among:
-        if other.recording != alignment.recording and _shared(other, alignment) >= _OVERLAP:
+        if other.recording not in {alignment.recording, *copies} and overlap(other, alignment) >= _OVERLAP:
             best.setdefault(other.recording, other.score)
     return best
 
@@ -172,32 +245,30 @@ def _hypothesis_of(alignment: Alignment) -> Hypothesis:
 
 
 def _echoes(alignment: Alignment, known: Candidate) -> bool:
-    """Whether an alignment is left over of a passage whose recording, or a duplicate of it, repeats itself."""
-    passage = known.alignment
-    return (
-        (alignment.recording == passage.recording or alignment.recording in known.related)
-        and _shared(alignment, passage) >= _OVERLAP
-        and alignment.score < _ECHO * passage.score
-    )
+    """Whether an alignment is left over of a passage: its recording repeats itself, or another fits it as well."""
+    passage, related = known.alignment, known.related.get(alignment.recording)
+    if alignment.recording != passage.recording and related is None:
+        return False
+    if overlap(alignment, passage) < _OVERLAP:
+        return False
+    return alignment.score < _ECHO * passage.score or (related is not None and on_one_line(alignment, related))
 
 
-def _shared(one: Alignment, other: Alignment) -> float:
-    """Return the share of the shorter passage, in query time, that lies in the longer one."""
-    common = min(one.track_end_seconds, other.track_end_seconds) - max(
-        one.track_start_seconds, other.track_start_seconds
-    )
-    shorter = min(passage.track_end_seconds - passage.track_start_seconds for passage in (one, other))
-    return common / shorter if shorter > 0 else float(common >= 0)
+def _fitted_as_well(alignment: Alignment, candidates: Sequence[Candidate]) -> tuple[Candidate | None, float]:
+    """Return the better passage that a recording fits nearly as well, and the share of its landmarks explained there.
 
-
-def _note_related(alignment: Alignment, candidates: Sequence[Candidate]) -> None:
-    there = [known for known in candidates if _shared(alignment, known.alignment) >= _OVERLAP]
+    A copy explains the landmarks of the original; in a mash-up, two recordings explain landmarks of their own.
+    """
+    there = [known for known in candidates if overlap(alignment, known.alignment) >= _OVERLAP]
     if any(known.alignment.recording == alignment.recording for known in there):
-        return  # it has its own place there; what is left of it is no rival
+        return None, 0.0  # it has its own place there; what is left of it is no rival
+    best, most = None, -1.0
     for known in there:
-        if alignment.recording not in known.related and alignment.score >= _RELATED * known.alignment.score:
-            known.related.append(alignment.recording)
-            return
+        explained = np.count_nonzero(np.isin(alignment.landmarks, known.alignment.landmarks))
+        share = explained / max(alignment.landmarks.size, 1)
+        if alignment.score >= RELATED * known.alignment.score and share > most:
+            best, most = known, share
+    return best, most
 
 
 def _joined(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -206,7 +277,7 @@ def _joined(candidates: Sequence[Candidate]) -> list[Candidate]:
     for later in sorted(candidates, key=lambda one: (one.alignment.recording, one.alignment.track_start_seconds)):
         if out and _continues(out[-1].alignment, later.alignment):
             first = out.pop()
-            related = list(dict.fromkeys(first.related + later.related))
+            related = later.related | first.related
             out.append(Candidate(first.alignment.joined(later.alignment), first.among, related))
         else:
             out.append(later)

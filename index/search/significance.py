@@ -38,8 +38,8 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 from index.search.alignment import FLOOR_SCORE, Alignment
-from index.search.matches import Match, Passage, Transformation, outside_exclusions, within
-from index.search.passages import Candidate
+from index.search.matches import Alternative, Match, Passage, Transformation, outside_exclusions, within
+from index.search.passages import AlternativeAlignment, Candidate
 from index.search.paths import apart
 
 __all__ = [
@@ -276,6 +276,7 @@ def decide(
         passage = _passage(candidate, tail, whole, circumstances.cells_per_octave)
         for part in within(passage, spans, seconds):
             parts = outside_exclusions(part, candidate.recording.excluded, seconds)
+            parts = [_beside(part, candidate, circumstances.cells_per_octave) for part in parts]
             passages.setdefault(candidate.recording.id, []).extend(parts)
     recordings = {candidate.recording.id: candidate.recording for candidate, _ in reported}
     matches = [
@@ -315,14 +316,13 @@ def ends_of(
 
 def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float], cells_per_octave: float) -> Passage:
     alignment = candidate.alignment
-    cents = -alignment.shift_cells * 1200.0 / cells_per_octave
     return Passage(
         track_start_seconds=ends[0],
         track_end_seconds=ends[1],
         recording_start_seconds=max(0.0, alignment.recording_at(ends[0])),
         recording_end_seconds=alignment.recording_at(ends[1]),
         ratio=alignment.ratio,
-        transformation=Transformation.of_line(alignment.ratio, cents),
+        transformation=_transformation(alignment, cells_per_octave),
         score=alignment.score,
         aligned_landmarks=int(alignment.landmarks.size),
         expected_by_chance=candidate.expected_by_chance,
@@ -331,3 +331,40 @@ def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float],
         confidence=tail.confidence(alignment.score),
         also_fits=candidate.also_fits,
     )
+
+
+def _beside(passage: Passage, candidate: Candidate, cells_per_octave: float) -> Passage:
+    """Return a passage, or a part of it, with the alternatives that lie there; of old traces, with those stated."""
+    heard = (passage.track_start_seconds, passage.track_end_seconds)
+    alternatives: list[Alternative] = []
+    for other in candidate.alternatives:
+        whole = _alternative(other, cells_per_octave)
+        span = (max(heard[0], whole.track_start_seconds), min(heard[1], whole.track_end_seconds))
+        if span[0] < span[1]:
+            alternatives += within(whole, [span], other.alignment.seconds)
+    also_fits = tuple(dict.fromkeys(one.recording.id for one in alternatives))
+    if not candidate.alternatives:
+        also_fits = candidate.also_fits
+    return replace(passage, also_fits=also_fits, alternatives=tuple(alternatives))
+
+
+def _alternative(other: AlternativeAlignment, cells_per_octave: float) -> Alternative:
+    alignment = other.alignment
+    start, end = ends_of(alignment, (), (0.0, math.inf), other.recording.duration_ms / 1000.0)
+    return Alternative(
+        recording=other.recording,
+        same_audio=other.same_audio,
+        track_start_seconds=start,
+        track_end_seconds=end,
+        recording_start_seconds=max(0.0, alignment.recording_at(start)),
+        recording_end_seconds=alignment.recording_at(end),
+        ratio=alignment.ratio,
+        transformation=_transformation(alignment, cells_per_octave),
+        score=alignment.score,
+        aligned_landmarks=int(alignment.landmarks.size),
+        expected_by_chance=other.expected_by_chance,
+    )
+
+
+def _transformation(alignment: Alignment, cells_per_octave: float) -> Transformation:
+    return Transformation.of_line(alignment.ratio, -alignment.shift_cells * 1200.0 / cells_per_octave)
