@@ -53,6 +53,7 @@ def a_passage(track_start_ms: int = 10_000, recording_start_ms: int = 60_000, **
         "confidence": 0.999999999,
         "excluded": False,
         "also_fits": [],
+        "alternatives": [],
     }
     return {**defaults, **_known(defaults, fields)}
 

@@ -1,8 +1,9 @@
 """What a search keeps of one track, so that its matches can be computed again without the index and without the audio.
 
 For every passage that was reported, a `Trace` holds the landmarks of the track that its score is the sum over, with
-their descriptors, those of the recording around the passage and of each alternative, the lines through them, and the
-scores of chance and of rivals that the passage had to beat. `index.recheck.recheck` makes the same matches of it, bit by bit.
+their descriptors, those of the recording around the passage, the line through both, and the scores of chance and of
+rivals that the passage had to beat; of every alternative the landmarks of its recording and its line. What
+`index.recheck.recheck` makes of it are the same matches, bit by bit.
 
 What it cannot show is that nothing else was in the index: the scores of decoys and rivals are as the search stated
 them.
@@ -131,6 +132,11 @@ class TracedPassage:
     recording_times: NDArray[np.uint32]
     recording_bins: NDArray[np.uint16]
     recording_codes: NDArray[np.uint8]
+
+    @property
+    def laid(self) -> "tuple[TracedPassage | TracedAlternative, ...]":
+        """What is laid on the landmarks of the track: the passage itself, then its alternatives."""
+        return (self, *self.alternatives)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

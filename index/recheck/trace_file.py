@@ -1,10 +1,11 @@
 """Traces on disk: one file that ends in .spt for each track in which something was found.
 
 The file is a ZIP archive without compression, so that any tool opens it: `trace.json` says what was searched, what was
-found and how many landmarks belong to each passage, and to each alternative beside it; the landmarks follow as NumPy arrays (`.npy`, version 1.0, little-
-endian), those of all passages one after the other, those of its alternatives after each. The same trace gives the same bytes. A file comes from outside: its
-sizes are compared with limits before anything is read, and every number before it is used. Traces of schema 1 are read
-for ever, and computed again by the rules of their time.
+found and how many landmarks belong to each passage, and to each alternative beside it; the landmarks follow as NumPy
+arrays (`.npy`, version 1.0, little-endian), those of all passages one after the other, those of the alternatives after
+each. The same trace gives the same bytes. A file comes from outside: its sizes are compared with limits before anything
+is read, and every number before it is used. Traces of schema 1 are read for ever, and computed again by the rules of
+their time.
 
 ================================  ==============================================================================
 `seconds.npy`                     float64 [n], times of query landmarks
@@ -110,7 +111,7 @@ def read_trace(path: Path) -> Trace:
 def trace_to_bytes(trace: Trace) -> bytes:
     """Return the file of a trace; the same trace gives the same bytes."""
     passages = [passage for part in trace.parts for passage in part.passages]
-    recordings = [one for passage in passages for one in (passage, *passage.alternatives)]
+    recordings = [one for passage in passages for one in passage.laid]
     dimension = passages[0].vectors.shape[2] if passages else 8
     arrays: dict[str, list[NDArray[Any]]] = {
         "seconds": [passage.seconds for passage in passages],

@@ -153,15 +153,14 @@ def find_passages(
             if left is not None and any(_echoes(left, known) for known in candidates):
                 continue
             fitted, share = _fitted_as_well(alignment, candidates)
-            if left is None or left.score <= FLOOR_SCORE:
-                if fitted is not None:
-                    fitted.related.setdefault(alignment.recording, alignment)
-                continue
-            if fitted is not None and share >= _SAME_SOUND:
+            is_left = left is not None and left.score > FLOOR_SCORE
+            if fitted is not None and (share >= _SAME_SOUND or not is_left):
                 fitted.related.setdefault(alignment.recording, alignment)
-            else:
-                candidates.append(Candidate(left, aligned))
+            if left is None or not is_left:
+                continue
             free[left.landmarks] = False
+            if fitted is None or share < _SAME_SOUND or _goes_on(left, fitted.alignment):
+                candidates.append(Candidate(left, aligned))
         if len(candidates) == n_before:
             break
     return _joined(candidates), n_tried
@@ -269,6 +268,12 @@ def _fitted_as_well(alignment: Alignment, candidates: Sequence[Candidate]) -> tu
         if alignment.score >= RELATED * known.alignment.score and share > most:
             best, most = known, share
     return best, most
+
+
+def _goes_on(left: Alignment, passage: Alignment) -> bool:
+    """Whether what another recording leaves over lies beyond its passage for the most part."""
+    inside = (left.seconds >= passage.track_start_seconds) & (left.seconds <= passage.track_end_seconds)
+    return np.count_nonzero(inside) < _SAME_SOUND * left.seconds.size
 
 
 def _joined(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -128,9 +128,7 @@ def _spread(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.unique(np.searchsorted(seconds, slots, side="left"))
 
 
-def _heard(
-    view: LayerSnapshot, one: _Asked, rows: NDArray[np.int64], similarity: NDArray[np.float32]
-) -> bool:
+def _heard(view: LayerSnapshot, one: _Asked, rows: NDArray[np.int64], similarity: NDArray[np.float32]) -> bool:
     """Add what the neighbours of a recording come to; returns whether known copies may hide others among them."""
     owners = view.recording_of(rows)
     query = one.query.only(one.sample)

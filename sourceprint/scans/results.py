@@ -30,6 +30,7 @@ __all__ = [
     "SCHEMA",
     "SEARCHED",
     "Probability",
+    "ResultAlternative",
     "ResultIndex",
     "ResultMatch",
     "ResultPassage",
@@ -115,6 +116,28 @@ class ResultSearch(msgspec.Struct, frozen=True, kw_only=True):
     settings_digest: str | None = None
 
 
+class ResultAlternative(msgspec.Struct, frozen=True, kw_only=True):
+    """Another recording that holds the same audio as a passage, or fits it nearly as well, with figures of its own."""
+
+    recording_id: str
+    isrc: str | None = None
+    title: str | None = None
+    artists: tuple[str, ...] = ()
+    same_audio: bool
+    track_start_ms: Whole
+    track_end_ms: Whole
+    recording_start_ms: Whole
+    recording_end_ms: Whole
+    pitch_cents: Number
+    speed_percent: Number
+    tempo_percent: Number
+    aligned_landmarks: Whole
+    expected_by_chance: Number
+
+    def __post_init__(self) -> None:
+        _expect_ordered(self)
+
+
 class ResultPassage(msgspec.Struct, frozen=True, kw_only=True):
     """One reused passage."""
 
@@ -132,12 +155,17 @@ class ResultPassage(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Probability
     excluded: bool = False
     also_fits: tuple[str, ...] = ()
+    alternatives: tuple[ResultAlternative, ...] = ()
 
     def __post_init__(self) -> None:
-        for side in ("track", "recording"):
-            start = getattr(self, f"{side}_start_ms")
-            if start > getattr(self, f"{side}_end_ms"):
-                raise ValueError(f"Field `{side}_end_ms`: must be not before {side}_start_ms {start}")
+        _expect_ordered(self)
+
+
+def _expect_ordered(one: "ResultPassage | ResultAlternative") -> None:
+    for side in ("track", "recording"):
+        start = getattr(one, f"{side}_start_ms")
+        if start > getattr(one, f"{side}_end_ms"):
+            raise ValueError(f"Field `{side}_end_ms`: must be not before {side}_start_ms {start}")
 
 
 class ResultMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -322,6 +350,11 @@ def expect_consistent(result: ScanResult, *, remedy: str = "scan the file again"
                 raise _refused(named(f"{place}.track_end_ms"), f"={passage.track_end_ms}", rule, remedy)
             for k, other in enumerate(passage.also_fits):
                 _expect_text(named(f"matches[{n}].passages[{m}].also_fits[{k}]"), other, remedy)
+            for k, alternative in enumerate(passage.alternatives):
+                place = f"matches[{n}].passages[{m}].alternatives[{k}].recording_id"
+                if alternative.recording_id not in passage.also_fits:
+                    found = f"={alternative.recording_id!r:.80}"
+                    raise _refused(place, found, f"one of matches[{n}].passages[{m}].also_fits", remedy)
 
 
 def _as_read(result: ScanResult, field: str) -> str:

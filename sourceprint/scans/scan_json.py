@@ -10,16 +10,17 @@ import os
 import time
 import uuid
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET
 
 from fingerprint.digests import canonical_json
 from index.explain.explanation import explanation_to_json
-from index.search.matches import Match, Passage, four_digits, milliseconds, union_seconds
+from index.search.matches import Alternative, Match, Passage, four_digits, milliseconds, union_seconds
 from sourceprint.scans.results import (
     Probability,
+    ResultAlternative,
     ResultIndex,
     ResultMatch,
     ResultPassage,
@@ -172,22 +173,42 @@ def _match(match: Match, track_seconds: float) -> ResultMatch:
 
 
 def _passage(passage: Passage) -> ResultPassage:
-    change = passage.transformation
     return ResultPassage(
-        track_start_ms=milliseconds(passage.track_start_seconds),
-        track_end_ms=milliseconds(passage.track_end_seconds),
-        recording_start_ms=milliseconds(passage.recording_start_seconds),
-        recording_end_ms=milliseconds(passage.recording_end_seconds),
-        pitch_cents=round(change.pitch_cents, 1) + 0.0,
-        speed_percent=round(change.speed_percent, 2),
-        tempo_percent=round(change.tempo_percent, 2),
+        **_spans_and_change(passage),
         aligned_landmarks=passage.aligned_landmarks,
         expected_by_chance=round(passage.expected_by_chance, 3),
         p_false=Probability(four_digits(passage.p_false)),
         false_per_1000h=four_digits(passage.false_per_1000h),
         confidence=Probability(round(passage.confidence, 9)),
         also_fits=passage.also_fits,
+        alternatives=tuple(_alternative(other) for other in passage.alternatives),
     )
+
+
+def _alternative(other: Alternative) -> ResultAlternative:
+    return ResultAlternative(
+        recording_id=other.recording.id,
+        isrc=other.recording.isrc or None,
+        title=other.recording.title or None,
+        artists=other.recording.artists,
+        same_audio=other.same_audio,
+        **_spans_and_change(other),
+        aligned_landmarks=other.aligned_landmarks,
+        expected_by_chance=round(other.expected_by_chance, 3),
+    )
+
+
+def _spans_and_change(one: Passage | Alternative) -> dict[str, Any]:
+    change = one.transformation
+    return {
+        "track_start_ms": milliseconds(one.track_start_seconds),
+        "track_end_ms": milliseconds(one.track_end_seconds),
+        "recording_start_ms": milliseconds(one.recording_start_seconds),
+        "recording_end_ms": milliseconds(one.recording_end_seconds),
+        "pitch_cents": round(change.pitch_cents, 1) + 0.0,
+        "speed_percent": round(change.speed_percent, 2),
+        "tempo_percent": round(change.tempo_percent, 2),
+    }
 
 
 def _percent(part: float, whole: float) -> float:

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 
 from fingerprint.errors import printable
 from index.explain.explanation import CLEAR_SHARE, Account, Explanation, WeighedAlignment
-from index.search.matches import Passage, Transformation
+from index.search.matches import Match, Passage, Transformation, union_seconds
 from index.search.significance import LEAST_FALSE_PER_1000H
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
@@ -62,7 +62,7 @@ def scan_block(scan: Scan) -> str:
     for match in scan.matches:
         others = dict.fromkeys(other for passage in match.passages for other in passage.also_fits)
         if others:
-            fit = ", ".join(shortened(printable(other)) for other in others)
+            fit = ", ".join(_fitting(other, match) for other in others)
             lines.append(f"  {recording_label(match.recording)}: fits nearly as well: {fit}")
     return "\n".join(lines)
 
@@ -124,6 +124,17 @@ def shortened(text: str) -> str:
     'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
     """
     return text if len(text) <= _NAME_WIDTH else text[: _NAME_WIDTH - 3] + "..."
+
+
+def _fitting(recording_id: str, match: Match) -> str:
+    """Return the id of an alternative, and what was measured of it over all passages of a match."""
+    name = shortened(printable(recording_id))
+    there = [one for passage in match.passages for one in passage.alternatives if one.recording.id == recording_id]
+    if not there:
+        return name
+    seconds = union_seconds([(one.track_start_seconds, one.track_end_seconds) for one in there])
+    same = "same audio, " if any(one.same_audio for one in there) else ""
+    return f"{name} ({same}{seconds:.1f} s, {sum(one.aligned_landmarks for one in there)} landmarks)"
 
 
 def _cells(passage: Passage) -> tuple[str, ...]:

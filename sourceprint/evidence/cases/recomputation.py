@@ -15,7 +15,7 @@ import numpy as np
 
 from fingerprint.errors import EvidenceError, SourceprintError, printable
 from index.recheck.recheck import recheck
-from index.recheck.trace import Trace, TracedPassage
+from index.recheck.trace import Trace, TracedAlternative, TracedPassage
 from index.recheck.trace_file import trace_from_bytes
 from index.search._kernels import BLOCK_SECONDS
 from index.storage.layers import TIMES_PER_SECOND
@@ -44,6 +44,11 @@ _OF_PASSAGE = (
     *("track_start_ms", "track_end_ms", "recording_start_ms", "recording_end_ms"),
     *("pitch_cents", "speed_percent", "tempo_percent", "aligned_landmarks", "expected_by_chance"),
     *("p_false", "false_per_1000h", "confidence", "excluded", "also_fits"),
+)
+_OF_ALTERNATIVE = (
+    *("recording_id", "isrc", "title", "artists", "same_audio"),
+    *("track_start_ms", "track_end_ms", "recording_start_ms", "recording_end_ms"),
+    *("pitch_cents", "speed_percent", "tempo_percent", "aligned_landmarks", "expected_by_chance"),
 )
 
 _COMPARED = {  # outside of matches, with what the trace says (`belonging`)
@@ -118,8 +123,9 @@ def read_trace_member(data: bytes) -> Trace:
     """
     trace = trace_from_bytes(data, name="trace.spt")
     finds = [find for part in trace.parts for find in part.passages]
-    n_passages = len(trace.parts) + sum(len(find.pieces) + len(find.recording.excluded) for find in finds)
-    if n_passages > _MOST_PASSAGES or sum(_steps(find) for find in finds) > _MOST_STEPS:
+    laid = [(find, one) for find in finds for one in find.laid]
+    n_passages = len(trace.parts) + sum(len(one.pieces) + len(one.recording.excluded) for _, one in laid)
+    if n_passages > _MOST_PASSAGES or sum(_steps(find, one) for find, one in laid) > _MOST_STEPS:
         raise EvidenceError(
             f"trace.spt: has more passages ({n_passages}) or denser landmarks than a case may have; scan the file in "
             "parts"
@@ -179,7 +185,12 @@ def _figures(stated: list[dict[str, Any]], recomputed: list[dict[str, Any]]) -> 
         yield from _fields(name, _OF_MATCH, one, other)
         passages = zip_longest(one.get("passages", ()), other.get("passages", ()), fillvalue=nothing)
         for number, (passage, again) in enumerate(passages, start=1):
-            yield from _fields(f"{name}, passage {number}", _OF_PASSAGE, passage, again)
+            of = f"{name}, passage {number}"
+            yield from _fields(of, _OF_PASSAGE, passage, again)
+            alternatives = (one.get("alternatives", ()) for one in (passage, again))
+            for alternative, beside in zip_longest(*alternatives, fillvalue=nothing):
+                other = alternative.get("recording_id") or beside.get("recording_id")
+                yield from _fields(f"{of}, alternative {other}", _OF_ALTERNATIVE, alternative, beside)
 
 
 def _fields(
@@ -206,7 +217,8 @@ def _agree(name: str, one: Any, other: Any) -> bool:
 def _others(record: Mapping[str, Any]) -> set[str]:
     matches = record["matches"]
     of_matches = {name for match in matches for name in match} - {*_OF_MATCH, "passages"}
-    of_passages = {name for match in matches for passage in match["passages"] for name in passage} - {*_OF_PASSAGE}
+    of_passages = {name for match in matches for passage in match["passages"] for name in passage}
+    of_passages -= {*_OF_PASSAGE, "alternatives"}
     outside = {
         f"{group}.{name}" if name else group
         for group, value in record.items()
@@ -223,17 +235,18 @@ def _track_seconds(trace: Trace) -> float:
     return last.start_seconds + last.duration_seconds
 
 
-def _steps(find: TracedPassage) -> float:
-    """Return at most how many steps it takes to weigh a passage: comparisons of descriptors, copies, blocks of time.
+def _steps(find: TracedPassage, laid: TracedPassage | TracedAlternative) -> float:
+    """Return at most how many steps it takes to weigh a passage, or an alternative of it, against a recording.
 
-    A landmark is compared with all in any second of the recording, on every line; with every piece that is joined to
-    those before it, their landmarks are copied; and the blocks between the first landmark and the last are summed.
+    Comparisons of descriptors, copies, blocks of time: a landmark is compared with all in any second of the recording,
+    on every line; with every piece that is joined to those before it, their landmarks are copied; and the blocks
+    between the first landmark and the last are summed.
     """
-    times = find.recording_times.astype(np.int64)
+    times = laid.recording_times.astype(np.int64)
     in_a_second = np.searchsorted(times, times + TIMES_PER_SECOND) - np.arange(times.size)
-    compared = find.seconds.size * float(in_a_second.max(initial=0)) * (len(find.pieces) + _LINES_ASIDE)
-    copied = len(find.pieces) * float(sum(piece.last - piece.first for piece in find.pieces))
-    blocks = sum(float(find.seconds[piece.last - 1] - find.seconds[piece.first]) for piece in find.pieces)
+    compared = find.seconds.size * float(in_a_second.max(initial=0)) * (len(laid.pieces) + _LINES_ASIDE)
+    copied = len(laid.pieces) * float(sum(piece.last - piece.first for piece in laid.pieces))
+    blocks = sum(float(find.seconds[piece.last - 1] - find.seconds[piece.first]) for piece in laid.pieces)
     return compared + copied + blocks / BLOCK_SECONDS
 
 
