@@ -285,7 +285,6 @@ def outside_exclusions(passage: Passage, excluded: Ranges, track_seconds: NDArra
             pieces.append(
                 replace(
                     passage,
-                    alternatives=cut_alternatives(passage.alternatives, first, last),
                     track_start_seconds=first,
                     track_end_seconds=last,
                     recording_start_seconds=start,

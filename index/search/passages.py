@@ -273,7 +273,7 @@ def _fitted_as_well(alignment: Alignment, candidates: Sequence[Candidate]) -> tu
 def _goes_on(left: Alignment, passage: Alignment) -> bool:
     """Whether what another recording leaves over lies beyond its passage for the most part."""
     inside = (left.seconds >= passage.track_start_seconds) & (left.seconds <= passage.track_end_seconds)
-    return np.count_nonzero(inside) < _SAME_SOUND * left.seconds.size
+    return int(np.count_nonzero(inside)) < _SAME_SOUND * left.seconds.size
 
 
 def _joined(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -139,7 +139,9 @@ def test_a_trace_of_the_first_schema_is_computed_by_the_rules_of_its_time() -> N
     expected = json.loads((DATA / "trace-v1.json").read_text(encoding="utf-8"))
     circumstances = trace.parts[0].circumstances
     again = result_matches(recheck(trace).matches, circumstances.duration_seconds)
-    assert [plain_json(match) for match in again] == expected
+    found = [plain_json(match) for match in again]
+    assert all(passage.pop("alternatives") == [] for match in found for passage in match["passages"])
+    assert found == expected
     assert trace_to_bytes(trace) == data
 
 
