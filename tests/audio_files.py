@@ -7,6 +7,7 @@ without another decoder. PyAV writes what libsndfile cannot: AAC, Opus, WMA, con
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ __all__ = [
     "write_channels",
     "write_ffmpeg",
     "write_soundfile",
+    "write_timed",
 ]
 
 RATE_HZ = 11025
@@ -81,6 +83,44 @@ def write_ffmpeg(
                 image.pts = index
                 output.mux(video.encode(image))
             output.mux(video.encode(None))
+    return path
+
+
+def write_timed(
+    path: Path,
+    parts: list[tuple[float, NDArray[np.float32]]],
+    *,
+    rate_hz: int = 48000,
+    container: str,
+    codec: str,
+    picture_seconds: float = 0.0,
+) -> Path:
+    """Write mono signals, each from its time in seconds on, as stereo, and a black picture from 0 s on beside them."""
+    with av.open(str(path), "w", format=container) as output:
+        # The picture first: so a file starts with it where it has one.
+        video: Any = None
+        if picture_seconds:
+            video = output.add_stream("mpeg4", rate=25, width=64, height=64, pix_fmt="yuv420p")
+        stream: Any = output.add_stream(codec, rate=rate_hz, layout="stereo")
+        stream.codec_context.open()
+        image: Any = av.VideoFrame.from_ndarray(np.zeros((96, 64), np.uint8), format="yuv420p")
+        for index in range(round(25 * picture_seconds)):
+            image.pts = index
+            output.mux(video.encode(image))
+        if video is not None:
+            output.mux(video.encode(None))
+        resampler = av.AudioResampler(format=stream.codec_context.format, layout="stereo", rate=rate_hz)
+        size = stream.codec_context.frame_size or 1024
+        for start_seconds, y in parts:
+            for first in range(0, y.size - size + 1, size):
+                part = np.stack([y[first : first + size]] * 2)
+                frame: Any = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+                frame.sample_rate = rate_hz
+                for made in resampler.resample(frame):
+                    made.pts = round(start_seconds * rate_hz) + first
+                    made.time_base = Fraction(1, rate_hz)
+                    output.mux(stream.encode(made))
+        output.mux(stream.encode(None))
     return path
 
 

@@ -1,14 +1,17 @@
 """The two decoders behind one interface: libsndfile where it is faster and can be trusted, FFmpeg for the rest.
 
 What comes in is an open file and what its first bytes say; what goes out are chunks of samples as
-`fingerprint.audio.sources` describes them. Nothing is allocated on the word of a header. Where libsndfile gives up,
-FFmpeg goes on from the same sample, leaving out damaged packets.
+`fingerprint.audio.sources` describes them. Nothing is allocated on the word of a header, and no header ends a stream:
+where libsndfile gives up, or stops before the end of the file, FFmpeg goes on from the same sample, leaving out damaged
+packets. The links of a chained Ogg file are read one after another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from contextlib import suppress
+from itertools import pairwise
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +19,14 @@ from numpy.typing import NDArray
 from fingerprint.audio.containers import inspect_container
 from fingerprint.audio.ffmpeg import FFmpeg
 from fingerprint.audio.libsndfile import Libsndfile
-from fingerprint.audio.sources import AudioInfo, SampleSource, Stopped, check_format
+from fingerprint.audio.sources import AudioInfo, SampleSource, Stopped, check_format, stops
+from fingerprint.audio.timeline import Gaps
+from fingerprint.audio.windows import FileWindow
 from fingerprint.errors import DecodeError
 
 __all__ = ["Decoder"]
+
+_MP3_TAIL_BYTES: Final = 4096  # what tags may leave unread at the end of an mp3
 
 
 class Decoder:
@@ -38,10 +45,18 @@ class Decoder:
         What the file holds; changes where FFmpeg takes over.
     claimed_seconds : float or None
         Length according to the header, where it has one to be trusted.
-    ended : bool
-        False where the format marks its end and the mark is missing.
+    missing_end : str
+        How it shows that the end of the file is missing; else ``""``.
+    whole : bool
+        True where the file is known to have all bytes of its header's word.
     stopped : str
         Why decoding stopped before the end, once it has; else ``""``.
+    resumed : bool
+        True where FFmpeg went on after damage.
+    bad_packets : int
+        Packets left out because they were damaged, so far.
+    gaps, damaged, jumps : Gaps
+        Silence for what the file does not hold, silence for what could not be decoded, and steps of its clock, so far.
 
     Raises
     ------
@@ -52,44 +67,38 @@ class Decoder:
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file = file
         self._name = name
-        self._container = inspect_container(file)
+        try:
+            with stops():
+                self._container = inspect_container(file)
+        except Stopped as error:
+            raise self._unreadable(str(error)) from error
         self.stopped = ""
+        self.resumed = False
+        self.bad_packets = 0
+        self._seconds = 0.0
+        self.gaps = Gaps()
+        self.damaged = Gaps()
+        self.jumps = Gaps()
         if self._container.not_audio:
             what = self._container.not_audio
             raise DecodeError(f"{name}: holds {what}, not audio, whatever its name says; give the recording itself")
+        self._windows = self._stretches()
         self._source: SampleSource
-        if self._container.libsndfile:
-            try:
-                self._source = Libsndfile(file)
-            except Stopped:
-                self._source = self._open_ffmpeg()
-        else:
-            self._source = self._open_ffmpeg()
+        try:
+            self._source = self._first_source()
+        except Stopped as error:
+            raise self._unreadable(str(error)) from error
+        self.info: AudioInfo = self._source.info
         try:
             check_format(self.info.sample_rate, self.info.channels)
         except Stopped as error:
             self.close()
             raise DecodeError(f"{name}: {error}; convert it to a usual format such as 44.1 kHz stereo FLAC") from error
-
-    @property
-    def info(self) -> AudioInfo:
-        """What the file holds."""
-        return self._source.info
-
-    @property
-    def claimed_seconds(self) -> float | None:
-        """Length according to the header, where it has one to be trusted."""
-        return self._container.claimed_seconds if self._container.claimed_seconds is not None else self._source.claimed
-
-    @property
-    def ended(self) -> bool:
-        """False where the format marks its end and the mark is missing."""
-        return self._container.ended
-
-    @property
-    def bad_packets(self) -> int:
-        """Packets left out because they were damaged."""
-        return self._source.bad_packets
+        self.claimed_seconds = self._container.claimed_seconds
+        if self.claimed_seconds is None and len(self._windows) == 1:
+            self.claimed_seconds = self._source.claimed
+        self.missing_end = self._container.missing_end
+        self.whole = self._container.whole
 
     def close(self) -> None:
         """Close the decoder, not the file; twice does no harm."""
@@ -104,31 +113,83 @@ class Decoder:
             If not one sample can be decoded. Damage further on ends the chunks and is told in `stopped`.
         """
         n_delivered = 0
+        for number, window in enumerate(self._windows):
+            if number and not self._open_link(window):
+                continue
+            for rate_hz, channels in self._chunks_of(window):
+                yield rate_hz, channels
+                n_delivered += channels.shape[1]
+                self._seconds += channels.shape[1] / rate_hz
+            self.stopped = window.error or self.stopped
+        if not n_delivered:
+            raise self._unreadable(self.stopped or "it holds no sample")
+
+    def _chunks_of(self, window: FileWindow) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        start_seconds = self._seconds
+        n_delivered = 0
+        stopped = ""
         try:
             for rate_hz, channels in self._source.chunks():
                 yield rate_hz, channels
                 n_delivered += channels.shape[1]
         except Stopped as error:
-            self.stopped = str(error)
-        if isinstance(self._source, Libsndfile) and (self.stopped or not n_delivered):
+            stopped = str(error)
+        if isinstance(self._source, Libsndfile) and (stopped or not n_delivered or self._is_unread(window)):
+            if not stopped and self._container.no_count:
+                window = FileWindow(self._file, edits=self._container.no_count)
             try:
-                ffmpeg = FFmpeg(self._file)
-                self._source.close()
-                self._source = ffmpeg
-                for rate_hz, channels in _skip(ffmpeg.chunks(), n_delivered):
-                    yield rate_hz, channels
-                    n_delivered += channels.shape[1]
-                self.stopped = ""
+                ffmpeg = FFmpeg(window)
             except Stopped as error:
-                self.stopped = str(error)
-        if not n_delivered:
-            raise self._unreadable(self.stopped or "it holds no sample")
+                self.stopped = stopped or self.stopped or ("" if n_delivered else str(error))
+                return
+            self._source.close()
+            self._source = ffmpeg
+            try:
+                for rate_hz, channels in _skip(ffmpeg.chunks(), n_delivered):
+                    self.resumed = bool(stopped)
+                    self.info = ffmpeg.info
+                    yield rate_hz, channels
+                stopped = ""
+            except Stopped as error:
+                stopped = str(error)
+        self.stopped = stopped or self.stopped
+        if isinstance(self._source, FFmpeg):
+            self.bad_packets += self._source.bad_packets
+            for mine, its in zip(
+                (self.gaps, self.damaged, self.jumps),
+                (self._source.timeline.gaps, self._source.timeline.damaged, self._source.timeline.jumps),
+                strict=True,
+            ):
+                mine.extend(its, start_seconds)
 
-    def _open_ffmpeg(self) -> FFmpeg:
+    def _is_unread(self, window: FileWindow) -> bool:
+        """Return True where libsndfile believed a header that claims less than there is: the tag of an mp3."""
+        return self._container.kind == "mp3" and window.size - window.tell() > _MP3_TAIL_BYTES
+
+    def _open_link(self, window: FileWindow) -> bool:
+        """Return whether the next link of a chain could be opened."""
         try:
-            return FFmpeg(self._file)
+            source = FFmpeg(window)
         except Stopped as error:
-            raise self._unreadable(str(error)) from error
+            self.stopped = str(error)
+            return False
+        self._source.close()
+        self._source = source
+        return True
+
+    def _stretches(self) -> list[FileWindow]:
+        """Return the file as it is to be read, in one stretch or, a chain, in several."""
+        container = self._container
+        if len(container.links) == 1:
+            return [FileWindow(self._file, container.start, edits=container.edits)]
+        ends = [*container.links, FileWindow(self._file).size]
+        return [FileWindow(self._file, start, stop) for start, stop in pairwise(ends)]
+
+    def _first_source(self) -> SampleSource:
+        if self._container.libsndfile:
+            with suppress(Stopped):
+                return Libsndfile(self._windows[0])
+        return FFmpeg(self._windows[0])
 
     def _unreadable(self, reason: str) -> DecodeError:
         return DecodeError(

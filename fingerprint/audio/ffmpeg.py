@@ -8,7 +8,8 @@ was opened by descriptor. PyAV keeps FFmpeg's log to itself by default.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from math import isfinite
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from fingerprint.audio.frames import FrameQueue, channels_of, keep_layout
 from fingerprint.audio.sources import AudioInfo, Stopped, stops
+from fingerprint.audio.timeline import MAX_GAP_SECONDS, Timeline
+from fingerprint.audio.windows import FileWindow
 
 __all__ = ["FFmpeg"]
 
@@ -30,6 +33,22 @@ _DEMUXERS: Final = (
 _DEMUXERS_WITH_LENGTH: Final = frozenset(
     {"mov", "matroska", "asf", "avi", "caf", "w64", "au", "ape", "wv", "tta", "dsf"}
 )
+# Of these, the ones that state one length, of the longest stream, from the zero of their clock.
+_DEMUXERS_WITH_ONE_LENGTH: Final = frozenset({"matroska", "asf"})
+# Containers whose clock has a zero: sound may start late. Elsewhere the first sound, or picture, is at 0.
+_DEMUXERS_WITH_ZERO: Final = frozenset({"mov", "matroska", "asf", "avi", "flv", "nut", "mxf", "rm"})
+# Containers with a clock beside the frames: a hole in it is no damage. Elsewhere frame follows frame.
+_DEMUXERS_WITH_HOLES: Final = _DEMUXERS_WITH_ZERO | {"mpegts", "mpeg"}
+_BROADCAST: Final = frozenset({"mpegts", "mpeg"})
+
+# Where no sound is seen at first: ten minutes, in microseconds, and 1 GB.
+_PATIENCE: Final = {"analyzeduration": "600000000", "probesize": "1000000000"}
+
+# A player takes a longer step of a broadcast clock for a cut of the stream.
+_BROADCAST_GAP_SECONDS: Final = 10.0
+
+# Frames without a time wait for one that has it: no more than these.
+_MAX_WAITING: Final = 64
 
 
 class FFmpeg:
@@ -37,15 +56,17 @@ class FFmpeg:
 
     Parameters
     ----------
-    file : BinaryIO
-        Seekable; closed by the caller.
+    file : FileWindow
+        All of a file, or the stretch of it that is a file of its own; closed by the caller.
 
     Attributes
     ----------
     info : AudioInfo
         What the file holds.
     claimed : float or None
-        Length according to the header, in seconds, where it has one to be trusted.
+        Where the header says that the sound ends, in seconds of the track, where it can be trusted.
+    timeline : Timeline
+        Gaps so far.
     bad_packets : int
         Packets left out because they were damaged, so far.
 
@@ -55,14 +76,12 @@ class FFmpeg:
         If FFmpeg does not know the file, or there is no audio in it that it can decode.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        file.seek(0)
-        with stops():
-            self._input: Any = av.open(
-                file,
-                metadata_errors="ignore",  # a title in another encoding is no reason to fail
-                container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": ""},
-            )
+    def __init__(self, file: FileWindow) -> None:
+        self._input = self._opened(file, {})
+        if self._input.streams.best("audio") is None:
+            # Streams of a broadcast are seen when they start, and sound may start late.
+            self._input.close()
+            self._input = self._opened(file, _PATIENCE)
         self.bad_packets = 0
         self._stopped = ""
         try:
@@ -73,10 +92,24 @@ class FFmpeg:
                 self.info = AudioInfo(
                     _FFMPEG, context.name, self._input.format.name, context.sample_rate, channels_of(context)
                 )
+                self._demuxers = frozenset(self._input.format.name.split(","))
+                self._origin_seconds = self._origin()
                 self.claimed = self._claimed_seconds()
+                self.timeline = Timeline(
+                    self._origin_seconds,
+                    longest_gap_seconds=MAX_GAP_SECONDS if self._is_not(_BROADCAST) else _BROADCAST_GAP_SECONDS,
+                )
         except BaseException:
             self._input.close()
             raise
+
+    @staticmethod
+    def _opened(file: FileWindow, options: dict[str, str]) -> Any:
+        file.seek(0)
+        limits = {"format_whitelist": _DEMUXERS, "protocol_whitelist": ""}
+        with stops():
+            # A title in another encoding is no reason to fail.
+            return av.open(file, metadata_errors="ignore", container_options=limits | options)
 
     def _audio_stream(self) -> Any:
         stream = self._input.streams.best("audio")
@@ -86,46 +119,90 @@ class FFmpeg:
             raise Stopped("no decoder for its audio")
         return stream
 
+    def _is_not(self, demuxers: frozenset[str]) -> bool:
+        return self._demuxers.isdisjoint(demuxers)
+
+    def _origin(self) -> float:
+        if not self._is_not(_DEMUXERS_WITH_ZERO):
+            return 0.0
+        start: int | None = self._input.start_time
+        return (start or 0) / 1e6
+
     def _claimed_seconds(self) -> float | None:
-        if _DEMUXERS_WITH_LENGTH.isdisjoint(self._input.format.name.split(",")):
+        """Return where the header says that the sound ends, in seconds of the track."""
+        if self._is_not(_DEMUXERS_WITH_LENGTH):
             return None
-        if self._stream.duration and self._stream.time_base:
-            return float(self._stream.duration * self._stream.time_base)
-        if self._input.duration and len(self._input.streams) == 1:
-            return float(self._input.duration) / 1e6
-        return None
+        alone = len(self._input.streams) == 1
+        if self._is_not(_DEMUXERS_WITH_ONE_LENGTH) and self._stream.duration and self._stream.time_base:
+            end = (self._stream.start_time or 0) + self._stream.duration
+            return float(end * self._stream.time_base) - self._origin_seconds
+        return float(self._input.duration) / 1e6 if self._input.duration and alone else None
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield rate in Hz and samples of each chunk; valid until the next one."""
-        queue: FrameQueue | None = None
-        for frame in self._frames():
-            with stops():
-                same = queue is not None and queue.fits(frame)
-            if queue is None or not same:  # the first frame, or the format changes within the file
-                if queue is not None:
-                    yield from queue.rest()
-                with stops():
-                    queue = FrameQueue(frame)
-            with stops():
-                queue.put(frame)
-            yield from queue.chunks()
-        if queue is not None:
-            yield from queue.rest()
+        """Yield rate in Hz and samples of each chunk, with silence for gaps; valid until the next one."""
+        with stops():
+            yield from self._queued()
         if self._stopped:
             raise Stopped(self._stopped)
 
+    def _queued(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        queue: FrameQueue | None = None
+        before_seconds = 0.0  # what came in other formats
+        n_bad = 0
+        consecutive = self._is_not(_DEMUXERS_WITH_HOLES)
+        for frames, time_seconds in self._timed():
+            end_seconds = before_seconds + (queue.n_samples / queue.rate_hz if queue is not None else 0.0)
+            gap_seconds = 0.0
+            if time_seconds is not None:
+                damaged = consecutive or self.bad_packets > n_bad
+                gap_seconds = self.timeline.gap_before(time_seconds, at_seconds=end_seconds, damaged=damaged)
+            n_bad = self.bad_packets
+            for frame in frames:
+                if queue is None or not queue.fits(frame):  # the first frame, or the format changes within the file
+                    if queue is not None:
+                        yield from queue.rest()
+                        before_seconds += queue.n_samples / queue.rate_hz
+                    queue = FrameQueue(frame)
+                if gap_seconds:
+                    queue.put_silence(round(gap_seconds * queue.rate_hz))
+                    yield from queue.chunks()
+                    gap_seconds = 0.0
+                queue.put(frame)
+                if queue.is_full:
+                    yield from queue.chunks()
+        if queue is not None:
+            yield from queue.rest()
+
+    def _timed(self) -> Iterator[tuple[list[Any], float | None]]:
+        """Yield frames with the time of the first of them, None where a parser left one without, as before damage.
+
+        Only at the start they wait for one that has a time: a decoder may give its first frame none.
+        """
+        waiting: list[Any] = []
+        waiting_seconds = 0.0
+        started = False
+        for frame in self._frames():
+            waiting.append(frame)
+            time_seconds: float | None = frame.time
+            if time_seconds is not None and isfinite(time_seconds):
+                yield waiting, time_seconds - waiting_seconds
+            elif started or len(waiting) > _MAX_WAITING:
+                yield waiting, None
+            else:
+                waiting_seconds += frame.samples / max(1, frame.sample_rate)
+                continue
+            waiting, waiting_seconds, started = [], 0.0, True
+        if waiting:
+            yield waiting, None
+
     def _frames(self) -> Iterator[Any]:
         try:
-            packets = self._input.demux(self._stream)
-            while True:
-                with stops():
-                    packet = next(packets, None)
-                    frames = self._decoded(packet) if packet is not None else []
+            with stops():
+                for packet in self._input.demux(self._stream):
+                    frames = self._decoded(packet)
                     for frame in frames:
                         keep_layout(frame.layout)
-                if packet is None:
-                    return
-                yield from frames
+                    yield from frames
         except Stopped as error:
             self._stopped = str(error)
 

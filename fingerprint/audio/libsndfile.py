@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from fingerprint.audio.sources import AudioInfo, chunk_length, stops
+from fingerprint.audio.windows import FileWindow
 
 __all__ = ["Libsndfile"]
 
@@ -21,8 +22,8 @@ class Libsndfile:
 
     Parameters
     ----------
-    file : BinaryIO
-        Seekable; closed by the caller.
+    file : FileWindow
+        All of a file, or the stretch of it that is a file of its own; closed by the caller.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class Libsndfile:
         If libsndfile does not know the file.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: FileWindow) -> None:
         file.seek(0)
         with stops():
             self._sound = soundfile.SoundFile(file)

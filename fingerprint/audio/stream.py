@@ -211,15 +211,11 @@ class AudioStream:
             yield resampler.resample_chunk(nothing, last=True)
 
     def _note_oddities(self) -> None:
-        decoder, mixers, seconds = self._decoder, self._mixers, self.duration_seconds
-        claimed = decoder.claimed_seconds
-        if claimed is not None and abs(claimed - seconds) > _LENGTH_TOLERANCE_SECONDS:
-            word = "truncated" if claimed > seconds else "length"
-            self.notes.append(f"{word}: header says {claimed:.2f} s, {seconds:.2f} s could be read")
-        elif not decoder.ended:
-            self.notes.append(f"truncated: the mark at the end is missing, {seconds:.2f} s could be read")
+        decoder, mixers = self._decoder, self._mixers
+        self.notes += self._notes_on_length()
+        self.notes += self._notes_on_gaps()
         if decoder.stopped:
-            self.notes.append(f"damaged: decoding stopped after {seconds:.2f} s ({decoder.stopped})")
+            self.notes.append(f"damaged: decoding stopped after {self.duration_seconds:.2f} s ({decoder.stopped})")
         if decoder.bad_packets:
             self.notes.append(f"damaged: {decoder.bad_packets} packets could not be decoded and were left out")
         if n_invalid := sum(mixer.n_invalid for mixer in mixers):
@@ -232,6 +228,38 @@ class AudioStream:
             self.notes.append(f"clipped: more than {_CLIPPED_SHARE:.0%} of the samples are at full scale")
         if not any(mixer.peak for mixer in mixers):
             self.notes.append("silent: every sample is zero")
+
+    def _notes_on_length(self) -> list[str]:
+        decoder, seconds = self._decoder, self.duration_seconds
+        claimed = decoder.claimed_seconds
+        if claimed is None or abs(claimed - seconds) <= _LENGTH_TOLERANCE_SECONDS:
+            return [f"truncated: {decoder.missing_end}, {seconds:.2f} s could be read"] if decoder.missing_end else []
+        word = "length"
+        if claimed > seconds and not decoder.whole:
+            word = "truncated"
+        elif claimed > seconds and (decoder.resumed or decoder.bad_packets or decoder.stopped):
+            word = "damaged"
+        return [f"{word}: header says {claimed:.2f} s, {seconds:.2f} s could be read"]
+
+    def _notes_on_gaps(self) -> list[str]:
+        decoder = self._decoder
+        notes = []
+        gaps = decoder.gaps
+        if gaps.count and gaps.spans[0][0] == 0.0:
+            notes.append(f"starts at {gaps.spans[0][1]:.2f} s: the file holds no sound before")
+            gaps = gaps.without_first()
+        if gaps.count:
+            notes.append(f"gap: the file holds no sound for {gaps.seconds:.2f} s, at {gaps}")
+        if decoder.damaged.count:
+            notes.append(f"damaged: {decoder.damaged.seconds:.2f} s could not be decoded, at {decoder.damaged}")
+        if decoder.jumps.count:
+            start, end = decoder.jumps.spans[0]
+            first = "" if decoder.jumps.count == 1 else f", the first of {decoder.jumps.count} steps"
+            notes.append(
+                f"clock: the times in the file step by {end - start:+.2f} s at {start:.2f} s{first}; too far for a "
+                "gap, so what follows is placed right behind"
+            )
+        return notes
 
 
 class Downmixer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tracemalloc
 from pathlib import Path
@@ -179,8 +180,13 @@ def test_ffmpeg_goes_on_where_libsndfile_gives_up(tmp_path: Path, container: str
     path.write_bytes(content)
     damaged, notes, info, seconds = read(path)
     assert info.decoder.startswith("FFmpeg")
-    assert 39.0 < seconds < 40.0
-    assert f"truncated: header says 40.00 s, {seconds:.2f} s could be read" in notes
+    if container == "FLAC":  # its frames are numbered: what is lost is known, and left silent
+        assert seconds == 40.0
+        assert len(notes) == 1
+        assert re.fullmatch(r"damaged: 0\.\d\d s could not be decoded, at (29|30)\.\d\d-(29|30)\.\d\d s", notes[0])
+    else:
+        assert 39.0 < seconds < 40.0
+        assert f"damaged: header says 40.00 s, {seconds:.2f} s could be read" in notes
     np.testing.assert_allclose(damaged[: RATE_HZ * 29], whole[: RATE_HZ * 29], atol=1e-4)
     assert frequency_hz(damaged[-RATE_HZ * 8 :]) == pytest.approx(880, abs=1)
 
@@ -218,7 +224,8 @@ def test_tags_before_and_after_do_no_harm(tmp_path: Path) -> None:
     ("claimed_bytes", "note"),
     [
         (0, "length: header says 0.00 s, 3.00 s could be read"),
-        (2**32 - 1, "truncated: header says 268435.46 s, 3.00 s could be read"),
+        (8_000, "length: header says 0.50 s, 3.00 s could be read"),
+        (2**32 - 1, ""),  # what is written where the length is not known
         (96_000, "truncated: header says 6.00 s, 3.00 s could be read"),
     ],
 )
@@ -231,7 +238,7 @@ def test_wav_header_that_lies(tmp_path: Path, claimed_bytes: int, note: str) -> 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert seconds == 3.0
-    assert notes == [note]
+    assert notes == [note] * bool(note)
     assert frequency_hz(y) == pytest.approx(440, abs=1)
     assert peak < 10e6
 
