@@ -442,14 +442,15 @@ def scan(
     members: list[list[int]],
     codes: Integers,
     first_row: int,
+    rank_of_row: Integers,
     usable_rows: Booleans,
     most_codes: int,
     k: int,
 ) -> list[list[tuple[int, int]]]:
-    """For each query the `k` best (score, row) among the usable members of its lists, ties by row.
+    """For each query the `k` best (score, row) among the usable members of its lists, ties by rank, then by row.
 
     The score is the sum of the query's rounded numbers where the code has a bit; lists are looked into until
-    `most_codes` descriptors were.
+    `most_codes` descriptors were whose rank is not negative.
     """
     bits = np.unpackbits(np.ascontiguousarray(codes, dtype="<u8").view(np.uint8), axis=1).astype(np.int64)
     out = []
@@ -459,9 +460,9 @@ def scan(
         for number in wanted:
             if number < 0 or weighed >= most_codes:
                 break
-            weighed += len(members[number])
+            weighed += sum(bool(rank_of_row[first_row + i] >= 0) for i in members[number])
             found += [(int(bits[i] @ row), first_row + i) for i in members[number] if usable_rows[first_row + i]]
-        out.append(sorted(found, key=lambda pair: (-pair[0], pair[1]))[:k])
+        out.append(sorted(found, key=lambda pair: (-pair[0], int(rank_of_row[pair[1]]), pair[1]))[:k])
     return out
 
 

@@ -218,7 +218,7 @@ class _Part:
         names = [] if wide is None else sorted(ids_reported(wide) - self.reported)
         found = [self._snapshot.ordinal(name) for name in names]
         alignments = [candidate.alignment for candidate in self._searches.searched.candidates]
-        alignments.sort(key=lambda one: (-one.score, one.recording))
+        alignments.sort(key=lambda one: -one.score)  # candidates stand in the order of ranks
         near = dict.fromkeys(one.recording for one in alignments)
         unreported = [ordinal for ordinal in near if self._snapshot.recordings[ordinal].id not in self.reported]
         return list(dict.fromkeys([*found, *unreported]))[: len(found) + most]

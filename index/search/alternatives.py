@@ -13,6 +13,7 @@ Recordings that the query fits nearly as well without holding the same audio (`C
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,8 @@ def name_alternatives(
             for other in list(left.values()):
                 if other is not candidate and not copies.keep(other, candidate.alignment, alternatives):
                     del left[id(other)]
-    return sorted(left.values(), key=lambda one: (one.alignment.recording, one.alignment.track_start_seconds))
+    ranks = snapshot.layer(layer).ranks
+    return sorted(left.values(), key=lambda one: (ranks[one.alignment.recording], one.alignment.track_start_seconds))
 
 
 def _strongest_first(candidate: Candidate) -> tuple[float, float]:
@@ -212,8 +214,8 @@ class _Copies:
         counted, also = (self._view.counted_of(ordinal) for ordinal in (one, other))
         return counted is also or (counted is not None and also is not None and np.array_equal(counted, also))
 
-    def _rank(self, alignment: Alignment) -> tuple[float, str]:
-        return -alignment.score, self._snapshot.recordings[alignment.recording].id
+    def _rank(self, alignment: Alignment) -> tuple[Any, ...]:
+        return -alignment.score, int(self._view.kinds[alignment.recording]), self._snapshot.apart(alignment.recording)
 
 
 def _is_identity(shared: Alignment) -> bool:

@@ -99,7 +99,7 @@ class Neighbours:
 
 
 class Votes(NamedTuple):
-    """Votes, in order of recording, then query time.
+    """Votes, in order of recording (`LayerSnapshot.ranks`), then query time.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ def gather_votes(neighbours: Neighbours, usable: NDArray[np.bool_] | None = None
     times, bins = layer.take(flat_rows[keep])
     at = landmark[keep]
     q_times = query.seconds[at]
-    order = np.lexsort((flat_rows[keep], q_times, recording))
+    order = np.lexsort((flat_rows[keep], q_times, layer.ranks[recording]))
     return Votes(
         recording[order],
         at[order],
@@ -199,7 +199,7 @@ def best_hypotheses(votes: Votes, *, per_step: int) -> list[Hypothesis]:
     Returns
     -------
     list of Hypothesis
-        By stretch, then by descending support, ties by recording and offset.
+        By stretch, then by descending support, ties by place among the votes.
     """
     n = votes.recordings.size
     if n == 0:

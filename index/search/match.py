@@ -109,7 +109,7 @@ class Examination:
     query : QueryLandmarks
         As it was searched.
     candidates : tuple of Candidate
-        All passages, by recording, then by query time; those that could be reported at all are assessed and decided.
+        All passages, as `find_passages` orders them; those that could be reported at all are assessed and decided.
     circumstances : Circumstances
         What the decision went by, besides the candidates.
     model : ChanceModel

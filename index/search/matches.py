@@ -25,6 +25,7 @@ __all__ = [
     "Transformation",
     "four_digits",
     "in_sequence",
+    "longest_first",
     "milliseconds",
     "outside_exclusions",
     "union_seconds",
@@ -194,7 +195,7 @@ class MatchResult:
     Attributes
     ----------
     matches : tuple of Match
-        By descending covered seconds of the track, ties by recording id.
+        In the order of `longest_first`.
     n_landmarks : int
         Landmarks of the track.
     n_hypotheses : int
@@ -211,6 +212,18 @@ class MatchResult:
     score_threshold: float
     search_seconds: float
     verify_seconds: float
+
+
+def longest_first(match: Match) -> tuple[float, float, float, float, str]:
+    """Return what matches are sorted by: covered seconds of the track, then place and score, and only then the id."""
+    first = match.passages[0]
+    return (
+        -match.track_seconds,
+        first.track_start_seconds,
+        -first.score,
+        first.recording_start_seconds,
+        match.recording.id,
+    )
 
 
 def in_sequence(results: Sequence[MatchResult], *, version: int = 2) -> MatchResult:
@@ -246,7 +259,7 @@ def in_sequence(results: Sequence[MatchResult], *, version: int = 2) -> MatchRes
                 else:
                     passages[earlier] = _joined(passages[earlier], passage, gap_seconds)
         matches.append(replace(parts[0], passages=tuple(passages)))
-    matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
+    matches.sort(key=longest_first)
     return MatchResult(
         tuple(matches),
         sum(result.n_landmarks for result in results),

@@ -132,9 +132,10 @@ def find_overlaps(
             f"min_seconds={min_seconds}: must be at least {SHORTEST_SECONDS:g}; shorter stretches are not looked for"
         )
     view = snapshot.layer(layer)
-    ordinals = (
-        range(len(snapshot.recordings)) if ids is None else [snapshot.ordinal(name) for name in dict.fromkeys(ids)]
-    )
+    if ids is None:
+        ordinals = np.argsort(view.ranks).tolist()
+    else:
+        ordinals = [snapshot.ordinal(name) for name in dict.fromkeys(ids)]
     seen: set[tuple[int, int]] = set()
     for first in range(0, len(ordinals), _AT_ONCE):
         for ordinal, partners in shared_passages(view, ordinals[first : first + _AT_ONCE]):

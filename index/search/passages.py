@@ -132,12 +132,13 @@ def find_passages(
     Returns
     -------
     candidates : list of Candidate
-        By recording, then by query time.
+        By recording (`LayerSnapshot.ranks`), then by query time.
     n_tried : int
     """
     aligner = Aligner(neighbours.query, neighbours.layer)
     free = np.ones(neighbours.query.seconds.size, dtype=np.bool_)
     candidates: list[Candidate] = []
+    ranks = neighbours.layer.ranks
     n_tried = 0
     for turn in range(rounds):
         n_before = len(candidates)
@@ -146,7 +147,7 @@ def find_passages(
         n_tried += len(hypotheses)
         tried = [aligner.align(one, free_before) for one in hypotheses if one.recording not in without]
         aligned = [one for one in tried if one is not None and one.score > FLOOR_SCORE]
-        aligned.sort(key=lambda one: (-one.score, one.recording, one.offset_seconds))
+        aligned.sort(key=lambda one: (-one.score, ranks[one.recording], one.offset_seconds))
         for alignment in aligned:
             is_free = free[alignment.landmarks].all()
             left = alignment if is_free else aligner.align(_hypothesis_of(alignment), free.copy())
@@ -163,6 +164,7 @@ def find_passages(
                 candidates.append(Candidate(left, aligned))
         if len(candidates) == n_before:
             break
+    candidates.sort(key=lambda one: (ranks[one.alignment.recording], one.alignment.track_start_seconds))
     return _joined(candidates), n_tried
 
 
@@ -277,9 +279,15 @@ def _goes_on(left: Alignment, passage: Alignment) -> bool:
 
 
 def _joined(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Join passages of one recording that follow each other on one line, a masked stretch between them."""
+    """Join passages of one recording that follow each other on one line, a masked stretch between them.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        By recording, then by query time.
+    """
     out: list[Candidate] = []
-    for later in sorted(candidates, key=lambda one: (one.alignment.recording, one.alignment.track_start_seconds)):
+    for later in candidates:
         if out and _continues(out[-1].alignment, later.alignment):
             first = out.pop()
             related = later.related | first.related

@@ -38,7 +38,15 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 from index.search.alignment import FLOOR_SCORE, Alignment
-from index.search.matches import Alternative, Match, Passage, Transformation, outside_exclusions, within
+from index.search.matches import (
+    Alternative,
+    Match,
+    Passage,
+    Transformation,
+    longest_first,
+    outside_exclusions,
+    within,
+)
 from index.search.passages import AlternativeAlignment, Candidate
 from index.search.paths import apart
 
@@ -255,7 +263,7 @@ def decide(
     Returns
     -------
     tuple of Match
-        By descending covered seconds of the query, ties by recording id.
+        In the order of `longest_first`.
     """
     tails = [tail_of(candidate, model) for candidate in candidates]
     for candidate, tail in zip(candidates, tails, strict=True):
@@ -284,7 +292,7 @@ def decide(
         for name, parts in passages.items()
         if parts
     ]
-    matches.sort(key=lambda match: (-match.track_seconds, match.recording.id))
+    matches.sort(key=longest_first)
     return tuple(matches)
 
 

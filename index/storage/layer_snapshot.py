@@ -4,10 +4,10 @@ Landmarks are numbered by *row*: the rows of the first segment, then those of th
 included. Live recordings are numbered by *ordinal*, in row order. Both numberings belong to one snapshot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fingerprint.errors import ParameterError
 from index.storage.layers import TIMES_PER_SECOND
 from index.storage.manifest import LayerEntry
-from index.storage.segment import Segment, damaged
+from index.storage.segment import Segment, SegmentLayer, damaged, rows_check
 from index.vectors.exact import ExactVectors, check_vectors
 from index.vectors.lists import NPROBE, InvertedLists
 from index.vectors.tree import Tree
@@ -40,6 +40,8 @@ class LayerSnapshot:
         Excluded ranges: ordinal, start and end in milliseconds, in this order.
     tree : Tree or None
         Of a compressed layer.
+    apart : callable
+        Return what tells recordings with the same landmarks apart, by ordinal: a tuple that can be compared.
 
     Attributes
     ----------
@@ -69,6 +71,7 @@ class LayerSnapshot:
         alive: NDArray[np.bool_],
         exclusions: NDArray[np.int64],
         tree: Tree | None,
+        apart: Callable[[int], tuple[Any, ...]],
     ) -> None:
         self.name = name
         self.digest = entry.digest
@@ -92,7 +95,8 @@ class LayerSnapshot:
         self.n_rows = int(self._first_row[-1])
         self.n_landmarks = int(np.diff(self._bounds)[self._stored].sum())
         self.n_recordings = int(self._stored.size)
-        self._compressed = None if tree is None else self._mount(tree)
+        self._apart = apart
+        self._tree = tree
         ordinals, starts, ends = exclusions.T
         self.has_exclusions = bool(ordinals.size)
         self._has_exclusions = np.zeros(self.n_recordings, dtype=np.bool_)
@@ -108,7 +112,7 @@ class LayerSnapshot:
         nprobe: int | None = None,
         allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the most similar landmarks of each query vector, best first.
+        """Return the most similar landmarks of each query vector, best first; equal ones by `ranks`, then by time.
 
         Parameters
         ----------
@@ -146,7 +150,7 @@ class LayerSnapshot:
         usable = self._ordinal >= 0
         if allowed is not None:
             usable[self._stored] = allowed
-        if self._compressed is None:
+        if self._tree is None:
             return self._exact.search(queries, k, None if allowed is None else np.repeat(usable, np.diff(self._bounds)))
         rows, similarity, damage = self._compressed.search(queries, k, nprobe=nprobe or NPROBE, usable=usable)
         if damage is not None:
@@ -185,15 +189,20 @@ class LayerSnapshot:
         IndexDamagedError
             If they fail their checksum.
         """
-        stored = self._stored_of(ordinal)
-        position = int(np.searchsorted(self._first_stored, stored, side="right")) - 1
-        layer = self._layers[position]
-        first, last = int(self._bounds[stored]), int(self._bounds[stored + 1])
-        if layer is None or first == last:
+        layer, part = self._checked_part(ordinal)
+        if layer is None:
             return np.empty(0, np.uint32), np.empty(0, np.uint16), np.empty((0, self.dimension // 8), np.uint8)
-        layer.check(stored - int(self._first_stored[position]))
-        part = slice(first - int(self._first_row[position]), last - int(self._first_row[position]))
         return layer.times[part], layer.bins[part], layer.codes[part]
+
+    def vectors_of(self, ordinal: int) -> NDArray[np.float16]:
+        """Return the descriptors of one recording of an exact layer [shape=(n, dimension)]; compared, as its landmarks.
+
+        Of a compressed layer, which keeps none, there are none [shape=(0, dimension)].
+        """
+        layer, part = self._checked_part(ordinal)
+        if layer is None or layer.vectors is None:
+            return np.empty((0, self.dimension), np.float16)
+        return layer.vectors[part]
 
     def take(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
         """Return time (1/4096 s) and bin (1/64 cell) of any rows, in their shape; zeros for row -1.
@@ -262,23 +271,73 @@ class LayerSnapshot:
         return np.diff(self._bounds)[self._stored]
 
     @cached_property
-    def _exact(self) -> ExactVectors:
-        present = [layer for layer in self._layers if layer is not None]
-        for layer in present:
-            for position in range(layer.checks.size):
-                layer.check(position)
-        parts = [layer.vectors for layer in present if layer.vectors is not None]
-        vectors = np.concatenate([np.empty((0, self.dimension), np.float16), *parts])
-        rows = np.flatnonzero(np.repeat(self._ordinal >= 0, np.diff(self._bounds)))
-        return ExactVectors(vectors[rows].astype(np.float32), rows)
+    def kinds(self) -> NDArray[np.int64]:
+        """Number of every recording that only its landmarks decide [shape=(n_recordings,)]; equal copies share it."""
+        return np.unique(self._content_checks, return_inverse=True)[1].astype(np.int64)
 
-    def _mount(self, tree: Tree) -> InvertedLists:
+    @cached_property
+    def ranks(self) -> NDArray[np.int64]:
+        """Place of every recording in an order that only content decides [shape=(n_recordings,)].
+
+        Whatever is equal otherwise is put in this order, so that a search finds the same for any order of adding and
+        any ids. Only recordings that nothing but their names tells apart stand in the order of these.
+        """
+        order = np.argsort(self.kinds, kind="stable")
+        edges = np.concatenate([[0], 1 + np.flatnonzero(np.diff(self.kinds[order])), [order.size]])
+        groups = [slice(*edges[at : at + 2].tolist()) for at in np.flatnonzero(np.diff(edges) > 1)]
+        part = np.searchsorted(self._first_stored, self._stored, side="right") - 1
+        parts = np.zeros(len(self._layers), dtype=np.uint64)
+        if groups and self._tree is not None:  # segments are searched one by one: which one a copy is in tells too
+            for number in range(parts.size):
+                parts[number] = rows_check([np.sort(self._content_checks[part == number])])
+        counts = self.counts()
+        for group in groups:
+            if counts[order[group.start]]:
+                order[group] = sorted(order[group].tolist(), key=lambda one: (int(parts[part[one]]), self._apart(one)))
+        ranks = np.empty(order.size, dtype=np.int64)
+        ranks[order] = np.arange(order.size)
+        return ranks
+
+    @cached_property
+    def _content_checks(self) -> NDArray[np.uint64]:
+        checks = np.zeros(self._ordinal.size, dtype=np.uint64)
+        for layer, first in zip(self._layers, self._first_stored[:-1].tolist(), strict=True):
+            if layer is not None:
+                checks[first : first + layer.checks.size] = layer.content_checks()
+        return checks[self._stored]
+
+    @cached_property
+    def _exact(self) -> ExactVectors:
+        order = np.argsort(self.ranks).tolist()
+        firsts = self._bounds[self._stored]
+        rows = np.concatenate([np.empty(0, np.int64), *(firsts[i] + np.arange(self.count_of(i)) for i in order)])
+        vectors = [np.empty((0, self.dimension), np.float16), *(self.vectors_of(i) for i in order)]
+        return ExactVectors(np.concatenate(vectors).astype(np.float32), rows)
+
+    @cached_property
+    def _compressed(self) -> InvertedLists:
+        tree = cast("Tree", self._tree)
         present = [
             (layer.lists, int(first))
             for layer, first in zip(self._layers, self._first_row[:-1], strict=True)
             if layer is not None and layer.lists is not None
         ]
-        return InvertedLists(tree, [lists for lists, _ in present], [first for _, first in present], self._bounds)
+        ranks = np.full(self._ordinal.size, -1, dtype=np.int64)
+        ranks[self._stored] = self.ranks
+        return InvertedLists(
+            tree, [lists for lists, _ in present], [first for _, first in present], self._bounds, ranks
+        )
+
+    def _checked_part(self, ordinal: int) -> tuple[SegmentLayer | None, slice]:
+        """Return where the rows of a recording lie, compared with their checksum; None where it has none."""
+        stored = self._stored_of(ordinal)
+        position = int(np.searchsorted(self._first_stored, stored, side="right")) - 1
+        layer = self._layers[position]
+        first, last = int(self._bounds[stored]), int(self._bounds[stored + 1])
+        if layer is None or first == last:
+            return None, slice(0)
+        layer.check(stored - int(self._first_stored[position]))
+        return layer, slice(first - int(self._first_row[position]), last - int(self._first_row[position]))
 
     def _stored_of(self, ordinal: int) -> int:
         if not 0 <= ordinal < self.n_recordings:

@@ -21,6 +21,7 @@ through for that: every recording and every list has a checksum of its own, whic
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -90,6 +91,22 @@ class SegmentLayer:
             if rows_check(columns) != self.checks[position]:
                 raise damaged(self.folder, f"landmarks of its recording {position} fail their checksum")
             self.checked[position] = True
+
+    def content_checks(self) -> NDArray[np.uint64]:
+        """Return a checksum of times, bins and codes of each recording [shape=(n_recordings,)], exact or compressed.
+
+        Raises
+        ------
+        IndexDamagedError
+            If the layer is exact and a recording differs from its checksum.
+        """
+        if self.vectors is None:
+            return self.checks
+        for position in range(self.checks.size):
+            self.check(position)
+        spans = [slice(int(a), int(b)) for a, b in pairwise(self.bounds)]
+        checks = [rows_check((self.times[rows], self.bins[rows], self.codes[rows])) for rows in spans]
+        return np.array(checks, dtype=np.uint64)
 
     def check_rows(self, rows: NDArray[np.int64]) -> None:
         """Compare the recordings that these rows belong to with their checksums, each once per process.

@@ -74,7 +74,11 @@ class MergeSource:
 
 
 def write_segment(
-    folder: Path, items: Sequence[Prepared], layers: Mapping[str, LayerEntry], trees: Mapping[str, Tree]
+    folder: Path,
+    items: Sequence[Prepared],
+    layers: Mapping[str, LayerEntry],
+    trees: Mapping[str, Tree],
+    levels: Mapping[str, int] | None = None,
 ) -> SegmentEntry:
     """Write recordings as a new segment and flush it; nothing refers to it yet.
 
@@ -88,6 +92,8 @@ def write_segment(
         Layers of the index.
     trees : mapping
         Tree of each compressed layer.
+    levels : mapping, optional
+        Level of the tree at which a compressed layer has its lists (default: the one that suits its size).
 
     Returns
     -------
@@ -117,7 +123,8 @@ def write_segment(
             continue
         exact = (part.vectors for part in parts) if name not in trees else None
         columns = _Columns((p.times for p in parts), (p.bins for p in parts), (p.codes for p in parts), exact)
-        files |= _write_layer(folder, name, np.array(n_each), columns, entry.dimension, trees.get(name))
+        level = (levels or {}).get(name)
+        files |= _write_layer(folder, name, np.array(n_each), columns, entry.dimension, trees.get(name), level)
         landmarks[name] = n_rows
     return _finish(folder, len(items), landmarks, files)
 
@@ -252,7 +259,13 @@ def _write_records(
 
 
 def _write_layer(
-    folder: Path, name: str, counts: NDArray[np.int64], columns: _Columns, dimension: int, tree: Tree | None
+    folder: Path,
+    name: str,
+    counts: NDArray[np.int64],
+    columns: _Columns,
+    dimension: int,
+    tree: Tree | None,
+    level: int | None = None,
 ) -> dict[str, FileEntry]:
     place = folder / name
     make_folder(place)
@@ -273,12 +286,12 @@ def _write_layer(
     checks = np.array([rows_check(column[a:b] for column in written) for a, b in spans], dtype=np.uint64)
     files["checks.npy"] = _write_whole(place / "checks.npy", checks)
     if tree is not None:
-        files |= _write_lists(place, words_of(written[2]), tree)
+        files |= _write_lists(place, words_of(written[2]), tree, level)
     return {f"{name}/{path}": entry for path, entry in files.items()}
 
 
-def _write_lists(place: Path, codes: NDArray[np.uint64], tree: Tree) -> dict[str, FileEntry]:
-    sizes, rows, parts = sorted_by_list(codes, tree)
+def _write_lists(place: Path, codes: NDArray[np.uint64], tree: Tree, level: int | None) -> dict[str, FileEntry]:
+    sizes, rows, parts = sorted_by_list(codes, tree, level)
     files = {
         "list_sizes.npy": _write_whole(place / "list_sizes.npy", sizes),
         "list_rows.npy": _write_whole(place / "list_rows.npy", rows),

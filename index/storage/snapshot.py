@@ -33,6 +33,7 @@ from index.storage.manifest import (
 )
 from index.storage.recordings import Recording, RecordingTable, TablePart
 from index.storage.segment import Segment, check_file, damaged, map_array
+from index.storage.tags import Ranges
 from index.vectors.tree import Tree
 
 __all__ = ["CHECK_ALL_BYTES", "Snapshot"]
@@ -175,6 +176,11 @@ class Snapshot:
         hub = self.hubs.get(self.recordings[ordinal].id) if self.hubs else None
         return 1.0 if hub is None else hub.score
 
+    def apart(self, ordinal: int) -> tuple[int, Ranges, float, str]:
+        """Return what tells a recording from others with the same landmarks; its id, which means nothing, last."""
+        recording = self.recordings[ordinal]
+        return recording.duration_ms, recording.excluded, self.hub_factor(ordinal), recording.id
+
     @cached_property
     def digest(self) -> str:
         """`sha256:` and a digest of what is searched: parameters, trees, the content of every live recording, hubs.
@@ -232,7 +238,9 @@ class Snapshot:
             if entry is None:
                 raise ParameterError(f"layer {name!r}: this index has only {', '.join(self.layers)}")
             tree = self.trees.get(name)
-            self._layers[name] = LayerSnapshot(name, entry, self.segments, self._alive, self.exclusions(), tree)
+            self._layers[name] = LayerSnapshot(
+                name, entry, self.segments, self._alive, self.exclusions(), tree, self.apart
+            )
         return self._layers[name]
 
     def without_exclusions(self) -> Self:

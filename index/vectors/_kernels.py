@@ -10,7 +10,18 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-__all__ = ["CHUNK", "assign", "descend", "popcount", "scan", "sort_into_lists", "split_nodes", "unpack", "unpack_all"]
+__all__ = [
+    "CHUNK",
+    "assign",
+    "comes_before",
+    "descend",
+    "popcount",
+    "scan",
+    "sort_into_lists",
+    "split_nodes",
+    "unpack",
+    "unpack_all",
+]
 
 CHUNK = 256  # codes weighed before any of them is looked at: long enough to be done in vector registers
 BRANCHES = 8
@@ -128,7 +139,18 @@ def descend(queries, centroids, half_norms, first, beam, nodes, next_nodes, near
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scan(planes, lists, codes, starts, rows, first_row, bounds, usable, all_usable, most_codes, weights, scores, best):
+def comes_before(row, other, bounds, ranks):
+    """Whether one row stands before another: by rank of its recording, then by its place there."""
+    one = np.searchsorted(bounds, row, side="right") - 1
+    two = np.searchsorted(bounds, other, side="right") - 1
+    return row < other if one == two else ranks[one] < ranks[two]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scan(
+    planes, lists, codes, starts, counted, rows, first_row, bounds, ranks, usable, all_usable, most_codes,
+    weights, scores, best,
+):  # fmt: skip
     """Weigh every code of the lists named and keep the best for each query, on top of those of other segments.
 
     Parameters
@@ -141,18 +163,22 @@ def scan(planes, lists, codes, starts, rows, first_row, bounds, usable, all_usab
         Codes in the order of the lists.
     starts : int64 [lists + 1]
         Where each list starts.
+    counted : int64 [lists]
+        How many codes of each list are of recordings that are still there.
     rows : uint32 [n]
         Row of each code, counted from the first of the segment, which is row `first_row` of the layer.
     bounds : int64 [recordings + 1]
         First row of each recording of the layer...
+    ranks : int64 [recordings]
+        ...its place where scores are equal...
     usable : bool [recordings]
         ...and whether it may be found; ignored if `all_usable`.
     most_codes : int
-        The search of a query ends with the list in which it has weighed this many codes.
+        The search of a query ends with the list in which it has weighed this many codes, those `counted`.
     weights : int32 [CHUNK]
         Scratch.
     scores, best : int32, int64 [queries, k]
-        Scores, falling, and rows; rows are -1 where nothing was found yet. Equal scores stand by ascending row.
+        Scores, falling, and rows; rows are -1 where nothing was found yet. Equal scores stand as `comes_before` says.
     """
     k = scores.shape[1]
     for q in range(lists.shape[0]):
@@ -163,7 +189,7 @@ def scan(planes, lists, codes, starts, rows, first_row, bounds, usable, all_usab
                 break
             start = starts[number]
             size = starts[number + 1] - start
-            weighed += size
+            weighed += counted[number]
             for low in range(start, start + size, CHUNK):
                 length = min(CHUNK, start + size - low)
                 weights[:length] = 0
@@ -195,7 +221,7 @@ def scan(planes, lists, codes, starts, rows, first_row, bounds, usable, all_usab
                         continue
                     row = first_row + np.int64(rows[low + j])
                     last = best[q, k - 1]
-                    if weight == scores[q, k - 1] and 0 <= last < row:
+                    if weight == scores[q, k - 1] and last >= 0 and comes_before(last, row, bounds, ranks):
                         continue
                     if not all_usable and not usable[np.searchsorted(bounds, row, side="right") - 1]:
                         continue
@@ -203,7 +229,7 @@ def scan(planes, lists, codes, starts, rows, first_row, bounds, usable, all_usab
                     while at > 0 and (
                         best[q, at - 1] < 0
                         or scores[q, at - 1] < weight
-                        or (scores[q, at - 1] == weight and best[q, at - 1] > row)
+                        or (scores[q, at - 1] == weight and comes_before(row, best[q, at - 1], bounds, ranks))
                     ):
                         scores[q, at] = scores[q, at - 1]
                         best[q, at] = best[q, at - 1]

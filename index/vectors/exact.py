@@ -79,7 +79,7 @@ class ExactVectors:
     vectors : ndarray [shape=(n, d), dtype=float32]
         Unit vectors.
     rows : ndarray [shape=(n,), dtype=int64]
-        Row number of each vector, ascending.
+        Row number of each vector.
     """
 
     def __init__(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
@@ -91,10 +91,10 @@ class ExactVectors:
     def search(
         self, queries: NDArray[np.float32], k: int, usable: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the `k` most similar rows of each query and their cosines, best first.
+        """Return the `k` most similar rows of each query and their cosines, 1 at most, best first.
 
-        Where more than `k` rows are equally similar, as copies of one recording are, the rows that count start at
-        another place for every query, so that each copy is found by some.
+        Equally similar rows come in the order in which they were given. Where they are more than `k`, as copies of one
+        recording are, those that count start at another place for every query, so that each copy is found by some.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class ExactVectors:
             -inf where the row is -1.
         """
         width = min(k + _TIES, self._rows.size)
-        rows, similarity = _empty_result(len(queries), max(k, width))
+        places, similarity = _empty_result(len(queries), max(k, width))
         options = {}
         if usable is not None:
             bits = np.packbits(usable[self._rows], bitorder="little")
@@ -122,11 +122,13 @@ class ExactVectors:
         if width:
             for part in _batches(len(queries), _QUERY_BATCH):
                 found_similarity, found = self._index.search(queries[part], width, **options)
-                there = found >= 0
-                rows[part, :width] = np.where(there, self._rows[found], -1)
-                similarity[part, :width] = np.where(there, found_similarity, -np.inf)
+                places[part, :width] = found
+                similarity[part, :width] = np.where(found >= 0, found_similarity, -np.inf)
         first = np.arange(len(queries), dtype=np.int64) * _STRIDE % max(self._rows.size, 1)
-        return best_first(rows, np.minimum(similarity, np.float32(1.0)), k, first_row=first)
+        places, similarity = best_first(places, similarity, k, first_row=first)
+        rows = np.full(places.shape, -1, dtype=np.int64)
+        rows[places >= 0] = self._rows[places[places >= 0]]
+        return rows, np.minimum(similarity, np.float32(1.0))
 
 
 def best_first(

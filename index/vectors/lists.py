@@ -92,9 +92,9 @@ class Lists:
 
 
 def sorted_by_list(
-    codes: NDArray[np.uint64], tree: Tree
+    codes: NDArray[np.uint64], tree: Tree, level: int | None = None
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Iterator[NDArray[np.uint64]]]:
-    """Sort the descriptors of a segment into the lists that suit its size.
+    """Sort the descriptors of a segment into lists.
 
     Parameters
     ----------
@@ -102,6 +102,8 @@ def sorted_by_list(
         In row order, usually memory-mapped.
     tree : Tree
         The coarse quantiser.
+    level : int, optional
+        Level of the tree whose nodes have a list each (default: the one that suits the size of the segment).
 
     Returns
     -------
@@ -112,7 +114,7 @@ def sorted_by_list(
     parts : iterator of ndarray
         The codes in that order, word by word: consecutive parts of an array [shape=(d / 64, n)].
     """
-    level = level_for(len(codes), tree.n_levels)
+    level = level_for(len(codes), tree.n_levels) if level is None else level
     lists = tree.assign(codes, level)
     sizes = np.bincount(lists, minlength=tree.n_lists(level)).astype(np.uint32)
     rows = np.empty(len(codes), dtype=np.uint32)
@@ -146,23 +148,34 @@ class InvertedLists:
         Row number of the first row of each segment.
     bounds : ndarray [shape=(n_stored + 1,), dtype=int64]
         First row of each recording of the layer, removed ones included.
+    ranks : ndarray [shape=(n_stored,), dtype=int64], optional
+        Place of each recording among equally similar ones, -1 for removed ones (default: the order of rows).
     """
 
     def __init__(
-        self, tree: Tree, segments: Sequence[Lists], first_rows: Sequence[int], bounds: NDArray[np.int64]
+        self,
+        tree: Tree,
+        segments: Sequence[Lists],
+        first_rows: Sequence[int],
+        bounds: NDArray[np.int64],
+        ranks: NDArray[np.int64] | None = None,
     ) -> None:
         self._tree = tree
         self._bounds = bounds
+        self._ranks = np.arange(bounds.size - 1) if ranks is None else ranks
         levels = {tree.n_lists(level): level for level in range(tree.n_levels)}
         self._segments = [
             (levels[lists.n_lists], lists, first) for lists, first in zip(segments, first_rows, strict=True)
         ]
+        self._counted = [self._sizes(lists, first) for _, lists, first in self._segments]
         self._n_levels = 1 + max((level for level, _, _ in self._segments), default=0)
 
     def search(
         self, queries: NDArray[np.float32], k: int, *, nprobe: int, usable: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], tuple[int, int] | None]:
-        """Return the `k` rows found most similar to each query and their estimated cosines, best first, ties by row.
+        """Return the `k` rows found most similar to each query and their estimated cosines, best first.
+
+        Equal ones come by rank of the recording, then by row.
 
         Parameters
         ----------
@@ -198,14 +211,34 @@ class InvertedLists:
                 damaged = lists.first_damaged(nearest[level])
                 if damaged is not None:
                     return rows, similarity, (number, damaged)
+                counted = self._count(number, nearest[level])
                 _list_kernels.scan(
-                    planes, nearest[level], lists.codes, lists.starts, lists.rows, first_row, self._bounds,
-                    usable, all_usable, MOST_CODES, weights, scores, rows[part],
+                    planes, nearest[level], lists.codes, lists.starts, counted, lists.rows, first_row, self._bounds,
+                    self._ranks, usable, all_usable, MOST_CODES, weights, scores, rows[part],
                 )  # fmt: skip
             found = rows[part] >= 0
             product = (2.0 * scores - total[:, None]) * step[:, None]
             similarity[part][found] = np.minimum(product / (SIGN_SCALE * math.sqrt(queries.shape[1])), 1.0)[found]
         return rows, similarity, None
+
+    def _sizes(self, lists: Lists, first_row: int) -> NDArray[np.int64]:
+        """Return how many codes of each list are of recordings that are not removed; -1 where that is to be counted."""
+        first, last = np.searchsorted(self._bounds[:-1], [first_row, first_row + lists.rows.size])
+        if self._ranks[first:last].min(initial=0) < 0:
+            return np.full(lists.n_lists, -1, dtype=np.int64)
+        return np.diff(lists.starts)
+
+    def _count(self, number: int, wanted: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return how many codes of each list of a segment count; known of those wanted, which were compared before.
+
+        What was removed does not count: a search weighs as many lists as if it had never been there.
+        """
+        counted, (_, lists, first_row) = self._counted[number], self._segments[number]
+        for one in np.unique(wanted[(wanted >= 0) & (counted[wanted] < 0)]).tolist():
+            rows = first_row + lists.rows[lists.starts[one] : lists.starts[one + 1]].astype(np.int64)
+            recordings = np.searchsorted(self._bounds, rows, side="right") - 1
+            counted[one] = np.count_nonzero(self._ranks[recordings] >= 0)
+        return counted
 
 
 def _bit_planes(

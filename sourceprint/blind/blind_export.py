@@ -1,25 +1,30 @@
 """Making a blind index: what the matcher needs of a catalogue, and nothing else, as one signed file.
 
 Out of an index come the landmarks of every live recording in every layer: time, frequency, signs of the descriptor.
-Instead of the id there is a token; recordings stand in the order of tokens, so that the order in which they were added
-shows nowhere. What stays, field by field:
+Instead of the id there is a token. A search finds the same in it as in the index itself, figure by figure: whatever is
+equal otherwise is put in an order that content alone decides (`LayerSnapshot.ranks`). What stays, field by field:
 
-- of a recording: its token, its length rounded up to whole seconds, its excluded ranges in milliseconds (matching needs
-  them), the number of its landmarks;
-- of a landmark: time (1/4096 s), frequency (1/64 cell), one bit per number of its descriptor. Where the layer is
-  searched exactly, the stored descriptor is those signs over sqrt(d), so that a search works as in any index;
-- of a layer: its parameters, and once it is compressed its tree (centroids of the signs) and lists;
+- of a recording: its token, its length and its excluded ranges in milliseconds (passages end there), the number of its
+  landmarks;
+- of a landmark: time (1/4096 s), frequency (1/64 cell), one bit per number of its descriptor. Where the layer is so
+  small that it is searched exactly, the descriptor itself;
+- of a layer: its parameters, and once it is compressed its tree (centroids of the signs), its lists and which
+  recordings share a segment: each segment is searched for itself;
 - of a hub: its token and the figures that raise its threshold (`index.storage.hubs`).
 
+Within a segment recordings stand in the order of tokens, and segments in that of their first: the order in which they
+were added does not show. An index without a compressed layer is one segment.
+
 Left out are titles, artists, ISRCs, names and digests of audio files, decoders, notes, tags, the magnitudes of
-descriptors, removed recordings, and the history of the index. The same index, terms and secret give the same bytes.
+descriptors in compressed layers, removed recordings, and the history of the index. The same index, terms and secret
+give the same bytes.
 """
 
 import hashlib
-import math
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +46,6 @@ from sourceprint.blind.tokens import Tokens
 from sourceprint.signatures import PrivateKey
 
 __all__ = ["export_blind"]
-
-_SEGMENT = "000001"
 
 
 def export_blind(
@@ -112,39 +115,60 @@ def export_blind(
 
 
 def _write_index(place: Path, snapshot: Snapshot, tokens: Tokens, grant_id: str) -> Manifest:
-    """Write trees, hubs and one segment, and return the manifest that names them."""
+    """Write trees, hubs and segments, and return the manifest that names them."""
     for name in ("segments", "trees"):
         make_folder(place / name)
-    by_token = sorted((tokens.of(recording.id), ordinal) for ordinal, recording in enumerate(snapshot.recordings))
-    number = int(_SEGMENT) + 1
+    numbers = count(1)
     layers: dict[str, LayerEntry] = {}
     for name, layer in snapshot.manifest.layers.items():
         layers[name] = replace(layer, tree=None)
         if name in snapshot.trees:
             tree = write_tree(
-                place / "trees" / f"{name}-{number:06d}", snapshot.trees[name], snapshot.layer(name).n_landmarks
+                place / "trees" / f"{name}-{next(numbers):06d}", snapshot.trees[name], snapshot.layer(name).n_landmarks
             )
             layers[name] = replace(layer, tree=tree)
-            number += 1
-    items = list(_prepared(snapshot, by_token, layers))
-    segment = write_segment(place / "segments" / _SEGMENT, items, layers, snapshot.trees)
-    hubs = _write_hubs(place, snapshot, snapshot.manifest.hubs, tokens, number)
-    return Manifest(1, number + 1, layers, (segment,), hubs, blind=grant_id)
+    segments = []
+    for members, levels in _groups(snapshot, tokens):
+        items = list(_prepared(snapshot, members, layers))
+        folder = place / "segments" / f"{next(numbers):06d}"
+        segments.append(write_segment(folder, items, layers, snapshot.trees, levels))
+    hubs = _write_hubs(place, snapshot, snapshot.manifest.hubs, tokens, next(numbers))
+    return Manifest(1, next(numbers), layers, tuple(segments), hubs, blind=grant_id)
+
+
+def _groups(snapshot: Snapshot, tokens: Tokens) -> list[tuple[list[tuple[str, int]], dict[str, int]]]:
+    """Return what goes into each segment, token and ordinal of its recordings, and the level of its lists by layer."""
+    by_segment: dict[int, list[tuple[str, int]]] = {}
+    for ordinal, recording in enumerate(snapshot.recordings):
+        position = snapshot.recordings.location(ordinal)[0] if snapshot.trees else 0
+        by_segment.setdefault(position, []).append((tokens.of(recording.id), ordinal))
+    groups = []
+    for position, members in by_segment.items():
+        levels = {}
+        for name, tree in snapshot.trees.items():
+            layer = snapshot.segments[position].layers.get(name)
+            if layer is not None and layer.lists is not None:
+                levels[name] = tree.level_of(layer.lists.n_lists)
+        groups.append((sorted(members), {name: level for name, level in levels.items() if level is not None}))
+    return sorted(groups, key=lambda group: group[0])
 
 
 def _prepared(
-    snapshot: Snapshot, by_token: list[tuple[str, int]], layers: Mapping[str, LayerEntry]
+    snapshot: Snapshot, members: list[tuple[str, int]], layers: Mapping[str, LayerEntry]
 ) -> Iterator[Prepared]:
     """Yield the recordings, whose rows stay in the memory maps they come from."""
-    for token, ordinal in by_token:
+    for token, ordinal in members:
         before = snapshot.recordings[ordinal]
-        duration_ms = 1000 * math.ceil(before.duration_ms / 1000)
-        recording = Recording(token, duration_ms=duration_ms, excluded=before.excluded)
+        recording = Recording(token, duration_ms=before.duration_ms, excluded=before.excluded)
         rows = {}
         for name in layers:
             times, bins, codes = snapshot.layer(name).landmarks_of(ordinal)
             if times.size:
-                rows[name] = PreparedLayer(times, bins, codes, vectors_of_signs(codes).astype(np.float16))
+                is_exact = layers[name].tree is None
+                signs = vectors_of_signs(codes).astype(np.float16)
+                rows[name] = PreparedLayer(
+                    times, bins, codes, snapshot.layer(name).vectors_of(ordinal) if is_exact else signs
+                )
         item = prepare(recording, rows, layers)
         # The vectors are in the digest of the content now. A compressed layer stores none, and all of them together
         # would not fit into memory.

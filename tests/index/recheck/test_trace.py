@@ -193,8 +193,9 @@ def test_a_trace_that_cannot_be_written_is_an_error_of_its_run(found: tuple[Scan
 
 
 def altered(trace: Trace, change: Callable[[TracedPassage], TracedPassage]) -> Trace:
+    """Return a trace with another passage of s1."""
     part = trace.parts[0]
-    passages = (change(part.passages[0]), *part.passages[1:])
+    passages = tuple(change(find) if find.recording.id == "s1" else find for find in part.passages)
     return dataclasses.replace(trace, parts=(dataclasses.replace(part, passages=passages), *trace.parts[1:]))
 
 

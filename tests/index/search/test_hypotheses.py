@@ -95,7 +95,7 @@ def test_votes_come_by_recording_then_query_time(layer: LayerSnapshot) -> None:
     rows = rng.integers(-1, layer.n_rows, (3, 40, 4))
     votes = gathered(layer, rows, np.where(rows >= 0, rng.uniform(0.3, 1, rows.shape), -np.inf).astype(np.float32))
     assert votes.recordings.size > 100
-    order = np.lexsort((votes.track_seconds, votes.recordings))
+    order = np.lexsort((votes.track_seconds, layer.ranks[votes.recordings]))
     assert (votes.recordings[order] == votes.recordings).all()
     assert (votes.track_seconds[order] == votes.track_seconds).all()
     pairs = np.column_stack([votes.landmarks, votes.recordings, votes.recording_seconds, votes.shifts])

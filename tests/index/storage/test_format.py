@@ -219,13 +219,14 @@ class Stranger:
 
     def search(self, layer: str, query: NDArray[np.float32], k: int, *, nprobe: int) -> list[tuple[int, float]]:
         """Rows and similarities of the best `k`, from the lists that the walk down the tree leads to."""
-        found, first_row, d = [], 0, query.size
+        found: list[tuple[int, int, int]] = []
+        first_row, d = 0, query.size
         probes = walk(query, self.tree(layer), beam=max(16, nprobe))
         step = np.float32(np.abs(query).max() / np.float32(7.5))
         rounded = np.clip(np.rint(query / step), -8, 7).astype(np.int64)
         for segment, live in zip(self.segments, self.live, strict=True):
-            bounds = self.array(segment, f"{layer}/bounds")
-            lives = np.repeat(live, np.diff(bounds))
+            bounds, checks = self.array(segment, f"{layer}/bounds"), self.array(segment, f"{layer}/checks")
+            lives, order = np.repeat(live, np.diff(bounds)), np.repeat(checks, np.diff(bounds)).tolist()
             lists = self.lists(layer, segment)
             level = [64 * 8**level for level in range(9)].index(len(lists))
             for number in probes[level][:nprobe]:
@@ -233,10 +234,10 @@ class Stranger:
                 signs = np.where(np.unpackbits(np.ascontiguousarray(codes.T).view(np.uint8), axis=1), 1, -1)
                 for row, product in zip(rows.tolist(), (signs @ rounded).tolist(), strict=True):
                     if lives[row]:
-                        found.append((-product, first_row + row))
+                        found.append((-product, order[row], first_row + row))
             first_row += segment["landmarks"][layer]
         best = sorted(found)[:k]
-        return [(row, min(1.0, -product * float(step) / (0.8 * d**0.5))) for product, row in best]
+        return [(row, min(1.0, -product * float(step) / (0.8 * d**0.5))) for product, _, row in best]
 
 
 def nearness(vector: NDArray[np.floating[Any]], centroids: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -50,7 +50,10 @@ def test_bits_are_counted(word: int, count: int) -> None:
     planes[0, 0, 0] = (1 << 64) - 1
     code, weights = np.array([[word]], np.uint64), np.zeros(_list_kernels.CHUNK, np.int32)
     lists, bounds, usable = np.zeros((1, 1), np.int32), np.array([0, 1]), np.ones(1, np.bool_)
-    _list_kernels.scan(planes, lists, code, starts, rows, 0, bounds, usable, True, 9, weights, scores, no_rows)
+    counted, ranks = np.ones(1, np.int64), np.zeros(1, np.int64)
+    _list_kernels.scan(
+        planes, lists, code, starts, counted, rows, 0, bounds, ranks, usable, True, 9, weights, scores, no_rows
+    )
     assert scores.tolist() == [[count]]  # the compiled count
 
 
@@ -97,7 +100,16 @@ def test_queries_keep_the_nearest_nodes_of_every_level(n_roots: int, n_levels: i
 
 
 def scanned(
-    seed: int, *, n: int, words: int, n_lists: int, k: int, most_codes: int, usable: float, alike: bool = False
+    seed: int,
+    *,
+    n: int,
+    words: int,
+    n_lists: int,
+    k: int,
+    most_codes: int,
+    usable: float = 1.0,
+    gone: float = 0.0,
+    alike: bool = False,
 ) -> list[list[tuple[int, int]]]:
     """Return what the kernel finds in random lists, once the twin has found the same."""
     rng = np.random.default_rng(seed)
@@ -113,18 +125,22 @@ def scanned(
     first_row = 11
     n_rows = first_row + n
     bounds = np.array([0, 5, 5, first_row, first_row, *np.sort(rng.integers(first_row, n_rows + 1, 6)), n_rows])
-    may = rng.random(bounds.size - 1) < usable
-    usable_rows = np.repeat(may, np.diff(bounds))
+    ranks = rng.permutation(bounds.size - 1)
+    ranks[rng.random(bounds.size - 1) < gone] = -1
+    may = (rng.random(bounds.size - 1) < usable) & (ranks >= 0)
+    rank_of_row, usable_rows = np.repeat(ranks, np.diff(bounds)), np.repeat(may, np.diff(bounds))
+    counted = np.array([np.count_nonzero(rank_of_row[first_row + np.array(m, np.int64)] >= 0) for m in members])
     scores, best = np.full((7, k), -(1 << 31), np.int32), np.full((7, k), -1, np.int64)
     _list_kernels.scan(
-        naive.bit_planes(numbers), lists, np.ascontiguousarray(codes[order].T), starts, order.astype(np.uint32),
-        first_row, bounds, may, bool(may.all()), most_codes, np.empty(_list_kernels.CHUNK, np.int32), scores, best,
+        naive.bit_planes(numbers), lists, np.ascontiguousarray(codes[order].T), starts, counted,
+        order.astype(np.uint32), first_row, bounds, ranks, may, bool(may.all()), most_codes,
+        np.empty(_list_kernels.CHUNK, np.int32), scores, best,
     )  # fmt: skip
     found = [
         [(s, r) for s, r in zip(*pair, strict=True) if r >= 0]
         for pair in zip(scores.tolist(), best.tolist(), strict=True)
     ]
-    assert found == naive.scan(numbers, lists, members, codes, first_row, usable_rows, most_codes, k)
+    assert found == naive.scan(numbers, lists, members, codes, first_row, rank_of_row, usable_rows, most_codes, k)
     return found
 
 
@@ -135,14 +151,19 @@ def test_the_best_codes_of_the_lists_are_found(words: int, usable: float) -> Non
     assert [len(line) for line in found] == [0 if usable == 0.0 else 4] * 7
 
 
-def test_equal_codes_come_in_the_order_of_their_rows() -> None:
+def test_equal_codes_come_in_the_order_of_their_ranks() -> None:
     found = scanned(7, n=600, words=1, n_lists=4, k=5, most_codes=1 << 20, usable=1.0, alike=True)
     assert all(len({score for score, _ in line}) == 1 for line in found)
 
 
 def test_a_search_ends_with_the_list_in_which_enough_was_weighed() -> None:
-    short = scanned(8, n=400, words=1, n_lists=8, k=3, most_codes=60, usable=1.0)
-    assert short != scanned(8, n=400, words=1, n_lists=8, k=3, most_codes=1 << 20, usable=1.0)
+    short = scanned(8, n=400, words=1, n_lists=8, k=3, most_codes=60)
+    assert short != scanned(8, n=400, words=1, n_lists=8, k=3, most_codes=1 << 20)
+
+
+def test_what_was_removed_does_not_count_as_weighed() -> None:
+    for seed in range(5):
+        scanned(seed, n=400, words=1, n_lists=8, k=3, most_codes=60, gone=0.5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
@@ -162,8 +183,9 @@ def test_a_scan_adds_to_what_other_segments_gave() -> None:
         for part in parts:
             size = part.stop - part.start
             _list_kernels.scan(
-                planes, lists, np.ascontiguousarray(codes[part].T), np.array([0, size]),
-                np.arange(size, dtype=np.uint32), part.start, bounds, usable, True, 99, weights, scores, best,
+                planes, lists, np.ascontiguousarray(codes[part].T), np.array([0, size]), np.array([size]),
+                np.arange(size, dtype=np.uint32), part.start, bounds, np.zeros(1, np.int64), usable, True, 99,
+                weights, scores, best,
             )  # fmt: skip
         return scores.tolist(), best.tolist()
 

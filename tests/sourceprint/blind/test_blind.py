@@ -25,7 +25,6 @@ from index.folder.transfer import export_index, import_index
 from index.folder.verification import repair_index, verify_index
 from index.storage.hubs import Hub
 from index.storage.manifest import Manifest, read_manifest
-from index.vectors.signs import signs_of
 from sourceprint.blind import tokens as revealing
 from sourceprint.blind.blind_export import export_blind
 from sourceprint.blind.blind_import import check_grant, import_blind
@@ -121,17 +120,17 @@ def test_no_word_of_the_catalogue_is_in_any_byte_of_the_file(made: Path) -> None
 def test_every_field_that_matching_does_not_need_is_empty(made: Path) -> None:
     full, blind = Store.open(made / "full").snapshot(), Store.open(made / "blind").snapshot()
     tokens = Tokens(SECRET, grant_of(made / "blind").grant_id)
-    assert [one.id for one in blind.recordings] == sorted(tokens.of(one.id) for one in full.recordings)
+    segments = [[part.table.read(i).id for i in range(len(part.table.keys))] for part in blind.segments]
+    assert sorted(token for ids in segments for token in ids) == sorted(tokens.of(one.id) for one in full.recordings)
+    assert segments == sorted(sorted(ids) for ids in segments), "the order of adding shows"
     for one in full.recordings:
         other = blind.by_id(tokens.of(one.id))
-        assert 0 <= other.duration_ms - one.duration_ms < 1000
-        assert other.duration_ms % 1000 == 0
-        assert other == Recording(other.id, duration_ms=other.duration_ms, excluded=one.excluded)
+        assert other == Recording(other.id, duration_ms=one.duration_ms, excluded=one.excluded)
     assert blind.by_id(tokens.of("cat-no-2")).excluded == ((4_000, 5_000),)
     assert tokens.of("cat-no-1") not in blind
 
 
-def test_landmarks_stay_and_magnitudes_do_not(made: Path) -> None:
+def test_landmarks_stay_and_magnitudes_only_where_search_is_exact(made: Path) -> None:
     full, blind = Store.open(made / "full").snapshot(), Store.open(made / "blind").snapshot()
     tokens = Tokens(SECRET, grant_of(made / "blind").grant_id)
     before, after = full.layer("recording"), blind.layer("recording")
@@ -139,11 +138,9 @@ def test_landmarks_stay_and_magnitudes_do_not(made: Path) -> None:
     for ordinal, one in enumerate(full.recordings):
         stored, kept = before.landmarks_of(ordinal), after.landmarks_of(blind.ordinal(tokens.of(one.id)))
         assert [array.tobytes() for array in stored] == [array.tobytes() for array in kept]
+        assert before.vectors_of(ordinal).tobytes() == after.vectors_of(blind.ordinal(tokens.of(one.id))).tobytes()
     vectors = list((made / "blind" / "segments").rglob("vectors.npy"))
     assert len(vectors) == (after.kind == "exact")
-    for path in vectors:
-        assert set(np.unique(np.abs(np.load(path)))) == {np.float16(0.125)}
-        assert np.array_equal(signs_of(np.load(path)), np.load(path.with_name("codes.npy")))
 
 
 @pytest.mark.same_bytes
