@@ -24,6 +24,7 @@ from benchmarks.durability_faults import ERRORS, CutTask, FaultTask, run_cuts, r
 from benchmarks.durability_kills import Chain, run_chain
 from benchmarks.durability_report import figures, pictures, tables
 from benchmarks.part import Job, Part, Report, new_report, run_command
+from sourceprint.faults import Fault
 from sourceprint.workers import in_order
 
 __all__ = ["PART", "Sizes", "Task", "main", "measure", "tasks_of"]
@@ -91,7 +92,7 @@ def measure(job: Job) -> Report:
     lost: list[str] = []
     bar = tqdm(total=len(tasks), desc="durability", file=sys.stderr, leave=False, disable=None, dynamic_ncols=True)
     work: list[tuple[Task, Task | None]] = [(task, task) for task in tasks]
-    answers = in_order(_work, work, jobs=max(2, job.jobs), lost=_lost)
+    answers = in_order(_work, work, jobs=max(2, job.jobs), failed=_failed)
     with bar, closing(answers):
         for task, answer in answers:
             if isinstance(answer, str):
@@ -127,8 +128,8 @@ def _work(task: object) -> Any:
     return _WORK[type(task)](task)
 
 
-def _lost(task: object) -> str:
-    return f"ended its process: {task}"
+def _failed(task: object, fault: Fault) -> str:
+    return f"{fault.reason}: {task}"
 
 
 def _kills(chains: list[dict[str, Any]]) -> dict[str, Any]:

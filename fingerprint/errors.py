@@ -14,6 +14,7 @@ The tree::
 
     SourceprintError
     |-- ParameterError            (also a ValueError)
+    |   `-- OutputError
     |-- AudioError
     |   |-- DecodeError
     |   |-- TooShortError
@@ -60,6 +61,7 @@ __all__ = [
     "IndexMissingError",
     "ListedError",
     "NotEnoughMusicError",
+    "OutputError",
     "ParameterError",
     "RightsDatabaseError",
     "RightsError",
@@ -100,6 +102,10 @@ class ParameterError(SourceprintError, ValueError):
     ...     print(error)
     n_fft=1000: must be a power of two; take 1024
     """
+
+
+class OutputError(ParameterError):
+    """The place that was given for an output cannot be written to: that concerns every file, not the one in hand."""
 
 
 class AudioError(SourceprintError):

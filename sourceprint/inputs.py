@@ -36,6 +36,7 @@ from fingerprint.disk import decoded, refusals
 from fingerprint.errors import ParameterError, printable
 from fingerprint.spf_files import SUFFIX
 from index.storage.tags import Ranges, parse_ranges, parse_tags
+from sourceprint.faults import Fault
 from sourceprint.identifiers.isrc import validate
 
 __all__ = ["AUDIO_SUFFIXES", "COLUMNS", "LIST_SUFFIXES", "Item", "NamedInputs", "Refusal", "collect", "read_list"]
@@ -118,7 +119,7 @@ class Item:
         """What messages call it: one line, safe for a terminal."""
         return printable(self.path)
 
-    def reason(self, error: Exception) -> str:
+    def reason(self, error: Exception | Fault) -> str:
         """Return the message of an error about this file without its name, which whoever reports it puts in front."""
         message = str(error)
         for name in (self.name, printable(self.path.name)):

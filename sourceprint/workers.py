@@ -1,13 +1,15 @@
-"""Many files at once: the same work done on each, by this process or by several, results in the order of the input.
+"""Many files at once: the same work done on each, by one process or by several, results in the order of the input.
 
-Workers are spawned, never forked (FAISS and OpenMP hang in a fork), and use one thread each. Every worker has a pipe of
-its own, and only the main thread reads them: a worker can be ended at any moment, in the middle of an answer too, and
-nobody waits for the rest of it. Only so many files are under way that memory stays bounded whatever their number.
-Ctrl-C reaches this process alone, which ends the workers; if this process is killed outright, they notice and end. A
-worker that dies, as a fault in a decoder can make it, is replaced, and costs the file that it was working on at most.
+The main thread alone reads what workers (`sourceprint.processes`) have to say: a worker can be ended at any moment, in
+the middle of an answer too, and nobody waits for the rest of it. Only so many files are under way that memory stays
+bounded whatever their number. Ctrl-C reaches this process alone, which ends the workers.
+
+What goes wrong with one file costs that file (`sourceprint.faults`): work that raises, and a worker that dies, as a
+fault in a decoder or a want of memory can make it. That is replaced, and its file is tried a second time, not a third.
+One job has a worker too, forked. Where a process cannot be forked, one job is done in this process, and a fault that
+ends a process ends it.
 """
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -15,11 +17,12 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from multiprocessing.connection import wait
+from typing import Generic, TypeVar
 
 from fingerprint.errors import ParameterError
+from sourceprint.faults import Fault, contained, fault_of, log_fault
+from sourceprint.processes import WorkerProcess, can_fork
 
 __all__ = ["in_order", "jobs_for", "uninterrupted"]
 
@@ -29,8 +32,7 @@ Result = TypeVar("Result")
 
 FILES_PER_WORKER = 8  # a worker takes as long to start as two or three songs to analyse
 MOST_STILLBORN = 3  # workers in a row; one may be killed for want of memory, and the next find it
-UNDER_WAY = 4  # files per worker: enough to keep the others busy behind a long one
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+UNDER_WAY = 4  # files per worker, where there are several: enough to keep the others busy behind a long one
 
 
 def jobs_for(n_files: int, jobs: int | None) -> int:
@@ -52,21 +54,23 @@ def in_order(
     tasks: Iterable[tuple[Label, Task | None]],
     *,
     jobs: int,
-    lost: Callable[[Task], Result],
+    failed: Callable[[Task, Fault], Result],
+    begun: Callable[[Task], object] = lambda _: None,
 ) -> Generator[tuple[Label, Result | None], None, None]:
     """Do the work on each task and yield the results in order, while later ones are under way.
 
     Parameters
     ----------
     work : callable
-        A function of a module, as workers import it; what it takes and returns must be picklable. It reports failure in
-        what it returns: an exception ends everything.
+        With several jobs a function of a module, as workers import it; what it takes and returns must be picklable.
     tasks : iterable
         Pairs of a label, which stays here, and a task; None where there is nothing to do. Read as far as is needed.
     jobs : int
-        Worker processes; with 1, the work is done in this process.
-    lost : callable
-        What to return for a task that ended two workers.
+        Worker processes.
+    failed : callable
+        What to return for a task of which the work raised, or ended two workers.
+    begun : callable
+        Called with each task whenever the work on it begins.
 
     Yields
     ------
@@ -77,17 +81,19 @@ def in_order(
     ------
     ParameterError
         If workers cannot be started.
+    BaseException
+        What the work raised, if it would hit the next task too (`sourceprint.faults.ends_run`).
     """
-    if jobs == 1:
+    if jobs == 1 and not can_fork():
         for label, task in tasks:
-            yield label, None if task is None else _do(work, task)
+            yield label, None if task is None else _do(work, task, failed, begun)
         return
-    crew = _Crew(work, jobs, lost)
+    crew = _Crew(work, jobs, failed, begun)
     line: deque[tuple[Label, _Slot[Task, Result]]] = deque()
     try:
         for label, task in tasks:
             line.append((label, crew.take(task)))
-            while line[0][1].is_open and len(line) >= UNDER_WAY * jobs:
+            while line[0][1].is_open and len(line) >= (UNDER_WAY * jobs if jobs > 1 else 1):
                 crew.attend()
             while line and not line[0][1].is_open:
                 first, slot = line.popleft()
@@ -129,10 +135,25 @@ def uninterrupted(*, times: int | None = None) -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)  # to whoever minds it: by default, KeyboardInterrupt here and now
 
 
-def _do(work: Callable[[Task], Result], task: Task) -> Result:
+def _do(
+    work: Callable[[Task], Result],
+    task: Task,
+    failed: Callable[[Task, Fault], Result],
+    begun: Callable[[Task], object],
+) -> Result:
+    """Do the work in this process."""
+    begun(task)
     # Raised in a callback from libsndfile, an interruption would be lost and taken for the end of the file.
     with uninterrupted(times=1):
-        return work(task)
+        answer = contained(lambda: work(task))
+        return _result_of(task, answer, failed)
+
+
+def _result_of(task: Task, answer: Result | Fault, failed: Callable[[Task, Fault], Result]) -> Result:
+    if not isinstance(answer, Fault):
+        return answer
+    log_fault(answer, str(task))
+    return failed(task, answer)
 
 
 @dataclass(slots=True, eq=False)
@@ -144,43 +165,43 @@ class _Slot(Generic[Task, Result]):
     is_open: bool = True
     attempts: int = 0
 
+    def fill(self, result: Result) -> None:
+        self.result, self.is_open = result, False
+
 
 class _Worker(Generic[Task, Result]):
-    """A process, this end of its pipe, and what it is working on."""
+    """A process, and what it is working on."""
 
-    def __init__(self, work: Callable[[Task], Result]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
+    def __init__(self, work: Callable[[Task], Result], *, forked: bool) -> None:
+        self.process = WorkerProcess(work, forked=forked)
         self.slot: _Slot[Task, Result] | None = None
         self.has_started = False
-        self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-        with _as_parent_of_workers():
-            self._process.start()
-        theirs.close()  # so that reading from a worker that has died says so
 
     def give(self, slot: "_Slot[Task, Result]") -> None:
         slot.attempts += 1
         self.slot = slot
         with suppress(BrokenPipeError):  # it has died: found out when its answer is read
-            self.pipe.send(slot.task)
-
-    def end(self, *, patience_seconds: float = 0.0) -> None:
-        self._process.join(patience_seconds)
-        self._process.terminate()
-        self._process.join()
-        self.pipe.close()
+            self.process.pipe.send(slot.task)
 
 
 class _Crew(Generic[Task, Result]):
     """Workers, started as they are needed and replaced when they die."""
 
-    def __init__(self, work: Callable[[Task], Result], jobs: int, lost: Callable[[Task], Result]) -> None:
+    def __init__(
+        self,
+        work: Callable[[Task], Result],
+        jobs: int,
+        failed: Callable[[Task, Fault], Result],
+        begun: Callable[[Task], object],
+    ) -> None:
         self._work = work
         self._jobs = jobs
-        self._lost = lost
+        self._failed = failed
+        self._begun = begun
         self._workers: list[_Worker[Task, Result]] = []
         self._waiting: deque[_Slot[Task, Result]] = deque()
         self._n_stillborn = 0  # workers in a row that ended while they started
+        self._alone = False  # the system gives no process for one job
 
     def take(self, task: Task | None) -> _Slot[Task, Result]:
         """Return the place where the result will be; without a task, it is settled at once."""
@@ -192,17 +213,19 @@ class _Crew(Generic[Task, Result]):
 
     def attend(self) -> None:
         """Wait until at least one worker has something to say, and hear it."""
-        ready = wait([worker.pipe for worker in self._workers])
-        for worker in [worker for worker in self._workers if worker.pipe in ready]:
+        ready = wait([worker.process.pipe for worker in self._workers])
+        for worker in [worker for worker in self._workers if worker.process.pipe in ready]:
             try:
-                succeeded, answer = worker.pipe.recv()
+                succeeded, answer = worker.process.pipe.recv()
             except (EOFError, OSError):
                 self._bury(worker)
                 continue
+            except Exception as error:  # noqa: BLE001 - an answer that cannot be read is no answer
+                succeeded, answer = True, fault_of(error)
             if not succeeded:
                 raise answer
-            if worker.has_started and worker.slot is not None:
-                worker.slot.result, worker.slot.is_open = answer, False
+            if worker.has_started and worker.slot is not None and worker.slot.task is not None:
+                worker.slot.fill(_result_of(worker.slot.task, answer, self._failed))
                 worker.slot = None
             if not worker.has_started:
                 worker.has_started = True
@@ -212,21 +235,39 @@ class _Crew(Generic[Task, Result]):
     def stop(self) -> None:
         """End the workers now, whatever they are doing."""
         while self._workers:
-            self._workers.pop().end()
+            self._workers.pop().process.end()
 
     def _assign(self) -> None:
         while self._waiting:
             worker = next((worker for worker in self._workers if worker.slot is None), None)
-            if worker is None and len(self._workers) < self._jobs:
-                worker = _Worker(self._work)
-                self._workers.append(worker)
+            if worker is None and len(self._workers) < self._jobs and not self._alone:
+                worker = self._hired()
+            if self._alone:
+                slot = self._waiting.popleft()
+                if slot.task is not None:
+                    slot.fill(_do(self._work, slot.task, self._failed, self._begun))
+                continue
             if worker is None:
                 return
-            worker.give(self._waiting.popleft())
+            slot = self._waiting.popleft()
+            if slot.task is not None:
+                self._begun(slot.task)
+            worker.give(slot)
+
+    def _hired(self) -> _Worker[Task, Result] | None:
+        try:
+            worker = _Worker(self._work, forked=self._jobs == 1)
+        except OSError:
+            if self._jobs > 1:
+                raise
+            self._alone = True
+            return None
+        self._workers.append(worker)
+        return worker
 
     def _bury(self, worker: _Worker[Task, Result]) -> None:
         self._workers.remove(worker)
-        worker.end(patience_seconds=1.0)  # dying, it may have something to say on stderr
+        fault = worker.process.end(patience_seconds=1.0)  # dying, it may have something to say on stderr
         slot = worker.slot
         if not worker.has_started:
             self._n_stillborn += 1
@@ -241,50 +282,7 @@ class _Crew(Generic[Task, Result]):
         if slot.attempts == 1:  # it may have been killed for other reasons than this task: once more
             self._waiting.appendleft(slot)
         else:
-            slot.result, slot.is_open = self._lost(slot.task), False
-
-
-def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """Work off tasks until the other end of the pipe is closed; runs in the worker."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    from index.vectors.exact import use_threads  # here, as FAISS reads its settings when it is loaded
-
-    use_threads(1)
-    with suppress(EOFError, BrokenPipeError):
-        pipe.send((True, None))
-        while True:
-            task = pipe.recv()
-            try:
-                answer = (True, work(task))
-            except Exception as error:  # noqa: BLE001 - raised again where the results are read
-                answer = (False, error)
-            pipe.send(answer)
-
-
-def _end_with(sentinel: int) -> None:
-    # Without its parent a worker would only end with its task, which may take minutes.
-    wait([sentinel])
-    os._exit(1)
-
-
-@contextmanager
-def _as_parent_of_workers() -> Iterator[None]:
-    """Let processes that are started in the block have one thread per library, and no Ctrl-C, from the first."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    resource_tracker.ensure_running()  # first, as starting it lets Ctrl-C through again
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            slot.fill(_result_of(slot.task, fault, self._failed))
 
 
 def _processors() -> int:

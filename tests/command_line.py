@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 import cli
 from sourceprint.demo.synthesis import synthesize
-from sourceprint.workers import jobs_for
 from tests.places import ROOT
 
-__all__ = ["RATE_HZ", "add_to_ten", "catalogue", "jobs_for_three", "matches", "music", "run", "start", "write"]
+__all__ = ["RATE_HZ", "catalogue", "matches", "music", "run", "start", "write"]
 
 RATE_HZ = 11025
 
@@ -77,15 +76,3 @@ def matches(index: Path, *files: Path) -> list[list[str]]:
     result = run("match", *files, "--jsonl", "--quiet", index=index)
     assert result.exit_code == 0, result.stderr
     return [[match["recording_id"] for match in json.loads(line)["matches"]] for line in result.stdout.splitlines()]
-
-
-def add_to_ten(n: int) -> int:
-    """Return n + 10, but end the process without a word for 3: work for `sourceprint.workers`."""
-    if n == 3:
-        os._exit(1)
-    return n + 10
-
-
-def jobs_for_three(jobs: int) -> int:
-    """Return how many workers three files get; an error for 0."""
-    return jobs_for(3, jobs)

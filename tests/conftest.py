@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import tqdm
 from hypothesis import HealthCheck, settings
 
 from tests.royalty_databases import database, database_place
@@ -17,6 +18,9 @@ settings.register_profile(
     "sourceprint", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("sourceprint")
+
+# The thread of a bar would keep `sourceprint.workers` from forking, in all tests that follow in the same process.
+tqdm.tqdm.monitor_interval = 0
 
 
 @pytest.fixture(scope="session")

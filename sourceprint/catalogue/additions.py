@@ -7,6 +7,7 @@ that was committed is compared with the whole index (`index.search.overlaps`): a
 unless the run is interrupted.
 """
 
+import functools
 import os
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -35,6 +36,7 @@ from index.storage.snapshot import Snapshot
 from index.storage.tags import ranges_text
 from index.vectors.exact import use_threads
 from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, described_by
+from sourceprint.faults import Fault, contained
 from sourceprint.inputs import Item, NamedInputs
 from sourceprint.workers import in_order, jobs_for, uninterrupted
 
@@ -145,7 +147,7 @@ class Addition:
                 self._enter(stack, store)
                 self._desk = IdDesk(store.snapshot())  # taken under the lock: nobody else adds from here on
             try:
-                with closing(in_order(_describe, self._decisions(inputs.items), jobs=jobs, lost=_lost)) as work:
+                with closing(in_order(_describe, self._decisions(inputs.items), jobs=jobs, failed=_failed)) as work:
                     for (item, decision), described in work:
                         yield self._counted(self._settle(item, decision, described, stack))
                         self._compare()
@@ -232,7 +234,10 @@ class Addition:
 
     def _decisions(self, items: Sequence[Item]) -> Iterator[tuple[tuple[Item, PlannedAddition], Path | None]]:
         for item in items:
-            decision = self._desk.decide_replacement(item) if self._replacing else self._desk.decide_new(item)
+            decide = self._desk.decide_replacement if self._replacing else self._desk.decide_new
+            decision = contained(functools.partial(decide, item))
+            if isinstance(decision, Fault):
+                decision = PlannedAddition("failed", remarks=(item.reason(decision),))
             yield (item, decision), item.path if decision.kind in ("add", "replace") else None
 
     def _settle(
@@ -309,8 +314,6 @@ def _describe(path: Path) -> _Described:
         made = recording_of(path)
     except AudioError as error:
         return _Described(failure=Item(path).reason(error))
-    except MemoryError:
-        return _Described(failure="does not fit into the memory that is left; give fewer jobs, or cut it in parts")
     audio = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
     specs = layer_specs()
     described = recording_landmarks(made).items()
@@ -318,7 +321,5 @@ def _describe(path: Path) -> _Described:
     return _Described("", *audio, landmarks)
 
 
-def _lost(path: Path) -> _Described:
-    return _Described(
-        failure="ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
-    )
+def _failed(path: Path, fault: Fault) -> _Described:
+    return _Described(failure=Item(path).reason(fault))

@@ -11,6 +11,7 @@ A lock in the output folder lets one run at a time write to it.
 """
 
 import fcntl
+import functools
 import os
 import time
 import unicodedata
@@ -26,6 +27,7 @@ from fingerprint.errors import (
     AudioError,
     DamagedFingerprintError,
     FingerprintFileError,
+    OutputError,
     ParameterError,
     printable,
 )
@@ -34,6 +36,7 @@ from fingerprint.landmarks import Fingerprint, Role
 from fingerprint.params import Params
 from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
+from sourceprint.faults import Fault, contained
 from sourceprint.inputs import Item, NamedInputs
 from sourceprint.workers import in_order, jobs_for
 
@@ -142,7 +145,7 @@ class Description:
         jobs = jobs_for(len(inputs.items), self._jobs)
         with (
             _sole_use(self._folder),
-            closing(in_order(_make, self._tasks(inputs.items), jobs=jobs, lost=_lost)) as work,
+            closing(in_order(_make, self._tasks(inputs.items), jobs=jobs, failed=_failed)) as work,
         ):
             self._there = {_compared(name): self._folder / name for name in sorted(os.listdir(self._folder))}
             for settled, made in work:
@@ -183,11 +186,11 @@ class Description:
     def _tasks(self, items: Sequence[Item]) -> Iterator[tuple[PrecomputeOutcome, _Task | None]]:
         """Yield what is known beforehand about each item, and what is left to do."""
         for item in items:
-            try:
-                target, is_given = self._target(item)
-            except AudioError as error:
-                yield PrecomputeOutcome(item.name, "failed", remarks=(item.reason(error),)), None
+            found = contained(functools.partial(self._target, item))
+            if isinstance(found, Fault):
+                yield PrecomputeOutcome(item.name, "failed", remarks=(item.reason(found),)), None
                 continue
+            target, is_given = found
             name = self._stem(item.path) if self._anonymous else None
             task = None if is_given else _Task(item.path, target, self._roles, self._scales, name)
             yield PrecomputeOutcome(item.name, "unchanged", target, remarks=self._remarks(item, target)), task
@@ -247,15 +250,12 @@ def _make(task: _Task) -> PrecomputeOutcome:
             n_bytes = task.target.stat().st_size
     except AudioError as error:
         return PrecomputeOutcome(item.name, "failed", remarks=(item.reason(error),))
-    except MemoryError:
-        reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
-        return PrecomputeOutcome(item.name, "failed", remarks=(reason,))
     return PrecomputeOutcome(item.name, "made", task.target, n_bytes, round(made.duration_seconds * 1000), made.notes)
 
 
-def _lost(task: _Task) -> PrecomputeOutcome:
-    reason = "ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
-    return PrecomputeOutcome(Item(task.path).name, "failed", remarks=(reason,))
+def _failed(task: _Task, fault: Fault) -> PrecomputeOutcome:
+    item = Item(task.path)
+    return PrecomputeOutcome(item.name, "failed", remarks=(item.reason(fault),))
 
 
 def _parts(task: _Task) -> Iterator[Fingerprint]:
@@ -350,4 +350,4 @@ def _sole_use(folder: Path) -> Iterator[None]:
 def _refusals(path: Path) -> AbstractContextManager[None]:
     """Refusals that end the run: they would hit the next file too."""
     safe, remedy = "the files made before are complete", "see to the permissions, or give another folder"
-    return disk.refusals(path, ParameterError, "cannot be written", safe=safe, remedy=remedy)
+    return disk.refusals(path, OutputError, "cannot be written", safe=safe, remedy=remedy)

@@ -140,6 +140,7 @@ def progress(
     """
     from tqdm import tqdm
 
+    tqdm.monitor_interval = 0  # its thread would keep the one worker of one job from being forked
     hidden = quiet or not sys.stderr.isatty()
     delay = PROGRESS_DELAY_SECONDS
     with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:

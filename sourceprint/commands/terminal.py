@@ -17,6 +17,7 @@ Errors of ours carry their code (`fingerprint.errors`); the others are the const
 
 import gc
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -153,6 +154,8 @@ class Commands(click.Group):
         """Run the command that was asked for."""
         if os.environ.get("NO_COLOR"):
             ctx.color = False
+        if os.environ.get("SOURCEPRINT_DEBUG"):
+            _print_tracebacks()
         try:
             return super().invoke(ctx)
         except SourceprintError as error:
@@ -170,6 +173,21 @@ class Commands(click.Group):
         except MemoryError:
             complain("out of memory; give fewer --jobs")
             ctx.exit(EXIT_INCOMPLETE)
+
+
+def _print_tracebacks() -> None:
+    """Print to stderr what is logged of errors that nobody expected."""
+    logger = logging.getLogger("sourceprint")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(_Tracebacks())
+
+
+class _Tracebacks(logging.Handler):
+    """Prints each record, in which nothing from outside can forge a line of the terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        click.echo(printable_lines(record.getMessage()), err=True)
 
 
 # --- before a command works -------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from sourceprint.demo.music import (
 )
 from sourceprint.demo.statement import state_what_is_owed
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.faults import Fault
 from sourceprint.workers import in_order
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _print_comparison(found: list[_FoundPassage], tracks: Sequence[str], echo: C
 def _make_all(names: Sequence[str], music: Path, jobs: int, step: Callable[[], object]) -> None:
     """Write all music; meanwhile one worker compiles the search."""
     tasks = [(name, name) for name in (_WARM_UP, *names)]
-    for name, error in in_order(partial(_make, music=music), tasks, jobs=jobs, lost=_lost):
+    for name, error in in_order(partial(_make, music=music), tasks, jobs=jobs, failed=_failed):
         if error:
             raise CatalogueError(error)
         if name != _WARM_UP:
@@ -159,8 +160,8 @@ def _make(name: str, *, music: Path) -> str:
     return ""
 
 
-def _lost(name: str) -> str:
-    return f"{name or 'the first search'}: two worker processes ended at it; give --jobs 1"
+def _failed(name: str, fault: Fault) -> str:
+    return f"{name or 'the first search'}: {fault.reason}"
 
 
 def _warm_up() -> None:

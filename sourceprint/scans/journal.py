@@ -9,7 +9,9 @@ The log gets one JSON object per line, each with `event` and `at` (UTC, RFC 3339
 ===============  =======================================================================================================
 `session start`  `schema`, `version`, `arguments`, `index_digest`, `settings_digest`, `results_bytes`
 `reserved`       `name`, and `to`: the place that is about to be made for it; on the disk before anything is there
-`scanned`        `name` (as in the row), `status`, `again` (why, where it was scanned before), `timing_ms`
+`begun`          `name`: the work on it begins, for the first time or once more
+`scanned`        `name` (as in the row), `status`, `again` (why, where it was scanned before), `timing_ms`;
+                 `moved_from` if it is moved; after an error that nobody expected `fault`: its id and traceback
 `known`          `name`, and `of`: the name of a file with the same content, whose result it has been given
 `on disk`        `results_bytes`: all rows up to there are
 `moved`          `name`, and `to`: where the file was moved after its row, which has that name, was on the disk

@@ -10,16 +10,17 @@ session themselves, whose size and ends another has.
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fingerprint.errors import AudioError, printable
+from fingerprint.errors import printable
 from fingerprint.extract import audio_digest, is_fingerprint_file
+from sourceprint.faults import Fault, contained
 from sourceprint.inputs import Item, Refusal
 from sourceprint.scans.journal import Entry
 
-__all__ = ["Content", "Plan", "Territory", "content_of", "make_plan", "size_of"]
+__all__ = ["Content", "Plan", "Territory", "by_suspicion", "content_of", "make_plan", "size_of"]
 
 _PROBE_BYTES = 4096
 
@@ -102,12 +103,36 @@ def make_plan(
     return plan
 
 
+def by_suspicion(plan: Plan, suspects: Container[str]) -> Iterator[Plan]:
+    """Yield what is to be searched in parts, in order: each suspect alone, the files between two of them together.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its copies and the rows that stand are in none of the parts.
+    suspects : container of str
+        Names of files.
+    """
+    part = Plan(again=plan.again)
+    for position, item in enumerate(plan.search):
+        is_suspect = str(item.path) in suspects
+        if is_suspect and part.search:
+            yield part
+            part = Plan(again=plan.again)
+        if position in plan.followers:
+            part.followers[len(part.search)] = plan.followers[position]
+        part.search.append(item)
+        if is_suspect:
+            yield part
+            part = Plan(again=plan.again)
+    if part.search:
+        yield part
+
+
 def content_of(path: Path) -> Content | None:
     """Return what tells the content of a file apart; None if it cannot be read."""
-    try:
-        return is_fingerprint_file(path), audio_digest(path)
-    except AudioError:
-        return None
+    digest = contained(lambda: audio_digest(path))
+    return None if isinstance(digest, Fault) else (is_fingerprint_file(path), digest)
 
 
 def size_of(path: Path) -> int | None:

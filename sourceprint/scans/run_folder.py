@@ -5,8 +5,9 @@
                      in which files were done; the last row of a name is the one that counts. The row of a file that was
                      moved has the name of its new place, and replaces the row of its old name
 `log.jsonl`          what happened and when, one object per event (`sourceprint.scans.journal`). No result depends on
-                     it: it tells where a tail that a power cut damaged begins, which moves a killed session left
-                     unfinished, and which version of the program made which row
+                     it but that of a file that sessions were killed at: it tells which files were in hand then, where a
+                     tail that a power cut damaged begins, which moves a killed session left unfinished, and
+                     which version of the program made which row
 `traces/*.spt`       of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file and
                      eight digits of a digest of what it was searched in, and how (`index.recheck.trace.trace_name`)
 `lock`               held by the scan that writes to the folder
@@ -57,6 +58,7 @@ __all__ = [
     "read_rows",
     "refusals",
     "results_of",
+    "suspects",
     "unfinished_moves",
 ]
 
@@ -262,6 +264,32 @@ def made_by_others(folder: Path, names: Container[str], version: str) -> dict[st
             makers[name] = maker
     counts = Counter(maker for name, maker in makers.items() if name in names and maker not in ("", version))
     return dict(sorted(counts.items()))
+
+
+def suspects(folder: Path) -> dict[str, int]:
+    """Return how many sessions in a row ended without a word while they had a file in hand, by its name.
+
+    One that ends such a session may have ended it, as where memory runs out; a row of the file clears it.
+    """
+    found: dict[str, int] = {}
+    in_hand: set[str] = set()
+    for event in read_events(folder, "session start", "begun", "scanned", "known", "session end"):
+        name = event.get("name")
+        if event["event"] == "session start":
+            for one in in_hand:
+                found[one] = found.get(one, 0) + 1
+            in_hand.clear()
+        elif event["event"] == "session end":
+            in_hand.clear()
+        elif isinstance(name, str) and event["event"] == "begun":
+            in_hand.add(name)
+        else:
+            for done in (str(name), str(event.get("moved_from"))):
+                in_hand.discard(done)
+                found.pop(done, None)
+    for one in in_hand:
+        found[one] = found.get(one, 0) + 1
+    return found
 
 
 def unfinished_moves(folder: Path) -> dict[Path, Path]:

@@ -8,7 +8,7 @@ Where no lease can be taken, as on read-only media, a worker may see a later com
 
 import functools
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from index.storage.locks import CommitToken
 from index.storage.manifest import RECORDING, spec_of
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
+from sourceprint.faults import Fault, contained
 from sourceprint.inputs import Item
 from sourceprint.workers import in_order, jobs_for
 
@@ -102,6 +103,8 @@ class Scan:
         Time taken by decoding and fingerprinting, by neighbour search, and by hypotheses, alignment and decision.
     explanation : Explanation or None
         Why recordings were found or not; None if that was not asked, or the file could not be searched.
+    fault : Fault or None
+        What went wrong where nobody expected it; None if nothing did.
     """
 
     path: Path
@@ -117,6 +120,7 @@ class Scan:
     search_seconds: float = 0.0
     verify_seconds: float = 0.0
     explanation: Explanation | None = None
+    fault: Fault | None = None
 
     @property
     def failed(self) -> bool:
@@ -158,6 +162,7 @@ def scan_files(
     traces: Path | None = None,
     question: Question | None = None,
     reuse: Snapshot | None = None,
+    begun: Callable[[Path], object] = lambda _: None,
 ) -> Generator[Scan, None, None]:
     """Search for every item and yield the results in order.
 
@@ -178,6 +183,8 @@ def scan_files(
         What is to be explained of each track.
     reuse : Snapshot, optional
         Of the same index, opened before: nothing is opened twice.
+    begun : callable
+        Called with the path of a file whenever the work on it begins.
 
     Raises
     ------
@@ -195,15 +202,19 @@ def scan_files(
     snapshot = open_for(index, options, reuse=reuse)
     if n_jobs == 1:
         use_threads(1)
-        search = functools.partial(_search, index=_open_index(snapshot, options), settings=settings)
-        with closing(in_order(search, ((None, item.path) for item in items), jobs=1, lost=search)) as scans:
+        opened = _open_index(snapshot, options)
+        search = functools.partial(_search, index=opened, settings=settings)
+        failed = functools.partial(_failed, searched=opened.searched)
+        paths = ((None, item.path) for item in items)
+        with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun)) as scans:
             yield from (scan for _, scan in scans if scan is not None)
         return
     store = Store(index, snapshot)
     with store.lease() as token:
         searched = what_is_searched(store.snapshot(), options)
         tasks = ((None, _Task(item.path, index, token, searched, settings)) for item in items)
-        with closing(in_order(_work, tasks, jobs=n_jobs, lost=_lost)) as scans:
+        work = in_order(_work, tasks, jobs=n_jobs, failed=_task_failed, begun=lambda task: begun(task.path))
+        with closing(work) as scans:
             yield from (scan for _, scan in scans if scan is not None)
 
 
@@ -280,9 +291,6 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
     except AudioError as error:
         reason = Item(path).reason(error)
         return Scan(path, searched, error.status, reason, sha256=_digest_or_nothing(path))
-    except MemoryError:
-        reason = "does not fit into the memory that is left; give fewer jobs, or cut it in parts"
-        return Scan(path, searched, "decode_error", reason, sha256=_digest_or_nothing(path))
     elapsed = time.perf_counter() - started - explanation_seconds
     result = in_sequence(results)
     searched = replace(searched, scales=search.scales)
@@ -315,6 +323,11 @@ def _digest_or_nothing(path: Path) -> str:
         return ""
 
 
-def _lost(task: _Task) -> Scan:
-    reason = "ended the process that worked on it, twice; the file is damaged in a way that no decoder expects"
-    return Scan(task.path, task.searched, "decode_error", reason)
+def _task_failed(task: _Task, fault: Fault) -> Scan:
+    return _failed(task.path, fault, searched=task.searched)
+
+
+def _failed(path: Path, fault: Fault, *, searched: Searched) -> Scan:
+    found = contained(lambda: _digest_or_nothing(path))
+    digest = "" if isinstance(found, Fault) else found
+    return Scan(path, searched, "decode_error", Item(path).reason(fault), sha256=digest, fault=fault)

@@ -4,6 +4,10 @@
 have the content of another; it may be called again and again, as files arrive. Rows on record that stand are left alone
 and counted. Given a `Mover`, a file is moved as soon as its row is on the disk, and the row says where to. `Search` is
 what a session searches, and how; `Feed` ends a search early when it is asked to.
+
+A file that was in hand when an earlier session ended without a word may have ended it, as where memory runs out and the
+system ends all processes. Such a file is searched with no other beside it; one that was in hand at `MOST_DEATHS` such
+ends gets a row that says so, and is not tried again before that is asked for.
 """
 
 import time
@@ -23,15 +27,22 @@ from sourceprint.inputs import Item, Refusal
 from sourceprint.outputs import program_version
 from sourceprint.scans.journal import Entry, Journal
 from sourceprint.scans.moves import Mover, finish_moves
-from sourceprint.scans.plan import Plan, content_of, make_plan, size_of
+from sourceprint.scans.plan import Plan, by_suspicion, content_of, make_plan, size_of
 from sourceprint.scans.results import ScanResult, plain_json
-from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others
+from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others, suspects
 from sourceprint.scans.scan import Scan, Searched, open_for, scan_files, what_is_searched
 from sourceprint.scans.scan_json import renamed_row, scan_row, scan_timing
 from sourceprint.scans.summary import summarise, summary_to_json
 from sourceprint.workers import uninterrupted
 
-__all__ = ["Feed", "Outcome", "Search", "Session", "Stop"]
+__all__ = ["MOST_DEATHS", "Feed", "Outcome", "Search", "Session", "Stop"]
+
+MOST_DEATHS = 4
+"""Sessions that may end without a word while a file is in hand, before it is given up.
+
+A worker that dies is seen, and two are enough (`sourceprint.workers`). What ended a whole session is not: whoever kills
+one, and kills it again, must not make it give up a file.
+"""
 
 
 class Stop(Protocol):
@@ -61,9 +72,19 @@ class Search:
         self._snapshot = open_for(self.index, self.options, reuse=self._snapshot)
         return what_is_searched(self._snapshot, self.options)
 
-    def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
-        """Yield the scan of every item, in order, its trace in the folder `traces`; errors as `scan_files`."""
-        return scan_files(self.index, items, options=self.options, jobs=self.jobs, traces=traces, reuse=self._snapshot)
+    def scans(
+        self, items: Sequence[Item], traces: Path, *, begun: Callable[[Path], object] = lambda _: None
+    ) -> Generator[Scan, None, None]:
+        """Yield the scan of every item, in order, its trace in the folder `traces`; the rest as `scan_files`."""
+        return scan_files(
+            self.index,
+            items,
+            options=self.options,
+            jobs=self.jobs,
+            traces=traces,
+            reuse=self._snapshot,
+            begun=begun,
+        )
 
 
 class Feed(Sequence[Item]):
@@ -165,6 +186,7 @@ class Session:
         self._arguments = dict(arguments or {})
         self._retry_failed = retry_failed
         self._counts = _Counts()
+        self._deaths: dict[str, int] = {}
         self._started_at = time.monotonic()
         self._has_begun = False
 
@@ -174,6 +196,7 @@ class Session:
         self._has_begun = True
         try:
             finish_moves(self._journal)
+            self._deaths = suspects(self._journal.folder)
             self.made_by_others = made_by_others(self._journal.folder, self._journal.entries, program_version())
             self._journal.begin(
                 version=program_version(),
@@ -245,14 +268,14 @@ class Session:
                     self._moved(entry, mover)
         for item, entry in plan.copies:
             yield self._copied(item, entry, plan.again.get(str(item.path)), mover)
-        if plan.search:
-            yield from self._searched(plan, stop, mover)
+        for part in by_suspicion(plan, self._deaths):
+            yield from self._searched(part, stop, mover)
         self._journal.sync()
 
     def _searched(self, plan: Plan, stop: Stop | None, mover: Mover | None) -> Generator[Outcome, None, None]:
         left: list[Item] = []
         feed = Feed(plan.search, stop, self._search.permit)
-        with closing(self._search.scans(feed, self._journal.folder / TRACES)) as scans:
+        with closing(self._scans(feed)) as scans:
             for position, scan in enumerate(scans):
                 followers = plan.followers.get(position, [])
                 entry = self._recorded(scan, plan.again.get(str(scan.path)), mover)
@@ -264,6 +287,20 @@ class Session:
                         left.append(item)  # one of the two has changed meanwhile
         if left:
             yield from self._searched(Plan(search=left, again=plan.again), stop, mover)
+
+    def _scans(self, feed: Feed) -> Generator[Scan, None, None]:
+        """Yield the scan of every item, in order; one that ended too many sessions is not searched."""
+        if len(feed) == 1 and self._deaths.get(str(feed[0].path), 0) >= MOST_DEATHS and not self._retry_failed:
+            for item in feed:
+                reason = (
+                    f"{MOST_DEATHS} scans were killed while they worked on it; it may need more memory than there is; "
+                    "cut it in parts, or try it again with --retry-failed"
+                )
+                yield Scan(item.path, self._search.searched(), "decode_error", reason)
+            return
+        yield from self._search.scans(
+            feed, self._journal.folder / TRACES, begun=lambda path: self._journal.log("begun", name=str(path))
+        )
 
     @property
     def has_begun(self) -> bool:
@@ -319,8 +356,11 @@ class Session:
         # The size is that of now: should the content have changed since it was read, it is looked at again next time.
         row = scan_row(scan, n_bytes=size_of(scan.path))
         facts = {"status": scan.status, "again": again, "timing_ms": plain_json(scan_timing(scan))}
+        if scan.fault is not None:
+            facts["fault"] = {"id": scan.fault.id, "traceback": scan.fault.traceback}
         with uninterrupted():
             entry = self._kept(row, scan.path, mover, "scanned", **facts)
+            self._deaths.pop(str(scan.path), None)
             self._counts.searched += 1
             self._counts.failed += scan.failed
         return entry
@@ -351,6 +391,8 @@ class Session:
         if place is not None:
             row = renamed_row(row, str(place), moved_from=str(path))
         entry = self._journal.append(row)
+        if place is not None:
+            facts["moved_from"] = str(path)
         self._journal.log(event, name=entry.name, **facts)
         if refused is not None:
             raise refused  # now that the row is safe

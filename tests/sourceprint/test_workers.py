@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -11,14 +13,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import IndexDamagedError, ParameterError
 from sourceprint import workers
+from sourceprint.faults import Fault, contained, fault_of_death
 from sourceprint.workers import in_order, jobs_for, uninterrupted
-from tests.command_line import add_to_ten, jobs_for_three
+from tests.errands import add_to_ten, ill_fated
+from tests.places import ROOT
 
 
-def lost(n: int) -> int:
+def failed(n: int, fault: Fault) -> int:
+    assert re.search(r"ended the process that worked on it, twice \(exit code 1\).* fault [0-9a-f]{8}$", fault.reason)
     return -n
+
+
+def fate(task: str, fault: Fault) -> str:
+    return f"{task}: {fault.reason}"
 
 
 def only_here(n: int) -> int:
@@ -32,32 +41,108 @@ only_here.__module__ = "tests.no_such_module"
 def test_results_come_in_order_and_what_needs_no_work_in_its_place(jobs: int) -> None:
     tasks = [(str(n), None if n % 4 == 0 else n + 100) for n in range(30)]
     expected = [(label, None if n is None else n + 10) for label, n in tasks]
-    assert list(in_order(add_to_ten, iter(tasks), jobs=jobs, lost=lost)) == expected
+    assert list(in_order(add_to_ten, iter(tasks), jobs=jobs, failed=failed)) == expected
 
 
-def test_a_worker_that_dies_costs_one_task() -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_worker_that_dies_costs_one_task(jobs: int) -> None:
+    begun: list[int] = []
     tasks = [(None, n) for n in range(2, 6)]
-    results = [result for _, result in in_order(add_to_ten, tasks, jobs=2, lost=lost)]
+    results = [r for _, r in in_order(add_to_ten, tasks, jobs=jobs, failed=failed, begun=begun.append)]
     assert results == [12, -3, 14, 15]
+    assert sorted(begun) == [2, 3, 3, 4, 5]  # a second time, and not a third
 
 
-def test_an_error_in_a_worker_is_raised_here() -> None:
-    with pytest.raises(ParameterError, match=r"jobs=0: must be at least 1"):
-        list(in_order(jobs_for_three, [(None, 1), (None, 0), (None, 2)], jobs=2, lost=lost))
+UNEXPECTED = r"unexpected {} in tests\.errands, line \d+{}; report it as fault [0-9a-f]{{8}}, and convert .*"
+DEAD = r"ended the process that worked on it, twice \({}\); the file is damaged .*; report it as fault [0-9a-f]{{8}}"
+FATES = {
+    "fine": None,
+    "ValueError": UNEXPECTED.format("ValueError", r": cannot convert\\x1b\[31m s64"),
+    "exit": UNEXPECTED.format("SystemExit", ": 7"),
+    "deep": UNEXPECTED.format("RecursionError", ": maximum recursion depth exceeded.*"),
+    "MemoryError": r"does not fit into the memory that is left; give fewer jobs, or cut it in parts",
+    "ParameterError": r"n=0: must be at least 1 \(fault [0-9a-f]{8}\)",
+    "DecodeError": r"a\.wav: is no audio",
+    "odd": r"unexpected (PicklingError|AttributeError) in .*",
+    "SIGSEGV": DEAD.format("SIGSEGV"),
+    "SIGKILL": DEAD.format("SIGKILL"),
+    "good": None,
+}
+
+
+@pytest.mark.parametrize(("jobs", "fates"), [(1, list(FATES)), (2, ["fine", "ValueError", "odd", "good"])])
+def test_any_fault_costs_its_task_and_no_other(jobs: int, fates: list[str]) -> None:
+    results = dict(in_order(ill_fated, [(task, task) for task in fates], jobs=jobs, failed=fate))
+    assert list(results) == fates
+    for task in fates:
+        pattern = FATES[task]
+        expected = re.escape(task) if pattern is None else f"{task}: {pattern}"
+        assert re.fullmatch(expected, results[task] or ""), results[task]
+
+
+def test_without_a_second_process_what_raises_is_contained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    tasks = [(task, task) for task in ("fine", "ValueError", "exit", "deep", "good")]
+    supervised = list(in_order(ill_fated, tasks, jobs=1, failed=fate))
+    monkeypatch.setattr(workers, "WorkerProcess", refuse)
+    assert list(in_order(ill_fated, tasks, jobs=1, failed=fate)) == supervised
+    monkeypatch.setattr(workers, "can_fork", lambda: False)
+    assert list(in_order(ill_fated, tasks, jobs=1, failed=fate)) == supervised
+    assert [result == task for task, result in supervised] == [True, False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "task", "error"),
+    [(1, "damaged index", IndexDamagedError), (1, "full disk", OSError), (2, "damaged index", IndexDamagedError)],
+)
+def test_what_would_hit_the_next_task_too_ends_the_run(jobs: int, task: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"is damaged|No space left"):
+        list(in_order(ill_fated, [(None, "fine"), (None, task), (None, "good")], jobs=jobs, failed=fate))
+
+
+def test_an_interruption_is_no_fault_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "can_fork", lambda: False)
+    with pytest.raises(KeyboardInterrupt):
+        list(in_order(ill_fated, [(None, "Ctrl-C")], jobs=1, failed=fate))
+
+
+def test_a_fault_has_the_id_of_its_kind_and_place() -> None:
+    def id_of(call: Callable[[], object]) -> str:
+        fault = contained(call)
+        assert isinstance(fault, Fault)
+        assert fault.traceback.startswith("Traceback")
+        return fault.id
+
+    ids = [id_of(lambda: ill_fated("ValueError")), id_of(lambda: int("x")), id_of(lambda: ill_fated("exit"))]
+    assert len({*ids, id_of(lambda: ill_fated("ValueError"))}) == 3
+
+
+def test_a_death_tells_where_it_was() -> None:
+    words = (
+        "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n"
+        f'  File "/lib/av/frame.py", line 7 in read\n  File "{ROOT}/fingerprint/audio/decoders.py", line 9 in _drain\n'
+    )
+    fault = fault_of_death(-signal.SIGSEGV, words)
+    assert "twice (SIGSEGV in fingerprint.audio.decoders); " in fault.reason
+    assert fault.traceback == words
+    assert fault.id != fault_of_death(-signal.SIGSEGV, "").id != fault_of_death(-signal.SIGABRT, "").id
+    assert "(signal 200)" in fault_of_death(-200, "").reason
 
 
 def test_a_worker_that_is_killed_while_it_starts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[workers._Worker[int, int]] = []
 
     class Killed(workers._Worker[int, int]):
-        def __init__(self, work: Callable[[int], int]) -> None:
-            super().__init__(work)
+        def __init__(self, work: Callable[[int], int], *, forked: bool) -> None:
+            super().__init__(work, forked=forked)
             made.append(self)
             if len(made) < workers.MOST_STILLBORN:
-                self._process.kill()
+                self.process._process.kill()
 
     monkeypatch.setattr(workers, "_Worker", Killed)
-    results = [result for _, result in in_order(add_to_ten, [(None, 1), (None, 2)], jobs=2, lost=lost)]
+    results = [result for _, result in in_order(add_to_ten, [(None, 1), (None, 2)], jobs=2, failed=failed)]
     assert results == [11, 12]
 
 
@@ -66,7 +151,7 @@ def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch, capfd: pytes
     monkeypatch.setattr(module, "only_here", only_here, raising=False)
     monkeypatch.setitem(sys.modules, only_here.__module__, module)
     with pytest.raises(ParameterError, match="jobs=2: worker processes end as soon as they start; give 1 job"):
-        list(in_order(only_here, [(None, 1), (None, 2)], jobs=2, lost=lost))
+        list(in_order(only_here, [(None, 1), (None, 2)], jobs=2, failed=failed))
     assert "No module named 'tests.no_such_module'" in capfd.readouterr().err
 
 
@@ -93,7 +178,7 @@ def test_tasks_are_read_as_they_are_needed() -> None:
             taken.append(n)
             yield None, n + 100
 
-    results = in_order(add_to_ten, tasks(), jobs=2, lost=lost)
+    results = in_order(add_to_ten, tasks(), jobs=2, failed=failed)
     next(results)
     assert len(taken) < 20
     results.close()

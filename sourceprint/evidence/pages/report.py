@@ -25,6 +25,7 @@ from sourceprint.evidence.pages.file_view import file_view
 from sourceprint.evidence.pages.overview import overview
 from sourceprint.evidence.pages.page import ASSETS, SCRIPT, STYLE, Shelf, asset, file_page, overview_page
 from sourceprint.evidence.pages.sounds import Catalogue
+from sourceprint.faults import Fault
 from sourceprint.inputs import Item
 from sourceprint.scans.results import ScanResult
 from sourceprint.workers import in_order, jobs_for
@@ -150,7 +151,7 @@ def write_report(
         for result in matched
     )
     lost = set()
-    with closing(in_order(_make_page, tasks, jobs=jobs, lost=_lost)) as made:
+    with closing(in_order(_make_page, tasks, jobs=jobs, failed=_failed)) as made:
         for number, (_, page) in enumerate(made):
             if page is not None:
                 if page.kind == "lost":
@@ -235,9 +236,8 @@ def _make_page(task: _Task) -> PageMade:
     return PageMade(printable(task.result.name), "failed" if view.remark else "made", remarks)
 
 
-def _lost(task: _Task) -> PageMade:
-    remark = "ended the process that made its page, twice; the audio is damaged in a way that no decoder expects"
-    return PageMade(printable(task.result.name), "lost", (remark,))
+def _failed(task: _Task, fault: Fault) -> PageMade:
+    return PageMade(printable(task.result.name), "lost", (f"its page could not be made: {fault.reason}",))
 
 
 def _prepare(out: Path, options: ReportOptions) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,12 +25,12 @@ from sourceprint.inputs import Item, collect
 from sourceprint.scans import journal as journal_module
 from sourceprint.scans import run_folder as folder
 from sourceprint.scans.journal import Journal
-from sourceprint.scans.plan import Territory
+from sourceprint.scans.plan import Plan, Territory, by_suspicion
 from sourceprint.scans.results import ScanResult, read_result
-from sourceprint.scans.run_folder import Run, made_by_others
+from sourceprint.scans.run_folder import Run, made_by_others, suspects
 from sourceprint.scans.scan import Scan, Searched
 from sourceprint.scans.scan_json import scan_result, scan_row
-from sourceprint.scans.session import Outcome, Search, Session
+from sourceprint.scans.session import MOST_DEATHS, Outcome, Search, Session
 from sourceprint.scans.summary import expected_false_matches, q_values, summarise, summary_text, summary_to_json
 from tests.scan_records import a_failure, a_match, a_passage, a_result, with_track
 
@@ -47,8 +47,11 @@ class Pretended(Search):
     def searched(self) -> Searched:
         return self.state
 
-    def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
+    def scans(
+        self, items: Sequence[Item], traces: Path, *, begun: Callable[[Path], object] = lambda _: None
+    ) -> Generator[Scan, None, None]:
         for item in items:
+            begun(item.path)
             self.asked.append(str(item.path))
             try:
                 data = item.path.read_bytes()
@@ -398,6 +401,67 @@ def test_a_field_of_another_kind_is_an_error_that_names_it(tmp_path: Path) -> No
     (tmp_path / "results.jsonl").write_text(json.dumps(a_result("a.wav", track={"notes": 5})) + "\n")
     with pytest.raises(EvidenceError, match=r"line 1: track\.notes=5: must be a list; scan the file again"):
         Run.open(tmp_path).results()
+
+
+class Fatal(Pretended):
+    """A search that is killed at the file c.mp3, the process that minds it too."""
+
+    def scans(
+        self, items: Sequence[Item], traces: Path, *, begun: Callable[[Path], object] = lambda _: None
+    ) -> Generator[Scan, None, None]:
+        for scan in super().scans(items, traces, begun=begun):
+            if scan.path.name == "c.mp3":
+                raise Killed
+            yield scan
+
+
+def killed(run: Path, items: Sequence[Item]) -> Fatal:
+    """Let a session be killed by a file, so that it cannot even say that it ends."""
+    search = Fatal(Path("index"), state=SEARCHED)
+    with pytest.raises(Killed):
+        scan(run, items, search)
+    log = (run / "log.jsonl").read_text().splitlines(keepends=True)
+    assert json.loads(log[-1])["event"] == "session end"
+    (run / "log.jsonl").write_text("".join(log[:-1]))
+    return search
+
+
+def test_a_file_that_kills_the_scan_is_given_up_and_the_rest_is_done(tmp_path: Path, music: list[Item]) -> None:
+    run, bad = tmp_path / "run", str(music[2].path)
+    asked = [killed(run, music).asked for _ in range(MOST_DEATHS)]
+    assert [len(names) for names in asked] == [3, *[1] * (MOST_DEATHS - 1)]
+    search = pretended()
+    outcomes = scan(run, music, search)
+    assert bad not in search.asked
+    assert [outcome.remarks for outcome in outcomes if outcome.kind == "failed"] == [
+        (
+            f"{MOST_DEATHS} scans were killed while they worked on it; it may need more memory than there is; cut it "
+            "in parts, or try it again with --retry-failed",
+        )
+    ]
+    assert len(Run.open(run).results()) == len(music)
+    assert scan(run, music, search) == []
+    scan(run, music, search, retry_failed=True)
+    assert search.asked.count(bad) == 1
+
+
+def test_scans_that_are_killed_at_other_files_give_up_none(tmp_path: Path, music: list[Item]) -> None:
+    run = tmp_path / "run"
+    for _ in range(MOST_DEATHS - 1):
+        killed(run, music)
+    search = pretended()
+    scan(run, music, search)
+    assert str(music[2].path) in search.asked
+    assert suspects(run) == {}
+
+
+def test_a_suspect_is_searched_with_no_other_beside_it(music: list[Item]) -> None:
+    plan = Plan(search=music[:4], followers={1: [music[4]]}, again={"x": "failed before"})
+    parts = list(by_suspicion(plan, {str(music[1].path), str(music[3].path)}))
+    assert [part.search for part in parts] == [[music[0]], [music[1]], [music[2]], [music[3]]]
+    assert [part.followers for part in parts] == [{}, {0: [music[4]]}, {}, {}]
+    assert all(part.again == plan.again for part in parts)
+    assert [part.search for part in by_suspicion(plan, ())] == [music[:4]]
 
 
 # Folders that cannot be used.

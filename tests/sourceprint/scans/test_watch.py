@@ -264,9 +264,11 @@ def test_a_file_that_changes_while_it_is_scanned_is_moved_when_it_was_scanned_ag
     path = put(tmp_path / "drop" / "a.wav", b"aaaa")
 
     class Changing(Pretended):
-        def scans(self, items: Sequence[Item], traces: Path) -> Generator[Scan, None, None]:
+        def scans(
+            self, items: Sequence[Item], traces: Path, *, begun: Callable[[Path], object] = lambda _: None
+        ) -> Generator[Scan, None, None]:
             is_first = not self.asked
-            for scan in super().scans(items, traces):
+            for scan in super().scans(items, traces, begun=begun):
                 if is_first:
                     put(path, b"and more")
                 yield scan
