@@ -18,10 +18,11 @@ from fingerprint.extract import fingerprint_file, recording_of, track_parts
 from tests.command_line import RATE_HZ, catalogue, music, run, start, write
 from tests.errands import ill_fated
 
+PLACE = r"sourceprint\.\w+\.\w+"
 FAULT = r"report it as fault [0-9a-f]{8}"
 REASONS = {
-    "SIGSEGV": rf"ended the process that worked on it, twice \(SIGSEGV in sourceprint\.\w+\.\w+\); the file .*; {FAULT}",
-    "ValueError": rf"unexpected ValueError in sourceprint\.\w+\.\w+, line \d+: cannot convert.* s64; {FAULT}, and convert .*",
+    "SIGSEGV": rf"ended the process that worked on it, twice \(SIGSEGV in {PLACE}\); the file .*; {FAULT}",
+    "ValueError": rf"unexpected ValueError in {PLACE}, line \d+: cannot convert.* s64; {FAULT}, and convert .*",
     "MemoryError": "does not fit into the memory that is left; give fewer jobs, or cut it in parts",
 }
 
@@ -120,11 +121,11 @@ def test_a_scan_lists_the_file_and_does_not_try_it_again_until_asked(
 
 def test_where_it_is_asked_for_the_traceback_is_printed(index: Path, tracks: Path) -> None:
     patch = "import sourceprint.scans.scan as s; s.track_parts = lambda path, scales: [].pop()"
-    options = {"before": patch, "env": {**os.environ, "SOURCEPRINT_DEBUG": "1"}}
-    with start("match", tracks / "a.wav", "--index", index, **options) as process:
+    debug = {**os.environ, "SOURCEPRINT_DEBUG": "1"}
+    with start("match", tracks / "a.wav", "--index", index, before=patch, env=debug) as process:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert re.search(r"unexpected IndexError in sourceprint\.scans\.scan, line \d+: pop from empty list; report it as fault", said)
+    assert re.search(rf"unexpected IndexError in {PLACE}, line \d+: pop from empty list; {FAULT}", said)
     assert "Traceback (most recent call last)" in said
 
 
