@@ -221,6 +221,29 @@ def a_passage(start_ms: int, end_ms: int, recording_start_ms: int = 0, **fields:
     return {**defaults, **fields}
 
 
+def an_alternative(
+    recording_id: str, start_ms: int, end_ms: int, recording_start_ms: int = 60_000, **fields: Any
+) -> dict[str, Any]:
+    """Return another recording that holds the same audio as a passage of a scan result, or a part of it."""
+    defaults: dict[str, Any] = {
+        "recording_id": recording_id,
+        "isrc": None,
+        "title": None,
+        "artists": [],
+        "same_audio": True,
+        "track_start_ms": start_ms,
+        "track_end_ms": end_ms,
+        "recording_start_ms": recording_start_ms,
+        "recording_end_ms": recording_start_ms + end_ms - start_ms,
+        "pitch_cents": 0.0,
+        "speed_percent": 100.0,
+        "tempo_percent": 100.0,
+        "aligned_landmarks": (end_ms - start_ms) // 120,
+        "expected_by_chance": 0.5,
+    }
+    return {**defaults, **fields}
+
+
 def a_match(recording_id: str, *passages: dict[str, Any], layer: str = "recording", **fields: Any) -> dict[str, Any]:
     """Return a match of a scan result with the recording of the rights that has this id."""
     defaults: dict[str, Any] = {

@@ -25,6 +25,7 @@ __all__ = [
     "a_match",
     "a_passage",
     "a_result",
+    "an_alternative",
     "with_track",
     "write_results",
 ]
@@ -54,6 +55,27 @@ def a_passage(track_start_ms: int = 10_000, recording_start_ms: int = 60_000, **
         "excluded": False,
         "also_fits": [],
         "alternatives": [],
+    }
+    return {**defaults, **_known(defaults, fields)}
+
+
+def an_alternative(recording_id: str = "s9", **fields: Any) -> dict[str, Any]:
+    """Return another recording that holds the same audio as `a_passage`, two seconds later."""
+    defaults: dict[str, Any] = {
+        "recording_id": recording_id,
+        "isrc": None,
+        "title": f"Title of {recording_id}",
+        "artists": ["An Artist"],
+        "same_audio": True,
+        "track_start_ms": 10_000,
+        "track_end_ms": 20_000,
+        "recording_start_ms": 62_000,
+        "recording_end_ms": 72_000,
+        "pitch_cents": 0.0,
+        "speed_percent": 100.0,
+        "tempo_percent": 100.0,
+        "aligned_landmarks": 110,
+        "expected_by_chance": 1.25,
     }
     return {**defaults, **_known(defaults, fields)}
 

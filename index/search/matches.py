@@ -7,7 +7,7 @@ where pitch and time move together the change is called speed, and the other two
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -346,7 +346,7 @@ def within(passage: _Laid, spans: Sequence[tuple[float, float]], track_seconds: 
     return pieces
 
 
-def union_seconds(spans: list[tuple[float, float]]) -> float:
+def union_seconds(spans: Iterable[tuple[float, float]]) -> float:
     """Return the length of the union of intervals.
 
     Examples

@@ -16,12 +16,14 @@ One JSON object per file (JSON Lines): `status`, `metadata.music` with an entry 
 `db_begin_time_offset_ms`        start of the passage in the recording; `db_end_time_offset_ms` its end
 `play_offset_ms`                 as `db_end_time_offset_ms`: theirs is where the recording had got to when the sample,
                                  of some seconds, ended; with whole files, that is where the passage ends
-`sourceprint`                    ours: `name`, `sha256`, `status`, `reason` and `index_digest` of the file
+`sourceprint`                    ours: `name`, `sha256`, `status`, `reason` and `index_digest` of the file; in an entry
+                                 of `metadata.music`, `also_fits`: ids of other recordings that may be meant, if any
 ===============================  =======================================================================================
 
 No counterpart: `metadata.timestamp_utc` and `cost_time` (results depend on no clock), `result_from`, `release_date`,
 `genres`, `external_ids.upc`, `external_metadata`, `contributors`. Nor is there one, on the other side, for pitch, tempo
-and speed, landmarks, probabilities by chance, coverage, and what else fits: those stand in the other formats.
+and speed, landmarks, probabilities by chance, coverage, and the figures of what else fits: those stand in the other
+formats.
 """
 
 import json
@@ -66,6 +68,7 @@ def acrcloud_record(result: ScanResult) -> dict[str, Any]:
 
 
 def _music(found: ResultMatch, passage: ResultPassage) -> dict[str, Any]:
+    also_fits = [well_formed(other) for other in passage.also_fits]
     return {
         "acrid": well_formed(found.recording_id),
         "title": well_formed(found.title or ""),
@@ -80,6 +83,7 @@ def _music(found: ResultMatch, passage: ResultPassage) -> dict[str, Any]:
         "sample_end_time_offset_ms": passage.track_end_ms,
         "db_begin_time_offset_ms": passage.recording_start_ms,
         "db_end_time_offset_ms": passage.recording_end_ms,
+        **({"sourceprint": {"also_fits": also_fits}} if also_fits else {}),
     }
 
 

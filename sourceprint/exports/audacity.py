@@ -1,9 +1,9 @@
 """Scan results as label tracks of Audacity: for each matched file one of the file, and one per recording found in it.
 
 `NAME.track.txt` is imported beside the matched track, `NAME.recording.ID.txt` beside the recording: the first has
-every passage with the recording it comes from, the others have the same passages in the time of one recording. A line
-is start, end and text with tabs between them, seconds with six decimals, UTF-8, by start; text from outside is escaped
-so that it stays on its line. Files that matched nothing have no labels.
+every passage with the recording it comes from and those that fit nearly as well, the others have the same passages in
+the time of one recording. A line is start, end and text with tabs between them, seconds with six decimals, UTF-8, by
+start; text from outside is escaped so that it stays on its line. Files that matched nothing have no labels.
 """
 
 from collections.abc import Iterable
@@ -50,11 +50,16 @@ def _in_track(found: ResultMatch, passage: ResultPassage) -> str:
     title = f' "{found.title}"' if found.title else ""
     return (
         f"{found.recording_id}{title} {_span(passage.recording_start_ms, passage.recording_end_ms)}{_figures(passage)}"
+        f"{_others(passage)}"
     )
 
 
 def _in_recording(result: ScanResult, passage: ResultPassage) -> str:
     return f"{result.name} {_span(passage.track_start_ms, passage.track_end_ms)}{_figures(passage)}"
+
+
+def _others(passage: ResultPassage) -> str:
+    return f", fits nearly as well: {', '.join(passage.also_fits)}" if passage.also_fits else ""
 
 
 def _figures(passage: ResultPassage) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fingerprint.digests import pretty_json
 from sourceprint.outputs import program_version
-from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult, plain_json
 from sourceprint.text.names import safe_names, well_formed
 
 __all__ = ["jams_files"]
@@ -105,7 +105,7 @@ def _passage(found: ResultMatch, passage: ResultPassage, q_value: float | None) 
         "artists": list(found.artists),
         "layer": found.layer,
         "q_value": q_value,
-        **{name: getattr(passage, name) for name in ResultPassage.__struct_fields__ if name != "excluded"},
+        **{name: value for name, value in plain_json(passage).items() if name != "excluded"},
     }
 
 

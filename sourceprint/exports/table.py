@@ -14,11 +14,12 @@ start another cell. Exact texts are in JSON Lines and, but for what is no UTF-8,
 
 import csv
 import io
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult, plain_json
 from sourceprint.text.names import one_line
 
 __all__ = [
@@ -68,6 +69,7 @@ COLUMNS = {
     "false_per_1000h": NUMBER,
     "confidence": NUMBER,
     "also_fits": LIST,
+    "alternatives": TEXT,
     "max_false_per_1000h": NUMBER,
     "algorithm": TEXT,
     "index_digest": TEXT,
@@ -125,7 +127,8 @@ def _of_found(found: ResultMatch) -> dict[str, Cell]:
 
 
 def _of_passage(passage: ResultPassage) -> dict[str, Cell]:
-    return {name: getattr(passage, name) for name in ResultPassage.__struct_fields__}
+    cells: dict[str, Cell] = {name: getattr(passage, name) for name in ResultPassage.__struct_fields__}
+    return {**cells, "alternatives": json.dumps(plain_json(passage.alternatives)) if passage.alternatives else None}
 
 
 def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:

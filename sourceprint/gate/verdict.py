@@ -19,10 +19,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from fingerprint.errors import printable
+from index.search.matches import union_seconds
 from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, GatePolicy, worst
-from sourceprint.scans.results import ResultMatch, ScanResult
+from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 
 __all__ = ["FAIL_ON", "UNREADABLE", "Decision", "Report", "Verdict", "decide"]
+
+
+_WHOLE = 0.9  # of a passage, that a licensed alternative must fit: the rest is not licensed by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +113,10 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date) -> Verdict:
 
 def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
     permitted, broken = _terms(found, found.recording_id, found.isrc or "", policy, day)
-    fitting = [passage.also_fits for passage in found.passages]
+    isrcs = {one.recording_id: one.isrc or "" for passage in found.passages for one in passage.alternatives}
     if permitted:
-        for other in dict.fromkeys(other for others in fitting for other in others):
-            if not _terms(found, other, "", policy, day)[0]:
+        for other in dict.fromkeys(other for passage in found.passages for other in passage.also_fits):
+            if not _terms(found, other, isrcs.get(other, ""), policy, day)[0]:
                 reason = f"fits {printable(other)} nearly as well, which no licence permits"
                 return Decision(found, policy.unresolved, "unresolved", permitted, reason)
         return Decision(found, PASS, "licensed", permitted)
@@ -125,14 +129,27 @@ def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
         decision = Decision(found, action, kind)
     if ACTIONS.index(decision.action) > ACTIONS.index(policy.unresolved):
         permitting = [
-            next(((p, other) for other in others if (p := _terms(found, other, "", policy, day)[0])), None)
-            for others in fitting
+            next(
+                (
+                    (p, other)
+                    for other in passage.also_fits
+                    if _fits_whole(other, passage) and (p := _terms(found, other, isrcs.get(other, ""), policy, day)[0])
+                ),
+                None,
+            )
+            for passage in found.passages
         ]
         if permitting[0] is not None and None not in permitting:
             reference, other = permitting[0]
             reason = f"fits {printable(other)} nearly as well, which is licensed"
             return Decision(found, policy.unresolved, "unresolved", reference, reason)
     return decision
+
+
+def _fits_whole(recording_id: str, passage: ResultPassage) -> bool:
+    """Whether an alternative fits most of a passage; where a result has no figures of it, it is said to."""
+    spans = [(p.track_start_ms, p.track_end_ms) for p in passage.alternatives if p.recording_id == recording_id]
+    return not spans or union_seconds(spans) >= _WHOLE * (passage.track_end_ms - passage.track_start_ms)
 
 
 def _terms(

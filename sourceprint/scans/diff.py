@@ -60,7 +60,7 @@ class MatchChange:
     before, after : ResultMatch
         The match in the first and in the second scan.
     what : tuple of str
-        Which figures changed: of "span", "pitch", "tempo", "speed", "confidence", "share".
+        Which figures changed: of "span", "pitch", "tempo", "speed", "confidence", "also_fits", "share".
     """
 
     before: ResultMatch
@@ -230,6 +230,7 @@ def _what_changed(before: ResultMatch, after: ResultMatch, limits: Tolerance) ->
         "tempo": any(abs(first.tempo_percent - second.tempo_percent) > limits.speed_percent for first, second in both),
         "speed": any(abs(first.speed_percent - second.speed_percent) > limits.speed_percent for first, second in both),
         "confidence": abs(before.confidence - after.confidence) > limits.confidence,
+        "also_fits": any({*first.also_fits} != {*second.also_fits} for first, second in both),
         "share": abs(before.track_match_percentage - after.track_match_percentage) > limits.share_percent,
     }
     return tuple(kind for kind, differs in kinds.items() if differs)

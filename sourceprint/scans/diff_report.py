@@ -92,6 +92,8 @@ def _figure_texts(change: MatchChange) -> Iterable[str]:
             yield f"recording {_spans(before, 'recording')} -> {_spans(after, 'recording')}"
         elif what == "confidence":
             yield f"confidence {confidence_text(before.confidence)} -> {confidence_text(after.confidence)}"
+        elif what == "also_fits":
+            yield f"fits nearly as well {_others(before)} -> {_others(after)}"
         elif what == "share":
             yield f"share {before.track_match_percentage:.1f} % -> {after.track_match_percentage:.1f} %"
         else:
@@ -113,6 +115,11 @@ def _spans(found: ResultMatch, side: str) -> str:
 
 def _all(found: ResultMatch, figure: Callable[[ResultPassage], str]) -> str:
     return ", ".join(figure(passage) for passage in found.passages)
+
+
+def _others(found: ResultMatch) -> str:
+    others = dict.fromkeys(other for passage in found.passages for other in passage.also_fits)
+    return ", ".join(printable(other) for other in others) or "nothing else"
 
 
 def _listed(values: Sequence[str | int | float]) -> str:
@@ -144,7 +151,7 @@ def _file_json(result: ScanResult) -> dict[str, Any]:
 
 def _found_json(found: ResultMatch) -> dict[str, Any]:
     names = ("track_start_ms", "track_end_ms", "recording_start_ms", "recording_end_ms")
-    figures = ("pitch_cents", "speed_percent", "tempo_percent", "confidence")
+    figures = ("pitch_cents", "speed_percent", "tempo_percent", "confidence", "also_fits")
     return {
         "recording_id": found.recording_id,
         "title": found.title or None,

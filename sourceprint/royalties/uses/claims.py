@@ -8,17 +8,23 @@ other (`sourceprint.royalties.uses.overlap`):
   different owners: a claimant without a recording, and the reason.
 - A passage that a recording takes from another one (`Rights.parts`) is claimed by that other one. Where in that one it
   lies is not on file, so parts of the part are followed only where they make up all of it.
-- Recordings that fit nearly as well (`also_fits`) claim the same passage with the same evidence.
+- Recordings that hold the same audio or fit nearly as well (`alternatives`) claim the part of the passage that they
+  fit, with the same evidence, so that none of them beats another; where a result says no more than their ids
+  (`also_fits`), all of it.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import msgspec
+
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
+from sourceprint.scans.results import ResultAlternative, ResultMatch, ResultPassage, ScanResult
 
 __all__ = ["Claim", "Claimant", "Owners", "claims_of"]
+
+_END_MS = 1000  # an alternative that starts or ends this close to the passage does so with it: ends are that uncertain
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Claim:
     start_ms, end_ms : int
         In the track; not empty.
     source : ResultPassage
-        The passage.
+        The passage; of an alternative, with its own times.
     evidence : Fraction
         Aligned landmarks of the passage per second of the track.
     note : str
@@ -185,8 +191,9 @@ def claims_of(result: ScanResult, rights: Rights, owners: Owners) -> tuple[list[
             if passage.excluded:
                 excluded.append(whole)
                 continue
-            claims.extend(_by_parts(whole, rights, owners) if not own.problem else [whole])
-            claims.extend(_also(whole, match, rights, owners))
+            mine = list(_by_parts(whole, rights, owners)) if not own.problem else [whole]
+            claims.extend(mine)
+            claims.extend(other for other in _also(whole, match, rights, owners) if not _is_claimed(other, mine))
     return claims, excluded
 
 
@@ -213,22 +220,44 @@ def _claimant(index_id: str, found: tuple[str, ...], layer: str, rights: Rights,
 
 
 def _also(claim: Claim, match: ResultMatch, rights: Rights, owners: Owners) -> Iterator[Claim]:
-    """Yield the claims of recordings that fit nearly as well; where in them the passage lies is not known."""
-    for index_id in sorted({*claim.source.also_fits}):
-        other = _claimant(index_id, _recordings_of(index_id, "", rights), match.layer, rights, owners)
-        if other.key != claim.claimant.key:
-            yield Claim(
-                other,
-                claim.layer,
-                index_id,
-                claim.number,
-                claim.start_ms,
-                claim.end_ms,
-                claim.source,
-                claim.evidence,
-                f"scan: {other.name} fits nearly as well as {claim.claimant.name}",
-                also=True,
-            )
+    """Yield the claims of alternatives: of those with figures where they lie, of others all of the passage."""
+    passage = claim.source
+    for index_id in sorted({*passage.also_fits}):
+        there = [one for one in passage.alternatives if one.recording_id == index_id]
+        isrc = next((one.isrc for one in there if one.isrc), "")
+        other = _claimant(index_id, _recordings_of(index_id, isrc, rights), match.layer, rights, owners)
+        note = f"scan: {other.name} fits nearly as well as {claim.claimant.name}"
+        whole = replace(claim, claimant=other, index_id=index_id, note=note, also=True)
+        for one in there:
+            located = _located(whole, one)
+            yield from _by_parts(located, rights, owners) if not other.problem else [located]
+        if not there:
+            yield whole
+
+
+def _located(claim: Claim, alternative: ResultAlternative) -> Claim:
+    """Return the claim of an alternative where it lies; its ends are those of the passage where they are as good."""
+    start, end = alternative.track_start_ms, alternative.track_end_ms
+    start = claim.start_ms if start <= claim.start_ms + _END_MS else start
+    end = claim.end_ms if end >= claim.end_ms - _END_MS else end
+    low = alternative.recording_start_ms - (alternative.track_start_ms - start)
+    high = alternative.recording_end_ms + (end - alternative.track_end_ms)
+    source = msgspec.structs.replace(
+        claim.source,
+        track_start_ms=start,
+        track_end_ms=end,
+        recording_start_ms=max(0, low),
+        recording_end_ms=max(0, low, high),
+    )
+    return replace(claim, start_ms=start, end_ms=end, source=source)
+
+
+def _is_claimed(claim: Claim, mine: Iterable[Claim]) -> bool:
+    """Whether a passage is claimed for the same already."""
+    return any(
+        claim.claimant.key == one.claimant.key and one.start_ms <= claim.start_ms and claim.end_ms <= one.end_ms
+        for one in mine
+    )
 
 
 def _by_parts(claim: Claim, rights: Rights, owners: Owners) -> Iterator[Claim]:
@@ -243,16 +272,14 @@ def _by_parts(claim: Claim, rights: Rights, owners: Owners) -> Iterator[Claim]:
             note = f"rights: {part.start_ms}-{part.end_ms} ms of {recording_id} is taken from {origin}"
             if rights.parts.get(origin):
                 note += ", which has parts of its own; which of them this is, is not on file"
-            yield Claim(
-                claimant, claim.layer, claim.index_id, claim.number, start, end, claim.source, claim.evidence, note
-            )
+            if claim.note:
+                note = f"{claim.note}; {note}"
+            yield replace(claim, claimant=claimant, start_ms=start, end_ms=end, note=note)
             taken.append((start, end))
     reached = claim.start_ms
     for start, end in [*sorted(taken), (claim.end_ms, claim.end_ms)]:
         if start > reached:
-            yield Claim(
-                claim.claimant, claim.layer, claim.index_id, claim.number, reached, start, claim.source, claim.evidence
-            )
+            yield replace(claim, start_ms=reached, end_ms=start)
         reached = max(reached, end)
 
 

@@ -36,7 +36,7 @@ from sourceprint.royalties.uses.states import StateChange, change_to_recording, 
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import STATES, Use, use_from_json, use_to_json
 from sourceprint.royalties.uses.uses_text import AttributionReport
-from sourceprint.scans.results import ScanResult
+from sourceprint.scans.results import ResultMatch, ScanResult
 
 __all__ = ["attribute_results", "current_uses", "list_uses"]
 
@@ -224,7 +224,7 @@ class _Attribution:
             index_ids=sorted(
                 {m.recording_id for m in matches} | {a for m in matches for s in m.passages for a in s.also_fits}
             ),
-            isrcs=sorted({match.isrc for match in matches if match.isrc}),
+            isrcs=sorted({isrc for match in matches for isrc in _isrcs(match)}),
             licensee=self._defaults.licensee,
             owners=False,
         )
@@ -396,3 +396,9 @@ def _purpose(purpose: str) -> str:
     if purpose not in PURPOSES:
         raise ParameterError(f"purpose {purpose!r:.40}: write one of {', '.join(PURPOSES)}")
     return purpose
+
+
+def _isrcs(match: ResultMatch) -> set[str]:
+    """Return the codes of a match and of its alternatives."""
+    alternatives = (one.isrc for passage in match.passages for one in passage.alternatives)
+    return {isrc for isrc in (match.isrc, *alternatives) if isrc}

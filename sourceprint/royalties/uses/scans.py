@@ -97,6 +97,13 @@ def _money_content(result: ScanResult) -> tuple[object, ...]:
                 (
                     *(p.track_start_ms, p.track_end_ms, p.recording_start_ms, p.recording_end_ms),
                     *(p.aligned_landmarks, p.confidence.exact, p.p_false.exact, p.excluded, sorted({*p.also_fits})),
+                    [
+                        (
+                            *(one.recording_id, one.isrc or "", one.track_start_ms, one.track_end_ms),
+                            *(one.recording_start_ms, one.recording_end_ms),
+                        )
+                        for one in p.alternatives
+                    ],
                 )
                 for p in match.passages
             ],

@@ -41,6 +41,7 @@ from tests.scan_records import (
     a_match,
     a_passage,
     a_result,
+    an_alternative,
     write_results,
 )
 
@@ -93,23 +94,26 @@ def table(results: Iterable[ScanResult], **q: Any) -> list[dict[str, str]]:
 
 
 def test_csv_of_a_match_a_miss_and_a_failure_is_exactly_this() -> None:
-    segment = a_passage(10_000, 60_000, pitch_cents=-100.0, tempo_percent=104.5, also_fits=["s8", "s9"])
+    segment = a_passage(
+        10_000, 60_000, pitch_cents=-100.0, tempo_percent=104.5, also_fits=["s8", "s9"], alternatives=[an_alternative()]
+    )
     match = a_match("s1", [segment], isrc="QZAAA2600001", title='Say "hi", please', artists=["A", "B"])
     results = read(a_result("gen-1.wav", [match]), a_result("gen-2.wav"), a_failure("gen-3.wav", "is no audio file"))
     data = b"".join(passage_csv(results, {("gen-1.wav", "s1"): 1e-06}))
     end = f"1.0,landmark/1,{INDEX_DIGEST},{PARAMS_DIGEST},{SETTINGS_DIGEST}"
     first, second, third = (result.sha256 for result in results)
+    alternatives = '"' + json.dumps([an_alternative()]).replace('"', '""') + '"'
     assert data.decode().split("\r\n") == [
         "name,sha256,duration_ms,status,reason,notes,recording_id,isrc,title,artists,layer,match_confidence,q_value,"
         "track_match_ms,track_match_percentage,recording_match_ms,recording_match_percentage,passage,track_start_ms,"
         "track_end_ms,recording_start_ms,recording_end_ms,pitch_cents,speed_percent,tempo_percent,aligned_landmarks,"
-        "expected_by_chance,p_false,false_per_1000h,confidence,also_fits,max_false_per_1000h,algorithm,index_digest,"
-        "params_digest,settings_digest",
+        "expected_by_chance,p_false,false_per_1000h,confidence,also_fits,alternatives,max_false_per_1000h,algorithm,"
+        "index_digest,params_digest,settings_digest",
         f'gen-1.wav,{first},180000,matched,,,s1,QZAAA2600001,"Say ""hi"", please",A | B,recording,0.999999999,1e-06,'
         "10000,5.56,10000,5.0,1,10000,20000,60000,70000,-100.0,100.0,104.5,120,1.5,1e-09,2e-05,0.999999999,"
-        f"s8 | s9,{end}",
-        f"gen-2.wav,{second},180000,no_match,,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
-        f"gen-3.wav,{third},,decode_error,is no audio file,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
+        f"s8 | s9,{alternatives},{end}",
+        f"gen-2.wav,{second},180000,no_match,,,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
+        f"gen-3.wav,{third},,decode_error,is no audio file,,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
         "",
     ]
 
@@ -302,6 +306,25 @@ def test_a_name_that_looks_like_one_with_a_digest_is_not_overwritten() -> None:
     again = safe_names(["a/x.wav", "b/x.wav", forged])
     assert again["a/x.wav"] == forged
     assert again[forged] not in (forged, again["b/x.wav"])
+
+
+# Alternatives.
+
+
+def test_every_format_names_what_fits_nearly_as_well() -> None:
+    passage = a_passage(also_fits=["s9"], alternatives=[an_alternative()])
+    results = read(a_result("x.wav", [a_match("s1", [passage])]))
+    (row,) = table(results)
+    assert (row["also_fits"], json.loads(row["alternatives"])) == ("s9", [an_alternative()])
+    (columns,) = pq.read_table(io.BytesIO(passage_parquet(results, {}))).to_pylist()
+    assert (columns["also_fits"], json.loads(columns["alternatives"])) == (["s9"], [an_alternative()])
+    (annotations,) = jams_files(results, {}).values()
+    (kept,) = json.loads(annotations)["annotations"][0]["sandbox"]["passages"]
+    assert (kept["also_fits"], kept["alternatives"]) == (["s9"], [an_alternative()])
+    (labels,) = (text for name, text in audacity_labels(results).items() if name.endswith(".track.txt"))
+    assert labels.decode().endswith(", fits nearly as well: s9\n")
+    (entry,) = acrcloud_record(results[0])["metadata"]["music"]
+    assert entry["sourceprint"] == {"also_fits": ["s9"]}
 
 
 # ACRCloud.

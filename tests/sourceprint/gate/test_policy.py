@@ -19,7 +19,7 @@ from sourceprint.gate.verdict import decide
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.scans.results import read_result
 from tests.places import ROOT
-from tests.scan_records import a_failure, a_match, a_passage, a_result
+from tests.scan_records import a_failure, a_match, a_passage, a_result, an_alternative
 
 DAY = date(2026, 7, 1)
 HEAD = 'schema = "sourceprint/gate-policy/1"\nname = "p"\notherwise = "review"\n'
@@ -313,6 +313,28 @@ def test_which_of_two_twins_is_named_first_makes_no_difference() -> None:
     # The twin must keep the terms too.
     broken = policy(f"{ONE_LICENSED}max_seconds = 1")
     assert decided(match("theirs", also_fits=[["mine"]]), broken) == ("block", "r", "")
+
+
+def copied(found_id: str, **alternative: Any) -> dict[str, Any]:
+    """Return a match of 10 s that another recording fits as well, with figures of its own."""
+    other = an_alternative(**alternative)
+    passage = a_passage(also_fits=[other["recording_id"]], alternatives=[other], false_per_1000h=0.01)
+    return a_match(found_id, [passage], confidence=0.9999)
+
+
+def test_licences_name_alternatives_by_isrc_too() -> None:
+    by = policy(f'{RULE}min_confidence = 0\n[[licensed]]\nreference = "L"\nisrcs = ["QZAAA26*"]\n')
+    assert decided(copied("theirs", isrc="QZAAA2600001"), by)[:2] == ("review", "unresolved: L")
+    assert decided(copied("theirs", isrc="GBAAA2600001"), by)[:2] == ("block", "r")
+    found = copied("mine", isrc="GBAAA2600001") | {"isrc": "QZAAA2600002"}
+    assert decided(found, by)[:2] == ("review", "unresolved: L")
+    assert decided(copied("mine", isrc="QZAAA2600001") | {"isrc": "QZAAA2600002"}, by)[0] == "pass"
+
+
+def test_a_licensed_alternative_of_a_part_licenses_no_more_than_that() -> None:
+    by = policy(ONE_LICENSED)
+    assert decided(copied("theirs", recording_id="mine", track_end_ms=19_500), by)[:2] == ("review", "unresolved: L")
+    assert decided(copied("theirs", recording_id="mine", track_end_ms=15_000), by)[:2] == ("block", "r")
 
 
 # What could not be searched.

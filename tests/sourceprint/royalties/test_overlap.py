@@ -21,7 +21,7 @@ from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.scans.results import ScanResult
-from tests.royalty_records import a_match, a_part, a_passage, a_policy, a_scan_result, some_rights
+from tests.royalty_records import a_match, a_part, a_passage, a_policy, a_scan_result, an_alternative, some_rights
 
 
 def scanned(*matches: dict[str, Any]) -> ScanResult:
@@ -142,6 +142,56 @@ def test_a_recording_that_fits_nearly_as_well_is_a_contender() -> None:
     assert [(h.claimant.name, h.state) for h in held(match, rights=same)] == [("R1", "")]
     other = a_match("R1", a_passage(0, 9_000, also_fits=["asset-R1"]))
     assert [(h.claimant.name, h.state) for h in held(other)] == [("R1", "")]
+
+
+def beside(*alternatives: dict[str, Any]) -> dict[str, Any]:
+    """Return a match of R1 for 9 s that other recordings fit as well."""
+    also_fits = [one["recording_id"] for one in alternatives]
+    return a_match("R1", a_passage(0, 9_000, also_fits=also_fits, alternatives=list(alternatives)))
+
+
+def test_a_copy_of_a_part_is_a_contender_for_that_part_alone() -> None:
+    holdings = held(beside(an_alternative("asset-R2", 0, 5_000)))
+    assert told(holdings) == [
+        ("recording", "", "R1", 4_000, [(5_000, 9_000)]),
+        ("recording", "unresolved", "R1", 5_000, [(0, 5_000)]),
+    ]
+    assert holdings[1].rule == "overlap.otherwise unresolved: R1, R2"
+
+
+def test_a_copy_whose_ends_are_as_good_as_those_of_the_passage_is_a_contender_for_all_of_it() -> None:
+    holdings = held(beside(an_alternative("asset-R2", 400, 8_600, aligned_landmarks=20)))
+    assert told(holdings) == [("recording", "unresolved", "R1", 9_000, [(0, 9_000)])]
+
+
+def test_a_copy_is_found_in_the_rights_by_its_isrc() -> None:
+    rights = some_rights(recording_fields={"R2": {"isrc": "QZAAA2600012"}})
+    unknown = beside(an_alternative("copy", 0, 9_000))
+    assert [h.rule for h in held(unknown, rights=rights)] == ["overlap.otherwise unresolved: R1, asset:copy"]
+    known = beside(an_alternative("copy", 0, 9_000, isrc="QZAAA2600012"))
+    assert [h.rule for h in held(known, rights=rights)] == ["overlap.otherwise unresolved: R1, R2"]
+
+
+def test_a_copy_that_is_taken_from_the_recording_is_no_contender() -> None:
+    taken = some_rights(parts=[a_part("R2", "R1", 50_000, 80_000)])
+    assert told(held(beside(an_alternative("asset-R2", 0, 9_000)), rights=taken)) == [
+        ("recording", "", "R1", 9_000, [(0, 9_000)])
+    ]
+    partly = some_rights(parts=[a_part("R2", "R1", 63_000, 80_000)])
+    assert told(held(beside(an_alternative("asset-R2", 0, 9_000)), rights=partly)) == [
+        ("recording", "", "R1", 6_000, [(3_000, 9_000)]),
+        ("recording", "unresolved", "R1", 3_000, [(0, 3_000)]),
+    ]
+
+
+@pytest.mark.parametrize("owner", ["P-A", ""])
+def test_twenty_copies_are_one_use_or_none_and_never_more_seconds(owner: str) -> None:
+    names = [f"R{k}" for k in range(1, 22)]
+    rights = some_rights({name: ["W1"] for name in names}, owner_of={name: owner or f"P-{name}" for name in names})
+    (first, *rest) = held(beside(*(an_alternative(f"asset-{name}", 0, 9_000) for name in names[1:])), rights=rights)
+    assert first.layer == "recording"
+    assert first.attributed_us == 9_000_000
+    assert (first.state, [other.layer for other in rest]) == (("", []) if owner else ("unresolved", ["composition"]))
 
 
 def test_the_recording_outranks_the_composition_which_fills_the_rest() -> None:
