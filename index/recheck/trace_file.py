@@ -58,6 +58,7 @@ _ARRAYS: dict[str, tuple[str, int]] = {
     "reference_bins": ("<u2", 1),
     "reference_codes": ("|u1", 2),
 }
+_MOST_ALTERNATIVES = 32 * 16  # of a passage: recordings, and places in each
 _LARGEST_BYTES = 1 << 30  # of a whole file; an hour of audio that is all reused takes 60 MB
 _LARGEST_HEADER_BYTES = 1 << 24  # of trace.json: an hour takes a hundredth, and parsed it takes twenty times as much
 _LONGEST_SECONDS = float(1 << 20)
@@ -302,6 +303,9 @@ def _circumstances(fields: Any) -> Circumstances:
 
 def _passage(fields: Any, left: _Arrays, version: int) -> TracedPassage:
     n, scales = _whole(fields["n"]), _scales(fields["scales"])
+    alternatives = [] if version == 1 else fields["alternatives"]
+    if len(alternatives) > _MOST_ALTERNATIVES:
+        raise ValueError(f"{len(alternatives)} alternatives of a passage")
     seconds = left.next("seconds", n)
     if n < 1 or np.any(np.diff(seconds) < 0) or seconds[0] < 0 or seconds[-1] > _LONGEST_SECONDS:
         raise ValueError("times of track landmarks are not ascending")
@@ -314,7 +318,7 @@ def _passage(fields: Any, left: _Arrays, version: int) -> TracedPassage:
         scales=scales,
         vectors=left.next("vectors", n * len(scales)).reshape(len(scales), n, -1),
         **_recording(fields, n, left),
-        alternatives=() if version == 1 else tuple(_alternative(one, n, left) for one in fields["alternatives"]),
+        alternatives=tuple(_alternative(one, n, left) for one in alternatives),
     )
 
 

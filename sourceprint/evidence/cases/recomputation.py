@@ -124,7 +124,8 @@ def read_trace_member(data: bytes) -> Trace:
     trace = trace_from_bytes(data, name="trace.spt")
     finds = [find for part in trace.parts for find in part.passages]
     laid = [(find, one) for find in finds for one in find.laid]
-    n_passages = len(trace.parts) + sum(len(one.pieces) + len(one.recording.excluded) for _, one in laid)
+    n_passages = len(trace.parts) + sum(len(find.pieces) for find in finds)
+    n_passages += sum(len(one.recording.excluded) for _, one in laid)
     if n_passages > _MOST_PASSAGES or sum(_steps(find, one) for find, one in laid) > _MOST_STEPS:
         raise EvidenceError(
             f"trace.spt: has more passages ({n_passages}) or denser landmarks than a case may have; scan the file in "

@@ -23,7 +23,7 @@ from sourceprint.evidence.pages.sounds import MEDIA_TYPE, SUFFIX, Sound, excerpt
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
 from sourceprint.evidence.pages.words import by_chance, by_chance_rate, changed, in_odds, is_brief, span
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
-from sourceprint.text.tables import confidence_text
+from sourceprint.text.tables import confidence_text, counted
 
 __all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row"]
 
@@ -71,8 +71,19 @@ def passage_row(passage: DrawnPassage) -> dict[str, Any]:
         "odds": in_odds(stated.p_false),
         "confidence": confidence_text(stated.confidence),
         "drawn": passage.number <= MOST_PICTURED and passage.aligned is not None,
-        "also_fits": stated.also_fits,
+        "also_fits": [{"id": name, "figures": alternative_texts(stated, name)} for name in stated.also_fits],
     }
+
+
+def alternative_texts(stated: ResultPassage, recording_id: str) -> list[str]:
+    """Return where another recording fits a passage, and how well; nothing where a result names it alone."""
+    return [
+        f"{'the same audio, ' if one.same_audio else ''}{span(one.track_start_ms, one.track_end_ms)} of the track at "
+        f"{span(one.recording_start_ms, one.recording_end_ms)} of it, {changed(one)}, "
+        f"{counted(one.aligned_landmarks, 'landmark')}"
+        for one in stated.alternatives
+        if one.recording_id == recording_id
+    ]
 
 
 def label_of(match: ResultMatch) -> dict[str, str]:

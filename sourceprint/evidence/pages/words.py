@@ -5,7 +5,7 @@ evidence of reuse, and claims no more than the figures do.
 """
 
 from index.search.significance import LEAST_FALSE_PER_1000H, LEAST_P
-from sourceprint.scans.results import ResultPassage, ScanResult
+from sourceprint.scans.results import ResultAlternative, ResultPassage, ScanResult
 from sourceprint.scans.scan_text import odds
 from sourceprint.text.tables import clock, counted, grouped
 
@@ -104,7 +104,7 @@ def hours_text(milliseconds: float) -> str:
     return f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
 
 
-def changed(passage: ResultPassage) -> str:
+def changed(passage: ResultPassage | ResultAlternative) -> str:
     """Return how a passage was changed; tempo roughly where the passage is brief.
 
     Examples
@@ -216,7 +216,7 @@ def verdict(result: ScanResult, reused_ms: int) -> str:
     )
 
 
-def is_brief(passage: ResultPassage) -> bool:
+def is_brief(passage: ResultPassage | ResultAlternative) -> bool:
     """Return whether a passage is too brief for its tempo to be known to the percent."""
     return passage.track_end_ms - passage.track_start_ms < _BRIEF_MS
 

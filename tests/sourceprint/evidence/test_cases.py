@@ -66,7 +66,7 @@ UNCHECKED = (
 
 @pytest.fixture(scope="module")
 def scanned(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Return a run over three files: two sources in one, one in another, nothing in the third."""
+    """Return a run over three files: two sources in one, one of two copies in another, nothing in the third."""
     folder = tmp_path_factory.mktemp("cases")
 
     def cut(seed: int, start: float, seconds: float) -> Any:
@@ -74,6 +74,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     for seed in (1, 2, 3):
         write(folder / "music" / f"s{seed}.wav", music(seed, 30.0))
+    write(folder / "music" / "copy.wav", np.concatenate([music(50, 2.0), 0.5 * music(3, 30.0)]))
     assert run("add", folder / "music", "--quiet", index=folder / "index").exit_code == 0
     mixed = np.concatenate([music(70, 6.0), cut(1, 5.0, 9.0), music(71, 5.0), cut(2, 12.0, 8.0)])
     write(folder / "made" / "song.wav", mixed)
@@ -369,6 +370,33 @@ def test_figures_that_do_not_follow_from_the_landmarks_are_found_though_all_was_
     case: bytes, change: Callable[[dict[str, Any]], object]
 ) -> None:
     members = members_of(case)
+    result = changed_json(members[RESULT], change)
+    data = resigned({**members, RESULT: result, README: readme_for(result, KEY)}, KEY)
+    assert wrong(data, KEY) == {"figures"}
+
+
+def first_alternative(result: dict[str, Any]) -> dict[str, Any]:
+    alternative: dict[str, Any] = first_segment(result)["alternatives"][0]
+    return alternative
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda result: first_alternative(result).update(aligned_landmarks=900),
+        lambda result: first_alternative(result).update(same_audio=False),
+        lambda result: first_alternative(result).update(recording_start_ms=1_000),
+        lambda result: first_alternative(result).update(title="Yesterday"),
+        lambda result: first_segment(result)["alternatives"].clear(),
+        lambda result: first_segment(result)["alternatives"].append(first_alternative(result)),
+        lambda result: first_segment(result)["also_fits"].clear(),
+    ],
+)
+def test_figures_of_alternatives_are_computed_again_like_all_others(
+    other_case: bytes, change: Callable[[dict[str, Any]], object]
+) -> None:
+    assert wrong(other_case, KEY) == set()
+    members = members_of(other_case)
     result = changed_json(members[RESULT], change)
     data = resigned({**members, RESULT: result, README: readme_for(result, KEY)}, KEY)
     assert wrong(data, KEY) == {"figures"}

@@ -30,6 +30,7 @@ from tests.royalty_records import (
     a_passage,
     a_rate_card,
     a_scan_result,
+    an_alternative,
     some_rights,
     store_rights,
 )
@@ -84,6 +85,32 @@ def test_the_latest_decision_stays_when_uses_of_an_earlier_policy_come_back(
     back = uses_in(database)["R1"]
     assert (back.state, report.carried_over) == ("withdrawn", 1)
     assert "own material" in back.state_rule
+
+
+def copied(first: str, second: str) -> dict[str, Any]:
+    """Return the result of a track that two recordings fit."""
+    other = an_alternative(f"asset-{second}", 0, 9_000)
+    passage = a_passage(0, 9_000, also_fits=[other["recording_id"]], alternatives=[other])
+    return a_scan_result("copied.wav", a_match(first, passage))
+
+
+def test_nothing_is_paid_for_what_two_recordings_of_different_owners_fit(
+    database: Database, attribute: Attribute
+) -> None:
+    report = attribute(copied("R1", "R2"))
+    assert report.states == {"unresolved": (1, 9_000_000)}
+    statement = issue(database, Q3)
+    assert {line.kind for line in statement.lines} == {"held"}
+    assert all(balance.paid == 0 for balance in statement.balances)
+
+
+def test_one_owner_of_both_copies_is_paid_once(database: Database, attribute: Attribute) -> None:
+    owners = {"R3": "P-A", "R4": "P-A", "W3": "P-B"}
+    licences = [a_licence(rate_card=a_rate_card(per_match=Fraction(400)))]
+    store_rights(database, some_rights({"R3": ["W3"], "R4": ["W3"]}, owner_of=owners, licences=licences))
+    report = attribute(copied("R3", "R4"))
+    assert report.states == {"claimed": (1, 9_000_000)}
+    assert {balance.party_id: balance.paid for balance in issue(database, Q3).balances} == {"P-A": 200, "P-B": 200}
 
 
 def licence_of(recording_id: str, **card: Any) -> Licence:
