@@ -26,7 +26,7 @@ from typing import BinaryIO
 from fingerprint.audio.lengths import CLAIMS
 from fingerprint.audio.windows import FileWindow
 
-__all__ = ["Container", "inspect_container"]
+__all__ = ["SEQUENTIAL", "Container", "inspect_container"]
 
 _HEAD_BYTES = 4096
 _OGG_TAIL_BYTES = 65_536 + 282  # the longest page there can be
@@ -60,6 +60,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x0b\x77", "ac3"),
 )
 _LIBSNDFILE = frozenset({"wav", "aiff", "au", "w64", "caf"})
+# Frame after frame to the end of the file, of which the header states the number.
+SEQUENTIAL = frozenset({"tta", "ape"})
 _NOT_AUDIO: tuple[tuple[bytes, str], ...] = (
     (b"MThd", "a MIDI file (notes, no sound)"),
     (b"%PDF", "a PDF document"),
@@ -95,6 +97,8 @@ class Container:
         Bytes from `start` on to be read as others, so that a decoder reads on to the end of the stream.
     no_count : mapping of int to bytes
         As `edits`, where frames go on after the number of them that the header states: it then states none.
+    tag_bytes : int
+        Length of the tags at the end of a file of the kinds of `SEQUENTIAL`.
     links : tuple of int
         Where the parts of a chained Ogg file start: each is a file of its own.
     not_audio : str
@@ -109,6 +113,7 @@ class Container:
     start: int = 0
     edits: Mapping[int, bytes] = field(default_factory=dict)
     no_count: Mapping[int, bytes] = field(default_factory=dict)
+    tag_bytes: int = 0
     links: tuple[int, ...] = (0,)
     not_audio: str = ""
 
@@ -156,7 +161,7 @@ def inspect_container(file: BinaryIO) -> Container:
             claim.edits,
         )
     elif kind:
-        container = Container(kind)
+        container = Container(kind, tag_bytes=_bytes_of_tags(file, size) if kind in SEQUENTIAL else 0)
     else:
         container = Container("", not_audio=_what_else(head))
     file.seek(0)
@@ -204,6 +209,17 @@ def _end_of_id3(file: BinaryIO) -> int:
             return offset
         length = tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9]
         offset += 10 + length + (10 if tag[5] & 0x10 else 0)
+
+
+def _bytes_of_tags(file: BinaryIO, size: int) -> int:
+    """Return how many bytes ID3v1 and APE tags take at the end of the file."""
+    end = size
+    if _read_at(file, max(0, end - 128), 3) == b"TAG":
+        end -= 128
+    footer = _read_at(file, max(0, end - 32), 32)
+    if footer[:8] == b"APETAGEX":
+        end -= int.from_bytes(footer[12:16], "little") + 32
+    return size - max(0, end)
 
 
 def _inspect_mp3(head: bytes, start: int, size: int) -> Container:

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.audio.containers import inspect_container
+from fingerprint.audio.containers import SEQUENTIAL, inspect_container
 from fingerprint.audio.ffmpeg import FFmpeg
 from fingerprint.audio.libsndfile import Libsndfile
 from fingerprint.audio.sources import AudioInfo, SampleSource, Stopped, check_format, stops
@@ -26,6 +26,7 @@ from fingerprint.errors import DecodeError
 
 __all__ = ["Decoder"]
 
+_UNREAD_BYTES: Final = 2**15  # FFmpeg reads ahead, and more than this is no remainder
 _MP3_TAIL_BYTES: Final = 4096  # what tags may leave unread at the end of an mp3
 
 
@@ -55,6 +56,10 @@ class Decoder:
         True where FFmpeg went on after damage.
     bad_packets : int
         Packets left out because they were damaged, so far.
+    hidden_seconds : float
+        Sound that an edit list keeps from being heard, once all is read.
+    unread_bytes : int
+        Bytes beyond the frames that the header states, which no decoder reads, once all is read.
     gaps, damaged, jumps : Gaps
         Silence for what the file does not hold, silence for what could not be decoded, and steps of its clock, so far.
 
@@ -75,6 +80,8 @@ class Decoder:
         self.stopped = ""
         self.resumed = False
         self.bad_packets = 0
+        self.hidden_seconds = 0.0
+        self.unread_bytes = 0
         self._seconds = 0.0
         self.gaps = Gaps()
         self.damaged = Gaps()
@@ -155,6 +162,10 @@ class Decoder:
         self.stopped = stopped or self.stopped
         if isinstance(self._source, FFmpeg):
             self.bad_packets += self._source.bad_packets
+            self.hidden_seconds += self._source.hidden_seconds
+            if self._container.kind in SEQUENTIAL and not self.stopped:
+                unread = window.size - self._container.tag_bytes - window.tell()
+                self.unread_bytes = unread if unread > _UNREAD_BYTES else 0
             for mine, its in zip(
                 (self.gaps, self.damaged, self.jumps),
                 (self._source.timeline.gaps, self._source.timeline.damaged, self._source.timeline.jumps),

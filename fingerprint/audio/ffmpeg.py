@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fingerprint.audio.frames import FrameQueue, channels_of, keep_layout
 from fingerprint.audio.sources import AudioInfo, Stopped, stops
-from fingerprint.audio.timeline import MAX_GAP_SECONDS, Timeline
+from fingerprint.audio.timeline import MAX_GAP_SECONDS, START_TOLERANCE_SECONDS, Timeline
 from fingerprint.audio.windows import FileWindow
 
 __all__ = ["FFmpeg"]
@@ -40,6 +40,8 @@ _DEMUXERS_WITH_ZERO: Final = frozenset({"mov", "matroska", "asf", "avi", "flv", 
 # Containers with a clock beside the frames: a hole in it is no damage. Elsewhere frame follows frame.
 _DEMUXERS_WITH_HOLES: Final = _DEMUXERS_WITH_ZERO | {"mpegts", "mpeg"}
 _BROADCAST: Final = frozenset({"mpegts", "mpeg"})
+# Containers that do not list their streams: each is seen when it starts, and sound may start late.
+_DEMUXERS_WITHOUT_LIST: Final = _BROADCAST | {"flv"}
 
 # Where no sound is seen at first: ten minutes, in microseconds, and 1 GB.
 _PATIENCE: Final = {"analyzeduration": "600000000", "probesize": "1000000000"}
@@ -69,6 +71,8 @@ class FFmpeg:
         Gaps so far.
     bad_packets : int
         Packets left out because they were damaged, so far.
+    hidden_seconds : float
+        Sound that an edit list keeps from being heard, once all is read.
 
     Raises
     ------
@@ -78,11 +82,12 @@ class FFmpeg:
 
     def __init__(self, file: FileWindow) -> None:
         self._input = self._opened(file, {})
-        if self._input.streams.best("audio") is None:
-            # Streams of a broadcast are seen when they start, and sound may start late.
+        late = not _DEMUXERS_WITHOUT_LIST.isdisjoint(self._input.format.name.split(","))
+        if late and self._input.streams.best("audio") is None:
             self._input.close()
             self._input = self._opened(file, _PATIENCE)
         self.bad_packets = 0
+        self.hidden_seconds = 0.0
         self._stopped = ""
         try:
             with stops():
@@ -95,6 +100,7 @@ class FFmpeg:
                 self._demuxers = frozenset(self._input.format.name.split(","))
                 self._origin_seconds = self._origin()
                 self.claimed = self._claimed_seconds()
+                self._listed_seconds = self._seconds_of_list()
                 self.timeline = Timeline(
                     self._origin_seconds,
                     longest_gap_seconds=MAX_GAP_SECONDS if self._is_not(_BROADCAST) else _BROADCAST_GAP_SECONDS,
@@ -134,9 +140,18 @@ class FFmpeg:
             return None
         alone = len(self._input.streams) == 1
         if self._is_not(_DEMUXERS_WITH_ONE_LENGTH) and self._stream.duration and self._stream.time_base:
-            end = (self._stream.start_time or 0) + self._stream.duration
-            return float(end * self._stream.time_base) - self._origin_seconds
+            start_seconds = float((self._stream.start_time or 0) * self._stream.time_base) - self._origin_seconds
+            seconds = float(self._stream.duration * self._stream.time_base)
+            # An encoder's delay, which is not heard, may be counted in.
+            return seconds if start_seconds <= START_TOLERANCE_SECONDS else start_seconds + seconds
         return float(self._input.duration) / 1e6 if self._input.duration and alone else None
+
+    def _seconds_of_list(self) -> float:
+        """Return the length of the frames that an mp4 lists, whatever its edit list leaves of them; 0 if unknown."""
+        if self._is_not(frozenset({"mov"})):
+            return 0.0
+        context = self._stream.codec_context
+        return float(self._stream.frames * context.frame_size / max(1, context.sample_rate))
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield rate in Hz and samples of each chunk, with silence for gaps; valid until the next one."""
@@ -172,6 +187,9 @@ class FFmpeg:
                     yield from queue.chunks()
         if queue is not None:
             yield from queue.rest()
+            heard_seconds = before_seconds + queue.n_samples / queue.rate_hz - self.timeline.gaps.seconds
+            if not self.bad_packets and not self._stopped:
+                self.hidden_seconds = max(0.0, self._listed_seconds - heard_seconds)
 
     def _timed(self) -> Iterator[tuple[list[Any], float | None]]:
         """Yield frames with the time of the first of them, None where a parser left one without, as before damage.

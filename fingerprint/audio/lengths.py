@@ -6,7 +6,8 @@ of it, unless it reads as chunks of the format, as tags, or as zeros. What comes
 what goes out is a `LengthClaim`, with the fields that have to be set right for all of the stream to be read.
 
 Sources: Microsoft and IBM, "Multimedia Programming Interface 1.0" (WAV); EBU Tech 3306 (RF64); Apple, "AIFF-C" and
-"Core Audio Format 1.0" (AIFF, CAF); Sony, "Wave64"; Sun's audio(7) (AU); RFC 9639 (FLAC).
+"Core Audio Format 1.0" (AIFF, CAF); Sony, "Wave64"; Sun's audio(7) (AU); RFC 9639 (FLAC); Microsoft, "Advanced Systems
+Format" (ASF); RFC 9559 (Matroska).
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ _WAV_PCM: Final = frozenset({1, 3, 6, 7, 0xFFFE})  # integers, floats, A-law, mu
 _WAV_BLOCKS: Final = frozenset({2, 0x11, 0x31})  # MS ADPCM, IMA ADPCM, GSM: so many samples a block
 _W64_FMT: Final = b"fmt \xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _W64_DATA: Final = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+# First bytes of the names of objects: data; simple index, index, media object index, timecode index.
+_ASF_DATA: Final = bytes.fromhex("3626b275")
+_ASF_INDEXES: Final = frozenset(bytes.fromhex(name) for name in ("90080033", "d329e2d6", "f803b1fe", "d03fb73c"))
 _AU_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # encoding -> bytes of a sample
 
 
@@ -237,6 +241,24 @@ def _flac(window: FileWindow) -> LengthClaim:
     return LengthClaim(samples / rate_hz if rate_hz and samples else None)
 
 
+def _asf(window: FileWindow) -> LengthClaim:
+    """Return an edit where the data object ends before packets do: nothing but an index follows it."""
+    offset = 0
+    for _ in range(_MAX_CHUNKS):
+        head = _read_at(window, offset, 24)
+        length = int.from_bytes(head[16:], "little")
+        if len(head) < 24 or length < 24:
+            break
+        if head[:4] == _ASF_DATA:
+            end = offset + length
+            follows = _read_at(window, end, 4)
+            # Of no length means unknown: as from a broadcast, all is read.
+            lies = end < window.size and follows not in _ASF_INDEXES
+            return LengthClaim(cut=end > window.size, edits={offset + 16: bytes(8)} if lies else {})
+        offset += length
+    return LengthClaim()
+
+
 def _avi(window: FileWindow) -> LengthClaim:
     return LengthClaim(cut=8 + int.from_bytes(_read_at(window, 4, 4), "little") > window.size)
 
@@ -268,6 +290,7 @@ CLAIMS: Final[dict[str, Callable[[FileWindow], LengthClaim]]] = {
     "w64": _w64,
     "caf": _caf,
     "flac": _flac,
+    "asf": _asf,
     "avi": _avi,
     "matroska": _matroska,
 }

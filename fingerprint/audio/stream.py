@@ -30,8 +30,11 @@ from fingerprint.errors import ParameterError, printable
 
 __all__ = ["AudioInfo", "AudioStream", "Downmixer", "decode", "open_audio"]
 
-# A frame of mp3 or AAC, at either end; damage costs more.
-_LENGTH_TOLERANCE_SECONDS: Final = 0.05
+# Frames of mp3 or AAC at either end, and what encoders put before them; damage costs more, or is known.
+_LENGTH_TOLERANCE_SECONDS: Final = 0.1
+
+# An edit list that cuts frames and delay from the ends hides no music.
+_HIDDEN_SECONDS: Final = 0.5
 
 # A limiter touches full scale now and then; a clipped recording stays there.
 _CLIPPED_SHARE: Final = 0.01
@@ -258,6 +261,14 @@ class AudioStream:
             notes.append(
                 f"clock: the times in the file step by {end - start:+.2f} s at {start:.2f} s{first}; too far for a "
                 "gap, so what follows is placed right behind"
+            )
+        is_whole = decoder.claimed_seconds is None or decoder.claimed_seconds < self.duration_seconds + _HIDDEN_SECONDS
+        if decoder.hidden_seconds > _HIDDEN_SECONDS and is_whole:
+            notes.append(f"edit list: {decoder.hidden_seconds:.2f} s of the sound are not presented, and were not read")
+        if decoder.unread_bytes:
+            notes.append(
+                f"unread: {decoder.unread_bytes} bytes at the end are beyond what the header states; if they are "
+                "sound, repair the file or convert it to FLAC"
             )
         return notes
 

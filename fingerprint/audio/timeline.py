@@ -13,13 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["MAX_GAP_SECONDS", "Gaps", "Timeline"]
+__all__ = ["MAX_GAP_SECONDS", "START_TOLERANCE_SECONDS", "Gaps", "Timeline"]
 
 MAX_GAP_SECONDS: Final = 4 * 3600.0
 
-# Containers round times to milliseconds, and encoders put a frame or two of delay before the first sample.
+# Encoders put a frame or two of delay before the first sample: a start this late is the start.
+START_TOLERANCE_SECONDS: Final = 0.1
+
+# Containers round times to milliseconds, and live encoders are late by some.
 _TOLERANCE_SECONDS: Final = 0.05
-_START_TOLERANCE_SECONDS: Final = 0.1
 
 # Further back than any rounding or overlap: the clock was set anew.
 _STEP_BACK_SECONDS: Final = 1.0
@@ -122,7 +124,7 @@ class Timeline:
             Seconds of silence, 0 where the frame follows at once.
         """
         ahead = time_seconds - self._origin_seconds - at_seconds
-        if not at_seconds and abs(ahead) <= _START_TOLERANCE_SECONDS:
+        if not at_seconds and abs(ahead) <= START_TOLERANCE_SECONDS:
             self._origin_seconds += ahead
             return 0.0
         if -_STEP_BACK_SECONDS <= ahead <= _TOLERANCE_SECONDS:

@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -144,3 +145,51 @@ def test_caf_of_unknown_length(tmp_path: Path, length: int) -> None:
     found, _, info, _ = read(path)
     np.testing.assert_array_equal(found, whole)
     assert info.decoder.startswith("libsndfile")
+
+
+def test_asf_whose_data_go_on(tmp_path: Path) -> None:
+    path = write_ffmpeg(tmp_path / "a.wma", tone(6), container="asf", codec="wmav2")
+    whole, notes, _, _ = read(path)
+    assert notes == []
+    path.write_bytes(field_after(bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c"), 0, "<Q")(path.read_bytes(), 0.5))
+    found, _, _, _ = read(path)
+    np.testing.assert_allclose(found[: whole.size - 100], whole[:-100], atol=1e-6)
+
+
+def test_sound_that_an_edit_list_hides_is_named(tmp_path: Path) -> None:
+    path = write_ffmpeg(tmp_path / "a.m4a", tone(6), container="ipod", codec="aac")
+    assert read(path)[1] == []
+    path.write_bytes(field_after(b"elst", 8, ">I")(path.read_bytes(), 0.5))
+    _, notes, _, seconds = read(path)
+    assert seconds == pytest.approx(3.0, abs=0.05)
+    assert len(notes) == 1
+    assert re.fullmatch(r"edit list: (2\.9|3\.0)\d s of the sound are not presented, and were not read", notes[0])
+
+
+def test_frames_beyond_those_of_the_header_are_named(tmp_path: Path) -> None:
+    # No decoder reads on: where the table of frames ends, their lengths do.
+    rng = np.random.default_rng(0)
+    y = (0.3 * rng.standard_normal(8 * 44100)).astype(np.float32)
+    path = write_ffmpeg(tmp_path / "a.tta", y, container="tta", codec="tta")
+    assert [note for note in read(path)[1] if not note.startswith("clipped")] == []
+    content = path.read_bytes()
+    (n,) = struct.unpack_from("<I", content, 14)
+    frame = 256 * 44100 // 245
+    n_frames, n_kept = -(-n // frame), 4
+    head = content[:14] + struct.pack("<I", n_kept * frame)
+    table = content[22 : 22 + 4 * n_kept]
+    frames = content[22 + 4 * n_frames + 4 :]
+    path.write_bytes(head + struct.pack("<I", crc32(head)) + table + struct.pack("<I", crc32(table)) + frames)
+    _, notes, _, seconds = read(path)
+    assert seconds == pytest.approx(n_kept * frame / 44100)
+    assert len(notes) >= 1
+    assert re.match(r"unread: \d{6,7} bytes at the end are beyond what the header states", notes[0])
+    path.write_bytes(
+        content
+        + b"APETAGEX"
+        + struct.pack("<IIII8x", 2000, 90_032, 1, 0)
+        + bytes(90_000)
+        + b"APETAGEX"
+        + struct.pack("<IIII8x", 2000, 90_032, 1, 0)
+    )
+    assert [note for note in read(path)[1] if not note.startswith("clipped")] == []
