@@ -129,7 +129,8 @@ class Decoder:
                 self._seconds += channels.shape[1] / rate_hz
             self.stopped = window.error or self.stopped
         if not n_delivered:
-            raise self._unreadable(self.stopped or "it holds no sample")
+            bad = f"none of its {self.bad_packets} packets can be decoded" if self.bad_packets else "it holds no sample"
+            raise self._unreadable(self.stopped or bad)
 
     def _chunks_of(self, window: FileWindow) -> Iterator[tuple[int, NDArray[np.float32]]]:
         start_seconds = self._seconds

@@ -22,6 +22,7 @@ from fingerprint.landmarks import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, quota
 from fingerprint.params import Params, load_projection
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import phase_vocoder
+from tests.audio_files import write_timed
 
 PARAMS = Params()
 SR, HOP = PARAMS.sample_rate, PARAMS.hop_length
@@ -234,6 +235,27 @@ def test_the_parts_of_a_long_query_are_the_whole_in_turn(tmp_path: Path, monkeyp
     assert np.array_equal(np.concatenate([part.times for part in parts]), whole.times)
     assert np.array_equal(np.concatenate([part.vectors for part in parts], axis=1), whole.vectors)
     assert np.array_equal(np.concatenate([part.mirrored for part in parts], axis=1), whole.mirrored)
+
+
+def test_landmarks_stand_at_the_times_that_a_player_shows(tmp_path: Path) -> None:
+    y = soxr.resample(music(20.0), SR, 44100)
+    plain = write_timed(tmp_path / "plain", [(0.0, y)], rate_hz=44100, container="matroska", codec="flac")
+    late = write_timed(
+        tmp_path / "late",
+        [(5.0, y[: 10 * 44100]), (18.0, y[10 * 44100 :])],
+        rate_hz=44100,
+        container="matroska",
+        codec="flac",
+    )
+    expected, found = fingerprint_file(plain), fingerprint_file(late)
+    assert found.duration_seconds == pytest.approx(expected.duration_seconds + 8.0, abs=0.2)
+    assert [note.split(":")[0] for note in found.notes] == ["starts at 5.00 s", "gap"]
+    for start, end, shift in ((0.7, 9.0, 5.0), (10.7, 18.5, 8.0)):
+        mine = expected.times[(expected.times > start) & (expected.times < end)] + shift
+        its = found.times[(found.times > start + shift) & (found.times < end + shift)]
+        assert mine.size > 100
+        assert (np.abs(its[:, None] - mine[None, :]).min(axis=1) < 0.01).mean() > 0.95
+    assert not ((found.times < 4.9) | ((found.times > 15.1) & (found.times < 17.9))).any()
 
 
 def test_files_are_named_and_resampled(tmp_path: Path) -> None:

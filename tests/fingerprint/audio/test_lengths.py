@@ -193,3 +193,15 @@ def test_frames_beyond_those_of_the_header_are_named(tmp_path: Path) -> None:
         + struct.pack("<IIII8x", 2000, 90_032, 1, 0)
     )
     assert [note for note in read(path)[1] if not note.startswith("clipped")] == []
+
+
+@pytest.mark.corpus
+def test_flac_of_music_that_states_half_of_it(corpus: Path, tmp_path: Path) -> None:
+    y = decode(sorted((corpus / "music").glob("*.ogg"))[0], sample_rate=22050)[: 20 * 22050]
+    whole = write_soundfile(tmp_path / "whole.flac", y, rate_hz=22050, container="FLAC")
+    (tmp_path / "half.flac").write_bytes(flac(whole.read_bytes(), 0.5))
+    found, notes, _, _ = read(tmp_path / "half.flac")
+    np.testing.assert_array_equal(found, decode(whole))
+    assert [note for note in notes if note.startswith("length")] == [
+        "length: header says 10.00 s, 20.00 s could be read"
+    ]

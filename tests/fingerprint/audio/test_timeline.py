@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fingerprint.audio.stream import open_audio
+from fingerprint.audio.stream import decode, open_audio
 from fingerprint.audio.timeline import MAX_GAP_SECONDS, Timeline
 from tests.audio_files import RATE_HZ, frequency_hz, read, tone, write_soundfile, write_timed
 
@@ -184,3 +184,17 @@ def test_rounded_times_make_no_gaps() -> None:
         late = float(rng.uniform(0.0, 0.04))
         assert timeline.gap_before(round(number * length + late, 3), at_seconds=number * length) == 0.0
     assert timeline.gaps.count == timeline.jumps.count == 0
+
+
+@pytest.mark.corpus
+def test_music_that_starts_late(corpus: Path, tmp_path: Path) -> None:
+    y = decode(sorted((corpus / "music").glob("*.ogg"))[0], sample_rate=48000)[: 20 * 48000]
+    plain, _, _, _ = read(write_timed(tmp_path / "plain", [(0.0, y)], container="mp4", codec="aac"))
+    for container, codec in (("mp4", "aac"), ("matroska", "aac")):
+        path = write_timed(tmp_path / "late", [(5.0, y)], container=container, codec=codec, picture_seconds=25.0)
+        late, notes, _, _ = read(path)
+        shifts = np.arange(-600, 600)
+        likeness = [float(plain[22050:66150] @ late[77175 + shift : 121275 + shift]) for shift in shifts]
+        # An mp4 lists edits in milliseconds; elsewhere the encoder's delay of 1024 samples is heard.
+        assert abs(shifts[int(np.argmax(likeness))]) <= (12 if container == "mp4" else 260)
+        assert notes[0].startswith(("starts at 4.9", "starts at 5.0"))
