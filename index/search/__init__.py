@@ -6,6 +6,7 @@ wider          the search of a track part by part, again at wider time scales wh
 match          all steps of one search, and its options
 hypotheses     neighbours vote for recording, pitch and line
 alignment      a hypothesis followed through the stored landmarks
+repeats        a stretch of a recording that the track plays again and again
 passages       candidates: alignments explained away and joined, with their rivals
 paths          passages of one recording on one path, cut so that they do not overlap
 significance   what chance does not explain, where it ends, and how sure that is

@@ -14,6 +14,7 @@ import numpy as np
 from index.search._kernels import BLOCK_SECONDS
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
 from index.search.hypotheses import Hypothesis, Neighbours, best_hypotheses, gather_votes
+from index.search.repeats import with_repeats
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 
@@ -143,12 +144,15 @@ def find_passages(
     for turn in range(rounds):
         n_before = len(candidates)
         free_before = free.copy()
-        hypotheses = best_hypotheses(gather_votes(neighbours, free_before), per_step=per_step * (turn + 1))
+        votes = gather_votes(neighbours, free_before)
+        hypotheses = best_hypotheses(votes, per_step=per_step * (turn + 1))
         n_tried += len(hypotheses)
         tried = [aligner.align(one, free_before) for one in hypotheses if one.recording not in without]
         aligned = [one for one in tried if one is not None and one.score > FLOOR_SCORE]
         aligned.sort(key=lambda one: (-one.score, ranks[one.recording], one.offset_seconds))
-        for alignment in aligned:
+        in_turn, n_repeats = with_repeats(aligned, votes, aligner, free_before)
+        n_tried += n_repeats
+        for alignment in in_turn:
             is_free = free[alignment.landmarks].all()
             left = alignment if is_free else aligner.align(_hypothesis_of(alignment), free.copy())
             if left is not None and any(_echoes(left, known) for known in candidates):
