@@ -56,6 +56,8 @@ class Decoder:
         True where FFmpeg went on after damage.
     bad_packets : int
         Packets left out because they were damaged, so far.
+    bad_seconds : float or None
+        Where on the track the first of them was missed, once sound follows.
     hidden_seconds : float
         Sound that an edit list keeps from being heard, once all is read.
     unread_bytes : int
@@ -80,6 +82,7 @@ class Decoder:
         self.stopped = ""
         self.resumed = False
         self.bad_packets = 0
+        self.bad_seconds: float | None = None
         self.hidden_seconds = 0.0
         self.unread_bytes = 0
         self._seconds = 0.0
@@ -163,6 +166,8 @@ class Decoder:
         self.stopped = stopped or self.stopped
         if isinstance(self._source, FFmpeg):
             self.bad_packets += self._source.bad_packets
+            if self.bad_seconds is None and self._source.bad_seconds is not None:
+                self.bad_seconds = start_seconds + self._source.bad_seconds
             self.hidden_seconds += self._source.hidden_seconds
             if self._container.kind in SEQUENTIAL and not self.stopped:
                 unread = window.size - self._container.tag_bytes - window.tell()

@@ -71,6 +71,8 @@ class FFmpeg:
         Gaps so far.
     bad_packets : int
         Packets left out because they were damaged, so far.
+    bad_seconds : float or None
+        Where on the track the first of them was missed.
     hidden_seconds : float
         Sound that an edit list keeps from being heard, once all is read.
 
@@ -87,6 +89,7 @@ class FFmpeg:
             self._input.close()
             self._input = self._opened(file, _PATIENCE)
         self.bad_packets = 0
+        self.bad_seconds: float | None = None
         self.hidden_seconds = 0.0
         self._stopped = ""
         try:
@@ -165,53 +168,54 @@ class FFmpeg:
         before_seconds = 0.0  # what came in other formats
         n_bad = 0
         consecutive = self._is_not(_DEMUXERS_WITH_HOLES)
-        for frames, time_seconds in self._timed():
+        for frame, time_seconds in self._timed():
             end_seconds = before_seconds + (queue.n_samples / queue.rate_hz if queue is not None else 0.0)
             gap_seconds = 0.0
             if time_seconds is not None:
                 damaged = consecutive or self.bad_packets > n_bad
                 gap_seconds = self.timeline.gap_before(time_seconds, at_seconds=end_seconds, damaged=damaged)
-            n_bad = self.bad_packets
-            for frame in frames:
-                if queue is None or not queue.fits(frame):  # the first frame, or the format changes within the file
-                    if queue is not None:
-                        yield from queue.rest()
-                        before_seconds += queue.n_samples / queue.rate_hz
-                    queue = FrameQueue(frame)
-                if gap_seconds:
-                    queue.put_silence(round(gap_seconds * queue.rate_hz))
-                    yield from queue.chunks()
-                    gap_seconds = 0.0
-                queue.put(frame)
-                if queue.is_full:
-                    yield from queue.chunks()
+            if self.bad_packets > n_bad:
+                n_bad = self.bad_packets
+                self.bad_seconds = end_seconds if self.bad_seconds is None else self.bad_seconds
+            if queue is None or not queue.fits(frame):  # the first frame, or the format changes within the file
+                if queue is not None:
+                    yield from queue.rest()
+                    before_seconds = end_seconds
+                queue = FrameQueue(frame)
+            if gap_seconds:
+                queue.put_silence(round(gap_seconds * queue.rate_hz))
+                yield from queue.chunks()
+            queue.put(frame)
+            if queue.is_full:
+                yield from queue.chunks()
         if queue is not None:
             yield from queue.rest()
             heard_seconds = before_seconds + queue.n_samples / queue.rate_hz - self.timeline.gaps.seconds
             if not self.bad_packets and not self._stopped:
                 self.hidden_seconds = max(0.0, self._listed_seconds - heard_seconds)
 
-    def _timed(self) -> Iterator[tuple[list[Any], float | None]]:
-        """Yield frames with the time of the first of them, None where a parser left one without, as before damage.
+    def _timed(self) -> Iterator[tuple[Any, float | None]]:
+        """Yield frames with their times, None where a parser left one without, as before damage.
 
         Only at the start they wait for one that has a time: a decoder may give its first frame none.
         """
         waiting: list[Any] = []
         waiting_seconds = 0.0
-        started = False
-        for frame in self._frames():
-            waiting.append(frame)
-            time_seconds: float | None = frame.time
-            if time_seconds is not None and isfinite(time_seconds):
-                yield waiting, time_seconds - waiting_seconds
-            elif started or len(waiting) > _MAX_WAITING:
-                yield waiting, None
-            else:
+        frames = self._frames()
+        for frame in frames:
+            time_seconds = _time_of(frame)
+            if time_seconds is None and len(waiting) < _MAX_WAITING:
+                waiting.append(frame)
                 waiting_seconds += frame.samples / max(1, frame.sample_rate)
                 continue
-            waiting, waiting_seconds, started = [], 0.0, True
-        if waiting:
-            yield waiting, None
+            for number, earlier in enumerate(waiting):
+                yield earlier, None if number or time_seconds is None else time_seconds - waiting_seconds
+            yield frame, time_seconds
+            break
+        else:
+            yield from ((frame, None) for frame in waiting)
+        for frame in frames:
+            yield frame, _time_of(frame)
 
     def _frames(self) -> Iterator[Any]:
         try:
@@ -235,3 +239,9 @@ class FFmpeg:
     def close(self) -> None:
         """Close the decoder, not the file; twice does no harm."""
         self._input.close()
+
+
+def _time_of(frame: Any) -> float | None:
+    """Return the time that the file gives a frame, in seconds, where it gives one."""
+    time_seconds: float | None = frame.time
+    return time_seconds if time_seconds is not None and isfinite(time_seconds) else None

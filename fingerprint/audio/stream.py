@@ -220,7 +220,12 @@ class AudioStream:
         if decoder.stopped:
             self.notes.append(f"damaged: decoding stopped after {self.duration_seconds:.2f} s ({decoder.stopped})")
         if decoder.bad_packets:
-            self.notes.append(f"damaged: {decoder.bad_packets} packets could not be decoded and were left out")
+            n = decoder.bad_packets
+            packets = (
+                "1 packet could not be decoded and was" if n == 1 else f"{n} packets could not be decoded and were"
+            )
+            place = "" if decoder.bad_seconds is None else f", from {decoder.bad_seconds:.2f} s on"
+            self.notes.append(f"damaged: {packets} left out{place}")
         if n_invalid := sum(mixer.n_invalid for mixer in mixers):
             self.notes.append(
                 f"invalid: {n_invalid} samples were no numbers, infinite or beyond 1e9, and were set to zero"

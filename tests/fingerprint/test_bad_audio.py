@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fingerprint.audio.decoders
+import fingerprint.audio.frames
 from fingerprint.audio.containers import Container
 from fingerprint.audio.decoders import Decoder
 from fingerprint.audio.stream import decode, open_audio
@@ -186,7 +187,10 @@ def test_ffmpeg_goes_on_where_libsndfile_gives_up(tmp_path: Path, container: str
         assert re.fullmatch(r"damaged: 0\.\d\d s could not be decoded, at (29|30)\.\d\d-(29|30)\.\d\d s", notes[0])
     else:
         assert 39.0 < seconds < 40.0
-        assert f"damaged: header says 40.00 s, {seconds:.2f} s could be read" in notes
+        assert notes[0] == f"damaged: header says 40.00 s, {seconds:.2f} s could be read"
+        assert re.fullmatch(
+            r"damaged: 1 packet could not be decoded and was left out, from (29|30)\.\d\d s on", notes[1]
+        )
     np.testing.assert_allclose(damaged[: RATE_HZ * 29], whole[: RATE_HZ * 29], atol=1e-4)
     assert frequency_hz(damaged[-RATE_HZ * 8 :]) == pytest.approx(880, abs=1)
 
@@ -322,3 +326,30 @@ def test_constant_offset(tmp_path: Path) -> None:
     offset, notes, _, _ = read(write_soundfile(tmp_path / "b.wav", tone(2) + np.float32(0.3), subtype="FLOAT"))
     assert notes == []
     np.testing.assert_allclose(offset[500:-500] - 0.3, plain[500:-500], atol=1e-3)
+
+
+@pytest.mark.parametrize("odd", [KeyError("s64"), ZeroDivisionError("division"), RuntimeError("layout"), TypeError()])
+def test_whatever_a_library_raises_is_an_error_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: Exception
+) -> None:
+    def fail(*args: object) -> None:
+        raise odd
+
+    path = write_ffmpeg(tmp_path / "a.m4a", tone(1), container="ipod", codec="aac")
+    monkeypatch.setattr(fingerprint.audio.frames.FrameQueue, "put", fail)
+    reason = re.escape(str(odd)) or "TypeError"
+    with pytest.raises(DecodeError, match=rf"a\.m4a: no audio could be decoded \({reason}\); it may be damaged"):
+        decode(path)
+    monkeypatch.setattr(fingerprint.audio.decoders, "inspect_container", fail)
+    with pytest.raises(DecodeError, match=rf"a\.m4a: no audio could be decoded \({reason}\); it may be damaged"):
+        open_audio(path)
+
+
+def test_lack_of_memory_is_no_matter_of_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise MemoryError
+
+    path = write_ffmpeg(tmp_path / "a.m4a", tone(1), container="ipod", codec="aac")
+    monkeypatch.setattr(fingerprint.audio.frames.FrameQueue, "put", fail)
+    with pytest.raises(MemoryError):
+        decode(path)
