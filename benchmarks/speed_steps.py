@@ -34,6 +34,7 @@ _FINGERPRINT_STAGES = {
     "fingerprint/audio/libsndfile.py": "decode",
     "fingerprint/audio/timeline.py": "decode",
     "fingerprint/audio/windows.py": "decode",
+    "fingerprint/audio/downmix.py": "mix to mono",
     "fingerprint/audio/stream.py": "mix to mono",
     "fingerprint/audio/stream.py:_resampled": "resample",
     "fingerprint/audio/stream.py:_cut_into_blocks": "resample",

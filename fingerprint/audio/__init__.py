@@ -3,6 +3,7 @@
 In reading order:
 
 stream       open, decode, mix to one channel, resample: blocks of samples, and what was odd
+downmix      many channels, as one
 decoders     libsndfile and FFmpeg behind one interface
 containers   what the first bytes of a file say about it
 lengths      what the header of an uncompressed file claims, and what is there

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fingerprint.audio.downmix import Downmixer
 from fingerprint.audio.sources import piece_length
-from fingerprint.audio.stream import Downmixer
 from tests.audio_files import RATE_HZ, amplitude, read, tone, write_soundfile
 
 
