@@ -1,4 +1,4 @@
-"""Copies in the catalogue: is every recording that holds the same audio named beside the one that is found?
+"""Copies in the catalogue: how many recordings of the same audio are named beside the one that is found.
 
     python -m benchmarks.copies                           18 recordings, on $SOURCEPRINT_CORPUS or synthesised music
     python -m benchmarks.copies --quick                   four recordings
@@ -171,7 +171,7 @@ def figures(report: Report) -> list[Figure]:
     low, high = wilson_interval(named, found)
     detail = f"{named} of {found} trials in which something is found, {100 * low:.1f}-{100 * high:.1f} %"
     return [
-        Figure("every copy named beside what is found", 100.0 * named / found, "%", "higher", detail, 100.0, True),
+        Figure("every copy named beside what is found", 100.0 * named / found, "%", "higher", detail, 100.0),
         Figure("copies reported as a match of their own", float(sum(row["residue"] for row in rows)), "", "lower",
                f"of {found} trials", 0.0),
     ]  # fmt: skip
@@ -182,7 +182,7 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
     return []
 
 
-# --- recordings and tracks ---------------------------------------------------------------------------------------------
+# --- recordings and tracks --------------------------------------------------------------------------------------------
 
 
 class _Worker:
@@ -238,7 +238,7 @@ def _described(y: Samples, *, query: bool = False) -> Fingerprint:
     return fingerprint_signal(resampled)
 
 
-# --- trials ------------------------------------------------------------------------------------------------------------
+# --- trials -----------------------------------------------------------------------------------------------------------
 
 
 def _trials(kind: str, layout: str, families: Sequence[_Family], folder: Path) -> Iterator[dict[str, Any]]:
@@ -249,8 +249,8 @@ def _trials(kind: str, layout: str, families: Sequence[_Family], folder: Path) -
     copies = {family.number: family.many if kind == MANY else (family.copies[kind],) for family in ours}
     originals = [(f"original-{family.number}", family.original) for family in families]
     added = [(f"copy-{number}-{k}", one) for number, several in copies.items() for k, one in enumerate(several)]
-    commits = [added, originals] if layout == LAYOUTS[1] else [originals, added]
-    snapshot = _catalogue(folder, commits, exact_limit=100 if layout == LAYOUTS[2] else EXACT_LIMIT)
+    commits = [added, originals] if layout.endswith("first") else [originals, added]
+    snapshot = _catalogue(folder, commits, exact_limit=100 if layout.startswith("compressed") else EXACT_LIMIT)
     for family in ours:
         wanted = {
             f"original-{family.number}",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
 from index.search.hypotheses import Hypothesis, QueryLandmarks
-from index.search.passages import AlternativeAlignment, Candidate, on_one_line, overlap
+from index.search.passages import AlternativeAlignment, Candidate, echoes, on_one_line, overlap
 from index.search.shared import EDGE_SECONDS, SharedPassages, shared_passages
 from index.storage.snapshot import Snapshot
 
@@ -136,11 +136,15 @@ class _Copies:
         return alternatives
 
     def keep(self, candidate: Candidate, better: Alignment, alternatives: Sequence[AlternativeAlignment]) -> bool:
-        """Cut a candidate to where it goes on beyond an alternative of a better one; returns whether any is left."""
+        """Cut a candidate to where it goes on beyond an alternative of a better one; returns whether any is left.
+
+        One that lies on another line is left out if it is no more than an echo: a copy that repeats itself.
+        """
         passage = candidate.alignment
-        twins = [other.alignment for other in alternatives if other.alignment.recording == passage.recording]
-        if not any(on_one_line(passage, twin) and overlap(passage, twin) > 0 for twin in twins):
-            return True
+        every = (better, *(other.alignment for other in alternatives))
+        copies = [one for one in every if one.recording == passage.recording]
+        if not any(on_one_line(passage, one) and overlap(passage, one) > 0 for one in copies if one is not better):
+            return not copies or not echoes(passage, better)
         start, end = passage.track_start_seconds, passage.track_end_seconds
         parts = [(start, min(end, better.track_start_seconds)), (max(start, better.track_end_seconds), end)]
         start, end = max(parts, key=lambda part: part[1] - part[0])

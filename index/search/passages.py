@@ -24,6 +24,7 @@ __all__ = [
     "Candidate",
     "assess",
     "beside",
+    "echoes",
     "find_passages",
     "on_one_line",
     "overlap",
@@ -206,6 +207,11 @@ def overlap(one: Alignment, other: Alignment) -> float:
     return common / shorter if shorter > 0 else float(common >= 0)
 
 
+def echoes(one: Alignment, other: Alignment) -> bool:
+    """Whether a passage of a recording that repeats itself is left over of a much better one of the same audio."""
+    return one.score < _ECHO * other.score and overlap(one, other) >= _OVERLAP
+
+
 def on_one_line(one: Alignment, other: Alignment) -> bool:
     """Whether two passages of one recording lie on one line, seen from the middle of the first."""
     middle = (one.track_start_seconds + one.track_end_seconds) / 2
@@ -254,9 +260,9 @@ def _echoes(alignment: Alignment, known: Candidate) -> bool:
     passage, related = known.alignment, known.related.get(alignment.recording)
     if alignment.recording != passage.recording and related is None:
         return False
-    if overlap(alignment, passage) < _OVERLAP:
-        return False
-    return alignment.score < _ECHO * passage.score or (related is not None and on_one_line(alignment, related))
+    if echoes(alignment, passage):
+        return True
+    return related is not None and overlap(alignment, passage) >= _OVERLAP and on_one_line(alignment, related)
 
 
 def _fitted_as_well(alignment: Alignment, candidates: Sequence[Candidate]) -> tuple[Candidate | None, float]:
