@@ -173,6 +173,8 @@ def _kind_of(head: bytes) -> str:
         return {b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12], "")
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff"
+    if head[:4] == b"FORM" and head[8:12] in (b"8SVX", b"16SV", b"MAUD"):
+        return "iff"
     for offset, magic, kind in _MAGIC:
         if head.startswith(magic, offset):
             return kind

@@ -217,6 +217,22 @@ def _w64(window: FileWindow) -> LengthClaim:
     return LengthClaim()
 
 
+def _iff(window: FileWindow) -> LengthClaim:
+    grammar = _Grammar("big")
+    for name, content, length in grammar.chunks(window, 12):
+        if name == b"BODY":
+            return _claim(window, grammar, content, length, content - 4)
+    return LengthClaim()
+
+
+def _dsf(window: FileWindow) -> LengthClaim:
+    grammar = _Grammar("little", length_bytes=8, counts_head=True, alignment=1)
+    for name, content, length in grammar.chunks(window, 0):
+        if name == b"data":
+            return _claim(window, grammar, content, length, content - 8, wide=True)
+    return LengthClaim()
+
+
 def _caf(window: FileWindow) -> LengthClaim:
     grammar = _Grammar("big", length_bytes=8, alignment=1)
     rate_hz, packet_bytes, packet_samples = 0.0, 0, 0
@@ -290,6 +306,8 @@ CLAIMS: Final[dict[str, Callable[[FileWindow], LengthClaim]]] = {
     "w64": _w64,
     "caf": _caf,
     "flac": _flac,
+    "iff": _iff,
+    "dsf": _dsf,
     "asf": _asf,
     "avi": _avi,
     "matroska": _matroska,

@@ -2,9 +2,9 @@
 
 A local file in any usual format, recognised by its content, comes in; consecutive blocks of mono float32 samples,
 finite, full scale 1.0, go out, and plain sentences on all that was odd. The steps: open (regular files only), decode
-(`fingerprint.audio.decoders`), mix to one channel
-(`fingerprint.audio.downmix`), resample (soxr HQ, streamed; this module is the only door to it).
-Memory does not grow with the length of the file, and the same file gives the same samples however long the blocks are.
+(`fingerprint.audio.decoders`), mix to one channel (`fingerprint.audio.downmix`), resample (soxr HQ, streamed; this
+module is the only door to it). Memory does not grow with the length of the file, and the same file gives the same
+samples however long the blocks are.
 """
 
 from __future__ import annotations
