@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -353,3 +354,19 @@ def test_lack_of_memory_is_no_matter_of_one_file(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(fingerprint.audio.frames.FrameQueue, "put", fail)
     with pytest.raises(MemoryError):
         decode(path)
+
+
+def test_header_that_sends_a_decoder_beyond_the_file_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Both libraries print what a callback raises, as a seek to before the start does.
+    path = tmp_path / "a.w64"
+    content = write_soundfile(path, tone(1), container="W64").read_bytes()
+    lengths = [content.index(name) + 16 for name in (b"riff", b"fmt ", b"data")]
+    for offset in lengths:
+        for high in (b"\x7f", b"\x80", b"\xff"):
+            for low in (bytes(7), b"\xff" * 7):
+                path.write_bytes(content[:offset] + low + high + content[offset + 8 :])
+                with contextlib.suppress(DecodeError):
+                    decode(path)
+    assert capfd.readouterr() == ("", "")
