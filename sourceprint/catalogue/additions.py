@@ -35,6 +35,7 @@ from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from index.storage.tags import ranges_text
 from index.vectors.exact import use_threads
+from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, described_by
 from sourceprint.faults import Fault, contained
 from sourceprint.inputs import Item, NamedInputs
@@ -61,7 +62,8 @@ class AdditionOutcome:
     duration_ms : int
         Length of the audio that was analysed, in milliseconds; 0 where none was.
     remarks : tuple of str
-        Sentences for the user: why it failed, what was odd about the audio, who else has the same audio.
+        Sentences for the user: why it failed, what was odd about the audio, whether it is too short to be found,
+        who else has the same audio.
     """
 
     name: str
@@ -278,7 +280,8 @@ class Addition:
                 return AdditionOutcome(item.name, "failed", name, remarks=(str(error),))
             if time.monotonic() - self._committed_at > COMMIT_SECONDS:
                 writer.commit()
-        remarks = (*decision.remarks, *described.notes)
+        brevity = brevity_remarks(recording.duration_ms, excluded=recording.excluded)
+        remarks = (*decision.remarks, *described.notes, *brevity)
         if before.excluded and not item.excluded:
             remarks = (*remarks, f"still excluded: {ranges_text(recording.excluded) or 'nothing'}; see that it fits")
         if others := self._desk.note_added(recording):

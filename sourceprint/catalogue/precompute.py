@@ -36,6 +36,7 @@ from fingerprint.landmarks import Fingerprint, Role
 from fingerprint.params import Params
 from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
+from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.faults import Fault, contained
 from sourceprint.inputs import Item, NamedInputs
 from sourceprint.workers import in_order, jobs_for
@@ -66,7 +67,8 @@ class PrecomputeOutcome:
     duration_ms : int
         Length of the audio that was analysed, in milliseconds; 0 where none was.
     remarks : tuple of str
-        Sentences for the user: why it failed, what was odd about the audio, why its name is another.
+        Sentences for the user: why it failed, what was odd about the audio, whether it is too short to be found,
+        why its name is another.
     """
 
     name: str
@@ -250,7 +252,9 @@ def _make(task: _Task) -> PrecomputeOutcome:
             n_bytes = task.target.stat().st_size
     except AudioError as error:
         return PrecomputeOutcome(item.name, "failed", remarks=(item.reason(error),))
-    return PrecomputeOutcome(item.name, "made", task.target, n_bytes, round(made.duration_seconds * 1000), made.notes)
+    duration_ms = round(made.duration_seconds * 1000)
+    brevity = brevity_remarks(duration_ms) if "recording" in task.roles else ()
+    return PrecomputeOutcome(item.name, "made", task.target, n_bytes, duration_ms, (*made.notes, *brevity))
 
 
 def _failed(task: _Task, fault: Fault) -> PrecomputeOutcome:

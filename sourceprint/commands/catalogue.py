@@ -122,15 +122,20 @@ def exclude(recording_id: str, ranges: tuple[str, ...], clear: bool, index: Path
 
     Example: sourceprint exclude "01 Intro" 0:00-0:12.5 75-80.25
     """
+    from fingerprint.errors import printable
     from index.folder.store import Store
     from index.storage.tags import ranges_text
     from sourceprint.catalogue.annotations import change_exclusions
+    from sourceprint.catalogue.brevity import brevity_remarks
 
     store = Store.open(index_place(index))
     if ranges or clear:
         excluded = change_exclusions(store, recording_id, ranges, clear=clear)
         if not quiet:
             click.echo(f"excluded now: {ranges_text(excluded) or 'nothing'}", err=True)
+            duration_ms = store.snapshot().by_id(recording_id).duration_ms
+            for remark in brevity_remarks(duration_ms, excluded=excluded):
+                click.echo(f"Note: {printable(recording_id)}: {remark}", err=True)
     else:
         for pair in store.snapshot().by_id(recording_id).excluded:
             click.echo(ranges_text((pair,)))
