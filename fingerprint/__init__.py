@@ -2,6 +2,7 @@
 
 In reading order:
 
+streams       every audio stream of a track in turn
 extract       all of it for one file, in pieces; or from the fingerprint file that stands for the audio
 audio         a file in any format as mono samples
 spectrogram   samples as power on a log-frequency axis

@@ -3,7 +3,8 @@
 - `recording_of`, `track_parts`: the fingerprint of a file as it enters an index, or is searched in one; a fingerprint
   file (.spf), known by its name, stands for the audio that it was made of.
 - `fingerprint_file`: decode and describe a file; `fingerprint_parts`: the same for a track of any length, ten minutes
-  at a time; `fingerprint_signal`: describe samples that are at hand.
+  at a time; `fingerprint_signal`: describe samples that are at hand. Of a file with several audio streams they
+  describe one: that which is asked for, or the only one that has music in it.
 
 A piece is analysed with enough of its surroundings that where the cuts fall changes nothing. Recordings get fewer
 landmarks and one time scale; tracks get more landmarks, several time scales, and for each descriptor its mirror image
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from fingerprint.audio.stream import open_audio
 from fingerprint.disk import file_digest
-from fingerprint.errors import NotEnoughMusicError, ParameterError, TooShortError, printable
+from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError, printable
 from fingerprint.landmarks import (
     MIN_LANDMARKS,
     MIN_SECONDS,
@@ -40,15 +41,21 @@ from fingerprint.spectrogram import cell_blocks, local_energy, log_cells
 from fingerprint.spf_files import SUFFIX, read_contents, read_recording, read_track
 
 __all__ = [
+    "MOST_STREAMS",
     "audio_digest",
     "audio_name",
+    "audio_stream_count",
     "fingerprint_file",
     "fingerprint_parts",
     "fingerprint_signal",
     "is_fingerprint_file",
     "recording_of",
+    "too_many_streams",
     "track_parts",
 ]
+
+MOST_STREAMS = 32
+"""Audio streams of one file that are looked at; one with more is refused."""
 
 _PIECE_BLOCKS = 48  # pieces of 48 half-second rations, 24 s
 _PART_PIECES = 25  # ten minutes
@@ -105,6 +112,7 @@ def fingerprint_file(
     scales: tuple[float, ...] = (1.0,),
     params: Params | None = None,
     projection: Projection | None = None,
+    stream: int = 0,
 ) -> Fingerprint:
     """Return the fingerprint of an audio file.
 
@@ -121,6 +129,8 @@ def fingerprint_file(
         Parameters of the analysis; by default those of this version.
     projection : Projection, optional
         The trained projection; by default the one that ships.
+    stream : int
+        Which audio stream of the file, from 1; 0 for the only one that holds music.
 
     Returns
     -------
@@ -129,13 +139,13 @@ def fingerprint_file(
     Raises
     ------
     DecodeError
-        If the file cannot be read as audio.
+        If the file cannot be read as audio, or several of its audio streams hold music and none was asked for.
     TooShortError
         If it holds less than `MIN_SECONDS`.
     NotEnoughMusicError
         If it holds fewer than `MIN_LANDMARKS` landmarks, as silence does.
     """
-    (whole,) = _file_parts(path, role_of(role), scales, params or Params(), projection, math.inf)
+    (whole,) = _file_parts(path, role_of(role), scales, params or Params(), projection, math.inf, stream)
     return whole
 
 
@@ -145,13 +155,14 @@ def fingerprint_parts(
     scales: tuple[float, ...] = (1.0,),
     params: Params | None = None,
     projection: Projection | None = None,
+    stream: int = 0,
 ) -> Iterator[Fingerprint]:
     """Yield the fingerprint of a track in parts of about ten minutes, so that memory does not grow with its length.
 
     Times count from the start of the file in all of them. Arguments and errors are those of `fingerprint_file`, errors
     that concern the whole file (too short, too little music) come at the end. `notes` is complete in the last part.
     """
-    yield from _file_parts(path, "track", scales, params or Params(), projection, _PART_PIECES)
+    yield from _file_parts(path, "track", scales, params or Params(), projection, _PART_PIECES, stream)
 
 
 def fingerprint_signal(
@@ -211,11 +222,28 @@ def recording_of(path: Path) -> Fingerprint:
     return read_recording(path) if is_fingerprint_file(path) else fingerprint_file(path)
 
 
-def track_parts(path: Path, *, scales: tuple[float, ...]) -> Iterator[Fingerprint]:
-    """Yield the fingerprint of a track in parts; errors as `fingerprint_parts`, or `read_track`."""
+def track_parts(path: Path, *, scales: tuple[float, ...], stream: int = 0) -> Iterator[Fingerprint]:
+    """Yield the fingerprint of a track, or of one stream of it, in parts; errors as `fingerprint_parts`, `read_track`.
+
+    `fingerprint.streams` goes through all streams of a track.
+    """
     if is_fingerprint_file(path):
         return read_track(path, scales=scales)
-    return fingerprint_parts(path, scales=scales)
+    return fingerprint_parts(path, scales=scales, stream=stream)
+
+
+def audio_stream_count(path: str | Path) -> int:
+    """Return how many audio streams a file holds; of a fingerprint file 1.
+
+    Raises
+    ------
+    DecodeError
+        If it cannot be read as audio.
+    """
+    if is_fingerprint_file(Path(path)):
+        return 1
+    with open_audio(path) as stream:
+        return stream.n_streams
 
 
 def audio_digest(path: Path) -> str:
@@ -241,11 +269,51 @@ def _file_parts(
     params: Params,
     projection: Projection | None,
     part_pieces: float,
+    number: int,
 ) -> Iterator[Fingerprint]:
     digest = file_digest(path)
-    with open_audio(path, sample_rate=params.sample_rate) as stream:
+    notes: tuple[str, ...] = ()
+    n_streams = 1 if number else audio_stream_count(path)
+    if n_streams > 1:
+        number, notes = _only_music(path, n_streams, params, projection)
+    with open_audio(path, sample_rate=params.sample_rate, stream=number) as stream:
         for part in _parts(stream.blocks(), Path(path).name, role, scales, params, projection, part_pieces):
-            yield replace(part, sha256=digest, decoder=stream.info.decoder, notes=tuple(stream.notes))
+            decoder, odd = stream.info.decoder, (*notes, *stream.notes)
+            yield replace(part, sha256=digest, decoder=decoder, notes=odd, stream=number)
+
+
+def _only_music(
+    path: str | Path, n_streams: int, params: Params, projection: Projection | None
+) -> tuple[int, tuple[str, ...]]:
+    """Return the number of the one audio stream that holds music, and notes on the others."""
+    if n_streams > MOST_STREAMS:
+        raise DecodeError(f"{printable(path)}: {too_many_streams(n_streams)}")
+    loud = []
+    for number in range(1, n_streams + 1):
+        try:
+            fingerprint_file(path, params=params, projection=projection, stream=number)
+        except (TooShortError, NotEnoughMusicError):
+            continue
+        loud.append(number)
+    if len(loud) > 1:
+        raise DecodeError(
+            f"{printable(path)}: holds {n_streams} audio streams, and music in {_numbers(loud)} of them: it would be "
+            "one recording; give each as a file of its own: ffmpeg -i FILE -map 0:a:0 -c copy OUT takes out the first"
+        )
+    if not loud:
+        return 1, ()  # whoever describes it is told why there is nothing
+    return loud[0], (f"streams: {n_streams} audio streams, of which only {loud[0]} holds music; that one is described",)
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
+
+
+def too_many_streams(n_streams: int) -> str:
+    """Return what is said of a file with more audio streams than are looked at."""
+    return (
+        f"holds {n_streams} audio streams, at most {MOST_STREAMS} are looked at; cut it into files with fewer streams"
+    )
 
 
 def _parts(

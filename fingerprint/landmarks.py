@@ -99,6 +99,8 @@ class Fingerprint:
         File name, SHA-256 of the file's bytes (hex) and decoder; empty for signals.
     notes : tuple of str
         What was odd about the audio, in sentences.
+    stream : int
+        Which audio stream of the file, from 1; 0 where that was not asked for.
     """
 
     times: NDArray[np.float64]
@@ -114,6 +116,7 @@ class Fingerprint:
     sha256: str = ""
     decoder: str = ""
     notes: tuple[str, ...] = ()
+    stream: int = 0
 
 
 def role_of(word: str) -> Role:

@@ -7,6 +7,7 @@ without another decoder. PyAV writes what libsndfile cannot: AAC, Opus, WMA, con
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "write_channels",
     "write_ffmpeg",
     "write_soundfile",
+    "write_streams",
     "write_timed",
 ]
 
@@ -152,6 +154,37 @@ def write_channels(
             frame.pts = start
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
+    return path
+
+
+def write_streams(
+    path: Path,
+    signals: Sequence[NDArray[np.float32]],
+    *,
+    rate_hz: int = RATE_HZ,
+    container: str = "matroska",
+    codec: str = "flac",
+    delays_seconds: Sequence[float] = (),
+) -> Path:
+    """Write mono signals as the audio streams of one file, with FFmpeg; each may start late."""
+    with av.open(str(path), "w", format=container) as output:
+        streams: list[Any] = [output.add_stream(codec, rate=rate_hz, layout="mono") for _ in signals]
+        packets: list[Any] = []
+        delays = [*delays_seconds, *[0.0] * (len(signals) - len(delays_seconds))]
+        for stream, y, delay in zip(streams, signals, delays, strict=True):
+            stream.codec_context.open()
+            size = stream.codec_context.frame_size or 1024
+            resampler = av.AudioResampler(
+                format=stream.codec_context.format, layout="mono", rate=rate_hz, frame_size=size
+            )
+            frame = av.AudioFrame.from_ndarray(y[None], format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+            frame.pts = round(delay * rate_hz)
+            for part in [*resampler.resample(frame), *resampler.resample(None)]:
+                packets += stream.encode(part)
+            packets += stream.encode(None)
+        for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            output.mux(packet)
     return path
 
 

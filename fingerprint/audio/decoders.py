@@ -39,9 +39,13 @@ class Decoder:
         Seekable; closed by the caller.
     name : str
         The file's name in messages.
+    number : int
+        Which of its audio streams, from 1; 0 leaves it to the decoder.
 
     Attributes
     ----------
+    n_streams : int
+        Audio streams in the file.
     info : AudioInfo
         What the file holds; changes where FFmpeg takes over.
     claimed_seconds : float or None
@@ -71,7 +75,8 @@ class Decoder:
         If the content is not recognised as audio, or its rate or number of channels is beyond the limits.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, number: int = 0) -> None:
+        self._number = number
         self._file = file
         self._name = name
         try:
@@ -99,6 +104,7 @@ class Decoder:
         except Stopped as error:
             raise self._unreadable(str(error)) from error
         self.info: AudioInfo = self._source.info
+        self.n_streams = self._source.n_streams if isinstance(self._source, FFmpeg) else 1
         try:
             check_format(self.info.sample_rate, self.info.channels)
         except Stopped as error:
@@ -149,7 +155,7 @@ class Decoder:
             if not stopped and self._container.no_count:
                 window = FileWindow(self._file, edits=self._container.no_count)
             try:
-                ffmpeg = FFmpeg(window)
+                ffmpeg = FFmpeg(window, self._number)
             except Stopped as error:
                 self.stopped = stopped or self.stopped or ("" if n_delivered else str(error))
                 return
@@ -186,7 +192,7 @@ class Decoder:
     def _open_link(self, window: FileWindow) -> bool:
         """Return whether the next link of a chain could be opened."""
         try:
-            source = FFmpeg(window)
+            source = FFmpeg(window, self._number)
         except Stopped as error:
             self.stopped = str(error)
             return False
@@ -206,7 +212,7 @@ class Decoder:
         if self._container.libsndfile:
             with suppress(Stopped):
                 return Libsndfile(self._windows[0])
-        return FFmpeg(self._windows[0])
+        return FFmpeg(self._windows[0], self._number)
 
     def _unreadable(self, reason: str) -> DecodeError:
         return DecodeError(

@@ -60,9 +60,13 @@ class FFmpeg:
     ----------
     file : FileWindow
         All of a file, or the stretch of it that is a file of its own; closed by the caller.
+    number : int
+        Which of its audio streams, from 1; 0 leaves it to FFmpeg.
 
     Attributes
     ----------
+    n_streams : int
+        Audio streams in the file.
     info : AudioInfo
         What the file holds.
     claimed : float or None
@@ -82,7 +86,7 @@ class FFmpeg:
         If FFmpeg does not know the file, or there is no audio in it that it can decode.
     """
 
-    def __init__(self, file: FileWindow) -> None:
+    def __init__(self, file: FileWindow, number: int = 0) -> None:
         self._input = self._opened(file, {})
         late = not _DEMUXERS_WITHOUT_LIST.isdisjoint(self._input.format.name.split(","))
         if late and self._input.streams.best("audio") is None:
@@ -94,7 +98,8 @@ class FFmpeg:
         self._stopped = ""
         try:
             with stops():
-                self._stream = self._audio_stream()
+                self.n_streams = len(self._input.streams.audio)
+                self._stream = self._audio_stream(number)
                 context: Any = self._stream.codec_context
                 context.thread_count = 1  # work is spread over files, one process each
                 self.info = AudioInfo(
@@ -120,10 +125,15 @@ class FFmpeg:
             # A title in another encoding is no reason to fail.
             return av.open(file, metadata_errors="ignore", container_options=limits | options)
 
-    def _audio_stream(self) -> Any:
-        stream = self._input.streams.best("audio")
+    def _audio_stream(self, number: int) -> Any:
+        every = self._input.streams.audio
+        if number > len(every):
+            raise Stopped(f"it has no audio stream {number}")
+        stream = every[number - 1] if number else self._input.streams.best("audio")
         if stream is None:
             raise Stopped("it has no audio stream")
+        if stream.codec_context is None and not number:
+            stream = next((other for other in every if other.codec_context is not None), stream)
         if stream.codec_context is None:
             raise Stopped("no decoder for its audio")
         return stream

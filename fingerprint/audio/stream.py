@@ -37,7 +37,9 @@ _HIDDEN_SECONDS: Final = 0.5
 _CLIPPED_SHARE: Final = 0.01
 
 
-def open_audio(path: str | os.PathLike[str], *, sample_rate: int = 11025, block_seconds: float = 30.0) -> AudioStream:
+def open_audio(
+    path: str | os.PathLike[str], *, sample_rate: int = 11025, block_seconds: float = 30.0, stream: int = 0
+) -> AudioStream:
     """Open a local audio file for decoding to mono in blocks.
 
     Parameters
@@ -48,6 +50,8 @@ def open_audio(path: str | os.PathLike[str], *, sample_rate: int = 11025, block_
         Rate of the samples that come out, in Hz.
     block_seconds : float
         Length of a block; longer blocks cost memory and change no sample.
+    stream : int
+        Which audio stream of the file, from 1; 0 for the only one, or the one that a player would take.
 
     Returns
     -------
@@ -69,7 +73,8 @@ def open_audio(path: str | os.PathLike[str], *, sample_rate: int = 11025, block_
     name = printable(path)
     file = open_regular_file(path, name)
     try:
-        return AudioStream(file, name, sample_rate=sample_rate, block_length=round(block_seconds * sample_rate))
+        block_length = round(block_seconds * sample_rate)
+        return AudioStream(file, name, sample_rate=sample_rate, block_length=block_length, stream=stream)
     except BaseException:
         file.close()
         raise
@@ -106,6 +111,8 @@ class AudioStream:
     ----------
     info : AudioInfo
         What the file holds; its `decoder` changes where FFmpeg takes over from libsndfile.
+    n_streams : int
+        Audio streams in the file, of which this is one.
     sample_rate : int
         Rate of the blocks, in Hz.
     duration_seconds : float
@@ -114,13 +121,15 @@ class AudioStream:
         Sentences on what was odd about the file; complete once the blocks are exhausted.
     """
 
-    def __init__(self, file: io.BufferedReader, name: str, *, sample_rate: int, block_length: int) -> None:
+    def __init__(
+        self, file: io.BufferedReader, name: str, *, sample_rate: int, block_length: int, stream: int = 0
+    ) -> None:
         self.sample_rate = sample_rate
         self.notes: list[str] = []
         self._file = file
         self._name = name
         self._block_length = block_length
-        self._decoder = Decoder(file, name)
+        self._decoder = Decoder(file, name, stream)
         self._mixers: list[Downmixer] = []  # one for each rate in the file, which is one but for files joined together
         self._started = False
 
@@ -128,6 +137,11 @@ class AudioStream:
     def info(self) -> AudioInfo:
         """What the file holds."""
         return self._decoder.info
+
+    @property
+    def n_streams(self) -> int:
+        """Audio streams in the file, of which this is one."""
+        return self._decoder.n_streams
 
     @property
     def duration_seconds(self) -> float:

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.extract import track_parts
 from fingerprint.landmarks import Fingerprint
+from fingerprint.streams import TrackStreams
 from index.explain.explanation import (
     BETTER,
     CLEAR_SHARE,
@@ -83,7 +83,7 @@ def explain(
     allowed = options.allowed(snapshot) if allowed is None else allowed
     explainer = Explainer(path, snapshot, question or Question(), allowed=allowed)
     search = WiderSearch(path, snapshot, options=options, allowed=allowed)
-    for query in track_parts(path, scales=options.scales):
+    for query in TrackStreams(path, scales=options.scales).parts():
         explainer.add(*search.examine(query))
     return explainer.explanation()
 

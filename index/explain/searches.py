@@ -87,7 +87,7 @@ class Searches:
         if self.thorough in ("asked", "unavailable"):
             return None
         if self._wide_query is None:
-            self._wide_query = self._again.from_second(self._query.start_seconds)
+            self._wide_query = self._again.from_second(self._query.start_seconds, stream=self._query.stream)
             self.thorough = "unavailable" if self._wide_query is None else "tried"
         if self._wide_query is None:
             return None

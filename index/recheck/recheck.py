@@ -18,6 +18,7 @@ from index.search.hypotheses import QueryLandmarks
 from index.search.matches import Match, MatchResult, Passage, in_sequence
 from index.search.passages import AlternativeAlignment, Candidate
 from index.search.significance import decide
+from index.search.streams import in_streams
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 
 __all__ = ["Pairs", "Rechecked", "recheck"]
@@ -36,6 +37,8 @@ class Pairs:
         Frequencies, in cells.
     similarity : ndarray [shape=(n,), dtype=float64]
         Correlation of the two descriptors, -1 to 1.
+    streams : ndarray [shape=(n,), dtype=int64]
+        Number of the audio stream, from 1; 0 where the file has one.
     """
 
     track_seconds: NDArray[np.float64]
@@ -43,14 +46,16 @@ class Pairs:
     track_bins: NDArray[np.float64]
     recording_bins: NDArray[np.float64]
     similarity: NDArray[np.float64]
+    streams: NDArray[np.int64]
 
     def of_passage(self, passage: Passage) -> "Pairs":
-        """Return those that belong to one passage: in its span of the track, and on its line."""
+        """Return those that belong to one passage: in its span of one stream of the track, and on its line."""
         along = passage.recording_start_seconds + passage.ratio * (self.track_seconds - passage.track_start_seconds)
         return self._only(
             (self.track_seconds >= passage.track_start_seconds)
             & (self.track_seconds <= passage.track_end_seconds)
             & (np.abs(self.recording_seconds - along) <= _ON_THE_LINE_SECONDS)
+            & (self.streams == (passage.streams[0] if passage.streams else 0))
         )
 
     @property
@@ -90,14 +95,14 @@ def recheck(trace: Trace) -> Rechecked:
         If a passage of the trace does not align at all.
     """
     pairs: dict[str, list[Pairs]] = {}
-    results = []
+    results: dict[int, list[MatchResult]] = {}
     for part in trace.parts:
         names = [traced.recording.id for traced in part.passages]
         candidates = [_candidate(traced, names.index(traced.recording.id)) for traced in part.passages]
         for traced, candidate in zip(part.passages, candidates, strict=True):
-            pairs.setdefault(traced.recording.id, []).append(_pairs(traced, candidate.alignment))
-        results.append(_decided(part, candidates, trace.version))
-    whole = in_sequence(results, version=trace.version)
+            pairs.setdefault(traced.recording.id, []).append(_pairs(traced, candidate.alignment, part.stream))
+        results.setdefault(part.stream, []).append(_decided(part, candidates, trace.version))
+    whole = in_streams({stream: in_sequence(several, version=trace.version) for stream, several in results.items()})
     return Rechecked(
         whole.matches, {name: _in_order(several) for name, several in pairs.items()}, whole.score_threshold
     )
@@ -160,13 +165,14 @@ def _aligned(
     return whole
 
 
-def _pairs(traced: TracedPassage, alignment: Alignment) -> Pairs:
+def _pairs(traced: TracedPassage, alignment: Alignment, stream: int) -> Pairs:
     return Pairs(
         alignment.seconds,
         traced.recording_times[alignment.rows] / TIMES_PER_SECOND,
         traced.bins[alignment.landmarks].astype(np.float64),
         traced.recording_bins[alignment.rows] / BINS_PER_CELL,
         alignment.similarity.astype(np.float64),
+        np.full(alignment.rows.size, stream, dtype=np.int64),
     )
 
 

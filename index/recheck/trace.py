@@ -151,12 +151,15 @@ class TracedPart:
         Landmarks of the track, and alignments tried.
     passages : tuple of TracedPassage
         Those that were reported.
+    stream : int
+        Number, from 1, of the audio stream that it is of; 0 where the file has one.
     """
 
     circumstances: Circumstances
     n_landmarks: int
     n_hypotheses: int
     passages: tuple[TracedPassage, ...]
+    stream: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,14 +192,14 @@ class Trace:
     version: int = 2
 
 
-def traced_part(examination: Examination, snapshot: Snapshot) -> TracedPart:
-    """Return what is to be kept of a search in `snapshot`."""
+def traced_part(examination: Examination, snapshot: Snapshot, *, stream: int = 0) -> TracedPart:
+    """Return what is to be kept of a search in `snapshot`, of one audio stream of a file with several."""
     view = snapshot.layer(examination.circumstances.layer)
     passages = tuple(
         _traced(candidate, examination.query, view) for candidate in examination.candidates if candidate.reported
     )
     result = examination.result
-    return TracedPart(examination.circumstances, result.n_landmarks, result.n_hypotheses, passages)
+    return TracedPart(examination.circumstances, result.n_landmarks, result.n_hypotheses, passages, stream)
 
 
 def _traced(candidate: Candidate, query: QueryLandmarks, view: LayerSnapshot) -> TracedPassage:

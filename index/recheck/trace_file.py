@@ -194,6 +194,7 @@ def _header(trace: Trace) -> dict[str, Any]:
         "scales": list(trace.scales),
         "parts": [
             {
+                **({"stream": part.stream} if part.stream else {}),
                 "circumstances": {**asdict(part.circumstances), "decoy_scores": list(part.circumstances.decoy_scores)},
                 "n_landmarks": part.n_landmarks,
                 "n_hypotheses": part.n_hypotheses,
@@ -266,6 +267,7 @@ def _trace(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Trace:
             _whole(part["n_landmarks"]),
             _whole(part["n_hypotheses"]),
             tuple(_passage(passage, left, version) for passage in part["finds"]),
+            _whole(part.get("stream", 0)),
         )
         for part in header["parts"]
     )

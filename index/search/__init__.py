@@ -11,6 +11,7 @@ passages       candidates: alignments explained away and joined, with their riva
 paths          passages of one recording on one path, cut so that they do not overlap
 significance   what chance does not explain, where it ends, and how sure that is
 matches        the result: recordings with their passages
+streams        one result from those of the audio streams of a track
 filters        which recordings are searched
 overlaps       recordings of the index that hold the same audio
 _kernels       inner loops

@@ -138,6 +138,9 @@ class Passage:
         Ids of other recordings that hold the same audio, or fit the passage nearly as well; the best first.
     alternatives : tuple of Alternative
         The same with their figures; traces of the first schema have none.
+    streams : tuple of int
+        Numbers, from 1, of the audio streams that it was heard in, that of the figures first; empty where the file has
+        one.
     """
 
     track_start_seconds: float
@@ -154,6 +157,7 @@ class Passage:
     confidence: float
     also_fits: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    streams: tuple[int, ...] = ()
 
 
 _Laid = TypeVar("_Laid", Passage, Alternative)

@@ -50,9 +50,12 @@ class WidePrints:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._parts: Iterator[Fingerprint] | None = None
+        self._stream = 0
 
-    def from_second(self, start: float) -> Fingerprint | None:
-        """Return the part that starts there, asked for in order of time; None if the file lacks the time scales.
+    def from_second(self, start: float, *, stream: int = 0) -> Fingerprint | None:
+        """Return the part that starts there; None if the file lacks the time scales.
+
+        Parts are asked for stream by stream, in order of time.
 
         Raises
         ------
@@ -60,8 +63,9 @@ class WidePrints:
             If the file cannot be read again.
         """
         try:
-            if self._parts is None:
-                self._parts = track_parts(self._path, scales=THOROUGH.scales)
+            if self._parts is None or stream != self._stream:
+                self._parts = track_parts(self._path, scales=THOROUGH.scales, stream=stream)
+                self._stream = stream
             return next((part for part in self._parts if part.start_seconds >= start), None)
         except FingerprintFileError:
             return None
@@ -123,7 +127,7 @@ class WiderSearch:
             return query, first, self._options
         if set(THOROUGH.scales) <= set(self._options.scales):
             return self._noted(_NO_WIDER, query, first, self._options)
-        wide = self._again.from_second(query.start_seconds)
+        wide = self._again.from_second(query.start_seconds, stream=query.stream)
         if wide is None or wide.sha256 != query.sha256:
             return self._noted(_LACKING, query, first, self._options)
         options = widest(self._options)

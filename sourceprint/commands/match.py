@@ -12,6 +12,7 @@ import click
 from fingerprint.errors import printable
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
+    EXIT_INCOMPLETE,
     PATH,
     exit_if_failed,
     final_report,
@@ -82,6 +83,7 @@ def match(
     if catalogue and report_folder is None:
         raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
     use_one_thread()
+    from fingerprint.streams import notes_on_unsearched
     from index.explain.explanation import Question
     from sourceprint.inputs import collect
     from sourceprint.scans.scan import scan_files
@@ -92,6 +94,7 @@ def match(
     block = explained_block if explain else scan_block
     results: list[dict[str, Any]] = []
     n_failed = len(inputs.refusals)
+    is_incomplete = False
     with _traces_for(report_folder) as traces:
         scans = scan_files(
             index_place(index),
@@ -110,6 +113,11 @@ def match(
                     if scan.failed:
                         n_failed += 1
                         tell.complain(f"{printable(scan.path)}: {scan.reason}")
+                    if scan.unsearched:
+                        is_incomplete = True
+                        tell.complain(
+                            f"{printable(scan.path)}: not all of it was searched: {notes_on_unsearched(scan.notes)}"
+                        )
                     if as_json or report_folder is not None:
                         results.append(scan_result(scan).raw)
                     if not as_json:
@@ -122,6 +130,8 @@ def match(
         if report_folder is not None and traces is not None:
             _report(results, traces, report_folder, catalogue, quiet=quiet)
     exit_if_failed(n_failed, of=len(inputs))
+    if is_incomplete:
+        click.get_current_context().exit(EXIT_INCOMPLETE)
 
 
 @contextmanager

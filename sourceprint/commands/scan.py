@@ -109,7 +109,7 @@ def scan(
             _scan_once(session, places, out, quiet)
     if session.n_failed == session.n_given and not (watch and not session.n_given):
         click.get_current_context().exit(EXIT_NOTHING_READ)
-    if session.refusals or session.summary.failures:
+    if session.refusals or session.summary.failures or session.summary.incomplete_files:
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fingerprint.errors import printable
+from fingerprint.streams import notes_on_unsearched
 from index.search.matches import union_seconds
 from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, GatePolicy, worst
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
@@ -108,6 +109,9 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date) -> Verdict:
         return Verdict(result.name, passed.get(result.status, ERROR), result.status, result.reason or "", result=result)
     decisions = tuple(_decision(found, policy, day) for found in result.matches)
     action = worst(tuple(decision.action for decision in decisions))
+    if result.unsearched_streams and action != BLOCK:  # whatever was found, nobody knows what else there is
+        reason = f"not all of it was searched: {notes_on_unsearched(result.track.notes)}"
+        return Verdict(result.name, ERROR, result.status, reason, decisions, result)
     return Verdict(result.name, action, result.status, decisions=decisions, result=result)
 
 

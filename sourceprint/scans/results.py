@@ -81,7 +81,7 @@ class Probability(float):
 
 
 class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
-    """The track that was scanned.
+    """The track that was scanned. `streams` and `unsearched_streams` are there for files with several audio streams.
 
     Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then.
     """
@@ -91,6 +91,8 @@ class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: Whole | None = None
     decoder: str | None = None
     notes: tuple[str, ...] = ()
+    streams: Whole | UnsetType | None = UNSET
+    unsearched_streams: tuple[Whole, ...] | UnsetType = UNSET
     n_bytes: Whole | UnsetType | None = msgspec.field(default=UNSET, name="bytes")
     moved_from: str | UnsetType | None = UNSET
 
@@ -139,7 +141,7 @@ class ResultAlternative(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResultPassage(msgspec.Struct, frozen=True, kw_only=True):
-    """One reused passage."""
+    """One reused passage. `streams` is there where the file has several audio streams."""
 
     track_start_ms: Whole
     track_end_ms: Whole
@@ -156,6 +158,7 @@ class ResultPassage(msgspec.Struct, frozen=True, kw_only=True):
     excluded: bool = False
     also_fits: tuple[str, ...] = ()
     alternatives: tuple[ResultAlternative, ...] = ()
+    streams: tuple[Whole, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         _expect_ordered(self)
@@ -252,6 +255,12 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def decoder(self) -> str:
         """Name and version of the decoder."""
         return self.track.decoder or ""
+
+    @property
+    def unsearched_streams(self) -> tuple[int, ...]:
+        """Audio streams of the file, from 1, that could not be searched."""
+        found = self.track.unsearched_streams
+        return () if isinstance(found, UnsetType) else found
 
     @property
     def index_digest(self) -> str:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError
-from fingerprint.extract import audio_digest, track_parts
+from fingerprint.extract import audio_digest
+from fingerprint.streams import TrackStreams, notes_on_unsearched
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
 from index.folder.store import Store
@@ -25,6 +26,7 @@ from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
 from index.recheck.trace_file import write_trace
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, settings_digest
 from index.search.matches import Match, MatchResult, in_sequence
+from index.search.streams import in_streams
 from index.search.wider import WiderSearch
 from index.storage.locks import CommitToken
 from index.storage.manifest import RECORDING, spec_of
@@ -103,6 +105,10 @@ class Scan:
         Time taken by decoding and fingerprinting, by neighbour search, and by hypotheses, alignment and decision.
     explanation : Explanation or None
         Why recordings were found or not; None if that was not asked, or the file could not be searched.
+    streams : int
+        Audio streams of the file; 0 if unknown.
+    unsearched : tuple of int
+        Numbers, from 1, of those that could not be searched.
     fault : Fault or None
         What went wrong where nobody expected it; None if nothing did.
     """
@@ -120,6 +126,8 @@ class Scan:
     search_seconds: float = 0.0
     verify_seconds: float = 0.0
     explanation: Explanation | None = None
+    streams: int = 0
+    unsearched: tuple[int, ...] = ()
     fault: Fault | None = None
 
     @property
@@ -271,19 +279,20 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
     """Search for one file."""
     snapshot, allowed, searched = index.snapshot, index.allowed, index.searched
     started = time.perf_counter()
-    results: list[MatchResult] = []
+    results: dict[int, list[MatchResult]] = {}
     parts: list[TracedPart] = []
     question, explainer = settings.question, None
     if question is not None:
         explainer = Explainer(path, snapshot, question, allowed=allowed)
     search = WiderSearch(path, snapshot, options=settings.options, allowed=allowed)
     explanation_seconds = 0.0
+    track = TrackStreams(path, scales=settings.options.scales)
     try:
-        for query in track_parts(path, scales=settings.options.scales):
+        for query in track.parts():
             searched_query, examination, options = search.examine(query)
-            results.append(examination.result)
+            results.setdefault(query.stream, []).append(examination.result)
             if settings.traces is not None:
-                parts.append(traced_part(examination, snapshot))
+                parts.append(traced_part(examination, snapshot, stream=query.stream))
             if explainer is not None:
                 searched_at = time.perf_counter()
                 explainer.add(searched_query, examination, options)
@@ -292,27 +301,32 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         reason = Item(path).reason(error)
         return Scan(path, searched, error.status, reason, sha256=_digest_or_nothing(path))
     elapsed = time.perf_counter() - started - explanation_seconds
-    result = in_sequence(results)
+    result = in_streams({stream: in_sequence(several) for stream, several in results.items()})
+    if track.unsearched and not result.matches:
+        reason = f"nothing was found, and not all of it was searched: {notes_on_unsearched(track.notes)}"
+        return Scan(path, searched, "decode_error", reason, sha256=track.sha256, streams=track.count)
     searched = replace(searched, scales=search.scales)
     if settings.traces is not None and result.matches:
         fmin_hz = float(snapshot.layer(settings.options.layer).params["fmin_hz"])
-        digests = (query.sha256, searched.digest, searched.params_digest, searched.settings_digest)
+        digests = (track.sha256, searched.digest, searched.params_digest, searched.settings_digest)
         trace = Trace(*digests, fmin_hz, search.scales, tuple(parts))
-        name = trace_name(query.sha256, searched.digest, searched.settings_digest)
+        name = trace_name(track.sha256, searched.digest, searched.settings_digest)
         write_trace(settings.traces / name, trace)
     return Scan(
         path,
         searched,
         "matched" if result.matches else "no_match",
         matches=result.matches,
-        sha256=query.sha256,
-        decoder=query.decoder,
-        duration_seconds=query.start_seconds + query.duration_seconds,
-        notes=(*query.notes, *search.notes),
+        sha256=track.sha256,
+        decoder=track.decoder,
+        duration_seconds=track.duration_seconds,
+        notes=(*track.notes, *search.notes),
         fingerprint_seconds=elapsed - result.search_seconds - result.verify_seconds,
         search_seconds=result.search_seconds,
         verify_seconds=result.verify_seconds,
         explanation=None if explainer is None else explainer.explanation(),
+        streams=track.count,
+        unsearched=track.unsearched,
     )
 
 

@@ -46,6 +46,8 @@ def scan_result(scan: Scan) -> ScanResult:
             duration_ms=None if scan.duration_seconds is None else milliseconds(scan.duration_seconds),
             decoder=scan.decoder or None,
             notes=scan.notes,
+            streams=scan.streams if scan.streams > 1 else UNSET,
+            unsearched_streams=scan.unsearched or UNSET,
         ),
         index=ResultIndex(
             digest=searched.digest,
@@ -182,6 +184,7 @@ def _passage(passage: Passage) -> ResultPassage:
         confidence=Probability(round(passage.confidence, 9)),
         also_fits=passage.also_fits,
         alternatives=tuple(_alternative(other) for other in passage.alternatives),
+        streams=tuple(sorted(passage.streams)) or UNSET,
     )
 
 

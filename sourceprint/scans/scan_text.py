@@ -51,7 +51,8 @@ def scan_block(scan: Scan) -> str:
     length = clock(scan.duration_seconds or 0.0)
     if not scan.matches:
         return f"{name}: no match in {length}"
-    heading = f"{name}: {counted(len(scan.matches), 'recording')} found in {length}"
+    of_streams = f" of {scan.streams} audio streams" if scan.streams > 1 else ""
+    heading = f"{name}: {counted(len(scan.matches), 'recording')} found in {length}{of_streams}"
     rows: list[Sequence[str]] = [_HEADER]
     for match in scan.matches:
         label = recording_label(match.recording)
@@ -141,7 +142,7 @@ def _cells(passage: Passage) -> tuple[str, ...]:
     change = passage.transformation
     semitones = round(change.pitch_cents / 100, 2)
     return (
-        f"{clock(passage.track_start_seconds)}-{clock(passage.track_end_seconds)}",
+        f"{clock(passage.track_start_seconds)}-{clock(passage.track_end_seconds)}{_streams(passage)}",
         f"{clock(passage.recording_start_seconds)}-{clock(passage.recording_end_seconds)}",
         f"{semitones + 0.0:+.2f} st",
         f"{change.tempo_percent:.1f} %",
@@ -150,6 +151,18 @@ def _cells(passage: Passage) -> tuple[str, ...]:
         odds(passage.p_false),
         confidence_text(passage.confidence),
     )
+
+
+def _streams(passage: Passage) -> str:
+    """Name the audio streams that a passage was heard in, where the file has several.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> _streams(SimpleNamespace(streams=(2, 1))), _streams(SimpleNamespace(streams=()))
+    (' in 1+2', '')
+    """
+    return f" in {'+'.join(map(str, sorted(passage.streams)))}" if passage.streams else ""
 
 
 def _heading(account: Account) -> str:

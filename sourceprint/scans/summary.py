@@ -151,6 +151,8 @@ class Summary:
         Matches that chance is expected to have put among `matches`; None where a result states no limit.
     false_discovery_rate : float or None
         The same as a share of `matches`, at most 1; None where nothing was matched either.
+    incomplete_files : int
+        Files of which an audio stream could not be searched, though something was found in the others.
     """
 
     files: int
@@ -164,6 +166,7 @@ class Summary:
     failures: dict[str, int]
     expected_false_matches: float | None
     false_discovery_rate: float | None
+    incomplete_files: int
 
     @property
     def failed_files(self) -> int:
@@ -176,7 +179,7 @@ def summarise(results: Iterable[ScanResult]) -> Summary:
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     sources: dict[str, Source] = {}
-    searched_ms = whole_ms = n_matches = n_matched = 0
+    searched_ms = whole_ms = n_matches = n_matched = n_incomplete = 0
     expected: list[float] = []
     for result in results:
         statuses[result.status] += 1
@@ -187,6 +190,7 @@ def summarise(results: Iterable[ScanResult]) -> Summary:
         expected.append(expected_false_matches([result]))
         n_matches += len(result.matches)
         n_matched += bool(result.matches)
+        n_incomplete += bool(result.unsearched_streams)
         whole_ms += reused_ms(result)
         for recording_id, covered_ms in reused_by_recording_ms(result).items():
             before = sources.get(recording_id)
@@ -214,6 +218,7 @@ def summarise(results: Iterable[ScanResult]) -> Summary:
         failures=_by_number(failures),
         expected_false_matches=known,
         false_discovery_rate=min(1.0, known / n_matches) if known is not None and n_matches else None,
+        incomplete_files=n_incomplete,
     )
 
 
@@ -249,6 +254,8 @@ def summary_text(summary: Summary) -> str:
             f"expected by chance: {summary.expected_false_matches:.2g} of {counted(summary.matches, 'match')}"
             + ("" if share is None else f" (false-discovery rate {100 * share:.2g} %)")
         )
+    if summary.incomplete_files:
+        lines.append(f"{counted(summary.incomplete_files, 'file')} with audio streams that could not be searched")
     if summary.failures:
         lines.append(f"{counted(summary.failed_files, 'file')} could not be searched:")
         reasons = list(summary.failures.items())

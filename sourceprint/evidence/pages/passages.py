@@ -151,6 +151,7 @@ def drawn_passages(
                 "missing": [why for why in (track.why_not, sound.why_not) if why],
                 "audio": {"track": "", "recording": ""},
                 "excerpt": _excerpt(result, aligned),
+                "stream": _stream(aligned),
             }
         )
     if trace.params_digest != Params().digest:
@@ -186,10 +187,16 @@ def _finds(trace: Trace, recording_id: str, passage: Passage) -> list[TracedPass
         find
         for part in trace.parts
         for find in part.passages
-        if find.recording.id == recording_id
+        if part.stream == _stream(passage)
+        and find.recording.id == recording_id
         and find.seconds[0] <= passage.track_end_seconds
         and find.seconds[-1] >= passage.track_start_seconds
     ]
+
+
+def _stream(passage: Passage) -> int:
+    """Return the audio stream that the figures of a passage are of; 0 where the file has one."""
+    return passage.streams[0] if passage.streams else 0
 
 
 def _excerpt(result: ScanResult, passage: Passage) -> dict[str, float]:
@@ -207,15 +214,18 @@ def _excerpt(result: ScanResult, passage: Passage) -> dict[str, float]:
 
 def _by_sound(
     drawn: Sequence[dict[str, Any]], passages: Sequence[DrawnPassage], track: Sound, sounds: Mapping[str, Sound]
-) -> list[tuple[str, Path, list[dict[str, Any]]]]:
-    """Return what is drawn of each audio file at hand, so that each is read once."""
-    groups: list[tuple[str, Path, list[dict[str, Any]]]] = []
+) -> list[tuple[str, Path, int, list[dict[str, Any]]]]:
+    """Return what is drawn of each audio stream at hand, so that each is read once."""
+    groups: list[tuple[str, Path, int, list[dict[str, Any]]]] = []
     if track.path is not None:
-        groups.append(("track", track.path, list(drawn)))
+        groups += [
+            ("track", track.path, stream, [entry for entry in drawn if entry["stream"] == stream])
+            for stream in sorted({entry["stream"] for entry in drawn})
+        ]
     for recording_id in dict.fromkeys(passage.match.recording_id for passage in passages):
         path = sounds[recording_id].path
         if path is not None:
-            groups.append(("recording", path, [entry for entry in drawn if entry["label"]["id"] == recording_id]))
+            groups.append(("recording", path, 0, [entry for entry in drawn if entry["label"]["id"] == recording_id]))
     return groups
 
 
@@ -227,10 +237,10 @@ def _add_pictures(
     shelf: Shelf,
 ) -> None:
     params = Params()
-    for kind, path, entries in _by_sound(drawn, passages, track, sounds):
+    for kind, path, stream, entries in _by_sound(drawn, passages, track, sounds):
         stretches = [_stretch(entry["spectra"], kind) for entry in entries]
         try:
-            several = pooled_cells(path, stretches, params)
+            several = pooled_cells(path, stretches, params, stream=stream)
         except AudioError as error:
             for entry in entries:
                 entry["missing"].append(f"The audio could not be decoded: {error}.")
@@ -254,14 +264,14 @@ def _add_excerpts(
     sounds: Mapping[str, Sound],
     shelf: Shelf,
 ) -> None:
-    for kind, path, entries in _by_sound(drawn, passages, track, sounds):
+    for kind, path, stream, entries in _by_sound(drawn, passages, track, sounds):
         spans = []
         for entry in entries:
             where = entry["excerpt"]
             start, pace = (where["start"], 1.0) if kind == "track" else (where["there"], where["ratio"])
             spans.append((start, start + pace * where["length"]))
         try:
-            several = excerpts(path, spans)
+            several = excerpts(path, spans, stream=stream)
         except AudioError as error:
             for entry in entries:
                 if (why := f"The audio could not be decoded: {error}.") not in entry["missing"]:

@@ -45,7 +45,7 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _FULL_SCALE = 0.98  # what is decoded overshoots what was encoded
 
 
-def excerpts(path: Path, spans: Sequence[tuple[float, float]]) -> list[bytes]:
+def excerpts(path: Path, spans: Sequence[tuple[float, float]], *, stream: int = 0) -> list[bytes]:
     """Return the Opus file of each span of an audio file.
 
     Parameters
@@ -54,6 +54,8 @@ def excerpts(path: Path, spans: Sequence[tuple[float, float]]) -> list[bytes]:
         An audio file.
     spans : sequence of (float, float)
         Start and end, in seconds; what lies outside the file is silence, so that all of them have their length.
+    stream : int
+        Which audio stream of the file, from 1; 0 where it has one.
 
     Raises
     ------
@@ -64,8 +66,8 @@ def excerpts(path: Path, spans: Sequence[tuple[float, float]]) -> list[bytes]:
     under_way: dict[int, NDArray[np.float32]] = {}
     encoded: dict[int, bytes] = {}
     reached = 0
-    with open_audio(path, sample_rate=RATE_HZ, block_seconds=_BLOCK_SECONDS) as stream:
-        for block in stream.blocks():
+    with open_audio(path, sample_rate=RATE_HZ, block_seconds=_BLOCK_SECONDS, stream=stream) as audio:
+        for block in audio.blocks():
             stop = reached + block.size
             for number, (first, last) in enumerate(wanted):
                 low, high = max(first, reached), min(last, stop)

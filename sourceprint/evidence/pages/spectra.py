@@ -47,7 +47,9 @@ class Stretch:
     n_columns: int
 
 
-def pooled_cells(path: Path, stretches: Sequence[Stretch], params: Params) -> list[NDArray[np.float32]]:
+def pooled_cells(
+    path: Path, stretches: Sequence[Stretch], params: Params, *, stream: int = 0
+) -> list[NDArray[np.float32]]:
     """Return the mean log-frequency power in each column of each stretch of a file.
 
     Parameters
@@ -57,6 +59,8 @@ def pooled_cells(path: Path, stretches: Sequence[Stretch], params: Params) -> li
     stretches : sequence of Stretch
     params : Params
         Parameters of the analysis.
+    stream : int
+        Which audio stream of the file, from 1; 0 where it has one.
 
     Returns
     -------
@@ -72,8 +76,8 @@ def pooled_cells(path: Path, stretches: Sequence[Stretch], params: Params) -> li
     counts = [np.zeros(stretch.n_columns, dtype=np.int64) for stretch in stretches]
     last_seconds = max((stretch.end_seconds for stretch in stretches), default=0.0)
     n_frames = 0
-    with open_audio(path, sample_rate=params.sample_rate) as stream:
-        for rows in cell_blocks(stream.blocks(), params):
+    with open_audio(path, sample_rate=params.sample_rate, stream=stream) as audio:
+        for rows in cell_blocks(audio.blocks(), params):
             seconds = (n_frames + np.arange(len(rows))) / params.frames_per_second
             for stretch, total, count in zip(stretches, sums, counts, strict=True):
                 length = stretch.end_seconds - stretch.start_seconds
