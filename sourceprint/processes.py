@@ -111,7 +111,7 @@ def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], fork
             task = pipe.recv()
             try:
                 answer = (True, contained(lambda: work(task)))  # noqa: B023 - called at once
-            except Exception as error:  # noqa: BLE001 - raised again where the results are read
+            except BaseException as error:  # noqa: BLE001 - raised again where the results are read
                 answer = (False, error)
             try:
                 pipe.send(answer)
