@@ -138,7 +138,7 @@ def test_a_stream_that_cannot_be_decoded_is_never_passed_over(index: Path, tmp_p
         "nothing was found, and not all of it was searched: stream 2 of 2: not searched: "
     )
     policy = tmp_path / "policy.toml"
-    policy.write_text('schema = "sourceprint/gate-policy/1"\nname = "all"\notherwise = "pass"\n')
+    policy.write_text('schema = "sourceprint/gate-policy/1"\nname = "all"\notherwise = "review"\n')
     checked = run("check", found, nothing, "--policy", policy, "--format", "json", index=index)
     assert checked.exit_code == 4, checked.stderr
     assert [file["decision"] for file in json.loads(checked.stdout)["files"]] == ["error", "error"]

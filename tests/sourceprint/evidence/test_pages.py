@@ -9,6 +9,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -290,10 +291,36 @@ def test_an_interrupted_report_has_no_overview_and_no_half_page(
     assert not (tmp_path / "out" / "index.html").exists()
     report_of(scanned, tmp_path / "out", replace=True, with_catalogue=False)
     assert (tmp_path / "out" / "index.html").is_file()
-    monkeypatch.setattr(report_module, "file_page", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report_module, "file_page", interrupt)
+    with pytest.raises(KeyboardInterrupt):
         report_of(scanned, tmp_path / "out", replace=True)
     assert not (tmp_path / "out" / "index.html").exists()
+
+
+def test_a_page_that_cannot_be_made_costs_no_other(
+    scanned: ScannedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = report_module.file_page
+    n_matched = sum(bool(result.matches) for result in scanned.results())
+
+    calls: list[object] = []
+
+    def odd(values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:
+        calls.append(values)
+        assert len(calls) > 1 or 1 // 0
+        return real(values, title=title, way=way, inside=inside)
+
+    monkeypatch.setattr(report_module, "file_page", odd)
+    made = list(write_report(scanned.results(), scanned.folder / "traces", tmp_path / "out", ReportOptions(jobs=1)))
+    failed = [page for page in made if page.kind == "failed"]
+    assert (len(failed), len(made)) == (1, n_matched)
+    assert all("its page could not be made: unexpected ZeroDivisionError in" in page.remarks[0] for page in failed)
+    assert len(list((tmp_path / "out" / "files").iterdir())) == len(made) - len(failed)
+    assert (tmp_path / "out" / "index.html").is_file()
 
 
 def test_a_folder_with_other_files_is_never_written_to(scanned: ScannedRun, tmp_path: Path) -> None:
