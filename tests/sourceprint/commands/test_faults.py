@@ -18,7 +18,7 @@ from fingerprint.extract import fingerprint_file, recording_of, track_parts
 from tests.command_line import RATE_HZ, catalogue, music, run, start, write
 from tests.errands import ill_fated
 
-PLACE = r"sourceprint\.\w+\.\w+"
+PLACE = r"(?:fingerprint|sourceprint)\.[\w.]+"
 FAULT = r"report it as fault [0-9a-f]{8}"
 REASONS = {
     "SIGSEGV": rf"ended the process that worked on it, twice \(SIGSEGV in {PLACE}\); the file .*; {FAULT}",
@@ -51,7 +51,7 @@ def fate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
         return work
 
-    monkeypatch.setattr("sourceprint.scans.scan.track_parts", doomed(track_parts))
+    monkeypatch.setattr("fingerprint.streams.track_parts", doomed(track_parts))
     monkeypatch.setattr("sourceprint.catalogue.additions.recording_of", doomed(recording_of))
     monkeypatch.setattr("sourceprint.catalogue.precompute.fingerprint_file", doomed(fingerprint_file))
     return str(request.param)
@@ -120,7 +120,7 @@ def test_a_scan_lists_the_file_and_does_not_try_it_again_until_asked(
 
 
 def test_where_it_is_asked_for_the_traceback_is_printed(index: Path, tracks: Path) -> None:
-    patch = "import sourceprint.scans.scan as s; s.track_parts = lambda path, scales: [].pop()"
+    patch = "import fingerprint.streams as s; s.track_parts = lambda path, **_: [].pop()"
     debug = {**os.environ, "SOURCEPRINT_DEBUG": "1"}
     with start("match", tracks / "a.wav", "--index", index, before=patch, env=debug) as process:
         _, said = process.communicate(timeout=60)
@@ -131,9 +131,9 @@ def test_where_it_is_asked_for_the_traceback_is_printed(index: Path, tracks: Pat
 
 def test_a_watch_goes_on(index: Path, tracks: Path, tmp_path: Path) -> None:
     patch = (
-        "import sourceprint.scans.scan as s; real = s.track_parts\n"
-        "s.track_parts = lambda path, scales: "
-        "os.kill(os.getpid(), 11) if path.stem == 'bad' else real(path, scales=scales)\nimport os"
+        "import fingerprint.streams as s; real = s.track_parts\n"
+        "s.track_parts = lambda path, **options: "
+        "os.kill(os.getpid(), 11) if path.stem == 'bad' else real(path, **options)\nimport os"
     )
     out, drop = tmp_path / "run", tmp_path / "drop"
     drop.mkdir()

@@ -25,7 +25,7 @@ from index.recheck.trace_file import read_trace
 from index.storage.recordings import Recording
 from sourceprint.evidence.pages.figures import pitch_figure, plane_figure, spectra_figure
 from sourceprint.evidence.pages.overview import overview
-from sourceprint.evidence.pages.page import overview_page
+from sourceprint.evidence.pages.page import file_page, overview_page
 from sourceprint.evidence.pages.report import ReportOptions, page_name, single_page, write_report
 from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
 from sourceprint.evidence.pages.sounds import Catalogue, excerpts, recording_sound, track_sound
@@ -304,7 +304,7 @@ def test_an_interrupted_report_has_no_overview_and_no_half_page(
 def test_a_page_that_cannot_be_made_costs_no_other(
     scanned: ScannedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = report_module.file_page
+    real = file_page
     n_matched = sum(bool(result.matches) for result in scanned.results())
 
     calls: list[object] = []
