@@ -111,6 +111,7 @@ class FFmpeg:
                 self._listed_seconds = self._seconds_of_list()
                 self.timeline = Timeline(
                     self._origin_seconds,
+                    rate_hz=self.info.sample_rate,
                     longest_gap_seconds=MAX_GAP_SECONDS if self._is_not(_BROADCAST) else _BROADCAST_GAP_SECONDS,
                 )
         except BaseException:

@@ -4,8 +4,9 @@ A container may start its sound late (a delay, an edit list), leave holes in it,
 not contain is a gap: silence of that length, never cut out. Sound is never cut out either: where times step back, what
 comes later is placed behind what came before.
 
-A file may state a hole of years. Gaps are kept up to `MAX_GAP_SECONDS` in all; one beyond is closed, and so are those
-that a broadcast stream, whose clock may jump, makes of a jump. Times after it count on from there.
+A file may state a hole of years. Gaps are kept up to `MAX_GAP_SECONDS` in all, at rates beyond 48 kHz up to as many
+samples; one beyond is closed, and so are those that a broadcast stream, whose clock may jump, makes of a jump. Times
+after it count on from there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 __all__ = ["MAX_GAP_SECONDS", "START_TOLERANCE_SECONDS", "Gaps", "Timeline"]
 
 MAX_GAP_SECONDS: Final = 4 * 3600.0
+_GAP_RATE_HZ: Final = 48_000
 
 # Encoders put a frame or two of delay before the first sample: a start this late is the start.
 START_TOLERANCE_SECONDS: Final = 0.1
@@ -78,6 +80,8 @@ class Timeline:
     ----------
     origin_seconds : float
         Time in the file that is second 0 of the track.
+    rate_hz : int
+        Rate of the sound, in Hz.
     longest_gap_seconds : float
         A longer step forwards, once there was sound, is a jump of the clock.
 
@@ -92,18 +96,19 @@ class Timeline:
 
     Examples
     --------
-    >>> timeline = Timeline(0.0)
+    >>> timeline = Timeline(0.0, rate_hz=44100)
     >>> timeline.gap_before(5.0, at_seconds=0.0), timeline.gap_before(6.001, at_seconds=6.0)
     (5.0, 0.0)
     >>> str(timeline.gaps)
     '0.00-5.00 s'
     """
 
-    def __init__(self, origin_seconds: float, *, longest_gap_seconds: float = MAX_GAP_SECONDS) -> None:
+    def __init__(self, origin_seconds: float, *, rate_hz: int, longest_gap_seconds: float = MAX_GAP_SECONDS) -> None:
         self.gaps = Gaps()
         self.damaged = Gaps()
         self.jumps = Gaps()
         self._origin_seconds = origin_seconds
+        self._all_gaps_seconds = MAX_GAP_SECONDS * min(1.0, _GAP_RATE_HZ / max(1, rate_hz))
         self._longest_gap_seconds = longest_gap_seconds
 
     def gap_before(self, time_seconds: float, *, at_seconds: float, damaged: bool = False) -> float:
@@ -129,7 +134,7 @@ class Timeline:
             return 0.0
         if -_STEP_BACK_SECONDS <= ahead <= _TOLERANCE_SECONDS:
             return 0.0
-        longest = MAX_GAP_SECONDS - self.gaps.seconds - self.damaged.seconds
+        longest = self._all_gaps_seconds - self.gaps.seconds - self.damaged.seconds
         if at_seconds:
             longest = min(longest, self._longest_gap_seconds)
         if not 0.0 <= ahead <= longest:

@@ -165,7 +165,7 @@ def test_chain_of_ogg_files_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 def test_gaps_are_bounded_in_all() -> None:
-    timeline = Timeline(0.0)
+    timeline = Timeline(0.0, rate_hz=44100)
     end = 0.0
     for number in range(10):  # one hour of nothing before each second of sound
         gap = timeline.gap_before(number * 3601.0 + 3600.0, at_seconds=end)
@@ -173,11 +173,14 @@ def test_gaps_are_bounded_in_all() -> None:
     assert timeline.gaps.seconds <= MAX_GAP_SECONDS
     assert (timeline.gaps.count, timeline.jumps.count) == (4, 6)
     assert end == 4 * 3600.0 + 10.0
+    # Silence at a high rate takes as long as any sound: a few bytes must not cost hours of it.
+    assert Timeline(0.0, rate_hz=768_000).gap_before(800.0, at_seconds=0.0) == 800.0
+    assert Timeline(0.0, rate_hz=768_000).gap_before(1000.0, at_seconds=0.0) == 0.0
     assert str(timeline.gaps) == "0.00-3600.00 s, 3601.00-7201.00 s, 7202.00-10802.00 s and 1 more"
 
 
 def test_rounded_times_make_no_gaps() -> None:
-    timeline = Timeline(0.0)
+    timeline = Timeline(0.0, rate_hz=44100)
     rng = np.random.default_rng(0)
     length = 1024 / 44100
     for number in range(20_000):  # a container of milliseconds, and a writer that is up to 40 ms late
