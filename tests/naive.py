@@ -6,6 +6,8 @@ in as `constants`, the kernels' own module, so that both sides always use the sa
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -26,6 +28,7 @@ __all__ = [
     "evidence_of",
     "fit_line",
     "grow",
+    "likeliest_states",
     "local_maxima",
     "project",
     "prominence",
@@ -34,6 +37,7 @@ __all__ = [
     "scan",
     "sign_vectors",
     "split_nodes",
+    "states_total",
     "support",
 ]
 
@@ -391,6 +395,34 @@ def grow(
 
 
 # --- index: coarse tree and inverted lists ----------------------------------------------------------------------------
+
+
+def likeliest_states(
+    met: Booleans, weights: Floats, rates: Floats, on_costs: Floats, off_costs: Floats, level_cost: float
+) -> float:
+    """The total of the best of all sequences of states, each tried; state 0 is off."""
+    return max(
+        states_total(states, met, weights, rates, on_costs, off_costs, level_cost)
+        for states in itertools.product(range(len(rates)), repeat=len(met))
+    )
+
+
+def states_total(
+    states: Sequence[int],
+    met: Booleans,
+    weights: Floats,
+    rates: Floats,
+    on_costs: Floats,
+    off_costs: Floats,
+    level_cost: float,
+) -> float:
+    """What a sequence of states is worth: the likelihood of what is met in it, less its changes."""
+    total = 0.0
+    for i, state in enumerate(states):
+        total += np.log(rates[state]) if met[i] else weights[i] * np.log(1 - rates[state])
+        if i and state != states[i - 1]:
+            total -= on_costs[i] if states[i - 1] == 0 else off_costs[i] if state == 0 else level_cost
+    return float(total)
 
 
 def sign_vectors(codes: Integers, scale: float) -> NDArray[np.float64]:

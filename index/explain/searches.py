@@ -156,7 +156,7 @@ class Searches:
             transformation=Transformation.of_line(alignment.ratio, cents),
             track_landmarks=int(last - first),
             aligned_landmarks=int(alignment.landmarks.size),
-            expected_by_chance=candidate.expected_by_chance,
+            expected_by_chance=candidate.along.expected_by_chance(),
             score=alignment.score,
             threshold=tail.threshold(circumstances.max_false_per_1000h),
             base_threshold=model.threshold(circumstances.max_false_per_1000h),

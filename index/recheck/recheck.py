@@ -19,6 +19,7 @@ from index.search.matches import Match, MatchResult, Passage, in_sequence
 from index.search.passages import AlternativeAlignment, Candidate
 from index.search.significance import decide
 from index.search.streams import in_streams
+from index.search.support import supported, whole_of
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 
 __all__ = ["Pairs", "Rechecked", "recheck"]
@@ -98,7 +99,7 @@ def recheck(trace: Trace) -> Rechecked:
     results: dict[int, list[MatchResult]] = {}
     for part in trace.parts:
         names = [traced.recording.id for traced in part.passages]
-        candidates = [_candidate(traced, names.index(traced.recording.id)) for traced in part.passages]
+        candidates = [_candidate(traced, names.index(traced.recording.id), trace.version) for traced in part.passages]
         for traced, candidate in zip(part.passages, candidates, strict=True):
             pairs.setdefault(traced.recording.id, []).append(_pairs(traced, candidate.alignment, part.stream))
         results.setdefault(part.stream, []).append(_decided(part, candidates, trace.version))
@@ -128,7 +129,7 @@ class _Kept:
         return None
 
 
-def _candidate(traced: TracedPassage, number: int) -> Candidate:
+def _candidate(traced: TracedPassage, number: int, version: int) -> Candidate:
     query = QueryLandmarks(traced.seconds, traced.bins, traced.vectors, traced.scales)
     aligner = Aligner(query, _Kept(traced))
     whole = _aligned(traced, number, query, aligner)
@@ -140,10 +141,11 @@ def _candidate(traced: TracedPassage, number: int) -> Candidate:
         beside = Aligner(query, _Kept(other))
         alternative = AlternativeAlignment(_aligned(other, number, query, beside), other.same_audio)
         alternative.recording = other.recording
-        alternative.expected_by_chance = beside.expected_by_chance(alternative.alignment)
+        alternative.along = beside.along(alternative.alignment)
         candidate.alternatives.append(alternative)
     candidate.also_fits = traced.also_fits or candidate.ids_of_alternatives
-    candidate.expected_by_chance = aligner.expected_by_chance(whole)
+    candidate.along = aligner.along(whole)
+    candidate.stretches = supported(candidate.along) if version > 1 else (whole_of(whole),)
     return candidate
 
 

@@ -14,6 +14,7 @@ decoys score.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -21,8 +22,9 @@ from numpy.typing import NDArray
 
 from index.search import _kernels
 from index.search.hypotheses import Hypothesis, QueryLandmarks
+from index.storage.layers import TIMES_PER_SECOND
 
-__all__ = ["ASIDE_SECONDS", "FLOOR_SCORE", "Aligner", "Alignment", "RecordingLandmarks"]
+__all__ = ["ASIDE_SECONDS", "FLOOR_SCORE", "Aligner", "Alignment", "Along", "RecordingLandmarks"]
 
 FLOOR_SCORE = 6.0
 """Weaker alignments are not followed; chance alignments are counted from this score on."""
@@ -132,6 +134,33 @@ class Alignment:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Along:
+    """What is met along an alignment, from its start to its end, and beside it.
+
+    Attributes
+    ----------
+    seconds : ndarray [shape=(n,), dtype=float64]
+        Times of all query landmarks there, whether or not a better passage explains them.
+    evidence : ndarray [shape=(n,), dtype=float64]
+        How much each speaks for the alignment.
+    aside : ndarray [shape=(len(ASIDE_SECONDS), n), dtype=float64]
+        The same on the lines beside it, which mean nothing.
+    recording_seconds : ndarray [shape=(m,), dtype=float64]
+        When in the query the landmarks of the recording should be heard, ascending.
+    """
+
+    seconds: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    aside: NDArray[np.float64]
+    recording_seconds: NDArray[np.float64]
+
+    def expected_by_chance(self, low: float = -np.inf, high: float = np.inf) -> float:
+        """Return how many landmarks from `low` to `high` would be confirmed at offsets that mean nothing."""
+        here = (self.seconds >= low) & (self.seconds <= high)
+        return int(np.count_nonzero(self.aside[:, here] >= _MIN_EVIDENCE)) / len(self.aside)
+
+
 class Aligner:
     """Aligns hypotheses about one query with the recordings of one layer; keeps its scratch space between them."""
 
@@ -201,25 +230,39 @@ class Aligner:
         _kernels.best_run(query.seconds, self._evidence, first, last, self._blocks, run)
         return self._alignment(recording, np.array(line), run, counted, free)
 
-    def expected_by_chance(self, alignment: Alignment) -> float:
-        """Return how many landmarks of an alignment would be confirmed at offsets that mean nothing.
-
-        The mean over lines parallel to its own, some seconds to either side.
-        """
+    def along(self, alignment: Alignment) -> Along:
+        """Return what is met along an alignment; each of its pieces on its own line, up to half the way to the next."""
         query = self._query
         stored, _ = self._stored(alignment.recording)
         first = int(np.searchsorted(query.seconds, alignment.track_start_seconds, side="left"))
         last = int(np.searchsorted(query.seconds, alignment.track_end_seconds, side="right"))
-        scale = int(np.argmin(np.abs(self._log_scales - np.log(alignment.ratio))))
-        total = 0
-        for aside in ASIDE_SECONDS:
-            line = np.array([alignment.ratio, alignment.offset_seconds + aside, alignment.shift_cells])
-            _kernels.confirm(
-                query.seconds, query.bins, query.vectors[scale], self._all, first, last, *stored, line,
-                _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
-            )  # fmt: skip
-            total += int(np.count_nonzero(self._evidence[first:last] >= _MIN_EVIDENCE))
-        return total / len(ASIDE_SECONDS)
+        pieces = alignment.weighed
+        between = [(one.track_end_seconds + two.track_start_seconds) / 2 for one, two in pairwise(pieces)]
+        cuts = [first, *np.searchsorted(query.seconds, between).tolist(), last]
+        heard = [-np.inf, *between, np.inf]
+        evidence, recording_seconds = [], []
+        for piece, (a, b), (low, high) in zip(pieces, pairwise(cuts), pairwise(heard), strict=True):
+            evidence.append(self._evidence_on(piece, a, b))
+            at = (stored[0] / TIMES_PER_SECOND - piece.offset_seconds) / piece.ratio
+            recording_seconds.append(at[(at >= low) & (at < high)])
+        return Along(
+            seconds=query.seconds[first:last],
+            evidence=np.concatenate(evidence),
+            aside=np.stack([self._evidence_on(alignment, first, last, aside) for aside in ASIDE_SECONDS]),
+            recording_seconds=np.concatenate(recording_seconds),
+        )
+
+    def _evidence_on(self, line: Alignment, first: int, last: int, aside: float = 0.0) -> NDArray[np.float64]:
+        """Return how much each query landmark of [first, last) speaks for a line, or one `aside` seconds from it."""
+        query = self._query
+        stored, _ = self._stored(line.recording)
+        scale = int(np.argmin(np.abs(self._log_scales - np.log(line.ratio))))
+        _kernels.confirm(
+            query.seconds, query.bins, query.vectors[scale], self._all, first, last, *stored,
+            np.array([line.ratio, line.offset_seconds + aside, line.shift_cells]),
+            _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
+        )  # fmt: skip
+        return self._evidence[first:last].copy()
 
     def _alignment(
         self,

@@ -7,7 +7,7 @@ where pitch and time move together the change is called speed, and the other two
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -311,11 +311,16 @@ def outside_exclusions(passage: Passage, excluded: Ranges, track_seconds: NDArra
     return pieces
 
 
-def within(passage: _Laid, spans: Sequence[tuple[float, float]], track_seconds: NDArray[np.float64]) -> list[_Laid]:
+def within(
+    passage: _Laid,
+    spans: Sequence[tuple[float, float]],
+    track_seconds: NDArray[np.float64],
+    expected: Callable[[float, float], float],
+) -> list[_Laid]:
     """Cut a passage, or an alternative of one, to some stretches of the track.
 
     The pieces lie on the line of the passage and keep its score and probabilities: they are one finding. Landmarks
-    count where they lie, those of chance by length. A piece without an aligned landmark is left out.
+    count where they lie, those of chance too. A piece without an aligned landmark is left out.
 
     Parameters
     ----------
@@ -325,10 +330,10 @@ def within(passage: _Laid, spans: Sequence[tuple[float, float]], track_seconds: 
         Stretches of the track inside it, in seconds.
     track_seconds : ndarray [shape=(n,), dtype=float64]
         Where in the track its aligned landmarks lie.
+    expected : callable
+        How many landmarks chance would confirm from one time of the track to another.
     """
     start, end = passage.track_start_seconds, passage.track_end_seconds
-    if list(spans) == [(start, end)]:
-        return [passage]
     pieces = []
     for low, high in spans:
         n_aligned = int(np.count_nonzero((track_seconds >= low) & (track_seconds <= high)))
@@ -344,7 +349,7 @@ def within(passage: _Laid, spans: Sequence[tuple[float, float]], track_seconds: 
                     recording_start_seconds=recording_low,
                     recording_end_seconds=passage.recording_end_seconds - passage.ratio * (end - high),
                     aligned_landmarks=n_aligned,
-                    expected_by_chance=passage.expected_by_chance * (high - low) / (end - start),
+                    expected_by_chance=expected(low, high),
                 )
             )
     return pieces

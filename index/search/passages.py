@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from index.search._kernels import BLOCK_SECONDS
-from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
+from index.search.alignment import FLOOR_SCORE, Aligner, Alignment, Along
 from index.search.hypotheses import Hypothesis, Neighbours, best_hypotheses, gather_votes
 from index.search.repeats import with_repeats
+from index.search.support import HeardStretch, supported
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 
@@ -52,14 +53,14 @@ class AlternativeAlignment:
         Whether the stored landmarks of both recordings say that they hold the same audio there.
     recording : Recording
         This and the following are known once `assess` was there.
-    expected_by_chance : float
-        How many of its landmarks would be confirmed at offsets that mean nothing.
+    along : Along
+        What is met along it, and beside it by chance.
     """
 
     alignment: Alignment
     same_audio: bool
     recording: Recording = field(init=False)
-    expected_by_chance: float = field(init=False)
+    along: Along = field(init=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -84,8 +85,10 @@ class Candidate:
         How many times more often chance meets this recording.
     also_fits : tuple of str
         Ids of the recordings of the alternatives.
-    expected_by_chance : float
-        How many landmarks of the passage would be confirmed at offsets that mean nothing.
+    along : Along
+        What is met along it, and beside it by chance.
+    stretches : tuple of HeardStretch
+        What of the query it may claim.
     reported : bool
         Whether `index.search.significance.decide` reports it; False before.
     """
@@ -98,7 +101,8 @@ class Candidate:
     rivals: tuple[float, ...] = field(init=False)
     hub_factor: float = field(init=False)
     also_fits: tuple[str, ...] = field(init=False)
-    expected_by_chance: float = field(init=False)
+    along: Along = field(init=False)
+    stretches: tuple[HeardStretch, ...] = field(init=False)
     reported: bool = field(init=False, default=False)
 
     @property
@@ -193,9 +197,10 @@ def assess(candidate: Candidate, candidates: Sequence[Candidate], snapshot: Snap
     candidate.hub_factor = snapshot.hub_factor(alignment.recording)
     for other in candidate.alternatives:
         other.recording = snapshot.recordings[other.alignment.recording]
-        other.expected_by_chance = aligner.expected_by_chance(other.alignment)
+        other.along = aligner.along(other.alignment)
     candidate.also_fits = candidate.ids_of_alternatives
-    candidate.expected_by_chance = aligner.expected_by_chance(alignment)
+    candidate.along = aligner.along(alignment)
+    candidate.stretches = supported(candidate.along)
 
 
 def overlap(one: Alignment, other: Alignment) -> float:

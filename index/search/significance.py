@@ -49,6 +49,7 @@ from index.search.matches import (
 )
 from index.search.passages import AlternativeAlignment, Candidate
 from index.search.paths import apart
+from index.search.support import ends_of, whole_of
 
 __all__ = [
     "DEFAULT_FALSE_PER_1000H",
@@ -58,7 +59,6 @@ __all__ = [
     "ChanceModel",
     "Circumstances",
     "decide",
-    "ends_of",
     "tail_of",
 ]
 
@@ -79,7 +79,6 @@ _MEAN_EXCESS = 2.2  # prior mean of score above FLOOR_SCORE
 _EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
 _LEAST_RIVALS = 2  # one weak rival may be another mix of the same recording
 _RIVAL_WEIGHT = 2.0  # how many rivals the tail of the query stands for
-_MOST_GAP_SECONDS = 0.5  # between the landmarks of a passage, for where it ends
 _PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
 
 MOST_CONFIDENCE = round(_PRIOR_REUSE / (_PRIOR_REUSE + LEAST_P), 9)
@@ -249,6 +248,9 @@ def decide(
 ) -> tuple[Match, ...]:
     """Decide on every candidate, note it there, and put what is reported together by recording.
 
+    What a candidate claims is the stretches in which it is supported, each a passage of its own: all of them are one
+    finding, on one line, with one score and one probability.
+
     Parameters
     ----------
     candidates : sequence of Candidate
@@ -258,7 +260,7 @@ def decide(
     model : ChanceModel
         As `circumstances.model` fits it.
     version : int
-        Of the trace: 1 left passages of a recording that overlap on one path as they were found.
+        Of the trace: 1 reported each passage whole, as it was found.
 
     Returns
     -------
@@ -269,23 +271,29 @@ def decide(
     for candidate, tail in zip(candidates, tails, strict=True):
         candidate.reported = candidate.alignment.score >= tail.threshold(circumstances.max_false_per_1000h)
     reported = [(candidate, tail) for candidate, tail in zip(candidates, tails, strict=True) if candidate.reported]
-    alignments = [candidate.alignment for candidate, _ in reported]
     heard = (circumstances.start_seconds, circumstances.start_seconds + circumstances.duration_seconds)
-    ends = [
-        ends_of(candidate.alignment, alignments, heard, candidate.recording.duration_ms / 1000.0)
+    stretches = [stretch for candidate, _ in reported for stretch in candidate.stretches]
+    claimed = [
+        [
+            ends_of(stretch, candidate.alignment, stretches, heard, candidate.recording.duration_ms / 1000.0)
+            for stretch in candidate.stretches
+        ]
         for candidate, _ in reported
     ]
-    claimed = [[span] for span in ends]
-    if version > 1:
-        claimed = apart(alignments, claimed)
+    if version > 1:  # a landmark at the end of the query may be refined beyond it
+        claimed = [[(max(heard[0], low), min(heard[1], high)) for low, high in spans] for spans in claimed]
+        claimed = apart([candidate.alignment for candidate, _ in reported], claimed)
     passages: dict[str, list[Passage]] = {}
-    for (candidate, tail), whole, spans in zip(reported, ends, claimed, strict=True):
+    for (candidate, tail), spans in zip(reported, claimed, strict=True):
+        if not spans:
+            continue
         seconds = candidate.alignment.seconds
-        passage = _passage(candidate, tail, whole, circumstances.cells_per_octave)
-        for part in within(passage, spans, seconds):
-            parts = outside_exclusions(part, candidate.recording.excluded, seconds)
-            parts = [_beside(part, candidate, circumstances.cells_per_octave) for part in parts]
-            passages.setdefault(candidate.recording.id, []).extend(parts)
+        whole = _passage(candidate, tail, (spans[0][0], spans[-1][1]), circumstances.cells_per_octave)
+        parts = [whole] if version == 1 else within(whole, spans, seconds, candidate.along.expected_by_chance)
+        for part in parts:
+            pieces = outside_exclusions(part, candidate.recording.excluded, seconds)
+            pieces = [_beside(piece, candidate, circumstances.cells_per_octave) for piece in pieces]
+            passages.setdefault(candidate.recording.id, []).extend(pieces)
     recordings = {candidate.recording.id: candidate.recording for candidate, _ in reported}
     matches = [
         Match(recordings[name], circumstances.layer, tuple(sorted(parts, key=lambda part: part.track_start_seconds)))
@@ -302,26 +310,6 @@ def tail_of(candidate: Candidate, model: ChanceModel) -> ChanceModel:
     return model.beside([score for score in candidate.rivals if score < no_chance]).times(candidate.hub_factor)
 
 
-def ends_of(
-    alignment: Alignment, reported: Sequence[Alignment], heard: tuple[float, float], recording_seconds: float
-) -> tuple[float, float]:
-    """Return where a passage starts and ends in the query: beyond its outermost landmarks by their mean distance.
-
-    What was reused goes on for as long, on average, as its landmarks are apart (the largest of n draws falls short of
-    the end by a share 1 / n). Not beyond the query, the recording, or half the way to a neighbour.
-    """
-    start, end = alignment.track_start_seconds, alignment.track_end_seconds
-    gap = min((end - start) / max(alignment.landmarks.size - 1, 1), _MOST_GAP_SECONDS)
-    low = max(heard[0], start - gap, -alignment.offset_seconds / alignment.ratio)
-    high = min(heard[1], end + gap, (recording_seconds - alignment.offset_seconds) / alignment.ratio)
-    for other in reported:
-        if other.track_end_seconds <= start:
-            low = max(low, (other.track_end_seconds + start) / 2)
-        elif other.track_start_seconds >= end:
-            high = min(high, (end + other.track_start_seconds) / 2)
-    return min(low, start), max(high, end)
-
-
 def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float], cells_per_octave: float) -> Passage:
     alignment = candidate.alignment
     return Passage(
@@ -333,7 +321,7 @@ def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float],
         transformation=_transformation(alignment, cells_per_octave),
         score=alignment.score,
         aligned_landmarks=int(alignment.landmarks.size),
-        expected_by_chance=candidate.expected_by_chance,
+        expected_by_chance=candidate.along.expected_by_chance(),
         p_false=tail.p_false(alignment.score),
         false_per_1000h=tail.false_per_1000h(alignment.score),
         confidence=tail.confidence(alignment.score),
@@ -349,7 +337,7 @@ def _beside(passage: Passage, candidate: Candidate, cells_per_octave: float) -> 
         whole = _alternative(other, cells_per_octave)
         span = (max(heard[0], whole.track_start_seconds), min(heard[1], whole.track_end_seconds))
         if span[0] < span[1]:
-            alternatives += within(whole, [span], other.alignment.seconds)
+            alternatives += within(whole, [span], other.alignment.seconds, other.along.expected_by_chance)
     also_fits = tuple(dict.fromkeys(one.recording.id for one in alternatives))
     if not candidate.alternatives:
         also_fits = candidate.also_fits
@@ -358,7 +346,8 @@ def _beside(passage: Passage, candidate: Candidate, cells_per_octave: float) -> 
 
 def _alternative(other: AlternativeAlignment, cells_per_octave: float) -> Alternative:
     alignment = other.alignment
-    start, end = ends_of(alignment, (), (0.0, math.inf), other.recording.duration_ms / 1000.0)
+    heard = (0.0, math.inf)
+    start, end = ends_of(whole_of(alignment), alignment, (), heard, other.recording.duration_ms / 1000.0)
     return Alternative(
         recording=other.recording,
         same_audio=other.same_audio,
@@ -370,7 +359,7 @@ def _alternative(other: AlternativeAlignment, cells_per_octave: float) -> Altern
         transformation=_transformation(alignment, cells_per_octave),
         score=alignment.score,
         aligned_landmarks=int(alignment.landmarks.size),
-        expected_by_chance=other.expected_by_chance,
+        expected_by_chance=other.along.expected_by_chance(),
     )
 
 

@@ -99,8 +99,20 @@ def test_a_passage_joined_of_two_comes_out(index: Path, tmp_path: Path) -> None:
     y = np.concatenate([cut(2, 2.0, 10.0), gap, cut(2, 14.1, 12.0)])  # it goes on a tenth of a second too late
     scan, trace = scanned(index, y, tmp_path)
     assert [len(find.pieces) for part in trace.parts for find in part.passages] == [2]
-    assert len(scan.matches[0].passages) == 1
+    first, second = scan.matches[0].passages
+    assert first.track_end_seconds < 10.2
+    assert second.track_start_seconds > 11.8
     assert same(trace, scan)
+
+
+def test_pieces_of_a_source_switched_on_and_off_come_out(index: Path, tmp_path: Path) -> None:
+    y = cut(1, 4.0, 15.0).copy()
+    y[np.mod(np.arange(y.size) / RATE_HZ, 3.0) >= 1.5] = 0.0
+    scan, trace = scanned(index, y, tmp_path)
+    assert len(trace.parts[0].passages) == 1
+    assert len(scan.matches[0].passages) == 5
+    assert scan.matches[0].track_seconds == pytest.approx(7.5, abs=0.8)
+    assert same(trace_from_bytes(trace_to_bytes(trace), name="again"), scan)
 
 
 def test_a_thorough_search_comes_out(index: Path, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_an_alignment_keeps_what_it_found_when_the_aligner_goes_on(laid: Laid) -
 def test_chance_confirms_far_fewer_landmarks_than_the_passage(laid: Laid) -> None:
     aligner = Aligner(laid.query, laid.layer)
     found = aligned(laid, laid.hypothesis())
-    chance = aligner.expected_by_chance(found)
+    chance = aligner.along(found).expected_by_chance()
     assert 0 <= chance < 0.1 * found.landmarks.size
 
 
@@ -190,7 +190,7 @@ def test_chance_confirms_as_many_where_the_reference_is_the_same_at_all_times(tm
     found = aligner.align(Hypothesis(0, 1.0, 30.0, 0.0, 10.0, 9.0))
     assert found is not None
     assert found.landmarks.size > 500
-    assert aligner.expected_by_chance(found) == pytest.approx(found.landmarks.size, rel=0.1)
+    assert aligner.along(found).expected_by_chance() == pytest.approx(found.landmarks.size, rel=0.1)
 
 
 def test_empty_queries_and_references_align_with_nothing(tmp_path: Path, laid: Laid) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from index.search.alignment import Alignment
-from index.search.significance import ends_of
+from index.search.support import ends_of as ends_of_stretch
+from index.search.support import whole_of
 
 HEARD = (0.0, 100.0)
 LONG = 1000.0  # a reference that sets no limit
@@ -31,6 +32,12 @@ def passage(
         last=n,
         free=np.ones(n, dtype=np.bool_),
     )
+
+
+def ends_of(
+    one: Alignment, reported: list[Alignment], heard: tuple[float, float], recording_seconds: float
+) -> tuple[float, float]:
+    return ends_of_stretch(whole_of(one), one, [whole_of(other) for other in reported], heard, recording_seconds)
 
 
 def test_a_passage_goes_on_for_the_mean_distance_of_its_landmarks() -> None:
