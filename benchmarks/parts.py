@@ -13,6 +13,7 @@ __all__ = ["PARTS", "load_part"]
 PARTS: Final = (
     "robustness",
     "replication",
+    "turns",
     "copies",
     "calibration",
     "systems",

@@ -31,7 +31,17 @@ from fingerprint.errors import ParameterError
 from sourceprint.demo import transformations
 from sourceprint.demo.transformations import rms
 
-__all__ = ["RATE_HZ", "TRANSFORMATIONS", "Cut", "Piece", "Plan", "draw_plan", "render"]
+__all__ = [
+    "RATE_HZ",
+    "TRANSFORMATIONS",
+    "Cut",
+    "Piece",
+    "Plan",
+    "draw_plan",
+    "excerpt_of",
+    "host_of",
+    "render",
+]
 
 Samples = NDArray[np.float32]
 Transformation = Callable[[Samples, np.random.Generator], tuple[Samples, float]]
@@ -166,14 +176,14 @@ def render(plan: Plan, corpus: Corpus) -> tuple[Samples, list[Piece]]:
     """
     rng = np.random.default_rng([plan.seed, 72, plan.number])
     n, fade = round(plan.seconds * RATE_HZ), round(FADE_SECONDS * RATE_HZ)
-    host = _host(corpus, n, rng)
+    host = host_of(corpus, n, rng)
     over = np.zeros(n, dtype=np.float32)
     power = np.zeros(n, dtype=np.float32)
     rise = np.sin(np.linspace(0.0, np.pi / 2, fade, dtype=np.float32))
     pieces = []
     for cut in plan.cuts:
         start, length = round(cut.at_seconds * RATE_HZ), round(cut.seconds * RATE_HZ) + fade
-        y, reference_start, ratio = _piece(corpus, cut, plan.transformation, length, rng)
+        y, reference_start, ratio = excerpt_of(corpus, cut, plan.transformation, length, rng)
         gain = np.ones(length, dtype=np.float32)
         gain[:fade], gain[-fade:] = rise, rise[::-1]
         there = slice(start, min(n, start + length))
@@ -187,6 +197,53 @@ def render(plan: Plan, corpus: Corpus) -> tuple[Samples, list[Piece]]:
         )
     under = host if plan.layered else host * np.sqrt(np.maximum(0.0, 1.0 - power))
     return within_scale(np.float32(LEVEL) * (under + over).astype(np.float32)), pieces
+
+
+def excerpt_of(
+    corpus: Corpus, cut: Cut, transformation: str, length: int, rng: np.random.Generator
+) -> tuple[Samples, float, float]:
+    """Return `length` samples, where in the recording they begin, and recording seconds per second."""
+    y = corpus.load(cut.file, sample_rate=RATE_HZ)
+    need = min(len(y), round(NOMINAL_RATIO.get(transformation, 1.0) * length) + round(0.1 * RATE_HZ))
+    low, high = (round(share * len(y)) for share in cut.between)
+    last = max(0, min(high, len(y)) - need)
+    loud = _QUIETEST * rms(y)
+    start = 0
+    for _ in range(20):
+        start = int(rng.integers(min(low, last), last + 1))
+        if rms(y[start : start + need]) >= loud:
+            break
+    made, ratio = TRANSFORMATIONS[transformation](y[start : start + need], rng)
+    return transformations.fit_length(made, length), start / RATE_HZ, ratio
+
+
+def host_of(corpus: Corpus, n: int, rng: np.random.Generator) -> Samples:
+    """Return `n` samples of clips that are not in the catalogue, each at the same level, one fading into the next."""
+    gone = set(corpus.missing())
+    strangers = [row for row in corpus.generated if row.file not in gone]
+    where = corpus if strangers else SyntheticCorpus()
+    strangers = strangers or list(where.generated)
+    fade = round(FADE_SECONDS * RATE_HZ)
+    rise = np.sin(np.linspace(0.0, np.pi / 2, fade, dtype=np.float32))
+    host = np.zeros(n + fade, dtype=np.float32)
+    at = 0
+    while at < n:
+        before = at
+        for i in rng.permutation(len(strangers)):
+            clip = where.load(strangers[int(i)].file, sample_rate=RATE_HZ).copy()
+            if at >= n or len(clip) <= 2 * fade or not np.any(clip):
+                continue
+            clip /= np.float32(rms(clip))
+            clip[:fade] *= rise if at else 1.0
+            clip[-fade:] *= rise[::-1]
+            kept = min(len(clip), len(host) - at)
+            host[at : at + kept] += clip[:kept]
+            at += len(clip) - fade
+        if at == before:
+            raise ParameterError(
+                f"none of {len(strangers)} clips to make a host of is longer than {2 * FADE_SECONDS} s"
+            )
+    return host[:n]
 
 
 # --- transformations --------------------------------------------------------------------------------------------------
@@ -294,50 +351,3 @@ def _laid_out(
         cuts.append(Cut(file, at, length, between))
         at += length
     return tuple(cuts)
-
-
-def _piece(
-    corpus: Corpus, cut: Cut, transformation: str, length: int, rng: np.random.Generator
-) -> tuple[Samples, float, float]:
-    """Return `length` samples, where in the recording they begin, and recording seconds per second."""
-    y = corpus.load(cut.file, sample_rate=RATE_HZ)
-    need = min(len(y), round(NOMINAL_RATIO.get(transformation, 1.0) * length) + round(0.1 * RATE_HZ))
-    low, high = (round(share * len(y)) for share in cut.between)
-    last = max(0, min(high, len(y)) - need)
-    loud = _QUIETEST * rms(y)
-    start = 0
-    for _ in range(20):
-        start = int(rng.integers(min(low, last), last + 1))
-        if rms(y[start : start + need]) >= loud:
-            break
-    made, ratio = TRANSFORMATIONS[transformation](y[start : start + need], rng)
-    return transformations.fit_length(made, length), start / RATE_HZ, ratio
-
-
-def _host(corpus: Corpus, n: int, rng: np.random.Generator) -> Samples:
-    """Return `n` samples of clips that are not in the catalogue, each at the same level, one fading into the next."""
-    gone = set(corpus.missing())
-    strangers = [row for row in corpus.generated if row.file not in gone]
-    where = corpus if strangers else SyntheticCorpus()
-    strangers = strangers or list(where.generated)
-    fade = round(FADE_SECONDS * RATE_HZ)
-    rise = np.sin(np.linspace(0.0, np.pi / 2, fade, dtype=np.float32))
-    host = np.zeros(n + fade, dtype=np.float32)
-    at = 0
-    while at < n:
-        before = at
-        for i in rng.permutation(len(strangers)):
-            clip = where.load(strangers[int(i)].file, sample_rate=RATE_HZ).copy()
-            if at >= n or len(clip) <= 2 * fade or not np.any(clip):
-                continue
-            clip /= np.float32(rms(clip))
-            clip[:fade] *= rise if at else 1.0
-            clip[-fade:] *= rise[::-1]
-            kept = min(len(clip), len(host) - at)
-            host[at : at + kept] += clip[:kept]
-            at += len(clip) - fade
-        if at == before:
-            raise ParameterError(
-                f"none of {len(strangers)} clips to make a host of is longer than {2 * FADE_SECONDS} s"
-            )
-    return host[:n]

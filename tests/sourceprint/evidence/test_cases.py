@@ -331,7 +331,7 @@ def test_what_was_changed_is_named(case: bytes, name: str, change: Callable[[byt
 
 def moved(find: TracedPassage) -> TracedPassage:
     seconds = find.seconds.copy()
-    seconds[seconds.size // 4 : seconds.size // 2] += 0.03
+    seconds[seconds.size // 4 : seconds.size // 2] += 0.08
     return dataclasses.replace(find, seconds=np.sort(seconds))
 
 
