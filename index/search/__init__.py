@@ -15,5 +15,5 @@ matches        the result: recordings with their passages
 streams        one result from those of the audio streams of a track
 filters        which recordings are searched
 overlaps       recordings of the index that hold the same audio
-_kernels       inner loops; _support_kernels: that of `support`
+_kernels       inner loops
 """

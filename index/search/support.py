@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.search import _support_kernels
+from index.search import _kernels
 from index.search.alignment import Alignment, Along
 
 __all__ = ["HeardStretch", "ends_of", "supported", "whole_of"]
@@ -159,7 +159,7 @@ def _states(
     on_costs, off_costs = _costs(times, evidence, met)
     states = np.zeros(met.size, dtype=np.int64)
     came_from = np.zeros((met.size, len(rates)), dtype=np.int64)
-    _support_kernels.likeliest_states(
+    _kernels.likeliest_states(
         met, weights, np.array(rates), on_costs, off_costs, _LEVEL_COST, np.zeros((2, len(rates))), came_from, states
     )
     return states

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.search import _support_kernels
+from index.search import _kernels
 from index.search.alignment import ASIDE_SECONDS, Along
 from index.search.support import HeardStretch, supported
 from tests import naive
@@ -173,7 +173,7 @@ def test_the_likeliest_states_are_as_good_as_the_best_of_all(n: int, seed: int) 
     rates = np.array([0.01, 0.2, 0.6])
     states = np.full(n, -1, dtype=np.int64)
     scratch = np.zeros((2, 3)), np.zeros((n, 3), dtype=np.int64)
-    _support_kernels.likeliest_states(met, weights, rates, on_costs, off_costs, 1.0, *scratch, states)
+    _kernels.likeliest_states(met, weights, rates, on_costs, off_costs, 1.0, *scratch, states)
     given_ = met, weights, rates, on_costs, off_costs, 1.0
     assert np.isin(states, [0, 1, 2]).all()
     assert naive.states_total(states.tolist(), *given_) == pytest.approx(naive.likeliest_states(*given_))
