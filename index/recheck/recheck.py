@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from fingerprint.errors import VerificationError, printable
 from index.recheck.trace import Trace, TracedAlternative, TracedPart, TracedPassage
 from index.search.alignment import Aligner, Alignment
+from index.search.claims import supported, whole_of
 from index.search.hypotheses import QueryLandmarks
 from index.search.matches import Match, MatchResult, Passage, in_sequence
 from index.search.passages import AlternativeAlignment, Candidate
 from index.search.significance import decide
 from index.search.streams import in_streams
-from index.search.support import supported, whole_of
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 
 __all__ = ["Pairs", "Rechecked", "recheck"]

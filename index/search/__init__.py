@@ -8,8 +8,7 @@ hypotheses     neighbours vote for recording, pitch and line
 alignment      a hypothesis followed through the stored landmarks
 repeats        a stretch of a recording that the track plays again and again
 passages       candidates: alignments explained away and joined, with their rivals
-support        stretches of an alignment in which its recording is found: what may be claimed
-paths          passages of one recording on one path, cut so that they do not overlap
+claims         what of the track an alignment may claim: what is supported, and by one of several alone
 significance   what chance does not explain, where it ends, and how sure that is
 matches        the result: recordings with their passages
 streams        one result from those of the audio streams of a track

@@ -13,9 +13,9 @@ import numpy as np
 
 from index.search._kernels import BLOCK_SECONDS
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment, Along
+from index.search.claims import HeardStretch, supported
 from index.search.hypotheses import Hypothesis, Neighbours, best_hypotheses, gather_votes
 from index.search.repeats import with_repeats
-from index.search.support import HeardStretch, supported
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 

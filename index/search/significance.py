@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 from index.search.alignment import FLOOR_SCORE, Alignment
+from index.search.claims import apart, ends_of, whole_of
 from index.search.matches import (
     Alternative,
     Match,
@@ -48,8 +49,6 @@ from index.search.matches import (
     within,
 )
 from index.search.passages import AlternativeAlignment, Candidate
-from index.search.paths import apart
-from index.search.support import ends_of, whole_of
 
 __all__ = [
     "DEFAULT_FALSE_PER_1000H",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from index.search.alignment import Alignment
-from index.search.support import ends_of as ends_of_stretch
-from index.search.support import whole_of
+from index.search.claims import ends_of as ends_of_stretch
+from index.search.claims import whole_of
 
 HEARD = (0.0, 100.0)
 LONG = 1000.0  # a reference that sets no limit

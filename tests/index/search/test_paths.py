@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.search.alignment import Alignment
-from index.search.paths import Span, apart
+from index.search.claims import Span, apart
 
 
 def line(start: float, end: float, *, at: float, ratio: float = 1.0, score: float = 50.0) -> Alignment:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from index.search import _kernels
 from index.search.alignment import ASIDE_SECONDS, Along
-from index.search.support import HeardStretch, supported
+from index.search.claims import HeardStretch, supported
 from tests import naive
 
 DENSITY = 40.0  # landmarks of a query per second
