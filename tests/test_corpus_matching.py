@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from benchmarks.data.corpus import FolderCorpus, load_resources, read_corpus
 from benchmarks.data.lists import TrackRow
-from benchmarks.distortion.conditions import CONDITIONS
+from benchmarks.distortion import codecs, effects
+from benchmarks.distortion.conditions import CONDITIONS, EQUALISER
 from benchmarks.distortion.resources import Resources
 from fingerprint.audio.stream import decode
 from fingerprint.extract import fingerprint_file, fingerprint_signal
@@ -118,3 +120,34 @@ def test_a_track_finds_itself_and_no_other(lists: FolderCorpus, tracks: list[Tra
         matches = match_track(query, catalogue).matches
         assert [match.recording.id for match in matches] == [row.file]
         assert matches[0].track_seconds > 0.95 * query.duration_seconds
+
+
+@pytest.mark.parametrize("part", ["highscoremusic", "backbay-lounge"])
+def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
+    lists: FolderCorpus, tmp_path: Path, part: str
+) -> None:
+    rate = 44_100
+    (row,) = (row for row in lists.music if part in row.file)
+    y = lists.load(row.file, sample_rate=rate)[5 * rate : 50 * rate]
+    copy = effects.equalise(codecs.mp3(y, rate, kbps=128), rate, EQUALISER)
+    recordings = {
+        "original": y,
+        "same": codecs.mp3(y, rate, kbps=128),
+        "shifted": np.concatenate([np.zeros(2 * rate, np.float32), copy]),
+    }
+    store = Store.create(tmp_path / "index", layer_specs())
+    for name, samples in recordings.items():
+        with store.writer() as writer:
+            described = fingerprint_signal(soxr.resample(samples, rate, Params().sample_rate))
+            recording = Recording(name, duration_ms=round(1000 * described.duration_seconds))
+            writer.add(recording, recording_landmarks(described))
+    used = codecs.mp3(y[15 * rate : 30 * rate], rate, kbps=96)
+    query = fingerprint_signal(soxr.resample(used, rate, Params().sample_rate), role="track", scales=STANDARD.scales)
+    (match,) = match_track(query, store.snapshot()).matches
+    for passage in match.passages:
+        assert {match.recording.id, *passage.also_fits} == set(recordings)
+        starts = {match.recording.id: passage.recording_start_seconds - passage.track_start_seconds}
+        starts |= {
+            one.recording.id: one.recording_start_seconds - one.track_start_seconds for one in passage.alternatives
+        }
+        assert starts == pytest.approx({"original": 15.0, "same": 15.0, "shifted": 17.0}, abs=0.1)

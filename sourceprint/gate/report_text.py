@@ -30,6 +30,7 @@ from sourceprint.text.tables import clock, confidence_text, counted
 
 __all__ = ["decision_text", "github_report", "junit_report", "recording_text", "summary_line", "verdict_line"]
 
+_MOST_OTHERS = 3  # recordings named beside the one that was found
 _LONGEST_TITLE = 60
 
 
@@ -61,7 +62,7 @@ def decision_text(decision: Decision) -> str:
     found = decision.found
     reason = f": {decision.reason}" if decision.reason else ""
     return (
-        f"{found.track_match_ms / 1000:.1f} s of {recording_text(found)}, "
+        f"{found.track_match_ms / 1000:.1f} s of {recording_text(found)}{_others_text(found)}, "
         f"confidence {confidence_text(found.confidence)}: {printable(decision.rule)}{reason}"
     )
 
@@ -73,6 +74,15 @@ def recording_text(found: ResultMatch) -> str:
     if len(title) > _LONGEST_TITLE:
         title = title[: _LONGEST_TITLE - 3] + "..."
     return f'"{title}" ({name})' if title else name
+
+
+def _others_text(found: ResultMatch) -> str:
+    """Return what else may be meant, the first of it by id."""
+    others = found.also_fits
+    if not others:
+        return ""
+    more = f" and {len(others) - _MOST_OTHERS} more" if len(others) > _MOST_OTHERS else ""
+    return f" or {', '.join(printable(other) for other in others[:_MOST_OTHERS])}{more}"
 
 
 def _about(verdict: Verdict) -> str:

@@ -119,7 +119,7 @@ def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
     permitted, broken = _terms(found, found.recording_id, found.isrc or "", policy, day)
     isrcs = {one.recording_id: one.isrc or "" for passage in found.passages for one in passage.alternatives}
     if permitted:
-        for other in dict.fromkeys(other for passage in found.passages for other in passage.also_fits):
+        for other in found.also_fits:
             if not _terms(found, other, isrcs.get(other, ""), policy, day)[0]:
                 reason = f"fits {printable(other)} nearly as well, which no licence permits"
                 return Decision(found, policy.unresolved, "unresolved", permitted, reason)

@@ -118,8 +118,7 @@ def _all(found: ResultMatch, figure: Callable[[ResultPassage], str]) -> str:
 
 
 def _others(found: ResultMatch) -> str:
-    others = dict.fromkeys(other for passage in found.passages for other in passage.also_fits)
-    return ", ".join(printable(other) for other in others) or "nothing else"
+    return ", ".join(printable(other) for other in found.also_fits) or "nothing else"
 
 
 def _listed(values: Sequence[str | int | float]) -> str:

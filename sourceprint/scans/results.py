@@ -197,6 +197,11 @@ class ResultMatch(msgspec.Struct, frozen=True, kw_only=True):
         """Rate by chance of the best passage."""
         return min(passage.false_per_1000h for passage in self.passages)
 
+    @property
+    def also_fits(self) -> tuple[str, ...]:
+        """Ids of other recordings that any passage fits nearly as well, each once."""
+        return tuple(dict.fromkeys(other for passage in self.passages for other in passage.also_fits))
+
 
 class ResultTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Duration of each step of the scan, in milliseconds."""

@@ -170,6 +170,8 @@ def _heading(account: Account) -> str:
     label = name if account.recording is None else recording_label(account.recording)
     if account.reported:
         return f"{label}: reported"
+    if account.is_duplicate:
+        return f"{label}: no match of its own"
     return f"{label}: {'no match' if account.named else 'next best, no match'}"
 
 

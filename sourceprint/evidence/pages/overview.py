@@ -135,7 +135,7 @@ def _row(result: ScanResult, page: str, rates: Mapping[tuple[str, str], float], 
         "recordings": len(result.matches),
         "reused": reused,
         "share": round(100 * reused / result.duration_ms, 1) if result.duration_ms else 0.0,
-        "source": printable(_label(source)) if source else "",
+        "source": printable(" or ".join([_label(source), *source.also_fits])) if source else "",
         "p": best.p_false if best else None,
         "q": float(f"{min(rates[result.name, m.recording_id] for m in result.matches):.2g}")
         if result.matches

@@ -286,6 +286,16 @@ def test_sarif_has_a_result_per_match_with_its_level_and_place() -> None:
     assert run["properties"]["policySha256"] == POLICY.sha256
 
 
+def test_what_fits_nearly_as_well_is_named_beside_what_was_found() -> None:
+    many = [f"s{k}" for k in range(2, 7)]
+    for others, told in ((["s2"], "s1 or s2"), (many, "s1 or s2, s3, s4 and 2 more")):
+        match = a_match("s1", [a_passage(also_fits=others)], title=None)
+        verdict = decide(read_result(a_result("x.wav", [match])), POLICY, day=DAY)
+        (result,) = sarif(report(verdict))["results"]
+        assert result["properties"]["alsoFits"] == others
+        assert result["message"]["text"].startswith(f"Evidence of reuse: 10.0 s of {told}, confidence")
+
+
 def test_sarif_says_what_was_not_checked_and_that_the_run_was_not_successful() -> None:
     (invocation,) = sarif(ALL)["invocations"]
     assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 4)

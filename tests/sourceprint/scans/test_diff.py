@@ -60,6 +60,16 @@ def test_a_span_is_changed_beyond_the_tolerance_only() -> None:
     assert changes(before, in_recording).files[0].changed[0].what == ("span",)
 
 
+def test_another_copy_beside_a_match_is_a_change() -> None:
+    before = [a_result("a", [a_match("s1", [a_passage(also_fits=["s2", "s3"])])])]
+    assert not changes(before, [a_result("a", [a_match("s1", [a_passage(also_fits=["s3", "s2"])])])])
+    difference = changes(before, [a_result("a", [a_match("s1")])])
+    assert difference.files[0].changed[0].what == ("also_fits",)
+    assert "fits nearly as well s2, s3 -> nothing else" in diff_text(difference)
+    (changed,) = diff_json(difference)["changed"][0]["changed"]
+    assert [one["passages"][0]["also_fits"] for one in (changed["a"], changed["b"])] == [("s2", "s3"), ()]
+
+
 def test_another_number_of_passages_is_a_changed_span() -> None:
     two = a_match("s1", [a_passage(), a_passage(100_000, 150_000)], track_match_percentage=5.56)
     (change,) = changes([a_result("a", [a_match("s1")])], [a_result("a", [two])]).files
