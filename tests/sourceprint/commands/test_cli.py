@@ -789,6 +789,7 @@ def test_the_json_of_a_match() -> None:
         "confidence": 0.9999994,
         "excluded": False,
         "also_fits": [],
+        "alternatives": [],
     }
     assert passages[1]["also_fits"] == ["twin"]
     assert (second["isrc"], second["title"], second["artists"]) == (None, None, [])

@@ -19,13 +19,14 @@ from sourceprint.scans.results import (
     ResultTiming,
     ResultTrack,
     ScanResult,
+    expect_consistent,
     plain_json,
     read_result,
 )
 from sourceprint.scans.scan import Scan, Searched
 from sourceprint.scans.scan_json import scan_result
 from tests.places import DATA, ROOT
-from tests.scan_records import a_failure, a_match, a_passage, a_result
+from tests.scan_records import a_failure, a_match, a_passage, a_result, an_alternative
 
 
 def test_built_results_are_scan_results() -> None:
@@ -37,6 +38,21 @@ def test_built_results_are_scan_results() -> None:
     assert read_result(a_result()).status == "no_match"
     failure = read_result(a_failure())
     assert (failure.status, failure.reason, failure.duration_ms) == ("decode_error", "is no audio file", 0)
+
+
+def test_alternatives_are_written_and_read_again_and_belong_to_what_fits() -> None:
+    other = an_alternative()
+    result = read_result(a_result(matches=[a_match("s1", [a_passage(also_fits=["s9"], alternatives=[other])])]))
+    (passage,) = result.matches[0].passages
+    assert plain_json(passage)["alternatives"] == [other]
+    assert result.matches[0].also_fits == ("s9",)
+    expect_consistent(result)
+    stray = read_result(a_result(matches=[a_match("s1", [a_passage(alternatives=[other])])]))
+    with pytest.raises(ParameterError, match=r"alternatives\[0\]\.recording_id='s9': must be one of matches\[0\]"):
+        expect_consistent(stray)
+    turned = a_passage(also_fits=["s9"], alternatives=[an_alternative(track_end_ms=9_000)])
+    with pytest.raises(ParameterError, match=r"track_end_ms=9000: must be not before track_start_ms 10000"):
+        read_result(a_result(matches=[a_match("s1", [turned])]))
 
 
 def test_built_results_have_the_fields_that_a_scan_writes() -> None:
