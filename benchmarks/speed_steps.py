@@ -190,10 +190,12 @@ def _decode_alone(path: str, decoder: str) -> float:
 def _add(*, files: list[str], index: str, jobs: int) -> dict[str, Any]:
     from sourceprint.catalogue.additions import Addition
     from sourceprint.inputs import Item, NamedInputs
+    from sourceprint.processes import in_this_process
 
     items = tuple(Item(Path(file), id=f"{number}") for number, file in enumerate(files))
     started = time.perf_counter()
-    outcomes = list(Addition(Path(index), jobs=jobs).run(NamedInputs(items, ())))
+    with in_this_process():  # whose time and memory are measured
+        outcomes = list(Addition(Path(index), jobs=jobs).run(NamedInputs(items, ())))
     seconds = time.perf_counter() - started
     audio = sum(outcome.duration_ms for outcome in outcomes) / 1000.0
     return {"audio_seconds": audio, "elapsed_seconds": seconds, "peak_mb": _peak_mb()}
@@ -228,10 +230,12 @@ def _by_stage(stages: Stages, run: Callable[[], dict[str, Any]], repeats: int) -
 
 def _scan(index: str, files: Sequence[str]) -> dict[str, Any]:
     from sourceprint.inputs import Item
+    from sourceprint.processes import in_this_process
     from sourceprint.scans.scan import scan_files
 
     began, started = time.perf_counter(), time.process_time()
-    scans = list(scan_files(Path(index), [Item(Path(file)) for file in files], jobs=1))
+    with in_this_process():
+        scans = list(scan_files(Path(index), [Item(Path(file)) for file in files], jobs=1))
     return {
         "processor_seconds": time.process_time() - started,
         "elapsed_seconds": time.perf_counter() - began,

@@ -26,7 +26,7 @@ from typing import Any
 
 from sourceprint.faults import Fault, contained, fault_of, fault_of_death
 
-__all__ = ["WorkerProcess", "can_fork"]
+__all__ = ["WorkerProcess", "can_fork", "in_this_process"]
 
 MOST_LAST_WORDS = 65_536  # bytes that a dying worker may write: what a pipe holds
 _PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -34,8 +34,23 @@ _OOM_SCORE = "300"  # of 1000: the system ends the worker before the process tha
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
+_forbidden: list[None] = []  # one entry for each block of `in_this_process` that is open
+
+
+@contextmanager
+def in_this_process() -> Iterator[None]:
+    """Keep the work of one job in this process inside the block, for measuring it: nothing else survives a crash."""
+    _forbidden.append(None)
+    try:
+        yield
+    finally:
+        _forbidden.pop()
+
+
 def can_fork() -> bool:
     """Return whether this process can be forked without harm, and may have children."""
+    if _forbidden:
+        return False
     is_alone = threading.active_count() == 1 and not multiprocessing.current_process().daemon
     return sys.platform == "linux" and is_alone
 

@@ -16,6 +16,7 @@ import pytest
 from fingerprint.errors import IndexDamagedError, ParameterError
 from sourceprint import workers
 from sourceprint.faults import Fault, contained, fault_of_death
+from sourceprint.processes import in_this_process
 from sourceprint.workers import in_order, jobs_for, uninterrupted
 from tests.errands import add_to_ten, ill_fated
 from tests.places import ROOT
@@ -80,6 +81,10 @@ def test_any_fault_costs_its_task_and_no_other(jobs: int, fates: list[str]) -> N
         assert re.fullmatch(expected, results[task] or ""), results[task]
 
 
+def own_process(_: int) -> int:
+    return os.getpid()
+
+
 def test_without_a_second_process_what_raises_is_contained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
@@ -88,8 +93,11 @@ def test_without_a_second_process_what_raises_is_contained_all_the_same(monkeypa
     supervised = list(in_order(ill_fated, tasks, jobs=1, failed=fate))
     monkeypatch.setattr(workers, "WorkerProcess", refuse)
     assert list(in_order(ill_fated, tasks, jobs=1, failed=fate)) == supervised
-    monkeypatch.setattr(workers, "can_fork", lambda: False)
-    assert list(in_order(ill_fated, tasks, jobs=1, failed=fate)) == supervised
+    monkeypatch.undo()
+    with in_this_process():
+        (here,) = in_order(own_process, [(None, 0)], jobs=1, failed=failed)
+        assert here == (None, os.getpid())
+        assert list(in_order(ill_fated, tasks, jobs=1, failed=fate)) == supervised
     assert [result == task for task, result in supervised] == [True, False, False, False, True]
 
 
