@@ -40,6 +40,10 @@ _DEMUXERS_WITH_ZERO: Final = frozenset({"mov", "matroska", "asf", "avi", "flv", 
 # Containers with a clock beside the frames: a hole in it is no damage. Elsewhere frame follows frame.
 _DEMUXERS_WITH_HOLES: Final = _DEMUXERS_WITH_ZERO | {"mpegts", "mpeg"}
 _BROADCAST: Final = frozenset({"mpegts", "mpeg"})
+# Samples one after another, whose times FFmpeg makes up from the header: they cannot have holes.
+_DEMUXERS_WITHOUT_TIMES: Final = frozenset(
+    {"wav", "w64", "aiff", "au", "caf", "voc", "nistsphere", "paf", "ircam", "sox", "iff", "dsf"}
+)
 # Containers that do not list their streams: each is seen when it starts, and sound may start late.
 _DEMUXERS_WITHOUT_LIST: Final = _BROADCAST | {"flv"}
 
@@ -179,10 +183,11 @@ class FFmpeg:
         before_seconds = 0.0  # what came in other formats
         n_bad = 0
         consecutive = self._is_not(_DEMUXERS_WITH_HOLES)
+        has_times = self._is_not(_DEMUXERS_WITHOUT_TIMES)
         for frame, time_seconds in self._timed():
             end_seconds = before_seconds + (queue.n_samples / queue.rate_hz if queue is not None else 0.0)
             gap_seconds = 0.0
-            if time_seconds is not None:
+            if has_times and time_seconds is not None:
                 damaged = consecutive or self.bad_packets > n_bad
                 gap_seconds = self.timeline.gap_before(time_seconds, at_seconds=end_seconds, damaged=damaged)
             if self.bad_packets > n_bad:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fingerprint.audio.ffmpeg import FFmpeg
 from fingerprint.audio.stream import decode, open_audio
 from fingerprint.audio.timeline import MAX_GAP_SECONDS, Timeline
-from tests.audio_files import RATE_HZ, frequency_hz, read, tone, write_soundfile, write_timed
+from fingerprint.audio.windows import FileWindow
+from tests.audio_files import RATE_HZ, frequency_hz, read, tone, write_channels, write_soundfile, write_timed
 
 A = tone(2, rate_hz=48000)
 B = tone(1, rate_hz=48000, frequency_hz=880)
@@ -162,6 +165,17 @@ def test_chain_of_ogg_files_is_read_to_its_end(tmp_path: Path) -> None:
     assert frequency_hz(y[-RATE_HZ:]) == pytest.approx(660, abs=1)
     assert len(notes) == 1
     assert notes[0].startswith("damaged: ")
+
+
+def test_times_made_up_from_a_header_make_no_gaps(tmp_path: Path) -> None:
+    y = tone(0.2, rate_hz=48000)  # one packet a sample, which is slow
+    path = write_channels(tmp_path / "a.caf", np.stack([y, y]), container="caf", codec="pcm_f64be", layout="stereo")
+    content = path.read_bytes()
+    packet = content.index(b"desc") + 12 + 20  # frames in a packet, of which FFmpeg makes the times
+    path.write_bytes(content[:packet] + struct.pack(">I", 30) + content[packet + 4 :])
+    with path.open("rb") as file:
+        found = np.concatenate([samples for _, samples in FFmpeg(FileWindow(file)).chunks()], axis=1)
+    assert found.shape[1] == y.size
 
 
 def test_gaps_are_bounded_in_all() -> None:
