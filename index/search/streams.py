@@ -53,9 +53,13 @@ def _united(known: tuple[Passage, ...], heard: tuple[Passage, ...]) -> tuple[Pas
         if at is None:
             passages.append(passage)
         else:
-            stronger = max(passages[at], passage, key=lambda one: one.score)
+            weaker, stronger = sorted((passage, passages[at]), key=lambda one: one.score)
+            also = tuple(one for one in weaker.alternatives if one.recording.id not in stronger.also_fits)
             passages[at] = replace(
-                stronger, streams=tuple(dict.fromkeys((*stronger.streams, *passages[at].streams, *passage.streams)))
+                stronger,
+                streams=tuple(dict.fromkeys((*stronger.streams, *passages[at].streams, *passage.streams))),
+                also_fits=tuple(dict.fromkeys((*stronger.also_fits, *weaker.also_fits))),
+                alternatives=stronger.alternatives + also,
             )
     return tuple(sorted(passages, key=lambda one: (one.track_start_seconds, one.recording_start_seconds)))
 

@@ -20,6 +20,7 @@ from index.folder.store import Recording, Store
 from index.recheck.recheck import recheck
 from index.recheck.trace import Trace, traced_part
 from index.recheck.trace_file import trace_from_bytes, trace_to_bytes
+from index.search import alternatives, shared
 from index.search.match import STANDARD, examine, match_track
 from index.search.matches import Alternative, Match, MatchResult, Passage
 from index.search.overlaps import find_overlaps
@@ -222,6 +223,28 @@ def test_twenty_copies_are_named_in_any_order(
     again = match_track(excerpt(0), turned)
     assert names(again) == names(result)
     assert times(again) == pytest.approx(times(result), abs=0.005)
+
+
+def test_copies_that_fill_all_neighbours_hide_no_other(
+    tmp_path: Path, twenty_one: list[tuple[str, Fingerprint]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "_NEIGHBOURS", 9)
+    snapshot = build(tmp_path / "index", [twenty_one], exact_limit=100)
+    _, passage = only(match_track(excerpt(0), snapshot))
+    assert len(passage.also_fits) == 20
+    monkeypatch.setattr(shared, "_MOST_SEARCHES", 1)
+    _, passage = only(match_track(excerpt(0), snapshot))
+    assert len(passage.also_fits) < 20
+
+
+def test_of_more_copies_than_are_named_the_best_are(
+    tmp_path: Path, twenty_one: list[tuple[str, Fingerprint]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = build(tmp_path / "index", [twenty_one])
+    _, passage = only(match_track(excerpt(0), snapshot))
+    monkeypatch.setattr(alternatives, "MOST_ALTERNATIVES", 7)
+    _, cut = only(match_track(excerpt(0), snapshot))
+    assert cut.also_fits == passage.also_fits[:7]
 
 
 def test_every_pair_of_twenty_one_copies_is_known(tmp_path: Path, twenty_one: list[tuple[str, Fingerprint]]) -> None:

@@ -1,0 +1,30 @@
+"""What two streams of a track play at one place of a recording is one passage, with all that may be meant there."""
+
+from __future__ import annotations
+
+from index.search.matches import Alternative, Match, MatchResult, Passage, Transformation
+from index.search.streams import in_streams
+from index.storage.recordings import Recording
+
+SAME = Transformation(0.0, 100.0, 100.0)
+
+
+def result(score: float, *beside: str, late: float = 0.0) -> MatchResult:
+    """Return what one stream holds: ten seconds of "r", which other recordings fit as well."""
+    span = (5.0 + late, 15.0 + late, 40.0 + late, 50.0 + late, 1.0, SAME, score)
+    others = tuple(Alternative(Recording(name), True, *span, 90, 1.0) for name in beside)
+    passage = Passage(*span, 100, 1.0, 1e-9, 1e-6, 0.99, also_fits=beside, alternatives=others)
+    return MatchResult((Match(Recording("r"), "recording", (passage,)),), 400, 20, 30.0, 0.0, 0.0)
+
+
+def test_one_passage_in_two_streams_names_what_fits_in_either() -> None:
+    (match,) = in_streams({1: result(100.0, "a", "b"), 2: result(200.0, "b", "c", late=0.2)}).matches
+    (passage,) = match.passages
+    assert (passage.score, set(passage.streams)) == (200.0, {1, 2})
+    assert passage.also_fits == ("b", "c", "a")
+    assert [other.recording.id for other in passage.alternatives] == ["b", "c", "a"]
+
+
+def test_passages_at_other_times_stay_apart_with_their_own() -> None:
+    (match,) = in_streams({1: result(100.0, "a"), 2: result(200.0, "b", late=8.0)}).matches
+    assert [(one.streams, one.also_fits) for one in match.passages] == [((1,), ("a",)), ((2,), ("b",))]
