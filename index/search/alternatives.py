@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
 from index.search.hypotheses import Hypothesis, QueryLandmarks
-from index.search.passages import AlternativeAlignment, Candidate, echoes, on_one_line, overlap
+from index.search.passages import AlternativeAlignment, Candidate, echoes, on_one_line, overlap, worth_deciding
 from index.search.shared import EDGE_SECONDS, SharedPassages, shared_passages
 from index.storage.snapshot import Snapshot
 
@@ -58,7 +58,7 @@ def name_alternatives(
     layer : str
         What was searched of it.
     least_score : float
-        Candidates below are not reported, and need no alternatives.
+        Candidates below, but for repeats of those above, are not reported, and need no alternatives.
     allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
         By ordinal: recordings that are looked for; by default all.
 
@@ -67,7 +67,7 @@ def name_alternatives(
     list of Candidate
         Those that are left, by recording, then by query time.
     """
-    worth = sorted((one for one in candidates if one.alignment.score >= least_score), key=_strongest_first)
+    worth = sorted(worth_deciding(candidates, least_score), key=_strongest_first)
     if not worth:
         return list(candidates)
     copies = _Copies(snapshot, layer, aligner, query.seconds, allowed)

@@ -20,7 +20,7 @@ from index.search.alternatives import name_alternatives
 from index.search.filters import Filter
 from index.search.hypotheses import Neighbours, QueryLandmarks
 from index.search.matches import MatchResult
-from index.search.passages import Candidate, assess, find_passages
+from index.search.passages import Candidate, assess, find_passages, worth_deciding
 from index.search.significance import DEFAULT_FALSE_PER_1000H, ChanceModel, Circumstances, decide
 from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.manifest import RECORDING
@@ -208,7 +208,7 @@ def examine(
     circumstances = replace(circumstances, decoy_scores=decoy_scores, decoy_seconds=decoy_seconds)
     model = circumstances.model()
     threshold = model.threshold(options.max_false_per_1000h)
-    worth = [candidate for candidate in candidates if candidate.alignment.score >= threshold]  # rivals only raise it
+    worth = worth_deciding(candidates, threshold)  # rivals only raise it
     for candidate in worth:
         assess(candidate, candidates, snapshot, aligner)
     matches = decide(worth, circumstances, model)

@@ -15,7 +15,7 @@ from index.search._kernels import BLOCK_SECONDS
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment, Along
 from index.search.claims import HeardStretch, supported
 from index.search.hypotheses import Hypothesis, Neighbours, best_hypotheses, gather_votes
-from index.search.repeats import with_repeats
+from index.search.repeats import is_repeat, with_repeats
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 
@@ -29,6 +29,7 @@ __all__ = [
     "find_passages",
     "on_one_line",
     "overlap",
+    "worth_deciding",
 ]
 
 RELATED = 0.6  # a rival with this share of a passage's score fits it "nearly as well"
@@ -175,6 +176,16 @@ def find_passages(
             break
     candidates.sort(key=lambda one: (ranks[one.alignment.recording], one.alignment.track_start_seconds))
     return _joined(candidates), n_tried
+
+
+def worth_deciding(candidates: Sequence[Candidate], least_score: float) -> list[Candidate]:
+    """Return the candidates of at least a score, and repeats of their stretches, in order."""
+    strong = [one.alignment for one in candidates if one.alignment.score >= least_score]
+    return [
+        one
+        for one in candidates
+        if one.alignment.score >= least_score or any(is_repeat(one.alignment, head) for head in strong)
+    ]
 
 
 def assess(candidate: Candidate, candidates: Sequence[Candidate], snapshot: Snapshot, aligner: Aligner) -> None:

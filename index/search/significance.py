@@ -49,6 +49,7 @@ from index.search.matches import (
     within,
 )
 from index.search.passages import AlternativeAlignment, Candidate
+from index.search.repeats import PROVEN_SHARE, distinct_stretches, is_repeat
 
 __all__ = [
     "DEFAULT_FALSE_PER_1000H",
@@ -211,17 +212,22 @@ class ChanceModel:
             raise ParameterError(f"factor={factor}: must be finite and at least 1; 1 is an ordinary recording")
         return replace(self, rate_per_hour=self.rate_per_hour * factor)
 
+    def no_surer(self, score: float, per_hour: float) -> Self:
+        """Return the tail with as many chance alignments as give `per_hour` at a score, if it has fewer."""
+        rate = per_hour * math.exp(max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
+        return replace(self, rate_per_hour=max(self.rate_per_hour, rate))
+
     def false_per_1000h(self, score: float) -> float:
         """Return how many chance alignments of at least `score` to expect in 1 000 hours of such audio."""
-        return max(self._tail_per_hour(score) * 1000.0, LEAST_FALSE_PER_1000H)
+        return max(self.per_hour(score) * 1000.0, LEAST_FALSE_PER_1000H)
 
     def p_false(self, score: float) -> float:
         """Return the probability that this query holds at least one chance alignment of at least `score`."""
-        return max(-math.expm1(-self._tail_per_hour(score) * self.hours), LEAST_P)
+        return max(-math.expm1(-self.per_hour(score) * self.hours), LEAST_P)
 
     def confidence(self, score: float) -> float:
         """Return one minus the posterior probability that an alignment of at least `score` is chance."""
-        return _PRIOR_REUSE / (_PRIOR_REUSE + max(self._tail_per_hour(score) * self.hours, LEAST_P))
+        return _PRIOR_REUSE / (_PRIOR_REUSE + max(self.per_hour(score) * self.hours, LEAST_P))
 
     def threshold(self, max_false_per_1000h: float) -> float:
         """Return the score from which on chance stays below `max_false_per_1000h`.
@@ -238,7 +244,8 @@ class ChanceModel:
             )
         return FLOOR_SCORE + self.mean_excess * max(0.0, math.log(1000.0 * self.rate_per_hour / max_false_per_1000h))
 
-    def _tail_per_hour(self, score: float) -> float:
+    def per_hour(self, score: float) -> float:
+        """Return how many chance alignments of at least `score` to expect in an hour of such audio."""
         return self.rate_per_hour * math.exp(-max(score - FLOOR_SCORE, 0.0) / self.mean_excess)
 
 
@@ -269,6 +276,8 @@ def decide(
     tails = [tail_of(candidate, model) for candidate in candidates]
     for candidate, tail in zip(candidates, tails, strict=True):
         candidate.reported = candidate.alignment.score >= tail.threshold(circumstances.max_false_per_1000h)
+    if version > 1:
+        tails = _with_repeats_reported(candidates, tails, circumstances.max_false_per_1000h)
     reported = [(candidate, tail) for candidate, tail in zip(candidates, tails, strict=True) if candidate.reported]
     heard = (circumstances.start_seconds, circumstances.start_seconds + circumstances.duration_seconds)
     stretches = [stretch for candidate, _ in reported for stretch in candidate.stretches]
@@ -307,6 +316,31 @@ def tail_of(candidate: Candidate, model: ChanceModel) -> ChanceModel:
     """Return the tail that a candidate has to beat: rivals and hubs only raise the threshold."""
     no_chance = model.threshold(DEFAULT_FALSE_PER_1000H)
     return model.beside([score for score in candidate.rivals if score < no_chance]).times(candidate.hub_factor)
+
+
+def _with_repeats_reported(
+    candidates: Sequence[Candidate], tails: Sequence[ChanceModel], max_false_per_1000h: float
+) -> list[ChanceModel]:
+    """Report repeats of what is reported (`index.search.repeats`) too; returns the tails, theirs changed.
+
+    A repeat has to beat the tail for the stretches of its recording that are proven, not for the whole catalogue. It is
+    never stated to be surer than the best of those that prove it.
+    """
+    out = list(tails)
+    proven = [
+        (candidate.alignment, tail) for candidate, tail in zip(candidates, tails, strict=True) if candidate.reported
+    ]
+    for i, candidate in enumerate(candidates):
+        one = candidate.alignment
+        heads = [(head, tail) for head, tail in proven if is_repeat(one, head)]
+        if candidate.reported or not heads:
+            continue
+        n_stretches = distinct_stretches([head for head, _ in proven if head.recording == one.recording])
+        tail = replace(tails[i], rate_per_hour=tails[i].rate_per_hour * min(1.0, PROVEN_SHARE * n_stretches))
+        if one.score >= tail.threshold(max_false_per_1000h):
+            candidate.reported = True
+            out[i] = tail.no_surer(one.score, min(surest.per_hour(head.score) for head, surest in heads))
+    return out
 
 
 def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float], cells_per_octave: float) -> Passage:

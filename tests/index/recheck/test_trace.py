@@ -19,6 +19,7 @@ from index.recheck.trace import Trace, TracedPassage, trace_name
 from index.recheck.trace_file import SCHEMA, read_trace, trace_from_bytes, trace_to_bytes, write_trace
 from index.search.match import STANDARD, THOROUGH, SearchOptions
 from index.search.matches import Match
+from sourceprint.demo.transformations import resample_speed
 from sourceprint.inputs import Item
 from sourceprint.scans.results import plain_json
 from sourceprint.scans.scan import Scan, scan_files
@@ -155,6 +156,18 @@ def test_a_trace_of_the_first_schema_is_computed_by_the_rules_of_its_time() -> N
     assert all(passage.pop("alternatives") == [] for match in found for passage in match["passages"])
     assert found == expected
     assert trace_to_bytes(trace) == data
+
+
+def test_repeats_that_a_stronger_one_proves_come_out_as_they_were_found(index: Path, tmp_path: Path) -> None:
+    y = np.tile(resample_speed(cut(2, 5.2, 1.0), RATE_HZ, 0.94), 12)
+    scan, trace = scanned(index, y, tmp_path)
+    again = recheck(trace)
+    assert again.matches == scan.matches
+    (match,) = again.matches
+    assert len(match.passages) > 8
+    assert min(passage.score for passage in match.passages) < again.score_threshold
+    surest = min(passage.p_false for passage in match.passages)
+    assert surest == pytest.approx(max(match.passages, key=lambda passage: passage.score).p_false)
 
 
 def test_nothing_found_leaves_no_trace(index: Path, tmp_path: Path) -> None:
