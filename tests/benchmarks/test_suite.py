@@ -150,7 +150,7 @@ def test_signal_ends_the_process_with_130(tmp_path: Path) -> None:
         lines.append(process.stdout.readline())
         assert lines[-1], "".join(lines)
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
+    rest, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert rest == f"Error: interrupted; what is done is in {tmp_path}/out; the same command goes on\n"
     assert (tmp_path / "out" / "alpha.json").is_file()

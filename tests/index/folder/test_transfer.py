@@ -421,7 +421,7 @@ def test_a_damaged_index_is_not_exported(index: Path, tmp_path: Path, monkeypatc
 
 
 def kill(*args: str | int | Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, *map(str, args)], cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, *map(str, args)], cwd=ROOT, check=False, timeout=300)
     assert done.returncode == -9
 
 

@@ -66,9 +66,9 @@ def committed(index: Path) -> list[str]:
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not condition():
-        assert time.monotonic() < end, "waited a minute in vain"
+        assert time.monotonic() < end, "waited in vain"
         assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.02)
 
@@ -138,7 +138,7 @@ def test_interrupted_while_adding(folder: Path, peaceful: str, tmp_path: Path, j
     wait_for(lambda: begun.exists() and len(begun.read_text().splitlines()) == N_SHORT, process)
     assert committed(index) == []
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert out == ""
     lines = err.splitlines()
@@ -155,7 +155,7 @@ def test_interrupted_while_matching(folder: Path, tmp_path: Path) -> None:
     process = start("match", *queries, "--json", "--index", index, before=noting_scans(tmp_path / "begun"))
     wait_for(lambda: (tmp_path / "begun").exists() and len((tmp_path / "begun").read_text()) == 2, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (130, "Error: interrupted\n")
     assert [scan["status"] for scan in json.loads(out)] == ["matched", "no_match"]
 

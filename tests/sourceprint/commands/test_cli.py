@@ -166,7 +166,7 @@ def test_a_shell_gets_what_it_needs_to_complete_words(shell: str) -> None:
 def test_words_are_completed(words: str, completed: list[str]) -> None:
     asked = {"_SOURCEPRINT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     process = start(env={**os.environ, **asked})
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     assert ([line.partition(",")[2] for line in stdout.splitlines()], stderr) == (completed, "")
 
 
@@ -620,7 +620,7 @@ def on_terminal(*args: str | Path, before: str = "", **variables: str) -> tuple[
         while data := os.read(keeper, 4096):
             received += data
     os.close(keeper)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     return process.returncode, received.decode()
 
 
@@ -659,7 +659,7 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(60) == 141
+    assert process.wait(300) == 141
 
 
 @pytest.mark.parametrize(("found_all", "code"), [(True, 0), (False, 4)])

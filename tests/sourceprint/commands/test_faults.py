@@ -123,7 +123,7 @@ def test_where_it_is_asked_for_the_traceback_is_printed(index: Path, tracks: Pat
     patch = "import fingerprint.streams as s; s.track_parts = lambda path, **_: [].pop()"
     debug = {**os.environ, "SOURCEPRINT_DEBUG": "1"}
     with start("match", tracks / "a.wav", "--index", index, before=patch, env=debug) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 3
     assert re.search(rf"unexpected IndexError in {PLACE}, line \d+: pop from empty list; {FAULT}", said)
     assert "Traceback (most recent call last)" in said
@@ -146,7 +146,7 @@ def test_a_watch_goes_on(index: Path, tracks: Path, tmp_path: Path) -> None:
                 assert process.poll() is None
                 time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 4
     assert said.count("bad.wav: ended the process that worked on it, twice (SIGSEGV") == 1
     assert "3 files on record: 2 matched" in said

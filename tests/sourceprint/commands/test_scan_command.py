@@ -300,7 +300,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(
     with begun(out, index, shared) as process:
         go_on(process, 2)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "2 files on record: " in said
     assert said.endswith("Error: interrupted; run the same command again to go on\n")
@@ -326,7 +326,7 @@ def test_a_watch_ends_after_the_file_in_hand_and_lets_nobody_else_write(
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(number)
-        printed, said = process.communicate(timeout=60)
+        printed, said = process.communicate(timeout=300)
     assert (process.returncode, printed) == (0, "")
     assert said.startswith("1 file on record: 1 matched; 0.00 h searched\n")
     assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["ended"] == "done"

@@ -216,7 +216,9 @@ def test_a_case_is_verified_by_hand_as_its_readme_and_the_document_say(case: byt
         (tmp_path / name).write_bytes(content)
 
     def done(step: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["sh", "-c", step], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            ["sh", "-c", step], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        )
 
     outputs = [done(step) for step in steps]
     if "pkeyutl" in outputs[3].stderr and "rawin" in outputs[3].stderr:

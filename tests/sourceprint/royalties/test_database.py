@@ -435,7 +435,7 @@ def test_what_a_killed_writer_did_is_rolled_back(database: Database, database_pl
     assert process.stdout is not None
     assert process.stdout.readline() == "written\n"
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert party_ids(database) == ["P1"]
     add_party(database, "P2")
     with database.reading() as connection:
