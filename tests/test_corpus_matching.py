@@ -22,7 +22,7 @@ from fingerprint.audio.stream import decode
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.params import Params
 from index.folder.store import Recording, Store
-from index.search.match import STANDARD, match_track
+from index.search.match import STANDARD, THOROUGH, match_track
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
 from index.storage.snapshot import Snapshot
@@ -151,3 +151,32 @@ def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
             one.recording.id: one.recording_start_seconds - one.track_start_seconds for one in passage.alternatives
         }
         assert starts == pytest.approx({"original": 15.0, "same": 15.0, "shifted": 17.0}, abs=0.1)
+
+
+def test_a_loop_of_a_second_is_found_at_nearly_all_of_its_repeats(
+    lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot
+) -> None:
+    rate = Params().sample_rate
+    shares = []
+    for row in tracks[:6]:
+        start = round(0.4 * row.seconds * rate)
+        once = lists.load(row.file, sample_rate=rate)[start : start + rate]
+        query = fingerprint_signal(np.tile(once, 30), role="track", scales=STANDARD.scales)
+        matches = match_track(query, catalogue).matches
+        assert [match.recording.id for match in matches] in ([], [row.file])
+        shares.append(matches[0].track_seconds / 30.0 if matches else 0.0)
+    assert np.median(shares) > 0.8
+
+
+def test_half_and_double_speed_are_one_passage_of_a_thorough_search(
+    lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot
+) -> None:
+    rate = Params().sample_rate
+    for row, speed in zip(tracks, (0.5, 1.5, 2.0), strict=False):
+        y = lists.load(row.file, sample_rate=rate)[20 * rate : 40 * rate]
+        query = fingerprint_signal(soxr.resample(y, rate * speed, rate), role="track", scales=THOROUGH.scales)
+        (match,) = match_track(query, catalogue, options=THOROUGH).matches
+        assert match.recording.id == row.file
+        assert match.track_seconds > 0.8 * 20 / speed
+        longest = max(match.passages, key=lambda one: one.track_end_seconds - one.track_start_seconds)
+        assert longest.transformation.speed_percent == pytest.approx(100 * speed, abs=1)
