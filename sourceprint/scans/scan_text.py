@@ -44,13 +44,14 @@ _Line = tuple[str, str]
 
 
 def scan_block(scan: Scan) -> str:
-    """Return the lines about one track: a heading, and a table of passages by recording."""
+    """Return the lines about one track: a heading, a table of passages by recording, and notes on odd audio."""
     name = printable(scan.path)
     if scan.failed:
         return f"{name}: {scan.status}"
     length = clock(scan.duration_seconds or 0.0)
+    notes = [line for note in scan.notes for line in _wrapped("  note: ", printable(note))]
     if not scan.matches:
-        return f"{name}: no match in {length}"
+        return "\n".join([f"{name}: no match in {length}", *notes])
     of_streams = f" of {scan.streams} audio streams" if scan.streams > 1 else ""
     heading = f"{name}: {counted(len(scan.matches), 'recording')} found in {length}{of_streams}"
     rows: list[Sequence[str]] = [_HEADER]
@@ -65,7 +66,7 @@ def scan_block(scan: Scan) -> str:
         if others:
             fit = ", ".join(_fitting(other, match) for other in others)
             lines.append(f"  {recording_label(match.recording)}: fits nearly as well: {fit}")
-    return "\n".join(lines)
+    return "\n".join(lines + notes)
 
 
 def explained_block(scan: Scan) -> str:

@@ -16,7 +16,7 @@ from index.search.alignment import Alignment
 __all__ = ["Span", "apart"]
 
 _ONE_PLACE_SECONDS = 1.0  # lines this close in the recording are one path; an echo or a canon is further
-_ONE_PITCH_CELLS = 3.0  # a semitone
+_ONE_PITCH_CELLS = 6.0  # a whole tone: across the slope of a sweep a line may be that far off
 _LEAST_SECONDS = 0.25  # slivers that stick out of a stronger alignment are no passages
 
 Span = tuple[float, float]

@@ -70,6 +70,11 @@ def test_another_place_another_pitch_and_another_recording_keep_their_overlap() 
         assert cut(one, other) == [[(0.0, 10.0)], [(2.0, 8.0)]]
 
 
+def test_lines_across_the_slope_of_a_sweep_are_one_path() -> None:
+    across = dataclasses.replace(line(2.0, 8.0, at=22.2), shift_cells=3.6)  # 1.2 semitones
+    assert cut(line(0.0, 10.0, at=20.0, score=90.0), across) == [[(0.0, 10.0)], []]
+
+
 def test_what_the_stronger_does_not_claim_stays_with_the_weaker() -> None:
     alignments = [line(0.0, 10.0, at=20.0, score=90.0), line(2.0, 8.0, at=22.2)]
     kept = apart(alignments, [[(0.0, 3.0), (6.0, 10.0)], [(2.0, 8.0)]])

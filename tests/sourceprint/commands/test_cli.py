@@ -504,6 +504,17 @@ def test_match_finds_the_excerpt_where_it_is(shared: Path, excerpt: Path) -> Non
     )
 
 
+def test_match_prints_the_notes_on_a_track_beneath_it(shared: Path, excerpt: Path, tmp_path: Path) -> None:
+    cut, strange = tmp_path / "cut.wav", write(tmp_path / "strange.wav", np.clip(5 * music(9), -1.0, 1.0))
+    cut.write_bytes(excerpt.read_bytes()[:-22050])
+    found, missed = run("match", cut, strange, index=shared).stdout.split(f"{strange}: ")
+    assert found.splitlines()[-1].startswith("  note: truncated: header says 6.00 s, ")
+    assert missed.splitlines() == [
+        "no match in 0:12.0",
+        "  note: clipped: more than 1% of the samples are at full scale",
+    ]
+
+
 def test_match_in_json_has_the_fields_of_the_standard(shared: Path, excerpt: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "other.wav", music(9))
     result = run("match", excerpt, other, "--json", index=shared)
@@ -731,6 +742,7 @@ def test_the_table_of_a_match() -> None:
         f"  {'x' * 46}...  0:30.0-0:31.0  1:31.2-1:35.3  -2.00 st  110.0 %  100.0 %"
         "  120 (0.8 by chance)  1 in 10^300  0.500000",
         '  boom\\n1 "Boom \u97f3": fits nearly as well: twin',
+        "  note: odd.",
     ]
 
 
