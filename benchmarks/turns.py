@@ -59,11 +59,13 @@ _QUICK_PATTERNS: Final = ((0.5, 0.5), (1.2, 2.8), (2.0, 2.0), (3.0, 1.0), (6.0, 
 ABOUT: Final = f"""\
 Half of what is paid for is where a source is *not*. So recordings are switched on and off on one timeline, for 0.5 to 8
 s each, over tracks of {TRACK_SECONDS:g} s: silence in the gaps, music that is not in the catalogue, or another
-recording X
+recording of the catalogue, which is then on where the first is off. Beside them stand mash-ups: two recordings at once,
+at the same level or the second 6 dB below, and one that goes on while another comes and goes over it. All of it as it
+is, or transformed as in forced replication. Held-out sources only.
 
 *Claimed beyond* is by how many points of the track more is claimed than is there; *short* by how many less, of the
 recordings that were found at all. Both are means, with the worst of all. Stretches of less than {LONG_SECONDS:g} s lose
-more at their ends than they have, and are often not found: what is short there is reported, not promised."""
+more at their ends, and are often not found: what is short there is reported, not promised."""
 
 
 @dataclass(frozen=True, slots=True)

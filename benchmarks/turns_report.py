@@ -74,9 +74,9 @@ def figures(report: Report) -> list[Figure]:
     detail = f"{everything['found']} recordings in turns of 0.5 to 8 s"
     return [
         Figure("claimed beyond what is on, mean", everything["beyond_mean"], "points", "lower", detail,
-               MOST_BEYOND_MEAN_POINTS, True),
+               MOST_BEYOND_MEAN_POINTS),
         Figure("claimed beyond what is on, worst", everything["beyond_worst"], "points", "lower", detail,
-               MOST_BEYOND_POINTS, True),
+               MOST_BEYOND_POINTS),
         Figure("not claimed of what is on for 2 s and more, mean", long["short_mean"], "points", "lower",
                f"{long['found']} recordings, worst {_number(long['short_worst'])}", MOST_SHORT_MEAN_POINTS),
     ]  # fmt: skip
