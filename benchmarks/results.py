@@ -180,7 +180,8 @@ def results_text(
 
 def headline_table(reports: Mapping[str, Report]) -> str:
     """Return the table of what was promised, in Markdown: each headline figure with how sure it is, and its target."""
-    figures = [figure for _, figure in figures_of(reports) if figure.headline]
+    headlines = [(name, figure) for name, figure in figures_of(reports) if figure.headline]
+    figures = [figure for _, figure in headlines]
     if not figures:
         return "No headline figure has been measured."
     rows = [
@@ -188,7 +189,8 @@ def headline_table(reports: Mapping[str, Report]) -> str:
         for figure in figures
     ]
     table = _markdown(("what", "measured", "how sure", "target", "met"), rows)
-    short = [name for name, report in reports.items() if report["settings"]["quick"]]
+    shown_parts = {name for name, _ in headlines}
+    short = [name for name, report in reports.items() if report["settings"]["quick"] and name in shown_parts]
     if not short:
         return table
     return f"{table}\n\nShort version, with wide intervals: {', '.join(short)}."
