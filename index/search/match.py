@@ -91,6 +91,9 @@ class SearchOptions:
         return None if self.which is None else self.which.allowed(snapshot)
 
 
+_RULES = 2
+"""Of what a result says of the same search. 1, of which digests say nothing: gaps of a passage were claimed with it."""
+
 STANDARD = SearchOptions()
 """Tempo and speed within about 20 %, any pitch."""
 
@@ -227,7 +230,8 @@ def examine(
 def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -> str:
     """Return `sha256:` and a digest of all that a result depends on besides the query and the index.
 
-    Runs know by it whether a result stands: the list below is hashed as it is, and its words never change.
+    Runs know by it whether a result stands: the list below is hashed as it is, and its words never change. `_RULES`
+    does, with what a result claims.
 
     Parameters
     ----------
@@ -245,7 +249,7 @@ def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -
         "nprobe": options.nprobe,
     }
     mask = None if allowed is None else hashlib.sha256(np.packbits(allowed).tobytes()).hexdigest()
-    settings = [options.layer, effort, options.max_false_per_1000h, mask]
+    settings = [options.layer, effort, options.max_false_per_1000h, mask, {"rules": _RULES}]
     return digest_of(canonical_json(settings))
 
 

@@ -20,7 +20,8 @@ of which the end was lost tells less, never anything that is not so.
 
 A file is known by its content, the index and the settings, not by the version of the program: rows of an older version
 stand, so that an update does not search thousands of files again. A session that finds such rows says so; a new folder
-gets what the new version finds.
+gets what the new version finds. Where a version claims other seconds of the same search, its settings have another
+digest (`index.search.match.settings_digest`), and the files are searched again.
 
 `results_of` also takes a file of results (`sourceprint.scans.result_file`): of several rows of a name the last counts,
 and a file that was moved counts under its new name alone.
