@@ -60,7 +60,8 @@ def name_alternatives(
     least_score : float
         Candidates below, but for repeats of those above, are not reported, and need no alternatives.
     allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
-        By ordinal: recordings that are looked for; by default all.
+        By ordinal: recordings that are looked for; by default all. Copies among the others are named all the same: who
+        looks for some of the catalogue must not be paid for what may be another's.
 
     Returns
     -------
@@ -113,14 +114,14 @@ class _Copies:
             start, end = alignment.recording_start_seconds, alignment.recording_end_seconds
             beyond = max(EDGE_SECONDS, (_STRETCH_SECONDS - (end - start)) / 2)
             stretches.setdefault(alignment.recording, []).append((start - beyond, end + beyond))
-        asked = shared_passages(self._view, list(stretches), within=list(stretches.values()), allowed=self._allowed)
+        asked = shared_passages(self._view, list(stretches), within=list(stretches.values()))
         self._shared = dict(asked)
 
     def settle(self, candidate: Candidate) -> list[AlternativeAlignment]:
         """Let the best of a candidate and its twins take its place; note and return the others, those not named too."""
         first = candidate.alignment
         copies = [first, *self._copies(first)]
-        best = min(copies, key=self._rank)
+        best = min((one for one in copies if self._is_looked_for(one)), key=self._rank)
         known = {alignment.recording for alignment in copies}
         others = [(one, True) for one in copies] + [
             (one, False) for ordinal, one in candidate.related.items() if ordinal not in known
@@ -134,6 +135,9 @@ class _Copies:
         candidate.alignment = best
         candidate.alternatives = [other for other in alternatives if other.alignment.recording in named]
         return alternatives
+
+    def _is_looked_for(self, alignment: Alignment) -> bool:
+        return self._allowed is None or bool(self._allowed[alignment.recording])
 
     def keep(self, candidate: Candidate, better: Alignment, alternatives: Sequence[AlternativeAlignment]) -> bool:
         """Cut a candidate to where it goes on beyond an alternative of a better one; returns whether any is left.

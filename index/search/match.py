@@ -47,7 +47,8 @@ class SearchOptions:
     layer : str
         The descriptors to search.
     which : Filter or None
-        The recordings to look for; None for all. The others are as if they were not there.
+        The recordings to look for; None for all. The others are as if they were not there, but that copies of what is
+        found are named.
     max_false_per_1000h : float
         Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
         it finds fainter and shorter reuse.

@@ -65,7 +65,6 @@ def shared_passages(
     ordinals: Sequence[int],
     *,
     within: Sequence[Sequence[tuple[float, float]]] | None = None,
-    allowed: NDArray[np.bool_] | None = None,
 ) -> Iterator[tuple[int, SharedPassages]]:
     """Yield each recording with the passages that others have in common with it.
 
@@ -77,8 +76,6 @@ def shared_passages(
         Recordings to compare with all others; looked up together.
     within : sequence of sequence of (float, float), optional
         For each of them, the stretches that matter, in seconds; by default all of it.
-    allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
-        By ordinal: the others that count; by default all.
     """
     asked = []
     for place, ordinal in enumerate(ordinals):
@@ -91,14 +88,14 @@ def shared_passages(
         yield from ((one.ordinal, one.found) for one in asked)
         return
     vectors = np.concatenate([one.query.vectors[0][one.sample] for one in asked])
-    rows, similarity = view.search(vectors, _NEIGHBOURS, nprobe=_NPROBE, allowed=allowed)
+    rows, similarity = view.search(vectors, _NEIGHBOURS, nprobe=_NPROBE)
     for one, end in zip(asked, ends.tolist(), strict=True):
         here = slice(end - one.sample.size, end)
         crowded = _heard(view, one, rows[here], similarity[here])
         for _ in range(_MOST_SEARCHES - 1):
             if not crowded:
                 break
-            left = np.ones(view.n_recordings, dtype=np.bool_) if allowed is None else allowed.copy()
+            left = np.ones(view.n_recordings, dtype=np.bool_)
             left[[one.ordinal, *one.found]] = False
             if not left.any():
                 break

@@ -19,6 +19,8 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec import UNSET
+
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult, plain_json
 from sourceprint.text.names import one_line
 
@@ -70,6 +72,7 @@ COLUMNS = {
     "confidence": NUMBER,
     "also_fits": LIST,
     "alternatives": TEXT,
+    "streams": LIST,
     "max_false_per_1000h": NUMBER,
     "algorithm": TEXT,
     "index_digest": TEXT,
@@ -128,7 +131,9 @@ def _of_found(found: ResultMatch) -> dict[str, Cell]:
 
 def _of_passage(passage: ResultPassage) -> dict[str, Cell]:
     cells: dict[str, Cell] = {name: getattr(passage, name) for name in ResultPassage.__struct_fields__}
-    return {**cells, "alternatives": json.dumps(plain_json(passage.alternatives)) if passage.alternatives else None}
+    alternatives = json.dumps(plain_json(passage.alternatives)) if passage.alternatives else None
+    streams = () if passage.streams is UNSET else tuple(str(number) for number in passage.streams)
+    return {**cells, "alternatives": alternatives, "streams": streams}
 
 
 def _whole(cells: Mapping[str, Cell]) -> dict[str, Cell]:

@@ -107,13 +107,13 @@ def test_csv_of_a_match_a_miss_and_a_failure_is_exactly_this() -> None:
         "name,sha256,duration_ms,status,reason,notes,recording_id,isrc,title,artists,layer,match_confidence,q_value,"
         "track_match_ms,track_match_percentage,recording_match_ms,recording_match_percentage,passage,track_start_ms,"
         "track_end_ms,recording_start_ms,recording_end_ms,pitch_cents,speed_percent,tempo_percent,aligned_landmarks,"
-        "expected_by_chance,p_false,false_per_1000h,confidence,also_fits,alternatives,max_false_per_1000h,algorithm,"
-        "index_digest,params_digest,settings_digest",
+        "expected_by_chance,p_false,false_per_1000h,confidence,also_fits,alternatives,streams,max_false_per_1000h,"
+        "algorithm,index_digest,params_digest,settings_digest",
         f'gen-1.wav,{first},180000,matched,,,s1,QZAAA2600001,"Say ""hi"", please",A | B,recording,0.999999999,1e-06,'
         "10000,5.56,10000,5.0,1,10000,20000,60000,70000,-100.0,100.0,104.5,120,1.5,1e-09,2e-05,0.999999999,"
-        f"s8 | s9,{alternatives},{end}",
-        f"gen-2.wav,{second},180000,no_match,,,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
-        f"gen-3.wav,{third},,decode_error,is no audio file,,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
+        f"s8 | s9,{alternatives},,{end}",
+        f"gen-2.wav,{second},180000,no_match,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
+        f"gen-3.wav,{third},,decode_error,is no audio file,,,,,,,,,,,,,,,,,,,,,,,,,,,,,{end}",
         "",
     ]
 
@@ -325,6 +325,13 @@ def test_every_format_names_what_fits_nearly_as_well() -> None:
     assert labels.decode().endswith(", fits nearly as well: s9\n")
     (entry,) = acrcloud_record(results[0])["metadata"]["music"]
     assert entry["sourceprint"] == {"also_fits": ["s9"]}
+
+
+def test_tables_name_the_streams_in_which_a_passage_was_found() -> None:
+    results = read(a_result("x.mka", [a_match("s1", [{**a_passage(), "streams": [1, 3]}, a_passage(40_000, 90_000)])]))
+    assert [row["streams"] for row in table(results)] == ["1 | 3", ""]
+    columns = pq.read_table(io.BytesIO(passage_parquet(results, {}))).to_pylist()
+    assert [row["streams"] for row in columns] == [["1", "3"], []]
 
 
 # ACRCloud.
