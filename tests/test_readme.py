@@ -54,7 +54,9 @@ def test_a_label_finds_shows_and_proves_what_was_reused(done: tuple[Path, str]) 
     assert {Path(row["name"]).name for row in rows if row["status"] == "matched"} == REUSING
     assert (demo / "report" / "index.html").is_file()
     assert len(list((demo / "report" / "files").glob("*.html"))) == len(REUSING)
-    assert len(list((demo / "report").rglob("*.ogg"))) == 2 * 7  # of both sides of seven passages
+    n_passages = sum(row["status"] == "matched" for row in rows)
+    assert n_passages >= 7  # where other music covers a passage for a moment, it comes in parts
+    assert len(list((demo / "report").rglob("*.ogg"))) == 2 * n_passages  # of both sides of each
     assert f"{demo / 'case.zip'}: holds." in printed or "demo/case.zip: holds." in printed
     assert "next best, no match" in printed
 

@@ -47,6 +47,7 @@ N_STEPS = 2 * (N_RECORDINGS + len(HOST_SEEDS))
 
 _WARM_UP = ""  # in place of the name of a recording or track
 _SAME_CENTS, _SAME_RATIO, _SAME_SPAN = 50.0, 0.02, 0.5
+_SAME_PLACE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +246,10 @@ def _compare(track: str, found: list[_FoundPassage], echo: Callable[[str], None]
             echo("  found   NOT FOUND")
         else:
             n_right += 1
-            left.remove(this)
-            echo(_found_line(this))
+            parts = [other for other in left if other is this or _goes_on(passage, other)]
+            for part in parts:
+                left.remove(part)
+                echo(_found_line(part))
     wrong = [other for other in left if not any(_repeats(passage, other) for passage in hidden)]
     for other in left:
         echo(_found_line(other) + ("   WRONG" if other in wrong else "   the recording repeats itself"))
@@ -261,6 +264,12 @@ def _is(passage: HiddenPassage, found: _FoundPassage) -> bool:
         and abs(found.ratio / passage.ratio - 1.0) <= _SAME_RATIO
         and abs(found.cents - passage.cents) <= _SAME_CENTS
     )
+
+
+def _goes_on(passage: HiddenPassage, found: _FoundPassage) -> bool:
+    """Whether this is a further part of a hidden passage, on its line, after a moment that other music covers."""
+    place = passage.from_seconds + passage.ratio * (found.start_seconds - passage.at_seconds)
+    return _repeats(passage, found) and abs(found.recording_start_seconds - place) <= _SAME_PLACE_SECONDS
 
 
 def _repeats(passage: HiddenPassage, found: _FoundPassage) -> bool:

@@ -747,7 +747,7 @@ def test_the_table_of_a_match() -> None:
 
 
 def test_the_line_of_a_query_without_matches() -> None:
-    assert scan_block(made_scan(status="no_match", matches=())) == "a\\tb.wav: no match in 0:40.0"
+    assert scan_block(made_scan(status="no_match", matches=())) == "a\\tb.wav: no match in 0:40.0\n  note: odd."
     assert scan_block(made_scan(status="too_short", reason="r", matches=())) == "a\\tb.wav: too_short"
 
 

@@ -37,7 +37,7 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
     assert text.count("\n  truth") == n
     assert "WRONG" not in text
     assert "NOT FOUND" not in text
-    assert max(map(len, lines)) <= 100
+    assert max(len(line.replace(str(tmp_path), "")) for line in lines) <= 100
     for track in music.HOST_SEEDS:
         assert text.count(f"\n{track}: ") == sum(passage.track == track for passage in music.PASSAGES) or (
             f"\n{track}: reuses nothing\n  found   nothing" in text
