@@ -153,6 +153,30 @@ def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
         assert starts == pytest.approx({"original": 15.0, "same": 15.0, "shifted": 17.0}, abs=0.1)
 
 
+@pytest.mark.parametrize(("on", "off"), [(1.2, 2.8), (2.0, 2.0), (3.0, 3.0), (4.0, 4.0)])
+def test_what_comes_and_goes_is_claimed_where_it_is_on(
+    lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot, on: float, off: float
+) -> None:
+    """Two recordings of the catalogue in turn, and one with silence between."""
+    rate = Params().sample_rate
+    ys = [lists.load(row.file, sample_rate=rate)[12 * rate : 44 * rate] for row in tracks[:3]]
+    is_on = np.mod(np.arange(ys[0].size) / rate, on + off) < on
+    for first, second in ((ys[0], ys[1]), (ys[1], ys[2]), (ys[2], np.zeros_like(ys[2]))):
+        y = np.where(is_on, first, second)
+        query = fingerprint_signal(y, role="track", scales=STANDARD.scales)
+        claimed = {match.recording.id: match.track_seconds for match in match_track(query, catalogue).matches}
+        truth = {
+            row.file: 100 * (is_on if track is first else ~is_on).mean()
+            for row, track in zip(tracks, ys, strict=False)
+            if track is first or track is second
+        }
+        assert set(claimed) == set(truth)
+        for name, share in truth.items():
+            assert 100 * claimed[name] / 32.0 - share < 8.0
+            if min(on, off) >= 2.0:
+                assert share - 100 * claimed[name] / 32.0 < 8.0
+
+
 def test_a_loop_of_a_second_is_found_at_nearly_all_of_its_repeats(
     lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot
 ) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
+
 from fingerprint.errors import AudioError
 from fingerprint.params import Params
 from index.recheck.recheck import Rechecked
@@ -167,7 +169,9 @@ def drawn_passages(
 
 
 def _facts(stated: ResultPassage, passage: Passage, threshold: float) -> list[tuple[str, str]]:
+    streams = () if stated.streams is UNSET else stated.streams
     return [
+        *([("Audio stream", ", ".join(map(str, streams)))] if streams else []),
         ("Pitch", f"{stated.pitch_cents:+.0f} cents".replace("-0 ", "0 ").replace("+0 ", "0 ")),
         ("Tempo, speed", f"{stated.tempo_percent:.1f} %, {stated.speed_percent:.1f} %"),
         ("Landmarks", f"{stated.aligned_landmarks}, {stated.expected_by_chance:.1f} by chance"),

@@ -165,6 +165,8 @@ def test_evidence_of_a_file_with_streams_is_computed_again(index: Path, tmp_path
     assert report.exit_code == 0, report.stderr
     assert len(list((tmp_path / "pages" / "assets").glob("*-track.png"))) == 1
     assert len(list((tmp_path / "pages" / "assets").glob("*-track.ogg"))) == 1
+    (page,) = (tmp_path / "pages" / "files").glob("*.html")
+    assert "<dt>Audio stream</dt><dd>2, 3</dd>" in page.read_text("utf-8")
 
 
 def test_a_recording_is_one_stream(tmp_path: Path) -> None:
