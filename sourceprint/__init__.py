@@ -2,7 +2,8 @@
 
 In reading order, each part importing from those before it only:
 
-- `inputs`, `outputs`: audio files that a user names, and where results are written
+- `items`, `lists`, `inputs`, `outputs`: audio files that a user names, one by one, in lists and in folders, and where
+  results are written
 - `faults`, `processes`, `workers`: many files at once, and what goes wrong with one of them
 - `text`, `toml_documents`, `identifiers`, `signatures`: tables and names, TOML that people write, the codes of the
   trade, Ed25519 keys

@@ -1,0 +1,76 @@
+"""One audio file that a user named, and what is said about it; or something named that cannot be used, and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerprint.errors import printable
+from index.storage.tags import Ranges
+from sourceprint.faults import Fault
+
+__all__ = ["Item", "Refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One audio file, and what is said about it.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    id : str
+        Id given for the recording; "" where it is to be derived from the name of the file.
+    title : str
+        Or "".
+    artists : tuple of str
+        In order of billing.
+    isrc : str
+        Compact, or "".
+    source : str
+        Where it was named, for messages: "list.csv, line 7", or "".
+    tags : tuple of str
+        Sorted; empty where nothing is said.
+    excluded : tuple of (int, int)
+        Ranges that never count, in milliseconds; empty where nothing is said.
+    """
+
+    path: Path
+    id: str = ""
+    title: str = ""
+    artists: tuple[str, ...] = ()
+    isrc: str = ""
+    source: str = ""
+    tags: tuple[str, ...] = ()
+    excluded: Ranges = ()
+
+    @property
+    def name(self) -> str:
+        """What messages call it: one line, safe for a terminal."""
+        return printable(self.path)
+
+    def reason(self, error: Exception | Fault) -> str:
+        """Return the message of an error about this file without its name, which whoever reports it puts in front."""
+        message = str(error)
+        for name in (self.name, printable(self.path.name)):
+            if message.startswith((name + ": ", name + " ")):
+                return message[len(name) :].removeprefix(":").strip()
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that was named and cannot be used.
+
+    Attributes
+    ----------
+    name : str
+        What it is, fit for a message.
+    reason : str
+        Why, and what to do.
+    """
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
