@@ -19,6 +19,7 @@ PARTS: Final = (
     "systems",
     "speed",
     "durability",
+    "fuzz",
     "scale",
     "royalties",
     "journeys",
