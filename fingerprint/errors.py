@@ -198,7 +198,20 @@ class IndexFormatError(CatalogueError):
 
 
 class IndexDamagedError(CatalogueError):
-    """A file of the index is missing, cut short or fails its checksum."""
+    """A file of the index is missing, cut short, fails its checksum, or says what no index can say.
+
+    Attributes
+    ----------
+    path : path-like or None
+        The file, where one is to blame.
+    fault : str
+        What is wrong with it, without path and remedy.
+    """
+
+    def __init__(self, message: str, *, path: os.PathLike[str] | None = None, fault: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+        self.fault = fault
 
 
 class IndexLockedError(CatalogueError):

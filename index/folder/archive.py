@@ -5,7 +5,7 @@ of the manifest), then every file that it names, by path, without anything that 
 user; `FORMAT.md` has the details. The manifest has size and checksum of every file, hence no byte of an archive is
 unaccounted for: a reader works out from the manifest what every header must be, and refuses an archive that differs
 anywhere. Headers are compared, never interpreted, so links, devices and paths that lead elsewhere need no treatment of
-their own. Names in the manifest itself are checked before anything is made of them.
+their own. The manifest itself is checked before anything is made of its names (`index.storage.manifest_rules`).
 """
 
 import os
@@ -18,19 +18,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from fingerprint.digests import FileEntry, is_sha256
+from fingerprint.digests import FileEntry
 from fingerprint.disk import refusals
 from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError
-from index.storage.manifest import GRANT_NAME, MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest
+from index.storage.manifest import GRANT_NAME, MANIFEST_LIMIT_BYTES, MANIFEST_NAME, Manifest, parse_manifest
 
 __all__ = ["ArchiveReader", "Progress", "archived", "ending", "header", "members", "padding"]
 
 BLOCK_BYTES = 1 << 20
 GRANT_LIMIT_BYTES = 1 << 16
-MANIFEST_LIMIT_BYTES = 1 << 28  # of one that is read, as it is held in memory; far more than any index needs
 
-_PART = re.compile(r"(segments|trees)/[a-z0-9_]+(-[0-9]+)?")
-_FILE = re.compile(r"([a-z0-9_]+/)?[a-z0-9_]+\.[a-z]+")
 _SIZE_FIELD = slice(124, 135)  # of a tar header: octal digits
 
 Progress = Callable[[int], None]  # is told the number of bytes of every block
@@ -177,9 +174,8 @@ class ArchiveReader:
         self.expect(padding(size))
         try:
             manifest = parse_manifest(data, self.path / MANIFEST_NAME)
-            _check_names(manifest)
         except IndexDamagedError as error:
-            raise self.damaged("has an unsound manifest") from error
+            raise self.damaged(f"has an unsound manifest: it {error.fault}") from error
         length = self.position
         for name, entry in members(manifest):
             length += len(header(name, entry.size)) + entry.size + len(padding(entry.size))
@@ -235,19 +231,3 @@ def _stated_size(block: bytes) -> int:
     """Return the size that a header states; 0 where it states none."""
     digits = block[_SIZE_FIELD]
     return int(digits, 8) if re.fullmatch(rb"[0-7]{11}", digits) else 0
-
-
-def _check_names(manifest: Manifest) -> None:
-    """Refuse a manifest with names, sizes or checksums that none of ours has, before anything is made of them."""
-    parts = manifest.parts()
-    n_parts = len(manifest.segments) + sum(layer.tree is not None for layer in manifest.layers.values())
-    sound = len(parts) == n_parts and all(_PART.fullmatch(part) for part in parts)
-    side_files = manifest.side_files()
-    sound = sound and all(SIDE_FILE.fullmatch(name) for name in side_files)
-    for files in (*parts.values(), side_files):
-        for name, entry in files.items():
-            sound = sound and len(name) < 100 and (files is side_files or _FILE.fullmatch(name) is not None)
-            sound = sound and 0 <= entry.size < 1 << 60
-            sound = sound and is_sha256(entry.sha256)
-    if not sound:
-        raise IndexDamagedError(f"{MANIFEST_NAME}: names files that an index cannot have")

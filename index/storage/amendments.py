@@ -19,7 +19,8 @@ from fingerprint.digests import canonical_json
 from index.storage.durable import sync_folder, write_chunks
 from index.storage.manifest import AmendmentsEntry, SegmentEntry
 from index.storage.recordings import Recording, TablePart, tags_from_json
-from index.storage.segment import check_file, damaged
+from index.storage.segment import check_file
+from index.storage.segment_rules import damaged
 
 __all__ = [
     "Amendments",

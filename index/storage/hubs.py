@@ -10,7 +10,6 @@ names.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,9 @@ from index.storage.durable import sync_folder, write_chunks
 from index.storage.manifest import HubsEntry
 
 __all__ = ["Hub", "hubs_name", "read_hubs", "write_hubs"]
+
+_MOST_COUNT = 1 << 48  # neighbours and landmarks: no index has so many
+_MOST_SCORE = 1e30  # rates of chance times this are still numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,11 @@ class Hub:
     sample: int
 
     def __post_init__(self) -> None:
-        if not (0 < self.bound <= self.score < math.inf and min(self.neighbours, self.sample) > 0):
-            raise ValueError(f"{self}: not what is measured of a hub")
+        counts = (self.neighbours, self.sample)
+        is_measured = all(type(value) in (int, float) for value in (self.score, self.bound))
+        is_counted = all(type(value) is int and 0 < value <= _MOST_COUNT for value in counts)
+        if not (is_measured and is_counted and 0 < self.bound <= self.score <= _MOST_SCORE):
+            raise ValueError(f"{self!r:.200}: not what is measured of a hub")
 
 
 def hubs_name(number: int) -> str:
@@ -88,7 +93,9 @@ def read_hubs(path: Path) -> dict[str, Hub]:
     """
     try:
         return {name: Hub(**fields) for name, fields in json.loads(path.read_bytes()).items()}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise IndexDamagedError(
-            f"{path}: is not what was written; verify --repair takes it out, and it is computed again"
+            f"{path}: is not what was written; verify --repair takes it out, and it is computed again",
+            path=path,
+            fault="is not what was written",
         ) from error

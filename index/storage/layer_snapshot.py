@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from fingerprint.errors import ParameterError
 from index.storage.layers import TIMES_PER_SECOND
 from index.storage.manifest import LayerEntry
-from index.storage.segment import Segment, SegmentLayer, damaged, rows_check
+from index.storage.segment import Segment, SegmentLayer, rows_check
+from index.storage.segment_rules import damaged
 from index.vectors.exact import ExactVectors, check_vectors
 from index.vectors.lists import NPROBE, InvertedLists
 from index.vectors.tree import Tree

@@ -17,6 +17,7 @@ from fingerprint.landmarks import Fingerprint
 from index.storage.amendments import tags_digest
 from index.storage.manifest import RECORDING, LayerEntry
 from index.storage.recordings import Recording, recording_to_json
+from index.storage.segment_rules import rows_fault
 from index.vectors.exact import check_vectors
 from index.vectors.signs import signs_of
 
@@ -105,6 +106,8 @@ def prepare(
         given, where = landmarks[name], f"recording {recording.id!r}, layer {name!r}"
         dimension = layers[name].dimension
         layer = given if isinstance(given, PreparedLayer) else quantise(given, dimension, where=where)
+        if fault := rows_fault(layer.times, None, recording.duration_ms):
+            raise ParameterError(f"{where}: landmarks {fault}; give times within the recording, in order")
         if layer.vectors.shape[1] != dimension:
             raise ParameterError(f"{where}: vectors of {layer.vectors.shape[1]} numbers, must have {dimension}")
         stored[name] = layer

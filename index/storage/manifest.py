@@ -4,7 +4,8 @@
 as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
 """
 
-import re
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,11 +25,13 @@ from fingerprint.errors import (
 )
 from fingerprint.params import Params
 from index.storage.durable import publish
+from index.storage.manifest_rules import LAYER_NAME, SIDE_FILE, manifest_faults
 
 __all__ = [
     "FORMAT_VERSION",
     "GRANT_NAME",
     "LEFTOVERS",
+    "MANIFEST_LIMIT_BYTES",
     "MANIFEST_NAME",
     "RECORDING",
     "SIDE_FILE",
@@ -59,12 +62,10 @@ MANIFEST_NAME = "manifest.json"
 GRANT_NAME = "grant.json"
 """In the folder of a blind index: for whom it was made, and until when."""
 
-SIDE_FILE = re.compile(r"hubs-[0-9]+\.json|amendments-[0-9]+\.jsonl")
-"""Names of files that the manifest may name in the index folder itself."""
+MANIFEST_LIMIT_BYTES = 1 << 28
+"""Of one that is read, as it is held in memory; far more than any index needs."""
 
 LEFTOVERS = {"segments", "trees", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
-
-_LAYER_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class LayerEntry:
         ParameterError
             If the name cannot be that of a folder everywhere.
         """
-        if not 1 <= len(name) <= 64 or set(name) - _LAYER_NAME_CHARACTERS:
+        if not LAYER_NAME.fullmatch(name):
             raise ParameterError(f"layer name {name!r}: must be 1 to 64 lower-case letters, digits and underscores")
         return cls(dict(spec.params), spec.dimension, spec.digest, None)
 
@@ -310,9 +311,16 @@ def read_manifest_bytes(folder: Path) -> bytes:
     path = folder / MANIFEST_NAME
     with refusals(path, CatalogueError):
         try:
-            return path.read_bytes()
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # or a pipe would be waited for
         except (FileNotFoundError, NotADirectoryError) as error:
             raise _missing(folder) from error
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _damaged(path, "is a pipe or device, not a regular file")
+            data = file.read(MANIFEST_LIMIT_BYTES + 1)
+    if len(data) > MANIFEST_LIMIT_BYTES:
+        raise _damaged(path, f"has more than {MANIFEST_LIMIT_BYTES} bytes")
+    return data
 
 
 def parse_manifest(data: bytes, path: Path) -> Manifest:
@@ -325,27 +333,32 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
     """
     try:
         body = msgspec.json.decode(data)
+        checksum, as_written = (_checksum(body), pretty_json(body)) if isinstance(body, dict) else ("", b"")
     except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise _damaged(path, "is not readable as JSON") from error
     if not isinstance(body, dict) or body.get("magic") != MAGIC:
         if MAGIC.encode() in data:
             raise _damaged(path, "does not start as it should")
         raise IndexFormatError(f"{path} is not that of a Sourceprint index; give another folder")
-    if body.get("checksum") != _checksum(body):
+    if body.get("checksum") != checksum:
         raise _damaged(path, "fails its checksum")
     version = body.get("format_version")
     if version != FORMAT_VERSION:
         raise IndexFormatError(
-            f"{path.parent}: index of format version {version}, this program reads and writes version "
+            f"{path.parent}: index of format version {version!r:.40}, this program reads and writes version "
             f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings again to a new index, from their "
             "fingerprint files (.spf) or their audio"
         )
-    if data != pretty_json(body):  # white space, or what else means the same: the content is sound, the file is not
+    if data != as_written:  # white space, or what else means the same: the content is sound, the file is not
         raise _damaged(path, "is not as it was written")
     try:
-        return Manifest.from_body(body)
+        manifest = Manifest.from_body(body)
     except msgspec.ValidationError as error:
         raise _damaged(path, f"has a field that is not as it must be ({error})") from error
+    fault = next(manifest_faults(manifest), "")
+    if fault:
+        raise _damaged(path, f"has a field that is not as it must be ({fault})")
+    return manifest
 
 
 def require_grant(folder: Path, manifest: Manifest) -> None:
@@ -404,4 +417,8 @@ def _missing(folder: Path) -> CatalogueError:
 
 
 def _damaged(path: Path, what: str) -> IndexDamagedError:
-    return IndexDamagedError(f"{path}: {what}; restore the folder from a copy, or add the recordings to a new index")
+    return IndexDamagedError(
+        f"{path}: {what}; restore it from a copy, or run verify --repair, which lists what to add to a new index",
+        path=path,
+        fault=what,
+    )

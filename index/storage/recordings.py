@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fingerprint.digests import is_sha256
 from fingerprint.errors import IndexDamagedError, ParameterError
-from index.storage.tags import Ranges, normalised_ranges, normalised_tags
+from index.storage.tags import MOST_MS, Ranges, normalised_ranges, normalised_tags, stored_tags_fault
 
 __all__ = [
     "Recording",
@@ -36,7 +36,7 @@ __all__ = [
 _MAX_ID = 512  # characters
 _SOME_TAGS = (b'"tags":["', b'"excluded":[[')  # in canonical JSON; texts that say so have quotation marks escaped
 # The field, where canonical JSON has it first: texts before it that say so have quotation marks escaped.
-_DURATION = re.compile(rb'"duration_ms":(\d+)[,}]')
+_DURATION = re.compile(rb'"duration_ms":(\d{1,12})[,}]')
 _ADDED_LATER = ("tags", "excluded")  # lines written before these fields existed read as if they were empty
 
 
@@ -97,11 +97,13 @@ class Recording:
             raise ParameterError(
                 f"recording {self.id!r}: sha256={self.sha256!r} must be 64 lower-case hex digits or empty"
             )
-        if self.duration_ms < 0:
-            raise ParameterError(f"recording {self.id!r}: duration_ms={self.duration_ms} must not be negative")
+        if type(self.duration_ms) is not int or not 0 <= self.duration_ms <= MOST_MS:
+            raise ParameterError(
+                f"recording {self.id!r}: duration_ms={self.duration_ms!r:.40} must be a whole number up to {MOST_MS}"
+            )
         for name in ("artists", "notes"):
             value = getattr(self, name)
-            if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
                 raise ParameterError(f"recording {self.id!r}: {name}={value!r} must be a sequence of texts")
             object.__setattr__(self, name, tuple(value))
         object.__setattr__(self, "tags", normalised_tags(self.tags) if self.tags else ())
@@ -127,7 +129,7 @@ def recording_from_json(line: bytes) -> Recording:
     try:
         fields = dict.fromkeys(_ADDED_LATER, ()) | json.loads(line)
         return Recording(**{name: fields[name] for name in Recording.__slots__})
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(line) from error
 
 
@@ -143,9 +145,13 @@ def tags_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
         return "", [], []
     try:
         fields = json.loads(line)
-        return fields["id"], fields["tags"], fields["excluded"]
-    except (ValueError, KeyError, TypeError) as error:
+        name, tags, excluded = fields["id"], fields["tags"], fields["excluded"]
+        is_sound = isinstance(name, str) and not stored_tags_fault(tags, excluded)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(line) from error
+    if not is_sound:
+        raise _damaged(line)
+    return name, tags, excluded
 
 
 def duration_from_json(line: bytes) -> int:
@@ -214,6 +220,10 @@ class TablePart:
     def line(self, position: int) -> bytes:
         """Return the line of one recording as it is now."""
         return self.amended.get(position) or self.stored_line(position)
+
+    def duration_ms(self, position: int) -> int:
+        """Return the length of one recording, in milliseconds; 0 if it is not known."""
+        return duration_from_json(self.stored_line(position))
 
     def read(self, position: int) -> Recording:
         """Parse one recording."""

@@ -23,20 +23,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
 from fingerprint.digests import FileEntry, hash_file
-from fingerprint.errors import IndexDamagedError
 from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import TablePart
+from index.storage.segment_rules import ascends, damaged, exclusions_fault, map_array, rows_fault
 from index.vectors.lists import Lists
 
-__all__ = ["Segment", "SegmentLayer", "check_file", "damaged", "map_array", "rows_check"]
+__all__ = ["Segment", "SegmentLayer", "check_file", "rows_check"]
 
 _LARGE = {
     "recordings.jsonl", "times.npy", "bins.npy", "codes.npy", "vectors.npy", "list_codes.npy", "list_rows.npy",
@@ -63,6 +62,8 @@ class SegmentLayer:
         If the layer is exact.
     lists : Lists or None
         If it is compressed.
+    table : TablePart
+        The recordings of the segment.
     """
 
     folder: Path
@@ -74,14 +75,15 @@ class SegmentLayer:
     checked: NDArray[np.bool_]
     vectors: NDArray[np.float16] | None
     lists: Lists | None
+    table: TablePart
 
     def check(self, position: int) -> None:
-        """Compare the rows of a recording with their checksum, once per process.
+        """Compare the rows of a recording with their checksum, and look at what they say, once per process.
 
         Raises
         ------
         IndexDamagedError
-            If they differ.
+            If they differ, or are out of order or range.
         """
         if not self.checked[position]:
             rows = slice(int(self.bounds[position]), int(self.bounds[position + 1]))
@@ -90,6 +92,9 @@ class SegmentLayer:
                 columns.append(self.vectors[rows])
             if rows_check(columns) != self.checks[position]:
                 raise damaged(self.folder, f"landmarks of its recording {position} fail their checksum")
+            vectors = None if self.vectors is None else self.vectors[rows]
+            if fault := rows_fault(self.times[rows], vectors, self.table.duration_ms(position)):
+                raise damaged(self.folder, f"landmarks of its recording {position} {fault}")
             self.checked[position] = True
 
     def content_checks(self) -> NDArray[np.uint64]:
@@ -126,77 +131,108 @@ class SegmentLayer:
         return int(self.times.size)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """An open segment.
 
-    Parameters
+    Attributes
     ----------
     folder : Path
         Its folder.
-    entry : SegmentEntry
-        What the manifest says of it.
-    layers : mapping
-        Layers of the index, by name.
-    check_all : bool
-        Compare the checksum of every file; otherwise not that of the large ones. Sizes are always compared.
-
-    Raises
-    ------
-    IndexDamagedError
-        If a file differs from what the manifest says; names the file.
-    FileNotFoundError
-        If a file is gone, which a reader meets when a compaction has just finished.
+    name : str
+        That of the folder.
+    table : TablePart
+        Its recordings, as they were added.
+    contents : ndarray [shape=(n, 32), dtype=uint8]
+        Digest of what was added.
+    exclusions : ndarray [shape=(m, 3), dtype=int64]
+        Excluded ranges: position, start and end in milliseconds, in this order.
+    layers : dict of str to SegmentLayer
+        Those in which it has landmarks.
     """
 
-    def __init__(self, folder: Path, entry: SegmentEntry, layers: Mapping[str, LayerEntry], *, check_all: bool) -> None:
-        self.folder = folder
-        self.name = entry.name
+    folder: Path
+    name: str
+    table: TablePart
+    contents: NDArray[np.uint8]
+    exclusions: NDArray[np.int64]
+    layers: dict[str, SegmentLayer]
+
+    @classmethod
+    def open(cls, folder: Path, entry: SegmentEntry, layers: Mapping[str, LayerEntry], *, check_all: bool) -> Self:
+        """Open a segment, and look at what decides where everything in it is.
+
+        Parameters
+        ----------
+        folder : Path
+            Its folder.
+        entry : SegmentEntry
+            What the manifest says of it.
+        layers : mapping
+            Layers of the index, by name.
+        check_all : bool
+            Compare the checksum of every file; otherwise not that of the large ones. Sizes are always compared.
+
+        Raises
+        ------
+        IndexDamagedError
+            If a file differs from what the manifest says, or says what it cannot; names the file.
+        FileNotFoundError
+            If a file is gone, which a reader meets when a compaction has just finished.
+        """
         for name, expected in entry.files.items():
             check_file(folder / name, expected, checksum=check_all or Path(name).name not in _LARGE)
-        n = entry.n_recordings
-        offsets = self._array("offsets.npy", np.int64, (n + 1,))
-        self.table = TablePart(
-            np.memmap(folder / "recordings.jsonl", np.uint8, "r").view(np.ndarray),
-            offsets,
-            self._array("keys.npy", np.uint64, (n, 3)),
-        )
-        self.contents = self._array("contents.npy", np.uint8, (n, 32))
-        self.exclusions: NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
+        n, n_bytes = entry.n_recordings, entry.files["recordings.jsonl"].size
+        offsets = map_array(folder / "offsets.npy", np.int64, (n + 1,))
+        if not ascends(offsets, n_bytes):
+            raise damaged(folder / "offsets.npy", f"does not divide {n_bytes} bytes")
+        lines = np.memmap(folder / "recordings.jsonl", np.uint8, "r", shape=(n_bytes,)).view(np.ndarray)
+        table = TablePart(lines, offsets, map_array(folder / "keys.npy", np.uint64, (n, 3)))
+        exclusions: NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
         if "exclusions.npy" in entry.files:
-            self.exclusions = self._array("exclusions.npy", np.int64, (None, 3))
-        self.layers = {name: self._open_layer(name, rows, layers[name], n) for name, rows in entry.landmarks.items()}
-
-    def _open_layer(self, name: str, n_rows: int, layer: LayerEntry, n_recordings: int) -> SegmentLayer:
-        vectors, lists = None, None
-        if layer.tree is None:
-            vectors = self._array(f"{name}/vectors.npy", np.float16, (n_rows, layer.dimension))
-        else:
-            sizes = self._array(f"{name}/list_sizes.npy", np.uint32, (None,))
-            if sizes.sum(dtype=np.int64) != n_rows:
-                raise damaged(self.folder / name / "list_sizes.npy", f"does not add up to {n_rows} landmarks")
-            lists = Lists.of(
-                sizes,
-                self._array(f"{name}/list_codes.npy", np.uint64, (layer.dimension // 64, n_rows)),
-                self._array(f"{name}/list_rows.npy", np.uint32, (n_rows,)),
-                self._array(f"{name}/list_checks.npy", np.uint64, (sizes.size,)),
-            )
-        bounds = self._array(f"{name}/bounds.npy", np.int64, (n_recordings + 1,))
-        if bounds[0] != 0 or bounds[-1] != n_rows or np.any(np.diff(bounds) < 0):
-            raise damaged(self.folder / name / "bounds.npy", f"does not divide {n_rows} landmarks")
-        return SegmentLayer(
-            self.folder / name,
-            bounds,
-            self._array(f"{name}/times.npy", np.uint32, (n_rows,)),
-            self._array(f"{name}/bins.npy", np.uint16, (n_rows,)),
-            self._array(f"{name}/codes.npy", np.uint8, (n_rows, layer.dimension // 8)),
-            self._array(f"{name}/checks.npy", np.uint64, (n_recordings,)),
-            np.zeros(n_recordings, dtype=np.bool_),
-            vectors,
-            lists,
+            exclusions = map_array(folder / "exclusions.npy", np.int64, (None, 3))
+        if fault := exclusions_fault(exclusions, n):
+            raise damaged(folder / "exclusions.npy", fault)
+        return cls(
+            folder,
+            entry.name,
+            table,
+            map_array(folder / "contents.npy", np.uint8, (n, 32)),
+            exclusions,
+            {name: _open_layer(folder / name, rows, layers[name], table) for name, rows in entry.landmarks.items()},
         )
 
-    def _array(self, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
-        return map_array(self.folder / name, dtype, shape)
+
+def _open_layer(place: Path, n_rows: int, layer: LayerEntry, table: TablePart) -> SegmentLayer:
+    n = len(table.keys)
+    vectors, lists = None, None
+    if layer.tree is None:
+        vectors = map_array(place / "vectors.npy", np.float16, (n_rows, layer.dimension))
+    else:
+        sizes = map_array(place / "list_sizes.npy", np.uint32, (None,))
+        if sizes.sum(dtype=np.int64) != n_rows:
+            raise damaged(place / "list_sizes.npy", f"does not add up to {n_rows} landmarks")
+        lists = Lists.of(
+            sizes,
+            map_array(place / "list_codes.npy", np.uint64, (layer.dimension // 64, n_rows)),
+            map_array(place / "list_rows.npy", np.uint32, (n_rows,)),
+            map_array(place / "list_checks.npy", np.uint64, (sizes.size,)),
+        )
+    bounds = map_array(place / "bounds.npy", np.int64, (n + 1,))
+    if not ascends(bounds, n_rows):
+        raise damaged(place / "bounds.npy", f"does not divide {n_rows} landmarks")
+    return SegmentLayer(
+        place,
+        bounds,
+        map_array(place / "times.npy", np.uint32, (n_rows,)),
+        map_array(place / "bins.npy", np.uint16, (n_rows,)),
+        map_array(place / "codes.npy", np.uint8, (n_rows, layer.dimension // 8)),
+        map_array(place / "checks.npy", np.uint64, (n,)),
+        np.zeros(n, dtype=np.bool_),
+        vectors,
+        lists,
+        table,
+    )
 
 
 def rows_check(columns: Iterable[NDArray[Any]]) -> int:
@@ -205,21 +241,6 @@ def rows_check(columns: Iterable[NDArray[Any]]) -> int:
     for column in columns:
         digest.update(np.ascontiguousarray(column).data.cast("B") if column.size else b"")
     return digest.intdigest()
-
-
-def map_array(path: Path, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """Memory-map a `.npy` file that must have this type and shape (None: any length)."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, SyntaxError, EOFError, TypeError, TokenError, UserWarning) as error:
-        raise damaged(path, "has no readable header") from error
-    fits = len(array.shape) == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
-    if array.dtype != np.dtype(dtype).newbyteorder("<") or not fits:
-        raise damaged(path, f"holds {array.dtype} {array.shape}, expected {np.dtype(dtype)} {shape}")
-    plain: NDArray[Any] = np.asarray(array)
-    return plain
 
 
 def check_file(path: Path, expected: FileEntry, *, checksum: bool) -> None:
@@ -232,15 +253,14 @@ def check_file(path: Path, expected: FileEntry, *, checksum: bool) -> None:
     FileNotFoundError
         If it does not exist.
     """
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+        found = hash_file(path) if checksum and size == expected.size else None
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise damaged(path, f"cannot be read ({error.strerror})") from error
     if size != expected.size:
         raise damaged(path, f"has {size} bytes, should have {expected.size}")
-    if checksum and hash_file(path) != expected:
+    if checksum and found != expected:
         raise damaged(path, "fails its checksum")
-
-
-def damaged(path: Path, what: str) -> IndexDamagedError:
-    """Return the error for a damaged file."""
-    return IndexDamagedError(
-        f"{path}: {what}; restore it from a copy, or run verify to see which recordings to add again to a new index"
-    )

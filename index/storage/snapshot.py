@@ -32,7 +32,8 @@ from index.storage.manifest import (
     require_grant,
 )
 from index.storage.recordings import Recording, RecordingTable, TablePart
-from index.storage.segment import Segment, check_file, damaged, map_array
+from index.storage.segment import Segment, check_file
+from index.storage.segment_rules import damaged, map_array
 from index.storage.tags import Ranges
 from index.vectors.tree import Tree
 
@@ -305,7 +306,7 @@ def _opened(folder: Path, manifest: Manifest, reuse: Snapshot | None) -> Snapsho
     segments = tuple(
         known[entry.name]
         if entry.name in known
-        else Segment(folder / "segments" / entry.name, entry, manifest.layers, check_all=check_all)
+        else Segment.open(folder / "segments" / entry.name, entry, manifest.layers, check_all=check_all)
         for entry in manifest.segments
     )
     trees = {}
@@ -345,6 +346,6 @@ def _open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
     for name, expected in entry.files.items():
         check_file(place / name, expected, checksum=True)
     tree = Tree(map_array(place / "tree.npy", np.float32, (None, layer.dimension)))
-    if tree.first[-1] != len(tree.centroids):
-        raise damaged(place / "tree.npy", f"holds {len(tree.centroids)} centroids, which is no whole number of levels")
+    if fault := tree.fault:
+        raise damaged(place / "tree.npy", fault)
     return tree

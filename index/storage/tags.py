@@ -14,9 +14,22 @@ from collections.abc import Iterable, Sequence
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["Ranges", "normalised_ranges", "normalised_tags", "outside", "parse_ranges", "parse_tags", "ranges_text"]
+__all__ = [
+    "MOST_MS",
+    "Ranges",
+    "normalised_ranges",
+    "normalised_tags",
+    "outside",
+    "parse_ranges",
+    "parse_tags",
+    "ranges_text",
+    "stored_tags_fault",
+]
 
 Ranges = tuple[tuple[int, int], ...]
+
+MOST_MS = 1 << 40
+"""Longest length of a recording, and latest end of a range: 34 years."""
 
 _MAX_TAG = 64  # characters
 _TIME = re.compile(r"(?:(?:(\d{1,4}):(?=\d\d:))?(\d{1,4}):(?=\d\d(?!\d)))?(\d{1,7})(?:\.(\d{1,3}))?", re.ASCII)
@@ -64,7 +77,8 @@ def normalised_ranges(ranges: Iterable[Sequence[int]], duration_ms: int = 0) -> 
     Raises
     ------
     ParameterError
-        If one is no pair of whole numbers from 0, does not end after it starts, or starts after the recording ended.
+        If one is no pair of whole numbers from 0 to `MOST_MS`, does not end after it starts, or starts after the
+        recording ended.
 
     Examples
     --------
@@ -107,6 +121,22 @@ def ranges_text(ranges: Ranges) -> str:
     return "|".join(f"{_time_text(start)}-{_time_text(end)}" for start, end in ranges)
 
 
+def stored_tags_fault(tags: object, excluded: object) -> str:
+    """Return what is wrong with tags and ranges that were read, or ""; as they are used, without making them anew.
+
+    Examples
+    --------
+    >>> stored_tags_fault(["sync"], [[0, 9_000]]), stored_tags_fault(["sync"], [[9_000, 0]])
+    ('', 'excluded ranges')
+    """
+    if not isinstance(tags, list) or not all(type(tag) is str for tag in tags):
+        return "tags"
+    if not isinstance(excluded, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in excluded):
+        return "excluded ranges"
+    is_sound = all(type(a) is int and type(b) is int and 0 <= a < b <= MOST_MS for a, b in excluded)
+    return "" if is_sound else "excluded ranges"
+
+
 def outside(start_seconds: float, end_seconds: float, ranges: Ranges) -> list[tuple[float, float]]:
     """Return the parts of a span of time that lie in no range, in order.
 
@@ -138,6 +168,8 @@ def _checked_range(pair: Sequence[int], duration_ms: int) -> tuple[int, int]:
     if len(pair) != 2 or not all(type(value) is int and value >= 0 for value in pair):
         raise ParameterError(f"excluded range {pair!r:.80}: must be start and end in whole milliseconds from 0")
     start, end = pair
+    if max(start, end) > MOST_MS:
+        raise ParameterError(f"excluded range {pair!r:.80}: must end by {MOST_MS} ms")
     name = ranges_text(((start, end),))
     if end <= start:
         raise ParameterError(f"excluded range {name}: must end after it starts")

@@ -78,14 +78,15 @@ class Lists:
     def first_damaged(self, numbers: NDArray[np.int32]) -> int | None:
         """Compare lists with their checksums, each once per process; returns one that is unsound, or None.
 
-        A list that names rows which the segment does not have is unsound too, whatever its checksum says.
+        A list that names rows which the segment does not have, or not in ascending order, is unsound too, whatever its
+        checksum says.
         """
         wanted = np.zeros(self.n_lists, dtype=np.bool_)
         wanted[numbers[numbers >= 0]] = True
         for number in np.flatnonzero(wanted & ~self.checked).tolist():
             part = self.rows[self.starts[number] : self.starts[number + 1]]
             is_sound = _check(self.codes, self.rows, self.starts, number) == self.checks[number]
-            if not is_sound or part.max(initial=0) >= max(self.rows.size, 1):
+            if not is_sound or np.any(part[1:] <= part[:-1]) or part[-1:].max(initial=0) >= max(self.rows.size, 1):
                 return int(number)
             self.checked[number] = True
         return None

@@ -116,6 +116,18 @@ class Tree:
         return np.array(starts)
 
     @property
+    def fault(self) -> str:
+        """What is wrong with a tree that was read, or ""; its nodes are means of sign vectors."""
+        n = len(self.centroids)
+        if not n or self.first[-1] != n:
+            return f"holds {n} centroids, which is no whole number of levels"
+        if not np.all(self._squares <= 1.0):  # nor is NaN
+            return "holds centroids longer than 1, or that are no numbers"
+        if not self._squares[: self.first[1]].any():
+            return "holds no centroid at its first level"
+        return ""
+
+    @property
     def n_levels(self) -> int:
         """Number of levels."""
         return int(self.first.size) - 1
@@ -171,8 +183,13 @@ class Tree:
     @cached_property
     def _half_norms(self) -> NDArray[np.float32]:
         """Half the squared norm of each centroid; infinite where there is none, so that nothing is near it."""
-        squares = np.einsum("ij,ij->i", self.centroids, self.centroids)
-        return np.where(squares > 0, 0.5 * squares, np.inf).astype(np.float32)
+        return np.where(self._squares > 0, 0.5 * self._squares, np.inf).astype(np.float32)
+
+    @cached_property
+    def _squares(self) -> NDArray[np.float32]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares: NDArray[np.float32] = np.einsum("ij,ij->i", self.centroids, self.centroids)
+        return squares
 
 
 def _scale(dimension: int) -> np.float32:

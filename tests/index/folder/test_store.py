@@ -89,7 +89,7 @@ def test_recordings_keep_their_facts(tmp_path: Path) -> None:
         "USRC17607839",
         "n\name.mp3",
         "0f" * 32,
-        1234,
+        101_234,
         "soundfile",
         ("odd.",),
     )

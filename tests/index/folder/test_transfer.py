@@ -357,7 +357,9 @@ def test_forged_names_and_sizes_are_refused(
     manifest = read_manifest(tmp_path / "small")
     forged = replace(manifest, segments=tuple(forge(entry) for entry in manifest.segments))
     pack(tmp_path / "forged.tar", forged, files_of(tmp_path / "small"))
-    refused(archive, (tmp_path / "forged.tar").read_bytes(), match="has an unsound manifest; take another copy of it")
+    refused(
+        archive, (tmp_path / "forged.tar").read_bytes(), match="has an unsound manifest: .*; take another copy of it"
+    )
 
 
 def test_a_segment_named_twice_is_refused(archive: Path, tmp_path: Path) -> None:

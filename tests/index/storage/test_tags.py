@@ -252,7 +252,7 @@ def test_info_is_that_of_all_recordings_parsed_whatever_their_texts_say(tmp_path
         for i, text in enumerate((forged, '\\"duration_ms":9}', "duration_ms", "")):
             recording = Recording(
                 f"{text}{i}", title=text, artists=(text,), decoder=text, name=text, notes=(text,),
-                duration_ms=60_000 + i, tags=("x", f"t{i % 2}"),
+                duration_ms=100_000 + i, tags=("x", f"t{i % 2}"),
             )  # fmt: skip
             writer.add(recording, {"duration_ms": landmarks(5, i)})
     change_tags(store, ["3", "duration_ms2"], added=[forged.replace(",", ";")])
@@ -260,8 +260,8 @@ def test_info_is_that_of_all_recordings_parsed_whatever_their_texts_say(tmp_path
     change_exclusions(store, "duration_ms2", ["5-70"])
     recordings = store.snapshot().recordings
     facts = parsed_facts(recordings)
-    assert (facts["recordings"], facts["excluded"]) == (4, {"recordings": 2, "seconds": 75.502})
-    assert recordings.durations_ms.tolist() == [60_000, 60_001, 60_002, 60_003]
+    assert (facts["recordings"], facts["excluded"]) == (4, {"recordings": 2, "seconds": 85.5})
+    assert recordings.durations_ms.tolist() == [100_000, 100_001, 100_002, 100_003]
     assert store.info().items() >= facts.items()
 
 
