@@ -153,9 +153,8 @@ def _count_faults(where: str, value: int, *, least: int) -> Iterator[str]:
 
 def _ascend(positions: Sequence[int], end: int) -> bool:
     """Return whether positions are different, ascending, and lie in [0, end)."""
-    return not positions or (
-        min(positions) >= 0 and max(positions) < end and all(a < b for a, b in pairwise(positions))
-    )
+    ascending = all(a < b for a, b in pairwise(positions))
+    return ascending and min(positions, default=0) >= 0 and max(positions, default=-1) < end
 
 
 def _depth(value: Any, most: int) -> int:
