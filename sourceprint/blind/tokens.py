@@ -21,7 +21,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,21 +69,24 @@ class Tokens:
 
 
 def make_secret(folder: Path) -> bytes:
-    """Return the secret of a keys folder; made, for its owner alone, if there is none yet, and never overwritten.
+    """Make the secret of a keys folder, for its owner alone, and return it.
 
     Raises
     ------
     EvidenceError
-        If there is something else, or others may read it.
+        If there is one already: with another, no token that was handed out could be resolved.
     StorageFullError, CatalogueError
         If the disk is full, or the system refuses.
     """
     path = folder / SECRET_NAME
-    if not os.path.lexists(path):
-        with refusals(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # made by another process since we looked: theirs is the one
-            create_private(path, os.urandom(_SECRET_BYTES))
+    with refusals(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        create_private(path, os.urandom(_SECRET_BYTES))
+    except FileExistsError as error:
+        raise EvidenceError(
+            f"{printable(path)}: exists already, and secrets are never overwritten: tokens that were handed out need it"
+        ) from error
     return load_secret(folder)
 
 
@@ -100,7 +102,8 @@ def load_secret(folder: Path) -> bytes:
     if not os.path.lexists(path):
         raise EvidenceError(
             f"{printable(path)}: there is no such file, and tokens can be resolved only with the one they were made "
-            "with; name the folder that export --blind used (--keys)"
+            "with; name the folder of keys that has it (--keys), or, before the first blind index, make it with "
+            "`sourceprint keys secret`"
         )
     secret = read_private_bytes(path)
     if len(secret) != _SECRET_BYTES:

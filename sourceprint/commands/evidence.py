@@ -97,7 +97,7 @@ def report(
 @click.option("-o", "--output", "target", metavar="CASE", type=PATH, required=True, help="The ZIP file to write.")
 @click.option(
     "--sign-with", "key", metavar="FILE", type=PATH,
-    help="Your private key (.pem)  [default: the only one in your folder of keys; made if there is none]",
+    help="Your private key (.pem)  [default: the only one in your folder of keys]",
 )  # fmt: skip
 @keys_option
 @click.option(
@@ -185,16 +185,7 @@ def verify_case(case: Path, keys: tuple[Path, ...], *, as_json: bool) -> None:
 
 
 def _signing_key(folder: Path, chosen: Path | None) -> "PrivateKey":
-    """Return the key that was chosen, else the only one of the user, which is made at first use."""
-    from sourceprint.signatures import create_key, load_private, only_private, private_keys
+    """Return the key that was chosen, else the only one of the user; none is made here, as others come to trust it."""
+    from sourceprint.signatures import load_private, only_private
 
-    if chosen is not None:
-        return load_private(chosen)
-    if any(private_keys(folder)):
-        return load_private(only_private(folder))
-    key, path = create_key(folder, "key")
-    note(
-        f"made a key to sign with, since there was none: {path}; keep a copy in a safe place, and give others the "
-        f"public key, {path.with_suffix('.pub')}"
-    )
-    return key
+    return load_private(only_private(folder) if chosen is None else chosen)

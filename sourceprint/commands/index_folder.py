@@ -141,7 +141,8 @@ def export(
     file and the digest of the index.
 
     With --blind, it is signed, and a licensee can match against it until it expires without seeing the catalogue;
-    reveal resolves the tokens in their results. docs/blind-index.md says what they can still learn.
+    reveal resolves the tokens in their results. It takes your key and your secret, which keys create and keys secret
+    make once. docs/blind-index.md says what they can still learn.
 
     Example: sourceprint export catalogue.tar
     """
@@ -160,13 +161,13 @@ def export(
     from sourceprint.blind.blind_export import export_blind
     from sourceprint.blind.blind_import import grant_facts
     from sourceprint.blind.grants import Terms
-    from sourceprint.blind.tokens import make_secret
+    from sourceprint.blind.tokens import load_secret
     from sourceprint.signatures import load_private, load_public, only_private
 
     keys = keys_place(folder)
     issuer = load_private(only_private(keys) if sign_with is None else sign_with)
     terms = Terms(licensee, load_public(licensee_key), today(), expires.date())
-    place, secret = index_place(index), make_secret(keys)
+    place, secret = index_place(index), load_secret(keys)
     with progress(None, quiet, unit="B", unit_scale=True) as tell:
         archive, grant = export_blind(
             place, file, terms=terms, issuer=issuer, secret=secret, force=force, progress=tell.step

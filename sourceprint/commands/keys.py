@@ -1,4 +1,4 @@
-"""Keys of one's own: `keys` makes and shows them, `reveal` resolves the tokens of one's blind indexes."""
+"""Keys and a secret of one's own: `keys` makes and shows them, `reveal` resolves the tokens of blind indexes."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ __all__ = ["keys", "reveal"]
 
 @click.group()
 def keys() -> None:
-    """Make and show the keys that sign evidence and blind indexes.
+    """Make and show the keys that sign evidence and blind indexes, and the secret of their tokens.
 
     Example: sourceprint keys create --name tone-records
     """
@@ -58,6 +58,26 @@ def create(name: str, folder: Path | None, as_json: bool) -> None:
     else:
         click.echo(key.public.text)
         note(f"the private key is {path}; the line above is the public key, which is in {path.with_suffix('.pub')} too")
+
+
+@keys.command("secret")
+@keys_option
+@quiet_option
+def secret(folder: Path | None, quiet: bool) -> None:
+    """Make the secret that tokens of blind indexes come from.
+
+    Once, before the first export --blind. It stays in your folder of keys, and nobody else may have it; it is never
+    overwritten. Keep a copy in a safe place: without it, no token that was handed out can be resolved. Prints its path.
+
+    Example: sourceprint keys secret
+    """
+    from sourceprint.blind.tokens import SECRET_NAME, make_secret
+
+    place = keys_place(folder)
+    make_secret(place)
+    click.echo(printable(place / SECRET_NAME))
+    if not quiet:
+        note("keep a copy of it in a safe place: without it, no token that was handed out can be resolved")
 
 
 @keys.command("show")

@@ -411,15 +411,17 @@ def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None
         load_secret(keys)
     secret = make_secret(keys)
     assert len(secret) == 32
-    assert make_secret(keys) == load_secret(keys) == secret
+    assert load_secret(keys) == secret
+    with pytest.raises(EvidenceError, match="exists already, and secrets are never overwritten"):
+        make_secret(keys)
     assert stat.S_IMODE((keys / "blind.secret").stat().st_mode) == 0o600
     (keys / "blind.secret").chmod(0o644)
     with pytest.raises(EvidenceError, match="mode 0644"):
-        make_secret(keys)
+        load_secret(keys)
     (keys / "blind.secret").chmod(0o600)
     (keys / "blind.secret").write_bytes(b"short")
     with pytest.raises(EvidenceError, match="5 bytes, a secret has 32"):
-        make_secret(keys)
+        load_secret(keys)
 
 
 def test_a_token_is_a_known_one() -> None:

@@ -29,6 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     catalogue(folder, range(1, 13))
     for name in ("label", "tone"):
         assert run("keys", "create", "--name", name, "-o", folder / name).exit_code == 0
+    assert run("keys", "secret", "--keys", folder / "label").exit_code == 0
     result = export(folder, folder / "blind.tar")
     assert result.exit_code == 0, result.stderr
     issuer = load_public(folder / "label" / "label.pub")
@@ -269,6 +270,25 @@ def test_blind_exports_ask_for_what_they_need(made: Path, tmp_path: Path) -> Non
     assert (several.exit_code, (tmp_path / "b.tar").exists()) == (2, False)
     assert "holds 2 private keys (label.pem, tone.pem); say which to sign with" in several.stderr
     assert export(made, tmp_path / "b.tar", "--sign-with", made / "label" / "label.pem").exit_code == 0
+
+
+def test_the_secret_of_tokens_is_made_by_its_own_command_alone_and_once(made: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    assert run("keys", "create", "-o", keys).exit_code == 0
+    without = export(made, tmp_path / "b.tar", "--keys", keys)
+    assert without.exit_code == 2
+    assert f"{keys}/blind.secret: there is no such file" in without.stderr
+    assert "make it with `sourceprint keys secret`" in without.stderr
+    assert sorted(path.name for path in keys.iterdir()) == ["key.pem", "key.pub"]
+    first = run("keys", "secret", "--keys", keys)
+    assert (first.exit_code, first.stdout) == (0, f"{keys}/blind.secret\n")
+    assert first.stderr.startswith("Note: keep a copy of it in a safe place")
+    secret = (keys / "blind.secret").read_bytes()
+    second = run("keys", "secret", "--keys", keys)
+    assert (second.exit_code, second.stdout) == (2, "")
+    assert "exists already, and secrets are never overwritten" in second.stderr
+    assert (keys / "blind.secret").read_bytes() == secret
+    assert export(made, tmp_path / "b.tar", "--keys", keys).exit_code == 0
 
 
 # Fingerprints without names.

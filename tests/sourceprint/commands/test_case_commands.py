@@ -71,20 +71,19 @@ def test_the_same_command_gives_the_same_case(made: Path, keys: Path, tmp_path: 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
-def test_a_key_is_made_at_first_use_and_used_from_then_on(made: Path, tmp_path: Path) -> None:
-    first = run("evidence", made, "song", "-o", tmp_path / "a.zip")
+def test_no_key_is_made_unasked_and_the_only_one_signs(made: Path, tmp_path: Path) -> None:
     folder = tmp_path / "user-data" / "sourceprint" / "keys"
-    assert first.exit_code == 0, first.stderr
-    assert first.stderr.startswith(f"Note: made a key to sign with, since there was none: {folder / 'key.pem'}; keep")
-    second = run("evidence", made, "song", "-o", tmp_path / "b.zip", "--json")
-    assert "made a key" not in second.stderr
-    facts = json.loads(second.stdout)
-    assert facts["signer_id"] == load_private(folder / "key.pem").public.id
-    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    without = run("evidence", made, "song", "-o", tmp_path / "a.zip")
+    assert without.exit_code == 2
+    assert f"{folder}: holds no private key; make one with `sourceprint keys create`" in without.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert run("keys", "create").exit_code == 0
+    first = run("evidence", made, "song", "-o", tmp_path / "a.zip", "--json")
+    assert json.loads(first.stdout)["signer_id"] == load_private(folder / "key.pem").public.id
     create_key(folder, "another")
-    third = run("evidence", made, "song", "-o", tmp_path / "c.zip")
-    assert third.exit_code == 2
-    assert "holds 2 private keys (another.pem, key.pem); say which to sign with" in third.stderr
+    several = run("evidence", made, "song", "-o", tmp_path / "c.zip")
+    assert several.exit_code == 2
+    assert "holds 2 private keys (another.pem, key.pem); say which to sign with" in several.stderr
 
 
 @pytest.mark.parametrize(
