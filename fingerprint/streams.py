@@ -14,7 +14,7 @@ from fingerprint.errors import AudioError, DecodeError, NotEnoughMusicError, Too
 from fingerprint.extract import MOST_STREAMS, audio_stream_count, too_many_streams, track_parts
 from fingerprint.landmarks import Fingerprint
 
-__all__ = ["TrackStreams", "notes_on_unsearched"]
+__all__ = ["TrackStreams", "is_unsearched", "notes_on_unsearched"]
 
 _NOT_SEARCHED = "not searched: "
 
@@ -117,4 +117,9 @@ def notes_on_unsearched(notes: Iterable[str]) -> str:
     >>> notes_on_unsearched(["stream 1 of 2: clipped: ...", "stream 2 of 2: not searched: no decoder for its audio"])
     'stream 2 of 2: not searched: no decoder for its audio'
     """
-    return "; ".join(note for note in notes if note.partition(": ")[2].startswith(_NOT_SEARCHED))
+    return "; ".join(note for note in notes if is_unsearched(note))
+
+
+def is_unsearched(note: str) -> bool:
+    """Return whether a note on a track names a stream that could not be searched."""
+    return note.partition(": ")[2].startswith(_NOT_SEARCHED)

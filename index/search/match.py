@@ -7,6 +7,8 @@ and keeps what came up on the way: for the recheck (`index.recheck.trace`) and f
 
 import hashlib
 import time
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +21,7 @@ from index.search.alignment import Aligner
 from index.search.alternatives import name_alternatives
 from index.search.filters import Filter
 from index.search.hypotheses import Neighbours, QueryLandmarks
-from index.search.matches import MatchResult
+from index.search.matches import Match, MatchResult
 from index.search.passages import Candidate, assess, find_passages, worth_deciding
 from index.search.significance import DEFAULT_FALSE_PER_1000H, ChanceModel, Circumstances, decide
 from index.storage.layer_snapshot import LayerSnapshot
@@ -52,6 +54,9 @@ class SearchOptions:
     max_false_per_1000h : float
         Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
         it finds fainter and shorter reuse.
+    near_limit_per_1000h : float
+        Alignments that miss the limit, but of which chance gives fewer than this in 1 000 hours, are kept apart as
+        `MatchResult.near`. They claim nothing and change no match, so digests of settings leave it out. 0 for none.
     scales : tuple of float
         Time scales of the track's descriptors; each covers tempo ratios within 13 %.
     neighbours : int
@@ -68,12 +73,13 @@ class SearchOptions:
     Raises
     ------
     ParameterError
-        If `max_false_per_1000h` is not positive or not finite.
+        If `max_false_per_1000h` is not positive or not finite, or `near_limit_per_1000h` negative or not finite.
     """
 
     layer: str = RECORDING
     which: Filter | None = None
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
+    near_limit_per_1000h: float = 0.0
     scales: tuple[float, ...] = (0.85, 1.0, 1.18)
     neighbours: int = 2
     hypotheses_per_step: int = 12
@@ -85,6 +91,10 @@ class SearchOptions:
         if not 0 < self.max_false_per_1000h < float("inf"):
             raise ParameterError(
                 f"max_false_per_1000h={self.max_false_per_1000h}: must be a number above 0; 1 is usual"
+            )
+        if not 0 <= self.near_limit_per_1000h < float("inf"):
+            raise ParameterError(
+                f"near_limit_per_1000h={self.near_limit_per_1000h}: must be a number from 0; 0 keeps nothing"
             )
 
     def allowed(self, snapshot: Snapshot) -> NDArray[np.bool_] | None:
@@ -216,6 +226,10 @@ def examine(
     for candidate in worth:
         assess(candidate, candidates, snapshot, aligner)
     matches = decide(worth, circumstances, model)
+    near: tuple[Match, ...] = ()
+    if options.near_limit_per_1000h > options.max_false_per_1000h:
+        wider = replace(circumstances, max_false_per_1000h=options.near_limit_per_1000h)
+        near = _near(candidates, snapshot, aligner, forward, wider, model, allowed)
     ended = time.perf_counter()
     result = MatchResult(
         matches=matches,
@@ -224,6 +238,7 @@ def examine(
         score_threshold=threshold,
         search_seconds=searched - started,
         verify_seconds=ended - searched,
+        near=near,
     )
     return Examination(result, forward, tuple(candidates), circumstances, model)
 
@@ -252,6 +267,24 @@ def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -
     mask = None if allowed is None else hashlib.sha256(np.packbits(allowed).tobytes()).hexdigest()
     settings = [options.layer, effort, options.max_false_per_1000h, mask, {"rules": _RULES}]
     return digest_of(canonical_json(settings))
+
+
+def _near(
+    candidates: Sequence[Candidate],
+    snapshot: Snapshot,
+    aligner: Aligner,
+    query: QueryLandmarks,
+    circumstances: Circumstances,
+    model: ChanceModel,
+    allowed: NDArray[np.bool_] | None,
+) -> tuple[Match, ...]:
+    """Return what a wider limit would report beside what is reported; the candidates stay as they are."""
+    threshold = model.threshold(circumstances.max_false_per_1000h)
+    below = [copy(one) for one in candidates if not one.reported and one.alignment.score >= threshold]
+    below = name_alternatives(below, snapshot, aligner, query, circumstances.layer, threshold, allowed)
+    for candidate in below:
+        assess(candidate, candidates, snapshot, aligner)
+    return decide(below, circumstances, model)
 
 
 def _neighbours(

@@ -27,6 +27,7 @@ __all__ = [
     "in_sequence",
     "longest_first",
     "milliseconds",
+    "not_claimed",
     "outside_exclusions",
     "union_seconds",
     "within",
@@ -208,6 +209,8 @@ class MatchResult:
         Score from which on an alignment was reported; of a track in parts, the highest.
     search_seconds, verify_seconds : float
         Time taken by neighbour search, and by hypotheses, alignment and decision.
+    near : tuple of Match
+        Not reported: alignments between the limit of the search and its `near_limit_per_1000h`, in the same order.
     """
 
     matches: tuple[Match, ...]
@@ -216,6 +219,7 @@ class MatchResult:
     score_threshold: float
     search_seconds: float
     verify_seconds: float
+    near: tuple[Match, ...] = ()
 
 
 def longest_first(match: Match) -> tuple[float, float, float, float, str]:
@@ -243,9 +247,47 @@ def in_sequence(results: Sequence[MatchResult], *, version: int = 2) -> MatchRes
         1 joins as scans did whose traces have schema 1: over gaps of three seconds, within a part too. 2 joins nothing
         but what a cut between two parts divided.
     """
+    return MatchResult(
+        _matches_in_sequence([result.matches for result in results], version),
+        sum(result.n_landmarks for result in results),
+        sum(result.n_hypotheses for result in results),
+        max((result.score_threshold for result in results), default=0.0),
+        sum(result.search_seconds for result in results),
+        sum(result.verify_seconds for result in results),
+        _matches_in_sequence([result.near for result in results], version),
+    )
+
+
+def not_claimed(near: Iterable[Match], matches: Iterable[Match]) -> tuple[Match, ...]:
+    """Return matches without the passages that lie where another match has the same recording already.
+
+    Parameters
+    ----------
+    near : iterable of Match
+        Such as `MatchResult.near`.
+    matches : iterable of Match
+        All that is reported.
+    """
+    claimed: dict[str, list[Passage]] = {}
+    for match in matches:
+        claimed.setdefault(match.recording.id, []).extend(match.passages)
+    left = []
+    for match in near:
+        there = claimed.get(match.recording.id, [])
+        passages = tuple(one for one in match.passages if not any(_overlap(one, other) for other in there))
+        if passages:
+            left.append(replace(match, passages=passages))
+    return tuple(sorted(left, key=longest_first))
+
+
+def _overlap(one: Passage, other: Passage) -> bool:
+    return one.track_start_seconds < other.track_end_seconds and other.track_start_seconds < one.track_end_seconds
+
+
+def _matches_in_sequence(parts_of_track: Iterable[Iterable[Match]], version: int) -> tuple[Match, ...]:
     by_id: dict[str, list[Match]] = {}
-    for result in results:
-        for match in result.matches:
+    for found in parts_of_track:
+        for match in found:
             by_id.setdefault(match.recording.id, []).append(match)
     matches = []
     for parts in by_id.values():
@@ -263,15 +305,7 @@ def in_sequence(results: Sequence[MatchResult], *, version: int = 2) -> MatchRes
                 else:
                     passages[earlier] = _joined(passages[earlier], passage, gap_seconds)
         matches.append(replace(parts[0], passages=tuple(passages)))
-    matches.sort(key=longest_first)
-    return MatchResult(
-        tuple(matches),
-        sum(result.n_landmarks for result in results),
-        sum(result.n_hypotheses for result in results),
-        max((result.score_threshold for result in results), default=0.0),
-        sum(result.search_seconds for result in results),
-        sum(result.verify_seconds for result in results),
-    )
+    return tuple(sorted(matches, key=longest_first))
 
 
 def outside_exclusions(passage: Passage, excluded: Ranges, track_seconds: NDArray[np.float64]) -> list[Passage]:

@@ -5,7 +5,7 @@ languages reuses it once. The passage has the figures of the stream that says it
 Passages that only overlap stay what they are: covered seconds are unions everywhere, so none counts twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from index.search.matches import Match, MatchResult, Passage, longest_first
@@ -28,21 +28,26 @@ def in_streams(results: Mapping[int, MatchResult]) -> MatchResult:
     """
     if set(results) <= {0}:
         return results.get(0, MatchResult((), 0, 0, 0.0, 0.0, 0.0))
-    found: dict[str, Match] = {}
-    for number, result in results.items():
-        for match in result.matches:
-            heard = tuple(replace(passage, streams=(number,)) for passage in match.passages)
-            known = found.get(match.recording.id)
-            passages = heard if known is None else _united(known.passages, heard)
-            found[match.recording.id] = replace(known or match, passages=passages)
     return MatchResult(
-        tuple(sorted(found.values(), key=longest_first)),
+        _matches_in_streams({number: result.matches for number, result in results.items()}),
         sum(result.n_landmarks for result in results.values()),
         sum(result.n_hypotheses for result in results.values()),
         max(result.score_threshold for result in results.values()),
         sum(result.search_seconds for result in results.values()),
         sum(result.verify_seconds for result in results.values()),
+        _matches_in_streams({number: result.near for number, result in results.items()}),
     )
+
+
+def _matches_in_streams(streams: Mapping[int, Iterable[Match]]) -> tuple[Match, ...]:
+    found: dict[str, Match] = {}
+    for number, matches in streams.items():
+        for match in matches:
+            heard = tuple(replace(passage, streams=(number,)) for passage in match.passages)
+            known = found.get(match.recording.id)
+            passages = heard if known is None else _united(known.passages, heard)
+            found[match.recording.id] = replace(known or match, passages=passages)
+    return tuple(sorted(found.values(), key=longest_first))
 
 
 def _united(known: tuple[Passage, ...], heard: tuple[Passage, ...]) -> tuple[Passage, ...]:

@@ -145,8 +145,14 @@ class WiderSearch:
 
 
 def widest(options: SearchOptions) -> SearchOptions:
-    """Return the thorough search of the same layer and recordings, with the same limit."""
-    return replace(THOROUGH, layer=options.layer, which=options.which, max_false_per_1000h=options.max_false_per_1000h)
+    """Return the thorough search of the same layer and recordings, with the same limits."""
+    return replace(
+        THOROUGH,
+        layer=options.layer,
+        which=options.which,
+        max_false_per_1000h=options.max_false_per_1000h,
+        near_limit_per_1000h=options.near_limit_per_1000h,
+    )
 
 
 def at_the_edge(result: MatchResult, scales: tuple[float, ...]) -> bool:

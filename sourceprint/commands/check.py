@@ -1,14 +1,14 @@
 """The gate before a release: `check` decides which files may go out, and fails a pipeline where one may not."""
 
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from fingerprint.errors import printable
 from sourceprint.commands.progress import progress
-from sourceprint.commands.terminal import PATH, index_option, index_place, jobs_option, note, use_one_thread
+from sourceprint.commands.terminal import PATH, index_option, index_place, jobs_option, note, today, use_one_thread
 
 __all__ = ["check"]
 
@@ -57,11 +57,13 @@ def check(
     if "" in files:  # it would be taken for the folder that the shell is in
         raise click.UsageError("FILE: is empty; a variable of the shell may not be set")
     use_one_thread()
+    from sourceprint.blind.blind_import import read_grant
     from sourceprint.gate.check import check_files, named_files, unknown_ids
     from sourceprint.gate.policy import ERROR, PASS
     from sourceprint.gate.policy_toml import default_policy, load_policy
     from sourceprint.gate.report import expect_output, rendered, write_report
     from sourceprint.gate.report_text import summary_line, verdict_line
+    from sourceprint.gate.unverified import not_verified_line
     from sourceprint.gate.verdict import Report
     from sourceprint.scans.scan import open_for
 
@@ -73,7 +75,7 @@ def check(
     unknown = unknown_ids(snapshot, policy)
     if unknown and not quiet:
         note(f"the policy names recordings that are not in the index: {', '.join(unknown)}")
-    on = (datetime.now(UTC) if day is None else day).date()
+    on = today() if day is None else day.date()
     as_lines = layout == "text" or output is not None
     verdicts = []
     checked = check_files(snapshot, inputs, policy=policy, day=on, jobs=jobs)
@@ -86,11 +88,23 @@ def check(
                     tell.data(verdict_line(verdict))
             elif verdict.action == ERROR:
                 tell.complain(f"{printable(verdict.name)}: {verdict.reason}")
-    report = Report(policy, "" if policy_file is None else str(policy_file), on, fail_on, tuple(verdicts), unknown)
+    grant = read_grant(snapshot.folder)
+    report = Report(
+        policy,
+        "" if policy_file is None else str(policy_file),
+        on,
+        fail_on,
+        tuple(verdicts),
+        unknown,
+        issuer="" if grant is None else grant.issuer.id,
+        by_clock=day is None,
+    )
     if output is not None:
         write_report(report, layout, output)
     elif not as_lines:
         click.echo(rendered(report, layout), nl=False)
     if not quiet:
         click.echo(summary_line(report), err=True)
+        if line := not_verified_line(report):
+            click.echo(line, err=True)
     click.get_current_context().exit(report.exit_code)

@@ -19,7 +19,7 @@ from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import NamedInputs, Refusal, collect
 from sourceprint.scans.scan import scan_files
-from sourceprint.scans.scan_json import scan_result
+from sourceprint.scans.scan_json import result_matches, scan_result
 
 __all__ = ["check_files", "named_files", "unknown_ids"]
 
@@ -86,11 +86,16 @@ def check_files(
     """
     for refusal in inputs.refusals:
         yield Verdict(refusal.name, ERROR, "refused", refusal.reason)
-    options = replace(THOROUGH if policy.thorough else STANDARD, max_false_per_1000h=policy.max_false_per_1000h)
+    options = replace(
+        THOROUGH if policy.thorough else STANDARD,
+        max_false_per_1000h=policy.max_false_per_1000h,
+        near_limit_per_1000h=policy.near_limit_per_1000h,
+    )
     scans = scan_files(snapshot.folder, inputs.items, options=options, jobs=jobs, reuse=snapshot)
     with closing(scans):
         for scan in scans:
-            yield decide(scan_result(scan), policy, day=day)
+            near = result_matches(scan.near, scan.duration_seconds or 0.0)
+            yield decide(scan_result(scan), policy, day=day, near=near)
 
 
 def _is_pattern(path: Path) -> bool:

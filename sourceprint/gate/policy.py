@@ -17,6 +17,7 @@ __all__ = [
     "ACTIONS",
     "BLOCK",
     "ERROR",
+    "NEAR_LIMIT_PER_1000H",
     "PASS",
     "REVIEW",
     "SCHEMA",
@@ -41,6 +42,9 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 
 ERROR = "error"
 """What is said of a file that could not be checked, whatever the policy."""
+
+NEAR_LIMIT_PER_1000H = 1000.0
+"""Measured on strangers: a review in two to three hours of music, for two thirds more of the uses near the limit."""
 
 Purpose = Literal["train", "generate", "reference-audio"]
 USES: tuple[Purpose, ...] = get_args(Purpose)
@@ -207,6 +211,8 @@ class GatePolicy:
         `PASS`, or `ERROR`: what is said of files that cannot be searched for these reasons.
     max_false_per_1000h : float
         Of the search: false matches to put up with in 1 000 hours of audio.
+    near_limit_per_1000h : float
+        Up to which rate what misses that limit is for review; at or below the limit, nothing is.
     thorough : bool
         Whether tempo and speed from half to double are searched.
     """
@@ -222,6 +228,7 @@ class GatePolicy:
     too_short: str = ERROR
     not_enough_music: str = ERROR
     max_false_per_1000h: float = 1.0
+    near_limit_per_1000h: float = NEAR_LIMIT_PER_1000H
     thorough: bool = False
 
     @property

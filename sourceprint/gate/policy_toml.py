@@ -21,6 +21,7 @@ from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.search.significance import LEAST_FALSE_PER_1000H, MOST_CONFIDENCE
 from index.storage.manifest import layer_specs
 from sourceprint.gate.policy import (
+    NEAR_LIMIT_PER_1000H,
     PASS,
     SCHEMA,
     Action,
@@ -35,7 +36,7 @@ from sourceprint.toml_documents import Table, TableError, read_toml
 
 __all__ = ["RESERVED", "default_policy", "load_policy", "parse_policy"]
 
-RESERVED = ("licensed", "outside_licence", "unresolved", "otherwise")
+RESERVED = ("licensed", "outside_licence", "unresolved", "near_limit", "otherwise")
 """Names of decisions that are no rule of the policy; reports say them where they say the id of a rule."""
 
 _CONDITIONS = (
@@ -46,6 +47,7 @@ _LARGEST_FILE = 1 << 20
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _Rate = Annotated[float, Meta(ge=LEAST_FALSE_PER_1000H, le=1_000_000.0)]
+_NearLimit = Annotated[float, Meta(ge=0.0, le=1_000_000.0)]
 _Seconds = Annotated[float, Meta(ge=0.0, le=1_000_000.0)]
 _Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 _Text = Annotated[str, Meta(pattern=r"^\S(.*\S)?$")]  # no spaces at its ends: no id has any
@@ -140,6 +142,7 @@ class _PolicyTable(Table, frozen=True):
     too_short: Literal["pass", "error"] = "error"
     not_enough_music: Literal["pass", "error"] = "error"
     max_false_per_1000h: _Rate = 1.0
+    near_limit_per_1000h: _NearLimit | None = None
     thorough: bool = False
     rules: tuple[_RuleTable, ...] = ()
     licensed: tuple[_LicenceTable, ...] = ()
@@ -149,6 +152,12 @@ class _PolicyTable(Table, frozen=True):
         if self.otherwise == PASS and not self.licensed and all(rule.action == PASS for rule in self.rules):
             raise TableError(
                 "otherwise", 'nothing could ever be held back; write "review", which passes by --fail-on block'
+            )
+        if self.near_limit_per_1000h and self.near_limit_per_1000h < self.max_false_per_1000h:
+            raise TableError(
+                "near_limit_per_1000h",
+                f"it lies below max_false_per_1000h {self.max_false_per_1000h:g}, up to which matches are reported; "
+                "write a greater rate, or 0 for none",
             )
 
 
@@ -210,6 +219,9 @@ def parse_policy(data: bytes, *, name: str) -> GatePolicy:
         too_short=table.too_short,
         not_enough_music=table.not_enough_music,
         max_false_per_1000h=table.max_false_per_1000h,
+        near_limit_per_1000h=(
+            NEAR_LIMIT_PER_1000H if table.near_limit_per_1000h is None else table.near_limit_per_1000h
+        ),
         thorough=table.thorough,
     )
 

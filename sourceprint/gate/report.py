@@ -7,14 +7,20 @@ The JSON report is one document, the same bytes for the same files, index, polic
 `tool`             `name`, `version`
 `policy`           `name`, `sha256` of the file, `file` as given (null for the default); `unknown_recordings`: ids
                    that it names and the index has not
+`index`            `digest` of the state that was searched; `signed_by`: id of the key that signed the grant of a blind
+                   index, which was verified; null for an index that nobody signed
 `day`              for which licences were asked
 `fail_on`          review or block
 `exit_code`        of the command
 `counts`           files by verdict: pass, review, block, error
 `files`            a scan result (docs/formats/scan-result.md) for each file, without `scan_id` and `timing_ms`, which
                    differ from run to run; with its `decision` (pass, review, block, error), and on every match
-                   `decision`, `policy_rule` and `policy_reason` (the term that is broken, or what is open; else null)
+                   `decision`, `policy_rule` and `policy_reason` (the term that is broken, or what is open; else null).
+                   `near_limit`: what misses the limit of the search and is within that of the policy, in the fields of
+                   a match; no match, so whatever reads the file as a result passes it over
 `not_scanned`      what was named and is no file that could be scanned: `name`, `reason`
+`not_verified`     what was taken on trust or not looked at (`sourceprint.gate.unverified`): `what` (index, policy, day,
+                   file, streams, audio), `name` of the file or null, `reason`
 =================  =====================================================================================================
 """
 
@@ -28,9 +34,10 @@ from fingerprint.errors import EvidenceError, printable
 from index.storage.durable import publish
 from sourceprint.gate.report_text import github_report, junit_report, verdict_line
 from sourceprint.gate.sarif import sarif_report
-from sourceprint.gate.verdict import Report, Verdict
+from sourceprint.gate.unverified import not_verified
+from sourceprint.gate.verdict import Decision, Report, Verdict
 from sourceprint.outputs import program_version, writing
-from sourceprint.scans.results import ScanResult
+from sourceprint.scans.results import ScanResult, plain_json
 
 __all__ = ["FORMATS", "SCHEMA", "expect_output", "json_report", "rendered", "write_report"]
 
@@ -49,6 +56,7 @@ def json_report(report: Report) -> bytes:
             "file": report.policy_file or None,
             "unknown_recordings": list(report.unknown_ids),
         },
+        "index": {"digest": report.index_digest or None, "signed_by": report.issuer or None},
         "day": report.day.isoformat(),
         "fail_on": report.fail_on,
         "exit_code": report.exit_code,
@@ -57,22 +65,28 @@ def json_report(report: Report) -> bytes:
         "not_scanned": [
             {"name": verdict.name, "reason": verdict.reason} for verdict in report.verdicts if verdict.result is None
         ],
+        "not_verified": [
+            {"what": one.what, "name": one.name or None, "reason": one.reason} for one in not_verified(report)
+        ],
     }
     return pretty_json(document, indent=2)
 
 
 def _file(verdict: Verdict, result: ScanResult) -> dict[str, Any]:
     fields = {key: value for key, value in result.raw.items() if key not in _RUN_FIELDS}
-    matches = [
-        {
-            **match,
-            "decision": decision.action,
-            "policy_rule": decision.rule,
-            "policy_reason": decision.reason or None,
-        }
-        for match, decision in zip(fields["matches"], verdict.decisions, strict=True)
-    ]
-    return {**fields, "matches": matches, "decision": verdict.action}
+    of_matches = [decision for decision in verdict.decisions if not decision.near_limit]
+    matches = [_decided(match, decision) for match, decision in zip(fields["matches"], of_matches, strict=True)]
+    near = [_decided(plain_json(one.found), one) for one in verdict.decisions if one.near_limit]
+    return {**fields, "matches": matches, "near_limit": near, "decision": verdict.action}
+
+
+def _decided(found: dict[str, Any], decision: Decision) -> dict[str, Any]:
+    return {
+        **found,
+        "decision": decision.action,
+        "policy_rule": decision.rule,
+        "policy_reason": decision.reason or None,
+    }
 
 
 def _text_report(report: Report) -> bytes:

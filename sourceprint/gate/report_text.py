@@ -24,6 +24,7 @@ from xml.etree import ElementTree as ET
 
 from fingerprint.errors import printable
 from sourceprint.gate.policy import ERROR, PASS, REVIEW
+from sourceprint.gate.unverified import not_verified_line
 from sourceprint.gate.verdict import Decision, Report, Verdict
 from sourceprint.scans.results import ResultMatch
 from sourceprint.text.tables import clock, confidence_text, counted
@@ -94,8 +95,10 @@ def _about(verdict: Verdict) -> str:
             return f"not searched, {verdict.status}: {printable(verdict.reason)}"
         length = verdict.result.duration_ms if verdict.result is not None else 0
         return f"no match in {clock(length / 1000)}"
-    more = len(verdict.decisions) - 1
-    return decision_text(first) + (f"; {counted(more, 'more match')}" if more else "")
+    near = sum(decision.near_limit for decision in verdict.decisions if decision is not first)
+    more = len(verdict.decisions) - 1 - near
+    matches = f"; {counted(more, 'more match')}" if more else ""
+    return decision_text(first) + matches + (f"; {near} more near the limit" if near else "")
 
 
 def github_report(report: Report) -> bytes:
@@ -146,6 +149,7 @@ def junit_report(report: Report) -> bytes:
         ("day", report.day.isoformat()),
         ("fail_on", report.fail_on),
         ("index_digest", report.index_digest),
+        ("not_verified", not_verified_line(report).partition(": ")[2]),
     ):
         ET.SubElement(properties, "property", {"name": name, "value": value})
     for verdict in report.verdicts:

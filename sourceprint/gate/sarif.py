@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from fingerprint.digests import pretty_json
 from fingerprint.errors import printable
-from sourceprint.gate.policy import ERROR, GatePolicy
+from sourceprint.gate.policy import ERROR, REVIEW, GatePolicy
 from sourceprint.gate.report_text import decision_text
+from sourceprint.gate.unverified import not_verified
 from sourceprint.gate.verdict import Decision, Report, Verdict
 from sourceprint.outputs import program_version
 
@@ -30,6 +31,7 @@ _BUILT_IN = {
     "licensed": "The recording is licensed, and the terms of the licence are kept.",
     "outside_licence": "Licences name the recording, and a term of each is broken.",
     "unresolved": "The passage fits a licensed and an unlicensed recording nearly as well.",
+    "near_limit": "Weaker than what is claimed: it misses the limit of the search, and is for a person to hear.",
     "otherwise": "No rule of the policy fits the match.",
 }
 
@@ -53,6 +55,10 @@ def sarif_report(report: Report) -> bytes:
             "day": report.day.isoformat(),
             "failOn": report.fail_on,
             "indexDigest": report.index_digest,
+            "notVerified": [
+                f"{one.what}{' of ' + printable(one.name) if one.name else ''}: {printable(one.reason)}"
+                for one in not_verified(report)
+            ],
         },
     }
     log = {"$schema": _SCHEMA_URI, "version": "2.1.0", "runs": [run]}
@@ -77,6 +83,7 @@ def _rules(policy: GatePolicy) -> list[dict[str, Any]]:
         "licensed": "pass",
         "outside_licence": policy.outside_licence,
         "unresolved": policy.unresolved,
+        "near_limit": REVIEW,
         "otherwise": policy.otherwise,
     }
     described += [(kind, text, actions[kind]) for kind, text in _BUILT_IN.items()]
@@ -114,20 +121,22 @@ def _artifact(verdict: Verdict) -> dict[str, Any]:
 def _result(verdict: Verdict, decision: Decision, index: int, places: dict[str, int]) -> dict[str, Any]:
     found = decision.found
     sha256 = verdict.result.sha256 if verdict.result is not None else ""
-    identity = json.dumps([sha256, found.recording_id, found.layer])
+    near = ["near_limit"] if decision.near_limit else []  # the same recording may be matched elsewhere in the file
+    identity = json.dumps([sha256, found.recording_id, found.layer, *near])
     location = _location(verdict, index)
     location["physicalLocation"]["region"] = {"startLine": 1}  # audio has no lines, but code scanning wants one
     return {
         "ruleId": decision.kind,
         "ruleIndex": places[decision.kind],
         "level": _LEVELS[decision.action],
-        "message": {"text": _literal(f"Evidence of reuse: {decision_text(decision)}")},
+        "message": {"text": _literal(f"{_evidence(decision)} of reuse: {decision_text(decision)}")},
         "locations": [location],
         "partialFingerprints": {_FINGERPRINT: hashlib.sha256(identity.encode()).hexdigest()},
         "properties": {
             "decision": decision.action,
             "policyRule": decision.rule,
             "policyReason": decision.reason,
+            "nearLimit": decision.near_limit,
             "recordingId": found.recording_id,
             "alsoFits": list(found.also_fits),
             "isrc": found.isrc or "",
@@ -141,6 +150,10 @@ def _result(verdict: Verdict, decision: Decision, index: int, places: dict[str, 
             ],
         },
     }
+
+
+def _evidence(decision: Decision) -> str:
+    return "Weak evidence" if decision.near_limit else "Evidence"
 
 
 def _location(verdict: Verdict, index: int) -> dict[str, Any]:

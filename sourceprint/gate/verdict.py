@@ -9,19 +9,23 @@ In comes one scan result, out comes its `Verdict`. For each match, in this order
 4. What is decided by 2 or 3 is `unresolved` where that is milder and every passage fits a licensed recording nearly as
    well: which of two copies is named first must not make the difference.
 
+What misses the limit of the search by little (`GatePolicy.near_limit_per_1000h`) is no match, and no result states it:
+nobody is claimed from by it, and it never blocks. It passes where 1 to 4 pass it as a match; else it is for review.
+
 A file gets the worst of its matches. What could not be searched is an error, unless the policy passes it.
 
 `Report` holds the verdicts of one check. Its exit codes: 0 nothing at or above `fail_on`; 1 matches at or above it; 3
 nothing could be read; 4 some files could not be checked, which outranks 1, as what was not checked may hold worse.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from fingerprint.errors import printable
 from fingerprint.streams import notes_on_unsearched
 from index.search.matches import union_seconds
-from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, GatePolicy, worst
+from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, REVIEW, GatePolicy, worst
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 
 __all__ = ["FAIL_ON", "UNREADABLE", "Decision", "Report", "Verdict", "decide"]
@@ -41,11 +45,13 @@ class Decision:
     action : str
         Of `sourceprint.gate.policy.ACTIONS`.
     kind : str
-        Id of the rule that decided, or licensed, outside_licence, unresolved, otherwise.
+        Id of the rule that decided, or licensed, outside_licence, unresolved, near_limit, otherwise.
     reference : str
         Of the licence that played a part; "" where none did.
     reason : str
-        The term that is broken, or what is not settled; else "".
+        The term that is broken, what is not settled, or how weak the evidence is; else "".
+    near_limit : bool
+        Whether it is no match, as it misses the limit of the search.
     """
 
     found: ResultMatch
@@ -53,6 +59,7 @@ class Decision:
     kind: str
     reference: str = ""
     reason: str = ""
+    near_limit: bool = False
 
     @property
     def rule(self) -> str:
@@ -75,7 +82,7 @@ class Verdict:
     reason : str
         Why it could not be checked; else "".
     decisions : tuple of Decision
-        In order of the matches.
+        In order of the matches, and then those near the limit.
     result : ScanResult or None
         What was found; None where nothing was scanned.
     """
@@ -93,7 +100,7 @@ class Verdict:
         return max(self.decisions, key=lambda decision: ACTIONS.index(decision.action), default=None)
 
 
-def decide(result: ScanResult, policy: GatePolicy, *, day: date) -> Verdict:
+def decide(result: ScanResult, policy: GatePolicy, *, day: date, near: Sequence[ResultMatch] = ()) -> Verdict:
     """Return what a policy says of one file.
 
     Parameters
@@ -103,11 +110,16 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date) -> Verdict:
     policy : GatePolicy
     day : date
         Of the release: licences must hold on it.
+    near : sequence of ResultMatch
+        What the search found between its limit and `GatePolicy.near_limit_per_1000h`.
     """
     if not result.searched:
         passed = {"too_short": policy.too_short, "not_enough_music": policy.not_enough_music}
         return Verdict(result.name, passed.get(result.status, ERROR), result.status, result.reason or "", result=result)
-    decisions = tuple(_decision(found, policy, day) for found in result.matches)
+    decisions = (
+        *(_decision(found, policy, day) for found in result.matches),
+        *(_near_limit(found, policy, day) for found in near),
+    )
     action = worst(tuple(decision.action for decision in decisions))
     if result.unsearched_streams and action != BLOCK:  # whatever was found, nobody knows what else there is
         reason = f"not all of it was searched: {notes_on_unsearched(result.track.notes)}"
@@ -148,6 +160,15 @@ def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
             reason = f"fits {printable(other)} nearly as well, which is licensed"
             return Decision(found, policy.unresolved, "unresolved", reference, reason)
     return decision
+
+
+def _near_limit(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
+    as_match = _decision(found, policy, day)
+    rate = float(f"{found.false_per_1000h:.2g}")
+    reason = f"weaker than what is claimed: about {rate:g} such in 1 000 h by chance"
+    if as_match.action == PASS:
+        return replace(as_match, reason=reason, near_limit=True)
+    return Decision(found, REVIEW, "near_limit", reason=reason, near_limit=True)
 
 
 def _fits_whole(recording_id: str, passage: ResultPassage) -> bool:
@@ -195,6 +216,10 @@ class Report:
         First what names no file, then the files in order.
     unknown_ids : tuple of str
         Recordings that the policy names by id and that the index has not.
+    issuer : str
+        Id of the key that signed the grant of a blind index, which was verified; "" where the index has none.
+    by_clock : bool
+        Whether the day is that of the machine's clock, and nobody named it.
     """
 
     policy: GatePolicy
@@ -203,6 +228,8 @@ class Report:
     fail_on: str
     verdicts: tuple[Verdict, ...]
     unknown_ids: tuple[str, ...] = ()
+    issuer: str = ""
+    by_clock: bool = False
 
     def count(self, action: str) -> int:
         """Return how many files have this verdict."""

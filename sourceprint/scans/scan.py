@@ -25,7 +25,7 @@ from index.folder.store import Store
 from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
 from index.recheck.trace_file import write_trace
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, settings_digest
-from index.search.matches import Match, MatchResult, in_sequence
+from index.search.matches import Match, MatchResult, in_sequence, not_claimed
 from index.search.streams import in_streams
 from index.search.wider import WiderSearch
 from index.storage.locks import CommitToken
@@ -111,6 +111,9 @@ class Scan:
         Numbers, from 1, of those that could not be searched.
     fault : Fault or None
         What went wrong where nobody expected it; None if nothing did.
+    near : tuple of Match
+        What misses the limit of the search and is within `SearchOptions.near_limit_per_1000h`: for the gate alone, no
+        result states it.
     """
 
     path: Path
@@ -129,6 +132,7 @@ class Scan:
     streams: int = 0
     unsearched: tuple[int, ...] = ()
     fault: Fault | None = None
+    near: tuple[Match, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -327,6 +331,7 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         explanation=None if explainer is None else explainer.explanation(),
         streams=track.count,
         unsearched=track.unsearched,
+        near=not_claimed(result.near, result.matches),
     )
 
 

@@ -25,6 +25,7 @@ from index.search.match import (
     STANDARD,
     THOROUGH,
     SearchOptions,
+    examine,
     match_track,
     settings_digest,
 )
@@ -490,6 +491,25 @@ def test_allowing_fewer_false_matches_only_takes_away(catalogue: Snapshot) -> No
         assert all(s.false_per_1000h <= limit for match in result.matches for s in match.passages)
 
 
+def test_what_is_near_the_limit_changes_no_match(catalogue: Snapshot) -> None:
+    y, *_ = between_strangers(excerpt(3, 20.0, 1.5), before=4.0, after=4.0)
+    query = query_of(y)
+    for limit in (1.0, 1e-5):
+        usual = replace(STANDARD, max_false_per_1000h=limit)
+        near = replace(usual, near_limit_per_1000h=1e5)
+        assert settings_digest(near, None) == settings_digest(usual, None)
+        without, both = (examine(query, catalogue, options=one) for one in (usual, near))
+        assert both.result.matches == without.result.matches
+        assert [one.reported for one in both.candidates] == [one.reported for one in without.candidates]
+        assert [one.alternatives for one in both.candidates] == [[] for _ in both.candidates]
+        assert without.result.near == ()
+        passages = [one for match in both.result.near for one in match.passages]
+        assert passages
+        assert all(limit < one.false_per_1000h <= 1e5 for one in passages)
+    with pytest.raises(ParameterError, match=r"near_limit_per_1000h=-1: must be a number from 0"):
+        replace(STANDARD, near_limit_per_1000h=-1)
+
+
 def test_queries_made_for_another_search_are_refused(catalogue: Snapshot) -> None:
     y = at_analysis_rate(excerpt(0, 5.0, 5.0))
     with pytest.raises(ParameterError, match=r"time scales \(1\.0,\) .* make it with role='track' and scales=options"):
@@ -533,5 +553,6 @@ def test_digests_of_settings_stay_as_they_are(catalogue: Snapshot) -> None:
         replace(STANDARD, max_decoy_seconds=30.0),
         replace(STANDARD, nprobe=17),
     ]
-    assert len(changed) == len(SearchOptions.__slots__) - 1  # of `which`, the recordings count, not the words
+    # Of `which`, the recordings count, not the words; what is near the limit is in no result.
+    assert len(changed) == len(SearchOptions.__slots__) - 2
     assert len({usual, *(settings_digest(options, None) for options in changed)}) == 1 + len(changed)

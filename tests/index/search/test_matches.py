@@ -119,6 +119,14 @@ def test_no_parts_are_an_empty_result() -> None:
     assert in_sequence([]) == MatchResult((), 0, 0, 0.0, 0, 0)
 
 
+def test_what_is_near_the_limit_goes_on_over_a_cut_too() -> None:
+    parts = [result(match("a", segment(0, 10, reference=20))), result(match("a", segment(10, 14, reference=30)))]
+    near = [replace(part, matches=(), near=part.matches) for part in parts]
+    assert in_sequence(near).matches == ()
+    (whole,) = in_sequence(near).near
+    assert [(one.track_start_seconds, one.track_end_seconds) for one in whole.passages] == [(0, 14)]
+
+
 def test_parts_add_up() -> None:
     whole = in_sequence([result(threshold=30.0), result(match("a", segment(700, 710)), threshold=41.0)])
     assert (whole.n_landmarks, whole.n_hypotheses, whole.score_threshold) == (200, 80, 41.0)

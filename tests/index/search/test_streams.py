@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from index.search.matches import Alternative, Match, MatchResult, Passage, Transformation
+from dataclasses import replace
+
+from index.search.matches import Alternative, Match, MatchResult, Passage, Transformation, not_claimed
 from index.search.streams import in_streams
 from index.storage.recordings import Recording
 
@@ -23,6 +25,20 @@ def test_one_passage_in_two_streams_names_what_fits_in_either() -> None:
     assert (passage.score, set(passage.streams)) == (200.0, {1, 2})
     assert passage.also_fits == ("b", "c", "a")
     assert [other.recording.id for other in passage.alternatives] == ["b", "c", "a"]
+
+
+def test_what_is_near_the_limit_is_told_of_all_streams_and_never_beside_a_match_of_it() -> None:
+    near = replace(result(20.0), matches=(), near=result(20.0).matches)
+    whole = in_streams({1: near, 2: replace(near, near=result(25.0).matches)})
+    assert whole.matches == ()
+    (match,) = whole.near
+    assert (match.passages[0].score, set(match.passages[0].streams)) == (25.0, {1, 2})
+    assert not_claimed(whole.near, whole.matches) == whole.near
+    found = in_streams({1: near, 2: result(200.0, late=8.0)})
+    assert len(found.near) == 1
+    assert not_claimed(found.near, found.matches) == ()  # seconds of it are claimed already
+    elsewhere = in_streams({1: near, 2: result(200.0, late=10.0)})
+    assert not_claimed(elsewhere.near, elsewhere.matches) == elsewhere.near
 
 
 def test_passages_at_other_times_stay_apart_with_their_own() -> None:

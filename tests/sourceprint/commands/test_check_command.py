@@ -54,7 +54,9 @@ def test_a_line_per_file_and_an_exit_code(shared: Path, outputs: Path) -> None:
     assert first == f"PASS    {outputs}/clean.wav  no match in 0:12.0"
     assert re.fullmatch(rf"BLOCK   {outputs}/reuse\.wav  [56]\.\d s of s2, confidence 0\.\d+: certain", second)
     assert re.fullmatch(
-        r"2 files: 1 block, 0 review, 1 pass, 0 not checked; policy default \(sha256 [0-9a-f]{64}\)\n", result.stderr
+        r"2 files: 1 block, 0 review, 1 pass, 0 not checked; policy default \(sha256 [0-9a-f]{64}\)\n"
+        r"not verified: index \(not signed\)\n",
+        result.stderr,
     )
     clean = run("check", outputs / "clean.wav", index=shared)
     assert clean.exit_code == 0
@@ -99,6 +101,35 @@ def test_the_search_is_done_with_the_settings_of_the_policy(shared: Path, tmp_pa
     assert [found["recording_id"] for found in file["matches"]] == ["s2"]
     assert file["searched"]["max_false_per_1000h"] == 2.5
     assert json.loads(run("check", slow, "--format", "json", index=shared).stdout)["files"][0]["matches"] == []
+
+
+def test_what_misses_the_limit_by_little_is_for_review_and_stays_out_of_the_matches(
+    shared: Path, tmp_path: Path
+) -> None:
+    y = 0.2 * music(77)[: 8 * RATE_HZ]
+    start, n = 3 * RATE_HZ, int(1.4 * RATE_HZ)
+    y[start : start + n] += 0.2 * music(2)[8 * RATE_HZ : 8 * RATE_HZ + n]
+    faint = write(tmp_path / "faint.wav", y)
+    result = run("check", faint, "--format", "json", index=shared)
+    assert result.exit_code == 0
+    (file,) = json.loads(result.stdout)["files"]
+    assert (file["decision"], file["status"], file["matches"]) == ("review", "no_match", [])
+    (near,) = file["near_limit"]
+    rate = near["passages"][0]["false_per_1000h"]
+    assert near["recording_id"] == "s2"
+    assert 1 < rate <= 1000
+    assert near["policy_reason"] == f"weaker than what is claimed: about {rate:.2g} such in 1 000 h by chance"
+    # To whoever scans the same file there is no match, and the digest of the settings is the same.
+    scanned = json.loads(run("match", faint, "--jsonl", index=shared).stdout)
+    assert (scanned["status"], scanned["matches"]) == ("no_match", [])
+    assert scanned["searched"] == file["searched"]
+    wide = json.loads(run("match", faint, "--jsonl", "--max-false-per-1000h", f"{rate + 1}", index=shared).stdout)
+    assert [found["recording_id"] for found in wide["matches"]] == ["s2"]
+    words: list[str | Path] = ["check", faint, "--policy"]
+    assert run(*words, policy(tmp_path), "--fail-on", "review", index=shared).exit_code == 1
+    for text in ("near_limit_per_1000h = 0\n", f"near_limit_per_1000h = {rate - 1}\n"):
+        without = run(*words, policy(tmp_path, text), "--fail-on", "review", index=shared)
+        assert (without.exit_code, without.stdout) == (0, f"PASS    {faint}  no match in 0:08.0\n")
 
 
 def test_fingerprint_files_are_checked_as_their_audio_is(shared: Path, outputs: Path, tmp_path: Path) -> None:

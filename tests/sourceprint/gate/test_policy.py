@@ -13,7 +13,7 @@ import pytest
 
 from fingerprint.errors import EvidenceError
 from index.search.significance import MOST_CONFIDENCE, ChanceModel
-from sourceprint.gate.policy import USES, GatePolicy
+from sourceprint.gate.policy import NEAR_LIMIT_PER_1000H, USES, GatePolicy
 from sourceprint.gate.policy_toml import default_policy, load_policy, parse_policy
 from sourceprint.gate.verdict import decide
 from sourceprint.royalties.rights.licences import PURPOSES
@@ -55,7 +55,10 @@ def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
     (licence,) = documented.licences
     assert (licence.names.isrcs, licence.max_ms, licence.valid_until) == (("USRC17607839",), 15_000, date(2026, 12, 31))
     # What is left out is what the document shows for it.
-    keys = ("outside_licence", "unresolved", "use", "too_short", "not_enough_music", "max_false_per_1000h", "thorough")
+    keys = (
+        "outside_licence", "unresolved", "use", "too_short", "not_enough_music", "max_false_per_1000h",
+        "near_limit_per_1000h", "thorough",
+    )  # fmt: skip
     assert [getattr(documented, key) for key in keys] == [getattr(policy(), key) for key in keys]
     assert documented.exact_ids == ("live-1999",)
 
@@ -135,6 +138,13 @@ LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
         ("max_false_per_1000h = 0", r"max_false_per_1000h is 0; write a number from 1e-06"),
         ("max_false_per_1000h = 1e-300", r"max_false_per_1000h is 1e-300; write a number from 1e-06"),
         ("thorough = 1", r"thorough is 1; write true or false"),
+        ("near_limit_per_1000h = -1", r"near_limit_per_1000h is -1; write a number from 0 to 1000000"),
+        ("near_limit_per_1000h = inf", r"near_limit_per_1000h is inf; write a number from 0"),
+        (
+            "max_false_per_1000h = 5\nnear_limit_per_1000h = 4",
+            r"near_limit_per_1000h is 4; it lies below max_false_per_1000h 5, .*; write a greater rate, or 0 for none",
+        ),
+        (RULE.replace('"r"', '"near_limit"') + "min_seconds = 1", r"id is 'near_limit'; licensed, .* have a meaning"),
     ],
 )
 def test_what_is_wrong_in_a_policy_is_named_with_its_place_and_a_remedy(text: str, message: str) -> None:
@@ -335,6 +345,56 @@ def test_a_licensed_alternative_of_a_part_licenses_no_more_than_that() -> None:
     by = policy(ONE_LICENSED)
     assert decided(copied("theirs", recording_id="mine", track_end_ms=19_500), by)[:2] == ("review", "unresolved: L")
     assert decided(copied("theirs", recording_id="mine", track_end_ms=15_000), by)[:2] == ("block", "r")
+
+
+# What misses the limit of the search by little.
+
+
+def decided_near(by: GatePolicy, rate: float = 32.19, *, day: date = DAY, **changes: Any) -> tuple[str, str, str]:
+    """Return what is decided of a file in which nothing but one such passage was found."""
+    near = match(**changes)
+    near["passages"] = [a_passage(false_per_1000h=rate)]
+    (found,) = read_result(a_result(matches=[near])).matches
+    verdict = decide(read_result(a_result()), by, day=day, near=[found])
+    (decision,) = verdict.decisions
+    assert (verdict.action, verdict.status, decision.near_limit) == (decision.action, "no_match", True)
+    return decision.action, decision.rule, decision.reason
+
+
+def test_what_misses_the_limit_by_little_is_for_review_and_never_blocks() -> None:
+    weak = "weaker than what is claimed: about 32 such in 1 000 h by chance"
+    assert decided_near(default_policy()) == ("review", "near_limit", weak)
+    assert decided_near(policy(f"{RULE}min_confidence = 0")) == ("review", "near_limit", weak)
+    assert decided_near(default_policy(), 999.6)[2].endswith("about 1000 such in 1 000 h by chance")
+    kept = f'{RULE}min_seconds = 0\n[[licensed]]\nreference = "L"\nrecordings = ["blue-1"]\nvalid_until = 2026-07-01\n'
+    assert decided_near(policy(kept)) == ("pass", "licensed: L", weak)
+    assert decided_near(policy(kept), day=date(2026, 7, 2)) == ("review", "near_limit", weak)
+
+
+def test_what_a_policy_passes_as_a_match_it_passes_near_the_limit_too() -> None:
+    passing = policy('[[rules]]\nid = "ok"\naction = "pass"\nrecordings = ["demo-*"]\n')
+    assert decided_near(passing, recording_id="demo-1")[:2] == ("pass", "ok")
+    assert decided_near(passing, recording_id="blue-1")[:2] == ("review", "near_limit")
+    lenient = policy(RULE + "min_confidence = 0.99", head=HEAD.replace("review", "pass"))
+    assert decided_near(lenient, confidence=0.7)[:2] == ("pass", "otherwise")
+
+
+def test_a_file_near_the_limit_still_gets_the_worst_of_its_matches() -> None:
+    found = read_result(a_result(matches=[match("red-1", confidence=0.9999)]))
+    near = read_result(a_result(matches=[match("blue-1")])).matches
+    verdict = decide(found, default_policy(), day=DAY, near=near)
+    assert [(one.found.recording_id, one.action) for one in verdict.decisions] == [
+        ("red-1", "block"),
+        ("blue-1", "review"),
+    ]
+    assert (verdict.action, verdict.worst) == ("block", verdict.decisions[0])
+
+
+def test_policies_that_do_not_name_the_band_have_it() -> None:
+    assert policy().near_limit_per_1000h == default_policy().near_limit_per_1000h == NEAR_LIMIT_PER_1000H == 1000.0
+    assert policy("near_limit_per_1000h = 0").near_limit_per_1000h == 0.0
+    wide = policy("max_false_per_1000h = 5000")  # was one before there was a band, and is one now: the band is empty
+    assert wide.near_limit_per_1000h < wide.max_false_per_1000h
 
 
 # What could not be searched.

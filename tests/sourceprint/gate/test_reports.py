@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from sourceprint.commands import check as release
 from sourceprint.gate.policy_toml import parse_policy
 from sourceprint.gate.report import FORMATS, expect_output, rendered, write_report
 from sourceprint.gate.report_text import summary_line, verdict_line
+from sourceprint.gate.unverified import not_verified, not_verified_line
 from sourceprint.gate.verdict import FAIL_ON, Report, Verdict, decide
 from sourceprint.scans.results import read_result
-from tests.scan_records import a_failure, a_match, a_passage, a_result
+from tests.scan_records import INDEX_DIGEST, a_failure, a_match, a_passage, a_result
 
 DAY = date(2026, 7, 1)
 POLICY = parse_policy(
@@ -140,11 +142,15 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
     assert document == {
         "schema": "sourceprint/check/2",
         "policy": {"name": "p", "sha256": POLICY.sha256, "file": "policy.toml", "unknown_recordings": ["gone"]},
+        "index": {"digest": INDEX_DIGEST, "signed_by": None},
         "day": "2026-07-01",
         "fail_on": "block",
         "exit_code": 4,
         "counts": {"pass": 2, "review": 1, "block": 2, "error": 2},
         "not_scanned": [{"name": "folder", "reason": "a folder without audio files"}],
+        "not_verified": [
+            {"what": one.what, "name": one.name or None, "reason": one.reason} for one in not_verified(ALL)
+        ],
     }
     assert [file["decision"] for file in files] == ["block", "review", "pass", "block", "pass", "error"]
     assert [
@@ -157,6 +163,7 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
         ("blue-1", "block", "outside_licence: LIC-1", "max_seconds 15, reused 20"),
     ]
     assert all("scan_id" not in file and "timing_ms" not in file for file in files)
+    assert all(file["near_limit"] == [] for file in files)
     # They can be read as scan results again.
     assert [read_result(file).name for file in files][:2] == ["out/a b.wav", "rev.wav"]
 
@@ -165,6 +172,89 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
 def test_the_same_report_is_the_same_bytes(layout: str) -> None:
     assert rendered(ALL, layout) == rendered(ALL, layout)
     assert rendered(ALL, layout).endswith(b"\n")
+
+
+# Near the limit.
+
+
+def near_the_limit(*claimed: dict[str, Any], name: str = "near.wav") -> Verdict:
+    weak = a_match("blue-2", [a_passage(0, 5, track_end_ms=3_400, false_per_1000h=32.19)], title=None, confidence=0.9)
+    weak |= {"recording_id": "green-2", "track_match_ms": 3_400}
+    near = read_result(a_result(matches=[weak])).matches
+    return decide(read_result(a_result(name, claimed)), POLICY, day=DAY, near=near)
+
+
+def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any() -> None:
+    weak = (
+        "3.4 s of green-2, confidence 0.900000: near_limit: "
+        "weaker than what is claimed: about 32 such in 1 000 h by chance"
+    )
+    of = report(near_the_limit(), near_the_limit(match("red-1", 0.9999), name="both.wav"))
+    assert rendered(of, "text").decode().splitlines() == [
+        f"REVIEW  near.wav  {weak}",
+        "BLOCK   both.wav  12.3 s of red-1, confidence 0.999900: certain; 1 more near the limit",
+    ]
+    first, second = json.loads(rendered(of, "json"))["files"]
+    assert (first["status"], first["matches"], first["decision"]) == ("no_match", [], "review")
+    assert [found["recording_id"] for found in second["matches"]] == ["red-1"]
+    for file in (first, second):
+        (near,) = file["near_limit"]
+        assert (near["recording_id"], near["decision"], near["policy_rule"]) == ("green-2", "review", "near_limit")
+        assert near["policy_reason"].startswith("weaker than what is claimed: about 32 such")
+        assert near["passages"][0]["false_per_1000h"] == 32.19
+    assert [len(read_result(file).matches) for file in (first, second)] == [0, 1]  # whatever reads results leaves it
+    assert rendered(of, "github").decode().splitlines() == [
+        f"::warning file=near.wav,title=Sourceprint%3A review::{weak}",
+        "::error file=both.wav,title=Sourceprint%3A block::12.3 s of red-1, confidence 0.999900: certain",
+        f"::warning file=both.wav,title=Sourceprint%3A review::{weak}",
+    ]
+    (skipped,) = ET.fromstring(rendered(of, "junit")).iter("skipped")
+    assert skipped.get("message") == f"review: {weak}"
+    run = sarif(of)
+    told = [(one["ruleId"], one["level"], one["properties"]["nearLimit"]) for one in run["results"]]
+    assert told == [("near_limit", "warning", True), ("certain", "error", False), ("near_limit", "warning", True)]
+    assert run["results"][0]["message"]["text"] == f"Weak evidence of reuse: {weak}"
+    again = sarif(report(near_the_limit(match("green-2", 0.9999))))["results"]
+    assert len({one["partialFingerprints"]["sourceprintMatch/v1"] for one in again}) == 2
+    assert report(near_the_limit()).exit_code == 0
+    assert report(near_the_limit(), fail_on="review").exit_code == 1
+
+
+# What was not verified.
+
+
+def test_what_was_taken_on_trust_or_not_looked_at_is_told() -> None:
+    track = {"notes": ["truncated: header says 20.00 s", "stream 2 of 2: not searched: no decoder"], "streams": 2}
+    odd = decide(read_result(a_result("odd.wav", track={**track, "unsearched_streams": [2]})), POLICY, day=DAY)
+    passed = Verdict("s.wav", "pass", "too_short", "lasts 0.1 s")
+    of = report(REFUSED, odd, passed, CLEAN)
+    assert [(one.what, one.name, one.reason.partition(":")[0]) for one in not_verified(of)] == [
+        ("index", "", "not signed"),
+        ("policy", "", "not signed"),
+        ("file", "folder", "not searched, refused"),
+        ("streams", "odd.wav", "stream 2 of 2"),
+        ("audio", "odd.wav", "truncated"),
+        ("file", "s.wav", "not searched, too_short"),
+    ]
+    assert not_verified_line(of) == (
+        "not verified: index (not signed), policy (not signed), 2 files not searched, 1 file with streams that were "
+        "not searched, 1 file with notes on the audio"
+    )
+    properties = {item.get("name"): item.get("value") for item in ET.fromstring(rendered(of, "junit")).iter("property")}
+    assert f"not verified: {properties['not_verified']}" == not_verified_line(of)
+    told = sarif(of)["properties"]["notVerified"]
+    assert len(told) == 6
+    assert told[3] == "streams of odd.wav: stream 2 of 2: not searched: no decoder"
+
+
+def test_a_signed_index_was_verified_and_a_day_by_the_clock_was_not() -> None:
+    signed = replace(report(CLEAN), issuer="0123456789abcdef", policy_file="")
+    assert not_verified(signed) == ()
+    assert not_verified_line(signed) == ""
+    assert json.loads(rendered(signed, "json"))["index"]["signed_by"] == "0123456789abcdef"
+    assert [one.what for one in not_verified(replace(signed, by_clock=True))] == ["day"]
+    untimed = replace(report(CLEAN), by_clock=True, policy_file="")  # no term of the policy depends on the day
+    assert [one.what for one in not_verified(untimed)] == ["index"]
 
 
 # SARIF 2.1.0: the objects that are written, with all that the standard says about them.
