@@ -23,6 +23,19 @@ settings.load_profile("sourceprint")
 tqdm.tqdm.monitor_interval = 0
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Deal out the files of tests in the order of the collection, not by the number of their tests."""
+    if hasattr(config.option, "loadscopereorder"):  # where pytest-xdist is installed
+        config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first: a long file that comes last leaves the other processes with nothing to do."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """Return the folder named by SOURCEPRINT_CORPUS; skip the test where there is none."""

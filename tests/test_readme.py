@@ -47,6 +47,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "demo", ended.stdout
 
 
+@pytest.mark.slow
 def test_a_label_finds_shows_and_proves_what_was_reused(done: tuple[Path, str]) -> None:
     demo, printed = done
     with (demo / "passages.csv").open(encoding="utf-8", newline="") as file:

@@ -58,6 +58,7 @@ class TestHarness:
         with pytest.raises(ParameterError, match="jobs=0"):
             list(harness.in_parallel(abs, tasks, jobs=0, what="test"))
 
+    @pytest.mark.slow
     def test_what_is_given_up_is_not_worked_off(self, tmp_path: Path) -> None:
         """Whoever stops taking results, by Ctrl-C above all, does not wait for all that is left."""
         tasks = [str(tmp_path / f"{number:03d}") for number in range(200)]
@@ -101,6 +102,7 @@ class TestTraining:
         assert abs(first[1]) < 0.05
         assert offset == pytest.approx(np.full(4, 3.0) @ matrix, rel=0.01, abs=0.05)
 
+    @pytest.mark.slow
     def test_same_seed_gives_the_same_bytes_and_says_what_it_was_trained_on(self, tmp_path: Path) -> None:
         corpus = SyntheticCorpus(seconds=8.0)
         made = train_projection.train(corpus, 0, excerpts_per_track=1, jobs=1)

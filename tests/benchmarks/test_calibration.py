@@ -373,6 +373,7 @@ class TestReport:
         assert (stated[0.05]["matches"], stated[0.02]["matches"]) == (33, 33)
         json.dumps(batch, allow_nan=False)
 
+    @pytest.mark.slow
     def test_tables_figures_and_pictures_say_what_was_found(self, tmp_path: Path) -> None:
         report = hand_made()
         tables = {table.title: table for table in calibration_report.tables(report)}

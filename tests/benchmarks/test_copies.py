@@ -41,6 +41,7 @@ def test_a_family_is_named_if_all_of_it_stands_beside_one_match() -> None:
     assert judged(match("y"))["outcome"] == judged()["outcome"] == "nothing found"
 
 
+@pytest.mark.slow
 def test_recordings_and_their_copies_are_searched_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "QUICK_RECORDINGS", 2)
     monkeypatch.setattr(copies, "RECORDING_SECONDS", 12.0)

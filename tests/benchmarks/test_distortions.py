@@ -93,6 +93,7 @@ def run(condition: Condition, y: Samples, resources: Resources, seed: int = 5) -
 # --- all conditions ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS.keys())
 def test_condition_keeps_its_time_map(condition: Condition, stereo: Samples, resources: Resources) -> None:
     out = run(condition, stereo, resources)

@@ -51,6 +51,7 @@ def unflushed(tmp_path: Path) -> Any:
 # --- nothing is lost --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_killed_writers_cost_nothing() -> None:
     done = run_chain(Chain(seed=7, kills=12))
     assert done["failures"] == []
@@ -295,6 +296,7 @@ def test_phases_are_told_by_what_is_written() -> None:
 # --- the part ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_part_counts_everything_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sizes = Sizes(chains=1, kills=1, fault_every=100, cut_every=200, lives=1, states=1, damages=1)
     tasks = [task for task in tasks_of(sizes, 0) if not isinstance(task, DamageTask)]

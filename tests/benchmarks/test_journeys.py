@@ -32,6 +32,7 @@ def content(batch: Batch) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_batch_is_as_large_as_asked_for_and_the_same_every_time(tmp_path: Path) -> None:
     batch = small(tmp_path / "a")
     files = content(batch)

@@ -458,6 +458,7 @@ class TestFiles:
 
 
 class TestMeasure:
+    @pytest.mark.slow
     def test_stand_in_beside_sourceprint_from_end_to_end(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         a, b, c, d = songs(4)  # a, b, c are the catalogue
         references = {"r0000": "album00/track0", "r0001": "album01/track0", "r0002": "album02/track0"}

@@ -251,6 +251,7 @@ def committed() -> dict[str, Report]:
     return reports
 
 
+@pytest.mark.slow
 def test_committed_results_are_what_the_committed_reports_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
     reports = committed()

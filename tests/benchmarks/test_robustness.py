@@ -297,6 +297,7 @@ def test_projection_that_knows_both_halves_is_refused(monkeypatch: pytest.Monkey
         catalogues.sides(corpus, tmp_path, jobs=1)
 
 
+@pytest.mark.slow
 def test_whole_run_finds_everything_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The code may be edited while this runs; what is kept would rightly be thrown away then.
     for module in (robustness, catalogues, trials):

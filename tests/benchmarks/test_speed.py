@@ -121,6 +121,7 @@ class TestSteps:
         assert got["decoder"].startswith("libsndfile")
         assert 0.0 < got["limit_seconds"] < got["add_seconds"]
 
+    @pytest.mark.slow
     def test_stages_of_adding_and_matching_are_told_apart(self, wav: str, tmp_path: Path) -> None:
         # The clock looks every so often: of too little audio it would miss a short stage now and then.
         added = speed_steps._add_stages(files=[wav] * 30, folder=str(tmp_path), repeats=1)
@@ -144,6 +145,7 @@ class TestSteps:
         with pytest.raises(SourceprintError, match="sourceprint info --index /nowhere failed"):
             speed_steps.command_seconds("info", "--index", "/nowhere")
 
+    @pytest.mark.slow
     def test_one_process_gets_about_as_much_as_one_process(self) -> None:
         assert 0.2 < speed_steps.machine_gain(1, seconds=0.1) < 5.0
 

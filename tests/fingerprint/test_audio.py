@@ -161,6 +161,7 @@ def test_tag_where_it_does_not_belong(tmp_path: Path, container: str) -> None:
     assert notes == []
 
 
+@pytest.mark.slow
 def test_ten_hours_need_no_more_memory_than_a_minute(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     n_bytes = 10 * 3600 * 4000
@@ -202,6 +203,7 @@ def test_digest(tmp_path: Path) -> None:
         file_digest(tmp_path / "b")
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_corpus_has_the_lengths_and_digests_of_its_list(corpus: Path) -> None:
     with (corpus / "music.tsv").open(encoding="utf-8", newline="") as file:

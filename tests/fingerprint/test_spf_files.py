@@ -133,6 +133,7 @@ def test_a_thorough_file_serves_the_usual_search_with_the_same_vectors(made: Pat
     assert np.abs(query.mirrored - halves(expected.mirrored)).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_the_same_audio_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
     assert run("fingerprint", made / "music", "-o", tmp_path, "--jobs", "2").exit_code == 0
@@ -540,6 +541,7 @@ def report(*args: str | Path, code: int = 0) -> dict[str, Any]:
     return value
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_paths_in_order_and_keeps_what_is_made(made: Path, tmp_path: Path) -> None:
     wanted = "".join(f"{tmp_path}/new/prints/s{n}.spf\n" for n in (1, 2, 3))
     result = run("fingerprint", made / "music", "-o", tmp_path / "new" / "prints", "--jobs", "2")

@@ -195,6 +195,7 @@ def test_a_thorough_search_is_not_made_again(catalogue: Snapshot, tmp_path: Path
     assert "--thorough" not in explanation_block(explanation)
 
 
+@pytest.mark.slow
 def test_a_passage_in_an_excluded_range_says_so_and_counts_again_without_it(tmp_path: Path) -> None:
     snapshot = store_of(tmp_path / "index", SONGS, {"s2": ((3_000, 9_000),)})
     y = excerpt(2, 4.0, 4.0)
@@ -627,6 +628,7 @@ def test_match_explains_beneath_the_block_of_each_file(shared: Path, tmp_path: P
     assert lines[-1].startswith("  not searched: ")
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_match_in_json_has_the_explanation_only_if_asked_and_else_the_same(shared: Path, tmp_path: Path) -> None:
     files = [write(tmp_path / "a.wav", excerpt(2, 4.0, 3.0)), write(tmp_path / "b.wav", buried(0.06), subtype="FLOAT")]

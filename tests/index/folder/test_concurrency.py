@@ -195,6 +195,7 @@ def change(folder: Path, state: dict[str, int], number: int, chance: random.Rand
             writer.compact()
 
 
+@pytest.mark.slow
 def test_ten_readers_beside_a_writer_each_see_exactly_one_committed_state(tmp_path: Path) -> None:
     folder, stop = tmp_path / "index", tmp_path / "stop"
     Store.create(folder, LAYERS)
@@ -401,6 +402,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_scan_sees_one_state_whatever_happens_meanwhile(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
@@ -425,6 +427,7 @@ def test_a_scan_sees_one_state_whatever_happens_meanwhile(
     assert lease_files(index) == []
 
 
+@pytest.mark.slow
 def test_a_scan_that_is_given_up_gives_up_its_lease(music: Path) -> None:
     index = music / "index"
     scans = scan_files(index, [Item(music / "music" / "s1.wav")] * 2, jobs=2)

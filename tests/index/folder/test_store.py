@@ -228,6 +228,7 @@ def test_many_small_adds_leave_few_segments(tmp_path: Path) -> None:
     assert len(list((tmp_path / "index" / "trees").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_growing_layer_gets_a_deeper_tree_and_keeps_its_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,6 +422,7 @@ def _write_often(folder: str) -> None:
             writer.compact()
 
 
+@pytest.mark.slow
 def test_readers_never_see_a_half_written_state(tmp_path: Path) -> None:
     fill(tmp_path / "index", {f"r{i}": 30 for i in range(5)}, exact_limit=ALWAYS)
     context = multiprocessing.get_context("spawn")

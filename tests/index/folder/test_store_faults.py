@@ -64,6 +64,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     Store.create(folder, LAYERS)
@@ -112,6 +113,7 @@ def change(folder: Path) -> None:
         writer.compact()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, StorageFullError), (errno.EDQUOT, StorageFullError)])
 def test_a_full_disk_leaves_the_last_commit(tmp_path: Path, code: int, kind: type[Exception]) -> None:
     folder = tmp_path / "index"
@@ -283,6 +285,7 @@ def answers(folder: Path) -> list[Any]:
     return [snapshot.digest, list(snapshot.recordings), [array.tolist() for array in arrays]]
 
 
+@pytest.mark.slow
 def test_damage_to_a_large_index_gives_an_error_or_the_right_answer_never_a_crash(
     sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

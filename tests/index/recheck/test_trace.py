@@ -178,6 +178,7 @@ def test_nothing_found_leaves_no_trace(index: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "traces").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_the_same_audio_in_two_workers_leaves_one_trace(index: Path, tmp_path: Path) -> None:
     (tmp_path / "traces").mkdir()

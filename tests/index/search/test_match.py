@@ -193,6 +193,7 @@ def test_a_whole_recording_is_found_whole(catalogue: Snapshot) -> None:
     assert found.recording_start_seconds == pytest.approx(found.track_start_seconds, abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_song_of_the_same_album_is_another_song(catalogue: Snapshot) -> None:
     for k in range(SONGS):
         assert [match.recording.id for match in search(excerpt(k, 10.0, 15.0), catalogue).matches] == [f"song{k}"]

@@ -104,6 +104,7 @@ def assert_continues(index: Path, folder: Path, peaceful: str) -> None:
     assert matches(index, folder / "1.wav") == [["1"]]
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 @pytest.mark.skipif(sys.platform != "linux", reason="finds child processes in /proc")
 def test_killed_while_adding_with_workers(folder: Path, peaceful: str, tmp_path: Path) -> None:
@@ -120,6 +121,7 @@ def test_killed_while_adding_with_workers(folder: Path, peaceful: str, tmp_path:
     assert_continues(index, folder, peaceful)
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupted_while_adding(folder: Path, peaceful: str, tmp_path: Path, jobs: str) -> None:
@@ -149,6 +151,7 @@ def test_interrupted_while_adding(folder: Path, peaceful: str, tmp_path: Path, j
     assert_continues(index, folder, peaceful)
 
 
+@pytest.mark.slow
 def test_interrupted_while_matching(folder: Path, tmp_path: Path) -> None:
     index = catalogue(tmp_path, (1,))
     queries = [folder / "1.wav", folder / "0.wav", folder / "long.wav"]

@@ -317,6 +317,7 @@ def test_names_cannot_forge_lines_nor_command_the_terminal(index: Path, tmp_path
     assert run("remove", "Pi\u00f1a \u97f3\u697d\\n\\x1b[31mred", index=index).exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_a_long_file_needs_no_more_memory_than_a_song(tmp_path: Path) -> None:
     # 25 minutes: samples and spectrogram, held at once, would take 180 MB more. What is kept of it takes 8 MB.

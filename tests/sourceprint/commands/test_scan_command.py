@@ -276,6 +276,7 @@ def go_on(process: subprocess.Popen[str], n: int) -> None:
         assert process.stdout.readline() == "row\n"
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_scan_that_is_killed_again_and_again_ends_up_like_one_that_is_not(

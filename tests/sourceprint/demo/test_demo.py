@@ -18,6 +18,7 @@ from sourceprint.royalties.statements.files.folder import read_statement
 from tests.places import ROOT
 
 
+@pytest.mark.slow
 def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
     printed: list[str] = []
     steps: list[None] = []

@@ -479,6 +479,7 @@ def follow(tmp_path: Path) -> Callable[[str], tuple[Path, list[int]]]:
     return run
 
 
+@pytest.mark.slow
 def test_whoever_follows_the_document_gets_the_same_statements_to_the_byte(
     story: Story, follow: Callable[[str], tuple[Path, list[int]]]
 ) -> None:

@@ -117,6 +117,7 @@ def catalogues(draw: st.DrawFn) -> list[Record]:
     return [*parties, *recordings, *works, *links, *parts, *shares, *licences]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(catalogues())
 def test_importing_an_export_changes_nothing_and_makes_the_same_catalogue_elsewhere(records: list[Record]) -> None:
