@@ -1,9 +1,11 @@
 """Evidence for others: `report` makes pages to see and to hear, `evidence` signs a case to be checked."""
 
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +14,7 @@ from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
-    complain,
+    catalogue_audio,
     jobs_option,
     json_option,
     keys_option,
@@ -25,7 +27,9 @@ from sourceprint.commands.terminal import (
 from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
-    from sourceprint.signatures import PrivateKey
+    from sourceprint.evidence.cases.contents import Remarks
+    from sourceprint.evidence.pages.report import PageMade, ReportOptions
+    from sourceprint.inputs import Item
 
 __all__ = ["evidence", "report", "verify_case"]
 
@@ -65,26 +69,23 @@ def report(
     """
     use_one_thread()
     from sourceprint.evidence.pages.report import ReportOptions, write_report
-    from sourceprint.inputs import collect
-    from sourceprint.scans.run_folder import TRACES, Run
+    from sourceprint.scans.run_folder import TRACES, Run, session_times
 
+    inputs = catalogue_audio(catalogue)
     results = Run.open(run).results()
     if missing := sorted(set(only) - {result.name for result in results}):
         raise EvidenceError(
             f"--only {printable(missing[0])}: no such file in the run; give a name as its results state it"
         )
     wanted = [result for result in results if not only or result.name in only]
-    inputs = collect(catalogue, fingerprints=False)
-    options = ReportOptions(title, single_file, with_audio, inputs.items, force, jobs)
+    options = ReportOptions(title, single_file, with_audio, inputs.items, force, jobs, session_times(run))
     n_matched = sum(bool(result.matches) for result in wanted)
-    n_failed = 0
-    for refusal in inputs.refusals:
-        complain(str(refusal))
-    pages = write_report(wanted, run / TRACES, out, options)
-    with progress(n_matched, quiet, unit="page") as tell, closing(pages):
-        for page in pages:
-            n_failed += page.kind == "failed"
-            tell.outcome(page)
+    pages = list(_told(write_report(wanted, run / TRACES, out, options), n_matched, quiet))
+    n_failed = sum(page.kind == "failed" for page in pages)
+    n_unheard = sum(bool(page.no_audio) for page in pages)
+    if n_unheard and not quiet and not options.needs_audio:
+        note(f"the audio of {counted(n_unheard, 'file')} was not at hand, so landmarks alone are drawn of it; "
+             f"{out / 'cover.html'} names each")  # fmt: skip
     if not quiet:
         note(f"{out / 'index.html'}: {counted(len(wanted), 'file')}, {counted(n_matched, 'page')} of evidence")
     if n_failed or inputs.refusals:
@@ -93,8 +94,12 @@ def report(
 
 @click.command()
 @click.argument("place", metavar="RUN", type=PATH)
-@click.argument("file", metavar="FILE")
-@click.option("-o", "--output", "target", metavar="CASE", type=PATH, required=True, help="The ZIP file to write.")
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option("--all", "every", is_flag=True, help="Make a case and a page of every matched file, and pages about all.")
+@click.option(
+    "-o", "--output", "target", metavar="CASE", type=PATH, required=True,
+    help="The ZIP file to write; with --all the folder, new or empty.",
+)  # fmt: skip
 @click.option(
     "--sign-with", "key", metavar="FILE", type=PATH,
     help="Your private key (.pem)  [default: the only one in your folder of keys]",
@@ -104,7 +109,10 @@ def report(
     "--catalogue", metavar="PATH", multiple=True, type=PATH,
     help="Audio of recordings: a file, folder or list, for their spectrograms on the page; may be repeated.",
 )  # fmt: skip
-@click.option("--no-page", is_flag=True, help="Leave the page out.")
+@click.option(
+    "--with-audio", is_flag=True, help="With --all: add short excerpts to the pages; mind the rights in them."
+)
+@click.option("--no-page", is_flag=True, help="Leave the page out of the case.")
 @click.option("--note", "words", metavar="TEXT", default="", help="Words of yours that are signed with it.")
 @click.option(
     "--date",
@@ -113,60 +121,133 @@ def report(
     type=click.DateTime(["%Y-%m-%d"]),
     help="A day to state, YYYY-MM-DD; none by default.",
 )
-@click.option("--force", is_flag=True, help="Replace CASE if it exists.")
+@click.option("--force", is_flag=True, help="Replace what is there already.")
+@jobs_option
 @json_option
 @quiet_option
 def evidence(
     place: Path,
-    file: str,
+    file: str | None,
+    every: bool,
     target: Path,
     key: Path | None,
     folder: Path | None,
     catalogue: tuple[Path, ...],
+    with_audio: bool,
     no_page: bool,
     words: str,
     made_on: datetime | None,
     force: bool,
+    jobs: int | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Sign what a scan found in one file, for others to check.
+    """Sign what a scan found in one file, or in each, for others to check.
 
     RUN is the folder of a scan, FILE a name in it, its SHA-256, or a part of a name that no other has. The case holds
     result, landmarks, a page to look at, digests and signature; it needs neither the index nor the audio to be
     verified. It does hold the path of the file and what the index says about the recordings. The same run, key, options
     and audio give the same bytes.
 
+    With --all, a folder: a case and a page of every matched file, a page of every recording, an overview, a page about
+    the whole, and digests of everything. Interrupted, it is continued by the same command. A file whose audio is gone
+    or has changed is named, and the exit code is 4; its case is made all the same.
+
     Example: sourceprint evidence RUN track.mp3 -o case.zip
     """
+    if every == (file is not None):
+        raise click.UsageError("FILE, --all: give one of them")
+    if (with_audio or jobs is not None) and not every:
+        raise click.UsageError("--with-audio, --jobs: are for the pages of --all; give it too")
+    if no_page and catalogue and not every:
+        raise click.UsageError("--catalogue: is drawn on the page, which --no-page leaves out; give one of them")
+    use_one_thread()
+    from sourceprint.evidence.cases.contents import Remarks
+    from sourceprint.outputs import program_version
+    from sourceprint.signatures import load_private, only_private
+
+    audio = catalogue_audio(catalogue)
+    remarks = Remarks(None if made_on is None else made_on.date(), words, program_version())
+    signing = only_private(keys_place(folder)) if key is None else key
+    signer = load_private(signing).public
+    if file is None:
+        from sourceprint.evidence.pages.report import CaseOptions, ReportOptions
+
+        cases = CaseOptions(signing, remarks, with_page=not no_page)
+        options = ReportOptions(with_audio=with_audio, catalogue=audio.items, replace=force, jobs=jobs, cases=cases)
+        made, is_whole = _all_cases(place, target, options, as_lines=not as_json, quiet=quiet)
+    else:
+        made, is_whole = _one_case(place, file, target, signing, remarks, None if no_page else audio.items, force), True
+        if not as_json:
+            click.echo(f"{made['sha256']}  {printable(target)}")
+    if as_json:
+        print_json({**made, "signer": signer.text, "signer_id": signer.id}, lines=False)
+    if not quiet:
+        what = target if file is not None else target / "cases" / "NAME.zip"
+        note(f"signed by key {signer.id} ({signer.name}); `sourceprint verify {what}` checks it")
+    if audio.refusals or not is_whole:
+        click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+def _one_case(
+    place: Path,
+    file: str,
+    target: Path,
+    signing: Path,
+    remarks: "Remarks",
+    audio: "tuple[Item, ...] | None",
+    force: bool,
+) -> dict[str, Any]:
+    """Write the case of one file, with a page unless `audio` is None, and return what is said of it."""
     import hashlib
 
     from sourceprint.evidence.cases.case import choose, make_case, read_trace_file, write_case
-    from sourceprint.evidence.cases.contents import Remarks
-    from sourceprint.inputs import collect
-    from sourceprint.outputs import program_version
     from sourceprint.scans.run_folder import Run
+    from sourceprint.signatures import load_private
 
     run = Run.open(place)
     result = choose(run.results(), file)
-    remarks = Remarks(None if made_on is None else made_on.date(), words, program_version())
-    signer = _signing_key(keys_place(folder), key)
     trace = read_trace_file(run, result)
     page = None
-    if not no_page:
+    if audio is not None:
         from sourceprint.evidence.pages.report import single_page
 
-        page = single_page(result, run.trace_path(result), catalogue=collect(catalogue, fingerprints=False).items)
-    case = make_case(result, trace, signer, remarks, page=page)
+        page = single_page(result, run.trace_path(result), catalogue=audio)
+    case = make_case(result, trace, load_private(signing), remarks, page=page)
     write_case(target, case, replace=force)
-    digest = hashlib.sha256(case).hexdigest()
-    if as_json:
-        facts = {"case": str(target), "sha256": digest, "file": result.name, "signer": signer.public.text}
-        print_json({**facts, "signer_id": signer.public.id}, lines=False)
-    else:
-        click.echo(f"{digest}  {printable(target)}")
-    if not quiet:
-        note(f"signed by key {signer.public.id} ({signer.public.name}); `sourceprint verify {target}` checks it")
+    return {"case": str(target), "sha256": hashlib.sha256(case).hexdigest(), "file": result.name}
+
+
+def _all_cases(
+    place: Path, target: Path, options: "ReportOptions", *, as_lines: bool, quiet: bool
+) -> tuple[dict[str, Any], bool]:
+    """Write the cases and pages of a run, and return what is said of them, and whether all are whole."""
+    from sourceprint.evidence.pages.report import write_report
+    from sourceprint.scans.run_folder import TRACES, Run, session_times
+
+    run = Run.open(place)
+    results = run.results()
+    matched = [result for result in results if result.matches]
+    if not matched:
+        raise EvidenceError(f"{printable(place)}: nothing was found in any file of it, so there is no evidence to sign")
+    options = replace(options, sessions=session_times(place))
+    cases, failures = [], []
+    pages = write_report(results, place / TRACES, target, options)
+    for result, page in zip(matched, _told(pages, len(matched), quiet), strict=True):
+        failures += [{"file": result.name, "reason": remark} for remark in page.remarks]
+        if page.case:
+            cases.append({"case": str(target / page.case), "sha256": page.digests[page.case], "file": result.name})
+            if as_lines:
+                click.echo(f"{page.digests[page.case]}  {printable(target / page.case)}")
+    return {"folder": str(target), "cases": cases, "failures": failures}, not failures
+
+
+def _told(pages: "Generator[PageMade, None, None]", n: int, quiet: bool) -> "Iterator[PageMade]":
+    """Yield pages as they are made, and say how far it has come."""
+    with progress(n, quiet, unit="page") as tell, closing(pages):
+        for page in pages:
+            tell.outcome(page)
+            yield page
 
 
 def verify_case(case: Path, keys: tuple[Path, ...], *, as_json: bool) -> None:
@@ -182,10 +263,3 @@ def verify_case(case: Path, keys: tuple[Path, ...], *, as_json: bool) -> None:
     else:
         click.echo(verdict_text(verdict))
     verdict.insist()
-
-
-def _signing_key(folder: Path, chosen: Path | None) -> "PrivateKey":
-    """Return the key that was chosen, else the only one of the user; none is made here, as others come to trust it."""
-    from sourceprint.signatures import load_private, only_private
-
-    return load_private(only_private(folder) if chosen is None else chosen)

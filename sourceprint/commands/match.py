@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
+    catalogue_audio,
     exit_if_failed,
     final_report,
     index_option,
@@ -29,6 +30,9 @@ from sourceprint.commands.terminal import (
     search_options,
     use_one_thread,
 )
+
+if TYPE_CHECKING:
+    from sourceprint.inputs import Item
 
 __all__ = ["fingerprint", "match"]
 
@@ -83,6 +87,7 @@ def match(
     if catalogue and report_folder is None:
         raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
     use_one_thread()
+    audio = catalogue_audio(catalogue)  # before anything is searched
     from fingerprint.streams import notes_on_unsearched
     from index.explain.explanation import Question
     from sourceprint.inputs import collect
@@ -94,7 +99,7 @@ def match(
     block = explained_block if explain else scan_block
     results: list[dict[str, Any]] = []
     n_failed = len(inputs.refusals)
-    is_incomplete = False
+    is_incomplete = bool(audio.refusals)
     with _traces_for(report_folder) as traces:
         scans = scan_files(
             index_place(index),
@@ -128,7 +133,8 @@ def match(
         if as_json and not results:
             print_json([], lines=False)
         if report_folder is not None and traces is not None:
-            _report(results, traces, report_folder, catalogue, quiet=quiet)
+            n_lost = _report(results, traces, report_folder, audio.items, quiet=quiet)
+            is_incomplete = is_incomplete or n_lost > 0
     exit_if_failed(n_failed, of=len(inputs))
     if is_incomplete:
         click.get_current_context().exit(EXIT_INCOMPLETE)
@@ -140,7 +146,7 @@ def _traces_for(report_folder: Path | None) -> Iterator[Path | None]:
     if report_folder is None:
         yield None
         return
-    from sourceprint.evidence.pages.report import expect_room
+    from sourceprint.evidence.pages.folder import expect_room
 
     expect_room(report_folder, replace=False)  # before anything is searched
     with tempfile.TemporaryDirectory(prefix="sourceprint-traces-") as folder:
@@ -148,21 +154,23 @@ def _traces_for(report_folder: Path | None) -> Iterator[Path | None]:
 
 
 def _report(
-    records: list[dict[str, Any]], traces: Path, folder: Path, catalogue: tuple[Path, ...], *, quiet: bool
-) -> None:
-    """Make the pages of what was found."""
+    records: list[dict[str, Any]], traces: Path, folder: Path, audio: "tuple[Item, ...]", *, quiet: bool
+) -> int:
+    """Make the pages of what was found, and return how many could not be made as they should be."""
     from sourceprint.evidence.pages.report import ReportOptions, write_report
-    from sourceprint.inputs import collect
     from sourceprint.scans.results import read_result
 
     results = [read_result(record) for record in records]
-    options = ReportOptions(catalogue=collect(catalogue, fingerprints=False).items)
+    options = ReportOptions(catalogue=audio)
+    n_failed = 0
     pages = write_report(results, traces, folder, options)
     with progress(sum(bool(result.matches) for result in results), quiet, unit="page") as tell, closing(pages):
         for page in pages:
+            n_failed += page.kind == "failed"
             tell.outcome(page)
     if not quiet:
         note(f"{folder / 'index.html'}: pages of what was found")
+    return n_failed
 
 
 class _RoleType(click.Choice[str]):

@@ -20,7 +20,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -29,10 +29,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from fingerprint.errors import ListedError, SourceprintError, printable
+from fingerprint.errors import ListedError, ParameterError, SourceprintError, printable
 
 if TYPE_CHECKING:
     from index.search.match import SearchOptions
+    from sourceprint.inputs import NamedInputs
 
 __all__ = [
     "EXIT_FINDINGS",
@@ -43,6 +44,7 @@ __all__ = [
     "Commands",
     "ResumableRun",
     "by_option",
+    "catalogue_audio",
     "complain",
     "exit_if_failed",
     "expect_many_records",
@@ -228,6 +230,27 @@ def keys_place(keys: Path | None) -> Path:
 def today() -> date:
     """Return the day that it is in UTC, the same for whoever gives a term and whoever keeps it."""
     return datetime.now(UTC).date()
+
+
+def catalogue_audio(paths: Sequence[Path]) -> "NamedInputs":
+    """Return the audio of recordings that `--catalogue` names.
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing at one of the paths: pages without pictures would look as if that had been wanted.
+    """
+    from sourceprint.inputs import collect
+
+    for path in paths:
+        if not os.path.exists(path):
+            raise ParameterError(
+                f"--catalogue {printable(path)}: there is no such file or folder; name the audio of the recordings"
+            )
+    inputs = collect(paths, fingerprints=False)
+    for refusal in inputs.refusals:
+        complain(f"--catalogue {refusal}")
+    return inputs
 
 
 def rights_place(rights: str | None) -> str:

@@ -51,6 +51,7 @@ __all__ = [
     "SAFE_BYTES",
     "TRACES",
     "Run",
+    "SessionTimes",
     "StoredRow",
     "expect_elsewhere",
     "latest_results",
@@ -59,6 +60,7 @@ __all__ = [
     "read_rows",
     "refusals",
     "results_of",
+    "session_times",
     "suspects",
     "unfinished_moves",
 ]
@@ -265,6 +267,27 @@ def made_by_others(folder: Path, names: Container[str], version: str) -> dict[st
             makers[name] = maker
     counts = Counter(maker for name, maker in makers.items() if name in names and maker not in ("", version))
     return dict(sorted(counts.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimes:
+    """When a session was at work, in UTC as RFC 3339 has it, and in which version; "" where the log does not say."""
+
+    started: str
+    ended: str
+    version: str
+
+
+def session_times(folder: Path) -> tuple[SessionTimes, ...]:
+    """Return the sessions of a run that the log tells of; the end of one is that of its last event."""
+    found: list[SessionTimes] = []
+    for event in read_events(folder, "session start", "scanned", "known", "on disk", "session end"):
+        at = str(event.get("at", ""))
+        if event["event"] == "session start":
+            found.append(SessionTimes(at, "", str(event.get("version", ""))))
+        elif found:
+            found[-1] = SessionTimes(found[-1].started, at, found[-1].version)
+    return tuple(found)
 
 
 def suspects(folder: Path) -> dict[str, int]:

@@ -26,7 +26,7 @@ from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import Run
 from sourceprint.signatures import PrivateKey
 
-__all__ = ["choose", "make_case", "read_trace_file", "write_case"]
+__all__ = ["choose", "make_case", "read_trace_bytes", "read_trace_file", "write_case"]
 
 _MOST_CANDIDATES = 10  # listed in a message
 
@@ -67,14 +67,18 @@ def choose(results: Sequence[ScanResult], wanted: str) -> ScanResult:
 
 
 def read_trace_file(run: Run, result: ScanResult) -> bytes:
-    """Return the content of the trace file that belongs to a result.
+    """Return the content of the trace file that belongs to a result; errors as `read_trace_bytes`."""
+    return read_trace_bytes(run.trace_path(result), result)
+
+
+def read_trace_bytes(path: Path, result: ScanResult) -> bytes:
+    """Return the content of the trace file of a result.
 
     Raises
     ------
     EvidenceError
         If there is none, or it is larger than a case may hold.
     """
-    path = run.trace_path(result)
     too_large = "larger than a case may hold; scan the file in parts"
     try:
         return read_small(path, EvidenceError, most=LIMITS[TRACE], too_large=too_large)

@@ -12,15 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint.errors import SourceprintError, VerificationError
+from fingerprint.extract import is_fingerprint_file
 from index.recheck.recheck import Rechecked, recheck
 from index.recheck.trace import Trace
 from index.recheck.trace_file import read_trace
 from index.search.hypotheses import RATIO_SLACK
-from index.search.matches import Passage
 from sourceprint.evidence.pages.figures import PLOT, STAGE
-from sourceprint.evidence.pages.geometry import Scale, time_ticks
+from sourceprint.evidence.pages.geometry import LEAST_OF_LANE, Scale, rows_of_spans, time_ticks
 from sourceprint.evidence.pages.page import Shelf
-from sourceprint.evidence.pages.passages import MOST_PICTURED, DrawnPassage, drawn_passages, label_of, passage_row
+from sourceprint.evidence.pages.passages import (
+    MOST_PICTURED,
+    DrawnPassage,
+    drawn_passages,
+    label_of,
+    passage_row,
+    stream_text,
+)
+from sourceprint.evidence.pages.recording_view import numbered
 from sourceprint.evidence.pages.sounds import Sound, recording_sound, track_sound
 from sourceprint.evidence.pages.words import LIMITS, share, span, verdict
 from sourceprint.scans.results import ResultPassage, ScanResult
@@ -40,10 +48,13 @@ class FileView:
         By the names that the template uses.
     remark : str
         Why the figures are missing, or "".
+    no_audio : str
+        Why nothing is drawn of the track's audio, though it was scanned as audio, or "".
     """
 
     values: dict[str, Any]
     remark: str
+    no_audio: str
 
 
 def file_view(
@@ -94,6 +105,7 @@ def file_view(
         "remark": remark,
         "not_drawn": max(0, len(passages) - MOST_PICTURED) if checked is not None else 0,
         "with_audio": with_audio,
+        "case": "",
         "tried": _tried(result, trace, checked),
         "limits": LIMITS,
         "digests": _digests(result),
@@ -103,7 +115,7 @@ def file_view(
     if trace is not None and checked is not None:
         drawn = passages[:MOST_PICTURED]
         values["passages"] = drawn_passages(result, trace, checked, drawn, track, sounds, shelf, with_audio)
-    return FileView(values, remark)
+    return FileView(values, remark, "" if is_fingerprint_file(Path(result.name)) else track.why_not)
 
 
 def _compare(result: ScanResult, trace: Trace, checked: Rechecked) -> None:
@@ -137,14 +149,10 @@ def _same_place(one: tuple[str, tuple[float, ...]], other: tuple[str, tuple[floa
 
 def _passages(result: ScanResult, checked: Rechecked | None) -> list[DrawnPassage]:
     """Return all passages by track time; the recheck has them in the order of the result."""
-    again: list[Passage | None] = []
-    if checked is not None:
-        again = [passage for match in checked.matches for passage in match.passages]
-    stated = [(match, passage) for match in result.matches for passage in match.passages]
-    again = again or [None] * len(stated)
-    paired = [(match, passage, other) for (match, passage), other in zip(stated, again, strict=True)]
-    paired.sort(key=lambda three: (three[1].track_start_ms, three[1].track_end_ms, three[0].recording_id))
-    return [DrawnPassage(number, *three) for number, three in enumerate(paired, start=1)]
+    stated = [passage for match in result.matches for passage in match.passages]
+    found = [passage for match in checked.matches for passage in match.passages] if checked is not None else []
+    again = {id(one): other for one, other in zip(stated, found, strict=False)}
+    return [DrawnPassage(number, match, one, again.get(id(one))) for number, match, one in numbered(result)]
 
 
 def _recording_sounds(trace: Trace, candidates: Mapping[str, Sequence[Path]]) -> dict[str, Sound]:
@@ -153,23 +161,29 @@ def _recording_sounds(trace: Trace, candidates: Mapping[str, Sequence[Path]]) ->
 
 
 def _lanes(result: ScanResult, passages: Sequence[DrawnPassage]) -> list[dict[str, Any]]:
+    """Return a lane per recording, with as many rows as its passages need so that none lies on another."""
     whole = max(result.duration_ms, 1)
     lanes = []
     for match in result.matches:
         own = [passage for passage in passages if passage.match is match]
+        spans = [(float(p.stated.track_start_ms), float(p.stated.track_end_ms)) for p in own]
+        rows: dict[int, list[dict[str, Any]]] = {}
+        for row, (start, end), passage in zip(
+            rows_of_spans(spans, least=LEAST_OF_LANE * whole), spans, own, strict=True
+        ):
+            rows.setdefault(row, []).append(
+                {
+                    "number": passage.number,
+                    "left": f"{100 * start / whole:.2f}",
+                    "width": f"{100 * (end - start) / whole:.2f}",
+                    "text": f"Passage {passage.number}: {_spans(passage.stated)}",
+                }
+            )
         lanes.append(
             {
                 "label": label_of(match),
                 "covered": f"{clock(match.track_match_ms / 1000)} ({share(match.track_match_ms, result.duration_ms)})",
-                "bars": [
-                    {
-                        "number": passage.number,
-                        "left": f"{100 * passage.stated.track_start_ms / whole:.2f}",
-                        "width": f"{100 * (passage.stated.track_end_ms - passage.stated.track_start_ms) / whole:.2f}",
-                        "text": f"Passage {passage.number}: {_spans(passage.stated)}",
-                    }
-                    for passage in own
-                ],
+                "rows": [rows[k] for k in sorted(rows)],
             }
         )
     return lanes
@@ -180,7 +194,8 @@ def _spans(passage: ResultPassage) -> str:
         span(passage.track_start_ms, passage.track_end_ms),
         span(passage.recording_start_ms, passage.recording_end_ms),
     )
-    return f"{here} of the track, {there} of the recording"
+    stream = stream_text(passage)
+    return f"{here} of the track, {there} of the recording{f', {stream}' if stream else ''}"
 
 
 def _tried(result: ScanResult, trace: Trace | None, checked: Rechecked | None) -> list[tuple[str, str]]:

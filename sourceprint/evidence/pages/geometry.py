@@ -6,12 +6,26 @@ same text.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sourceprint.text.tables import clock
 
-__all__ = ["Scale", "Tick", "dots", "frequency_ticks", "lines", "spread", "tick_text", "time_ticks"]
+__all__ = [
+    "LEAST_OF_LANE",
+    "Scale",
+    "Tick",
+    "dots",
+    "frequency_ticks",
+    "lines",
+    "rows_of_spans",
+    "spread",
+    "tick_text",
+    "time_ticks",
+]
+
+LEAST_OF_LANE = 0.007
+"""Share of a timeline that even the shortest bar takes on a screen."""
 
 _STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _END_SHARE = 0.015  # of an axis: less than half of a text beside it
@@ -121,3 +135,29 @@ def spread(n: int, most: int) -> list[int]:
     if n <= most:
         return list(range(n))
     return [round(k * (n - 1) / (most - 1)) for k in range(most)]
+
+
+def rows_of_spans(spans: Sequence[tuple[float, float]], *, least: float = 0.0) -> list[int]:
+    """Return the row that each span is drawn in, from 0: as few rows as keep spans of one row from lying on each other.
+
+    Parameters
+    ----------
+    spans : sequence of (float, float)
+        Start and end, in order of start.
+    least : float
+        Room that even a shorter span takes.
+
+    Examples
+    --------
+    >>> rows_of_spans([(0, 10), (4, 12), (10, 11)])
+    [0, 1, 0]
+    >>> rows_of_spans([(0, 1), (2, 3)], least=5)
+    [0, 1]
+    """
+    ends: list[float] = []
+    rows = []
+    for start, end in spans:
+        row = next((k for k, free in enumerate(ends) if free <= start), len(ends))
+        ends[row : row + 1] = [max(end, start + least)]
+        rows.append(row)
+    return rows

@@ -17,7 +17,17 @@ from markupsafe import Markup
 from sourceprint.outputs import program_version
 from sourceprint.text.templates import rendered
 
-__all__ = ["ASSETS", "SCRIPT", "STYLE", "Shelf", "asset", "file_page", "overview_page"]
+__all__ = [
+    "ASSETS",
+    "SCRIPT",
+    "STYLE",
+    "Shelf",
+    "asset",
+    "cover_page",
+    "file_page",
+    "overview_page",
+    "recording_page",
+]
 
 ASSETS = "assets"
 """Name of the folder of a report that holds what its pages share."""
@@ -59,6 +69,13 @@ class Shelf:
         self.files[self.prefix + name] = data
         return f"{self.way}{ASSETS}/{self.prefix}{name}"
 
+    def inlined(self, picture: str) -> str:
+        """Return the address of a picture that was put here as one that holds it; "" stays so."""
+        if not picture or picture.startswith("data:"):
+            return picture
+        data = self.files[picture.rpartition("/")[2]]
+        return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+
 
 STYLE, SCRIPT = "page.css", "page.js"
 """Names of what all pages share."""
@@ -81,6 +98,16 @@ def file_page(values: dict[str, Any], *, title: str, way: str | None, inside: bo
     return _rendered("file.html", values, title=title, way=way, inside=inside)
 
 
+def recording_page(values: dict[str, Any], *, title: str, inside: bool) -> bytes:
+    """Return the page of a recording, which is part of a report; parameters as `file_page`."""
+    return _rendered("recording.html", values, title=title, way="../", inside=inside)
+
+
+def cover_page(values: dict[str, Any], *, title: str, inside: bool) -> bytes:
+    """Return the page about the report as a whole; parameters as `file_page`."""
+    return _rendered("cover.html", values, title=title, way="", inside=inside)
+
+
 def overview_page(values: dict[str, Any], *, title: str, inside: bool) -> bytes:
     """Return the overview; parameters as `file_page`."""
     return _rendered("overview.html", values, title=title, way="", inside=inside)
@@ -96,6 +123,7 @@ def _rendered(template: str, values: dict[str, Any], *, title: str, way: str | N
     shared = {
         "report_title": title,
         "way": way,
+        "here": template.removesuffix(".html"),
         "inside": inside,
         "policy": _policy(inside),
         "style": Markup(asset(STYLE).decode()) if inside else f"{way}{ASSETS}/{STYLE}",

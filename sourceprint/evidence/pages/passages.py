@@ -19,6 +19,7 @@ from index.recheck.recheck import Rechecked
 from index.recheck.trace import Trace, TracedPassage
 from index.search.matches import Passage
 from index.search.significance import LEAST_P
+from sourceprint.evidence.pages.addresses import recording_address
 from sourceprint.evidence.pages.figures import SpectraFigure, pitch_figure, plane_figure, spectra_figure
 from sourceprint.evidence.pages.page import Shelf
 from sourceprint.evidence.pages.sounds import MEDIA_TYPE, SUFFIX, Sound, excerpts
@@ -27,7 +28,7 @@ from sourceprint.evidence.pages.words import by_chance, by_chance_rate, changed,
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.tables import confidence_text, counted
 
-__all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row"]
+__all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row", "stream_text"]
 
 MOST_PICTURED = 40
 """Passages of one file that are drawn, at most; the others stand in the table."""
@@ -67,14 +68,24 @@ def passage_row(passage: DrawnPassage) -> dict[str, Any]:
         "number": passage.number,
         "label": label_of(passage.match),
         "track": span(stated.track_start_ms, stated.track_end_ms),
+        "stream": stream_text(stated),
         "recording": span(stated.recording_start_ms, stated.recording_end_ms),
         "changed": changed(stated),
         "landmarks": f"{stated.aligned_landmarks}",
         "odds": in_odds(stated.p_false),
         "confidence": confidence_text(stated.confidence),
         "drawn": passage.number <= MOST_PICTURED and passage.aligned is not None,
-        "also_fits": [{"id": name, "figures": alternative_texts(stated, name)} for name in stated.also_fits],
+        "also_fits": [
+            {"id": name, "page": recording_address(name), "figures": alternative_texts(stated, name)}
+            for name in stated.also_fits
+        ],
     }
+
+
+def stream_text(stated: ResultPassage) -> str:
+    """Return the audio streams that a passage is in, where the file has several, else ""."""
+    streams = () if stated.streams is UNSET else stated.streams
+    return f"audio stream {' and '.join(map(str, streams))}" if streams else ""
 
 
 def alternative_texts(stated: ResultPassage, recording_id: str) -> list[str]:
@@ -89,9 +100,10 @@ def alternative_texts(stated: ResultPassage, recording_id: str) -> list[str]:
 
 
 def label_of(match: ResultMatch) -> dict[str, str]:
-    """Return what a recording is called: its id, and what the catalogue says besides."""
+    """Return what a recording is called, and where its page is from the folder of the report."""
     return {
         "id": match.recording_id,
+        "page": recording_address(match.recording_id),
         "title": match.title or "",
         "artists": ", ".join(match.artists),
         "isrc": match.isrc or "",

@@ -1,48 +1,72 @@
-"""A report, written into a folder: the page of every file in which something was found, then the overview.
+"""A report, written into a folder: the page of every file in which something was found, of every recording, and of all.
 
-    index.html        the overview; written last, so that a report without it is unfinished
-    files/*.html      a page per matched file, named by digests
-    assets/           style, script, pictures and excerpts; not there where everything is inside the pages
-    report.txt        says that the folder is a report, and may be replaced as one
-
-Every file is written in one step (`index.storage.durable`), and pages one after the other, so that memory is bounded
-by the largest page and what is there after an interruption is whole. The same results, traces and audio give the same
-bytes.
+Pages of files are made one after the other, or by several workers, so that memory is bounded by the largest page and
+the results; what is there after an interruption is whole, and is gone on with by the same command (`folder`). The same
+results, traces and audio give the same bytes.
 """
 
+import functools
 import hashlib
-import re
+import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fingerprint.digests import is_sha256
-from fingerprint.errors import EvidenceError, printable
+from fingerprint.errors import EvidenceError, SourceprintError, printable
 from index.recheck.trace import trace_name
-from index.storage.durable import make_folder, publish, refusals, sync_folder
-from sourceprint.evidence.pages.file_view import file_view
-from sourceprint.evidence.pages.overview import overview
-from sourceprint.evidence.pages.page import ASSETS, SCRIPT, STYLE, Shelf, asset, file_page, overview_page
+from index.storage.durable import publish
+from sourceprint.evidence.cases.case import make_case, read_trace_bytes
+from sourceprint.evidence.cases.contents import Remarks
+from sourceprint.evidence.pages.addresses import (
+    CASES,
+    COVER,
+    FILES,
+    RECORDINGS,
+    case_address,
+    page_address,
+    recording_address,
+)
+from sourceprint.evidence.pages.cover import cover
+from sourceprint.evidence.pages.file_view import FileView, file_view
+from sourceprint.evidence.pages.folder import ReportFolder
+from sourceprint.evidence.pages.overview import common_folder, overview
+from sourceprint.evidence.pages.page import ASSETS, Shelf, cover_page, file_page, overview_page, recording_page
+from sourceprint.evidence.pages.recording_view import recording_view, reuses_of
 from sourceprint.evidence.pages.sounds import Catalogue
 from sourceprint.faults import Fault
 from sourceprint.inputs import Item
+from sourceprint.outputs import program_version
 from sourceprint.scans.results import ScanResult
+from sourceprint.scans.run_folder import SessionTimes
+from sourceprint.scans.summary import q_values
+from sourceprint.signatures import PrivateKey, load_private
 from sourceprint.workers import in_order, jobs_for
 
-__all__ = ["PageMade", "ReportOptions", "expect_room", "page_name", "single_page", "write_report"]
+__all__ = ["CaseOptions", "PageMade", "ReportOptions", "single_page", "write_report"]
 
-INDEX = "index.html"
-FILES = "files"
-_MARK = "report.txt"
-_MARK_TEXT = """\
-This folder is a report that Sourceprint made: open index.html.
-sourceprint report --force replaces what is in it.
-"""
-_OURS = {
-    FILES: re.compile(r"[0-9a-f]{24}\.html(\.tmp)?"),
-    ASSETS: re.compile(r"([0-9a-f]{24}-\d+-(track|recording)\.(png|ogg)|page\.(css|js))(\.tmp)?"),
-}
+TITLE = "Evidence of reuse"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOptions:
+    """How the signed cases of a report are made.
+
+    Attributes
+    ----------
+    key : Path
+        The file of the private key.
+    remarks : Remarks
+        What the signer says.
+    with_page : bool
+        Whether each case holds its page too.
+    """
+
+    key: Path
+    remarks: Remarks
+    with_page: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +87,25 @@ class ReportOptions:
         Whether a report that is there already is replaced.
     jobs : int or None
         Worker processes; by default as suits the number of pages.
+    sessions : tuple of SessionTimes
+        When the files were scanned, as far as that is on record.
+    cases : CaseOptions or None
+        Whether there is a signed case for every matched file too.
     """
 
-    title: str = "Evidence of reuse"
+    title: str = TITLE
     single_file: bool = False
     with_audio: bool = False
     catalogue: tuple[Item, ...] = ()
     replace: bool = False
     jobs: int | None = None
+    sessions: tuple[SessionTimes, ...] = ()
+    cases: CaseOptions | None = None
+
+    @property
+    def needs_audio(self) -> bool:
+        """Whether a track whose audio is not at hand leaves the report incomplete."""
+        return self.with_audio or self.cases is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +117,24 @@ class PageMade:
     name : str
         The file that it is about, fit for a message.
     kind : str
-        "made"; "failed" if the trace could not be used, so that the page has no figures.
+        "made"; "failed" if it, or the case, is not what was asked for.
     remarks : tuple of str
         Sentences for the user.
+    address, case : str
+        Of the page and of the signed case, from the folder of the report; "" if there is none.
+    no_audio : str
+        Why nothing is drawn of the track's audio, or "".
+    digests : dict of str to str
+        SHA-256 of every file that was written, by its address.
     """
 
     name: str
     kind: str
     remarks: tuple[str, ...]
+    address: str = ""
+    case: str = ""
+    no_audio: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +143,7 @@ class _Task:
     trace: Path
     candidates: Mapping[str, tuple[Path, ...]]
     out: Path
-    options: "_Look"
+    look: "_Look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +151,23 @@ class _Look:
     title: str
     single_file: bool
     with_audio: bool
+    needs_audio: bool
+    cases: CaseOptions | None
 
 
 def write_report(
     results: Sequence[ScanResult], traces: Path, out: Path, options: ReportOptions
 ) -> Generator[PageMade, None, None]:
-    """Write a report, and yield what became of each page; the overview follows the last of them.
+    """Write a report, and yield what became of the page of each file; the other pages follow, the overview last.
 
     Parameters
     ----------
     results : sequence of ScanResult
-        Of a scan, in the order in which they are listed.
+        Of a scan.
     traces : Path
         Folder of the traces, as `sourceprint.scans.scan.scan_files` keeps them.
     out : Path
-        Folder to write into: new, empty, or with `options.replace` a report.
+        Folder to write into: new, empty, an unfinished report of the same, or with `options.replace` a report.
     options : ReportOptions
 
     Raises
@@ -132,15 +179,18 @@ def write_report(
     ParameterError
         If `options.jobs` is below 1.
     """
-    look = _Look(options.title, options.single_file, options.with_audio)
+    look = _Look(options.title, options.single_file, options.with_audio, options.needs_audio, options.cases)
     matched = [result for result in results if result.matches]
-    jobs = jobs_for(len(matched), options.jobs)
-    _prepare(out, options)
+    folders = (FILES, RECORDINGS, *([] if options.single_file else [ASSETS]), *([CASES] if options.cases else []))
+    folder = ReportFolder.begin(out, _recipe(results, options), folders=folders, replace=options.replace)
+    to_do = [result for result in matched if page_address(result) not in folder.done]
     catalogue = Catalogue(options.catalogue)
     tasks = (
         (
-            None,
-            _Task(
+            result,
+            None
+            if page_address(result) in folder.done
+            else _Task(
                 result,
                 _trace_path(traces, result),
                 catalogue.candidates(match.recording_id for match in result.matches),
@@ -150,42 +200,20 @@ def write_report(
         )
         for result in matched
     )
-    lost = set()
+    pages: dict[str, PageMade] = {}
+    jobs = jobs_for(len(to_do), options.jobs)
     with closing(in_order(_make_page, tasks, jobs=jobs, failed=_failed)) as made:
-        for number, (_, page) in enumerate(made):
-            if page is not None:
-                if page.kind == "lost":
-                    lost.add(number)
-                yield PageMade(page.name, "failed" if page.kind == "lost" else page.kind, page.remarks)
-    pages = {result.name: f"{FILES}/{page_name(result)}" for number, result in enumerate(matched) if number not in lost}
-    publish(out / INDEX, overview_page(overview(results, pages), title=look.title, inside=look.single_file))
+        for result, done in made:
+            page = _as_kept(folder.done[page_address(result)]) if done is None else done
+            if done is not None and done.kind == "made":
+                folder.keep({**asdict(done), "digests": dict(done.digests)})
+            folder.digests.update(page.digests)
+            pages[result.name] = page
+            yield page
+    _write_the_rest(folder, results, pages, options)
 
 
-def expect_room(out: Path, *, replace: bool) -> None:
-    """Make sure that a report could be written into a folder: it is new, empty, or holds a report to be replaced.
-
-    Raises
-    ------
-    EvidenceError
-        If it holds something else.
-    CatalogueError
-        If it cannot be read.
-    """
-    with refusals(out):
-        content = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-        if out.exists() and not out.is_dir():
-            raise EvidenceError(f"{printable(out)}: is a file; name a folder for the report")
-        if content and not (out / _MARK).is_file():
-            raise EvidenceError(f"{printable(out)}: holds other files; name a new or empty folder for the report")
-        if content and not replace:
-            raise EvidenceError(
-                f"{printable(out)}: holds a report already; give --force to replace it, or another folder"
-            )
-
-
-def single_page(
-    result: ScanResult, trace: Path, *, title: str = "Evidence of reuse", catalogue: tuple[Item, ...] = ()
-) -> bytes:
+def single_page(result: ScanResult, trace: Path, *, title: str = TITLE, catalogue: tuple[Item, ...] = ()) -> bytes:
     """Return the page of one matched file with everything inside, no audio, and no link to an overview.
 
     Parameters
@@ -205,16 +233,36 @@ def single_page(
         If the trace cannot be used, or gives other matches than the result states.
     """
     candidates = Catalogue(catalogue).candidates(match.recording_id for match in result.matches)
-    view = file_view(result, trace, candidates, Shelf(True, "", ""), with_audio=False)
+    shelf = Shelf(False, "", "")
+    view = file_view(result, trace, candidates, shelf, with_audio=False)
+    return _alone(view, shelf, title)
+
+
+def _alone(view: FileView, shelf: Shelf, title: str) -> bytes:
+    """Return a page with its pictures inside and no sound."""
     if view.remark:
         raise EvidenceError(view.remark)
-    return file_page(view.values, title=title, way=None, inside=True)
+    passages = [
+        {
+            **passage,
+            "images": {kind: shelf.inlined(address) for kind, address in passage["images"].items()},
+            "audio": dict.fromkeys(passage["audio"], ""),
+        }
+        for passage in view.values["passages"]
+    ]
+    return file_page({**view.values, "passages": passages, "with_audio": False}, title=title, way=None, inside=True)
 
 
-def page_name(result: ScanResult) -> str:
-    """Return the name of the page of a file: made of digests, so that no name of a file can lead elsewhere."""
-    digest = hashlib.sha256(f"{result.name}\0{result.sha256}".encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{digest[:24]}.html"
+def _recipe(results: Sequence[ScanResult], options: ReportOptions) -> str:
+    """Return a digest of all that the pages are made of, but for audio files, which may move meanwhile."""
+    digest = hashlib.sha256()
+    cases = options.cases
+    catalogue = [(str(item.path), item.id) for item in options.catalogue]
+    signed = cases and [str(cases.key), str(cases.remarks), cases.with_page]
+    look = [program_version(), options.title, options.single_file, options.with_audio, catalogue, signed]
+    for record in (look, *(result.raw for result in results)):
+        digest.update(json.dumps(record, sort_keys=True).encode("ascii"))
+    return digest.hexdigest()
 
 
 def _trace_path(traces: Path, result: ScanResult) -> Path:
@@ -225,37 +273,63 @@ def _trace_path(traces: Path, result: ScanResult) -> Path:
 
 def _make_page(task: _Task) -> PageMade:
     """Write one page and what it refers to; runs in the workers."""
-    name = page_name(task.result)
-    shelf = Shelf(task.options.single_file, "../", f"{name.removesuffix('.html')}-")
-    view = file_view(task.result, task.trace, task.candidates, shelf, with_audio=task.options.with_audio)
-    page = file_page(view.values, title=task.options.title, way="../", inside=task.options.single_file)
-    for file_name, data in shelf.files.items():
-        publish(task.out / ASSETS / file_name, data)
-    publish(task.out / FILES / name, page)
-    remarks = (f"{view.remark}; its page has no figures",) if view.remark else ()
-    return PageMade(printable(task.result.name), "failed" if view.remark else "made", remarks)
+    look, address = task.look, page_address(task.result)
+    prefix = address.removeprefix(f"{FILES}/").removesuffix(".html")
+    shelf = Shelf(look.single_file, "../", f"{prefix}-")
+    view = file_view(task.result, task.trace, task.candidates, shelf, with_audio=look.with_audio)
+    written = {f"{ASSETS}/{name}": data for name, data in shelf.files.items()} if not look.single_file else {}
+    remarks = [f"{view.remark}; its page has no figures"] if view.remark else []
+    case = ""
+    if look.cases is not None:
+        try:
+            page = _alone(view, shelf, TITLE) if look.cases.with_page else None
+            trace = read_trace_bytes(task.trace, task.result)
+            made = make_case(task.result, trace, _key(look.cases.key), look.cases.remarks, page=page)
+        except SourceprintError as error:
+            remarks.append(f"there is no case of it: {error}")
+        else:
+            case = case_address(task.result)
+            written[case] = made
+    if view.no_audio and look.needs_audio:
+        remarks.append(view.no_audio.removesuffix("."))
+    values = {**view.values, "case": case}
+    written[address] = file_page(values, title=look.title, way="../", inside=look.single_file)
+    for place, data in written.items():
+        publish(task.out / place, data)
+    digests = {place: hashlib.sha256(data).hexdigest() for place, data in written.items()}
+    kind = "failed" if remarks else "made"
+    return PageMade(printable(task.result.name), kind, tuple(remarks), address, case, view.no_audio, digests)
+
+
+@functools.lru_cache(maxsize=1)
+def _key(path: Path) -> PrivateKey:
+    return load_private(path)
 
 
 def _failed(task: _Task, fault: Fault) -> PageMade:
-    return PageMade(printable(task.result.name), "lost", (f"its page could not be made: {fault.reason}",))
+    return PageMade(printable(task.result.name), "failed", (f"its page could not be made: {fault.reason}",))
 
 
-def _prepare(out: Path, options: ReportOptions) -> None:
-    """Make the folder, or clear the report in it."""
-    expect_room(out, replace=options.replace)
-    with refusals(out):
-        out.mkdir(parents=True, exist_ok=True)
-        (out / INDEX).unlink(missing_ok=True)
-        sync_folder(out)
-        for folder, pattern in _OURS.items():
-            if (out / folder).is_dir():
-                for path in (out / folder).iterdir():
-                    if pattern.fullmatch(path.name):
-                        path.unlink()
-    publish(out / _MARK, _MARK_TEXT.encode())
-    for folder in (FILES,) if options.single_file else (FILES, ASSETS):
-        if not (out / folder).is_dir():
-            make_folder(out / folder)
-    if not options.single_file:
-        publish(out / ASSETS / STYLE, asset(STYLE))
-        publish(out / ASSETS / SCRIPT, asset(SCRIPT))
+def _as_kept(page: Mapping[str, Any]) -> PageMade:
+    return PageMade(**{**page, "remarks": tuple(page["remarks"])})
+
+
+def _write_the_rest(
+    folder: ReportFolder, results: Sequence[ScanResult], pages: Mapping[str, PageMade], options: ReportOptions
+) -> None:
+    """Write the pages of the recordings, the one about the report, and the overview."""
+    look: Mapping[str, Any] = {"title": options.title, "inside": options.single_file}
+    addresses = {name: page.address for name, page in pages.items() if page.address}
+    reuses = reuses_of(results)
+    rates = q_values(results)
+    names = common_folder([result.name for result in results])
+    for reuse in reuses:
+        view = recording_view(reuse, addresses, rates, names)
+        folder.write(recording_address(reuse.recording_id), recording_page(view, **look))
+    missing = [(name, remark) for name, page in pages.items() for remark in page.remarks]
+    missing += [(name, page.no_audio) for name, page in pages.items() if page.no_audio and not options.needs_audio]
+    signer = None if options.cases is None else _key(options.cases.key).public
+    values = cover(results, missing, options.sessions, signer=signer, names=names)
+    folder.write(COVER, cover_page(values, **look))
+    whole = overview_page(overview(results, addresses, reuses), **look)
+    folder.finish(whole, with_sums=options.cases is not None)

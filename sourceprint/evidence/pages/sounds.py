@@ -182,9 +182,14 @@ def recording_sound(recording: Recording, candidates: Mapping[str, Sequence[Path
     paths = candidates.get(recording.id, ())
     if not paths:
         return Sound(None, "The audio of the recording was not given with --catalogue.")
-    for path in paths:
-        if _digest(path) == recording.sha256:
-            return Sound(path)
+    digests = [_digest(path) for path in paths]
+    if recording.sha256 in digests:
+        return Sound(paths[digests.index(recording.sha256)])
+    if not any(digests):
+        where = printable(paths[0])
+        return Sound(
+            None, f"The audio of the recording, which --catalogue names, is not at {where}, or cannot be read."
+        )
     return Sound(None, "A file of the recording's name was given with --catalogue, but it is not the one in the index.")
 
 

@@ -21,16 +21,17 @@ __all__ = [
     "outcome",
     "share",
     "span",
+    "title_and_id",
     "verdict",
 ]
 
 LIMITS = (
-    "This page is evidence that sound of a recording, changed as stated, is in the generated track. It does not show "
+    "This is evidence that sound of a recording, changed as stated, is in the generated track. It does not show "
     "how it came there, who put it there, which of the two was made first, or whether that was allowed.",
     "It is about recordings. A new performance of the same composition is not looked for, and similarity of style is "
     "never reported.",
     "Recordings that share a sample, a loop or a drum kit share sound: the passage may be right about the sound and "
-    "wrong about which of them it came from. Other recordings that fit are named above where the search met any.",
+    "wrong about which of them it came from. Other recordings that fit are named where the search met any.",
     "The probabilities are estimated from how well the same track, played backwards, matches the same catalogue. On "
     "real music outside the catalogue they were found to hold as far as there are data, which is about 1 in 100; below "
     "that they are extrapolated, and none under 1 in 10\u2079 is claimed. They do not hold for music built from the "
@@ -40,6 +41,7 @@ LIMITS = (
 )
 """What a page of evidence does not show, in sentences."""
 
+_LONGEST_TITLE = 80
 _BRIEF_MS = 3000  # tempo was off by up to 17 % in passages of 1 to 2 s
 
 _RAISED = str.maketrans(
@@ -202,6 +204,20 @@ def in_odds(p: float) -> str:
     """
     plain, power, exponent = odds(p).partition("^")
     return plain + (exponent.translate(_RAISED) if power else "")
+
+
+def title_and_id(title: str | None, recording_id: str) -> str:
+    """Return the title, cut where it would fill a table, and the id, which is never cut.
+
+    Examples
+    --------
+    >>> title_and_id("One for Tonight", "s1"), title_and_id(None, "s1")
+    ('One for Tonight (s1)', 's1')
+    """
+    if not title:
+        return recording_id
+    cut = title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return f"{cut} ({recording_id})"
 
 
 def verdict(result: ScanResult, reused_ms: int) -> str:

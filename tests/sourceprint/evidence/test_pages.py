@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,17 @@ from fingerprint.spectrogram import cell_frequencies
 from index.recheck.recheck import recheck
 from index.recheck.trace_file import read_trace
 from index.storage.recordings import Recording
+from sourceprint.evidence.pages.addresses import page_address, recording_address
 from sourceprint.evidence.pages.figures import pitch_figure, plane_figure, spectra_figure
 from sourceprint.evidence.pages.overview import overview
 from sourceprint.evidence.pages.page import file_page, overview_page
-from sourceprint.evidence.pages.report import ReportOptions, page_name, single_page, write_report
+from sourceprint.evidence.pages.recording_view import reuses_of
+from sourceprint.evidence.pages.report import ReportOptions, single_page, write_report
 from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
 from sourceprint.evidence.pages.sounds import Catalogue, excerpts, recording_sound, track_sound
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
-from sourceprint.inputs import Item
-from sourceprint.scans.results import read_result
+from sourceprint.inputs import Item, collect
+from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 from tests.page_reports import HOSTILE_NAME, HOSTILE_TITLE, ScannedRun, a_run, report_of
@@ -91,8 +94,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def pages_of(site: Path) -> list[Path]:
+    found = sorted(site.rglob("*.html"))
+    assert len(found) == 6  # two of files, two of recordings, the overview, and the one about the report
+    return found
+
+
 def page_of(site: Path, scanned: ScannedRun, name: str = "mix.wav") -> Page:
-    return Page(site / "files" / page_name(scanned.result(name)))
+    return Page(site / page_address(scanned.result(name)))
+
+
+def overview_of(results: list[ScanResult], pages: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return overview(results, pages or {}, reuses_of(results))
 
 
 # What the pages say.
@@ -126,7 +139,8 @@ def test_the_overview_lists_every_file_and_says_why_some_were_not_searched(site:
     page = Page(site / "index.html")
     assert "A report" in page.text
     links = {a["href"] for a in page.all("a")} - {"#main"}
-    assert links == {f"files/{page_name(scanned.result(name))}" for name in ("mix.wav", HOSTILE_NAME)}
+    files = {page_address(scanned.result(name)) for name in ("mix.wav", HOSTILE_NAME)}
+    assert links == {*files, recording_address("s1"), recording_address("s2"), "index.html", "cover.html"}
     assert "could not be read" in page.text
     assert printable(str(scanned.result("broken.mp3").reason)) in page.text
     assert "an estimated false-discovery rate of" in page.text
@@ -135,9 +149,10 @@ def test_the_overview_lists_every_file_and_says_why_some_were_not_searched(site:
 
 
 def test_names_and_titles_from_outside_stay_text(site: Path, scanned: ScannedRun) -> None:
-    for path in [site / "index.html", *(site / "files").iterdir()]:
+    n_scripts = {"files": 1, "recordings": 3, site.name: 0}  # with the data of two tables
+    for path in pages_of(site):
         page = Page(path)
-        assert len(page.all("script")) == (2 if path.name == "index.html" else 1)
+        assert len(page.all("script")) == {"index.html": 3, "cover.html": 1}.get(path.name, n_scripts[path.parent.name])
         assert not any("onerror" in a for _, a in page.tags)
         assert "\u202e" not in page.source
         assert "\u2028" not in page.source
@@ -145,17 +160,21 @@ def test_names_and_titles_from_outside_stay_text(site: Path, scanned: ScannedRun
     assert printable(HOSTILE_TITLE) in page_of(site, scanned).text
 
 
-def test_names_of_files_are_made_of_digests(site: Path) -> None:
+def test_names_of_files_say_what_they_are_about_and_need_no_escaping(site: Path, scanned: ScannedRun) -> None:
     names = contents(site)
     assert len(names) > 8
-    pages = r"files/[0-9a-f]{24}\.html"
-    shared = r"assets/([0-9a-f]{24}-\d-(track|recording)|page)\.\w{2,3}"
-    for name in names:
-        assert re.fullmatch(rf"index\.html|report\.txt|{pages}|{shared}", name)
+    name = "[a-z0-9-]+-[0-9a-f]{12}"
+    for each in names:
+        assert re.fullmatch(
+            rf"(index|cover)\.html|report\.txt|(files|recordings)/{name}\.html"
+            rf"|assets/({name}-\d-(track|recording)|page)\.\w{{2,3}}",
+            each,
+        )
+    assert page_address(scanned.result("mix.wav")).startswith("files/mix-wav-")
 
 
 def test_pages_refer_to_nothing_outside_their_folder(site: Path) -> None:
-    for path in [site / "index.html", *(site / "files").iterdir()]:
+    for path in pages_of(site):
         page = Page(path)
         policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
         assert policy.startswith("default-src 'none'")
@@ -163,18 +182,28 @@ def test_pages_refer_to_nothing_outside_their_folder(site: Path) -> None:
         for _, attributes in page.tags:
             for name in ("src", "href"):
                 target = attributes.get(name, "#")
-                assert target.startswith("#") or (path.parent / target).is_file(), target
+                place, _, anchor = target.partition("#")
+                assert not place or (path.parent / place).is_file(), target
+                aim = page if not place else Page(path.parent / place) if anchor else None
+                assert not anchor or aim is None or any(a.get("id") == anchor for _, a in aim.tags), target
 
 
 def test_a_single_file_has_everything_inside(scanned: ScannedRun, tmp_path: Path) -> None:
     report_of(scanned, tmp_path / "one", single_file=True, with_audio=True)
-    assert {name.split("/")[0] for name in contents(tmp_path / "one")} == {"index.html", "files", "report.txt"}
+    assert {name.split("/")[0] for name in contents(tmp_path / "one")} == {
+        "index.html",
+        "cover.html",
+        "files",
+        "recordings",
+        "report.txt",
+    }
     page = page_of(tmp_path / "one", scanned)
     sources = [attributes["src"] for _, attributes in page.tags if "src" in attributes]
     assert len(sources) == 8
     assert all(source.startswith(("data:image/png;base64,", "data:audio/ogg;base64,")) for source in sources)
     assert page.all("link") == []
-    assert {a["href"] for a in page.all("a") if not a["href"].startswith("#")} == {"../index.html"}
+    recordings = {f"../{recording_address(name)}" for name in ("s1", "s2")}
+    assert {a["href"] for a in page.all("a") if a["href"][0] != "#"} == {"../index.html", "../cover.html", *recordings}
 
 
 def test_a_page_can_stand_alone(scanned: ScannedRun, tmp_path: Path) -> None:
@@ -226,6 +255,25 @@ def test_audio_that_has_moved_or_changed_is_not_drawn(scanned: ScannedRun, tmp_p
     assert "its digest differs" in track_sound(changed).why_not
     described = with_track(result, name="song.spf")
     assert "fingerprint file" in track_sound(described).why_not
+
+
+@pytest.mark.parametrize("command", ["report", "match"])
+def test_a_catalogue_that_is_not_there_is_an_error_before_anything_is_made(
+    scanned: ScannedRun, tmp_path: Path, command: str
+) -> None:
+    absent, out = tmp_path / "absent", tmp_path / "out"
+    words = ("report", scanned.folder, "--out", out) if command == "report" else ("match", absent, "--report", out)
+    result = run(*words, "--catalogue", absent, index=None if command == "report" else scanned.folder.parent / "index")
+    assert (result.exit_code, result.stdout, out.exists()) == (2, "", False)
+    assert f"--catalogue {absent}: there is no such file or folder" in result.stderr
+
+
+def test_a_row_of_a_catalogue_that_names_no_file_is_told_from_another_file(scanned: ScannedRun, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,id\ngone.wav,s1\n", encoding="utf-8")
+    trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
+    recording = trace.parts[0].passages[0].recording
+    candidates = Catalogue(collect([tmp_path / "list.csv"]).items).candidates([recording.id])
+    assert f"is not at {tmp_path / 'gone.wav'}, or cannot" in recording_sound(recording, candidates).why_not
 
 
 def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun) -> None:
@@ -369,14 +417,18 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 def test_thousands_of_rows_go_into_the_page_as_data_and_the_first_200_as_a_table(tmp_path: Path) -> None:
     results = [read_result(a_result(f"in/gen-{k:05d}.wav", [a_match()] if k % 3 else [])) for k in range(5000)]
     results.append(read_result(a_failure("in/zz.mp3")))
-    (tmp_path / "index.html").write_bytes(overview_page(overview(results, {}), title="Many", inside=True))
+    (tmp_path / "index.html").write_bytes(overview_page(overview_of(results), title="Many", inside=True))
     page = Page(tmp_path / "index.html")
     assert "The first 200 of 5001 files" in page.text
-    assert "gen-00199.wav" in page.text
-    assert "gen-00200.wav" not in page.text
+    assert "gen-00299.wav" in page.text  # of those that matched
+    assert "gen-00300.wav" not in page.text
+    assert "gen-00003.wav" not in page.text
     data = json.loads(re.search(r'id="data">(.*?)</script>', page.source, re.DOTALL)[1])  # type: ignore[index]
     assert len(data["rows"]) == 5001
-    assert data["rows"][0][data["columns"].index("name")] == "gen-00000.wav"
+    at = data["keys"].index("name")
+    assert [data["rows"][k][at] for k in (0, 1, 3333, 3334, -1)] == [
+        "gen-00001.wav", "gen-00002.wav", "zz.mp3", "gen-00000.wav", "gen-04998.wav",
+    ]  # fmt: skip
     assert len(page.source) < 1_500_000
 
 
@@ -390,28 +442,28 @@ def test_what_chance_gives_is_not_said_to_be_how_probable_chance_is(site: Path, 
 
 def test_no_probability_below_the_least_that_is_claimed_is_shown() -> None:
     match = a_match("s1", [a_passage(false_per_1000h=1e-6, p_false=1e-9)])
-    (row,) = overview([read_result(a_result("gen-1.wav", [match]))], {})["rows"]
+    (row,) = overview_of([read_result(a_result("gen-1.wav", [match]))])["files"]["rows"]
     assert (row["p"], row["q"]) == ("1 in 10\u2079", "1.0e-09")
 
 
 def test_a_long_title_is_cut_in_the_table_and_its_id_is_not() -> None:
     match = a_match("an-id", title="T" * 300)
-    view = overview([read_result(a_result("gen-1.wav", [match]))], {})
-    assert view["rows"][0]["source"] == f"{'T' * 79}\N{HORIZONTAL ELLIPSIS} (an-id)"
-    assert view["source_bars"][0]["label"] == view["rows"][0]["source"]
+    view = overview_of([read_result(a_result("gen-1.wav", [match]))])
+    assert view["files"]["rows"][0]["source"] == f"{'T' * 79}\N{HORIZONTAL ELLIPSIS} (an-id)"
+    assert view["source_bars"][0]["label"] == view["files"]["rows"][0]["source"]
 
 
 def test_sources_failures_and_expectations_are_summed_over_the_run() -> None:
     two = [a_match("s1", [a_passage(0), a_passage(5_000)]), a_match("s2", [a_passage(8_000)])]
     results = [read_result(a_result("a.wav", two)), read_result(a_result("b.wav", [a_match("s1")]))]
     results.append(read_result(a_failure("c.mp3")))
-    values = overview(results, {"a.wav": "files/x.html"})
+    values = overview_of(results, {"a.wav": "files/x.html"})
     assert [(bar["label"], bar["text"]) for bar in values["source_bars"]] == [
         ("Title of s1 (s1)", "0:25.0"),
         ("Title of s2 (s2)", "0:10.0"),
     ]
     assert values["tiles"][2][1] == "0:28.0"  # what two recordings cover at once counts once
-    assert [row["page"] for row in values["rows"]] == ["files/x.html", "", ""]
+    assert [row["page"] for row in values["files"]["rows"]] == ["files/x.html", "", ""]
     assert [row["name"] for row in values["failures"]] == ["c.mp3"]
     assert values["chance_bars"] == [{"label": "1 in 10\u2079 or less", "length": "100.0", "text": "3"}]
 
@@ -536,5 +588,5 @@ def test_match_makes_pages_too_and_keeps_nothing_else(tmp_path: Path) -> None:
 
 def test_a_recording_that_is_found_in_two_layers_counts_once_among_the_sources() -> None:
     layers = [a_match("s1", layer=layer) for layer in ("recording", "melody")]
-    (bar,) = overview([read_result(a_result(matches=layers))], {})["source_bars"]
+    (bar,) = overview_of([read_result(a_result(matches=layers))])["source_bars"]
     assert bar["text"] == "0:10.0"

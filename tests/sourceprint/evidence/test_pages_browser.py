@@ -15,9 +15,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from sourceprint.evidence.pages.addresses import page_address, recording_address
 from sourceprint.evidence.pages.overview import overview
 from sourceprint.evidence.pages.page import overview_page
-from sourceprint.evidence.pages.report import page_name
+from sourceprint.evidence.pages.recording_view import reuses_of
 from sourceprint.scans.results import read_result
 from tests.page_reports import a_run, report_of
 from tests.scan_records import a_failure, a_match, a_passage, a_result
@@ -33,7 +34,9 @@ class Site:
     """Pages of a report with audio: those beside their assets, those that have all inside, and a long overview."""
 
     overview: Path
+    cover: Path
     page: Path
+    recording: Path
     single: Path
     many: Path
 
@@ -60,17 +63,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     scanned = a_run(folder)
     report_of(scanned, folder / "report", with_audio=True)
     report_of(scanned, folder / "single", with_audio=True, single_file=True)
-    name = page_name(scanned.result("mix.wav"))
+    name = page_address(scanned.result("mix.wav"))
     rows = [
         a_result(f"in/gen-{k}.wav", [a_match(f"s{k % 7}", [a_passage(track_end_ms=10_500 + 10 * k)])] if k % 3 else [])
         for k in range(1, N_ROWS)
     ]
     results = [read_result(row) for row in [*rows, a_failure("in/broken.mp3"), a_result(f"in/{DECOMPOSED}")]]
-    (folder / "many.html").write_bytes(overview_page(overview(results, {}), title="Many files", inside=True))
+    (folder / "many.html").write_bytes(
+        overview_page(overview(results, {}, reuses_of(results)), title="Many files", inside=True)
+    )
     return Site(
         folder / "report" / "index.html",
-        folder / "report" / "files" / name,
-        folder / "single" / "files" / name,
+        folder / "report" / "cover.html",
+        folder / "report" / name,
+        folder / "report" / recording_address("s2"),
+        folder / "single" / name,
         folder / "many.html",
     )
 
@@ -165,7 +172,7 @@ def until(page: Page, holds: Callable[[], bool]) -> None:
     pytest.fail("it never came to hold")
 
 
-@pytest.mark.parametrize("which", ["overview", "page", "single", "many"])
+@pytest.mark.parametrize("which", ["overview", "cover", "page", "recording", "single", "many"])
 def test_pages_open_without_complaints_and_load_nothing_from_elsewhere(reader: Reader, site: Site, which: str) -> None:
     with reader.reading(getattr(site, which)) as page:
         pictures: list[int] = page.evaluate("[...document.images].map(image => image.naturalWidth)")
@@ -177,15 +184,21 @@ def test_pages_open_without_complaints_and_load_nothing_from_elsewhere(reader: R
 def test_the_table_sorts_and_filters_and_says_how(reader: Reader, site: Site) -> None:
     with reader.opened(site.many) as page:
         assert len(names_of(page)) == 200
-        assert names_of(page)[:2] == ["broken.mp3", DECOMPOSED]
-        head = page.locator("th[data-key=reused]")
+        assert names_of(page)[:2] == ["gen-449.wav", "gen-448.wav"]  # most time matched
+        outcome = page.locator("#table th[data-key=outcome]")
+        assert outcome.get_attribute("aria-sort") == "ascending"
+        outcome.locator("button").click()
+        assert outcome.get_attribute("aria-sort") == "descending"
+        assert names_of(page)[0] == "gen-447.wav"  # without a match, and the last by name
+        outcome.locator("button").click()
+        head = page.locator("#table th[data-key=reused]")
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == "descending"
-        assert page.locator("th[data-key=name]").get_attribute("aria-sort") is None
+        assert page.locator("#table th[data-key=name]").get_attribute("aria-sort") is None
         assert names_of(page)[0] == "gen-449.wav"
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == "ascending"
-        page.locator("th[data-key=name] button").click()
+        page.locator("#table th[data-key=name] button").click()
         page.locator("#after").click()
         assert page.locator("#place").inner_text() == "201 to 400 of 451"
         assert names_of(page)[0] == "gen-199.wav"  # in order of number, not of letter
@@ -197,7 +210,7 @@ def test_the_table_sorts_and_filters_and_says_how(reader: Reader, site: Site) ->
         page.locator("#words").fill("\u00e9tude")  # as it is typed
         assert names_of(page) == [DECOMPOSED]
         page.locator("#words").fill("")
-        page.locator("#outcome").select_option("could not be read")
+        page.locator("#choice").select_option("could not be read")
         assert names_of(page) == ["broken.mp3"]
         assert page.locator("#pages").is_hidden()
 
@@ -239,7 +252,7 @@ def test_only_one_passage_is_heard_at_a_time(reader: Reader, site: Site) -> None
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["overview", "page"])
+@pytest.mark.parametrize("which", ["overview", "cover", "page", "recording"])
 def test_pages_meet_wcag_aa_in_both_colour_schemes(reader: Reader, site: Site, which: str, scheme: Any) -> None:
     with reader.reading(getattr(site, which), color_scheme=scheme) as page:
         found = Axe().run(page, options=AXE_OPTIONS)
@@ -273,7 +286,7 @@ def test_the_scheme_follows_the_system_until_it_is_chosen(reader: Reader, site: 
         assert dark != light
 
 
-@pytest.mark.parametrize("which", ["overview", "page"])
+@pytest.mark.parametrize("which", ["overview", "page", "recording"])
 def test_everything_is_reached_by_the_keyboard_alone(reader: Reader, site: Site, which: str) -> None:
     with reader.reading(getattr(site, which)) as page:
         page.evaluate(
@@ -293,7 +306,7 @@ def test_everything_is_reached_by_the_keyboard_alone(reader: Reader, site: Site,
         assert missed == []
 
 
-@pytest.mark.parametrize("which", ["overview", "page", "many"])
+@pytest.mark.parametrize("which", ["overview", "cover", "page", "recording", "many"])
 def test_a_phone_or_a_zoom_of_400_percent_scrolls_no_page_sideways(reader: Reader, site: Site, which: str) -> None:
     for width in (320, 360, 390):
         with reader.reading(getattr(site, which), width=width) as page:
