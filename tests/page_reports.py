@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from sourceprint.evidence.pages.report import PageMade, ReportOptions, write_report
-from sourceprint.inputs import Item, collect
+from sourceprint.inputs import collect
+from sourceprint.items import Item
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import results_of
 from sourceprint.scans.scan import scan_files

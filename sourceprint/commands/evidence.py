@@ -29,7 +29,7 @@ from sourceprint.text.tables import counted
 if TYPE_CHECKING:
     from sourceprint.evidence.cases.contents import Remarks
     from sourceprint.evidence.pages.report import PageMade, ReportOptions
-    from sourceprint.inputs import Item
+    from sourceprint.items import Item
 
 __all__ = ["evidence", "report", "verify_case"]
 

@@ -32,7 +32,7 @@ from sourceprint.commands.terminal import (
 )
 
 if TYPE_CHECKING:
-    from sourceprint.inputs import Item
+    from sourceprint.items import Item
 
 __all__ = ["fingerprint", "match"]
 

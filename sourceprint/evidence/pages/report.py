@@ -37,7 +37,7 @@ from sourceprint.evidence.pages.page import ASSETS, Shelf, cover_page, file_page
 from sourceprint.evidence.pages.recording_view import recording_view, reuses_of
 from sourceprint.evidence.pages.sounds import Catalogue
 from sourceprint.faults import Fault
-from sourceprint.inputs import Item
+from sourceprint.items import Item
 from sourceprint.outputs import program_version
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import SessionTimes

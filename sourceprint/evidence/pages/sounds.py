@@ -29,7 +29,7 @@ from fingerprint.disk import file_digest
 from fingerprint.errors import AudioError, printable
 from fingerprint.extract import is_fingerprint_file
 from index.storage.recordings import Recording
-from sourceprint.inputs import Item
+from sourceprint.items import Item
 from sourceprint.scans.results import ScanResult
 
 __all__ = ["MEDIA_TYPE", "RATE_HZ", "SUFFIX", "Catalogue", "Sound", "excerpts", "recording_sound", "track_sound"]

@@ -33,7 +33,8 @@ from sourceprint.evidence.pages.report import ReportOptions, single_page, write_
 from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
 from sourceprint.evidence.pages.sounds import Catalogue, excerpts, recording_sound, track_sound
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
-from sourceprint.inputs import Item, collect
+from sourceprint.inputs import collect
+from sourceprint.items import Item
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run
 from tests.command_line import RATE_HZ, catalogue, music, run, write
