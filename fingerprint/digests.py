@@ -3,6 +3,7 @@
 `canonical_json`   keys sorted by code point, no white space, ASCII or UTF-8: what digests of documents are made of
 `exact_json`       the same of a document for money: UTF-8, and no floats, whose text depends on who writes it
 `pretty_json`      indented, fields in their order: small documents that people read too
+`strict_json`      a document from outside as plain types, if there is one way to read it
 `hash_file`        size and SHA-256 of a file
 
 A digest of a document is written as "sha256:" and 64 hexadecimal digits, that of a file as the digits alone.
@@ -10,17 +11,21 @@ A digest of a document is written as "sha256:" and 64 hexadecimal digits, that o
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fingerprint.errors import ParameterError, printable
 
 __all__ = ["FileEntry", "canonical_json", "digest_of", "exact_json", "hash_file", "is_sha256", "pretty_json"]
+__all__ += ["strict_json"]
 
 _DIGITS = frozenset("0123456789abcdef")
 _READ_BYTES = 1 << 20
+_DEEPEST = 64  # levels of lists and objects in a document from outside
+_MOST_INTEGER_DIGITS = 20
 
 
 def is_sha256(text: str) -> bool:
@@ -113,6 +118,41 @@ def pretty_json(value: Any, *, indent: int = 1, utf8: bool = False) -> bytes:
     return (json.dumps(value, indent=indent, ensure_ascii=not utf8, allow_nan=False) + "\n").encode("utf-8")
 
 
+def strict_json(data: bytes) -> Any:
+    """Return the plain types in the text of a JSON document from outside, which every reader must read alike.
+
+    Raises
+    ------
+    ParameterError
+        If it is no JSON in UTF-8, names a field twice, has a number that is none, a whole one of more than 20 digits,
+        or more than 64 levels; the message goes on where a name ends.
+
+    Examples
+    --------
+    >>> strict_json(b'{"p": 1e-9}')
+    {'p': 1e-09}
+    >>> strict_json(b'{"p": NaN}')
+    Traceback (most recent call last):
+    ...
+    fingerprint.errors.ParameterError: NaN is no number
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_once_each,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
+    except ParameterError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ParameterError("is no JSON that can be read") from error
+    if _is_deeper(value, _DEEPEST):
+        raise ParameterError(f"is nested deeper than {_DEEPEST} levels")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """What a list of files, such as the manifest, says of one of them.
@@ -140,6 +180,37 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> F
             if progress is not None:
                 progress(len(block))
     return FileEntry(size, digest.hexdigest())
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ParameterError("names a field twice")
+    return fields
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ParameterError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ParameterError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_INTEGER_DIGITS:
+        raise ParameterError(f"{text[:40]} is too large a number")
+    return int(text)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)
 
 
 def _is_exact(value: Any) -> bool:

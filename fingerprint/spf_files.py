@@ -54,8 +54,7 @@ _CHECKSUM_BYTES: Final = 32
 _MOST_HEADER_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 1 << 20
 _UNIT_TOLERANCE: Final = 0.01
-_TIME_TOLERANCE_SECONDS: Final = 1.0  # a peak at the edge of a part may be refined across it
-_CELL_TOLERANCE: Final = 1.0
+_WINDOW_SECONDS: Final = 1.0
 
 
 def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | None = None) -> Contents:
@@ -392,14 +391,26 @@ def _wrong_positions(
     """Return what is wrong with the landmarks of a part, or ""."""
     if not (np.isfinite(times).all() and np.isfinite(bins).all() and np.isfinite(prominence).all()):
         return "landmarks whose time, frequency or prominence is no number"
+    if not times.size:
+        return ""
     if np.any(np.diff(times) < 0):
         return "landmarks that are not in order of time"
-    first = max(0.0, part.start_seconds - _TIME_TOLERANCE_SECONDS)
-    last = part.start_seconds + part.duration_seconds + _TIME_TOLERANCE_SECONDS
-    if times.size and not (first <= times[0] and times[-1] <= last):
+    frame = 1.0 / params.frames_per_second  # a peak at the edge of a part may be refined across it
+    first = max(0.0, part.start_seconds - frame)
+    last = part.start_seconds + part.duration_seconds + frame
+    if not (first <= times[0] and times[-1] <= last):
         return f"landmarks from {times[0]:.3f} to {times[-1]:.3f} s, which is outside the part"
-    if bins.size and not (bins.min() >= 0 and bins.max() < params.n_bins + _CELL_TOLERANCE):
+    if not (bins.min() >= 0 and bins.max() < params.n_bins):
         return f"landmarks from cell {bins.min():.1f} to {bins.max():.1f} of {params.n_bins}"
+    if prominence.min() <= 0:
+        return "landmarks that do not stand above their surroundings"
+    order = np.lexsort((bins, times))
+    if np.any((np.diff(times[order]) == 0) & (np.diff(bins[order]) == 0)):
+        return "landmarks that stand twice"
+    # Rations of half a second: any second touches four of them.
+    most = round(2 * (params.query_density if part.role == "track" else params.reference_density))
+    if np.any(times[most:] - times[:-most] < _WINDOW_SECONDS):
+        return f"more than {most} landmarks in a second"
     return ""
 
 

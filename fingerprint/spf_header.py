@@ -5,14 +5,14 @@ In comes what is known of the parts of a fingerprint, out go the bytes of the he
 `FORMAT.md` lists the fields.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from fingerprint.digests import canonical_json, digest_of, is_sha256
+from fingerprint.digests import canonical_json, digest_of, is_sha256, strict_json
+from fingerprint.errors import ParameterError
 from fingerprint.landmarks import Role
 from fingerprint.params import Params
 
@@ -160,11 +160,11 @@ def contents_of(header: bytes) -> Contents:
 
 def _parsed(header: bytes) -> Any:
     try:
-        value = json.loads(header.decode("ascii"))
-        canonical_json(value)  # refuses NaN and infinity, which are no JSON either
-    except (ValueError, RecursionError) as error:
+        if header.isascii():
+            return strict_json(header)
+    except ParameterError as error:
         raise MalformedHeaderError("is no JSON") from error
-    return value
+    raise MalformedHeaderError("is no JSON")
 
 
 def _part(value: Any) -> PartEntry:

@@ -94,8 +94,14 @@ def read_toml(text: str, kind: type[T], *, schema: str, name: str, failure: type
     """
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise failure(f"{name}: not TOML ({error}); texts stand in quotation marks") from error
+    except RecursionError as error:
+        raise failure(f"{name}: not TOML that can be read (nested too deep); write tables and lists flat") from error
+    except ValueError as error:  # Python takes no whole number of more than 4300 digits
+        raise failure(
+            f"{name}: not TOML that can be read (a number of thousands of digits); write it shorter"
+        ) from error
     return read_document(document, kind, schema=schema, name=name, failure=failure)
 
 

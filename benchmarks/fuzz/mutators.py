@@ -10,15 +10,17 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Raw", "damaged", "hostile_array", "hostile_text", "hostile_tree", "json_text"]
+__all__ = ["Raw", "damaged", "hostile_array", "hostile_text", "hostile_tree", "json_text", "toml_text"]
 
-_MOST_DEPTH: Final = 5000
+_DEPTHS: Final = (60, 200, 900, 5000)
 
 
 class Raw(str):
@@ -37,8 +39,9 @@ _TEXTS: Final = (
 )
 _RAW: Final = (
     *(Raw(text) for text in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 5000, "0x10", "01", "")),
-    *(Raw(text) for text in ('"\\ud800"', '"\\udc00\\ud800"', '{"a":1,"a":2}', "[" * _MOST_DEPTH + "]" * _MOST_DEPTH)),
-    Raw('{"a":' * _MOST_DEPTH + "1" + "}" * _MOST_DEPTH),
+    *(Raw(text) for text in ('"\\ud800"', '"\\udc00\\ud800"', '{"a":1,"a":2}')),
+    *(Raw("[" * depth + "]" * depth) for depth in _DEPTHS),
+    *(Raw('{"a":' * depth + "1" + "}" * depth) for depth in _DEPTHS),
 )
 _EMPTY: Final[tuple[Any, ...]] = (None, True, False, [], {}, [[]], [None], {"": 0})
 
@@ -143,6 +146,29 @@ def json_text(tree: Any) -> bytes:
     for number, value in enumerate(raw):
         text = text.replace(f'"\\u0001{number}\\u0001"', value)
     return text.encode("utf-8", "surrogatepass")
+
+
+def toml_text(tree: dict[str, Any]) -> bytes:
+    """Return a tree as TOML, everything inside a top-level key in one line; `Raw` as it stands."""
+    return "".join(f"{_toml_key(key)} = {_toml(value)}\n" for key, value in tree.items()).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Raw):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml_key(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return "nan" if value is None else json.dumps(value)
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
 def _places(tree: Any) -> Iterator[tuple[Any, Any]]:

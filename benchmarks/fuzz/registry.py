@@ -12,8 +12,15 @@ __all__ = ["FORMATS", "load_format"]
 
 FORMATS: Final = {
     "fingerprint": "benchmarks.fuzz.fingerprints",
+    "trace": "benchmarks.fuzz.traces",
+    "case": "benchmarks.fuzz.cases",
+    "results": "benchmarks.fuzz.results",
+    "gate policy": "benchmarks.fuzz.documents:GATE_POLICY",
+    "royalty policy": "benchmarks.fuzz.documents:ROYALTY_POLICY",
+    "licence": "benchmarks.fuzz.documents:LICENCE",
+    "grant": "benchmarks.fuzz.documents:GRANT",
 }
-"""Module of each format; it has a `FORMAT`."""
+"""Module of each format, and the name of its `Format` there: FORMAT, where none is given."""
 
 
 def load_format(name: str) -> Format:
@@ -26,5 +33,6 @@ def load_format(name: str) -> Format:
     """
     if name not in FORMATS:
         raise ParameterError(f"format {name!r}: unknown; choose some of {', '.join(FORMATS)}")
-    found: Format = importlib.import_module(FORMATS[name]).FORMAT
+    module, _, attribute = FORMATS[name].partition(":")
+    found: Format = getattr(importlib.import_module(module), attribute or "FORMAT")
     return found

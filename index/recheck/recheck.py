@@ -161,6 +161,11 @@ def _aligned(
                 f"recording {printable(traced.recording.id)}: nothing in the landmarks speaks for the passage at "
                 f"{query.seconds[piece.first]:.1f} s; they were altered"
             )
+        if whole is not None and found.track_start_seconds < whole.track_end_seconds:
+            raise VerificationError(
+                f"recording {printable(traced.recording.id)}: the pieces of a passage are not in order; they were "
+                "altered"
+            )
         whole = found if whole is None else whole.joined(found)
     if whole is None:
         raise VerificationError(f"recording {printable(traced.recording.id)}: a passage without any piece")

@@ -19,9 +19,9 @@ their time.
 """
 
 import io
-import json
 import math
 import os
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.digests import canonical_json
+from fingerprint.digests import canonical_json, strict_json
 from fingerprint.disk import read_small, refusals
 from fingerprint.errors import (
     EvidenceError,
@@ -58,13 +58,21 @@ _ARRAYS: dict[str, tuple[str, int]] = {
     "reference_bins": ("<u2", 1),
     "reference_codes": ("|u1", 2),
 }
+_NPY_START = 10  # bytes before the header: magic, version 1.0, length of the header
+_NPY_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<length>..)\{'descr': '(?P<kind>[<|][a-z][0-9])', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>[0-9]{1,12},(?: [0-9]{1,12})?)\), \} *\n",
+    re.DOTALL,
+)
 _MOST_ALTERNATIVES = 32 * 16  # of a passage: recordings, and places in each
 _LARGEST_BYTES = 1 << 30  # of a whole file; an hour of audio that is all reused takes 60 MB
 _LARGEST_HEADER_BYTES = 1 << 24  # of trace.json: an hour takes a hundredth, and parsed it takes twenty times as much
 _LONGEST_SECONDS = float(1 << 20)
 _WIDEST_RATIO = 16.0
 _MOST_SCALES = 64
-_TIME_TOLERANCE_SECONDS = 1.0  # a peak at the edge of a part may be refined across it
+_TIME_TOLERANCE_SECONDS = 0.1  # a peak at the edge of a part may be refined across it
+_MOST_CELLS = 1024.0  # of the axis of frequency
+_UNIT_TOLERANCE = 0.01
 
 
 def write_trace(path: Path, trace: Trace) -> None:
@@ -151,7 +159,7 @@ def trace_from_bytes(data: bytes, *, name: str) -> Trace:
                 raise ValueError("it says to be longer than it is")
             if members[0].file_size > _LARGEST_HEADER_BYTES:
                 raise ValueError("its description is larger than any")
-            header = json.loads(archive.read("trace.json"))
+            header = strict_json(archive.read("trace.json"))
             arrays = {array: _array(archive.read(f"{array}.npy"), array) for array in _ARRAYS}
         return _trace(header, arrays)
     except (
@@ -164,18 +172,20 @@ def trace_from_bytes(data: bytes, *, name: str) -> Trace:
 
 
 def _array(content: bytes, name: str) -> NDArray[Any]:
+    """Return the array in a member: a header of exactly the one form that is written, and as many bytes as it says.
+
+    NumPy's own reader takes headers that are Python, of any size and nesting.
+    """
     expected, dimensions = _ARRAYS[name]
-    stream = io.BytesIO(content)
-    try:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError(f"{name} is of another version")
-        shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
-    except MemoryError as error:  # of the parser, when it meets brackets without end
-        raise ValueError(f"{name} has no header that can be read") from error
-    if dtype != np.dtype(expected) or len(shape) != dimensions or in_columns:
-        raise ValueError(f"{name} is {dtype} with {len(shape)} axes")
-    start = stream.tell()
-    if min(shape) < 0 or math.prod(shape) * dtype.itemsize != len(content) - start:
+    dtype = np.dtype(expected)
+    header = _NPY_HEADER.match(content)
+    if header is None or header["kind"].decode() != expected:
+        raise ValueError(f"{name} has no header that can be read, or one of another kind than {expected}")
+    shape = tuple(int(size) for size in header["shape"].replace(b",", b" ").split())
+    start = header.end()
+    if len(shape) != dimensions or start != _NPY_START + int.from_bytes(header["length"], "little"):
+        raise ValueError(f"{name} has {len(shape)} axes, or a header of another length than it says")
+    if math.prod(shape) * dtype.itemsize != len(content) - start:
         raise ValueError(f"{name} does not have the length that it says")
     array = np.frombuffer(content, dtype, offset=start).reshape(shape).copy()
     if dtype.kind == "f" and not np.isfinite(array).all():
@@ -311,14 +321,21 @@ def _passage(fields: Any, left: _Arrays, version: int) -> TracedPassage:
     seconds = left.next("seconds", n)
     if n < 1 or np.any(np.diff(seconds) < 0) or seconds[0] < 0 or seconds[-1] > _LONGEST_SECONDS:
         raise ValueError("times of track landmarks are not ascending")
+    bins, vectors = left.next("bins", n), left.next("vectors", n * len(scales))
+    if not (bins.min() >= 0 and bins.max() < _MOST_CELLS):
+        raise ValueError(f"track landmarks from cell {bins.min():g} to {bins.max():g}")
+    with np.errstate(over="ignore"):
+        length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    if not np.all((length == 0) | (np.abs(length - 1.0) <= _UNIT_TOLERANCE)):
+        raise ValueError("a descriptor whose length is not 1")
     return TracedPassage(
         rivals=_numbers(fields["rivals"]),
         hub_factor=_between(fields["hub_factor"], 1.0, 1e12),
         also_fits=tuple(_text(name) for name in fields["also_fits"]) if version == 1 else (),
         seconds=seconds,
-        bins=left.next("bins", n),
+        bins=bins,
         scales=scales,
-        vectors=left.next("vectors", n * len(scales)).reshape(len(scales), n, -1),
+        vectors=vectors.reshape(len(scales), n, -1),
         **_recording(fields, n, left),
         alternatives=tuple(_alternative(one, n, left) for one in alternatives),
     )
@@ -346,6 +363,9 @@ def _recording(fields: Any, n: int, left: _Arrays) -> dict[str, Any]:
 
 def _piece(fields: Any, n: int, left: _Arrays) -> TracedPiece:
     ratio, offset, shift, first, last = fields
+    free = left.next("free", n)
+    if free.max() > 1:
+        raise ValueError("a landmark is neither free nor taken")
     if not 0 <= _whole(first) < _whole(last) <= n:
         raise ValueError(f"a piece of landmarks {first} to {last} of {n}")
     return TracedPiece(
@@ -354,7 +374,7 @@ def _piece(fields: Any, n: int, left: _Arrays) -> TracedPiece:
         _between(shift, -1e4, 1e4),
         first,
         last,
-        left.next("free", n).astype(np.bool_),
+        free.astype(np.bool_),
     )
 
 

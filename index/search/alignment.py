@@ -20,16 +20,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.errors import ParameterError
 from index.search import _kernels
 from index.search.hypotheses import Hypothesis, QueryLandmarks
 from index.storage.layers import TIMES_PER_SECOND
 
-__all__ = ["ASIDE_SECONDS", "FLOOR_SCORE", "Aligner", "Alignment", "Along", "RecordingLandmarks"]
+__all__ = ["ASIDE_SECONDS", "FLOOR_SCORE", "Aligner", "Alignment", "Along", "RecordingLandmarks", "ratio_through"]
 
 FLOOR_SCORE = 6.0
 """Weaker alignments are not followed; chance alignments are counted from this score on."""
 
+_MOST_BEND = 1.5  # between a line and the one through two passages on it; more comes of ends that nearly coincide
 _MIN_EVIDENCE = 1.0  # of a landmark that is counted as aligned
+_LONGEST_SECONDS = float(1 << 20)  # twelve days, what an index can hold
 _Stored = tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]
 ASIDE_SECONDS = (-11.3, -7.9, -5.3, -3.1, 3.1, 5.3, 7.9, 11.3)
 """How far to either side of a line the lines lie that mean nothing."""
@@ -113,7 +116,7 @@ class Alignment:
     def joined(self, later: "Alignment") -> "Alignment":
         """Return this passage and a later one on the same line as one, on the line through both."""
         start, end = self.recording_at(self.track_start_seconds), later.recording_at(later.track_end_seconds)
-        ratio = (end - start) / (later.track_end_seconds - self.track_start_seconds)
+        ratio = ratio_through(start, end, later.track_end_seconds - self.track_start_seconds, near=self.ratio)
         weight, other = self.landmarks.size, later.landmarks.size
         return Alignment(
             recording=self.recording,
@@ -161,11 +164,34 @@ class Along:
         return int(np.count_nonzero(self.aside[:, here] >= _MIN_EVIDENCE)) / len(self.aside)
 
 
+def ratio_through(start: float, end: float, track_seconds: float, *, near: float) -> float:
+    """Return the ratio of the line through two places of a recording that lie `track_seconds` apart in the track.
+
+    Places that coincide, or nearly so, tell no ratio: it is then that of the line they were found `near`.
+
+    Examples
+    --------
+    >>> ratio_through(10.0, 21.0, 10.0, near=1.0), ratio_through(10.0, 10.1, 0.0, near=1.0)
+    (1.1, 1.0)
+    """
+    if track_seconds <= 0:
+        return near
+    ratio = (end - start) / track_seconds
+    return ratio if near / _MOST_BEND <= ratio <= near * _MOST_BEND else near
+
+
 class Aligner:
-    """Aligns hypotheses about one query with the recordings of one layer; keeps its scratch space between them."""
+    """Aligns hypotheses about one query with the recordings of one layer; keeps its scratch space between them.
+
+    Raises
+    ------
+    ParameterError
+        If the times of the query are not finite and ascending, or lie before its start: the kernels do not look again.
+    """
 
     def __init__(self, query: QueryLandmarks, recordings: RecordingLandmarks) -> None:
         n = query.seconds.size
+        _check_times(query.seconds)
         self._query = query
         self._recordings = recordings
         self._log_scales = np.log(query.scales)
@@ -302,6 +328,18 @@ class Aligner:
         if counted is None:
             return (times, bins, codes), None
         return (times[counted], bins[counted], codes[counted]), counted
+
+
+def _check_times(seconds: NDArray[np.float64]) -> None:
+    if not seconds.size:
+        return
+    if not (np.isfinite(seconds[[0, -1]]).all() and np.all(np.diff(seconds) >= 0)):
+        raise ParameterError("times of the query: must be finite and ascending; sort its landmarks by time")
+    if not -_kernels.BLOCK_SECONDS < seconds[0] <= seconds[-1] <= _LONGEST_SECONDS:
+        raise ParameterError(
+            f"times of the query: from {seconds[0]:.3f} to {seconds[-1]:.3f} s, must lie between 0 and "
+            f"{_LONGEST_SECONDS:.0f} s; cut the track in parts"
+        )
 
 
 def _trim(evidence: NDArray[np.float64], a: int, b: int) -> tuple[int, int]:

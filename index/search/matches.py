@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from index.search.alignment import ratio_through
 from index.storage.recordings import Recording
 from index.storage.tags import Ranges, outside
 
@@ -422,9 +423,8 @@ def _continues(
 
 def _joined(first: Passage, second: Passage, gap_seconds: float) -> Passage:
     stronger = max(first, second, key=lambda passage: passage.score)
-    ratio = (second.recording_end_seconds - first.recording_start_seconds) / (
-        second.track_end_seconds - first.track_start_seconds
-    )
+    seconds = second.track_end_seconds - first.track_start_seconds
+    ratio = ratio_through(first.recording_start_seconds, second.recording_end_seconds, seconds, near=first.ratio)
     return replace(
         stronger,
         track_start_seconds=first.track_start_seconds,
@@ -449,9 +449,9 @@ def _joined_alternatives(
         for n, known in enumerate(joined[: len(first)]):
             excluded = known.recording.excluded
             if known.recording.id == later.recording.id and _continues(known, later, excluded, gap_seconds):
-                ratio = (later.recording_end_seconds - known.recording_start_seconds) / (
-                    later.track_end_seconds - known.track_start_seconds
-                )
+                start, end = known.recording_start_seconds, later.recording_end_seconds
+                seconds = later.track_end_seconds - known.track_start_seconds
+                ratio = ratio_through(start, end, seconds, near=known.ratio)
                 joined[n] = replace(
                     known,
                     same_audio=known.same_audio or later.same_audio,

@@ -9,15 +9,14 @@ words on what a case proves belong to the schema: other words need another versi
 import base64
 import binascii
 import hashlib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from string import Template
-from typing import Any, NoReturn
+from typing import Any
 
+from fingerprint.digests import strict_json
 from fingerprint.errors import ParameterError, printable
 from index.recheck.trace import Trace
 from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE
@@ -77,8 +76,6 @@ _ABOUT = {
 }
 _MOST_NOTE = 10_000  # characters
 _MOST_VERSION = 100
-_DEEPEST = 64
-_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,51 +237,7 @@ def parse_json(data: bytes) -> dict[str, Any]:
     ...
     fingerprint.errors.ParameterError: NaN is no number
     """
-    try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_once_each,
-            parse_constant=_no_number,
-            parse_float=_finite,
-            parse_int=_whole,
-        )
-    except ParameterError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise ParameterError("is no JSON that can be read") from error
+    value = strict_json(data)
     if not isinstance(value, dict):
         raise ParameterError("is no JSON object")
-    if _is_deeper(value, _DEEPEST):
-        raise ParameterError(f"is nested deeper than {_DEEPEST} levels")
     return value
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ParameterError("names a field twice")
-    return fields
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ParameterError(f"{text} is no number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ParameterError(f"{text[:40]} is too large a number")
-    return value
-
-
-def _whole(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise ParameterError(f"{text[:40]} is too large a number")
-    return int(text)
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    if not isinstance(value, (dict, list)):
-        return False
-    items = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)

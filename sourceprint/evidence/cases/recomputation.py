@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fingerprint.errors import EvidenceError, SourceprintError, printable
+from fingerprint.errors import EvidenceError, printable
 from index.recheck.recheck import recheck
 from index.recheck.trace import Trace, TracedAlternative, TracedPassage
 from index.recheck.trace_file import trace_from_bytes
@@ -163,14 +163,8 @@ def compare(result: ScanResult, trace: Trace) -> Comparison:
     VerificationError, EvidenceError
         If the landmarks do not align at all.
     """
-    try:
-        with np.errstate(all="ignore"):
-            checked = recheck(trace)
-            recomputed = plain_json(result_matches(checked.matches, _track_seconds(trace)))
-    except SourceprintError:
-        raise
-    except (ArithmeticError, ValueError, LookupError) as error:
-        raise EvidenceError(f"trace.spt: its numbers cannot be computed with ({error})") from error
+    checked = recheck(trace)
+    recomputed = plain_json(result_matches(checked.matches, _track_seconds(trace)))
     stated = result.raw["matches"]
     return Comparison(
         tuple(_figures(stated, recomputed)),

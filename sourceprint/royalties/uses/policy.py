@@ -273,10 +273,10 @@ def _number(key: str, written: int | str, *, least: int, most: int) -> Decimal:
         number = parse_decimal(str(written), what=key)
     except ParameterError as error:
         raise TableError("", str(error)) from error
-    if number != round(number, _MOST_DECIMALS):
-        raise TableError(key, f"at most {_MOST_DECIMALS} decimals are possible")
     if not least <= number <= most:
         raise TableError(key, f"it must lie from {least} to {most}")
+    if number != round(number, _MOST_DECIMALS):
+        raise TableError(key, f"at most {_MOST_DECIMALS} decimals are possible")
     return number
 
 
