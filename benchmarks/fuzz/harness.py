@@ -40,6 +40,7 @@ _NOTICED_BY_THE_MACHINE: Final = (MemoryError, SystemError)
 _BOUNDS: Final = "index is out of bounds"  # of a kernel that checks
 _PATIENCE_SECONDS: Final = 5.0  # with a process that has closed its pipe
 _START_SECONDS: Final = 300.0
+_MEMORY_DISK: Final = "/dev/shm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,8 @@ class Fuzzer:
         self._keep = keep
         self._environment = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(checked_cache)} if checked else {}
         self._worker: WorkerProcess | None = None
-        self._root = Path(tempfile.mkdtemp(prefix="sourceprint-fuzz-"))
+        memory = _MEMORY_DISK if os.access(_MEMORY_DISK, os.W_OK) else None  # flushing takes most of the time elsewhere
+        self._root = Path(tempfile.mkdtemp(prefix="sourceprint-fuzz-", dir=memory))
         self._folder = self._root / "input"
         self._folder.mkdir()
 

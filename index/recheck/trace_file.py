@@ -1,21 +1,8 @@
 """Traces on disk: one file that ends in .spt for each track in which something was found.
 
-The file is a ZIP archive without compression, so that any tool opens it: `trace.json` says what was searched, what was
-found and how many landmarks belong to each passage, and to each alternative beside it; the landmarks follow as NumPy
-arrays (`.npy`, version 1.0, little-endian), those of all passages one after the other, those of the alternatives after
-each. The same trace gives the same bytes. A file comes from outside: its sizes are compared with limits before anything
-is read, and every number before it is used. Traces of schema 1 are read for ever, and computed again by the rules of
-their time.
-
-================================  ==============================================================================
-`seconds.npy`                     float64 [n], times of query landmarks
-`bins.npy`                        float32 [n], cells of query landmarks
-`vectors.npy`                     float32 [sum of k x n, d], descriptors: for each passage, scale by scale
-`free.npy`                        uint8 [sum of pieces x n], 1 where no better passage had taken the landmark
-`reference_times.npy`             uint32 [m], 1/4096 s
-`reference_bins.npy`              uint16 [m], 1/64 cell
-`reference_codes.npy`             uint8 [m, d / 8], signs of descriptors
-================================  ==============================================================================
+docs/formats/trace.md describes the file, and every rule that one from outside must keep: sizes are compared with limits
+before anything is read, and every number before it is used. The same trace gives the same bytes. Traces of schema 1 are
+read for ever, and computed again by the rules of their time.
 """
 
 import io

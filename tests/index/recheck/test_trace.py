@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fingerprint.errors import EvidenceError, SourceprintError, StorageFullError, VerificationError
+from index.recheck import trace_file
 from index.recheck.recheck import recheck
 from index.recheck.trace import Trace, TracedPassage, trace_name
 from index.recheck.trace_file import SCHEMA, read_trace, trace_from_bytes, trace_to_bytes, write_trace
@@ -25,6 +26,7 @@ from sourceprint.scans.results import plain_json
 from sourceprint.scans.scan import Scan, scan_files
 from sourceprint.scans.scan_json import result_matches
 from tests.command_line import RATE_HZ, music, run, write
+from tests.places import ROOT
 
 Samples = NDArray[np.float32]
 DATA = Path(__file__).parents[2] / "data"
@@ -294,6 +296,13 @@ def npy(array: NDArray[Any]) -> bytes:
     return sink.getvalue()
 
 
+def with_values(member: bytes, value: float) -> bytes:
+    """Return a .npy file with its first row set to a value."""
+    array = np.load(io.BytesIO(member))
+    array[:1] = value
+    return npy(array)
+
+
 def claiming(shape: object) -> bytes:
     """Return a .npy file of no values that says to have another shape."""
     text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode("ascii")
@@ -328,6 +337,18 @@ def claiming(shape: object) -> bytes:
         lambda header, members: members.update({"bins.npy": claiming((-1,))}),
         lambda header, members: members.update({"vectors.npy": claiming((0, 1 << 62))}),
         lambda header, members: members.update({"bins.npy": claiming("-" * 9000 + "1")}),
+        lambda header, members: members.update({"bins.npy": claiming("(" * 5000)}),
+        lambda header, members: members.update({"bins.npy": claiming("(9L,)")}),
+        lambda header, members: members.update({"bins.npy": claiming('"')}),
+        lambda header, members: members.update({"trace.json": json.dumps(header).encode()[:-1] + b',"sha256":""}'}),
+        lambda header, members: header.update(more=[[[0]]] * 2, deep=json.loads("[" * 70 + "]" * 70)),
+        lambda header, members: header.update(fmin_hz=10**30),
+        lambda header, members: members.update({"free.npy": members["free.npy"][:-1] + b"\x02"}),
+        lambda header, members: members.update({"vectors.npy": with_values(members["vectors.npy"], 1e30)}),
+        lambda header, members: members.update({"vectors.npy": with_values(members["vectors.npy"], 0.9)}),
+        lambda header, members: members.update({"bins.npy": with_values(members["bins.npy"], -1.0)}),
+        lambda header, members: members.update({"bins.npy": with_values(members["bins.npy"], 1024.0)}),
+        lambda header, members: members.update({"seconds.npy": with_values(members["seconds.npy"], -0.5)}),
     ],
 )
 def test_a_file_that_is_no_sound_trace_is_refused(
@@ -337,6 +358,22 @@ def test_a_file_that_is_no_sound_trace_is_refused(
     with pytest.raises(EvidenceError, match=r"^here: no sound trace of this version"):
         trace_from_bytes(repacked(data, change), name="here")
     assert SCHEMA.encode() in data
+
+
+def test_pieces_that_are_not_in_order_are_refused(found: tuple[Scan, Trace]) -> None:
+    twice = altered(found[1], lambda find: dataclasses.replace(find, pieces=find.pieces * 2))
+    with pytest.raises(VerificationError, match="pieces of a passage are not in order"):
+        recheck(twice)
+
+
+def test_the_page_has_the_limits_of_the_validator() -> None:
+    page = " ".join((ROOT / "docs" / "formats" / "trace.md").read_text(encoding="utf-8").split())
+    for limit in ("at most 1 GiB", "16 MiB", "64 levels", "8 to 1 024", "1 to 64 time scales", "1/16 to 16", "0.1 s"):
+        assert limit in page
+    assert trace_file._LARGEST_BYTES == 1 << 30
+    assert trace_file._LARGEST_HEADER_BYTES == 16 << 20
+    assert (trace_file._MOST_SCALES, trace_file._WIDEST_RATIO, trace_file._TIME_TOLERANCE_SECONDS) == (64, 16.0, 0.1)
+    assert (trace_file._MOST_CELLS, trace_file._MOST_ALTERNATIVES) == (1024.0, 512)
 
 
 def test_a_compressed_file_is_no_trace(found: tuple[Scan, Trace]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fingerprint.errors import ParameterError
 from index.folder.store import Recording, Store
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
 from index.search.hypotheses import Hypothesis, QueryLandmarks
@@ -201,6 +203,35 @@ def test_empty_queries_and_references_align_with_nothing(tmp_path: Path, laid: L
         writer.add(Recording("a"), {})
         writer.add(Recording("b"), {})
     assert Aligner(laid.query, store.snapshot().layer("recording")).align(laid.hypothesis()) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [
+        ([-1.0, 0.0], "from -1.000 to 0.000 s, must lie between 0 and"),
+        ([-0.5, 0.0], "from -0.500 to 0.000 s, must lie between 0 and"),
+        ([0.0, 2e6], "must lie between 0 and 1048576 s; cut the track"),
+        ([1.0, 0.5], "must be finite and ascending"),
+        ([0.0, np.nan], "must be finite and ascending"),
+        ([-np.inf, 0.0], "must be finite and ascending"),
+    ],
+)
+def test_times_that_would_lead_kernels_out_of_their_arrays_are_refused(seconds: list[float], message: str) -> None:
+    vectors = np.zeros((1, 2, 64), dtype=np.float32)
+    query = QueryLandmarks(np.array(seconds), np.zeros(2, dtype=np.float32), vectors, (1.0,))
+    with pytest.raises(ParameterError, match=message):
+        Aligner(query, None)  # type: ignore[arg-type]
+
+
+def test_alignments_at_one_place_keep_their_line_when_they_are_joined(laid: Laid) -> None:
+    found = aligned(laid, laid.hypothesis())
+    end = found.track_end_seconds
+    one = replace(found, track_start_seconds=end)
+    for gap in (0.0, 1e-9):
+        later = replace(found, track_start_seconds=end + gap, track_end_seconds=end + gap, offset_seconds=9.0)
+        joined = one.joined(later)
+        assert joined.ratio == found.ratio
+        assert joined.recording_at(end) == pytest.approx(one.recording_at(end))
 
 
 def test_a_reversed_query_runs_backwards(laid: Laid) -> None:

@@ -581,6 +581,16 @@ def test_json_that_is_none_or_hostile_is_named(case: bytes, name: str, text: byt
     assert ("result" if name == RESULT else "description") in found
 
 
+@pytest.mark.parametrize("header", [b"(" * 5000, b"[" * 60_000, b"'", b"{'descr': '<f8'"])
+def test_arrays_with_hostile_headers_are_named_though_all_was_signed_anew(case: bytes, header: bytes) -> None:
+    members = members_of(case)
+    with zipfile.ZipFile(io.BytesIO(members[TRACE])) as archive:
+        arrays = {name: archive.read(name) for name in archive.namelist()}
+    arrays["seconds.npy"] = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    members[TRACE] = zipped(*((zipfile.ZipInfo(name), data) for name, data in arrays.items()))
+    assert "landmarks" in wrong(resigned(members, KEY), KEY)
+
+
 def test_a_trace_that_would_take_too_long_is_refused(case: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     members = members_of(case)
     dense = changed_find(
