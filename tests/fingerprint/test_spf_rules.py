@@ -41,8 +41,8 @@ def last(array: Any, value: float) -> Any:
 
 def each(one: Fingerprint, n: int) -> Fingerprint:
     """Return a fingerprint in which every landmark stands `n` times."""
-    flat = {name: np.repeat(getattr(one, name), n) for name in ("times", "bins", "prominence")}
-    deep = {name: np.repeat(getattr(one, name), n, axis=1) for name in ("vectors", "mirrored")}
+    flat: dict[str, Any] = {name: np.repeat(getattr(one, name), n) for name in ("times", "bins", "prominence")}
+    deep: dict[str, Any] = {name: np.repeat(getattr(one, name), n, axis=1) for name in ("vectors", "mirrored")}
     return replace(one, **flat, **deep)
 
 
