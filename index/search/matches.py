@@ -143,6 +143,8 @@ class Passage:
     streams : tuple of int
         Numbers, from 1, of the audio streams that it was heard in, that of the figures first; empty where the file has
         one.
+    score_needed : float
+        Score from which on it is reported; 0 where unknown.
     """
 
     track_start_seconds: float
@@ -160,6 +162,7 @@ class Passage:
     also_fits: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     streams: tuple[int, ...] = ()
+    score_needed: float = 0.0
 
 
 _Laid = TypeVar("_Laid", Passage, Alternative)
@@ -437,6 +440,7 @@ def _joined(first: Passage, second: Passage, gap_seconds: float) -> Passage:
         expected_by_chance=first.expected_by_chance + second.expected_by_chance,
         also_fits=tuple(dict.fromkeys(first.also_fits + second.also_fits)),
         alternatives=_joined_alternatives(first.alternatives, second.alternatives, gap_seconds),
+        score_needed=max(first.score_needed, second.score_needed),
     )
 
 

@@ -296,7 +296,7 @@ def decide(
         if not spans:
             continue
         seconds = candidate.alignment.seconds
-        whole = _passage(candidate, tail, (spans[0][0], spans[-1][1]), circumstances.cells_per_octave)
+        whole = _passage(candidate, tail, (spans[0][0], spans[-1][1]), circumstances)
         parts = [whole] if version == 1 else within(whole, spans, seconds, candidate.along.expected_by_chance)
         for part in parts:
             pieces = outside_exclusions(part, candidate.recording.excluded, seconds)
@@ -343,7 +343,9 @@ def _with_repeats_reported(
     return out
 
 
-def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float], cells_per_octave: float) -> Passage:
+def _passage(
+    candidate: Candidate, tail: ChanceModel, ends: tuple[float, float], circumstances: Circumstances
+) -> Passage:
     alignment = candidate.alignment
     return Passage(
         track_start_seconds=ends[0],
@@ -351,7 +353,7 @@ def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float],
         recording_start_seconds=max(0.0, alignment.recording_at(ends[0])),
         recording_end_seconds=alignment.recording_at(ends[1]),
         ratio=alignment.ratio,
-        transformation=_transformation(alignment, cells_per_octave),
+        transformation=_transformation(alignment, circumstances.cells_per_octave),
         score=alignment.score,
         aligned_landmarks=int(alignment.landmarks.size),
         expected_by_chance=candidate.along.expected_by_chance(),
@@ -359,6 +361,7 @@ def _passage(candidate: Candidate, tail: ChanceModel, ends: tuple[float, float],
         false_per_1000h=tail.false_per_1000h(alignment.score),
         confidence=tail.confidence(alignment.score),
         also_fits=candidate.also_fits,
+        score_needed=tail.threshold(circumstances.max_false_per_1000h),
     )
 
 

@@ -1,27 +1,30 @@
 """The result of a scan as text for people: plain characters, aligned, safe for a terminal.
 
     mix.wav: 1 recording found in 0:31.0
-      match     track          recording      pitch     tempo    speed    landmarks            by chance  confidence
-      boom-hit  0:01.2-0:09.8  1:02.0-1:10.6  +2.00 st  110.0 %  100.0 %  120 (0.8 by chance)  1 in 10^9  0.999999
+        in the track   in the recording  changed                landmarks  score              confidence
+      boom-hit "Boom"
+        0:01.2-0:09.8  1:02.0-1:10.6     speed +25.0 %, +3.9 st  120       1014 of 31 needed  0.999999
       s2 "Two": no match
         landmarks    18 in the track, 240 in the recording
         aligned      10 of the 17 in the passage (59 %); 0.0 would by chance
-        where        0:00.0-0:00.5 of the track on 0:03.0-0:03.5 of the recording; pitch +0.00 st, tempo 100.0 %
+        where        0:00.0-0:00.5 of the track on 0:03.0-0:03.5 of the recording; unchanged
         score        24.1; it takes 29.8
         by chance    as good in 1 in 460000 of such tracks, and 13 times in 1 000 hours; the limit is 1
         in the way   too short, if it is reuse: 0.5 s, though 59 % of its landmarks agree
         would help   about 0.5 s more of the passage, as clear as this (an estimate)
                      --max-false-per-1000h 14: reports it, and up to 14 false ones in 1 000 hours of such audio
 
-The table is `scan_block`; `explained_block` adds why recordings were found or not, one idea per line. Names from
-outside are escaped, and shortened where they would push the table off the screen; words that stand for a command are
-quoted for the shell.
+The table is `scan_block`: each recording has a line of its own, so that no title moves the figures. A change of speed
+moves pitch and time together, and is told with both. A score counts against the least that it takes. `explained_block`
+adds why recordings were found or not, one idea per line. Names from outside are escaped, and shortened where they would
+push a line off the screen; words that stand for a command are quoted for the shell.
 """
 
+import itertools
 import math
 import shlex
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from fingerprint.errors import printable
 from index.explain.explanation import CLEAR_SHARE, Account, Explanation, WeighedAlignment
@@ -30,12 +33,13 @@ from index.search.significance import LEAST_FALSE_PER_1000H
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
 from sourceprint.scans.scan import Scan
-from sourceprint.text.tables import clock, confidence_text, counted, table
+from sourceprint.text.tables import clock, columns, confidence_text, counted, table
 
 __all__ = ["explained_block", "explanation_block", "odds", "recording_label", "scan_block", "shortened"]
 
 _NAME_WIDTH = 49  # the token of a blind index is not cut: only whole can it be revealed
-_HEADER = ("match", "track", "recording", "pitch", "tempo", "speed", "landmarks", "by chance", "confidence")
+_HEADER = ("in the track", "in the recording", "changed", "landmarks", "score", "confidence")
+_SEEN_CENTS, _SEEN_PERCENT = 10.0, 0.4  # smaller changes are within what is measured of none
 
 _LABEL_WIDTH = 13
 _WIDTH = 110
@@ -54,13 +58,11 @@ def scan_block(scan: Scan) -> str:
         return "\n".join([f"{name}: no match in {length}", *notes])
     of_streams = f" of {scan.streams} audio streams" if scan.streams > 1 else ""
     heading = f"{name}: {counted(len(scan.matches), 'recording')} found in {length}{of_streams}"
-    rows: list[Sequence[str]] = [_HEADER]
+    header, *rows = table([_HEADER, *(_cells(one) for match in scan.matches for one in match.passages)]).splitlines()
+    lines = [heading, f"    {header}"]
     for match in scan.matches:
-        label = recording_label(match.recording)
-        for passage in match.passages:
-            rows.append((label, *_cells(passage)))
-            label = ""
-    lines = [heading, *("  " + line for line in table(rows).splitlines())]
+        lines.append(f"  {recording_label(match.recording)}")
+        lines += [f"    {rows.pop(0)}" for _ in match.passages]
     for match in scan.matches:
         others = dict.fromkeys(other for passage in match.passages for other in passage.also_fits)
         if others:
@@ -118,14 +120,17 @@ def odds(p: float) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return a name, cut where it would push a table off the screen.
+    """Return a name, cut where it would push a line off the screen; wide characters count for two.
 
     Examples
     --------
-    >>> shortened("x" * 50)
-    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    >>> shortened("x" * 50), shortened("\u97f3" * 25) == "\u97f3" * 23 + "..."
+    ('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...', True)
     """
-    return text if len(text) <= _NAME_WIDTH else text[: _NAME_WIDTH - 3] + "..."
+    if columns(text) <= _NAME_WIDTH:
+        return text
+    reached = itertools.accumulate(map(columns, text))
+    return text[: sum(width <= _NAME_WIDTH - 3 for width in reached)] + "..."
 
 
 def _fitting(recording_id: str, match: Match) -> str:
@@ -140,16 +145,12 @@ def _fitting(recording_id: str, match: Match) -> str:
 
 
 def _cells(passage: Passage) -> tuple[str, ...]:
-    change = passage.transformation
-    semitones = round(change.pitch_cents / 100, 2)
     return (
         f"{clock(passage.track_start_seconds)}-{clock(passage.track_end_seconds)}{_streams(passage)}",
         f"{clock(passage.recording_start_seconds)}-{clock(passage.recording_end_seconds)}",
-        f"{semitones + 0.0:+.2f} st",
-        f"{change.tempo_percent:.1f} %",
-        f"{change.speed_percent:.1f} %",
-        f"{passage.aligned_landmarks} ({passage.expected_by_chance:.1f} by chance)",
-        odds(passage.p_false),
+        _change(passage.transformation),
+        str(passage.aligned_landmarks),
+        _score(passage),
         confidence_text(passage.confidence),
     )
 
@@ -330,19 +331,36 @@ def _spans(alignment: WeighedAlignment) -> str:
 
 
 def _change(change: Transformation) -> str:
-    """Name pitch, tempo and speed, the last two where they are not 100 %.
+    """Name the change of speed with the pitch that it brings, else those of pitch and tempo.
 
     Examples
     --------
-    >>> _change(Transformation(0.0, 100.0, 105.0))
-    'pitch +0.00 st, speed 105.0 %'
-    >>> _change(Transformation(-200.0, 100.0, 100.0))
-    'pitch -2.00 st, tempo 100.0 %'
+    >>> _change(Transformation(0.0, 100.0, 125.0)), _change(Transformation(-200.0, 110.0, 100.0))
+    ('speed +25.0 %, +3.9 st', 'pitch -2.0 st, tempo +10.0 %')
+    >>> _change(Transformation(-9.0, 100.3, 100.0))
+    'unchanged'
     """
-    pitch = f"pitch {round(change.pitch_cents / 100, 2) + 0.0:+.2f} st"
-    if round(change.speed_percent, 1) != 100.0:
-        return f"{pitch}, speed {change.speed_percent:.1f} %"
-    return f"{pitch}, tempo {change.tempo_percent:.1f} %"
+    changes = []
+    if abs(change.speed_percent - 100.0) >= _SEEN_PERCENT:
+        changes.append(f"speed {change.speed_percent - 100.0:+.1f} %, {change.heard_cents / 100:+.1f} st")
+    elif abs(change.pitch_cents) >= _SEEN_CENTS:
+        changes.append(f"pitch {change.pitch_cents / 100:+.1f} st")
+    if abs(change.tempo_percent - 100.0) >= _SEEN_PERCENT:
+        changes.append(f"tempo {change.tempo_percent - 100.0:+.1f} %")
+    return ", ".join(changes) or "unchanged"
+
+
+def _score(passage: Passage) -> str:
+    """Return a score, and the least that it takes where that is known.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> _score(SimpleNamespace(score=1014.4, score_needed=30.94)), _score(SimpleNamespace(score=31.0, score_needed=0.0))
+    ('1014 of 30.9 needed', '31.0')
+    """
+    score, needed = (f"{x:.0f}" if x >= 100 else f"{x:.1f}" for x in (passage.score, passage.score_needed))
+    return f"{score} of {needed} needed" if passage.score_needed else score
 
 
 def _number(x: float) -> str:

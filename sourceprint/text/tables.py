@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["clock", "confidence_text", "counted", "exact_clock", "grouped", "size_text", "table"]
+__all__ = ["clock", "columns", "confidence_text", "counted", "exact_clock", "grouped", "size_text", "table"]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -16,9 +16,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     id  length
     a   0:01.0
     """
-    widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
-        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
 
@@ -99,6 +99,12 @@ def confidence_text(confidence: float) -> str:
     return f"{math.floor(confidence * 1e6) / 1e6:.6f}"
 
 
-def _width(text: str) -> int:
-    """Return the columns a terminal uses: two for wide characters, none for marks that combine."""
+def columns(text: str) -> int:
+    """Return the columns a terminal uses: two for wide characters, none for marks that combine.
+
+    Examples
+    --------
+    >>> columns("e\u0301"), columns("\u97f3")
+    (1, 2)
+    """
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

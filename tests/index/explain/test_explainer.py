@@ -512,7 +512,7 @@ def test_the_text_of_an_explanation() -> None:
         '  boom\\n1 "Boom": no match',
         "    landmarks    50 in the track, 2400 in the recording",
         "    aligned      16 of the 40 in the passage (40 %); 0.2 would by chance",
-        "    where        0:01.0-0:02.5 of the track on 1:01.0-1:02.5 of the recording; pitch -2.00 st, tempo 100.0 %",
+        "    where        0:01.0-0:02.5 of the track on 1:01.0-1:02.5 of the recording; pitch -2.0 st",
         "    score        21.0; it takes 35.5",
         "    by chance    as good in 1 in 5000 of such tracks, and 47 times in 1 000 hours; the limit is 1",
         "    searched     in the whole catalogue; alone it is no better, with a score of 21.1",

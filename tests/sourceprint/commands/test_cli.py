@@ -494,14 +494,17 @@ def test_match_finds_the_excerpt_where_it_is(shared: Path, excerpt: Path) -> Non
     result = run("match", excerpt, index=shared)
     assert result.exit_code == 0
     assert result.stderr == ""
-    heading, header, row = result.stdout.splitlines()
+    heading, header, label, row = result.stdout.splitlines()
     assert heading == f"{excerpt}: 1 recording found in 0:06.0"
-    assert re.split(r"  +", header.strip())[3:] == ["pitch", "tempo", "speed", "landmarks", "by chance", "confidence"]
-    assert re.fullmatch(
-        r"  s2     0:00\.\d-0:0[56]\.\d  0:0[23]\.\d-0:0[89]\.\d  [+-]0\.0\d st  (99|100)\.\d %  100\.0 %"
-        r"  \d+ \(\d+\.\d by chance\)  1 in [0-9^]+ *  [01]\.\d{6}",
+    names = ["in the track", "in the recording", "changed", "landmarks", "score", "confidence"]
+    assert (re.split(r"  +", header.strip()), label) == (names, "  s2")
+    figures = re.fullmatch(
+        r"    0:00\.\d-0:0[56]\.\d  0:0[23]\.\d-0:0[89]\.\d     unchanged  \d+ +(\d+) of (\d+\.\d) needed"
+        r"  [01]\.\d{6}",
         row,
     )
+    assert figures
+    assert float(figures[1]) > float(figures[2]) > 10
 
 
 def test_match_prints_the_notes_on_a_track_beneath_it(shared: Path, excerpt: Path, tmp_path: Path) -> None:
@@ -702,7 +705,8 @@ def made_scan(**changes: Any) -> Scan:
         fields: dict[str, Any] = {
             "ratio": 1.1,
             "transformation": Transformation(-200.4, 110.04, 100.0),
-            "score": 50.0,
+            "score": 1014.4,
+            "score_needed": 30.94,
             "aligned_landmarks": 120,
             "expected_by_chance": 0.8234,
             "p_false": 3.21987e-9,
@@ -719,7 +723,11 @@ def made_scan(**changes: Any) -> Scan:
         "status": "matched",
         "matches": (
             Match(first, "recording", (segment(0.0, 10.0), segment(8.0, 20.04, also_fits=("twin",), p_false=0.2))),
-            Match(second, "recording", (segment(30.0, 31.0, confidence=0.5, p_false=0.0),)),
+            Match(
+                second,
+                "recording",
+                (segment(30.0, 31.0, confidence=0.5, score=31.04, transformation=Transformation(0.0, 100.0, 125.0)),),
+            ),
         ),
         "sha256": "0f" * 32,
         "decoder": "d",
@@ -733,14 +741,12 @@ def made_scan(**changes: Any) -> Scan:
 def test_the_table_of_a_match() -> None:
     assert scan_block(made_scan()).splitlines() == [
         "a\\tb.wav: 2 recordings found in 0:40.0",
-        f"  {'match':49}  track          recording      pitch     tempo    speed    landmarks          "
-        "  by chance    confidence",
-        '  boom\\n1 "Boom \u97f3"' + 32 * " " + "  0:00.0-0:10.0  1:01.2-1:12.2  -2.00 st  110.0 %  100.0 %"
-        "  120 (0.8 by chance)  1 in 10^8    0.999999",
-        f"  {'':49}  0:08.0-0:20.0  1:09.2-1:23.2  -2.00 st  110.0 %  100.0 %"
-        "  120 (0.8 by chance)  1 in 5       0.999999",
-        f"  {'x' * 46}...  0:30.0-0:31.0  1:31.2-1:35.3  -2.00 st  110.0 %  100.0 %"
-        "  120 (0.8 by chance)  1 in 10^300  0.500000",
+        "    in the track   in the recording  changed                       landmarks  score                confidence",
+        '  boom\\n1 "Boom \u97f3"',
+        "    0:00.0-0:10.0  1:01.2-1:12.2     pitch -2.0 st, tempo +10.0 %  120        1014 of 30.9 needed  0.999999",
+        "    0:08.0-0:20.0  1:09.2-1:23.2     pitch -2.0 st, tempo +10.0 %  120        1014 of 30.9 needed  0.999999",
+        f"  {'x' * 46}...",
+        "    0:30.0-0:31.0  1:31.2-1:35.3     speed +25.0 %, +3.9 st        120        31.0 of 30.9 needed  0.500000",
         '  boom\\n1 "Boom \u97f3": fits nearly as well: twin',
         "  note: odd.",
     ]

@@ -157,6 +157,7 @@ def test_evidence_of_a_file_with_streams_is_computed_again(index: Path, tmp_path
     out = tmp_path / "run"
     assert run("scan", film, "--out", out, "--quiet", index=index).exit_code == 0
     case = tmp_path / "case.zip"
+    assert run("keys", "create").exit_code == 0
     made = run("evidence", out, "film.mkv", "-o", case)
     assert made.exit_code == 0, made.stderr
     verified = run("verify", case)
