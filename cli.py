@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from sourceprint.commands import catalogue, check, demo, evidence, index_folder, keys, match, money, rights, scan
+from sourceprint.commands import catalogue, check, demo, evidence, index_folder, keys, lists, match, money, rights, scan
 from sourceprint.commands.terminal import EXIT_INCOMPLETE, PATH, Commands, complain, note, use_one_thread
 
 __all__ = ["bench", "completion", "main", "reference", "sourceprint"]
@@ -104,6 +104,7 @@ _SECTIONS = {
         catalogue.list_,
         catalogue.info,
         catalogue.duplicates,
+        lists.columns,
     ],
     "Matching": [match.match, scan.scan, scan.results, scan.diff, match.fingerprint, check.check],
     "Evidence": [evidence.report, evidence.evidence, index_folder.verify, keys.keys, keys.reveal],

@@ -8,7 +8,8 @@ audio file. Neither is opened here.
 - A *folder* is searched with all folders in it, for files whose name ends as audio files do (`AUDIO_SUFFIXES`) or
   in .spf; names that start with a dot are left out. Links are followed, each folder is entered once, so links in a
   circle do no harm. A link that leads nowhere is refused whatever its name: it may have stood for a folder.
-- A *list* is a file that ends in .csv or .tsv, one recording per row (`sourceprint.lists`).
+- A *list* is a file that ends in .csv, .tsv or .xlsx, one recording or track per row, or a text with a path per line
+  that is named with @ before it (`sourceprint.lists`). In a folder such files are no lists.
 
 What cannot be used (a folder without audio, a row without a path) becomes a `Refusal`, and the rest is taken; a wrong
 header or encoding of a list concerns the whole list and raises.
@@ -22,7 +23,7 @@ from pathlib import Path
 from fingerprint.errors import printable
 from fingerprint.spf_files import SUFFIX
 from sourceprint.items import Item, Refusal
-from sourceprint.lists import LIST_SUFFIXES, read_list
+from sourceprint.lists import LIST_SUFFIXES, ListReading, present_rows, read_list, read_paths
 
 __all__ = ["AUDIO_SUFFIXES", "Item", "NamedInputs", "Refusal", "collect"]
 
@@ -55,16 +56,19 @@ AUDIO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class NamedInputs:
-    """Everything that was named: `items` to be used, in order, and `refusals`."""
+    """Everything that was named: `items` to be used, in order, `refusals`, and `notes` on how lists were read."""
 
     items: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items) + len(self.refusals)
 
 
-def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True) -> NamedInputs:
+def collect(
+    paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True, reading: ListReading | None = None
+) -> NamedInputs:
     """Return the audio files that files, folders and lists name.
 
     Parameters
@@ -72,9 +76,11 @@ def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = T
     paths : sequence of Path
         As given by the user; they need not exist: a missing file is an `Item` like any other, and fails when opened.
     lists : bool
-        Whether .csv and .tsv files are read as lists of recordings; else they are taken for audio files.
+        Whether lists are read as such; else they are taken for audio files.
     fingerprints : bool
         Whether fingerprint files in folders are taken, as audio files are.
+    reading : ListReading, optional
+        How lists are read.
 
     Raises
     ------
@@ -83,6 +89,7 @@ def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = T
     """
     items: list[Item] = []
     refusals: list[Refusal] = []
+    notes: list[str] = []
     for path in paths:
         if os.path.isdir(path):
             n_before = len(items) + len(refusals)
@@ -95,12 +102,17 @@ def collect(paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = T
                 reason = "a folder without audio files, judging by their names; name the files themselves"
                 refusals.append(Refusal(printable(path), reason))
         elif lists and path.suffix.lower() in LIST_SUFFIXES:
-            listed, refused = read_list(path)
-            items += listed
-            refusals += refused
+            listed = present_rows(read_list(path, reading))
+            items += listed.items
+            refusals += listed.refusals
+            notes += listed.notes
+        elif lists and str(path).startswith("@") and not os.path.lexists(path):
+            listed = present_rows(read_paths(Path(str(path)[1:]), reading))
+            items += listed.items
+            refusals += listed.refusals
         else:
             items.append(Item(path))
-    return NamedInputs(tuple(items), tuple(refusals))
+    return NamedInputs(tuple(items), tuple(refusals), tuple(notes))
 
 
 def _walk(top: Path, suffixes: Set[str]) -> Iterator[Path | Refusal]:

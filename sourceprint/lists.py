@@ -1,142 +1,152 @@
-"""Lists of recordings: a file that ends in .csv or .tsv, one recording per row.
+"""Lists of recordings or tracks: sheets with a column of paths, and plain texts with a path per line.
 
-      path            id       title           artist         isrc
-      music/one.mp3   one-42   One for Tonight The Ones|Guest USRC17607839
+    path            id       title           artist         isrc
+    music/one.mp3   one-42   One for Tonight The Ones|Guest USRC17607839
 
-The first row names the columns, in any order; of these only `path` (or `file`) is needed, others are ignored. Paths are
-relative to the folder of the list. Several artists are separated by `|`. Two more columns may say what a recording is
-for and which parts of it never count, both with `|` between several: `tags`, and `exclude` with ranges of time as in
-`0:00-0:12.5|75-80.25` (see `index.storage.tags`). UTF-8, with or without a byte order mark. A .csv is read as RFC 4180
-has it; the delimiter is the one of `,` `;` and tab that the header is made with. A .tsv has a tab between cells and no
-quoting, so that a title may start with a quotation mark.
+A list is a file that ends in .csv, .tsv or .xlsx, in the dialect of `sourceprint.sheets`: one recording per row, its
+columns in any order, under the names that labels and distributors give them; only the column of paths is needed. Paths
+are relative to the folder of the list, or to the one that is named. Several artists are separated by `|`. Two more
+columns may say what a recording is for and which parts of it never count, both with `|` between several: `tags`, and
+`exclude` with ranges of time as in `0:00-0:12.5|75-80.25` (see `index.storage.tags`).
 
-A row that cannot be used becomes a `Refusal`, and the rest is taken; a wrong header or encoding concerns the whole list
-and raises.
+A path is looked for as it is written, then with its letters composed and decomposed (an Umlaut is one character or
+two), and with backslashes for slashes. A row that cannot be used becomes a `Refusal`, and the rest is taken; a wrong
+header or encoding concerns the whole list and raises.
 """
 
-import csv
-import io
+import difflib
+import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from fingerprint.disk import decoded, refusals
+from fingerprint.disk import decoded, read_small
 from fingerprint.errors import ParameterError, printable
 from index.storage.tags import parse_ranges, parse_tags
 from sourceprint.identifiers.isrc import validate
 from sourceprint.items import Item, Refusal
+from sourceprint.sheets.columns import ColumnMap, matched_columns
+from sourceprint.sheets.opened import SHEET_SUFFIXES, Sheet, open_sheet
 
-__all__ = ["COLUMNS", "LIST_SUFFIXES", "read_list"]
+__all__ = ["LIST_SUFFIXES", "ListReading", "ListRows", "present_rows", "read_list", "read_paths"]
 
-LIST_SUFFIXES = frozenset({".csv", ".tsv"})
+LIST_SUFFIXES = SHEET_SUFFIXES
 
-COLUMNS = {
-    "path": "path",
-    "file": "path",
-    "id": "id",
-    "title": "title",
-    "artist": "artists",
-    "isrc": "isrc",
-    "tags": "tags",
-    "exclude": "excluded",
-}
+_FIELDS = ("path", "id", "title", "artists", "isrc", "tags", "exclude")
+_GUARDED = frozenset({"title", "isrc"})
 _MAX_ID = 512
+_MAX_PATHS_BYTES = 256 << 20
+_MOST_NEAREST = 20  # missing files for which the nearest name is looked up
+_MOST_NAMES = 20_000  # in a folder that is searched for it
 
 
-def read_list(path: Path) -> tuple[list[Item], list[Refusal]]:
-    """Read a list of recordings.
+@dataclass(frozen=True, slots=True)
+class ListReading:
+    """How lists are read.
+
+    Attributes
+    ----------
+    columns : ColumnMap
+        What the user says of their columns.
+    audio_root : Path or None
+        The folder that relative paths start from; None is that of the list.
+    sheet : str or None
+        Of workbooks, the name of the sheet; None is the first one.
+    only_paths : bool
+        Whether no more than path and id are wanted, as of tracks; then no other column is missed.
+    """
+
+    columns: ColumnMap = field(default_factory=ColumnMap)
+    audio_root: Path | None = None
+    sheet: str | None = None
+    only_paths: bool = False
+
+
+class ListRows(NamedTuple):
+    """What a list holds: `items` in the order of the rows, `refusals` for rows that are wrong, and `notes` on all."""
+
+    items: list[Item]
+    refusals: list[Refusal]
+    notes: list[str]
+
+
+def read_list(path: Path, reading: ListReading | None = None) -> ListRows:
+    """Read a list; files that it names need not exist.
 
     Parameters
     ----------
     path : Path
-        A file that ends in .csv or .tsv.
-
-    Returns
-    -------
-    items : list of Item
-        In the order of the rows.
-    refusals : list of Refusal
-        Rows that are wrong, and why.
+        A file that ends in .csv, .tsv or .xlsx.
+    reading : ListReading, optional
+        How it is read.
 
     Raises
     ------
     ParameterError
-        If the file cannot be read, is not UTF-8, has no column `path`, names a column twice, or is no CSV.
+        If the file cannot be read, is in an unknown encoding, has no column `path`, two columns that mean the same, or
+        one that looks like a title or an ISRC and would go unused; or if it is no CSV, or no workbook.
     """
+    how = reading or ListReading()
     name = printable(path)
-    lines = _lines(path, name)
-    if not lines:
-        raise ParameterError(f"{name}: an empty list; the first row must name the columns, {_wanted()}")
-    rows = _rows(lines, name, tab_separated=path.suffix.lower() == ".tsv")
-    _, header = next(rows, (1, []))
-    columns = _columns(header, name)
+    folder = path.parent if how.audio_root is None else how.audio_root
+    with open_sheet(path, ParameterError, known=how.columns.names(), sheet=how.sheet) as sheet:
+        uses = _FIELDS[:2] if how.only_paths else _FIELDS
+        guarded = frozenset[str]() if how.only_paths else _GUARDED
+        columns = matched_columns(sheet, uses, how.columns, ParameterError, guarded=guarded)
+        if "path" not in columns.positions:
+            raise ParameterError(_no_path(sheet, name))
+        notes = [] if how.only_paths else [*columns.notes]
+        rows = ListRows([], [], [f"{name}: {sentence}" for sentence in (*sheet.notes, *notes)])
+        for line, cells in sheet.rows:
+            source = f"{name}, line {line}"
+            if len(cells) > len(sheet.header) and any(cell.strip() for cell in cells[len(sheet.header) :]):
+                reason = f"has {len(cells)} cells, the header {len(sheet.header)}; quote values that hold the delimiter"
+                rows.refusals.append(Refusal(source, reason))
+                continue
+            values = {known: cells[at].strip() for known, at in columns.positions.items() if at < len(cells)}
+            try:
+                rows.items.append(_item(values, folder, source))
+            except ParameterError as error:
+                rows.refusals.append(Refusal(source, str(error)))
+    return rows
+
+
+def read_paths(path: Path, reading: ListReading | None = None) -> ListRows:
+    """Read a text with one path per line; empty lines are passed over.
+
+    Raises
+    ------
+    ParameterError
+        If the file cannot be read, is no UTF-8, or names nothing.
+    """
+    how = reading or ListReading()
+    name = printable(path)
+    too_large = f"more than {_MAX_PATHS_BYTES} bytes; is it a text with one path per line?"
+    data = read_small(path, ParameterError, most=_MAX_PATHS_BYTES, too_large=too_large, name=name)
+    folder = path.parent if how.audio_root is None else how.audio_root
+    lines = decoded(data, name, ParameterError).replace("\r\n", "\n").split("\n")
+    items = [
+        Item(_located(folder, line), source=f"{name}, line {n}") for n, line in enumerate(lines, 1) if line.strip()
+    ]
+    if not items:
+        raise ParameterError(f"{name}: empty; write one path per line")
+    return ListRows(items, [], [])
+
+
+def present_rows(rows: ListRows) -> ListRows:
+    """Return rows with a refusal for every file that is not there: where it was looked for, and the nearest name."""
     items: list[Item] = []
-    refusals: list[Refusal] = []
-    for line, cells in rows:
-        if not any(cell.strip() for cell in cells):
+    refusals = list(rows.refusals)
+    n_missing = 0
+    for item in rows.items:
+        if os.path.lexists(item.path):
+            items.append(item)
             continue
-        source = f"{name}, line {line}"
-        if len(cells) > len(header):
-            refusals.append(
-                Refusal(
-                    source, f"has {len(cells)} cells, the header {len(header)}; quote values that hold the delimiter"
-                )
-            )
-            continue
-        values = {field: cells[at].strip() for field, at in columns.items() if at < len(cells)}
-        try:
-            items.append(_item(values, path.parent, source))
-        except ParameterError as error:
-            refusals.append(Refusal(source, str(error)))
-    return items, refusals
-
-
-def _lines(path: Path, name: str) -> list[str]:
-    with refusals(name, ParameterError, "this list cannot be read"):
-        data = path.read_bytes()
-    text = decoded(data, name, ParameterError)
-    return list(io.StringIO(text, newline="")) if text.strip() else []  # splitlines would also cut at U+2028 and others
-
-
-def _rows(lines: list[str], name: str, *, tab_separated: bool) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of the line on which each row starts, from 1, and its cells."""
-    if tab_separated:
-        yield from ((n, line.rstrip("\r\n").split("\t")) for n, line in enumerate(lines, 1))
-        return
-    delimiter = max(
-        ",;\t", key=lambda c: (sum(cell.strip(' "').lower() in COLUMNS for cell in lines[0].split(c)), c == ",")
-    )
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    start = 1
-    try:
-        for cells in reader:
-            yield start, cells
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise ParameterError(
-            f"{name}, line {start}: not CSV as RFC 4180 has it ({error}); put quotation marks round the whole "
-            "cell, and double those inside it"
-        ) from error
-
-
-def _columns(header: Sequence[str], name: str) -> dict[str, int]:
-    """Return where each field stands."""
-    columns: dict[str, int] = {}
-    for position, cell in enumerate(header):
-        word = cell.strip().lower()
-        field = COLUMNS.get(word)
-        if field in columns and not (
-            field == "path" and {word, header[columns[field]].strip().lower()} == {"path", "file"}
-        ):
-            raise ParameterError(f"{name}: two columns {word!r}; remove one")
-        if field is not None and (field not in columns or word == "path"):
-            columns[field] = position
-    if "path" not in columns:
-        found = ", ".join(printable(cell.strip()) for cell in header)
-        raise ParameterError(
-            f"{name}: no column path; the first row must name the columns, {_wanted()} (found: {found:.200})"
-        )
-    return columns
+        n_missing += 1
+        refusals.append(Refusal(item.source, _missing(item.path, with_nearest=n_missing <= _MOST_NEAREST)))
+    return ListRows(items, refusals, rows.notes)
 
 
 def _item(values: dict[str, str], folder: Path, source: str) -> Item:
@@ -148,16 +158,59 @@ def _item(values: dict[str, str], folder: Path, source: str) -> Item:
     isrc = values.get("isrc", "")
     artists = tuple(artist.strip() for artist in values.get("artists", "").split("|") if artist.strip())
     return Item(
-        folder / values["path"],
+        _located(folder, values["path"]),
         recording_id,
         values.get("title", ""),
         artists,
         validate(isrc) if isrc else "",
         source,
         parse_tags(values.get("tags", "")),
-        parse_ranges(values.get("excluded", "")),
+        parse_ranges(values.get("exclude", "")),
     )
 
 
-def _wanted() -> str:
-    return "path (or file), and if known id, title, artist, isrc, tags, exclude"
+def _located(folder: Path, text: str) -> Path:
+    """Return the place of a path as the disk writes it, or as the list does if it is not there."""
+    plain = folder / text
+    if os.path.lexists(plain):
+        return plain
+    for written in dict.fromkeys((text, text.replace("\\", "/"))):
+        place = folder
+        for part in Path(written).parts:
+            forms = dict.fromkeys((part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD"))))
+            place = next((place / form for form in forms if os.path.lexists(place / form)), place / part)
+        if os.path.lexists(place):
+            return place
+    return plain
+
+
+def _missing(path: Path, *, with_nearest: bool) -> str:
+    """Return the reason against a file that is not there."""
+    folder = Path(os.path.abspath(path.parent))
+    reason = f"{printable(path.name)!r}: no such file in {printable(folder)!r}"
+    remedy = "mend the path, or say with --audio-root where relative paths start"
+    if not folder.is_dir():
+        return f"{reason}, which is no folder; {remedy}"
+    nearest = _nearest(path.name, folder) if with_nearest else ""
+    return f"{reason}, where the nearest name is {printable(nearest)!r}; {remedy}" if nearest else f"{reason}; {remedy}"
+
+
+def _nearest(name: str, folder: Path) -> str:
+    """Return the name in a folder that is most like another, or ""."""
+    try:
+        names = {_compared(entry): entry for entry in sorted(os.listdir(folder))[:_MOST_NAMES]}
+    except OSError:
+        return ""
+    return next((names[one] for one in difflib.get_close_matches(_compared(name), names, n=1)), "")
+
+
+def _compared(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _no_path(sheet: Sheet, name: str) -> str:
+    found: Sequence[str] = [printable(heading) for heading in sheet.header]
+    return (
+        f"{name}: no column path; one column must name the audio files, as path or file, or as --columns "
+        f'"HEADING=path" says (found: {", ".join(found):.200})'
+    )

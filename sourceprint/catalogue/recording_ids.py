@@ -1,9 +1,10 @@
 """Which id a recording gets, and whether there is anything to do for it: decided before any audio is decoded.
 
-An id that a list gives is used as it is. Else the id is the name of the file without its ending; if that belongs to
-other audio, in the index or earlier in the same run, `-` and the first 8 digits of the file's SHA-256 follow. So a file
-gets the same id however often it is added, and a run that was cut short can be repeated: what is in the index is
-recognised by id and digest. A fingerprint file counts as the audio file that it was made of, by name and digest.
+An id that a list gives is used as it is. Else the id is the ISRC that the list gives, or, where it gives none or the
+index has the same audio under that name already, the name of the file without its ending; if that belongs to other
+audio, in the index or earlier in the same run, `-` and the first 8 digits of the file's SHA-256 follow. So a file gets
+the same id however often it is added, and a run that was cut short can be repeated: what is in the index is recognised
+by id and digest. A fingerprint file counts as the audio file that it was made of, by name and digest.
 """
 
 import unicodedata
@@ -91,14 +92,14 @@ class IdDesk:
     def decide_new(self, item: Item) -> PlannedAddition:
         """Decide on an item that is to be added; a file that cannot be read ends up as "failed"."""
         try:
-            return self._decide_new(item, _wanted_id(item))
+            return self._decide_new(item, self._wanted_id(item))
         except (AudioError, ParameterError) as error:
             return PlannedAddition("failed", remarks=(item.reason(error),))
 
     def decide_replacement(self, item: Item) -> PlannedAddition:
         """Decide on an item that is to take the place of a recording; as `decide_new`."""
         try:
-            recording_id = _wanted_id(item)
+            recording_id = self._wanted_id(item, replacing=True)
         except AudioError as error:
             return PlannedAddition("failed", remarks=(item.reason(error),))
         name = printable(recording_id)
@@ -157,6 +158,18 @@ class IdDesk:
             reason = f"was given to {printable(self._given[recording_id])} before in this run; give another id"
         return PlannedAddition("failed", recording_id, remarks=(f"the id {printable(recording_id)} {reason}",))
 
+    def _wanted_id(self, item: Item, *, replacing: bool = False) -> str:
+        """Return the id that an item is to have, if that is free; errors as `audio_name` and `audio_digest`."""
+        if item.id:
+            return item.id
+        named = derived_id(Path(audio_name(item.path)))
+        if not item.isrc:
+            return named
+        stored = None if self._stored(item.isrc) is not None else self._stored(named)
+        if stored is not None and stored.isrc in ("", item.isrc):  # added before its ISRC was an id, or was known
+            return named if replacing or stored.sha256 == audio_digest(item.path) else item.isrc
+        return item.isrc
+
     def _is_taken(self, recording_id: str) -> bool:
         return recording_id in self._given or self._stored(recording_id) is not None
 
@@ -174,7 +187,3 @@ class IdDesk:
             return None
         ordinal = self._snapshot.recordings.find(recording_id)
         return None if ordinal is None else self._snapshot.recordings[ordinal]
-
-
-def _wanted_id(item: Item) -> str:
-    return item.id or derived_id(Path(audio_name(item.path)))

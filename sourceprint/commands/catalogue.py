@@ -2,9 +2,11 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from sourceprint.commands.lists import ListOptions, list_options, reading_of
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     PATH,
@@ -23,39 +25,62 @@ from sourceprint.commands.terminal import (
 )
 from sourceprint.text.tables import counted
 
+if TYPE_CHECKING:
+    from sourceprint.lists import ListReading
+
 __all__ = ["add", "duplicates", "exclude", "info", "list_", "remove", "replace", "tag"]
 
 
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@list_options()
 @index_option
 @jobs_option
 @json_option
 @quiet_option
-def add(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
+def add(
+    paths: tuple[Path, ...],
+    lists: ListOptions,
+    index: Path | None,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Add recordings: audio files, folders of them, or lists.
 
-    A list is a CSV or TSV with the columns path, id, title, artist, isrc, tags, exclude, of which only path is needed.
-    Without an id, the file's name less its ending is the id. What is in the index already is skipped, so an interrupted
-    run is continued by the same command.
+    A list is a sheet (.csv, .tsv, .xlsx) with the columns path, id, title, artist, isrc, tags, exclude, under the names
+    that labels and distributors give them; only path is needed. Without an id, the ISRC is the id, else the file's name
+    less its ending. What is in the index already is skipped, so an interrupted run is continued by the same command.
 
     Example: sourceprint add music
     """
-    _add(paths, index, jobs, as_json=as_json, quiet=quiet, replacing=False)
+    place = index_place(index)
+    with reading_of(place, lists) as reading:
+        _add(paths, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=False)
 
 
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@list_options()
 @index_option
 @jobs_option
 @json_option
 @quiet_option
-def replace(paths: tuple[Path, ...], index: Path | None, jobs: int | None, as_json: bool, quiet: bool) -> None:
+def replace(
+    paths: tuple[Path, ...],
+    lists: ListOptions,
+    index: Path | None,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Replace recordings; files, folders or lists as for add.
 
     Example: sourceprint replace remastered.csv
     """
-    _add(paths, index, jobs, as_json=as_json, quiet=quiet, replacing=True)
+    place = index_place(index)
+    with reading_of(place, lists) as reading:
+        _add(paths, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=True)
 
 
 @click.command()
@@ -227,20 +252,29 @@ def duplicates(
 
 
 def _add(
-    paths: tuple[Path, ...], index: Path | None, jobs: int | None, *, as_json: bool, quiet: bool, replacing: bool
+    paths: tuple[Path, ...],
+    place: Path,
+    reading: "ListReading",
+    jobs: int | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    replacing: bool,
 ) -> None:
     use_one_thread()
     from sourceprint.catalogue.additions import Addition
     from sourceprint.inputs import collect
     from sourceprint.text.index_text import addition_text, overlap_text
 
-    inputs = collect(paths)
-    addition = Addition(index_place(index), jobs=jobs, replacing=replacing)
+    inputs = collect(paths, reading=reading)
+    addition = Addition(place, jobs=jobs, replacing=replacing)
     with (
         final_report(addition, addition_text, as_json=as_json, quiet=quiet),
         progress(len(inputs), quiet) as tell,
         closing(addition.run(inputs)) as outcomes,
     ):
+        for text in inputs.notes:
+            tell.note(text)
         for outcome in outcomes:
             tell.outcome(outcome)
         for overlap in addition.overlaps:

@@ -5,6 +5,7 @@ bar and the text do not run into each other.
 """
 
 import functools
+import re
 import signal
 import sys
 import threading
@@ -23,6 +24,8 @@ __all__ = ["ItemOutcome", "Teller", "progress", "progress_line", "stop_on_signal
 
 PROGRESS_DELAY_SECONDS = 2
 LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
+SHOWN_ALIKE = 5  # remarks that are the same but for names and numbers; further ones are counted
+_NAMES_AND_NUMBERS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+")
 
 
 class ItemOutcome(Protocol):
@@ -62,6 +65,7 @@ class Teller:
         self._quiet = quiet
         self._line = line
         self._kinds: Counter[str] = Counter()
+        self._alike: Counter[tuple[bool, str]] = Counter()
         self._n = 0
         self._started_at = self._told_at = time.monotonic()
 
@@ -94,9 +98,23 @@ class Teller:
         self._kinds[outcome.kind] += 1
         self._bar.set_postfix_str(_kinds_text(self._kinds), refresh=False)
         self.step()
-        say = self.complain if outcome.kind == "failed" else self.note
         for remark in outcome.remarks:
-            say(f"{outcome.name}: {remark}")
+            self.remark(outcome.name, remark, failed=outcome.kind == "failed")
+
+    def remark(self, name: str, text: str, *, failed: bool) -> None:
+        """Print a sentence about one item; of many that are the same but for names and numbers, the first few."""
+        key = (failed, _NAMES_AND_NUMBERS.sub("'", text.replace(name, "'")))
+        self._alike[key] += 1
+        if self._alike[key] <= SHOWN_ALIKE:
+            (self.complain if failed else self.note)(f"{name}: {text}")
+
+    def close(self) -> None:
+        """Say how many remarks were left out as there were so many alike."""
+        for (failed, key), n in self._alike.items():
+            if n > SHOWN_ALIKE:
+                like = " ".join(key.replace("'", "...").split())
+                (self.complain if failed else self.note)(f"{n - SHOWN_ALIKE} more like these: {like}")
+        self._alike.clear()
 
 
 def progress_line(n: int, kinds: Mapping[str, int], seconds: float, *, total: int | None, unit: str) -> str:
@@ -145,7 +163,11 @@ def progress(
     delay = PROGRESS_DELAY_SECONDS
     with tqdm(total=total, unit=unit, unit_scale=unit_scale, delay=delay, leave=False, disable=hidden) as bar:
         line = functools.partial(progress_line, total=total, unit=unit) if in_lines and hidden and not quiet else None
-        yield Teller(bar, quiet, line=line)
+        teller = Teller(bar, quiet, line=line)
+        try:
+            yield teller
+        finally:
+            teller.close()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from fingerprint.errors import AmbiguousSharesError, IndexMissingError
+from sourceprint.commands.lists import ListOptions, list_options
 from sourceprint.commands.terminal import (
     EXIT_FINDINGS,
     PATH,
@@ -50,6 +51,7 @@ def rights() -> None:
     "--shares", type=click.Choice(["percent", "fraction"]),
     help="What a share without the sign % is: 25 of 100, or 0.25 of 1. Never guessed; asked for on a terminal.",
 )  # fmt: skip
+@list_options(audio=False)
 @click.option("--partial", is_flag=True, help="Take the good rows where others are wrong, and say which are left out.")
 @click.option("--dry-run", is_flag=True, help="Try everything, and change nothing.")
 @click.option("--report", metavar="FILE", type=PATH, help="Write every problem here: .tsv, .json or .jsonl.")
@@ -60,6 +62,7 @@ def import_(
     paths: tuple[Path, ...],
     rights: str | None,
     shares: Unit | None,
+    lists: ListOptions,
     partial: bool,
     dry_run: bool,
     report: Path | None,
@@ -69,17 +72,29 @@ def import_(
 ) -> None:
     """Bring in recordings, works, parties, shares and licences.
 
-    Takes folders of BWARM-shaped tables, single tables, a spreadsheet saved as CSV, and licences as TOML; the columns
-    are described in docs/formats/rights-tables.md. All or nothing, and the same again changes nothing.
+    Takes folders of BWARM-shaped tables, single tables, a label's spreadsheet (.xlsx, .csv, .tsv), and licences as
+    TOML; the columns are described in docs/formats/rights-tables.md. Says what it takes for what before anything is
+    imported; --dry-run imports nothing. All or nothing, and the same again changes nothing.
 
-    Example: sourceprint rights import catalogue --shares percent
+    Example: sourceprint rights import catalogue.xlsx --shares percent
     """
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.tables.imports import import_rights
     from sourceprint.royalties.tables.problems import import_report_text, import_report_to_json
 
     database = Database.open(rights_place(rights), create=True)
-    run = bound(import_rights, database, paths, by=by, partial=partial, dry_run=dry_run, report_file=report)
+    run = bound(
+        import_rights,
+        database,
+        paths,
+        by=by,
+        partial=partial,
+        dry_run=dry_run,
+        report_file=report,
+        columns=lists.column_map(),
+        sheet=lists.sheet,
+        tell=None if quiet else note,
+    )
     try:
         done = run(shares=shares)
     except AmbiguousSharesError as error:

@@ -1,7 +1,13 @@
-"""Territories: countries by ISO 3166-1 alpha-2, or the whole world; some included, some of those excluded again."""
+"""Territories: countries by ISO 3166-1 alpha-2, or the whole world; some included, some of those excluded again.
 
+People also write names of countries and three letters (Germany, DEU), several ways to say the world, and "World ex US";
+`Territories.parse` reads all that. Names of regions, as Europe or GSA, mean other countries to everybody: refused.
+"""
+
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pycountry
 
@@ -10,7 +16,15 @@ from fingerprint.errors import ParameterError
 __all__ = ["COUNTRIES", "EVERYWHERE", "WORLDWIDE", "Territories", "validate_territory"]
 
 WORLDWIDE = "Worldwide"
-_WORLD_WORDS = frozenset({"worldwide", "world", "ww", "2136"})  # 2136 is the world in the TIS numbers of CWR
+# 2136 is the world in the TIS numbers of CWR
+_WORLD_WORDS = frozenset({"worldwide", "world", "world wide", "ww", "global", "all territories", "the world", "2136"})
+_BETWEEN = re.compile(r"[|,;/\n]+")
+_AND = re.compile(r"\band\b|&")
+_LESS = re.compile(
+    r"(?P<inside>.*?)\b(?:excluding|excluded|exclusive of|except for|except|excl|exc|ex|without|minus|less|but not)\b"
+    r"[.:]?(?P<outside>.*\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries)
 """All codes of ISO 3166-1 alpha-2."""
 
@@ -73,6 +87,24 @@ class Territories:
             raise ParameterError(f"territories {', '.join(sorted(inside))}: all are excluded again; nothing is left")
         return cls(tuple(sorted(inside)), tuple(sorted(outside)))
 
+    @classmethod
+    def parse(cls, included: str, excluded: str = "") -> "Territories":
+        """Return territories from texts as people write them; an empty one is the world.
+
+        Raises
+        ------
+        ParameterError
+            As `of`.
+
+        Examples
+        --------
+        >>> str(Territories.parse("DE; AT, Switzerland")), str(Territories.parse("World (ex. US, CAN)"))
+        ('AT, CH, DE', 'Worldwide less CA, US')
+        """
+        if (less := _LESS.fullmatch(included.replace("(", " ").replace(")", " "))) is not None:
+            included, excluded = less["inside"], f"{less['outside']}|{excluded}"
+        return cls.of(_codes(included), _codes(excluded))
+
     def covers(self, territory: str) -> bool:
         """Return whether all of a territory lies inside.
 
@@ -90,6 +122,30 @@ class Territories:
         """Return the territories as text, such as "Worldwide less US"."""
         text = ", ".join(self.included)
         return f"{text} less {', '.join(self.excluded)}" if self.excluded else text
+
+
+def _codes(text: str) -> list[str]:
+    """Return the codes of what a text names; what is none is left as it is, to be refused."""
+    codes: list[str] = []
+    for name in filter(None, map(str.strip, _BETWEEN.split(text))):
+        whole = _code(name)
+        if whole is not None:
+            codes.append(whole)
+        elif _AND.search(name):
+            codes += _codes(_AND.sub("|", name))
+        else:
+            codes += [_code(word) or word for word in name.split()]
+    return codes
+
+
+@lru_cache(1_024)
+def _code(name: str) -> str | None:
+    if name.lower() in _WORLD_WORDS or name.upper() in COUNTRIES:
+        return name
+    try:
+        return str(pycountry.countries.lookup(name).alpha_2)
+    except LookupError:
+        return None
 
 
 EVERYWHERE = Territories()

@@ -68,7 +68,6 @@ _ISO_DURATION = re.compile(
     r"PT(?:([0-9]{1,16})H)?(?:([0-9]{1,16})M)?(?:([0-9]{1,16}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE
 )
 _CLOCK = re.compile(r"(?:([0-9]{1,16}):)?([0-9]{1,16}):([0-5]?[0-9](?:[.,][0-9]{1,9})?)")
-_BETWEEN_TERRITORIES = re.compile(r"[|,; ]+")
 _RIGHTS = {right.lower(): right for right in (*WORK_RIGHTS, MASTER)} | {
     right.lower().removesuffix("right"): right for right in WORK_RIGHTS
 }
@@ -299,10 +298,11 @@ def read_territories(included: str, excluded: str) -> tuple[str, str]:
     --------
     >>> read_territories("at, de", ""), read_territories("", "US")
     (('AT|DE', ''), ('Worldwide', 'US'))
+    >>> read_territories("Germany; USA", ""), read_territories("World ex US", "")
+    (('DE|US', ''), ('Worldwide', 'US'))
     """
-    codes = ([code for code in _BETWEEN_TERRITORIES.split(text) if code] for text in (included, excluded))
     try:
-        territories = Territories.of(*codes)
+        territories = Territories.parse(included, excluded)
     except ParameterError as error:
         raise ParameterError(printable(str(error))) from error
     return "|".join(territories.included), "|".join(territories.excluded)

@@ -1,7 +1,7 @@
 """The tables of rights that are read and written: BWARM's names for tables and columns, and ours where it has none.
 
 Every shape says which file it is, which columns it has in which order, how each is read and which must be there. Names
-are compared without case, spaces, `_`, `-` and `#`; older names that are still found stand after the present ones.
+are compared without case, spaces and punctuation; older names that are still found stand after the present ones.
 Sources: DDEX BWARM, clauses 6.4 to 6.16; `mastershares` and `resourceparts` are ours, as are the columns marked so in
 `docs/formats/rights-tables.md`.
 """
@@ -27,8 +27,9 @@ from sourceprint.royalties.tables.cells import (
     read_vocals,
     warn_of_isrc,
 )
+from sourceprint.sheets.headings import field_named
 
-__all__ = ["NOT_USED", "SHAPES", "SINGLE", "Column", "Shape"]
+__all__ = ["NOT_USED", "SHAPES", "SINGLE", "Column", "Shape", "columns_by_field"]
 
 Reader = Callable[[str], "str | int"]
 
@@ -206,7 +207,7 @@ SINGLE = Shape(
         Column("index_id", ("index_id",), read_id),
         Column("isrc", ("isrc",), read_isrc, warn=warn_of_isrc),
         Column("recording_title", ("recording_title",)),
-        Column("artists", ("artists", "artist"), read_list),
+        Column("artists", ("artists",), read_list),
         Column("label", ("label",)),
         Column("duration", ("duration",), read_duration_ms),
         Column("duration_ms", ("duration_ms",), read_milliseconds),
@@ -215,7 +216,7 @@ SINGLE = Shape(
         Column("work_id", ("work_id",), read_id),
         Column("iswc", ("iswc",), read_iswc),
         Column("work_title", ("work_title",)),
-        Column("writers", ("writers", "writer"), read_list),
+        Column("writers", ("writers",), read_list),
         Column("party_id", ("party_id",), read_id),
         Column("party", ("party",)),
         Column("ipi", ("ipi",), read_ipi),
@@ -224,13 +225,19 @@ SINGLE = Shape(
         Column("role", ("role",)),
         Column("rights", ("right",), read_rights),
         Column("share", ("share",)),
-        Column("territories", ("territories", "territory")),
+        Column("territories", ("territories",)),
         Column("excluded", ("excluded_territories",)),
         Column("valid_from", ("valid_from",), read_date),
         Column("valid_to", ("valid_to",), read_date),
     ),
 )
-"""The form for people with a spreadsheet; see `sourceprint.royalties.tables.staged_records`."""
+"""The form for people with a spreadsheet, in all names of `sourceprint.sheets.headings`; see `staged_records`."""
+
+
+def columns_by_field() -> dict[str, Column]:
+    """Return the columns of the form for people by the field that says the same in every sheet."""
+    return {field_named(column.names[0]) or column.field: column for column in SINGLE.columns}
+
 
 NOT_USED = {
     "alternativemusicalworktitles": "alternative titles of works",

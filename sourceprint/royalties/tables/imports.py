@@ -6,7 +6,7 @@ transaction (`history.apply_records`). Nothing is half imported, and importing t
 that the files do not name stay as they are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sourceprint.royalties.rights.history import Applied, apply_records
 from sourceprint.royalties.rights.licence_toml import licence_document, parse_licence
 from sourceprint.royalties.rights.schema import VERSIONED
 from sourceprint.royalties.tables.cells import UNITS, Unit
-from sourceprint.royalties.tables.columns import SINGLE, Shape
+from sourceprint.royalties.tables.columns import SINGLE
 from sourceprint.royalties.tables.consistency import (
     require_clear_shares,
     resolve_circles,
@@ -28,11 +28,14 @@ from sourceprint.royalties.tables.consistency import (
     resolve_links,
     warn_of_parties,
 )
+from sourceprint.royalties.tables.label_sheets import single_columns
 from sourceprint.royalties.tables.problems import ImportReport, write_problems
-from sourceprint.royalties.tables.sheets import open_sheet, sniff_encoding
-from sourceprint.royalties.tables.sources import Sources, find_sources
+from sourceprint.royalties.tables.sources import Sources, find_sources, known_names
 from sourceprint.royalties.tables.staged_records import stage_single, stage_table
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
+from sourceprint.sheets.columns import ColumnMap
+from sourceprint.sheets.delimited import sniff_encoding
+from sourceprint.sheets.opened import open_sheet
 
 __all__ = ["import_rights"]
 
@@ -55,6 +58,9 @@ def import_rights(
     shares: Unit | None = None,
     dry_run: bool = False,
     report_file: Path | None = None,
+    columns: ColumnMap | None = None,
+    sheet: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> ImportReport:
     """Bring the rights on file to what files say, and return what that did.
 
@@ -74,6 +80,12 @@ def import_rights(
         Whether everything is tried and then undone.
     report_file : Path or None
         Where every problem is written: tab separated, or JSON lines where the name ends in .json or .jsonl.
+    columns : ColumnMap, optional
+        What the user says of the columns of spreadsheets.
+    sheet : str, optional
+        Of workbooks, the name of the sheet; the first one by default.
+    tell : callable, optional
+        Gets a sentence for all that was taken for something in a spreadsheet, before anything is imported.
 
     Returns
     -------
@@ -91,9 +103,13 @@ def import_rights(
     """
     if shares is not None and shares not in UNITS:
         raise RightsError(f"shares {shares!r:.40}: write percent or fraction")
-    sources = find_sources(paths)
+    given = columns or ColumnMap()
+    sources = find_sources(paths, given, sheet=sheet)
     with Staging() as staging:
-        rows = _read(staging, sources, shares)
+        rows, taken = _read(staging, sources, shares, given, sheet)
+        if tell is not None:
+            for sentence in taken:
+                tell(sentence)
         require_clear_shares(staging)
         resolve_duplicates(staging)
         applied: dict[str, Applied] = {}
@@ -118,6 +134,7 @@ def import_rights(
             partial=partial,
             revision=revision,
             rows=rows,
+            taken=tuple(taken),
             applied=applied,
             refused=staging.count_refused() if partial else 0,
             counts=staging.counts(),
@@ -128,9 +145,12 @@ def import_rights(
     return report
 
 
-def _read(staging: Staging, sources: Sources, shares: Unit | None) -> dict[str, int]:
-    """Stage every file and return the number of rows of each."""
+def _read(
+    staging: Staging, sources: Sources, shares: Unit | None, given: ColumnMap, chosen: str | None
+) -> tuple[dict[str, int], list[str]]:
+    """Stage every file and return the number of rows of each, and what was taken for what in spreadsheets."""
     rows: dict[str, int] = {}
+    taken: list[str] = []
     for path, reason in sources.not_used:
         staging.problem("note", staging.add_file(path), 0, "", "", "file-not-used", reason)
     for source in sources.files:
@@ -140,25 +160,25 @@ def _read(staging: Staging, sources: Sources, shares: Unit | None) -> dict[str, 
             _stage_licence(staging, file, source.path)
             count = 1
         else:
-            count = _read_table(staging, file, source.path, source.shape, source.unit or shares)
+            unit = source.unit or shares
+            with open_sheet(source.path, RightsError, known=known_names(given), sheet=chosen) as sheet:
+                if source.shape is SINGLE:
+                    how = single_columns(sheet, given)
+                    count = stage_single(staging, file, sheet, how, unit=unit)
+                    taken += (f"{name}: {sentence}" for sentence in how.taken)
+                else:
+                    count = stage_table(staging, file, sheet, source.shape, unit=unit)
         if source.records is not None and source.records != count:
             remedy = f"has {count} rows, and the manifest says {source.records}; copy the folder again, whole"
             staging.problem("error", file, 0, "", "", "manifest", remedy)
         rows[name] = rows.get(name, 0) + count
     staging.finish_reading()
-    return rows
-
-
-def _read_table(staging: Staging, file: int, path: Path, shape: Shape, unit: Unit | None) -> int:
-    with open_sheet(path) as sheet:
-        if shape is SINGLE:
-            return stage_single(staging, file, sheet, unit=unit)
-        return stage_table(staging, file, sheet, shape, unit=unit)
+    return rows, taken
 
 
 def _stage_licence(staging: Staging, file: int, path: Path) -> None:
     name = staging.file_name(file)
-    if sniff_encoding(path) != "utf-8-sig":
+    if sniff_encoding(path, RightsError) != "utf-8-sig":
         raise RightsError(f"{name}: UTF-16; a licence is TOML, which is UTF-8; save it as that")
     too_large = f"more than {_MAX_LICENCE_BYTES} bytes; is it a licence?"
     data = read_small(path, RightsError, most=_MAX_LICENCE_BYTES, too_large=too_large, name=name)

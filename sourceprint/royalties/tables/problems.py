@@ -101,6 +101,8 @@ class ImportReport:
         Severity, rule and how many, sorted.
     problems : tuple of TableProblem
         The first errors and warnings, and the notes.
+    taken : tuple of str
+        What was taken for what in spreadsheets, as sentences.
     """
 
     source: str
@@ -114,6 +116,7 @@ class ImportReport:
     refused: int = 0
     counts: tuple[tuple[Severity, str, int], ...] = ()
     problems: tuple[TableProblem, ...] = ()
+    taken: tuple[str, ...] = ()
 
     @property
     def errors(self) -> int:

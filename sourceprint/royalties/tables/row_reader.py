@@ -13,10 +13,13 @@ from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.tables.cells import Unit, clean, parse_share, read_territories, share_number
 from sourceprint.royalties.tables.columns import Column
-from sourceprint.royalties.tables.sheets import Sheet, normalised
 from sourceprint.royalties.tables.staging import Staging
+from sourceprint.sheets.columns import MatchedColumns
+from sourceprint.sheets.delimited import normalised
+from sourceprint.sheets.headings import says_percent
+from sourceprint.sheets.opened import Sheet
 
-__all__ = ["RowReader", "ShareRow"]
+__all__ = ["RowReader", "ShareRow", "table_columns"]
 
 _ID_DIGITS = 24
 _BARE_LIMIT = 10**12
@@ -40,6 +43,39 @@ class ShareRow:
     given_id: str = ""
 
 
+def table_columns(sheet: Sheet, columns: tuple[Column, ...]) -> MatchedColumns:
+    """Return where the columns of a table stand, which are found by the names that the shape gives them.
+
+    Raises
+    ------
+    RightsError
+        If a needed column is missing, or two columns mean the same.
+    """
+    by_name = {normalised(name): column for column in columns for name in column.names}
+    headings: dict[str, str] = {}
+    positions: dict[str, int] = {}
+    unknown = []
+    for position, heading in enumerate(sheet.header):
+        column = by_name.get(normalised(heading))
+        if column is None:
+            unknown += [printable(heading)[:60]] if heading else []
+            continue
+        if column.field in headings:
+            one, other = printable(headings[column.field]), printable(heading)
+            same = normalised(one) == normalised(other)
+            double = f"two columns {other!r:.60}" if same else f"columns {one!r:.60} and {other!r:.60} mean the same"
+            raise RightsError(f"{sheet.name}: {double}; remove one")
+        headings[column.field], positions[column.field] = heading, position
+    missing = [column.names[0] for column in columns if column.needed and column.field not in headings]
+    if missing:
+        found = ", ".join(printable(heading) for heading in sheet.header)
+        raise RightsError(
+            f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {found:.300})"
+        )
+    notes = (f"columns not used: {', '.join(unknown[:30])}",) if unknown else ()
+    return MatchedColumns(positions, headings, notes)
+
+
 class RowReader:
     """Reads the rows of one sheet.
 
@@ -50,19 +86,23 @@ class RowReader:
     file : int
         Number of the file in the staging.
     sheet : Sheet
+    matched : MatchedColumns
+        Where its columns stand, by `Column.field`.
     columns : tuple of Column
         Of the shape.
     unit : "percent", "fraction" or None
         What shares without % are.
-
-    Raises
-    ------
-    RightsError
-        If a needed column is missing, or two columns mean the same.
     """
 
     def __init__(
-        self, staging: Staging, file: int, sheet: Sheet, columns: tuple[Column, ...], *, unit: Unit | None
+        self,
+        staging: Staging,
+        file: int,
+        sheet: Sheet,
+        matched: MatchedColumns,
+        columns: tuple[Column, ...],
+        *,
+        unit: Unit | None,
     ) -> None:
         self.staging = staging
         self.file = file
@@ -70,31 +110,15 @@ class RowReader:
         self.notes: Counter[str] = Counter()
         self._sheet = sheet
         self._unit = unit
-        self._headings: dict[str, str] = {}
-        by_name = {normalised(name): column for column in columns for name in column.names}
-        plan: list[tuple[int, Column]] = []
-        unknown = []
-        for position, heading in enumerate(sheet.header):
-            column = by_name.get(normalised(heading))
-            if column is None:
-                unknown += [printable(heading)[:60]] if heading else []
-                continue
-            if column.field in self._headings:
-                raise RightsError(
-                    f"{sheet.name}: columns {printable(self._headings[column.field])!r:.60} and "
-                    f"{printable(heading)!r:.60} mean the same; remove one"
-                )
-            self._headings[column.field] = heading
-            plan.append((position, column))
-        missing = [column.names[0] for column in columns if column.needed and column.field not in self._headings]
-        if missing:
-            found = ", ".join(printable(heading) for heading in sheet.header)
-            raise RightsError(
-                f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {found:.300})"
-            )
-        self._plan = plan
-        if unknown:
-            staging.problem("note", file, 0, "", "", "column-not-used", f"columns not used: {', '.join(unknown[:30])}")
+        self._headings = matched.headings
+        self._plan = sorted(
+            ((matched.positions[column.field], column) for column in columns if column.field in matched.positions),
+            key=lambda planned: planned[0],
+        )
+        for sentence in sheet.notes:
+            staging.problem("warning", file, 0, "", "", "sheet", sentence)
+        for sentence in matched.notes:
+            staging.problem("note", file, 0, "", "", "columns", sentence)
 
     def has(self, *fields: str) -> bool:
         """Return whether the sheet has any of the columns."""
@@ -163,7 +187,7 @@ class RowReader:
         millionths = None
         text = values["share"]
         try:
-            millionths = parse_share(text, self._unit)
+            millionths = parse_share(text, self._unit or self._unit_of_heading(text))
         except ParameterError as error:
             self.fault(line, "share", text, "share", str(error))
             good = False
@@ -195,6 +219,10 @@ class RowReader:
                 row.role,
             ),
         )
+
+    def _unit_of_heading(self, text: str) -> Unit | None:
+        """Return the unit that the name of the column says; one and less may be a fraction all the same."""
+        return "percent" if says_percent(self._headings.get("share", "")) and share_number(text) > 1 else None
 
     def _warn_of_quotes(self, line: int, column: Column, text: str) -> None:
         sentence = (

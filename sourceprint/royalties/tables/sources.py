@@ -4,7 +4,7 @@ A folder may hold tables, licences as `.toml` (beside them or in `licences/`) an
 it, with the number of records of each file and what its shares are. What is not used is named, with the reason.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -14,15 +14,21 @@ from fingerprint.disk import refusals
 from fingerprint.errors import RightsError, printable
 from sourceprint.royalties.tables.cells import UNITS, Unit
 from sourceprint.royalties.tables.columns import NOT_USED, SHAPES, SINGLE, Shape
-from sourceprint.royalties.tables.sheets import normalised, open_sheet
+from sourceprint.sheets.columns import ColumnMap
+from sourceprint.sheets.delimited import normalised
+from sourceprint.sheets.headings import GENERIC
+from sourceprint.sheets.opened import SHEET_SUFFIXES, open_sheet
 
-__all__ = ["MANIFEST", "MANIFEST_COLUMNS", "ImportFile", "Sources", "find_sources", "shape_of_header"]
+__all__ = ["MANIFEST", "MANIFEST_COLUMNS", "ImportFile", "Sources", "find_sources", "known_names", "shape_of_header"]
 
 MANIFEST = "manifest.tsv"
 MANIFEST_COLUMNS = ("TableType", "FileName", "NumberOfRecords", "SharesAre")
 
-_TABLE_ENDINGS = frozenset({".tsv", ".csv", ".txt"})
-_SUBJECTS = frozenset({"isrc", "iswc", "recordingtitle", "worktitle", "recordingid", "workid", "indexid"})
+_TABLE_ENDINGS = SHEET_SUFFIXES | {".txt"}
+_NO_TABLE = "neither a table (.tsv, .csv, .txt, .xlsx) nor a licence (.toml)"
+_SUBJECTS = frozenset({"isrc", "iswc", "title", "work_title", "recording_id", "work_id", "index_id"})
+_BESIDE_TITLES = frozenset({"artists", "label", "party", "share", "writers"})
+_TABLE_NAMES = frozenset(normalised(name) for shape in SHAPES for column in shape.columns for name in column.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +76,30 @@ class Sources:
 
 @dataclass(slots=True)
 class _Found:
+    given: ColumnMap
+    sheet: str | None
     files: list[ImportFile] = field(default_factory=list)
     not_used: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def find_sources(paths: Sequence[Path]) -> Sources:
+def find_sources(paths: Sequence[Path], given: ColumnMap | None = None, *, sheet: str | None = None) -> Sources:
     """Return the files that paths name; contents are read once, for their digest.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files and folders.
+    given : ColumnMap, optional
+        What the user says of the columns of spreadsheets.
+    sheet : str, optional
+        Of workbooks, the name of the sheet.
 
     Raises
     ------
     RightsError
         If a path is not there, a file is no table of rights, or nothing is to be imported.
     """
-    found = _Found()
+    found = _Found(given or ColumnMap(), sheet)
     for path in paths:
         if path.is_dir():
             _look_into(path, found)
@@ -104,7 +121,12 @@ def find_sources(paths: Sequence[Path]) -> Sources:
     return Sources(tuple(found.files), tuple(found.not_used), name, digest_of(exact_json(contents)))
 
 
-def shape_of_header(header: Iterable[str]) -> Shape | None:
+def known_names(given: ColumnMap) -> Set[str]:
+    """Return the names, as `normalised`, of all columns of tables and spreadsheets."""
+    return _TABLE_NAMES | given.names()
+
+
+def shape_of_header(header: Iterable[str], given: ColumnMap | None = None) -> Shape | None:
     """Return the shape whose needed columns are all there and most of whose columns are, or None.
 
     Examples
@@ -112,8 +134,13 @@ def shape_of_header(header: Iterable[str]) -> Shape | None:
     >>> shape_of_header(["ISRC", "right", "share"]).kind, shape_of_header(["a"])
     ('single', None)
     """
-    names = {normalised(heading) for heading in header}
-    if names & _SUBJECTS and not any(name.endswith("recordid") for name in names):
+    headings = [heading for heading in header if heading.strip()]
+    names = {normalised(heading) for heading in headings}
+    fields = {(given or ColumnMap()).field_of(heading) for heading in headings}
+    subjects = fields & _SUBJECTS
+    if subjects == {"title"} and names & GENERIC and not fields & _BESIDE_TITLES:
+        subjects = set()  # a title of anything
+    if subjects and not any(name.endswith("recordid") for name in names):
         return SINGLE
     fitting = []
     for order, shape in enumerate(SHAPES):
@@ -153,8 +180,8 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
         return
     if ending not in _TABLE_ENDINGS:
         if alone:
-            raise RightsError(f"{printable(path)}: neither a table (.tsv, .csv, .txt) nor a licence (.toml)")
-        found.not_used.append((path, "neither a table (.tsv, .csv, .txt) nor a licence (.toml)"))
+            raise RightsError(f"{printable(path)}: {_NO_TABLE}")
+        found.not_used.append((path, _NO_TABLE))
         return
     if stem in NOT_USED or stem.startswith("bwarmmanifest"):
         found.not_used.append((path, f"holds {NOT_USED.get(stem, 'the manifest of a feed')}: not kept here"))
@@ -164,8 +191,8 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
         found.not_used.append((path, "a text whose name is not that of a table of rights"))
         return
     if shape is None:
-        with open_sheet(path) as sheet:
-            shape = shape_of_header(sheet.header)
+        with open_sheet(path, RightsError, known=known_names(found.given), sheet=found.sheet) as sheet:
+            shape = shape_of_header(sheet.header, found.given)
             header = ", ".join(printable(heading) for heading in sheet.header)
         if shape is None:
             reason = f"not the columns of a table of rights, see docs/formats/rights-tables.md (found: {header:.200})"
@@ -180,7 +207,7 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
 def _read_manifest(path: Path) -> dict[str, tuple[int, Unit | None]]:
     """Return number of records and unit of shares by file name."""
     stated: dict[str, tuple[int, Unit | None]] = {}
-    with open_sheet(path) as sheet:
+    with open_sheet(path, RightsError) as sheet:
         if tuple(map(normalised, sheet.header)) != tuple(map(normalised, MANIFEST_COLUMNS)):
             raise RightsError(
                 f"{printable(path)}: its columns must be {', '.join(MANIFEST_COLUMNS)}; mend or remove it"

@@ -42,9 +42,10 @@ from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.tables.cells import Unit, parse_share
 from sourceprint.royalties.tables.columns import SINGLE, Shape
-from sourceprint.royalties.tables.row_reader import RowReader, ShareRow
-from sourceprint.royalties.tables.sheets import Sheet
+from sourceprint.royalties.tables.label_sheets import LabelSheet
+from sourceprint.royalties.tables.row_reader import RowReader, ShareRow, table_columns
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
+from sourceprint.sheets.opened import Sheet
 
 __all__ = ["made_id", "stage_single", "stage_table"]
 
@@ -59,16 +60,20 @@ _OWNERSHIP = (
 )
 
 
-def stage_single(staging: Staging, file: int, sheet: Sheet, *, unit: Unit | None) -> int:
+def stage_single(staging: Staging, file: int, sheet: Sheet, how: LabelSheet, *, unit: Unit | None) -> int:
     """Stage the records of a spreadsheet and return the number of its rows.
 
     Raises
     ------
     RightsError
-        If the file cannot be read to its end, or names a column twice.
+        If the file cannot be read to its end.
     """
-    reader = RowReader(staging, file, sheet, SINGLE.columns, unit=unit)
+    reader = RowReader(staging, file, sheet, how.matched, SINGLE.columns, unit=unit)
     for line, values, good in reader:
+        if how.right and values.get("share"):
+            values["rights"] = how.right
+        if how.owner_is_label and values.get("share"):
+            values["party"] = values["label"]
         recording_id = _recording_id(values)
         work_id = _work_id(values)
         party_id = _party_id(values)
@@ -194,7 +199,7 @@ def stage_table(staging: Staging, file: int, sheet: Sheet, shape: Shape, *, unit
     RightsError
         If the file cannot be read to its end, or its columns are not those of the shape.
     """
-    reader = RowReader(staging, file, sheet, shape.columns, unit=unit)
+    reader = RowReader(staging, file, sheet, table_columns(sheet, shape.columns), shape.columns, unit=unit)
     stage = _STAGERS[shape.kind]
     for line, values, good in reader:
         if good:

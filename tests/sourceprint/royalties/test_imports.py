@@ -287,8 +287,8 @@ def test_a_wrong_cell_is_named_with_its_place_and_remedy(
         (b"", "empty; the first row must name the columns"),
         (b"\n \n", "empty"),
         (
-            HEADER.encode() + "\nUSRC17607839,Caf\u00e9\n".encode("cp1252"),
-            r"line 2: byte 0xe9 at position 100 is not UTF-8; save",
+            HEADER.encode() + b"\nUSRC17607839,Caf\x81\n",
+            r"line 2: byte 0x81 at position 100 is not UTF-8; save",
         ),
         (b"\xff\xfe\x00\x00x", "UTF-32"),
         (b"PK\x03\x04rest", "a workbook"),

@@ -1,0 +1,158 @@
+"""Lists of recordings and tracks: the options of all commands that read them; `columns` shows what is kept."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sourceprint.commands.terminal import PATH, index_option, index_place, json_option, note, print_json, quiet_option
+
+if TYPE_CHECKING:
+    from sourceprint.lists import ListReading
+    from sourceprint.sheets.columns import ColumnMap
+
+__all__ = ["ListOptions", "columns", "list_options", "reading_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What a user says of lists.
+
+    Attributes
+    ----------
+    columns, ignored : tuple of str
+        Pairs of heading and field, and headings that are not to be used.
+    sheet : str or None
+        Name of the sheet of a workbook.
+    audio_root : Path or None
+        Where relative paths start.
+    """
+
+    columns: tuple[str, ...]
+    ignored: tuple[str, ...]
+    sheet: str | None
+    audio_root: Path | None
+
+    def column_map(self) -> "ColumnMap":
+        """Return what is said of columns.
+
+        Raises
+        ------
+        ParameterError
+            If a text is no pair, or names no field.
+        """
+        from sourceprint.sheets.columns import ColumnMap, read_pairs
+
+        return ColumnMap.of(read_pairs(self.columns), self.ignored)
+
+
+_COLUMN_OPTIONS = (
+    click.option(
+        "--columns", "columns", metavar="HEADING=FIELD,...", multiple=True,
+        help="What columns of a sheet are, such as \"Song Title=title,ISRC code=isrc\", or @FILE with one such pair "
+        "per line; may be repeated.",
+    ),
+    click.option(
+        "--ignore-columns", "ignored", metavar="HEADING", multiple=True,
+        help="A column of a sheet that is not to be used; may be repeated.",
+    ),
+    click.option("--sheet", metavar="NAME", help="Of a workbook, the sheet to read  [default: the first]"),
+)  # fmt: skip
+_AUDIO_ROOT = click.option(
+    "--audio-root", metavar="DIR", type=PATH,
+    help="Where relative paths in a list start  [default: the folder of the list]",
+)  # fmt: skip
+
+
+def list_options(*, audio: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command `--columns`, `--ignore-columns`, `--sheet` and, where lists name audio, `--audio-root`.
+
+    The command gets all of them as one argument, `lists`.
+    """
+
+    def give(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def command(
+            *,
+            columns: tuple[str, ...],
+            ignored: tuple[str, ...],
+            sheet: str | None,
+            audio_root: Path | None = None,
+            **others: Any,
+        ) -> None:
+            function(lists=ListOptions(columns, ignored, sheet, audio_root), **others)
+
+        decorated: Callable[..., None] = command
+        for option in reversed((*_COLUMN_OPTIONS, *([_AUDIO_ROOT] if audio else []))):
+            decorated = option(decorated)
+        return decorated
+
+    return give
+
+
+@contextmanager
+def reading_of(index: Path | None, options: ListOptions, *, only_paths: bool = False) -> "Iterator[ListReading]":
+    """Yield how lists are read: as the user says, and as was said of lists for this index before.
+
+    What the user says is kept in the index at the end of the block, once there is one; of tracks (`only_paths`) it is
+    not.
+
+    Parameters
+    ----------
+    index : Path or None
+        Folder of the index, where one is used.
+    options : ListOptions
+        As `list_options` gave them.
+    only_paths : bool
+        Whether the lists are of tracks.
+    """
+    from sourceprint.catalogue.column_settings import remember_columns, remembered_columns
+    from sourceprint.lists import ListReading
+
+    given = options.column_map()
+    known = given if index is None else given.over(remembered_columns(index))
+    try:
+        yield ListReading(known, options.audio_root, options.sheet, only_paths)
+    finally:
+        if index is not None and not only_paths and (given.fields or given.ignored):
+            remember_columns(index, given)
+
+
+@click.command()
+@index_option
+@click.option("--forget", is_flag=True, help="Forget all of them.")
+@json_option
+@quiet_option
+def columns(index: Path | None, forget: bool, as_json: bool, quiet: bool) -> None:
+    """Show which columns of lists were mapped for this index.
+
+    What add and replace are told with --columns and --ignore-columns is kept with the index, for every list that comes
+    after; the latest word counts.
+
+    Example: sourceprint columns
+    """
+    from sourceprint.catalogue.column_settings import forget_columns, remembered_columns
+
+    place = index_place(index)
+    if forget:
+        was_there = forget_columns(place)
+        if not quiet:
+            note("forgotten" if was_there else "there was nothing to forget")
+        return
+    kept = remembered_columns(place)
+    fields = dict(kept.fields)
+    if as_json:
+        print_json({"columns": fields, "ignored": list(kept.ignored)}, lines=False)
+        return
+    from fingerprint.errors import printable
+
+    for heading, name in fields.items():
+        click.echo(f"{printable(heading)}={name}")
+    for heading in kept.ignored:
+        click.echo(f"{printable(heading)} (not used)")
+    if not fields and not kept.ignored and not quiet:
+        note("no columns are mapped for this index; add does that with --columns")

@@ -1,0 +1,98 @@
+"""A label's own sheet, and what it leaves unsaid: whose the recordings are, and in which right.
+
+A label keeps one row per recording: ISRC, title, artist, label, file, territory, share. It names no right, since what a
+label owns is the recording, and often no owner, since that is the label. `single_columns` finds the columns of such a
+sheet, of a distributor's export, and of our own form for people; where right or owner have no column it says what is
+taken instead, in sentences for whoever imports:
+
+- shares without a column for the right are shares in the recording (Master), unless the sheet speaks of works
+- shares without a column for the party are those of the label in the row
+- a column with the bare name `title` is the title of the work where the sheet speaks of works and of no recording
+"""
+
+from dataclasses import dataclass, replace
+
+from fingerprint.errors import RightsError
+from sourceprint.royalties.rights.records import MASTER
+from sourceprint.royalties.tables.columns import columns_by_field
+from sourceprint.sheets.columns import TAKEN, ColumnMap, MatchedColumns, matched_columns
+from sourceprint.sheets.headings import FIELDS
+from sourceprint.sheets.opened import Sheet
+
+__all__ = ["LabelSheet", "single_columns"]
+
+_GUARDED = frozenset({"share", "title", "isrc", "territories"})
+_WORK = ("work_id", "iswc", "work_title")
+_RECORDING = ("recording_id", "index_id", "isrc", "artists", "path", "label", "release", "upc")
+_PARTY = ("party_id", "party", "ipi", "isni")
+_ELSEWHERE = {
+    "id": (
+        "the column id is the id in the index for add and is not used here, where recordings are found by their ISRC; "
+        '--columns "HEADING=index_id" takes it'
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSheet:
+    """The columns of a sheet, and what stands for those that it has not.
+
+    Attributes
+    ----------
+    matched : MatchedColumns
+        Positions and headings by `Column.field`.
+    right : str
+        The right of every share where no column says one; else "".
+    owner_is_label : bool
+        Whether the label of a row is the party of its share.
+    taken : tuple of str
+        What was taken for what, as sentences.
+    """
+
+    matched: MatchedColumns
+    right: str
+    owner_is_label: bool
+    taken: tuple[str, ...]
+
+
+def single_columns(sheet: Sheet, given: ColumnMap) -> LabelSheet:
+    """Return how a sheet is read.
+
+    Raises
+    ------
+    RightsError
+        If two columns mean the same, or one that would go unused looks like a share, a title, an ISRC or a territory.
+    """
+    columns = columns_by_field()
+    found = matched_columns(
+        sheet, tuple(columns), _given(sheet, given), RightsError, guarded=_GUARDED, elsewhere=_ELSEWHERE
+    )
+    has = found.headings.keys()
+    taken = []
+    right, owner_is_label = "", False
+    if "share" in has:
+        if "right" not in has and not has & set(_WORK):
+            right = MASTER
+            taken.append("no column says the right: every share is one in the recording (Master)")
+        if "label" in has and not has & set(_PARTY):
+            owner_is_label = True
+            taken.append(f"no column says the owner: it is the label, in column {found.headings['label']!r:.60}")
+    elif has & {"isrc", "title"}:
+        taken.append("no column says a share: recordings are imported, and nobody owns a part of them by this sheet")
+    matched = replace(
+        found,
+        positions={columns[name].field: position for name, position in found.positions.items()},
+        headings={columns[name].field: heading for name, heading in found.headings.items()},
+        notes=tuple(note for note in found.notes if not note.startswith(TAKEN)),
+    )
+    taken = [*(note for note in found.notes if note.startswith(TAKEN)), *taken]
+    return LabelSheet(matched, right, owner_is_label, tuple(taken))
+
+
+def _given(sheet: Sheet, given: ColumnMap) -> ColumnMap:
+    """Return the user's map, and the bare word title for the work's where the sheet speaks of nothing else."""
+    fields = {given.field_of(heading) for heading in sheet.header}
+    if not fields & {"iswc", "work_id", "writers"} or fields & {*_RECORDING, "work_title"}:
+        return given
+    bare = [heading for heading in sheet.header if heading.strip().lower() == FIELDS["title"][-1]]
+    return given.over(ColumnMap(dict.fromkeys(bare, "work_title")))

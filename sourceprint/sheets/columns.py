@@ -1,0 +1,285 @@
+"""Which column of an open sheet says what: by the user's own word, else by the names that are known.
+
+The user's word is a `ColumnMap`: headings mapped to fields (`--columns "Song Title=title,ISRC code=isrc"`, or `@FILE`
+with one such pair per line) and headings set aside (`--ignore-columns`). `matched_columns` finds the column of every
+field that a reader uses. It names the columns that say nothing which is used, and stops where one of them looks like
+something that must not be lost: a share, or the title, the ISRC or the territory that no other column gives.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from fingerprint.disk import decoded, read_small
+from fingerprint.errors import ParameterError, SourceprintError, printable
+from sourceprint.identifiers.isrc import is_valid
+from sourceprint.sheets.delimited import normalised
+from sourceprint.sheets.headings import FIELDS, GENERIC, NAMES, field_named
+from sourceprint.sheets.opened import Sheet
+
+__all__ = ["TAKEN", "ColumnMap", "MatchedColumns", "matched_columns", "read_pairs"]
+
+TAKEN = "columns taken"
+"""The note begins so that says which column was taken for what."""
+
+_MAX_FILE_BYTES = 1 << 20
+_MAX_PAIRS = 1_000
+_MAX_HEADING = 200
+_MOST_NAMED = 30
+_ALIKE = {
+    "share": re.compile(r"share|split|percent|ownership|royalt|%", re.IGNORECASE),
+    "title": re.compile(r"titl|\bsong|track ?name|\bname of (the )?(track|song)|titre|t[ií]tulo", re.IGNORECASE),
+    "isrc": re.compile("isrc", re.IGNORECASE),
+    "territories": re.compile(r"territor|countr", re.IGNORECASE),
+}
+_SHARE_OF_VALUES = 0.8  # of the cells of a sample that must be ISRCs for the column to look like one of them
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """What a user says of columns.
+
+    Attributes
+    ----------
+    fields : mapping
+        Field (`sourceprint.sheets.headings`) by heading, as it was written.
+    ignored : tuple of str
+        Headings of columns that are not to be used.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]], ignored: Iterable[str] = ()) -> Self:
+        """Return the map of pairs of heading and field, the field in any of the names that it is known by.
+
+        Raises
+        ------
+        ParameterError
+            If a heading is empty, or no field has that name.
+        """
+        fields: dict[str, str] = {}
+        for heading, word in pairs:
+            name = printable(heading)
+            if not normalised(heading) or len(heading) > _MAX_HEADING:
+                raise ParameterError(f"column {name!r:.80}: a heading has 1 to {_MAX_HEADING} characters; write one")
+            known = field_named(word)
+            if known is None:
+                words = ", ".join(FIELDS)
+                raise ParameterError(f"column {name!r:.80}: no field {printable(word)!r:.40}; fields are {words}")
+            fields[heading] = known
+        others = tuple(heading for heading in ignored if normalised(heading))
+        if len(fields) + len(others) > _MAX_PAIRS:
+            raise ParameterError(f"columns: {len(fields) + len(others)} headings, at most {_MAX_PAIRS} are possible")
+        return cls(fields, others)
+
+    def over(self, other: "ColumnMap") -> "ColumnMap":
+        """Return this map, and of another what this one does not speak of."""
+        said = {normalised(heading) for heading in (*self.fields, *self.ignored)}
+        fields = {heading: name for heading, name in other.fields.items() if normalised(heading) not in said}
+        ignored = tuple(heading for heading in other.ignored if normalised(heading) not in said)
+        return ColumnMap({**fields, **self.fields}, (*ignored, *self.ignored))
+
+    def field_of(self, heading: str) -> str | None:
+        """Return the field of a column: as the user says, else as its name says; None of one that is set aside."""
+        key = normalised(heading)
+        if key in self._ignored_keys:
+            return None
+        given = {normalised(one): name for one, name in self.fields.items()}
+        return given.get(key) or field_named(heading)
+
+    def names(self) -> Set[str]:
+        """Return the `normalised` names of columns that are known, the user's included."""
+        return NAMES.keys() | {normalised(heading) for heading in self.fields}
+
+    @property
+    def _ignored_keys(self) -> Set[str]:
+        return {normalised(heading) for heading in self.ignored}
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedColumns:
+    """Where the fields of a reader stand in a sheet.
+
+    Attributes
+    ----------
+    positions : mapping of str to int
+        Column by field.
+    headings : mapping of str to str
+        Its name by field, as the sheet has it.
+    notes : tuple of str
+        What was taken for what where the names are not ours, and which columns are not used.
+    """
+
+    positions: Mapping[str, int]
+    headings: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def read_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of heading and field from texts such as "Song Title=title,ISRC code=isrc", or @FILE.
+
+    A file has one pair per line; empty lines and lines that start with `#` are passed over. A comma in a heading is
+    part of it: a pair ends at its field.
+
+    Raises
+    ------
+    ParameterError
+        If a text is no such pair, or a file cannot be read.
+
+    Examples
+    --------
+    >>> read_pairs(["Song Title=title,Artist, main = artist"])
+    [('Song Title', 'title'), ('Artist, main', 'artist')]
+    """
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        if text.startswith("@"):
+            pairs += [_pair(line) for line in _file_lines(Path(text[1:]))]
+            continue
+        parts: list[str] = []
+        for part in text.split(","):
+            if parts and "=" not in parts[-1]:
+                parts[-1] += "," + part
+            else:
+                parts.append(part)
+        pairs += [_pair(part) for part in parts]
+    return pairs
+
+
+def matched_columns(
+    sheet: Sheet,
+    uses: Sequence[str],
+    given: ColumnMap,
+    failure: type[SourceprintError],
+    *,
+    guarded: Set[str],
+    elsewhere: Mapping[str, str] | None = None,
+) -> MatchedColumns:
+    """Return which columns hold the fields that a reader uses.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Open.
+    uses : sequence of str
+        The fields.
+    given : ColumnMap
+        What the user says.
+    failure : type
+        The error to raise.
+    guarded : set of str
+        Fields that must not be lost: of "share", "title", "isrc", "territories".
+    elsewhere : mapping, optional
+        By field that is not used: why, and what to do where it is meant.
+
+    Raises
+    ------
+    SourceprintError
+        Of the kind `failure`, if two columns mean the same, or one that is not used looks like a guarded field.
+    """
+    found: dict[str, list[tuple[int, int, str]]] = {}
+    unused: list[tuple[int, str]] = []
+    idle: list[str] = []
+    mapped = {normalised(heading) for heading in given.fields}
+    aside = {normalised(heading) for heading in given.ignored}
+    for position, heading in enumerate(sheet.header):
+        key = normalised(heading)
+        if not heading.strip() or key in aside:
+            continue
+        name = given.field_of(heading)
+        if name in uses and name is not None:
+            found.setdefault(name, []).append((_rank(name, key, key in mapped), position, heading))
+        elif name is None:
+            unused.append((position, heading))
+        else:
+            idle.append(f"{printable(heading):.60}")
+    positions: dict[str, int] = {}
+    headings: dict[str, str] = {}
+    given_way = []
+    for name, candidates in found.items():
+        best, *others = sorted(candidates)
+        for other in others:
+            if other[0] == best[0]:
+                raise failure(_double(sheet, best[2], other[2]))
+            given_way.append(f"{printable(other[2])!r:.60} ({printable(best[2])!r:.60} is taken)")
+        positions[name], headings[name] = best[1], best[2]
+    for position, heading in unused:
+        if (alike := _looks_like(sheet, position, heading, guarded, set(positions))) is not None:
+            raise failure(
+                f"{sheet.name}: column {printable(heading)!r:.60} looks like {alike} and would go unused; say what it "
+                f'is with --columns "{printable(heading):.60}=FIELD", or set it aside with --ignore-columns '
+                f'"{printable(heading):.60}"'
+            )
+    notes: list[str] = []
+    taken = [
+        f"{printable(heading)!r:.60} for {name}"
+        for name, heading in headings.items()
+        if normalised(heading) not in (normalised(name), normalised(FIELDS[name][0]))
+    ]
+    if taken:
+        notes.append(f"{TAKEN}: {', '.join(taken)}")
+    if unused or given_way:
+        names = [f"{printable(heading):.60}" for _, heading in unused] + given_way
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        known = ", ".join(uses)
+        notes.append(
+            f"columns not used: {', '.join(names[:_MOST_NAMED])}{more}; known are {known}; "
+            '--columns "HEADING=FIELD" says what one is'
+        )
+    if idle:
+        notes.append(f"columns of no use here: {', '.join(idle[:_MOST_NAMED])}")
+    for name, why in (elsewhere or {}).items():
+        if any(given.field_of(heading) == name for heading in sheet.header if heading):
+            notes.append(why)
+    return MatchedColumns(positions, headings, tuple(notes))
+
+
+def _rank(name: str, key: str, is_mapped: bool) -> int:
+    """Return how much a column is meant, the least first; of paths, the names stand in order of preference."""
+    if is_mapped:
+        return -1
+    if name == "path":
+        return next((n for n, one in enumerate(FIELDS[name]) if normalised(one) == key), len(FIELDS[name]))
+    return int(key in GENERIC)
+
+
+def _double(sheet: Sheet, first: str, second: str) -> str:
+    one, other = printable(first), printable(second)
+    if normalised(first) == normalised(second):
+        return f"{sheet.name}: two columns {other!r:.60}; remove one"
+    return (
+        f"{sheet.name}: columns {one!r:.60} and {other!r:.60} mean the same; remove one, or set it aside with "
+        "--ignore-columns"
+    )
+
+
+def _looks_like(sheet: Sheet, position: int, heading: str, guarded: Set[str], there: Set[str]) -> str | None:
+    """Return what an unused column looks like, of what must not be lost."""
+    words = {"share": "a share", "title": "a title", "isrc": "an ISRC", "territories": "a territory"}
+    for name, pattern in _ALIKE.items():
+        if name in guarded and (name == "share" or name not in there) and pattern.search(heading):
+            return words[name]
+    if "isrc" in guarded and "isrc" not in there:
+        cells = [row[position] for row in sheet.sample if position < len(row) and row[position].strip()]
+        if cells and sum(map(is_valid, cells)) >= _SHARE_OF_VALUES * len(cells):
+            return words["isrc"]
+    return None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    heading, sign, word = text.rpartition("=")
+    if not sign or not heading.strip() or not word.strip():
+        raise ParameterError(f'columns {printable(text.strip())!r:.80}: write HEADING=FIELD, as in "Song Title=title"')
+    return heading.strip(), word.strip()
+
+
+def _file_lines(path: Path) -> list[str]:
+    name = printable(path)
+    too_large = f"more than {_MAX_FILE_BYTES} bytes; is it a list of columns?"
+    data = read_small(path, ParameterError, most=_MAX_FILE_BYTES, too_large=too_large, name=name)
+    text = decoded(data, name, ParameterError)
+    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]

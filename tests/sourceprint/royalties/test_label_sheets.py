@@ -1,0 +1,160 @@
+"""A label's own sheet and the exports of distributors go through `rights import` and `add` as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from fingerprint.errors import AmbiguousSharesError, RightsError
+from sourceprint.lists import read_list
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.records import Party, RightsRecording, Share
+from sourceprint.royalties.rights.rights import all_records
+from sourceprint.royalties.rights.rows import Record
+from sourceprint.royalties.rights.schema import VERSIONED
+from sourceprint.royalties.tables.imports import import_rights
+from sourceprint.sheets.columns import ColumnMap
+
+LABEL = "ISRC,Track Title,Artist,Label,File,Territory,Owner share %\n"
+# Three dialects, as such files look, with names and numbers of our own.
+EXPORTS = {
+    "upload.csv": (
+        "UPC;Release Title;Label;Track Number;Track Title;Mix Version;Primary Artist;ISRC;Audio File Name;Genre\r\n"
+        "4006381333931;Nights;Blue Label;1;One;;Ann;QZAAA2600001;a.wav;Pop\r\n"
+        "4006381333931;Nights;Blue Label;2;Two;Live;Ann;QZ-AAA-26-00002;b.wav;Pop\r\n"
+    ).encode("utf-8-sig"),
+    "backstage.csv": (
+        "Catalogue transfer,,,,\n,,,,\nTrack title,Main artist,Release title,ISRC Code (optional),File name\n"
+        "One,Ann,Nights,QZAAA2600001,a.wav\nTwo,Ann,Nights,QZAAA2600002,b.wav\n"
+    ).encode("cp1252"),
+    "report.tsv": (
+        "Artist\tSong Title\tISRC\tUPC Code\tFilename\nAnn\tOne\tQZAAA2600001\t4006381333931\ta.wav\n"
+        "Ann\tTwo\tQZAAA2600002\t4006381333931\tb.wav\n"
+    ).encode("utf-16"),
+}
+
+
+@pytest.fixture
+def rights(tmp_path: Path) -> Database:
+    return Database.open(tmp_path / "rights.sqlite", create=True)
+
+
+def written(tmp_path: Path, data: str | bytes, name: str = "label.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def on_file(database: Database) -> list[Record]:
+    with database.reading() as connection:
+        return [record for table in VERSIONED for record in all_records(connection, table)]
+
+
+def shares(database: Database) -> list[tuple[str, str, str, int, str]]:
+    found = [record for record in on_file(database) if isinstance(record, Share)]
+    return sorted((s.subject_id, s.party_id, s.right, s.millionths, str(s.territories)) for s in found)
+
+
+def test_the_sheet_of_a_label_goes_through_both_commands(rights: Database, tmp_path: Path) -> None:
+    rows = "QZAAA2600001,One,Ann,Blue Label,a.wav,World,100\nQZ-AAA-26-00002,Two,Bob,Red,b.wav,DE;AT,50\n"
+    path = written(tmp_path, LABEL + rows.replace("DE;AT", '"DE, AT"'))
+    told: list[str] = []
+    report = import_rights(rights, [path], tell=told.append)
+    assert (report.errors, report.taken) == (0, tuple(told))
+    assert told == [
+        "label.csv: columns taken: 'Track Title' for title, 'Artist' for artists, 'Territory' for territories, "
+        "'Owner share %' for share",
+        "label.csv: no column says the right: every share is one in the recording (Master)",
+        "label.csv: no column says the owner: it is the label, in column 'Label'",
+    ]
+    assert shares(rights) == [
+        ("isrc:QZAAA2600001", "party:blue label", "Master", 1_000_000, "Worldwide"),
+        ("isrc:QZAAA2600002", "party:red", "Master", 500_000, "AT, DE"),
+    ]
+    records = on_file(rights)
+    assert Party("party:red", "Red") in records
+    assert RightsRecording("isrc:QZAAA2600001", "One", ("Ann",), "QZAAA2600001", label="Blue Label") in records
+    items, refusals, _ = read_list(path)
+    assert not refusals
+    assert [(item.path.name, item.title, item.artists, item.isrc) for item in items] == [
+        ("a.wav", "One", ("Ann",), "QZAAA2600001"),
+        ("b.wav", "Two", ("Bob",), "QZAAA2600002"),
+    ]
+
+
+def test_the_same_sheet_as_a_workbook_says_percent_by_its_format(rights: Database, tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["ISRC", "Title", "Artist", "Owner", "Label", "File", "Territory", "Share"])
+    sheet.append(["QZAAA2600001", "One", "Ann", "Green", "Blue", "a.wav", "World ex US, Canada", 0.255])
+    sheet["H2"].number_format = "0.0%"
+    book.save(tmp_path / "label.xlsx")
+    assert import_rights(rights, [tmp_path / "label.xlsx"]).errors == 0
+    assert shares(rights) == [("isrc:QZAAA2600001", "party:green", "Master", 255_000, "Worldwide less CA, US")]
+
+
+@pytest.mark.parametrize("share", ["1", "1.0", "0.5"])
+def test_a_share_of_one_and_less_is_asked_about_whatever_the_heading_says(
+    rights: Database, tmp_path: Path, share: str
+) -> None:
+    path = written(tmp_path, f"{LABEL}QZAAA2600001,One,Ann,Blue,a.wav,,{share}\nQZAAA2600002,Two,Ann,Blue,b.wav,,100\n")
+    with pytest.raises(AmbiguousSharesError, match=rf"1 shares are bare numbers \({share} in label\.csv, row 2\)"):
+        import_rights(rights, [path])
+    assert import_rights(rights, [path], shares="percent").errors == 0
+    assert [millionths for *_, millionths, _ in shares(rights)] == [int(float(share) * 10_000), 1_000_000]
+
+
+def test_a_bare_heading_leaves_hundred_a_question(rights: Database, tmp_path: Path) -> None:
+    path = written(tmp_path, LABEL.replace(" %", "") + "QZAAA2600001,One,Ann,Blue,a.wav,,100\n")
+    with pytest.raises(AmbiguousSharesError, match="1 shares are bare numbers"):
+        import_rights(rights, [path])
+
+
+@pytest.mark.parametrize("territory", ["Europe", "GSA", "UK", "World ex Europe"])
+def test_a_territory_that_means_different_countries_is_refused(
+    rights: Database, tmp_path: Path, territory: str
+) -> None:
+    report = import_rights(rights, [written(tmp_path, f"{LABEL}QZAAA2600001,One,Ann,Blue,a.wav,{territory},100\n")])
+    (error,) = [problem for problem in report.problems if problem.severity == "error"]
+    assert (error.row, error.column, error.rule) == (2, "Territory", "territory")
+    assert on_file(rights) == []
+
+
+def test_a_second_share_column_stops_the_import_until_somebody_says_what_it_is(
+    rights: Database, tmp_path: Path
+) -> None:
+    text = LABEL.replace("\n", ",Publisher share\n") + "QZAAA2600001,One,Ann,Blue,a.wav,,100 %,50 %\n"
+    path = written(tmp_path, text)
+    with pytest.raises(RightsError, match="'Publisher share' looks like a share and would go unused"):
+        import_rights(rights, [path])
+    report = import_rights(rights, [path], columns=ColumnMap.of([], ["Publisher share"]))
+    assert (report.errors, len(shares(rights))) == (0, 1)
+
+
+def test_a_sheet_of_works_keeps_its_titles_to_the_works(rights: Database, tmp_path: Path) -> None:
+    text = "Title,ISWC,Composer,Rights holder,Right,Share\nTonight,T-034.524.680-1,Ann,Ann,Performing,50 %\n"
+    assert import_rights(rights, [written(tmp_path, text)]).errors == 0
+    assert shares(rights) == [("iswc:T0345246801", "party:ann", "PerformingRight", 500_000, "Worldwide")]
+    assert not any(isinstance(record, RightsRecording) for record in on_file(rights))
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_the_export_of_a_distributor_goes_through_both_commands(rights: Database, tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, EXPORTS[name], name)
+    report = import_rights(rights, [path])
+    assert report.errors == 0
+    assert report.taken[-1].endswith("recordings are imported, and nobody owns a part of them by this sheet")
+    recordings = [record for record in on_file(rights) if isinstance(record, RightsRecording)]
+    assert [(one.id, one.title, one.artists) for one in recordings] == [
+        ("isrc:QZAAA2600001", "One", ("Ann",)),
+        ("isrc:QZAAA2600002", "Two", ("Ann",)),
+    ]
+    items, refusals, _ = read_list(path)
+    assert not refusals
+    assert [(item.path, item.title, item.artists, item.isrc) for item in items] == [
+        (tmp_path / "a.wav", "One", ("Ann",), "QZAAA2600001"),
+        (tmp_path / "b.wav", "Two", ("Ann",), "QZAAA2600002"),
+    ]
