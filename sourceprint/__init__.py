@@ -2,6 +2,7 @@
 
 In reading order, each part importing from those before it only:
 
+- `sheets`: tables as people keep them, and what their columns say
 - `items`, `lists`, `inputs`, `outputs`: audio files that a user names, one by one, in lists and in folders, and where
   results are written
 - `faults`, `processes`, `workers`: many files at once, and what goes wrong with one of them

@@ -1,8 +1,9 @@
-"""Rights from tables and back: BWARM-shaped folders, one CSV file for spreadsheets, licences as TOML.
+"""Rights from tables and back: BWARM-shaped folders, one sheet for people with a spreadsheet, licences as TOML.
 
 In reading order:
 
-- `sources`, `sheets`: which files there are, and the rows of one
+- `sources`: which files there are
+- `label_sheets`: what the sheet of a label leaves unsaid
 - `columns`, `cells`: the columns of each table, and the value in a cell
 - `row_reader`, `staged_records`: rows become records in the staging
 - `staging`, `problems`: the temporary database of an import, and what is wrong with its rows
