@@ -98,6 +98,7 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: p
 
 
 def test_queries_are_no_lists(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp3")
     path = list_file(tmp_path, "path\na.mp3\n")
     assert collect([path], lists=False).items == (Item(path),)
     assert collect([path]).items[0].path == tmp_path / "a.mp3"
