@@ -15,9 +15,9 @@ its length is checked against its header before anything is read, and every numb
 
 import hashlib
 import io
+import itertools
 import math
 import os
-import shutil
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -39,6 +39,7 @@ from fingerprint.errors import (
     printable,
 )
 from fingerprint.landmarks import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role
+from fingerprint.new_files import new_file
 from fingerprint.params import Params
 from fingerprint.spf_header import Contents, MalformedHeaderError, PartEntry, contents_of, header_of
 
@@ -79,11 +80,12 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
         If there are no parts, or other parameters made them.
     DecodeError
         If the audio changed between the parts.
+    OutputError
+        If there is a link or a folder in its place.
     OSError
         If the folder cannot be written to; `path` is as it was.
     """
     params = params or Params()
-    temporary = path.with_name(f".{path.name}.tmp")
     with tempfile.TemporaryFile(dir=path.parent) as body:
         described: list[PartEntry] = []
         last: Fingerprint | None = None
@@ -113,24 +115,13 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
                 f"the header has {len(header)} bytes, at most {_MOST_HEADER_BYTES} are possible; split the audio"
             )
         body.seek(0)
-        try:
-            with temporary.open("w+b") as file:
-                file.write(_START.pack(_MAGIC, FORMAT_VERSION, len(header)) + header)
-                shutil.copyfileobj(body, file, _READ_BYTES)
-                file.seek(0)
-                digest = hashlib.file_digest(file, "sha256").digest()
-                file.write(digest)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        digest = hashlib.sha256()
+        with new_file(path) as descriptor, open(descriptor, "wb", closefd=False) as file:
+            start = _START.pack(_MAGIC, FORMAT_VERSION, len(header)) + header
+            for chunk in itertools.chain([start], iter(lambda: body.read(_READ_BYTES), b"")):
+                digest.update(chunk)
+                file.write(chunk)
+            file.write(digest.digest())
     return contents
 
 

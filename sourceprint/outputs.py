@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fingerprint.disk import refusals
 from fingerprint.errors import EvidenceError, printable
+from fingerprint.new_files import expect_place, is_device
 
 __all__ = ["expect_free", "program_version", "writing"]
 
@@ -31,11 +32,16 @@ def expect_free(path: Path, *, replace: bool) -> None:
     ------
     EvidenceError
         If there is a folder, or a file that may not be replaced.
+    OutputError
+        If there is a link or a pipe.
     """
+    if is_device(path):
+        return
     if path.is_dir():
         raise EvidenceError(f"{printable(path)}: is a folder; name a file")
     if os.path.lexists(path) and not replace:
         raise EvidenceError(f"{printable(path)}: is there already; name another file, or give --force")
+    expect_place(path)
 
 
 def writing(path: Path) -> AbstractContextManager[None]:

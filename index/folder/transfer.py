@@ -2,13 +2,11 @@
 
 The same state of an index gives the same file, byte for byte, so that the SHA-256 of the file stands for it
 (`index.folder.archive`). Both directions stream. The export is written beside its target and renamed when it is
-complete. The import goes into a hidden folder beside the index, `.NAME.importing`, which becomes the index by being
-renamed once
-everything in it is verified and flushed. What a killed run leaves behind is cleared by the next to the same place.
+complete. The import goes into a working folder beside the index (`fingerprint.new_files`), which becomes the index by
+being renamed once everything in it is verified and flushed. What a killed run leaves behind is cleared by the next.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +15,10 @@ from typing import Any
 
 from fingerprint import disk
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexLockedError, ParameterError
+from fingerprint.new_files import is_device, new_file, new_folder
 from index.folder.archive import ArchiveReader, Progress, archived, ending, header, members, padding
 from index.storage.durable import make_folder, pour, refusals, sync_folder, write_chunks
-from index.storage.locks import WriterLock, claim, leased
+from index.storage.locks import leased
 from index.storage.manifest import Manifest, publish_manifest, refuse_blind
 from index.storage.snapshot import Snapshot
 
@@ -31,7 +30,6 @@ __all__ = [
     "export_index",
     "import_index",
     "pack_blind",
-    "working_folder",
 ]
 
 Approval = Callable[[bytes, bytes], Mapping[str, bytes]]
@@ -96,7 +94,10 @@ def export_index(folder: Path, target: Path, *, force: bool = False, progress: P
         refuse_blind(folder, lease.manifest, action="exported")
         check_target(folder, target, force=force)
         snapshot = Snapshot.of(folder, lease.manifest)
-        with _replacing(target) as descriptor:
+        busy = CatalogueError(
+            f"{target}: another process is exporting to it; wait until it has finished, or give another name"
+        )
+        with refusals(target), new_file(target, busy=busy) as descriptor:
             written = pour(descriptor, _told(archived(folder, lease.manifest, lease.data), progress))
             check_target(folder, target, force=force)
         return Archive(target, written.size, written.sha256, snapshot.digest, len(snapshot.recordings))
@@ -130,7 +131,7 @@ def pack_blind(
         As `export_index`.
     """
     data = manifest.to_bytes()
-    with _replacing(target) as descriptor:
+    with refusals(target), new_file(target) as descriptor:
         written = pour(descriptor, _told(archived(place, manifest, data, grant=grant), progress))
         check_target(place, target, force=force)
     snapshot = Snapshot.of(place, manifest)
@@ -178,7 +179,7 @@ def import_index(
         beside = _approved(source, grant, manifest, data, approve)
         with _importing(folder) as place:
             _unpack(source, manifest, place)
-            for name, content in beside.items():
+            for name, content in {"lock": b"", **beside}.items():
                 write_chunks(place / name, [content])
             snapshot = _opened(archive, place, manifest)
             publish_manifest(place, data)
@@ -231,31 +232,8 @@ def check_target(folder: Path, target: Path, *, force: bool) -> None:
         raise ParameterError(f"{target}: a folder; give the name of a file to export to")
     if folder.resolve() in target.resolve().parents:
         raise ParameterError(f"{target}: lies inside the index; give a place outside it")
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force and not is_device(target):
         raise ParameterError(f"{target}: exists already; give another name, or --force to replace it")
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[int]:
-    """Yield a descriptor to write to; the file becomes `target` at the end of the block, or is deleted if it fails."""
-    temporary = target.with_name(f".{target.name}.exporting")
-    with refusals(target):
-        try:
-            descriptor = claim(temporary)
-        except BlockingIOError as error:
-            raise CatalogueError(
-                f"{target}: another process is exporting to it; wait until it has finished, or give another name"
-            ) from error
-        try:
-            os.ftruncate(descriptor, 0)
-            yield descriptor
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-    sync_folder(target.parent)
 
 
 def _check_new(folder: Path) -> None:
@@ -268,50 +246,10 @@ def _check_new(folder: Path) -> None:
 @contextmanager
 def _importing(folder: Path) -> Iterator[Path]:
     """Yield an empty place beside `folder`; it becomes `folder` at the end of the block, or is deleted if it fails."""
-    place = folder.with_name(f".{folder.name}.importing")
-    with working_folder(place, busy=f"{folder}: another process is importing to it; wait until it has finished"):
+    busy = IndexLockedError(f"{folder}: another process is importing to it; wait until it has finished")
+    with refusals(folder), new_folder(folder, busy=busy) as place:
         yield place
         _check_new(folder)
-        with refusals(folder):
-            os.replace(place, folder)
-    sync_folder(folder.parent)
-
-
-@contextmanager
-def working_folder(place: Path, *, busy: str) -> Iterator[None]:
-    """Make an empty folder for this process alone; if the block fails it is deleted, else it is the caller's.
-
-    What a killed run left in it is deleted first.
-
-    Raises
-    ------
-    IndexLockedError
-        If another process works in it; the message is `busy`.
-    StorageFullError, CatalogueError
-        If the disk is full, or the system refuses.
-    """
-    with refusals(place):
-        place.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = WriterLock(place / "lock").__enter__()
-    except IndexLockedError as error:
-        raise IndexLockedError(busy) from error
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
-    try:
-        with refusals(place):
-            for left in place.iterdir():
-                if left.is_dir():
-                    shutil.rmtree(left)
-                elif left.name != "lock":
-                    left.unlink()
-        yield
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:

@@ -7,7 +7,6 @@ read for ever, and computed again by the rules of their time.
 
 import io
 import math
-import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,7 @@ from fingerprint.errors import (
 )
 from index.recheck.trace import Trace, TracedAlternative, TracedPart, TracedPassage, TracedPiece
 from index.search.significance import Circumstances
-from index.storage.durable import sync_folder, write_chunks
+from index.storage.durable import publish
 from index.storage.recordings import recording_from_json, recording_to_json
 
 __all__ = ["SCHEMA", "read_trace", "trace_from_bytes", "trace_to_bytes", "write_trace"]
@@ -63,9 +62,7 @@ _UNIT_TOLERANCE = 0.01
 
 
 def write_trace(path: Path, trace: Trace) -> None:
-    """Write a trace in one step.
-
-    Two processes may write the trace of the same audio at once: each has a temporary file, `NAME.PROCESS.tmp`.
+    """Write a trace in one step; two processes may write that of the same audio at once.
 
     Raises
     ------
@@ -74,19 +71,11 @@ def write_trace(path: Path, trace: Trace) -> None:
     EvidenceError
         If the system refuses otherwise.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     data = trace_to_bytes(trace)
     what, safe = "this trace cannot be written", "the results before are safe"
     remedy = "see to the disk and the permissions of the folder, then run the command again, or give another folder"
     with refusals(path, EvidenceError, what, safe=safe, remedy=remedy):
-        temporary.unlink(missing_ok=True)
-        write_chunks(temporary, [data])
-        try:
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink()
-            raise
-        sync_folder(path.parent)
+        publish(path, data)
 
 
 def read_trace(path: Path) -> Trace:

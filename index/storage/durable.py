@@ -3,7 +3,7 @@
 A file is written under its own name in a folder that nothing refers to yet, flushed to the disk, and only then named by
 the manifest; the manifest itself is written beside the old one and renamed over it. The order is always the same: data,
 `fsync` of the file, `fsync` of its folder, rename, `fsync` of the folder. A crash between any two of these steps leaves
-either the old state or the new one.
+either the old state or the new one. Files outside the index are written by `fingerprint.new_files`.
 
 Every file gets its size and SHA-256 while it is being written, without a second pass. A full disk becomes
 `StorageFullError`, whatever call noticed it; other refusals of the system become `CatalogueError`.
@@ -12,7 +12,6 @@ Every file gets its size and SHA-256 while it is being written, without a second
 import errno
 import hashlib
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from io import BytesIO
@@ -25,6 +24,7 @@ from numpy.typing import DTypeLike, NDArray
 from fingerprint import disk
 from fingerprint.digests import FileEntry
 from fingerprint.errors import CatalogueError
+from fingerprint.new_files import new_file
 
 __all__ = [
     "create_private",
@@ -33,6 +33,7 @@ __all__ = [
     "publish",
     "publish_chunks",
     "refusals",
+    "switch",
     "sync_folder",
     "write_array",
     "write_chunks",
@@ -52,7 +53,9 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
     with refusals(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
-            return pour(descriptor, chunks)
+            entry = pour(descriptor, chunks)
+            os.fsync(descriptor)
+            return entry
         except BaseException:
             _discard(path)
             raise
@@ -61,7 +64,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
 
 
 def pour(descriptor: int, chunks: Iterable[bytes | memoryview]) -> FileEntry:
-    """Write consecutive chunks to an open file, flush it to the disk and return their size and checksum.
+    """Write consecutive chunks to an open file and return their size and checksum.
 
     Raises
     ------
@@ -76,7 +79,6 @@ def pour(descriptor: int, chunks: Iterable[bytes | memoryview]) -> FileEntry:
         size += len(view)
         while view:
             view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)
     return FileEntry(size, digest.hexdigest())
 
 
@@ -128,23 +130,25 @@ def publish(path: Path, data: bytes) -> None:
     ------
     StorageFullError
         If the disk is full; `path` is as it was.
+    OutputError
+        If there is a link, a folder or a pipe (`fingerprint.new_files.expect_place`).
     CatalogueError
-        If the system refuses otherwise, or `path` is no regular file: a device replaced by a file would be gone.
+        If the system refuses otherwise.
     """
     publish_chunks(path, [data])
 
 
-def publish_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+def publish_chunks(path: Path, chunks: Iterable[bytes | memoryview]) -> FileEntry:
     """Replace the content of `path` as `publish` does, from consecutive chunks, of which only one is held at a time."""
-    with refusals(path):
-        if path.exists() and not path.is_file():
-            raise OSError(errno.EEXIST, "it is a folder, a device or a pipe, whose place no file may take")
-    if path.is_symlink():
-        path = Path(os.path.realpath(path))  # /dev/stdout is one, and must stay one
-    temporary = path.with_name(path.name + ".tmp")
+    with refusals(path), new_file(path) as descriptor:
+        return pour(descriptor, chunks)
+
+
+def switch(path: Path, data: bytes, *, temporary: Path) -> None:
+    """Replace the content of `path` as `publish` does, by way of a file whose name a format states."""
     with refusals(temporary):
         _discard(temporary)
-    write_chunks(temporary, chunks)
+    write_chunks(temporary, [data])
     with refusals(path):
         try:
             os.replace(temporary, path)
@@ -164,19 +168,15 @@ def create_private(path: Path, data: bytes) -> None:
     StorageFullError, CatalogueError
         If the disk is full, or the system refuses otherwise; nothing is left.
     """
-    # Not by the number of the process, which another has too in another container or thread.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    with refusals(path):
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-        try:
-            pour(descriptor, [data])
-            is_new = _linked(temporary, path)  # unlike a rename, a link never takes the place of another file
-        finally:
-            os.close(descriptor)
-            _discard(temporary)
-    if not is_new:
+    if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    sync_folder(path.parent)
+    try:
+        with refusals(path), new_file(path, mode=0o600, replace=False) as descriptor:
+            pour(descriptor, [data])
+    except CatalogueError as error:
+        if isinstance(error.__cause__, FileExistsError):
+            raise error.__cause__ from None
+        raise
 
 
 def make_folder(folder: Path) -> None:
@@ -201,14 +201,6 @@ def refusals(path: Path) -> AbstractContextManager[None]:
     return disk.refusals(
         path, CatalogueError, "cannot be written", safe="what was committed before is safe", remedy=remedy
     )
-
-
-def _linked(source: Path, target: Path) -> bool:
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return False
-    return True
 
 
 def _discard(path: Path) -> None:

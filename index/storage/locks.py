@@ -31,6 +31,7 @@ without: what they have open stays; what their workers open may be a later commi
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -41,7 +42,8 @@ from types import TracebackType
 from typing import Self
 
 from fingerprint import disk
-from fingerprint.errors import CatalogueError, IndexLockedError
+from fingerprint.errors import CatalogueError, IndexLockedError, OutputError
+from fingerprint.new_files import open_ours, own_folder
 from index.storage.durable import refusals
 from index.storage.manifest import MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest, read_manifest_bytes
 
@@ -70,7 +72,7 @@ class WriterLock:
 
     def __enter__(self) -> Self:
         with refusals(self.path):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = open_ours(self.path, os.O_RDWR)
             try:
                 self._take(descriptor)
             except BaseException:
@@ -91,13 +93,26 @@ class WriterLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = os.pread(descriptor, _MOST_HOLDER_BYTES, 0).decode("ascii", "replace").strip() or "unknown"
             raise IndexLockedError(
                 f"{self.path.parent}: process {holder} is writing to this index; wait until it has finished "
                 "(reading and matching are possible meanwhile)"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        put_holder(descriptor, self.path)
+
+
+def put_holder(descriptor: int, path: Path) -> None:
+    """Write the number of this process to a lock that it holds, in the place of another.
+
+    Raises
+    ------
+    OutputError
+        If something else is in it: it is no lock, but a file that somebody gave this name.
+    """
+    if not _HOLDER.fullmatch(os.pread(descriptor, _MOST_HOLDER_BYTES, 0)):
+        raise OutputError(f"{path}: holds something else than the number of a process, so it is no lock; move it away")
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 
 
 def claim(path: Path) -> int:
@@ -119,7 +134,7 @@ def claim(path: Path) -> int:
         If the system refuses.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        descriptor = open_ours(path, os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with suppress(FileNotFoundError):
@@ -132,6 +147,8 @@ def claim(path: Path) -> int:
 
 
 FOLDER_NAME = "readers"
+_HOLDER = re.compile(rb"([0-9]+\n)?")
+_MOST_HOLDER_BYTES = 32
 _ATTEMPTS = 100
 
 
@@ -235,6 +252,7 @@ def sweep(folder: Path, manifest: Manifest) -> None:
             return
         kept |= {*lease.parts(), *lease.side_files()}
     for kind in ("segments", "trees"):
+        own_folder(folder / kind)
         for part in (folder / kind).iterdir():
             if f"{kind}/{part.name}" not in kept:
                 shutil.rmtree(part, ignore_errors=True)
@@ -260,9 +278,9 @@ def _locked_file(place: Path, data: bytes) -> Iterator[str]:
 
 def _make(path: Path, data: bytes) -> int | None:
     try:
-        path.parent.mkdir(exist_ok=True)
+        own_folder(path.parent)
         descriptor = _claim(path)
-    except OSError:
+    except (OSError, OutputError):
         return None
     try:
         os.fchmod(descriptor, 0o644)  # whoever may write to the index must be able to read it, to see that it is stale
@@ -291,13 +309,16 @@ def _claim(path: Path) -> int:
 
 def _live_leases(place: Path) -> Iterator[Manifest | None]:
     """Yield the manifests of live leases, None for one that cannot be read; delete the others."""
+    if place.is_symlink():
+        yield None  # these are none of ours
+        return
     try:
         paths = sorted(place.glob("*.json"))
     except OSError:
         return
     for path in paths:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
         except OSError:

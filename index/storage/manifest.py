@@ -24,7 +24,7 @@ from fingerprint.errors import (
     ParameterError,
 )
 from fingerprint.params import Params
-from index.storage.durable import publish
+from index.storage.durable import switch
 from index.storage.manifest_rules import LAYER_NAME, SIDE_FILE, manifest_faults
 
 __all__ = [
@@ -397,7 +397,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def publish_manifest(folder: Path, data: bytes) -> None:
     """Make a manifest the state of the index that was read elsewhere, byte for byte; on return it is on the disk."""
-    publish(folder / MANIFEST_NAME, data)
+    switch(folder / MANIFEST_NAME, data, temporary=folder / (MANIFEST_NAME + ".tmp"))
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

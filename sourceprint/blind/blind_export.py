@@ -21,7 +21,6 @@ give the same bytes.
 """
 
 import hashlib
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
@@ -29,10 +28,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import IndexLockedError, ParameterError
+from fingerprint.new_files import working_folder
 from index.folder.archive import Progress
-from index.folder.transfer import Archive, check_target, pack_blind, working_folder
-from index.storage.durable import make_folder, publish
+from index.folder.transfer import Archive, check_target, pack_blind
+from index.storage.durable import make_folder, publish, refusals
 from index.storage.hubs import hubs_name, write_hubs
 from index.storage.layers import Prepared, PreparedLayer, prepare
 from index.storage.locks import leased
@@ -103,14 +103,13 @@ def export_blind(
         if not len(snapshot.recordings):
             raise ParameterError(f"{folder}: holds no recordings; add some before it is exported")
         grant_id = terms.grant_id(issuer.public, snapshot.digest)
-        place = target.with_name(f".{target.name}.blinding")
-        with working_folder(place, busy=f"{target}: another process is exporting to it; wait until it has finished"):
+        busy = IndexLockedError(f"{target}: another process is exporting to it; wait until it has finished")
+        with refusals(target), working_folder(target, busy=busy) as place:
             manifest = _write_index(place, snapshot, Tokens(secret, grant_id), grant_id)
             digest = hashlib.sha256(manifest.to_bytes()).hexdigest()
             grant = Grant(grant_id, terms, issuer.public, digest, len(snapshot.recordings)).signed(issuer)
             publish(place / GRANT_NAME, grant.to_bytes())
             archive = pack_blind(place, manifest, grant.to_bytes(), target, force=force, progress=progress)
-            shutil.rmtree(place)
         return archive, grant
 
 

@@ -33,6 +33,7 @@ from fingerprint.errors import (
 )
 from fingerprint.extract import fingerprint_file, fingerprint_parts, is_fingerprint_file
 from fingerprint.landmarks import Fingerprint, Role
+from fingerprint.new_files import open_ours
 from fingerprint.params import Params
 from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
@@ -331,10 +332,10 @@ def _compared(name: str) -> str:
 
 @contextmanager
 def _sole_use(folder: Path) -> Iterator[None]:
-    """Make the folder and hold its lock; what a run that was killed left half-made is removed."""
+    """Make the folder and hold its lock."""
     with _refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = open_ours(folder / _LOCK_NAME, os.O_RDWR)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -343,9 +344,6 @@ def _sole_use(folder: Path) -> Iterator[None]:
                 f"{printable(folder)}: another run is writing fingerprint files here; wait until it has finished, or "
                 "give another folder"
             ) from error
-        with _refusals(folder):
-            for leftover in folder.glob(f".*{SUFFIX}.tmp"):
-                leftover.unlink()
         yield
     finally:
         os.close(lock)

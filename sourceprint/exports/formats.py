@@ -6,12 +6,12 @@ there already is not replaced unless that is asked for, and nothing is ever dele
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fingerprint.errors import EvidenceError, ParameterError, printable
-from index.storage.durable import make_folder, publish, publish_chunks, sync_folder, write_chunks
+from fingerprint.new_files import new_folder
+from index.storage.durable import publish, publish_chunks, sync_folder, write_chunks
 from sourceprint.exports.acrcloud import acrcloud_lines
 from sourceprint.exports.audacity import audacity_labels
 from sourceprint.exports.jams import jams_files
@@ -127,17 +127,7 @@ def _write_folder(target: Path, files: Mapping[str, bytes], replace: bool) -> in
 
 
 def _write_new(target: Path, files: Mapping[str, bytes]) -> None:
-    target = target.resolve()
-    beside = target.with_name(f".{target.name}.tmp")
-    if beside.exists():  # of an export that was cut off
-        shutil.rmtree(beside)
-    try:
-        make_folder(beside)
+    with new_folder(target) as place:
         for name, data in files.items():
-            write_chunks(beside / name, [data])
-        sync_folder(beside)
-        os.replace(beside, target)  # also over an empty folder
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    sync_folder(target.parent)
+            write_chunks(place / name, [data])
+        sync_folder(place)

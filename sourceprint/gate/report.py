@@ -31,6 +31,7 @@ from typing import Any
 
 from fingerprint.digests import pretty_json
 from fingerprint.errors import EvidenceError, printable
+from fingerprint.new_files import expect_place
 from index.storage.durable import publish
 from sourceprint.gate.report_text import github_report, junit_report, verdict_line
 from sourceprint.gate.sarif import sarif_report
@@ -114,18 +115,19 @@ def expect_output(path: Path, inputs: Iterable[Path]) -> None:
     Raises
     ------
     EvidenceError
-        If its folder does not exist, it is no regular file, or it is one of the files to be checked.
+        If its folder does not exist, it is a folder, or it is one of the files to be checked.
+    OutputError
+        If it is a link or a pipe.
     """
     name = printable(path)
     if not path.parent.is_dir():
         raise EvidenceError(f"{name}: its folder does not exist; make it, or name another file for the report")
     if path.is_dir():
         raise EvidenceError(f"{name}: is a folder; name a file for the report")
-    if path.exists() and not path.is_file():
-        raise EvidenceError(f"{name}: is a device or a pipe; name a file, or leave -o out to have the report printed")
     for other in inputs:
         if path.exists() and other.exists() and os.path.samefile(path, other):
             raise EvidenceError(f"{name}: is one of the files to be checked; name another file for the report")
+    expect_place(path)
 
 
 def write_report(report: Report, layout: str, path: Path) -> None:

@@ -32,9 +32,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from fingerprint.errors import EvidenceError, ParameterError, SourceprintError, printable
+from fingerprint.new_files import open_ours, own_folder
 from index.recheck.trace import trace_name
 from index.storage.durable import publish_chunks, sync_folder
-from index.storage.locks import claim
+from index.storage.locks import claim, put_holder
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, read_rows, refusals
 
@@ -213,14 +214,14 @@ class Journal:
                     "folder, or that of a run"
                 )
         self._take_lock()
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND
         with refusals(self.folder / RESULTS):
             (self.folder / (RESULTS + ".tmp")).unlink(missing_ok=True)
-            (self.folder / TRACES).mkdir(exist_ok=True)
+            own_folder(self.folder / TRACES)
             for unfinished in (self.folder / TRACES).glob("*.tmp"):  # of workers that were killed
                 unfinished.unlink()
-            self._log = os.open(self.folder / LOG, flags, 0o644)
-            self._results = os.open(self.folder / RESULTS, flags, 0o644)
+            self._log = open_ours(self.folder / LOG, flags)
+            self._results = open_ours(self.folder / RESULTS, flags)
             sync_folder(self.folder)
         self._read()
         with refusals(self.folder / LOG):
@@ -239,8 +240,7 @@ class Journal:
                     f"{printable(self.folder)}: another scan (process {printable(holder)}) is writing to this run; "
                     "wait until it has finished, or give another folder"
                 ) from error
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, f"{os.getpid()}\n".encode("ascii"), 0)
+            put_holder(self._lock, path)
 
     def _read(self) -> None:
         """Read the rows, and take off what was not finished behind them."""

@@ -2,34 +2,34 @@
 
 The place is the same as in the folder that the file comes from, below the one it goes to. A name that is taken gets the
 first 8 digits of the SHA-256 of the file before its suffix, or all of them, or all of them and a number from 2. An
-empty file reserves the place; the file replaces it in one step. Between file systems it is copied beside it first,
-under a name that starts with a dot and ends in .part; when the copy is on the disk, the file is removed where it was,
-and the copy replaces the reservation. So the file is where it was, or in its place, or whole in that copy.
+empty file reserves the place; the file replaces it in one step. Between file systems a whole copy replaces it, and
+then the file is removed where it was. No link is followed: neither in the place, nor in a folder above it.
 
 A file is moved in four steps, each on the disk before the next: the log names the place; the place is reserved; the row
 is written, under the name of the place; the file goes there. If the process ends in between, the next session
 (`finish_moves`) finds the place empty: with a row it moves the file there, without one it removes the reservation, as
-if nothing had been looked at. A place whose name has another content on record is not given again, so that no result is
-lost when files of the same name come again and again.
+if nothing had been looked at; or it finds the copy in its place, and removes the file where it was. A place whose name
+has another content on record is not given again, so that no result is lost when files of the same name come again and
+again.
 """
 
 import errno
 import itertools
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fingerprint.errors import EvidenceError, StorageFullError
 from fingerprint.extract import is_fingerprint_file
-from index.storage.durable import publish_chunks, sync_folder
+from fingerprint.new_files import new_file, own_folder
+from index.storage.durable import pour, sync_folder
 from sourceprint.scans.journal import Entry, Journal
 from sourceprint.scans.plan import content_of
 from sourceprint.scans.run_folder import refusals, unfinished_moves
 from sourceprint.scans.scan_json import renamed_row
 
-__all__ = ["Mover", "drop_reservation", "finish_copy", "finish_moves", "has_copy", "is_reserved", "move", "reserve"]
+__all__ = ["Mover", "drop_reservation", "finish_moves", "is_reserved", "move", "reserve"]
 
 _BLOCK_BYTES = 1 << 20
 
@@ -84,7 +84,7 @@ def move(path: Path, place: Path) -> None:
     Raises
     ------
     EvidenceError, StorageFullError
-        If the system refuses. While `place` is reserved still, the file is where it was, or in the copy beside `place`.
+        If the system refuses; the file is where it was.
     """
     with refusals(place):
         try:
@@ -92,33 +92,16 @@ def move(path: Path, place: Path) -> None:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            publish_chunks(_copy_of(place), _blocks(path))
-            shutil.copystat(path, _copy_of(place))
+            _copy(path, place)
             os.unlink(path)
-            sync_folder(path.parent)
-            os.replace(_copy_of(place), place)
         sync_folder(place.parent)
         sync_folder(path.parent)
 
 
-def has_copy(place: Path) -> bool:
-    """Whether a move was interrupted when the copy beside the place was whole."""
-    return os.path.lexists(_copy_of(place))
-
-
-def finish_copy(place: Path) -> None:
-    """Let the copy beside a reservation take its place; errors as `move`."""
-    with refusals(place):
-        os.replace(_copy_of(place), place)
-        sync_folder(place.parent)
-
-
 def drop_reservation(place: Path) -> None:
-    """Remove a reservation and what was copied for it, where they are; errors as `move`."""
-    copy = _copy_of(place)
+    """Remove a reservation, where it is; errors as `move`."""
     with refusals(place):
-        for path in (copy.with_name(copy.name + ".tmp"), copy, place):
-            path.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
 
 
 def _places(wanted: Path, sha256: str) -> Iterator[Path]:
@@ -128,8 +111,12 @@ def _places(wanted: Path, sha256: str) -> Iterator[Path]:
         yield wanted.with_name(f"{wanted.stem}-{end}{wanted.suffix}")
 
 
-def _copy_of(place: Path) -> Path:
-    return place.with_name(f".{place.name}.part")
+def _copy(path: Path, place: Path) -> None:
+    found = os.stat(path)
+    with new_file(place) as descriptor:
+        pour(descriptor, _blocks(path))
+        os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -191,6 +178,11 @@ class Mover:
 
         below = self._below(path)
         wanted = self._folder / (path.name if below is None else path.relative_to(below))
+        with refusals(wanted):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for folder in reversed(wanted.parents):
+                if self._folder in folder.parents:
+                    own_folder(folder)  # no file goes through a link that leads elsewhere
         return reserve(wanted, sha256=sha256, is_free=is_free, announce=announce)
 
     def bring(self, entry: Entry) -> None:
@@ -219,22 +211,32 @@ def finish_moves(journal: Journal) -> None:
         If the system refuses anything else.
     """
     for place, path in unfinished_moves(journal.folder).items():
-        if not is_reserved(place):
-            continue
         entry = journal.entries.get(str(place))
         if entry is None or entry.moved_from != str(path):
-            drop_reservation(place)
-        elif content_of(path) == (is_fingerprint_file(place), entry.sha256):
+            if is_reserved(place):
+                drop_reservation(place)
+            continue
+        content = (is_fingerprint_file(place), entry.sha256)
+        if not is_reserved(place):
+            if content_of(path) == content_of(place) == content:
+                _finish_copy(path, place)
+                journal.log("moved", name=str(path), to=str(place))
+        elif content_of(path) == content:
             try:
                 _bring(journal, entry)
             except (EvidenceError, StorageFullError):
                 if is_reserved(place):
                     raise
-        elif has_copy(place):
-            finish_copy(place)
-            journal.log("moved", name=str(path), to=str(place))
         else:
             drop_reservation(place)  # taken away or altered meanwhile; what was found in it stays on record
+
+
+def _finish_copy(path: Path, place: Path) -> None:
+    """Remove a file of which the copy has its place; errors as `move`."""
+    with refusals(place):
+        if not os.path.samefile(path, place):
+            path.unlink()
+            sync_folder(path.parent)
 
 
 def _bring(journal: Journal, entry: Entry) -> None:
@@ -242,7 +244,7 @@ def _bring(journal: Journal, entry: Entry) -> None:
     try:
         move(path, place)
     except (EvidenceError, StorageFullError):
-        if not is_reserved(place) or (has_copy(place) and not os.path.lexists(path)):
+        if not is_reserved(place):
             raise
         if os.path.lexists(path):
             _put_back(journal, entry)

@@ -317,14 +317,16 @@ def suspects(folder: Path) -> dict[str, int]:
 
 
 def unfinished_moves(folder: Path) -> dict[Path, Path]:
-    """Return, by place that the last session reserved for a file, where the file was; some may have been moved since.
+    """Return, by place that the last session reserved for a file, where the file was, if the log has no move of it.
 
     To be asked before another session begins.
     """
     reserved: dict[Path, Path] = {}
-    for event in read_events(folder, "session start", "reserved"):
+    for event in read_events(folder, "session start", "reserved", "moved"):
         if event["event"] == "session start":
             reserved.clear()
+        elif event["event"] == "moved":
+            reserved.pop(Path(str(event.get("to"))), None)
         elif isinstance(event.get("name"), str) and isinstance(event.get("to"), str):
             reserved[Path(event["to"])] = Path(event["name"])
     return reserved

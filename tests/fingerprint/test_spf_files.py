@@ -661,7 +661,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_made(
         synced(descriptor)
 
     monkeypatch.setattr(os, "fsync", fill)
-    (tmp_path / ".s9.spf.tmp").write_text("left by a run that was killed")
+    (tmp_path / ".s9.spf.0123456789abcdef.tmp").write_text("left by a run that was killed")
     result = run("fingerprint", made / "music", "-o", tmp_path, "--jobs", "1")
     assert result.exit_code == 4
     assert f"Error: {tmp_path}/s2.spf: no space left on the disk; the files made before are complete" in result.stderr

@@ -9,9 +9,7 @@ The folder is written beside its name and then renamed: it is there whole, or no
 """
 
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from fingerprint.errors import RightsError, printable
+from fingerprint.new_files import new_folder
 from index.storage.durable import make_folder, refusals, sync_folder, write_chunks
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.licence_toml import licence_toml
@@ -106,22 +105,11 @@ def export_rights(database: Database, folder: Path, *, revision: int | None = No
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RightsError(f"{printable(folder)}: is there and not empty; name a new folder, nothing is overwritten")
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    with refusals(unfinished):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(unfinished, ignore_errors=True)
-    make_folder(unfinished)
-    try:
+    with refusals(folder), new_folder(folder) as place:
         with database.reading() as connection:
             at = current_revision(connection) if revision is None else revision
-            records = _write_all(connection, unfinished, at)
-        sync_folder(unfinished)
-        with refusals(folder):
-            os.rename(unfinished, folder)
-        sync_folder(folder.parent)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+            records = _write_all(connection, place, at)
+        sync_folder(place)
     return ExportReport(folder, at, records)
 
 

@@ -4,7 +4,6 @@ In come an `AttributionReport` or uses; out come text, plain JSON types, or a fi
 in the fields of `sourceprint.royalties.uses.use`.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from fingerprint.digests import FileEntry, exact_json
 from fingerprint.errors import printable
-from index.storage.durable import refusals, sync_folder, write_chunks
+from index.storage.durable import publish_chunks
 from sourceprint.royalties.uses.states import contenders_of
 from sourceprint.royalties.uses.use import LicenceOutcome, Use, use_to_json
 from sourceprint.text.tables import counted, table
@@ -139,14 +138,7 @@ def uses_to_jsonl(path: Path, uses: Iterable[Use]) -> FileEntry:
     CatalogueError
         If the system refuses otherwise.
     """
-    temporary = path.with_name(path.name + ".tmp")
-    with refusals(temporary):
-        temporary.unlink(missing_ok=True)
-    entry = write_chunks(temporary, _lines(uses))
-    with refusals(path):
-        os.replace(temporary, path)
-    sync_folder(path.parent)
-    return entry
+    return publish_chunks(path, _lines(uses))
 
 
 def _lines(uses: Iterable[Use]) -> Iterator[bytes]:

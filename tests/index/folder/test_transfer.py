@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import random
+import re
 import subprocess
 import sys
 import tarfile
@@ -27,12 +28,12 @@ from fingerprint.errors import (
     ParameterError,
     StorageFullError,
 )
+from fingerprint.new_files import new_file, working_folder
 from index.folder.archive import header
 from index.folder.store import Recording, Store
 from index.folder.transfer import export_index, import_index
 from index.folder.verification import verify_index
 from index.storage import snapshot as snapshots
-from index.storage.locks import WriterLock, claim
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, fill, landmarks
 from tests.places import ROOT
@@ -228,10 +229,9 @@ def test_an_export_goes_neither_to_a_folder_nor_into_the_index(index: Path, tmp_
 
 
 def test_two_exports_to_one_file_are_not_mixed(index: Path, tmp_path: Path) -> None:
-    descriptor = claim(tmp_path / ".a.tar.exporting")
-    with pytest.raises(CatalogueError, match="another process is exporting to it"):
+    with new_file(tmp_path / "a.tar"), pytest.raises(CatalogueError, match="another process is exporting to it"):
         export_index(index, tmp_path / "a.tar")
-    os.close(descriptor)
+    (tmp_path / "a.tar").unlink()
     export_index(index, tmp_path / "a.tar")
     assert names(tmp_path) == ["a.tar", "index"]
 
@@ -260,14 +260,11 @@ def test_a_folder_that_is_filled_during_an_import_is_left_alone(archive: Path, t
 
 
 def test_two_imports_to_one_folder_are_not_mixed(archive: Path, tmp_path: Path) -> None:
-    place = tmp_path / ".new.importing"
-    place.mkdir()
     with (
-        WriterLock(place / "lock"),
+        working_folder(tmp_path / "new"),
         pytest.raises(IndexLockedError, match="new: another process is importing to it; wait until it has finished"),
     ):
         import_index(archive, tmp_path / "new")
-    assert names(place) == ["lock"]
     import_index(archive, tmp_path / "new")
     assert names(tmp_path) == ["new", "small", "small.tar"]
 
@@ -434,10 +431,12 @@ def test_a_killed_import_leaves_no_index_and_the_next_one_clears_up(
     archive: Path, tmp_path: Path, call: str, number: int
 ) -> None:
     kill("import_index", call, number, archive, tmp_path / "new")
-    assert names(tmp_path) == [".new.importing", "small", "small.tar"]
+    left = names(tmp_path)[0]
+    assert re.fullmatch(r"\.new\.[0-9a-f]{16}\.tmp", left)
+    assert names(tmp_path) == [left, "small", "small.tar"]
     with pytest.raises(IndexMissingError):
         Store.open(tmp_path / "new")
-    (tmp_path / ".new.importing" / "strange").touch()
+    (tmp_path / left / "strange").touch()
     import_index(archive, tmp_path / "new")
     assert contents(tmp_path / "new") == contents(tmp_path / "small")
     assert names(tmp_path) == ["new", "small", "small.tar"]
@@ -446,7 +445,9 @@ def test_a_killed_import_leaves_no_index_and_the_next_one_clears_up(
 def test_a_killed_export_leaves_its_target_and_the_next_one_clears_up(archive: Path, tmp_path: Path) -> None:
     before = archive.read_bytes()
     kill("export_index", "archive._checked", 4, tmp_path / "small", tmp_path / "other.tar")
-    assert names(tmp_path) == [".other.tar.exporting", "small", "small.tar"]
+    left = names(tmp_path)[0]
+    assert re.fullmatch(r"\.other\.tar\.[0-9a-f]{16}\.tmp", left)
+    assert names(tmp_path) == [left, "small", "small.tar"]
     export_index(tmp_path / "small", tmp_path / "other.tar")
     assert (tmp_path / "other.tar").read_bytes() == before
     assert names(tmp_path) == ["other.tar", "small", "small.tar"]

@@ -172,8 +172,10 @@ def test_the_same_index_terms_and_secret_give_the_same_file(made: Path, tmp_path
 
 
 def test_what_a_killed_export_left_is_cleared_by_the_next(made: Path, tmp_path: Path) -> None:
-    (tmp_path / ".b.tar.blinding" / "segments" / "000001").mkdir(parents=True)
-    (tmp_path / ".b.tar.blinding" / "grant.json").write_text("half of")
+    left = tmp_path / ".b.tar.0123456789abcdef.tmp"
+    (left / "new" / "segments" / "000001").mkdir(parents=True)
+    (left / "new" / "grant.json").write_text("half of")
+    (left / "lock").write_text(left.name)
     export_blind(made / "full", tmp_path / "b.tar", terms=TERMS, issuer=LABEL, secret=SECRET)
     assert (tmp_path / "b.tar").read_bytes() == (made / "blind.tar").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]

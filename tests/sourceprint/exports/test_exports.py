@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fingerprint.errors import EvidenceError, ParameterError, StorageFullError
+from fingerprint.errors import EvidenceError, OutputError, ParameterError, StorageFullError
 from sourceprint.commands.scan import results as results_command
 from sourceprint.exports import formats as writing
 from sourceprint.exports.acrcloud import acrcloud_record
@@ -495,19 +495,29 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:
         write_export([], "csv", tmp_path, {}, replace=True)
 
 
-def test_a_device_or_a_pipe_is_never_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
+def test_neither_a_pipe_nor_a_link_is_replaced_or_followed_and_a_device_is_written_to(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "out").symlink_to("pipe")
-    for place in (tmp_path / "pipe", tmp_path / "out"):
-        with pytest.raises(EvidenceError, match=r"cannot be written \(it is a folder, a device or a pipe"):
-            write_export([], "csv", place, {}, replace=True)
-    assert (tmp_path / "pipe").is_fifo()
-    assert (tmp_path / "out").is_symlink()
     (tmp_path / "real.csv").write_text("old")
     (tmp_path / "link.csv").symlink_to("real.csv")
-    write_export([], "csv", tmp_path / "link.csv", {}, replace=True)
-    assert (tmp_path / "link.csv").is_symlink()
-    assert (tmp_path / "real.csv").read_text().startswith("name,sha256,")
+    (tmp_path / "lost.csv").symlink_to("nowhere.csv")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for place, what in (
+        ("pipe", "is a pipe, a socket or a disk"),
+        ("out", "is a link, to pipe, and no output follows a link; name the file itself, or remove the link"),
+        ("link.csv", "is a link, to real.csv"),
+        ("lost.csv", "is a link, to nowhere.csv"),
+    ):
+        with pytest.raises(OutputError, match=what):
+            write_export([], "csv", tmp_path / place, {}, replace=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (tmp_path / "real.csv").read_text() == "old"
+    for device in (os.devnull, "/dev/stdout"):
+        write_export([], "csv", Path(device), {})
+    assert capfd.readouterr().out.startswith("name,sha256,")
+    assert Path(os.devnull).is_char_device()
 
 
 def test_an_export_never_takes_the_place_of_what_it_is_made_from(tmp_path: Path) -> None:

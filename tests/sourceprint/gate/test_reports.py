@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from fingerprint.errors import EvidenceError
+from fingerprint.errors import EvidenceError, OutputError
 from sourceprint.commands import check as release
 from sourceprint.gate.policy_toml import parse_policy
 from sourceprint.gate.report import FORMATS, expect_output, rendered, write_report
@@ -486,14 +486,16 @@ def test_a_place_that_cannot_take_the_report_is_refused_before_the_work(tmp_path
     audio.write_bytes(b"audio")
     (tmp_path / "link.wav").symlink_to(audio)
     expect_output(tmp_path / "new.json", [audio])
+    expect_output(Path(os.devnull), [audio])
+    (tmp_path / "other.json").symlink_to("new.json")
+    with pytest.raises(OutputError, match=r"is a link, to new\.json, and no output follows a link"):
+        expect_output(tmp_path / "other.json", [audio])
     for place, message in (
         (tmp_path / "none" / "r.json", "its folder does not exist"),
         (tmp_path, "is a folder"),
-        (Path(os.devnull), "is a device or a pipe; name a file, or leave -o out"),
         (tmp_path / "link.wav", "is one of the files to be checked"),
     ):
         with pytest.raises(EvidenceError, match=message):
             expect_output(place, [tmp_path / "gone.wav", audio])
-    (tmp_path / "r.json.tmp").mkdir()
     with pytest.raises(EvidenceError, match=r"r\.json: cannot be written \("):
-        write_report(ALL, "json", tmp_path / "r.json")
+        write_report(ALL, "json", tmp_path / "none" / "r.json")

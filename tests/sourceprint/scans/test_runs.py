@@ -19,6 +19,7 @@ from unittest import mock
 import pytest
 
 from benchmarks.durability_disk import FaultyDisk, FileLayer, Operation, PowerCut, Recorder, write_tree
+from fingerprint import new_files
 from fingerprint.errors import EvidenceError, GrantError, StorageFullError
 from index.recheck.trace import trace_name
 from sourceprint.inputs import Item, collect
@@ -261,8 +262,11 @@ class KillAt(FileLayer):
 def killed_at(folder: Path, n: int) -> Iterator[KillAt]:
     layer = KillAt(folder, n)
     real = os.ftruncate
-    with layer, mock.patch.object(os, "ftruncate", lambda *args: real(*args) if layer.left >= 0 else None):
-        yield layer
+    try:
+        with layer, mock.patch.object(os, "ftruncate", lambda *args: real(*args) if layer.left >= 0 else None):
+            yield layer
+    finally:
+        new_files._swept.clear()  # a process that is killed remembers nothing
 
 
 @pytest.mark.same_bytes

@@ -18,13 +18,12 @@ from its folder, or from a `statement.json` alone.
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from fingerprint import disk
 from fingerprint.errors import ParameterError, StatementError, printable
+from fingerprint.new_files import new_folder, own_folder
 from index.storage.durable import make_folder, publish, refusals, sync_folder, write_chunks
 from sourceprint.royalties.statements.files.dsr import MAX_LINES, README, dsr_files
 from sourceprint.royalties.statements.files.line_tables import statement_csv, statement_parquet
@@ -162,30 +161,13 @@ def _present(target: Path) -> list[str]:
 
 
 def _write_new(target: Path, files: dict[str, bytes]) -> None:
-    target = target.absolute()
-    beside = target.with_name(f".{target.name}.tmp")
-    with refusals(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if beside.exists():  # of a run that was cut off
-            shutil.rmtree(beside)
-    try:
-        _fill(beside, files)
-        with refusals(target):
-            os.replace(beside, target)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    sync_folder(target.parent)
-
-
-def _fill(folder: Path, files: dict[str, bytes]) -> None:
-    make_folder(folder)
-    for below in sorted({name.partition("/")[0] for name in files if "/" in name}):
-        make_folder(folder / below)
-    for name, data in files.items():
-        write_chunks(folder / name, [data])
-    for parent in sorted({(folder / name).parent for name in files}):
-        sync_folder(parent)
+    with refusals(target), new_folder(target) as place:
+        for below in sorted({name.partition("/")[0] for name in files if "/" in name}):
+            make_folder(place / below)
+        for name, data in files.items():
+            write_chunks(place / name, [data])
+        for parent in sorted({(place / name).parent for name in files}):
+            sync_folder(parent)
 
 
 def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> None:
@@ -197,7 +179,8 @@ def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> N
     for name, data in files.items():
         path = target / name
         with refusals(path):
-            path.parent.mkdir(exist_ok=True)
+            if path.parent != target:
+                own_folder(path.parent)
             unchanged = path.is_file() and path.read_bytes() == data
         if not unchanged:
             publish(path, data)
