@@ -112,8 +112,13 @@ class PublicKey:
 
     @property
     def id(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the key."""
-        return hashlib.sha256(self.raw).hexdigest()[:16]
+        """The first 16 hexadecimal digits of the fingerprint: a name for the key, no proof of it."""
+        return self.fingerprint[:16]
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the key, 64 hexadecimal digits: stands for the key itself."""
+        return hashlib.sha256(self.raw).hexdigest()
 
     @property
     def text(self) -> str:

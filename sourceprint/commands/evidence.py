@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fingerprint.digests import is_sha256
 from fingerprint.errors import EvidenceError, printable
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
@@ -184,7 +185,8 @@ def evidence(
         print_json({**made, "signer": signer.text, "signer_id": signer.id}, lines=False)
     if not quiet:
         what = target if file is not None else target / "cases" / "NAME.zip"
-        note(f"signed by key {signer.id} ({signer.name}); `sourceprint verify {what}` checks it")
+        check = f"`sourceprint verify {what} --key {signer.name}.pub` checks it"
+        note(f"signed by key {signer.id} ({signer.name}); {check}")
     if audio.refusals or not is_whole:
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
@@ -250,16 +252,17 @@ def _told(pages: "Generator[PageMade, None, None]", n: int, quiet: bool) -> "Ite
             yield page
 
 
-def verify_case(case: Path, keys: tuple[Path, ...], *, as_json: bool) -> None:
+def verify_case(case: Path, keys: tuple[Path, ...], *, any_key: bool, as_json: bool) -> None:
     """Print the verdict on a case, for `verify`; a case that does not hold is an error."""
+    from fingerprint.digests import is_sha256
     from sourceprint.evidence.cases.verdict import check_case, read_case
     from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
     from sourceprint.signatures import load_public
 
-    trusted = [load_public(key) for key in keys]
+    trusted = [str(key) if is_sha256(str(key)) else load_public(key) for key in keys]
     verdict = check_case(read_case(case), name=printable(case), keys=trusted)
     if as_json:
         print_json(verdict_json(verdict), lines=False)
     else:
         click.echo(verdict_text(verdict))
-    verdict.insist()
+    verdict.insist(any_key=any_key)

@@ -38,14 +38,18 @@ __all__ = ["compact", "export", "import_", "verify"]
 @click.option("--repair", is_flag=True, help="Take what is damaged out of the index, so that the rest can be used.")
 @click.option(
     "--key", "keys", metavar="FILE", multiple=True, type=PATH,
-    help="With CASE: the public key (.pub) of whom it should be signed by; may be repeated.",
+    help="With CASE: the public key (.pub) of whom it must be signed by, or its fingerprint; may be repeated.",
 )  # fmt: skip
+@click.option("--any-key", is_flag=True, help="With CASE: let it be signed by anybody.")
 @click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
-def verify(case: Path | None, index: Path | None, repair: bool, keys: tuple[Path, ...], as_json: bool) -> None:
+def verify(
+    case: Path | None, index: Path | None, repair: bool, keys: tuple[Path, ...], any_key: bool, as_json: bool
+) -> None:
     """Check every file of the index, or a case that was signed.
 
     The files of the index are compared with their checksums. Of a case, as evidence makes it, the figures are computed
     again from what is in it, without index or audio: says what holds, who signed, and what that proves and does not.
+    It is verified only against a key that you vouch for: anybody can make a key.
 
     Example: sourceprint verify case.zip --key tone-records.pub
     """
@@ -53,10 +57,12 @@ def verify(case: Path | None, index: Path | None, repair: bool, keys: tuple[Path
         if repair or click.get_current_context().get_parameter_source("index") is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{'--repair' if repair else '--index'} is for an index, not for a case")
         use_one_thread()
-        verify_case(case, keys, as_json=as_json)
+        if keys and any_key:
+            raise click.UsageError("--any-key says that no key matters, --key says which does; give one of them")
+        verify_case(case, keys, any_key=any_key, as_json=as_json)
         return
-    if keys or as_json:
-        raise click.UsageError(f"{'--key' if keys else '--json'} goes with a case")
+    if keys or any_key or as_json:
+        raise click.UsageError(f"{'--key' if keys else '--any-key' if any_key else '--json'} goes with a case")
     from index.folder.verification import repair_index, verify_index
 
     if repair:

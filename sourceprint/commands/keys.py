@@ -1,12 +1,11 @@
 """Keys and a secret of one's own: `keys` makes and shows them, `reveal` resolves the tokens of blind indexes."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fingerprint.errors import EvidenceError, printable
+from fingerprint.errors import EvidenceError
 from sourceprint.commands.terminal import (
     PATH,
     index_option,
@@ -87,8 +86,8 @@ def secret(folder: Path | None, quiet: bool) -> None:
 def show(file: Path | None, folder: Path | None, as_json: bool) -> None:
     """Show the public key of FILE, or those of all your keys.
 
-    Your keys are the private ones in the folder of keys. Each is shown with its id, the first 16 digits of the SHA-256
-    of the key: compare it by telephone before you trust a key that came by mail.
+    Your keys are the private ones in the folder of keys. Each is shown with its fingerprint, the SHA-256 of the key,
+    whose first 16 digits are its id: compare it by telephone before you trust a key that came by mail.
 
     Example: sourceprint keys show
     """
@@ -108,6 +107,7 @@ def show(file: Path | None, folder: Path | None, as_json: bool) -> None:
     else:
         for facts in shown:
             click.echo(f"{facts['id']}  {'private' if facts['private'] else 'public '}  {facts['public_key']}")
+            click.echo(f"  fingerprint {facts['fingerprint']}")
 
 
 @click.command()
@@ -128,9 +128,10 @@ def reveal(results: Path, index: Path | None, folder: Path | None, output: Path 
     from index.folder.store import Store
     from index.storage.durable import publish_chunks
     from sourceprint.blind.tokens import Revealer, load_secret, reveal_file
+    from sourceprint.outputs import expect_free
 
-    if output is not None and os.path.lexists(output):
-        raise EvidenceError(f"{printable(output)}: exists already; give another name")
+    if output is not None:
+        expect_free(output, replace=False)
     secret = load_secret(keys_place(folder))
     revealer = Revealer(Store.open(index_place(index)).snapshot().recordings, secret)
     if output is not None:
@@ -146,4 +147,7 @@ def reveal(results: Path, index: Path | None, folder: Path | None, output: Path 
 
 
 def _facts(key: "PublicKey", path: Path, *, private: bool) -> dict[str, str | bool]:
-    return {"id": key.id, "name": key.name, "private": private, "public_key": key.text, "path": str(path)}
+    return {
+        "id": key.id, "fingerprint": key.fingerprint, "name": key.name, "private": private, "public_key": key.text,
+        "path": str(path),
+    }  # fmt: skip

@@ -1,7 +1,8 @@
 """The file of a case goes in, a verdict comes out: what was checked, what does not hold, and what all of it proves.
 
-Needs nothing but the file: no index, no audio, no network. Everything that is wrong is named, not only the first. Keys
-that the caller trusts may be given; without any, the verdict says that nobody has said whose key it is.
+Needs nothing but the file: no index, no audio, no network. Everything that is wrong is named, not only the first.
+Anybody can make a key and sign with it, so a case holds only if the caller vouches for the key, by the key itself or by
+its fingerprint. Without that a case is consistent at best.
 """
 
 import hashlib
@@ -74,8 +75,9 @@ class CaseVerdict:
         All of them, in their order.
     signer : PublicKey or None
         Whose key the case carries; None where that cannot be read. Its name is nobody's word but the signer's.
-    trusted : PublicKey or None
-        The same key as the caller gave it, with the name that the caller knows it by; None if it is none of those.
+    trusted : PublicKey or str or None
+        The same key as the caller gave it, with the name that the caller knows it by, or its fingerprint; None if it is
+        none of those.
     result : ScanResult or None
         The result in it.
     comparison : Comparison or None
@@ -90,7 +92,7 @@ class CaseVerdict:
     sha256: str
     checks: tuple[Check, ...]
     signer: PublicKey | None
-    trusted: PublicKey | None
+    trusted: PublicKey | str | None
     result: ScanResult | None
     comparison: Comparison | None
     remarks: Remarks | None
@@ -102,20 +104,36 @@ class CaseVerdict:
         return tuple(problem for check in self.checks for problem in check.problems)
 
     @property
-    def holds(self) -> bool:
-        """Whether nothing is."""
+    def consistent(self) -> bool:
+        """Whether nothing is, whoever signed."""
         return not self.problems
 
-    def insist(self) -> None:
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is, and the caller vouches for the key that signed."""
+        return self.consistent and self.trusted is not None
+
+    def insist(self, *, any_key: bool = False) -> None:
         """Make sure that the case holds.
+
+        Parameters
+        ----------
+        any_key : bool
+            Whether it is enough that it is consistent, whoever signed.
 
         Raises
         ------
         VerificationError
             If it does not; the message names everything that is wrong.
         """
-        if not self.holds:
+        if not self.consistent:
             raise VerificationError(f"{self.name}: does not hold: {'; '.join(self.problems)}")
+        if not self.holds and not any_key:
+            raise VerificationError(
+                f"{self.name}: not verified: it is signed, but nobody vouches for the key, and anybody can make one; "
+                "give --key with the public key (.pub) of the signer, or its fingerprint, which you had from them by "
+                "another way, or --any-key if it does not matter who signed"
+            )
 
 
 def read_case(path: Path) -> bytes:
@@ -130,7 +148,7 @@ def read_case(path: Path) -> bytes:
     return read_small(path, EvidenceError, most=LARGEST_BYTES, too_large=too_large, remedy="give the file of a case")
 
 
-def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> CaseVerdict:
+def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey | str] = ()) -> CaseVerdict:
     """Verify a case.
 
     Parameters
@@ -139,8 +157,9 @@ def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> Cas
         The whole file.
     name : str
         What to call it, printable.
-    keys : sequence of PublicKey
-        Those it may be signed with; none if any will do.
+    keys : sequence of PublicKey or str
+        Those that the caller vouches for, or their fingerprints; it must be signed with one of them. With none, it
+        cannot hold, only be consistent.
 
     Raises
     ------
@@ -153,12 +172,12 @@ def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey] = ()) -> Cas
         "packing", f"{len(members)} files, packed as Sourceprint does, and no byte beside them", opened.problems
     )
     signer, signature = _signature(members)
-    trusted = next((key for key in keys if key == signer), None)
+    trusted = next((key for key in keys if signer is not None and key in (signer, signer.fingerprint)), None)
     result, reading = _result(members)
     trace, landmarks = _trace(members)
     comparison, figures = _figures(result, trace)
     remarks, description = _description(members, result, trace, signer)
-    checks = (packing, _digests(members), signature, *_key(signer, keys), reading, landmarks)
+    checks = (packing, _digests(members), signature, *_key(signer, trusted, keys), reading, landmarks)
     checks += (_one_search(result, trace), figures, description)
     digest = hashlib.sha256(data).hexdigest()
     return CaseVerdict(name, digest, checks, signer, trusted, result, comparison, remarks, PAGE in members)
@@ -195,14 +214,16 @@ def _signature(members: Mapping[str, bytes]) -> tuple[PublicKey | None, Check]:
     return key, Check("signature", what, ())
 
 
-def _key(signer: PublicKey | None, keys: Sequence[PublicKey]) -> tuple[Check, ...]:
-    """Compare the signer's key with those that the caller trusts; no check where none was given."""
+def _key(
+    signer: PublicKey | None, trusted: PublicKey | str | None, keys: Sequence[PublicKey | str]
+) -> tuple[Check, ...]:
+    """Compare the signer's key with those that the caller vouches for; no check where none was given."""
     if not keys:
         return ()
     what = "the key that signed is one that was given"
-    if signer in keys:
+    if trusted is not None:
         return (Check("key", what, ()),)
-    given = ", ".join(key.id for key in keys)
+    given = ", ".join(key if isinstance(key, str) else key.id for key in keys)
     by = "an unreadable key" if signer is None else f"key {signer.id}"
     return (Check("key", what, (f"it is signed by {by}, not by {given}, which was given as the signer's",)),)
 

@@ -1,7 +1,8 @@
 """A verdict on a case in words, for people, and as JSON, for programs.
 
 The text says first whether the case holds, then what was checked, every figure as stated and as computed again, who
-signed, and what all of it proves and does not; text from the case is printable, so that it can forge no line.
+signed, and what all of it proves and does not; text from the case is printable, so that it can forge no line. A case of
+which nobody vouches for the key is not said to hold.
 """
 
 import math
@@ -12,6 +13,7 @@ from fingerprint.errors import printable
 from sourceprint.evidence.cases.contents import DOES_NOT_PROVE, PROVES
 from sourceprint.evidence.cases.recomputation import Figure
 from sourceprint.evidence.cases.verdict import CaseVerdict
+from sourceprint.signatures import PublicKey
 
 __all__ = ["SCHEMA", "verdict_json", "verdict_text"]
 
@@ -37,12 +39,14 @@ def verdict_json(verdict: CaseVerdict) -> dict[str, Any]:
         "case": verdict.name,
         "sha256": verdict.sha256,
         "holds": verdict.holds,
+        "consistent": verdict.consistent,
+        "trusted": verdict.trusted is not None,
         "problems": list(verdict.problems),
         "checks": [
             {"name": check.name, "holds": not check.problems, "problems": list(check.problems)}
             for check in verdict.checks
         ],
-        "signer": None if signer is None else {"id": signer.id, "name": signer.name, "public_key": signer.text},
+        "signer": None if signer is None else _signer_json(signer),
         "signer_is_given": verdict.trusted is not None,
         "file": None if verdict.result is None else verdict.result.raw["track"],
         "made_on": None if remarks is None or remarks.made_on is None else remarks.made_on.isoformat(),
@@ -50,7 +54,7 @@ def verdict_json(verdict: CaseVerdict) -> dict[str, Any]:
         "figures": [_figure_json(figure) for figure in comparison.figures] if comparison else [],
         "unchecked": list(comparison.unchecked) if comparison else [],
         "has_page": verdict.has_page,
-        "proves": list(PROVES) if verdict.holds else [],
+        "proves": list(PROVES) if verdict.consistent else [],
         "does_not_prove": list(DOES_NOT_PROVE),
     }
 
@@ -58,6 +62,9 @@ def verdict_json(verdict: CaseVerdict) -> dict[str, Any]:
 def _headline(verdict: CaseVerdict) -> Iterator[str]:
     if verdict.holds:
         yield f"{verdict.name}: holds."
+    elif verdict.consistent and verdict.signer is not None:
+        key = f"fingerprint {verdict.signer.fingerprint}"
+        yield f"{verdict.name}: NOT VERIFIED: consistent, but signed with a key that nobody vouches for: {key}"
     else:
         n = len(verdict.problems)
         yield f"{verdict.name}: DOES NOT HOLD: {n} {'thing is' if n == 1 else 'things are'} wrong."
@@ -83,6 +90,8 @@ def _about(verdict: CaseVerdict) -> Iterator[str]:
 def _signer(verdict: CaseVerdict) -> str:
     if verdict.signer is None:
         return "by nobody"
+    if isinstance(verdict.trusted, str):
+        return f"by key {verdict.signer.id}, whose fingerprint you gave; it calls itself {verdict.signer.name}"
     if verdict.trusted is not None:
         return f"by key {verdict.signer.id}, which you gave as {verdict.trusted.name}"
     said = f"by key {verdict.signer.id}, which calls itself {verdict.signer.name}"
@@ -124,7 +133,9 @@ def _figures(verdict: CaseVerdict) -> Iterator[str]:
 
 def _proof(verdict: CaseVerdict) -> Iterator[str]:
     yield from ("", "What it proves")
-    yield from (f"  - {sentence}" for sentence in (PROVES if verdict.holds else ("Nothing, as it does not hold.",)))
+    yield from (
+        f"  - {sentence}" for sentence in (PROVES if verdict.consistent else ("Nothing, as it does not hold.",))
+    )
     yield from ("", "What it does not prove")
     yield from (f"  - {sentence}" for sentence in DOES_NOT_PROVE)
 
@@ -134,6 +145,10 @@ def _shown(value: Any) -> str:
         value = ", ".join(str(item) for item in value)
     text = "-" if value is None or value == "" else printable(str(value))
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
+
+
+def _signer_json(signer: PublicKey) -> dict[str, str]:
+    return {"id": signer.id, "fingerprint": signer.fingerprint, "name": signer.name, "public_key": signer.text}
 
 
 def _figure_json(figure: Figure) -> dict[str, Any]:

@@ -70,11 +70,14 @@ def test_a_new_key_is_shown_by_its_public_half(tmp_path: Path) -> None:
     assert created.stderr.startswith(f"Note: the private key is {tmp_path / 'tone.pem'}")
     shown = json.loads(run("keys", "show", "--keys", tmp_path, "--json").stdout)
     key = load_public(tmp_path / "tone.pub")
-    assert shown == [
-        {"id": key.id, "name": "tone", "private": True, "public_key": key.text, "path": str(tmp_path / "tone.pem")}
-    ]
-    assert run("keys", "show", tmp_path / "tone.pub").stdout == f"{key.id}  public   {key.text}\n"
-    assert run("keys", "show", "--keys", tmp_path).stdout == f"{key.id}  private  {key.text}\n"
+    about = {"id": key.id, "fingerprint": key.fingerprint, "name": "tone", "public_key": key.text}
+    assert shown == [{**about, "private": True, "path": str(tmp_path / "tone.pem")}]
+    assert run("keys", "show", tmp_path / "tone.pub").stdout == (
+        f"{key.id}  public   {key.text}\n  fingerprint {key.fingerprint}\n"
+    )
+    assert run("keys", "show", "--keys", tmp_path).stdout == (
+        f"{key.id}  private  {key.text}\n  fingerprint {key.fingerprint}\n"
+    )
     again = run("keys", "create", "--name", "tone", "-o", tmp_path)
     assert (again.exit_code, again.stdout) == (2, "")
     assert "keys are never overwritten" in again.stderr

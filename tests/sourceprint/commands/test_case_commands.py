@@ -46,7 +46,9 @@ def test_a_case_is_made_and_verified_without_index_and_audio(made: Path, keys: P
     key = load_private(keys / "tone.pem").public
     digest, _, name = result.stdout.strip().partition("  ")
     assert (len(digest), name) == (64, str(case))
-    assert result.stderr == f"Note: signed by key {key.id} (tone); `sourceprint verify {case}` checks it\n"
+    assert (
+        result.stderr == f"Note: signed by key {key.id} (tone); `sourceprint verify {case} --key tone.pub` checks it\n"
+    )
     shutil.rmtree(alone)
 
     checked = run("verify", case, "--key", keys / "tone.pub")
@@ -58,8 +60,17 @@ def test_a_case_is_made_and_verified_without_index_and_audio(made: Path, keys: P
     assert "\nWhat it does not prove\n" in checked.stdout
 
     stranger = run("verify", case)
-    assert stranger.exit_code == 0
+    assert stranger.exit_code == 6
+    what = "NOT VERIFIED: consistent, but signed with a key that nobody vouches for: fingerprint"
+    assert stranger.stdout.startswith(f"{case}: {what} {key.fingerprint}\n")
     assert "nobody has said whose key that is: give --key" in stranger.stdout
+    assert stranger.stderr.startswith(f"Error: {case}: not verified: it is signed, but nobody vouches for the key")
+    anybody = run("verify", case, "--any-key")
+    assert (anybody.exit_code, anybody.stderr) == (0, "")
+    assert anybody.stdout == stranger.stdout
+    assert run("verify", case, "--key", key.fingerprint).stdout.startswith(f"{case}: holds.\n")
+    assert run("verify", case, "--key", key.fingerprint[::-1]).exit_code == 6
+    assert "give one of them" in run("verify", case, "--key", keys / "tone.pub", "--any-key").stderr
 
 
 @pytest.mark.same_bytes
@@ -117,7 +128,7 @@ def test_what_is_there_is_replaced_only_by_force(made: Path, keys: Path, tmp_pat
     assert (refused.exit_code, case.read_text()) == (2, "mine")
     assert "is there already; name another file, or give --force" in refused.stderr
     assert run(*command, "--force").exit_code == 0
-    assert run("verify", case).exit_code == 0
+    assert run("verify", case, "--key", keys / "tone.pub").exit_code == 0
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_evidence_of_a_file_with_streams_is_computed_again(index: Path, tmp_path
     assert run("keys", "create").exit_code == 0
     made = run("evidence", out, "film.mkv", "-o", case)
     assert made.exit_code == 0, made.stderr
-    verified = run("verify", case)
+    verified = run("verify", case, "--any-key")
     assert verified.exit_code == 0, verified.stderr
     report = run("report", out, "--out", tmp_path / "pages", "--with-audio")
     assert report.exit_code == 0, report.stderr

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,7 @@ def test_a_case_is_verified_by_hand_as_its_readme_and_the_document_say(case: byt
 def test_a_case_without_a_page_holds(scanned: Run) -> None:
     data = make_case(*of(scanned, "song.wav"), KEY, Remarks(None, "", "1.0"))
     verdict = verdict_on(data)
-    assert verdict.holds
+    assert verdict.consistent
     assert not verdict.has_page
     assert PAGE not in json.loads(members_of(data)[CASE])["members"]
     assert PAGE not in members_of(data)[README].decode("utf-8")
@@ -352,6 +353,30 @@ def test_a_case_of_another_key_is_refused_where_a_key_is_given(case: bytes) -> N
     assert "nobody has said whose key that is: give --key" in verdict_text(verdict_on(data))
 
 
+def test_a_case_holds_only_for_whoever_vouches_for_its_key(case: bytes) -> None:
+    stranger = verdict_on(case)
+    assert (stranger.consistent, stranger.holds) == (True, False)
+    first = verdict_text(stranger).splitlines()[0]
+    assert first == (
+        "case.zip: NOT VERIFIED: consistent, but signed with a key that nobody vouches for: fingerprint "
+        f"{KEY.public.fingerprint}"
+    )
+    assert KEY.public.fingerprint == sha256(KEY.public.raw).hexdigest()
+    with pytest.raises(VerificationError, match=r"not verified: it is signed, but nobody vouches for the key"):
+        stranger.insist()
+    stranger.insist(any_key=True)
+    fields = verdict_json(stranger)
+    assert (fields["holds"], fields["consistent"], fields["trusted"], fields["problems"]) == (False, True, False, [])
+    known = check_case(case, name="case.zip", keys=["0" * 64, KEY.public.fingerprint])
+    assert (known.holds, known.trusted) == (True, KEY.public.fingerprint)
+    assert "whose fingerprint you gave; it calls itself" in verdict_text(known)
+    wrong_one = check_case(case, name="case.zip", keys=["0" * 64])
+    with pytest.raises(VerificationError, match=f"not by {'0' * 64}, which was given as the signer's"):
+        wrong_one.insist(any_key=True)
+    short = check_case(case, name="case.zip", keys=[KEY.public.id])
+    assert not short.holds
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -458,7 +483,7 @@ def test_a_description_with_claims_of_its_own_is_refused(case: bytes) -> None:
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.9999])
 def test_a_truncated_case_does_not_hold(case: bytes, part: float) -> None:
     verdict = verdict_on(case[: int(part * len(case))])
-    assert not verdict.holds
+    assert not verdict.consistent
     assert verdict.problems[0].startswith("it has no readable directory at its end: it was cut short")
 
 
