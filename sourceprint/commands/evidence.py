@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fingerprint.digests import is_sha256
 from fingerprint.errors import EvidenceError, printable
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
