@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fingerprint.errors import EvidenceError
+from fingerprint.errors import EvidenceError, printable
 from sourceprint.commands.terminal import (
     PATH,
     index_option,
