@@ -127,12 +127,12 @@ def test_a_run_follows_no_link_in_its_folder(victim: Path, tmp_path: Path, name:
 
 def test_a_report_clears_no_folder_behind_a_link(victim: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
-    list(write_report([], tmp_path, out, ReportOptions("t", False, False, (), False, 1)))
+    list(write_report([], tmp_path, out, ReportOptions(jobs=1)))
     before = contents(victim)
     (out / "files").rmdir()
     (out / "files").symlink_to(victim)
     with pytest.raises(OutputError, match="files: is a link"):
-        list(write_report([], tmp_path, out, ReportOptions("t", False, False, (), True, 1)))
+        list(write_report([], tmp_path, out, ReportOptions(replace=True, jobs=1)))
     assert contents(victim) == before
 
 

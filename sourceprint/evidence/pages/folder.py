@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from fingerprint.errors import EvidenceError, printable
-from index.storage.durable import make_folder, publish, refusals, sync_folder
+from fingerprint.new_files import open_ours, own_folder
+from index.storage.durable import publish, refusals, sync_folder
 from sourceprint.evidence.pages.addresses import CASES, COVER, FILES, INDEX, NAMED, RECORDINGS, SUMS
 from sourceprint.evidence.pages.page import ASSETS, SCRIPT, STYLE, asset
 
@@ -37,10 +38,10 @@ The command that made it replaces what is in it when it is given --force.
 _UNFINISHED = "unfinished.jsonl"
 _OLD_NAME = "[0-9a-f]{24}"  # as versions before named pages
 _OURS = {
-    FILES: re.compile(rf"({NAMED.pattern}|{_OLD_NAME})\.html(\.tmp)?"),
-    RECORDINGS: re.compile(rf"{NAMED.pattern}\.html(\.tmp)?"),
-    CASES: re.compile(rf"{NAMED.pattern}\.zip(\.tmp)?"),
-    ASSETS: re.compile(rf"(({NAMED.pattern}|{_OLD_NAME})-\d+-(track|recording)\.(png|ogg)|page\.(css|js))(\.tmp)?"),
+    FILES: re.compile(rf"({NAMED.pattern}|{_OLD_NAME})\.html"),
+    RECORDINGS: re.compile(rf"{NAMED.pattern}\.html"),
+    CASES: re.compile(rf"{NAMED.pattern}\.zip"),
+    ASSETS: re.compile(rf"(({NAMED.pattern}|{_OLD_NAME})-\d+-(track|recording)\.(png|ogg)|page\.(css|js))"),
 }
 
 
@@ -80,11 +81,14 @@ class ReportFolder:
         ------
         EvidenceError
             If the folder holds something else, or another report and `replace` is false.
+        OutputError
+            If one of its folders is a link.
         StorageFullError, CatalogueError
             If the disk is full, or the system refuses.
         """
         done = None if replace else _done(path, recipe)
         if done is not None:
+            _own_folders(path, folders)
             return cls(path, done)
         expect_room(path, replace=replace)
         with refusals(path):
@@ -93,7 +97,8 @@ class ReportFolder:
                 (path / name).unlink(missing_ok=True)
             sync_folder(path)
             for folder, pattern in _OURS.items():
-                if (path / folder).is_dir():
+                if os.path.lexists(path / folder):
+                    own_folder(path / folder)
                     for old in (path / folder).iterdir():
                         if pattern.fullmatch(old.name):
                             old.unlink()
@@ -102,9 +107,7 @@ class ReportFolder:
         made = cls(path, {})
         publish(path / _MARK, _MARK_TEXT.encode())
         publish(path / _UNFINISHED, _line({"recipe": recipe}))
-        for folder in folders:
-            if not (path / folder).is_dir():
-                make_folder(path / folder)
+        _own_folders(path, folders)
         if ASSETS in folders:
             for name in (STYLE, SCRIPT):
                 publish(path / ASSETS / name, asset(name))
@@ -117,7 +120,7 @@ class ReportFolder:
 
     def keep(self, page: Mapping[str, Any]) -> None:
         """Keep what became of a page, `address` among it, so that it is not made again."""
-        with refusals(self.path), (self.path / _UNFINISHED).open("ab") as file:
+        with refusals(self.path), open(open_ours(self.path / _UNFINISHED, os.O_WRONLY | os.O_APPEND), "ab") as file:
             file.write(_line(page))
 
     def finish(self, overview: bytes, *, with_sums: bool) -> None:
@@ -154,6 +157,12 @@ def expect_room(path: Path, *, replace: bool) -> None:
             unfinished = (path / _UNFINISHED).is_file()
             what = "an unfinished report of other results, or with other options" if unfinished else "a report already"
             raise EvidenceError(f"{printable(path)}: holds {what}; give --force to replace it, or another folder")
+
+
+def _own_folders(path: Path, folders: tuple[str, ...]) -> None:
+    with refusals(path):
+        for folder in folders:
+            own_folder(path / folder)
 
 
 def _done(path: Path, recipe: str) -> dict[str, dict[str, Any]] | None:
