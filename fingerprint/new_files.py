@@ -33,7 +33,7 @@ _IN_THE_MAKING = re.compile(r"\.(?P<label>.*)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _LABEL_BYTES = 200  # of a name that is part of another, which may have 255
 _RECORD = "lock"  # in a working folder: its name, and the lock
 _CONTENT = "new"  # in a working folder: what is made in it
-_NOT_OURS = "is a link or something else than it should be, so Sourceprint did not make it; remove it, or name another folder"
+_NOT_OURS = "is a link or something else than it should be, so Sourceprint did not make it; remove it"
 
 _swept: set[tuple[int, int]] = set()  # disk and number of folders that this process has looked through
 
