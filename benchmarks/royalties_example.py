@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +84,13 @@ def run_example(example: Path, database: Database) -> Story:
         database, example / "results.jsonl", policy, licensee=LICENSEE, usage=usage, by=_BY, now=_ATTRIBUTED
     )
     first = issue_statement(
-        database, licensee=LICENSEE, period=Period.parse("2026-Q3"), issued_on="2026-10-15", usage=usage, by=_BY
+        database,
+        licensee=LICENSEE,
+        period=Period.parse("2026-Q3"),
+        issued_on="2026-10-15",
+        usage=usage,
+        by=_BY,
+        today=date(2026, 10, 15),
     )
     _import(database, example / "rights-2026-Q4")
     decisions = []
@@ -99,6 +105,7 @@ def run_example(example: Path, database: Database) -> Story:
         issued_on="2027-01-15",
         usage=read_usage(example / "usage-2026-Q4.csv"),
         by=_BY,
+        today=date(2027, 1, 15),
     )
     return Story(
         rights=rights,

@@ -251,7 +251,8 @@ def _commands(story: Story) -> str:
     return f"""\
 ## 10. Do it yourself
 
-From the root of a checkout. `rights check` ends with exit code 1, because there is an overclaim.
+From the root of a checkout. `rights check` ends with exit code 1, because there is an overclaim. A period is stated
+once it has ended: until {story.second.period.end}, the second statement needs `--provisional`, and is not issued.
 
 ```sh
 export SOURCEPRINT_RIGHTS=example.sqlite

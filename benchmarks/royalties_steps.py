@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -301,6 +302,7 @@ def _stating(step: Step, *, before: int) -> Work:
             issued_on=ISSUED_ON,
             usage=read_usage(step.path("usage.csv")),
             by=BY,
+            today=date.fromisoformat(ISSUED_ON),
         )
 
         def check() -> Checked:

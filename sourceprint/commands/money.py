@@ -1,6 +1,5 @@
 """From matches to money: uses and their states, statements and where each amount comes from."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from sourceprint.commands.terminal import (
     quiet_option,
     rights_option,
     rights_place,
+    today,
 )
 from sourceprint.text.tables import counted
 
@@ -214,6 +214,10 @@ def history(use_id: str, rights: str | None, as_json: bool) -> None:
 @click.option("--currency", metavar="CODE", help="Of the statement  [default: that of the licences]")
 @click.option("--issued", metavar="DATE", help="Day of issue, YYYY-MM-DD  [default: today, UTC]")
 @click.option("--draft", is_flag=True, help="Compute it, and keep nothing.")
+@click.option(
+    "--provisional", is_flag=True,
+    help="For a period that has not ended: what it comes to so far; marked as such, not kept, and owed by nobody.",
+)  # fmt: skip
 @click.option("--out", "folder", metavar="DIR", type=PATH, required=True, help="Folder of its files, new or empty.")
 @_format_option
 @rights_option
@@ -228,6 +232,7 @@ def statement(
     currency: str | None,
     issued: str | None,
     draft: bool,
+    provisional: bool,
     folder: Path,
     formats: tuple[str, ...],
     rights: str | None,
@@ -238,7 +243,8 @@ def statement(
 
     Takes the uses of the tracks in the usage file, else those generated in the period. A statement that was issued is
     never changed: the same inputs give it again, to the byte; what has changed since is adjusted in the next one. DIR
-    gets a page to read and print, a page per party, CSV, Parquet, JSON and DSR-shaped TSV.
+    gets a page to read and print, a page per party, CSV, Parquet, JSON and DSR-shaped TSV. A period that has not ended
+    is refused without --provisional.
 
     Example: sourceprint statement --period 2026-Q3 --licensee P-TONE --out Q3
     """
@@ -253,23 +259,29 @@ def statement(
     from sourceprint.royalties.uses.policy import load_policy
     from sourceprint.royalties.uses.usage import read_usage
 
+    if provisional and "dsr" in formats:
+        raise click.UsageError("--format dsr: a report in this format cannot say that it is provisional; leave it out")
     expect_many_records()
     issued_statement = issue_statement(
         Database.open(rights_place(rights)),
         licensee=licensee,
         period=Period.parse(period),
-        issued_on=issued or datetime.now(UTC).date().isoformat(),
+        issued_on=issued or today().isoformat(),
         usage=None if usage is None else read_usage(usage),
         rates=None if fx is None else read_rates(fx),
         policy=None if policy is None else load_policy(policy),
         currency=currency,
         by=by,
         draft=draft,
+        provisional=provisional,
+        today=today(),
         before_keeping=partial(check_place, folder=folder, formats=formats or FORMATS),
     )
     paths = write_statement(issued_statement, folder, formats or FORMATS)
     if not quiet:
         click.echo(statement_text(issued_statement), err=True)
+        if provisional and not formats:
+            note("no DSR-shaped files were written: a report cannot say that it is provisional")
     for path in paths:
         click.echo(printable(path))
 

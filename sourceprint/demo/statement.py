@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 from sourceprint.royalties.money import format_amount
@@ -119,7 +120,13 @@ def state_what_is_owed(
     said = (line for line in report_text(report).splitlines() if not line.startswith("policy"))  # it is, above
     echo(_indented("\n".join(said)))
     statement = issue_statement(
-        database, licensee=_LICENSEE, period=Period.parse(PERIOD), issued_on=ISSUED_ON, usage=usage, by="demo"
+        database,
+        licensee=_LICENSEE,
+        period=Period.parse(PERIOD),
+        issued_on=ISSUED_ON,
+        usage=usage,
+        by="demo",
+        today=date.fromisoformat(ISSUED_ON),  # whatever the clock says: the demo plays on that day
     )
     echo("")
     echo(_indented(statement_text(statement)))

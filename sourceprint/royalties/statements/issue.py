@@ -10,12 +10,15 @@ territory as a whole, all current uses of the licensee whose tracks were generat
 the closing balances of the statement issued last, whatever its period: an earlier period may be issued late; the
 minimum payouts that held with them hold on for parties without a line. Periods of one licensee must not overlap, and
 all its statements are in one currency.
+
+A period is stated once it has ended. Before, there is only a provisional statement: it says what the uses on file come
+to so far, is marked wherever it is shown, is not kept, and owes nothing.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -54,10 +57,12 @@ def issue_statement(
     currency: str | None = None,
     by: str | None = None,
     draft: bool = False,
+    provisional: bool = False,
     before_keeping: Callable[[Statement], None] | None = None,
     now: datetime | None = None,
+    today: date | None = None,
 ) -> Statement:
-    """Return the statement of a licensee for a period, and keep it unless it is a draft.
+    """Return the statement of a licensee for a period, and keep it unless it is a draft or provisional.
 
     Issuing again with the same inputs returns the statement that is kept, to the byte.
 
@@ -81,23 +86,32 @@ def issue_statement(
         Who issues; None is `sourceprint.royalties.rights.database.actor`.
     draft : bool
         Compute only; the id starts with DRAFT, and nothing is kept.
+    provisional : bool
+        The same for a period that may not have ended; the id starts with PROVISIONAL.
     before_keeping : callable or None
         Called with the statement before a new one is kept; what it raises keeps it from being issued.
     now : datetime or None
         The present; for tests.
+    today : date or None
+        The day that it is in UTC; None is that of `now`.
 
     Raises
     ------
     StatementError
-        If the period was issued with other inputs or overlaps another, or something that is needed is missing.
+        If the period has not ended and the statement is not provisional, if it was issued with other inputs or overlaps
+        another, or if something that is needed is missing.
     RightsDatabaseError
         If the database cannot be reached or written.
     """
-    parse_date(issued_on, what="issued_on")
+    issued = parse_date(issued_on, what="issued_on")
+    if not provisional:
+        _expect_ended(period, issued, today or (now or datetime.now(UTC)).date())
     inputs = _Inputs(licensee, period, issued_on, usage or Usage(()), rates or Rates(), policy, currency)
-    if draft:
+    if draft or provisional:
         with database.reading() as connection:
             computed = _compute(connection, inputs)
+        if provisional:
+            return replace(computed, id="PROVISIONAL" + computed.id.removeprefix("S"), provisional=True)
         return replace(computed, id="DRAFT" + computed.id.removeprefix("S"))
     with database.writing() as connection:
         earlier = statements_of(connection, licensee)
@@ -115,6 +129,17 @@ def issue_statement(
             before_keeping(computed)
         keep_statement(connection, computed, actor(by), timestamp(now))
         return computed
+
+
+def _expect_ended(period: Period, issued_on: date, today: date) -> None:
+    """Refuse a period of which uses may still come."""
+    for day, what in ((today, "today is"), (issued_on, "the day of issue is")):
+        if day <= period.end:
+            raise StatementError(
+                f"period {period}: ends on {period.end}, and {what} {day}; state it from "
+                f"{period.end + timedelta(days=1)} on, or give --provisional to see what it comes to so far: such a "
+                "statement is not kept, and owes nothing"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,8 +145,10 @@ def statement_text(statement: Statement) -> str:
     ]
     holds = all(total.total == total.lines_sum for total in statement.totals)
     total = sum(total.total for total in statement.totals)
+    mark = ["PROVISIONAL: not issued, and nothing is owed by it", ""] if statement.provisional else []
     return "\n".join(
         [
+            *mark,
             f"{statement.id}: {printable(statement.licensee.name)} for {statement.period}, in {statement.currency}",
             "",
             *_aligned(payees),

@@ -277,6 +277,8 @@ class Statement:
         "recording" or "work", id, ISRC or ISWC, title; of all that are named, sorted.
     credits : tuple of Credit
         Of the recordings among them that are in the catalogue of rights, by id.
+    provisional : bool
+        Whether the period may not have ended: such a statement was never issued, and owes nothing.
     """
 
     id: str
@@ -301,6 +303,7 @@ class Statement:
     parties: tuple[Party, ...]
     titles: tuple[tuple[str, str, str, str], ...]
     credits: tuple[Credit, ...] = ()
+    provisional: bool = False
 
 
 def key_of(line: Line | Adjustment) -> LineKey:

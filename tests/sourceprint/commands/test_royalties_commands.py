@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -43,6 +45,14 @@ def refused(code: int, message: str, *args: str | Path) -> None:
     assert (result.exit_code, result.stdout) == (code, ""), result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _some_day_after_the_periods() -> Iterator[None]:
+    """Let periods have ended, whatever the clock of the machine says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sourceprint.commands.money.today", lambda: date(2027, 1, 20))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -439,6 +449,25 @@ def test_issued_statements_are_listed_and_written_again_whatever_has_changed(
     assert done("statements", STATEMENT).stdout.startswith(f"{STATEMENT}: Tonewell Generators for 2026-Q3, in EUR\n")
     assert f"{tmp_path}/copy/statement.html\n" in done("statements", STATEMENT, "--out", tmp_path / "copy").stdout
     assert files_of(tmp_path / "copy") == files_of(made / "st")
+
+
+def test_a_period_that_has_not_ended_takes_provisional(
+    attributed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sourceprint.commands.money.today", lambda: date(2026, 9, 30))
+    message = "period 2026-Q3: ends on 2026-09-30, and today is 2026-09-30; state it from 2026-10-01 on"
+    refused(2, message, *ISSUE, "--out", tmp_path / "st")
+    refused(2, message, *ISSUE, "--draft", "--out", tmp_path / "st")
+    refused(2, "--format dsr: a report in this", *ISSUE, "--provisional", "--format", "dsr", "--out", tmp_path / "st")
+    assert not (tmp_path / "st").exists()
+    result = done(*ISSUE, "--provisional", "--out", tmp_path / "st")
+    assert result.stderr.startswith("PROVISIONAL: not issued, and nothing is owed by it\n\nPROVISIONAL-P-TONE-2026-Q3-")
+    assert result.stderr.endswith(
+        "Note: no DSR-shaped files were written: a report cannot say that it is provisional\n"
+    )
+    assert not (tmp_path / "st" / "dsr").exists()
+    assert done("statements").stderr == "Note: no statements were issued\n"
+    assert done("audit", tmp_path / "st").exit_code == 0
 
 
 def test_a_draft_keeps_nothing(attributed: Path, tmp_path: Path) -> None:

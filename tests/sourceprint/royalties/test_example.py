@@ -437,7 +437,9 @@ def test_the_document_cannot_be_made_without_the_inputs(tmp_path: Path, capsys: 
 
 
 RUN_COMMANDS = """
-import json, sys, cli
+import datetime, json, sys, cli
+from sourceprint.commands import money
+money.today = lambda: datetime.date(2027, 1, 15)  # both periods have ended
 codes = []
 for words in json.loads(sys.argv[1]):
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.rounding import prove
-from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
+from sourceprint.royalties.statements.files.folder import statement_files
+from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
 from sourceprint.royalties.statements.issue import issue_statement
-from sourceprint.royalties.statements.register import list_statements, load_statement
+from sourceprint.royalties.statements.register import list_statements, load_statement, statement_text
 from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.policy import load_policy
@@ -69,7 +70,10 @@ def attribute(database: Database, folder: Path, *results: dict[str, Any], genera
 
 
 def issue(database: Database, period: Period = Q3, **options: Any) -> Statement:
-    defaults: dict[str, Any] = {"licensee": LICENSEE, "issued_on": "2026-10-02", "by": "ann", "now": NOW}
+    after = period.end + timedelta(days=2)  # for the third quarter, 2026-10-02
+    defaults: dict[str, Any] = {
+        "licensee": LICENSEE, "issued_on": after.isoformat(), "by": "ann", "now": NOW, "today": after,
+    }  # fmt: skip
     return issue_statement(database, period=period, **{**defaults, **options})
 
 
@@ -118,6 +122,57 @@ def test_issuing_again_with_other_inputs_is_refused_and_a_draft_shows_them(attri
     assert draft.id.startswith("DRAFT-P-GEN-2026-Q3-")
     assert {line.kind for line in draft.lines if line.recording_id == "R2"} == {"held"}
     assert (kept(attributed), load_statement(attributed, first.id)) == (1, first)
+
+
+@pytest.mark.parametrize(
+    ("today", "issued_on", "message"),
+    [
+        (
+            date(2026, 9, 30),
+            "2026-10-02",
+            r"2026-Q3: ends on 2026-09-30, and today is 2026-09-30; state it from 2026-10-01",
+        ),
+        (date(2026, 10, 1), "2026-09-30", r"and the day of issue is 2026-09-30; .* or give --provisional"),
+    ],
+)
+def test_a_period_that_has_not_ended_is_stated_provisionally_alone(
+    attributed: Database, today: date, issued_on: str, message: str
+) -> None:
+    for draft in (False, True):
+        with pytest.raises(StatementError, match=message):
+            issue(attributed, today=today, issued_on=issued_on, draft=draft)
+    assert kept(attributed) == 0
+    so_far = issue(attributed, today=today, issued_on=issued_on, provisional=True)
+    assert so_far.id.startswith("PROVISIONAL-P-GEN-2026-Q3-")
+    assert so_far.provisional
+    assert kept(attributed) == 0
+
+
+def test_what_was_stated_provisionally_changes_no_statement(attributed: Database) -> None:
+    so_far = issue(attributed, provisional=True)
+    issued = issue(attributed)
+    assert (issued.provisional, issued.adjustments, kept(attributed)) == (False, (), 1)
+    assert all(balance.opening == 0 for balance in issued.balances)  # none of it counts as paid
+    assert replace(so_far, id="S" + so_far.id.removeprefix("PROVISIONAL"), provisional=False) == issued
+    assert issue(attributed, today=date(2026, 10, 1), issued_on="2026-10-01", provisional=True).id != issued.id
+
+
+def test_a_provisional_statement_says_so_wherever_it_is_shown(attributed: Database) -> None:
+    so_far = issue(attributed, provisional=True)
+    assert statement_text(so_far).startswith("PROVISIONAL: not issued, and nothing is owed by it\n\nPROVISIONAL-P-GEN-")
+    files = statement_files(so_far)
+    assert not [name for name in files if name.startswith("dsr/")]  # a report in that format cannot say it
+    assert json.loads(files["statement.json"])["provisional"] is True
+    assert parse_statement(files["statement.json"]) == so_far
+    assert "PROVISIONAL-P-GEN-2026-Q3-" in files["statement.csv"].decode().splitlines()[1]
+    pages = [data.decode() for name, data in files.items() if name.endswith(".html")]
+    assert len(pages) > 1
+    for page in pages:
+        assert "<title>Provisional: Statement of royalties 2026-Q3" in page
+        assert "<h1>Provisional statement of royalties, 2026-Q3</h1>" in page
+        assert "It was not issued, and nothing is owed by it." in page
+    issued = statement_files(issue(attributed))
+    assert not [name for name, data in issued.items() if b"rovisional" in data]
 
 
 def test_a_draft_keeps_nothing(attributed: Database) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,8 @@ def license_again(database: Database, *licences: Licence) -> None:
 
 
 def issue(database: Database, period: Period, **options: Any) -> Statement:
-    given = {"licensee": LICENSEE, "issued_on": "2026-10-02", "by": "ann", "now": NOW}
+    after = period.end + timedelta(days=2)
+    given = {"licensee": LICENSEE, "issued_on": after.isoformat(), "by": "ann", "now": NOW, "today": after}
     return issue_statement(database, period=period, **{**given, **options})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,7 +68,13 @@ def open_use(database: Database) -> Use:
 
 def stated(database: Database) -> Statement:
     return issue_statement(
-        database, licensee=LICENSEE, period=Period.parse("2026-Q3"), issued_on="2026-10-05", draft=True, by="ann"
+        database,
+        licensee=LICENSEE,
+        period=Period.parse("2026-Q3"),
+        issued_on="2026-10-05",
+        draft=True,
+        by="ann",
+        today=date(2026, 10, 5),
     )
 
 

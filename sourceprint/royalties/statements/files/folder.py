@@ -6,7 +6,7 @@
 `statement.parquet`      the same with types
 `statement.html`         the page that people read
 `parties/*.html`         what each party may see
-`dsr/*.tsv, README.txt`  DSR-shaped; not certified
+`dsr/*.tsv, README.txt`  DSR-shaped; not certified; not of a provisional statement, which a report cannot say to be one
 `uses.jsonl`             the uses, one JSON object per line, by id
 `SHA256SUMS`             of all the others, as `sha256sum --check` reads it
 =======================  ===============================================================================================
@@ -129,7 +129,7 @@ def statement_files(
     if "html" in wanted:
         files["statement.html"] = statement_page(statement)
         files |= {f"parties/{name}": page for name, page in party_pages(statement).items()}
-    if "dsr" in wanted:
+    if "dsr" in wanted and not statement.provisional:
         files["dsr/README.txt"] = README.encode()
         files |= {f"dsr/{name}": data for name, data in dsr_files(statement, max_lines=max_dsr_lines)}
     if "uses" in wanted:

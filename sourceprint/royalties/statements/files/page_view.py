@@ -133,6 +133,7 @@ class View:
         statement = self._statement
         return {
             "id": statement.id,
+            "provisional": statement.provisional,
             "digest": self._digest,
             "period": statement.period.label,
             "start": statement.period.start.isoformat(),

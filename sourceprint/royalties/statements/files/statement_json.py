@@ -33,6 +33,7 @@ is not.
 `uses`              all that were considered, as in `sourceprint.royalties.uses.use`
 `parties`           all that are named, as `licensee`
 `titles`            `kind` (recording or work), `id`, `code` (ISRC or ISWC), `title`
+`provisional`       true where the period may not have ended: never issued, and nothing is owed; else left out
 `credits`           of recordings: `recording_id`, `artists`, `duration_ms` (null where unknown)
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
 ==================  ====================================================================================================
@@ -81,6 +82,7 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "id": statement.id,
+        **({"provisional": True} if statement.provisional else {}),
         "period": {
             "label": statement.period.label,
             "start": statement.period.start.isoformat(),
@@ -245,4 +247,5 @@ def _statement_of(value: dict[str, Any]) -> Statement:
         credits=tuple(
             Credit(row["recording_id"], tuple(row["artists"]), row["duration_ms"]) for row in value["credits"]
         ),
+        provisional=value.get("provisional", False) is True,
     )
