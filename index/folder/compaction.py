@@ -9,6 +9,7 @@ These functions decide; `index.folder.writer` acts.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from index.vectors.exact import SEED
 from index.vectors.signs import words_of
 from index.vectors.tree import BRANCHES, LEAST_SAMPLE, ROOTS, SAMPLE_PER_LEAF, Tree, levels_for
 
-__all__ = ["live_landmarks", "run_to_rewrite", "trees_wanted"]
+__all__ = ["live_landmarks", "run_to_rewrite", "sample", "trees_wanted"]
 
 FANOUT = 4  # segments of one size class before they are joined: each one left costs every query a little
 SMALLEST_CLASS = 50_000  # landmarks; smaller segments count as one size class
@@ -66,7 +67,8 @@ def trees_wanted(snapshot: Snapshot, *, exact_limit: int, explicit: bool) -> dic
             grown = explicit or n >= GROWTH * layer.tree.trained_at
             due = grown and n_levels > snapshot.trees[name].n_levels
         if due:
-            wanted[name] = Tree.train(_sample(snapshot, name, n_levels), n_levels=n_levels)
+            sources = [MergeSource(segment, snapshot.alive(i)) for i, segment in enumerate(snapshot.segments)]
+            wanted[name] = Tree.train(sample(sources, name, n_levels), n_levels=n_levels)
     return wanted
 
 
@@ -96,15 +98,11 @@ def _size_class(entry: SegmentEntry) -> int:
     return size
 
 
-def _sample(snapshot: Snapshot, layer: str, n_levels: int) -> NDArray[np.uint64]:
+def sample(sources: Sequence[MergeSource], layer: str, n_levels: int) -> NDArray[np.uint64]:
     """Return a seeded sample of the codes of live recordings, in row order [shape=(n, d / 64), dtype=uint64]."""
-    sources = [
-        MergeSource(segment, snapshot.alive(i))
-        for i, segment in enumerate(snapshot.segments)
-        if layer in segment.layers
-    ]
+    sources = [source for source in sources if layer in source.segment.layers]
     wanted = max(SAMPLE_PER_LEAF * ROOTS * BRANCHES ** (n_levels - 1), LEAST_SAMPLE)
-    share = min(1.0, wanted / live_landmarks(snapshot, layer))
+    share = min(1.0, wanted / sum(int(source.counts(layer).sum()) for source in sources))
     generator = np.random.default_rng(SEED)
     parts = []
     for source in sources:

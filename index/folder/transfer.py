@@ -17,6 +17,7 @@ from fingerprint import disk
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexLockedError, ParameterError
 from fingerprint.new_files import is_device, new_file, new_folder
 from index.folder.archive import ArchiveReader, Progress, archived, ending, header, members, padding
+from index.folder.verification import examine
 from index.storage.durable import make_folder, pour, refusals, sync_folder, write_chunks
 from index.storage.locks import leased
 from index.storage.manifest import Manifest, publish_manifest, refuse_blind
@@ -273,7 +274,8 @@ def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:
 
 def _opened(archive: Path, place: Path, manifest: Manifest) -> Snapshot:
     """Open what was unpacked: checksums say that it is what was exported, not that an index wrote it."""
-    try:
-        return Snapshot.of(place, manifest)
-    except (ArithmeticError, AttributeError, CatalogueError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise IndexDamagedError(f"{archive}: what it holds is no sound index; export the index again") from error
+    found = examine(place, manifest, compare=False)
+    if found.problems:
+        what = f"{found.problems[0].path.relative_to(place)}: {found.problems[0].what}"
+        raise IndexDamagedError(f"{archive}: what it holds is no sound index ({what}); export the index again")
+    return Snapshot.of(place, manifest)

@@ -1,19 +1,34 @@
-"""Finding out what is damaged, and what to add again.
+"""Finding out what is damaged, and what it costs.
 
-`verify_index` reads every byte of the index and compares it with the checksums of the manifest. `repair_index` takes
-damaged segments out of the manifest, so that the rest can be used and what was in them can be added again.
+`verify_index` reads every byte of the index, compares it with the checksums of the manifest, and then looks at what the
+files say: every rule of `docs/formats/index.md`, in every recording and every list. An index in which it finds nothing
+can be opened, searched and changed. `index.folder.repair` acts on what it finds.
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from pathlib import Path
 
-from fingerprint.digests import FileEntry, hash_file
-from index.storage.locks import WriterLock, sweep
-from index.storage.manifest import Manifest, SegmentEntry, read_manifest, refuse_blind, write_manifest
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["DamagedFile", "repair_index", "verify_index"]
+from fingerprint.digests import FileEntry, hash_file
+from fingerprint.errors import CatalogueError, IndexDamagedError
+from index.folder.salvage import parsed, salvaged
+from index.storage.amendments import Amendments, ranges_array, read_amendments
+from index.storage.hubs import read_hubs
+from index.storage.manifest import Manifest, SegmentEntry, read_manifest
+from index.storage.recordings import Recording, recording_from_json, rows_from_json, text_key
+from index.storage.segment import Segment, SegmentLayer
+from index.storage.snapshot import open_tree
+from index.vectors.lists import Lists
+from index.vectors.signs import signs_of, words_of
+from index.vectors.tree import Tree
+
+__all__ = ["DamagedFile", "Findings", "SegmentFindings", "examine", "verify_index"]
+
+_GATHER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +38,78 @@ class DamagedFile:
     Attributes
     ----------
     path : Path
-        The file.
+        The file, or the folder of a layer.
     what : str
         What is wrong with it, in words.
     part : str
         What it belongs to: "segments/NAME", "trees/NAME", or the name of the file of hubs or of amendments.
-    recordings : tuple of str
-        Ids of the recordings to add again, as far as they can still be read.
+    lost : tuple of Recording
+        The recordings to add again, as far as they can still be read.
     n_recordings : int
-        How many there are; 0 for what the next commit computes again by itself.
+        How many there are; 0 if all that is damaged can be made again.
     """
 
     path: Path
     what: str
     part: str
-    recordings: tuple[str, ...]
+    lost: tuple[Recording, ...]
     n_recordings: int
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """Ids of the recordings to add again."""
+        return tuple(recording.id for recording in self.lost)
+
+
+@dataclass(slots=True, eq=False)
+class SegmentFindings:
+    """What was found of one segment.
+
+    Attributes
+    ----------
+    entry : SegmentEntry
+        What the manifest says of it.
+    faults : dict of Path to str
+        What is wrong, by file.
+    segment : Segment or None
+        The segment, with everything made anew that was damaged and can be; None if nothing of it can be kept.
+    lost : ndarray [shape=(n_recordings,), dtype=bool]
+        Live recordings that cannot be kept.
+    named : tuple of Recording
+        Those of them that can still be read.
+    """
+
+    entry: SegmentEntry
+    faults: dict[Path, str]
+    segment: Segment | None
+    lost: NDArray[np.bool_]
+    named: tuple[Recording, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Findings:
+    """What was found of an index.
+
+    Attributes
+    ----------
+    segments : list of SegmentFindings
+        In row order.
+    trees : dict of str to Tree
+        Sound ones, by layer.
+    amendments : dict
+        Amended lines, by segment and position; empty if their file is damaged.
+    problems : list of DamagedFile
+        Everything damaged; empty if all is well.
+    """
+
+    segments: list[SegmentFindings] = field(default_factory=list)
+    trees: dict[str, Tree] = field(default_factory=dict)
+    amendments: Amendments = field(default_factory=dict)
+    problems: list[DamagedFile] = field(default_factory=list)
 
 
 def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None) -> list[DamagedFile]:
-    """Compare every file that the manifest names with its checksum.
+    """Compare every file that the manifest names with its checksum, and look at all that the files say.
 
     Works on indexes that are too damaged to be opened, as long as the manifest is sound. Files that the manifest does
     not name are leftovers of a killed run: they are never read, and are no problem.
@@ -64,125 +131,240 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
     IndexMissingError, IndexFormatError, IndexDamagedError
         As `read_manifest`.
     """
-    manifest = read_manifest(folder)
-    problems = []
-    for segment in manifest.segments:
-        place = folder / "segments" / segment.name
-        ids = None
-        for name, expected in segment.files.items():
-            what = _compare(place / name, expected, progress)
-            if what:
-                ids = _live_ids(place / "recordings.jsonl", segment) if ids is None else ids
-                problems.append(DamagedFile(place / name, what, f"segments/{segment.name}", ids, segment.n_live))
-    for layer_name, layer in manifest.layers.items():
-        if layer.tree is None:
-            continue
-        users = [segment for segment in manifest.segments if layer_name in segment.landmarks]
-        for name, expected in layer.tree.files.items():
-            path = folder / "trees" / layer.tree.name / name
-            what = _compare(path, expected, progress)
-            if what:
-                affected = [
-                    _live_ids(folder / "segments" / segment.name / "recordings.jsonl", segment) for segment in users
-                ]
-                count = sum(segment.n_live for segment in users)
-                ids = tuple(recording_id for part in affected for recording_id in part)
-                problems.append(DamagedFile(path, what, f"trees/{layer.tree.name}", ids, count))
+    return examine(folder, read_manifest(folder), progress=progress).problems
+
+
+def examine(
+    folder: Path, manifest: Manifest, *, compare: bool = True, progress: Callable[[int], None] | None = None
+) -> Findings:
+    """Return what is wrong with the state of an index that a manifest names, and what can be kept of it.
+
+    Parameters
+    ----------
+    folder : Path
+        The index folder.
+    manifest : Manifest
+        The state.
+    compare : bool
+        Whether files are compared with the checksums in the manifest; False if that was done as they were written.
+    progress : callable, optional
+        As for `verify_index`.
+    """
+    found = Findings()
+
+    def compared(path: Path, expected: FileEntry) -> str:
+        return _compare(path, expected, progress, whole=compare)
+
+    for name, layer in manifest.layers.items():
+        if layer.tree is not None:
+            place = folder / "trees" / layer.tree.name
+            faults = {place / path: compared(place / path, entry) for path, entry in layer.tree.files.items()}
+            if not any(faults.values()):
+                try:
+                    found.trees[name] = open_tree(folder, layer, layer.tree)
+                except IndexDamagedError as error:
+                    faults = {_path_of(error, place): error.fault}
+            problems = [(path, what) for path, what in faults.items() if what]
+            found.problems += [DamagedFile(path, what, f"trees/{layer.tree.name}", (), 0) for path, what in problems]
+    ids: set[str] = set()
+    for entry in manifest.segments:
+        segment = _segment(folder / "segments" / entry.name, entry, manifest, found.trees, ids, compared)
+        found.segments.append(segment)
+        part, lost = f"segments/{entry.name}", int(np.count_nonzero(segment.lost))
+        found.problems += [DamagedFile(path, what, part, segment.named, lost) for path, what in segment.faults.items()]
     if manifest.hubs is not None:
         path = folder / manifest.hubs.name
-        what = _compare(path, manifest.hubs.file, progress)
+        what = compared(path, manifest.hubs.file)
+        if not what:
+            try:
+                read_hubs(path)
+            except IndexDamagedError as error:
+                what = error.fault
         if what:
-            problems.append(DamagedFile(path, what, manifest.hubs.name, (), 0))
-    amendments = manifest.amendments
-    if amendments is not None:
-        what = _compare(folder / amendments.name, amendments.file, progress)
+            found.problems.append(DamagedFile(path, what, manifest.hubs.name, (), 0))
+    if manifest.amendments is not None:
+        path = folder / manifest.amendments.name
+        what = compared(path, manifest.amendments.file)
+        if not what:
+            found.amendments, what = _amendments(folder, manifest, found.segments)
         if what:
-            ids = _amended_ids(folder, manifest)
-            count = sum(
-                len(set(amendments.recordings.get(segment.name, ())) - set(segment.removed))
-                for segment in manifest.segments
-            )
-            problems.append(DamagedFile(folder / amendments.name, what, amendments.name, ids, count))
-    return problems
+            lost_now = list(_amended(manifest, found.segments))
+            named = tuple(chain.from_iterable(names for names, _ in lost_now))
+            count = sum(n for _, n in lost_now)
+            found.problems.append(DamagedFile(path, what, manifest.amendments.name, named, count))
+    return found
 
 
-def repair_index(folder: Path) -> list[DamagedFile]:
-    """Take everything damaged out of the index and return what `verify_index` found; what is sound stays.
-
-    Where the file of amendments is damaged, the recordings that it is about go: without it, nobody knows which parts of
-    them must not count.
-
-    Raises
-    ------
-    IndexLockedError
-        If another process is writing.
-    IndexMissingError, IndexFormatError, IndexDamagedError
-        As `read_manifest`: without a sound manifest there is nothing to go by.
-    GrantError
-        If the index is blind.
-    """
-    refuse_blind(folder, read_manifest(folder), action="repaired")
-    with WriterLock(folder / "lock"):
-        problems = verify_index(folder)
-        if problems:
-            manifest = read_manifest(folder)
-            bad = {problem.part for problem in problems}
-            layers = dict(manifest.layers)
-            segments = [segment for segment in manifest.segments if f"segments/{segment.name}" not in bad]
-            for name, layer in manifest.layers.items():
-                if layer.tree is not None and f"trees/{layer.tree.name}" in bad:
-                    layers[name] = replace(layer, tree=None)
-                    segments = [segment for segment in segments if name not in segment.landmarks]
-            amendments = manifest.amendments
-            if amendments is not None and amendments.name in bad:
-                segments = [_without(segment, amendments.recordings.get(segment.name, ())) for segment in segments]
-                segments = [segment for segment in segments if segment.n_live]
-                amendments = None
-            changes = {"layers": layers, "segments": tuple(segments), "hubs": None, "amendments": amendments}
-            write_manifest(folder, manifest.successor(**changes))
-            sweep(folder, read_manifest(folder))
-    return problems
-
-
-def _compare(path: Path, expected: FileEntry, progress: Callable[[int], None] | None) -> str:
+def _compare(path: Path, expected: FileEntry, progress: Callable[[int], None] | None, *, whole: bool) -> str:
     try:
         size = path.stat().st_size
         if size != expected.size:
             return f"has {size} bytes, should have {expected.size}"
-        return "" if hash_file(path, progress=progress) == expected else "fails its checksum"
+        return "" if not whole or hash_file(path, progress=progress) == expected else "fails its checksum"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 
 
-def _without(segment: SegmentEntry, positions: tuple[int, ...]) -> SegmentEntry:
-    return replace(segment, removed=tuple(sorted({*segment.removed, *positions})))
-
-
-def _amended_ids(folder: Path, manifest: Manifest) -> tuple[str, ...]:
-    """Return the ids of amended recordings, which the lines of their segments tell as well."""
-    recordings = {} if manifest.amendments is None else manifest.amendments.recordings
-    ids: list[str] = []
-    for segment in manifest.segments:
-        others = set(range(segment.n_recordings)) - set(recordings.get(segment.name, ()))
-        if len(others) < segment.n_recordings:
-            ids += _live_ids(folder / "segments" / segment.name / "recordings.jsonl", _without(segment, tuple(others)))
-    return tuple(ids)
-
-
-def _live_ids(path: Path, segment: SegmentEntry) -> tuple[str, ...]:
-    """Return the ids of live recordings, those that can be read: the file itself may be the damaged one."""
-    ids = []
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
-        return ()
-    for position, line in enumerate(lines[: segment.n_recordings]):
+def _segment(
+    place: Path,
+    entry: SegmentEntry,
+    manifest: Manifest,
+    trees: Mapping[str, Tree],
+    ids: set[str],
+    compared: Callable[[Path, FileEntry], str],
+) -> SegmentFindings:
+    """Examine one segment; `ids` are those of the live recordings before it, and get those in it."""
+    faults = {
+        place / name: what for name, expected in entry.files.items() if (what := compared(place / name, expected))
+    }
+    segment, bad = None, np.zeros(entry.n_recordings, dtype=np.bool_)
+    if not faults:
         try:
-            recording_id = json.loads(line)["id"]
-        except (ValueError, KeyError, TypeError):
+            segment = Segment.open(place, entry, manifest.layers, check_all=False)
+            faults, bad = _faults(segment, entry, trees, ids)
+        except (FileNotFoundError, IndexDamagedError) as error:
+            faults = {_path_of(error, place): getattr(error, "fault", "") or "is missing"}
+    if faults:
+        suspects = {str(path.relative_to(place)) for path in faults}
+        segment = salvaged(place, entry, manifest.layers, suspects)
+        bad = np.ones(entry.n_recordings, dtype=np.bool_) if segment is None else _faults(segment, entry, {}, ids)[1]
+    alive = np.ones(entry.n_recordings, dtype=np.bool_)
+    alive[list(entry.removed)] = False
+    lost = bad & alive
+    if segment is not None:
+        kept = np.flatnonzero(alive & ~bad).tolist()
+        ids |= {segment.table.read(position).id for position in kept}
+    named = _named(place, segment, np.flatnonzero(lost).tolist())
+    return SegmentFindings(entry, faults, segment, lost, named)
+
+
+def _path_of(error: Exception, place: Path) -> Path:
+    path = error.path if isinstance(error, IndexDamagedError) else getattr(error, "filename", None)
+    return place if path is None else Path(path)
+
+
+def _faults(
+    segment: Segment, entry: SegmentEntry, trees: Mapping[str, Tree], ids: set[str]
+) -> tuple[dict[Path, str], NDArray[np.bool_]]:
+    """Return what is wrong with an open segment, by file, and which of its recordings cannot be kept."""
+    faults: dict[Path, str] = {}
+    bad = np.zeros(entry.n_recordings, dtype=np.bool_)
+    removed, seen = set(entry.removed), set(ids)
+    ranges = {}
+    counts = {name: np.diff(layer.bounds) for name, layer in segment.layers.items()}
+    for position in range(entry.n_recordings):
+        try:
+            line = segment.table.stored_line(position)
+            recording = recording_from_json(line)
+            rows = {name: rows_from_json(line, name) for name in segment.layers}
+        except IndexDamagedError:
+            faults.setdefault(segment.folder / "recordings.jsonl", f"says nothing sound of its recording {position}")
+            bad[position] = True
             continue
-        if position not in segment.removed and isinstance(recording_id, str):
-            ids.append(recording_id)
-    return tuple(ids)
+        ranges[position] = recording.excluded
+        if segment.table.keys[position, :2].tolist() != [text_key(recording.id), text_key(recording.sha256)]:
+            faults.setdefault(segment.folder / "keys.npy", f"has other keys than the line of its recording {position}")
+        if rows != {name: int(counts[name][position]) for name in rows}:
+            faults.setdefault(segment.folder / "recordings.jsonl", f"states other landmarks of recording {position}")
+            bad[position] = True
+        if position not in removed and recording.id in seen:
+            faults.setdefault(segment.folder / "recordings.jsonl", f"has the id of another, {recording.id!r:.80}")
+            bad[position] = True
+        elif position not in removed:
+            seen.add(recording.id)
+    if not np.array_equal(ranges_array(ranges), segment.exclusions) and len(ranges) == entry.n_recordings:
+        faults.setdefault(segment.folder / "exclusions.npy", "has other ranges than the lines of the recordings")
+    for name, layer in segment.layers.items():
+        _check_rows(layer, bad, faults)
+        if layer.lists is not None and name in trees:
+            what = _lists_fault(layer, layer.lists, trees[name])
+            if what:
+                faults.setdefault(layer.folder / "list_sizes.npy", what)
+    return faults, bad
+
+
+def _check_rows(layer: SegmentLayer, bad: NDArray[np.bool_], faults: dict[Path, str]) -> None:
+    for position, (first, last) in enumerate(pairwise(layer.bounds.tolist())):
+        if bad[position]:
+            continue
+        try:
+            layer.check(position)
+        except IndexDamagedError as error:
+            faults.setdefault(_path_of(error, layer.folder), error.fault)
+            bad[position] = True
+            continue
+        rows = slice(first, last)
+        if layer.vectors is not None and not np.array_equal(signs_of(layer.vectors[rows]), layer.codes[rows]):
+            faults.setdefault(layer.folder / "codes.npy", f"has no signs of the descriptors of recording {position}")
+            bad[position] = True
+
+
+def _lists_fault(layer: SegmentLayer, lists: Lists, tree: Tree) -> str:
+    if tree.level_of(lists.n_lists) is None:
+        return f"has {lists.n_lists} lists, like no level of the tree"
+    number = lists.first_damaged(np.arange(lists.n_lists, dtype=np.int32))
+    if number is not None:
+        return f"has a list, number {number}, that fails its checksum or is out of order"
+    seen = np.zeros(layer.n_rows, dtype=np.bool_)
+    seen[lists.rows] = True
+    if not seen.all():
+        return "has rows in two lists, and others in none"
+    words = words_of(layer.codes)
+    for start in range(0, layer.n_rows, _GATHER):
+        part = slice(start, start + _GATHER)
+        if not np.array_equal(words[lists.rows[part]].T, lists.codes[:, part]):
+            return "has lists with other codes than the rows they name"
+    return ""
+
+
+def _amendments(
+    folder: Path, manifest: Manifest, segments: Sequence[SegmentFindings]
+) -> tuple[Mapping[str, Mapping[int, bytes]], str]:
+    """Read the amendments; returns none, and what is wrong with them, if a line is not that of its recording."""
+    try:
+        amendments = read_amendments(folder, manifest.amendments)
+        for found in segments:
+            lines = amendments.get(found.entry.name, {}) if found.segment is not None else {}
+            for position, line in lines.items():
+                now = recording_from_json(line)
+                if found.segment is None or found.lost[position] or position in found.entry.removed:
+                    continue
+                if _untagged(found.segment.table.read(position)) != _untagged(now):
+                    return {}, f"says more of recording {now.id!r:.80} than tags and excluded ranges"
+    except CatalogueError as error:
+        return {}, getattr(error, "fault", "") or "has a line that says nothing sound of a recording"
+    return amendments, ""
+
+
+def _untagged(recording: Recording) -> tuple[object, ...]:
+    return tuple(getattr(recording, name) for name in Recording.__slots__ if name not in ("tags", "excluded"))
+
+
+def _amended(manifest: Manifest, segments: Sequence[SegmentFindings]) -> Iterator[tuple[tuple[Recording, ...], int]]:
+    """Mark recordings whose amendments are lost as lost too; yield those of each segment, and how many there are."""
+    positions = {} if manifest.amendments is None else manifest.amendments.recordings
+    for found in segments:
+        at = sorted(
+            set(positions.get(found.entry.name, ())) - set(found.entry.removed) - set(np.flatnonzero(found.lost))
+        )
+        found.lost[at] = True
+        if at:
+            yield _named(Path(), found.segment, at), len(at)
+
+
+def _named(place: Path, segment: Segment | None, positions: Sequence[int]) -> tuple[Recording, ...]:
+    """Return recordings as far as their lines can be read, proven or not."""
+    if not positions:
+        return ()
+    if segment is not None:
+        table = segment.table
+        lines = [table.lines[table.offsets[at] : table.offsets[at + 1]].tobytes() for at in positions]
+    else:
+        try:
+            every = (place / "recordings.jsonl").read_bytes().split(b"\n")
+        except OSError:
+            return ()
+        lines = [every[at] for at in positions if at < len(every)]
+    return tuple(recording for line in lines if (recording := parsed(line)) is not None)

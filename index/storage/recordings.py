@@ -29,6 +29,7 @@ __all__ = [
     "line_check",
     "recording_from_json",
     "recording_to_json",
+    "rows_from_json",
     "tags_from_json",
     "text_key",
 ]
@@ -169,6 +170,23 @@ def duration_from_json(line: bytes) -> int:
     """
     found = _DURATION.search(line)
     return recording_from_json(line).duration_ms if found is None else int(found[1])
+
+
+def rows_from_json(line: bytes, layer: str) -> int:
+    """Return how many landmarks in a layer the line of a recording states.
+
+    Raises
+    ------
+    IndexDamagedError
+        If it states none.
+    """
+    try:
+        rows = json.loads(line)["landmarks"].get(layer, 0)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(line) from error
+    if type(rows) is not int or not 0 <= rows < 1 << 32:
+        raise _damaged(line)
+    return rows
 
 
 def text_key(text: str) -> int:
@@ -341,5 +359,6 @@ class _Order:
 
 def _damaged(line: bytes) -> IndexDamagedError:
     return IndexDamagedError(
-        f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again"
+        f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again",
+        fault="has a line that says nothing sound of a recording",
     )

@@ -37,7 +37,7 @@ from index.storage.segment_rules import damaged, map_array
 from index.storage.tags import Ranges
 from index.vectors.tree import Tree
 
-__all__ = ["CHECK_ALL_BYTES", "Snapshot"]
+__all__ = ["CHECK_ALL_BYTES", "Snapshot", "open_tree"]
 
 CHECK_ALL_BYTES = 64_000_000  # indexes up to this size are checked by checksum in full when opened, in about 0.1 s
 _ATTEMPTS = 100
@@ -313,7 +313,7 @@ def _opened(folder: Path, manifest: Manifest, reuse: Snapshot | None) -> Snapsho
     for name, layer in manifest.layers.items():
         if layer.tree is not None:
             same = reuse is not None and reuse.manifest.layers.get(name) == layer
-            trees[name] = reuse.trees[name] if same and reuse else _open_tree(folder, layer, layer.tree)
+            trees[name] = reuse.trees[name] if same and reuse else open_tree(folder, layer, layer.tree)
     for segment in segments:
         for name, opened in segment.layers.items():
             n_lists = None if opened.lists is None else opened.lists.n_lists
@@ -341,7 +341,16 @@ def _open_amendments(folder: Path, manifest: Manifest, reuse: Snapshot | None) -
     return read_amendments(folder, manifest.amendments)
 
 
-def _open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
+def open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
+    """Open the tree of a compressed layer.
+
+    Raises
+    ------
+    IndexDamagedError
+        If a file differs from what the manifest says, or says what no tree can.
+    FileNotFoundError
+        If it is gone.
+    """
     place = folder / "trees" / entry.name
     for name, expected in entry.files.items():
         check_file(place / name, expected, checksum=True)

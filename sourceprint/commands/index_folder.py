@@ -1,13 +1,14 @@
 """The index folder as a whole: `verify`, which checks signed cases too, `compact`, `export` and `import`."""
 
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from fingerprint.errors import printable
+from fingerprint.errors import IndexDamagedError, printable
 from sourceprint.commands.evidence import verify_case
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
@@ -28,6 +29,7 @@ from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
     from index.folder.transfer import Archive
+    from index.storage.recordings import Recording
 
 __all__ = ["compact", "export", "import_", "verify"]
 
@@ -35,7 +37,11 @@ __all__ = ["compact", "export", "import_", "verify"]
 @click.command()
 @click.argument("case", metavar="[CASE]", required=False, type=PATH)
 @index_option
-@click.option("--repair", is_flag=True, help="Take what is damaged out of the index, so that the rest can be used.")
+@click.option("--repair", is_flag=True, help="Make anew what is damaged, as far as the rest proves it.")
+@click.option(
+    "--list", "listed", metavar="FILE", type=PATH,
+    help="List of lost recordings, for add  [default with --repair: lost-NUMBER.csv in the folder of the index]",
+)  # fmt: skip
 @click.option(
     "--key", "keys", metavar="FILE", multiple=True, type=PATH,
     help="With CASE: the public key (.pub) of whom it must be signed by, or its fingerprint; may be repeated.",
@@ -43,11 +49,19 @@ __all__ = ["compact", "export", "import_", "verify"]
 @click.option("--any-key", is_flag=True, help="With CASE: let it be signed by anybody.")
 @click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
 def verify(
-    case: Path | None, index: Path | None, repair: bool, keys: tuple[Path, ...], any_key: bool, as_json: bool
+    case: Path | None,
+    index: Path | None,
+    repair: bool,
+    listed: Path | None,
+    keys: tuple[Path, ...],
+    any_key: bool,
+    as_json: bool,
 ) -> None:
     """Check every file of the index, or a case that was signed.
 
-    The files of the index are compared with their checksums. Of a case, as evidence makes it, the figures are computed
+    The files of the index are compared with their checksums, and all that they say with the rules of their format. What
+    is damaged is named, and which recordings it costs. --repair keeps all others: it writes what follows from sound
+    files anew, and a list of what to add again. Of a case, as evidence makes it, the figures are computed
     again from what is in it, without index or audio: says what holds, who signed, and what that proves and does not.
     It is verified only against a key that you vouch for: anybody can make a key.
 
@@ -63,26 +77,62 @@ def verify(
         return
     if keys or any_key or as_json:
         raise click.UsageError(f"{'--key' if keys else '--any-key' if any_key else '--json'} goes with a case")
-    from index.folder.verification import repair_index, verify_index
+    _verify_index(index_place(index), repair=repair, listed=listed)
 
-    if repair:
-        problems = repair_index(index_place(index))
-    else:
-        with progress(None, False, unit="B", unit_scale=True) as tell:
-            problems = verify_index(index_place(index), progress=tell.step)
+
+def _verify_index(place: Path, *, repair: bool, listed: Path | None) -> None:
+    from index.folder.repair import readable_recordings, repair_index
+    from index.folder.verification import verify_index
+
+    try:
+        if repair:
+            problems = repair_index(place)
+        else:
+            with progress(None, False, unit="B", unit_scale=True) as tell:
+                problems = verify_index(place, progress=tell.step)
+    except IndexDamagedError as error:
+        complain(str(error))
+        if repair and (readable := readable_recordings(place)):
+            listed = _write_lost(place, listed, readable)
+            complain(
+                f"the index cannot be repaired; the {counted(len(readable), 'recording')} that can still be read stand "
+                f"in {listed}: add that list to a new index, without those that had been removed"
+            )
+        click.get_current_context().exit(EXIT_INDEX)
     for problem in problems:
         ids = ", ".join(printable(recording_id) for recording_id in problem.recordings)
-        what = f"it concerns {counted(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
-        if not problem.n_recordings:
+        what = f"it costs {counted(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
+        if not problem.n_recordings and problem.path.name.startswith("hubs-"):
             what = "it concerns no recording, and is computed again by the next add or remove once it is taken out"
+        elif not problem.n_recordings:
+            what = "it costs no recording, and is made anew by --repair"
         click.echo(f"{printable(problem.path)}: {problem.what}; {what}")
+    lost = list({recording.id: recording for problem in problems for recording in problem.lost}.values())
+    n_lost = sum({problem.part: problem.n_recordings for problem in problems}.values())
+    if n_lost and (repair or listed is not None):
+        listed = _write_lost(place, listed, lost)
     if not problems:
         click.echo("all files are as they were written", err=True)
     elif repair:
-        click.echo("taken out of the index; add these recordings again", err=True)
+        rest = f"{counted(n_lost, 'recording')} {'is' if n_lost == 1 else 'are'} lost, and"
+        rest += f" stand{'s' if n_lost == 1 else ''} in {listed}: add that list again"
+        click.echo(f"repaired; {printable(rest) if n_lost else 'no recording is lost'}", err=True)
     else:
-        complain("the index is damaged; verify --repair takes out what is, then add those recordings again")
+        complain("the index is damaged; verify --repair keeps all that is sound, and lists what to add again")
         click.get_current_context().exit(EXIT_INDEX)
+
+
+def _write_lost(place: Path, listed: Path | None, recordings: "list[Recording]") -> Path:
+    from index.storage.durable import publish
+    from sourceprint.catalogue.lost import lost_list
+    from sourceprint.outputs import writing
+
+    if listed is None:
+        numbers = (place / f"lost-{number:03d}.csv" for number in count(1))
+        listed = next(path for path in numbers if not path.exists())
+    with writing(listed):
+        publish(listed, lost_list(recordings))
+    return listed
 
 
 @click.command()

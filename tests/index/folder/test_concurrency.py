@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from fingerprint.errors import CatalogueError, IndexFormatError, IndexLockedError
+from index.folder.repair import repair_index
 from index.folder.store import CommitToken, Recording, Store
-from index.folder.verification import repair_index
 from index.storage.locks import claim, leased, sweep
 from index.storage.manifest import RECORDING, read_manifest, spec_of
 from sourceprint import workers

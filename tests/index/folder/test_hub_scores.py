@@ -16,8 +16,9 @@ from fingerprint.errors import IndexDamagedError, ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from index.folder.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs, hub_scores
+from index.folder.repair import repair_index
 from index.folder.store import LayerLandmarks, Recording, Store
-from index.folder.verification import repair_index, verify_index
+from index.folder.verification import verify_index
 from index.folder.writer import Writer
 from index.search.match import STANDARD, match_track
 from index.search.significance import ChanceModel

@@ -20,9 +20,10 @@ import pytest
 
 from fingerprint.errors import CatalogueError, EvidenceError, GrantError, IndexDamagedError, ParameterError
 from index.folder import writer
+from index.folder.repair import repair_index
 from index.folder.store import Recording, Store
 from index.folder.transfer import export_index, import_index
-from index.folder.verification import repair_index, verify_index
+from index.folder.verification import verify_index
 from index.storage.hubs import Hub
 from index.storage.manifest import Manifest, read_manifest
 from sourceprint.blind import tokens as revealing

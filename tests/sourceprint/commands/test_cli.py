@@ -478,13 +478,33 @@ def test_verify_and_repair(own: Path, tmp_path: Path) -> None:
     path.write_bytes(data)
     result = run("verify", index=own)
     assert result.exit_code == 5
-    assert result.stdout == f"{path}: fails its checksum; it concerns 2 recordings: s1, s2\n"
-    assert "verify --repair takes out what is" in result.stderr
+    assert result.stdout == f"{path}: fails its checksum; it costs 1 recording: s2\n"
+    assert "verify --repair keeps all that is sound" in result.stderr
     assert run("match", tmp_path / "s3.wav", index=own).exit_code == 5
-    assert run("verify", "--repair", index=own).exit_code == 0
+    result = run("verify", "--repair", "--list", tmp_path / "music" / "lost.csv", index=own)
+    assert (result.exit_code, result.stderr) == (
+        0, f"repaired; 1 recording is lost, and stands in {tmp_path}/music/lost.csv: add that list again\n",
+    )  # fmt: skip
     assert run("verify", index=own).exit_code == 0
-    assert ids(own) == ["s3"]
-    assert run("add", tmp_path / "music", index=own).stderr.startswith("2 added; ")
+    assert ids(own) == ["s1", "s3"]
+    assert run("add", tmp_path / "music" / "lost.csv", index=own).stderr.startswith("1 added; ")
+    assert run("verify", "--repair", index=own).stderr == "all files are as they were written\n"
+
+
+def test_without_a_sound_manifest_repair_lists_what_can_be_read(own: Path, tmp_path: Path) -> None:
+    path = own / "manifest.json"
+    sound = path.read_bytes()
+    path.write_bytes(sound.replace(b" ", b"  "))
+    assert run("verify", index=own).exit_code == 5
+    assert run("verify", "--repair", index=own).exit_code == 0
+    assert path.read_bytes() == sound
+    path.write_bytes(sound.replace(b'"generation": 1', b'"generation": 7'))
+    result = run("verify", "--repair", "--list", tmp_path / "music" / "all.csv", index=own)
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "manifest.json: fails its checksum; restore it from a copy, or run verify --repair" in result.stderr
+    assert "cannot be repaired; the 2 recordings that can still be read stand in" in result.stderr
+    assert run("add", tmp_path / "music" / "all.csv", index=tmp_path / "new").exit_code == 0
+    assert ids(tmp_path / "new") == ["s1", "s2"]
 
 
 # Matching.
