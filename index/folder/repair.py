@@ -19,7 +19,7 @@ from index.folder.compaction import sample
 from index.folder.salvage import parsed
 from index.folder.verification import DamagedFile, Findings, SegmentFindings, examine
 from index.storage.amendments import amendments_path, of_live, write_amendments
-from index.storage.durable import make_folder
+from index.storage.durable import make_parts
 from index.storage.locks import WriterLock, sweep
 from index.storage.manifest import (
     MANIFEST_NAME,
@@ -113,9 +113,7 @@ def _repaired(folder: Path, manifest: Manifest, found: Findings, made: list[Path
     number = manifest.next_name
     layers, trees = dict(manifest.layers), dict(found.trees)
     sources = [_source(segment, found) for segment in found.segments]
-    for kind in ("segments", "trees"):
-        if not (folder / kind).is_dir():
-            make_folder(folder / kind)
+    make_parts(folder)
     for name, layer in manifest.layers.items():
         if layer.tree is not None and name not in trees:
             layers[name] = replace(layer, tree=None)

@@ -26,7 +26,7 @@ import numpy as np
 from fingerprint.errors import CatalogueError, IndexFormatError, ParameterError
 from index.folder.verification import DamagedFile, verify_index
 from index.folder.writer import COMMIT_LANDMARKS, Writer
-from index.storage.durable import make_folder, refusals
+from index.storage.durable import make_parts, refusals
 from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import LayerLandmarks
 from index.storage.locks import CommitToken, WriterLock, leased, leased_manifest
@@ -100,9 +100,7 @@ class Store:
         if strange:
             raise IndexFormatError(f"{folder}: not empty (it holds {strange[0]!r}); give a new or an empty folder")
         with WriterLock(folder / "lock"):
-            for name in ("segments", "trees"):
-                if not (folder / name).exists():
-                    make_folder(folder / name)
+            make_parts(folder)
             manifest = Manifest(0, 1, entries, ())
             write_manifest(folder, manifest)
         return cls(folder, Snapshot.of(folder, manifest))

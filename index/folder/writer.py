@@ -17,6 +17,7 @@ from fingerprint.errors import CatalogueError, DuplicateRecordingError, Paramete
 from index.folder.compaction import live_landmarks, run_to_rewrite, trees_wanted
 from index.folder.hub_scores import LEAST_RECORDINGS, find_hubs
 from index.storage.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
+from index.storage.durable import make_parts
 from index.storage.hubs import Hub, hubs_name, write_hubs
 from index.storage.layers import LayerLandmarks, Prepared, PreparedLayer, prepare
 from index.storage.locks import WriterLock, sweep
@@ -77,6 +78,7 @@ class Writer:
         try:
             self._current = Snapshot.open(self._folder, reuse=self._before)  # others may have written meanwhile
             refuse_blind(self._folder, self._current.manifest, action="changed")
+            make_parts(self._folder)
             self._clean()
         except BaseException:
             self._lock.__exit__(None, None, None)

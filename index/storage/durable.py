@@ -29,6 +29,7 @@ from fingerprint.new_files import new_file
 __all__ = [
     "create_private",
     "make_folder",
+    "make_parts",
     "pour",
     "publish",
     "publish_chunks",
@@ -183,6 +184,13 @@ def make_folder(folder: Path) -> None:
     """Create a folder; errors as `write_chunks`."""
     with refusals(folder):
         os.mkdir(folder)
+
+
+def make_parts(folder: Path) -> None:
+    """Create the folders of segments and trees in that of an index, if they are missing: some copies lack empty ones."""
+    for name in ("segments", "trees"):
+        if not (folder / name).exists():
+            make_folder(folder / name)
 
 
 def sync_folder(folder: Path) -> None:

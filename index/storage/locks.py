@@ -45,7 +45,14 @@ from fingerprint import disk
 from fingerprint.errors import CatalogueError, IndexLockedError, OutputError
 from fingerprint.new_files import open_ours, own_folder
 from index.storage.durable import refusals
-from index.storage.manifest import MANIFEST_NAME, SIDE_FILE, Manifest, parse_manifest, read_manifest_bytes
+from index.storage.manifest import (
+    MANIFEST_LIMIT_BYTES,
+    MANIFEST_NAME,
+    SIDE_FILE,
+    Manifest,
+    parse_manifest,
+    read_manifest_bytes,
+)
 
 __all__ = ["CommitToken", "Lease", "WriterLock", "claim", "leased", "leased_manifest", "sweep"]
 
@@ -327,7 +334,7 @@ def _live_leases(place: Path) -> Iterator[Manifest | None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            yield _manifest_in(path)
+            yield _manifest_in(descriptor, path)
         else:
             with suppress(OSError):
                 path.unlink()  # before the lock goes, so that a reader that was about to take it notices
@@ -335,8 +342,9 @@ def _live_leases(place: Path) -> Iterator[Manifest | None]:
             os.close(descriptor)
 
 
-def _manifest_in(path: Path) -> Manifest | None:
+def _manifest_in(descriptor: int, path: Path) -> Manifest | None:
     try:
-        return parse_manifest(path.read_bytes(), path)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return parse_manifest(file.read(MANIFEST_LIMIT_BYTES), path)
     except (OSError, CatalogueError):
         return None
