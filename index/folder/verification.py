@@ -331,7 +331,10 @@ def _amendments(
                 now = recording_from_json(line)
                 if found.segment is None or found.lost[position] or position in found.entry.removed:
                     continue
-                if _untagged(found.segment.table.read(position)) != _untagged(now):
+                before = found.segment.table.stored_line(position)
+                is_same = _untagged(recording_from_json(before)) == _untagged(now)
+                layers = found.segment.layers
+                if not is_same or any(rows_from_json(line, one) != rows_from_json(before, one) for one in layers):
                     return {}, f"says more of recording {now.id!r:.80} than tags and excluded ranges"
     except CatalogueError as error:
         return {}, getattr(error, "fault", "") or "has a line that says nothing sound of a recording"

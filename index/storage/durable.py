@@ -187,7 +187,7 @@ def make_folder(folder: Path) -> None:
 
 
 def make_parts(folder: Path) -> None:
-    """Create the folders of segments and trees in that of an index, if they are missing: some copies lack empty ones."""
+    """Create the folders of segments and trees of an index, if they are missing: some copies lack empty ones."""
     for name in ("segments", "trees"):
         if not (folder / name).exists():
             make_folder(folder / name)

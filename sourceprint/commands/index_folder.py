@@ -82,7 +82,9 @@ def verify(
 
 def _verify_index(place: Path, *, repair: bool, listed: Path | None) -> None:
     from index.folder.repair import readable_recordings, repair_index
+    from index.folder.store import Store
     from index.folder.verification import verify_index
+    from index.storage.manifest import layer_specs
 
     try:
         if repair:
@@ -113,6 +115,7 @@ def _verify_index(place: Path, *, repair: bool, listed: Path | None) -> None:
         listed = _write_lost(place, listed, lost)
     if not problems:
         click.echo("all files are as they were written", err=True)
+        Store.open(place, layer_specs())  # sound, but this program may use other parameters
     elif repair:
         rest = f"{counted(n_lost, 'recording')} {'is' if n_lost == 1 else 'are'} lost, and"
         rest += f" stand{'s' if n_lost == 1 else ''} in {listed}: add that list again"
