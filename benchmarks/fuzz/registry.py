@@ -19,6 +19,9 @@ FORMATS: Final = {
     "royalty policy": "benchmarks.fuzz.documents:ROYALTY_POLICY",
     "licence": "benchmarks.fuzz.documents:LICENCE",
     "grant": "benchmarks.fuzz.documents:GRANT",
+    "index": "benchmarks.fuzz.index_folders",
+    "index archive": "benchmarks.fuzz.index_folders:ARCHIVE",
+    "blind index": "benchmarks.fuzz.index_folders:BLIND",
 }
 """Module of each format, and the name of its `Format` there: FORMAT, where none is given."""
 

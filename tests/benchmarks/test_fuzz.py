@@ -30,10 +30,13 @@ INPUTS = {
     "royalty policy": 300,
     "licence": 300,
     "grant": 300,
+    "index": 30,
+    "index archive": 30,
+    "blind index": 25,
 }
 """How many of each format; chosen to take some seconds each."""
 
-KERNELS = ("fingerprint", "trace", "case")
+KERNELS = ("fingerprint", "trace", "case", "index", "index archive", "blind index")
 """Formats whose readers reach kernels: read with bounds checks too."""
 
 OUTCOMES = ("accepted", "refused", "refused", "traceback", "traceback", "traceback", "traceback", "signal", "hang")
