@@ -9,7 +9,7 @@ from index.storage.tags import ranges_text
 
 __all__ = ["lost_list"]
 
-_COLUMNS = ("path", "id", "title", "artist", "isrc", "tags", "exclude")
+_COLUMNS = ("path", "id", "title", "artists", "isrc", "tags", "exclude")
 
 
 def lost_list(recordings: Iterable[Recording]) -> bytes:
@@ -18,7 +18,7 @@ def lost_list(recordings: Iterable[Recording]) -> bytes:
     Examples
     --------
     >>> lost_list([Recording("a-1", "One", ("A", "B"), name="one.wav", tags=("sync",), excluded=((0, 9000),))])
-    b'path,id,title,artist,isrc,tags,exclude\r\none.wav,a-1,One,A|B,,sync,0:00-0:09\r\n'
+    b'path,id,title,artists,isrc,tags,exclude\r\none.wav,a-1,One,A|B,,sync,0:00-0:09\r\n'
     """
     text = io.StringIO(newline="")
     rows = csv.writer(text)
