@@ -1,4 +1,4 @@
-"""The catalogue of rights: `rights` imports, exports, checks and shows it."""
+"""The catalogue of rights: `rights` imports, exports, checks and shows it, and starts licences and policies."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["rights"]
 
 Unit = Literal["percent", "fraction"]
+_POLICIES = ("coverage-weighted", "equal", "fixed-fee", "matched-seconds", "pro-rata-pool")
 
 
 @click.group()
@@ -191,6 +192,55 @@ def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> N
         print_json(rights_to_json(found, key, history=history), lines=False)
     else:
         click.echo(show_rights(found, key, history=history), nl=False)
+
+
+@rights.command("new-licence")
+@click.argument("file", metavar="[FILE]", required=False, type=PATH)
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def new_licence(file: Path | None, force: bool) -> None:
+    """Write a licence to fill in, as TOML with comments.
+
+    To FILE, or to standard output. docs/formats/licence.md describes every key; rights import takes it once it is
+    filled in, and says what is still missing.
+
+    Example: sourceprint rights new-licence licence.toml
+    """
+    from sourceprint.royalties.rights import licence_toml
+
+    _write(licence_toml.new_licence(), file, replace=force)
+
+
+@rights.command("new-policy")
+@click.argument("file", metavar="[FILE]", required=False, type=PATH)
+@click.option(
+    "--like", "name", type=click.Choice(_POLICIES), default="matched-seconds", show_default=True,
+    help="Which of the policies that come with the program to start from.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def new_policy(file: Path | None, name: str, force: bool) -> None:
+    """Write a policy of distribution to change, as TOML with comments.
+
+    To FILE, or to standard output: one that comes with the program, for attribute and statement --policy.
+    docs/formats/policy.md describes every key. Give it a name of its own.
+
+    Example: sourceprint rights new-policy policy.toml --like equal
+    """
+    from sourceprint.royalties.uses.policy import shipped_policy
+
+    _write(shipped_policy(name), file, replace=force)
+
+
+def _write(text: str, file: Path | None, *, replace: bool) -> None:
+    """Write a text to a new file, or print it."""
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    from index.storage.durable import publish
+    from sourceprint.outputs import expect_free, writing
+
+    expect_free(file, replace=replace)
+    with writing(file):
+        publish(file, text.encode("utf-8"))
 
 
 def _with_severities(findings: "Iterable[Finding]", severities: set[str]) -> "Iterator[Finding]":

@@ -76,7 +76,7 @@ def licence_of_table(table: Mapping[str, Any]) -> Licence:
     if table.get("schema") != SCHEMA:
         raise ParameterError(f'schema: must be "{SCHEMA}", is {table.get("schema")!r:.60}')
     if missing := [key for key, needed in _TOP.items() if needed and key not in table]:
-        raise ParameterError(f"{missing[0]} is missing; sourceprint/royalties/rights/licences.py shows a whole licence")
+        raise ParameterError(f"{missing[0]} is missing; `sourceprint rights new-licence` writes a licence to fill in")
     valid_from = _day(table["valid_from"], "valid_from")
     valid_to = _day(table["valid_to"], "valid_to") if "valid_to" in table else None
     if valid_to is not None and valid_to < valid_from:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from importlib import resources
 from typing import Any
 
 from fingerprint.digests import digest_of, exact_json
@@ -18,7 +19,7 @@ from sourceprint.royalties.money import currency_exponent, format_amount, format
 from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, licence_of_table
 from sourceprint.royalties.rights.licences import SCHEMA, Conditions, Licence, Scope
 
-__all__ = ["licence_document", "licence_of", "licence_toml", "parse_licence"]
+__all__ = ["licence_document", "licence_of", "licence_toml", "new_licence", "parse_licence"]
 
 _MAX_CHARACTERS = 16_000_000
 
@@ -125,6 +126,11 @@ def licence_toml(licence: Licence) -> str:
     for deduction in card.get("deductions", ()):
         lines += ["", "[[rate_card.deductions]]", *_toml_lines(deduction)]
     return "\n".join(lines) + "\n"
+
+
+def new_licence() -> str:
+    """Return a licence to fill in, as TOML with comments: `parse_licence` refuses it until what is empty is filled."""
+    return (resources.files("sourceprint.royalties.rights") / "templates" / "licence.toml").read_text(encoding="utf-8")
 
 
 def _written_as_float(text: str) -> Any:

@@ -54,7 +54,16 @@ from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.money import parse_decimal
 from sourceprint.toml_documents import Table, TableError, read_document, read_toml
 
-__all__ = ["METHODS", "Policy", "load_policy", "parse_policy", "policy_document", "policy_of", "shipped_policies"]
+__all__ = [
+    "METHODS",
+    "Policy",
+    "load_policy",
+    "parse_policy",
+    "policy_document",
+    "policy_of",
+    "shipped_policies",
+    "shipped_policy",
+]
 
 SCHEMA = "sourceprint/policy/1"
 METHODS = ("matched-seconds", "coverage-weighted", "equal", "pro-rata-pool", "fixed-fee")
@@ -175,8 +184,7 @@ def load_policy(place: str) -> Policy:
     5000
     """
     if place in shipped_policies():
-        text = (_shipped() / f"{place}.toml").read_text(encoding="utf-8")
-        return parse_policy(text, name=f"policy {place}")
+        return parse_policy(shipped_policy(place), name=f"policy {place}")
     path = Path(place)
     name = f"policy {printable(path)}"
     too_large = f"has more than {_LARGEST_FILE} bytes; this is no policy"
@@ -194,6 +202,17 @@ def shipped_policies() -> tuple[str, ...]:
     ('coverage-weighted', 'equal', 'fixed-fee', 'matched-seconds', 'pro-rata-pool')
     """
     return tuple(sorted(f.name.removesuffix(".toml") for f in _shipped().iterdir() if f.name.endswith(".toml")))
+
+
+def shipped_policy(name: str) -> str:
+    """Return a policy that comes with the package as TOML with comments, to be copied and changed.
+
+    Examples
+    --------
+    >>> shipped_policy("equal").splitlines()[0].partition(":")[0]
+    '# Equal'
+    """
+    return (_shipped() / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def parse_policy(text: str, *, name: str) -> Policy:
