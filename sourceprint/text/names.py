@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
-__all__ = ["one_line", "safe_names", "well_formed"]
+__all__ = ["in_number_order", "one_line", "safe_names", "well_formed"]
 
 _HARMLESS = frozenset(" ._-()[],+=@#")
 _RESERVED = frozenset({"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
@@ -70,6 +70,18 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 # Control characters, line and paragraph separators, marks that turn the direction of writing, lone surrogates. Unlike
 # str.isprintable, ideographic spaces and joiners pass: titles in many scripts are made of them.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def in_number_order(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Return what names are sorted by as people count: by the numbers in them, without regard to case.
+
+    Examples
+    --------
+    >>> sorted(["gen-10", "gen-9", "Gen-1"], key=in_number_order)
+    ['Gen-1', 'gen-9', 'gen-10']
+    """
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts], name
 
 
 def well_formed(text: str) -> str:

@@ -6,7 +6,6 @@ attention: matched, matched with no recording that is the only one, not searched
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from sourceprint.evidence.pages.recording_view import Reuse, recording_row
 from sourceprint.evidence.pages.words import by_chance_share, hours_text, outcome, share, title_and_id
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.summary import expected_false_matches, q_values, reused_by_recording_ms, reused_ms
+from sourceprint.text.names import in_number_order
 from sourceprint.text.tables import clock, grouped
 
 __all__ = ["by_attention", "outcome_of", "overview", "stated_by_all"]
@@ -69,8 +69,13 @@ def overview(results: Sequence[ScanResult], pages: Mapping[str, str], reuses: Se
     n_matches = sum(len(result.matches) for result in results)
     expected = expected_false_matches(results)
     outcomes = Counter(map(outcome_of, results))
-    failures = sorted((result for result in results if not result.searched), key=_by_name)
-    partly = sorted((result for result in results if result.searched and result.unsearched_streams), key=_by_name)
+    failures = sorted(
+        (result for result in results if not result.searched), key=lambda result: in_number_order(result.name)
+    )
+    partly = sorted(
+        (result for result in results if result.searched and result.unsearched_streams),
+        key=lambda result: in_number_order(result.name),
+    )
     listed = [_failure(result, folder) for result in [*failures, *partly]]
     not_whole = f"{grouped(len(partly))} more not in whole; listed below" if partly else "listed below"
     return {
@@ -107,7 +112,7 @@ def overview(results: Sequence[ScanResult], pages: Mapping[str, str], reuses: Se
 
 def by_attention(results: Sequence[ScanResult]) -> list[ScanResult]:
     """Return results in the order of the overview: within an outcome by time matched, then by name as people count."""
-    return sorted(results, key=lambda result: (_attention(result), -reused_ms(result), *_by_name(result)))
+    return sorted(results, key=lambda result: (_attention(result), -reused_ms(result), in_number_order(result.name)))
 
 
 def outcome_of(result: ScanResult) -> str:
@@ -154,12 +159,6 @@ def _attention(result: ScanResult) -> int:
 def _is_unresolved(result: ScanResult) -> bool:
     """Return whether every recording that was found has another that fits as well or nearly so."""
     return all(match.also_fits for match in result.matches)
-
-
-def _by_name(result: ScanResult) -> tuple[list[tuple[int, str]], str]:
-    """Return what sorts names by the numbers in them: gen-9 before gen-10."""
-    parts = re.split(r"([0-9]+)", result.name.casefold())
-    return [(int(part) if part.isdecimal() else -1, part) for part in parts], result.name
 
 
 def _failure(result: ScanResult, folder: str) -> dict[str, str]:

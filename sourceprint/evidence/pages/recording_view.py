@@ -14,6 +14,7 @@ from sourceprint.evidence.pages.geometry import LEAST_OF_LANE, Scale, rows_of_sp
 from sourceprint.evidence.pages.listing import ListedColumn, listing
 from sourceprint.evidence.pages.words import changed, share, span, title_and_id
 from sourceprint.scans.results import ResultAlternative, ResultMatch, ResultPassage, ScanResult
+from sourceprint.text.names import in_number_order
 from sourceprint.text.tables import clock, counted
 
 __all__ = ["Reuse", "numbered", "recording_row", "recording_view", "reuses_of"]
@@ -88,7 +89,7 @@ class Reuse:
         found: dict[str, list[_Heard]] = {}
         for heard in self.heard:
             found.setdefault(heard.result.name, []).append(heard)
-        return dict(sorted(found.items(), key=lambda pair: (-_track_ms(pair[1]), pair[0])))
+        return dict(sorted(found.items(), key=lambda pair: (-_track_ms(pair[1]), in_number_order(pair[0]))))
 
     @property
     def reused_ms(self) -> int:

@@ -183,14 +183,13 @@ def by_chance_share(expected: float | None, n_matches: int) -> str:
     if expected is None:
         return "The results state no limit for false matches, so how many chance may have made cannot be said."
     if not n_matches:
-        return f"Nothing matched; by chance, {expected:.2g} matches would have been expected."
+        return f"Nothing matched; by chance, {_expected(expected)} matches would have been expected."
     rate = 100.0 * min(1.0, expected / n_matches)
     noun = "match" if n_matches == 1 else "matches"
-    number = f"{expected:.2g}" if expected >= 0.001 else "fewer than 0.001"
     share_text = f"{rate:.2g} %" if rate >= 0.01 else "under 0.01 %"
     return (
-        f"Chance is expected to have made {number} of the {grouped(n_matches)} {noun}: an estimated false-discovery "
-        f"rate of {share_text}."
+        f"Chance is expected to have made {_expected(expected)} of the {grouped(n_matches)} {noun}: an estimated "
+        f"false-discovery rate of {share_text}."
     )
 
 
@@ -240,6 +239,10 @@ def is_brief(passage: ResultPassage | ResultAlternative) -> bool:
 def _faster(percent: float, roughly: bool) -> str:
     by = f"roughly {abs(percent - 100.0):.0f} %" if roughly else f"{abs(percent - 100.0):.1f} %"
     return f"{by} {'faster' if percent > 100.0 else 'slower'}"
+
+
+def _expected(matches: float) -> str:
+    return f"{matches:.2g}" if matches >= 0.001 else "fewer than 0.001"
 
 
 def _round(x: float) -> str:
