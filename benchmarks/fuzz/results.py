@@ -15,8 +15,10 @@ from benchmarks.fuzz.mutators import damaged, hostile_tree, json_text
 from benchmarks.fuzz.traces import examination, trace_of_one
 from fingerprint.errors import EvidenceError, RightsError
 from index.recheck.trace_file import write_trace
+from sourceprint.evidence.pages.cover import cover
 from sourceprint.evidence.pages.overview import overview
-from sourceprint.evidence.pages.page import overview_page
+from sourceprint.evidence.pages.page import cover_page, overview_page, recording_page
+from sourceprint.evidence.pages.recording_view import recording_view, reuses_of
 from sourceprint.evidence.pages.report import single_page
 from sourceprint.exports.formats import FOLDERS, FORMATS, export_chunks, export_files
 from sourceprint.gate.policy_toml import default_policy
@@ -119,7 +121,11 @@ def _exports(results: tuple[ScanResult, ...]) -> None:
 
 
 def _pages(results: tuple[ScanResult, ...], folder: Path) -> None:
-    overview_page(overview(results, {}), title="x", inside=True)
+    reuses = reuses_of(results)
+    overview_page(overview(results, {}, reuses), title="x", inside=True)
+    cover_page(cover(results, [], [], signer=None, names=""), title="x", inside=True)
+    for reuse in reuses[:3]:
+        recording_page(recording_view(reuse, {}, q_values(results), ""), title="x", inside=True)
     trace = folder / "x.spt"
     write_trace(trace, trace_of_one())
     for result in results[:1]:

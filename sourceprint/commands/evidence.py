@@ -62,8 +62,9 @@ def report(
 ) -> None:
     """Make a site of what a scan found, to be seen and heard.
 
-    RUN is the folder of a scan. Each matched file gets a page of evidence. Open DIR/index.html in a browser; nothing is
-    loaded from elsewhere.
+    RUN is the folder of a scan. Each matched file gets a page of evidence, each recording one with the files that reuse
+    it. Open DIR/index.html in a browser; nothing is loaded from elsewhere. Interrupted, it is continued by the same
+    command.
 
     Example: sourceprint report RUN --out report
     """

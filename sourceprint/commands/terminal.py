@@ -81,7 +81,18 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-PATH = click.Path(path_type=Path)
+
+class _PathType(click.Path):
+    """A path that says something: Python takes the empty one for the folder that the shell is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("is empty; a variable of the shell may not be set", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _PathType(path_type=Path)
 """The type of an argument or option that names a file or folder, which need not exist."""
 
 index_option = click.option(

@@ -64,7 +64,8 @@ def _others(passage: ResultPassage) -> str:
 
 def _figures(passage: ResultPassage) -> str:
     change = f"pitch {passage.pitch_cents / 100 + 0.0:+.2f} st, tempo {passage.tempo_percent:.1f} %"
-    return f", {change}, speed {passage.speed_percent:.1f} %, confidence {confidence_text(passage.confidence)}"
+    where = f", in {passage.stream_text} of the track" if passage.stream_text else ""
+    return f", {change}, speed {passage.speed_percent:.1f} %, confidence {confidence_text(passage.confidence)}{where}"
 
 
 def _span(start_ms: int, end_ms: int) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from msgspec import UnsetType
+
 from fingerprint.digests import pretty_json
 from fingerprint.errors import printable
 from sourceprint.gate.policy import ERROR, REVIEW, GatePolicy
@@ -19,6 +21,7 @@ from sourceprint.gate.report_text import decision_text
 from sourceprint.gate.unverified import not_verified
 from sourceprint.gate.verdict import Decision, Report, Verdict
 from sourceprint.outputs import program_version
+from sourceprint.scans.results import ResultMatch
 
 __all__ = ["artifact_uri", "sarif_report"]
 
@@ -148,12 +151,19 @@ def _result(verdict: Verdict, decision: Decision, index: int, places: dict[str, 
                 [passage.track_start_ms, passage.track_end_ms, passage.recording_start_ms, passage.recording_end_ms]
                 for passage in found.passages
             ],
+            **_streams(found),
         },
     }
 
 
 def _evidence(decision: Decision) -> str:
     return "Weak evidence" if decision.near_limit else "Evidence"
+
+
+def _streams(found: ResultMatch) -> dict[str, Any]:
+    """Return the audio streams of each passage, where the file has several."""
+    streams = [list(passage.streams) for passage in found.passages if not isinstance(passage.streams, UnsetType)]
+    return {"passagesStreams": streams} if streams else {}
 
 
 def _location(verdict: Verdict, index: int) -> dict[str, Any]:

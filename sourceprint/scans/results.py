@@ -163,6 +163,13 @@ class ResultPassage(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _expect_ordered(self)
 
+    @property
+    def stream_text(self) -> str:
+        """The audio streams that it is in, in words; "" where the file has one."""
+        streams = () if isinstance(self.streams, UnsetType) else self.streams
+        numbers = " and ".join(map(str, sorted(streams)))
+        return f"audio stream{'s' if len(streams) > 1 else ''} {numbers}" if numbers else ""
+
 
 def _expect_ordered(one: "ResultPassage | ResultAlternative") -> None:
     for side in ("track", "recording"):

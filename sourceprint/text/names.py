@@ -72,7 +72,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def in_number_order(name: str) -> tuple[list[tuple[int, str]], str]:
+def in_number_order(name: str) -> tuple[list[tuple[str, int, str]], str]:
     """Return what names are sorted by as people count: by the numbers in them, without regard to case.
 
     Examples
@@ -80,8 +80,9 @@ def in_number_order(name: str) -> tuple[list[tuple[int, str]], str]:
     >>> sorted(["gen-10", "gen-9", "Gen-1"], key=in_number_order)
     ['Gen-1', 'gen-9', 'gen-10']
     """
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return [(int(part) if part.isdecimal() else -1, part) for part in parts], name
+    words = re.split(r"[0-9]+", name.casefold())
+    numbers = [digits.lstrip("0") for digits in re.findall(r"[0-9]+", name)]  # of any length: int() would refuse some
+    return [(word, len(digits), digits) for word, digits in zip(words, [*numbers, ""], strict=True)], name
 
 
 def well_formed(text: str) -> str:

@@ -26,7 +26,6 @@ from sourceprint.evidence.pages.passages import (
     drawn_passages,
     label_of,
     passage_row,
-    stream_text,
 )
 from sourceprint.evidence.pages.recording_view import numbered
 from sourceprint.evidence.pages.sounds import Sound, recording_sound, track_sound
@@ -194,8 +193,7 @@ def _spans(passage: ResultPassage) -> str:
         span(passage.track_start_ms, passage.track_end_ms),
         span(passage.recording_start_ms, passage.recording_end_ms),
     )
-    stream = stream_text(passage)
-    return f"{here} of the track, {there} of the recording{f', {stream}' if stream else ''}"
+    return f"{here} of the track, {there} of the recording{f', {passage.stream_text}' if passage.stream_text else ''}"
 
 
 def _tried(result: ScanResult, trace: Trace | None, checked: Rechecked | None) -> list[tuple[str, str]]:

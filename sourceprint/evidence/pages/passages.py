@@ -28,7 +28,7 @@ from sourceprint.evidence.pages.words import by_chance, by_chance_rate, changed,
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 from sourceprint.text.tables import confidence_text, counted
 
-__all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row", "stream_text"]
+__all__ = ["MOST_PICTURED", "Passage", "drawn_passages", "label_of", "passage_row"]
 
 MOST_PICTURED = 40
 """Passages of one file that are drawn, at most; the others stand in the table."""
@@ -68,7 +68,7 @@ def passage_row(passage: DrawnPassage) -> dict[str, Any]:
         "number": passage.number,
         "label": label_of(passage.match),
         "track": span(stated.track_start_ms, stated.track_end_ms),
-        "stream": stream_text(stated),
+        "stream": stated.stream_text,
         "recording": span(stated.recording_start_ms, stated.recording_end_ms),
         "changed": changed(stated),
         "landmarks": f"{stated.aligned_landmarks}",
@@ -80,12 +80,6 @@ def passage_row(passage: DrawnPassage) -> dict[str, Any]:
             for name in stated.also_fits
         ],
     }
-
-
-def stream_text(stated: ResultPassage) -> str:
-    """Return the audio streams that a passage is in, where the file has several, else ""."""
-    streams = () if stated.streams is UNSET else stated.streams
-    return f"audio stream {' and '.join(map(str, streams))}" if streams else ""
 
 
 def alternative_texts(stated: ResultPassage, recording_id: str) -> list[str]:

@@ -173,6 +173,7 @@ def test_wrong_options_are_refused_before_anything_is_made(scanned: ScannedRun, 
     out = tmp_path / "out"
     for words, said in (
         ((scanned.folder, "mix.wav", "--all"), "FILE, --all: give one of them"),
+        ((scanned.folder, "mix.wav", "--catalogue", ""), "is empty; a variable of the shell may not be set"),
         ((scanned.folder,), "FILE, --all: give one of them"),
         ((scanned.folder, "mix.wav", "--with-audio"), "--with-audio, --jobs: are for the pages of --all"),
         ((scanned.folder, "mix.wav", "--no-page", "--catalogue", scanned.catalogue), "--no-page leaves out"),

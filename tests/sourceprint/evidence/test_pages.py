@@ -33,7 +33,6 @@ from sourceprint.evidence.pages.report import ReportOptions, single_page, write_
 from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
 from sourceprint.evidence.pages.sounds import Catalogue, excerpts, recording_sound, track_sound
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
-from sourceprint.inputs import collect
 from sourceprint.items import Item
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run
@@ -269,11 +268,10 @@ def test_a_catalogue_that_is_not_there_is_an_error_before_anything_is_made(
     assert f"--catalogue {absent}: there is no such file or folder" in result.stderr
 
 
-def test_a_row_of_a_catalogue_that_names_no_file_is_told_from_another_file(scanned: ScannedRun, tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text("path,id\ngone.wav,s1\n", encoding="utf-8")
+def test_a_file_of_a_catalogue_that_has_gone_is_told_from_another_one(scanned: ScannedRun, tmp_path: Path) -> None:
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     recording = trace.parts[0].passages[0].recording
-    candidates = Catalogue(collect([tmp_path / "list.csv"]).items).candidates([recording.id])
+    candidates = Catalogue([Item(tmp_path / "gone.wav", id="s1")]).candidates([recording.id])
     assert f"is not at {tmp_path / 'gone.wav'}, or cannot" in recording_sound(recording, candidates).why_not
 
 

@@ -127,7 +127,7 @@ def test_a_passage_in_one_of_several_audio_streams_says_so() -> None:
     passages = [{**a_passage(0), "streams": [2]}, {**a_passage(2_000, 90_000), "streams": [1, 2]}]
     (result,) = results_of(a_result("a.mkv", [a_match("s1", passages)]))
     view = page_view(result)
-    assert [row["stream"] for row in view["rows"]] == ["audio stream 2", "audio stream 1 and 2"]
+    assert [row["stream"] for row in view["rows"]] == ["audio stream 2", "audio streams 1 and 2"]
     assert len(view["lanes"][0]["rows"]) == 2
     assert view["lanes"][0]["rows"][0][0]["text"].endswith(" of the recording, audio stream 2")
 

@@ -225,6 +225,14 @@ def test_labels_are_a_file_of_the_track_and_one_of_each_recording() -> None:
     }
 
 
+def test_labels_name_the_audio_stream_where_the_track_has_several() -> None:
+    passage = {**a_passage(), "streams": [2, 1]}
+    files = audacity_labels(read(a_result("film.mkv", [a_match("s1", [passage])])))
+    assert [data.decode().partition("0.999999")[2] for data in files.values()] == 2 * [
+        ", in audio streams 1 and 2 of the track\n"
+    ]
+
+
 def test_a_label_stays_on_its_line_whatever_the_names_are() -> None:
     for text in HOSTILE:
         for data in audacity_labels(read(a_result(text, [a_match(text, title=text)]))).values():

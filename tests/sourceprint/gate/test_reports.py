@@ -386,6 +386,14 @@ def test_what_fits_nearly_as_well_is_named_beside_what_was_found() -> None:
         assert result["message"]["text"].startswith(f"Evidence of reuse: 10.0 s of {told}, confidence")
 
 
+def test_sarif_names_the_audio_streams_of_each_passage_where_there_are_several() -> None:
+    passages = [{**a_passage(0), "streams": [1]}, {**a_passage(50_000), "streams": [1, 2]}]
+    verdict = decide(read_result(a_result("film.mkv", [a_match("s1", passages)])), POLICY, day=DAY)
+    (result,) = sarif(report(verdict))["results"]
+    assert result["properties"]["passagesStreams"] == [[1], [1, 2]]
+    assert all("passagesStreams" not in each["properties"] for each in sarif(ALL)["results"])
+
+
 def test_sarif_says_what_was_not_checked_and_that_the_run_was_not_successful() -> None:
     (invocation,) = sarif(ALL)["invocations"]
     assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 4)
