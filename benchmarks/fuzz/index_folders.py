@@ -52,7 +52,7 @@ from sourceprint.blind.grants import Terms, parse_grant
 from sourceprint.blind.tokens import load_secret, make_secret
 from sourceprint.signatures import create_key, load_private, load_public
 
-__all__ = ["ARCHIVE", "BLIND", "FORMAT"]
+__all__ = ["ARCHIVE", "BLIND", "FORMAT", "body_of", "change", "sign", "sound", "use", "write_body"]
 
 SHAPES: Final = ("exact", "lists", "removed", "excluded", "segments", "hubs", "lists and all")
 _TODAY: Final = date(2026, 1, 1)
@@ -122,7 +122,7 @@ def _make_folder(chance: random.Random, folder: Path) -> Path:
 
 def _make_archive(chance: random.Random, folder: Path) -> Path:
     index = _make_folder(chance, folder)
-    path, body = folder / "index.tar", _body(index)
+    path, body = folder / "index.tar", body_of(index)
     names = sorted(str(one.relative_to(index)) for one in index.rglob("*") if one.is_file() and one.name != "lock")
     data = (index / "manifest.json").read_bytes()
     parts = [header("manifest.json", len(data)), data, padding(len(data))]
@@ -163,7 +163,7 @@ def _spoil(chance: random.Random, folder: Path) -> None:
         with contextlib.suppress(Exception):
             _spoil_one(chance, folder)
         with contextlib.suppress(Exception):
-            _sign(folder)
+            sign(folder)
 
 
 def _spoil_one(chance: random.Random, folder: Path) -> None:
@@ -180,7 +180,7 @@ def _spoil_one(chance: random.Random, folder: Path) -> None:
 
 
 def _spoil_manifest(chance: random.Random, folder: Path) -> None:
-    body = _body(folder)
+    body = body_of(folder)
     if not body:
         return
     part = chance.choice(("all", "layers", "segments", "segments", "counts"))
@@ -196,7 +196,7 @@ def _spoil_manifest(chance: random.Random, folder: Path) -> None:
         if chance.random() < 0.5:
             for layer in body["layers"].values():
                 layer["digest"] = _digest(layer["params"])
-    _write_manifest(folder, body)
+    write_body(folder, body)
 
 
 def _spoil_array(chance: random.Random, path: Path) -> None:
@@ -255,9 +255,9 @@ def _line(chance: random.Random, line: bytes) -> bytes:
     return json_text(hostile_tree(chance, json.loads(line))).replace(b"\n", b" ") + b"\n"
 
 
-def _sign(folder: Path) -> None:
+def sign(folder: Path) -> None:
     """Make every checksum of an index anew, as far as what it says can be understood."""
-    body = _body(folder)
+    body = body_of(folder)
     with contextlib.suppress(Exception):
         for segment in body["segments"]:
             place = folder / "segments" / segment["name"]
@@ -272,7 +272,7 @@ def _sign(folder: Path) -> None:
             if body[side]:
                 body[side]["file"] = asdict(hash_file(folder / body[side]["name"]))
     if body:
-        _write_manifest(folder, body)
+        write_body(folder, body)
 
 
 def _enter(files: dict[str, Any], place: Path) -> None:
@@ -294,14 +294,16 @@ def _check_columns(place: Path) -> None:
         write_array(place / f"{name}.npy", [array], shape=array.shape, dtype=array.dtype)
 
 
-def _body(folder: Path) -> dict[str, Any]:
+def body_of(folder: Path) -> dict[str, Any]:
+    """Return what the manifest of an index says; nothing if it cannot be read."""
     with contextlib.suppress(ValueError, RecursionError):
         body = json.loads((folder / "manifest.json").read_bytes())
         return body if isinstance(body, dict) else {}
     return {}
 
 
-def _write_manifest(folder: Path, body: Any) -> None:
+def write_body(folder: Path, body: Any) -> None:
+    """Write the manifest of an index, with its checksum."""
     path = folder / "manifest.json"
     if not isinstance(body, dict):
         path.write_bytes(json_text(body))
