@@ -146,9 +146,9 @@ def tags_from_json(line: bytes) -> tuple[str, list[str], list[list[int]]]:
         return "", [], []
     try:
         fields = json.loads(line)
-        name, tags, excluded = fields["id"], fields["tags"], fields["excluded"]
+        name, tags, excluded = fields["id"], fields.get("tags", []), fields.get("excluded", [])
         is_sound = isinstance(name, str) and not stored_tags_fault(tags, excluded)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(line) from error
     if not is_sound:
         raise _damaged(line)

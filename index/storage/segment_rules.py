@@ -93,7 +93,7 @@ def rows_fault(times: NDArray[np.uint32], vectors: NDArray[np.float16] | None, d
     duration_ms : int
         Length of the recording; 0 if it is not known.
     """
-    if np.any(times[1:] < times[:-1]):
+    if (times[1:] < times[:-1]).any():
         return "are not in the order of time"
     if duration_ms and times.size and int(times[-1]) * 1000 > (duration_ms + PAST_END_MS) * 4096:
         return f"lie up to {times[-1] / 4096:.1f} s, in a recording of {duration_ms / 1000:.1f} s"

@@ -86,7 +86,7 @@ class Lists:
         for number in np.flatnonzero(wanted & ~self.checked).tolist():
             part = self.rows[self.starts[number] : self.starts[number + 1]]
             is_sound = _check(self.codes, self.rows, self.starts, number) == self.checks[number]
-            if not is_sound or np.any(part[1:] <= part[:-1]) or part[-1:].max(initial=0) >= max(self.rows.size, 1):
+            if not is_sound or (part[1:] <= part[:-1]).any() or part[-1:].max(initial=0) >= max(self.rows.size, 1):
                 return int(number)
             self.checked[number] = True
         return None

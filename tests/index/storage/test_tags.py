@@ -27,7 +27,13 @@ from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult, in_sequence
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import Manifest, layer_specs, read_manifest
-from index.storage.recordings import Recording, duration_from_json, recording_from_json, recording_to_json
+from index.storage.recordings import (
+    Recording,
+    duration_from_json,
+    recording_from_json,
+    recording_to_json,
+    tags_from_json,
+)
 from index.storage.tags import Ranges, normalised_ranges, normalised_tags, parse_ranges, ranges_text
 from sourceprint.catalogue.annotations import change_exclusions, change_tags
 from tests.command_line import RATE_HZ, music, run, write
@@ -271,6 +277,19 @@ def test_a_duration_is_read_from_lines_that_others_wrote_too() -> None:
     assert duration_from_json(json.dumps(fields, indent=1).encode()) == 61_000
     with pytest.raises(IndexDamagedError, match="the table of recordings is damaged"):
         duration_from_json(b'{"id":"a"}')
+
+
+def test_a_line_may_lack_tags_or_ranges_and_not_have_others() -> None:
+    assert tags_from_json(b'{"id":"a","tags":["x"]}') == ("a", ["x"], [])
+    assert tags_from_json(b'{"excluded":[[0,5]],"id":"a"}') == ("a", [], [[0, 5]])
+    for wrong in (
+        b'"tags":["x",1]',
+        b'"tags":["x"],"excluded":[[5,0]]',
+        b'"excluded":[[0,1e9]]',
+        b'"excluded":[[0,5,6]]',
+    ):
+        with pytest.raises(IndexDamagedError, match="the table of recordings is damaged"):
+            tags_from_json(b'{"id":"a",' + wrong + b"}")
 
 
 def test_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
