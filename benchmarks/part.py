@@ -62,6 +62,12 @@ class Job:
     quick: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # A step may run in a process of its own, in another folder.
+        object.__setattr__(self, "cache", self.cache.absolute())
+        whole = {name: value.absolute() if isinstance(value, Path) else value for name, value in self.options.items()}
+        object.__setattr__(self, "options", whole)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

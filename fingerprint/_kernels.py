@@ -3,7 +3,11 @@
 import numpy as np
 from numba import njit
 
+from fingerprint.kernel_cache import share_safely
+
 __all__ = ["box_smooth", "cells_from_power", "local_maxima", "project", "prominence", "sample_patches"]
+
+share_safely()
 
 
 @njit(cache=True, nogil=True)

@@ -23,8 +23,9 @@ from typing import TypeVar
 
 from fingerprint.disk import is_full
 from fingerprint.errors import AudioError, CatalogueError, EvidenceError, OutputError, SourceprintError, printable
+from sourceprint.file_limits import MEMORY, TIME, most_memory_mb
 
-__all__ = ["Fault", "contained", "ends_run", "fault_of", "fault_of_death", "log_fault"]
+__all__ = ["Fault", "contained", "ends_run", "fault_of", "fault_of_death", "fault_of_time", "log_fault"]
 
 Result = TypeVar("Result")
 
@@ -90,7 +91,9 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, AudioError):
         return Fault(str(error), traceback=lines)
     if isinstance(error, MemoryError):
-        return Fault("does not fit into the memory that is left; give fewer jobs, or cut it in parts", traceback=lines)
+        most = f"{MEMORY}={most_memory_mb()}"
+        reason = f"does not fit into the memory that is left, or that one file may take ({most}, in MB)"
+        return Fault(f"{reason}; give fewer jobs, cut it in parts, or set that variable higher", traceback=lines)
     module, function, line = _place(error.__traceback__)
     number = _id(type(error).__qualname__, module, function)
     if isinstance(error, SourceprintError):
@@ -128,6 +131,14 @@ def fault_of_death(exit_code: int | None, last_words: str) -> Fault:
         f"expects, or needs more memory than there is; report it as fault {number}"
     )
     return Fault(reason, number, last_words)
+
+
+def fault_of_time(seconds: float) -> Fault:
+    """Return the fault of a file on which the work did not end within so many seconds."""
+    return Fault(
+        f"took longer than {seconds:.0f} s, which is all that a file of its size may take; it is damaged in a way that "
+        f"keeps a decoder busy, or the machine is: play it to find out, or set {TIME} higher"
+    )
 
 
 def log_fault(fault: Fault, what: str) -> None:

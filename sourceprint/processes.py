@@ -24,7 +24,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from sourceprint.faults import Fault, contained, fault_of, fault_of_death
+from sourceprint.faults import Fault, contained, fault_of, fault_of_death, log_fault
+from sourceprint.file_limits import limit_memory, most_memory_mb
 
 __all__ = ["WorkerProcess", "can_fork", "in_this_process"]
 
@@ -64,6 +65,8 @@ class WorkerProcess:
         What to do with a task.
     forked : bool
         Whether it is forked; else it is spawned, and imports `work`.
+    limited : bool
+        Whether it may take only so much memory (`sourceprint.file_limits`).
 
     Attributes
     ----------
@@ -77,12 +80,12 @@ class WorkerProcess:
         If the system gives no process.
     """
 
-    def __init__(self, work: Callable[[Any], Any], *, forked: bool = False) -> None:
+    def __init__(self, work: Callable[[Any], Any], *, forked: bool = False, limited: bool = False) -> None:
         context = multiprocessing.get_context("fork" if forked else "spawn")
         self.pipe, theirs = context.Pipe()
         self._last_words, dying = context.Pipe(duplex=False)
         self._process: Any = context.Process(  # type: ignore[attr-defined]  # every context has it
-            target=_serve, args=(theirs, dying, work, forked), daemon=True
+            target=_serve, args=(theirs, dying, work, forked, limited), daemon=True
         )
         try:
             with _without_interruptions() if forked else _with_one_thread():
@@ -106,10 +109,11 @@ class WorkerProcess:
         return fault_of_death(self._process.exitcode, said)
 
 
-def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], forked: bool) -> None:
+def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], forked: bool, limited: bool) -> None:
     """Work off tasks until the other end of the pipe is closed; runs in the worker."""
     faulthandler.enable(dying.fileno(), all_threads=False)
     _die_first(forked)
+    _quieten_libraries()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -120,6 +124,8 @@ def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], fork
         from index.vectors.exact import use_threads  # here, as FAISS reads its settings when it is loaded
 
         use_threads(1)
+    if limited:
+        limit_memory(most_memory_mb())
     with suppress(EOFError, BrokenPipeError):
         pipe.send((True, None))
         while True:
@@ -134,6 +140,21 @@ def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], fork
                 raise
             except Exception as error:  # noqa: BLE001 - an answer that cannot be sent is a fault of its file too
                 pipe.send((True, fault_of(error)))
+
+
+def _quieten_libraries() -> None:
+    """Keep off the terminal what decoders print of damaged files; what Python says still gets there."""
+    if sys.stderr is not None:
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    sys.unraisablehook = _log_unraisable
+    nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+
+
+def _log_unraisable(what: Any) -> None:
+    """Log what nobody could catch, as in a callback of a decoder, where Python would print it."""
+    log_fault(fault_of(what.exc_value), str(what.err_msg or "in a callback"))
 
 
 def _let_go_of_files() -> None:

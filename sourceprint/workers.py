@@ -4,15 +4,18 @@ The main thread alone reads what workers (`sourceprint.processes`) have to say: 
 the middle of an answer too, and nobody waits for the rest of it. Only so many files are under way that memory stays
 bounded whatever their number. Ctrl-C reaches this process alone, which ends the workers.
 
-What goes wrong with one file costs that file (`sourceprint.faults`): work that raises, and a worker that dies, as a
-fault in a decoder or a want of memory can make it. That is replaced, and its file is tried a second time, not a third.
+What goes wrong with one file costs that file (`sourceprint.faults`): work that raises, that takes longer than it may,
+or that ends its worker, as a fault in a decoder or a want of memory can. A worker that died is replaced, and its file
+is tried a second time, not a third; a file that took too long is not tried again.
 One job has a worker too, forked. Where a process cannot be forked, one job is done in this process, and a fault that
 ends a process ends it.
 """
 
+import math
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +24,7 @@ from multiprocessing.connection import wait
 from typing import Generic, TypeVar
 
 from fingerprint.errors import ParameterError
-from sourceprint.faults import Fault, contained, fault_of, log_fault
+from sourceprint.faults import Fault, contained, fault_of, fault_of_time, log_fault
 from sourceprint.processes import WorkerProcess, can_fork
 
 __all__ = ["in_order", "jobs_for", "uninterrupted"]
@@ -32,6 +35,7 @@ Result = TypeVar("Result")
 
 FILES_PER_WORKER = 8  # a worker takes as long to start as two or three songs to analyse
 MOST_STILLBORN = 3  # workers in a row; one may be killed for want of memory, and the next find it
+_TICK_SECONDS = 1.0  # how often it is looked for work that takes too long
 UNDER_WAY = 4  # files per worker, where there are several: enough to keep the others busy behind a long one
 
 
@@ -56,6 +60,7 @@ def in_order(
     jobs: int,
     failed: Callable[[Task, Fault], Result],
     begun: Callable[[Task], object] = lambda _: None,
+    limit: Callable[[Task], float] | None = None,
 ) -> Generator[tuple[Label, Result | None], None, None]:
     """Do the work on each task and yield the results in order, while later ones are under way.
 
@@ -71,6 +76,9 @@ def in_order(
         What to return for a task of which the work raised, or ended two workers.
     begun : callable
         Called with each task whenever the work on it begins.
+    limit : callable, optional
+        How many seconds the work on a task may take; with it, memory is limited too (`sourceprint.file_limits`). A
+        worker that takes longer is ended, and its task has failed; without workers there is no limit.
 
     Yields
     ------
@@ -88,7 +96,7 @@ def in_order(
         for label, task in tasks:
             yield label, None if task is None else _do(work, task, failed, begun)
         return
-    crew = _Crew(work, jobs, failed, begun)
+    crew = _Crew(work, jobs, failed, begun, limit)
     line: deque[tuple[Label, _Slot[Task, Result]]] = deque()
     try:
         for label, task in tasks:
@@ -172,14 +180,17 @@ class _Slot(Generic[Task, Result]):
 class _Worker(Generic[Task, Result]):
     """A process, and what it is working on."""
 
-    def __init__(self, work: Callable[[Task], Result], *, forked: bool) -> None:
-        self.process = WorkerProcess(work, forked=forked)
+    def __init__(self, work: Callable[[Task], Result], *, forked: bool, limited: bool) -> None:
+        self.process = WorkerProcess(work, forked=forked, limited=limited)
         self.slot: _Slot[Task, Result] | None = None
         self.has_started = False
+        self.seconds = 0.0  # at work on it
+        self.limit = math.inf
 
-    def give(self, slot: "_Slot[Task, Result]") -> None:
+    def give(self, slot: "_Slot[Task, Result]", limit: float) -> None:
         slot.attempts += 1
         self.slot = slot
+        self.seconds, self.limit = 0.0, limit
         with suppress(BrokenPipeError):  # it has died: found out when its answer is read
             self.process.pipe.send(slot.task)
 
@@ -193,7 +204,10 @@ class _Crew(Generic[Task, Result]):
         jobs: int,
         failed: Callable[[Task, Fault], Result],
         begun: Callable[[Task], object],
+        limit: Callable[[Task], float] | None,
     ) -> None:
+        self._limit = limit
+        self._looked_at = time.monotonic()
         self._work = work
         self._jobs = jobs
         self._failed = failed
@@ -212,8 +226,8 @@ class _Crew(Generic[Task, Result]):
         return slot
 
     def attend(self) -> None:
-        """Wait until at least one worker has something to say, and hear it."""
-        ready = wait([worker.process.pipe for worker in self._workers])
+        """Wait until at least one worker has something to say, and hear it; end those that took too long."""
+        ready = wait([worker.process.pipe for worker in self._workers], None if self._limit is None else _TICK_SECONDS)
         for worker in [worker for worker in self._workers if worker.process.pipe in ready]:
             try:
                 succeeded, answer = worker.process.pipe.recv()
@@ -230,6 +244,7 @@ class _Crew(Generic[Task, Result]):
             if not worker.has_started:
                 worker.has_started = True
                 self._n_stillborn = 0
+        self._watch()
         self._assign()
 
     def stop(self) -> None:
@@ -250,13 +265,15 @@ class _Crew(Generic[Task, Result]):
             if worker is None:
                 return
             slot = self._waiting.popleft()
+            limit = math.inf
             if slot.task is not None:
                 self._begun(slot.task)
-            worker.give(slot)
+                limit = math.inf if self._limit is None else self._limit(slot.task)
+            worker.give(slot, limit)
 
     def _hired(self) -> _Worker[Task, Result] | None:
         try:
-            worker = _Worker(self._work, forked=self._jobs == 1)
+            worker = _Worker(self._work, forked=self._jobs == 1, limited=self._limit is not None)
         except OSError:
             if self._jobs > 1:
                 raise
@@ -264,6 +281,17 @@ class _Crew(Generic[Task, Result]):
             return None
         self._workers.append(worker)
         return worker
+
+    def _watch(self) -> None:
+        """End workers that are at one task for too long; while this process is stopped, no time passes for them."""
+        now = time.monotonic()
+        passed, self._looked_at = min(now - self._looked_at, 2 * _TICK_SECONDS), now
+        for worker in [worker for worker in self._workers if worker.slot is not None and worker.has_started]:
+            worker.seconds += passed
+            if worker.seconds > worker.limit and worker.slot is not None and worker.slot.task is not None:
+                self._workers.remove(worker)
+                worker.process.end()
+                worker.slot.fill(_result_of(worker.slot.task, fault_of_time(worker.limit), self._failed))
 
     def _bury(self, worker: _Worker[Task, Result]) -> None:
         self._workers.remove(worker)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 from typing import cast
+
+import numpy as np
 
 from fingerprint.errors import DecodeError, IndexDamagedError, ParameterError
 
-__all__ = ["add_to_ten", "ill_fated"]
+__all__ = ["add_to_ten", "ill_fated", "taking"]
 
 
 def add_to_ten(n: int) -> int:
@@ -32,6 +35,20 @@ def ill_fated(fate: str) -> str:
     if fate == "odd":
         return cast(str, lambda: None)  # cannot be sent to another process
     return fate
+
+
+def taking(what: str) -> str:
+    """Return the word; take all the memory, all the time or the terminal first, if it asks for that."""
+    if what == "memory":
+        return str(len(b"x" * (1 << 42)))
+    if what == "much memory":
+        return str(np.ones(400 << 17).nbytes)  # 400 MB
+    if what == "time":
+        while True:
+            time.sleep(0.1)
+    if what == "terminal":
+        os.write(2, b"Note: Illegal Audio-MPEG-Header\n")
+    return what
 
 
 _ERRORS = {

@@ -118,7 +118,7 @@ def open_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
     chosen = path or os.environ.get(ENVIRONMENT_VARIABLE)
     if not chosen:
         return SyntheticCorpus()
-    root = Path(chosen)
+    root = Path(chosen).absolute()  # a step may run in another folder
     if root.is_file() and root.suffix.lower() != ".tsv":
         raise CorpusError(f"{root}: neither a folder nor a list; give a folder of audio, or a .tsv list of music")
     if root.is_file() or (root / MANIFEST).is_file():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.distortion.effects import band_limit, reverberate
 from fingerprint.errors import ParameterError
+from fingerprint.kernel_cache import share_safely
 from sourceprint.demo.arrangement import compose
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import mix, resample_speed
@@ -119,6 +120,7 @@ def _beats(y: Samples, sr: int) -> tuple[float, float]:
     """
     import librosa
 
+    share_safely()  # several processes may compile its kernels at once
     _, beats = librosa.beat.beat_track(y=y, sr=sr, units="time")
     if len(beats) < 4:
         return 120.0, 0.0

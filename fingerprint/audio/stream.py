@@ -23,7 +23,7 @@ from fingerprint.audio.decoders import Decoder
 from fingerprint.audio.downmix import Downmixer
 from fingerprint.audio.sources import MAX_RATE_HZ, AudioInfo
 from fingerprint.disk import open_regular_file
-from fingerprint.errors import ParameterError, printable
+from fingerprint.errors import DecodeError, ParameterError, printable
 
 __all__ = ["AudioInfo", "AudioStream", "decode", "open_audio"]
 
@@ -32,6 +32,10 @@ _LENGTH_TOLERANCE_SECONDS: Final = 0.1
 
 # An edit list that cuts frames and delay from the ends hides no music.
 _HIDDEN_SECONDS: Final = 0.5
+
+# Recordings of a day are made, and so is silence in next to nothing; the thriftiest codecs take 590 bytes a second.
+_LONGEST_SECONDS: Final = 24 * 3600.0
+_FEWEST_BYTES_PER_SECOND: Final = 500
 
 # A limiter touches full scale now and then; a clipped recording stays there.
 _CLIPPED_SHARE: Final = 0.01
@@ -130,6 +134,7 @@ class AudioStream:
         self._name = name
         self._block_length = block_length
         self._decoder = Decoder(file, name, stream)
+        self._size = os.fstat(file.fileno()).st_size
         self._mixers: list[Downmixer] = []  # one for each rate in the file, which is one but for files joined together
         self._started = False
 
@@ -172,7 +177,8 @@ class AudioStream:
         Raises
         ------
         DecodeError
-            While iterating, if not one sample can be decoded. Damage further on is no error: it ends in a note.
+            While iterating, if not one sample can be decoded, or if it goes on for longer than a recording of its size
+            can. Damage further on is no error: it ends in a note.
         ParameterError
             If called a second time.
         """
@@ -211,9 +217,21 @@ class AudioStream:
                 if rate_hz != self.sample_rate:
                     resampler = soxr.ResampleStream(rate_hz, self.sample_rate, 1, dtype="float32", quality="HQ")
             mono = self._mixers[-1].mix(channels)
+            self._refuse_endless()
             yield mono if resampler is None else resampler.resample_chunk(mono)
         if resampler is not None:
             yield resampler.resample_chunk(nothing, last=True)
+
+    def _refuse_endless(self) -> None:
+        """Refuse what is longer than any recording of so many bytes: all streams of a file together, or one alone."""
+        seconds = _LONGEST_SECONDS + self._size / _FEWEST_BYTES_PER_SECOND
+        if self.duration_seconds > seconds / max(1, self.n_streams):
+            share = "" if self.n_streams <= 1 else f", shared by its {self.n_streams} audio streams"
+            most = f"{_LONGEST_SECONDS / 3600:.0f} h, and 1 s for every {_FEWEST_BYTES_PER_SECOND} bytes"
+            raise DecodeError(
+                f"{self._name}: {self._size} bytes that decode to more than {self.duration_seconds / 3600:.1f} h of "
+                f"sound; at most {most}, are read{share}: no recording is like that; cut it into parts if it is one"
+            )
 
     def _note_oddities(self) -> None:
         decoder, mixers = self._decoder, self._mixers

@@ -14,6 +14,8 @@ from typing import BinaryIO
 
 __all__ = ["FileWindow"]
 
+_FARTHEST = 2**63 - 1  # what libraries take for a position
+
 
 class FileWindow(io.RawIOBase):
     """A stretch of a file, read-only and seekable.
@@ -65,9 +67,10 @@ class FileWindow(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Return the byte that is read next from now on; a negative number, and nothing moves, before the start."""
-        target = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
-        if target < 0:
+        """Return the byte that is read next from now on; -1, and nothing moves, where there can be none."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
+        target = -1 if base is None else base + offset
+        if not 0 <= target <= _FARTHEST:
             return -1
         self._position = target
         return target

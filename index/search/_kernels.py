@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from fingerprint.kernel_cache import share_safely
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "run_of_blocks",
     "support",
 ]
+
+share_safely()
 
 TICKS_PER_SECOND = float(TIMES_PER_SECOND)
 CELLS_PER_UNIT = 1.0 / BINS_PER_CELL

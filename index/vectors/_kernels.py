@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
+from fingerprint.kernel_cache import share_safely
+
 __all__ = [
     "CHUNK",
     "assign",
@@ -22,6 +24,8 @@ __all__ = [
     "unpack",
     "unpack_all",
 ]
+
+share_safely()
 
 CHUNK = 256  # codes weighed before any of them is looked at: long enough to be done in vector registers
 BRANCHES = 8

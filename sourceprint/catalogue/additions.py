@@ -38,6 +38,7 @@ from index.vectors.exact import use_threads
 from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, described_by
 from sourceprint.faults import Fault, contained
+from sourceprint.file_limits import most_seconds
 from sourceprint.inputs import Item, NamedInputs
 from sourceprint.workers import in_order, jobs_for, uninterrupted
 
@@ -149,7 +150,8 @@ class Addition:
                 self._enter(stack, store)
                 self._desk = IdDesk(store.snapshot())  # taken under the lock: nobody else adds from here on
             try:
-                with closing(in_order(_describe, self._decisions(inputs.items), jobs=jobs, failed=_failed)) as work:
+                decisions = self._decisions(inputs.items)
+                with closing(in_order(_describe, decisions, jobs=jobs, failed=_failed, limit=most_seconds)) as work:
                     for (item, decision), described in work:
                         yield self._counted(self._settle(item, decision, described, stack))
                         self._compare()

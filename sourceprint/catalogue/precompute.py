@@ -39,6 +39,7 @@ from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
 from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.faults import Fault, contained
+from sourceprint.file_limits import most_seconds
 from sourceprint.inputs import Item, NamedInputs
 from sourceprint.workers import in_order, jobs_for
 
@@ -148,7 +149,7 @@ class Description:
         jobs = jobs_for(len(inputs.items), self._jobs)
         with (
             _sole_use(self._folder),
-            closing(in_order(_make, self._tasks(inputs.items), jobs=jobs, failed=_failed)) as work,
+            closing(in_order(_make, self._tasks(inputs.items), jobs=jobs, failed=_failed, limit=_limit)) as work,
         ):
             self._there = {_compared(name): self._folder / name for name in sorted(os.listdir(self._folder))}
             for settled, made in work:
@@ -239,6 +240,10 @@ class Description:
         if outcome.kind == "unchanged" and all(done.target != outcome.target for done in self._done):
             return replace(outcome, kind="failed", target=None, remarks=("the same audio failed before in this run",))
         return outcome
+
+
+def _limit(task: _Task) -> float:
+    return most_seconds(task.path)
 
 
 def _make(task: _Task) -> PrecomputeOutcome:

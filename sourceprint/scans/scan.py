@@ -33,6 +33,7 @@ from index.storage.manifest import RECORDING, spec_of
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 from sourceprint.faults import Fault, contained
+from sourceprint.file_limits import most_seconds
 from sourceprint.inputs import Item
 from sourceprint.workers import in_order, jobs_for
 
@@ -218,14 +219,21 @@ def scan_files(
         search = functools.partial(_search, index=opened, settings=settings)
         failed = functools.partial(_failed, searched=opened.searched)
         paths = ((None, item.path) for item in items)
-        with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun)) as scans:
+        with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun, limit=most_seconds)) as scans:
             yield from (scan for _, scan in scans if scan is not None)
         return
     store = Store(index, snapshot)
     with store.lease() as token:
         searched = what_is_searched(store.snapshot(), options)
         tasks = ((None, _Task(item.path, index, token, searched, settings)) for item in items)
-        work = in_order(_work, tasks, jobs=n_jobs, failed=_task_failed, begun=lambda task: begun(task.path))
+        work = in_order(
+            _work,
+            tasks,
+            jobs=n_jobs,
+            failed=_task_failed,
+            begun=lambda task: begun(task.path),
+            limit=lambda task: most_seconds(task.path),
+        )
         with closing(work) as scans:
             yield from (scan for _, scan in scans if scan is not None)
 

@@ -37,6 +37,7 @@ from sourceprint.evidence.pages.page import ASSETS, Shelf, cover_page, file_page
 from sourceprint.evidence.pages.recording_view import recording_view, reuses_of
 from sourceprint.evidence.pages.sounds import Catalogue
 from sourceprint.faults import Fault
+from sourceprint.file_limits import most_seconds
 from sourceprint.items import Item
 from sourceprint.outputs import program_version
 from sourceprint.scans.results import ScanResult
@@ -202,7 +203,7 @@ def write_report(
     )
     pages: dict[str, PageMade] = {}
     jobs = jobs_for(len(to_do), options.jobs)
-    with closing(in_order(_make_page, tasks, jobs=jobs, failed=_failed)) as made:
+    with closing(in_order(_make_page, tasks, jobs=jobs, failed=_failed, limit=_limit)) as made:
         for result, done in made:
             page = _as_kept(folder.done[page_address(result)]) if done is None else done
             if done is not None and done.kind == "made":
@@ -304,6 +305,12 @@ def _make_page(task: _Task) -> PageMade:
 @functools.lru_cache(maxsize=1)
 def _key(path: Path) -> PrivateKey:
     return load_private(path)
+
+
+def _limit(task: _Task) -> float:
+    """Return how many seconds a page may take: pictures and excerpts are made of the track and of recordings."""
+    audio = [Path(task.result.name), *(path for paths in task.candidates.values() for path in paths)]
+    return sum(most_seconds(path) for path in audio)
 
 
 def _failed(task: _Task, fault: Fault) -> PageMade:

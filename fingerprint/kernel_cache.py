@@ -1,0 +1,59 @@
+"""Compiled kernels on the disk: what one process keeps there, others find whole.
+
+Numba keeps the code of each function in files of code and an index that says which file is for which types. It writes
+the index first, and whoever compiles at the same time takes the same name for other types: from then on every process
+that loads the code runs that of other types, and dies. So here the code is written before the index, by one process at
+a time, and nobody reads meanwhile: the folder is locked, not a file in it. It holds for all that numba compiles in a
+process that imports this module, librosa's kernels among them.
+"""
+
+import fcntl
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from numba.core.caching import IndexDataCacheFile
+
+__all__ = ["share_safely"]
+
+_load = IndexDataCacheFile.load
+
+
+def share_safely() -> None:
+    """Let this process read and write what numba keeps as the module describes; twice does no harm."""
+    IndexDataCacheFile.save = _save
+    IndexDataCacheFile.load = _load_whole
+
+
+def _save(self: Any, key: Any, data: Any) -> None:
+    with _locked(self._cache_path, fcntl.LOCK_EX):
+        overloads = self._load_index()
+        taken = set(overloads.values())
+        free = (name for number in itertools.count(1) if (name := self._data_name(number)) not in taken)
+        name = overloads.get(key) or next(free)
+        self._save_data(name, data)
+        if key not in overloads:
+            self._save_index({**overloads, key: name})
+
+
+def _load_whole(self: Any, key: Any) -> Any:
+    with _locked(self._cache_path, fcntl.LOCK_SH):
+        return _load(self, key)
+
+
+@contextmanager
+def _locked(folder: str, kind: int) -> Iterator[None]:
+    """Hold a lock on a folder; without an effect where it is not there yet, or the file system has no locks."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,57 @@
+"""Compiled code that several processes keep in one place at once: each finds its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from numba.core.caching import IndexDataCacheFile
+
+from fingerprint.kernel_cache import share_safely
+
+
+def test_what_several_keep_at_once_is_found_under_its_own_types(tmp_path: Path) -> None:
+    # Each has a descriptor of the folder of its own, as processes have.
+    share_safely()
+    start = Barrier(4)
+
+    def keep(number: int) -> None:
+        file = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 1))
+        start.wait()
+        for step in range(10):
+            file.save((number, step), f"code of {number}, {step}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep, range(4)))
+    found = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 1))
+    every = [(number, step) for number in range(4) for step in range(10)]
+    assert [found.load(key) for key in every] == [f"code of {number}, {step}" for number, step in every]
+
+
+def test_an_end_between_code_and_index_leaves_no_wrong_code(tmp_path: Path) -> None:
+    share_safely()
+    old = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 1))
+    old.save("types", "old code")
+    new = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 2))
+
+    written: list[str] = []
+
+    def until_the_second(real: Callable[..., None]) -> Callable[..., None]:
+        def write(*args: object) -> None:
+            written.append(real.__name__)
+            if len(written) == 2:
+                raise KeyboardInterrupt
+            real(*args)
+
+        return write
+
+    new._save_index, new._save_data = until_the_second(new._save_index), until_the_second(new._save_data)
+    with pytest.raises(KeyboardInterrupt):
+        new.save("types", "new code")
+    fresh = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 2))
+    assert fresh.load("types") is None
+    fresh.save("types", "new code")
+    assert fresh.load("types") == "new code"
