@@ -11,6 +11,7 @@ from fingerprint.errors import ParameterError
 __all__ = ["FORMATS", "load_format"]
 
 FORMATS: Final = {
+    "audio": "benchmarks.fuzz.audio",
     "fingerprint": "benchmarks.fuzz.fingerprints",
     "trace": "benchmarks.fuzz.traces",
     "case": "benchmarks.fuzz.cases",

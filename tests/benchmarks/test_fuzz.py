@@ -22,6 +22,7 @@ from benchmarks.part import Job, as_text, new_report
 from fingerprint.errors import DecodeError, ParameterError
 
 INPUTS = {
+    "audio": 300,
     "fingerprint": 40,
     "trace": 80,
     "case": 50,
