@@ -18,13 +18,14 @@ from numba.core.caching import IndexDataCacheFile
 
 __all__ = ["share_safely"]
 
-_load = IndexDataCacheFile.load
+_files: Any = IndexDataCacheFile
+_load = _files.load
 
 
 def share_safely() -> None:
     """Let this process read and write what numba keeps as the module describes; twice does no harm."""
-    IndexDataCacheFile.save = _save
-    IndexDataCacheFile.load = _load_whole
+    _files.save = _save
+    _files.load = _load_whole
 
 
 def _save(self: Any, key: Any, data: Any) -> None:

@@ -91,9 +91,8 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, AudioError):
         return Fault(str(error), traceback=lines)
     if isinstance(error, MemoryError):
-        most = f"{MEMORY}={most_memory_mb()}"
-        reason = f"does not fit into the memory that is left, or that one file may take ({most}, in MB)"
-        return Fault(f"{reason}; give fewer jobs, cut it in parts, or set that variable higher", traceback=lines)
+        remedy = f"give fewer jobs, or cut it in parts; one file may take {most_memory_mb()} MB ({MEMORY})"
+        return Fault(f"does not fit into the memory that is left; {remedy}", traceback=lines)
     module, function, line = _place(error.__traceback__)
     number = _id(type(error).__qualname__, module, function)
     if isinstance(error, SourceprintError):

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
 from fingerprint.kernel_cache import share_safely
+
+Files: Any = IndexDataCacheFile
 
 
 def test_what_several_keep_at_once_is_found_under_its_own_types(tmp_path: Path) -> None:
@@ -19,23 +22,23 @@ def test_what_several_keep_at_once_is_found_under_its_own_types(tmp_path: Path) 
     start = Barrier(4)
 
     def keep(number: int) -> None:
-        file = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 1))
+        file = Files(str(tmp_path), "kernel", ("stamp", 1))
         start.wait()
         for step in range(10):
             file.save((number, step), f"code of {number}, {step}")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(keep, range(4)))
-    found = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 1))
+    found = Files(str(tmp_path), "kernel", ("stamp", 1))
     every = [(number, step) for number in range(4) for step in range(10)]
     assert [found.load(key) for key in every] == [f"code of {number}, {step}" for number, step in every]
 
 
 def test_an_end_between_code_and_index_leaves_no_wrong_code(tmp_path: Path) -> None:
     share_safely()
-    old = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 1))
+    old = Files(str(tmp_path), "kernel", ("stamp", 1))
     old.save("types", "old code")
-    new = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 2))
+    new = Files(str(tmp_path), "kernel", ("stamp", 2))
 
     written: list[str] = []
 
@@ -51,7 +54,7 @@ def test_an_end_between_code_and_index_leaves_no_wrong_code(tmp_path: Path) -> N
     new._save_index, new._save_data = until_the_second(new._save_index), until_the_second(new._save_data)
     with pytest.raises(KeyboardInterrupt):
         new.save("types", "new code")
-    fresh = IndexDataCacheFile(str(tmp_path), "kernel", ("stamp", 2))
+    fresh = Files(str(tmp_path), "kernel", ("stamp", 2))
     assert fresh.load("types") is None
     fresh.save("types", "new code")
     assert fresh.load("types") == "new code"

@@ -61,7 +61,7 @@ FATES = {
     "ValueError": UNEXPECTED.format("ValueError", r": cannot convert\\x1b\[31m s64"),
     "exit": UNEXPECTED.format("SystemExit", ": 7"),
     "deep": UNEXPECTED.format("RecursionError", ": maximum recursion depth exceeded.*"),
-    "MemoryError": r"does not fit into the memory that is left; give fewer jobs, or cut it in parts",
+    "MemoryError": r"does not fit into the memory that is left; give fewer jobs, or cut it .*; one file may take \d+ MB .*",
     "ParameterError": r"n=0: must be at least 1 \(fault [0-9a-f]{8}\)",
     "DecodeError": r"a\.wav: is no audio",
     "odd": r"unexpected (PicklingError|AttributeError) in .*",
@@ -143,8 +143,8 @@ def test_a_worker_that_is_killed_while_it_starts_costs_nothing(monkeypatch: pyte
     made: list[workers._Worker[int, int]] = []
 
     class Killed(workers._Worker[int, int]):
-        def __init__(self, work: Callable[[int], int], *, forked: bool) -> None:
-            super().__init__(work, forked=forked)
+        def __init__(self, work: Callable[[int], int], *, forked: bool, limited: bool) -> None:
+            super().__init__(work, forked=forked, limited=limited)
             made.append(self)
             if len(made) < workers.MOST_STILLBORN:
                 self.process._process.kill()
