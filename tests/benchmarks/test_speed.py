@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from benchmarks import speed, speed_audio, speed_report, speed_steps
-from benchmarks.data.corpus import SyntheticCorpus
+from benchmarks.data.corpus import SyntheticCorpus, open_corpus
 from benchmarks.part import Job, as_text
 from benchmarks.stage_clock import OTHER, StageClock
 from fingerprint.errors import ParameterError, SourceprintError
@@ -303,3 +303,15 @@ def wav_of(folder: Path) -> str:
     path = folder / "short.wav"
     soundfile.write(path, np.zeros(8000), 8000)
     return str(path)
+
+
+def test_places_are_whole_whatever_the_folder_of_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = Job(SyntheticCorpus(seconds=8.0), Path("cache"), options={"check": Path("a"), "words": "b"})
+    assert job.cache == tmp_path / "cache"
+    assert job.options == {"check": tmp_path / "a", "words": "b"}
+    Path("songs").mkdir()
+    soundfile.write("songs/a.wav", np.zeros(8000), 8000)
+    monkeypatch.setenv("SOURCEPRINT_CORPUS", "songs")
+    (row,) = open_corpus().music
+    assert open_corpus().path(row.file) == tmp_path / "songs" / "a.wav"

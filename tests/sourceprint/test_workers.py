@@ -61,7 +61,7 @@ FATES = {
     "ValueError": UNEXPECTED.format("ValueError", r": cannot convert\\x1b\[31m s64"),
     "exit": UNEXPECTED.format("SystemExit", ": 7"),
     "deep": UNEXPECTED.format("RecursionError", ": maximum recursion depth exceeded.*"),
-    "MemoryError": r"does not fit into the memory that is left; give fewer jobs, or cut it .*; one file may take \d+ MB .*",
+    "MemoryError": r"does not fit into the memory that is left; give fewer jobs, .*; one file may take \d+ MB .*",
     "ParameterError": r"n=0: must be at least 1 \(fault [0-9a-f]{8}\)",
     "DecodeError": r"a\.wav: is no audio",
     "odd": r"unexpected (PicklingError|AttributeError) in .*",

@@ -23,7 +23,7 @@ FAULT = r"report it as fault [0-9a-f]{8}"
 REASONS = {
     "SIGSEGV": rf"ended the process that worked on it, twice \(SIGSEGV in {PLACE}\); the file .*; {FAULT}",
     "ValueError": rf"unexpected ValueError in {PLACE}, line \d+: cannot convert.* s64; {FAULT}, and convert .*",
-    "MemoryError": r"does not fit into the memory that is left; give fewer jobs, or cut it in parts; one file may take \d+ MB .*",
+    "MemoryError": r"does not fit into the memory that is left; give fewer jobs, .*; one file may take \d+ MB .*",
 }
 
 
