@@ -11,7 +11,6 @@ from fingerprint.errors import ParameterError
 __all__ = ["FORMATS", "load_format"]
 
 FORMATS: Final = {
-    "audio": "benchmarks.fuzz.audio",
     "fingerprint": "benchmarks.fuzz.fingerprints",
     "trace": "benchmarks.fuzz.traces",
     "case": "benchmarks.fuzz.cases",
@@ -23,6 +22,7 @@ FORMATS: Final = {
     "index": "benchmarks.fuzz.index_folders",
     "index archive": "benchmarks.fuzz.index_folders:ARCHIVE",
     "blind index": "benchmarks.fuzz.index_folders:BLIND",
+    "audio": "benchmarks.fuzz.audio",
 }
 """Module of each format, and the name of its `Format` there: FORMAT, where none is given."""
 
