@@ -6,6 +6,7 @@ of every other file, and the index compares them as it always does (`docs/format
 runs on the licensee's machine: it binds whoever does not change the program (see docs/blind-index.md).
 """
 
+import errno
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -88,6 +89,8 @@ def check_grant(folder: Path, *, keys: Path, today: date) -> Grant | None:
     if not (folder / GRANT_NAME).exists():
         return None
     try:
+        if not (folder / GRANT_NAME).is_file():
+            raise OSError(errno.EINVAL, f"{GRANT_NAME} is no regular file")
         grant = (folder / GRANT_NAME).read_bytes()
         manifest = read_manifest_bytes(folder)
         issuer = load_public(folder / ISSUER_NAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -219,3 +220,14 @@ def test_a_repair_that_fails_leaves_everything_as_it_was(tmp_path: Path, monkeyp
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "lock"} == before
     assert [problem.n_recordings for problem in repair_index(folder)] == [0]
     use(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
+@pytest.mark.parametrize("name", ["manifest.json", "grant.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    folder = Path(shutil.copytree(sound("exact"), tmp_path / "index"))
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    result = run("list", index=folder)
+    assert result.exit_code == 5
+    assert "regular file" in result.stderr
