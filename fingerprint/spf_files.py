@@ -43,13 +43,14 @@ from fingerprint.new_files import new_file
 from fingerprint.params import Params
 from fingerprint.spf_header import Contents, MalformedHeaderError, PartEntry, contents_of, header_of
 
-__all__ = ["FORMAT_VERSION", "SUFFIX", "read_contents", "read_recording", "read_track", "write_file"]
+__all__ = ["FORMAT_VERSION", "MAGIC", "SUFFIX", "read_contents", "read_recording", "read_track", "write_file"]
 
 SUFFIX: Final = ".spf"
 FORMAT_VERSION: Final = 1
 
 # As in PNG: a transfer that takes the file for text changes it.
-_MAGIC: Final = b"\x89SPF\r\n\x1a\n"
+MAGIC: Final = b"\x89SPF\r\n\x1a\n"
+"""First bytes of every fingerprint file."""
 _START: Final = struct.Struct("<8sII")  # magic, version, length of the header
 _CHECKSUM_BYTES: Final = 32
 _MOST_HEADER_BYTES: Final = 1 << 20
@@ -117,7 +118,7 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
         body.seek(0)
         digest = hashlib.sha256()
         with new_file(path) as descriptor, open(descriptor, "wb", closefd=False) as file:
-            start = _START.pack(_MAGIC, FORMAT_VERSION, len(header)) + header
+            start = _START.pack(MAGIC, FORMAT_VERSION, len(header)) + header
             for chunk in itertools.chain([start], iter(lambda: body.read(_READ_BYTES), b"")):
                 digest.update(chunk)
                 file.write(chunk)
@@ -237,7 +238,7 @@ def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:
     """Return what the header says, once the length of the file agrees, and where the first part starts."""
     size = os.fstat(file.fileno()).st_size
     start = file.read(_START.size)
-    if not start.startswith(_MAGIC[: len(start)]):
+    if not start.startswith(MAGIC[: len(start)]):
         raise FingerprintFileError(
             f"{name}: not a fingerprint file, whatever its name says; make one with `sourceprint fingerprint`"
         )

@@ -3,8 +3,8 @@
 In reading order, each part importing from those before it only:
 
 - `sheets`: tables as people keep them, and what their columns say
-- `items`, `lists`, `inputs`, `outputs`: audio files that a user names, one by one, in lists and in folders, and where
-  results are written
+- `items`, `lists`, `folders`, `inputs`, `outputs`: audio files that a user names, one by one, in lists and in folders,
+  and where results are written
 - `file_limits`, `faults`, `processes`, `workers`: many files at once, what one of them may take, and what goes wrong
   with one
 - `text`, `toml_documents`, `identifiers`, `signatures`: tables and names, TOML that people write, the codes of the

@@ -2,64 +2,67 @@
 
 Paths as given on the command line come in, one `Item` per audio file goes out, in a fixed order: arguments in the order
 given, the content of a folder by name, the rows of a list from top to bottom. A fingerprint file (.spf) counts as an
-audio file. Neither is opened here.
+audio file. Neither is opened here, but for the first bytes of files in folders.
 
-- A *file* is taken whatever its name.
-- A *folder* is searched with all folders in it, for files whose name ends as audio files do (`AUDIO_SUFFIXES`) or
-  in .spf; names that start with a dot are left out. Links are followed, each folder is entered once, so links in a
-  circle do no harm. A link that leads nowhere is refused whatever its name: it may have stood for a folder.
+- A *file* is taken whatever its name and content.
+- A *folder* is searched with all folders in it; everything in it is accounted for (`sourceprint.folders.listing`).
 - A *list* is a file that ends in .csv, .tsv or .xlsx, one recording or track per row, or a text with a path per line
   that is named with @ before it (`sourceprint.lists`). In a folder such files are no lists.
+- `-` is sound from standard input, where the caller has put it into a file; a URL is refused, as nothing is fetched.
 
-What cannot be used (a folder without audio, a row without a path) becomes a `Refusal`, and the rest is taken; a wrong
-header or encoding of a list concerns the whole list and raises.
+What cannot be used (a folder without audio, an archive with audio in it, a row without a path) becomes a `Refusal`, and
+the rest is taken; a wrong header or encoding of a list concerns the whole list and raises. What is surely no audio in a
+folder is an `OtherFile`.
 """
 
 import os
-from collections.abc import Iterator, Sequence, Set
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fingerprint.errors import printable
-from fingerprint.spf_files import SUFFIX
-from sourceprint.items import Item, Refusal
+from fingerprint.errors import ParameterError, printable
+from sourceprint.folders.listing import Folders
+from sourceprint.items import Item, OtherFile, Refusal
 from sourceprint.lists import LIST_SUFFIXES, ListReading, present_rows, read_list, read_paths
 
-__all__ = ["AUDIO_SUFFIXES", "Item", "NamedInputs", "Refusal", "collect"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Item",
+    "NamedInputs",
+    "OtherFile",
+    "Refusal",
+    "appeared",
+    "collect",
+    "other_files_json",
+    "other_files_text",
+]
 
-AUDIO_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *(
-            "aac",
-            "ac3",
-            "aif",
-            "aifc",
-            "aiff",
-            "amr",
-            "ape",
-            "au",
-            "caf",
-            "dts",
-            "flac",
-            "m4a",
-            "m4b",
-            "mka",
-            "mp2",
-            "mp3",
-        ),
-        *("mpc", "oga", "ogg", "opus", "snd", "tak", "tta", "w64", "wav", "weba", "wma", "wv"),
-        *("3gp", "mkv", "mov", "mp4", "webm"),  # video, whose sound is taken
-    )
-)
+STANDARD_INPUT = "-"
+"""What stands for standard input among paths."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
 class NamedInputs:
-    """Everything that was named: `items` to be used, in order, `refusals`, and `notes` on how lists were read."""
+    """Everything that was named.
+
+    Attributes
+    ----------
+    items : tuple of Item
+        To be used, in order.
+    refusals : tuple of Refusal
+    others : tuple of OtherFile
+        Files in folders that are no audio.
+    notes : tuple of str
+        On how lists were read.
+    """
 
     items: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
+    others: tuple[OtherFile, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -67,79 +70,127 @@ class NamedInputs:
 
 
 def collect(
-    paths: Sequence[Path], *, lists: bool = True, fingerprints: bool = True, reading: ListReading | None = None
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    lists: bool = True,
+    fingerprints: bool = True,
+    folders: Folders | None = None,
+    piped: Item | None = None,
+    reading: ListReading | None = None,
 ) -> NamedInputs:
     """Return the audio files that files, folders and lists name.
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : sequence of str or path-like
         As given by the user; they need not exist: a missing file is an `Item` like any other, and fails when opened.
     lists : bool
         Whether lists are read as such; else they are taken for audio files.
     fingerprints : bool
         Whether fingerprint files in folders are taken, as audio files are.
+    folders : Folders, optional
+        By which to list folders, where they are listed again and again, or some are not to be entered.
+    piped : Item, optional
+        What came by standard input, where that can be taken.
     reading : ListReading, optional
         How lists are read.
 
     Raises
     ------
     ParameterError
-        If a list as a whole cannot be read: its columns or its encoding are wrong.
+        If a list as a whole is wrong: its columns or its encoding.
     """
+    folders = folders or Folders(fingerprints=fingerprints)
     items: list[Item] = []
     refusals: list[Refusal] = []
+    others: list[OtherFile] = []
     notes: list[str] = []
-    for path in paths:
-        if os.path.isdir(path):
-            n_before = len(items) + len(refusals)
-            for found in _walk(path, AUDIO_SUFFIXES | {SUFFIX} if fingerprints else AUDIO_SUFFIXES):
-                if isinstance(found, Refusal):
-                    refusals.append(found)
-                else:
-                    items.append(Item(found))
-            if len(items) + len(refusals) == n_before:
-                reason = "a folder without audio files, judging by their names; name the files themselves"
-                refusals.append(Refusal(printable(path), reason))
-        elif lists and path.suffix.lower() in LIST_SUFFIXES:
-            listed = present_rows(read_list(path, reading))
-            items += listed.items
-            refusals += listed.refusals
-            notes += listed.notes
-        elif lists and str(path).startswith("@") and not os.path.lexists(path):
-            listed = present_rows(read_paths(Path(str(path)[1:]), reading))
-            items += listed.items
-            refusals += listed.refusals
-        else:
-            items.append(Item(path))
-    return NamedInputs(tuple(items), tuple(refusals), tuple(notes))
-
-
-def _walk(top: Path, suffixes: Set[str]) -> Iterator[Path | Refusal]:
-    """Yield the files under `top` that end so, by name; folders are told apart by number, as links may lead back."""
-    entered: set[tuple[int, int]] = set()
-    waiting = [top]
-    while waiting:
-        path = waiting.pop()
-        if not os.path.isdir(path):
-            if path.suffix.lower() in suffixes:
-                yield path
+    for path in [os.fspath(path) for path in paths]:
+        if path == STANDARD_INPUT:
+            if piped is None:
+                refusals.append(Refusal(path, "standard input cannot be taken here; save it to a file, and name that"))
+            elif piped in items:
+                refusals.append(Refusal(path, "standard input can be read once only; name it once"))
             else:
-                yield Refusal(printable(path), "this link leads nowhere; mend or remove it")
-            continue
-        try:
-            status = path.stat()
-            if (status.st_dev, status.st_ino) in entered:
+                items.append(piped)
+        elif _URL.match(path) and not os.path.lexists(path):
+            reason = "is a URL, and nothing is fetched from the network; download it first, and name the file"
+            refusals.append(Refusal(printable(path), reason))
+        elif os.path.isdir(path):
+            listed = folders.listed(Path(path))
+            items += map(Item, listed.audio)
+            refusals += listed.refusals
+            others += listed.others
+            if not listed.audio and not listed.refusals:
+                reason = f"a folder without audio{_instead(listed.others)}; name the files themselves"
+                refusals.append(Refusal(printable(path), reason, Path(path)))
+        elif lists and Path(path).suffix.lower() in LIST_SUFFIXES:
+            try:
+                rows = present_rows(read_list(Path(path), reading))
+            except ParameterError as error:
+                if not isinstance(error.__cause__, OSError):
+                    raise
+                refusals.append(Refusal(printable(path), Item(Path(path)).reason(error)))
                 continue
-            entered.add((status.st_dev, status.st_ino))
-            names = sorted((name for name in os.listdir(path) if not name.startswith(".")), reverse=True)
-        except OSError as error:
-            yield Refusal(printable(path), f"this folder cannot be read ({error.strerror}); change its permissions")
-            continue
-        children = [path / name for name in names]
-        waiting += [child for child in children if child.suffix.lower() in suffixes or _leads_on(child)]
+            items += rows.items
+            refusals += rows.refusals
+            notes += rows.notes
+        elif lists and path.startswith("@") and not os.path.lexists(path):
+            rows = present_rows(read_paths(Path(path[1:]), reading))
+            items += rows.items
+            refusals += rows.refusals
+        else:
+            items.append(Item(Path(path)))
+    return NamedInputs(tuple(items), tuple(refusals), tuple(others), tuple(notes))
 
 
-def _leads_on(path: Path) -> bool:
-    """Return whether a name stands for a folder, or is a link that leads nowhere and may have stood for one."""
-    return os.path.isdir(path) or (os.path.islink(path) and not os.path.exists(path))
+def appeared(paths: Sequence[str | os.PathLike[str]], before: NamedInputs, folders: Folders) -> tuple[Refusal, ...]:
+    """Return refusals of audio that has come into folders since they were listed, by the same `folders`.
+
+    Parameters
+    ----------
+    paths : sequence of str or path-like
+        As given to `collect`.
+    before : NamedInputs
+        What that returned.
+    folders : Folders
+        The same.
+    """
+    known = {item.path for item in before.items} | {refusal.path for refusal in before.refusals}
+    reason = "came into the folder while the others were searched, and was not; run the command again"
+    new: dict[Path, Refusal] = {}
+    for path in map(Path, paths):
+        if os.path.isdir(path):
+            listed = folders.listed(path)
+            there = (*listed.audio, *(refusal.path for refusal in listed.refusals if refusal.path is not None))
+            new |= {one: Refusal(printable(one), reason, one) for one in there if one not in known}
+    return tuple(new.values())
+
+
+def other_files_text(others: Iterable[OtherFile]) -> str:
+    """Return how many other files there are, by kind, the most frequent first; "" for none.
+
+    Examples
+    --------
+    >>> other_files_text([OtherFile(name, "text", "text") for name in ("a", "b")] + [OtherFile("c", "image", "image")])
+    '3 other files, no audio by their content: 2 text, 1 image'
+    """
+    kinds = Counter(other.kind for other in others)
+    if not kinds:
+        return ""
+    files = "1 other file, no audio by its content" if kinds.total() == 1 else _MANY.format(kinds.total())
+    by_number = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+    return f"{files}: {', '.join(f'{n} {kind}' for kind, n in by_number)}"
+
+
+def other_files_json(others: Iterable[OtherFile]) -> list[dict[str, str]]:
+    """Return other files as plain JSON types: name and reason of each, in order."""
+    return [{"name": other.name, "reason": other.reason} for other in others]
+
+
+_MANY = "{} other files, no audio by their content"
+
+
+def _instead(others: Sequence[OtherFile]) -> str:
+    said = other_files_text(others)
+    return f" ({said})" if said else " (it is empty)"

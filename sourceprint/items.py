@@ -1,4 +1,4 @@
-"""One audio file that a user named, and what is said about it; or something named that cannot be used, and why."""
+"""What a user names, one by one: an audio file and what is said of it, what cannot be used, what is no audio."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from fingerprint.errors import printable
 from index.storage.tags import Ranges
 from sourceprint.faults import Fault
 
-__all__ = ["Item", "Refusal"]
+__all__ = ["Item", "OtherFile", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Item:
         Sorted; empty where nothing is said.
     excluded : tuple of (int, int)
         Ranges that never count, in milliseconds; empty where nothing is said.
+    called : str
+        What results call it, where that is not its path: sound from standard input has none.
     """
 
     path: Path
@@ -42,16 +44,17 @@ class Item:
     source: str = ""
     tags: tuple[str, ...] = ()
     excluded: Ranges = ()
+    called: str = ""
 
     @property
     def name(self) -> str:
         """What messages call it: one line, safe for a terminal."""
-        return printable(self.path)
+        return printable(self.called or self.path)
 
     def reason(self, error: Exception | Fault) -> str:
         """Return the message of an error about this file without its name, which whoever reports it puts in front."""
         message = str(error)
-        for name in (self.name, printable(self.path.name)):
+        for name in (self.name, printable(self.path), printable(self.path.name)):
             if message.startswith((name + ": ", name + " ")):
                 return message[len(name) :].removeprefix(":").strip()
         return message
@@ -67,10 +70,32 @@ class Refusal:
         What it is, fit for a message.
     reason : str
         Why, and what to do.
+    path : Path or None
+        The file or folder, where it was found in a folder.
     """
 
     name: str
     reason: str
+    path: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFile:
+    """Something in a folder that is surely no audio.
+
+    Attributes
+    ----------
+    name : str
+        Its path, fit for a message.
+    kind : str
+        What it is, as a noun in the singular: "text", "image".
+    reason : str
+        What it is, with what there is to say of it alone.
+    """
+
+    name: str
+    kind: str
+    reason: str

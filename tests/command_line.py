@@ -29,12 +29,14 @@ RATE_HZ = 11025
 _SEPARATE: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
 
 
-def run(*args: str | Path, index: Path | None = None) -> Result:
+def run(*args: str | Path, index: Path | None = None, stdin: bytes | None = None) -> Result:
     """Run a command in this process; an exception that it does not handle is raised here."""
     words = [str(arg) for arg in args]
     if index is not None:
         words += ["--index", str(index)]
-    return CliRunner(**_SEPARATE).invoke(cli.sourceprint, words, catch_exceptions=False, prog_name="sourceprint")
+    return CliRunner(**_SEPARATE).invoke(
+        cli.sourceprint, words, input=stdin, catch_exceptions=False, prog_name="sourceprint"
+    )
 
 
 def start(*args: str | Path, before: str = "", **options: Any) -> subprocess.Popen[str]:

@@ -26,7 +26,7 @@ from typing import BinaryIO
 from fingerprint.audio.lengths import CLAIMS
 from fingerprint.audio.windows import FileWindow
 
-__all__ = ["SEQUENTIAL", "Container", "inspect_container"]
+__all__ = ["SEQUENTIAL", "Container", "inspect_container", "kind_of"]
 
 _HEAD_BYTES = 4096
 _OGG_TAIL_BYTES = 65_536 + 282  # the longest page there can be
@@ -141,7 +141,7 @@ def inspect_container(file: BinaryIO) -> Container:
     size = file.seek(0, os.SEEK_END)
     start = _end_of_id3(file)
     head = _read_at(file, start, _HEAD_BYTES)
-    kind = _kind_of(head)
+    kind = kind_of(head)
     if kind == "mp3":
         container = _inspect_mp3(head, start, size - start)
     elif kind == "ogg":
@@ -168,7 +168,8 @@ def inspect_container(file: BinaryIO) -> Container:
     return container
 
 
-def _kind_of(head: bytes) -> str:
+def kind_of(head: bytes) -> str:
+    """Return the kind of audio, or of film, that begins with some bytes, 4096 or all that there are; "" for none."""
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
         return {b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12], "")
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):

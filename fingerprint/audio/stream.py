@@ -25,7 +25,7 @@ from fingerprint.audio.sources import MAX_RATE_HZ, AudioInfo
 from fingerprint.disk import open_regular_file
 from fingerprint.errors import DecodeError, ParameterError, printable
 
-__all__ = ["AudioInfo", "AudioStream", "decode", "open_audio"]
+__all__ = ["AudioInfo", "AudioStream", "decode", "holds_audio", "open_audio"]
 
 # Frames of mp3 or AAC at either end, and what encoders put before them; damage costs more, or is known.
 _LENGTH_TOLERANCE_SECONDS: Final = 0.1
@@ -36,6 +36,9 @@ _HIDDEN_SECONDS: Final = 0.5
 # Recordings of a day are made, and so is silence in next to nothing; the thriftiest codecs take 590 bytes a second.
 _LONGEST_SECONDS: Final = 24 * 3600.0
 _FEWEST_BYTES_PER_SECOND: Final = 500
+
+# A frame or two can be found in any data; so many in a row cannot.
+_HEARD_SECONDS: Final = 0.5
 
 # A limiter touches full scale now and then; a clipped recording stays there.
 _CLIPPED_SHARE: Final = 0.01
@@ -106,6 +109,21 @@ def decode(path: str | os.PathLike[str], *, sample_rate: int = 11025) -> NDArray
     """
     with open_audio(path, sample_rate=sample_rate) as stream:
         return np.concatenate(list(stream.blocks()))
+
+
+def holds_audio(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file decodes as half a second of audio, and is none by chance.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file of unknown content; decoding may end the process, as with any file from outside.
+    """
+    try:
+        with open_audio(path, block_seconds=_HEARD_SECONDS) as stream:
+            return next(stream.blocks()).size >= round(_HEARD_SECONDS * stream.sample_rate)
+    except DecodeError:
+        return False
 
 
 class AudioStream:

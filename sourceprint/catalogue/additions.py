@@ -39,7 +39,8 @@ from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.catalogue.recording_ids import IdDesk, PlannedAddition, described_by
 from sourceprint.faults import Fault, contained
 from sourceprint.file_limits import most_seconds
-from sourceprint.inputs import Item, NamedInputs
+from sourceprint.inputs import NamedInputs, other_files_json
+from sourceprint.items import Item, OtherFile
 from sourceprint.workers import in_order, jobs_for, uninterrupted
 
 __all__ = ["Addition", "AdditionOutcome", "open_or_create"]
@@ -118,6 +119,7 @@ class Addition:
         self.overlaps: list[Overlap] = []
         self.n_overlaps = 0
         self._counts = dict.fromkeys(("added", "replaced", "unchanged"), 0)
+        self._others: tuple[OtherFile, ...] = ()
         self._audio_ms = 0
         self._started_at = time.monotonic()
         self._path = path
@@ -141,6 +143,7 @@ class Addition:
         ParameterError
             If `jobs` is below 1.
         """
+        self._others = inputs.others
         for refusal in inputs.refusals:
             yield self._counted(AdditionOutcome(refusal.name, "failed", remarks=(refusal.reason,)))
         jobs = jobs_for(len(inputs.items), self._jobs)
@@ -172,11 +175,10 @@ class Addition:
         Returns
         -------
         dict
-            `added`, `replaced`, `unchanged` (counts), `committed` (recordings that are safe), `failed` (name and reason
-            of each), `overlaps` (as `index.search.overlaps.overlap_to_json`, the longest `MOST_OVERLAPS`),
-            `overlaps_found` (how many in all), `audio_seconds` and `seconds` (audio analysed, time taken), `index`
-            (as `Store.info`, or
-            None).
+            `added`, `replaced`, `unchanged` (counts), `committed` (recordings that are safe), `failed` and
+            `other_files` (in folders, that are no audio; name and reason of each), `overlaps` (as
+            `index.search.overlaps.overlap_to_json`, the longest `MOST_OVERLAPS`), `overlaps_found` (how many in all),
+            `audio_seconds` and `seconds` (audio analysed, time taken), `index` (as `Store.info`, or None).
         """
         try:
             index = (self._store or Store.open(self._path)).info()
@@ -186,6 +188,7 @@ class Addition:
             **self._counts,
             "committed": self.n_committed,
             "failed": [{"name": outcome.name, "reason": " ".join(outcome.remarks)} for outcome in self.failures],
+            "other_files": other_files_json(self._others),
             "overlaps": [overlap_to_json(overlap) for overlap in self.overlaps],
             "overlaps_found": self.n_overlaps,
             "audio_seconds": self._audio_ms / 1000,
@@ -263,7 +266,7 @@ class Addition:
                     before.title,
                     before.artists,
                     before.isrc,
-                    described.name,
+                    item.called or described.name,
                     described.sha256,
                     described.duration_ms,
                     described.decoder,

@@ -40,7 +40,8 @@ from fingerprint.spf_header import Contents
 from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.faults import Fault, contained
 from sourceprint.file_limits import most_seconds
-from sourceprint.inputs import Item, NamedInputs
+from sourceprint.inputs import NamedInputs, other_files_json
+from sourceprint.items import Item, OtherFile
 from sourceprint.workers import in_order, jobs_for
 
 __all__ = ["BOTH", "Description", "PrecomputeOutcome"]
@@ -124,6 +125,7 @@ class Description:
     ) -> None:
         self.failures: list[PrecomputeOutcome] = []
         self._done: list[PrecomputeOutcome] = []
+        self._others: tuple[OtherFile, ...] = ()
         self._started_at = time.monotonic()
         self._folder = folder
         self._scales = scales
@@ -144,6 +146,7 @@ class Description:
         StorageFullError
             If the disk is full; the files made before are complete.
         """
+        self._others = inputs.others
         for refusal in inputs.refusals:
             yield self._counted(PrecomputeOutcome(refusal.name, "failed", remarks=(refusal.reason,)))
         jobs = jobs_for(len(inputs.items), self._jobs)
@@ -166,8 +169,9 @@ class Description:
         Returns
         -------
         dict
-            `made`, `unchanged` (counts), `failed` (name and reason of each), `files` (audio, file and size of each, in
-            order), `bytes` (all of those together), `audio_seconds` and `seconds` (audio analysed, time taken).
+            `made`, `unchanged` (counts), `failed` and `other_files` (in folders, that are no audio; name and reason of
+            each), `files` (audio, file and size of each, in order), `bytes` (all of those together), `audio_seconds`
+            and `seconds` (audio analysed, time taken).
         """
         files = [
             {"audio": outcome.name, "file": str(outcome.target), "kind": outcome.kind, "bytes": outcome.n_bytes}
@@ -177,6 +181,7 @@ class Description:
             "made": sum(outcome.kind == "made" for outcome in self._done),
             "unchanged": sum(outcome.kind == "unchanged" for outcome in self._done),
             "failed": [{"name": outcome.name, "reason": " ".join(outcome.remarks)} for outcome in self.failures],
+            "other_files": other_files_json(self._others),
             "files": files,
             "bytes": sum(outcome.n_bytes for outcome in self._done),
             "audio_seconds": sum(outcome.duration_ms for outcome in self._done) / 1000,

@@ -15,7 +15,7 @@ from fingerprint.errors import AudioError, ParameterError, printable
 from fingerprint.extract import audio_digest, audio_name
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
-from sourceprint.inputs import Item
+from sourceprint.items import Item
 
 __all__ = ["IdDesk", "PlannedAddition", "derived_id", "described_by"]
 
@@ -162,7 +162,7 @@ class IdDesk:
         """Return the id that an item is to have, if that is free; errors as `audio_name` and `audio_digest`."""
         if item.id:
             return item.id
-        named = derived_id(Path(audio_name(item.path)))
+        named = derived_id(Path(item.called or audio_name(item.path)))
         if not item.isrc:
             return named
         stored = None if self._stored(item.isrc) is not None else self._stored(named)

@@ -1,6 +1,7 @@
 """The commands: each parses its options, calls one function of the product, and prints.
 
-`terminal` holds what they share (options, messages, exit codes), `progress` the bar of long work. The others hold the
+`terminal` holds what they share (options, messages, exit codes), `named_files` what they are given to work on,
+`progress` the bar of long work. The others hold the
 commands of one subject each, in the order of `sourceprint --help`:
 
 - `demo`: demo

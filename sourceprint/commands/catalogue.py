@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sourceprint.commands.lists import ListOptions, list_options, reading_of
+from sourceprint.commands.named_files import INPUT, name_option, piped_input
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
-    PATH,
     exit_if_failed,
     final_report,
     index_option,
@@ -26,27 +26,38 @@ from sourceprint.commands.terminal import (
 from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
+    from sourceprint.inputs import NamedInputs
     from sourceprint.lists import ListReading
 
 __all__ = ["add", "duplicates", "exclude", "info", "list_", "remove", "replace", "tag"]
 
 
+_id_option = click.option("--id", "recording_id", metavar="ID", help="Id of the recording, where it is one file.")
+
+
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
+@_id_option
+@name_option
 @list_options()
 @index_option
 @jobs_option
 @json_option
 @quiet_option
 def add(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
+    recording_id: str | None,
+    name: str | None,
     lists: ListOptions,
     index: Path | None,
     jobs: int | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Add recordings: audio files, folders of them, or lists.
+    """Add recordings: audio files, folders of them, or lists; - is a file from standard input.
+
+    In a folder, files are taken by their content, whatever their names; what may be audio and cannot be read, such as
+    an archive with audio in it, counts as failed.
 
     A list is a sheet (.csv, .tsv, .xlsx) with the columns path, id, title, artist, isrc, tags, exclude, under the names
     that labels and distributors give them; only path is needed. Without an id, the ISRC is the id, else the file's name
@@ -56,18 +67,22 @@ def add(
     """
     place = index_place(index)
     with reading_of(place, lists) as reading:
-        _add(paths, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=False)
+        _add(paths, recording_id, name, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=False)
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
+@_id_option
+@name_option
 @list_options()
 @index_option
 @jobs_option
 @json_option
 @quiet_option
 def replace(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
+    recording_id: str | None,
+    name: str | None,
     lists: ListOptions,
     index: Path | None,
     jobs: int | None,
@@ -80,7 +95,7 @@ def replace(
     """
     place = index_place(index)
     with reading_of(place, lists) as reading:
-        _add(paths, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=True)
+        _add(paths, recording_id, name, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=True)
 
 
 @click.command()
@@ -252,7 +267,9 @@ def duplicates(
 
 
 def _add(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
+    recording_id: str | None,
+    name: str | None,
     place: Path,
     reading: "ListReading",
     jobs: int | None,
@@ -263,10 +280,15 @@ def _add(
 ) -> None:
     use_one_thread()
     from sourceprint.catalogue.additions import Addition
-    from sourceprint.inputs import collect
+    from sourceprint.inputs import collect, other_files_text
     from sourceprint.text.index_text import addition_text, overlap_text
 
-    inputs = collect(paths, reading=reading)
+    piped = piped_input(paths, name)
+    if piped is not None and name is None and recording_id is None:
+        raise click.UsageError("-: give what comes by standard input an id with --id, or a name with --name")
+    inputs = collect(paths, reading=reading, piped=piped)
+    if recording_id is not None:
+        inputs = _with_id(inputs, recording_id, paths)
     addition = Addition(place, jobs=jobs, replacing=replacing)
     with (
         final_report(addition, addition_text, as_json=as_json, quiet=quiet),
@@ -275,6 +297,8 @@ def _add(
     ):
         for text in inputs.notes:
             tell.note(text)
+        if inputs.others:
+            tell.note(other_files_text(inputs.others))
         for outcome in outcomes:
             tell.outcome(outcome)
         for overlap in addition.overlaps:
@@ -282,3 +306,14 @@ def _add(
         if addition.n_overlaps > len(addition.overlaps):
             tell.note(f"{addition.n_overlaps} pairs have audio in common; see sourceprint duplicates")
     exit_if_failed(len(addition.failures), of=len(inputs))
+
+
+def _with_id(inputs: "NamedInputs", recording_id: str, paths: tuple[str, ...]) -> "NamedInputs":
+    """Return the one file that was named, with an id."""
+    import dataclasses
+    import unicodedata
+
+    if len(paths) != 1 or len(inputs) != 1 or Path(paths[0]).is_dir() or any(item.source for item in inputs.items):
+        raise click.UsageError("--id: is the id of one recording; name one audio file, or a list with a column id")
+    composed = unicodedata.normalize("NFC", recording_id)
+    return dataclasses.replace(inputs, items=tuple(dataclasses.replace(item, id=composed) for item in inputs.items))

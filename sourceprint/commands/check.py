@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fingerprint.errors import printable
+from sourceprint.commands.named_files import INPUT, name_option, piped_input
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import PATH, index_option, index_place, jobs_option, note, today, use_one_thread
 
@@ -17,9 +18,7 @@ _FAIL_ON = ("review", "block")
 
 
 @click.command()
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(readable=False)
-)  # one that cannot be read is a verdict
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=INPUT)
 @click.option("--policy", "policy_file", metavar="FILE", type=PATH, help="What passes, TOML  [default: certain blocks]")
 @click.option(
     "--fail-on", type=click.Choice(_FAIL_ON), default="block", show_default=True,
@@ -33,6 +32,7 @@ _FAIL_ON = ("review", "block")
     "--date", "day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]),
     help="Day of the release (YYYY-MM-DD), on which licences must hold  [default: today, UTC]",
 )  # fmt: skip
+@name_option
 @index_option
 @jobs_option
 @click.option("--quiet", is_flag=True, help="Print only the lines of what does not pass.")
@@ -43,21 +43,24 @@ def check(
     layout: str,
     output: Path | None,
     day: datetime | None,
+    name: str | None,
     index: Path | None,
     jobs: int | None,
     quiet: bool,
 ) -> None:
     """Decide by a policy whether audio files may be released.
 
+    In a folder, files are taken by their content, whatever their names; what may be audio and cannot be searched, such
+    as an archive with audio in it, counts as not checked, and what is no audio is listed. - is standard input.
+
     Exit code 0: nothing at or above --fail-on; 1: findings; 3: nothing readable; 4: some files could not be checked,
     which outranks findings. A path that is mistyped never passes.
 
     Example: sourceprint check outputs --policy policy.toml
     """
-    if "" in files:  # it would be taken for the folder that the shell is in
-        raise click.UsageError("FILE: is empty; a variable of the shell may not be set")
     use_one_thread()
     from sourceprint.blind.blind_import import read_grant
+    from sourceprint.folders.listing import Folders
     from sourceprint.gate.check import check_files, named_files, unknown_ids
     from sourceprint.gate.policy import ERROR, PASS
     from sourceprint.gate.policy_toml import default_policy, load_policy
@@ -65,10 +68,12 @@ def check(
     from sourceprint.gate.report_text import summary_line, verdict_line
     from sourceprint.gate.unverified import not_verified_line
     from sourceprint.gate.verdict import Report
+    from sourceprint.inputs import appeared
     from sourceprint.scans.scan import open_for
 
     policy = default_policy() if policy_file is None else load_policy(policy_file)
-    inputs = named_files([Path(file) for file in files])
+    folders = Folders()
+    inputs = named_files(files, folders=folders, piped=piped_input(files, name))
     if output is not None:
         expect_output(output, [item.path for item in inputs.items])
     snapshot = open_for(index_place(index))
@@ -78,7 +83,9 @@ def check(
     on = today() if day is None else day.date()
     as_lines = layout == "text" or output is not None
     verdicts = []
-    checked = check_files(snapshot, inputs, policy=policy, day=on, jobs=jobs)
+    checked = check_files(
+        snapshot, inputs, policy=policy, day=on, jobs=jobs, late=lambda: appeared(files, inputs, folders)
+    )
     with progress(len(inputs), quiet) as tell, closing(checked):
         for verdict in checked:
             tell.step()
@@ -96,6 +103,7 @@ def check(
         fail_on,
         tuple(verdicts),
         unknown,
+        others=inputs.others,
         issuer="" if grant is None else grant.issuer.id,
         by_clock=day is None,
     )

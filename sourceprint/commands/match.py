@@ -1,6 +1,5 @@
 """Matches of a few files: `match` names the recordings that they reuse, `fingerprint` files stand for audio."""
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fingerprint.errors import printable
+from sourceprint.commands.named_files import INPUT, name_option, piped_input
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
@@ -21,6 +21,7 @@ from sourceprint.commands.terminal import (
     index_place,
     jobs_option,
     json_option,
+    json_text,
     jsonl_option,
     note,
     one_format,
@@ -38,7 +39,8 @@ __all__ = ["fingerprint", "match"]
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=INPUT)
+@name_option
 @index_option
 @search_options
 @click.option(
@@ -61,7 +63,8 @@ __all__ = ["fingerprint", "match"]
 @jsonl_option
 @quiet_option
 def match(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
+    name: str | None,
     index: Path | None,
     layer: str,
     thorough: bool,
@@ -79,6 +82,8 @@ def match(
 ) -> None:
     """Find which indexed recordings audio files reuse.
 
+    FILE is an audio file, a folder, all of whose audio is searched by its content, or -, standard input.
+
     Example: sourceprint match track.mp3
     """
     one_format(as_json, as_jsonl)
@@ -90,12 +95,12 @@ def match(
     audio = catalogue_audio(catalogue)  # before anything is searched
     from fingerprint.streams import notes_on_unsearched
     from index.explain.explanation import Question
-    from sourceprint.inputs import collect
+    from sourceprint.inputs import collect, other_files_text
     from sourceprint.scans.scan import scan_files
     from sourceprint.scans.scan_json import scan_result
     from sourceprint.scans.scan_text import explained_block, scan_block
 
-    inputs = collect(files, lists=False)
+    inputs = collect(files, lists=False, piped=piped_input(files, name))
     block = explained_block if explain else scan_block
     results: list[dict[str, Any]] = []
     n_failed = len(inputs.refusals)
@@ -112,21 +117,23 @@ def match(
         with progress(len(inputs.items), quiet) as tell, closing(scans):
             for refusal in inputs.refusals:
                 tell.complain(str(refusal))
+            if inputs.others:
+                tell.note(other_files_text(inputs.others))
             try:
                 for scan in scans:
                     tell.step()
                     if scan.failed:
                         n_failed += 1
-                        tell.complain(f"{printable(scan.path)}: {scan.reason}")
+                        tell.complain(f"{printable(scan.name)}: {scan.reason}")
                     if scan.unsearched:
                         is_incomplete = True
                         tell.complain(
-                            f"{printable(scan.path)}: not all of it was searched: {notes_on_unsearched(scan.notes)}"
+                            f"{printable(scan.name)}: not all of it was searched: {notes_on_unsearched(scan.notes)}"
                         )
                     if as_json or report_folder is not None:
                         results.append(scan_result(scan).raw)
                     if not as_json:
-                        tell.data(json.dumps(scan_result(scan).raw) if as_jsonl else block(scan))
+                        tell.data(json_text(scan_result(scan).raw) if as_jsonl else block(scan))
             finally:  # when interrupted, what is done is printed all the same
                 if as_json and results:
                     print_json(results, lines=False)
@@ -182,7 +189,7 @@ class _RoleType(click.Choice[str]):
 
 
 @click.command()
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=INPUT)
 @click.option(
     "-o", "--output", "folder", metavar="DIR", type=PATH, required=True, help="Folder of the files; made if missing."
 )
@@ -196,7 +203,7 @@ class _RoleType(click.Choice[str]):
 @json_option
 @quiet_option
 def fingerprint(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     folder: Path,
     role: str,
     thorough: bool,
@@ -216,7 +223,7 @@ def fingerprint(
     use_one_thread()
     from index.search.match import STANDARD, THOROUGH
     from sourceprint.catalogue.precompute import BOTH, Description
-    from sourceprint.inputs import collect
+    from sourceprint.inputs import collect, other_files_text
     from sourceprint.text.index_text import description_text
 
     inputs = collect(paths, fingerprints=False)
@@ -228,6 +235,8 @@ def fingerprint(
         progress(len(inputs), quiet) as tell,
         closing(description.run(inputs)) as outcomes,
     ):
+        if inputs.others:
+            tell.note(other_files_text(inputs.others))
         for outcome in outcomes:
             tell.outcome(outcome)
             if outcome.target is not None and not as_json:

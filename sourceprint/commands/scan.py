@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sourceprint.commands.named_files import INPUT
 from sourceprint.commands.progress import progress, stop_on_signals
 from sourceprint.commands.terminal import (
     EXIT_FINDINGS,
@@ -42,7 +43,7 @@ _WHY_AGAIN = {
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(readable=False))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
 @click.option(
     "--out", metavar="RUN", type=PATH, required=True, help="Folder of the run; made if missing, else gone on with."
 )
@@ -56,7 +57,8 @@ _WHY_AGAIN = {
 )  # fmt: skip
 @click.option(
     "--move-to", metavar="DIR", type=PATH,
-    help="With --watch: move files there once their results, which say so, are safe; those that failed stay.",
+    help="With --watch: move files there once their results, which say so, are safe; those that failed stay, and those "
+    "whose end is missing.",
 )  # fmt: skip
 @jobs_option
 @json_option
@@ -80,6 +82,9 @@ def scan(
 ) -> None:
     """Match many files, or folders that grow; keep every result.
 
+    In a folder, files are taken by their content, whatever their names; what may be audio and cannot be searched, such
+    as an archive with audio in it, is told and logged, and so is what is no audio.
+
     Interrupted in whatever way, it is continued by the same command, which searches nothing twice: a file is known by
     its content, the state of the index and the settings. The folder holds a result per file (results.jsonl), what
     happened when (log.jsonl), and what a recheck of each match needs (traces). Prints what the run comes to.
@@ -88,8 +93,6 @@ def scan(
     """
     if move_to is not None and not watch:
         raise click.UsageError("--move-to moves files out of a folder that is followed: give --watch too")
-    if "" in paths:  # it would be taken for the folder that the shell is in
-        raise click.UsageError("PATH: is empty; a variable of the shell may not be set")
     use_one_thread()
     from sourceprint.scans.session import Search, Session
 
@@ -99,14 +102,13 @@ def scan(
         jobs=jobs,
         permit=lambda: index_place(index),  # a grant may expire while a folder is followed
     )
-    places = tuple(map(Path, paths))
     arguments = _plain(click.get_current_context().params)
     session = Session(out, search, arguments=arguments, retry_failed=retry_failed)
     with final_report(session, lambda _: _summary_of(session), as_json=as_json, quiet=quiet), session:
         if watch:
-            _follow(session, places, settle, move_to, quiet)
+            _follow(session, tuple(map(Path, paths)), settle, move_to, quiet)
         else:
-            _scan_once(session, places, out, quiet)
+            _scan_once(session, paths, out, quiet)
     if session.n_failed == session.n_given and not (watch and not session.n_given):
         click.get_current_context().exit(EXIT_NOTHING_READ)
     if session.refusals or session.summary.failures or session.summary.incomplete_files:
@@ -189,15 +191,18 @@ def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: 
         click.get_current_context().exit(EXIT_FINDINGS)
 
 
-def _scan_once(session: "Session", paths: tuple[Path, ...], out: Path, quiet: bool) -> None:
+def _scan_once(session: "Session", paths: tuple[str, ...], out: Path, quiet: bool) -> None:
     """Scan what there is now."""
-    from sourceprint.inputs import collect
+    from sourceprint.folders.listing import Folders
+    from sourceprint.inputs import appeared, collect
     from sourceprint.scans.plan import Territory
 
-    inputs = collect(paths, lists=False)
-    items, refused = Territory([out]).outside(inputs.items, named=paths)
+    folders = Folders(without=[out])
+    inputs = collect(paths, lists=False, folders=folders)
+    items, refused = Territory([out]).outside(inputs.items, named=map(Path, paths))
     refusals = [*inputs.refusals, *refused]
     session.refuse(refusals)
+    session.pass_over(inputs.others)
     with progress(len(items), quiet) as tell:
         for refusal in refusals:
             tell.complain(str(refusal))
@@ -208,6 +213,10 @@ def _scan_once(session: "Session", paths: tuple[Path, ...], out: Path, quiet: bo
     with progress(len(plan.search) + n_copies, quiet, in_lines=True) as tell:
         for outcome in session.scan(plan):
             tell.outcome(outcome)
+        late = appeared(paths, inputs, folders)
+        session.refuse(late)
+        for refusal in late:
+            tell.complain(str(refusal))
 
 
 def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to: Path | None, quiet: bool) -> None:
@@ -255,9 +264,12 @@ def _notes_on_again(reasons: Mapping[str, int]) -> list[str]:
 
 
 def _summary_of(session: "Session") -> str:
+    from sourceprint.inputs import other_files_text
     from sourceprint.scans.summary import summary_text
 
-    return summary_text(session.summary)
+    refused = f"{len(session.refusals)} refused: not searched, or not all of it, as told above"
+    lines = [summary_text(session.summary), refused if session.refusals else "", other_files_text(session.others)]
+    return "\n".join(filter(None, lines))
 
 
 def _plain(params: dict[str, Any]) -> dict[str, Any]:

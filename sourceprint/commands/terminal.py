@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from fingerprint.errors import ListedError, ParameterError, SourceprintError, printable
+from sourceprint.text.names import well_formed_json
 
 if TYPE_CHECKING:
     from index.search.match import SearchOptions
@@ -53,6 +54,7 @@ __all__ = [
     "index_place",
     "jobs_option",
     "json_option",
+    "json_text",
     "jsonl_option",
     "keys_option",
     "keys_place",
@@ -92,8 +94,8 @@ class _PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
-PATH = _PathType(path_type=Path)
-"""The type of an argument or option that names a file or folder, which need not exist."""
+PATH = _PathType(path_type=Path, readable=False)
+"""The type of an argument or option that names a file or folder: whether it can be used is told when it is."""
 
 index_option = click.option(
     "--index", metavar="DIR", envvar="SOURCEPRINT_INDEX", type=PATH,
@@ -322,9 +324,14 @@ def print_json(value: Any, *, lines: bool) -> None:
     """Print plain JSON types: one document, or one object per line of a sequence of them."""
     if lines:
         for item in value:
-            click.echo(json.dumps(item))
+            click.echo(json_text(item))
     else:
-        click.echo(json.dumps(value, indent=2))
+        click.echo(json_text(value, indent=2))
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Return plain JSON types as JSON that every reader takes: bytes of names that are no UTF-8 are escaped in it."""
+    return json.dumps(well_formed_json(value), indent=indent)
 
 
 # --- at its end -------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from sourceprint.exports.jams import jams_files
 from sourceprint.exports.table import passage_csv
 from sourceprint.outputs import expect_free, writing
 from sourceprint.scans.results import ScanResult
+from sourceprint.text.names import well_formed_json
 
 __all__ = ["FOLDERS", "FORMATS", "TEXTS", "export_chunks", "export_files", "write_export"]
 
@@ -45,7 +46,7 @@ def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -
         If there is no such format.
     """
     if form == "jsonl":
-        return (json.dumps(result.raw).encode() + b"\n" for result in results)
+        return (json.dumps(well_formed_json(result.raw)).encode() + b"\n" for result in results)
     if form == "csv":
         return passage_csv(results, q_values)
     if form == "acrcloud":

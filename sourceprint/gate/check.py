@@ -1,46 +1,51 @@
 """A check: what was named is searched with the settings of the policy and decided, file by file.
 
 In come paths (files, folders, fingerprint files), out come verdicts. Nothing that was named is passed over: a path that
-does not exist, a pattern that the shell left standing as nothing matched it, and a folder without audio are verdicts
-too, and errors. Nor does an index without recordings pass anything.
+does not exist, a pattern that the shell left standing as nothing matched it, a folder without audio, and whatever in a
+folder may be audio and cannot be searched are verdicts too, and errors; so is what comes into a folder meanwhile. Nor
+does an index without recordings pass anything.
 """
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 from fingerprint.errors import CatalogueError, printable
 from index.search.match import STANDARD, THOROUGH
 from index.storage.snapshot import Snapshot
+from sourceprint.folders.listing import Folders
 from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
-from sourceprint.inputs import NamedInputs, Refusal, collect
+from sourceprint.inputs import NamedInputs, collect
+from sourceprint.items import Item, Refusal
 from sourceprint.scans.scan import scan_files
 from sourceprint.scans.scan_json import result_matches, scan_result
 
 __all__ = ["check_files", "named_files", "unknown_ids"]
 
 
-def named_files(paths: Sequence[Path]) -> NamedInputs:
+def named_files(paths: Sequence[str], *, folders: Folders | None = None, piped: Item | None = None) -> NamedInputs:
     """Return the files that paths name, each once, and what names none.
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : sequence of str
         As given by the user.
+    folders, piped
+        As `sourceprint.inputs.collect` takes them.
     """
-    known: list[Path] = []
+    known: list[str] = []
     refusals = []
     for path in dict.fromkeys(paths):
-        if _is_pattern(path) and not os.path.lexists(path):
+        if _is_pattern(path) and not os.path.lexists(path) and "://" not in path:
             refusals.append(Refusal(printable(path), "this pattern matches no file; check folder and spelling"))
         else:
             known.append(path)
-    found = collect(known, lists=False)
-    return NamedInputs(tuple(dict.fromkeys(found.items)), (*refusals, *found.refusals))
+    found = collect(known, lists=False, folders=folders, piped=piped)
+    others = tuple(dict.fromkeys(found.others))
+    return NamedInputs(tuple(dict.fromkeys(found.items)), (*refusals, *dict.fromkeys(found.refusals)), others)
 
 
 def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
@@ -62,7 +67,13 @@ def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
 
 
 def check_files(
-    snapshot: Snapshot, inputs: NamedInputs, *, policy: GatePolicy, day: date, jobs: int | None = None
+    snapshot: Snapshot,
+    inputs: NamedInputs,
+    *,
+    policy: GatePolicy,
+    day: date,
+    jobs: int | None = None,
+    late: Callable[[], Iterable[Refusal]] = tuple,
 ) -> Generator[Verdict, None, None]:
     """Search for every file and yield what is decided of it: first what names no file, then the files in order.
 
@@ -78,6 +89,8 @@ def check_files(
         Of the release.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
+    late : callable
+        Asked at the end for what has come meanwhile and was not searched.
 
     Raises
     ------
@@ -85,7 +98,7 @@ def check_files(
         If the index turns out to be damaged.
     """
     for refusal in inputs.refusals:
-        yield Verdict(refusal.name, ERROR, "refused", refusal.reason)
+        yield _refused(refusal)
     options = replace(
         THOROUGH if policy.thorough else STANDARD,
         max_false_per_1000h=policy.max_false_per_1000h,
@@ -96,7 +109,13 @@ def check_files(
         for scan in scans:
             near = result_matches(scan.near, scan.duration_seconds or 0.0)
             yield decide(scan_result(scan), policy, day=day, near=near)
+    for refusal in late():
+        yield _refused(refusal)
 
 
-def _is_pattern(path: Path) -> bool:
-    return any(character in str(path) for character in "*?[")
+def _refused(refusal: Refusal) -> Verdict:
+    return Verdict(refusal.name, ERROR, "refused", refusal.reason)
+
+
+def _is_pattern(path: str) -> bool:
+    return any(character in path for character in "*?[")

@@ -18,7 +18,8 @@ The JSON report is one document, the same bytes for the same files, index, polic
                    `decision`, `policy_rule` and `policy_reason` (the term that is broken, or what is open; else null).
                    `near_limit`: what misses the limit of the search and is within that of the policy, in the fields of
                    a match; no match, so whatever reads the file as a result passes it over
-`not_scanned`      what was named and is no file that could be scanned: `name`, `reason`
+`not_scanned`      what was named, or is in a folder, and could not be scanned: `name`, `reason`
+`other_files`      what is in a folder and is no audio by its content: `name`, `reason`
 `not_verified`     what was taken on trust or not looked at (`sourceprint.gate.unverified`): `what` (index, policy, day,
                    file, streams, audio), `name` of the file or null, `reason`
 =================  =====================================================================================================
@@ -37,8 +38,10 @@ from sourceprint.gate.report_text import github_report, junit_report, verdict_li
 from sourceprint.gate.sarif import sarif_report
 from sourceprint.gate.unverified import not_verified
 from sourceprint.gate.verdict import Decision, Report, Verdict
+from sourceprint.inputs import other_files_json, other_files_text
 from sourceprint.outputs import program_version, writing
 from sourceprint.scans.results import ScanResult, plain_json
+from sourceprint.text.names import well_formed_json
 
 __all__ = ["FORMATS", "SCHEMA", "expect_output", "json_report", "rendered", "write_report"]
 
@@ -66,11 +69,12 @@ def json_report(report: Report) -> bytes:
         "not_scanned": [
             {"name": verdict.name, "reason": verdict.reason} for verdict in report.verdicts if verdict.result is None
         ],
+        "other_files": other_files_json(report.others),
         "not_verified": [
             {"what": one.what, "name": one.name or None, "reason": one.reason} for one in not_verified(report)
         ],
     }
-    return pretty_json(document, indent=2)
+    return pretty_json(well_formed_json(document), indent=2)
 
 
 def _file(verdict: Verdict, result: ScanResult) -> dict[str, Any]:
@@ -91,7 +95,8 @@ def _decided(found: dict[str, Any], decision: Decision) -> dict[str, Any]:
 
 
 def _text_report(report: Report) -> bytes:
-    return "".join(f"{verdict_line(verdict)}\n" for verdict in report.verdicts).encode()
+    lines = [*map(verdict_line, report.verdicts), *filter(None, [other_files_text(report.others)])]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 FORMATS: dict[str, Callable[[Report], bytes]] = {

@@ -26,6 +26,7 @@ from fingerprint.errors import printable
 from sourceprint.gate.policy import ERROR, PASS, REVIEW
 from sourceprint.gate.unverified import not_verified_line
 from sourceprint.gate.verdict import Decision, Report, Verdict
+from sourceprint.inputs import other_files_text
 from sourceprint.scans.results import ResultMatch
 from sourceprint.text.tables import clock, confidence_text, counted
 
@@ -41,7 +42,7 @@ def verdict_line(verdict: Verdict) -> str:
 
 
 def summary_line(report: Report) -> str:
-    """Return what became of all files, under which policy.
+    """Return what became of all files, under which policy; on a line of its own, what in folders is no audio.
 
     Examples
     --------
@@ -51,10 +52,11 @@ def summary_line(report: Report) -> str:
     '0 files: 0 block, 0 review, 0 pass, 0 not checked; policy default (sha256 ...)'
     """
     counts = report.counts
+    others = other_files_text(report.others)
     return (
         f"{counted(len(report.verdicts), 'file')}: {counts['block']} block, {counts['review']} review, "
         f"{counts['pass']} pass, {counts[ERROR]} not checked; "
-        f"policy {printable(report.policy.name)} (sha256 {report.policy.sha256})"
+        f"policy {printable(report.policy.name)} (sha256 {report.policy.sha256})" + (f"\n{others}" if others else "")
     )
 
 
@@ -143,7 +145,9 @@ def junit_report(report: Report) -> bytes:
     # The layout asks for a time; none is kept, so that the same input gives the same bytes.
     suite = ET.SubElement(suites, "testsuite", {"name": _CLASS, **sums, "skipped": str(n_skipped), "time": "0"})
     properties = ET.SubElement(suite, "properties")
+    others = other_files_text(report.others)
     for name, value in (
+        *([("other_files", others)] if others else []),
         ("policy", report.policy.name),
         ("policy_sha256", report.policy.sha256),
         ("day", report.day.isoformat()),

@@ -2,7 +2,8 @@
 
 block is an error, review a warning, pass a note. Locations are the files as they were named, as URIs; a file keeps its
 finding over renames and new policies through its fingerprint, which is of the audio and the recording found. What could
-not be checked is a notification of the invocation, which then was not successful.
+not be checked is a notification of the invocation, which then was not successful; files in folders that are no audio
+are counted in one of level note.
 """
 
 import hashlib
@@ -20,8 +21,10 @@ from sourceprint.gate.policy import ERROR, REVIEW, GatePolicy
 from sourceprint.gate.report_text import decision_text
 from sourceprint.gate.unverified import not_verified
 from sourceprint.gate.verdict import Decision, Report, Verdict
+from sourceprint.inputs import other_files_text
 from sourceprint.outputs import program_version
 from sourceprint.scans.results import ResultMatch
+from sourceprint.text.names import well_formed_json
 
 __all__ = ["artifact_uri", "sarif_report"]
 
@@ -65,7 +68,7 @@ def sarif_report(report: Report) -> bytes:
         },
     }
     log = {"$schema": _SCHEMA_URI, "version": "2.1.0", "runs": [run]}
-    return pretty_json(log, indent=2)
+    return pretty_json(well_formed_json(log), indent=2)
 
 
 def artifact_uri(name: str) -> str:
@@ -110,12 +113,17 @@ def _invocation(report: Report) -> dict[str, Any]:
                 "locations": [_location(verdict, index)],
             }
             for index, verdict in failed
+        ]
+        + [
+            {"level": "note", "message": {"text": _literal(text)}, "locations": []}
+            for text in [other_files_text(report.others)]
+            if text
         ],
     }
 
 
 def _artifact(verdict: Verdict) -> dict[str, Any]:
-    fields: dict[str, Any] = {"location": {"uri": artifact_uri(verdict.name)}, "roles": ["analysisTarget"]}
+    fields: dict[str, Any] = {"location": {"uri": artifact_uri(verdict.path)}, "roles": ["analysisTarget"]}
     if verdict.result is not None and verdict.result.sha256:
         fields["hashes"] = {"sha-256": verdict.result.sha256}
     return fields
@@ -167,7 +175,7 @@ def _streams(found: ResultMatch) -> dict[str, Any]:
 
 
 def _location(verdict: Verdict, index: int) -> dict[str, Any]:
-    return {"physicalLocation": {"artifactLocation": {"uri": artifact_uri(verdict.name), "index": index}}}
+    return {"physicalLocation": {"artifactLocation": {"uri": artifact_uri(verdict.path), "index": index}}}
 
 
 def _literal(text: str) -> str:

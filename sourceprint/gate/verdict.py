@@ -26,6 +26,7 @@ from fingerprint.errors import printable
 from fingerprint.streams import notes_on_unsearched
 from index.search.matches import union_seconds
 from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, REVIEW, GatePolicy, worst
+from sourceprint.items import OtherFile
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 
 __all__ = ["FAIL_ON", "UNREADABLE", "Decision", "Report", "Verdict", "decide"]
@@ -93,6 +94,11 @@ class Verdict:
     reason: str = ""
     decisions: tuple[Decision, ...] = ()
     result: ScanResult | None = None
+
+    @property
+    def path(self) -> str:
+        """The name as the file system has it, where there is such a file."""
+        return self.name if self.result is None else self.result.path
 
     @property
     def worst(self) -> Decision | None:
@@ -220,6 +226,8 @@ class Report:
         Id of the key that signed the grant of a blind index, which was verified; "" where the index has none.
     by_clock : bool
         Whether the day is that of the machine's clock, and nobody named it.
+    others : tuple of OtherFile
+        What is in folders and is no audio.
     """
 
     policy: GatePolicy
@@ -230,6 +238,7 @@ class Report:
     unknown_ids: tuple[str, ...] = ()
     issuer: str = ""
     by_clock: bool = False
+    others: tuple[OtherFile, ...] = ()
 
     def count(self, action: str) -> int:
         """Return how many files have this verdict."""

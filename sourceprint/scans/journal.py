@@ -4,11 +4,14 @@ A row is handed to the operating system at once, so that a killed process loses 
 63 others, or after two seconds: so much a power cut can cost, and the same command makes it again. One scan at a time
 may write; the lock goes with the process that holds it.
 
-The log gets one JSON object per line, each with `event` and `at` (UTC, RFC 3339):
+The log gets one JSON object per line, each with `event` and `at` (UTC, RFC 3339). A path that is no UTF-8 is escaped,
+and `name_quoted` (`to_quoted`, ...) beside it has its bytes, percent-encoded:
 
 ===============  =======================================================================================================
 `session start`  `schema`, `version`, `arguments`, `index_digest`, `settings_digest`, `results_bytes`
 `reserved`       `name`, and `to`: the place that is about to be made for it; on the disk before anything is there
+`refused`        `name`, `reason`: it may be audio, and was not searched, or not all of it; once for all sessions
+`passed over`    `name`, `reason`: it is in a folder and is no audio
 `begun`          `name`: the work on it begins, for the first time or once more
 `scanned`        `name` (as in the row), `status`, `again` (why, where it was scanned before), `timing_ms`;
                  `moved_from` if it is moved; after an error that nobody expected `fault`: its id and traceback
@@ -38,6 +41,7 @@ from index.storage.durable import publish_chunks, sync_folder
 from index.storage.locks import claim, put_holder
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import LOCK, LOG, OURS, RESULTS, SAFE_BYTES, TRACES, read_rows, refusals
+from sourceprint.text.names import quoted, well_formed_json
 
 __all__ = ["LOG_SCHEMA", "Entry", "Journal"]
 
@@ -55,9 +59,9 @@ class Entry:
     start, stop : int
         Its bytes in the file.
     name : str
-        Of the file that it is about.
+        Path of the file that it is about.
     moved_from : str
-        Name that the file was found under, if the scan moved it, else "".
+        Path that the file was found under, if the scan moved it, else "".
     sha256 : str
         Of that file; "" if unknown.
     n_bytes : int or None
@@ -68,6 +72,8 @@ class Entry:
         As in the result.
     searched : bool
         Whether it could be searched.
+    cut : str
+        The note that its end is missing, or "".
     """
 
     start: int
@@ -80,6 +86,7 @@ class Entry:
     settings_digest: str
     status: str
     searched: bool
+    cut: str = ""
 
 
 class Journal:
@@ -164,7 +171,9 @@ class Journal:
     def log(self, event: str, **fields: Any) -> None:
         """Add an event to the log; errors as `append`."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = json.dumps({"event": event, "at": at, **fields}).encode("ascii") + b"\n"
+        exact = {f"{key}_quoted": quoted(value) for key, value in fields.items() if isinstance(value, str)}
+        fields |= {key: value for key, value in exact.items() if value}
+        line = json.dumps(well_formed_json({"event": event, "at": at, **fields})).encode("ascii") + b"\n"
         with refusals(self.folder / LOG):
             _write(self._log, line)
 
@@ -256,7 +265,7 @@ class Journal:
         entry = Entry(
             start,
             stop,
-            result.name,
+            result.path,
             result.moved_from,
             result.sha256,
             n_bytes if isinstance(n_bytes, int) else None,
@@ -264,10 +273,11 @@ class Journal:
             result.settings_digest,
             result.status,
             result.searched,
+            result.cut,
         )
         if result.moved_from:
             self.entries.pop(result.moved_from, None)
-        self.entries[result.name] = entry
+        self.entries[result.path] = entry
         self._n_rows += 1
         self._size = stop
         return entry

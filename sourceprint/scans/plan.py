@@ -17,7 +17,7 @@ from pathlib import Path
 from fingerprint.errors import printable
 from fingerprint.extract import audio_digest, is_fingerprint_file
 from sourceprint.faults import Fault, contained
-from sourceprint.inputs import Item, Refusal
+from sourceprint.items import Item, Refusal
 from sourceprint.scans.journal import Entry
 
 __all__ = ["Content", "Plan", "Territory", "by_suspicion", "content_of", "make_plan", "size_of"]

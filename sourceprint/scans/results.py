@@ -23,6 +23,7 @@ from msgspec import UNSET, UnsetType
 from fingerprint.digests import is_sha256
 from fingerprint.errors import ParameterError
 from sourceprint.scans.results_v1 import SCHEMA_1, as_version_2, version_1_path
+from sourceprint.text.names import path_text, well_formed
 from sourceprint.toml_documents import told_at
 
 __all__ = [
@@ -48,6 +49,8 @@ SCHEMA = "sourceprint/scan-result/2"
 
 SEARCHED = ("matched", "no_match")
 """States of a track that was searched; any other says why it could not be."""
+
+_CUT = re.compile(r"(stream \d+ of \d+: )?truncated: ")
 
 LAYERS = ("recording", "composition")
 
@@ -83,10 +86,12 @@ class Probability(float):
 class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
     """The track that was scanned. `streams` and `unsearched_streams` are there for files with several audio streams.
 
-    Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then.
+    Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then. Where
+    a name is no UTF-8, `name_quoted` and `moved_from_quoted` have the bytes of the path, percent-encoded.
     """
 
     name: str
+    name_quoted: str | UnsetType | None = UNSET
     sha256: str | None = None
     duration_ms: Whole | None = None
     decoder: str | None = None
@@ -95,6 +100,11 @@ class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
     unsearched_streams: tuple[Whole, ...] | UnsetType = UNSET
     n_bytes: Whole | UnsetType | None = msgspec.field(default=UNSET, name="bytes")
     moved_from: str | UnsetType | None = UNSET
+    moved_from_quoted: str | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        path_text(well_formed(self.name), self.name_quoted or "")
+        path_text(well_formed(self.moved_from or ""), self.moved_from_quoted or "")
 
 
 class ResultIndex(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,13 +255,18 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def name(self) -> str:
-        """Path of the track as it was given, or the place that the scan moved it to."""
-        return self.track.name
+        """Path of the track as it was given, or the place that the scan moved it to; as text that any reader takes."""
+        return well_formed(self.track.name)
+
+    @property
+    def path(self) -> str:
+        """The same as the file system has it: bytes that are no UTF-8 are lone surrogates."""
+        return path_text(self.track.name, self.track.name_quoted or "")
 
     @property
     def moved_from(self) -> str:
         """Path that the track was found under, if the scan moved it; a result under that path counts no more."""
-        return self.track.moved_from or ""
+        return path_text(self.track.moved_from or "", self.track.moved_from_quoted or "")
 
     @property
     def sha256(self) -> str:
@@ -267,6 +282,11 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def decoder(self) -> str:
         """Name and version of the decoder."""
         return self.track.decoder or ""
+
+    @property
+    def cut(self) -> str:
+        """The note that the end of the file is missing, by what it says itself, as of one that is still written."""
+        return next((note for note in self.track.notes if _CUT.match(note)), "")
 
     @property
     def unsearched_streams(self) -> tuple[int, ...]:

@@ -42,6 +42,7 @@ from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.recheck.trace import trace_name
 from sourceprint.scans.result_file import ResultFile
 from sourceprint.scans.results import ScanResult, read_result
+from sourceprint.text.names import path_text
 
 __all__ = [
     "LOCK",
@@ -56,6 +57,7 @@ __all__ = [
     "expect_elsewhere",
     "latest_results",
     "made_by_others",
+    "not_searched",
     "read_events",
     "read_rows",
     "refusals",
@@ -71,6 +73,8 @@ TRACES = "traces"
 LOCK = "lock"
 OURS = frozenset({RESULTS, RESULTS + ".tmp", LOG, TRACES, LOCK})
 """Names in the folder of a run that a scan makes there."""
+
+_PATHS = frozenset({"name", "to", "of", "moved_from"})  # fields of events
 
 SAFE_BYTES = "results_bytes"
 """Field of an event of the log: so much of `results.jsonl` was on the disk, whole, at that time."""
@@ -166,10 +170,10 @@ def latest_results(folder: Path) -> Iterator[ScanResult]:
         for line in _rows_of(file, folder):
             if line.result.moved_from:
                 counts.pop(line.result.moved_from, None)
-            counts[line.result.name] = line.start
+            counts[line.result.path] = line.start
         file.seek(0)
         for line in _rows_of(file, folder):
-            if counts.get(line.result.name) == line.start:
+            if counts.get(line.result.path) == line.start:
                 yield line.result
 
 
@@ -212,9 +216,13 @@ def read_events(folder: Path, *kinds: str) -> Iterator[dict[str, Any]]:
             for line in lines:
                 if line.startswith(starts):
                     try:
-                        yield json.loads(line)
-                    except (ValueError, RecursionError):
+                        event = json.loads(line)
+                        paths = {
+                            key: path_text(event[key], event.get(f"{key}_quoted", "")) for key in _PATHS & event.keys()
+                        }
+                    except (ValueError, TypeError, RecursionError):
                         continue
+                    yield event | paths
 
 
 def refusals(path: Path) -> AbstractContextManager[None]:
@@ -316,6 +324,12 @@ def suspects(folder: Path) -> dict[str, int]:
     return found
 
 
+def not_searched(folder: Path) -> set[tuple[str, str, str]]:
+    """Return what sessions were given and did not search: "refused" or "passed over", name and reason."""
+    events = read_events(folder, "refused", "passed over")
+    return {(str(event["event"]), str(event.get("name")), str(event.get("reason"))) for event in events}
+
+
 def unfinished_moves(folder: Path) -> dict[Path, Path]:
     """Return, by place that the last session reserved for a file, where the file was, if the log has no move of it.
 
@@ -379,7 +393,7 @@ def results_of(place: Path) -> tuple[ScanResult, ...]:
             for _, result in ResultFile(place):
                 if result.moved_from:
                     latest.pop(result.moved_from, None)
-                latest[result.name] = result
+                latest[result.path] = result
     except ParameterError as error:
         raise EvidenceError(str(error)) from error
     return tuple(latest[name] for name in sorted(latest))

@@ -34,7 +34,7 @@ from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
 from sourceprint.faults import Fault, contained
 from sourceprint.file_limits import most_seconds
-from sourceprint.inputs import Item
+from sourceprint.items import Item
 from sourceprint.workers import in_order, jobs_for
 
 __all__ = ["Scan", "Searched", "open_for", "scan_files", "what_is_searched"]
@@ -115,6 +115,8 @@ class Scan:
     near : tuple of Match
         What misses the limit of the search and is within `SearchOptions.near_limit_per_1000h`: for the gate alone, no
         result states it.
+    called : str
+        As in `Item`.
     """
 
     path: Path
@@ -134,6 +136,12 @@ class Scan:
     unsearched: tuple[int, ...] = ()
     fault: Fault | None = None
     near: tuple[Match, ...] = ()
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path as it was named, or what results call the file instead."""
+        return self.called or str(self.path)
 
     @property
     def failed(self) -> bool:
@@ -218,14 +226,14 @@ def scan_files(
         opened = _open_index(snapshot, options)
         search = functools.partial(_search, index=opened, settings=settings)
         failed = functools.partial(_failed, searched=opened.searched)
-        paths = ((None, item.path) for item in items)
+        paths = ((item, item.path) for item in items)
         with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun, limit=most_seconds)) as scans:
-            yield from (scan for _, scan in scans if scan is not None)
+            yield from (_called(scan, item) for item, scan in scans if scan is not None)
         return
     store = Store(index, snapshot)
     with store.lease() as token:
         searched = what_is_searched(store.snapshot(), options)
-        tasks = ((None, _Task(item.path, index, token, searched, settings)) for item in items)
+        tasks = ((item, _Task(item.path, index, token, searched, settings)) for item in items)
         work = in_order(
             _work,
             tasks,
@@ -235,7 +243,7 @@ def scan_files(
             limit=lambda task: most_seconds(task.path),
         )
         with closing(work) as scans:
-            yield from (scan for _, scan in scans if scan is not None)
+            yield from (_called(scan, item) for item, scan in scans if scan is not None)
 
 
 def open_for(index: Path, options: SearchOptions = STANDARD, *, reuse: Snapshot | None = None) -> Snapshot:
@@ -341,6 +349,10 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         unsearched=track.unsearched,
         near=not_claimed(result.near, result.matches),
     )
+
+
+def _called(scan: Scan, item: Item) -> Scan:
+    return replace(scan, called=item.called) if item.called else scan
 
 
 def _digest_or_nothing(path: Path) -> str:

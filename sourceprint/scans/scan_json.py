@@ -31,8 +31,11 @@ from sourceprint.scans.results import (
     Status,
 )
 from sourceprint.scans.scan import Scan
+from sourceprint.text.names import quoted, well_formed
 
 __all__ = ["renamed_row", "result_matches", "scan_result", "scan_row", "scan_timing", "uuid7", "uuid8"]
+
+_NAMES = ("name", "name_quoted", "moved_from", "moved_from_quoted")
 
 
 def scan_result(scan: Scan) -> ScanResult:
@@ -41,7 +44,7 @@ def scan_result(scan: Scan) -> ScanResult:
     return ScanResult(
         scan_id=str(uuid7()),
         track=ResultTrack(
-            name=str(scan.path),
+            **_names(scan.name),
             sha256=scan.sha256 or None,
             duration_ms=None if scan.duration_seconds is None else milliseconds(scan.duration_seconds),
             decoder=scan.decoder or None,
@@ -84,7 +87,7 @@ def scan_row(scan: Scan, *, n_bytes: int | None) -> ScanResult:
     """
     result = scan_result(scan)
     track = msgspec.structs.replace(result.track, n_bytes=n_bytes)
-    return renamed_row(msgspec.structs.replace(result, track=track, timing_ms=None), result.name)
+    return renamed_row(msgspec.structs.replace(result, track=track, timing_ms=None), result.path)
 
 
 def renamed_row(row: ScanResult, name: str, *, moved_from: str | None = None) -> ScanResult:
@@ -95,19 +98,24 @@ def renamed_row(row: ScanResult, name: str, *, moved_from: str | None = None) ->
     row : ScanResult
         As `scan_row` returned it.
     name : str
-        The other name.
+        The other name: a path, as the file system has it.
     moved_from : str, optional
-        The name that the file was found under, if it is moved from there to `name`.
+        The path that the file was found under, if it is moved from there to `name`.
     """
+    named = _names(name) | ({} if moved_from is None else _names(moved_from, "moved_from"))
     known = [name, row.track.sha256, row.index.digest, row.search.settings_digest]
     scan_id = str(uuid8(hashlib.sha256(canonical_json(known)).digest()))
-    track = msgspec.structs.replace(row.track, name=name, moved_from=UNSET if moved_from is None else moved_from)
+    track = msgspec.structs.replace(row.track, **dict.fromkeys(_NAMES, UNSET) | named)
     renamed = msgspec.structs.replace(row, scan_id=scan_id, track=track)
-    of_track = {key: value for key, value in row.raw["track"].items() if key != "moved_from"} | {"name": name}
-    if moved_from is not None:
-        of_track["moved_from"] = moved_from
+    of_track = {key: value for key, value in row.raw["track"].items() if key not in _NAMES[1:]} | named
     renamed.__dict__["raw"] = {**row.raw, "scan_id": scan_id, "track": of_track}  # unknown fields go with the row
     return renamed
+
+
+def _names(path: str, field: str = "name") -> dict[str, Any]:
+    """Return the fields that state a path: as text that any reader takes and, where that is another, its bytes."""
+    exact = quoted(path)
+    return {field: well_formed(path)} | ({f"{field}_quoted": exact} if exact else {})
 
 
 def scan_timing(scan: Scan) -> ResultTiming:

@@ -49,7 +49,7 @@ _Line = tuple[str, str]
 
 def scan_block(scan: Scan) -> str:
     """Return the lines about one track: a heading, a table of passages by recording, and notes on odd audio."""
-    name = printable(scan.path)
+    name = printable(scan.name)
     if scan.failed:
         return f"{name}: {scan.status}"
     length = clock(scan.duration_seconds or 0.0)

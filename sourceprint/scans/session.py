@@ -23,13 +23,14 @@ from fingerprint.errors import EvidenceError, StorageFullError, printable
 from fingerprint.extract import is_fingerprint_file
 from index.search.match import STANDARD, SearchOptions
 from index.storage.snapshot import Snapshot
-from sourceprint.inputs import Item, Refusal
+from sourceprint.inputs import other_files_json
+from sourceprint.items import Item, OtherFile, Refusal
 from sourceprint.outputs import program_version
 from sourceprint.scans.journal import Entry, Journal
 from sourceprint.scans.moves import Mover, finish_moves
 from sourceprint.scans.plan import Plan, by_suspicion, content_of, make_plan, size_of
 from sourceprint.scans.results import ScanResult, plain_json
-from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others, suspects
+from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others, not_searched, suspects
 from sourceprint.scans.scan import Scan, Searched, open_for, scan_files, what_is_searched
 from sourceprint.scans.scan_json import renamed_row, scan_row, scan_timing
 from sourceprint.scans.summary import summarise, summary_to_json
@@ -161,7 +162,9 @@ class Session:
     Attributes
     ----------
     refusals : list of Refusal
-        What could not be used, as it was reported by `refuse`.
+        What could not be used, as it was reported by `refuse`, and files that are not complete.
+    others : tuple of OtherFile
+        What is in folders and is no audio, as it was reported by `pass_over`.
     summary : Summary
         What all that is on record comes to, as of the last `report`.
     made_by_others : dict
@@ -179,6 +182,7 @@ class Session:
         self, folder: Path, search: Search, *, arguments: Mapping[str, Any] | None = None, retry_failed: bool = False
     ) -> None:
         self.refusals: list[Refusal] = []
+        self.others: tuple[OtherFile, ...] = ()
         self.summary = summarise([])
         self.made_by_others: dict[str, int] = {}
         self._journal = Journal(folder)
@@ -189,6 +193,8 @@ class Session:
         self._deaths: dict[str, int] = {}
         self._started_at = time.monotonic()
         self._has_begun = False
+        self._told: set[tuple[str, str, str]] = set()
+        self._cut: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         searched = self._search.searched()  # before anything is made: a mistyped index leaves no folder behind
@@ -197,6 +203,7 @@ class Session:
         try:
             finish_moves(self._journal)
             self._deaths = suspects(self._journal.folder)
+            self._told = not_searched(self._journal.folder)
             self.made_by_others = made_by_others(self._journal.folder, self._journal.entries, program_version())
             self._journal.begin(
                 version=program_version(),
@@ -230,6 +237,32 @@ class Session:
         self.refusals += refusals
         self._counts.given += len(refusals)
         self._counts.failed += len(refusals)
+        for refusal in refusals:
+            self._tell("refused", refusal.name, refusal.reason)
+
+    def pass_over(self, others: Sequence[OtherFile]) -> None:
+        """Note what is in folders and is no audio, in place of what was noted before."""
+        self.others = tuple(others)
+        for other in others:
+            self._tell("passed over", other.name, other.reason)
+
+    def leave(self, path: Path, reason: str) -> Outcome:
+        """Note a file that has a result and is not complete, and return what to say of it."""
+        refusal = Refusal(printable(path), reason, path)
+        self.refusals.append(refusal)
+        self._tell("refused", refusal.name, refusal.reason)
+        return Outcome(refusal.name, "failed", (reason,))
+
+    def _tell(self, event: str, name: str, reason: str) -> None:
+        """Write to the log what was not searched, once for all sessions."""
+        if (event, name, reason) not in self._told:
+            self._told.add((event, name, reason))
+            self._journal.log(event, name=name, reason=reason)
+
+    @property
+    def cut(self) -> dict[str, str]:
+        """Files of this session of which the end is missing, by path, and the note that says so."""
+        return dict(self._cut)
 
     def plan(self, items: Sequence[Item], *, step: Callable[[], None] = lambda: None) -> Plan:
         """Return what is to be done about some files; `step` is called for each that was looked at."""
@@ -245,6 +278,7 @@ class Session:
         self._counts.given += len(items)
         self._counts.known += len(plan.kept)
         self._counts.failed += sum(not entry.searched for entry in plan.kept)
+        self._cut |= {entry.name: entry.cut for entry in plan.kept if entry.cut}
         self._counts.again.update(plan.again.values())
         return plan
 
@@ -264,7 +298,7 @@ class Session:
         """
         if mover is not None:
             for entry in plan.kept:
-                if entry.searched and mover.wants(Path(entry.name)):
+                if entry.searched and not entry.cut and mover.wants(Path(entry.name)):
                     self._moved(entry, mover)
         for item, entry in plan.copies:
             yield self._copied(item, entry, plan.again.get(str(item.path)), mover)
@@ -329,7 +363,8 @@ class Session:
         -------
         dict
             `run` (its folder), `session` (files `given`, of those `searched`, `copies` of others, `known` before and
-            `failed`; `again`: number by reason; `seconds`), `summary` (as
+            `failed`; `again`: number by reason; `refused` and `other_files`: name and reason of what may be audio and
+            was not searched, and of what is none; `seconds`), `summary` (as
             `sourceprint.scans.summary.summary_to_json`, of all that is on record).
         """
         counts = self._counts
@@ -343,6 +378,7 @@ class Session:
                 "known": counts.known,
                 "failed": counts.failed,
                 "refused": [{"name": refusal.name, "reason": refusal.reason} for refusal in self.refusals],
+                "other_files": other_files_json(self.others),
                 "again": dict(sorted(counts.again.items())),
                 "seconds": round(time.monotonic() - self._started_at, 3),
             },
@@ -383,7 +419,7 @@ class Session:
         """Write the row of a file; one that is to be moved has it under the name of its place, and is brought there."""
         place: Path | None = None
         refused: EvidenceError | StorageFullError | None = None
-        if mover is not None and row.searched and mover.wants(path):
+        if mover is not None and row.searched and not row.cut and mover.wants(path):
             try:
                 place = mover.reserve(path, row.sha256)
             except (EvidenceError, StorageFullError) as error:
@@ -391,6 +427,9 @@ class Session:
         if place is not None:
             row = renamed_row(row, str(place), moved_from=str(path))
         entry = self._journal.append(row)
+        self._cut.pop(str(path), None)
+        if row.cut:
+            self._cut[str(path)] = row.cut
         if place is not None:
             facts["moved_from"] = str(path)
         self._journal.log(event, name=entry.name, **facts)

@@ -1,13 +1,24 @@
 """Following folders that grow: files are scanned once they have stopped changing, and carried off if that is asked for.
 
 `watchfiles` says when something happens in the folders; what is there is then looked up as `sourceprint.inputs` finds
-it, so that nothing depends on having seen every event, and files that were there before count as well. A file is
-ready when
-its size and its time of change have stayed the same for a while. Names that downloads have until they are done (.part,
-.tmp, .crdownload, a leading dot) are no names of audio, and are passed over like all others.
+it, so that nothing depends on having seen every event, and files that were there before count as well. A file is ready
+when its size and its time of change have stayed the same for a while; it is scanned again whenever they change.
+
+A writer may pause for longer, so a file that is known to be incomplete is not carried off: one whose header promises
+more than is there (its result has the note "truncated"), and one that a process has open for writing, as far as the
+system tells (Linux does, on local disks). The first is looked at again when it grows, the second when it is closed.
+Where a header cannot say how long the file will be (a stream of mp3 or AAC frames, a WAV that was written into a pipe)
+and the writer is on another machine, only the time to settle helps. A file that another takes the place of, under the
+same name, is a new file; its result takes the place of the first.
+
+Names that downloads and copies have until they are done (`sourceprint.folders.names`) wait until they are renamed. When
+the watch ends, files that are not ready, still have such a name, or are incomplete, are reported, each with its reason.
 """
 
+import errno
+import fcntl
 import os
+import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
@@ -17,15 +28,15 @@ from pathlib import Path
 import watchfiles
 
 from fingerprint.errors import ParameterError, printable
-from sourceprint.inputs import Item, Refusal, collect
+from sourceprint.folders.listing import Folders
+from sourceprint.folders.names import is_unfinished
+from sourceprint.inputs import collect
+from sourceprint.items import Item, OtherFile, Refusal
 from sourceprint.scans.moves import Mover
 from sourceprint.scans.plan import Territory
 from sourceprint.scans.session import Outcome, Session, Stop
 
-__all__ = ["UNFINISHED", "SettledFiles", "follow"]
-
-UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download")
-"""How names end that downloads and copies have until they are done: their changes are no reason to look."""
+__all__ = ["SettledFiles", "follow", "is_being_written"]
 
 LOOK_AGAIN_SECONDS = 60.0  # where a file system reports no changes, as some networks' do
 _WAIT_MS = 500
@@ -35,10 +46,11 @@ Signature = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Files that are ready, and what cannot be used; each is reported once."""
+    """Files that are ready, and what cannot be used, each of them once; and all that is no audio."""
 
     items: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
+    others: tuple[OtherFile, ...] = ()
 
 
 class SettledFiles:
@@ -48,6 +60,11 @@ class SettledFiles:
     ----------
     seconds : float
         How long size and time of change must have stayed the same.
+
+    Attributes
+    ----------
+    unfinished : tuple of Path
+        Files that wait for another name, as the caller found them last.
 
     Raises
     ------
@@ -61,14 +78,26 @@ class SettledFiles:
         self._seconds = seconds
         self._waiting: dict[Path, tuple[Signature, float]] = {}
         self._done: dict[Path, Signature] = {}
+        self._open: set[Path] = set()
+        self.unfinished: tuple[Path, ...] = ()
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a file may still be changing."""
-        return bool(self._waiting)
+        """Whether a file may still be changing, or has been closed since it was ready."""
+        return bool(self._waiting) or not all(map(is_being_written, self._open))
+
+    @property
+    def waiting(self) -> tuple[Path, ...]:
+        """Files that have not stayed the same for long enough yet."""
+        return tuple(self._waiting)
+
+    @property
+    def being_written(self) -> tuple[Path, ...]:
+        """Files that were ready, and could not be moved as a process has them open for writing."""
+        return tuple(self._open)
 
     def ready(self, paths: Iterable[Path], now: float) -> list[Path]:
-        """Return those of all files there are that have stopped changing, each once until it changes again.
+        """Return those of all files there are that have stopped changing, each once until it changes or is closed.
 
         Parameters
         ----------
@@ -86,6 +115,9 @@ class SettledFiles:
                 continue
             if self._done.get(path) == signature:
                 done[path] = signature
+                if path in self._open and not is_being_written(path):
+                    self._open.discard(path)
+                    found.append(path)
                 continue
             before, since = self._waiting.get(path, (None, now))
             since = since if before == signature else now
@@ -95,6 +127,7 @@ class SettledFiles:
             else:
                 waiting[path] = (signature, since)
         self._waiting, self._done = waiting, done
+        self._open &= done.keys()
         return found
 
     def forget(self, paths: Iterable[Path]) -> None:
@@ -106,6 +139,38 @@ class SettledFiles:
         """Whether a file is as it was when it was ready."""
         signature = _signature(path)
         return signature is not None and self._done.get(path) == signature
+
+    def may_go(self, path: Path) -> bool:
+        """Whether a file is as it was when it was ready, and closed; one that is open is ready again when it is."""
+        if not self.is_unchanged(path):
+            return False
+        if is_being_written(path):
+            self._open.add(path)
+            return False
+        return True
+
+
+def is_being_written(path: Path) -> bool:
+    """Return whether a process has a file open for writing; False where the system does not tell.
+
+    A lease for reading is granted on files alone that nobody has open for writing (fcntl(2), "Leases"). It is given
+    back at once; a writer that comes in between waits for that, and sends the process a signal that nobody minds.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except AttributeError:  # macOS has no leases
+        return False
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def follow(
@@ -131,7 +196,8 @@ def follow(
         How long a file must have stayed the same.
     move_to : Path, optional
         Where files go once their results are on the disk, which name that place (`sourceprint.scans.moves`). Those that
-        could not be searched stay where they are, and so do files that are named in `paths` themselves.
+        could not be searched or are incomplete stay where they are, and so do files that are named in `paths`
+        themselves.
     clock : callable
         Returns the time in seconds, of a clock that never goes back.
 
@@ -148,32 +214,56 @@ def follow(
     settled = SettledFiles(settle_seconds)
     mover = None
     if move_to is not None:
-        mover = Mover(session.journal, move_to, folders, is_unchanged=settled.is_unchanged)
-    territory = Territory([session.journal.folder, *([] if move_to is None else [move_to])])
+        mover = Mover(session.journal, move_to, folders, is_unchanged=settled.may_go)
+    ours = [session.journal.folder, *([] if move_to is None else [move_to])]
     files = [path for path in paths if not path.is_dir()]
-    batches = _batches(folders, files, territory, settled, stop, clock)
+    batches = _batches(folders, files, ours, settled, stop, clock)
     with closing(batches):
         for batch in batches:
             session.refuse(batch.refusals)
+            session.pass_over(batch.others)
             for refusal in batch.refusals:
                 yield Outcome(refusal.name, "failed", (refusal.reason,))
             yield from session.scan(session.plan(batch.items), stop=stop, mover=mover)
             settled.forget(item.path for item in batch.items if not os.path.lexists(item.path))
+    yield from _left(session, settled, folders)
+
+
+def _left(session: Session, settled: SettledFiles, folders: Sequence[Path]) -> Generator[Outcome, None, None]:
+    """Yield what is still in the folders and not done when the watch ends."""
+    changing = "not searched: it was still changing when the watch ended; run the command again"
+    named = "not searched: it still had the name of an unfinished download or copy when the watch ended"
+    left = [*((path, changing) for path in settled.waiting), *((path, named) for path in settled.unfinished)]
+    for path, reason in left:
+        refusal = Refusal(printable(path), reason, path)
+        session.refuse([refusal])
+        yield Outcome(refusal.name, "failed", (refusal.reason,))
+    for name, note in session.cut.items():
+        path = Path(name)
+        if os.path.lexists(path) and any(path.is_relative_to(folder) for folder in folders):
+            yield session.leave(path, f"incomplete when the watch ended ({note}); its result is of what was there")
+    for path in settled.being_written:
+        yield session.leave(
+            path, "still open for writing when the watch ended, so it was not moved; its result is safe"
+        )
 
 
 def _batches(
     folders: Sequence[Path],
     files: Sequence[Path],
-    territory: Territory,
+    ours: Sequence[Path],
     settled: SettledFiles,
     stop: Stop,
     clock: Callable[[], float],
 ) -> Generator[Batch, None, None]:
-    """Yield what is ready, as it becomes so."""
+    """Yield what is ready, as it becomes so; what is in the folders that are `ours` is not looked at."""
+    territory = Territory(ours)
+    lister = Folders(without=ours)
     if files:
         items, refusals = territory.outside(collect(files, lists=False).items, named=files)
         yield Batch(tuple(items), tuple(refusals))
     told: set[Refusal] = set()
+    seen: set[OtherFile] = set()
     looked_at = -float("inf")
     with closing(_wake_ups(folders, stop)) as wake_ups:
         for has_changed in wake_ups:
@@ -183,17 +273,23 @@ def _batches(
             looked_at = now
             there: list[Item] = []
             refusals = []
+            others: list[OtherFile] = []
             for folder in folders:
-                inputs = collect([folder], lists=False)
+                inputs = collect([folder], lists=False, folders=lister)
                 there += inputs.items
                 # That a folder holds no audio yet is what it is watched for.
-                refusals += [refusal for refusal in inputs.refusals if refusal.name != printable(folder)]
+                refusals += [refusal for refusal in inputs.refusals if refusal.path not in (None, folder)]
+                others += inputs.others
             items, _ = territory.outside(there)
-            ready = set(settled.ready([item.path for item in items], now))
-            new = [refusal for refusal in refusals if refusal not in told]
+            settled.unfinished = tuple(item.path for item in items if is_unfinished(item.path))
+            paths = [item.path for item in items if not is_unfinished(item.path)]
+            paths += [one.path for one in refusals if one.path is not None]
+            ready = set(settled.ready(paths, now))
+            new = tuple(refusal for refusal in refusals if refusal.path in ready and refusal not in told)
             told.update(new)
-            if ready or new:
-                yield Batch(tuple(item for item in items if item.path in ready), tuple(new))
+            if ready or set(others) != seen:
+                seen = set(others)
+                yield Batch(tuple(item for item in items if item.path in ready), new, tuple(others))
 
 
 def _wake_ups(folders: Sequence[Path], stop: Stop) -> Generator[bool, None, None]:
@@ -216,13 +312,15 @@ def _wake_ups(folders: Sequence[Path], stop: Stop) -> Generator[bool, None, None
 
 
 def _may_matter(path: str) -> bool:
-    name = os.path.basename(path)
-    return not name.startswith(".") and not name.lower().endswith(UNFINISHED)
+    return not is_unfinished(path)
 
 
 def _signature(path: Path) -> Signature | None:
     try:
         status = path.stat()
     except OSError:
-        return None
+        try:
+            status = path.lstat()  # of a link that leads nowhere
+        except OSError:
+            return None
     return status.st_size, status.st_mtime_ns, status.st_ino

@@ -9,12 +9,23 @@ and marks that turn the direction of writing: `well_formed` and `one_line` escap
 """
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["in_number_order", "one_line", "safe_names", "well_formed"]
+__all__ = [
+    "in_number_order",
+    "one_line",
+    "path_text",
+    "quoted",
+    "safe_names",
+    "well_formed",
+    "well_formed_json",
+]
 
 _HARMLESS = frozenset(" ._-()[],+=@#")
 _RESERVED = frozenset({"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
@@ -94,6 +105,49 @@ def well_formed(text: str) -> str:
     caf\udce9.wav
     """
     return _SURROGATES.sub(_escaped, text)
+
+
+def well_formed_json(value: Any) -> Any:
+    """Return plain JSON types with all text in them `well_formed`."""
+    if isinstance(value, str):
+        return value if value.isascii() else well_formed(value)
+    if isinstance(value, dict):
+        return {well_formed(key): well_formed_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [well_formed_json(item) for item in value]
+    return value
+
+
+def quoted(path: str) -> str:
+    r"""Return the bytes of a path that is no UTF-8, percent-encoded, so that it can be told from others; else "".
+
+    Examples
+    --------
+    >>> quoted("caf\udce9.wav"), quoted("café.wav")
+    ('caf%E9.wav', '')
+    """
+    return quote(os.fsencode(path)) if _SURROGATES.search(path) else ""
+
+
+def path_text(name: str, quoted_name: str) -> str:
+    r"""Return the path that has a name in a result: that which was `quoted` beside it, else the name itself.
+
+    Raises
+    ------
+    ValueError
+        If the two are not of one path.
+
+    Examples
+    --------
+    >>> path_text("caf\\udce9.wav", "caf%E9.wav") == "caf\udce9.wav"
+    True
+    """
+    if not quoted_name:
+        return name
+    path = os.fsdecode(unquote_to_bytes(quoted_name))
+    if well_formed(path) != name:
+        raise ValueError(f"{quoted_name!r:.80} is not the name {name!r:.80}")
+    return path
 
 
 def one_line(text: str) -> str:

@@ -9,8 +9,9 @@ import pytest
 
 from fingerprint.errors import DecodeError, ParameterError, TooShortError
 from sourceprint.catalogue.recording_ids import derived_id
+from sourceprint.folders.listing import Folders
 from sourceprint.identifiers.isrc import compact, format_isrc, is_valid, validate
-from sourceprint.inputs import Item, collect
+from sourceprint.inputs import Item, appeared, collect
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -33,7 +34,12 @@ def list_file(folder: Path, text: str, name: str = "list.csv") -> Path:
 
 def test_a_folder_is_searched_in_order_of_name(tmp_path: Path) -> None:
     touch(tmp_path, "m/b.mp3", "m/a.FLAC", "m/c/z.ogg", "m/c/y.wav", "m/d.txt", "m/.hidden.mp3", "m/.git/x.wav", "m/e")
-    assert names(tmp_path, "m") == ["m/a.FLAC", "m/b.mp3", "m/c/y.wav", "m/c/z.ogg"]
+    found = ["m/.git/x.wav", "m/.hidden.mp3", "m/a.FLAC", "m/b.mp3", "m/c/y.wav", "m/c/z.ogg"]
+    assert names(tmp_path, "m") == found
+    assert [(other.name, other.kind) for other in collect([tmp_path / "m"]).others] == [
+        (f"{tmp_path}/m/d.txt", "empty"),
+        (f"{tmp_path}/m/e", "empty"),
+    ]
 
 
 def test_arguments_keep_their_order_and_a_named_file_is_always_taken(tmp_path: Path) -> None:
@@ -61,6 +67,11 @@ def test_links_in_a_circle_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "m" / "other").symlink_to(tmp_path / "other")
     (tmp_path / "other" / "back").symlink_to(tmp_path / "m")
     assert names(tmp_path, "m") == ["m/a.mp3", "m/other/b.mp3"]
+    reason = f"the same folder as {tmp_path}/m, which is searched"
+    assert [(other.name, other.reason) for other in collect([tmp_path / "m"]).others] == [
+        (f"{tmp_path}/m/again", reason),
+        (f"{tmp_path}/m/other/back", reason),
+    ]
 
 
 def test_a_link_to_nothing_is_an_item_that_will_fail(tmp_path: Path) -> None:
@@ -73,7 +84,8 @@ def test_a_folder_without_audio_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "m/a.txt", "n.wav")
     inputs = collect([tmp_path / "m", tmp_path / "n.wav"])
     assert [str(refusal) for refusal in inputs.refusals] == [
-        f"{tmp_path}/m: a folder without audio files, judging by their names; name the files themselves"
+        f"{tmp_path}/m: a folder without audio (1 other file, no audio by its content: 1 empty); name the files "
+        "themselves"
     ]
     assert [item.path for item in inputs.items] == [tmp_path / "n.wav"]
     assert len(inputs) == 2
@@ -84,8 +96,8 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: p
     touch(tmp_path, "m/a.mp3", "m/secret/b.mp3")
     read = os.listdir
 
-    def listdir(path: Path) -> list[str]:
-        if path.name == "secret":
+    def listdir(path: str) -> list[str]:
+        if path.endswith("secret"):
             raise PermissionError(13, "Permission denied")
         return read(path)
 
@@ -147,3 +159,44 @@ def test_a_reason_does_not_repeat_the_name() -> None:
     assert item.reason(DecodeError("m/a b.wav: no such file")) == "no such file"
     assert item.reason(TooShortError("a b.wav holds 0.05 s")) == "holds 0.05 s"
     assert item.reason(DecodeError("m/a b.wavelet: x")) == "m/a b.wavelet: x"
+
+
+def test_a_url_is_refused_as_one_and_as_it_was_spelled() -> None:
+    inputs = collect(["https://host/a.mp3", "gone.wav"])
+    assert [str(refusal) for refusal in inputs.refusals] == [
+        "https://host/a.mp3: is a URL, and nothing is fetched from the network; download it first, and name the file"
+    ]
+    assert inputs.items == (Item(Path("gone.wav")),)
+
+
+def test_standard_input_is_taken_once_where_it_can_be(tmp_path: Path) -> None:
+    piped = Item(tmp_path / "sound", called="standard input")
+    inputs = collect(["-", "a.wav", "-"], piped=piped)
+    assert inputs.items == (piped, Item(Path("a.wav")))
+    assert [refusal.reason for refusal in inputs.refusals] == ["standard input can be read once only; name it once"]
+    assert [refusal.reason for refusal in collect(["-"]).refusals] == [
+        "standard input cannot be taken here; save it to a file, and name that"
+    ]
+    assert piped.name == "standard input"
+    assert piped.reason(DecodeError(f"{tmp_path}/sound: empty file")) == "empty file"
+
+
+def test_a_list_that_cannot_be_read_is_refused_and_the_others_are_taken(tmp_path: Path) -> None:
+    inputs = collect([tmp_path / "gone.csv", tmp_path / "a.wav"])
+    assert inputs.items == (Item(tmp_path / "a.wav"),)
+    assert [str(refusal) for refusal in inputs.refusals] == [
+        f"{tmp_path}/gone.csv: cannot be read (No such file or directory); check the spelling and the folder"
+    ]
+
+
+def test_what_comes_into_a_folder_meanwhile_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "m/a.wav", "m/notes.txt", "b.wav")
+    folders = Folders()
+    paths = [str(tmp_path / "m"), str(tmp_path / "b.wav")]
+    before = collect(paths, folders=folders)
+    assert appeared(paths, before, folders) == ()
+    touch(tmp_path, "m/c.wav", "m/more.txt", "d.wav")
+    (late,) = appeared(paths, before, folders)
+    assert str(late) == (
+        f"{tmp_path}/m/c.wav: came into the folder while the others were searched, and was not; run the command again"
+    )

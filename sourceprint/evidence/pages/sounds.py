@@ -163,7 +163,7 @@ class Catalogue:
 
 def track_sound(result: ScanResult) -> Sound:
     """Return the audio file of a result, if it is still the one that was scanned."""
-    path = Path(result.name)
+    path = Path(result.path)
     if is_fingerprint_file(path):
         return Sound(None, "The track was scanned as a fingerprint file, which holds landmarks and no audio.")
     digest = _digest(path)

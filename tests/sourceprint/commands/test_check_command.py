@@ -147,7 +147,7 @@ def test_a_path_that_is_mistyped_never_passes(shared: Path, outputs: Path, tmp_p
     for wrong, reason in (
         ("gone.wav", "no such file; check the spelling and the folder"),
         ("none/*.wav", "this pattern matches no file; check folder and spelling"),
-        ("empty", "a folder without audio files, judging by their names; name the files themselves"),
+        ("empty", "a folder without audio (it is empty); name the files themselves"),
     ):
         alone = run("check", tmp_path / wrong, index=shared)
         assert (alone.exit_code, alone.stdout) == (3, f"ERROR   {tmp_path}/{wrong}  {reason}\n")

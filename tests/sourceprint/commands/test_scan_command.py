@@ -186,7 +186,7 @@ def test_nothing_readable_is_exit_code_3(index: Path, shared: Path, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     empty = run("scan", tmp_path / "empty", "--out", tmp_path / "r1", index=index)
     assert empty.exit_code == 3
-    assert "a folder without audio files, judging by their names" in empty.stderr
+    assert "a folder without audio (it is empty); name the files themselves" in empty.stderr
     for name in ("d.mp3", "gone.wav"):
         out = tmp_path / f"run-{name}"
         assert run("scan", shared / name, "--out", out, index=index).exit_code == 3

@@ -21,6 +21,7 @@ from sourceprint.gate.report import FORMATS, expect_output, rendered, write_repo
 from sourceprint.gate.report_text import summary_line, verdict_line
 from sourceprint.gate.unverified import not_verified, not_verified_line
 from sourceprint.gate.verdict import FAIL_ON, Report, Verdict, decide
+from sourceprint.items import OtherFile
 from sourceprint.scans.results import read_result
 from tests.scan_records import INDEX_DIGEST, a_failure, a_match, a_passage, a_result
 
@@ -151,6 +152,7 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
         "not_verified": [
             {"what": one.what, "name": one.name or None, "reason": one.reason} for one in not_verified(ALL)
         ],
+        "other_files": [],
     }
     assert [file["decision"] for file in files] == ["block", "review", "pass", "block", "pass", "error"]
     assert [
@@ -166,6 +168,25 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
     assert all(file["near_limit"] == [] for file in files)
     # They can be read as scan results again.
     assert [read_result(file).name for file in files][:2] == ["out/a b.wav", "rev.wav"]
+
+
+def test_every_report_says_what_in_folders_is_no_audio() -> None:
+    others = tuple(
+        OtherFile(f"out/{name}", kind, kind) for name, kind in [("a", "text"), ("b", "image"), ("c", "text")]
+    )
+    of = replace(ALL, others=others)
+    folded = "3 other files, no audio by their content: 2 text, 1 image"
+    assert json.loads(rendered(of, "json"))["other_files"] == [
+        {"name": "out/a", "reason": "text"},
+        {"name": "out/b", "reason": "image"},
+        {"name": "out/c", "reason": "text"},
+    ]
+    assert rendered(of, "text").decode().splitlines()[-1] == summary_line(of).splitlines()[-1] == folded
+    (told,) = [one for one in sarif(of)["invocations"][0]["toolExecutionNotifications"] if one["level"] == "note"]
+    assert told["message"]["text"] == folded
+    suite = ET.fromstring(rendered(of, "junit"))
+    assert [one.get("value") for one in suite.iter("property") if one.get("name") == "other_files"] == [folded]
+    assert of.exit_code == ALL.exit_code
 
 
 @pytest.mark.parametrize("layout", sorted(FORMATS))

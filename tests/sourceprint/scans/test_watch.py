@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -15,11 +16,15 @@ import pytest
 
 from benchmarks.durability_disk import Recorder
 from fingerprint.errors import EvidenceError, GrantError, ParameterError
-from sourceprint.inputs import Item
+from sourceprint.items import Item
+from sourceprint.scans import watch
+from sourceprint.scans.results import read_result
 from sourceprint.scans.run_folder import Run
 from sourceprint.scans.scan import Scan
 from sourceprint.scans.session import Outcome, Session
-from sourceprint.scans.watch import SettledFiles, follow
+from sourceprint.scans.watch import SettledFiles, follow, is_being_written
+from tests.audio_files import read, wav_bytes
+from tests.scan_records import a_result, with_track
 from tests.sourceprint.scans.test_runs import Pretended, events, pretended
 
 
@@ -130,11 +135,33 @@ def test_a_file_that_grows_is_scanned_once_and_whole(tmp_path: Path) -> None:
 
 def test_downloads_are_passed_over_until_they_have_their_name(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
-    unfinished = [put(drop / name, b"half") for name in ("a.wav.part", ".b.wav", "c.mp3.crdownload", "d.wav.tmp")]
+    sound = wav_bytes(bytes(range(256)))
+    names = ("a.wav.part", ".b.wav.Xy12Za", "c.mp3.crdownload", "d.wav.tmp")
+    unfinished = [put(drop / name, sound) for name in names]
     clock = Clock({3: lambda: unfinished[0].rename(drop / "a.wav")})
     search = pretended()
-    followed(tmp_path, 1, search, clock=clock)
+    outcomes = followed(tmp_path, 1, search, clock=clock)
     assert search.asked == [str(drop / "a.wav")]
+    reason = "not searched: it still had the name of an unfinished download or copy when the watch ended"
+    assert [(outcome.name, outcome.remarks) for outcome in outcomes[1:]] == [
+        (str(path), (reason,)) for path in sorted(unfinished[1:])
+    ]
+
+
+def test_sound_is_found_by_its_content_and_what_may_be_sound_is_told(tmp_path: Path) -> None:
+    put(tmp_path / "drop" / "stolen", wav_bytes(bytes(range(256))))
+    put(tmp_path / "drop" / "notes.txt", b"text")
+    put(tmp_path / "drop" / "songs.7z", b"7z\xbc\xaf\x27\x1c" + bytes(40))
+    search = pretended()
+    (refused, found) = followed(tmp_path, 2, search)
+    assert search.asked == [str(tmp_path / "drop" / "stolen")]
+    assert (found.kind, refused.kind, refused.name) == ("no match", "failed", str(tmp_path / "drop" / "songs.7z"))
+    (told,) = events(tmp_path / "run", "refused")
+    assert told["reason"].startswith("a 7z archive, which may hold audio")
+    (passed,) = events(tmp_path / "run", "passed over")
+    assert (passed["name"], passed["reason"]) == (str(tmp_path / "drop" / "notes.txt"), "text")
+    followed(tmp_path, 1)  # that they are told again needs no second line
+    assert len(events(tmp_path / "run", "refused")) == len(events(tmp_path / "run", "passed over")) == 1
 
 
 def test_a_file_that_changes_is_scanned_again(tmp_path: Path) -> None:
@@ -276,6 +303,85 @@ def test_a_file_that_changes_while_it_is_scanned_is_moved_when_it_was_scanned_ag
     followed(tmp_path, 2, Changing(tmp_path / "index"), move_to=tmp_path / "done")
     assert names(tmp_path) == ["done/a.wav"]
     assert (tmp_path / "done" / "a.wav").read_bytes() == b"and more"
+
+
+class Cut(Pretended):
+    """Notes that the end is missing of files that start with `half`."""
+
+    def scans(
+        self, items: Sequence[Item], traces: Path, *, begun: Callable[[Path], object] = lambda _: None
+    ) -> Generator[Scan, None, None]:
+        for scan in super().scans(items, traces, begun=begun):
+            is_cut = scan.path.read_bytes().startswith(b"half")
+            yield replace(scan, notes=(CUT,)) if is_cut else scan
+
+
+CUT = "truncated: header says 20.00 s, 4.96 s could be read"
+
+
+def test_a_file_whose_end_is_missing_is_moved_when_it_is_whole(tmp_path: Path) -> None:
+    path = put(tmp_path / "drop" / "a.mp3", b"half")
+    clock = Clock({4: lambda: put(path, b"whole")})
+    search = Cut(tmp_path / "index")
+    outcomes = followed(tmp_path, 2, search, clock=clock, move_to=tmp_path / "done")
+    assert [outcome.kind for outcome in outcomes] == ["no match", "no match"]
+    assert search.asked == [str(path)] * 2
+    (row,) = Run.open(tmp_path / "run").results()
+    assert (row.name, row.track.notes) == (str(tmp_path / "done" / "a.mp3"), ())
+    assert (tmp_path / "done" / "a.mp3").read_bytes() == b"whole"
+
+
+def test_a_file_whose_end_is_missing_stays_and_is_told_at_the_end_of_every_watch(tmp_path: Path) -> None:
+    path = put(tmp_path / "drop" / "a.mp3", b"half")
+    reason = f"incomplete when the watch ended ({CUT}); its result is of what was there"
+    for n_searched in (1, 0):  # when following goes on, its row stands
+        search = Cut(tmp_path / "index")
+        clock = Clock({6: lambda: put(tmp_path / "drop" / "end.mp3", b"end")})
+        outcomes = followed(tmp_path, 1 + n_searched, search, clock=clock, move_to=tmp_path / "done")
+        assert outcomes[-1] == Outcome(str(path), "failed", (reason,))
+        assert search.asked.count(str(path)) == n_searched
+        assert path.read_bytes() == b"half"
+
+
+def test_a_file_that_is_open_for_writing_is_moved_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path / "drop" / "a.mp3", b"some")
+    is_open = {path}
+    monkeypatch.setattr(watch, "is_being_written", is_open.__contains__)
+    last = tmp_path / "drop" / "end.mp3"
+    clock = Clock({4: is_open.clear, 6: lambda: put(last, b"end")})
+    search = pretended()
+    followed(tmp_path, 2, search, clock=clock, move_to=tmp_path / "done")
+    assert search.asked == [str(path), str(last)]
+    assert sorted(one.name for one in (tmp_path / "done").iterdir()) == ["a.mp3", "end.mp3"]
+
+
+def test_a_file_that_is_still_open_at_the_end_stays_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path / "drop" / "a.mp3", b"some")
+    monkeypatch.setattr(watch, "is_being_written", lambda _: True)
+    outcomes = followed(tmp_path, 1, move_to=tmp_path / "done")
+    reason = "still open for writing when the watch ended, so it was not moved; its result is safe"
+    assert outcomes[1:] == [Outcome(str(path), "failed", (reason,))]
+    assert path.exists()
+
+
+def test_the_system_tells_whether_a_file_is_open_for_writing(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.mp3", b"some")
+    with path.open("ab"):
+        assert is_being_written(path) is (sys.platform == "linux")
+    with path.open("rb"):
+        assert not is_being_written(path)
+    assert not is_being_written(tmp_path / "gone")
+
+
+def test_what_a_cut_file_says_is_known_as_such(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.wav", wav_bytes(bytes(8000), claimed_bytes=32000))
+    (note, _silent) = read(path)[1]
+    for notes, cut in [((note,), note), (("silent",), ""), ((f"stream 2 of 3: {note}",), f"stream 2 of 3: {note}")]:
+        assert with_track(read_result(a_result()), notes=notes).cut == cut
 
 
 def test_a_folder_in_the_way_of_a_move_is_an_error_and_the_row_is_safe(tmp_path: Path) -> None:

@@ -1,0 +1,210 @@
+"""All that is in a folder and the folders in it, in order of name: audio, other files, and what is refused.
+
+Every name is accounted for. One that ends as audio does is audio without a look at it, so that a folder of a hundred
+thousand songs takes no longer than its names. Of any other file the first bytes decide
+(`sourceprint.folders.contents`), of an archive its list of names, and where nothing else tells, a decoder, in a process
+of its own. Hidden files are like others.
+
+- *audio*: a file to be searched, whether or not it can be read.
+- *other*: surely no audio: text, images, an archive without audio, a link to a folder that is listed already.
+- *refused*: may be audio, and cannot be searched: an archive with audio in it, a file or folder that cannot be read, a
+  link that leads nowhere, a pipe or device.
+
+Links are followed; each folder is entered once, so links in a circle do no harm. What was found out about a file is
+kept: listed again, only files that have changed are looked at.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fingerprint.audio.stream import holds_audio
+from fingerprint.errors import printable
+from fingerprint.spf_files import SUFFIX
+from sourceprint.faults import Fault
+from sourceprint.file_limits import most_seconds
+from sourceprint.folders.archives import content_of_archive
+from sourceprint.folders.contents import EMPTY, HEAD_BYTES, OPEN, Content, content_of_head
+from sourceprint.folders.names import AUDIO_SUFFIXES, hints_at_audio
+from sourceprint.items import OtherFile, Refusal
+from sourceprint.workers import in_order
+
+__all__ = ["Folders", "Listed"]
+
+_NOWHERE: Final = "this link leads nowhere; mend or remove it"
+_PIPE: Final = "a pipe, socket or device, not a file; save what it holds to a file"
+_EDITORS_LOCK: Final = ".#"  # Emacs: a link that was never meant to lead anywhere
+_APPLE_DOUBLE: Final = "._"  # macOS: what belongs to a file, under nearly the same name
+
+_Signature = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is in a folder, each in order of name: files to be searched, what is refused, and what is no audio."""
+
+    audio: tuple[Path, ...]
+    refusals: tuple[Refusal, ...]
+    others: tuple[OtherFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnamed:
+    """A file whose name does not say that it is audio."""
+
+    path: Path
+    signature: _Signature
+    is_empty: bool
+
+
+class Folders:
+    """Lists folders, and remembers what it found out about files that have not changed since.
+
+    Parameters
+    ----------
+    fingerprints : bool
+        Whether fingerprint files count as audio.
+    without : iterable of Path
+        Folders that are not entered; each is listed as another file.
+    """
+
+    def __init__(self, *, fingerprints: bool = True, without: Iterable[Path] = ()) -> None:
+        self._suffixes = AUDIO_SUFFIXES | {SUFFIX} if fingerprints else AUDIO_SUFFIXES
+        self._fingerprints = fingerprints
+        self._without = tuple(Path(os.path.realpath(folder)) for folder in without)
+        self._known: dict[Path, dict[Path, tuple[_Signature, Content]]] = {}
+
+    def listed(self, top: Path) -> Listed:
+        """Return what is in a folder; nothing in it is opened but for its first bytes, or the names of an archive."""
+        found = list(self._walk(top))
+        before = self._known.get(top, {})
+        contents: dict[Path, tuple[_Signature, Content]] = {}
+        unsettled = []
+        for one in found:
+            if isinstance(one, _Unnamed):
+                known = before.get(one.path)
+                content = _content(one) if known is None or known[0] != one.signature else known[1]
+                contents[one.path] = (one.signature, content)
+                if content == OPEN:
+                    unsettled.append(one)
+        for one, content in zip(unsettled, _heard([one.path for one in unsettled]), strict=True):
+            contents[one.path] = (one.signature, content)
+        self._known[top] = contents
+        audio: list[Path] = []
+        refusals: list[Refusal] = []
+        others: list[OtherFile] = []
+        for one in found:
+            settled = self._settled(one.path, contents[one.path][1]) if isinstance(one, _Unnamed) else one
+            if isinstance(settled, Refusal):
+                refusals.append(settled)
+            elif isinstance(settled, OtherFile):
+                others.append(settled)
+            else:
+                audio.append(settled)
+        return Listed(tuple(audio), tuple(refusals), tuple(others))
+
+    def _walk(self, top: Path) -> Iterator[Path | Refusal | OtherFile | _Unnamed]:
+        """Yield what is under `top`, by name; folders are told apart by number, as links may lead back."""
+        entered: dict[tuple[int, int], str] = {}
+        waiting = [os.fspath(top)]
+        while waiting:
+            name = waiting.pop()
+            try:
+                status = os.stat(name)
+            except OSError as error:
+                yield self._lost(name, error)
+                continue
+            if stat.S_ISREG(status.st_mode):
+                signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+                yield (
+                    Path(name) if self._is_named_as_audio(name) else _Unnamed(Path(name), signature, not status.st_size)
+                )
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                yield Refusal(printable(name), _PIPE, Path(name))
+                continue
+            folder = (status.st_dev, status.st_ino)
+            if folder in entered:
+                reason = f"the same folder as {entered[folder]}, which is searched"
+                yield OtherFile(printable(name), "link to a folder searched already", reason)
+            elif self._is_left_out(name):
+                yield OtherFile(printable(name), "folder of the scan itself", "folder of the scan itself")
+            else:
+                entered[folder] = printable(name)
+                yield from self._enter(name, waiting)
+
+    def _enter(self, name: str, waiting: list[str]) -> Iterator[Refusal]:
+        """Put what is in a folder on top of what is waiting, the first by name last; yield why that fails."""
+        try:
+            waiting += [os.path.join(name, one) for one in sorted(os.listdir(name), reverse=True)]
+        except OSError as error:
+            reason = f"this folder cannot be read ({error.strerror}); change its permissions"
+            yield Refusal(printable(name), reason, Path(name))
+
+    def _is_left_out(self, name: str) -> bool:
+        return any(Path(os.path.realpath(name)).is_relative_to(folder) for folder in self._without)
+
+    def _is_named_as_audio(self, name: str) -> bool:
+        last = os.path.basename(name)
+        return os.path.splitext(last)[1].lower() in self._suffixes and not last.startswith(_APPLE_DOUBLE)
+
+    def _lost(self, name: str, error: OSError) -> Path | Refusal | OtherFile:
+        """Return what becomes of a name that has no file."""
+        if self._is_named_as_audio(name):
+            return Path(name)  # it fails when it is opened, and says why
+        if os.path.islink(name):
+            if os.path.basename(name).startswith(_EDITORS_LOCK):
+                return OtherFile(printable(name), "lock of an editor", "lock of an editor")
+            return Refusal(printable(name), _NOWHERE, Path(name))
+        return Refusal(printable(name), f"cannot be looked at ({error.strerror}); see to its permissions", Path(name))
+
+    def _settled(self, path: Path, content: Content) -> Path | Refusal | OtherFile:
+        """Return what becomes of a file of this content."""
+        if content.kind == "audio":
+            return path
+        if content.kind == "fingerprint" and self._fingerprints:
+            reason = "a fingerprint file under another name; let its name end in .spf"
+            return Refusal(printable(path), reason, path)
+        if content.kind == "sound":
+            return Refusal(printable(path), content.what, path)
+        return OtherFile(printable(path), content.what, content.what)
+
+
+def _content(file: _Unnamed) -> Content:
+    """Return what a file is by its first bytes; `OPEN` where only a decoder can tell."""
+    if file.is_empty:
+        return EMPTY
+    try:
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            content = content_of_head(os.read(descriptor, HEAD_BYTES))
+        finally:
+            os.close(descriptor)
+        return content_of_archive(file.path, content.what) if content.kind == "archive" else content
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror}), so nobody knows whether it is audio; change its permissions"
+        return Content("sound", reason)
+
+
+def _heard(paths: Sequence[Path]) -> Iterator[Content]:
+    """Yield whether a decoder takes each file for audio, in a process that a file may end."""
+    if not paths:
+        return
+
+    def failed(_: Path, fault: Fault) -> Fault:
+        return fault
+
+    with closing(
+        in_order(holds_audio, ((path, path) for path in paths), jobs=1, failed=failed, limit=most_seconds)
+    ) as work:
+        for path, answer in work:
+            if isinstance(answer, Fault):
+                yield Content("sound", f"looking into it failed: {answer}")
+            elif answer or hints_at_audio(path.name):
+                yield Content("audio")
+            else:
+                yield Content("other", OPEN.what)
