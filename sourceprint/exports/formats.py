@@ -128,6 +128,7 @@ def _write_folder(target: Path, files: Mapping[str, bytes], replace: bool) -> in
 
 
 def _write_new(target: Path, files: Mapping[str, bytes]) -> None:
+    os.stat(target.absolute().parent)  # the folder above is not made: its name may be a slip
     with new_folder(target) as place:
         for name, data in files.items():
             write_chunks(place / name, [data])
