@@ -128,7 +128,9 @@ def recording_from_json(line: bytes) -> Recording:
         If the line is not one that this module wrote.
     """
     try:
-        fields = dict.fromkeys(_ADDED_LATER, ()) | json.loads(line)
+        fields = {name: [] for name in _ADDED_LATER} | json.loads(line)
+        if fault := stored_tags_fault(fields["tags"], fields["excluded"]):
+            raise ValueError(fault)
         return Recording(**{name: fields[name] for name in Recording.__slots__})
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(line) from error

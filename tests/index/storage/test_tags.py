@@ -290,6 +290,9 @@ def test_a_line_may_lack_tags_or_ranges_and_not_have_others() -> None:
     ):
         with pytest.raises(IndexDamagedError, match="the table of recordings is damaged"):
             tags_from_json(b'{"id":"a",' + wrong + b"}")
+    whole = {**recording_to_json(Recording("a")), "tags": {}}  # empty, and no list
+    with pytest.raises(IndexDamagedError, match="the table of recordings is damaged"):
+        recording_from_json(json.dumps(whole).encode())
 
 
 def test_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
