@@ -168,12 +168,13 @@ def test_a_file_that_cannot_be_used(index: Path, tmp_path: Path, maker: Maker, s
 
 def test_a_folder_without_audio(index: Path, tmp_path: Path) -> None:
     path = empty_folder(tmp_path)
-    message = f"Error: {path}: a folder without audio files, judging by their names; name the files themselves\n"
+    others = "1 other file, no audio by its content: 1 empty"
+    message = f"Error: {path}: a folder without audio ({others}); name the files themselves\n"
     for command in ("add", "match"):
         result = run(command, path, "--quiet", index=index)
         assert (result.exit_code, result.stdout, result.stderr) == (3, "", message)
     result = run("match", path, write(tmp_path / "good.wav", music(KNOWN)), "--jsonl", index=index)
-    assert (result.exit_code, result.stderr) == (4, message)
+    assert (result.exit_code, result.stderr) == (4, f"{message}Note: {others}\n")
     assert len(result.stdout.splitlines()) == 1
 
 
