@@ -15,6 +15,8 @@ FORMATS: Final = {
     "trace": "benchmarks.fuzz.traces",
     "case": "benchmarks.fuzz.cases",
     "results": "benchmarks.fuzz.results",
+    "run": "benchmarks.fuzz.runs",
+    "list": "benchmarks.fuzz.lists",
     "gate policy": "benchmarks.fuzz.documents:GATE_POLICY",
     "royalty policy": "benchmarks.fuzz.documents:ROYALTY_POLICY",
     "licence": "benchmarks.fuzz.documents:LICENCE",

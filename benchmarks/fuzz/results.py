@@ -13,13 +13,13 @@ from benchmarks.fuzz.fingerprints import SECONDS, index_of_one
 from benchmarks.fuzz.harness import Format
 from benchmarks.fuzz.mutators import damaged, hostile_tree, json_text
 from benchmarks.fuzz.traces import examination, trace_of_one
+from fingerprint.digests import is_sha256
 from fingerprint.errors import EvidenceError, RightsError
+from index.recheck.trace import trace_name
 from index.recheck.trace_file import write_trace
 from sourceprint.evidence.pages.cover import cover
-from sourceprint.evidence.pages.overview import overview
-from sourceprint.evidence.pages.page import cover_page, overview_page, recording_page
-from sourceprint.evidence.pages.recording_view import recording_view, reuses_of
-from sourceprint.evidence.pages.report import single_page
+from sourceprint.evidence.pages.page import cover_page
+from sourceprint.evidence.pages.report import ReportOptions, write_report
 from sourceprint.exports.formats import FOLDERS, FORMATS, export_chunks, export_files
 from sourceprint.gate.policy_toml import default_policy
 from sourceprint.gate.report import FORMATS as LAYOUTS
@@ -121,16 +121,16 @@ def _exports(results: tuple[ScanResult, ...]) -> None:
 
 
 def _pages(results: tuple[ScanResult, ...], folder: Path) -> None:
-    reuses = reuses_of(results)
-    overview_page(overview(results, {}, reuses), title="x", inside=True)
+    """Write the report of a run whose traces are those of the valid result."""
     cover_page(cover(results, [], [], signer=None, names=""), title="x", inside=True)
-    for reuse in reuses[:3]:
-        recording_page(recording_view(reuse, {}, q_values(results), ""), title="x", inside=True)
-    trace = folder / "x.spt"
-    write_trace(trace, trace_of_one())
-    for result in results[:1]:
-        if result.matches:
-            single_page(result, trace)
+    traces = folder / "traces"
+    traces.mkdir()
+    for result in results:
+        if is_sha256(result.sha256):
+            write_trace(traces / trace_name(result.sha256, result.index_digest, result.settings_digest), trace_of_one())
+    for page in write_report(results, traces, folder / "report", ReportOptions(jobs=1)):
+        if any("report it as fault" in remark for remark in page.remarks):
+            raise RuntimeError(f"{page.remarks}")
 
 
 FORMAT = Format("results", _make, _read, (EvidenceError, RightsError))

@@ -27,6 +27,8 @@ INPUTS = {
     "trace": 80,
     "case": 50,
     "results": 60,
+    "run": 100,
+    "list": 40,
     "gate policy": 300,
     "royalty policy": 300,
     "licence": 300,
