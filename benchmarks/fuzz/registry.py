@@ -20,6 +20,7 @@ FORMATS: Final = {
     "gate policy": "benchmarks.fuzz.documents:GATE_POLICY",
     "royalty policy": "benchmarks.fuzz.documents:ROYALTY_POLICY",
     "licence": "benchmarks.fuzz.documents:LICENCE",
+    "statement": "benchmarks.fuzz.statements",
     "grant": "benchmarks.fuzz.documents:GRANT",
     "index": "benchmarks.fuzz.index_folders",
     "index archive": "benchmarks.fuzz.index_folders:ARCHIVE",

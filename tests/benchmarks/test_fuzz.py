@@ -36,6 +36,7 @@ INPUTS = {
     "index": 30,
     "index archive": 30,
     "blind index": 25,
+    "statement": 60,
 }
 """How many of each format; chosen to take some seconds each."""
 

@@ -10,7 +10,6 @@ pictures is covered by its checksum only.
 import csv
 import hashlib
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from fingerprint.digests import strict_json
 from fingerprint.errors import (
     ParameterError,
     RightsError,
@@ -93,7 +93,7 @@ def audit_statement(path: str | Path) -> list[Discrepancy]:
     except VerificationError as error:
         problems.append(Discrepancy(document.name, "", str(error)))
         try:
-            statement = statement_from_json(json.loads(data))
+            statement = statement_from_json(strict_json(data))
         except (RightsError, VerificationError):
             return problems
     except StatementError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -100,6 +101,38 @@ def test_a_field_that_is_missing_is_a_damaged_statement(field: str) -> None:
         statement_from_json(document)
     with pytest.raises(VerificationError, match="a field is missing or damaged"):
         statement_from_json({**statement_to_json(samples.rich()), field: 1.5})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "named"),
+    [
+        (("licensee", "name"), 3, "Party.name is 3"),
+        (("issued_on",), {}, "Statement.issued_on is {}"),
+        (("rights_revision",), True, "Statement.rights_revision is True"),
+        (("lines", 0, "usages"), 10**19, "Line.usages is 10000000000000000000"),
+        (("lines", 0, "number"), "1", "Line.number is '1'"),
+        (("titles", 0, "title"), None, "Statement.titles is"),
+        (("uses", 0, "track", "duration_ms"), 1.5, "Use.track_ms is 1.5"),
+        (("uses", 0, "spans", 0), "abc", "a field is missing or damaged"),
+    ],
+)
+def test_a_field_of_another_type_is_a_damaged_statement(
+    place: tuple[str | int, ...], value: object, named: str
+) -> None:
+    document = json.loads(statement_bytes(samples.rich()))
+    holder = document
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = value
+    with pytest.raises(VerificationError, match=re.escape(named)):
+        statement_from_json(document)
+
+
+def test_numbers_that_are_none_are_no_json() -> None:
+    data = statement_bytes(samples.rich())
+    for text in (b'{"more":NaN,', b'{"more":1e999,', b'{"id":"",', b'{"more":' + b"[" * 70 + b"]" * 70 + b","):
+        with pytest.raises(StatementError, match="not JSON in UTF-8"):
+            parse_statement(text + data[1:])
 
 
 def test_text_that_is_no_unicode_is_refused_in_words() -> None:

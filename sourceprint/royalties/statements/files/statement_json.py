@@ -41,12 +41,11 @@ is not.
 Canonical is UTF-8 with sorted keys, no white space and one newline at the end: the same statement gives the same bytes.
 """
 
-import json
 from datetime import date
 from typing import Any
 
-from fingerprint.digests import canonical_json, digest_of
-from fingerprint.errors import StatementError, VerificationError, printable
+from fingerprint.digests import canonical_json, digest_of, strict_json
+from fingerprint.errors import ParameterError, StatementError, VerificationError, printable
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.statements.files.parts_json import (
     adjustment_from_json,
@@ -64,6 +63,7 @@ from sourceprint.royalties.statements.files.parts_json import (
     usage_from_json,
     usage_to_json,
 )
+from sourceprint.royalties.statements.files.record_types import expect_typed
 from sourceprint.royalties.statements.statement import SCHEMA, Credit, OutsideUse, Statement
 from sourceprint.royalties.uses.use import use_from_json, use_to_json
 
@@ -149,8 +149,10 @@ def statement_from_json(value: dict[str, Any]) -> Statement:
             "or use the version of Sourceprint that wrote it"
         )
     try:
-        return _statement_of(value)
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        statement = _statement_of(value)
+        expect_typed(statement)
+        return statement
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         detail = f"{type(error).__name__}: {printable(str(error))}"
         raise VerificationError(
             f"statement {printable(str(value.get('id')))!r:.120}: a field is missing or damaged ({detail:.200}); "
@@ -187,9 +189,9 @@ def parse_statement(data: bytes) -> Statement:
         If its digest is another one, a field is damaged, or it is not written in the canonical way.
     """
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise StatementError("statement: not JSON in UTF-8; name a statement.json") from error
+        value = strict_json(data)
+    except ParameterError as error:
+        raise StatementError(f"statement: not JSON in UTF-8 ({error}); name a statement.json") from error
     statement = statement_from_json(value)
     stated = str(value.pop("digest", ""))
     found = digest_of(_canonical(value))
