@@ -21,7 +21,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fingerprint.digests import is_sha256
-from fingerprint.errors import ParameterError
+from fingerprint.errors import ParameterError, printable
 from sourceprint.scans.results_v1 import SCHEMA_1, as_version_2, version_1_path
 from sourceprint.text.names import path_text, well_formed
 from sourceprint.toml_documents import told_at
@@ -358,6 +358,7 @@ def read_result(record: Any, *, remedy: str = "scan the file again") -> ScanResu
         raise ParameterError(f"a text or the name of a field holds half a character (a surrogate); {remedy}") from error
     result.__dict__["raw"] = document
     result.__dict__["read_as"] = schema
+    _expect_encodable(result, remedy)
     return result
 
 
@@ -398,6 +399,18 @@ def expect_consistent(result: ScanResult, *, remedy: str = "scan the file again"
                     raise _refused(place, found, f"one of matches[{n}].passages[{m}].also_fits", remedy)
 
 
+def _expect_encodable(result: ScanResult, remedy: str) -> None:
+    """Refuse names that no file can have, and digests that are no text: files are named after them."""
+    for field, name in (("track.name", result.name), ("track.moved_from", result.moved_from)):
+        if "\0" in name or _NO_BYTE.search(name):
+            found = f"={printable(name)!r:.80}"
+            raise _refused(_as_read(result, field), found, "a name that a file can have", remedy)
+    digests = (result.index_digest, result.params_digest, result.settings_digest)
+    for field, digest in zip(("index.digest", "index.params_digest", "searched.settings_digest"), digests, strict=True):
+        if not digest.isascii():
+            raise _refused(_as_read(result, field), f"={printable(digest)!r:.80}", "a digest, in ASCII", remedy)
+
+
 def _as_read(result: ScanResult, field: str) -> str:
     """Return the name of a field in the version of the layout that a result was read in."""
     if result.__dict__.get("read_as") != SCHEMA_1:
@@ -423,6 +436,7 @@ def _probability(kind: type, value: Any) -> Probability:
     return Probability(Decimal(value) if isinstance(value, int) else value)
 
 
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # halves of characters that stand for no byte of a name
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _WANTED = {
     "int": "a whole number from 0, below 2^53",

@@ -25,6 +25,7 @@ _MOST_SOURCES = 15
 _MOST_FAILURES = 500
 _MOST_VALUES = 5
 _MOST_OTHERS = 3
+_LEAST_P = 1e-300  # results of other programs may state 0
 
 _FILES = (
     ListedColumn("name", "File", link="page"),
@@ -206,7 +207,9 @@ def _bars(rows: Sequence[tuple[str, float, str]]) -> list[dict[str, str]]:
 def _by_chance(results: Sequence[ScanResult]) -> list[tuple[str, float, str]]:
     """Return how many matches have which probability by chance, by powers of ten."""
     levels = Counter(
-        min(9, max(0, math.floor(-math.log10(match.p_false) + 1e-9))) for result in results for match in result.matches
+        min(9, max(0, math.floor(-math.log10(max(match.p_false, _LEAST_P)) + 1e-9)))
+        for result in results
+        for match in result.matches
     )
     if not levels:
         return []

@@ -94,6 +94,30 @@ def test_a_number_that_no_computation_could_use_is_refused(value: float) -> None
         read_result(a_result(matches=[a_match("s1", confidence=value)]))
 
 
+@pytest.mark.parametrize(
+    ("group", "field", "value", "message"),
+    [
+        ("track", "name", "a\ud800.wav", r"track\.name='a\\\\ud800\.wav': must be a name that a file can have"),
+        ("track", "name", "a\0.wav", r"track\.name=.*: must be a name that a file can have"),
+        ("track", "moved_from", "\udd00", r"track\.moved_from=.*: must be a name that a file can have"),
+        ("index", "digest", "sha256:\ud800", r"index\.digest=.*: must be a digest, in ASCII"),
+        ("index", "params_digest", "é", r"index\.params_digest=.*: must be a digest, in ASCII"),
+        ("searched", "settings_digest", "\udcff", r"searched\.settings_digest=.*: must be a digest, in ASCII"),
+    ],
+)
+def test_texts_that_can_name_no_file_are_refused(group: str, field: str, value: str, message: str) -> None:
+    record = a_result()
+    record[group] = {**record[group], field: value}
+    with pytest.raises(ParameterError, match=message):
+        read_result(record)
+
+
+def test_a_name_with_bytes_that_are_no_utf_8_is_a_name() -> None:
+    record = a_result()
+    record["track"] = {**record["track"], "name": "caf\udce9.wav"}
+    assert read_result(record).name == "caf\udce9.wav"
+
+
 def test_the_documentation_has_an_example_that_reads_and_every_field() -> None:
     text = (ROOT / "docs" / "formats" / "scan-result.md").read_text(encoding="utf-8")
     example = json.loads(text.split("```json\n")[1].split("```")[0])
