@@ -6,6 +6,7 @@ Every format is read twice over, plainly and with kernels that check their indic
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from benchmarks.fuzz.harness import OUTCOMES, Fuzzer, Tally
 from benchmarks.fuzz.registry import FORMATS, load_format
 from benchmarks.part import Figure, Job, Part, Picture, Report, Table, new_report
+from fingerprint.errors import ParameterError
 
 __all__ = ["PART", "measure"]
 
@@ -43,7 +45,7 @@ def measure(job: Job) -> Report:
     if inputs is None and seconds is None:
         inputs = QUICK_INPUTS if job.quick else FULL_INPUTS
     keep: Path | None = job.options.get("keep")
-    rows = []
+    rows = [row for path in job.options.get("add") or () for row in _rows_of(path)]
     bar = tqdm(total=2 * len(names), desc="fuzz", file=sys.stderr, leave=False, disable=None, dynamic_ncols=True)
     for checked in (False, True):
         seed = 2 * job.seed + checked  # other inputs with bounds checks than without
@@ -56,6 +58,22 @@ def measure(job: Job) -> Report:
                 bar.update()
     bar.close()
     return new_report("fuzz", job, inputs=inputs, seconds=seconds) | {"formats": rows}
+
+
+def _rows_of(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of an earlier report.
+
+    Raises
+    ------
+    ParameterError
+        If it is none.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        rows: list[dict[str, Any]] = report["formats"] if report["part"] == "fuzz" else []
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ParameterError(f"{path}: no report of the part fuzz ({error}); give one that --out wrote") from error
+    return rows
 
 
 def _row(tally: Tally, *, checked: bool) -> dict[str, Any]:
@@ -113,6 +131,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--formats", nargs="+", choices=list(FORMATS), help="some of the formats (all)")
     parser.add_argument("--inputs", type=int, help=f"inputs of each format ({FULL_INPUTS}, or {QUICK_INPUTS} --quick)")
     parser.add_argument("--seconds", type=float, help="time for each format, instead of or beside --inputs")
+    parser.add_argument("--add", type=Path, nargs="+", metavar="JSON", help="count the inputs of earlier reports too")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the inputs that fail")
 
 

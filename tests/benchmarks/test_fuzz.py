@@ -8,6 +8,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ import pytest
 
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.fuzz.harness import Format, Fuzzer, replay
-from benchmarks.fuzz.measurement import PART
+from benchmarks.fuzz.measurement import PART, measure
 from benchmarks.fuzz.mutators import damaged, hostile_array, hostile_tree, json_text
 from benchmarks.fuzz.registry import FORMATS, load_format
+from benchmarks.harness import json_bytes
 from benchmarks.part import Job, as_text, new_report
 from fingerprint.errors import DecodeError, ParameterError
 
@@ -147,6 +149,20 @@ def test_a_report_counts_formats_and_modes() -> None:
         [("x:0:3", "hang", "more than 60 s")],
     ]
     assert "with bounds checks" in as_text(PART, report)
+
+
+def test_a_report_is_measured_and_added_to_another(tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier.json"
+    job = Job(SyntheticCorpus(seconds=8.0), tmp_path, options={"formats": ["grant"], "inputs": 10})
+    report = measure(job)
+    earlier.write_bytes(json_bytes(report))
+    assert [(row["format"], row["checked"]) for row in report["formats"]] == [("grant", False), ("grant", True)]
+    added = measure(replace(job, options={**job.options, "add": [earlier], "inputs": 2}, seed=1))
+    assert added["formats"][:2] == report["formats"]
+    assert {figure.name: figure.value for figure in PART.figures(added)}["hostile files read"] == 12.0
+    earlier.write_bytes(b"{}")
+    with pytest.raises(ParameterError, match="no report of the part fuzz"):
+        measure(replace(job, options={"add": [earlier]}))
 
 
 # --- no reader lets one through ---------------------------------------------------------------------------------------
