@@ -120,7 +120,7 @@ def _workbook(chance: random.Random, table: _Table) -> bytes:
     }
     if chance.random() < 0.1:
         del parts[chance.choice(list(parts))]
-    if chance.random() < 0.02:
+    if chance.random() < 0.005:
         parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"] + " " * (64 << 20)
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.fuzz.harness import Format
 from benchmarks.fuzz.mutators import damaged, hostile_tree, json_text
 from benchmarks.fuzz.results import result_of_one
-from fingerprint.errors import EvidenceError
+from fingerprint.errors import EvidenceError, OutputError
 from sourceprint.scans.journal import Journal
 from sourceprint.scans.run_folder import (
     Run,
@@ -73,4 +73,4 @@ def _read(path: Path) -> None:
     results_of(path)
 
 
-FORMAT = Format("run", _make, _read, (EvidenceError,))
+FORMAT = Format("run", _make, _read, (EvidenceError, OutputError))

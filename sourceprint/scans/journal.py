@@ -111,6 +111,8 @@ class Journal:
     EvidenceError
         On entering, if the folder holds something else, is in use by another scan, cannot be written to, or its results
         are damaged before their end.
+    OutputError
+        On entering, if its lock is a file that somebody gave this name.
     StorageFullError
         On entering or later, if the disk is full; the rows before are safe.
     """
