@@ -26,7 +26,8 @@ def expect_typed(record: Any) -> None:
     Parameters
     ----------
     record : dataclass instance
-        Of texts, whole numbers of 64 bits, fractions, finite decimals, dates, None, tuples of these, and dataclasses.
+        Of texts, whole numbers of 64 bits, fractions, finite decimals, dates, True, False and None, tuples of these, and
+        dataclasses.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def _of_type(kind: Any) -> _Check:
         return lambda value: type(value) is int and -_MOST <= value < _MOST
     if kind is Decimal:
         return lambda value: type(value) is Decimal and value.is_finite()
-    if kind in (str, date, Fraction, type(None)):
+    if kind in (str, bool, date, Fraction, type(None)):
         return lambda value: type(value) is kind
     raise TypeError(f"{kind} is no type of a field that can be checked; teach {__name__}")
 
