@@ -41,6 +41,7 @@ LIMITS = (
 )
 """What a page of evidence does not show, in sentences."""
 
+_MOST_GROUPED = 1e15  # larger numbers are written with their power of ten
 _LONGEST_TITLE = 80
 _BRIEF_MS = 3000  # tempo was off by up to 17 % in passages of 1 to 2 s
 
@@ -247,4 +248,4 @@ def _expected(matches: float) -> str:
 
 def _round(x: float) -> str:
     """Return a number with two digits that count, grouped by thousands."""
-    return grouped(int(float(f"{x:.2g}"))) if x >= 10 else f"{x:.2g}"
+    return grouped(int(float(f"{x:.2g}"))) if 10 <= x < _MOST_GROUPED else f"{x:.2g}"

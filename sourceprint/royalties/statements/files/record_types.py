@@ -26,7 +26,7 @@ def expect_typed(record: Any) -> None:
     Parameters
     ----------
     record : dataclass instance
-        Of texts, whole numbers of 64 bits, fractions, finite decimals, dates, True, False and None, tuples of these, and
+        Of texts, whole numbers of 64 bits, fractions, finite decimals, dates, truth values, None, tuples of these, and
         dataclasses.
 
     Raises
