@@ -401,7 +401,7 @@ def expect_consistent(result: ScanResult, *, remedy: str = "scan the file again"
 
 def _expect_encodable(result: ScanResult, remedy: str) -> None:
     """Refuse names that no file can have, and digests that are no text: files are named after them."""
-    for field, name in (("track.name", result.name), ("track.moved_from", result.moved_from)):
+    for field, name in (("track.name", result.path), ("track.moved_from", result.moved_from)):
         if "\0" in name or _NO_BYTE.search(name):
             found = f"={printable(name)!r:.80}"
             raise _refused(_as_read(result, field), found, "a name that a file can have", remedy)

@@ -168,7 +168,7 @@ def by_chance_rate(passage: ResultPassage) -> str:
     ('once in 50 000 hours', 'at most once in 1 000 000 000 hours')
     """
     at_most = "at most " if passage.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
-    return f"{at_most}once in {_round(1000.0 / passage.false_per_1000h)} hours"
+    return f"{at_most}once in {_round(1000.0 / max(passage.false_per_1000h, LEAST_FALSE_PER_1000H))} hours"
 
 
 def by_chance_share(expected: float | None, n_matches: int) -> str:

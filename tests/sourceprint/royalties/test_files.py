@@ -110,6 +110,7 @@ def test_a_field_that_is_missing_is_a_damaged_statement(field: str) -> None:
         (("issued_on",), {}, "Statement.issued_on is {}"),
         (("rights_revision",), True, "Statement.rights_revision is True"),
         (("lines", 0, "usages"), 10**19, "Line.usages is 10000000000000000000"),
+        (("lines", 0, "kind"), "owed", "kind 'owed' is none of payable,"),
         (("lines", 0, "number"), "1", "Line.number is '1'"),
         (("titles", 0, "title"), None, "Statement.titles is"),
         (("uses", 0, "track", "duration_ms"), 1.5, "Use.track_ms is 1.5"),

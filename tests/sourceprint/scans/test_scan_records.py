@@ -115,7 +115,7 @@ def test_texts_that_can_name_no_file_are_refused(group: str, field: str, value: 
 def test_a_name_with_bytes_that_are_no_utf_8_is_a_name() -> None:
     record = a_result()
     record["track"] = {**record["track"], "name": "caf\udce9.wav"}
-    assert read_result(record).name == "caf\udce9.wav"
+    assert read_result(record).path == "caf\udce9.wav"
 
 
 def test_the_documentation_has_an_example_that_reads_and_every_field() -> None:

@@ -64,7 +64,7 @@ from sourceprint.royalties.statements.files.parts_json import (
     usage_to_json,
 )
 from sourceprint.royalties.statements.files.record_types import expect_typed
-from sourceprint.royalties.statements.statement import SCHEMA, Credit, OutsideUse, Statement
+from sourceprint.royalties.statements.statement import KINDS, SCHEMA, Credit, OutsideUse, Statement
 from sourceprint.royalties.uses.use import use_from_json, use_to_json
 
 __all__ = [
@@ -151,6 +151,7 @@ def statement_from_json(value: dict[str, Any]) -> Statement:
     try:
         statement = _statement_of(value)
         expect_typed(statement)
+        _expect_known_kinds(statement)
         return statement
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         detail = f"{type(error).__name__}: {printable(str(error))}"
@@ -216,6 +217,12 @@ def _canonical(value: dict[str, Any]) -> bytes:
         raise StatementError(
             f"statement: text that is no Unicode near {passage!r}; mend the name it is from"
         ) from error
+
+
+def _expect_known_kinds(statement: Statement) -> None:
+    for kind in (*(one.kind for one in statement.lines), *(one.kind for one in statement.adjustments)):
+        if kind not in KINDS:
+            raise ValueError(f"kind {kind!r:.40} is none of {', '.join(KINDS)}")
 
 
 def _statement_of(value: dict[str, Any]) -> Statement:
