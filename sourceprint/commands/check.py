@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fingerprint.errors import printable
+from sourceprint.commands.lists import ListOptions, list_options, reading_of
 from sourceprint.commands.named_files import INPUT, name_option, piped_input
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import PATH, index_option, index_place, jobs_option, note, today, use_one_thread
@@ -32,6 +33,7 @@ _FAIL_ON = ("review", "block")
     "--date", "day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]),
     help="Day of the release (YYYY-MM-DD), on which licences must hold  [default: today, UTC]",
 )  # fmt: skip
+@list_options()
 @name_option
 @index_option
 @jobs_option
@@ -43,6 +45,7 @@ def check(
     layout: str,
     output: Path | None,
     day: datetime | None,
+    lists: ListOptions,
     name: str | None,
     index: Path | None,
     jobs: int | None,
@@ -73,7 +76,10 @@ def check(
 
     policy = default_policy() if policy_file is None else load_policy(policy_file)
     folders = Folders()
-    inputs = named_files(files, folders=folders, piped=piped_input(files, name))
+    with reading_of(index_place(index), lists, only_paths=True) as reading:
+        inputs = named_files(files, folders=folders, piped=piped_input(files, name), reading=reading)
+    for text in () if quiet else inputs.notes:
+        note(text)
     if output is not None:
         expect_output(output, [item.path for item in inputs.items])
     snapshot = open_for(index_place(index))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fingerprint.errors import printable
+from sourceprint.commands.lists import ListOptions, list_options, reading_of
 from sourceprint.commands.named_files import INPUT, name_option, piped_input
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
@@ -41,6 +42,7 @@ __all__ = ["fingerprint", "match"]
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=INPUT)
 @name_option
+@list_options()
 @index_option
 @search_options
 @click.option(
@@ -75,6 +77,7 @@ def match(
     against: tuple[str, ...],
     report_folder: Path | None,
     catalogue: tuple[Path, ...],
+    lists: ListOptions,
     jobs: int | None,
     as_json: bool,
     as_jsonl: bool,
@@ -100,7 +103,8 @@ def match(
     from sourceprint.scans.scan_json import scan_result
     from sourceprint.scans.scan_text import explained_block, scan_block
 
-    inputs = collect(files, lists=False, piped=piped_input(files, name))
+    with reading_of(index_place(index), lists, only_paths=True) as reading:
+        inputs = collect(files, piped=piped_input(files, name), reading=reading)
     block = explained_block if explain else scan_block
     results: list[dict[str, Any]] = []
     n_failed = len(inputs.refusals)
@@ -115,8 +119,10 @@ def match(
             question=Question(against) if explain else None,
         )
         with progress(len(inputs.items), quiet) as tell, closing(scans):
+            for text in inputs.notes:
+                tell.note(text)
             for refusal in inputs.refusals:
-                tell.complain(str(refusal))
+                tell.remark(refusal.name, refusal.reason, failed=True)
             if inputs.others:
                 tell.note(other_files_text(inputs.others))
             try:
@@ -198,6 +204,7 @@ class _RoleType(click.Choice[str]):
     help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
 )  # fmt: skip
 @click.option("--thorough", is_flag=True, help="Fit for match --thorough too (334 MB per hour instead of 113).")
+@list_options()
 @click.option("--anonymous", is_flag=True, help="Call files, and the audio in them, by digest and not by name.")
 @jobs_option
 @json_option
@@ -208,6 +215,7 @@ def fingerprint(
     role: str,
     thorough: bool,
     anonymous: bool,
+    lists: ListOptions,
     jobs: int | None,
     as_json: bool,
     quiet: bool,
@@ -226,7 +234,8 @@ def fingerprint(
     from sourceprint.inputs import collect, other_files_text
     from sourceprint.text.index_text import description_text
 
-    inputs = collect(paths, fingerprints=False)
+    with reading_of(None, lists) as reading:
+        inputs = collect(paths, fingerprints=False, reading=reading)
     roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)
     scales = (THOROUGH if thorough else STANDARD).scales
     description = Description(folder, scales=scales, roles=roles, jobs=jobs, anonymous=anonymous)

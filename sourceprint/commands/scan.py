@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sourceprint.commands.lists import ListOptions, list_options, reading_of
 from sourceprint.commands.named_files import INPUT
 from sourceprint.commands.progress import progress, stop_on_signals
 from sourceprint.commands.terminal import (
@@ -29,6 +30,7 @@ from sourceprint.commands.terminal import (
 from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
+    from sourceprint.lists import ListReading
     from sourceprint.scans.plan import Plan
     from sourceprint.scans.session import Session
 
@@ -47,6 +49,7 @@ _WHY_AGAIN = {
 @click.option(
     "--out", metavar="RUN", type=PATH, required=True, help="Folder of the run; made if missing, else gone on with."
 )
+@list_options()
 @index_option
 @search_options
 @click.option("--retry-failed", is_flag=True, help="Try files again that failed before.")
@@ -66,6 +69,7 @@ _WHY_AGAIN = {
 def scan(
     paths: tuple[str, ...],
     out: Path,
+    lists: ListOptions,
     index: Path | None,
     layer: str,
     thorough: bool,
@@ -108,7 +112,8 @@ def scan(
         if watch:
             _follow(session, tuple(map(Path, paths)), settle, move_to, quiet)
         else:
-            _scan_once(session, paths, out, quiet)
+            with reading_of(index_place(index), lists, only_paths=True) as reading:
+                _scan_once(session, paths, reading, out, quiet)
     if session.n_failed == session.n_given and not (watch and not session.n_given):
         click.get_current_context().exit(EXIT_NOTHING_READ)
     if session.refusals or session.summary.failures or session.summary.incomplete_files:
@@ -191,21 +196,23 @@ def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: 
         click.get_current_context().exit(EXIT_FINDINGS)
 
 
-def _scan_once(session: "Session", paths: tuple[str, ...], out: Path, quiet: bool) -> None:
+def _scan_once(session: "Session", paths: tuple[str, ...], reading: "ListReading", out: Path, quiet: bool) -> None:
     """Scan what there is now."""
     from sourceprint.folders.listing import Folders
     from sourceprint.inputs import appeared, collect
     from sourceprint.scans.plan import Territory
 
     folders = Folders(without=[out])
-    inputs = collect(paths, lists=False, folders=folders)
+    inputs = collect(paths, folders=folders, reading=reading)
     items, refused = Territory([out]).outside(inputs.items, named=map(Path, paths))
     refusals = [*inputs.refusals, *refused]
     session.refuse(refusals)
     session.pass_over(inputs.others)
     with progress(len(items), quiet) as tell:
+        for text in inputs.notes:
+            tell.note(text)
         for refusal in refusals:
-            tell.complain(str(refusal))
+            tell.remark(refusal.name, refusal.reason, failed=True)
         plan = session.plan(items, step=tell.step)
         for text in [*_notes_on_start(session), *_notes(plan), *_notes_on_again(Counter(plan.again.values()))]:
             tell.note(text)

@@ -20,20 +20,27 @@ from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import NamedInputs, collect
 from sourceprint.items import Item, Refusal
+from sourceprint.lists import ListReading
 from sourceprint.scans.scan import scan_files
 from sourceprint.scans.scan_json import result_matches, scan_result
 
 __all__ = ["check_files", "named_files", "unknown_ids"]
 
 
-def named_files(paths: Sequence[str], *, folders: Folders | None = None, piped: Item | None = None) -> NamedInputs:
+def named_files(
+    paths: Sequence[str],
+    *,
+    folders: Folders | None = None,
+    piped: Item | None = None,
+    reading: ListReading | None = None,
+) -> NamedInputs:
     """Return the files that paths name, each once, and what names none.
 
     Parameters
     ----------
     paths : sequence of str
         As given by the user.
-    folders, piped
+    folders, piped, reading
         As `sourceprint.inputs.collect` takes them.
     """
     known: list[str] = []
@@ -43,9 +50,9 @@ def named_files(paths: Sequence[str], *, folders: Folders | None = None, piped: 
             refusals.append(Refusal(printable(path), "this pattern matches no file; check folder and spelling"))
         else:
             known.append(path)
-    found = collect(known, lists=False, folders=folders, piped=piped)
-    others = tuple(dict.fromkeys(found.others))
-    return NamedInputs(tuple(dict.fromkeys(found.items)), (*refusals, *dict.fromkeys(found.refusals)), others)
+    found = collect(known, folders=folders, piped=piped, reading=reading)
+    items, refused, others = (tuple(dict.fromkeys(some)) for some in (found.items, found.refusals, found.others))
+    return NamedInputs(items, (*refusals, *refused), others, found.notes)
 
 
 def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
