@@ -14,7 +14,20 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from sourceprint.commands import catalogue, check, demo, evidence, index_folder, keys, lists, match, money, rights, scan
+from sourceprint.commands import (
+    catalogue,
+    check,
+    corrections,
+    demo,
+    evidence,
+    index_folder,
+    keys,
+    lists,
+    match,
+    money,
+    rights,
+    scan,
+)
 from sourceprint.commands.terminal import EXIT_INCOMPLETE, PATH, Commands, complain, note, use_one_thread
 
 __all__ = ["bench", "completion", "main", "reference", "sourceprint"]
@@ -99,6 +112,7 @@ _SECTIONS = {
         catalogue.add,
         catalogue.replace,
         catalogue.remove,
+        corrections.amend,
         catalogue.tag,
         catalogue.exclude,
         catalogue.list_,

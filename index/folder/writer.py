@@ -71,6 +71,7 @@ class Writer:
         self._n_landmarks = 0  # pending, those of recordings replaced while pending included
         self._removed: dict[str, set[int]] = {}
         self._amended: dict[str, dict[int, Recording]] = {}
+        self._renamed: dict[str, str] = {}  # by the id before
 
     def __enter__(self) -> Self:
         refuse_blind(self._folder, self._before.manifest, action="changed")
@@ -146,6 +147,10 @@ class Writer:
             )
         prepared = prepare(recording, landmarks, current.manifest.layers)
         stored = self._find(recording.id)
+        if stored is not None and (now := self.recording(recording.id).id) != recording.id:
+            raise DuplicateRecordingError(
+                f"recording {recording.id!r} has the id {now!r} since it was renamed; replace it under that id"
+            )
         if stored is not None:
             self._mark_removed(*stored)
         self._pending.pop(recording.id, None)
@@ -200,7 +205,9 @@ class Writer:
         return amended or self.snapshot.recordings.by_location(self._part(segment), position)
 
     def amend(self, recording: Recording) -> None:
-        """Change the tags and excluded ranges of a recording with the next commit; its landmarks stay as they are.
+        """Change what is said of a recording with the next commit; its id and its landmarks stay as they are.
+
+        That is its title, artists, ISRC, tags and excluded ranges.
 
         Raises
         ------
@@ -210,15 +217,42 @@ class Writer:
             If it differs in more than that.
         """
         before = self.recording(recording.id)
-        if replace(before, tags=recording.tags, excluded=recording.excluded) != recording:
+        said = {name: getattr(recording, name) for name in ("title", "artists", "isrc", "tags", "excluded")}
+        if replace(before, **said) != recording:
             raise ParameterError(
-                f"recording {recording.id!r}: only tags and excluded ranges can be amended; replace changes the rest"
+                f"recording {recording.id!r}: only title, artists, ISRC, tags and excluded ranges can be amended; "
+                "replace changes the rest"
             )
         if recording.id in self._pending:
             self._pending[recording.id] = self._pending[recording.id].amended(recording)
         elif recording != before and (stored := self._find(recording.id)) is not None:
             segment, position = stored
             self._amended.setdefault(segment, {})[position] = recording
+
+    def rename(self, recording_id: str, new_id: str) -> None:
+        """Give a recording another id with the next commit; it is found by the one that it had as well.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the index.
+        DuplicateRecordingError
+            If another recording has the new id, or had it before.
+        ParameterError
+            If the new id is none, or the recording is not committed yet, or renamed already since the last commit.
+        """
+        recording = self.recording(recording_id)
+        renamed = replace(recording, id=new_id)
+        stored, other = self._find(recording_id), self._find(new_id)
+        if stored is None or recording.id in self._renamed.values():
+            raise ParameterError(f"recording {recording.id!r}: was added or renamed just now; commit first")
+        if new_id in self._pending or new_id in self._renamed.values() or other not in (None, stored):
+            raise DuplicateRecordingError(
+                f"id {new_id!r}: another recording has it, or had it before; give {recording.id!r} another"
+            )
+        if new_id != recording.id:
+            self._amended.setdefault(stored[0], {})[stored[1]] = renamed
+            self._renamed[recording.id] = new_id
 
     def add_layer(self, name: str, spec: LayerSpec) -> None:
         """Add a layer to the index at once; recordings have landmarks in it when they are added or replaced next.
@@ -251,9 +285,10 @@ class Writer:
         entries = [entry for entry in entries if entry.n_live]
         ids = tuple(self._pending)
         next_name = manifest.next_name
-        hubs, surviving = manifest.hubs, self._surviving_hubs()
+        gone = self._gone()
+        hubs, surviving = manifest.hubs, self._surviving_hubs(gone)
         with self._new_parts() as made:
-            if hubs is not None and len(surviving) < len(current.hubs):
+            if hubs is not None and surviving.keys() != current.hubs.keys():
                 path = made(self._folder / hubs_name(next_name))
                 hubs = write_hubs(path, surviving, hubs.computed_at)
                 next_name += 1
@@ -264,8 +299,10 @@ class Writer:
             tables = {segment.name: segment.table for segment in current.segments}
             amended = with_changes(current.amendments, self._amended, tables)
             changes, next_name = self._amendments(amended, entries, next_name, made)
-            self._switch(manifest.successor(segments=tuple(entries), next_name=next_name, hubs=hubs, **changes))
-        self._pending, self._n_landmarks, self._removed, self._amended = {}, 0, {}, {}
+            renamed = self._former_ids(gone)
+            done = {"segments": tuple(entries), "next_name": next_name, "hubs": hubs, "renamed": renamed, **changes}
+            self._switch(manifest.successor(**done))
+        self._pending, self._n_landmarks, self._removed, self._amended, self._renamed = {}, 0, {}, {}, {}
         if self._on_commit is not None:
             self._on_commit(ids)
         self._maintain()
@@ -311,14 +348,24 @@ class Writer:
             entry = write_hubs(made(self._folder / hubs_name(number)), hubs, n_landmarks)
             self._switch(current.manifest.successor(next_name=number + 1, hubs=entry))
 
-    def _surviving_hubs(self) -> Mapping[str, Hub]:
-        """Return the hubs that the next commit does not remove or replace."""
-        current = self.snapshot
-        if not current.hubs:
-            return current.hubs
-        tables = {segment.name: segment.table for segment in current.segments}
-        gone = {tables[name].read(at).id for name, positions in self._removed.items() for at in positions}
-        return {name: hub for name, hub in current.hubs.items() if name not in gone}
+    def _gone(self) -> set[str]:
+        """Return the ids of stored recordings that the next commit removes or replaces."""
+        if not any(self._removed.values()) or not (self.snapshot.hubs or self.snapshot.manifest.renamed):
+            return set()
+        recordings = self.snapshot.recordings
+        places = ((self._part(name), at) for name, positions in self._removed.items() for at in positions)
+        return {recordings.by_location(part, at).id for part, at in places}
+
+    def _surviving_hubs(self, gone: set[str]) -> Mapping[str, Hub]:
+        """Return the hubs that the next commit does not remove or replace, by the ids that they have then."""
+        return {self._renamed.get(name, name): hub for name, hub in self.snapshot.hubs.items() if name not in gone}
+
+    def _former_ids(self, gone: set[str]) -> dict[str, str]:
+        """Return the ids that recordings had before, after the next commit; without those of removed recordings."""
+        lost = gone - self._pending.keys()
+        before = {former: self._renamed.get(now, now) for former, now in self.snapshot.manifest.renamed.items()}
+        every = {former: now for former, now in {**before, **self._renamed}.items() if now not in lost}
+        return {former: now for former, now in every.items() if former not in self._renamed.values()}
 
     def _rewrite(self, run: range, trees: Mapping[str, Tree]) -> None:
         """Join a run of neighbouring segments into one; with new `trees`, the run must be all there are."""

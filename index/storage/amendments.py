@@ -1,4 +1,4 @@
-"""Amendments: tags and excluded ranges that were changed after a recording was added.
+"""Amendments: what was changed of what is said about a recording after it was added.
 
 Segments never change, so a change is a line of its own. All amended recordings of an index stand in one file,
 `amendments-<number>.jsonl`, one line each, which takes the place of the line in the segment. Every change writes a new
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fingerprint.digests import canonical_json
 from index.storage.durable import sync_folder, write_chunks
 from index.storage.manifest import AmendmentsEntry, SegmentEntry
-from index.storage.recordings import Recording, TablePart, tags_from_json
+from index.storage.recordings import Recording, TablePart, recording_to_json, tags_from_json
 from index.storage.segment import check_file
 from index.storage.segment_rules import damaged
 
@@ -163,7 +163,8 @@ def ranges_array(ranges: Mapping[int, Sequence[Sequence[int]]]) -> NDArray[np.in
 
 
 def _amended_line(stored: bytes, recording: Recording) -> bytes:
-    changed = {"tags": recording.tags, "excluded": recording.excluded}
+    now = recording_to_json(recording)
+    changed = {name: now[name] for name in ("id", "title", "artists", "isrc", "tags", "excluded")}
     return canonical_json({**json.loads(stored), **changed}) + b"\n"
 
 

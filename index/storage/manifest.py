@@ -7,7 +7,7 @@ as far as readers are concerned. It is replaced in one step, so an index is alwa
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -233,6 +233,8 @@ class Manifest:
         What was changed about recordings since their segments were written.
     blind : str or None
         Of a blind index, the id of the grant that it was made under; None in all others.
+    renamed : dict
+        Ids that recordings had before, each with the one that the recording has now.
     """
 
     generation: int
@@ -242,12 +244,15 @@ class Manifest:
     hubs: HubsEntry | None = None
     amendments: AmendmentsEntry | None = None
     blind: str | None = None
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the file: indented JSON with its own checksum."""
         body = {"magic": MAGIC, "format_version": FORMAT_VERSION, **asdict(self)}
         if self.blind is None:
             del body["blind"]  # as in manifests that are older than this field
+        if not self.renamed:
+            del body["renamed"]  # the same
         body["checksum"] = _checksum(body)
         return pretty_json(body)
 

@@ -33,6 +33,7 @@ _MOST_SIZE = 1 << 60
 _MOST_COUNT = 1 << 53  # whole numbers that every reader of JSON keeps
 _MOST_RECORDINGS = (1 << 31) - 1  # of the whole index: ordinals are numbers of 32 bits
 _MOST_DIMENSION = 4096
+_MOST_ID = 512  # characters
 _MOST_DEPTH = 8  # of parameters
 
 
@@ -71,6 +72,7 @@ def manifest_faults(manifest: "Manifest") -> Iterator[str]:
         yield from _amendment_faults(manifest.amendments, {one.name: one.n_recordings for one in manifest.segments})
     if manifest.blind is not None and not _GRANT_ID.fullmatch(manifest.blind):
         yield f"blind is {manifest.blind!r:.40}, must be 16 hexadecimal digits"
+    yield from _rename_faults(manifest.renamed)
     used = (int(found[0]) for name in (*parts, *manifest.side_files()) if (found := _NUMBER.search(name)))
     if (last := max(used, default=0)) >= manifest.next_name:
         yield f"next_name is {manifest.next_name}, must be above {last}, which is in use"
@@ -128,6 +130,12 @@ def _amendment_faults(entry: "AmendmentsEntry", n_recordings: dict[str, int]) ->
     for name, positions in entry.recordings.items():
         if not positions or not _ascend(positions, n_recordings.get(name, _MOST_RECORDINGS)):
             yield f"amendments.recordings[{name!r:.40}]: must be different positions in that segment, ascending"
+
+
+def _rename_faults(renamed: dict[str, str]) -> Iterator[str]:
+    for former, now in renamed.items():
+        if not 1 <= len(former) <= _MOST_ID or not 1 <= len(now) <= _MOST_ID or now in renamed:
+            yield f"renamed[{former!r:.80}] is {now!r:.80}, must be the id of a recording, from another id"
 
 
 def _file_faults(where: str, files: dict[str, FileEntry], wanted: set[str], folder: str) -> Iterator[str]:

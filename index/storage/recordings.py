@@ -237,6 +237,15 @@ class TablePart:
             raise _damaged(line)
         return line
 
+    def current_keys(self) -> NDArray[np.uint64]:
+        """Return the keys with those of ids that were changed [shape=(n, 3)]; checksums are of the stored lines."""
+        if not self.amended:
+            return self.keys
+        keys = self.keys.copy()
+        for position, line in self.amended.items():
+            keys[position, 0] = text_key(recording_from_json(line).id)
+        return keys
+
     def line(self, position: int) -> bytes:
         """Return the line of one recording as it is now."""
         return self.amended.get(position) or self.stored_line(position)
@@ -259,10 +268,15 @@ class RecordingTable(Sequence[Recording]):
         One per segment.
     alive : ndarray [shape=(n_stored,), dtype=bool]
         Over all parts in order: whether the recording is still in the catalogue.
+    renamed : mapping, optional
+        Ids that recordings had before, and those that they have now.
     """
 
-    def __init__(self, parts: Sequence[TablePart], alive: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, parts: Sequence[TablePart], alive: NDArray[np.bool_], renamed: Mapping[str, str] | None = None
+    ) -> None:
         self._parts = parts
+        self._renamed = renamed or {}
         self._first = np.cumsum([0, *(len(part.keys) for part in parts)])
         self._stored = np.flatnonzero(alive)
 
@@ -294,9 +308,12 @@ class RecordingTable(Sequence[Recording]):
         return self._parts[part].read(position)
 
     def find(self, recording_id: str) -> int | None:
-        """Return the ordinal of the recording with this id, or None."""
-        candidates = self._by_id.ordinals(text_key(recording_id))
-        return next((ordinal for ordinal in candidates if self[ordinal].id == recording_id), None)
+        """Return the ordinal of the recording that has this id, or had it before; or None."""
+        for name in filter(None, (recording_id, self._renamed.get(recording_id))):
+            for ordinal in self._by_id.ordinals(text_key(name)):
+                if self[ordinal].id == name:
+                    return ordinal
+        return None
 
     def find_audio(self, sha256: str) -> list[int]:
         """Return the ordinals of all recordings made from the audio file with this SHA-256."""
@@ -319,7 +336,7 @@ class RecordingTable(Sequence[Recording]):
         return self._sorted_by(1)
 
     def _sorted_by(self, column: int) -> "_Order":
-        keys = np.concatenate([np.empty(0, np.uint64), *(part.keys[:, column] for part in self._parts)])
+        keys = np.concatenate([np.empty(0, np.uint64), *(part.current_keys()[:, column] for part in self._parts)])
         return _Order.of(keys[self._stored])
 
     @cached_property

@@ -164,7 +164,7 @@ def merge_segments(
     """
     make_folder(folder)
     lines = (source.table().line(int(position)) for source in sources for position in np.flatnonzero(source.alive))
-    keys = np.concatenate([source.segment.table.keys[source.alive] for source in sources])
+    keys = np.concatenate([source.table().current_keys()[source.alive] for source in sources])
     contents = np.concatenate(
         [contents_of(source.table(), source.segment.contents)[source.alive] for source in sources]
     )

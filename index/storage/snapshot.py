@@ -61,7 +61,7 @@ class Snapshot:
     hubs : mapping
         Hub recordings, by id.
     amendments : Amendments
-        Tags and excluded ranges that were changed since their segments were written.
+        What was changed of recordings since their segments were written.
     recordings : RecordingTable
         Live recordings, a sequence indexed by ordinal.
     """
@@ -82,7 +82,7 @@ class Snapshot:
         self.trees = trees
         self.hubs = hubs
         self.amendments = amendments
-        self.recordings = RecordingTable(self._table_parts(), self._alive)
+        self.recordings = RecordingTable(self._table_parts(), self._alive, manifest.renamed)
         self._layers: dict[str, LayerSnapshot] = {}
 
     @classmethod

@@ -20,7 +20,7 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +128,16 @@ class Revealer:
         The catalogue of the label as it is now.
     secret : bytes
         What the tokens were made with.
+    renamed : mapping, optional
+        Ids that recordings had before, and those that they have now.
     """
 
-    def __init__(self, recordings: Iterable[Recording], secret: bytes) -> None:
+    def __init__(
+        self, recordings: Iterable[Recording], secret: bytes, renamed: Mapping[str, str] | None = None
+    ) -> None:
         self._recordings = {recording.id: recording for recording in recordings}
+        former = {name: now for name, now in (renamed or {}).items() if now in self._recordings}
+        self._ids = {**former, **{name: name for name in self._recordings}}
         self._secret = secret
         self._by_grant: dict[str, dict[str, str]] = {}
         self._found: dict[str, str] = {}
@@ -178,7 +184,7 @@ class Revealer:
                     "apart"
                 )
             tokens = Tokens(self._secret, grant_id)
-            self._by_grant[grant_id] = {tokens.of(name): name for name in self._recordings}
+            self._by_grant[grant_id] = {tokens.of(name): now for name, now in self._ids.items()}
         found = self._by_grant[grant_id].get(token)
         if found is None:
             self._unknown.add(token)

@@ -110,6 +110,7 @@ class IdDesk:
             return PlannedAddition(
                 "failed", recording_id, remarks=(f"the index has no recording {name} to replace; add it",)
             )
+        recording_id = before.id  # the item may give one that it had before
         self._given[recording_id] = item.path
         try:
             if audio_digest(item.path) == before.sha256 and described_by(item, before) == before:

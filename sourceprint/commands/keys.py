@@ -133,7 +133,8 @@ def reveal(results: Path, index: Path | None, folder: Path | None, output: Path 
     if output is not None:
         expect_free(output, replace=False)
     secret = load_secret(keys_place(folder))
-    revealer = Revealer(Store.open(index_place(index)).snapshot().recordings, secret)
+    snapshot = Store.open(index_place(index)).snapshot()
+    revealer = Revealer(snapshot.recordings, secret, snapshot.manifest.renamed)
     if output is not None:
         publish_chunks(output, reveal_file(results, revealer))
     else:

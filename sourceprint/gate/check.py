@@ -70,7 +70,8 @@ def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
             "or name the index that is meant with --index"
         )
     ids = policy.exact_ids
-    return tuple(one for one, at in zip(ids, recordings.find_all(ids), strict=True) if at < 0)
+    found = zip(ids, recordings.find_all(ids).tolist(), strict=True)
+    return tuple(one for one, at in found if at < 0 or recordings[at].id != one)  # results name the id of now
 
 
 def check_files(

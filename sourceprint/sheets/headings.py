@@ -32,6 +32,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("file location", "master file", "resource file name", "audio"),
         ),
         "id": ("id", "own id", "internal id"),
+        "new_id": ("new_id", "id new"),
         "recording_id": ("recording_id",),
         "index_id": ("index_id",),
         "isrc": ("isrc", "isrc code", "isrc number", "isrc no", "track isrc", "recording isrc", "isrc codes"),
