@@ -10,7 +10,7 @@ segment          an immutable folder of recordings and landmarks, opened; segmen
 layers           landmarks checked and rounded to what is stored
 recordings       what is known about each recording, looked up without reading all
 tags             tags and excluded ranges, in the form that is stored
-amendments       tags and excluded ranges that were changed later
+amendments       what was changed of recordings later
 hubs             recordings that are near everything
 locks            one writer at a time, and leases of readers
 durable          files that survive a power cut

@@ -212,11 +212,11 @@ def test_what_waits_to_be_committed_can_be_amended(tmp_path: Path) -> None:
     assert amendments(store.path) == []
 
 
-def test_only_tags_and_exclusions_are_amended(tmp_path: Path) -> None:
+def test_only_what_is_said_of_a_recording_is_amended(tmp_path: Path) -> None:
     store = fill(tmp_path / "index", {"a": 10})
     with store.writer() as writer:
-        with pytest.raises(ParameterError, match="only tags and excluded ranges can be amended"):
-            writer.amend(replace(writer.recording("a"), title="T"))
+        with pytest.raises(ParameterError, match="only title, artists, ISRC, tags and excluded ranges can be amended"):
+            writer.amend(replace(writer.recording("a"), duration_ms=1))
         with pytest.raises(UnknownRecordingError, match="recording 'b' is not in the index"):
             writer.amend(Recording("b"))
 
