@@ -17,7 +17,6 @@ from click.shell_completion import get_completion_class
 from sourceprint.commands import (
     catalogue,
     check,
-    corrections,
     demo,
     evidence,
     index_folder,
@@ -112,7 +111,7 @@ _SECTIONS = {
         catalogue.add,
         catalogue.replace,
         catalogue.remove,
-        corrections.amend,
+        catalogue.amend,
         catalogue.tag,
         catalogue.exclude,
         catalogue.list_,

@@ -5,8 +5,7 @@
 commands of one subject each, in the order of `sourceprint --help`:
 
 - `demo`: demo
-- `catalogue`: add, replace, remove, tag, exclude, list, info, duplicates
-- `corrections`: amend
+- `catalogue`: add, replace, remove, amend, tag, exclude, list, info, duplicates
 - `lists`: columns, and the options of all that read lists
 - `match`: match, fingerprint
 - `scan`: scan, results, diff

@@ -51,8 +51,8 @@ def named_files(
         else:
             known.append(path)
     found = collect(known, folders=folders, piped=piped, reading=reading)
-    items, refused, others = (tuple(dict.fromkeys(some)) for some in (found.items, found.refusals, found.others))
-    return NamedInputs(items, (*refusals, *refused), others, found.notes)
+    items, others = tuple(dict.fromkeys(found.items)), tuple(dict.fromkeys(found.others))
+    return NamedInputs(items, (*refusals, *dict.fromkeys(found.refusals)), others, found.notes)
 
 
 def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
