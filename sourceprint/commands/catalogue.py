@@ -55,10 +55,10 @@ def add(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Add recordings: audio files, folders of them, or lists; - is a file from standard input.
+    """Add recordings: audio files, folders of them, or lists.
 
     In a folder, files are taken by their content, whatever their names; what may be audio and cannot be read, such as
-    an archive with audio in it, counts as failed.
+    an archive with audio in it, counts as failed. - is a file from standard input.
 
     A list is a sheet (.csv, .tsv, .xlsx) with the columns path, id, title, artist, isrc, tags, exclude, under the names
     that labels and distributors give them; only path is needed. Without an id, the ISRC is the id, else the file's name
