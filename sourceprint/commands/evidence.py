@@ -143,7 +143,7 @@ def evidence(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Sign what a scan found in one file, or in each, for others to check.
+    """Sign what a scan found, in one file or in each.
 
     RUN is the folder of a scan, FILE a name in it, its SHA-256, or a part of a name that no other has. The case holds
     result, landmarks, a page to look at, digests and signature; it needs neither the index nor the audio to be

@@ -27,7 +27,7 @@ __all__ = ["keys", "reveal"]
 
 @click.group()
 def keys() -> None:
-    """Make and show the keys that sign evidence and blind indexes, and the secret of their tokens.
+    """Make and show keys to sign with, and the secret of tokens.
 
     Example: sourceprint keys create --name tone-records
     """

@@ -272,6 +272,7 @@ def test_add_in_json(tmp_path: Path) -> None:
         "unchanged": 0,
         "committed": 1,
         "failed": [{"name": f"{tmp_path}/gone.wav", "reason": "no such file; check the spelling and the folder"}],
+        "other_files": [],
         "overlaps": [],
         "overlaps_found": 0,
         "audio_seconds": 12.0,
@@ -837,7 +838,8 @@ def test_the_json_of_a_match() -> None:
 def test_the_json_of_a_failure() -> None:
     scan = Scan(Path("a\udcff.wav"), Searched("sha256:1", "landmark/1", "sha256:2", 7), "decode_error", "why")
     fields = json.loads(json.dumps(scan_result(scan).raw))
-    assert fields["track"] == {"name": "a\udcff.wav", "sha256": None, "duration_ms": None, "decoder": None, "notes": []}
+    unknown = {"sha256": None, "duration_ms": None, "decoder": None, "notes": []}
+    assert fields["track"] == {"name": "a\\udcff.wav", "name_quoted": "a%FF.wav", **unknown}
     assert (fields["status"], fields["reason"], fields["matches"]) == ("decode_error", "why", [])
 
 
