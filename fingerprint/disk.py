@@ -193,6 +193,8 @@ def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedRea
     try:
         descriptor = os.open(path, flags)
     except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise DecodeError(f"{name}: this link leads nowhere; mend or remove it") from error
         raise DecodeError(f"{name}: no such file; check the spelling and the folder") from error
     except PermissionError as error:
         raise DecodeError(f"{name}: may not be read by this user; change its permissions") from error

@@ -26,6 +26,13 @@ def test_missing_file() -> None:
         open_audio("no/such/song.mp3")
 
 
+def test_a_link_that_leads_nowhere_says_so(tmp_path: Path) -> None:
+    link = tmp_path / "song.wav"
+    link.symlink_to("nowhere.wav")
+    with pytest.raises(DecodeError, match=r"song\.wav: this link leads nowhere; mend or remove it$"):
+        open_audio(link)
+
+
 def test_folder(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match="is a folder, not an audio file; give the files in it"):
         open_audio(tmp_path)
