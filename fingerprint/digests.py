@@ -20,11 +20,13 @@ from typing import Any, NoReturn
 from fingerprint.errors import ParameterError, printable
 
 __all__ = ["FileEntry", "canonical_json", "digest_of", "exact_json", "hash_file", "is_sha256", "pretty_json"]
-__all__ += ["strict_json"]
+__all__ += ["DEEPEST", "is_deeper", "strict_json"]
+
+DEEPEST = 64
+"""Levels of lists and objects that a document from outside may have."""
 
 _DIGITS = frozenset("0123456789abcdef")
 _READ_BYTES = 1 << 20
-_DEEPEST = 64  # levels of lists and objects in a document from outside
 _MOST_INTEGER_DIGITS = 20
 
 
@@ -148,9 +150,28 @@ def strict_json(data: bytes) -> Any:
         raise
     except (ValueError, RecursionError) as error:
         raise ParameterError("is no JSON that can be read") from error
-    if _is_deeper(value, _DEEPEST):
-        raise ParameterError(f"is nested deeper than {_DEEPEST} levels")
+    if is_deeper(value, DEEPEST):
+        raise ParameterError(f"is nested deeper than {DEEPEST} levels")
     return value
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and objects are nested deeper than some levels.
+
+    Examples
+    --------
+    >>> is_deeper([{"a": []}], 3), is_deeper([{"a": []}], 2), is_deeper(1, 0)
+    (False, True, False)
+    """
+    there = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        there = [
+            item
+            for one in there
+            for item in (one.values() if isinstance(one, dict) else one)
+            if isinstance(item, dict | list)
+        ]
+    return bool(there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +225,6 @@ def _whole(text: str) -> int:
     if len(text) > _MOST_INTEGER_DIGITS:
         raise ParameterError(f"{text[:40]} is too large a number")
     return int(text)
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    items = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)
 
 
 def _is_exact(value: Any) -> bool:

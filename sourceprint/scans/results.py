@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fingerprint.digests import is_sha256
+from fingerprint.digests import DEEPEST, is_deeper, is_sha256
 from fingerprint.errors import ParameterError, printable
 from sourceprint.scans.results_v1 import SCHEMA_1, as_version_2, version_1_path
 from sourceprint.text.names import path_text, well_formed
@@ -346,14 +346,14 @@ def read_result(record: Any, *, remedy: str = "scan the file again") -> ScanResu
         found = f"schema={schema!r:.80}" if isinstance(record, dict) else f"{type(record).__name__}: is no object"
         raise ParameterError(f"{found}: must be {SCHEMA} or {SCHEMA_1}; {remedy}")
     document = record
+    if is_deeper(record, DEEPEST):
+        raise ParameterError(f"a field is nested too deep, {DEEPEST} levels are possible; {remedy}")
     try:
         if schema == SCHEMA_1:
             document = as_version_2(record, SCHEMA)
         result = msgspec.convert(document, ScanResult, dec_hook=_probability)
     except msgspec.ValidationError as error:
         raise ParameterError(f"{_problem(error, document, schema)}; {remedy}") from error
-    except RecursionError as error:
-        raise ParameterError(f"explanation: is nested too deep; {remedy}") from error
     except UnicodeEncodeError as error:
         raise ParameterError(f"a text or the name of a field holds half a character (a surrogate); {remedy}") from error
     result.__dict__["raw"] = document

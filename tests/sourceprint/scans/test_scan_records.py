@@ -112,6 +112,16 @@ def test_texts_that_can_name_no_file_are_refused(group: str, field: str, value: 
         read_result(record)
 
 
+def test_fields_that_nobody_knows_are_kept_to_a_depth_that_any_reader_takes() -> None:
+    for depth in (62, 900):
+        record = {**a_result(), "newer": json.loads('{"a":' * depth + "1" + "}" * depth)}
+        if depth < 64:
+            assert read_result(record).raw["newer"] == record["newer"]
+        else:
+            with pytest.raises(ParameterError, match="nested too deep, 64 levels are possible"):
+                read_result(record)
+
+
 def test_a_name_with_bytes_that_are_no_utf_8_is_a_name() -> None:
     record = a_result()
     record["track"] = {**record["track"], "name": "caf\udce9.wav"}
