@@ -838,7 +838,7 @@ def test_the_json_of_a_match() -> None:
 def test_the_json_of_a_failure() -> None:
     scan = Scan(Path("a\udcff.wav"), Searched("sha256:1", "landmark/1", "sha256:2", 7), "decode_error", "why")
     fields = json.loads(json.dumps(scan_result(scan).raw))
-    unknown = {"sha256": None, "duration_ms": None, "decoder": None, "notes": []}
+    unknown: dict[str, object] = {"sha256": None, "duration_ms": None, "decoder": None, "notes": []}
     assert fields["track"] == {"name": "a\\udcff.wav", "name_quoted": "a%FF.wav", **unknown}
     assert (fields["status"], fields["reason"], fields["matches"]) == ("decode_error", "why", [])
 
