@@ -16,7 +16,6 @@ folder is an `OtherFile`.
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from fingerprint.errors import ParameterError, printable
 from sourceprint.folders.listing import Folders
-from sourceprint.items import Item, OtherFile, Refusal
+from sourceprint.items import NOT_FETCHED, Item, OtherFile, Refusal, is_url
 from sourceprint.lists import LIST_SUFFIXES, ListReading, present_rows, read_list, read_paths
 
 __all__ = [
@@ -41,8 +40,6 @@ __all__ = [
 
 STANDARD_INPUT = "-"
 """What stands for standard input among paths."""
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +110,8 @@ def collect(
                 refusals.append(Refusal(path, "standard input can be read once only; name it once"))
             else:
                 items.append(piped)
-        elif _URL.match(path) and not os.path.lexists(path):
-            reason = "is a URL, and nothing is fetched from the network; download it first, and name the file"
-            refusals.append(Refusal(printable(path), reason))
+        elif is_url(path):
+            refusals.append(Refusal(printable(path), NOT_FETCHED))
         elif os.path.isdir(path):
             listed = folders.listed(Path(path))
             items += map(Item, listed.audio)
@@ -173,12 +169,12 @@ def other_files_text(others: Iterable[OtherFile]) -> str:
     Examples
     --------
     >>> other_files_text([OtherFile(name, "text", "text") for name in ("a", "b")] + [OtherFile("c", "image", "image")])
-    '3 other files, no audio by their content: 2 text, 1 image'
+    '3 other files, not taken for audio: 2 text, 1 image'
     """
     kinds = Counter(other.kind for other in others)
     if not kinds:
         return ""
-    files = "1 other file, no audio by its content" if kinds.total() == 1 else _MANY.format(kinds.total())
+    files = "1 other file, not taken for audio" if kinds.total() == 1 else _MANY.format(kinds.total())
     by_number = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
     return f"{files}: {', '.join(f'{n} {kind}' for kind, n in by_number)}"
 
@@ -188,7 +184,7 @@ def other_files_json(others: Iterable[OtherFile]) -> list[dict[str, str]]:
     return [{"name": other.name, "reason": other.reason} for other in others]
 
 
-_MANY = "{} other files, no audio by their content"
+_MANY = "{} other files, not taken for audio"
 
 
 def _instead(others: Sequence[OtherFile]) -> str:

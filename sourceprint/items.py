@@ -1,5 +1,7 @@
 """What a user names, one by one: an audio file and what is said of it, what cannot be used, what is no audio."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +9,22 @@ from fingerprint.errors import printable
 from index.storage.tags import Ranges
 from sourceprint.faults import Fault
 
-__all__ = ["Item", "OtherFile", "Refusal"]
+__all__ = ["NOT_FETCHED", "Item", "OtherFile", "Refusal", "is_url"]
+
+NOT_FETCHED = "is a URL, and nothing is fetched from the network; download it first, and name the file"
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_url(text: str) -> bool:
+    """Whether a text that should be a path is a URL, as no file has that name.
+
+    Examples
+    --------
+    >>> is_url("https://host/a.mp3"), is_url("music/a.mp3")
+    (True, False)
+    """
+    return bool(_URL.match(text)) and not os.path.lexists(text)
 
 
 @dataclass(frozen=True, slots=True)

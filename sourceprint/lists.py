@@ -26,7 +26,7 @@ from fingerprint.disk import decoded, read_small
 from fingerprint.errors import ParameterError, printable
 from index.storage.tags import parse_ranges, parse_tags
 from sourceprint.identifiers.isrc import validate
-from sourceprint.items import Item, Refusal
+from sourceprint.items import NOT_FETCHED, Item, Refusal, is_url
 from sourceprint.sheets.columns import ColumnMap, matched_columns
 from sourceprint.sheets.opened import SHEET_SUFFIXES, Sheet, open_sheet
 
@@ -152,6 +152,8 @@ def present_rows(rows: ListRows) -> ListRows:
 def _item(values: dict[str, str], folder: Path, source: str) -> Item:
     if not values.get("path"):
         raise ParameterError("the path is empty")
+    if is_url(values["path"]):
+        raise ParameterError(f"{printable(values['path'])} {NOT_FETCHED}")
     recording_id = unicodedata.normalize("NFC", values.get("id", ""))
     if len(recording_id) > _MAX_ID:
         raise ParameterError(f"the id has {len(recording_id)} characters, at most {_MAX_ID} are possible")

@@ -209,6 +209,8 @@ class GatePolicy:
         What the checked files make of recordings, of `USES`.
     too_short, not_enough_music : str
         `PASS`, or `ERROR`: what is said of files that cannot be searched for these reasons.
+    truncated : str
+        `PASS`, or `ERROR`: what is said of files whose end is missing, by what they say themselves.
     max_false_per_1000h : float
         Of the search: false matches to put up with in 1 000 hours of audio.
     near_limit_per_1000h : float
@@ -227,6 +229,7 @@ class GatePolicy:
     use: str = "generate"
     too_short: str = ERROR
     not_enough_music: str = ERROR
+    truncated: str = ERROR
     max_false_per_1000h: float = 1.0
     near_limit_per_1000h: float = NEAR_LIMIT_PER_1000H
     thorough: bool = False

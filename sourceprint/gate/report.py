@@ -19,7 +19,7 @@ The JSON report is one document, the same bytes for the same files, index, polic
                    `near_limit`: what misses the limit of the search and is within that of the policy, in the fields of
                    a match; no match, so whatever reads the file as a result passes it over
 `not_scanned`      what was named, or is in a folder, and could not be scanned: `name`, `reason`
-`other_files`      what is in a folder and is no audio by its content: `name`, `reason`
+`other_files`      what is in a folder and is not taken for audio: `name`, `reason`
 `not_verified`     what was taken on trust or not looked at (`sourceprint.gate.unverified`): `what` (index, policy, day,
                    file, streams, audio), `name` of the file or null, `reason`
 =================  =====================================================================================================

@@ -127,8 +127,11 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date, near: Sequence[
         *(_near_limit(found, policy, day) for found in near),
     )
     action = worst(tuple(decision.action for decision in decisions))
-    if result.unsearched_streams and action != BLOCK:  # whatever was found, nobody knows what else there is
-        reason = f"not all of it was searched: {notes_on_unsearched(result.track.notes)}"
+    missing = notes_on_unsearched(result.track.notes) if result.unsearched_streams else ""
+    if not missing and policy.truncated == ERROR:
+        missing = result.cut
+    if missing and action != BLOCK:  # whatever was found, nobody knows what else there is
+        reason = f"not all of it was searched: {missing}"
         return Verdict(result.name, ERROR, result.status, reason, decisions, result)
     return Verdict(result.name, action, result.status, decisions=decisions, result=result)
 

@@ -84,8 +84,7 @@ def test_a_folder_without_audio_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "m/a.txt", "n.wav")
     inputs = collect([tmp_path / "m", tmp_path / "n.wav"])
     assert [str(refusal) for refusal in inputs.refusals] == [
-        f"{tmp_path}/m: a folder without audio (1 other file, no audio by its content: 1 empty); name the files "
-        "themselves"
+        f"{tmp_path}/m: a folder without audio (1 other file, not taken for audio: 1 empty); name the files themselves"
     ]
     assert [item.path for item in inputs.items] == [tmp_path / "n.wav"]
     assert len(inputs) == 2

@@ -143,3 +143,13 @@ def test_what_a_csv_writer_writes_is_read_back(
     items, refusals, _ = read_list(path)
     assert not refusals
     assert [(item.path, item.title) for item in items] == [(path.parent / a.strip(), b.strip()) for a, b in usable]
+
+
+def test_a_url_in_a_list_is_refused_as_one_and_as_it_was_spelled(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text("path,id\nhttp://host//a.wav,A\n")
+    items, refusals, _ = read_list(path)
+    assert not items
+    assert [refusal.reason for refusal in refusals] == [
+        "http://host//a.wav is a URL, and nothing is fetched from the network; download it first, and name the file"
+    ]

@@ -37,8 +37,8 @@ _LINKS = (
 _NAMES = {"millionths": "share", "weight_millionths": "weight", "document": "content"}
 """What people call a column of the schema, where that differs."""
 
-_MAY_DISAGREE = {("party", "name")}
-"""Of these the first is kept, with a warning: a company is written in many ways."""
+_MAY_DISAGREE = {("party", "name"), ("recording", "label")}
+"""Of these the first is kept, with a warning: a company is written in many ways, and each owner has its label."""
 
 _EXAMPLES = 3
 _WHOLE_PERCENT = 100_000_000

@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_used(index: Path, tmp_path: Path, maker: Maker, s
 
 def test_a_folder_without_audio(index: Path, tmp_path: Path) -> None:
     path = empty_folder(tmp_path)
-    others = "1 other file, no audio by its content: 1 empty"
+    others = "1 other file, not taken for audio: 1 empty"
     message = f"Error: {path}: a folder without audio ({others}); name the files themselves\n"
     for command in ("add", "match"):
         result = run(command, path, "--quiet", index=index)

@@ -47,7 +47,7 @@ def outputs(tmp_path: Path, stolen: bytes) -> Path:
 
 ARCHIVE = "a zip archive that holds audio (one.wav); unpack it, and give the folder"
 OTHER_FILES = [{"name": "cover.png", "reason": "image"}, {"name": "notes.txt", "reason": "text"}]
-OTHERS = "2 other files, no audio by their content: 1 image, 1 text"
+OTHERS = "2 other files, not taken for audio: 1 image, 1 text"
 
 
 def test_check_takes_a_folder_by_its_content_and_tells_what_it_did_not_search(outputs: Path, index: Path) -> None:

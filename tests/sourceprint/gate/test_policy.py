@@ -19,7 +19,7 @@ from sourceprint.gate.verdict import decide
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.scans.results import read_result
 from tests.places import ROOT
-from tests.scan_records import a_failure, a_match, a_passage, a_result, an_alternative
+from tests.scan_records import a_failure, a_match, a_passage, a_result, an_alternative, with_track
 
 DAY = date(2026, 7, 1)
 HEAD = 'schema = "sourceprint/gate-policy/1"\nname = "p"\notherwise = "review"\n'
@@ -56,8 +56,8 @@ def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
     assert (licence.names.isrcs, licence.max_ms, licence.valid_until) == (("USRC17607839",), 15_000, date(2026, 12, 31))
     # What is left out is what the document shows for it.
     keys = (
-        "outside_licence", "unresolved", "use", "too_short", "not_enough_music", "max_false_per_1000h",
-        "near_limit_per_1000h", "thorough",
+        "outside_licence", "unresolved", "use", "too_short", "not_enough_music", "truncated",
+        "max_false_per_1000h", "near_limit_per_1000h", "thorough",
     )  # fmt: skip
     assert [getattr(documented, key) for key in keys] == [getattr(policy(), key) for key in keys]
     assert documented.exact_ids == ("live-1999",)
@@ -398,6 +398,18 @@ def test_policies_that_do_not_name_the_band_have_it() -> None:
 
 
 # What could not be searched.
+
+
+def test_a_file_whose_end_is_missing_is_an_error_unless_something_blocks_or_the_policy_passes_it() -> None:
+    note = "truncated: header says 14.99 s, 2.27 s could be read"
+    cut = with_track(read_result(a_result()), notes=[note])
+    verdict = decide(cut, policy(), day=DAY)
+    assert (verdict.action, verdict.reason) == ("error", f"not all of it was searched: {note}")
+    assert decide(cut, policy('truncated = "pass"'), day=DAY).action == "pass"
+    odd = with_track(read_result(a_result()), notes=["clipped: 1.2 s of it"])
+    assert decide(odd, policy(), day=DAY).action == "pass"
+    found = with_track(read_result(a_result(matches=[match("s1")])), notes=[note])
+    assert decide(found, default_policy(), day=DAY).action == "block"
 
 
 def test_a_file_that_could_not_be_searched_is_an_error_unless_the_policy_passes_it() -> None:

@@ -175,7 +175,7 @@ def test_every_report_says_what_in_folders_is_no_audio() -> None:
         OtherFile(f"out/{name}", kind, kind) for name, kind in [("a", "text"), ("b", "image"), ("c", "text")]
     )
     of = replace(ALL, others=others)
-    folded = "3 other files, no audio by their content: 2 text, 1 image"
+    folded = "3 other files, not taken for audio: 2 text, 1 image"
     assert json.loads(rendered(of, "json"))["other_files"] == [
         {"name": "out/a", "reason": "text"},
         {"name": "out/b", "reason": "image"},

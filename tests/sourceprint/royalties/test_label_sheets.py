@@ -84,6 +84,18 @@ def test_the_sheet_of_a_label_goes_through_both_commands(rights: Database, tmp_p
     ]
 
 
+def test_owners_of_one_recording_stand_in_rows_of_their_own(rights: Database, tmp_path: Path) -> None:
+    rows = "QZAAA2600001,One,Ann,Blue Label,a.wav,World,50\nQZAAA2600001,One,Ann,Red,a.wav,World,50\n"
+    path = written(tmp_path, LABEL + rows)
+    report = import_rights(rights, [path])
+    assert report.errors == 0
+    assert shares(rights) == [
+        ("isrc:QZAAA2600001", "party:blue label", "Master", 500_000, "Worldwide"),
+        ("isrc:QZAAA2600001", "party:red", "Master", 500_000, "Worldwide"),
+    ]
+    assert [problem.rule for problem in report.problems if problem.severity == "warning"] == ["several-names"]
+
+
 def test_the_same_sheet_as_a_workbook_says_percent_by_its_format(rights: Database, tmp_path: Path) -> None:
     book = Workbook()
     sheet = book.active
