@@ -65,7 +65,9 @@ def test_a_label_finds_shows_and_proves_what_was_reused(done: tuple[Path, str]) 
 def test_a_licensee_is_held_back_without_seeing_the_catalogue(done: tuple[Path, str]) -> None:
     demo, printed = done
     assert "held back: exit code 1" in printed
-    assert json.loads((demo / "check.sarif").read_text())["runs"][0]["results"] == []
+    # Track 7 reuses nothing. The recordings have its instruments: it may come near the limit.
+    (run,) = json.loads((demo / "check.sarif").read_text())["runs"]
+    assert {result["ruleId"] for result in run["results"]} <= {"near_limit"}
     blind, revealed = ((demo / name).read_text(encoding="utf-8") for name in ("findings.json", "revealed.json"))
     assert "Recording" not in blind
     assert {f"Recording {number}" for number in (3, 5, 6, 7, 8, 9, 11)} <= set(re.findall(r"Recording \d+", revealed))
