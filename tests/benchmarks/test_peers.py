@@ -522,8 +522,8 @@ class TestMeasure:
             raise AssertionError("asked again")
 
         monkeypatch.setattr(peers, "ask", refuse)
-        del options["fpcalc"]
+        del job.options["fpcalc"]
         assert peers.measure(job)["tools"] == report["tools"][:3]
-        options["audfprint"] = str(broken)
+        job.options["audfprint"] = str(broken)
         changed = peers.measure(job)["tools"]
         assert changed[1]["why"].endswith("ended with status 1: no numpy")

@@ -150,7 +150,7 @@ def test_reveal_counts_what_it_cannot_resolve(made: Path, tmp_path: Path) -> Non
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "r.jsonl").read_bytes()
     again = run("reveal", *options, "-o", tmp_path / "out.jsonl", index=made / "index")
     assert again.exit_code == 2
-    assert "exists already" in again.stderr
+    assert "is there already" in again.stderr
 
 
 def test_reveal_needs_the_secret_and_the_results(made: Path, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_scan_ends_when_the_grant_expires_meanwhile(
 ) -> None:
     for name in ("a", "b", "c"):
         write(tmp_path / "drop" / f"{name}.wav", music(ord(name)))
-    days = [date(2998, 1, 1)] * 5  # when the command, the session and its plan begin, and before two files
+    days = [date(2998, 1, 1)] * 6  # when the command, the session and its plan begin, and before two files
     monkeypatch.setattr(terminal, "today", lambda: days.pop() if days else date(3000, 1, 1))
     result = run("scan", tmp_path / "drop", "--out", tmp_path / "RUN", "--jobs", "1", index=made / "blind")
     assert result.exit_code == 5

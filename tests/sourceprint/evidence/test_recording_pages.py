@@ -96,11 +96,12 @@ def test_addresses_need_no_escaping_whatever_a_name_is(name: str) -> None:
         folder, _, last = address.partition("/")
         assert folder in ("files", "cases", "recordings")
         assert NAMED.fullmatch(last.rpartition(".")[0])
-    pages = {name: page_address(result)}
+    pages = {result.name: page_address(result)}
     whole = overview_page(overview([result], pages, reuses_of([result])), title="T", inside=True).decode()
     assert f'href="{page_address(result)}"' in whole
     assert f'href="{recording_address(name)}"' in whole
-    assert recording_page(view_of([result], name), title="T", inside=True).decode().count(f"../{pages[name]}") >= 3
+    of_recording = recording_page(view_of([result], name), title="T", inside=True).decode()
+    assert of_recording.count(f"../{page_address(result)}") >= 3
 
 
 def test_names_that_would_be_one_have_two_addresses() -> None:

@@ -60,7 +60,7 @@ HOSTILE = (
     'a;"-1',
     "a\tb",
     "a\r\nb",
-    "a\x00b\x1b[31m",
+    "a\x01b\x1b[31m",
     "<script>alert(1)</script>",
     'a"b,c',
     "../../etc/passwd",
