@@ -176,7 +176,7 @@ def check(rights: str | None, index: Path | None, no_index: bool, fail_on: str, 
 @click.option("--revision", metavar="N", type=click.IntRange(min=0), help="As it was at this revision.")
 @json_option
 def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> None:
-    """Show what is on file under an ISRC, ISWC or id, and its history.
+    """Show all on file about an ISRC, ISWC or id.
 
     The id may be one of a recording, a work, a party or a licence, or an id in the index.
 
@@ -218,7 +218,7 @@ def new_licence(file: Path | None, force: bool) -> None:
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def new_policy(file: Path | None, name: str, force: bool) -> None:
-    """Write a policy of distribution to change, as TOML with comments.
+    """Write a policy to change, as TOML with comments.
 
     To FILE, or to standard output: one that comes with the program, for attribute and statement --policy.
     docs/formats/policy.md describes every key. Give it a name of its own.

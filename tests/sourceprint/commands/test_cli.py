@@ -625,13 +625,13 @@ def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatc
     options = ["--thorough", "--layer", "x", "--max-false-per-1000h", "50", "--jobs", "3"]
     options += ["--only", "tag:x", "--only", "id:y", "--exclude", "tag:z"]
     options += ["--explain", "--against", "a", "--against", "b"]
-    assert run("match", "a.csv", *options, index=shared).exit_code == 0
+    assert run("match", "b.wav", *options, index=shared).exit_code == 0
     usual = {"index": shared, "options": STANDARD, "jobs": None, "traces": None}
     assert given[0] == {**usual, "items": (Item(Path("a.wav")),), "question": None}
     which = Filter.parse(["tag:x", "id:y"], ["tag:z"])
     wide = replace(THOROUGH, layer="x", max_false_per_1000h=50.0, which=which)
     other = {"index": shared, "options": wide, "jobs": 3, "traces": None}
-    assert given[1] == {**other, "items": (Item(Path("a.csv")),), "question": Question(("a", "b"))}
+    assert given[1] == {**other, "items": (Item(Path("b.wav")),), "question": Question(("a", "b"))}
 
 
 def test_quiet_and_colour(shared: Path, tmp_path: Path) -> None:

@@ -582,7 +582,7 @@ def test_a_nul_in_a_table_is_refused(rights: Path, tmp_path: Path) -> None:
 def test_help_of_a_group_has_one_line_for_each_command(group: tuple[str, ...]) -> None:
     listed = done(*group, "--help").stdout.partition("Commands:\n")[2].splitlines()
     assert listed
-    assert all(re.fullmatch(r"  [a-z]+ +[A-Z].*[^.]\.", line) for line in listed)
+    assert all(re.fullmatch(r"  [a-z-]+ +[A-Z].*[^.]\.", line) for line in listed)
 
 
 def test_the_user_of_the_machine_is_named_where_nobody_else_is(rights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

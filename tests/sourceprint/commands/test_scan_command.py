@@ -205,7 +205,7 @@ def test_a_trace_that_cannot_be_written_ends_the_scan_as_other_files_of_the_run_
     (tmp_path / "run" / "results.jsonl").touch()
     result = run("scan", *files, "--out", tmp_path / "run", "--jobs", "2", index=index)
     assert result.exit_code == 2
-    assert f"Error: {tmp_path}/run/traces/{trace.name}: this trace cannot be written (Is a directory)" in result.stderr
+    assert f"Error: {tmp_path}/run/traces/{trace.name}: is a folder; name a file" in result.stderr
     assert rows(tmp_path / "run") == []
 
 
@@ -343,6 +343,7 @@ def test_a_copy_that_is_searched_otherwise_leaves_the_evidence_of_the_first(
     assert run("scan", first, "--out", out, index=index).exit_code == 0
     assert run("scan", copy, "--out", out, "--max-false-per-1000h", "0.5", index=index).exit_code == 0
     assert len(list((out / "traces").iterdir())) == 2
+    assert run("keys", "create").exit_code == 0
     for name in ("first.wav", "copy.wav"):
         case = tmp_path / f"{name}.zip"
         assert run("evidence", out, name, "-o", case, "--no-page").exit_code == 0
