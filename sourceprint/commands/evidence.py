@@ -185,7 +185,7 @@ def evidence(
         print_json({**made, "signer": signer.text, "signer_id": signer.id}, lines=False)
     if not quiet:
         what = target if file is not None else target / "cases" / "NAME.zip"
-        check = f"`sourceprint verify {what} --key {signer.name}.pub` checks it"
+        check = f"`sourceprint verify {what} --key {printable(signing.with_suffix('.pub'))}` checks it"
         note(f"signed by key {signer.id} ({signer.name}); {check}")
     if audio.refusals or not is_whole:
         click.get_current_context().exit(EXIT_INCOMPLETE)

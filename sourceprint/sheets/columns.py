@@ -47,10 +47,13 @@ class ColumnMap:
         Field (`sourceprint.sheets.headings`) by heading, as it was written.
     ignored : tuple of str
         Headings of columns that are not to be used.
+    inherited : set of str
+        `normalised` headings that come from a map of before: a sheet need not have them.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    inherited: Set[str] = frozenset()
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]], ignored: Iterable[str] = ()) -> Self:
@@ -81,7 +84,13 @@ class ColumnMap:
         said = {normalised(heading) for heading in (*self.fields, *self.ignored)}
         fields = {heading: name for heading, name in other.fields.items() if normalised(heading) not in said}
         ignored = tuple(heading for heading in other.ignored if normalised(heading) not in said)
-        return ColumnMap({**fields, **self.fields}, (*ignored, *self.ignored))
+        inherited = frozenset(map(normalised, (*fields, *ignored)))
+        return ColumnMap({**fields, **self.fields}, (*ignored, *self.ignored), inherited | self.inherited)
+
+    def absent(self, header: Sequence[str]) -> list[str]:
+        """Return the headings that the user speaks of now and a sheet does not have."""
+        there = self.inherited | set(map(normalised, header))
+        return [heading for heading in (*self.fields, *self.ignored) if normalised(heading) not in there]
 
     def field_of(self, heading: str) -> str | None:
         """Return the field of a column: as the user says, else as its name says; None of one that is set aside."""
@@ -229,6 +238,11 @@ def matched_columns(
         notes.append(
             f"columns not used: {', '.join(names[:_MOST_NAMED])}{more}; known are {known}; "
             '--columns "HEADING=FIELD" says what one is'
+        )
+    if absent := given.absent(sheet.header):
+        names = [f"{printable(heading)!r:.60}" for heading in absent[:_MOST_NAMED]]
+        notes.append(
+            f"no column {', '.join(names)}, which --columns or --ignore-columns names; write it as the sheet does"
         )
     if idle:
         notes.append(f"columns of no use here: {', '.join(idle[:_MOST_NAMED])}")

@@ -46,6 +46,15 @@ def test_headings_of_exports_are_known(heading: str, name: str | None) -> None:
     assert field_named(heading) == name
 
 
+def test_a_column_that_the_user_names_and_no_sheet_has_is_named() -> None:
+    before = ColumnMap({"Main Act": "artists"})
+    given = ColumnMap({"Song  title": "title", "Nope": "isrc"}, ("Gone",)).over(before)
+    notes = matched("File,Song Title", given).notes
+    absent = "no column 'Nope', 'Gone', which --columns or --ignore-columns names; write it as the sheet does"
+    assert [note for note in notes if note.startswith("no column")] == [absent]
+    assert not [note for note in matched("File,Title", ColumnMap().over(before)).notes if note.startswith("no column")]
+
+
 def test_what_is_taken_and_what_is_not_used_is_named() -> None:
     found = matched("File,Song Title,Mood,UPC,isrc")
     assert found.positions == {"path": 0, "title": 1, "isrc": 4}
