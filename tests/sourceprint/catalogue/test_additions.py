@@ -156,7 +156,7 @@ def test_interrupted_while_matching(folder: Path, tmp_path: Path) -> None:
     index = catalogue(tmp_path, (1,))
     queries = [folder / "1.wav", folder / "0.wav", folder / "long.wav"]
     process = start("match", *queries, "--json", "--index", index, before=noting_scans(tmp_path / "begun"))
-    wait_for(lambda: (tmp_path / "begun").exists() and len((tmp_path / "begun").read_text()) == 2, process)
+    wait_for(lambda: (tmp_path / "begun").exists() and len((tmp_path / "begun").read_text()) == 3, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (130, "Error: interrupted\n")
@@ -169,8 +169,8 @@ def noting_scans(path: Path) -> str:
         "import sourceprint.scans.scan_json as scan_json\n"
         "scan_result = scan_json.scan_result\n"
         "def result_and_note(scan):\n"
-        "    if scan.path.name == 'long.wav': time.sleep(600)  # as above\n"
         f"    with open({str(path)!r}, 'a') as file: file.write('.')\n"
+        "    if scan.path.name == 'long.wav': time.sleep(600)  # as above; by now those before it are printed or kept\n"
         "    return scan_result(scan)\n"
         "scan_json.scan_result = result_and_note"
     )
