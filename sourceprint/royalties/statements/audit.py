@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fingerprint.digests import strict_json
@@ -137,12 +137,16 @@ def _check_sums(folder: Path) -> Iterator[Discrepancy]:
     listed = set()
     for number, line in enumerate(lines, start=1):
         matched = _SUM_LINE.fullmatch(line)
-        if matched is None or ".." in Path(matched["name"]).parts:
+        if matched is None or not _is_within(matched["name"]):
             yield Discrepancy(SUMS, f"line {number}", "must be a SHA-256, two spaces and a name within the folder")
             continue
         listed.add(matched["name"])
+        file = folder / matched["name"]
+        if not file.is_file() or file.is_symlink():
+            yield Discrepancy(matched["name"], "", f"is no file in the folder, and is listed in {SUMS}")
+            continue
         try:
-            found = hashlib.sha256((folder / matched["name"]).read_bytes()).hexdigest()
+            found = hashlib.sha256(file.read_bytes()).hexdigest()
         except OSError as error:
             yield Discrepancy(matched["name"], "", f"cannot be read ({error.strerror}), and is listed in {SUMS}")
             continue
@@ -154,6 +158,12 @@ def _check_sums(folder: Path) -> Iterator[Discrepancy]:
         name = path.relative_to(folder).as_posix()
         if not path.is_dir() and name not in listed and name != SUMS:
             yield Discrepancy(name, "", f"is not listed in {SUMS}")
+
+
+def _is_within(name: str) -> bool:
+    """Return whether a name of a list can be that of a file within its folder."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def _check_lines(statement: Statement, rounded: Rounded) -> Iterator[tuple[str, str]]:

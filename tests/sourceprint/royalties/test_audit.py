@@ -140,7 +140,7 @@ def test_any_altered_or_missing_file_is_named(tmp_path: Path, name: str) -> None
     assert any(problem.file == name and "was altered" in problem.what for problem in audit_statement(folder))
     if name != "statement.json":
         path.unlink()
-        assert any(problem.file == name and "cannot be read" in problem.what for problem in audit_statement(folder))
+        assert any(problem.file == name and "is no file in the folder" in problem.what for problem in audit_statement(folder))
 
 
 def test_files_that_are_not_listed_and_lists_that_lead_elsewhere_are_named(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_files_that_are_not_listed_and_lists_that_lead_elsewhere_are_named(tmp_p
     assert audit_statement(folder) == [Discrepancy("extra.txt", "", f"is not listed in {SUMS}")]
     (folder / "extra.txt").unlink()
     with (folder / SUMS).open("a", encoding="utf-8") as file:
-        file.write(f"{'0' * 64}  ../../etc/passwd\n")
-    assert ["a name within the folder" in problem.what for problem in audit_statement(folder)] == [True]
+        file.write(f"{'0' * 64}  ../../etc/passwd\n{'0' * 64}  a\0b\n")
+    assert ["a name within the folder" in problem.what for problem in audit_statement(folder)] == [True, True]
     (folder / SUMS).unlink()
     assert audit_statement(folder)[0].file == SUMS
     with pytest.raises(StatementError, match="cannot be read"):
