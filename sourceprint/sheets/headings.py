@@ -64,6 +64,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "duration": ("duration",),
         "duration_ms": ("duration_ms",),
         "vocals": ("vocals",),
+        "disputed": ("disputed", "in dispute", "has right share in dispute", "has rights in dispute"),
         "tags": ("tags", "tag"),
         "exclude": ("exclude", "excluded ranges"),
         "work_id": ("work_id",),

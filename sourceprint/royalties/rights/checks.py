@@ -258,6 +258,14 @@ def _check_works(works: Iterable[Work], known: _Known) -> Iterator[Finding]:
                 f"ISWC {format_iswc(work.iswc)} is that of works {first} and {work.id}",
                 "correct one, or withdraw the one that is double",
             )
+        if work.disputed == "yes":
+            yield Finding(
+                "disputed",
+                "warning",
+                f"work {work.id}",
+                f"work {work.id} is in dispute: statements hold what is owed to it",
+                "import it again, with HasRightShareInDispute false, once the dispute is settled",
+            )
 
 
 def _check_all_shares(

@@ -21,6 +21,7 @@ SEVERITIES = ("error", "warning", "note")
 KINDS = (
     "overclaim",
     "unclaimed",
+    "disputed",
     "no_shares",
     "no_work",
     "dead_link",

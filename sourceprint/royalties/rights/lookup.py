@@ -173,6 +173,7 @@ def _work(rights: Rights, work_id: str) -> dict[str, Any]:
         "title": work.title,
         "iswc": work.iswc,
         "writers": list(work.writers),
+        "disputed": work.disputed,
         "recordings": [
             {"id": recording_id, "title": _title(rights.recordings.get(recording_id))}
             for recording_id, weights in sorted(rights.work_weights.items())

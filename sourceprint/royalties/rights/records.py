@@ -105,12 +105,15 @@ class Work:
         Compact and valid, or "".
     writers : tuple of str
         Names, in order.
+    disputed : str
+        "yes" while parties dispute who owns how much of it, which holds all of its shares; "no", or "" where unknown.
     """
 
     id: str
     title: str
     iswc: str = ""
     writers: tuple[str, ...] = ()
+    disputed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

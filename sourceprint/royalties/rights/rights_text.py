@@ -77,6 +77,8 @@ def _recording(found: dict[str, Any]) -> list[list[str]]:
 
 def _work(found: dict[str, Any]) -> list[list[str]]:
     facts = {"title": found["title"], "ISWC": _iswc(found["iswc"]), "writers": ", ".join(found["writers"])}
+    if found["disputed"] == "yes":
+        facts["in dispute"] = "all shares of it are held"
     return [
         _head("work", found["id"], facts),
         _block("recordings", [f"{recording['id']}  {recording['title']}" for recording in found["recordings"]]),

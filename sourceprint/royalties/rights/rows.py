@@ -109,7 +109,13 @@ def row_of(record: Record) -> dict[str, object]:
             }
         case Work():
             writers = _joined(record.writers, "writer")
-            return {"id": _id(record.id), "title": record.title, "iswc": record.iswc, "writers": writers}
+            return {
+                "id": _id(record.id),
+                "title": record.title,
+                "iswc": record.iswc,
+                "writers": writers,
+                "disputed": record.disputed,
+            }
         case Party(party_id, name, ipi, isni, dpid):
             return {"id": _id(party_id), "name": name, "ipi": ipi, "isni": isni, "dpid": dpid}
         case Licence():
@@ -162,7 +168,7 @@ def _recording(row: Row) -> RightsRecording:
 
 
 def _work(row: Row) -> Work:
-    return Work(row["id"], row["title"], row["iswc"], _split(row["writers"]))
+    return Work(row["id"], row["title"], row["iswc"], _split(row["writers"]), row["disputed"])
 
 
 def _recording_work(row: Row) -> RecordingWork:

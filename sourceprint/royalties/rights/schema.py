@@ -95,6 +95,7 @@ work = _versioned(
     Column("title", Text, nullable=False),
     Column("iswc", Text, nullable=False),
     Column("writers", Text, nullable=False),  # joined by |
+    Column("disputed", Text, nullable=False, server_default=text("''")),
     lookups=("iswc",),
 )
 # The id of a link is made from what it links: "recording_id\twork_id", "recording_id\tstart_ms\tend_ms\tpart_id".

@@ -36,6 +36,7 @@ __all__ = [
     "read_date",
     "read_dpid",
     "read_duration_ms",
+    "read_flag",
     "read_id",
     "read_ipi",
     "read_isni",
@@ -47,7 +48,6 @@ __all__ = [
     "read_tags",
     "read_territories",
     "read_text",
-    "read_vocals",
     "share_number",
     "warn_of_isrc",
 ]
@@ -255,14 +255,14 @@ def read_milliseconds(text: str) -> int:
 
 
 @lru_cache(_CACHED)
-def read_vocals(text: str) -> str:
+def read_flag(text: str) -> str:
     """Return "yes" or "no"; raises ParameterError if it is neither."""
     word = text.lower()
     if word in _YES:
         return "yes"
     if word in _NO:
         return "no"
-    raise ParameterError(f"vocals {text!r:.40}: write yes or no, or leave the cell empty where it is not known")
+    raise ParameterError(f"{text!r:.40}: write yes or no, or leave the cell empty where it is not known")
 
 
 @lru_cache(_CACHED)

@@ -17,7 +17,7 @@ territory and share.
 Columns, in any order; each may be left out (`docs/formats/rights-tables.md` describes every one):
 
 - the recording: recording_id, index_id, isrc, recording_title, artists, label, duration or duration_ms, vocals, tags
-- the work: work_id, iswc, work_title, writers
+- the work: work_id, iswc, work_title, writers, disputed
 - the party: party_id, party, ipi, isni, dpid, role
 - the share: right, share, territories, excluded_territories, valid_from, valid_to
 
@@ -183,8 +183,7 @@ def _stage_records(
         length = duration_ms if duration is None else duration
         add("recording", recording_id, title, None, artists, isrc, label, length, index_id, vocals, tags)
     if work_id:
-        title, iswc, writers = said("work_title", "iswc", "writers")
-        add("work", work_id, title, iswc, writers)
+        add("work", work_id, *said("work_title", "iswc", "writers", "disputed"))
     if recording_id and work_id:
         add("recording_work", f"{recording_id}\t{work_id}", recording_id, work_id, None)
     if party_id:

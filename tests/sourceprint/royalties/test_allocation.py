@@ -271,6 +271,20 @@ def test_shares_above_the_whole_are_held_and_the_claimants_named() -> None:
     assert line.reason == "shares of R1 sum to 110 %: P-A 60 %, P-B 50 %"
 
 
+def test_a_work_in_dispute_is_held_and_the_master_is_paid() -> None:
+    rights = some_rights()
+    disputed = {work_id: replace(work, disputed="yes") for work_id, work in rights.works.items()}
+    statement = stated([a_use()], rights=replace(rights, works=disputed))
+    held = found(statement, kind="held")
+    assert {(line.right, line.party_id, line.reason) for line in held} == {
+        ("MechanicalRight", "", "work W1 is in dispute"),
+        ("PerformingRight", "", "work W1 is in dispute"),
+    }
+    assert {line.right for line in found(statement, kind="payable")} == {"Master"}
+    settled = {work_id: replace(work, disputed="no") for work_id, work in rights.works.items()}
+    assert not found(stated([a_use()], rights=replace(rights, works=settled)), kind="held")
+
+
 def test_what_is_missing_to_the_whole_is_unclaimed() -> None:
     shares = (a_share("R1", "P-A", millionths=600_000), a_share("R1", "", millionths=150_000))
     statement = stated([a_use()], rights=replace(some_rights(), master_shares={"R1": shares}))

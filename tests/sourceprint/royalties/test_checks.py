@@ -59,6 +59,11 @@ def licence(licence_id: str, **fields: Any) -> Licence:
     return Licence(id=licence_id, **{**defaults, **fields})
 
 
+def test_a_work_in_dispute_is_found() -> None:
+    findings = list(check_rights(sound(works=[Work("W1", "One", iswc="T0345246801", disputed="yes")])))
+    assert [(one.kind, one.severity, one.subject) for one in findings] == [("disputed", "warning", "work W1")]
+
+
 def sound(**fields: Any) -> Records:
     """Return records in which nothing is wrong, but for what is given otherwise."""
     defaults: dict[str, Any] = {

@@ -32,6 +32,10 @@ from sourceprint.royalties.rights.schema import metadata, party, revision
 from tests.places import ROOT
 from tests.royalty_databases import SERVER
 
+VERSIONS = ROOT / "sourceprint" / "royalties" / "rights" / "migrations" / "versions"
+HEAD = max(path.name[1:5] for path in VERSIONS.glob("v0*.py"))
+NEXT = f"{int(HEAD) + 1:04d}"
+
 
 def add_party(database: Database, party_id: str) -> None:
     with database.changing(source="test") as change:
@@ -144,7 +148,9 @@ def test_a_database_of_another_program_is_refused(database_place: str, create: b
 def test_a_newer_version_is_refused_naming_both(database: Database, database_place: str) -> None:
     with database.writing() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9876'"))
-    with pytest.raises(RightsDatabaseError, match=r"version 9876, and this program knows versions up to 0001; update"):
+    with pytest.raises(
+        RightsDatabaseError, match=f"version 9876, and this program knows versions up to {HEAD}; update"
+    ):
         Database.open(database_place)
 
 
@@ -223,13 +229,13 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
 
 @pytest.fixture
 def next_version(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file of a version 0002 that does nothing yet, as alembic writes it; programs now know that version."""
+    """Return the file of a next version that does nothing yet, as alembic writes it; programs now know that one."""
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "sourceprint" / "royalties" / "rights" / "migrations", folder)
     monkeypatch.setattr("sourceprint.royalties.rights.database._MIGRATIONS", folder)
     with database.migrations() as config:
-        alembic.command.revision(config, "what is new", autogenerate=True, rev_id="0002")
-    return folder / "versions" / "v0002_what_is_new.py"
+        alembic.command.revision(config, "what is new", autogenerate=True, rev_id=NEXT)
+    return folder / "versions" / f"v{NEXT}_what_is_new.py"
 
 
 def test_older_tables_are_brought_to_this_version_when_they_are_opened(
@@ -237,12 +243,12 @@ def test_older_tables_are_brought_to_this_version_when_they_are_opened(
 ) -> None:
     add_party(database, "P1")
     written = next_version.read_text(encoding="utf-8")
-    assert written.startswith('"""what is new.\n\nVersion 0002, after 0001.\n"""\n')
+    assert written.startswith(f'"""what is new.\n\nVersion {NEXT}, after {HEAD}.\n"""\n')
     next_version.write_text(written.replace("    pass\n", '    op.execute("CREATE TABLE more (id TEXT)")\n'))
     assert party_ids(Database.open(database_place)) == ["P1"]
     with database.reading() as connection:
         assert "more" in inspect(connection).get_table_names()
-        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0002"
+        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == NEXT
 
 
 def test_an_upgrade_that_fails_half_way_changes_nothing(
@@ -254,7 +260,7 @@ def test_an_upgrade_that_fails_half_way_changes_nothing(
         Database.open(database_place)
     with database.reading() as connection:
         assert "more" not in inspect(connection).get_table_names()
-        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0001"
+        assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == HEAD
 
 
 def test_alembic_can_be_used_by_hand(database: Database) -> None:
@@ -262,7 +268,7 @@ def test_alembic_can_be_used_by_hand(database: Database) -> None:
     with database.migrations() as config:
         config.stdout = told
         alembic.command.current(config)
-    assert told.getvalue() == "0001 (head)\n"
+    assert told.getvalue() == f"{HEAD} (head)\n"
 
 
 def test_many_that_create_the_same_database_at_once_all_succeed(database_place: str) -> None:

@@ -121,6 +121,25 @@ def test_a_spreadsheet_becomes_records_with_ids_of_their_own(database: Database,
     assert composer.territories.included == ("AT", "DE")
 
 
+@pytest.mark.parametrize("column", ["HasRightShareInDispute", "HasRightsInDispute"])
+def test_a_work_in_dispute_stays_so_until_the_flag_is_taken_back(
+    database: Database, tmp_path: Path, column: str
+) -> None:
+    def imported(flag: str) -> str:
+        table = f"MusicalWorkRecordId\tMusicalWorkTitle\t{column}\nW1\tOne\t{flag}\n"
+        import_rights(database, [written(tmp_path / flag, {"musicalworks.tsv": table})])
+        return next(record.disputed for record in on_file(database) if isinstance(record, Work))
+
+    assert [imported("true"), imported("TRUE"), imported("false")] == ["yes", "yes", "no"]
+
+
+def test_a_table_without_the_flag_leaves_a_dispute_on_file(database: Database, tmp_path: Path) -> None:
+    sheet = "work_title,iswc,disputed\nTonight,T-034.524.680-1,yes\n"
+    import_rights(database, [csv_file(tmp_path, sheet)])
+    import_rights(database, [csv_file(tmp_path, "work_title,iswc\nTonight,T-034.524.680-1\n")])
+    assert [record.disputed for record in on_file(database) if isinstance(record, Work)] == ["yes"]
+
+
 def test_tables_shaped_like_bwarm_become_records(database: Database, tmp_path: Path) -> None:
     folder = written(tmp_path / "feed", TABLES | {"licences/a.toml": LICENCE})
     report = import_rights(database, [folder], shares="percent")

@@ -5,7 +5,7 @@ shares is the day of generation where that lies in the period, else the first da
 
 - Paid (`claimed`, `resolved`): the master by the shares of the recording; each right of the works first by the works'
   parts of the recording, then by the shares in that right of each work. Shares above 100 % hold the whole of it
-  (`overclaim`); what is missing to 100 %, and shares that name no party, is `unclaimed`.
+  (`overclaim`); what is missing to 100 %, and shares that name no party, is `unclaimed`. A work in dispute is `held`.
 - Not yet paid (`review`, `disputed`, `unresolved`): `held`, by right, not divided further.
 - No use accounts for it: `unmatched`, by right.
 """
@@ -98,6 +98,9 @@ class Division:
         return self._holders[known]
 
     def _found(self, subject_id: str, right: str, territory: str, day: date) -> tuple[_Holder, ...]:
+        work = None if right == MASTER else self._rights.works.get(subject_id)
+        if work is not None and work.disputed == "yes":
+            return (_Holder("held", "", WHOLE, "", f"work {subject_id} is in dispute"),)
         table = self._rights.master_shares if right == MASTER else self._rights.work_shares
         shares = [s for s in table.get(subject_id, ()) if s.right == right and s.holds(territory, day)]
         total = sum(share.millionths for share in shares)
