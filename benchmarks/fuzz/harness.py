@@ -36,7 +36,7 @@ from sourceprint.processes import WorkerProcess, can_fork
 __all__ = ["Failure", "Format", "Fuzzer", "Tally", "replay"]
 
 OUTCOMES: Final = ("accepted", "refused", "traceback", "signal", "hang")
-_NOTICED_BY_THE_MACHINE: Final = (MemoryError, SystemError)
+_NOTICED_BY_THE_MACHINE: Final = (MemoryError, SystemError)  # themselves: FFmpeg refuses sizes by an error of its own
 _BOUNDS: Final = "index is out of bounds"  # of a kernel that checks
 _PATIENCE_SECONDS: Final = 5.0  # with a process that has closed its pipe
 _START_SECONDS: Final = 300.0
@@ -259,7 +259,7 @@ def _chance(format_: Format, seed: int, number: int) -> random.Random:
 
 def _noticed_by_the_machine(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, _NOTICED_BY_THE_MACHINE) or (isinstance(error, IndexError) and _BOUNDS in str(error)):
+        if type(error) in _NOTICED_BY_THE_MACHINE or (isinstance(error, IndexError) and _BOUNDS in str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -120,5 +120,7 @@ def check_format(rate_hz: int, n_channels: int) -> None:
 
 def _reason(error: Exception) -> str:
     """Return what a library says, without the file it names and the number of the error."""
+    if isinstance(error, MemoryError):  # FFmpeg allocates no more than 2 GiB at once, whatever a header says
+        return "a size in its header is beyond 2 GiB"
     said = getattr(error, "error_string", "") or getattr(error, "strerror", "") or error
     return str(said).strip().rstrip(".") or type(error).__name__

@@ -47,6 +47,14 @@ def test_streams_share_what_a_file_may_last(hasty: None, tmp_path: Path) -> None
         list(stream.blocks())
 
 
+def test_a_size_beyond_what_ffmpeg_allocates_is_refused_as_one(tmp_path: Path) -> None:
+    header = struct.pack(">4sI4s4sI", b"FORM", 16_000, b"16SV", b"VHDR", 20)
+    sound = struct.pack(">IIIHBBI", 0, 0, 0, 8000, 1, 0, 1 << 16)
+    (tmp_path / "x.16sv").write_bytes(header + sound + struct.pack(">4sI", b"ANNO", 0xFFFFFFE7) + bytes(16_000))
+    with pytest.raises(DecodeError, match=r"x\.16sv: .*a size in its header is beyond 2 GiB"):
+        open_audio(tmp_path / "x.16sv").close()
+
+
 @pytest.mark.parametrize(
     ("rate_hz", "n_channels"), [(1, 1), (2**31 - 1, 1), (2**32 - 1, 1), (44100, 65_535), (44100, 0)]
 )
