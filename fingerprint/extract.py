@@ -15,6 +15,7 @@ what chance looks like.
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -271,13 +272,15 @@ def _file_parts(
     part_pieces: float,
     number: int,
 ) -> Iterator[Fingerprint]:
-    digest = file_digest(path)
     notes: tuple[str, ...] = ()
     n_streams = 1 if number else audio_stream_count(path)
     if n_streams > 1:
         number, notes = _only_music(path, n_streams, params, projection)
     with open_audio(path, sample_rate=params.sample_rate, stream=number) as stream:
-        for part in _parts(stream.blocks(), Path(path).name, role, scales, params, projection, part_pieces):
+        blocks = stream.blocks()
+        first = list(islice(blocks, 1))  # what no decoder takes is not read to its end for a digest
+        digest = file_digest(path)
+        for part in _parts(chain(first, blocks), Path(path).name, role, scales, params, projection, part_pieces):
             decoder, odd = stream.info.decoder, (*notes, *stream.notes)
             yield replace(part, sha256=digest, decoder=decoder, notes=odd, stream=number)
 

@@ -33,6 +33,7 @@ _OGG_TAIL_BYTES = 65_536 + 282  # the longest page there can be
 _OGG_FIRST = b"OggS\x00\x02"
 _OGG_FIRST_PAGE = re.compile(rb"OggS\x00[\x02\x06]")  # first of its stream, and perhaps the last as well
 _BLOCK_BYTES = 2**20
+_OGG_LOST_BYTES = 64 * _BLOCK_BYTES  # without a page, however damaged: no Ogg goes on
 _MP3_TAIL_BYTES = 4096  # ID3v1, Lyrics3 and APE tags end an mp3 that is otherwise exact
 
 _MP3_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # by MPEG version bits
@@ -262,9 +263,11 @@ def _ogg_links(file: BinaryIO, size: int) -> tuple[int, ...]:
     """Return where the links of a chain start: at first pages that do not follow another first page."""
     links = [0]
     end_of_first = 0  # of the first page seen last
-    offset = 0
-    while offset < size:
+    offset = last_page = 0
+    while offset < size and offset - last_page <= _OGG_LOST_BYTES:
         block = _read_at(file, offset, _BLOCK_BYTES + len(_OGG_FIRST) - 1)
+        if b"OggS" in block:
+            last_page = offset
         for found in _OGG_FIRST_PAGE.finditer(block):
             page = offset + found.start()
             if page > end_of_first > 0:

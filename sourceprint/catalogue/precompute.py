@@ -37,6 +37,7 @@ from fingerprint.new_files import open_ours
 from fingerprint.params import Params
 from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
+from sourceprint.audio_digests import known_audio_digest
 from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.faults import Fault, contained
 from sourceprint.file_limits import most_seconds
@@ -216,7 +217,7 @@ class Description:
                     return target, True
                 continue
             there = _read_or_none(target)
-            if there is None or there.sha256 == file_digest(item.path):
+            if there is None or there.sha256 == known_audio_digest(item.path):
                 self._given[key] = item.path
                 return target, False
         raise FingerprintFileError(
@@ -226,10 +227,10 @@ class Description:
     def _candidates(self, path: Path) -> Iterator[Path]:
         stem = self._stem(path)
         yield self._folder / (stem + SUFFIX)
-        yield self._folder / f"{stem}-{file_digest(path)[:8]}{SUFFIX}"
+        yield self._folder / f"{stem}-{known_audio_digest(path)[:8]}{SUFFIX}"
 
     def _stem(self, path: Path) -> str:
-        return file_digest(path)[:_ANONYMOUS_DIGITS] if self._anonymous else _stem(path)
+        return known_audio_digest(path)[:_ANONYMOUS_DIGITS] if self._anonymous else _stem(path)
 
     def _remarks(self, item: Item, target: Path) -> tuple[str, ...]:
         wanted = self._stem(item.path) + SUFFIX
@@ -323,7 +324,7 @@ def _same_audio(one: Path, other: Path) -> bool:
     if one == other:
         return True
     try:
-        return file_digest(one) == file_digest(other)
+        return known_audio_digest(one) == known_audio_digest(other)
     except AudioError:
         return False
 

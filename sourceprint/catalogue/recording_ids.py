@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fingerprint.errors import AudioError, ParameterError, printable
-from fingerprint.extract import audio_digest, audio_name
+from fingerprint.extract import audio_name
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
+from sourceprint.audio_digests import known_audio_digest
 from sourceprint.items import Item
 
 __all__ = ["IdDesk", "PlannedAddition", "derived_id", "described_by"]
@@ -113,7 +114,7 @@ class IdDesk:
         recording_id = before.id  # the item may give one that it had before
         self._given[recording_id] = item.path
         try:
-            if audio_digest(item.path) == before.sha256 and described_by(item, before) == before:
+            if known_audio_digest(item.path) == before.sha256 and described_by(item, before) == before:
                 return PlannedAddition("unchanged", recording_id)
         except (AudioError, ParameterError) as error:
             return PlannedAddition("failed", recording_id, remarks=(item.reason(error),))
@@ -128,7 +129,7 @@ class IdDesk:
     def _decide_new(self, item: Item, wanted: str) -> PlannedAddition:
         if not self._is_taken(wanted):
             return self._give(item, wanted)
-        digest = audio_digest(item.path)
+        digest = known_audio_digest(item.path)
         if digest == self._owner_digest(wanted):
             return self._unchanged(item, wanted)
         if item.id:
@@ -160,7 +161,7 @@ class IdDesk:
         return PlannedAddition("failed", recording_id, remarks=(f"the id {printable(recording_id)} {reason}",))
 
     def _wanted_id(self, item: Item, *, replacing: bool = False) -> str:
-        """Return the id that an item is to have, if that is free; errors as `audio_name` and `audio_digest`."""
+        """Return the id that an item is to have, if that is free; errors as `audio_name` and `known_audio_digest`."""
         if item.id:
             return item.id
         named = derived_id(Path(item.called or audio_name(item.path)))
@@ -168,7 +169,7 @@ class IdDesk:
             return named
         stored = None if self._stored(item.isrc) is not None else self._stored(named)
         if stored is not None and stored.isrc in ("", item.isrc):  # added before its ISRC was an id, or was known
-            return named if replacing or stored.sha256 == audio_digest(item.path) else item.isrc
+            return named if replacing or stored.sha256 == known_audio_digest(item.path) else item.isrc
         return item.isrc
 
     def _is_taken(self, recording_id: str) -> bool:
@@ -177,7 +178,7 @@ class IdDesk:
     def _owner_digest(self, recording_id: str) -> str:
         if recording_id in self._given:
             try:
-                return audio_digest(self._given[recording_id])
+                return known_audio_digest(self._given[recording_id])
             except AudioError:
                 return ""  # gone or unreadable: it counts as other audio
         stored = self._stored(recording_id)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fingerprint.errors import printable
-from fingerprint.extract import audio_digest, is_fingerprint_file
+from fingerprint.extract import is_fingerprint_file
+from sourceprint.audio_digests import known_audio_digest
 from sourceprint.faults import Fault, contained
 from sourceprint.items import Item, Refusal
 from sourceprint.scans.journal import Entry
@@ -131,7 +132,7 @@ def by_suspicion(plan: Plan, suspects: Container[str]) -> Iterator[Plan]:
 
 def content_of(path: Path) -> Content | None:
     """Return what tells the content of a file apart; None if it cannot be read."""
-    digest = contained(lambda: audio_digest(path))
+    digest = contained(lambda: known_audio_digest(path))
     return None if isinstance(digest, Fault) else (is_fingerprint_file(path), digest)
 
 

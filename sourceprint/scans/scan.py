@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError
-from fingerprint.extract import audio_digest
 from fingerprint.streams import TrackStreams, notes_on_unsearched
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
@@ -32,6 +31,7 @@ from index.storage.locks import CommitToken
 from index.storage.manifest import RECORDING, spec_of
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
+from sourceprint.audio_digests import known_audio_digest
 from sourceprint.faults import Fault, contained
 from sourceprint.file_limits import most_seconds
 from sourceprint.items import Item
@@ -357,7 +357,7 @@ def _called(scan: Scan, item: Item) -> Scan:
 
 def _digest_or_nothing(path: Path) -> str:
     try:
-        return audio_digest(path)
+        return known_audio_digest(path)
     except AudioError:
         return ""
 

@@ -25,10 +25,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from fingerprint.audio.stream import open_audio
-from fingerprint.disk import file_digest
 from fingerprint.errors import AudioError, printable
 from fingerprint.extract import is_fingerprint_file
 from index.storage.recordings import Recording
+from sourceprint.audio_digests import known_audio_digest
 from sourceprint.items import Item
 from sourceprint.scans.results import ScanResult
 
@@ -197,6 +197,6 @@ def recording_sound(recording: Recording, candidates: Mapping[str, Sequence[Path
 def _digest(path: Path) -> str:
     """Return the SHA-256 of a file; "" where it cannot be read. A catalogue's file is asked for once per page."""
     try:
-        return file_digest(path)
+        return known_audio_digest(path)
     except AudioError:
         return ""
