@@ -85,10 +85,13 @@ class SourceprintError(Exception):
         Status word of one file in a result, ``""`` where the error is not about one audio file.
     exit_code : int
         Exit status of the command that could do nothing else.
+    is_list : bool
+        Whether several things are wrong: the message has a line for each, and every line is printable.
     """
 
     status: ClassVar[str] = ""
     exit_code: ClassVar[int] = 2
+    is_list: bool = False
 
 
 class ParameterError(SourceprintError, ValueError):
@@ -151,6 +154,8 @@ class RightsError(SourceprintError):
 
 class ListedError(RightsError):
     """Several things are wrong: the message has a line for each, and in every line text from outside is printable."""
+
+    is_list = True
 
 
 class AmbiguousSharesError(ListedError):

@@ -1,29 +1,32 @@
 """TOML that people write, as typed tables: policies of the gate, policies of royalties.
 
 A kind of document is a `Table`: its fields are the keys, their types and bounds are the rules, and a key that is not
-known is refused, as it may be a known one misspelt. Messages name file, place, value, rule and remedy; the remedy
-follows from the type, or is the `description` in the field's `msgspec.Meta`. Places in lists count from 1.
+known is refused, as it may be a known one misspelt. Messages name file, place, value, rule, remedy and line, all faults
+at once, each on a line of its own; the remedy follows from the type, or is the `description` in the field's
+`msgspec.Meta`. Places in lists count from 1.
 """
 
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
 
-from fingerprint.errors import SourceprintError
+from fingerprint.errors import SourceprintError, printable
+from sourceprint.toml_faults import Faults, Place, lines_of
 
-__all__ = ["Table", "TableError", "read_document", "read_toml", "told_at"]
+__all__ = ["Table", "TableError", "raised", "read_document", "read_toml", "told_at"]
 
 _LONGEST_TEXT = 512
 _MISSING = object()
 _STEP = re.compile(r"\.([^.\[\]`]+)|\[(\d+)\]")
 _TOLD = re.compile(r"(.*?)(?: - at `\$((?:\.[^.\[\]`]+|\[\d+\])*)`)?", re.DOTALL)
-_FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
+_DAYS = (date, datetime)
 
 
 class TableError(ValueError):
@@ -35,24 +38,34 @@ class TableError(ValueError):
         The field; "" where it concerns the table as a whole.
     remedy : str
         What to write instead, or for a whole table what is wrong; by default what the type of the field says.
+
+    Attributes
+    ----------
+    others : tuple of TableError
+        What else the table refuses.
     """
 
     def __init__(self, key: str, remedy: str = "") -> None:
         super().__init__(key, remedy)
         self.key = key
         self.remedy = remedy
+        self.others: tuple[TableError, ...] = ()
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a document; every text in it is one line that can be printed, of at most 512 characters."""
 
     def __post_init__(self) -> None:
-        """Refuse texts of several lines; a subclass that has rules of its own calls this first."""
-        for key in self.__struct_fields__:
-            value = getattr(self, key)
-            texts = value if isinstance(value, tuple) else (value,)
-            if any(isinstance(text, str) and not _is_line(text) for text in texts):
-                raise TableError(key)
+        """Refuse texts of several lines, and what a subclass refuses."""
+        found = [TableError(key) for key in self.__struct_fields__ if not _has_lines(getattr(self, key))]
+        found += self.faults()
+        if found:
+            found[0].others = tuple(found[1:])
+            raise found[0]
+
+    def faults(self) -> Iterable[TableError]:
+        """Return all that is wrong beyond the types of the fields; a subclass that has rules of its own says which."""
+        return ()
 
 
 T = TypeVar("T", bound=Table)
@@ -92,6 +105,7 @@ def read_toml(text: str, kind: type[T], *, schema: str, name: str, failure: type
     ...
     fingerprint.errors.ParameterError: a.toml: 'nane' is not known; the nearest that is known is name, ...
     """
+    text = text.replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -102,20 +116,23 @@ def read_toml(text: str, kind: type[T], *, schema: str, name: str, failure: type
         raise failure(
             f"{name}: not TOML that can be read (a number of thousands of digits); write it shorter"
         ) from error
-    return read_document(document, kind, schema=schema, name=name, failure=failure)
+    return _read(document, kind, schema=schema, name=name, failure=failure, lines=lines_of(text))
 
 
 def read_document(
     document: Mapping[str, Any], kind: type[T], *, schema: str, name: str, failure: type[SourceprintError]
 ) -> T:
     """Return the document that plain types state; as `read_toml`."""
-    stated = document.get("schema", _MISSING)
-    if stated != schema:
-        raise failure(f'{name}: schema {_shown(stated)}; this version reads schema = "{schema}"')
-    try:
-        return msgspec.convert(document, kind, builtin_types=(date, datetime))
-    except msgspec.ValidationError as error:
-        raise failure(f"{name}: {_complaint(error, document, kind)}") from error
+    return _read(document, kind, schema=schema, name=name, failure=failure, lines={})
+
+
+def raised(*checks: Callable[[], object]) -> Iterator[TableError]:
+    """Yield what each of some checks raises, if that is a `TableError`."""
+    for check in checks:
+        try:
+            check()
+        except TableError as error:
+            yield error
 
 
 def told_at(error: msgspec.ValidationError) -> tuple[str, str]:
@@ -128,29 +145,103 @@ def told_at(error: msgspec.ValidationError) -> tuple[str, str]:
     return (told[1], told[2] or "") if told else (str(error), "")
 
 
-def _complaint(error: msgspec.ValidationError, document: Any, kind: type[Table]) -> str:
-    """Return what is wrong, with its place, value and remedy."""
-    text, path = told_at(error)
-    steps: list[str | int] = [int(number) if number else key for key, number in _STEP.findall(path)]
-    field = _FIELD.fullmatch(text)
-    if isinstance(error.__cause__, TableError) and error.__cause__.key:
-        steps.append(error.__cause__.key)
-    if field is not None and field[1] == "missing required":
-        steps.append(field[2])
-    place, value, found = _follow(steps, document, inspect.type_info(kind))
-    if field is not None and field[1] == "contains unknown":
-        table = _unwrapped(found)[0]
-        known = [one.encode_name for one in table.fields] if isinstance(table, inspect.StructType) else []
-        near = difflib.get_close_matches(field[2], known, n=1, cutoff=0)
-        what = f"{field[2]!r:.60} is not known; the nearest that is known is {near[0]}, all are {', '.join(known)}"
-        return f"{place}: {what}" if place else what
-    remedy = error.__cause__.remedy if isinstance(error.__cause__, TableError) else ""
-    if isinstance(error.__cause__, TableError) and not error.__cause__.key:
-        return f"{place}: {remedy}" if place else remedy
-    return f"{place} {_shown(value)}; {remedy or _remedy(found, place)}"
+def _read(
+    document: Mapping[str, Any],
+    kind: type[T],
+    *,
+    schema: str,
+    name: str,
+    failure: type[SourceprintError],
+    lines: Mapping[Place, int],
+) -> T:
+    faults = Faults(lines)
+    stated = document.get("schema", _MISSING)
+    if stated != schema:
+        faults.note(f'schema {_shown(stated)}; this version reads schema = "{schema}"', "schema")
+    if stated == schema or stated is _MISSING:
+        whole = _Reading({**document, "schema": schema}, kind, faults)
+        if (table := whole.table((), whole.document, kind)) is not None and stated == schema:
+            return cast(T, table)
+    refusal = failure("\n".join(printable(f"{name}: {fault}") for fault in faults))
+    refusal.is_list = True
+    raise refusal
 
 
-def _follow(steps: list[str | int], value: Any, found: inspect.Type) -> tuple[str, Any, inspect.Type]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A document that is read, and what is wrong with it."""
+
+    document: Mapping[str, Any]
+    kind: type[Table]
+    faults: Faults
+
+    def table(self, steps: Place, value: Mapping[str, Any], kind: type[Table]) -> Table | None:
+        """Return the table at some steps; None if anything is wrong with it, which is noted then."""
+        try:
+            return msgspec.convert(value, kind, builtin_types=_DAYS)
+        except msgspec.ValidationError:
+            n_before = len(list(self.faults))
+        known = [field.encode_name for field in msgspec.structs.fields(kind)]
+        unknown = [key for key in value if key not in known]
+        for key in unknown:
+            self._note_unknown(steps, key, known)
+        meant = [near for key in unknown for near in difflib.get_close_matches(key, known, n=1)]
+        for field in msgspec.structs.fields(kind):
+            if field.encode_name in value:
+                self._field((*steps, field.encode_name), value[field.encode_name], field.type)
+            elif field.required and field.encode_name not in meant:
+                self._note((*steps, field.encode_name))
+        if len(list(self.faults)) == n_before:
+            self._convert(steps, value, kind)
+        return None
+
+    def _field(self, steps: Place, value: Any, kind: Any) -> None:
+        """Note what is wrong with the value of a key; what is in tables is noted by itself."""
+        plain, _ = _unwrapped(inspect.type_info(kind))
+        if isinstance(plain, inspect.StructType) and isinstance(value, Mapping):
+            self.table(steps, value, cast(type[Table], plain.cls))
+            return
+        item = plain.item_type if isinstance(plain, inspect.VarTupleType) else None
+        if isinstance(item, inspect.StructType) and isinstance(value, list) and all(map(_is_table, value)):
+            for number, table in enumerate(value):
+                self.table((*steps, number), table, cast(type[Table], item.cls))
+            return
+        converted = self._convert(steps, value, kind)
+        if converted is not None and not _has_lines(converted):
+            self._note(steps)
+
+    def _convert(self, steps: Place, value: Any, kind: Any) -> Any:
+        """Return a value as a type; None, and noted, where that is not possible."""
+        try:
+            return msgspec.convert(value, kind, builtin_types=_DAYS)
+        except msgspec.ValidationError as error:
+            if isinstance(error.__cause__, TableError):
+                for one in (error.__cause__, *error.__cause__.others):
+                    self._note_refused(steps, one)
+            else:
+                _, path = told_at(error)
+                self._note((*steps, *(int(number) if number else key for key, number in _STEP.findall(path))))
+            return None
+
+    def _note(self, steps: Place, remedy: str = "") -> None:
+        place, value, found = _follow(steps, self.document, inspect.type_info(self.kind))
+        self.faults.note(f"{place} {_shown(value)}; {remedy or _remedy(found, place)}", *steps)
+
+    def _note_refused(self, steps: Place, error: TableError) -> None:
+        if error.key:
+            self._note((*steps, error.key), error.remedy)
+            return
+        place, _, _ = _follow(steps, self.document, inspect.type_info(self.kind))
+        self.faults.note(f"{place}: {error.remedy}" if place else error.remedy, *steps)
+
+    def _note_unknown(self, steps: Place, key: str, known: Sequence[str]) -> None:
+        place, _, _ = _follow(steps, self.document, inspect.type_info(self.kind))
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0)
+        what = f"{key!r:.60} is not known; the nearest that is known is {near[0]}, all are {', '.join(known)}"
+        self.faults.note(f"{place}: {what}" if place else what, *steps, key)
+
+
+def _follow(steps: Place, value: Any, found: inspect.Type) -> tuple[str, Any, inspect.Type]:
     """Return place, value and type at the end of a path; a list of values, or of no tables, is shown as a whole."""
     place = ""
     for step in steps:
@@ -214,6 +305,16 @@ def _shown(value: Any) -> str:
     if value is _MISSING:
         return "is missing"
     return f"is {value}" if isinstance(value, date) else f"is {value!r:.60}"
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _has_lines(value: Any) -> bool:
+    """Return whether every text in the value of a key is one line that can be printed."""
+    texts = value if isinstance(value, tuple) else (value,)
+    return all(_is_line(text) for text in texts if isinstance(text, str))
 
 
 def _is_line(text: str) -> bool:

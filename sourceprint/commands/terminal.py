@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from fingerprint.errors import ListedError, ParameterError, SourceprintError, printable
+from fingerprint.errors import ParameterError, SourceprintError, printable
 from sourceprint.text.names import well_formed_json
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SourceprintError as error:
-            complain(str(error), lines=isinstance(error, ListedError))
+            complain(str(error), lines=error.is_list)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as interrupt:
             complain("; ".join(["interrupted", *interrupt.args]))

@@ -6,9 +6,8 @@ Messages name file, key, value and remedy. The digest is that of the file's byte
 """
 
 import hashlib
-import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -32,7 +31,7 @@ from sourceprint.gate.policy import (
     Rule,
 )
 from sourceprint.identifiers.isrc import compact, validate
-from sourceprint.toml_documents import Table, TableError, read_toml
+from sourceprint.toml_documents import Table, TableError, raised, read_toml
 
 __all__ = ["RESERVED", "default_policy", "load_policy", "parse_policy"]
 
@@ -44,13 +43,19 @@ _CONDITIONS = (
     "layers", "recordings", "isrcs",
 )  # fmt: skip
 _LARGEST_FILE = 1 << 20
-_RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _Rate = Annotated[float, Meta(ge=LEAST_FALSE_PER_1000H, le=1_000_000.0)]
 _NearLimit = Annotated[float, Meta(ge=0.0, le=1_000_000.0)]
 _Seconds = Annotated[float, Meta(ge=0.0, le=1_000_000.0)]
 _Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 _Text = Annotated[str, Meta(pattern=r"^\S(.*\S)?$")]  # no spaces at its ends: no id has any
+_RuleId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="write up to 100 letters, digits, dots, hyphens and underscores",
+    ),
+]
 _Texts = Annotated[tuple[_Text, ...], Meta(min_length=1)]
 _Layers = Annotated[
     tuple[str, ...], Meta(min_length=1, description=f"write a list of some of {', '.join(layer_specs())}")
@@ -59,7 +64,7 @@ _Purposes = Annotated[tuple[Purpose, ...], Meta(min_length=1)]
 
 
 class _RuleTable(Table, frozen=True):
-    id: _Text
+    id: _RuleId
     action: Action
     min_confidence: Annotated[float, Meta(ge=0.0, le=MOST_CONFIDENCE)] | None = None
     max_false_per_1000h: _Rate | None = None
@@ -70,22 +75,18 @@ class _RuleTable(Table, frozen=True):
     recordings: _Texts | None = None
     isrcs: _Texts | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not _RULE_ID.fullmatch(self.id):
-            raise TableError("id", "write up to 100 letters, digits, dots, hyphens and underscores")
+    def faults(self) -> Iterator[TableError]:
         if self.id in RESERVED:
-            raise TableError("id", f"{', '.join(RESERVED)} have a meaning of their own; choose another")
+            yield TableError("id", f"{', '.join(RESERVED)} have a meaning of their own; choose another")
         if all(getattr(self, key) is None for key in _CONDITIONS):
-            raise TableError(
+            yield TableError(
                 "",
                 f"has no condition and would decide everything; give one of {', '.join(_CONDITIONS)}, or write "
                 "otherwise at the top of the file",
             )
         if not set(self.layers or ()) <= layer_specs().keys():
-            raise TableError("layers")
-        _whole_milliseconds("min_seconds", self.min_seconds)
-        _codes(self.isrcs)
+            yield TableError("layers")
+        yield from raised(lambda: _whole_milliseconds("min_seconds", self.min_seconds), lambda: _codes(self.isrcs))
 
     def rule(self) -> Rule:
         return Rule(
@@ -111,14 +112,12 @@ class _LicenceTable(Table, frozen=True):
     max_percent_of_file: _Percent | None = None
     uses: _Purposes | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def faults(self) -> Iterator[TableError]:
         if self.recordings is None and self.isrcs is None:
-            raise TableError("", "names no recording; give recordings or isrcs")
+            yield TableError("", "names no recording; give recordings or isrcs")
         if self.valid_from is not None and self.valid_until is not None and self.valid_until < self.valid_from:
-            raise TableError("valid_until", f"it lies before valid_from {self.valid_from}; exchange them")
-        _whole_milliseconds("max_seconds", self.max_seconds)
-        _codes(self.isrcs)
+            yield TableError("valid_until", f"it lies before valid_from {self.valid_from}; exchange them")
+        yield from raised(lambda: _whole_milliseconds("max_seconds", self.max_seconds), lambda: _codes(self.isrcs))
 
     def licence(self) -> GateLicence:
         return GateLicence(
@@ -148,18 +147,19 @@ class _PolicyTable(Table, frozen=True):
     rules: tuple[_RuleTable, ...] = ()
     licensed: tuple[_LicenceTable, ...] = ()
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def faults(self) -> Iterator[TableError]:
         if self.otherwise == PASS and not self.licensed and all(rule.action == PASS for rule in self.rules):
-            raise TableError(
+            yield TableError(
                 "otherwise", 'nothing could ever be held back; write "review", which passes by --fail-on block'
             )
         if self.near_limit_per_1000h and self.near_limit_per_1000h < self.max_false_per_1000h:
-            raise TableError(
+            yield TableError(
                 "near_limit_per_1000h",
                 f"it lies below max_false_per_1000h {self.max_false_per_1000h:g}, up to which matches are reported; "
                 "write a greater rate, or 0 for none",
             )
+        yield from _twice("rules", "id", [rule.id for rule in self.rules])
+        yield from _twice("licensed", "reference", [licence.reference for licence in self.licensed])
 
 
 def load_policy(path: Path) -> GatePolicy:
@@ -206,8 +206,6 @@ def parse_policy(data: bytes, *, name: str) -> GatePolicy:
     name = f"policy {name}"
     text = decoded(data, name, EvidenceError)
     table = read_toml(text, _PolicyTable, schema=SCHEMA, name=name, failure=EvidenceError)
-    _refuse_twice("rules", "id", [rule.id for rule in table.rules], name)
-    _refuse_twice("licensed", "reference", [licence.reference for licence in table.licensed], name)
     return GatePolicy(
         name=table.name,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -254,10 +252,10 @@ def _once(texts: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts or ()))
 
 
-def _refuse_twice(section: str, key: str, values: Sequence[str], name: str) -> None:
+def _twice(section: str, key: str, values: Sequence[str]) -> Iterator[TableError]:
     for position, value in enumerate(values):
         if value in values[:position]:
-            raise EvidenceError(
-                f"{name}: {section}[{position + 1}].{key} is {value!r:.60}, as in an earlier one; "
-                "give each a name of its own"
+            yield TableError(
+                "",
+                f"{section}[{position + 1}].{key} is {value!r:.60}, as in an earlier one; give each a name of its own",
             )

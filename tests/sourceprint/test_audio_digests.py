@@ -73,12 +73,13 @@ def test_a_large_file_of_audio_is_hashed(tmp_path: Path, monkeypatch: pytest.Mon
 def test_every_command_refuses_it_with_the_same_words(tmp_path: Path, index: Path) -> None:
     file = sparse(tmp_path / "x.wav")
     said = "no audio could be decoded (Invalid data found when processing input)"
-    for words in (["match", file], ["check", file], ["add", file], ["replace", file], ["fingerprint", file]):
-        output = ["--output", str(tmp_path / "spf")] if words[0] == "fingerprint" else []
-        where = None if words[0] == "fingerprint" else index
-        result = run(*words, *output, index=where)
-        assert result.exit_code in (3, 4), (words, result.output)
-        assert said in " ".join((result.stdout + result.stderr).split()) or words[0] == "replace", words
+    for command in ("match", "check", "add", "replace", "fingerprint"):
+        if command == "fingerprint":
+            result = run(command, file, "--output", tmp_path / "spf")
+        else:
+            result = run(command, file, index=index)
+        assert result.exit_code in (3, 4), (command, result.output)
+        assert said in " ".join((result.stdout + result.stderr).split()) or command == "replace", command
     for _ in range(2):  # the second finds a row of that size
         result = run("scan", file, "--out", tmp_path / "run", index=index)
         assert result.exit_code in (3, 4), result.output

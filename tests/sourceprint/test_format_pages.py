@@ -100,7 +100,7 @@ def test_the_page_on_policies_of_the_gate_lists_every_key() -> None:
 
 # Files to fill in.
 
-FILLED = {  # in the order in which they are read
+FILLED = {
     'valid_from = ""': 'valid_from = "2026-01-01"',
     'id = ""': 'id = "LIC-1"',
     'licensor = ""': 'licensor = "P-L"',
@@ -113,12 +113,12 @@ FILLED = {  # in the order in which they are read
 def test_a_new_licence_is_taken_once_it_is_filled_in_and_names_what_is_missing_until_then() -> None:
     text = new_licence()
     for empty, full in FILLED.items():
-        with pytest.raises(RightsError, match=rf"^new\.toml: \S*{empty.split()[0]}\b"):
+        with pytest.raises(RightsError, match=rf"(?m)^new\.toml: \S*{empty.split()[0]}\b"):
             parse_licence(text, name="new.toml")
         assert text.count(f"\n{empty}") == 1
         text = text.replace(f"\n{empty}", f"\n{full}")
         if empty.startswith("purposes"):
-            with pytest.raises(RightsError, match=r"^new\.toml: scope: names nothing"):
+            with pytest.raises(RightsError, match=r"(?m)^new\.toml: scope: names nothing"):
                 parse_licence(text, name="new.toml")
             text = text.replace("#: everything", "everything")
     with pytest.raises(RightsError, match=r"rate_card: says no price"):

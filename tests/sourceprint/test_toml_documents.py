@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 
@@ -19,13 +20,14 @@ class Shelf(Table, frozen=True):
     names: Annotated[tuple[str, ...], Meta(min_length=1)] = ("one",)
     size: Annotated[float, Meta(ge=0.5, le=2)] | None = None
 
-    def __post_init__(self) -> None:
+    def faults(self) -> Iterator[TableError]:
         """Refuse what no type says."""
-        super().__post_init__()
         if self.word == "high" and self.size is None:
-            raise TableError("", "a high shelf needs a size; give one")
+            yield TableError("", "a high shelf needs a size; give one")
         if self.size == 1:
-            raise TableError("size", "one is none; write two")
+            yield TableError("size", "one is none; write two")
+        if self.names == ("none",):
+            yield TableError("names", "name one")
 
 
 class Room(Table, frozen=True):
@@ -98,6 +100,43 @@ def test_schema_and_texts_are_checked(head: str, message: str) -> None:
     with pytest.raises(ParameterError) as caught:
         room(head=head)
     assert str(caught.value).startswith(f"a.toml: {message}")
+
+
+def test_all_faults_are_named_at_once_with_their_lines() -> None:
+    text = f"""name = "kitchen"
+opne = true
+built = "today"
+[main]
+size = 0
+{SHELF}
+{SHELF}wodr = 1
+names = [
+  "a\\nb",
+]
+{SHELF}size = 1
+names = ["none"]
+"""
+    with pytest.raises(ParameterError) as caught:
+        room(text, head="")
+    assert [fault.removeprefix("a.toml: ").partition(";")[0] for fault in str(caught.value).split("\n")] == [
+        "schema is missing",
+        "name is 'kitchen'",
+        "'opne' is not known",
+        "built is 'today'",
+        "main.word is missing",
+        "main.size is 0",
+        "shelves[2]: 'wodr' is not known",
+        "shelves[2].names is ['a\\nb']",
+        "shelves[3].size is 1",
+        "shelves[3].names is ['none']",
+    ]
+    lines = [int(fault.rpartition("(line ")[2][:-1]) for fault in str(caught.value).split("\n")[1:]]
+    assert lines == [1, 2, 3, 4, 5, 11, 12, 17, 18]
+
+
+def test_a_key_that_is_misspelt_is_not_missing_too() -> None:
+    with pytest.raises(ParameterError, match=r"^a\.toml: 'nmae' is not known; .* \(line 2\)$"):
+        room(head='schema = "room/1"\nnmae = "hall"\n')
 
 
 def test_a_document_of_plain_types_is_read_by_the_same_rules() -> None:

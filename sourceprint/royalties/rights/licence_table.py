@@ -5,10 +5,12 @@ Numbers with decimals come in as text. `sourceprint.royalties.rights.licences` s
 `sourceprint.royalties.rights.licence_toml` reads and writes the files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from fingerprint.errors import ParameterError, printable
@@ -25,8 +27,9 @@ from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import PURPOSES, SCHEMA, Conditions, Deduction, Licence, RateCard, Scope
 from sourceprint.royalties.rights.records import MASTER, WHOLE, WORK_RIGHTS
 from sourceprint.royalties.territories import WORLDWIDE, Territories
+from sourceprint.toml_faults import Faults, Place
 
-__all__ = ["MAX_RATE_DECIMALS", "licence_of_table"]
+__all__ = ["MAX_RATE_DECIMALS", "WrittenNumber", "licence_of_table"]
 
 _TOP = {
     "schema": True,
@@ -64,159 +67,227 @@ MAX_RATE_DECIMALS = 30
 """Of a rate in major units; finer ones are refused, so that every rate has a finite text."""
 
 
-def licence_of_table(table: Mapping[str, Any]) -> Licence:
+@dataclass(frozen=True, slots=True)
+class WrittenNumber:
+    """A number with decimals that was written as one and not as text; it is refused wherever it stands."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def licence_of_table(table: Mapping[str, Any], *, lines: Mapping[Place, int] | None = None) -> Licence:
     """Return the licence, without a digest, that a table of TOML or a stored document holds.
+
+    Parameters
+    ----------
+    table : mapping
+        Numbers with decimals are text, or `WrittenNumber`.
+    lines : mapping, optional
+        Where its keys stand, as `sourceprint.toml_faults.lines_of` says.
 
     Raises
     ------
     ParameterError
-        If anything in it is missing, unknown, or outside its limits; the message names key, value and remedy.
+        If anything in it is missing, unknown, or outside its limits; the message has a line for each fault, with key,
+        value and remedy.
     """
-    _check_keys(table, tuple(_TOP), "")
-    if table.get("schema") != SCHEMA:
-        raise ParameterError(f'schema: must be "{SCHEMA}", is {table.get("schema")!r:.60}')
-    if missing := [key for key, needed in _TOP.items() if needed and key not in table]:
-        raise ParameterError(f"{missing[0]} is missing; `sourceprint rights new-licence` writes a licence to fill in")
-    valid_from = _day(table["valid_from"], "valid_from")
-    valid_to = _day(table["valid_to"], "valid_to") if "valid_to" in table else None
-    if valid_to is not None and valid_to < valid_from:
-        raise ParameterError(f"valid_to {valid_to}: lies before valid_from {valid_from}; exchange them")
-    licence_id = _id(table["id"], "id")
-    replaces = _id(table["replaces"], "replaces") if table.get("replaces", "") != "" else ""
-    if replaces == licence_id:
-        raise ParameterError(f"replaces {replaces!r}: a licence cannot replace itself; name the earlier one")
+    if "schema" in table and table["schema"] != SCHEMA:
+        raise ParameterError(f'schema: must be "{SCHEMA}", is {table["schema"]!r:.60}')
+    faults = Faults(lines or {})
+    needed = tuple(key for key, is_needed in _TOP.items() if is_needed)
+    _check_keys(table, tuple(_TOP), (), faults, needed=needed)
+
+    def read(key: str, reader: Callable[[Any, str], Any]) -> Any:
+        return faults.of(lambda: reader(table[key], key), key) if key in table else None
+
+    def section(key: str, known: tuple[str, ...], reader: Callable[[Mapping[str, Any], Faults], Any]) -> Any:
+        if key not in table:
+            return reader({}, faults) if not _TOP[key] else None
+        inside = faults.of(lambda: _table(table[key], key), key)
+        if inside is None:
+            return None
+        _check_keys(inside, known, (key,), faults)
+        return reader({one: value for one, value in inside.items() if one in known}, faults)
+
+    valid_from, valid_to = read("valid_from", _day), read("valid_to", _day)
+    if valid_from is not None and valid_to is not None and valid_to < valid_from:
+        faults.note(f"valid_to {valid_to}: lies before valid_from {valid_from}; exchange them", "valid_to")
+    licence_id = read("id", _id)
+    replaces = read("replaces", _id) if table.get("replaces", "") != "" else ""
+    if replaces and replaces == licence_id:
+        faults.note(f"replaces {replaces!r}: a licence cannot replace itself; name the earlier one", "replaces")
+    licensor, licensee, purposes = read("licensor", _id), read("licensee", _id), read("purposes", _purposes)
+    territories = section("territories", _TERRITORIES, _territories)
+    scope = section("scope", _SCOPE, _scope)
+    conditions = section("conditions", _CONDITIONS, _conditions)
+    rate_card = section("rate_card", _RATE_CARD, _rate_card)
+    faults.refuse()
     return Licence(
         id=licence_id,
-        licensor=_id(table["licensor"], "licensor"),
-        licensee=_id(table["licensee"], "licensee"),
+        licensor=licensor,
+        licensee=licensee,
         valid_from=valid_from,
         valid_to=valid_to,
-        purposes=_purposes(table["purposes"]),
-        territories=_territories(_table(table.get("territories", {}), "territories", _TERRITORIES)),
-        scope=_scope(_table(table["scope"], "scope", _SCOPE)),
-        conditions=_conditions(_table(table.get("conditions", {}), "conditions", _CONDITIONS)),
-        rate_card=_rate_card(_table(table["rate_card"], "rate_card", _RATE_CARD)),
+        purposes=purposes,
+        territories=territories,
+        scope=scope,
+        conditions=conditions,
+        rate_card=rate_card,
         replaces=replaces,
     )
 
 
-def _purposes(value: Any) -> tuple[str, ...]:
-    purposes = _texts(value, "purposes")
+def _purposes(value: Any, what: str) -> tuple[str, ...]:
+    purposes = _texts(value, what)
     for purpose in purposes:
         if purpose not in PURPOSES:
-            raise ParameterError(f"purposes: {_quote(purpose)} is none of {', '.join(PURPOSES)}")
+            raise ParameterError(f"{what}: {_quote(purpose)} is none of {', '.join(PURPOSES)}")
     if not purposes:
-        raise ParameterError(f"purposes: is empty; name one or more of {', '.join(PURPOSES)}")
+        raise ParameterError(f"{what}: is empty; name one or more of {', '.join(PURPOSES)}")
     return purposes
 
 
-def _territories(table: Mapping[str, Any]) -> Territories:
-    included = _texts(table.get("include", [WORLDWIDE]), "territories.include")
-    if not included:
-        raise ParameterError('territories.include: is empty; name countries, or "Worldwide"')
-    return Territories.of(included, _texts(table.get("exclude", []), "territories.exclude"))
+def _territories(table: Mapping[str, Any], faults: Faults) -> Territories | None:
+    included, excluded = (
+        faults.of(partial(_texts, table.get(key, usual), f"territories.{key}"), "territories", key)
+        for key, usual in (("include", [WORLDWIDE]), ("exclude", []))
+    )
+    if included == ():
+        faults.note('territories.include: is empty; name countries, or "Worldwide"', "territories", "include")
+    if included is None or excluded is None or faults.any_at("territories"):
+        return None
+    return faults.of(lambda: Territories.of(included, excluded), "territories")
 
 
-def _scope(table: Mapping[str, Any]) -> Scope:
-    everything = _flag(table.get("everything", False), "scope.everything")
-    lists = {key: _texts(table.get(key, []), f"scope.{key}") for key in _SCOPE[1:]}
+def _scope(table: Mapping[str, Any], faults: Faults) -> Scope | None:
+    everything = faults.of(lambda: _flag(table.get("everything", False), "scope.everything"), "scope", "everything")
+    lists = {key: faults.of(partial(_texts, table.get(key, []), f"scope.{key}"), "scope", key) for key in _SCOPE[1:]}
     named = [key for key, ids in lists.items() if ids]
+    if faults.any_at("scope"):
+        return None
     if everything and named:
-        raise ParameterError(f"scope: everything = true and {named[0]} as well; write one of them")
+        faults.note(f"scope: everything = true and {named[0]} as well; write one of them", "scope", "everything")
     if not everything and not named:
-        raise ParameterError("scope: names nothing; list recordings, works, tags or labels, or write everything = true")
-    return Scope(everything=everything, **lists)
+        faults.note("scope: names nothing; list recordings, works, tags or labels, or write everything = true", "scope")
+    return Scope(everything=bool(everything), **{key: ids or () for key, ids in lists.items()})
 
 
-def _conditions(table: Mapping[str, Any]) -> Conditions:
-    def seconds(key: str) -> int | None:
-        return _milliseconds(table[key], f"conditions.{key}") if key in table else None
+def _conditions(table: Mapping[str, Any], faults: Faults) -> Conditions:
+    def read(key: str, reader: Callable[[Any, str], Any]) -> Any:
+        return faults.of(lambda: reader(table[key], f"conditions.{key}"), "conditions", key) if key in table else None
 
-    share = None
-    if "max_share_of_track" in table:
-        what = "conditions.max_share_of_track"
-        share = parse_percent(_text(table["max_share_of_track"], what, 'such as "50 %"'), what=what)
     return Conditions(
-        max_consecutive_ms=seconds("max_consecutive_seconds"),
-        max_total_ms=seconds("max_total_seconds"),
-        max_share_of_track_millionths=share,
-        no_vocals=_flag(table.get("no_vocals", False), "conditions.no_vocals"),
+        max_consecutive_ms=read("max_consecutive_seconds", _milliseconds),
+        max_total_ms=read("max_total_seconds", _milliseconds),
+        max_share_of_track_millionths=read("max_share_of_track", _percentage('such as "50 %"')),
+        no_vocals=bool(read("no_vocals", _flag)),
     )
 
 
-def _rate_card(table: Mapping[str, Any]) -> RateCard:
+def _rate_card(table: Mapping[str, Any], faults: Faults) -> RateCard:
+    def read(key: str, reader: Callable[[Any, str], Any]) -> Any:
+        return faults.of(lambda: reader(table[key], f"rate_card.{key}"), "rate_card", key) if key in table else None
+
+    prices = {"royalty_rate", "per_second", "per_match"}
+    if not prices & table.keys() and not faults.any_at("rate_card"):
+        faults.note("rate_card: says no price; write royalty_rate, per_second or per_match", "rate_card")
     for key in ("currency", "rights"):
         if key not in table:
-            raise ParameterError(f"rate_card.{key} is missing")
-    currency = validate_currency(_text(table["currency"], "rate_card.currency", 'such as "EUR"'))
-    rates = {
-        key: _rate(table[key], currency, f"rate_card.{key}") for key in ("per_second", "per_match") if key in table
-    }
-    royalty = None
-    if "royalty_rate" in table:
-        what = "rate_card.royalty_rate"
-        royalty = parse_percent(_text(table["royalty_rate"], what, 'such as "12.5 %"'), what=what)
-    if royalty is None and not rates:
-        raise ParameterError("rate_card: says no price; write royalty_rate, per_second or per_match")
-    minimum = 0
-    if "minimum_payout" in table:
-        what = "rate_card.minimum_payout"
-        minimum = parse_amount(_text(table["minimum_payout"], what, 'such as "20.00"'), currency, what=what)
-        if minimum < 0:
-            raise ParameterError(f"{what} {_quote(table['minimum_payout'])}: must not be negative")
+            faults.note(f"rate_card.{key} is missing", "rate_card", key)
+    currency = read("currency", _currency)
+    royalty = read("royalty_rate", _percentage('such as "12.5 %"'))
+    per_usage = read("per_usage", _flag)
     return RateCard(
-        currency=currency,
-        rights=_rights(_table(table["rights"], "rate_card.rights", _RIGHTS)),
+        currency=currency or "",
+        rights=_rights(table["rights"], faults) if "rights" in table else (),
         royalty_millionths=royalty,
-        per_second=rates.get("per_second"),
-        per_match=rates.get("per_match"),
-        per_usage=_flag(table.get("per_usage", True), "rate_card.per_usage"),
-        minimum_payout=minimum,
-        deductions=_deductions(table.get("deductions", [])),
+        per_second=read("per_second", lambda value, what: _rate(value, currency, what)),
+        per_match=read("per_match", lambda value, what: _rate(value, currency, what)),
+        per_usage=True if per_usage is None else per_usage,
+        minimum_payout=read("minimum_payout", lambda value, what: _minimum(value, currency, what)) or 0,
+        deductions=_deductions(table.get("deductions", []), faults),
     )
 
 
-def _rights(table: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+def _currency(value: Any, what: str) -> str:
+    return validate_currency(_text(value, what, 'such as "EUR"'))
+
+
+def _minimum(value: Any, currency: str | None, what: str) -> int:
+    text = _text(value, what, 'such as "20.00"')
+    if currency is None:  # a fault of its own; what this one means, it would say
+        parse_decimal(text, what=what)
+        return 0
+    minimum = parse_amount(text, currency, what=what)
+    if minimum < 0:
+        raise ParameterError(f"{what} {_quote(value)}: must not be negative")
+    return minimum
+
+
+def _rights(value: Any, faults: Faults) -> tuple[tuple[str, int], ...]:
+    place = ("rate_card", "rights")
+    table = faults.of(lambda: _table(value, ".".join(place)), *place)
+    if table is None:
+        return ()
+    _check_keys(table, _RIGHTS, place, faults)
     rights = []
-    for right, value in sorted(table.items()):
+    for right in sorted(table.keys() & set(_RIGHTS)):
         what = f"rate_card.rights.{right}"
-        millionths = parse_percent(_text(value, what, 'such as "50 %"'), what=what)
-        if not millionths:
-            raise ParameterError(f"{what}: is 0 %; leave the right out")
-        rights.append((right, millionths))
+        millionths = faults.of(partial(_percentage('such as "50 %"'), table[right], what), *place, right)
+        if millionths == 0:
+            faults.note(f"{what}: is 0 %; leave the right out", *place, right)
+        rights.append((right, millionths or 0))
     total = sum(millionths for _, millionths in rights)
-    if total != WHOLE:
-        raise ParameterError(f"rate_card.rights: sum to {format_percent(total)}; they must sum to 100 %")
+    if total != WHOLE and not faults.any_at(*place):
+        faults.note(f"rate_card.rights: sum to {format_percent(total)}; they must sum to 100 %", *place)
     return tuple(rights)
 
 
-def _deductions(value: Any) -> tuple[Deduction, ...]:
+def _deductions(value: Any, faults: Faults) -> tuple[Deduction, ...]:
+    place = ("rate_card", "deductions")
     if not isinstance(value, list):
-        raise ParameterError("rate_card.deductions: must be tables, each headed [[rate_card.deductions]]")
+        faults.note("rate_card.deductions: must be tables, each headed [[rate_card.deductions]]", *place)
+        return ()
     deductions: list[Deduction] = []
-    for number, item in enumerate(value, 1):
-        what = f"rate_card.deductions, number {number}"
-        table = _table(item, what, _DEDUCTION)
-        if missing := [key for key in _DEDUCTION if key not in table]:
-            raise ParameterError(f"{what}: {missing[0]} is missing")
-        name = _id(table["name"], f"{what}: name")
-        if name in {deduction.name for deduction in deductions}:
-            raise ParameterError(f"{what}: {_quote(name)} is there twice; give each its own name")
-        rate = parse_percent(_text(table["rate"], f"{what}: rate", 'such as "10 %"'), what=f"{what}: rate")
-        deductions.append(Deduction(name, rate))
+    for number, item in enumerate(value):
+        taken = {deduction.name for deduction in deductions}
+        found = faults.of(partial(_deduction, number, item, taken), *place, number)
+        if found is not None:
+            deductions.append(found)
     total = sum(deduction.millionths for deduction in deductions)
-    if total > WHOLE:
-        raise ParameterError(f"rate_card.deductions: sum to {format_percent(total)}; more than all cannot be taken off")
+    if total > WHOLE and not faults.any_at(*place):
+        faults.note(f"rate_card.deductions: sum to {format_percent(total)}; more than all cannot be taken off", *place)
     return tuple(deductions)
 
 
-def _rate(value: Any, currency: str, what: str) -> Fraction:
+def _deduction(number: int, item: Any, taken: Collection[str]) -> Deduction:
+    what = f"rate_card.deductions, number {number + 1}"
+    table = _table(item, what)
+    if unknown := [key for key in table if key not in _DEDUCTION]:
+        raise ParameterError(_unknown(unknown[0], _DEDUCTION, what))
+    if missing := [key for key in _DEDUCTION if key not in table]:
+        raise ParameterError(f"{what}: {missing[0]} is missing")
+    name = _id(table["name"], f"{what}: name")
+    if name in taken:
+        raise ParameterError(f"{what}: {_quote(name)} is there twice; give each its own name")
+    return Deduction(name, _percentage('such as "10 %"')(table["rate"], f"{what}: rate"))
+
+
+def _percentage(example: str) -> Callable[[Any, str], int]:
+    return lambda value, what: parse_percent(_text(value, what, example), what=what)
+
+
+def _rate(value: Any, currency: str | None, what: str) -> Fraction:
     """Return a rate in minor units; it may be finer than the currency."""
     exact = Fraction(parse_decimal(_text(value, what, 'such as "0.002"'), what=what))
     if exact < 0:
         raise ParameterError(f"{what} {_quote(value)}: must not be negative")
     if 10**MAX_RATE_DECIMALS % exact.denominator:
         raise ParameterError(f"{what} {_quote(value)}: has more than {MAX_RATE_DECIMALS} decimals; round it")
+    if currency is None:  # a fault of its own
+        return exact
     minor: Fraction = exact * 10 ** currency_exponent(currency)
     if minor > LIMIT_MINOR:
         raise ParameterError(f"{what} {_quote(value)}: beyond {LIMIT_MINOR} minor units of {currency}; check the unit")
@@ -240,25 +311,39 @@ def _day(value: Any, what: str) -> date:
     return parse_date(_text(value, what, "such as 2026-01-01"), what=what)
 
 
-def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+def _check_keys(
+    table: Mapping[str, Any], known: tuple[str, ...], place: Place, faults: Faults, *, needed: tuple[str, ...] = ()
+) -> None:
+    """Note keys that are not known, and those that are needed and not there; not both of one that was misspelt."""
+    missing = [key for key in needed if key not in table]
     for key in table:
         if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.5)
-            meant = f"; {near[0]} may be meant" if near else f"; known are {', '.join(known)}"
-            raise ParameterError(f"{where + '.' if where else ''}{printable(key[:60])}: there is no such key{meant}")
+            faults.note(_unknown(key, known, ".".join(map(str, place))), *place, key)
+            missing = [one for one in missing if one not in _near(key, known)]
+    for key in missing:
+        faults.note(f"{key} is missing; `sourceprint rights new-licence` writes a licence to fill in", *place, key)
 
 
-def _table(value: Any, what: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+def _near(key: str, known: tuple[str, ...]) -> list[str]:
+    return get_close_matches(key, known, n=1, cutoff=0.5)
+
+
+def _unknown(key: str, known: tuple[str, ...], where: str) -> str:
+    near = _near(key, known)
+    meant = f"; {near[0]} may be meant" if near else f"; known are {', '.join(known)}"
+    return f"{where + '.' if where else ''}{printable(key[:60])}: there is no such key{meant}"
+
+
+def _table(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ParameterError(f"{what}: must be a table, headed [{what}], is {value!r:.60}")
-    _check_keys(value, known, what)
     return value
 
 
 def _text(value: Any, what: str, example: str) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int | WrittenNumber) and not isinstance(value, bool):
         raise ParameterError(f"{what} {value}: write it as text, in quotes, {example}, so that it is read exactly")
     raise ParameterError(f"{what}: must be text, {example}, is {value!r:.60}")
 

@@ -16,8 +16,9 @@ from typing import Any
 from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.money import currency_exponent, format_amount, format_percent
-from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, licence_of_table
+from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, WrittenNumber, licence_of_table
 from sourceprint.royalties.rights.licences import SCHEMA, Conditions, Licence, Scope
+from sourceprint.toml_faults import lines_of
 
 __all__ = ["licence_document", "licence_of", "licence_toml", "new_licence", "parse_licence"]
 
@@ -37,22 +38,21 @@ def parse_licence(text: str, *, name: str) -> Licence:
     Raises
     ------
     RightsError
-        If it is no TOML, or anything in it is missing, unknown, or outside its limits; the message names the file, the
-        key, the value and the remedy.
+        If it is no TOML, or anything in it is missing, unknown, or outside its limits; the message has a line for each
+        fault, which names the file, the key, the value, the remedy and the line.
     """
     shown = printable(name)
     if len(text) > _MAX_CHARACTERS:
         raise RightsError(f"{shown}: has {len(text)} characters, a licence has at most {_MAX_CHARACTERS}")
+    written = text.removeprefix("\ufeff").replace("\r\n", "\n")
     try:
-        table = tomllib.loads(text.removeprefix("\ufeff"), parse_float=_written_as_float)
-    except ParameterError as error:
-        raise RightsError(f"{shown}: {error}") from error
+        table = tomllib.loads(written, parse_float=WrittenNumber)
     except (ValueError, RecursionError) as error:
         raise RightsError(f"{shown}: not a TOML file: {printable(str(error))}") from error
     try:
-        licence = licence_of_table(table)
+        licence = licence_of_table(table, lines=lines_of(written))
     except ParameterError as error:
-        raise RightsError(f"{shown}: {error}") from error
+        raise RightsError("\n".join(f"{shown}: {fault}" for fault in str(error).split("\n"))) from error
     return replace(licence, digest=digest_of(exact_json(licence_document(licence))))
 
 
@@ -131,10 +131,6 @@ def licence_toml(licence: Licence) -> str:
 def new_licence() -> str:
     """Return a licence to fill in, as TOML with comments: `parse_licence` refuses it until what is empty is filled."""
     return (resources.files("sourceprint.royalties.rights") / "templates" / "licence.toml").read_text(encoding="utf-8")
-
-
-def _written_as_float(text: str) -> Any:
-    raise ParameterError(f'{text}: write it as text, in quotes, as in "{text}", so that it is read exactly')
 
 
 def _scope_document(scope: Scope) -> dict[str, Any]:

@@ -186,7 +186,8 @@ def _stage_licence(staging: Staging, file: int, path: Path) -> None:
     try:
         licence = parse_licence(text, name=name)
     except SourceprintError as error:
-        staging.problem("error", file, 0, "", "", "licence", str(error).removeprefix(f"{name}: "))
+        for fault in str(error).split("\n"):
+            staging.problem("error", file, 0, "", "", "licence", fault.removeprefix(f"{name}: "))
         return
     document = exact_json(licence_document(licence)).decode()
     staging.add("licence", file, 1, (licence.id, licence.licensor, licence.licensee, document, licence.digest))

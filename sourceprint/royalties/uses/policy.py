@@ -38,9 +38,10 @@ way a number is written ("0.99", "0.990") do not change the digest.
 The shipped policies are files beside this module, in `policies/`, made to be copied and changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -52,7 +53,7 @@ from fingerprint.digests import digest_of, exact_json
 from fingerprint.disk import decoded, read_small
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.money import parse_decimal
-from sourceprint.toml_documents import Table, TableError, read_document, read_toml
+from sourceprint.toml_documents import Table, TableError, raised, read_document, read_toml
 
 __all__ = [
     "METHODS",
@@ -113,11 +114,10 @@ class _Amount(Table, frozen=True):
         Meta(min_length=1, description=f"write a list in order of preference of some of {', '.join(METHODS)}"),
     ]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for method in self.methods:
+    def faults(self) -> Iterator[TableError]:
+        for method in dict.fromkeys(self.methods):
             if self.methods.count(method) > 1:
-                raise TableError("methods", f"it has {method!r} twice; remove one")
+                yield TableError("methods", f"it has {method!r} twice; remove one")
 
 
 class _Thresholds(Table, frozen=True):
@@ -125,13 +125,17 @@ class _Thresholds(Table, frozen=True):
     claim_confidence: _Number
     review_confidence: _Number
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def faults(self) -> Iterator[TableError]:
+        keys = ("min_seconds", "claim_confidence", "review_confidence")
+        unread = [*raised(*(partial(self.number, key, most=86_400 if key == keys[0] else 1) for key in keys))]
+        yield from unread
+        if unread:
+            return
         if (self.number("min_seconds", most=86_400) * 1000) % 1:
-            raise TableError("min_seconds", "it has more than three decimals; times are whole milliseconds")
+            yield TableError("min_seconds", "it has more than three decimals; times are whole milliseconds")
         claim, review = self.number("claim_confidence"), self.number("review_confidence")
         if review > claim:
-            raise TableError(
+            yield TableError(
                 "review_confidence",
                 f"it is above claim_confidence {claim}, and what is claimed needs no review: lower the first or raise "
                 "the second",
@@ -147,9 +151,8 @@ class _Overlap(Table, frozen=True):
     otherwise: Literal["split", "unresolved"]
     composition: Literal["fill", "ignore"]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.factor()
+    def faults(self) -> Iterator[TableError]:
+        return raised(self.factor)
 
     def factor(self) -> Decimal:
         return _number("evidence_factor", self.evidence_factor, least=1, most=1_000_000)

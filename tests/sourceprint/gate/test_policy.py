@@ -92,8 +92,8 @@ LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
             "thorouhg = true",
             r"^policy p\.toml: 'thorouhg' is not known; the nearest that is known is thorough, all are s",
         ),
-        ("rules = 3", r"^policy p\.toml: rules is 3; write tables that start with \[\[rules\]\]$"),
-        ("[[rules]]\n", r"rules\[1\]\.id is missing; write a text of one line"),
+        ("rules = 3", r"^policy p\.toml: rules is 3; write tables that start with \[\[rules\]\] \(line 4\)$"),
+        ('[[rules]]\naction = "block"\n', r"rules\[1\]\.id is missing; write up to 100 letters"),
         (
             RULE,
             r"^policy p\.toml: rules\[1\]: has no condition and would decide everything; give one of min_confidence,",
@@ -118,8 +118,11 @@ LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
         (RULE + 'recordings = ["a\\nb"]', r"recordings is .*; write a list of texts"),
         (RULE + 'recordings = ["a", " b"]', r"recordings is \['a', ' b'\]; write a list of texts"),
         (RULE + 'isrcs = ["USRC1760783O"]', r"isrcs: ISRC 'USRC1760783O' ends with .*; mend it, or write \* for"),
-        (RULE.replace('"r"', '"licensed"'), r"id is 'licensed'; licensed, outside_licence, .* have a meaning"),
-        (RULE.replace('"r"', '"a b"'), r"id is 'a b'; write up to 100 letters"),
+        (
+            RULE.replace('"r"', '"licensed"') + "min_seconds = 1",
+            r"id is 'licensed'; licensed, outside_licence, .* have a meaning",
+        ),
+        (RULE.replace('"r"', '"a b"') + "min_seconds = 1", r"id is 'a b'; write up to 100 letters"),
         (
             RULE.replace("block", "monetise") + "min_seconds = 1",
             r"action is 'monetise'; write one of block, pass, review",
@@ -152,6 +155,19 @@ def test_what_is_wrong_in_a_policy_is_named_with_its_place_and_a_remedy(text: st
         policy(text)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
+
+
+def test_all_that_is_wrong_in_a_policy_is_named_at_once() -> None:
+    text = "thorough = 1\n" + RULE.replace('"r"', '"a b"') + LICENSED + "max_share = 3\nmax_seconds = 0.0005\n"
+    with pytest.raises(EvidenceError) as caught:
+        policy(text)
+    faults = str(caught.value).split("\n")
+    assert all(fault.startswith("policy p.toml: ") for fault in faults)
+    assert [fault.removeprefix("policy p.toml: ").split(";")[0].split(" is ")[0] for fault in faults] == [
+        "thorough",
+        "rules[1].id",
+        "licensed[1]: 'max_share'",
+    ]  # once each of its values can be read, a table is judged as a whole
 
 
 def test_a_policy_that_could_hold_nothing_back_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from fingerprint.errors import AmbiguousSharesError, RightsError
 from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.licence_toml import new_licence
 from sourceprint.royalties.rights.records import Party, RecordingWork, RightsRecording, Share, Work
 from sourceprint.royalties.rights.rights import all_records, current_revision
 from sourceprint.royalties.rights.rows import Record
@@ -528,6 +529,9 @@ def test_a_wrong_licence_and_one_without_parties_are_refused(rights: Database, t
     error = the_error(import_rights(rights, [csv_file(tmp_path, LICENCE.replace("EUR", "EUX"), "a.toml")]))
     assert (error.file, error.rule) == ("a.toml", "licence")
     assert "EUX" in error.remedy
+    report = import_rights(rights, [csv_file(tmp_path, new_licence(), "new.toml")])
+    assert {(problem.file, problem.rule) for problem in errors(report)} == {("new.toml", "licence")}
+    assert len(errors(report)) == new_licence().count('= ""') + 4  # purposes, scope, price and rights are empty too
 
 
 def test_a_dry_run_says_what_would_be_and_changes_nothing(database: Database, tmp_path: Path) -> None:

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError
-from sourceprint.royalties.rights.licence_toml import licence_document, licence_of, licence_toml, parse_licence
+from sourceprint.royalties.rights.licence_toml import (
+    licence_document,
+    licence_of,
+    licence_toml,
+    new_licence,
+    parse_licence,
+)
 from sourceprint.royalties.rights.licences import PURPOSES, Conditions, Deduction, Licence, RateCard, Scope
 from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS
 from sourceprint.royalties.territories import Territories
@@ -137,9 +143,9 @@ def test_the_same_licence_written_otherwise_has_the_same_digest() -> None:
         ("licensor =", "licenser =", "licenser: there is no such key; licensor may be meant"),
         ("Master =", "Masters =", r"rate_card\.rights\.Masters: there is no such key; Master may be meant"),
         ("per_usage = false", "zzz = 1", r"rate_card\.zzz: there is no such key; known are currency"),
-        ('"12.5 %"', "12.5", '12.5: write it as text, in quotes, as in "12.5"'),
+        ('"12.5 %"', "12.5", 'royalty_rate 12.5: write it as text, in quotes, such as "12.5 %"'),
         ('"15"', "15", "max_consecutive_seconds 15: write it as text, in quotes"),
-        ('"15"', "1e400", "1e400: write it as text"),
+        ('"15"', "1e400", "max_consecutive_seconds 1e400: write it as text"),
         ('"15"', "true", "max_consecutive_seconds: must be text"),
         ('"15"', '"0.0001"', "at most three decimals"),
         ('"15"', '"-1"', "must be from 0 to"),
@@ -182,6 +188,43 @@ def test_what_is_not_understood_is_refused_with_key_value_and_remedy(old: str, n
     with pytest.raises(RightsError, match=message) as caught:
         parse_licence(WHOLE_LICENCE.replace(old, new, 1), name="a.toml")
     assert "\n" not in str(caught.value)
+
+
+def test_an_empty_licence_says_all_that_is_to_be_filled_in_at_once() -> None:
+    with pytest.raises(RightsError) as caught:
+        parse_licence(new_licence(), name="new.toml")
+    text = new_licence().split("\n")
+    faults = [line.removeprefix("new.toml: ") for line in str(caught.value).split("\n")]
+    assert [fault.split(":")[0].split(" ")[0] for fault in faults] == [
+        "id", "licensor", "licensee", "valid_from", "purposes", "scope", "rate_card", "currency", "rate_card.rights",
+    ]  # fmt: skip
+    for fault in faults:
+        number = int(fault.rpartition("(line ")[2].rstrip(")"))
+        key = fault.split(":")[0].split(" ")[0]
+        assert text[number - 1].startswith((key.rpartition(".")[2], f"[{key}]")), fault
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"id =": "ident =", '"eur"': '"EURO"', '"20.00"': '"x"'}, ["ident", "currency", "minimum_payout"]),
+        ({"recordings =": "recordngs =", "works =": "work ="}, ["scope.recordngs", "scope.work"]),
+        ({"royalty_rate": "royal_rate", "per_second": "second"}, ["rate_card.royal_rate", "rate_card.second"]),
+        ({'["Worldwide"]': "[]", '"us"': '"UK"'}, ["territories.include"]),
+    ],
+)
+def test_one_fault_is_said_once_and_several_each_on_a_line(changes: dict[str, str], keys: list[str]) -> None:
+    text = WHOLE_LICENCE
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(RightsError) as caught:
+        parse_licence(text, name="a.toml")
+    lines = str(caught.value).split("\n")
+    assert len(lines) == len(keys), lines
+    for line, key in zip(lines, keys, strict=True):
+        assert line.startswith("a.toml: ")
+        assert key in line
 
 
 def test_deductions_of_more_than_all_or_twice_the_same_name_are_refused() -> None:

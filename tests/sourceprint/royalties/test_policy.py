@@ -89,7 +89,7 @@ def test_the_digest_is_of_the_meaning_not_of_the_writing() -> None:
             r"amount.methods is \['seconds'\]; write .* of matched-seconds",
         ),
         ('["matched-seconds", "equal"]', '["equal", "equal"]', r"'equal' twice; remove one"),
-        ("policy/1", "policy/2", r'is .*policy/2.; this version reads schema = "sourceprint/policy/1"$'),
+        ("policy/1", "policy/2", r'is .*policy/2.; this version reads schema = "sourceprint/policy/1" \(line 2\)$'),
         ('name = "ours"', 'name = "a\\nb"', r"name is .*; write a text of one line, in quotation marks, of up to 100"),
         (
             "[amount]",
