@@ -16,6 +16,7 @@ from sourceprint.commands.terminal import (
     PATH,
     by_option,
     complain,
+    head_option,
     index_option,
     index_place,
     json_option,
@@ -192,6 +193,53 @@ def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> N
         print_json(rights_to_json(found, key, history=history), lines=False)
     else:
         click.echo(show_rights(found, key, history=history), nl=False)
+
+
+@rights.command()
+@rights_option
+@head_option
+@json_option
+def verify(rights: str | None, heads: tuple[str, ...], as_json: bool) -> None:
+    """Verify that nothing on file was changed behind its back.
+
+    Reads the hash chain and all that it covers: rights with their history, uses, decisions, statements. What was
+    changed, deleted or added is named, by table, id and entry. A chain that was made anew agrees with itself: only a
+    head that is held elsewhere tells, which every issued statement names; give those you hold with --head.
+    docs/proof.md says what this proves and what it does not.
+
+    Example: sourceprint rights verify --head statement-2026-Q3
+    """
+    from sourceprint.royalties.rights.chain.heads import held_head
+    from sourceprint.royalties.rights.chain.verdict_text import chain_text, chain_to_json
+    from sourceprint.royalties.rights.chain.verification import verify_chain
+    from sourceprint.royalties.rights.database import Database
+
+    held = [held_head(one) for one in heads]
+    database = Database.open(rights_place(rights))
+    with database.reading() as connection:
+        verdict = verify_chain(connection, held)
+    if as_json:
+        print_json(chain_to_json(verdict, database.name), lines=False)
+    else:
+        click.echo(chain_text(verdict, database.name))
+    verdict.insist(database.name)
+
+
+@rights.command()
+@rights_option
+def head(rights: str | None) -> None:
+    """Print the head of the hash chain, to be kept elsewhere.
+
+    One line, which stands for everything on file. Whoever has it can find out with rights verify --head whether any of
+    that was changed later.
+
+    Example: sourceprint rights head
+    """
+    from sourceprint.royalties.rights.chain import chain_head
+    from sourceprint.royalties.rights.database import Database
+
+    with Database.open(rights_place(rights)).reading() as connection:
+        click.echo(chain_head(connection).text)
 
 
 @rights.command("new-licence")

@@ -50,6 +50,7 @@ __all__ = [
     "exit_if_failed",
     "expect_many_records",
     "final_report",
+    "head_option",
     "index_option",
     "index_place",
     "jobs_option",
@@ -110,6 +111,10 @@ keys_option = click.option(
     help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",
 )  # fmt: skip
 by_option = click.option("--by", metavar="NAME", help="Who does this, for the history  [default: your login name]")
+head_option = click.option(
+    "--head", "heads", metavar="HEAD", multiple=True,
+    help="A head that you hold: the line itself, a file with it, or a statement that was issued; may be repeated.",
+)  # fmt: skip
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1),
     help="Worker processes, of one thread each  [default: by number of files and processors]",

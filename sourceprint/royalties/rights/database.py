@@ -11,7 +11,9 @@ in three ways, each one transaction:
 `writing`
     Additions to what is only ever added to: uses, events, statements.
 
-There is one writer at a time, whoever else wants to write waits; what fails leaves nothing behind.
+There is one writer at a time, whoever else wants to write waits; what fails leaves nothing behind. What a transaction
+added is entered into the hash chain (`sourceprint.royalties.rights.chain`) at its end, with everything else or not at
+all.
 
 SQLite keeps a write-ahead log (`rights.sqlite-wal` beside the file, gone when nobody has it open): without it, an
 import would lock out every reader as soon as its changes outgrow the cache, and a long reading would keep an import
@@ -22,7 +24,7 @@ import getpass
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -34,6 +36,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 
 from fingerprint.errors import RightsDatabaseError, printable
+from sourceprint.royalties.rights.chain import begin_chain, extend_chain, extents
 from sourceprint.royalties.rights.engine import find_place, no_database, open_engine, refusals
 from sourceprint.royalties.rights.schema import revision
 
@@ -98,6 +101,7 @@ class Database:
     name: str
     _engine: Engine
     _lock_seconds: int
+    _note: str = ""
 
     @classmethod
     def open(cls, place: str | Path, *, create: bool = False, lock_seconds: int = LOCK_SECONDS) -> "Database":
@@ -139,6 +143,10 @@ class Database:
                     connection.execute(text(_PLAN_EACH_TIME))
                 yield connection
 
+    def noting(self, note: str) -> "Database":
+        """Return the same database; what is written through it has this note in the chain, such as a reason."""
+        return replace(self, _note=note)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Yield a connection with the write lock; all or nothing is committed at the end of the block.
@@ -148,6 +156,13 @@ class Database:
         RightsDatabaseError
             If another writer does not finish in time, or the database refuses something.
         """
+        with self._locked() as connection:
+            before = extents(connection)
+            yield connection
+            extend_chain(connection, before, note=self._note)
+
+    @contextmanager
+    def _locked(self) -> Iterator[Connection]:
         with refusals(self.name), self._engine.connect() as connection:
             # On PostgreSQL each statement sees what was committed before it: what the last writer did, once it is done.
             connection.execution_options(sourceprint_writes=True)
@@ -196,7 +211,7 @@ class Database:
         >>> with database.migrations() as config:  # doctest: +SKIP
         ...     command.revision(config, "what is new", autogenerate=True, rev_id="0002")
         """
-        with self.writing() as connection:
+        with self._locked() as connection:
             config = _alembic_config()
             config.attributes["connection"] = connection
             yield config
@@ -213,8 +228,10 @@ class Database:
             self._keep_a_log()
         with self.migrations() as config:
             # Another command may have done it while this one waited for the lock.
-            if self._version(config.attributes["connection"], known, head, create=create) != head:
+            connection = config.attributes["connection"]
+            if self._version(connection, known, head, create=create) != head:
                 alembic.command.upgrade(config, head)
+                begin_chain(connection, day=timestamp()[:10])
 
     def _version(self, connection: Connection, known: set[str], head: str, *, create: bool) -> str:
         """Return the version of the tables, "" where there are none and they may be made."""

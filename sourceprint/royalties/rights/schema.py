@@ -4,7 +4,9 @@ Records of rights are versioned, never overwritten: every change belongs to a `r
 and from what; a row holds from its revision `since` to the one before `until`, and is current while `until` is null. A
 reading "at revision N" takes the rows with since <= N and (until is null or until > N).
 
-Uses, events and statements are only ever added to.
+Uses, events and statements are only ever added to. The chain (`sourceprint.royalties.rights.chain`) covers every column
+of every row that holds something: neither null nor the default that the server gives, which is what rows that are there
+have in a column that is added later.
 """
 
 from sqlalchemy import (
@@ -15,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -65,7 +68,7 @@ def _versioned(name: str, *columns: Column, lookups: tuple[str, ...] = ()) -> Ta
     current = text("until IS NULL")
     Index(f"uq_{name}_current", table.c.id, unique=True, sqlite_where=current, postgresql_where=current)
     Index(f"ix_{name}_id", table.c.id)
-    for lookup in lookups:
+    for lookup in (*lookups, "since", "until"):
         Index(f"ix_{name}_{lookup}", table.c[lookup])
     return table
 
@@ -172,6 +175,8 @@ use = Table(
     Index("ix_use_id", "id"),
     Index("ix_use_licensee_track", "licensee", "track_sha256"),
     Index("ix_use_licensee_generated_on", "licensee", "generated_on"),
+    Index("ix_use_attribution_id", "attribution_id"),
+    Index("ix_use_superseded_by", "superseded_by"),
 )
 use_event = Table(
     "use_event",
@@ -201,6 +206,29 @@ statement = Table(
     Column("document", Text, nullable=False),  # canonical JSON of the statement
     Column("digest", String(71), nullable=False),
     Index("ix_statement_licensee_period_start", "licensee", "period_start"),
+)
+person = Table(
+    "person",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("allowed", Integer, nullable=False),  # 1 from here on, 0 no more; the latest row of a name holds
+    Column("made_at", String(20), nullable=False),
+    Column("made_by", Text, nullable=False),
+    Index("ix_person_name", "name"),
+)
+chain_entry = Table(
+    "chain_entry",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3, ...
+    Column("kind", Text, nullable=False),
+    Column("first_id", BigInteger, nullable=False),  # of the rows that it covers, with what belongs to them
+    Column("last_id", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("content", String(64), nullable=False),  # SHA-256 of the covered rows
+    Column("covered", LargeBinary, nullable=False),  # a line for each of them, to name what is missing or changed
+    Column("previous", String(64), nullable=False),  # the hash of the entry before; zeros before the first
+    Column("hash", String(64), nullable=False),
 )
 
 

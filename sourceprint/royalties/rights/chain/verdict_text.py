@@ -1,0 +1,53 @@
+"""What came out of verifying a chain, as text and as JSON."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fingerprint.errors import printable
+from sourceprint.royalties.rights.chain.verification import ChainVerdict
+from sourceprint.text.tables import counted
+
+__all__ = ["chain_text", "chain_to_json"]
+
+
+def chain_to_json(verdict: ChainVerdict, name: str) -> dict[str, Any]:
+    """Return a verdict as plain JSON types; `name` is that of the database."""
+    return {
+        "database": name,
+        "holds": verdict.holds,
+        "head": {"sequence": verdict.head.sequence, "hash": verdict.head.hash},
+        "rows": verdict.rows,
+        "began": verdict.began,
+        "witnessed": verdict.witnessed,
+        "witness": verdict.witness,
+        "unwitnessed": verdict.unwitnessed,
+        "notes": [{"sequence": sequence, "note": note} for sequence, note in verdict.notes],
+        "problems": [
+            {"sequence": one.sequence, "table": one.table, "row": one.row, "id": one.id, "what": one.what}
+            for one in verdict.problems
+        ],
+    }
+
+
+def chain_text(verdict: ChainVerdict, name: str) -> str:
+    """Return a verdict as text, without a line break at the end."""
+    said = "holds" if verdict.holds else f"does not hold, {counted(len(verdict.problems), 'problem')}"
+    return "\n".join(
+        [
+            f"{name}: the chain {said}",
+            *(f"  {problem}" for problem in verdict.problems),
+            f"  entries up to {verdict.head.sequence}, over {counted(verdict.rows, 'row')}; {printable(verdict.began)}",
+            f"  head: {verdict.head.text}",
+            *(f"  entry {sequence} notes: {printable(note)}" for sequence, note in verdict.notes),
+            *(f"  {line}" for line in _witness_lines(verdict)),
+        ]
+    )
+
+
+def _witness_lines(verdict: ChainVerdict) -> Iterable[str]:
+    after = ", ".join(f"{kind} {n}" for kind, n in verdict.unwitnessed.items())
+    if verdict.witnessed:
+        yield f"witnessed up to entry {verdict.witnessed} by {printable(verdict.witness)}"
+        yield f"unwitnessed, entries by kind: {after or 'none'}"
+    else:
+        yield "unwitnessed: all of it; no head held elsewhere was given, and a chain made anew would look the same"
