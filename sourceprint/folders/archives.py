@@ -4,8 +4,9 @@ In come the path of an archive and its format, out comes the `Content` of it: "o
 audio or of another archive; else "sound", and what it is in words. A compressed file that is no archive is what its
 first bytes are once they are decompressed. Formats whose names cannot be read here may hold audio, and are said to.
 
-No more than `MOST_LISTED_BYTES` of an archive are read, decompressed, so that neither a bomb nor a compressed archive
-of gigabytes costs more than a second or two: where that is not enough, nobody knows what is in it.
+No more than `MOST_LISTED_BYTES` of an archive are read, compressed or decompressed, so that neither a bomb, nor a hole
+of terabytes, nor a compressed archive of gigabytes costs more than seconds: where that is not enough, nobody knows what
+is in it. What the libraries do with those bytes is not bounded, so callers do this in a process that can be ended.
 """
 
 import bz2
@@ -17,7 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from fingerprint.errors import printable
 from sourceprint.faults import Fault, contained
@@ -30,6 +31,8 @@ MOST_LISTED_BYTES: Final = 32 * 2**20
 """Of an archive that are read, decompressed, to see the names in it."""
 
 _MOST_ZIP_BYTES: Final = 8 * 2**20  # of the names of a zip, each of which takes a kilobyte of memory
+_MOST_HEAD_BYTES: Final = 2 * 2**20  # that hold the first bytes of a compressed file: a block of bzip2 is 900 kB
+_LEAST_READ_BYTES: Final = 256  # that a read counts for: zeros behind a stream of gzip are read one by one
 _MOST_NAMES: Final = 100_000
 _NESTED: Final = frozenset(
     {".7z", ".arj", ".cab", ".cpio", ".iso", ".lha", ".rar", ".tar", ".tbz2", ".tgz", ".txz", ".wim", ".zip"}
@@ -68,7 +71,7 @@ class _Limited(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         wanted = self._left + 1 if size is None or size < 0 else size
         content = self._file.read(min(wanted, self._left + 1))
-        self._left -= len(content)
+        self._left -= max(len(content), _LEAST_READ_BYTES)
         if self._left < 0:
             raise _TooMuchError
         return content
@@ -105,7 +108,7 @@ def content_of_archive(path: Path, form: str) -> Content:
     else:
         return _sound(f"{name}, which may hold audio: its names cannot be read here")
     with path.open("rb") as file:
-        found = contained(lambda: read(file))
+        found = contained(lambda: _unless_too_much(read, file, name))
     if not isinstance(found, Fault):
         return found
     if form == "zlib":  # two bytes told it, and other data may begin with them
@@ -113,32 +116,33 @@ def content_of_archive(path: Path, form: str) -> Content:
     return _sound(f"{name} that is damaged or cannot be read, and may hold audio")
 
 
-def _of_zip(file: BinaryIO) -> Content:
+def _unless_too_much(read: Callable[[BinaryIO], Content], file: BinaryIO, name: str) -> Content:
     try:
-        with zipfile.ZipFile(_Limited(file, _MOST_ZIP_BYTES)) as archive:
-            return _of_names("a zip archive", archive.namelist())
+        return read(file)
     except _TooMuchError:
-        return _not_looked_into("a zip archive")
+        return _not_looked_into(name)
+
+
+def _of_zip(file: BinaryIO) -> Content:
+    with zipfile.ZipFile(_Limited(file, _MOST_ZIP_BYTES)) as archive:
+        return _of_names("a zip archive", archive.namelist())
 
 
 def _of_tar(file: BinaryIO) -> Content:
-    try:
-        with tarfile.open(fileobj=_Limited(file, MOST_LISTED_BYTES), mode="r:") as archive:
-            return _of_names("a tar archive", _names_of(archive))
-    except _TooMuchError:
-        return _not_looked_into("a tar archive")
+    with tarfile.open(fileobj=_Limited(file, MOST_LISTED_BYTES), mode="r:") as archive:
+        return _of_names("a tar archive", _names_of(archive))
 
 
 def _of_gzip(file: BinaryIO) -> Content:
-    return _of_compressed(gzip.GzipFile(fileobj=file), "gzip")
+    return _of_compressed(file, lambda some: gzip.GzipFile(fileobj=some), "gzip")
 
 
 def _of_bzip2(file: BinaryIO) -> Content:
-    return _of_compressed(bz2.BZ2File(file), "bzip2")
+    return _of_compressed(file, bz2.BZ2File, "bzip2")
 
 
 def _of_xz(file: BinaryIO) -> Content:
-    return _of_compressed(lzma.LZMAFile(file), "xz")
+    return _of_compressed(file, lzma.LZMAFile, "xz")
 
 
 def _of_zlib(file: BinaryIO) -> Content:
@@ -146,15 +150,16 @@ def _of_zlib(file: BinaryIO) -> Content:
     return Content("other", "data") if head.startswith(_GIT) else _of_head(head, "zlib")
 
 
-def _of_compressed(file: _Stream, form: str) -> Content:
+def _of_compressed(file: BinaryIO, opened: Callable[[Any], _Stream], form: str) -> Content:
     """Return what is in a stream: the names of a tar, or what a single file begins with."""
-    head = file.read(HEAD_BYTES)
+    head = opened(_Limited(file, _MOST_HEAD_BYTES)).read(HEAD_BYTES)
     if content_of_head(head) != Content("archive", "tar"):
         return _of_head(head, form)
     name = f"a tar archive compressed with {form}"
     file.seek(0)
+    stream = opened(_Limited(file, MOST_LISTED_BYTES))
     try:
-        with tarfile.open(fileobj=_Limited(file, MOST_LISTED_BYTES), mode="r|") as archive:
+        with tarfile.open(fileobj=_Limited(stream, MOST_LISTED_BYTES), mode="r|") as archive:
             return _of_names(name, _names_of(archive))
     except _TooMuchError:
         return _not_looked_into(name)

@@ -2,8 +2,8 @@
 
 Every name is accounted for. One that ends as audio does is audio without a look at it, so that a folder of a hundred
 thousand songs takes no longer than its names. Of any other file the first bytes decide
-(`sourceprint.folders.contents`), of an archive its list of names, and where nothing else tells, a decoder, in a process
-of its own. Hidden files are like others.
+(`sourceprint.folders.contents`), of an archive its list of names, and where nothing else tells, a decoder: both in a
+process of its own. Hidden files are like others.
 
 - *audio*: a file to be searched, whether or not it can be read.
 - *other*: surely no audio: text, images, an archive without audio, a link to a folder that is listed already.
@@ -41,6 +41,7 @@ _EDITORS_LOCK: Final = ".#"  # Emacs: a link that was never meant to lead anywhe
 _APPLE_DOUBLE: Final = "._"  # macOS: what belongs to a file, under nearly the same name
 
 _Signature = tuple[int, int, int, int]
+_Task = tuple[Path, Content]  # a file, and what its first bytes say
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,10 @@ class Folders:
                 known = before.get(one.path)
                 content = _content(one) if known is None or known[0] != one.signature else known[1]
                 contents[one.path] = (one.signature, content)
-                if content == OPEN:
+                if content.kind in ("archive", "open"):
                     unsettled.append(one)
-        for one, content in zip(unsettled, _heard([one.path for one in unsettled]), strict=True):
+        tasks = [(one.path, contents[one.path][1]) for one in unsettled]
+        for one, content in zip(unsettled, _looked_into(tasks), strict=True):
             contents[one.path] = (one.signature, content)
         self._known[top] = contents
         audio: list[Path] = []
@@ -175,36 +177,50 @@ class Folders:
 
 
 def _content(file: _Unnamed) -> Content:
-    """Return what a file is by its first bytes; `OPEN` where only a decoder can tell."""
+    """Return what a file is by its first bytes; of kind "archive" or "open" where they alone do not tell."""
     if file.is_empty:
         return EMPTY
     try:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            content = content_of_head(os.read(descriptor, HEAD_BYTES))
+            return content_of_head(os.read(descriptor, HEAD_BYTES))
         finally:
             os.close(descriptor)
-        return content_of_archive(file.path, content.what) if content.kind == "archive" else content
     except OSError as error:
-        reason = f"cannot be read ({error.strerror}), so nobody knows whether it is audio; change its permissions"
-        return Content("sound", reason)
+        return _unread(error)
 
 
-def _heard(paths: Sequence[Path]) -> Iterator[Content]:
-    """Yield whether a decoder takes each file for audio, in a process that a file may end."""
-    if not paths:
+def _looked_into(tasks: Sequence[_Task]) -> Iterator[Content]:
+    """Yield what an archive holds by its names, and what a decoder says of others, in a process that a file may end."""
+    if not tasks:
         return
 
-    def failed(_: Path, fault: Fault) -> Fault:
-        return fault
+    def failed(_: _Task, fault: Fault) -> Content:
+        return Content("sound", f"looking into it failed: {fault}")
 
-    with closing(
-        in_order(holds_audio, ((path, path) for path in paths), jobs=1, failed=failed, limit=most_seconds)
-    ) as work:
-        for path, answer in work:
-            if isinstance(answer, Fault):
-                yield Content("sound", f"looking into it failed: {answer}")
-            elif answer or hints_at_audio(path.name):
-                yield Content("audio")
-            else:
-                yield Content("other", OPEN.what)
+    with closing(in_order(_look_into, ((None, task) for task in tasks), jobs=1, failed=failed, limit=_limit)) as work:
+        yield from (content for _, content in work if content is not None)
+
+
+def _look_into(task: _Task) -> Content:
+    """Return what one file is; runs in the worker."""
+    path, content = task
+    if content.kind == "archive":
+        try:
+            content = content_of_archive(path, content.what)
+        except OSError as error:
+            return _unread(error)
+    if content != OPEN:
+        return content
+    is_audio = holds_audio(path) or hints_at_audio(path.name)
+    return Content("audio") if is_audio else Content("other", OPEN.what)
+
+
+def _limit(task: _Task) -> float:
+    return most_seconds(task[0])
+
+
+def _unread(error: OSError) -> Content:
+    """Return what is said of a file that cannot be read."""
+    reason = f"cannot be read ({error.strerror}), so nobody knows whether it is audio; change its permissions"
+    return Content("sound", reason)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from fingerprint.spf_files import MAGIC
+from sourceprint import workers
 from sourceprint.folders import archives, listing
 from sourceprint.folders.contents import Content, content_of_head
 from sourceprint.folders.listing import Folders
@@ -203,6 +204,30 @@ def test_a_long_archive_is_not_looked_into_to_its_end(tmp_path: Path, monkeypatc
         "many.zip": "a zip archive that is too long to be looked into, and may hold audio; unpack it, and give the "
         "folder",
     }
+
+
+def test_a_hole_behind_a_compressed_stream_is_not_read_through(tmp_path: Path) -> None:
+    for name, stream in (("a.gz", gzip.compress(b"")), ("b.gz", gzip.compress(b"text"))):
+        os.truncate(put(tmp_path / name, stream), 2**40)  # takes no room on the disk, and days to read byte by byte
+    _, refused, others = found(tmp_path)
+    long = "that is too long to be looked into, and may hold audio; unpack it, and give the folder"
+    assert refused == {"a.gz": f"a file compressed with gzip {long}", "b.gz": f"a file compressed with gzip {long}"}
+    assert others == {}
+
+
+def test_an_archive_that_keeps_its_library_busy_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = b"1" * 400_000  # in which tarfile looks for a number from every digit on
+    record = tarfile.TarInfo("record")
+    record.type, record.size = tarfile.XHDTYPE, len(digits)
+    header = record.tobuf(tarfile.USTAR_FORMAT)
+    put(tmp_path / "busy.tar", header + digits + bytes(-len(digits) % 512) + tarred(["a.txt"]))
+    put(tmp_path / "fine.tar", tarred(["a.txt"]))
+    monkeypatch.setattr(listing, "most_seconds", lambda path: 0.1 if path.name == "busy.tar" else 60.0)
+    monkeypatch.setattr(workers, "_TICK_SECONDS", 0.3)
+    _, refused, others = found(tmp_path)
+    assert list(refused) == ["busy.tar"]
+    assert refused["busy.tar"].startswith("looking into it failed: took longer than ")
+    assert others == {"fine.tar": "archive without audio"}
 
 
 def test_sound_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
