@@ -4,10 +4,15 @@ Numba keeps the code of each function in files of code and an index that says wh
 the index first, and whoever compiles at the same time takes the same name for other types: from then on every process
 that loads the code runs that of other types, and dies. So here the code is written before the index, by one process at
 a time, and nobody reads meanwhile: the folder is locked, not a file in it. It holds for all that numba compiles in a
-process that imports this module, librosa's kernels among them.
+process that imports this module.
+
+That is not enough for generalised ufuncs, as librosa has them: each is kept in two files, and the second calls the
+first by a name that differs from process to process. Two that compile at once may keep one file each, and whoever loads
+them calls nothing. So modules that have them are used for the first time by one process after the other (`one_by_one`).
 """
 
 import fcntl
+import importlib.util
 import itertools
 import os
 from collections.abc import Iterator
@@ -16,7 +21,7 @@ from typing import Any
 
 from numba.core.caching import IndexDataCacheFile
 
-__all__ = ["share_safely"]
+__all__ = ["one_by_one", "share_safely"]
 
 _files: Any = IndexDataCacheFile
 _load = _files.load
@@ -26,6 +31,27 @@ def share_safely() -> None:
     """Let this process read and write what numba keeps as the module describes; twice does no harm."""
     _files.save = _save
     _files.load = _load_whole
+
+
+@contextmanager
+def one_by_one(module: str) -> Iterator[None]:
+    """Import and use a module for the first time inside the block, while no other process does so in such a block.
+
+    Parameters
+    ----------
+    module : str
+        Name of a package that can be imported; its folder is locked.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is no such package.
+    """
+    found = importlib.util.find_spec(module)
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError(f"No package named {module!r}", name=module)
+    with _locked(found.submodule_search_locations[0], fcntl.LOCK_EX):
+        yield
 
 
 def _save(self: Any, key: Any, data: Any) -> None:

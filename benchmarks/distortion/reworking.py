@@ -8,12 +8,16 @@ Band and mixing are ours, dynamics are pedalboard's, tempo and beats librosa's.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.distortion.effects import band_limit, reverberate
 from fingerprint.errors import ParameterError
-from fingerprint.kernel_cache import share_safely
+from fingerprint.kernel_cache import one_by_one, share_safely
 from sourceprint.demo.arrangement import compose
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import mix, resample_speed
@@ -118,14 +122,23 @@ def _beats(y: Samples, sr: int) -> tuple[float, float]:
 
     A line through the beats: the tempo that librosa gives beside them is rounded to some 2 %, half a beat after 10 s.
     """
-    import librosa
-
-    share_safely()  # several processes may compile its kernels at once
-    _, beats = librosa.beat.beat_track(y=y, sr=sr, units="time")
+    beats = _beat_tracker()(y=y, sr=sr, units="time")[1]
     if len(beats) < 4:
         return 120.0, 0.0
     period, first = np.polyfit(np.arange(len(beats)), beats, 1)
     return float(60.0 / period), float(first % period)
+
+
+@functools.cache
+def _beat_tracker() -> Callable[..., Any]:
+    """Return librosa's, all kernels of which are compiled: other processes may want them compiled at the same time."""
+    share_safely()
+    with one_by_one("librosa"):
+        import librosa
+
+        librosa.beat.beat_track(y=np.random.default_rng(0).standard_normal(22_050).astype(np.float32), sr=22_050)
+    tracker: Callable[..., Any] = librosa.beat.beat_track
+    return tracker
 
 
 def _octave_folded(ratio: float) -> float:

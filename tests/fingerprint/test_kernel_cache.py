@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
-from fingerprint.kernel_cache import share_safely
+from fingerprint.kernel_cache import one_by_one, share_safely
 
 Files: Any = IndexDataCacheFile
 
@@ -58,3 +59,27 @@ def test_an_end_between_code_and_index_leaves_no_wrong_code(tmp_path: Path) -> N
     assert fresh.load("types") is None
     fresh.save("types", "new code")
     assert fresh.load("types") == "new code"
+
+
+def test_a_module_is_used_for_the_first_time_by_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Compiled at once by two, the halves of a generalised ufunc may come from different processes.
+    (tmp_path / "kernels_of_others").mkdir()
+    (tmp_path / "kernels_of_others" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    inside: list[int] = []
+    most: list[int] = []
+
+    def use(number: int) -> None:
+        with one_by_one("kernels_of_others"):
+            inside.append(number)
+            time.sleep(0.02)
+            most.append(len(inside))
+            inside.remove(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(use, range(4)))
+    assert most == [1, 1, 1, 1]
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"), one_by_one("no_such_package"):
+        pass
