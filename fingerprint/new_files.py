@@ -25,7 +25,16 @@ from pathlib import Path
 
 from fingerprint.errors import OutputError, SourceprintError, printable
 
-__all__ = ["expect_place", "is_device", "new_file", "new_folder", "open_ours", "own_folder", "working_folder"]
+__all__ = [
+    "expect_place",
+    "is_device",
+    "is_leftover",
+    "new_file",
+    "new_folder",
+    "open_ours",
+    "own_folder",
+    "working_folder",
+]
 
 _DESCRIPTORS = re.compile(r"/(?:dev/(?:(?P<name>stdin|stdout|stderr)|fd/(?P<dev>\d+))|proc/self/fd/(?P<proc>\d+))")
 _NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
@@ -46,6 +55,17 @@ def is_device(path: Path) -> bool:
         return stat.S_ISCHR(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
+
+
+def is_leftover(name: str) -> bool:
+    """Return whether a name is one of a file in the making: all that a killed process leaves in a folder of outputs.
+
+    Examples
+    --------
+    >>> is_leftover(".page.html.0123456789abcdef.tmp"), is_leftover("page.html")
+    (True, False)
+    """
+    return _IN_THE_MAKING.fullmatch(name) is not None
 
 
 def expect_place(path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fingerprint.errors import EvidenceError, ParameterError, printable
-from fingerprint.new_files import new_folder
+from fingerprint.new_files import is_leftover, new_folder
 from index.storage.durable import publish, publish_chunks, sync_folder, write_chunks
 from sourceprint.exports.acrcloud import acrcloud_lines
 from sourceprint.exports.audacity import audacity_labels
@@ -112,7 +112,8 @@ def write_export(
 def _write_folder(target: Path, files: Mapping[str, bytes], replace: bool) -> int:
     if os.path.lexists(target) and not target.is_dir():
         raise EvidenceError(f"{printable(target)}: is a file; name a new or an empty folder")
-    present = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
+    inside = [path.name for path in target.iterdir()] if target.is_dir() else []
+    present = sorted(name for name in inside if not is_leftover(name))
     if present and not replace:
         raise EvidenceError(f"{printable(target)}: is not empty; name another folder, or give --force")
     if foreign := sorted(set(present) - set(files)):

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fingerprint.errors import EvidenceError, printable
-from fingerprint.new_files import open_ours, own_folder
+from fingerprint.new_files import is_leftover, open_ours, own_folder
 from index.storage.durable import publish, refusals, sync_folder
 from sourceprint.evidence.pages.addresses import CASES, COVER, FILES, INDEX, NAMED, RECORDINGS, SUMS
 from sourceprint.evidence.pages.page import ASSETS, SCRIPT, STYLE, asset
@@ -87,9 +87,22 @@ class ReportFolder:
             If the disk is full, or the system refuses.
         """
         done = None if replace else _done(path, recipe)
-        if done is not None:
-            _own_folders(path, folders)
-            return cls(path, done)
+        if done is None:
+            cls._clear(path, folders, replace=replace)
+        made = cls(path, done or {})
+        # Anew, so that a line that was cut off does not spoil the next; `keep` appends to it.
+        publish(path / _UNFINISHED, b"".join(map(_line, ({"recipe": recipe}, *made.done.values()))))
+        with refusals(path):
+            for folder in folders:
+                own_folder(path / folder)
+        if ASSETS in folders:
+            for name in (STYLE, SCRIPT):
+                publish(path / ASSETS / name, asset(name))
+        return made
+
+    @staticmethod
+    def _clear(path: Path, folders: tuple[str, ...], *, replace: bool) -> None:
+        """Make the folder, or take out of it what an earlier report was, and mark it as that of a report."""
         expect_room(path, replace=replace)
         with refusals(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -104,14 +117,7 @@ class ReportFolder:
                             old.unlink()
                     if folder not in folders and not any((path / folder).iterdir()):
                         (path / folder).rmdir()
-        made = cls(path, {})
         publish(path / _MARK, _MARK_TEXT.encode())
-        publish(path / _UNFINISHED, _line({"recipe": recipe}))
-        _own_folders(path, folders)
-        if ASSETS in folders:
-            for name in (STYLE, SCRIPT):
-                publish(path / ASSETS / name, asset(name))
-        return made
 
     def write(self, address: str, data: bytes) -> None:
         """Write a file in one step, and keep its digest."""
@@ -148,21 +154,15 @@ def expect_room(path: Path, *, replace: bool) -> None:
         If it cannot be read.
     """
     with refusals(path):
-        content = sorted(each.name for each in path.iterdir()) if path.is_dir() else []
+        content = {each.name for each in path.iterdir() if not is_leftover(each.name)} if path.is_dir() else set()
         if path.exists() and not path.is_dir():
             raise EvidenceError(f"{printable(path)}: is a file; name a folder for the report")
         if content and not (path / _MARK).is_file():
             raise EvidenceError(f"{printable(path)}: holds other files; name a new or empty folder for the report")
-        if content and not replace:
+        if content - {_MARK} and not replace:
             unfinished = (path / _UNFINISHED).is_file()
             what = "an unfinished report of other results, or with other options" if unfinished else "a report already"
             raise EvidenceError(f"{printable(path)}: holds {what}; give --force to replace it, or another folder")
-
-
-def _own_folders(path: Path, folders: tuple[str, ...]) -> None:
-    with refusals(path):
-        for folder in folders:
-            own_folder(path / folder)
 
 
 def _done(path: Path, recipe: str) -> dict[str, dict[str, Any]] | None:
