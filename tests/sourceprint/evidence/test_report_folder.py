@@ -9,6 +9,7 @@ import pytest
 
 import sourceprint.evidence.pages.folder as folder_module
 from fingerprint.errors import EvidenceError, StorageFullError
+from index.storage import durable
 from sourceprint.evidence.pages.addresses import FILES, INDEX
 from sourceprint.evidence.pages.folder import ReportFolder
 from sourceprint.evidence.pages.page import ASSETS
@@ -34,7 +35,6 @@ def contents(path: Path) -> set[str]:
 def test_a_report_that_ended_in_its_first_steps_is_begun_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_written: int
 ) -> None:
-    published = folder_module.publish
     written: list[Path] = []
 
     def publish(path: Path, data: bytes) -> None:
@@ -42,7 +42,7 @@ def test_a_report_that_ended_in_its_first_steps_is_begun_again(
             path.with_name(f".{path.name}.0123456789abcdef.tmp").write_bytes(data[:1])  # as a killed process leaves it
             raise StorageFullError("no space")
         written.append(path)
-        published(path, data)
+        durable.publish(path, data)
 
     with monkeypatch.context() as patched:
         patched.setattr(folder_module, "publish", publish)
