@@ -1,10 +1,11 @@
 """From matches to money: uses and their states, statements and where each amount comes from."""
 
+from collections.abc import Container
 from pathlib import Path
 
 import click
 
-from fingerprint.errors import printable
+from fingerprint.errors import GrantError, IndexMissingError, printable
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     EXIT_VERIFICATION,
@@ -12,6 +13,8 @@ from sourceprint.commands.terminal import (
     by_option,
     complain,
     expect_many_records,
+    index_option,
+    index_place,
     json_option,
     jsonl_option,
     note,
@@ -56,6 +59,11 @@ _format_option = click.option(
     "--purpose", type=click.Choice(["generate", "train", "reference-audio"]), default="generate", show_default=True,
     help="What tracks were made for.",
 )  # fmt: skip
+@click.option(
+    "--supersede", metavar="REASON", default="",
+    help="Supersede earlier scans of the same tracks, even if they searched more; why, in a sentence.",
+)  # fmt: skip
+@index_option
 @rights_option
 @by_option
 @json_option
@@ -68,6 +76,8 @@ def attribute(
     generated: str,
     territories: tuple[str, ...],
     purpose: str,
+    supersede: str,
+    index: Path | None,
     rights: str | None,
     by: str | None,
     as_json: bool,
@@ -77,10 +87,13 @@ def attribute(
 
     RESULTS is what `sourceprint match --jsonl` printed, or the results.jsonl of a scan. Overlaps are resolved once, by
     the policy; the licences on file are applied on the day of generation; every use is kept with its state and the rule
-    that gave it. The same again changes nothing; results of other parameters supersede the earlier ones.
+    that gave it. The same again changes nothing. What a later scan of a track does not find any more is superseded, but
+    only if that scan searched all that the earlier one found there: what its index holds is looked up in the index.
 
     Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
     """
+    from functools import partial
+
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.uses.ledger import attribute_results
     from sourceprint.royalties.uses.policy import load_policy
@@ -98,6 +111,8 @@ def attribute(
         territories=territories,
         purpose=purpose,
         by=by,
+        holds=partial(_holds, index, {}),
+        supersede=supersede,
     )
     if as_json:
         print_json(report_to_json(report), lines=False)
@@ -111,6 +126,24 @@ def attribute(
     if report.n_failed:
         complain(f"{counted(report.n_failed, 'track')} could not be searched; scan again what failed")
         click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+def _holds(index: Path | None, opened: dict[str, Container[str]], digest: str, recording_id: str) -> bool:
+    """Return whether the index that results are from is at hand and holds a recording; it is opened when first asked.
+
+    One that was named must be there; the user's own may be missing, or another than that of the results.
+    """
+    if not opened:
+        from index.folder.store import Store
+
+        opened[""] = ()
+        try:
+            snapshot = Store.open(index_place(index)).snapshot()
+            opened[snapshot.digest] = snapshot
+        except (IndexMissingError, GrantError):
+            if index is not None:
+                raise
+    return recording_id in opened.get(digest, ())
 
 
 @click.group()

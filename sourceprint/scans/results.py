@@ -87,11 +87,13 @@ class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
     """The track that was scanned. `streams` and `unsearched_streams` are there for files with several audio streams.
 
     Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then. Where
-    a name is no UTF-8, `name_quoted` and `moved_from_quoted` have the bytes of the path, percent-encoded.
+    a name is no UTF-8, `name_quoted` and `moved_from_quoted` have the bytes of the path, percent-encoded. `id` is the
+    own id of whoever had the track scanned, if they gave one.
     """
 
     name: str
     name_quoted: str | UnsetType | None = UNSET
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | UnsetType | None = UNSET
     sha256: str | None = None
     duration_ms: Whole | None = None
     decoder: str | None = None
@@ -267,6 +269,11 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def moved_from(self) -> str:
         """Path that the track was found under, if the scan moved it; a result under that path counts no more."""
         return path_text(self.track.moved_from or "", self.track.moved_from_quoted or "")
+
+    @property
+    def track_id(self) -> str:
+        """The caller's own id of the track."""
+        return "" if isinstance(self.track.id, UnsetType) else self.track.id or ""
 
     @property
     def sha256(self) -> str:

@@ -4,8 +4,8 @@ Records of rights are versioned, never overwritten: every change belongs to a `r
 and from what; a row holds from its revision `since` to the one before `until`, and is current while `until` is null. A
 reading "at revision N" takes the rows with since <= N and (until is null or until > N).
 
-Uses, events and statements are only ever added to. The chain (`sourceprint.royalties.rights.chain`) covers every column
-of every row that holds something: neither null nor the default that the server gives, which is what rows that are there
+Uses, events, scans, usage reports and statements are only ever added to. The chain
+(`sourceprint.royalties.rights.chain`) covers every column of every row that holds something: neither null nor the default that the server gives, which is what rows that are there
 have in a column that is added later.
 """
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     and_,
     or_,
     text,
@@ -189,6 +190,49 @@ use_event = Table(
     Column("made_at", String(20), nullable=False),
     Column("made_by", Text, nullable=False),
     Index("ix_use_event_use_id", "use_id"),
+)
+scan = Table(
+    "scan",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=True),
+    Column("attribution_id", Integer, ForeignKey("attribution.id"), nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON of what was searched
+    Column("reason", Text, nullable=False),  # why it supersedes whatever was searched before; "" if it need not
+    Index("ix_scan_attribution_id", "attribution_id"),
+)
+scanned_track = Table(
+    "scanned_track",
+    metadata,
+    Column("row_id", _Big, primary_key=True, autoincrement=True),
+    Column("attribution_id", Integer, ForeignKey("attribution.id"), nullable=False),
+    Column("scan_id", _Big, ForeignKey("scan.id"), nullable=False),
+    Column("licensee", Text, nullable=False),
+    Column("track_sha256", String(64), nullable=False),  # "" where the file could not be read
+    Column("track_name", Text, nullable=False),
+    Column("file_name", Text, nullable=False),  # the last part of the name, in NFC
+    Column("track_id", Text, nullable=False),  # the licensee's own id, or ""
+    Column("status", Text, nullable=False),
+    Index("ix_scanned_track_attribution_id", "attribution_id"),
+    Index("ix_scanned_track_scan_id", "scan_id"),
+    Index("ix_scanned_track_licensee_sha256", "licensee", "track_sha256"),
+    Index("ix_scanned_track_licensee_file_name", "licensee", "file_name"),
+    Index("ix_scanned_track_licensee_track_id", "licensee", "track_id"),
+)
+usage_report = Table(
+    "usage_report",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=True),
+    Column("licensee", Text, nullable=False),
+    Column("period_label", Text, nullable=False),
+    Column("period_start", String(10), nullable=False),
+    Column("period_end", String(10), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),  # of the file
+    Column("document", Text, nullable=False),  # canonical JSON of the rows
+    Column("reason", Text, nullable=False),  # why an issued period is reported anew, or ""
+    Column("made_at", String(20), nullable=False),
+    Column("made_by", Text, nullable=False),
+    UniqueConstraint("licensee", "period_start", "period_end", "version"),
 )
 statement = Table(
     "statement",

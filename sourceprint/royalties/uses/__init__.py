@@ -7,6 +7,7 @@ In reading order:
 - `overlap`: each second given to one claim, split, or left unresolved
 - `terms`: what the licences say
 - `use`, `attribution`: a use, and all uses of one track
-- `ledger`, `states`: uses in the database, and the states that people give them
+- `ledger`, `entries`, `searches`: uses in the database, how they get there, and what the scans of a track searched
+- `states`, `decisions`: the states that people give to uses, and how they outlive another scan
 - `uses_text`: reports and lists
 """

@@ -39,6 +39,7 @@ from sourceprint.royalties.uses.use import STATES, Use, use_from_json, use_to_js
 from sourceprint.text.tables import table
 
 __all__ = [
+    "LONGEST_REASON",
     "TRANSITIONS",
     "StateChange",
     "change_state",
@@ -63,7 +64,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 
 _PAYING = frozenset({"claimed", "resolved"})
-_LONGEST_REASON = 2000
+LONGEST_REASON = 2000
 _SHOWN = 10
 
 
@@ -155,8 +156,8 @@ def change_state(
     if recording_id and state != "resolved":
         raise ParameterError(f"recording {printable(recording_id):.80}: is named with state resolved, not {state}")
     why = printable(reason.strip())
-    if not why or len(why) > _LONGEST_REASON:
-        raise ParameterError(f"reason: write why, in 1 to {_LONGEST_REASON} characters (here: {len(why)})")
+    if not why or len(why) > LONGEST_REASON:
+        raise ParameterError(f"reason: write why, in 1 to {LONGEST_REASON} characters (here: {len(why)})")
     wanted = sorted(set(use_ids))
     made_at, made_by = timestamp(now), actor(by)
     with database.writing() as connection:

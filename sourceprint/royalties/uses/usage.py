@@ -1,15 +1,16 @@
 """Reported usage: what a licensee says of generated tracks, by track and territory, for one period.
 
-A CSV or TSV file, one row for each generated track and territory:
+A CSV or TSV file, one row for each generated track and territory (docs/formats/usage.md):
 
     track        territory  usages  net_revenue  currency  generated_on  purpose
     one.wav      DE         1200    34.56        EUR       2026-07-14    generate
                  FR                 9000.00      EUR
 
 The first row names the columns, in any order; others are ignored. `territory` must be there, and `usages` or
-`net_revenue`. A track is named by its SHA-256, by its path as the scan had it, or by its file name alone. A row without
-a track is about its territory as a whole. Without `usages`, a track counts once in a territory. UTF-8, with or without
-a byte order mark; .csv as RFC 4180 has it, the delimiter being the one of `,` `;` and tab that the header is made with;
+`net_revenue`. A track is named by its SHA-256, by its path as the scan had it, or by its file name alone, in column
+`track`; or by the licensee's own id in column `track_id`. A row with neither is about its territory as a whole. Without
+`usages`, a track counts once in a territory. `used_on` splits the usage of a track by days. UTF-8, with or without a
+byte order mark; .csv as RFC 4180 has it, the delimiter being the one of `,` `;` and tab that the header is made with;
 .tsv with a tab between cells and no quoting. Where the delimiter is not the comma, a decimal comma is read as one.
 
 All that is wrong is listed, with its line, up to a limit; nothing is taken from a file in which anything is wrong.
@@ -20,7 +21,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +35,9 @@ from sourceprint.royalties.territories import validate_territory
 
 __all__ = ["COLUMNS", "Usage", "UsageRow", "read_usage"]
 
-COLUMNS = ("track", "territory", "usages", "net_revenue", "currency", "generated_on", "purpose")
+COLUMNS = (
+    "track", "territory", "usages", "net_revenue", "currency", "generated_on", "purpose", "track_id", "used_on",
+)  # fmt: skip
 
 _SHOWN_PROBLEMS = 20
 _LONGEST_LINE = 1 << 20
@@ -49,7 +52,7 @@ class UsageRow:
     Attributes
     ----------
     track : str
-        SHA-256 or name of the generated track; "" for the territory as a whole.
+        SHA-256 or name of the generated track; "" where `track_id` alone names it, or for the territory as a whole.
     territory : str
         Country code or "Worldwide".
     usages : int
@@ -62,6 +65,13 @@ class UsageRow:
         YYYY-MM-DD, or "" where not reported.
     purpose : str
         Of `sourceprint.royalties.rights.licences.PURPOSES`, or "" where not reported.
+    track_id : str
+        The licensee's own id of the track, or "" where not reported.
+    used_on : str
+        YYYY-MM-DD, the day of the usages, or "" where not reported.
+    sha256, matched_by : str
+        The scanned track that the row was found to be about, and by which of its names: digest, id, name or stem; ""
+        where nobody looked .
     """
 
     track: str
@@ -71,6 +81,15 @@ class UsageRow:
     currency: str
     generated_on: str = ""
     purpose: str = ""
+    track_id: str = ""
+    used_on: str = ""
+    sha256: str = ""
+    matched_by: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells the track: its SHA-256 where that is known, else its name or id; "" for a territory as a whole."""
+        return self.sha256 or self.track or (f"id:{self.track_id}" if self.track_id else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,7 @@ class Usage:
     def __post_init__(self) -> None:
         by_track: dict[str, list[UsageRow]] = {}
         for row in self.rows:
-            by_track.setdefault(row.track, []).append(row)
+            by_track.setdefault(row.key, []).append(row)
         object.__setattr__(self, "_by_track", {track: tuple(rows) for track, rows in by_track.items()})
 
     @property
@@ -100,8 +119,8 @@ class Usage:
         """The rows that are about a territory as a whole."""
         return self._by_track.get("", ())
 
-    def key_of(self, sha256: str, name: str) -> str:
-        """Return how the file names a generated track: by its SHA-256, its path or its file name; "" if it does not.
+    def key_of(self, sha256: str, name: str, track_id: str = "") -> str:
+        """Return how the file names a track: by SHA-256, the licensee's id, path or file name; "" if it does not.
 
         Examples
         --------
@@ -109,15 +128,20 @@ class Usage:
         'one.wav'
         """
         whole = unicodedata.normalize("NFC", name)
-        for key in (sha256, whole, re.split(r"[/\\]", whole)[-1]):
+        for key in (sha256, track_id and f"id:{track_id}", whole, re.split(r"[/\\]", whole)[-1]):
             if key and key in self._by_track:
                 return key
         return ""
 
-    def rows_of(self, sha256: str, name: str) -> tuple[UsageRow, ...]:
+    def rows_of(self, sha256: str, name: str, track_id: str = "") -> tuple[UsageRow, ...]:
         """Return the rows about one generated track, named as `key_of` finds it; empty where there are none."""
-        key = self.key_of(sha256, name)
+        key = self.key_of(sha256, name, track_id)
         return self._by_track[key] if key else ()
+
+    @property
+    def names_tracks(self) -> bool:
+        """Whether any row is about a track."""
+        return any(self._by_track)
 
 
 def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
@@ -222,8 +246,8 @@ class _Table:
         self._rows: list[UsageRow] = []
         self._problems: list[str] = []
         self._n_problems = 0
-        self._seen: dict[tuple[str, str, str], int] = {}
-        self._counted: set[tuple[str, str]] = set()  # track, territory
+        self._seen: dict[tuple[str, str, str, str], int] = {}
+        self._counted: set[tuple[str, str, str]] = set()  # track, territory, day
         self._facts: dict[str, tuple[str, str, int]] = {}  # track -> generated_on, purpose, line
 
     def take_header(self, header: list[str]) -> None:
@@ -273,19 +297,24 @@ class _Table:
         return tuple(self._rows)
 
     def _row(self, values: dict[str, str]) -> UsageRow:
-        track = _track(values.get("track", ""))
+        track, track_id = _track(values.get("track", "")), _track(values.get("track_id", ""), what="track_id")
         territory = validate_territory(values.get("territory", ""))
         revenue, currency = self._revenue(values.get("net_revenue", ""), values.get("currency", ""))
         purpose = values.get("purpose", "").lower() or self._default_purpose
         if purpose and purpose not in PURPOSES:
             raise ParameterError(f"purpose {purpose!r:.40}: write one of {', '.join(PURPOSES)}")
-        written = values.get("generated_on", "")
-        generated_on = parse_date(written, what="generated_on").isoformat() if written else ""
-        usages = _usages(values.get("usages"), counts_once=bool(track))
-        if values.get("usages") is None and (track, territory) in self._counted:
-            usages = 0  # the same usages, with revenue in another currency
-        self._counted.add((track, territory))
-        return UsageRow(track, territory, usages, revenue, currency, generated_on, purpose)
+        days = {
+            what: parse_date(values[what], what=what).isoformat() if values.get(what) else ""
+            for what in ("generated_on", "used_on")
+        }
+        usages = _usages(values.get("usages"), counts_once=bool(track or track_id))
+        row = UsageRow(track, territory, usages, revenue, currency, days["generated_on"], purpose, track_id)
+        row = replace(row, used_on=days["used_on"])
+        counted = (row.key, territory, row.used_on)
+        if values.get("usages") is None and counted in self._counted:
+            row = replace(row, usages=0)  # the same usages, with revenue in another currency
+        self._counted.add(counted)
+        return row
 
     def _revenue(self, written: str, currency: str) -> tuple[Fraction | None, str]:
         if not written:
@@ -307,27 +336,28 @@ class _Table:
         return minor, code
 
     def _check_against_others(self, line: int, row: UsageRow) -> None:
-        key = (row.track, row.territory, row.currency)
+        key = (row.key, row.territory, row.currency, row.used_on)
         if key in self._seen:
-            what = f"track {printable(row.track):.80} in {row.territory}" if row.track else f"territory {row.territory}"
-            raise ParameterError(f"{what} is reported on line {self._seen[key]} already; add the two up in one row")
+            what = f"track {printable(row.key):.80} in {row.territory}" if row.key else f"territory {row.territory}"
+            on = f" on {row.used_on}" if row.used_on else ""
+            raise ParameterError(f"{what}{on} is reported on line {self._seen[key]} already; add the two up in one row")
         self._seen[key] = line
-        if not row.track:
+        if not row.key:
             return
-        generated_on, purpose, first = self._facts.setdefault(row.track, (row.generated_on, row.purpose, line))
+        generated_on, purpose, first = self._facts.setdefault(row.key, (row.generated_on, row.purpose, line))
         if (row.generated_on, row.purpose) != (generated_on, purpose):
             raise ParameterError(
-                f"track {printable(row.track):.80}: generated_on {row.generated_on or 'empty'}, purpose "
+                f"track {printable(row.key):.80}: generated_on {row.generated_on or 'empty'}, purpose "
                 f"{row.purpose or 'empty'}, but on line {first} {generated_on or 'empty'}, {purpose or 'empty'}; "
                 "a track is generated once"
             )
 
 
-def _track(written: str) -> str:
+def _track(written: str, *, what: str = "track") -> str:
     if len(written) > _LONGEST_TRACK:
-        raise ParameterError(f"track has {len(written)} characters, at most {_LONGEST_TRACK} are possible")
+        raise ParameterError(f"{what} has {len(written)} characters, at most {_LONGEST_TRACK} are possible")
     if not written.isprintable():
-        raise ParameterError(f"track {printable(written):.80}: has control characters; name it by its SHA-256")
+        raise ParameterError(f"{what} {printable(written):.80}: has control characters; name it by its SHA-256")
     return written.lower() if _SHA256.fullmatch(written) else unicodedata.normalize("NFC", written)
 
 

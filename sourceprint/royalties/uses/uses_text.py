@@ -52,10 +52,20 @@ class AttributionReport:
         Uses.
     carried_over : int
         States given by people that went on to the use in place of a superseded one.
+    asked_again : int
+        Those that hold for none of the new uses, which are in review for a new decision.
     decisions_without_use : tuple of str
         Ids of superseded uses with such a state, of which there is nothing in place.
     usage_without_result : tuple of str
         Tracks of the usage that are not among the results.
+    kept : int
+        Uses that were not found again, and stay since the scan was narrower than the one that found them.
+    kept_because : dict of str to int
+        The same, by what was narrower.
+    not_entered : int
+        New uses of recordings of which such a use stays.
+    in_conflict : int
+        New uses in review, as a scan that is not superseded gave time of them to others.
     """
 
     attribution_id: int | None
@@ -73,8 +83,13 @@ class AttributionReport:
     unchanged: int
     superseded: int
     carried_over: int
+    asked_again: int
     decisions_without_use: tuple[str, ...]
     usage_without_result: tuple[str, ...]
+    kept: int
+    kept_because: dict[str, int]
+    not_entered: int
+    in_conflict: int
 
     @property
     def n_failed(self) -> int:
@@ -110,6 +125,19 @@ def report_text(report: AttributionReport) -> str:
         lines.append(f"note        {failed} could not be searched; earlier uses of such tracks stay as they are")
     if report.carried_over:
         lines.append(f"note        {counted(report.carried_over, 'decision')} of people carried over to the new uses")
+    if report.asked_again:
+        again = counted(report.asked_again, "decision")
+        lines.append(f"check       {again} of people to take again: what moved is in review, and says what was decided")
+    if report.kept:
+        lines.append(f"kept        {counted(report.kept, 'use')} that a fuller scan found and this one did not")
+        lines += [f"            {n} since {printable(why)}" for why, n in report.kept_because.items()]
+    if report.not_entered:
+        lines.append(
+            f"kept        {counted(report.not_entered, 'use')} not entered: those of a fuller scan stay instead"
+        )
+    if report.in_conflict:
+        conflicts = counted(report.in_conflict, "use")
+        lines.append(f"check       {conflicts} in review: time that an earlier scan gave to another recording")
     if report.decisions_without_use:
         lines.append(f"check       states given by people to uses now gone: {_some(report.decisions_without_use)}")
     if report.usage_without_result:

@@ -342,7 +342,7 @@ def test_an_interrupted_attribution_enters_nothing(attributed: Path, monkeypatch
 
     before = uses_of()
     with monkeypatch.context() as patch:
-        patch.setattr("sourceprint.royalties.uses.ledger._Attribution.close", interrupt)
+        patch.setattr("sourceprint.royalties.uses.entries.AttributionEntry.close", interrupt)
         result = run(*ATTRIBUTE, "--policy", "equal")
     assert (result.exit_code, result.stderr) == (130, "Error: interrupted\n")
     assert uses_of() == before
