@@ -313,4 +313,4 @@ def test_a_named_recording_survives_and_is_asked_for_again_once_it_is_found_alon
     assert uses_in(database)["R2"].state == "resolved"
     report = attribute(one_wav(a_match("R1", a_passage(0, 9_400))))
     assert (report.asked_again, uses_in(database)["R1"].state) == (1, "review")
-    assert "was resolved as R2 by bob" in uses_in(database)["R1"].state_rule
+    assert "was resolved as R2 by ann" in uses_in(database)["R1"].state_rule

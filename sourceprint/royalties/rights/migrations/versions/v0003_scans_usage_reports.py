@@ -1,6 +1,6 @@
 """What was searched in which tracks, and usage reports with their versions.
 
-Version 0002, after 0001. The tracks of earlier attributions that are on file by their uses are entered as scanned, in
+Version 0003, after 0002. The tracks of earlier attributions that are on file by their uses are entered as scanned, in
 the index that the uses name; of what else was searched then nothing is known.
 """
 
@@ -11,8 +11,8 @@ import unicodedata
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
