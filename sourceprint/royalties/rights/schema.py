@@ -5,8 +5,8 @@ and from what; a row holds from its revision `since` to the one before `until`, 
 reading "at revision N" takes the rows with since <= N and (until is null or until > N).
 
 Uses, events, scans, usage reports and statements are only ever added to. The chain
-(`sourceprint.royalties.rights.chain`) covers every column of every row that holds something: neither null nor the default that the server gives, which is what rows that are there
-have in a column that is added later.
+(`sourceprint.royalties.rights.chain`) covers every column of every row that holds something: neither null nor the
+default that the server gives, which is what rows that are there have in a column that is added later.
 """
 
 from sqlalchemy import (

@@ -107,17 +107,24 @@ def attribute_results(
         policy, defaults, usage or Usage(()), actor(by), timestamp(now), holds or _nowhere, reason
     )
     scans = ScanFile(results_path)
-    with database.writing() as connection:
-        _require_licensee(connection, licensee, database.name)
-        entry = AttributionEntry(connection, source)
-        for batch in in_chunks(scans, _BATCH_TRACKS):
-            entry.enter(batch)
-        report = entry.close(scans)
-        if before_keeping is not None:
-            before_keeping(connection, entry.changed_tracks, report)
-        if dry_run:
-            connection.rollback()
+    try:
+        with database.writing() as connection:
+            _require_licensee(connection, licensee, database.name)
+            entry = AttributionEntry(connection, source)
+            for batch in in_chunks(scans, _BATCH_TRACKS):
+                entry.enter(batch)
+            report = entry.close(scans)
+            if before_keeping is not None:
+                before_keeping(connection, entry.changed_tracks, report)
+            if dry_run:
+                raise _NotKeptError
+    except _NotKeptError:
+        pass
     return report
+
+
+class _NotKeptError(Exception):
+    """Ends a dry run: what was entered is taken back with the transaction."""
 
 
 def current_uses(

@@ -223,6 +223,7 @@ class ScanLog:
             made = self.connection.execute(insert(scan).values(values).returning(scan.c.id))
             self._scans[entry.document] = made.scalar_one()
         return {
+            "attribution_id": number(),
             "scan_id": self._scans[entry.document],
             "licensee": self.licensee,
             "track_sha256": entry.sha256,

@@ -1,8 +1,8 @@
 """The rows that an entry of the chain covers: which they are, and the digest of each.
 
 An entry is of one kind and covers a range of numbers, the `id` of the kind's first table. To a revision belong the
-records that it made and those that it ended; to an attribution its uses, and those that it superseded. A row is covered
-twice where it ends: as it was made, without the column that ends it, and as it ended.
+records that it made and those that it ended; to an attribution its uses and scans, and the uses that it superseded. A
+row is covered twice where it ends: as it was made, without the column that ends it, and as it ended.
 """
 
 import hashlib
@@ -17,7 +17,10 @@ from sourceprint.royalties.rights.schema import (
     attribution,
     person,
     revision,
+    scan,
+    scanned_track,
     statement,
+    usage_report,
     use,
     use_event,
 )
@@ -59,7 +62,10 @@ COVERED: dict[str, tuple[CoveredPart, ...]] = {
         CoveredPart(attribution, attribution.c.id),
         CoveredPart(use, use.c.attribution_id),
         CoveredPart(use, use.c.superseded_by),
+        CoveredPart(scan, scan.c.attribution_id),
+        CoveredPart(scanned_track, scanned_track.c.attribution_id),
     ),
+    "usage": (CoveredPart(usage_report, usage_report.c.id),),
     "decision": (CoveredPart(use_event, use_event.c.id),),
     "statement": (CoveredPart(statement, statement.c.row_id),),
     "person": (CoveredPart(person, person.c.id),),

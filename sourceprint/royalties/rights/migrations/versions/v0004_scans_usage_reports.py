@@ -1,6 +1,6 @@
 """What was searched in which tracks, and usage reports with their versions.
 
-Version 0003, after 0002. The tracks of earlier attributions that are on file by their uses are entered as scanned, in
+Version 0004, after 0003. The tracks of earlier attributions that are on file by their uses are entered as scanned, in
 the index that the uses name; of what else was searched then nothing is known.
 """
 
@@ -11,8 +11,8 @@ import unicodedata
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -43,6 +43,7 @@ def upgrade() -> None:
         name = document["track"]["name"]
         connection.execute(
             sa.insert(track).values(
+                attribution_id=row.attribution_id,
                 scan_id=scans[key],
                 licensee=row.licensee,
                 track_sha256=row.track_sha256,
@@ -68,6 +69,7 @@ def _make_scans() -> tuple[sa.Table, sa.Table]:
     track = op.create_table(
         "scanned_track",
         sa.Column("row_id", _BIG, autoincrement=True, nullable=False),
+        sa.Column("attribution_id", sa.Integer(), nullable=False),
         sa.Column("scan_id", _BIG, nullable=False),
         _text("licensee"),
         _text("track_sha256", 64),
@@ -76,9 +78,13 @@ def _make_scans() -> tuple[sa.Table, sa.Table]:
         _text("track_id"),
         _text("status"),
         sa.PrimaryKeyConstraint("row_id", name="pk_scanned_track"),
+        sa.ForeignKeyConstraint(
+            ["attribution_id"], ["attribution.id"], name="fk_scanned_track_attribution_id_attribution"
+        ),
         sa.ForeignKeyConstraint(["scan_id"], ["scan.id"], name="fk_scanned_track_scan_id_scan"),
     )
-    op.create_index("ix_scanned_track_scan_id", "scanned_track", ["scan_id"])
+    for column in ("attribution_id", "scan_id"):
+        op.create_index(f"ix_scanned_track_{column}", "scanned_track", [column])
     for short, column in (("sha256", "track_sha256"), ("file_name", "file_name"), ("track_id", "track_id")):
         op.create_index(f"ix_scanned_track_licensee_{short}", "scanned_track", ["licensee", column])
     return scan, track
