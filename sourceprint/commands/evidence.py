@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from sourceprint.evidence.pages.report import PageMade, ReportOptions
     from sourceprint.items import Item
 
+_words_option = click.option(
+    "--index", "words_from", metavar="DIR", type=PATH,
+    help="Take titles, artists and ISRCs as this index has them now  [default: as the scan found them]",
+)  # fmt: skip
+
 __all__ = ["evidence", "report", "verify_case"]
 
 
@@ -43,6 +48,7 @@ __all__ = ["evidence", "report", "verify_case"]
     "--catalogue", metavar="PATH", multiple=True, type=PATH,
     help="Audio of recordings: a file, folder or list; draws them, with --with-audio plays them; may be repeated.",
 )  # fmt: skip
+@_words_option
 @click.option("--title", metavar="TEXT", default="Evidence of reuse", show_default=True, help="Heading of the report.")
 @click.option("--only", metavar="NAME", multiple=True, help="Report on this file of the run only; may be repeated.")
 @click.option("--force", is_flag=True, help="Replace a report that is there already.")
@@ -54,6 +60,7 @@ def report(
     single_file: bool,
     with_audio: bool,
     catalogue: tuple[Path, ...],
+    words_from: Path | None,
     title: str,
     only: tuple[str, ...],
     force: bool,
@@ -79,7 +86,8 @@ def report(
             f"--only {printable(missing[0])}: no such file in the run; give a name as its results state it"
         )
     wanted = [result for result in results if not only or result.name in only]
-    options = ReportOptions(title, single_file, with_audio, inputs.items, force, jobs, session_times(run))
+    sessions = session_times(run)
+    options = ReportOptions(title, single_file, with_audio, inputs.items, force, jobs, sessions, index=words_from)
     n_matched = sum(bool(result.matches) for result in wanted)
     pages = list(_told(write_report(wanted, run / TRACES, out, options), n_matched, quiet))
     n_failed = sum(page.kind == "failed" for page in pages)
@@ -110,6 +118,7 @@ def report(
     "--catalogue", metavar="PATH", multiple=True, type=PATH,
     help="Audio of recordings: a file, folder or list, for their spectrograms on the page; may be repeated.",
 )  # fmt: skip
+@_words_option
 @click.option(
     "--with-audio", is_flag=True, help="With --all: add short excerpts to the pages; mind the rights in them."
 )
@@ -134,6 +143,7 @@ def evidence(
     key: Path | None,
     folder: Path | None,
     catalogue: tuple[Path, ...],
+    words_from: Path | None,
     with_audio: bool,
     no_page: bool,
     words: str,
@@ -160,6 +170,8 @@ def evidence(
         raise click.UsageError("FILE, --all: give one of them")
     if (with_audio or jobs is not None) and not every:
         raise click.UsageError("--with-audio, --jobs: are for the pages of --all; give it too")
+    if no_page and words_from is not None and not every:
+        raise click.UsageError("--index: is for the words of the page, which --no-page leaves out; give one of them")
     if no_page and catalogue and not every:
         raise click.UsageError("--catalogue: is drawn on the page, which --no-page leaves out; give one of them")
     use_one_thread()
@@ -175,10 +187,13 @@ def evidence(
         from sourceprint.evidence.pages.report import CaseOptions, ReportOptions
 
         cases = CaseOptions(signing, remarks, with_page=not no_page)
-        options = ReportOptions(with_audio=with_audio, catalogue=audio.items, replace=force, jobs=jobs, cases=cases)
+        options = ReportOptions(
+            with_audio=with_audio, catalogue=audio.items, replace=force, jobs=jobs, cases=cases, index=words_from
+        )
         made, is_whole = _all_cases(place, target, options, as_lines=not as_json, quiet=quiet)
     else:
-        made, is_whole = _one_case(place, file, target, signing, remarks, None if no_page else audio.items, force), True
+        drawn = None if no_page else audio.items
+        made, is_whole = _one_case(place, file, target, signing, remarks, drawn, words_from, force), True
         if not as_json:
             click.echo(f"{made['sha256']}  {printable(target)}")
     if as_json:
@@ -198,6 +213,7 @@ def _one_case(
     signing: Path,
     remarks: "Remarks",
     audio: "tuple[Item, ...] | None",
+    words_from: Path | None,
     force: bool,
 ) -> dict[str, Any]:
     """Write the case of one file, with a page unless `audio` is None, and return what is said of it."""
@@ -214,7 +230,7 @@ def _one_case(
     if audio is not None:
         from sourceprint.evidence.pages.report import single_page
 
-        page = single_page(result, run.trace_path(result), catalogue=audio)
+        page = single_page(result, run.trace_path(result), catalogue=audio, index=words_from)
     case = make_case(result, trace, load_private(signing), remarks, page=page)
     write_case(target, case, replace=force)
     return {"case": str(target), "sha256": hashlib.sha256(case).hexdigest(), "file": result.name}

@@ -1,5 +1,6 @@
 """Matches of a few files: `match` names the recordings that they reuse, `fingerprint` files stand for audio."""
 
+import functools
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,6 +31,7 @@ from sourceprint.commands.terminal import (
     print_json,
     quiet_option,
     search_options,
+    terminal_width,
     use_one_thread,
 )
 
@@ -105,7 +107,7 @@ def match(
 
     with reading_of(index_place(index), lists, only_paths=True) as reading:
         inputs = collect(files, piped=piped_input(files, name), reading=reading)
-    block = explained_block if explain else scan_block
+    block = functools.partial(explained_block if explain else scan_block, width=terminal_width())
     results: list[dict[str, Any]] = []
     n_failed = len(inputs.refusals)
     is_incomplete = bool(audio.refusals)

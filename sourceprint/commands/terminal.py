@@ -19,6 +19,7 @@ import gc
 import json
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -278,6 +279,11 @@ def rights_place(rights: str | None) -> str:
     import platformdirs
 
     return str(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal that takes the output; 80 where it goes elsewhere."""
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def one_format(as_json: bool, as_jsonl: bool) -> None:

@@ -1,9 +1,9 @@
 """The result of a scan as text for people: plain characters, aligned, safe for a terminal.
 
     mix.wav: 1 recording found in 0:31.0
-        in the track   in the recording  changed                landmarks  score              confidence
+        in the track   in the recording  changed                 landmarks  score/needed
       boom-hit "Boom"
-        0:01.2-0:09.8  1:02.0-1:10.6     speed +25.0 %, +3.9 st  120       1014 of 31 needed  0.999999
+        0:01.2-0:09.8  1:02.0-1:10.6     speed +25.0 %, +3.9 st  120        1014/30.9
       s2 "Two": no match
         landmarks    18 in the track, 240 in the recording
         aligned      10 of the 17 in the passage (59 %); 0.0 would by chance
@@ -15,15 +15,14 @@
                      --max-false-per-1000h 14: reports it, and up to 14 false ones in 1 000 hours of such audio
 
 The table is `scan_block`: each recording has a line of its own, so that no title moves the figures. A change of speed
-moves pitch and time together, and is told with both. A score counts against the least that it takes. `explained_block`
+moves pitch and time together, and is told with both. A score counts against the least that it takes. The table fits the
+width that is given: landmarks are left out where they do not, and changes go beneath their lines. `explained_block`
 adds why recordings were found or not, one idea per line. Names from outside are escaped, and shortened where they would
-push a line off the screen; words that stand for a command are quoted for the shell.
+push a line off the screen, but for names of tracks and ids; words that stand for a command are quoted for the shell.
 """
 
-import itertools
 import math
 import shlex
-import textwrap
 from collections.abc import Iterator
 
 from fingerprint.errors import printable
@@ -33,69 +32,84 @@ from index.search.significance import LEAST_FALSE_PER_1000H
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
 from sourceprint.scans.scan import Scan
-from sourceprint.text.tables import clock, columns, confidence_text, counted, table
+from sourceprint.text.tables import clock, columns, counted, shortened, table, wrapped
 
-__all__ = ["explained_block", "explanation_block", "odds", "recording_label", "scan_block", "shortened"]
+__all__ = ["explained_block", "explanation_block", "odds", "recording_label", "scan_block"]
 
-_NAME_WIDTH = 49  # the token of a blind index is not cut: only whole can it be revealed
-_HEADER = ("in the track", "in the recording", "changed", "landmarks", "score", "confidence")
+_LEAST_TITLE = 8
+_HEADER = ("in the track", "in the recording", "changed", "landmarks", "score/needed")
+_CHANGED = _HEADER.index("changed")
+_LANDMARKS = _HEADER.index("landmarks")
+_INDENT = " " * 4
 _SEEN_CENTS, _SEEN_PERCENT = 10.0, 0.4  # smaller changes are within what is measured of none
 
 _LABEL_WIDTH = 13
 _WIDTH = 110
+_USUAL_WIDTH = 80
 
 _Line = tuple[str, str]
 
 
-def scan_block(scan: Scan) -> str:
-    """Return the lines about one track: a heading, a table of passages by recording, and notes on odd audio."""
+def scan_block(scan: Scan, *, width: int = _USUAL_WIDTH) -> str:
+    """Return the lines about one track: a heading, a table of passages by recording, and notes on odd audio.
+
+    Parameters
+    ----------
+    scan : Scan
+        What was found.
+    width : int
+        Columns of the terminal.
+    """
     name = printable(scan.name)
     if scan.failed:
         return f"{name}: {scan.status}"
     length = clock(scan.duration_seconds or 0.0)
-    notes = [line for note in scan.notes for line in _wrapped("  note: ", printable(note))]
+    notes = [line for note in scan.notes for line in wrapped("  note: ", printable(note), width)]
     if not scan.matches:
         return "\n".join([f"{name}: no match in {length}", *notes])
     of_streams = f" of {scan.streams} audio streams" if scan.streams > 1 else ""
     heading = f"{name}: {counted(len(scan.matches), 'recording')} found in {length}{of_streams}"
-    header, *rows = table([_HEADER, *(_cells(one) for match in scan.matches for one in match.passages)]).splitlines()
-    lines = [heading, f"    {header}"]
+    header, *rows = _table([_cells(one) for match in scan.matches for one in match.passages], width - len(_INDENT))
+    lines = [heading, f"{_INDENT}{header}"]
     for match in scan.matches:
-        lines.append(f"  {recording_label(match.recording)}")
-        lines += [f"    {rows.pop(0)}" for _ in match.passages]
+        lines.append(f"  {recording_label(match.recording, width=width - 2)}")
+        lines += [f"{_INDENT}{line}" for _ in match.passages for line in rows.pop(0).split("\n")]
     for match in scan.matches:
         others = dict.fromkeys(other for passage in match.passages for other in passage.also_fits)
         if others:
             fit = ", ".join(_fitting(other, match) for other in others)
-            lines.append(f"  {recording_label(match.recording)}: fits nearly as well: {fit}")
+            label = recording_label(match.recording, width=width - 2)
+            lines += wrapped("  ", f"{label}: fits nearly as well: {fit}", width)
     return "\n".join(lines + notes)
 
 
-def explained_block(scan: Scan) -> str:
+def explained_block(scan: Scan, *, width: int = _USUAL_WIDTH) -> str:
     """Return the lines about one track, and beneath them why recordings were found in it or not."""
+    block = scan_block(scan, width=width)
     if scan.explanation is None:
-        return f"{scan_block(scan)}\n  not searched: {printable(scan.reason)}"
-    return f"{scan_block(scan)}\n{explanation_block(scan.explanation)}"
+        return "\n".join([block, *wrapped("  not searched: ", printable(scan.reason), width)])
+    return f"{block}\n{explanation_block(scan.explanation, width=width)}"
 
 
-def explanation_block(explanation: Explanation) -> str:
+def explanation_block(explanation: Explanation, *, width: int = _WIDTH) -> str:
     """Return the lines about a track that belong beneath its table."""
     lines = []
     if not explanation.accounts:
         lines.append("  nothing came close: no passage of the track aligns with a recording that is not reported")
     for account in explanation.accounts:
-        lines += [f"  {_heading(account)}", *_laid_out(_about(account, explanation))]
+        lines += [f"  {_heading(account)}", *_laid_out(_about(account, explanation), width)]
     if explanation.thorough == "unavailable":
-        lines += _wrapped(
+        lines += wrapped(
             "  ",
             "--thorough could not be tried: the fingerprint file lacks its time scales; make it again with "
             "sourceprint fingerprint --thorough",
+            width,
         )
     return "\n".join(lines)
 
 
-def recording_label(recording: Recording) -> str:
-    """Return the id, and the title where there is one.
+def recording_label(recording: Recording, *, width: int = _WIDTH) -> str:
+    """Return the id, and the title where there is one, cut where both take more than `width` columns.
 
     Examples
     --------
@@ -103,7 +117,8 @@ def recording_label(recording: Recording) -> str:
     'a-1 "One"'
     """
     label = shortened(printable(recording.id))
-    return f'{label} "{shortened(printable(recording.title))}"' if recording.title else label
+    left = max(_LEAST_TITLE, width - columns(label) - 3)
+    return f'{label} "{shortened(printable(recording.title), left)}"' if recording.title else label
 
 
 def odds(p: float) -> str:
@@ -119,18 +134,16 @@ def odds(p: float) -> str:
     return f"1 in {float(f'{1 / p:.2g}'):.0f}"
 
 
-def shortened(text: str) -> str:
-    """Return a name, cut where it would push a line off the screen; wide characters count for two.
-
-    Examples
-    --------
-    >>> shortened("x" * 50), shortened("\u97f3" * 25) == "\u97f3" * 23 + "..."
-    ('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...', True)
-    """
-    if columns(text) <= _NAME_WIDTH:
-        return text
-    reached = itertools.accumulate(map(columns, text))
-    return text[: sum(width <= _NAME_WIDTH - 3 for width in reached)] + "..."
+def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
+    """Return a header and a text for each row, of one line, or of two where its change does not fit in."""
+    for left_out in ((), (_LANDMARKS,), (_LANDMARKS, _CHANGED)):
+        kept = [[cell for at, cell in enumerate(row) if at not in left_out] for row in (_HEADER, *rows)]
+        lines = table(kept).splitlines()
+        if max(map(columns, lines)) <= width:
+            break
+    if _CHANGED not in left_out:
+        return lines
+    return [lines[0], *(f"{line}\n  {row[_CHANGED]}" for line, row in zip(lines[1:], rows, strict=True))]
 
 
 def _fitting(recording_id: str, match: Match) -> str:
@@ -151,7 +164,6 @@ def _cells(passage: Passage) -> tuple[str, ...]:
         _change(passage.transformation),
         str(passage.aligned_landmarks),
         _score(passage),
-        confidence_text(passage.confidence),
     )
 
 
@@ -357,10 +369,10 @@ def _score(passage: Passage) -> str:
     --------
     >>> from types import SimpleNamespace
     >>> _score(SimpleNamespace(score=1014.4, score_needed=30.94)), _score(SimpleNamespace(score=31.0, score_needed=0.0))
-    ('1014 of 30.9 needed', '31.0')
+    ('1014/30.9', '31.0')
     """
     score, needed = (f"{x:.0f}" if x >= 100 else f"{x:.1f}" for x in (passage.score, passage.score_needed))
-    return f"{score} of {needed} needed" if passage.score_needed else score
+    return f"{score}/{needed}" if passage.score_needed else score
 
 
 def _number(x: float) -> str:
@@ -374,18 +386,10 @@ def _number(x: float) -> str:
     return f"{float(f'{x:.2g}'):.0f}" if x >= 10 else f"{x:.2g}"
 
 
-def _laid_out(about: Iterator[_Line]) -> Iterator[str]:
+def _laid_out(about: Iterator[_Line], width: int) -> Iterator[str]:
     """Yield lines with their labels in a column, each label once."""
     before = ""
     for label, text in about:
         shown = "" if label == before else label
-        yield from _wrapped(f"    {shown:{_LABEL_WIDTH}}", text)
+        yield from wrapped(f"    {shown:{_LABEL_WIDTH}}", text, width)
         before = label
-
-
-def _wrapped(start: str, text: str) -> list[str]:
-    """Return text after `start`, wrapped into lines that begin below its end."""
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip

@@ -1,10 +1,26 @@
 """Tables, counts, times, sizes and confidences as text, each written one way everywhere."""
 
+import itertools
 import math
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["clock", "columns", "confidence_text", "counted", "exact_clock", "grouped", "size_text", "table"]
+__all__ = [
+    "clock",
+    "columns",
+    "confidence_text",
+    "counted",
+    "exact_clock",
+    "grouped",
+    "shortened",
+    "size_text",
+    "table",
+    "wrapped",
+]
+
+_NAME_WIDTH = 49  # the token of a blind index is not cut: only whole can it be revealed
+_LONGEST_LINE = 110  # of text: longer ones are hard to read
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -108,3 +124,25 @@ def columns(text: str) -> int:
     (1, 2)
     """
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def shortened(text: str, width: int = _NAME_WIDTH) -> str:
+    """Return a name, cut where it would push a line off the screen; wide characters count for two.
+
+    Examples
+    --------
+    >>> shortened("x" * 50), shortened("\u97f3" * 25) == "\u97f3" * 23 + "..."
+    ('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...', True)
+    """
+    most = min(width, _NAME_WIDTH)
+    if columns(text) <= most:
+        return text
+    reached = itertools.accumulate(map(columns, text))
+    return text[: sum(n_columns <= most - 3 for n_columns in reached)] + "..."
+
+
+def wrapped(start: str, text: str, width: int) -> list[str]:
+    """Return text after `start`, wrapped into lines that begin below its end; none is longer than 110."""
+    wrapper = textwrap.TextWrapper(min(width, _LONGEST_LINE), start, " " * len(start))
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.wrap(text)

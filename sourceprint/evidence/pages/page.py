@@ -130,7 +130,7 @@ def _rendered(template: str, values: dict[str, Any], *, title: str, way: str | N
         "script": Markup(asset(SCRIPT).decode()) if inside else f"{way}{ASSETS}/{SCRIPT}",
         "version": program_version(),
     }
-    return rendered("sourceprint.evidence.pages", template, {**values, **shared})
+    return rendered("sourceprint.evidence.pages", template, {"words": (), **values, **shared})
 
 
 def _policy(inside: bool) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from index.recheck.trace import trace_name
 from index.storage.durable import publish
 from sourceprint.evidence.cases.case import make_case, read_trace_bytes
 from sourceprint.evidence.cases.contents import Remarks
+from sourceprint.evidence.corrections import CurrentWords, words_of
 from sourceprint.evidence.pages.addresses import (
     CASES,
     COVER,
@@ -49,6 +50,9 @@ from sourceprint.workers import in_order, jobs_for
 __all__ = ["CaseOptions", "PageMade", "ReportOptions", "single_page", "write_report"]
 
 TITLE = "Evidence of reuse"
+
+
+_MOST_WORDS = 100  # sentences on what recordings are called, of a page about all
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class ReportOptions:
         When the files were scanned, as far as that is on record.
     cases : CaseOptions or None
         Whether there is a signed case for every matched file too.
+    index : Path or None
+        Folder of the index that says what recordings are called now; by default the catalogue does, or the scan.
     """
 
     title: str = TITLE
@@ -102,6 +108,7 @@ class ReportOptions:
     jobs: int | None = None
     sessions: tuple[SessionTimes, ...] = ()
     cases: CaseOptions | None = None
+    index: Path | None = None
 
     @property
     def needs_audio(self) -> bool:
@@ -145,6 +152,7 @@ class _Task:
     candidates: Mapping[str, tuple[Path, ...]]
     out: Path
     look: "_Look"
+    words: CurrentWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +188,11 @@ def write_report(
     ParameterError
         If `options.jobs` is below 1.
     """
+    words = words_of(results, index=options.index, catalogue=options.catalogue)
     look = _Look(options.title, options.single_file, options.with_audio, options.needs_audio, options.cases)
     matched = [result for result in results if result.matches]
     folders = (FILES, RECORDINGS, *([] if options.single_file else [ASSETS]), *([CASES] if options.cases else []))
-    folder = ReportFolder.begin(out, _recipe(results, options), folders=folders, replace=options.replace)
+    folder = ReportFolder.begin(out, _recipe(results, options, words), folders=folders, replace=options.replace)
     to_do = [result for result in matched if page_address(result) not in folder.done]
     catalogue = Catalogue(options.catalogue)
     tasks = (
@@ -197,6 +206,7 @@ def write_report(
                 catalogue.candidates(match.recording_id for match in result.matches),
                 out,
                 look,
+                words.of(result),
             ),
         )
         for result in matched
@@ -211,10 +221,17 @@ def write_report(
             folder.digests.update(page.digests)
             pages[result.name] = page
             yield page
-    _write_the_rest(folder, results, pages, options)
+    _write_the_rest(folder, results, pages, options, words)
 
 
-def single_page(result: ScanResult, trace: Path, *, title: str = TITLE, catalogue: tuple[Item, ...] = ()) -> bytes:
+def single_page(
+    result: ScanResult,
+    trace: Path,
+    *,
+    title: str = TITLE,
+    catalogue: tuple[Item, ...] = (),
+    index: Path | None = None,
+) -> bytes:
     """Return the page of one matched file with everything inside, no audio, and no link to an overview.
 
     Parameters
@@ -227,6 +244,8 @@ def single_page(result: ScanResult, trace: Path, *, title: str = TITLE, catalogu
         What the page is part of.
     catalogue : tuple of Item
         Audio of recordings, for pictures.
+    index : Path, optional
+        Folder of the index that says what recordings are called now; by default the catalogue does, or the scan.
 
     Raises
     ------
@@ -235,11 +254,12 @@ def single_page(result: ScanResult, trace: Path, *, title: str = TITLE, catalogu
     """
     candidates = Catalogue(catalogue).candidates(match.recording_id for match in result.matches)
     shelf = Shelf(False, "", "")
-    view = file_view(result, trace, candidates, shelf, with_audio=False)
-    return _alone(view, shelf, title)
+    now = words_of([result], index=index, catalogue=catalogue)
+    view = file_view(now.applied(result), trace, candidates, shelf, with_audio=False)
+    return _alone(view, shelf, title, now.notes([result]))
 
 
-def _alone(view: FileView, shelf: Shelf, title: str) -> bytes:
+def _alone(view: FileView, shelf: Shelf, title: str, words: Sequence[str]) -> bytes:
     """Return a page with its pictures inside and no sound."""
     if view.remark:
         raise EvidenceError(view.remark)
@@ -251,17 +271,19 @@ def _alone(view: FileView, shelf: Shelf, title: str) -> bytes:
         }
         for passage in view.values["passages"]
     ]
-    return file_page({**view.values, "passages": passages, "with_audio": False}, title=title, way=None, inside=True)
+    values = {**view.values, "passages": passages, "with_audio": False, "words": words}
+    return file_page(values, title=title, way=None, inside=True)
 
 
-def _recipe(results: Sequence[ScanResult], options: ReportOptions) -> str:
+def _recipe(results: Sequence[ScanResult], options: ReportOptions, words: CurrentWords) -> str:
     """Return a digest of all that the pages are made of, but for audio files, which may move meanwhile."""
     digest = hashlib.sha256()
     cases = options.cases
     catalogue = [(str(item.path), item.id) for item in options.catalogue]
     signed = cases and [str(cases.key), str(cases.remarks), cases.with_page]
     look = [program_version(), options.title, options.single_file, options.with_audio, catalogue, signed]
-    for record in (look, *(result.raw for result in results)):
+    called = [words.source, [[key, *astuple(one)] for key, one in words.recordings.items()]]
+    for record in (look, called, *(result.raw for result in results)):
         digest.update(json.dumps(record, sort_keys=True).encode("ascii"))
     return digest.hexdigest()
 
@@ -277,13 +299,14 @@ def _make_page(task: _Task) -> PageMade:
     look, address = task.look, page_address(task.result)
     prefix = address.removeprefix(f"{FILES}/").removesuffix(".html")
     shelf = Shelf(look.single_file, "../", f"{prefix}-")
-    view = file_view(task.result, task.trace, task.candidates, shelf, with_audio=look.with_audio)
+    words = task.words.notes([task.result])
+    view = file_view(task.words.applied(task.result), task.trace, task.candidates, shelf, with_audio=look.with_audio)
     written = {f"{ASSETS}/{name}": data for name, data in shelf.files.items()} if not look.single_file else {}
     remarks = [f"{view.remark}; its page has no figures"] if view.remark else []
     case = ""
     if look.cases is not None:
         try:
-            page = _alone(view, shelf, TITLE) if look.cases.with_page else None
+            page = _alone(view, shelf, TITLE, words) if look.cases.with_page else None
             trace = read_trace_bytes(task.trace, task.result)
             made = make_case(task.result, trace, _key(look.cases.key), look.cases.remarks, page=page)
         except SourceprintError as error:
@@ -293,7 +316,7 @@ def _make_page(task: _Task) -> PageMade:
             written[case] = made
     if view.no_audio and look.needs_audio:
         remarks.append(view.no_audio.removesuffix("."))
-    values = {**view.values, "case": case}
+    values = {**view.values, "case": case, "words": words}
     written[address] = file_page(values, title=look.title, way="../", inside=look.single_file)
     for place, data in written.items():
         publish(task.out / place, data)
@@ -322,21 +345,30 @@ def _as_kept(page: Mapping[str, Any]) -> PageMade:
 
 
 def _write_the_rest(
-    folder: ReportFolder, results: Sequence[ScanResult], pages: Mapping[str, PageMade], options: ReportOptions
+    folder: ReportFolder,
+    results: Sequence[ScanResult],
+    pages: Mapping[str, PageMade],
+    options: ReportOptions,
+    words: CurrentWords,
 ) -> None:
     """Write the pages of the recordings, the one about the report, and the overview."""
     look: Mapping[str, Any] = {"title": options.title, "inside": options.single_file}
     addresses = {name: page.address for name, page in pages.items() if page.address}
-    reuses = reuses_of(results)
+    stated = {result.name: result for result in results}
+    current = [words.applied(result) for result in results]
+    reuses = reuses_of(current)
     rates = q_values(results)
     names = common_folder([result.name for result in results])
     for reuse in reuses:
         view = recording_view(reuse, addresses, rates, names)
+        heard_in = [stated[heard.result.name] for heard in reuse.heard]
+        view["words"] = words.notes(heard_in, reuse.recording_id)
         folder.write(recording_address(reuse.recording_id), recording_page(view, **look))
     missing = [(name, remark) for name, page in pages.items() for remark in page.remarks]
     missing += [(name, page.no_audio) for name, page in pages.items() if page.no_audio and not options.needs_audio]
     signer = None if options.cases is None else _key(options.cases.key).public
     values = cover(results, missing, options.sessions, signer=signer, names=names)
+    values["words"] = words.notes(results)[-_MOST_WORDS:]
     folder.write(COVER, cover_page(values, **look))
-    whole = overview_page(overview(results, addresses, reuses), **look)
+    whole = overview_page(overview(current, addresses, reuses), **look)
     folder.finish(whole, with_sums=options.cases is not None)

@@ -517,11 +517,10 @@ def test_match_finds_the_excerpt_where_it_is(shared: Path, excerpt: Path) -> Non
     assert result.stderr == ""
     heading, header, label, row = result.stdout.splitlines()
     assert heading == f"{excerpt}: 1 recording found in 0:06.0"
-    names = ["in the track", "in the recording", "changed", "landmarks", "score", "confidence"]
+    names = ["in the track", "in the recording", "changed", "landmarks", "score/needed"]
     assert (re.split(r"  +", header.strip()), label) == (names, "  s2")
     figures = re.fullmatch(
-        r"    0:00\.\d-0:0[56]\.\d  0:0[23]\.\d-0:0[89]\.\d     unchanged  \d+ +(\d+) of (\d+\.\d) needed"
-        r"  [01]\.\d{6}",
+        r"    0:00\.\d-0:0[56]\.\d  0:0[23]\.\d-0:0[89]\.\d     unchanged  \d+ +(\d+)/(\d+\.\d)",
         row,
     )
     assert figures
@@ -759,18 +758,41 @@ def made_scan(**changes: Any) -> Scan:
     return Scan(**{**fields, **changes})
 
 
-def test_the_table_of_a_match() -> None:
-    assert scan_block(made_scan()).splitlines() == [
+def test_the_table_of_a_match_fits_its_width() -> None:
+    wide = [
         "a\\tb.wav: 2 recordings found in 0:40.0",
-        "    in the track   in the recording  changed                       landmarks  score                confidence",
+        "    in the track   in the recording  changed                       landmarks  score/needed",
         '  boom\\n1 "Boom \u97f3"',
-        "    0:00.0-0:10.0  1:01.2-1:12.2     pitch -2.0 st, tempo +10.0 %  120        1014 of 30.9 needed  0.999999",
-        "    0:08.0-0:20.0  1:09.2-1:23.2     pitch -2.0 st, tempo +10.0 %  120        1014 of 30.9 needed  0.999999",
+        "    0:00.0-0:10.0  1:01.2-1:12.2     pitch -2.0 st, tempo +10.0 %  120        1014/30.9",
+        "    0:08.0-0:20.0  1:09.2-1:23.2     pitch -2.0 st, tempo +10.0 %  120        1014/30.9",
         f"  {'x' * 46}...",
-        "    0:30.0-0:31.0  1:31.2-1:35.3     speed +25.0 %, +3.9 st        120        31.0 of 30.9 needed  0.500000",
+        "    0:30.0-0:31.0  1:31.2-1:35.3     speed +25.0 %, +3.9 st        120        31.0/30.9",
         '  boom\\n1 "Boom \u97f3": fits nearly as well: twin',
         "  note: odd.",
     ]
+    assert scan_block(made_scan(), width=90).splitlines() == wide
+    usual = scan_block(made_scan()).splitlines()
+    assert usual == [line.replace("landmarks  ", "").replace("120        ", "") for line in wide]
+    assert max(map(len, usual)) < 80
+    assert scan_block(made_scan(), width=60).splitlines()[1:7] == [
+        "    in the track   in the recording  score/needed",
+        '  boom\\n1 "Boom \u97f3"',
+        "    0:00.0-0:10.0  1:01.2-1:12.2     1014/30.9",
+        "      pitch -2.0 st, tempo +10.0 %",
+        "    0:08.0-0:20.0  1:09.2-1:23.2     1014/30.9",
+        "      pitch -2.0 st, tempo +10.0 %",
+    ]
+
+
+def test_no_line_of_a_match_is_wider_than_80_but_its_name() -> None:
+    scan = made_scan()
+    late = replace(scan.matches[0].passages[0], track_start_seconds=36000.0, track_end_seconds=36010.0, streams=(1, 2))
+    recording = replace(scan.matches[0].recording, title="A title of many words " * 9)
+    others = tuple(f"another-{n}" for n in range(20))
+    match = Match(recording, "recording", (replace(late, also_fits=others),))
+    lines = scan_block(made_scan(matches=(match,), notes=("very odd " * 30,))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.endswith('..."') for line in lines)
 
 
 def test_the_line_of_a_query_without_matches() -> None:
