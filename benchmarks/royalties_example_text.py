@@ -256,6 +256,7 @@ once it has ended: until {story.second.period.end}, the second statement needs `
 
 ```sh
 export SOURCEPRINT_RIGHTS=example.sqlite
+sourceprint rights people add auditor
 sourceprint rights import docs/money/example/rights --by auditor
 sourceprint rights check --no-index
 sourceprint attribute docs/money/example/results.jsonl --policy {story.policy.name} \\

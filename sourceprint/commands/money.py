@@ -10,6 +10,7 @@ from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     EXIT_VERIFICATION,
     PATH,
+    backdate_option,
     by_option,
     complain,
     expect_many_records,
@@ -66,6 +67,7 @@ _format_option = click.option(
 @index_option
 @rights_option
 @by_option
+@backdate_option
 @json_option
 @quiet_option
 def attribute(
@@ -80,6 +82,7 @@ def attribute(
     index: Path | None,
     rights: str | None,
     by: str | None,
+    backdate: str,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -94,6 +97,7 @@ def attribute(
     """
     from functools import partial
 
+    from sourceprint.royalties.people import acting
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.uses.ledger import attribute_results
     from sourceprint.royalties.uses.policy import load_policy
@@ -102,7 +106,7 @@ def attribute(
 
     expect_many_records()
     report = attribute_results(
-        Database.open(rights_place(rights)),
+        acting(Database.open(rights_place(rights)), by, backdate=backdate),
         results,
         load_policy(policy),
         licensee=licensee,
@@ -199,9 +203,17 @@ def list_(
 @click.option("--recording", metavar="ID", default="", help="Which recording it is, where that was open; if resolved.")
 @rights_option
 @by_option
+@backdate_option
 @quiet_option
 def set_(
-    state: str, ids: tuple[str, ...], reason: str, recording: str, rights: str | None, by: str | None, quiet: bool
+    state: str,
+    ids: tuple[str, ...],
+    reason: str,
+    recording: str,
+    rights: str | None,
+    by: str | None,
+    backdate: str,
+    quiet: bool,
 ) -> None:
     """Decide on uses: claimed, disputed, resolved or withdrawn.
 
@@ -210,10 +222,12 @@ def set_(
 
     Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
     """
+    from sourceprint.royalties.people import acting
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.uses.states import change_state
 
-    changed = change_state(Database.open(rights_place(rights)), ids, state, reason, by, recording_id=recording)
+    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
+    changed = change_state(database, ids, state, reason, by, recording_id=recording)
     if not quiet:
         click.echo(f"{counted(len(changed), 'use')} now {state}", err=True)
 
@@ -255,6 +269,7 @@ def history(use_id: str, rights: str | None, as_json: bool) -> None:
 @_format_option
 @rights_option
 @by_option
+@backdate_option
 @quiet_option
 def statement(
     licensee: str,
@@ -270,6 +285,7 @@ def statement(
     formats: tuple[str, ...],
     rights: str | None,
     by: str | None,
+    backdate: str,
     quiet: bool,
 ) -> None:
     """State what a licensee owes for a period, line by line.
@@ -283,6 +299,7 @@ def statement(
     """
     from functools import partial
 
+    from sourceprint.royalties.people import acting
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.amounts.exchange import read_rates
@@ -296,7 +313,7 @@ def statement(
         raise click.UsageError("--format dsr: a report in this format cannot say that it is provisional; leave it out")
     expect_many_records()
     issued_statement = issue_statement(
-        Database.open(rights_place(rights)),
+        acting(Database.open(rights_place(rights)), by, backdate=backdate),
         licensee=licensee,
         period=Period.parse(period),
         issued_on=issued or today().isoformat(),

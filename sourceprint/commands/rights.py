@@ -14,6 +14,7 @@ from sourceprint.commands.lists import ListOptions, list_options
 from sourceprint.commands.terminal import (
     EXIT_FINDINGS,
     PATH,
+    backdate_option,
     by_option,
     complain,
     head_option,
@@ -28,6 +29,7 @@ from sourceprint.commands.terminal import (
     rights_option,
     rights_place,
 )
+from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
     from sourceprint.royalties.rights.findings import Finding
@@ -58,6 +60,7 @@ def rights() -> None:
 @click.option("--dry-run", is_flag=True, help="Try everything, and change nothing.")
 @click.option("--report", metavar="FILE", type=PATH, help="Write every problem here: .tsv, .json or .jsonl.")
 @by_option
+@backdate_option
 @json_option
 @quiet_option
 def import_(
@@ -69,6 +72,7 @@ def import_(
     dry_run: bool,
     report: Path | None,
     by: str | None,
+    backdate: str,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -80,11 +84,12 @@ def import_(
 
     Example: sourceprint rights import catalogue.xlsx --shares percent
     """
+    from sourceprint.royalties.people import acting
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.tables.imports import import_rights
     from sourceprint.royalties.tables.problems import import_report_text, import_report_to_json
 
-    database = Database.open(rights_place(rights), create=True)
+    database = acting(Database.open(rights_place(rights), create=True), by, backdate=backdate)
     run = bound(
         import_rights,
         database,
@@ -240,6 +245,69 @@ def head(rights: str | None) -> None:
 
     with Database.open(rights_place(rights)).reading() as connection:
         click.echo(chain_head(connection).text)
+
+
+@rights.group()
+def people() -> None:
+    """Say who may be named with --by.
+
+    Besides whoever runs a command: $SOURCEPRINT_ACTOR, else the login name. Any other name is refused without a reason.
+
+    Example: sourceprint rights people list
+    """
+
+
+@people.command("list")
+@rights_option
+@json_option
+def list_people(rights: str | None, as_json: bool) -> None:
+    """List who may be named, since when, and who put them there.
+
+    Example: sourceprint rights people list
+    """
+    from dataclasses import asdict
+
+    from sourceprint.royalties import people as on_file
+    from sourceprint.royalties.rights.database import Database
+
+    with Database.open(rights_place(rights)).reading() as connection:
+        found = on_file.list_people(connection)
+    if as_json:
+        print_json([asdict(one) for one in found], lines=False)
+    elif found:
+        click.echo(on_file.people_text(found))
+    else:
+        note("nobody is on the list; whoever runs a command may act in their own name")
+
+
+@people.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@rights_option
+def add(names: tuple[str, ...], rights: str | None) -> None:
+    """Put people on the list.
+
+    Example: sourceprint rights people add "Ann Meyer"
+    """
+    from sourceprint.royalties.people import add_people
+    from sourceprint.royalties.rights.database import Database
+
+    new = add_people(Database.open(rights_place(rights), create=True), names)
+    note(f"{counted(len(new), 'name')} added")
+
+
+@people.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@rights_option
+def remove(names: tuple[str, ...], rights: str | None) -> None:
+    """Take people off the list; what they did stays.
+
+    Example: sourceprint rights people remove "Ann Meyer"
+    """
+    from sourceprint.royalties.people import remove_people
+    from sourceprint.royalties.rights.database import Database
+
+    gone = remove_people(Database.open(rights_place(rights)), names)
+    note(f"{counted(len(gone), 'name')} removed")
 
 
 @rights.command("new-licence")

@@ -45,6 +45,7 @@ __all__ = [
     "PATH",
     "Commands",
     "ResumableRun",
+    "backdate_option",
     "by_option",
     "catalogue_audio",
     "complain",
@@ -111,10 +112,16 @@ keys_option = click.option(
     "--keys", "folder", metavar="DIR", envvar="SOURCEPRINT_KEYS", type=PATH,
     help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",
 )  # fmt: skip
-by_option = click.option("--by", metavar="NAME", help="Who does this, for the history  [default: your login name]")
+by_option = click.option(
+    "--by", metavar="NAME", help="Who does this: one of rights people, for the history  [default: your login name]"
+)
 head_option = click.option(
     "--head", "heads", metavar="HEAD", multiple=True,
     help="A head that you hold: the line itself, a file with it, or a statement that was issued; may be repeated.",
+)  # fmt: skip
+backdate_option = click.option(
+    "--backdate", metavar="REASON", default="",
+    help="Why another name, or a day that is past, is stated; kept in the chain of the database.",
 )  # fmt: skip
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1),

@@ -60,6 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the example attributed in rights.sqlite and its statement issued in st."""
     folder = tmp_path_factory.mktemp("made")
     place = ("--rights", folder / "rights.sqlite", "--by", "Ann")
+    done("rights", "people", "add", "Ann", *place[:2])
     done("rights", "import", EXAMPLE / "rights", *place)
     done(*ATTRIBUTE, *place)
     shutil.copy(folder / "rights.sqlite", folder / "attributed.sqlite")
@@ -370,6 +371,7 @@ def test_uses_are_listed_by_track_and_time_with_ids_to_copy(attributed: Path) ->
 
 def test_a_decision_has_its_author_and_reason(attributed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_id = "U13f0a8f8b993026d6ea2e866"
+    done("rights", "people", "add", "Bo\x1b[2J")
     result = done("uses", "set", "disputed", use_id, "--reason", "letter\x1b[31m", "--by", "Bo\x1b[2J")
     assert (result.stdout, result.stderr) == ("", "1 use now disputed\n")
     monkeypatch.setenv("SOURCEPRINT_ACTOR", "Cy")
