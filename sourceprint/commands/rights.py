@@ -28,6 +28,7 @@ from sourceprint.commands.terminal import (
     quiet_option,
     rights_option,
     rights_place,
+    today,
 )
 from sourceprint.text.tables import counted
 
@@ -308,6 +309,54 @@ def remove(names: tuple[str, ...], rights: str | None) -> None:
 
     gone = remove_people(Database.open(rights_place(rights)), names)
     note(f"{counted(len(gone), 'name')} removed")
+
+
+@rights.command()
+@click.argument("recordings", metavar="[RECORDING...]", nargs=-1)
+@click.option(
+    "--purpose", type=click.Choice(["train", "generate", "reference-audio"]), default="train", show_default=True,
+    help="What for.",
+)  # fmt: skip
+@click.option("--territory", metavar="CODE", default="Worldwide", show_default=True, help="Where.")
+@click.option("--on", "day", metavar="DATE", help="On which day, YYYY-MM-DD  [default: today, UTC]")
+@rights_option
+@click.option("--revision", metavar="N", type=click.IntRange(min=0), help="As it was at this revision.")
+@json_option
+def optin(
+    recordings: tuple[str, ...],
+    purpose: str,
+    territory: str,
+    day: str | None,
+    rights: str | None,
+    revision: int | None,
+    as_json: bool,
+) -> None:
+    """Show which recordings are opted in or out, why, and as of when.
+
+    All that a choice on file is about, or the RECORDINGs of these ids. Choices come with rights import, from
+    optchoices.tsv or a list with a column `choice`; docs/formats/rights-tables.md describes it. An opt-out prevails.
+
+    Example: sourceprint rights optin --purpose train --territory DE
+    """
+    from sourceprint.royalties.deals.optin import opt_report, opt_report_text, opt_report_to_json
+    from sourceprint.royalties.periods import parse_date
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.territories import validate_territory
+
+    on = today() if day is None else parse_date(day, what="--on")
+    with Database.open(rights_place(rights)).reading() as connection:
+        report = opt_report(
+            connection,
+            purpose=purpose,
+            territory=validate_territory(territory),
+            day=on,
+            recording_ids=recordings,
+            revision=revision,
+        )
+    if as_json:
+        print_json(opt_report_to_json(report), lines=False)
+    else:
+        click.echo(opt_report_text(report))
 
 
 @rights.command("new-licence")

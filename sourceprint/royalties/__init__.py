@@ -4,6 +4,7 @@ In reading order:
 
 - `money`, `periods`, `territories`: exact amounts and the one rounding, days, places
 - `rights`: what is on file about recordings, works, parties, shares and licences; nothing is ever overwritten
+- `deals`: what deals say beyond rates, such as who opted in or out
 - `people`: who may be named as having done something
 - `tables`: rights read from tables and TOML, and written again
 - `uses`: what each track reuses of which recording or work, licensed or not, with its state

@@ -22,7 +22,15 @@ from sourceprint.royalties.money import format_percent
 from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.findings import Finding, find_circles
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import Party, RecordingPart, RecordingWork, RightsRecording, Share, Work
+from sourceprint.royalties.rights.records import (
+    OptChoice,
+    Party,
+    RecordingPart,
+    RecordingWork,
+    RightsRecording,
+    Share,
+    Work,
+)
 from sourceprint.royalties.rights.rights import Rights, all_records
 from sourceprint.royalties.rights.share_sums import Sum, sums_of_shares
 
@@ -30,7 +38,7 @@ __all__ = ["Records", "check_rights", "check_shares"]
 
 _MAX_NAMED = 8
 
-R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence)
+R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence, OptChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class Records:
     Attributes
     ----------
     parties, recordings, works, licences : iterable of records
+        By id.
+    choices : iterable of OptChoice
         By id.
     links : iterable of RecordingWork
         By recording, work.
@@ -57,6 +67,7 @@ class Records:
     master_shares: Iterable[Share] = ()
     work_shares: Iterable[Share] = ()
     licences: Iterable[Licence] = ()
+    choices: Iterable[OptChoice] = ()
 
     @classmethod
     def of(cls, rights: Rights) -> "Records":
@@ -74,6 +85,7 @@ class Records:
             master_shares=(share for of_one in rights.master_shares.values() for share in of_one),
             work_shares=(share for of_one in rights.work_shares.values() for share in of_one),
             licences=rights.licences.values(),
+            choices=(choice for of_one in rights.choices.values() for choice in of_one),
         )
 
     @classmethod
@@ -92,6 +104,7 @@ class Records:
             master_shares=kind(Share, schema.master_share, "recording_id"),
             work_shares=kind(Share, schema.work_share, "work_id"),
             licences=kind(Licence, schema.licence),
+            choices=kind(OptChoice, schema.opt),
         )
 
 
@@ -157,6 +170,7 @@ def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None
         if licence.replaces:
             replaced[licence.id] = [licence.replaces]
         yield from _check_licence(licence, licence_ids, known)
+    yield from _check_choices(records.choices, known)
     yield from _circles("recording", "contain each other", contained, "remove one of these parts")
     yield from _circles("licence", "replace each other", replaced, "leave `replaces` out of the earliest")
     if index_ids is not None:
@@ -312,6 +326,25 @@ def _check_licence(licence: Licence, licence_ids: set[str], known: _Known) -> It
                     f"{subject} covers {noun} {name!r}, which no recording has",
                     f"correct the {noun}, or leave it for recordings to come",
                 )
+
+
+def _check_choices(choices: Iterable[OptChoice], known: _Known) -> Iterator[Finding]:
+    on_file: dict[str, Mapping[str, str] | set[str]] = {
+        "recording": known.recordings,
+        "isrc": known.isrcs,
+        "work": known.works,
+        "iswc": known.iswcs,
+        "party": known.parties,
+    }
+    for choice in choices:
+        if choice.subject_id not in on_file[choice.subject]:
+            yield Finding(
+                "dead_link",
+                "note",
+                f"choice {choice.id}",
+                f"choice {choice.id} opts {choice.choice} {choice.subject} {choice.subject_id!r}, which is not on file",
+                "correct it, or leave it for records to come",
+            )
 
 
 def _circles(kind: str, verb: str, edges: Mapping[str, Iterable[str]], remedy: str) -> Iterator[Finding]:

@@ -15,8 +15,10 @@ from sourceprint.royalties.territories import EVERYWHERE, Territories
 
 __all__ = [
     "MASTER",
+    "OPT_SUBJECTS",
     "WHOLE",
     "WORK_RIGHTS",
+    "OptChoice",
     "Party",
     "RecordingPart",
     "RecordingWork",
@@ -40,6 +42,9 @@ WORK_RIGHTS = (
     "PrintRight",
     "UserDefined",
 )
+
+OPT_SUBJECTS = ("recording", "isrc", "work", "iswc", "party")
+"""What a choice can be about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +195,50 @@ class Share:
             (self.valid_from is None or self.valid_from <= day)
             and (self.valid_to is None or day <= self.valid_to)
             and self.territories.covers(territory)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OptChoice:
+    """What is chosen for a recording or work: that it may be used for some purposes, or may not.
+
+    Attributes
+    ----------
+    id : str
+        Its own id.
+    subject : str
+        Of `OPT_SUBJECTS`: what `subject_id` is. A choice by ISRC or ISWC holds for whatever is on file under it, now or
+        later; one of a party for all recordings and works that the party has a share in.
+    subject_id : str
+    choice : str
+        "in" or "out".
+    purposes : tuple of str
+        Sorted; empty is every purpose.
+    territories : Territories
+        Where it holds.
+    valid_from, valid_to : date or None
+        First and last day on which it holds; None is open.
+    weight_millionths : int or None
+        Weight in the pool of a licence that divides by weights; None where none is declared.
+    reason : str
+        Such as "letter of the artist, 3 May", or "".
+    """
+
+    id: str
+    subject: str
+    subject_id: str
+    choice: str
+    purposes: tuple[str, ...] = ()
+    territories: Territories = EVERYWHERE
+    valid_from: date | None = None
+    valid_to: date | None = None
+    weight_millionths: int | None = None
+    reason: str = ""
+
+    def concerns(self, purpose: str, day: date) -> bool:
+        """Return whether it is about a purpose, and holds on a day, wherever that may be."""
+        return (
+            (not self.purposes or purpose in self.purposes)
+            and (self.valid_from is None or self.valid_from <= day)
+            and (self.valid_to is None or day <= self.valid_to)
         )

@@ -18,6 +18,7 @@ from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import (
     WHOLE,
+    OptChoice,
     Party,
     RecordingPart,
     RecordingWork,
@@ -30,7 +31,7 @@ from sourceprint.royalties.rights.rows import Record, record_of
 __all__ = ["Rights", "all_records", "current_revision", "load_rights"]
 
 _STREAM_ROWS = 2_000
-R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence)
+R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence, OptChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Rights:
         By recording that contains: what it contains, by start.
     master_shares, work_shares : mapping of str to tuple of Share
         By recording and by work: all shares, by id.
+    choices : mapping of (str, str) to tuple of OptChoice
+        By subject and its id: all choices, by id.
     """
 
     revision: int = 0
@@ -66,6 +69,7 @@ class Rights:
     parts: Mapping[str, tuple[RecordingPart, ...]] = field(default_factory=dict)
     master_shares: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
     work_shares: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
+    choices: Mapping[tuple[str, str], tuple[OptChoice, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -79,6 +83,7 @@ class Rights:
         master_shares: Iterable[Share] = (),
         work_shares: Iterable[Share] = (),
         licences: Iterable[Licence] = (),
+        choices: Iterable[OptChoice] = (),
         revision: int = 0,
     ) -> "Rights":
         """Return rights from records in any order."""
@@ -111,6 +116,7 @@ class Rights:
             },
             master_shares=_by_subject(master_shares),
             work_shares=_by_subject(work_shares),
+            choices=_choices_by_subject(choices),
         )
 
     def works_of(self, recording_id: str) -> tuple[str, ...]:
@@ -135,6 +141,13 @@ def _by_subject(shares: Iterable[Share]) -> dict[str, tuple[Share, ...]]:
     return {subject: tuple(sorted(of_one, key=lambda share: share.id)) for subject, of_one in sorted(grouped.items())}
 
 
+def _choices_by_subject(choices: Iterable[OptChoice]) -> dict[tuple[str, str], tuple[OptChoice, ...]]:
+    grouped: dict[tuple[str, str], list[OptChoice]] = {}
+    for choice in sorted(choices, key=lambda choice: choice.id):
+        grouped.setdefault((choice.subject, choice.subject_id), []).append(choice)
+    return {subject: tuple(of_one) for subject, of_one in sorted(grouped.items())}
+
+
 def current_revision(connection: Connection) -> int:
     """Return the number of the latest revision; 0 where nothing was ever imported."""
     return connection.scalar(select(func.max(schema.revision.c.id))) or 0
@@ -154,8 +167,9 @@ def load_rights(
     """Return everything that concerns some recordings, works and a licensee.
 
     These are the recordings with those ids, index ids and ISRCs, the recordings that they contain, and so on; the works
-    that any of these perform, and those named; the shares of them all; the licences of the licensee; and the parties
-    that shares and licences name. The number of queries does not depend on how many are asked for, but in steps of 900.
+    that any of these perform, and those named; the shares of them all, and what was chosen for them; the licences of
+    the licensee; and the parties that shares and licences name. The number of queries does not depend on how many are
+    asked for, but in steps of 900.
 
     Parameters
     ----------
@@ -199,17 +213,22 @@ def load_rights(
     master_shares = reader.where(Share, schema.master_share, "recording_id", recordings)
     work_shares = reader.where(Share, schema.work_share, "work_id", {found.id for found in works})
     licences = reader.where(Licence, schema.licence, "licensee", [licensee])
-    owning = {share.party_id for share in (*master_shares, *work_shares)} if owners else set()
+    owning = {share.party_id for share in (*master_shares, *work_shares)}
+    subjects = owning | {name for one in recordings.values() for name in (one.id, one.isrc)}
+    subjects |= {name for one in works for name in (one.id, one.iswc)}
+    any_choice = select(schema.opt.c.row_id).where(schema.opt.c.row_id > 0).limit(1)
+    chosen = connection.scalar(any_choice) is not None  # most catalogues have none, and are asked no further
     named = {party_id for found in licences for party_id in (found.licensor, found.licensee)} | {licensee}
     return Rights.of(
         recordings=recordings.values(),
         works=works,
-        parties=reader.where(Party, schema.party, "id", owning | named),
+        parties=reader.where(Party, schema.party, "id", (owning if owners else set()) | named),
         links=links,
         parts=parts,
         master_shares=master_shares,
         work_shares=work_shares,
         licences=licences,
+        choices=reader.where(OptChoice, schema.opt, "subject_id", subjects) if chosen else (),
         revision=latest if revision is None else revision,
     )
 

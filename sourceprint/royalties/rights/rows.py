@@ -19,6 +19,7 @@ from sourceprint.royalties.rights.licence_toml import licence_document, licence_
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import (
     MASTER,
+    OptChoice,
     Party,
     RecordingPart,
     RecordingWork,
@@ -29,6 +30,7 @@ from sourceprint.royalties.rights.records import (
 from sourceprint.royalties.rights.schema import (
     licence,
     master_share,
+    opt,
     party,
     recording,
     recording_part,
@@ -40,7 +42,7 @@ from sourceprint.royalties.territories import EVERYWHERE, WORLDWIDE, Territories
 
 __all__ = ["Record", "Row", "record_of", "row_of", "table_of"]
 
-Record = Party | RightsRecording | Work | RecordingWork | RecordingPart | Share | Licence
+Record = Party | RightsRecording | Work | RecordingWork | RecordingPart | Share | Licence | OptChoice
 
 
 class Row(Protocol):
@@ -57,6 +59,7 @@ _TABLES: dict[type, Table] = {
     RecordingWork: recording_work,
     RecordingPart: recording_part,
     Licence: licence,
+    OptChoice: opt,
 }
 
 
@@ -118,6 +121,20 @@ def row_of(record: Record) -> dict[str, object]:
             }
         case Party(party_id, name, ipi, isni, dpid):
             return {"id": _id(party_id), "name": name, "ipi": ipi, "isni": isni, "dpid": dpid}
+        case OptChoice():
+            return {
+                "id": _id(record.id),
+                "subject": record.subject,
+                "subject_id": _id(record.subject_id),
+                "choice": record.choice,
+                "purposes": _joined(record.purposes, "purpose"),
+                "included": "|".join(record.territories.included),
+                "excluded": "|".join(record.territories.excluded),
+                "valid_from": record.valid_from.isoformat() if record.valid_from else "",
+                "valid_to": record.valid_to.isoformat() if record.valid_to else "",
+                "weight_millionths": record.weight_millionths,
+                "reason": record.reason,
+            }
         case Licence():
             return {
                 "id": _id(record.id),
@@ -201,6 +218,21 @@ def _share(row: Row, subject_id: str) -> Share:
     )
 
 
+def _opt(row: Row) -> OptChoice:
+    return OptChoice(
+        id=row["id"],
+        subject=row["subject"],
+        subject_id=row["subject_id"],
+        choice=row["choice"],
+        purposes=_split(row["purposes"]),
+        territories=_territories(row["included"], row["excluded"]),
+        valid_from=_date(row["valid_from"]),
+        valid_to=_date(row["valid_to"]),
+        weight_millionths=row["weight_millionths"],
+        reason=row["reason"],
+    )
+
+
 def _licence(row: Row) -> Licence:
     return _parsed_licence(row["document"], row["digest"])
 
@@ -219,6 +251,7 @@ _READERS: dict[str, Callable[[Row], Record]] = {
     master_share.name: _master_share,
     work_share.name: _work_share,
     licence.name: _licence,
+    opt.name: _opt,
 }
 
 

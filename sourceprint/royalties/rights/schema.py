@@ -144,8 +144,23 @@ licence = _versioned(
     Column("digest", String(71), nullable=False),
     lookups=("licensee",),
 )
+# What an owner says of the use of a recording or work: "in" or "out", for some purposes, there and then.
+opt = _versioned(
+    "opt",
+    Column("subject", Text, nullable=False),  # recording, isrc, work, iswc, party
+    Column("subject_id", Text, nullable=False),
+    Column("choice", Text, nullable=False),  # in, out
+    Column("purposes", Text, nullable=False),  # sorted, joined by |; "" is every purpose
+    Column("included", Text, nullable=False),
+    Column("excluded", Text, nullable=False),
+    Column("valid_from", String(10), nullable=False),
+    Column("valid_to", String(10), nullable=False),
+    Column("weight_millionths", BigInteger, nullable=True),  # in the pool of a licence for training
+    Column("reason", Text, nullable=False),
+    lookups=("subject_id",),
+)
 
-VERSIONED = (party, recording, work, recording_work, recording_part, master_share, work_share, licence)
+VERSIONED = (party, recording, work, recording_work, recording_part, master_share, work_share, licence, opt)
 """In an order in which each may refer to those before it."""
 
 attribution = Table(

@@ -22,7 +22,9 @@ from typing import Literal
 from fingerprint.errors import ParameterError, printable
 from sourceprint.identifiers import dpid, ipi, isni, iswc
 from sourceprint.identifiers.isrc import validate as validate_isrc
+from sourceprint.royalties.money import parse_decimal
 from sourceprint.royalties.periods import parse_date
+from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.royalties.rights.records import MASTER, WHOLE, WORK_RIGHTS
 from sourceprint.royalties.territories import Territories
 
@@ -33,6 +35,7 @@ __all__ = [
     "is_marked",
     "parse_share",
     "percent_number",
+    "read_choice",
     "read_date",
     "read_dpid",
     "read_duration_ms",
@@ -44,10 +47,12 @@ __all__ = [
     "read_iswc",
     "read_list",
     "read_milliseconds",
+    "read_purposes",
     "read_rights",
     "read_tags",
     "read_territories",
     "read_text",
+    "read_weight",
     "share_number",
     "warn_of_isrc",
 ]
@@ -61,6 +66,7 @@ _MAX_ID_BYTES = 1_000  # two of them make the id of a link, which an index of Po
 _MAX_DURATION_MS = 2**53
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")  # zero-width spaces, byte order marks, soft hyphens
 _MAX_DIGITS = 40
+_MAX_WEIGHT = 10**12
 _SHARE = re.compile(rf"([+-]?)([0-9]{{1,{_MAX_DIGITS}}}(?:[.,][0-9]{{1,{_MAX_DIGITS}}})?) ?(%?)")
 _DOTTED_DATE = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 _SLASHED_DATE = re.compile(r"[0-9]{1,4}[/-][0-9]{1,2}[/-][0-9]{1,4}")
@@ -263,6 +269,58 @@ def read_flag(text: str) -> str:
     if word in _NO:
         return "no"
     raise ParameterError(f"{text!r:.40}: write yes or no, or leave the cell empty where it is not known")
+
+
+@lru_cache(_CACHED)
+def read_choice(text: str) -> str:
+    """Return "in" or "out"; raises ParameterError if it is neither.
+
+    Examples
+    --------
+    >>> read_choice("Opt-Out"), read_choice("in")
+    ('out', 'in')
+    """
+    word = re.sub(r"[\s_-]", "", text).lower().removeprefix("opted").removeprefix("opt")
+    if word not in ("in", "out"):
+        raise ParameterError(f"choice {text!r:.40}: write in or out")
+    return word
+
+
+@lru_cache(_CACHED)
+def read_purposes(text: str) -> str:
+    """Return purposes, separated by `|`, sorted; raises ParameterError if one is unknown.
+
+    Examples
+    --------
+    >>> read_purposes("train, Generate"), read_purposes("all")
+    ('generate|train', '')
+    """
+    if text.lower() in ("all", "any", "every"):
+        return ""
+    found = {word.strip().lower() for word in re.split(r"[|,;]", text) if word.strip()}
+    if unknown := sorted(found - set(PURPOSES)):
+        raise ParameterError(f"purpose {unknown[0]!r:.40}: write {', '.join(PURPOSES)}, several with | between them")
+    return "|".join(sorted(found))
+
+
+@lru_cache(_CACHED)
+def read_weight(text: str) -> int:
+    """Return a weight in millionths.
+
+    Raises
+    ------
+    ParameterError
+        If it is no number from 0 to a million million, or has more than six decimals.
+
+    Examples
+    --------
+    >>> read_weight("2,5")
+    2500000
+    """
+    millionths = Fraction(parse_decimal(text.replace(",", "."), what="weight")) * WHOLE
+    if millionths.denominator != 1 or not 0 <= millionths <= _MAX_WEIGHT * WHOLE:
+        raise ParameterError(f"weight {text!r:.40}: write a number from 0 to {_MAX_WEIGHT}, with at most six decimals")
+    return millionths.numerator
 
 
 @lru_cache(_CACHED)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sourceprint.identifiers import dpid
 from sourceprint.royalties.tables.cells import (
+    read_choice,
     read_date,
     read_dpid,
     read_duration_ms,
@@ -22,9 +23,11 @@ from sourceprint.royalties.tables.cells import (
     read_iswc,
     read_list,
     read_milliseconds,
+    read_purposes,
     read_rights,
     read_tags,
     read_text,
+    read_weight,
     warn_of_isrc,
 )
 from sourceprint.sheets.headings import field_named
@@ -195,6 +198,25 @@ SHAPES: tuple[Shape, ...] = (
             Column("rights", ("RightsType", "right"), read_rights, needed=True),
             *_validity(),
             *_territories(),
+        ),
+    ),
+    Shape(
+        "opt",
+        "OptChoices",
+        ("optchoices", "optin", "optout", "optins", "optouts"),
+        (
+            Column("id", ("OptChoiceRecordId",), read_id),
+            Column("recording", _RECORDING_ID, read_id),
+            Column("isrc", ("ISRC",), read_isrc, warn=warn_of_isrc),
+            Column("work", _WORK_ID, read_id),
+            Column("iswc", ("ISWC",), read_iswc),
+            Column("party", _PARTY_ID, read_id),
+            Column("choice", ("OptChoice", "choice", "opt"), read_choice, needed=True),
+            Column("purposes", ("Purposes", "purpose"), read_purposes),
+            *_validity(),
+            *_territories(),
+            Column("weight", ("Weight",), read_weight),
+            Column("reason", ("Reason",)),
         ),
     ),
 )

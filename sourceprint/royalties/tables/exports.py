@@ -25,12 +25,13 @@ from index.storage.durable import make_folder, refusals, sync_folder, write_chun
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.licence_toml import licence_toml
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import Share
+from sourceprint.royalties.rights.records import OPT_SUBJECTS, WHOLE, Share
 from sourceprint.royalties.rights.rights import all_records, current_revision
 from sourceprint.royalties.rights.rows import Row, row_of
 from sourceprint.royalties.rights.schema import (
     licence,
     master_share,
+    opt,
     party,
     recording,
     recording_part,
@@ -46,7 +47,7 @@ from sourceprint.royalties.territories import WORLDWIDE
 
 __all__ = ["ExportReport", "export_report_text", "export_rights"]
 
-_TABLES = {table.name: table for table in (party, recording, work, recording_work, recording_part)}
+_TABLES = {table.name: table for table in (party, recording, work, recording_work, recording_part, opt)}
 _SHARES = {"master_share": master_share, "work_share": work_share}
 _UNCLAIMED = "unclaimedmusicalworkrightshares"
 _UNCLAIMED_COLUMNS = (
@@ -213,12 +214,24 @@ def _share(row: Row) -> dict[str, Any]:
     }
 
 
+def _choice(row: Row) -> dict[str, Any]:
+    weight = row["weight_millionths"]
+    return {
+        **_plain(row),
+        **dict.fromkeys(OPT_SUBJECTS, ""),
+        row["subject"]: row["subject_id"],
+        "territories": row["included"],
+        "weight": "" if weight is None else f"{weight // WHOLE}.{weight % WHOLE:06d}".rstrip("0").rstrip("."),
+    }
+
+
 _CELLS: dict[str, Callable[[Row], dict[str, Any]]] = {
     "recording": _recording,
     "recording_work": _link,
     "recording_part": _part,
     "master_share": _share,
     "work_share": _share,
+    "opt": _choice,
 }
 
 

@@ -169,8 +169,8 @@ class RowReader:
         for sentence, count in sorted(self.notes.items()):
             self.staging.problem("note", self.file, 0, "", "", "rows-not-used", f"{count} rows {sentence}")
 
-    def stage_share(self, line: int, row: ShareRow, values: dict[str, Any]) -> None:
-        """Stage one share of a row whose cells could be read; `values` holds the cells that all its shares have."""
+    def validity(self, line: int, values: dict[str, Any]) -> tuple[str, str, str, str] | None:
+        """Return included and excluded territories, first and last day of a row; None, with its errors, if wrong."""
         good = True
         included, excluded = "", ""
         written = (values.get("territories", ""), values.get("excluded", ""))
@@ -184,15 +184,21 @@ class RowReader:
             remedy = f"ends on {valid_to}, before it begins on {valid_from}; put the earlier day first"
             self.fault(line, "valid_to", valid_to, "dates-reversed", remedy)
             good = False
+        return (included, excluded, valid_from, valid_to) if good else None
+
+    def stage_share(self, line: int, row: ShareRow, values: dict[str, Any]) -> None:
+        """Stage one share of a row whose cells could be read; `values` holds the cells that all its shares have."""
+        held = self.validity(line, values)
         millionths = None
         text = values["share"]
         try:
             millionths = parse_share(text, self._unit or self._unit_of_heading(text))
         except ParameterError as error:
             self.fault(line, "share", text, "share", str(error))
-            good = False
-        if not good:
             return
+        if held is None:
+            return
+        included, excluded, valid_from, valid_to = held
         if millionths is None:
             micro = min(int(share_number(text).scaleb(6)), _BARE_LIMIT)
             self.staging.bare_share(row.subject_id, row.right, text, micro, self.file, line)

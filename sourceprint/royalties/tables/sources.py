@@ -28,6 +28,8 @@ _TABLE_ENDINGS = SHEET_SUFFIXES | {".txt"}
 _NO_TABLE = "neither a table (.tsv, .csv, .txt, .xlsx) nor a licence (.toml)"
 _SUBJECTS = frozenset({"isrc", "iswc", "title", "work_title", "recording_id", "work_id", "index_id"})
 _BESIDE_TITLES = frozenset({"artists", "label", "party", "share", "writers"})
+_OPT = next(shape for shape in SHAPES if shape.kind == "opt")
+_CHOICE = frozenset(normalised(name) for one in _OPT.columns if one.needed for name in one.names)
 _TABLE_NAMES = frozenset(normalised(name) for shape in SHAPES for column in shape.columns for name in column.names)
 
 
@@ -133,9 +135,13 @@ def shape_of_header(header: Iterable[str], given: ColumnMap | None = None) -> Sh
     --------
     >>> shape_of_header(["ISRC", "right", "share"]).kind, shape_of_header(["a"])
     ('single', None)
+    >>> shape_of_header(["ISRC", "choice", "purpose"]).kind
+    'opt'
     """
     headings = [heading for heading in header if heading.strip()]
     names = {normalised(heading) for heading in headings}
+    if names & _CHOICE:
+        return _OPT
     fields = {(given or ColumnMap()).field_of(heading) for heading in headings}
     subjects = fields & _SUBJECTS
     if subjects == {"title"} and names & GENERIC and not fields & _BESIDE_TITLES:

@@ -39,7 +39,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fingerprint.errors import ParameterError
-from sourceprint.royalties.rights.records import MASTER
+from sourceprint.royalties.rights.records import MASTER, OPT_SUBJECTS
 from sourceprint.royalties.tables.cells import Unit, parse_share
 from sourceprint.royalties.tables.columns import SINGLE, Shape
 from sourceprint.royalties.tables.label_sheets import LabelSheet
@@ -50,6 +50,8 @@ from sourceprint.sheets.opened import Sheet
 __all__ = ["made_id", "stage_single", "stage_table"]
 
 _MAX_NAME = 200
+_ID_DIGITS = 24
+_ID_BESIDE = {"isrc": "recording", "iswc": "work"}
 _CREDITS = "name a party and no share: credits, not shares"
 _PAID = frozenset({"musicalworkcollectionshare", "licensingshare", "copyrightcontrolshare"})
 _UNCLAIMED = "copyrightcontrolshare"
@@ -270,6 +272,41 @@ def _stage_shares(reader: RowReader, kind: str, line: int, values: dict[str, Any
         reader.stage_share(line, row, values)
 
 
+def _stage_choice(reader: RowReader, kind: str, line: int, values: dict[str, Any]) -> None:
+    named = [subject for subject in OPT_SUBJECTS if values.get(subject)]
+    # The code beside an id says nothing new; a recording and a work do.
+    subjects = [subject for subject in named if _ID_BESIDE.get(subject) not in named]
+    if len(subjects) != 1:
+        which = f"names {' and '.join(subjects)}" if subjects else "names nothing"
+        remedy = f"{which}; one row is about one of {', '.join(OPT_SUBJECTS)}"
+        reader.fault(line, "choice", values["choice"], "subject", remedy)
+        return
+    held = reader.validity(line, values)
+    if held is None:
+        return
+    included, excluded, valid_from, valid_to = held
+    subject_id = values[subjects[0]]
+    key = (subjects[0], subject_id, values.get("purposes", ""), included, excluded, valid_from)
+    reader.staging.add(
+        kind,
+        reader.file,
+        line,
+        (
+            values.get("id") or "O-" + hashlib.sha256("\t".join(key).encode()).hexdigest()[:_ID_DIGITS],
+            subjects[0],
+            subject_id,
+            values["choice"],
+            values.get("purposes", ""),
+            included,
+            excluded,
+            valid_from,
+            valid_to,
+            None if values.get("weight", "") == "" else values["weight"],
+            values.get("reason", ""),
+        ),
+    )
+
+
 _STAGERS: dict[str, Callable[[RowReader, str, int, dict[str, Any]], None]] = {
     "party": _stage_record,
     "recording": _stage_record,
@@ -278,4 +315,5 @@ _STAGERS: dict[str, Callable[[RowReader, str, int, dict[str, Any]], None]] = {
     "recording_part": _stage_part,
     "master_share": _stage_shares,
     "work_share": _stage_shares,
+    "opt": _stage_choice,
 }
