@@ -18,16 +18,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Generic, TypeVar
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import EvidenceError, ParameterError, SourceprintError, printable
 from sourceprint.faults import Fault, contained, fault_of, fault_of_time, log_fault
+from sourceprint.file_limits import most_seconds
 from sourceprint.processes import WorkerProcess, can_fork
 
-__all__ = ["in_order", "jobs_for", "uninterrupted"]
+__all__ = ["in_order", "jobs_for", "uninterrupted", "within_limits"]
 
 Label = TypeVar("Label")
 Task = TypeVar("Task")
@@ -113,6 +115,43 @@ def in_order(
             yield first, slot.result
     finally:
         crew.stop()
+
+
+def within_limits(work: Callable[[], Result], files: Iterable[Path]) -> Result:
+    """Return what a call returns that reads some files, made in a worker that has the time and memory for them.
+
+    Parameters
+    ----------
+    work : callable
+        What it returns must be picklable.
+    files : iterable of Path
+        What it reads: each adds the time that it may take.
+
+    Raises
+    ------
+    EvidenceError
+        If the call takes longer, ends its worker twice, or raises what nobody expected.
+    BaseException
+        Any other error of ours that the call raises.
+    """
+
+    def answer(_: tuple[Path, ...]) -> Result | SourceprintError | Fault:
+        try:
+            return work()
+        except SourceprintError as error:
+            return error
+
+    tasks = [(None, tuple(files))]
+    made = in_order(
+        answer, tasks, jobs=1, failed=lambda _, fault: fault, limit=lambda paths: sum(map(most_seconds, paths))
+    )
+    with closing(made):
+        ((_, found),) = made
+    if isinstance(found, SourceprintError):
+        raise found
+    if found is None or isinstance(found, Fault):
+        raise EvidenceError(f"{printable(tasks[0][1][0])}: {found}")
+    return found
 
 
 @contextmanager

@@ -274,9 +274,10 @@ def verify_case(case: Path, keys: tuple[Path, ...], *, any_key: bool, as_json: b
     from sourceprint.evidence.cases.verdict import check_case, read_case
     from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
     from sourceprint.signatures import load_public
+    from sourceprint.workers import within_limits
 
     trusted = [str(key) if is_sha256(str(key)) else load_public(key) for key in keys]
-    verdict = check_case(read_case(case), name=printable(case), keys=trusted)
+    verdict = within_limits(lambda: check_case(read_case(case), name=printable(case), keys=trusted), [case])
     if as_json:
         print_json(verdict_json(verdict), lines=False)
     else:

@@ -8,16 +8,18 @@ import re
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from fingerprint.errors import IndexDamagedError, ParameterError
+from fingerprint.errors import EvidenceError, IndexDamagedError, ParameterError
 from sourceprint import workers
 from sourceprint.faults import Fault, contained, fault_of_death
 from sourceprint.processes import in_this_process
-from sourceprint.workers import in_order, jobs_for, uninterrupted
+from sourceprint.workers import in_order, jobs_for, uninterrupted, within_limits
 from tests.errands import add_to_ten, ill_fated
 from tests.places import ROOT
 
@@ -161,6 +163,26 @@ def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch, capfd: pytes
     with pytest.raises(ParameterError, match="jobs=2: worker processes end as soon as they start; give 1 job"):
         list(in_order(only_here, [(None, 1), (None, 2)], jobs=2, failed=failed))
     assert "No module named 'tests.no_such_module'" in capfd.readouterr().err
+
+
+def test_work_on_some_files_has_their_time_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "a.zip"
+    file.write_bytes(b"content")
+    assert within_limits(lambda: os.getpid(), [file]) != os.getpid()
+
+    def refuse() -> None:
+        raise ParameterError("no good")
+
+    with pytest.raises(ParameterError, match="no good"):
+        within_limits(refuse, [file])
+    with pytest.raises(EvidenceError, match=r"a\.zip: ended the process that worked on it, twice \(exit code 9\)"):
+        within_limits(lambda: os._exit(9), [file])
+    with pytest.raises(EvidenceError, match=r"a\.zip: unexpected ZeroDivisionError .*report it as fault"):
+        within_limits(lambda: 1 // 0, [file])
+    monkeypatch.setattr(workers, "_TICK_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "most_seconds", lambda _: 0.1)
+    with pytest.raises(EvidenceError, match=r"a\.zip: took longer than 0 s"):
+        within_limits(lambda: time.sleep(60), [file, file])
 
 
 def test_whoever_insists_interrupts() -> None:

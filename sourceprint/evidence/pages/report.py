@@ -45,7 +45,7 @@ from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import SessionTimes
 from sourceprint.scans.summary import q_values
 from sourceprint.signatures import PrivateKey, load_private
-from sourceprint.workers import in_order, jobs_for
+from sourceprint.workers import in_order, jobs_for, within_limits
 
 __all__ = ["CaseOptions", "PageMade", "ReportOptions", "single_page", "write_report"]
 
@@ -250,13 +250,18 @@ def single_page(
     Raises
     ------
     EvidenceError
-        If the trace cannot be used, or gives other matches than the result states.
+        If the trace cannot be used, or gives other matches than the result states; if it takes longer, or more memory,
+        than its files may.
     """
     candidates = Catalogue(catalogue).candidates(match.recording_id for match in result.matches)
-    shelf = Shelf(False, "", "")
     now = words_of([result], index=index, catalogue=catalogue)
-    view = file_view(now.applied(result), trace, candidates, shelf, with_audio=False)
-    return _alone(view, shelf, title, now.notes([result]))
+
+    def made() -> bytes:
+        shelf = Shelf(False, "", "")
+        view = file_view(now.applied(result), trace, candidates, shelf, with_audio=False)
+        return _alone(view, shelf, title, now.notes([result]))
+
+    return within_limits(made, _audio_of(result, candidates))
 
 
 def _alone(view: FileView, shelf: Shelf, title: str, words: Sequence[str]) -> bytes:
@@ -332,8 +337,12 @@ def _key(path: Path) -> PrivateKey:
 
 def _limit(task: _Task) -> float:
     """Return how many seconds a page may take: pictures and excerpts are made of the track and of recordings."""
-    audio = [Path(task.result.name), *(path for paths in task.candidates.values() for path in paths)]
-    return sum(most_seconds(path) for path in audio)
+    return sum(map(most_seconds, _audio_of(task.result, task.candidates)))
+
+
+def _audio_of(result: ScanResult, candidates: Mapping[str, tuple[Path, ...]]) -> list[Path]:
+    """Return the files that a page may need: that of the track, and those of recordings."""
+    return [Path(result.name), *(path for paths in candidates.values() for path in paths)]
 
 
 def _failed(task: _Task, fault: Fault) -> PageMade:

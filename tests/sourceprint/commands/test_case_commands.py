@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sourceprint.evidence.cases import verdict
 from sourceprint.evidence.cases.archive import RESULT, open_archive, pack
+from sourceprint.evidence.pages import report
 from sourceprint.signatures import create_key, load_private
 from tests.command_line import RATE_HZ, music, run, write
 
@@ -160,6 +163,21 @@ def test_a_truncated_case_exits_with_6_and_what_is_none_with_2(case: Path) -> No
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f"Error: {case}: is no case; give the file that `sourceprint evidence` made\n"
     assert run("verify", case.with_name("none.zip")).exit_code == 2
+
+
+def test_a_file_that_ends_the_process_which_looks_at_it_is_told(
+    made: Path, keys: Path, case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = "ended the process that worked on it, twice (exit code 9)"
+    monkeypatch.setattr(verdict, "check_case", lambda *_, **__: os._exit(9))
+    result = run("verify", case, "--any-key")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"case.zip: {ended}" in result.stderr
+    monkeypatch.setattr(report, "file_view", lambda *_, **__: os._exit(9))
+    result = run("evidence", made, "song.wav", "-o", tmp_path / "new.zip", "--keys", keys)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"song.wav: {ended}" in result.stderr
+    assert not (tmp_path / "new.zip").exists()
 
 
 def test_another_key_exits_with_6_and_one_of_several_is_enough(case: Path, keys: Path) -> None:
