@@ -11,7 +11,8 @@ from benchmarks.royalties_example_story import Story, money, table
 from sourceprint.royalties.money import format_percent
 from sourceprint.royalties.rights.findings import findings_text
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import Share
+from sourceprint.royalties.rights.records import MASTER, Share
+from sourceprint.royalties.uses.shares import UseShares
 
 __all__ = ["licences", "ownership", "shares_text"]
 
@@ -112,7 +113,8 @@ def _scope(licence: Licence) -> str:
 def _expired(story: Story) -> str:
     """Say which licence was over when a track was generated."""
     use = story.use("T6", "R2")
-    licence = story.rights.licences[use.outcomes[0].licence_id]
+    outcome = next(one.outcome for one in UseShares(story.rights).outcomes(use) if one.right == MASTER)
+    licence = story.rights.licences[outcome.licence_ids[0]]
     return f"{licence.id} ended on {licence.valid_to}, and T6 was generated on {use.generated_on}"
 
 

@@ -13,6 +13,7 @@ from benchmarks import royalties_example_money as shown
 from benchmarks.royalties_example_rights import licences, ownership, shares_text
 from benchmarks.royalties_example_story import PAID, Story, money, seconds, table, use_name
 from sourceprint.royalties.rights.records import Share
+from sourceprint.royalties.uses.shares import UseShares
 from sourceprint.royalties.uses.use import Use
 
 __all__ = ["example_text"]
@@ -80,7 +81,7 @@ def _tracks(story: Story) -> str:
         counts = ", ".join(f"{row.territory} {row.usages}" for row in usage)
         rows.append([PurePath(name).stem, usage[0].generated_on, counts])
         uses = [use for use in story.first.uses if use.track_name == name]
-        timelines += [_timeline(use) for use in sorted(uses, key=use_name)]
+        timelines += [_timeline(story, use) for use in sorted(uses, key=use_name)]
     legend = (
         f"`{_SIGNS['paid']}` is paid for, `{_SIGNS['held']}` is held, `{_SIGNS['outside']}` is outside every licence"
     )
@@ -105,9 +106,7 @@ def _attribution(story: Story) -> str:
             seconds(use.attributed_us),
             f"*{use.state}*",
             use.state_rule.replace("|", "\\|"),
-            ", ".join(
-                f"{one.territory} {one.licence_id if one.outcome == 'licensed' else 'outside'}" for one in use.outcomes
-            ),
+            _licences(story, use),
         ]
         for use in sorted(story.first.uses, key=use_name)
     ]
@@ -290,10 +289,24 @@ def _corrected(story: Story) -> list[tuple[str, str, list[Share], list[Share]]]:
     return found
 
 
-def _timeline(use: Use) -> str:
+def _licences(story: Story, use: Use) -> str:
+    """Return the licences of a use by territory, and by right where those differ."""
+    words: dict[str, dict[str, list[str]]] = {}
+    for one in UseShares(story.rights).outcomes(use):
+        licence = " or ".join(one.outcome.licence_ids) if one.outcome.outcome in ("licensed", "held") else "outside"
+        words.setdefault(one.territory, {}).setdefault(licence, []).append(one.right or "works")
+    texts = []
+    for territory, by_licence in words.items():
+        whole = len(by_licence) == 1
+        parts = [licence if whole else f"{', '.join(rights)} {licence}" for licence, rights in by_licence.items()]
+        texts.append(f"{territory} {'; '.join(parts)}")
+    return ", ".join(texts)
+
+
+def _timeline(story: Story, use: Use) -> str:
     if use.state == "withdrawn":
         sign = _SIGNS["lost"]
-    elif all(outcome.outcome != "licensed" for outcome in use.outcomes):
+    elif all(one.outcome.outcome != "licensed" for one in UseShares(story.rights).outcomes(use)):
         sign = _SIGNS["outside"]
     else:
         sign = _SIGNS["paid" if use.state in PAID else "held"]

@@ -32,7 +32,7 @@ from sourceprint.royalties.rights.rows import Record, row_of, table_of
 from sourceprint.royalties.rights.schema import VERSIONED
 from sourceprint.royalties.territories import EVERYWHERE, Territories
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import LicenceOutcome, Use, UsePassage
+from sourceprint.royalties.uses.use import Use, UsePassage
 
 LICENSEE = "P-GEN"
 INDEX_DIGEST = "sha256:" + "1" * 64
@@ -291,7 +291,7 @@ def a_use(
     passages: tuple[UsePassage, ...] = (),
     **fields: Any,
 ) -> Use:
-    """Return a claimed use, licensed worldwide; its id is made from track, layer, recording, works and passages."""
+    """Return a claimed use, used worldwide; its id is made from track, layer, recording, works and passages."""
     passages = passages or (a_use_passage(0, ms),)
     defaults: dict[str, Any] = {
         "track_sha256": sha_of(track),
@@ -312,7 +312,8 @@ def a_use(
         "p_false": Decimal("1E-12"),
         "state": "claimed",
         "state_rule": "thresholds.claim_confidence 0.99",
-        "outcomes": (LicenceOutcome("Worldwide", "licensed", "LIC-1", ""),),
+        "territories": ("Worldwide",),
+        "candidates": _contenders(passages) if not recording_id else (),
         "policy_digest": POLICY_DIGEST,
         "index_digest": INDEX_DIGEST,
         "rights_revision": 1,
@@ -322,6 +323,12 @@ def a_use(
         str(values[name]) for name in ("track_sha256", "layer", "recording_id", "work_ids", "passages")
     )
     return Use(**{"id": "U" + hashlib.sha256(told_apart.encode()).hexdigest()[:24], **values})
+
+
+def _contenders(passages: tuple[UsePassage, ...]) -> tuple[str, ...]:
+    """Return the recordings on file that claimed the same time."""
+    claimed = {name for passage in passages for name in passage.contenders}
+    return tuple(sorted(name for name in claimed if not name.startswith("asset:")))
 
 
 def only_in(*codes: str) -> Territories:

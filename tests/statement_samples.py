@@ -22,7 +22,7 @@ from sourceprint.royalties.statements.statement import (
     Total,
 )
 from sourceprint.royalties.uses.usage import UsageRow
-from sourceprint.royalties.uses.use import LicenceOutcome, Use, UsePassage
+from sourceprint.royalties.uses.use import Use, UsePassage
 
 HOSTILE = "=cmd|' /C calc'!A0"
 PARTIES = (
@@ -63,7 +63,8 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
         p_false=Decimal("1E-9"),
         state=state,
         state_rule="thresholds.claim_confidence 0.99",
-        outcomes=(LicenceOutcome("DE", "licensed", "LIC-1", ""),),
+        territories=("DE",),
+        candidates=(),
         policy_digest="sha256:" + "a" * 64,
         index_digest="sha256:" + "b" * 64,
         rights_revision=7,

@@ -24,7 +24,7 @@ from sourceprint.royalties.statements.audit import audit_statement, audit_text
 from sourceprint.royalties.statements.files.folder import write_statement
 from sourceprint.royalties.statements.statement import Balance, Contribution, Credit, Line, Statement, Total
 from sourceprint.royalties.uses.usage import UsageRow
-from sourceprint.royalties.uses.use import LicenceOutcome, Use, UsePassage
+from sourceprint.royalties.uses.use import Use, UsePassage
 
 __all__ = ["FORMAT"]
 
@@ -49,7 +49,8 @@ _USE: Final = Use(
     p_false=Decimal("1E-9"),
     state="claimed",
     state_rule="thresholds.claim_confidence 0.99",
-    outcomes=(LicenceOutcome("DE", "licensed", "LIC-1", ""),),
+    territories=("DE",),
+    candidates=(),
     policy_digest=_DIGEST,
     index_digest=_DIGEST,
     rights_revision=7,

@@ -184,12 +184,11 @@ def list_(
     """
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.uses.ledger import list_uses
-    from sourceprint.royalties.uses.use import use_to_json
-    from sourceprint.royalties.uses.uses_text import uses_text
+    from sourceprint.royalties.uses.uses_text import judged_use_to_json, uses_text
 
     found = list_uses(Database.open(rights_place(rights)), licensee, states=states, tracks=tracks)
     if as_jsonl:
-        print_json(map(use_to_json, found), lines=True)
+        print_json((judged_use_to_json(use, outcomes) for use, outcomes in found), lines=True)
     elif found:
         click.echo(uses_text(found))
     elif not quiet:

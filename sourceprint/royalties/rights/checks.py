@@ -312,12 +312,16 @@ def _check_licence(licence: Licence, licence_ids: set[str], known: _Known) -> It
     yield from _dead(subject, "party", licence.licensee, known.parties)
     if licence.replaces:
         yield from _dead(subject, "licence", licence.replaces, licence_ids)
-    for recording_id in licence.scope.recordings:
+    scopes = [licence.scope, *(amendment.terms.scope for amendment in licence.amendments)]
+    for recording_id in sorted({one for scope in scopes for one in scope.recordings}):
         yield from _dead(subject, "recording", recording_id, known.recordings)
-    for work_id in licence.scope.works:
+    for work_id in sorted({one for scope in scopes for one in scope.works}):
         yield from _dead(subject, "work", work_id, known.works)
-    for noun, named, borne in (("tag", licence.scope.tags, known.tags), ("label", licence.scope.labels, known.labels)):
-        for name in named:
+    for party_id in sorted({one for scope in scopes for one in scope.parties}):
+        yield from _dead(subject, "party", party_id, known.parties)
+    tags, labels = ({one for scope in scopes for one in getattr(scope, key)} for key in ("tags", "labels"))
+    for noun, named, borne in (("tag", tags, known.tags), ("label", labels, known.labels)):
+        for name in sorted(named):
             if name not in borne:
                 yield Finding(
                     "dead_link",

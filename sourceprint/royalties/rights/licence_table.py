@@ -6,7 +6,7 @@ Numbers with decimals come in as text. `sourceprint.royalties.rights.licences` s
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from fractions import Fraction
@@ -24,7 +24,16 @@ from sourceprint.royalties.money import (
     validate_currency,
 )
 from sourceprint.royalties.periods import parse_date
-from sourceprint.royalties.rights.licences import PURPOSES, SCHEMA, Conditions, Deduction, Licence, RateCard, Scope
+from sourceprint.royalties.rights.licences import (
+    PURPOSES,
+    SCHEMA,
+    Amendment,
+    Conditions,
+    Deduction,
+    Licence,
+    RateCard,
+    Scope,
+)
 from sourceprint.royalties.rights.records import MASTER, WHOLE, WORK_RIGHTS
 from sourceprint.royalties.territories import WORLDWIDE, Territories
 from sourceprint.toml_faults import Faults, Place
@@ -40,12 +49,16 @@ _TOP = {
     "valid_to": False,
     "purposes": True,
     "replaces": False,
+    "precedence": False,
     "scope": True,
     "territories": False,
     "conditions": False,
     "rate_card": True,
+    "amendments": False,
 }  # key: whether it must be there
-_SCOPE = ("everything", "recordings", "works", "tags", "labels")
+_NOT_AMENDED = frozenset({"schema", "id", "licensor", "licensee", "valid_from", "replaces", "amendments"})
+_AMENDMENT = ("from", "remove", *(key for key in _TOP if key not in _NOT_AMENDED))
+_SCOPE = ("everything", "recordings", "works", "tags", "labels", "parties")
 _TERRITORIES = ("include", "exclude")
 _CONDITIONS = ("max_consecutive_seconds", "max_total_seconds", "max_share_of_track", "no_vocals")
 _RATE_CARD = (
@@ -62,6 +75,7 @@ _DEDUCTION = ("name", "rate")
 _RIGHTS = (MASTER, *WORK_RIGHTS)
 _MAX_ID = 512
 _MAX_MS = 10**12
+_MAX_PRECEDENCE = 1_000_000
 
 MAX_RATE_DECIMALS = 30
 """Of a rate in major units; finer ones are refused, so that every rate has a finite text."""
@@ -96,6 +110,16 @@ def licence_of_table(table: Mapping[str, Any], *, lines: Mapping[Place, int] | N
     if "schema" in table and table["schema"] != SCHEMA:
         raise ParameterError(f'schema: must be "{SCHEMA}", is {table["schema"]!r:.60}')
     faults = Faults(lines or {})
+    base = {key: value for key, value in table.items() if key != "amendments"}
+    licence = _terms(base, faults)
+    faults.refuse()
+    amendments = _amendments(table.get("amendments", []), base, licence, faults)
+    faults.refuse()
+    return replace(licence, amendments=amendments)
+
+
+def _terms(table: Mapping[str, Any], faults: Faults) -> Licence:
+    """Return the licence that a table without amendments holds; where faults are noted, it is not to be used."""
     needed = tuple(key for key, is_needed in _TOP.items() if is_needed)
     _check_keys(table, tuple(_TOP), (), faults, needed=needed)
 
@@ -118,12 +142,12 @@ def licence_of_table(table: Mapping[str, Any], *, lines: Mapping[Place, int] | N
     replaces = read("replaces", _id) if table.get("replaces", "") != "" else ""
     if replaces and replaces == licence_id:
         faults.note(f"replaces {replaces!r}: a licence cannot replace itself; name the earlier one", "replaces")
+    precedence = read("precedence", _precedence)
     licensor, licensee, purposes = read("licensor", _id), read("licensee", _id), read("purposes", _purposes)
     territories = section("territories", _TERRITORIES, _territories)
     scope = section("scope", _SCOPE, _scope)
     conditions = section("conditions", _CONDITIONS, _conditions)
     rate_card = section("rate_card", _RATE_CARD, _rate_card)
-    faults.refuse()
     return Licence(
         id=licence_id,
         licensor=licensor,
@@ -136,7 +160,67 @@ def licence_of_table(table: Mapping[str, Any], *, lines: Mapping[Place, int] | N
         conditions=conditions,
         rate_card=rate_card,
         replaces=replaces,
+        precedence=precedence,
     )
+
+
+def _amendments(value: Any, table: Mapping[str, Any], licence: Licence, faults: Faults) -> tuple[Amendment, ...]:
+    """Return the amendments of a licence, each with all terms that hold from its day on; the first fault ends it."""
+    if not isinstance(value, list):
+        faults.note("amendments: must be tables, each headed [[amendments]]", "amendments")
+        return ()
+    made: list[Amendment] = []
+    terms, before = licence, licence.valid_from
+    for number, change in enumerate(value):
+        what, place = f"amendments, number {number + 1}", ("amendments", number)
+        day, table = faults.of(partial(_amended, table, change, before, what), *place) or (before, {})
+        inside = Faults({})
+        if not faults.any_at(*place):
+            amended = _terms(table, inside)
+            for sentence in inside:
+                faults.note(f"{what}: {sentence}", *place)
+        if faults.any_at(*place):
+            break
+        if amended == terms:
+            faults.note(f"{what}: changes nothing; leave it out", *place)
+        if amended.rate_card.currency != licence.rate_card.currency:
+            faults.note(f"{what}: rate_card.currency cannot change; write a licence that replaces this one", *place)
+        made.append(Amendment(day, amended))
+        terms, before = amended, day
+    return tuple(made)
+
+
+def _amended(table: Mapping[str, Any], value: Any, before: date, what: str) -> tuple[date, dict[str, Any]]:
+    """Return from when an amendment holds, and a licence's table with keys changed and removed by it.
+
+    The keys of its tables change one by one.
+    """
+    change = _table(value, what)
+    if unknown := [key for key in change if key not in _AMENDMENT]:
+        raise ParameterError(_unknown(unknown[0], _AMENDMENT, what))
+    if "from" not in change:
+        raise ParameterError(f"{what}: from is missing; write the first day on which it holds")
+    day = _day(change["from"], f"{what}: from")
+    if day <= before:
+        raise ParameterError(f"{what}: from {day}: must be after {before}; sort amendments by day")
+    amended = {key: dict(inside) if isinstance(inside, dict) else inside for key, inside in table.items()}
+    for path in _texts(change.get("remove", []), f"{what}: remove"):
+        head, _, key = path.partition(".")
+        inside = amended.get(head) if key else amended
+        if not isinstance(inside, dict) or inside.pop(key or head, None) is None:
+            raise ParameterError(f"{what}: remove {_quote(path)}: the licence has no such key then")
+    for key, new in change.items():
+        if isinstance(new, dict) and isinstance(amended.get(key, {}), dict):
+            amended[key] = {**amended.get(key, {}), **new}
+        elif key not in ("from", "remove"):
+            amended[key] = new
+    return day, amended
+
+
+def _precedence(value: Any, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_PRECEDENCE:
+        raise ParameterError(f"{what}: must be a whole number from 0 to {_MAX_PRECEDENCE}, is {value!r:.60}")
+    return value
 
 
 def _purposes(value: Any, what: str) -> tuple[str, ...]:
@@ -164,7 +248,7 @@ def _territories(table: Mapping[str, Any], faults: Faults) -> Territories | None
 def _scope(table: Mapping[str, Any], faults: Faults) -> Scope | None:
     everything = faults.of(lambda: _flag(table.get("everything", False), "scope.everything"), "scope", "everything")
     lists = {key: faults.of(partial(_texts, table.get(key, []), f"scope.{key}"), "scope", key) for key in _SCOPE[1:]}
-    named = [key for key, ids in lists.items() if ids]
+    named = [key for key, ids in lists.items() if ids and key != "parties"]
     if faults.any_at("scope"):
         return None
     if everything and named:

@@ -7,7 +7,7 @@ has it too.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from importlib import resources
@@ -58,6 +58,16 @@ def parse_licence(text: str, *, name: str) -> Licence:
 
 def licence_document(licence: Licence) -> dict[str, Any]:
     """Return a licence as canonical plain JSON types, shaped as its TOML; what asks for nothing is left out."""
+    document = _terms_document(licence)
+    before, amendments = document, []
+    for amendment in licence.amendments:
+        after = _terms_document(amendment.terms)
+        amendments.append({"from": amendment.valid_from.isoformat(), **_difference(before, after)})
+        before = after
+    return {**document, "amendments": amendments} if amendments else document
+
+
+def _terms_document(licence: Licence) -> dict[str, Any]:
     card = licence.rate_card
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -68,21 +78,24 @@ def licence_document(licence: Licence) -> dict[str, Any]:
         "purposes": list(licence.purposes),
         "scope": _scope_document(licence.scope),
         "territories": {"include": list(licence.territories.included)},
+        "conditions": _conditions_document(licence.conditions),
         "rate_card": {
             "currency": card.currency,
-            "rights": {right: format_percent(millionths) for right, millionths in card.rights},
             "per_usage": card.per_usage,
             "minimum_payout": format_amount(card.minimum_payout, card.currency),
+            "rights": {right: format_percent(millionths) for right, millionths in card.rights},
         },
     }
+    if not document["conditions"]:
+        del document["conditions"]
     if licence.valid_to is not None:
         document["valid_to"] = licence.valid_to.isoformat()
     if licence.replaces:
         document["replaces"] = licence.replaces
+    if licence.precedence is not None:
+        document["precedence"] = licence.precedence
     if licence.territories.excluded:
         document["territories"]["exclude"] = list(licence.territories.excluded)
-    if conditions := _conditions_document(licence.conditions):
-        document["conditions"] = conditions
     if card.royalty_millionths is not None:
         document["rate_card"]["royalty_rate"] = format_percent(card.royalty_millionths)
     for key, rate in (("per_second", card.per_second), ("per_match", card.per_match)):
@@ -93,6 +106,24 @@ def licence_document(licence: Licence) -> dict[str, Any]:
             {"name": deduction.name, "rate": format_percent(deduction.millionths)} for deduction in card.deductions
         ]
     return document
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys that an amendment changes, with their new values, and the paths of those that it removes."""
+    changed: dict[str, Any] = {}
+    removed: list[str] = []
+    for key in before.keys() | after.keys():
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, dict) or isinstance(new, dict):
+            old, new = old or {}, new or {}
+            removed += (f"{key}.{inner}" for inner in old.keys() - new.keys())
+            if inside := {inner: value for inner, value in new.items() if old.get(inner) != value}:
+                changed[key] = inside
+        elif new is None:
+            removed.append(key)
+        elif old != new:
+            changed[key] = new
+    return {**dict(sorted(changed.items())), **({"remove": sorted(removed)} if removed else {})}
 
 
 def licence_of(document: dict[str, Any], digest: str) -> Licence:
@@ -115,17 +146,7 @@ def licence_of(document: dict[str, Any], digest: str) -> Licence:
 
 def licence_toml(licence: Licence) -> str:
     """Return a licence as TOML that `parse_licence` reads as the same licence, with the same digest."""
-    document = licence_document(licence)
-    card = document["rate_card"]
-    lines = _toml_lines({key: value for key, value in document.items() if not isinstance(value, dict)})
-    for key in ("scope", "territories", "conditions"):
-        if key in document:
-            lines += ["", f"[{key}]", *_toml_lines(document[key])]
-    plain = {key: value for key, value in card.items() if key not in ("rights", "deductions")}
-    lines += ["", "[rate_card]", *_toml_lines(plain), "", "[rate_card.rights]", *_toml_lines(card["rights"])]
-    for deduction in card.get("deductions", ()):
-        lines += ["", "[[rate_card.deductions]]", *_toml_lines(deduction)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(_toml_lines(licence_document(licence))) + "\n"
 
 
 def new_licence() -> str:
@@ -134,10 +155,15 @@ def new_licence() -> str:
 
 
 def _scope_document(scope: Scope) -> dict[str, Any]:
-    if scope.everything:
-        return {"everything": True}
-    lists = {"recordings": scope.recordings, "works": scope.works, "tags": scope.tags, "labels": scope.labels}
-    return {key: list(ids) for key, ids in lists.items() if ids}
+    lists = {
+        "recordings": scope.recordings,
+        "works": scope.works,
+        "tags": scope.tags,
+        "labels": scope.labels,
+        "parties": scope.parties,
+    }
+    named = {key: list(ids) for key, ids in lists.items() if ids}
+    return {"everything": True, **named} if scope.everything else named
 
 
 def _conditions_document(conditions: Conditions) -> dict[str, Any]:
@@ -160,13 +186,28 @@ def _decimal_text(exact: Fraction) -> str:
     return f"{whole}.{decimals}" if decimals else str(whole)
 
 
-def _toml_lines(table: Mapping[str, Any]) -> list[str]:
-    return [f"{key} = {_toml_value(value)}" for key, value in table.items()]
+def _toml_lines(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the lines of a table: its values first, then the tables in it, each under its heading."""
+    for key, value in table.items():
+        if not _is_table(value):
+            yield f"{key} = {_toml_value(value)}"
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from ("", f"[{path}{key}]", *_toml_lines(value, f"{path}{key}."))
+        elif _is_table(value):
+            for item in value:
+                yield from ("", f"[[{path}{key}]]", *_toml_lines(item, f"{path}{key}."))
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 
 
 def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, list):
         return f"[{', '.join(_toml_value(item) for item in value)}]"
     # Ids and names are printable, so that only the quotation mark and the backslash need an escape.

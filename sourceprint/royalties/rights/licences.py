@@ -10,12 +10,14 @@ A licence is written as TOML, one file each:
     valid_to = 2026-12-31             # may be left out: open
     purposes = ["generate"]           # train, generate, reference-audio
     replaces = "LIC-2025-07"          # may be left out
+    precedence = 10                   # where another licence covers the same share: the higher one pays
 
     [scope]                           # any of these; everything = true is all there is
-    recordings = ["R1"]
-    works = ["W1"]                    # for uses of the composition alone: a work gives no right to a recording of it
+    recordings = ["R1"]               # and through them their works, for the rights in works of the rate card
+    works = ["W1"]                    # a work gives no right to a recording of it
     tags = ["catalogue-a"]
     labels = ["Blue Label"]
+    parties = ["P-LABEL"]             # only the shares of these; left out: all shares
 
     [territories]
     include = ["Worldwide"]
@@ -44,11 +46,15 @@ A licence is written as TOML, one file each:
     name = "administration"
     rate = "10 %"
 
+    [[amendments]]                    # what changes, for tracks generated from a day on
+    from = 2026-07-01
+    rate_card = { per_second = "0.003" }
+    remove = ["conditions.no_vocals"]
+
 Numbers with decimals are written as text, so that they are read exactly.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -56,7 +62,7 @@ from fractions import Fraction
 from sourceprint.royalties.rights.records import RightsRecording
 from sourceprint.royalties.territories import Territories
 
-__all__ = ["PURPOSES", "Conditions", "Deduction", "Licence", "RateCard", "Scope"]
+__all__ = ["PURPOSES", "Amendment", "Conditions", "Deduction", "Licence", "RateCard", "Scope"]
 
 SCHEMA = "sourceprint/licence/1"
 PURPOSES = ("train", "generate", "reference-audio")
@@ -73,6 +79,8 @@ class Scope:
         Ids.
     tags, labels : tuple of str
         Of recordings.
+    parties : tuple of str
+        Whose shares are covered; empty covers all shares, those of nobody on file included.
     """
 
     everything: bool = False
@@ -80,32 +88,33 @@ class Scope:
     works: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    parties: tuple[str, ...] = ()
 
-    def covers(self, *, recording_id: str, recording: RightsRecording | None, work_ids: Iterable[str]) -> bool:
-        """Return whether a licence of this scope is about a recording; where none is known, about any of the works.
-
-        Whoever licenses a work cannot license somebody else's recording of it: for a recording, works do not count.
+    def covers_recording(self, recording_id: str, recording: RightsRecording | None) -> bool:
+        """Return whether the scope has a recording in it.
 
         Parameters
         ----------
         recording_id : str
-            "" where only works are used.
+            "" where none is known: then only everything covers it.
         recording : RightsRecording or None
             What is on file about it: its tags and its label.
-        work_ids : iterable of str
-            The works that are used; any one of them is enough.
         """
-        if self.everything:
-            return True
-        if not recording_id:
-            return any(_listed(self.works, work_id) for work_id in work_ids)
-        if _listed(self.recordings, recording_id):
+        if self.everything or _listed(self.recordings, recording_id):
             return True
         if recording is None:
             return False
         return (recording.label != "" and _listed(self.labels, recording.label)) or any(
             _listed(self.tags, tag) for tag in recording.tags
         )
+
+    def covers_work(self, work_id: str) -> bool:
+        """Return whether the scope has a work in it, through whatever recording it is used."""
+        return self.everything or _listed(self.works, work_id)
+
+    def covers_party(self, party_id: str) -> bool:
+        """Return whether the shares of a party are covered; "" is a part that nobody on file owns."""
+        return not self.parties or _listed(self.parties, party_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +198,10 @@ class Licence:
     rate_card : RateCard
     replaces : str
         Id of the licence that this one follows, or "".
+    precedence : int or None
+        Where several licences cover the same share, the highest pays; None is lower than any.
+    amendments : tuple of Amendment
+        By day.
     digest : str
         "sha256:" and the digest of what was written, in canonical form.
     """
@@ -204,7 +217,25 @@ class Licence:
     conditions: Conditions
     rate_card: RateCard
     replaces: str = ""
+    precedence: int | None = None
+    amendments: "tuple[Amendment, ...]" = ()
     digest: str = ""
+
+    def on(self, day: date) -> "Licence":
+        """Return the licence as it holds for tracks generated on a day, without its amendments."""
+        terms = self
+        for amendment in self.amendments:
+            if amendment.valid_from <= day:
+                terms = amendment.terms
+        return terms
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """From a day on, the terms that hold: the whole licence as it is then, without amendments and digest."""
+
+    valid_from: date
+    terms: Licence
 
 
 def _listed(names: tuple[str, ...], name: str) -> bool:

@@ -248,10 +248,14 @@ def _licences(
     rights: Rights, recording_id: str, recording: RightsRecording | None, work_ids: Iterable[str]
 ) -> list[dict[str, Any]]:
     works = tuple(work_ids)
+
+    def covers(terms: Licence) -> bool:
+        return terms.scope.covers_recording(recording_id, recording) or any(map(terms.scope.covers_work, works))
+
     return [
         _licence_line(licence)
         for licence in rights.licences.values()
-        if licence.scope.covers(recording_id=recording_id, recording=recording, work_ids=works)
+        if covers(licence) or any(covers(amendment.terms) for amendment in licence.amendments)
     ]
 
 

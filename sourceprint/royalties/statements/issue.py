@@ -35,10 +35,8 @@ from sourceprint.royalties.statements.amounts.rounding import prove
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.register import keep_statement, statements_of
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
-from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.ledger import current_uses
 from sourceprint.royalties.uses.policy import Policy, policy_of
-from sourceprint.royalties.uses.terms import apply_terms
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 
@@ -309,7 +307,6 @@ def _again(
     usage = _usage_by_sha256(statement)
     uses = _uses_of(connection, statement.licensee.id, statement.period, usage)
     rights = _rights_of(connection, statement.licensee.id, uses)
-    uses = [_judged(use, usage, rights) for use in uses]
     stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
 
     def stated_rate(source: str) -> Conversion:
@@ -335,22 +332,6 @@ def _again(
             f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what changed "
             f"since: {error}"
         ) from error
-
-
-def _judged(use: Use, usage: Usage, rights: Rights) -> Use:
-    """Return a use with outcomes for all territories that an earlier statement has it in.
-
-    Its track may have been attributed again since, for the territories of a later period only. Where the recording is
-    open, what the licences say depends on what it may be, which attribution alone knows: such a use stays as it is.
-    """
-    said = {outcome.territory for outcome in use.outcomes}
-    world = any(outcome.territory == WORLDWIDE and outcome.outcome == "licensed" for outcome in use.outcomes)
-    rows = usage.rows_of(use.track_sha256, use.track_name) or usage.territory_rows
-    missing = {row.territory for row in rows} - said
-    if not missing or world or not (use.recording_id or use.work_ids):
-        return use
-    outcomes = (*use.outcomes, *apply_terms(use, rights, territories=missing))
-    return replace(use, outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.territory)))
 
 
 def _usage_by_sha256(statement: Statement) -> Usage:

@@ -144,18 +144,12 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     lines = [_passage_text(passage) for passage in use.passages[:_SHOWN_PASSAGES]]
     if len(use.passages) > _SHOWN_PASSAGES:
         lines.append(f"   and {len(use.passages) - _SHOWN_PASSAGES} more passages")
-    outcome = next(
-        (one for one in use.outcomes if one.territory == line.territory),
-        next((one for one in use.outcomes if one.territory == "Worldwide"), None),
-    )
     lines += [
         f"   attributed {seconds(use.attributed_us)} s of {seconds(1000 * use.track_ms)} s, {use.layer} layer, "
         f"index id {printable(use.index_id)}, {use.aligned_landmarks} aligned landmarks, confidence {use.confidence}",
         f"   state {use.state}: {printable(use.state_rule)}",
     ]
-    if outcome is not None:
-        rule = f": {printable(outcome.rule)}" if outcome.rule else ""
-        lines.append(f"   terms {outcome.outcome} {printable(outcome.licence_id)}{rule}, generated {use.generated_on}")
+    lines.append(f"   generated {use.generated_on}")
     return lines
 
 

@@ -1,8 +1,8 @@
-"""Attribution of one generated track: from its scan result to uses, each with its state and what the licences say.
+"""Attribution of one generated track: from its scan result to uses, each with its state.
 
 In come the result of a scan, the rights that concern its recordings, the policy, and what is known of how the track was
-made; out come uses, in a fixed order. Every passage of the result ends in at least one of them: what wins no time, or
-must not count, is a `withdrawn` use that says why.
+made and where it is used; out come uses, in a fixed order. Every passage of the result ends in at least one of them:
+what wins no time, or must not count, is a `withdrawn` use that says why.
 
 The state comes from the overlap where that left something open, else from the thresholds of the policy: too short is
 `unresolved`, then confidence says `claimed`, `review` or `unresolved`. The rule names it, and after ";" whatever else
@@ -12,20 +12,17 @@ decided: which recordings it won against, from whom a passage is taken.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fingerprint.digests import exact_json
 from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.territories import validate_territory
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
 from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_of_passages
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.terms import apply_terms
-from sourceprint.royalties.uses.use import LicenceOutcome, Use, outcomes_to_json, use_to_json
+from sourceprint.royalties.uses.use import Use, use_to_json
 from sourceprint.scans.results import ScanResult
 
 __all__ = ["TrackOrigin", "attribute", "use_id"]
-
-_PREFERENCE = ("licensed", "outside_licence", "no_licence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +83,9 @@ def use_id(use: Use) -> str:
     """Return the id of a use: "U" and 24 digits of the SHA-256 of what is used and on which terms.
 
     The id itself, the state, its rule and the revision of the rights play no part: whatever a revision changes of a
-    use shows in its recording, works, passages or outcomes, and a revision of something else leaves the use as it is.
+    use shows in its recording, works or passages, and a revision of something else leaves the use as it is.
     """
-    return _id_of(use_to_json(use))
-
-
-def _id_of(document: dict[str, Any]) -> str:
-    """Return the id of the use that a document is about; what plays no part is taken out of the document."""
+    document = use_to_json(use)
     for key in ("id", "state", "state_rule", "rights_revision"):
         del document[key]
     return "U" + hashlib.sha256(exact_json(document)).hexdigest()[:24]
@@ -137,37 +130,14 @@ def _use(holding: Holding, result: ScanResult, rights: Rights, policy: Policy, o
         p_false=best.p_false.exact,
         state="",
         state_rule="",
-        outcomes=(),
+        territories=tuple(sorted(map(validate_territory, origin.territories))),
+        candidates=claimant.recording_ids if claimant.problem else (),
         policy_digest=policy.digest,
         index_digest=result.index_digest,
         rights_revision=rights.revision,
     )
-    outcomes = _outcomes(use, claimant.recording_ids if claimant.problem else (), rights, origin.territories)
     state, rule = _state(holding, use, policy)
-    rule = "; ".join((rule, *sorted(holding.notes)))
-    # One copy instead of two: there are very many uses.
-    id_ = _id_of({**use_to_json(use), "outcomes": outcomes_to_json(outcomes)})
-    return replace(use, id=id_, outcomes=outcomes, state=state, state_rule=rule)
-
-
-def _outcomes(
-    use: Use, candidates: tuple[str, ...], rights: Rights, territories: tuple[str, ...]
-) -> tuple[LicenceOutcome, ...]:
-    """Return what the licences say; where the recording is open, the best that they say of any that it may be.
-
-    So money is held for it as soon as one of the candidates would be paid.
-    """
-    if not candidates:
-        return apply_terms(use, rights, territories=territories)
-    as_each = [
-        replace(use, recording_id=one if use.layer == "recording" else "", work_ids=rights.works_of(one))
-        for one in candidates
-    ]
-    said = [apply_terms(one, rights, territories=territories) for one in as_each]
-    return tuple(
-        min(of_one_territory, key=lambda outcome: _PREFERENCE.index(outcome.outcome))
-        for of_one_territory in zip(*said, strict=True)
-    )
+    return replace(use, id=use_id(use), state=state, state_rule="; ".join((rule, *sorted(holding.notes))))
 
 
 def _state(holding: Holding, use: Use, policy: Policy) -> tuple[str, str]:

@@ -118,8 +118,9 @@ class Owners:
         self._keys: dict[str, Hashable | None] = {}
         self._named_by: dict[str, list[str]] = {}
         for licence in rights.licences.values():
-            for recording_id in licence.scope.recordings:
-                self._named_by.setdefault(recording_id, []).append(licence.id)
+            for terms in (licence, *(amendment.terms for amendment in licence.amendments)):
+                for recording_id in terms.scope.recordings:
+                    self._named_by.setdefault(recording_id, []).append(licence.id)
 
     def key(self, recording_id: str) -> Hashable | None:
         """Return what is equal for recordings of the same owners; None where owners or works are not all known."""

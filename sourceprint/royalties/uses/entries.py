@@ -10,7 +10,7 @@ it would be paid twice.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -27,6 +27,7 @@ from sourceprint.royalties.uses.decisions import CONFLICT, carry_over, overlap, 
 from sourceprint.royalties.uses.policy import Policy, policy_document
 from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.royalties.uses.searches import Holds, ScanLog, TrackSearch, search_of
+from sourceprint.royalties.uses.shares import UseShares
 from sourceprint.royalties.uses.states import StateChange, enter_changes, latest_states
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use, use_to_json
@@ -121,10 +122,11 @@ class AttributionEntry:
             if result.matches:
                 uses = attribute(result, rights, self._source.policy, origin, owners=owners)
                 found |= {use.id: use for use in uses}
+        shares = UseShares(rights)
         for use in found.values():
             self._states[use.state] += 1
             self._attributed_us[use.state] += use.attributed_us
-            self._outcomes.update(outcome.outcome for outcome in use.outcomes)
+            self._outcomes.update(one.outcome.outcome for one in shares.outcomes(use))
         self._enter_uses(found, {result.sha256: result for result in searched})
         self._log.enter(((result, track_ids.get(result.sha256, result.track_id)) for result in batch), self._number)
 
@@ -204,6 +206,7 @@ class AttributionEntry:
                 use_table.c.superseded_by.is_(None),
             )
             on_file |= {row.id: row.row_id for row in self._connection.execute(query)}
+        self._keep_first_schema(found, on_file)
         again = found.keys() & on_file.keys()
         missing = sorted(on_file.keys() - found.keys())
         known = self._set_apart(missing, results) if missing else _OnFile()
@@ -224,6 +227,16 @@ class AttributionEntry:
         self._lost_decisions += decided.without_use
         enter_changes(self._connection, decided.changes)
         enter_changes(self._connection, self._conflicts([*new, *(found[one] for one in sorted(again))], known))
+
+    def _keep_first_schema(self, found: dict[str, Use], on_file: Iterable[str]) -> None:
+        """Put uses on file of schema 1 in place of those found that say the same, so that they stay as they are."""
+        same: dict[bytes, str] = {}
+        for use in stored_uses(self._connection, set(on_file) - found.keys()):
+            if use.outcomes:
+                same = same or {_found_again(one): one.id for one in found.values()}
+                if (new := same.get(_found_again(use))) in found:
+                    del found[new]
+                    found[use.id] = use
 
     def _set_apart(self, missing: list[str], results: dict[str, ScanResult]) -> _OnFile:
         """Return what becomes of the uses on file that were not found again."""
@@ -328,6 +341,12 @@ class AttributionEntry:
             "recording_id": use.recording_id,
             "document": exact_json(use_to_json(use), known=True).decode(),  # its id was made of it
         }
+
+
+def _found_again(use: Use) -> bytes:
+    """Return what is equal for a use of schema 1 and the same use as it is found today."""
+    document = use_to_json(replace(use, outcomes=(), candidates=()))
+    return exact_json({**document, "id": "", "state": "", "state_rule": "", "rights_revision": 0})
 
 
 def _isrcs(match: ResultMatch) -> set[str]:

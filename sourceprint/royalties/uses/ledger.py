@@ -24,6 +24,7 @@ from sourceprint.royalties.uses.entries import AttributionEntry, AttributionSour
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.royalties.uses.searches import Holds
+from sourceprint.royalties.uses.shares import RightOutcome, judge_uses
 from sourceprint.royalties.uses.states import LONGEST_REASON, latest_states
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import STATES, Use, use_from_json
@@ -181,8 +182,10 @@ def current_uses(
 
 def list_uses(
     database: Database, licensee: str, *, states: Iterable[str] = (), tracks: Iterable[str] = ()
-) -> list[Use]:
-    """Return the current uses of a licensee for people to go through: by name of track, then by time.
+) -> list[tuple[Use, tuple[RightOutcome, ...]]]:
+    """Return the current uses of a licensee for people to go through, and what the licences say of each now.
+
+    They come by name of track, then by time.
 
     Parameters
     ----------
@@ -206,7 +209,9 @@ def list_uses(
         _require_licensee(connection, licensee, database.name)
         current = current_uses(connection, licensee, tracks=set(tracks) or None)
         found = [use for use in current if not wanted or use.state in wanted]
-    return sorted(found, key=lambda use: (use.track_name, use.track_sha256, [s.start_ms for s in use.passages], use.id))
+        outcomes = judge_uses(connection, found)
+    found.sort(key=lambda use: (use.track_name, use.track_sha256, [s.start_ms for s in use.passages], use.id))
+    return [(use, outcomes[use.id]) for use in found]
 
 
 def _require_licensee(connection: Connection, licensee: str, place: str) -> None:

@@ -17,8 +17,7 @@ from            to
 
 A use of which it is open whose it is cannot become `claimed`, and becomes `resolved` only together with the recording
 that it is of, which holds until the next change: so that no money goes to nobody. That recording is one of those that
-claimed its time. The use keeps its id, passages, time and evidence; it gets the works of the recording, and what the
-licences say of it today in the territories that it was attributed for.
+claimed its time. The use keeps its id, passages, time and evidence; it gets the works of the recording.
 """
 
 import json
@@ -34,7 +33,6 @@ from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, 
 from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.rights.schema import attribution, use, use_event
-from sourceprint.royalties.uses.terms import apply_terms
 from sourceprint.royalties.uses.use import STATES, Use, use_from_json, use_to_json
 from sourceprint.text.tables import table
 
@@ -213,22 +211,15 @@ def name_recording(connection: Connection, use: Use, recording_id: str) -> Use:
             f"use {use.id}: {may}, and cannot be named {printable(recording_id)!r:.80}; withdraw it, or correct the "
             "rights and attribute its track again"
         )
-    rights = load_rights(connection, recording_ids=[recording_id], licensee=use.licensee)
+    rights = load_rights(connection, recording_ids=[recording_id])
     if recording_id not in rights.recordings:
         raise RightsError(f"recording {printable(recording_id):.80}: is not on file any more; name another contender")
-    named = replace(
-        use, recording_id=recording_id, work_ids=rights.works_of(recording_id), rights_revision=rights.revision
-    )
-    territories = [outcome.territory for outcome in use.outcomes]
-    return replace(named, outcomes=apply_terms(named, rights, territories=territories))
+    return replace(use.of(recording_id, rights.works_of(recording_id)), rights_revision=rights.revision)
 
 
 def contenders_of(use: Use) -> tuple[str, ...]:
     """Return the ids of the recordings on file that a use without a recording may be of, sorted."""
-    if use.recording_id or use.layer != "recording":
-        return ()
-    claimed = {name for passage in use.passages for name in passage.contenders}
-    return tuple(sorted(name for name in claimed if not name.startswith("asset:")))
+    return use.candidates if use.layer == "recording" else ()
 
 
 def lacks_recording(use: Use) -> bool:

@@ -1,23 +1,31 @@
-"""Terms: what the licences on file say about a use, territory by territory.
+"""Terms: what the licences on file say of each share that a use touches, territory by territory.
 
-In come one use and the rights; of these, the licences of the use's licensee whose scope covers it count:
+A share is a party's part of one right in one recording or work. A licence of the use's licensee *covers* it if
 
-- everything; the recording by its id, its tags or its label; where a composition alone is used, a work that it uses.
-  Whoever licenses a work cannot license somebody else's recording of it.
+- the right is on its rate card;
+- the recording, for the master, or the work is in its scope: everything; the recording by its id, its tags or its
+  label; the work by its id, or through the recording by which it is used. Whoever licenses a work licenses nobody's
+  recording of it;
+- the share's party is among the parties of its scope, where it names any.
 
-Each is tried against the rules in this order: not replaced, in force on the day of generation, purpose, territory,
-`max_consecutive_seconds`, `max_total_seconds`, `max_share_of_track`, `no_vocals`. A licence that breaks none permits
-the use; where several do, the one with the latest `valid_from` applies, then the one whose id sorts first. Where none
-does, the one that came furthest in this order is named with the first rule that it breaks; ties as before. Without any
-licence in scope the outcome is `no_licence`.
+Each licence that covers a share is tried against the rules in this order: not replaced, in force on the day of
+generation, purpose, territory, `max_consecutive_seconds`, `max_total_seconds`, `max_share_of_track`, `no_vocals`. The
+outcome is one of these:
+
+===================  ==================================================================================================
+`licensed`           one licence permits the use, or one of several has the highest `precedence`; it pays
+`held`               several permit it, and no precedence tells them apart: nobody is paid until one does
+`outside_licence`    none permits it: the one that came furthest in the order of the rules is named, with the first
+                     rule that it breaks; ties go to the latest `valid_from`, then to the id that sorts first
+`no_licence`         none covers it
+===================  ==================================================================================================
 
 A licence is replaced from the day on which another licence of the same licensee that says so comes into force, if that
-is not before its own first day.
+is not before its own first day. Amendments hold for tracks generated from their day on.
 
 Times are compared as whole milliseconds and microseconds, parts of a track as whole products: exactly.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -25,87 +33,263 @@ from fractions import Fraction
 from sourceprint.royalties.money import format_percent
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import Conditions, Licence
-from sourceprint.royalties.rights.records import WHOLE, RightsRecording
+from sourceprint.royalties.rights.records import MASTER, WHOLE, RightsRecording
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.territories import Territories, validate_territory
-from sourceprint.royalties.uses.use import LicenceOutcome, Use
+from sourceprint.royalties.uses.use import Use
 
-__all__ = ["JOINED_MS", "apply_terms", "longest_passage_ms"]
+__all__ = ["JOINED_MS", "OUTCOMES", "LicenceTerms", "ShareOutcome", "UseTerms", "longest_passage_ms"]
 
 JOINED_MS = 50
 """Spans of a use with no more than this between them are one passage: an ear takes them for one."""
 
+OUTCOMES = ("licensed", "held", "outside_licence", "no_licence")
+"""From the best to the worst: money waits for a use that may be of several recordings if any of them has the first."""
+
 _MAX_TERRITORIES_TEXT = 80
+_MOST_REMEMBERED = 20_000
+_UNCONDITIONAL = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class ShareOutcome:
+    """What the licences say of one share.
+
+    Attributes
+    ----------
+    outcome : str
+        Of `OUTCOMES`.
+    licence_ids : tuple of str
+        The licence that pays, or whose rule is broken; all that permit, where it is held; empty for `no_licence`.
+    rule : str
+        Which term decided, as "LIC-1: max_consecutive_seconds 15: 21.3 s of R1 in a row"; "" where licensed.
+    """
+
+    outcome: str
+    licence_ids: tuple[str, ...] = ()
+    rule: str = ""
+
+
+_NO_LICENCE = ShareOutcome("no_licence")
+_Seen = tuple[str, str, tuple[str, ...], str, str]
+"""What the licences see of a use, but for its conditions: licensee, recording, works, day and purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One licence held against one use: the first rule broken before the territory is asked, and the first after."""
+    """One licence, as it holds on the day, held against one use: the first rule that is broken, and its words.
+
+    `place` is that of the rule in the order of the rules; `_KEPT` where all are kept.
+    """
 
     licence: Licence
-    before: tuple[int, str]
-    after: tuple[int, str]
+    rights: frozenset[str]
+    has_recording: bool
+    place: int
+    words: str
 
-    def broken_in(self, territory: str) -> tuple[int, str]:
-        """Return the place of the first rule broken, in their order, and its words; `_NONE` where all are kept."""
-        if self.before != _NONE:
-            return self.before
-        if not self.licence.territories.covers(territory):
-            return 3, f"holds in {_shown(self.licence.territories)}, used in {territory}"
-        return self.after
+    def covers(self, right: str, subject_id: str, party_id: str) -> bool:
+        """Return whether the licence is about a share."""
+        scope = self.licence.scope
+        return (
+            (right in self.rights if right else self.rights != {MASTER})
+            and (self.has_recording or (right != MASTER and scope.covers_work(subject_id)))
+            and scope.covers_party(party_id)
+        )
 
 
-_NONE = (8, "")
-_UNCONDITIONAL = Conditions()
+_KEPT = 8
 
 
-def apply_terms(use: Use, rights: Rights, *, territories: Iterable[str]) -> tuple[LicenceOutcome, ...]:
-    """Return what the licences say about a use.
+class UseTerms:
+    """The terms of a use in one territory.
+
+    Attributes
+    ----------
+    shared : bool
+        Whether all uses that the licences see alike have these very terms; else they are of one use.
+    """
+
+    def __init__(self, judged: tuple[_Judged, ...], *, shared: bool) -> None:
+        self.shared = shared
+        self._judged = judged
+        self._known: dict[tuple[str, str, str], ShareOutcome] = {}
+
+    @property
+    def permitting(self) -> tuple[Licence, ...]:
+        """The licences that permit the use, whatever they cover of it, as they hold on its day; by id."""
+        return tuple(sorted((one.licence for one in self._judged if one.place == _KEPT), key=lambda one: one.id))
+
+    def priced_rights(self, work_id: str) -> frozenset[str]:
+        """Return the rights in a work that a licence which permits the use has on its rate card."""
+        rights = {
+            right
+            for one in self._judged
+            if one.place == _KEPT and (one.has_recording or one.licence.scope.covers_work(work_id))
+            for right in one.rights
+        }
+        return frozenset(rights - {MASTER})
+
+    def outcome(self, right: str, subject_id: str, party_ids: tuple[str, ...]) -> ShareOutcome:
+        """Return the outcome of a share; of one that several parties claim together, the best that any of them has.
+
+        Parameters
+        ----------
+        right : str
+            "" is any right in a work.
+        subject_id : str
+            Of the recording for the master, else of the work; "" where it is not known.
+        party_ids : tuple of str
+            Who owns or claims it; ("",) where nobody on file does.
+        """
+        each = [self._outcome_of(right, subject_id, party_id) for party_id in party_ids]
+        if len(each) == 1:
+            return each[0]
+        permitted = [said for said in each if said.outcome in ("licensed", "held")]
+        named = tuple(sorted({licence_id for said in permitted for licence_id in said.licence_ids}))
+        if len(named) > 1:
+            return ShareOutcome("held", named, _contested(named))
+        return min(each, key=lambda said: OUTCOMES.index(said.outcome))
+
+    def _outcome_of(self, right: str, subject_id: str, party_id: str) -> ShareOutcome:
+        key = (right, subject_id, party_id)
+        if key not in self._known:
+            covering = [one for one in self._judged if one.covers(*key)]
+            self._known[key] = _decided(covering) if covering else _NO_LICENCE
+        return self._known[key]
+
+
+def _decided(covering: list[_Judged]) -> ShareOutcome:
+    """Return the outcome of a share that these licences cover; they come latest first."""
+    permitting = [one.licence for one in covering if one.place == _KEPT]
+    if not permitting:
+        nearest = max(covering, key=lambda one: one.place)  # the first of equals
+        return ShareOutcome("outside_licence", (nearest.licence.id,), f"{nearest.licence.id}: {nearest.words}")
+    highest = max(_precedence(licence) for licence in permitting)
+    named = tuple(sorted(licence.id for licence in permitting if _precedence(licence) == highest))
+    return ShareOutcome("licensed", named) if len(named) == 1 else ShareOutcome("held", named, _contested(named))
+
+
+def _precedence(licence: Licence) -> int:
+    return -1 if licence.precedence is None else licence.precedence
+
+
+def _contested(licence_ids: tuple[str, ...]) -> str:
+    return f"{' and '.join(licence_ids)} permit it, and no precedence says which of them pays"
+
+
+class LicenceTerms:
+    """The licences of one reading of the rights, held against uses.
+
+    What is asked again is answered from memory: uses of one recording on one day, under licences without conditions,
+    have the same terms.
 
     Parameters
     ----------
-    use : Use
-        Its `outcomes` and its state play no part.
     rights : Rights
-        With the licences of the licensee, and the recording of the use where that is known.
-    territories : iterable of str
-        Country codes or "Worldwide", in any order; "Worldwide" asks for a licence without excluded territories.
-
-    Returns
-    -------
-    tuple of LicenceOutcome
-        One for each territory, sorted by territory.
-
-    Raises
-    ------
-    ParameterError
-        If a territory is unknown, or the day of generation is no date.
+        With the licences of the licensees, and the recordings of the uses where those are known.
     """
-    day = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
-    recording = rights.recordings.get(use.recording_id) if use.recording_id else None
-    own = [licence for licence in rights.licences.values() if licence.licensee == use.licensee]
-    successors: dict[str, list[Licence]] = {}
-    for licence in own:
-        if licence.replaces:
-            successors.setdefault(licence.replaces, []).append(licence)
-    in_scope = [
-        licence
-        for licence in own
-        if licence.scope.covers(recording_id=use.recording_id, recording=recording, work_ids=use.work_ids)
-    ]
-    # Latest first, then by id: of two sorts by different keys, the second keeps the order of the first within ties.
-    in_scope.sort(key=lambda licence: licence.id)
-    in_scope.sort(key=lambda licence: licence.valid_from, reverse=True)
-    judged = [
-        _Judged(
-            licence,
-            _before_territory(licence, use, day, successors.get(licence.id, [])),
-            _conditions(licence, use, recording),
-        )
-        for licence in in_scope
-    ]
-    wanted = sorted({validate_territory(territory) for territory in territories})
-    return tuple(_outcome(territory, judged) for territory in wanted)
+
+    def __init__(self, rights: Rights) -> None:
+        self._rights = rights
+        self._own: dict[str, list[Licence]] = {}
+        self._successors: dict[tuple[str, str], list[Licence]] = {}
+        for licence in sorted(rights.licences.values(), key=lambda one: (-one.valid_from.toordinal(), one.id)):
+            self._own.setdefault(licence.licensee, []).append(licence)
+            if licence.replaces:
+                self._successors.setdefault((licence.licensee, licence.replaces), []).append(licence)
+        self._on_days: dict[_Seen, tuple[_Judged, ...]] = {}
+        self._alike: dict[tuple[object, ...], UseTerms] = {}
+        self._conditions: dict[tuple[str, str, str], tuple[int, str]] = {}
+
+    def of(self, use: Use, territory: str) -> UseTerms:
+        """Return the terms of a use of which recording and works are certain, or nothing is known.
+
+        Parameters
+        ----------
+        use : Use
+            Its territories and its state play no part; where it has candidates, ask for each of `readings`.
+        territory : str
+            Country code or "Worldwide", which asks for a licence without excluded territories.
+
+        Raises
+        ------
+        ParameterError
+            If the territory is unknown, or the day of generation is no date.
+        """
+        works = self._rights.works_of(use.recording_id) if use.recording_id else use.work_ids
+        seen = (use.licensee, use.recording_id, works, use.generated_on, use.purpose)
+        judged = self._on_days.get(seen)
+        if judged is None:
+            judged = self._on_days[seen] = self._on_day(use, works)
+        # Not the day: the terms are the same from one change of the licences to the next.
+        alike = (use.recording_id, works, territory, *((id(one.licence), one.place, one.words) for one in judged))
+        if (found := self._alike.get(alike)) is not None:
+            return found
+        validate_territory(territory)
+        shared = all(one.licence.conditions == _UNCONDITIONAL for one in judged)
+        terms = UseTerms(tuple(self._in_territory(one, use, territory) for one in judged), shared=shared)
+        if shared:
+            if len(self._alike) >= _MOST_REMEMBERED:
+                self._alike.clear()
+            self._alike[alike] = terms
+        return terms
+
+    def in_force(self, licence: Licence, day: date, territory: str) -> bool:
+        """Return whether a licence holds on a day in a territory, replaced by none."""
+        terms = licence.on(day)
+        return self._out_of_force(terms, day) is None and terms.territories.covers(territory)
+
+    def readings(self, use: Use) -> tuple[Use, ...]:
+        """Return a use as one of each recording that it may be of; itself where that is certain or nothing is known."""
+        if not use.candidates:
+            return (use,)
+        return tuple(use.of(one, self._rights.works_of(one)) for one in use.candidates)
+
+    def _on_day(self, use: Use, works: tuple[str, ...]) -> tuple[_Judged, ...]:
+        """Return the licences in scope held against a use, before the territory is asked."""
+        day = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
+        recording = self._rights.recordings.get(use.recording_id) if use.recording_id else None
+        judged = []
+        for licence in self._own.get(use.licensee, ()):
+            terms = licence.on(day)
+            has_recording = terms.scope.covers_recording(use.recording_id, recording)
+            if has_recording or any(map(terms.scope.covers_work, works)):
+                place, words = self._out_of_force(terms, day) or _other_purpose(terms, use) or (_KEPT, "")
+                rights = frozenset(right for right, _ in terms.rate_card.rights)
+                judged.append(_Judged(terms, rights, has_recording, place, words))
+        return tuple(judged)
+
+    def _out_of_force(self, terms: Licence, day: date) -> tuple[int, str] | None:
+        followers = [
+            other
+            for other in self._successors.get((terms.licensee, terms.id), ())
+            if terms.valid_from <= other.valid_from <= day and other.id != terms.id
+        ]
+        if followers:
+            first = min(followers, key=lambda other: (other.valid_from, other.id))
+            return 0, f"replaced by {first.id} from {first.valid_from}, generated {day}"
+        if day < terms.valid_from:
+            return 1, f"in force from {terms.valid_from}, generated {day}"
+        if terms.valid_to is not None and terms.valid_to < day:
+            return 1, f"expired on {terms.valid_to}, generated {day}"
+        return None
+
+    def _in_territory(self, one: _Judged, use: Use, territory: str) -> _Judged:
+        if one.place != _KEPT:
+            return one
+        licence = one.licence
+        if not licence.territories.covers(territory):
+            words = f"holds in {_shown(licence.territories)}, used in {territory}"
+            return _Judged(licence, one.rights, one.has_recording, 3, words)
+        if licence.conditions == _UNCONDITIONAL:
+            return one
+        key = (use.id, use.recording_id, licence.id)
+        if key not in self._conditions:
+            recording = self._rights.recordings.get(use.recording_id) if use.recording_id else None
+            self._conditions[key] = _conditions(licence, use, recording)
+        place, words = self._conditions[key]
+        return _Judged(licence, one.rights, one.has_recording, place, words)
 
 
 def longest_passage_ms(use: Use) -> int:
@@ -119,38 +303,15 @@ def longest_passage_ms(use: Use) -> int:
     return longest
 
 
-def _outcome(territory: str, judged: list[_Judged]) -> LicenceOutcome:
-    if not judged:
-        return LicenceOutcome(territory, "no_licence", "", "")
-    # max keeps the first of equals, and the licences come latest first.
-    nearest, (place, words) = max(
-        ((one, one.broken_in(territory)) for one in judged), key=lambda with_rule: with_rule[1][0]
-    )
-    if (place, words) == _NONE:
-        return LicenceOutcome(territory, "licensed", nearest.licence.id, "")
-    return LicenceOutcome(territory, "outside_licence", nearest.licence.id, f"{nearest.licence.id}: {words}")
-
-
-def _before_territory(licence: Licence, use: Use, day: date, successors: list[Licence]) -> tuple[int, str]:
-    in_force = [
-        other for other in successors if licence.valid_from <= other.valid_from <= day and other.id != licence.id
-    ]
-    if in_force:
-        first = min(in_force, key=lambda other: (other.valid_from, other.id))
-        return 0, f"replaced by {first.id} from {first.valid_from}, generated {day}"
-    if day < licence.valid_from:
-        return 1, f"in force from {licence.valid_from}, generated {day}"
-    if licence.valid_to is not None and licence.valid_to < day:
-        return 1, f"expired on {licence.valid_to}, generated {day}"
-    if use.purpose not in licence.purposes:
-        return 2, f"permits {', '.join(licence.purposes)}, made for {use.purpose}"
-    return _NONE
+def _other_purpose(terms: Licence, use: Use) -> tuple[int, str] | None:
+    if use.purpose in terms.purposes:
+        return None
+    return 2, f"permits {', '.join(terms.purposes)}, made for {use.purpose}"
 
 
 def _conditions(licence: Licence, use: Use, recording: RightsRecording | None) -> tuple[int, str]:
+    """Return the place and the words of the first condition that a use breaks."""
     conditions = licence.conditions
-    if conditions == _UNCONDITIONAL:
-        return _NONE
     name = use.recording_id or ", ".join(use.work_ids) or use.index_id
     passage = longest_passage_ms(use)
     if conditions.max_consecutive_ms is not None and passage > conditions.max_consecutive_ms:
@@ -170,7 +331,7 @@ def _conditions(licence: Licence, use: Use, recording: RightsRecording | None) -
             return 7, f"no_vocals: {name} has vocals"
         if vocals != "no":
             return 7, f"no_vocals: whether {name} has vocals is not known"
-    return _NONE
+    return _KEPT, ""
 
 
 def _seconds(exact: Fraction) -> str:

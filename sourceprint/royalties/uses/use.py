@@ -1,22 +1,24 @@
-"""A use: what one generated track reuses of one recording or work, with its state, its rule and its licence.
+"""A use: what one generated track reuses of one recording or work, where it is used, and its state.
+
+What the licences say of it is no part of it: they are asked when a statement or a list is made
+(`sourceprint.royalties.uses.terms`).
 
 Times are whole milliseconds; attributed time is whole microseconds, so that a second that several recordings share is
-divided without a rest being lost. As JSON, a use has the fields below, in this order; decimals are text.
+divided without a rest being lost. As JSON, a use has the fields below, in this order; decimals are text. A use of
+schema 1 stated outcomes of licences in place of territories and candidates; it is read, and written as it was read.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["STATES", "LicenceOutcome", "Use", "UsePassage", "outcomes_to_json", "use_from_json", "use_to_json"]
+__all__ = ["STATES", "Use", "UsePassage", "use_from_json", "use_to_json"]
 
-SCHEMA = "sourceprint/use/1"
+SCHEMA = "sourceprint/use/2"
+_SCHEMA_1 = "sourceprint/use/1"
 
 STATES = ("claimed", "review", "disputed", "resolved", "withdrawn", "unresolved")
 """`claimed` and `resolved` are paid; `review`, `disputed` and `unresolved` are held; `withdrawn` counts for nothing."""
-
-OUTCOMES = ("licensed", "outside_licence", "no_licence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +47,14 @@ class UsePassage:
 
 
 @dataclass(frozen=True, slots=True)
-class LicenceOutcome:
-    """What the licences say about a use in one territory.
-
-    Attributes
-    ----------
-    territory : str
-        Country code or "Worldwide".
-    outcome : str
-        Of `OUTCOMES`.
-    licence_id : str
-        The licence that applies or is broken; "" for `no_licence`.
-    rule : str
-        Which term decided, as "LIC-1: max_consecutive_seconds 15: 21.3 s of R1 in a row"; "" where licensed.
-    """
-
-    territory: str
-    outcome: str
-    licence_id: str
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
 class Use:
     """One use.
 
     Attributes
     ----------
     id : str
-        "U" and 24 hexadecimal digits, from the SHA-256 of everything else but `state`, `state_rule` and
-        `rights_revision`.
+        "U" and 24 hexadecimal digits, from the SHA-256 of everything else but `state`, `state_rule`,
+        `rights_revision` and `outcomes`; of a use of schema 1, as it was.
     track_sha256, track_name : str
         The generated track.
     track_ms : int
@@ -109,12 +89,16 @@ class Use:
         Of `STATES`.
     state_rule : str
         What gave it this state, as "thresholds.claim_confidence 0.99" or "overlap.otherwise unresolved: R1, R2".
-    outcomes : tuple of LicenceOutcome
-        By territory, sorted.
+    territories : tuple of str
+        Where the track is used as far as attribution knew, sorted: country codes, or "Worldwide".
+    candidates : tuple of str
+        Where the recording is open, or the work of a composition: the recordings on file that it may be of, sorted.
     policy_digest, index_digest : str
         What it was made with.
     rights_revision : int
         Revision of the catalogue of rights that it was first made with.
+    outcomes : tuple of tuple of str
+        What a use of schema 1 stated: territory, outcome, licence, rule. Nothing asks for it.
     """
 
     id: str
@@ -136,20 +120,29 @@ class Use:
     p_false: Decimal
     state: str
     state_rule: str
-    outcomes: tuple[LicenceOutcome, ...]
+    territories: tuple[str, ...]
+    candidates: tuple[str, ...]
     policy_digest: str
     index_digest: str
     rights_revision: int
+    outcomes: tuple[tuple[str, ...], ...] = ()
 
     def in_state(self, state: str, rule: str) -> "Use":
         """Return the use in another state."""
         return replace(self, state=state, state_rule=rule)
 
+    def of(self, recording_id: str, work_ids: tuple[str, ...]) -> "Use":
+        """Return the use as one of a certain recording or, in the composition layer, of its works."""
+        named = recording_id if self.layer == "recording" else ""
+        return replace(self, recording_id=named, work_ids=work_ids, candidates=(), outcomes=())
+
 
 def use_to_json(use: Use) -> dict[str, Any]:
     """Return a use as plain JSON types."""
+    stated = {"outcomes": [list(outcome) for outcome in use.outcomes]}
+    asked = {"territories": list(use.territories), "candidates": list(use.candidates)}
     return {
-        "schema": SCHEMA,
+        "schema": _SCHEMA_1 if use.outcomes else SCHEMA,
         "id": use.id,
         "track": {"sha256": use.track_sha256, "name": use.track_name, "duration_ms": use.track_ms},
         "generated_on": use.generated_on,
@@ -170,16 +163,11 @@ def use_to_json(use: Use) -> dict[str, Any]:
         "p_false": str(use.p_false),
         "state": use.state,
         "state_rule": use.state_rule,
-        "outcomes": outcomes_to_json(use.outcomes),
+        **(stated if use.outcomes else asked),
         "policy_digest": use.policy_digest,
         "index_digest": use.index_digest,
         "rights_revision": use.rights_revision,
     }
-
-
-def outcomes_to_json(outcomes: Iterable[LicenceOutcome]) -> list[list[str]]:
-    """Return outcomes as they stand in a use."""
-    return [[o.territory, o.outcome, o.licence_id, o.rule] for o in outcomes]
 
 
 def use_from_json(value: dict[str, Any]) -> Use:
@@ -190,6 +178,9 @@ def use_from_json(value: dict[str, Any]) -> Use:
     KeyError, TypeError, ValueError
         If it is something else; whoever reads a file says which line.
     """
+    first = value["schema"] == _SCHEMA_1
+    if not first and value["schema"] != SCHEMA:
+        raise ValueError(f"schema {value['schema']!r:.60}: uses are {SCHEMA} or {_SCHEMA_1}; take a newer Sourceprint")
     return Use(
         id=value["id"],
         track_sha256=value["track"]["sha256"],
@@ -210,8 +201,17 @@ def use_from_json(value: dict[str, Any]) -> Use:
         p_false=Decimal(value["p_false"]),
         state=value["state"],
         state_rule=value["state_rule"],
-        outcomes=tuple(LicenceOutcome(*o) for o in value["outcomes"]),
+        territories=tuple(one[0] for one in value["outcomes"]) if first else tuple(value["territories"]),
+        candidates=_contenders(value) if first else tuple(value["candidates"]),
         policy_digest=value["policy_digest"],
         index_digest=value["index_digest"],
         rights_revision=value["rights_revision"],
+        outcomes=tuple(tuple(one) for one in value["outcomes"]) if first else (),
     )
+
+
+def _contenders(value: dict[str, Any]) -> tuple[str, ...]:
+    """Return the recordings on file that claimed the time of a use of schema 1 whose recording is open."""
+    if value["recording_id"] or value["layer"] != "recording":
+        return ()
+    return tuple(sorted({name for span in value["spans"] for name in span[4] if not name.startswith("asset:")}))

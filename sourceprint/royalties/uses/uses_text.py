@@ -12,11 +12,13 @@ from typing import Any
 from fingerprint.digests import FileEntry, exact_json
 from fingerprint.errors import printable
 from index.storage.durable import publish_chunks
+from sourceprint.royalties.uses.shares import RightOutcome
 from sourceprint.royalties.uses.states import contenders_of
-from sourceprint.royalties.uses.use import LicenceOutcome, Use, use_to_json
+from sourceprint.royalties.uses.terms import ShareOutcome
+from sourceprint.royalties.uses.use import Use, use_to_json
 from sourceprint.text.tables import counted, table
 
-__all__ = ["AttributionReport", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
+__all__ = ["AttributionReport", "judged_use_to_json", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
 
 SCHEMA = "sourceprint/attribution/1"
 _SHOWN = 10
@@ -47,7 +49,7 @@ class AttributionReport:
     states : dict of str to (int, int)
         Uses, and their attributed microseconds, by the state that the policy gives them.
     outcomes : dict of str to int
-        What licences say, counted by use and territory.
+        What licences say, counted by use, territory and right; of one right, shares may differ.
     added, unchanged, superseded : int
         Uses.
     carried_over : int
@@ -145,13 +147,13 @@ def report_text(report: AttributionReport) -> str:
     return "\n".join(lines)
 
 
-def uses_text(uses: Iterable[Use]) -> str:
+def uses_text(uses: Iterable[tuple[Use, Iterable[RightOutcome]]]) -> str:
     """Return uses as a table for people, one per line, in the order given; times are seconds of the track.
 
     Ids of uses are in full; of a long name of a track, its end is shown. The licence is that which permits the use, or
-    in words that none does.
+    in words that none does; right by right, where they differ.
     """
-    rows = [_TITLES, *(_cells(use) for use in uses)]
+    rows = [_TITLES, *(_cells(use, outcomes) for use, outcomes in uses)]
     widths = {column: max(len(row[column]) for row in rows) for column in _NUMBERS}
     return table([[cell.rjust(widths.get(column, 0)) for column, cell in enumerate(row)] for row in rows])
 
@@ -174,7 +176,7 @@ def _lines(uses: Iterable[Use]) -> Iterator[bytes]:
         yield exact_json(use_to_json(use)) + b"\n"
 
 
-def _cells(use: Use) -> tuple[str, ...]:
+def _cells(use: Use, outcomes: Iterable[RightOutcome]) -> tuple[str, ...]:
     name = printable(use.track_name)
     return (
         use.id,
@@ -184,7 +186,7 @@ def _cells(use: Use) -> tuple[str, ...]:
         _seconds(1000 * use.passages[0].start_ms) if use.passages else "",
         _seconds(1000 * use.passages[-1].end_ms) if use.passages else "",
         _seconds(use.attributed_us),
-        printable(", ".join(sorted({_licence(outcome) for outcome in use.outcomes}))),
+        printable(_licences(outcomes)),
         printable(use.state_rule),
     )
 
@@ -197,15 +199,42 @@ def _of(use: Use) -> str:
     return use.recording_id or ", ".join(use.work_ids) or f"{use.index_id} (index)"
 
 
-def _licence(outcome: LicenceOutcome) -> str:
-    if outcome.outcome == "licensed":
-        return outcome.licence_id
-    return f"outside {outcome.licence_id}" if outcome.licence_id else "none"
+def judged_use_to_json(use: Use, outcomes: Iterable[RightOutcome]) -> dict[str, Any]:
+    """Return a use as plain JSON types, and in `terms` what the licences say of it now."""
+    terms = [
+        {
+            "territory": one.territory,
+            "right": one.right,
+            "outcome": one.outcome.outcome,
+            "licence_ids": list(one.outcome.licence_ids),
+            "rule": one.outcome.rule,
+        }
+        for one in outcomes
+    ]
+    return {**use_to_json(use), "terms": terms}
+
+
+def _licences(outcomes: Iterable[RightOutcome]) -> str:
+    by_right: dict[str, set[str]] = {}
+    for one in outcomes:
+        by_right.setdefault(one.right, set()).add(_licence(one.outcome))
+    by_licences: dict[str, list[str]] = {}
+    for right, licences in by_right.items():
+        by_licences.setdefault(", ".join(sorted(licences)), []).append(right or "works")
+    if len(by_licences) == 1:
+        return next(iter(by_licences))
+    return "; ".join(f"{', '.join(rights)} {licences}" for licences, rights in by_licences.items())
+
+
+def _licence(outcome: ShareOutcome) -> str:
+    if outcome.outcome == "outside_licence":
+        return f"outside {', '.join(outcome.licence_ids)}"
+    return " or ".join(outcome.licence_ids) or "none"
 
 
 def _outcomes(report: AttributionReport) -> str:
     counted = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in report.outcomes.items())
-    return f"{counted}, by use and territory" if counted else "nothing to apply"
+    return f"{counted}, by use, territory and right" if counted else "nothing to apply"
 
 
 def _seconds(microseconds: int) -> str:

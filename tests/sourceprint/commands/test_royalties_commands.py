@@ -25,8 +25,8 @@ from tests.royalty_records import a_scan_result
 EXAMPLE = ROOT / "docs" / "money" / "example"
 RESULTS = EXAMPLE / "results.jsonl"
 USAGE = EXAMPLE / "usage.csv"
-OPEN_USE = "U246c5ab4fd57a04573c3afdd"  # of R1 or R2: the scan cannot tell
-STATEMENT = "S-P-TONE-2026-Q3-fe262d194f7e"
+OPEN_USE = "Ua9714779c7ef30b7749db631"  # of R1 or R2: the scan cannot tell
+STATEMENT = "S-P-TONE-2026-Q3-4ad73080fc30"
 ISSUE = ("statement", "--period", "2026-Q3", "--licensee", "P-TONE", "--usage", USAGE, "--issued", "2026-10-05")
 ATTRIBUTE = ("attribute", RESULTS, "--policy", "matched-seconds", "--licensee", "P-TONE", "--usage", USAGE)
 USES = ("uses", "list", "--licensee", "P-TONE")
@@ -309,7 +309,7 @@ def test_attribute_reports_and_the_same_again_changes_nothing(rights: Path) -> N
         "review      1 use, 6.000 s\n"
         "unresolved  1 use, 16.000 s\n"
         "withdrawn   1 use, 0.000 s\n"
-        "licences    12 licensed, 2 outside licence, by use and territory\n"
+        "licences    37 licensed, 4 outside licence, by use, territory and right\n"
         "ledger      10 added, 0 unchanged, 0 superseded; attribution 1\n"
         "Note: 2 uses wait for a decision and will be held until then: "
         "sourceprint uses list --licensee P-TONE --state review --state unresolved\n"
@@ -360,7 +360,9 @@ def test_uses_are_listed_by_track_and_time_with_ids_to_copy(attributed: Path) ->
     assert all(re.match(r"U[0-9a-f]{24}  ", line) for line in lines)
     (open_one,) = [line for line in lines if OPEN_USE in line]
     assert "  unresolved  T5.wav  R1 or R2   8.000  24.000   16.000  LIC-NORTH " in open_one
-    assert [line.split("  ")[0] for line in lines if "  outside LIC-LIVE  " in line] == ["U1d7575de803eb6d4415da896"]
+    assert [line.split("  ")[0] for line in lines if "  Master outside LIC-LIVE; " in line] == [
+        "U208d71a3d7b6ffd6c7b45f49"
+    ]
     found = uses_of("--state", "review", "--state", "unresolved")
     assert {use["state"] for use in found} == {"review", "unresolved"}
     assert [use_from_json(use).track_name for use in uses_of("--track", "T2.wav")] == ["T2.wav", "T2.wav"]
@@ -370,7 +372,7 @@ def test_uses_are_listed_by_track_and_time_with_ids_to_copy(attributed: Path) ->
 
 
 def test_a_decision_has_its_author_and_reason(attributed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_id = "U13f0a8f8b993026d6ea2e866"
+    use_id = "Ufbf42abc3881771cccbb33ad"
     done("rights", "people", "add", "Bo\x1b[2J")
     result = done("uses", "set", "disputed", use_id, "--reason", "letter\x1b[31m", "--by", "Bo\x1b[2J")
     assert (result.stdout, result.stderr) == ("", "1 use now disputed\n")
@@ -394,7 +396,7 @@ def test_a_decision_has_its_author_and_reason(attributed: Path, monkeypatch: pyt
 
 
 def test_all_uses_that_are_named_change_or_none(attributed: Path) -> None:
-    good = "U13f0a8f8b993026d6ea2e866"
+    good = "Ufbf42abc3881771cccbb33ad"
     refused(2, "use U1: not in", "uses", "set", "disputed", good, "U1", "--reason", "so")
     assert [use["state"] for use in uses_of("--track", "T1.wav")] == ["claimed"]
 
@@ -474,7 +476,7 @@ def test_a_period_that_has_not_ended_takes_provisional(
 
 def test_a_draft_keeps_nothing(attributed: Path, tmp_path: Path) -> None:
     result = done(*ISSUE, "--draft", "--out", tmp_path / "draft", "--format", "json")
-    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-fe262d194f7e: ")
+    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-4ad73080fc30: ")
     assert done("statements").stderr == "Note: no statements were issued\n"
 
 

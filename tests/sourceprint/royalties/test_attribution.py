@@ -14,6 +14,7 @@ from sourceprint.royalties.rights.licences import Scope
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.uses.attribution import TrackOrigin, attribute, use_id
 from sourceprint.royalties.uses.scans import ScanFile
+from sourceprint.royalties.uses.shares import UseShares
 from sourceprint.royalties.uses.use import Use, use_from_json, use_to_json
 from sourceprint.scans.results import ScanResult
 from tests.royalty_records import LICENSEE, a_licence, a_match, a_passage, a_policy, a_scan_result, some_rights
@@ -42,10 +43,7 @@ def test_a_plain_match_is_a_claimed_use_with_all_that_is_known(scanned: Any) -> 
     assert (use.matched_ms, use.attributed_us, use.aligned_landmarks) == (13_000, 13_000_000, 130)
     assert (str(use.confidence), str(use.p_false)) == ("0.999", "1E-12")
     assert (use.state, use.state_rule) == ("claimed", "thresholds.claim_confidence 0.99")
-    assert [(o.territory, o.outcome, o.licence_id) for o in use.outcomes] == [
-        ("DE", "licensed", "LIC-1"),
-        ("US", "licensed", "LIC-1"),
-    ]
+    assert (use.territories, use.candidates, use.outcomes) == (("DE", "US"), (), ())
     assert (use.generated_on, use.purpose, use.licensee) == ("2026-07-14", "generate", LICENSEE)
     assert use_from_json(use_to_json(use)) == use
 
@@ -85,7 +83,9 @@ def test_an_open_recording_has_no_id_and_holds_money_where_any_candidate_would(s
     (use,) = uses_of(match, some_rights(licences=[licence]))
     assert (use.state, use.recording_id, use.work_ids) == ("unresolved", "", ())
     assert use.state_rule == "overlap.otherwise unresolved: R1, R2"
-    assert [o.outcome for o in use.outcomes] == ["licensed", "licensed"]
+    assert use.candidates == ("R1", "R2")
+    outcomes = {one.right: one.outcome.outcome for one in UseShares(some_rights(licences=[licence])).outcomes(use)}
+    assert set(outcomes.values()) == {"licensed"}
 
 
 def test_the_work_beside_an_open_recording_has_the_same_spans(scanned: Any) -> None:

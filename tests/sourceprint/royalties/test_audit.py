@@ -24,7 +24,6 @@ from sourceprint.royalties.statements.files.line_tables import statement_csv
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
 from sourceprint.royalties.statements.statement import Adjustment, Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from sourceprint.royalties.uses.use import LicenceOutcome
 from tests import royalty_records as builders
 from tests import statement_samples as samples
 from tests.places import ROOT
@@ -331,12 +330,11 @@ def test_what_is_computed_holds_when_it_is_written(tmp_path: Path, method: str, 
         owner_of={"W2": "P-R1", "R3": ""},
         licences=[builders.a_licence(rate_card=card)],
     )
-    outcomes = tuple(LicenceOutcome(territory, "licensed", "LIC-1", "") for territory in ("DE", "US"))
     uses = [
-        builders.a_use("one.wav", "R1", ms=21_300, outcomes=outcomes),
-        builders.a_use("one.wav", "R2", ms=7_001, outcomes=outcomes),
-        builders.a_use("two.wav", "R3", ms=9_999, outcomes=outcomes),
-        builders.a_use("two.wav", "R2", ms=3_333, outcomes=outcomes, state="review"),
+        builders.a_use("one.wav", "R1", ms=21_300, territories=("DE", "US")),
+        builders.a_use("one.wav", "R2", ms=7_001, territories=("DE", "US")),
+        builders.a_use("two.wav", "R3", ms=9_999, territories=("DE", "US")),
+        builders.a_use("two.wav", "R2", ms=3_333, territories=("DE", "US"), state="review"),
     ]
     statement = compute_statement(
         uses,

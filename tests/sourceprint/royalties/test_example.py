@@ -38,6 +38,7 @@ from sourceprint.royalties.statements.files.dsr_validation import validate_dsr
 from sourceprint.royalties.statements.files.folder import write_statement
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
 from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.uses.shares import UseShares
 from tests.places import ROOT
 
 Key = tuple[str, str, str, str, str, str]  # territory, right, kind or payee, recording, work, licence
@@ -273,7 +274,9 @@ def test_each_track_has_the_uses_that_were_planted(story: Story) -> None:
 def test_the_licences_say_where_each_use_is_licensed(story: Story) -> None:
     found = {
         (use.track_name, use.recording_id or "/".join(use.work_ids)): [
-            (one.territory, one.outcome, one.licence_id) for one in use.outcomes
+            (one.territory, one.outcome.outcome, *one.outcome.licence_ids)
+            for one in UseShares(story.rights).outcomes(use)
+            if one.right == (MASTER if use.layer == "recording" else PERFORMING)
         ]
         for use in story.first.uses
         if use.state != "withdrawn"

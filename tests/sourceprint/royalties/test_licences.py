@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
@@ -19,7 +20,7 @@ from sourceprint.royalties.rights.licence_toml import (
     new_licence,
     parse_licence,
 )
-from sourceprint.royalties.rights.licences import PURPOSES, Conditions, Deduction, Licence, RateCard, Scope
+from sourceprint.royalties.rights.licences import PURPOSES, Amendment, Conditions, Deduction, Licence, RateCard, Scope
 from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS
 from sourceprint.royalties.territories import Territories
 
@@ -251,6 +252,87 @@ def test_absurd_files_are_refused_without_a_trace() -> None:
         parse_licence("a = " + "[" * 100_000, name="a.toml")
 
 
+AMENDED = """
+[[amendments]]
+from = 2026-04-01
+rate_card = { per_second = "0.003", royalty_rate = "12.5 %" }
+remove = ["conditions.no_vocals"]
+
+[[amendments]]
+from = "2026-07-01"
+precedence = 5
+valid_to = 2027-06-30
+[amendments.territories]
+exclude = ["US", "CA"]
+[amendments.rate_card.rights]
+Master = "100 %"
+[[amendments.rate_card.deductions]]
+name = "tax"
+rate = "1 %"
+"""
+
+
+def test_precedence_and_parties_arrive() -> None:
+    text = WHOLE_LICENCE.replace("replaces =", "precedence = 7\nreplaces =").replace(
+        'works = ["W1"]', 'works = ["W1"]\nparties = ["P-2", "P-1"]'
+    )
+    licence = parse_licence(text, name="a.toml")
+    assert (licence.precedence, licence.scope.parties) == (7, ("P-1", "P-2"))
+    assert licence.scope.covers_party("P-1")
+    assert not licence.scope.covers_party("")
+    assert parse_licence(licence_toml(licence), name="a.toml") == licence
+
+
+def test_an_amendment_changes_what_it_names_from_its_day_on() -> None:
+    licence = parse_licence(WHOLE_LICENCE + AMENDED, name="a.toml")
+    base = licence.on(date(2026, 3, 31))
+    assert base == licence
+    assert base.rate_card.per_second == Fraction(1, 5)
+    spring = licence.on(date(2026, 4, 1))
+    assert spring.rate_card.per_second == Fraction(3, 10)
+    assert spring.conditions == Conditions(15_000, 30_500, 500_000, no_vocals=False)
+    assert spring.rate_card.rights == base.rate_card.rights
+    summer = licence.on(date(2027, 1, 1))
+    assert summer.rate_card.per_second == Fraction(3, 10)
+    assert summer.rate_card.rights == (("Master", 1_000_000),)
+    assert summer.rate_card.deductions == (Deduction("tax", 10_000),)
+    assert summer.territories == Territories(("Worldwide",), ("CA", "US"))
+    assert (summer.precedence, summer.valid_to) == (5, date(2027, 6, 30))
+    assert parse_licence(licence_toml(licence), name="b.toml") == licence
+    # What an amendment repeats is no change: a quarter's royalty_rate was 12.5 % already.
+    assert licence_document(licence)["amendments"][0] == {
+        "from": "2026-04-01",
+        "rate_card": {"per_second": "0.003"},
+        "remove": ["conditions.no_vocals"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("from = 2026-04-01", "", "amendments, number 1: from is missing"),
+        ("from = 2026-04-01", "from = 2026-01-01", "number 1: from 2026-01-01: must be after 2026-01-01; sort"),
+        ('"2026-07-01"', '"2026-04-01"', "number 2: from 2026-04-01: must be after 2026-04-01"),
+        ('"0.003"', '"-1"', "amendments, number 1: rate_card.per_second '-1': must not be negative"),
+        ("per_second", "per_secnd", "number 1: rate_card.per_secnd: there is no such key; per_second may be meant"),
+        ("precedence = 5", 'licensee = "X"', "amendments, number 2.licensee: there is no such key"),
+        ("precedence = 5", "precedence = -5", "number 2: precedence: must be a whole number from 0 to 1000000, is -5"),
+        ("no_vocals", "vocals", "number 1: remove 'conditions.vocals': the licence has no such key then"),
+        ('per_second = "0.003"', 'currency = "USD"', "number 1: rate_card.currency cannot change"),
+        (
+            'rate_card = { per_second = "0.003", royalty_rate = "12.5 %" }\nremove = ["conditions.no_vocals"]',
+            'rate_card.royalty_rate = "12.5 %"',
+            "number 1: changes nothing",
+        ),
+        ("[[amendments]]\nfrom = 2026-04-01", "[amendments]\nfrom = 2026-04-01", "not a TOML file"),
+    ],
+)
+def test_an_amendment_that_is_not_understood_is_refused(old: str, new: str, message: str) -> None:
+    assert old in AMENDED
+    with pytest.raises(RightsError, match=message):
+        parse_licence(WHOLE_LICENCE + AMENDED.replace(old, new, 1), name="a.toml")
+
+
 ids = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
 sorted_ids = st.sets(ids, max_size=3).map(lambda found: tuple(sorted(found)))
 millionths = st.integers(0, 1_000_000)
@@ -264,11 +346,11 @@ def licences(draw: st.DrawFn) -> Licence:
     right, other = draw(st.permutations([MASTER, *WORK_RIGHTS]))[:2]
     currency = draw(st.sampled_from(["EUR", "JPY", "KWD"]))
     rate = st.none() | st.integers(0, 10**12).map(lambda units: Fraction(units, 10**10))
-    scope = Scope(draw(st.just(False)), *(draw(sorted_ids) for _ in range(4)))
+    scope = Scope(draw(st.just(False)), *(draw(sorted_ids) for _ in range(5)))
     if not (scope.recordings or scope.works or scope.tags or scope.labels):
-        scope = Scope(everything=True)
+        scope = Scope(everything=True, parties=scope.parties)
     licence_id = draw(ids)
-    return Licence(
+    licence = Licence(
         id=licence_id,
         licensor=draw(ids),
         licensee=draw(ids),
@@ -296,7 +378,12 @@ def licences(draw: st.DrawFn) -> Licence:
             deductions=tuple(Deduction(name, draw(st.integers(0, 500_000))) for name in names),
         ),
         replaces=draw(st.just("") | ids.filter(lambda other: other != licence_id)),
+        precedence=draw(st.none() | st.integers(0, 1_000_000)),
     )
+    if start.year > 9000 or draw(st.booleans()):
+        return licence
+    later = replace(licence, precedence=draw(st.integers(0, 9)), conditions=Conditions(no_vocals=draw(st.booleans())))
+    return replace(licence, amendments=(Amendment(start + timedelta(1), later),) if later != licence else ())
 
 
 @settings(deadline=None)

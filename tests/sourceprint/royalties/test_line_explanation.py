@@ -54,7 +54,7 @@ def test_a_line_by_rate_can_be_done_again_by_hand() -> None:
         "21.300 s: track 0:01.500 to 0:22.800, recording 0:01.500 to 0:22.800, claimed by R1, R2",
         "attributed 21.300 s of 60.000 s, recording layer, index id asset-R1, 200 aligned landmarks, confidence 0.999",
         "state claimed: thresholds.claim_confidence 0.99",
-        "terms licensed LIC-1, generated 2026-07-14",
+        "generated 2026-07-14",
         "matched-seconds: 1/5 of 0.01 EUR per second x 21.300 s x 30 usages (LIC-1)\n     = 127.8\n",
         "x right 50 % (1/2)",
         "x share M1 50 % (1/2)\n     = 31.95\n",

@@ -114,12 +114,13 @@ def test_one_owner_of_both_copies_is_paid_once(database: Database, attribute: At
 
 
 def licence_of(recording_id: str, **card: Any) -> Licence:
-    """Return a licence of one recording under which each match costs 4.00 EUR unless the card says otherwise."""
+    """Return a licence of one recording, with precedence; each match costs 4.00 EUR unless the card says otherwise."""
     rates = {"per_match": Fraction(400), **card}
     return a_licence(
         f"LIC-{recording_id}",
         valid_from=date(2026, 2, 1),
         scope=Scope(recordings=(recording_id,)),
+        precedence=1,
         rate_card=a_rate_card(**rates),
     )
 

@@ -22,17 +22,12 @@ from sourceprint.royalties.statements.files.statement_json import statement_byte
 from sourceprint.royalties.statements.statement import Adjustment, Statement, key_of
 from sourceprint.royalties.uses.policy import METHODS
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from sourceprint.royalties.uses.use import LicenceOutcome, Use
+from sourceprint.royalties.uses.use import Use
 from tests.royalty_records import LICENSEE, a_licence, a_policy, a_rate_card, a_share, a_use, some_rights
 
 Q3 = Period.parse("2026-Q3")
 TERRITORIES = ("DE", "FR")
 STATES = ("claimed", "claimed", "claimed", "review", "disputed", "resolved", "unresolved", "withdrawn")
-LICENSED = tuple(LicenceOutcome(territory, "licensed", "LIC-1", "") for territory in TERRITORIES)
-OUTSIDE = (
-    LicenceOutcome("DE", "licensed", "LIC-1", ""),
-    LicenceOutcome("FR", "outside_licence", "LIC-1", "LIC-1: not in FR"),
-)
 BOUND = Fraction(5, 2)  # of the rounding, as its module says
 
 
@@ -71,7 +66,8 @@ def batches(draw: st.DrawFn) -> tuple[list[Use], list[UsageRow]]:
                 recording,
                 ms=draw(st.integers(1, 30_000)),
                 state=draw(st.sampled_from(STATES)),
-                outcomes=draw(st.sampled_from([LICENSED, OUTSIDE])),
+                territories=TERRITORIES,
+                purpose=draw(st.sampled_from(["generate", "train"])),  # the licence is for generation
             )
             uses.append(use)
         for territory in TERRITORIES:

@@ -27,15 +27,16 @@ Parts within a track are whole billionths (`weights`); parts of a pool and of us
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
+from typing import NamedTuple
 
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.money import amount_text, format_percent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence, RateCard
-from sourceprint.royalties.rights.records import WHOLE
+from sourceprint.royalties.rights.records import MASTER, WHOLE
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.reported_usage import Pot, ReportedUsage, Track
@@ -55,9 +56,19 @@ from sourceprint.royalties.statements.amounts.weights import (
 from sourceprint.royalties.statements.statement import OutsideUse
 from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import LicenceOutcome, Use
+from sourceprint.royalties.uses.shares import UseShares
+from sourceprint.royalties.uses.terms import OUTCOMES
+from sourceprint.royalties.uses.use import Use
 
 __all__ = ["Allocation", "Allotment", "allocate"]
+
+
+class LicenceOutcome(NamedTuple):
+    """What the licences say of a use in a territory."""
+
+    outcome: str
+    licence_id: str
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +151,9 @@ def allocate(
         by_track.setdefault(use.track_sha256, []).append(use)
     allotments: list[Allotment] = []
     outside: list[OutsideUse] = []
+    shares = UseShares(rights)
     for territory in reported.territories:
-        one = _Territory(territory, by_track, reported, rights, policy, period, converter, charged)
+        one = _Territory(territory, by_track, reported, shares, rights, policy, period, converter, charged)
         allotments += one.allotments()
         outside += one.outside
     return Allocation(tuple(allotments), tuple(sorted(outside, key=lambda use: (use.use_id, use.territory))))
@@ -155,6 +167,7 @@ class _Territory:
         territory: str,
         by_track: Mapping[str, list[Use]],
         reported: ReportedUsage,
+        shares: UseShares,
         rights: Rights,
         policy: Policy,
         period: Period,
@@ -162,6 +175,7 @@ class _Territory:
         charged: Collection[tuple[str, str]],
     ) -> None:
         self.territory = territory
+        self._shares = shares
         self.outside: list[OutsideUse] = []
         self._reported = reported
         self._licences = rights.licences
@@ -196,19 +210,12 @@ class _Territory:
             yield from self._pool(outcomes) if method == "pro-rata-pool" else self._track_pots(method, outcomes)
 
     def _outcome(self, use: Use) -> LicenceOutcome:
-        """Return the outcome of a use here; a licence for the whole world holds in every country."""
-        whole = None
-        for outcome in use.outcomes:
-            if outcome.territory == self.territory:
-                return outcome
-            if outcome.territory == "Worldwide" and outcome.outcome == "licensed":
-                whole = outcome
-        if whole is None:
-            raise StatementError(
-                f"use {use.id} of track {printable(use.track_name)!r:.80}: licences were not applied for "
-                f"{self.territory}, where usage is reported; attribute the track again with this usage"
-            )
-        return whole
+        """Return the best that the licences say of any share of the master here; of a composition, of the works."""
+        said = list(self._shares.outcomes(replace(use, territories=(self.territory,))))
+        found = [one.outcome for one in said if one.right == MASTER] or [one.outcome for one in said]
+        best = min(found, key=lambda one: OUTCOMES.index(one.outcome))
+        outcome = "licensed" if best.outcome == "held" else best.outcome
+        return LicenceOutcome(outcome, best.licence_ids[0] if best.licence_ids else "", best.rule)
 
     def _licence(self, licence_id: str) -> Licence:
         if licence_id not in self._licences:

@@ -3,8 +3,8 @@
 In come the rows of usage as they were reported and the uses; out come, for each territory, its tracks with their
 usages, and revenue in minor units of the statement's currency, exact. The rules:
 
-- A track that no row names counts in the territories that the file has rows for as a whole, else in those of its uses'
-  outcomes, with one usage. A track that rows name counts in the territories of those rows only.
+- A track that no row names counts in the territories that the file has rows for as a whole, else in those of its uses,
+  with one usage. A track that rows name counts in the territories of those rows only.
 - Revenue of a territory as a whole is what was earned there besides the rows that state revenue of a track. It belongs
   to the tracks that state none, in proportion to their usages.
 - A track, or what is reported of territories as a whole, stands with countries or with Worldwide, never with both, and
@@ -81,7 +81,7 @@ class ReportedUsage:
 
     def __init__(self, usage: Usage, uses: Iterable[Use]) -> None:
         named: dict[str, tuple[str, str, str]] = {}  # by what the file calls it: sha256, name, generated_on
-        unnamed: dict[str, tuple[str, str, set[str]]] = {}  # by sha256: name, generated_on, territories of outcomes
+        unnamed: dict[str, tuple[str, str, set[str]]] = {}  # by sha256: name, generated_on, territories
         for use in uses:
             key = usage.key_of(use.track_sha256, use.track_name)
             if (
@@ -94,7 +94,7 @@ class ReportedUsage:
                 )
             if not key:
                 of_track = unnamed.setdefault(use.track_sha256, (use.track_name, use.generated_on, set()))
-                of_track[2].update(outcome.territory for outcome in use.outcomes)
+                of_track[2].update(use.territories)
         _check_names(usage, named)
         self._tracks: dict[str, dict[str, Track]] = {}
         self._whole: dict[str, list[UsageRow]] = {}
@@ -124,7 +124,7 @@ class ReportedUsage:
 
     @property
     def territories(self) -> tuple[str, ...]:
-        """All territories that anything is reported of, or that uses have outcomes for, sorted."""
+        """All territories that anything is reported of, or that uses are in, sorted."""
         return tuple(sorted({*self._tracks, *self._whole}))
 
     @property

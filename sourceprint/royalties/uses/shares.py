@@ -1,0 +1,249 @@
+"""The shares that a use touches: who owns which right in what it uses, there and then, and what the licences say of it.
+
+In come a use and the rights; out come *judged shares*. The master divides by the shares of the recording; each right
+in the works first by the works' parts of the recording, then by the shares in that right of each work. Shares above
+100 % hold the whole of it (`overclaim`), as a work in dispute does (`held`); what is missing to 100 %, and shares that
+name no party, is `unclaimed`. A right in a work counts where a share of it is on file or a licence that permits the use
+has it on its rate card; where that is none, the work is one share without a right.
+
+The parts of each right of a recording or work sum to the whole of it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection
+
+from sourceprint.royalties.money import format_percent, largest_remainder
+from sourceprint.royalties.periods import parse_date
+from sourceprint.royalties.rights.records import MASTER, WHOLE
+from sourceprint.royalties.rights.rights import Rights, load_rights
+from sourceprint.royalties.uses.terms import OUTCOMES, LicenceTerms, ShareOutcome, UseTerms
+from sourceprint.royalties.uses.use import Use
+
+__all__ = ["JudgedShare", "RightOutcome", "UseShares", "judge_uses"]
+
+_MOST_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedShare:
+    """One share that a use touches, and what the licences say of it.
+
+    Attributes
+    ----------
+    right : str
+        "" is all rights in a work of which no share and no price is on file.
+    recording_id, work_id : str
+        The recording that is used, and the work where the right is in one; "" where not known.
+    work_millionths : int
+        The work's part of the recording.
+    kind : str
+        "payable"; "unclaimed" where no party is on file, "overclaim" where shares sum to more than the whole, "held"
+        where the work is in dispute.
+    party_id, share_id : str
+        "" where there is none, or not one alone.
+    millionths : int
+        Of the right in the recording or work.
+    reason : str
+        Why it is not payable, or "".
+    outcome : ShareOutcome
+    """
+
+    right: str
+    recording_id: str
+    work_id: str
+    work_millionths: int
+    kind: str
+    party_id: str
+    share_id: str
+    millionths: int
+    reason: str
+    outcome: ShareOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RightOutcome:
+    """What the licences say of a use in one territory, of shares of one right; "" is all rights in a work."""
+
+    territory: str
+    right: str
+    outcome: ShareOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    kind: str
+    millionths: int
+    party_id: str = ""
+    share_id: str = ""
+    reason: str = ""
+    claimants: tuple[str, ...] = ("",)
+
+
+class UseShares:
+    """The shares that uses touch, at one reading of the rights.
+
+    Parameters
+    ----------
+    rights : Rights
+        With the recordings, works and shares of the uses, and the licences of the licensee.
+    """
+
+    def __init__(self, rights: Rights) -> None:
+        self._rights = rights
+        self._holders: dict[tuple[str, str, str, date], tuple[_Holder, ...]] = {}
+        self._rights_on_file: dict[tuple[str, str, date], frozenset[str]] = {}
+        self._judged: dict[tuple[object, ...], tuple[JudgedShare, ...]] = {}
+        self.terms = LicenceTerms(rights)
+
+    def of(self, use: Use, territory: str, day: date) -> tuple[JudgedShare, ...]:
+        """Return the shares of a use in a territory, the master's first, as they are owned on a day.
+
+        Parameters
+        ----------
+        use : Use
+            Without candidates: ask for each of `LicenceTerms.readings`.
+        territory : str
+        day : date
+        """
+        terms = self.terms.of(use, territory)
+        if not terms.shared:
+            return tuple(self._found(use, terms, territory, day))
+        key = (terms, use.layer, day)
+        if key not in self._judged:
+            if len(self._judged) >= _MOST_REMEMBERED:
+                self._judged.clear()
+            self._judged[key] = tuple(self._found(use, terms, territory, day))
+        return self._judged[key]
+
+    def outcomes(self, use: Use) -> Iterator[RightOutcome]:
+        """Yield what the licences say of a use in each of its territories, of each right, each outcome once.
+
+        The shares are those of the day of generation. Of a use that may be of several recordings, the outcomes are
+        those of the one that has the best.
+        """
+        day = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
+        readings = self.terms.readings(use)
+        for territory in use.territories:
+            best: dict[str, list[ShareOutcome]] = {}
+            for reading in readings:
+                by_right: dict[str, set[ShareOutcome]] = {}
+                for share in self.of(reading, territory, day):
+                    by_right.setdefault(share.right, set()).add(share.outcome)
+                for right, outcomes in by_right.items():
+                    ordered = sorted(outcomes, key=_rank)
+                    if right not in best or _rank(ordered[0]) < _rank(best[right][0]):
+                        best[right] = ordered
+            for right, ordered in best.items():
+                yield from (RightOutcome(territory, right, outcome) for outcome in ordered)
+
+    def _found(self, use: Use, terms: UseTerms, territory: str, day: date) -> Iterator[JudgedShare]:
+        recording_id = use.recording_id
+        if use.layer == "recording":
+            nobody = (_Holder("unclaimed", WHOLE, reason="no recording on file"),)
+            for holder in self._of(recording_id, MASTER, territory, day) if recording_id else nobody:
+                yield _judged(terms, MASTER, recording_id, "", WHOLE, holder)
+        for work_id, weight in self._works(use):
+            rights = terms.priced_rights(work_id) | self._on_file(work_id, territory, day)
+            for right in sorted(rights):
+                for holder in self._of(work_id, right, territory, day):
+                    yield _judged(terms, right, recording_id, work_id, weight, holder)
+            if not rights:
+                reason = f"no shares of {work_id} on file" if work_id else "no work on file"
+                yield _judged(terms, "", recording_id, work_id, weight, _Holder("unclaimed", WHOLE, reason=reason))
+
+    def _works(self, use: Use) -> list[tuple[str, int]]:
+        """Return the works of a use with their parts, which sum to the whole; one without an id where none is known."""
+        if use.recording_id:
+            weights = dict(self._rights.work_weights.get(use.recording_id, {}))
+        else:
+            weights = largest_remainder(WHOLE, dict.fromkeys(use.work_ids, 1)) if use.work_ids else {}
+        return sorted(weights.items()) or [("", WHOLE)]
+
+    def _on_file(self, work_id: str, territory: str, day: date) -> frozenset[str]:
+        key = (work_id, territory, day)
+        if key not in self._rights_on_file:
+            shares = self._rights.work_shares.get(work_id, ())
+            self._rights_on_file[key] = frozenset(share.right for share in shares if share.holds(territory, day))
+        return self._rights_on_file[key]
+
+    def _of(self, subject_id: str, right: str, territory: str, day: date) -> tuple[_Holder, ...]:
+        """Return who holds a right in a recording or work, there and then; their parts sum to the whole."""
+        known = (subject_id, right, territory, day)
+        if known not in self._holders:
+            self._holders[known] = self._held(*known)
+        return self._holders[known]
+
+    def _held(self, subject_id: str, right: str, territory: str, day: date) -> tuple[_Holder, ...]:
+        if not subject_id:
+            return (_Holder("unclaimed", WHOLE, reason="no work on file"),)
+        table = self._rights.master_shares if right == MASTER else self._rights.work_shares
+        shares = [s for s in table.get(subject_id, ()) if s.right == right and s.holds(territory, day)]
+        total = sum(share.millionths for share in shares)
+        claimants = tuple(sorted({share.party_id for share in shares})) or ("",)
+        work = None if right == MASTER else self._rights.works.get(subject_id)
+        if work is not None and work.disputed == "yes":
+            return (_Holder("held", WHOLE, reason=f"work {subject_id} is in dispute", claimants=claimants),)
+        if total > WHOLE:
+            claims = ", ".join(f"{share.party_id or 'unknown'} {format_percent(share.millionths)}" for share in shares)
+            reason = f"shares of {subject_id} sum to {format_percent(total)}: {claims}"
+            return (_Holder("overclaim", WHOLE, reason=reason, claimants=claimants),)
+        holders = [
+            _Holder("payable", share.millionths, share.party_id, share.id, claimants=(share.party_id,))
+            if share.party_id
+            else _Holder(
+                "unclaimed",
+                share.millionths,
+                share_id=share.id,
+                reason=f"share {share.id} of {subject_id} names no party",
+            )
+            for share in shares
+        ]
+        if total < WHOLE:
+            on_file = f"shares of {subject_id} sum to {format_percent(total)}"
+            reason = on_file if shares else f"no shares of {subject_id} on file"
+            holders.append(_Holder("unclaimed", WHOLE - total, reason=reason))
+        return tuple(holders)
+
+
+def judge_uses(connection: Connection, uses: Iterable[Use]) -> dict[str, tuple[RightOutcome, ...]]:
+    """Return what the licences on file say of uses of one licensee, by id of the use.
+
+    Parameters
+    ----------
+    connection : Connection
+        Inside a transaction of `Database`.
+    uses : iterable of Use
+    """
+    found = list(uses)
+    recordings = {one for use in found for one in (use.recording_id, *use.candidates)}
+    works = {work_id for use in found for work_id in use.work_ids}
+    licensees = {use.licensee for use in found}
+    rights = load_rights(
+        connection, recording_ids=recordings, work_ids=works, licensee="".join(licensees), owners=False
+    )
+    shares = UseShares(rights)
+    return {use.id: tuple(shares.outcomes(use)) for use in found}
+
+
+def _judged(
+    terms: UseTerms, right: str, recording_id: str, work_id: str, work_millionths: int, holder: _Holder
+) -> JudgedShare:
+    return JudgedShare(
+        right=right,
+        recording_id=recording_id,
+        work_id=work_id,
+        work_millionths=work_millionths,
+        kind=holder.kind,
+        party_id=holder.party_id,
+        share_id=holder.share_id,
+        millionths=holder.millionths,
+        reason=holder.reason,
+        outcome=terms.outcome(right, recording_id if right == MASTER else work_id, holder.claimants),
+    )
+
+
+def _rank(outcome: ShareOutcome) -> tuple[int, tuple[str, ...], str]:
+    return OUTCOMES.index(outcome.outcome), outcome.licence_ids, outcome.rule
