@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fingerprint.params import Params
 from fingerprint.spectrogram import (
     BLOCK_FRAMES,
+    _window,
     cell_blocks,
     cell_frequencies,
     cell_map,
@@ -37,6 +38,13 @@ def sine(hz: float, *, seconds: float = 1.0, amplitude: float = 0.5, phase: floa
 
 def cell_of(hz: float) -> float:
     return PARAMS.bins_per_octave * float(np.log2(hz / PARAMS.fmin_hz))
+
+
+@pytest.mark.parametrize("n_fft", [2, 1023, 1024, 2048, 4096])
+def test_window_is_that_of_scipy_to_the_bit(n_fft: int) -> None:
+    from scipy import signal  # takes a second to load: not where tests are collected
+
+    np.testing.assert_array_equal(_window(n_fft), signal.get_window("hann", n_fft).astype(np.float32))
 
 
 def test_power_is_that_of_librosa_on_the_log_axis() -> None:

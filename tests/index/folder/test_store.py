@@ -584,8 +584,9 @@ def test_a_compressed_index_stays_within_its_budget(tmp_path: Path) -> None:
     assert info["bytes_per_hour"] <= 3_000_000
 
 
-def test_importing_the_store_loads_nothing_slow() -> None:
-    slow = ("librosa", "matplotlib", "pyarrow", "sklearn", "scipy.signal", "scipy.stats")
-    code = f"import sys, index.folder.store; print(sorted(set({slow!r}) & set(sys.modules)))"
+def test_importing_store_and_search_loads_nothing_slow() -> None:
+    slow = ("librosa", "matplotlib", "pyarrow", "sklearn", "scipy.signal", "scipy.stats", "sqlalchemy")
+    names = "index.folder.store, index.explain.explainer, sourceprint.catalogue, sourceprint.scans.scan"
+    code = f"import sys, {names}; print(sorted(set({slow!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
