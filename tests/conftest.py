@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ settings.load_profile("sourceprint")
 
 # The thread of a bar would keep `sourceprint.workers` from forking, in all tests that follow in the same process.
 tqdm.tqdm.monitor_interval = 0
+
+
+# Tests flush files tens of thousands of times, and wait for the disk each time: in memory nothing waits. What would be
+# lost without a flush is another matter, and tested with a disk that forgets (`benchmarks/durability_disk.py`).
+_MEMORY = Path("/dev/shm")
+_MEMORY_BYTES = 2 * 1024**3  # free; containers often have 64 MiB
+if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES:
+    os.environ["TMPDIR"] = str(_MEMORY)
 
 
 def pytest_configure(config: pytest.Config) -> None:
