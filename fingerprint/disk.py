@@ -20,6 +20,7 @@ from fingerprint.errors import CatalogueError, DecodeError, SourceprintError, St
 __all__ = ["decoded", "file_digest", "is_full", "open_regular_file", "read_small", "refusals"]
 
 _BUFFER_BYTES = 1 << 18  # libsndfile asks for a kilobyte at a time
+_MOST_HOLE_BYTES = 1 << 34  # of zeros that take no room on the disk: a name of a terabyte costs its maker nothing
 
 _REMEDIES = {
     errno.ENOENT: "check the spelling and the folder",
@@ -187,7 +188,7 @@ def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedRea
     Raises
     ------
     DecodeError
-        If it is missing, empty, may not be read, or is no regular file.
+        If it is missing, empty, may not be read, is no regular file, or consists of nothing but its length.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -202,11 +203,39 @@ def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedRea
         reason = error.strerror if isinstance(error, OSError) else error
         raise DecodeError(f"{name}: cannot be opened ({reason}); give the path of an audio file") from error
     status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_size:
+    hole_bytes = _hole_bytes(descriptor, status.st_size) if stat.S_ISREG(status.st_mode) else 0
+    if stat.S_ISREG(status.st_mode) and status.st_size and hole_bytes <= _MOST_HOLE_BYTES:
         return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER_BYTES)
     os.close(descriptor)
     if stat.S_ISDIR(status.st_mode):
         raise DecodeError(f"{name}: is a folder, not an audio file; give the files in it")
     if not stat.S_ISREG(status.st_mode):
         raise DecodeError(f"{name}: is a pipe or device, not a regular file; save the audio to a file first")
+    if hole_bytes:
+        raise DecodeError(
+            f"{name}: {hole_bytes} bytes of it were never written, and take no room on the disk; at most "
+            f"{_MOST_HOLE_BYTES} are read: copy or download it again"
+        )
     raise DecodeError(f"{name}: empty file (0 bytes); copy or download it again")
+
+
+def _hole_bytes(descriptor: int, size: int) -> int:
+    """Return how many bytes of a large file were never written, once there are too many; 0 where that is not known."""
+    if size <= _MOST_HOLE_BYTES:
+        return 0
+    n_bytes = at = 0
+    try:
+        while at < size and n_bytes <= _MOST_HOLE_BYTES:
+            start = at
+            try:
+                at = os.lseek(descriptor, start, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # which says that no data follow
+                    raise
+                at = size
+            n_bytes += at - start
+            at = os.lseek(descriptor, at, os.SEEK_HOLE) if at < size else size
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except OSError:
+        return 0  # a file system that does not tell
+    return n_bytes

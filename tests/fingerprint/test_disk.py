@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fingerprint.disk import decoded, read_small, refusals
-from fingerprint.errors import CatalogueError, EvidenceError, ParameterError, StorageFullError
+from fingerprint.disk import decoded, file_digest, open_regular_file, read_small, refusals
+from fingerprint.errors import CatalogueError, DecodeError, EvidenceError, ParameterError, StorageFullError
 from index.storage.durable import write_chunks
 
 
@@ -76,3 +76,14 @@ def test_text_that_is_no_utf8_is_refused_with_its_place() -> None:
     assert decoded(b"\xef\xbb\xbfa", "a", ParameterError) == "a"
     with pytest.raises(ParameterError, match=r"^a: not UTF-8 \(byte 0xff at position 1\); save it as UTF-8$"):
         decoded(b"a\xff", "a", ParameterError)
+
+
+def test_what_was_never_written_is_not_read_for_days(tmp_path: Path) -> None:
+    for name, content in (("hole.wav", b""), ("head.wav", b"RIFF" * 100)):
+        (tmp_path / name).write_bytes(content)
+        os.truncate(tmp_path / name, 2**42)
+        with pytest.raises(DecodeError, match=r"\.wav: \d{13} bytes of it were never written, and take no room"):
+            file_digest(tmp_path / name)
+    os.truncate(tmp_path / "head.wav", 2**34)  # silence, for all that is known
+    with open_regular_file(tmp_path / "head.wav", "head.wav") as file:
+        assert file.read(4) == b"RIFF"
