@@ -27,7 +27,14 @@ from sourceprint.commands import (
     rights,
     scan,
 )
-from sourceprint.commands.terminal import EXIT_INCOMPLETE, PATH, Commands, complain, note, use_one_thread
+from sourceprint.commands.terminal import (
+    EXIT_INCOMPLETE,
+    PATH,
+    Commands,
+    complain,
+    note,
+    use_one_thread,
+)
 
 __all__ = ["bench", "completion", "main", "reference", "sourceprint"]
 
@@ -171,10 +178,22 @@ def reference() -> str:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command; does not return."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
     sourceprint.main(args, prog_name="sourceprint")
+
+
+def _open_closed_streams() -> None:
+    """Open what a shell closed of the standard streams, or the next file to be opened would get what is printed there.
+
+    The system refuses to read from such an input, or to write to such an output: nothing is lost without a word.
+    """
+    refusing = {"stdin": (os.O_WRONLY, "r"), "stdout": (os.O_RDONLY, "w"), "stderr": (os.O_WRONLY, "w")}
+    for name, (flags, mode) in refusing.items():
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
 
 
 if __name__ == "__main__":

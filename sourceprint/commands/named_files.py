@@ -64,10 +64,13 @@ def piped_input(paths: Sequence[str], name: str | None) -> "Item | None":
     context = click.get_current_context()
     folder = context.with_resource(tempfile.TemporaryDirectory(prefix="sourceprint-"))
     target = Path(folder) / f"sound{'.spf' if called.endswith('.spf') else ''}"
-    remedy = "free some space, or set TMPDIR to a folder with more"
+    remedy = "see what it is redirected from, and to the folder of temporary files (TMPDIR)"
     with click.open_file(STANDARD_INPUT, "rb") as stream:
         if stream.isatty():
             raise click.UsageError("-: standard input is a terminal; send sound to it: cat a.wav | sourceprint ...")
-        with refusals(_NAME, OutputError, "cannot be kept in a file", remedy=remedy), target.open("wb") as file:
+        with (
+            refusals(_NAME, OutputError, "cannot be read, or not kept in a file", remedy=remedy),
+            target.open("wb") as file,
+        ):
             shutil.copyfileobj(stream, file, 1 << 20)
     return Item(target, called=called)

@@ -22,7 +22,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -193,14 +193,24 @@ class Commands(click.Group):
             complain("; ".join(["interrupted", *interrupt.args]))
             ctx.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+            _forget_output()
             ctx.exit(EXIT_BROKEN_PIPE)
         except OSError as error:
-            complain(f"{printable(str(error.filename or 'input or output'))}: {error.strerror}")
+            if error.filename is None:
+                _forget_output()
+                complain(f"standard input or output: {error.strerror}; see what it is redirected to")
+            else:
+                complain(f"{printable(str(error.filename))}: {error.strerror}")
             ctx.exit(EXIT_INCOMPLETE)
         except MemoryError:
             complain("out of memory; give fewer --jobs")
             ctx.exit(EXIT_INCOMPLETE)
+
+
+def _forget_output() -> None:
+    """Drop what standard output did not take, or Python complains when it flushes."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_tracebacks() -> None:

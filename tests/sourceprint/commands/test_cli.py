@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import shlex
+import subprocess
 import sys
 import termios
 import types
@@ -694,6 +695,23 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(300) == 141
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("list >&-", "standard input or output: Bad file descriptor; see what it is redirected to"),
+        ("match - <&-", "standard input: cannot be read, or not kept in a file (Bad file descriptor); see what it is "
+         "redirected from, and to the folder of temporary files (TMPDIR)"),
+    ],
+)  # fmt: skip
+def test_a_stream_that_the_shell_has_closed_is_an_error(shared: Path, words: str, message: str) -> None:
+    command = f'"$0" -m cli {words} --index "$1"'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, shared], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode > 0, done.stdout, done.stderr) == (True, "", f"Error: {message}\n")
 
 
 @pytest.mark.parametrize(("found_all", "code"), [(True, 0), (False, 4)])
