@@ -60,6 +60,10 @@ def rights() -> None:
 @click.option("--partial", is_flag=True, help="Take the good rows where others are wrong, and say which are left out.")
 @click.option("--dry-run", is_flag=True, help="Try everything, and change nothing.")
 @click.option("--report", metavar="FILE", type=PATH, help="Write every problem here: .tsv, .json or .jsonl.")
+@click.option(
+    "--correct", metavar="REASON", default="",
+    help="Change terms of licences that statements were issued under, for this reason; the next statements adjust them.",
+)  # fmt: skip
 @by_option
 @backdate_option
 @json_option
@@ -72,6 +76,7 @@ def import_(
     partial: bool,
     dry_run: bool,
     report: Path | None,
+    correct: str,
     by: str | None,
     backdate: str,
     as_json: bool,
@@ -101,6 +106,7 @@ def import_(
         report_file=report,
         columns=lists.column_map(),
         sheet=lists.sheet,
+        correct=correct.strip(),
         tell=None if quiet else note,
     )
     try:

@@ -8,6 +8,7 @@ In reading order:
 - `row_reader`, `staged_records`: rows become records in the staging
 - `staging`, `problems`: the temporary database of an import, and what is wrong with its rows
 - `consistency`: ids, links and shares of all that was read
+- `stated_terms`: licences that statements were issued under
 - `imports`, `exports`: the whole of it, in either direction
 
 The columns are described in `docs/formats/rights-tables.md`.

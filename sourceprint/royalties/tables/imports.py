@@ -33,6 +33,7 @@ from sourceprint.royalties.tables.problems import ImportReport, write_problems
 from sourceprint.royalties.tables.sources import Sources, find_sources, known_names
 from sourceprint.royalties.tables.staged_records import stage_single, stage_table
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
+from sourceprint.royalties.tables.stated_terms import keep_stated_terms
 from sourceprint.sheets.columns import ColumnMap
 from sourceprint.sheets.delimited import sniff_encoding
 from sourceprint.sheets.opened import open_sheet
@@ -60,6 +61,7 @@ def import_rights(
     report_file: Path | None = None,
     columns: ColumnMap | None = None,
     sheet: str | None = None,
+    correct: str = "",
     tell: Callable[[str], None] | None = None,
 ) -> ImportReport:
     """Bring the rights on file to what files say, and return what that did.
@@ -84,6 +86,9 @@ def import_rights(
         What the user says of the columns of spreadsheets.
     sheet : str, optional
         Of workbooks, the name of the sheet; the first one by default.
+    correct : str
+        Why terms are changed under which statements were issued; it stays with the revision. "" changes none but by
+        amendments.
     tell : callable, optional
         Gets a sentence for all that was taken for something in a spreadsheet, before anything is imported.
 
@@ -115,9 +120,12 @@ def import_rights(
         applied: dict[str, Applied] = {}
         revision = None
         try:
-            with database.changing(source=sources.name, digest=sources.digest, by=by) as change:
+            source = f"{sources.name} (correction: {correct})" if correct else sources.name
+            with database.changing(source=source, digest=sources.digest, by=by) as change:
                 resolve_links(staging, change.connection)
                 resolve_circles(staging, change.connection)
+                if not correct:
+                    keep_stated_terms(staging, change.connection)
                 warn_of_parties(staging)
                 if partial or not staging.count_errors():
                     applied = _apply(staging, change)

@@ -1,0 +1,67 @@
+"""Terms under which statements were issued: an import adds amendments to them, and changes nothing else unasked.
+
+In come staged licences; out go problems, and the licences that remain leave what was stated as it is, but for
+amendments, which say themselves from which day they hold. Whoever corrects a licence that was wrong from the start says
+so with a reason, and does not come here.
+"""
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from fingerprint.errors import printable
+from sourceprint.royalties.rights.schema import licence, statement
+from sourceprint.royalties.tables.staging import Staging
+
+__all__ = ["keep_stated_terms"]
+
+
+def keep_stated_terms(staging: Staging, connection: Connection) -> None:
+    """Drop, with an error, staged licences that change terms under which a statement was issued."""
+    staged = staging.query("SELECT seq, file, line, id, document FROM licence ORDER BY seq")
+    for seq, file, line, licence_id, document in staged:
+        on_file = connection.scalar(
+            select(licence.c.document).where(licence.c.id == licence_id, licence.c.until.is_(None))
+        )
+        if on_file is None or on_file == document:
+            continue
+        before, after = json.loads(on_file), json.loads(document)
+        issued = _issued_under(connection, licence_id, before["licensee"])
+        if issued is None:
+            continue
+        statement_id, last_day = issued
+        changed = _changed(before, after, last_day)
+        if changed:
+            remedy = (
+                f"licence {licence_id!r:.80}: {', '.join(changed)} would change, and statement {statement_id} was "
+                "issued under it; write the change as [[amendments]] with the day from which it holds, or say "
+                "--correct REASON: the next statement then adjusts what was stated"
+            )
+            staging.problem("error", file, line, changed[0], licence_id, "stated-terms", printable(remedy))
+            staging.refuse("licence", licence_id, file, line)
+            staging.drop("licence", [seq])
+
+
+def _issued_under(connection: Connection, licence_id: str, licensee: str) -> tuple[str, str] | None:
+    """Return the id and the last day of the latest statement that any version of a licence is named in."""
+    digests = connection.scalars(select(licence.c.digest).where(licence.c.id == licence_id).distinct()).all()
+    row = connection.execute(
+        select(statement.c.id, statement.c.period_end)
+        .where(
+            statement.c.licensee == licensee,
+            or_(*(statement.c.document.contains(digest) for digest in sorted(digests))),
+        )
+        .order_by(statement.c.period_end.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else (row.id, row.period_end)
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any], last_day: str) -> list[str]:
+    """Return the keys that change; amendments may be added, and those that begin after the last day may change."""
+    stated = [one for one in before.pop("amendments", []) if one["from"] <= last_day]
+    amendments = after.pop("amendments", [])
+    changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    gone = [one["from"] for one in stated if one not in amendments]
+    return [*changed, *(f"the amendment from {day}" for day in gone)]
