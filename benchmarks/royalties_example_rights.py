@@ -6,9 +6,10 @@ In comes a `Story`; out come sections of Markdown, of the rights as they were fi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
-from benchmarks.royalties_example_story import Story, money, table
-from sourceprint.royalties.money import format_percent
+from benchmarks.royalties_example_story import Story, table
+from sourceprint.royalties.money import amount_text, format_percent
 from sourceprint.royalties.rights.findings import findings_text
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import MASTER, Share
@@ -79,14 +80,16 @@ def licences(story: Story) -> str:
     card = next(iter(story.rights.licences.values())).rate_card
     rights = ", ".join(f"{right} {format_percent(part)}" for right, part in card.rights)
     fees = ", ".join(f"{format_percent(fee.millionths)} for {fee.name}" for fee in card.deductions)
+    price = amount_text(card.per_second or Fraction(0), card.currency)
+    least = amount_text(Fraction(card.minimum_payout), card.currency)
     return f"""\
 ## 2. What is licensed
 
 {table(["licence", "licensor", "in force", "covers", "where", "conditions"], rows)}
 
-All three name the same price: {money(int(card.per_second or 0))} per second that is reused, for every usage of the
+All three name the same price: {price} per second that is reused, for every usage of the
 generated track. Each amount divides into {rights}. From what is payable {fees} is deducted; a party that is owed less
-than {money(card.minimum_payout)} is paid when it has come together. The licence that counts is the one in force on
+than {least} is paid when it has come together. The licence that counts is the one in force on
 the day a track was *generated*: {_expired(story)}."""
 
 

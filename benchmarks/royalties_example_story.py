@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import PurePath
 
-from sourceprint.royalties.money import format_amount, format_percent
+from sourceprint.royalties.money import Amount, format_percent
 from sourceprint.royalties.rights.findings import Finding
 from sourceprint.royalties.rights.records import WHOLE
 from sourceprint.royalties.rights.rights import Rights
@@ -22,8 +21,6 @@ __all__ = [
     "PAID",
     "Decision",
     "Story",
-    "euros",
-    "exact_text",
     "factors_text",
     "money",
     "seconds",
@@ -34,7 +31,6 @@ __all__ = [
 ]
 
 PAID = ("claimed", "resolved")
-_MAX_DECIMALS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,51 +86,20 @@ def use_name(use: Use) -> str:
     return f"{PurePath(use.track_name).stem}/{use.recording_id or '+'.join(use.work_ids) or '?'}"
 
 
-def money(minor: int) -> str:
-    """Return an amount in euros, such as "12.50".
-
-    Examples
-    --------
-    >>> money(1250), money(-5)
-    ('12.50', '-0.05')
-    """
-    return format_amount(minor, "EUR")
-
-
-def euros(cents: Fraction) -> str:
-    """Return an exact amount in euros: with two decimals where it is whole cents, else with as many as there are.
-
-    Examples
-    --------
-    >>> euros(Fraction(1200)), euros(Fraction(375, 2))
-    ('12.00', '1.875')
-    """
-    return money(cents.numerator) if cents.denominator == 1 else exact_text(cents / 100)
-
-
-def exact_text(cents: Fraction, decimals: int | None = None) -> str:
-    """Return an exact number of cents as a decimal.
-
-    Parameters
-    ----------
-    cents : Fraction
-    decimals : int or None
-        How many; None takes as many as there are, at most seven.
-
-    Examples
-    --------
-    >>> exact_text(Fraction(375, 2)), exact_text(Fraction(1, 3), 4)
-    ('187.5', '0.3333')
-    """
-    shown = _MAX_DECIMALS if decimals is None else decimals
-    units = round(cents * 10**shown)
-    text = f"{units // 10**shown}.{units % 10**shown:0{shown}d}"
-    return text.rstrip("0").rstrip(".") if decimals is None else text
+def money(amount: Amount) -> str:
+    """Return an amount in euros, exactly, such as "12.50" or "0.374999625"."""
+    return amount.text("EUR")
 
 
 def seconds(microseconds: int) -> str:
-    """Return whole seconds, or seconds with their decimals."""
-    return exact_text(Fraction(microseconds, 1_000_000))
+    """Return whole seconds, or seconds with their decimals.
+
+    Examples
+    --------
+    >>> seconds(12_000_000), seconds(1_500_000)
+    ('12', '1.5')
+    """
+    return f"{microseconds / 1_000_000:.6f}".rstrip("0").rstrip(".")
 
 
 def factors_text(contributions: Iterable[Contribution]) -> str:
@@ -142,7 +107,7 @@ def factors_text(contributions: Iterable[Contribution]) -> str:
     by_factors: dict[tuple[int, int, int], list[str]] = {}
     for part in contributions:
         factors = (part.right_millionths, part.work_millionths, part.share_millionths)
-        by_factors.setdefault(factors, []).append(euros(part.amount))
+        by_factors.setdefault(factors, []).append(money(part.amount))
     return " + ".join(
         " x ".join(
             [

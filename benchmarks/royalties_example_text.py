@@ -12,6 +12,7 @@ from pathlib import PurePath
 from benchmarks import royalties_example_money as shown
 from benchmarks.royalties_example_rights import licences, ownership, shares_text
 from benchmarks.royalties_example_story import PAID, Story, money, seconds, table, use_name
+from sourceprint.royalties.money import Amount
 from sourceprint.royalties.rights.records import Share
 from sourceprint.royalties.uses.shares import UseShares
 from sourceprint.royalties.uses.use import Use
@@ -65,10 +66,10 @@ def _opening(story: Story) -> str:
 {first.licensee.name} generates music. In the third quarter of 2026 it made six tracks that reuse passages of five
 catalogue recordings. This document follows them from what the matcher found to what each party is paid, so that every
 number can be checked with a pocket calculator; then it goes on to the next quarter, in which three things are put
-right. The parties and the music are invented. The inputs are in [`example`](example); section 10 has the commands.
+right. The parties and the music are invented. The inputs are in [`example`](example); section 9 has the commands.
 
-Amounts are in euros unless cents are mentioned. Nothing is rounded on the way: exact fractions are carried to the end
-of each line and rounded once. A *recording* (R1 to R5) is what one hears; a *work* (W1 to W4) is the composition that
+Amounts are in euros. Nothing is rounded on the way: every figure is exact, until what is due to a party is paid in
+whole cents. A *recording* (R1 to R5) is what one hears; a *work* (W1 to W4) is the composition that
 it performs. The right in a recording is called Master; the rights in a work that matter here are MechanicalRight
 (copying it) and PerformingRight (playing it to the public)."""
 
@@ -123,7 +124,7 @@ A *use* is what one track reuses of one recording, or of a work where only that 
 
 {table(["use", ">seconds", "state", "rule, as it is recorded", "licence"], rows)}
 
-- **T1** and **T3** are plain: one recording each. In the US, T3 is outside: see section 7.
+- **T1** and **T3** are plain: one recording each. In the US, T3 is outside: see section 6.
 - **T2**: two recordings claim the same seconds. R3 has {_density(first)} aligned landmarks (points of sound that agree)
   per second, R4 {_density(loser)}. The policy asks for {policy.evidence_factor} times as many: R3 has the passage, and
   the claim of R4 is *withdrawn*; it stays on file with its reason.
@@ -145,32 +146,25 @@ Price x seconds x usages. A use that is held has its amount too: it is set aside
 {shown.amounts(story)}
 
 Each amount divides by right (see section 2), work and share (section 1). What falls to one party for one recording or
-work, in one territory, for one right, under one licence, is a *line*; the statement has {len(lines)}. "Cents off" is
-the deduction. Lines in *italics* are owed to nobody yet.
+work, in one territory, for one right, under one licence, is a *line*; the statement has {len(lines)}. "Less" is
+the deduction. Nothing is rounded: every figure is the whole of it. Lines in *italics* are owed to nobody yet.
 
-{shown.division(story, story.first)}
-
-## 6. How it was rounded
-
-Once for each territory, then shared out by *largest remainder*: everybody's part is rounded down, and the cents that
-are left go to the largest fractions; of equal ones, first to whose line sorts first. So the lines always sum to the
-total. Where all parts are whole cents there is nothing to do; that leaves one territory.
-
-{shown.rounding(story)}
-
-The deductions, too, are summed for each territory and right, rounded once (a half to the even cent), and shared out
-to the lines in the same way."""
+{shown.division(story, story.first)}"""
 
 
 def _payment(story: Story) -> str:
-    carried = [balance for balance in story.first.balances if balance.closing]
+    carried = [balance for balance in story.first.balances if balance.due < balance.minimum]
     text = " ".join(
-        f"{story.party(balance.party_id)} is owed {money(balance.closing)}, less than {money(balance.minimum)}: "
-        "it is carried forward."
+        f"{story.party(balance.party_id)} is owed {money(balance.due)}, less than {money(balance.minimum)}: "
+        "all of it is carried forward."
         for balance in carried
     )
     return f"""\
-## 7. What is paid, and what is not
+## 6. What is paid, and what is not
+
+What is due to a party is paid in whole cents: this is the only rounding there is, to the nearest cent, half a cent up.
+What that leaves, less than a cent, is carried to the party's next statement, with its sign. So what a party was paid to
+date never differs by a cent from what is due to it to date.
 
 {shown.balances(story, story.first)}
 
@@ -186,7 +180,7 @@ The proof: in every territory and for every right, the lines sum to what was sha
 def _explained(story: Story) -> str:
     number = shown.explained_line(story)
     return f"""\
-## 8. One line, explained by the program
+## 7. One line, explained by the program
 
 `sourceprint explain statement-2026-Q3 {number}` prints, for any line, the way back to the seconds of audio:
 
@@ -205,16 +199,16 @@ def _next_quarter(story: Story) -> str:
         for work_id, right, before, after in _corrected(story)
     )
     usage = ", ".join(f"{PurePath(row.track).stem} {row.usages} times in {row.territory}" for row in story.second.usage)
-    negative = [balance for balance in story.second.balances if balance.closing < 0]
-    owing = " and ".join(f"{story.party(balance.party_id)} ({money(balance.closing)})" for balance in negative)
-    opening = [balance for balance in story.second.balances if balance.opening]
+    negative = [balance for balance in story.second.balances if balance.carried < Amount.of_minor(-1, "EUR")]
+    owing = " and ".join(f"{story.party(balance.party_id)} ({money(balance.carried)})" for balance in negative)
     opened = " ".join(
         f"{story.party(balance.party_id)} starts with the {money(balance.opening)} carried forward, and is paid "
         f"{money(balance.paid)} now."
-        for balance in opening
+        for balance in story.second.balances
+        if balance.opening and balance.paid
     )
     return f"""\
-## 9. The next quarter
+## 8. The next quarter
 
 A statement that was issued is never changed. What comes to light afterwards is an *adjustment* in the next one: every
 line is computed again with what is known now, and the difference to what was stated is paid or taken back. Before the
@@ -233,8 +227,7 @@ deductions. What moves from one kind of line to another appears twice, once with
 
 {shown.adjustment_tables(story)}
 
-The adjustment for rounding is a cent of a deduction: with W2 settled, more is payable in that territory and right, the
-sum of the deductions is another, and the largest remainders fall to other lines. For each party:
+For each party:
 
 {shown.adjusted_sums(story)}
 
@@ -248,7 +241,7 @@ def _commands(story: Story) -> str:
     resolved, disputed = story.decisions
     number = shown.explained_line(story)
     return f"""\
-## 10. Do it yourself
+## 9. Do it yourself
 
 From the root of a checkout. `rights check` ends with exit code 1, because there is an overclaim. A period is stated
 once it has ended: until {story.second.period.end}, the second statement needs `--provisional`, and is not issued.

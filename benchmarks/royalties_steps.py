@@ -285,10 +285,11 @@ def _state_again(step: Step) -> Work:
 
 
 def _stating(step: Step, *, before: int) -> Work:
+    from sourceprint.royalties.money import sum_of
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.rights.database import Database
-    from sourceprint.royalties.statements.amounts.rounding import prove
     from sourceprint.royalties.statements.issue import issue_statement
+    from sourceprint.royalties.statements.proof import prove
     from sourceprint.royalties.statements.register import list_statements
     from sourceprint.royalties.uses.usage import read_usage
 
@@ -307,17 +308,13 @@ def _stating(step: Step, *, before: int) -> Work:
 
         def check() -> Checked:
             prove(statement)
-            owed = sum(total.total for total in statement.totals)
-            off = abs(owed - ROYALTY * step.revenue)
+            owed = sum_of(total.total for total in statement.totals)
+            off = abs(owed.minor(statement.currency) - ROYALTY * step.revenue)
             found = [
                 ("statements before", known, before),
                 ("statements after", len(list_statements(database)), 1),
-                (
-                    "what is owed is the royalty, but for rounding by territory and right",
-                    off <= len(statement.totals),
-                    True,
-                ),
-                ("sum of all lines", sum(line.gross for line in statement.lines), owed),
+                ("what is owed is the royalty, to less than a cent", off < 1, True),
+                ("sum of all lines", sum_of(line.gross for line in statement.lines), owed),
             ]
             return Checked(_counts_of(statement), len(found), _differences(found))
 

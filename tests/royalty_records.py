@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from sourceprint.royalties.money import Amount, sum_of
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
@@ -35,6 +36,18 @@ from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.use import Use, UsePassage
 
 LICENSEE = "P-GEN"
+
+
+def cents(amounts: Amount | Iterable[Amount]) -> Fraction | int:
+    """Return an amount, or the sum of several, in cents."""
+    return (amounts if isinstance(amounts, Amount) else sum_of(amounts)).minor("EUR")
+
+
+def of_cents(minor: Fraction | int) -> Amount:
+    """Return an amount of so many cents."""
+    return Amount.nearest(minor, "EUR")
+
+
 INDEX_DIGEST = "sha256:" + "1" * 64
 POLICY_DIGEST = "sha256:" + "2" * 64
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
-from sourceprint.royalties.money import largest_remainder, round_to_minor
+from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import MASTER, Party
+from sourceprint.royalties.statements.amounts.payments import payments
 from sourceprint.royalties.statements.statement import (
     Adjustment,
-    Balance,
     Contribution,
     Conversion,
     Credit,
@@ -71,11 +72,20 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
     )
 
 
-def part(use_id: str, amount: Fraction | int, share: int = 1_000_000, *, right: int = 500_000) -> Contribution:
+def part(
+    use_id: str, amount: Fraction | int, share: int = 1_000_000, *, right: int = 500_000, currency: str = "EUR"
+) -> Contribution:
     """Return what a use adds to a line."""
     share_id = "" if share == 1_000_000 else f"S{share}"
     return Contribution(
-        use_id, "matched-seconds", Fraction(amount), right, 1_000_000, share, share_id, "0.01 x <3> usages"
+        use_id,
+        "matched-seconds",
+        Amount.nearest(amount, currency),
+        right,
+        1_000_000,
+        share,
+        share_id,
+        "0.01 x <3> usages",
     )
 
 
@@ -86,28 +96,17 @@ def assemble(
     uses: tuple[Use, ...] = (),
     adjustments: tuple[Adjustment, ...] = (),
     outside: tuple[OutsideUse, ...] = (),
-    opening: dict[str, int] | None = None,
+    opening: dict[str, Amount] | None = None,
     parties: tuple[Party, ...] = PARTIES,
 ) -> Statement:
-    """Return a statement that adds up: rounded by territory and right, a tenth deducted from payable lines."""
+    """Return a statement that adds up, a tenth deducted from payable lines."""
     rows = sorted(rows, key=lambda row: row[:7])
     by_use = {one.id: one for one in uses}
-    exacts = [sum((one.exact for one in row[8]), Fraction()) for row in rows]
-    groups: dict[tuple[str, str], dict[int, Fraction]] = {}
-    for index, row in enumerate(rows):
-        groups.setdefault((row[0], row[1]), {})[index] = exacts[index]
-    gross: dict[int, int] = {}
-    totals = []
-    for (territory, right), weights in sorted(groups.items()):
-        exact = sum(weights.values(), Fraction())
-        total = round_to_minor(exact)
-        gross |= largest_remainder(total, {index: abs(weight) for index, weight in weights.items()})
-        totals.append(Total(territory, right, exact, total, sum(gross[index] for index in weights)))
     lines = []
     for index, row in enumerate(rows):
         territory, right, kind, party_id, recording_id, work_id, licence_id, reason, contributions = row
-        fee = round_to_minor(Fraction(gross[index], 10)) if kind == "payable" else 0
-        deductions = (Deducted("administration", fee),) if kind == "payable" else ()
+        gross = sum_of(one.gross for one in contributions)
+        deductions = (Deducted("administration", gross.times(100_000)),) if kind == "payable" else ()
         of_line = {one.use_id for one in contributions}
         lines.append(
             Line(
@@ -122,23 +121,19 @@ def assemble(
                 usages=1_000 * len(of_line),
                 attributed_us=sum(by_use[key].attributed_us for key in of_line if key in by_use),
                 reason=reason,
-                exact=exacts[index],
-                gross=gross[index],
+                gross=gross,
                 deductions=deductions,
-                net=gross[index] - fee,
+                net=gross - sum_of(one.amount for one in deductions),
                 contributions=contributions,
             )
         )
-    balances = []
+    totals = []
+    for territory, right in sorted({(line.territory, line.right) for line in lines}):
+        total = sum_of(line.gross for line in lines if (line.territory, line.right) == (territory, right))
+        totals.append(Total(territory, right, total, total))
     owed = {line.party_id for line in lines if line.kind == "payable"} | set(opening or {})
-    owed |= {one.party_id for one in adjustments if one.kind == "payable"}
-    for party_id in sorted(owed):
-        before = (opening or {}).get(party_id, 0)
-        of_lines = sum(line.net for line in lines if line.kind == "payable" and line.party_id == party_id)
-        adjusted = sum(one.amount for one in adjustments if one.kind == "payable" and one.party_id == party_id)
-        due = before + of_lines + adjusted
-        paid = due if due >= 500 else 0
-        balances.append(Balance(party_id, before, of_lines, adjusted, 500, paid, due - paid))
+    least = dict.fromkeys(owed | {one.party_id for one in adjustments}, Amount.of_minor(500, currency))
+    balances = payments(lines, adjustments, opening or {}, least, currency=currency)
     return Statement(
         id="S-P-GEN-2026-Q3-0123456789ab",
         period=Period(date(2026, 7, 1), date(2026, 9, 30), "2026-Q3"),
@@ -159,7 +154,7 @@ def assemble(
         lines=tuple(lines),
         totals=tuple(totals),
         adjustments=adjustments,
-        balances=tuple(balances),
+        balances=balances,
         outside=outside,
         uses=uses,
         parties=parties,
@@ -179,16 +174,17 @@ def rich(currency: str = "EUR") -> Statement:
     )
     one, two, three, four, _ = (each.id for each in uses)
     right = "MechanicalRight"
+    of = partial(part, currency=currency)
     rows: list[Row] = []
     for territory, scale in (("DE", Fraction(100_000, 7)), ("JP", Fraction(50_001, 11)), ("US", Fraction(-2_000, 3))):
         rows += [
-            (territory, MASTER, "payable", "P-LABEL", "R1", "", "LIC-1", "", (part(one, scale),)),
-            (territory, MASTER, "payable", "P-ANNA", "R2", "", "LIC-1", "", (part(two, scale / 3, 750_000),)),
-            (territory, MASTER, "held", "", "R1", "", "LIC-1", "review: confidence 0.95", (part(three, scale / 9),)),
-            (territory, MASTER, "unmatched", "", "", "", "", "no use accounts for it", (part("", scale / 5),)),
-            (territory, right, "payable", "P-ANNA", "R1", "W1", "LIC-1", "", (part(one, scale, 600_000),)),
-            (territory, right, "payable", "P-BO/../X", "R1", "W1", "LIC-1", "", (part(one, scale, 250_000),)),
-            (territory, right, "unclaimed", "", "R1", "W1", "LIC-1", "15 % on nobody", (part(one, scale, 150_000),)),
+            (territory, MASTER, "payable", "P-LABEL", "R1", "", "LIC-1", "", (of(one, scale),)),
+            (territory, MASTER, "payable", "P-ANNA", "R2", "", "LIC-1", "", (of(two, scale / 3, 750_000),)),
+            (territory, MASTER, "held", "", "R1", "", "LIC-1", "review: confidence 0.95", (of(three, scale / 9),)),
+            (territory, MASTER, "unmatched", "", "", "", "", "no use accounts for it", (of("", scale / 5),)),
+            (territory, right, "payable", "P-ANNA", "R1", "W1", "LIC-1", "", (of(one, scale, 600_000),)),
+            (territory, right, "payable", "P-BO/../X", "R1", "W1", "LIC-1", "", (of(one, scale, 250_000),)),
+            (territory, right, "unclaimed", "", "R1", "W1", "LIC-1", "15 % on nobody", (of(one, scale, 150_000),)),
             (
                 territory,
                 right,
@@ -198,7 +194,7 @@ def rich(currency: str = "EUR") -> Statement:
                 "W2",
                 "LIC-2",
                 "shares of 120 %: P-ANNA 60 %, =P-BO 60 %",
-                (part(two, scale / 3), part(four, scale / 13)),
+                (of(two, scale / 3), of(four, scale / 13)),
             ),
         ]
     adjustments = (
@@ -212,9 +208,9 @@ def rich(currency: str = "EUR") -> Statement:
             right,
             "DE",
             "LIC-1",
-            900,
-            650,
-            -250,
+            Amount.of_minor(900, currency),
+            Amount.of_minor(650, currency),
+            Amount.of_minor(-250, currency),
             f"use {one} disputed",
         ),
         Adjustment(
@@ -227,9 +223,9 @@ def rich(currency: str = "EUR") -> Statement:
             right,
             "DE",
             "LIC-1",
-            0,
-            250,
-            250,
+            ZERO,
+            Amount.of_minor(250, currency),
+            Amount.of_minor(250, currency),
             f"use {one} disputed",
         ),
     )
@@ -237,7 +233,12 @@ def rich(currency: str = "EUR") -> Statement:
         OutsideUse(four, "FR", "outside_licence", "LIC-1", "LIC-1: expired on 2026-06-30, <generated> 2026-08-02"),
     )
     return assemble(
-        rows, currency=currency, uses=uses, adjustments=adjustments, outside=outside, opening={"P-OPEN": 120}
+        rows,
+        currency=currency,
+        uses=uses,
+        adjustments=adjustments,
+        outside=outside,
+        opening={"P-OPEN": Amount.of_minor(120, currency)},
     )
 
 

@@ -18,6 +18,7 @@ from benchmarks.fuzz.harness import Format
 from benchmarks.fuzz.mutators import damaged, hostile_tree, json_text
 from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import StatementError
+from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import MASTER, Party
 from sourceprint.royalties.statements.audit import audit_statement, audit_text
@@ -28,6 +29,7 @@ from sourceprint.royalties.uses.use import Use, UsePassage
 
 __all__ = ["FORMAT"]
 
+_PAID: Final = Amount.parse("100")
 _DIGEST: Final = "sha256:" + "a" * 64
 _USE: Final = Use(
     id="U" + "0" * 24,
@@ -58,7 +60,7 @@ _USE: Final = Use(
 
 
 def _statement() -> Statement:
-    part = Contribution(_USE.id, "matched-seconds", Fraction(10_000), 1_000_000, 1_000_000, 1_000_000, "", "0.01 x <3>")
+    part = Contribution(_USE.id, "matched-seconds", _PAID, 1_000_000, 1_000_000, 1_000_000, "", "0.01 x <3>")
     line = Line(
         number=1,
         kind="payable",
@@ -71,10 +73,9 @@ def _statement() -> Statement:
         usages=1_000,
         attributed_us=_USE.attributed_us,
         reason="",
-        exact=part.exact,
-        gross=10_000,
+        gross=part.gross,
         deductions=(),
-        net=10_000,
+        net=part.gross,
         contributions=(part,),
     )
     tone = Party("P-TONE", "Tone")
@@ -93,9 +94,9 @@ def _statement() -> Statement:
         fx_sha256="",
         conversions=(),
         lines=(line,),
-        totals=(Total("DE", MASTER, part.exact, 10_000, 10_000),),
+        totals=(Total("DE", MASTER, part.gross, part.gross),),
         adjustments=(),
-        balances=(Balance("P-LABEL", 0, 10_000, 0, 500, 10_000, 0),),
+        balances=(Balance("P-LABEL", ZERO, _PAID, ZERO, _PAID, ZERO, _PAID, ZERO),),
         outside=(),
         uses=(_USE,),
         parties=(Party("P-LABEL", "Label"), tone),

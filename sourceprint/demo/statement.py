@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
-from sourceprint.royalties.money import format_amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.statements.audit import audit_statement, audit_text
@@ -177,7 +176,7 @@ def _one_line(statement: Statement) -> str:
     line = max(lines, key=lambda line: (line.gross, -line.number))
     part = line.contributions[0]
     name = {party.id: party.name for party in statement.parties}[line.party_id]
-    amount = format_amount(line.net, statement.currency)
+    amount = line.net.shown(statement.currency)
     return (
         f"Line {line.number}, for instance, {amount} {statement.currency} to {name} for {line.territory}, is\n"
         f"  {part.basis},\n"

@@ -1,8 +1,10 @@
-"""Amounts of money: integer minor units with their currency, and the one place where anything is rounded.
+"""Amounts of money: exact until they are paid, and the one place where a payment is rounded.
 
-Exact rationals (`fractions.Fraction`, in minor units) are carried until the end; `round_to_minor` makes a total whole,
-and `largest_remainder` shares a whole total out so that the parts sum to it. The number of decimals of a currency is
-that of ISO 4217 (JPY 0, EUR 2, KWD 3).
+Rates and revenue are exact rationals in minor units (`fractions.Fraction`). What is owed for one use or one part of a
+pot is an `Amount`, a whole number of 10**-12 minor units: `Amount.nearest` makes one, `shares_of` shares a pot out so
+that its parts sum to it. From there on everything is exact, as products by whole millionths, and no denominator ever
+grows: an `Amount` is a whole number of 10**-46 of the unit of its currency. `Amount.payable` rounds a payment. The
+number of decimals of a currency is that of ISO 4217 (JPY 0, EUR 2, KWD 3).
 
 Source of the method: largest remainder (Hare quota) apportionment; ties go to the key that sorts first.
 
@@ -12,11 +14,12 @@ seen in the field for a quarter, and only the second says what it means. Tables 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cache
-from typing import TypeVar
+from math import lcm
+from typing import Final, TypeVar
 
 from iso4217 import Currency
 
@@ -24,6 +27,8 @@ from fingerprint.errors import ParameterError, printable
 
 __all__ = [
     "LIMIT_MINOR",
+    "ZERO",
+    "Amount",
     "amount_text",
     "currency_exponent",
     "format_amount",
@@ -32,13 +37,20 @@ __all__ = [
     "parse_amount",
     "parse_decimal",
     "parse_percent",
-    "round_to_minor",
+    "shares_of",
+    "shown_decimals",
+    "sum_of",
     "validate_currency",
 ]
 
 LIMIT_MINOR = 2**63 - 1
 """The largest amount, in minor units: what the databases hold."""
 
+DECIMALS: Final = 46
+"""Most decimals of an amount, in the unit of its currency."""
+
+_PICO = 10**12
+_EXACT = re.compile(rf"(-)?([0-9]{{1,19}})(?:\.([0-9]{{1,{DECIMALS}}}))?")
 _MAX_DIGITS = 60
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
@@ -149,35 +161,231 @@ def format_amount(minor: int, currency: str) -> str:
 
 
 def amount_text(minor: Fraction, currency: str) -> str:
-    """Return an exact amount with its currency: as a decimal where it is whole minor units, else as a fraction of them.
+    """Return an exact amount with its currency: as a decimal where that ends, else as a fraction of minor units.
 
     Examples
     --------
-    >>> amount_text(Fraction(1250), "EUR"), amount_text(Fraction(1, 5), "EUR")
-    ('12.50 EUR', '1/5 of 0.01 EUR')
+    >>> amount_text(Fraction(1250), "EUR"), amount_text(Fraction(1, 5), "EUR"), amount_text(Fraction(1, 3), "EUR")
+    ('12.50 EUR', '0.002 EUR', '1/3 of 0.01 EUR')
     """
-    if minor.denominator == 1:
-        return f"{format_amount(minor.numerator, currency)} {currency}"
+    grains = minor * _per_minor(currency)
+    if grains.denominator == 1:
+        return f"{Amount(grains.numerator).text(currency)} {currency}"
     return f"{minor} of {format_amount(1, currency)} {currency}"
 
 
-def round_to_minor(exact: Fraction) -> int:
-    """Return an exact amount in whole minor units, halves to even.
+class Amount:
+    """An exact amount of money in one currency, which whoever holds it knows.
+
+    Parameters
+    ----------
+    grains : int
+        10**-46 of the unit of the currency (of one euro, of one yen), any sign. As the smallest minor unit is 10**-4 of
+        its currency, that is 10**-42 of a minor unit at most: 10**-12 for what one use is worth, 10**-30 left for
+        products by right, work, share, deduction and one more, each in millionths.
+
+    Examples
+    --------
+    >>> half = Amount.parse("0.60").times(500_000)
+    >>> str(half), str(half + half), half.shown("EUR"), str(half.payable("JPY"))
+    ('0.3', '0.6', '0.300000', '0')
+    """
+
+    __slots__ = ("grains",)
+
+    def __init__(self, grains: int = 0) -> None:
+        self.grains = grains
+
+    @classmethod
+    def of_minor(cls, minor: int, currency: str) -> "Amount":
+        """Return whole minor units of a currency."""
+        return cls(minor * _per_minor(currency))
+
+    @classmethod
+    def nearest(cls, minor: Fraction | int, currency: str) -> "Amount":
+        """Return the nearest whole number of 10**-12 minor units, halves to even.
+
+        Raises
+        ------
+        ParameterError
+            If it is beyond 2**63 - 1 minor units.
+        """
+        return cls(_picos(minor) * (_per_minor(currency) // _PICO))
+
+    @classmethod
+    def parse(cls, text: str) -> "Amount":
+        """Return the amount that `str` wrote.
+
+        Raises
+        ------
+        ParameterError
+            If it is no decimal number, has more than 46 decimals, or is beyond 2**63 - 1 units of a currency.
+
+        Examples
+        --------
+        >>> Amount.parse("-0.60") == -Amount.parse("0.6")
+        True
+        """
+        matched = _EXACT.fullmatch(text)
+        if not matched:
+            raise ParameterError(
+                f"amount {text!r:.80}: not a decimal number such as 1234.56, of at most {DECIMALS} decimals"
+            )
+        sign, whole, decimals = matched.groups(default="")
+        if int(whole) > LIMIT_MINOR:
+            raise ParameterError(f"amount {text!r:.80}: beyond {LIMIT_MINOR}; check the unit")
+        size = int(whole + decimals.ljust(DECIMALS, "0"))
+        return cls(-size if sign else size)
+
+    def times(self, *millionths: int) -> "Amount":
+        """Return the product with whole millionths, exactly.
+
+        Raises
+        ------
+        ParameterError
+            If it is finer than 10**-46 of the unit of the currency, which bounds how often parts are taken of parts.
+        """
+        size = self.grains
+        for part in millionths:
+            size *= part
+        whole, rest = divmod(size, _WHOLE ** len(millionths))
+        if rest:
+            raise ParameterError(f"amount {self} x {millionths} millionths: finer than {DECIMALS} decimals")
+        return Amount(whole)
+
+    def payable(self, currency: str) -> "Amount":
+        """Return the whole minor units that are paid for it: the nearest, halves away from zero.
+
+        Examples
+        --------
+        >>> str(Amount.parse("0.005").payable("EUR")), str(Amount.parse("-0.0149").payable("EUR"))
+        ('0.01', '-0.01')
+        """
+        unit = _per_minor(currency)
+        size = (2 * abs(self.grains) + unit) // (2 * unit) * unit
+        return Amount(-size if self.grains < 0 else size)
+
+    def minor(self, currency: str) -> Fraction:
+        """Return it in minor units of its currency, exactly."""
+        return Fraction(self.grains, _per_minor(currency))
+
+    def text(self, currency: str) -> str:
+        """Return it exactly, with all the decimals of its currency at least.
+
+        Examples
+        --------
+        >>> Amount.parse("12.3").text("EUR"), Amount.parse("0.3333").text("EUR"), Amount.parse("7").text("JPY")
+        ('12.30', '0.3333', '7')
+        """
+        whole, _, decimals = str(self).partition(".")
+        decimals = decimals.ljust(currency_exponent(currency), "0")
+        return f"{whole}.{decimals}" if decimals else whole
+
+    def shown(self, currency: str) -> str:
+        """Return it as people read it: with six decimals, or four more than its currency has; halves to even."""
+        return self.rounded_text(shown_decimals(currency))
+
+    def rounded_text(self, decimals: int) -> str:
+        """Return it as a decimal number with so many decimals, halves to even."""
+        return _decimal_text(self.rounded(decimals).grains // 10 ** (DECIMALS - decimals), decimals)
+
+    def rounded(self, decimals: int) -> "Amount":
+        """Return the nearest amount that has so many decimals, halves to even; for figures that are read, not paid."""
+        step = 10 ** (DECIMALS - decimals)
+        return Amount(round(Fraction(self.grains, step)) * step)
+
+    def __str__(self) -> str:
+        """Return it exactly, as a decimal number without zeros at its end."""
+        text = _decimal_text(self.grains, DECIMALS)
+        return text.rstrip("0").rstrip(".")
+
+    def __repr__(self) -> str:
+        """Return it as it is written in code."""
+        return f'Amount.parse("{self}")'
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two amounts are equal; an amount equals nothing else."""
+        return isinstance(other, Amount) and self.grains == other.grains
+
+    def __hash__(self) -> int:
+        """Return the hash of an amount."""
+        return hash(self.grains)
+
+    def __lt__(self, other: "Amount") -> bool:
+        """Return whether it is less."""
+        return self.grains < other.grains
+
+    def __le__(self, other: "Amount") -> bool:
+        """Return whether it is less or equal."""
+        return self.grains <= other.grains
+
+    def __bool__(self) -> bool:
+        """Return whether it is not zero."""
+        return self.grains != 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        """Return the sum."""
+        return Amount(self.grains + other.grains)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        """Return the difference."""
+        return Amount(self.grains - other.grains)
+
+    def __neg__(self) -> "Amount":
+        """Return the opposite."""
+        return Amount(-self.grains)
+
+    def __abs__(self) -> "Amount":
+        """Return the size."""
+        return Amount(abs(self.grains))
+
+
+ZERO: Final = Amount()
+
+
+def sum_of(amounts: Iterable[Amount]) -> Amount:
+    """Return the sum of amounts; nothing sums to zero."""
+    return Amount(sum(amount.grains for amount in amounts))
+
+
+def shares_of(minor: Fraction | int, currency: str, weights: Mapping[K, int | Fraction]) -> dict[K, Amount]:
+    """Share a pot out in proportion to weights, in whole 10**-12 minor units that sum to the pot (`Amount.nearest`).
 
     Raises
     ------
     ParameterError
-        If it is beyond 2**63 - 1.
+        As `largest_remainder`, and if the pot is beyond 2**63 - 1 minor units.
 
     Examples
     --------
-    >>> round_to_minor(Fraction(5, 2)), round_to_minor(Fraction(7, 2)), round_to_minor(Fraction(-5, 2))
-    (2, 4, -2)
+    >>> {key: str(part) for key, part in shares_of(100, "EUR", {"a": 1, "b": 2}).items()}
+    {'a': '0.33333333333333', 'b': '0.66666666666667'}
     """
-    whole = round(exact)
-    if abs(whole) > LIMIT_MINOR:
-        raise ParameterError(f"amount {whole}: beyond {LIMIT_MINOR} minor units; check rates and revenue")
-    return whole
+    step = _per_minor(currency) // _PICO
+    return {key: Amount(picos * step) for key, picos in largest_remainder(_picos(minor), weights).items()}
+
+
+def shown_decimals(currency: str) -> int:
+    """Return how many decimals people read of an amount that is not paid yet."""
+    return max(6, currency_exponent(currency) + 4)
+
+
+def _picos(minor: Fraction | int) -> int:
+    picos = round(minor * _PICO)
+    if abs(picos) > LIMIT_MINOR * _PICO:
+        raise ParameterError(f"amount {picos // _PICO}: beyond {LIMIT_MINOR} minor units; check rates and revenue")
+    return picos
+
+
+@cache
+def _per_minor(currency: str) -> int:
+    """Return the grains of a minor unit of a currency."""
+    return int(10 ** (DECIMALS - currency_exponent(currency)))
+
+
+def _decimal_text(size: int, decimals: int) -> str:
+    digits = str(abs(size)).rjust(decimals + 1, "0")
+    return f"{'-' if size < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def largest_remainder(total: int, weights: Mapping[K, int | Fraction]) -> dict[K, int]:
@@ -214,20 +422,18 @@ def largest_remainder(total: int, weights: Mapping[K, int | Fraction]) -> dict[K
     keys = sorted(weights)
     if any(weights[key] < 0 for key in keys):
         raise ParameterError(f"weight {min(weights.values())}: must not be negative")
-    whole = sum(Fraction(weights[key]) for key in keys)
+    common = lcm(*(weights[key].denominator for key in keys))
+    parted = {key: int(weights[key] * common) for key in keys}
+    whole = sum(parted.values())
     if whole == 0:
         if total:
             raise ParameterError(f"{total} cannot be shared out: nothing has weight")
         return dict.fromkeys(keys, 0)
     size = abs(total)
-    parts: dict[K, int] = {}
-    remainders: dict[K, Fraction] = {}
-    for key in keys:
-        quota = size * Fraction(weights[key]) / whole
-        parts[key] = quota.numerator // quota.denominator
-        remainders[key] = quota - parts[key]
+    quotas = {key: divmod(size * parted[key], whole) for key in keys}
+    parts = {key: quota for key, (quota, _) in quotas.items()}
     left = size - sum(parts.values())
-    for key in sorted(keys, key=lambda key: -remainders[key])[:left]:  # sorted is stable: ties stay in order of key
+    for key in sorted(keys, key=lambda key: -quotas[key][1])[:left]:  # sorted is stable: ties stay in order of key
         parts[key] += 1
     return parts if total >= 0 else {key: -part for key, part in parts.items()}
 

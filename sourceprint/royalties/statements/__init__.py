@@ -3,8 +3,8 @@
 In reading order:
 
 - `statement`: a statement and its lines
-- `amounts`: from uses to exact amounts, by owner, rounded once
-- `computation`: the whole of a statement from its inputs
+- `amounts`: from uses to exact amounts, by owner, and what is paid
+- `computation`: the whole of a statement from its inputs; `proof`: its arithmetic, done again
 - `issue`, `register`: issued once, kept for ever
 - `adjustments`: what changed since an earlier statement, which the next one carries
 - `files`: pages, CSV, Parquet, JSON, DSR-shaped TSV

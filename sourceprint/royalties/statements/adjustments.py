@@ -7,8 +7,8 @@ followed through, but only payable ones reach a balance.
 """
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 
+from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.statements.statement import Adjustment, Line, LineKey, Statement, key_of, line_order
 
 __all__ = ["adjustments_to"]
@@ -38,17 +38,17 @@ def adjustments_to(stated: Statement, now: Statement, so_far: Iterable[Adjustmen
     sums = {key: line.net for key, line in then.items()}
     for adjustment in so_far:
         if adjustment.statement_id == stated.id:
-            sums[key_of(adjustment)] = sums.get(key_of(adjustment), 0) + adjustment.amount
+            sums[key_of(adjustment)] = sums.get(key_of(adjustment), ZERO) + adjustment.amount
     changes = _Changes(stated, now)
     found = []
     for key in sorted({*sums, *again}, key=line_order):
-        before, after = sums.get(key, 0), again[key].net if key in again else 0
+        before, after = sums.get(key, ZERO), again[key].net if key in again else ZERO
         if before != after:
             found.append(_adjustment(stated, key, before, after, changes.of(key, then, again)))
     return tuple(found)
 
 
-def _adjustment(statement: Statement, key: LineKey, before: int, after: int, reason: str) -> Adjustment:
+def _adjustment(statement: Statement, key: LineKey, before: Amount, after: Amount, reason: str) -> Adjustment:
     territory, right, kind, party_id, recording_id, work_id, licence_id = key
     return Adjustment(
         period=statement.period.label,
@@ -87,11 +87,13 @@ class _Changes:
             self._by_track.setdefault(self._track_of[use_id], []).append(words)
         self._licences = _licence_changes(dict(stated.licences), dict(now.licences))
         self._revisions = (stated.rights_revision, now.rights_revision)
+        # Before schema 2, lines were rounded: to less than 2.5 minor units, of what was earned and of what was not.
+        self._rounded = Amount.of_minor(5, stated.currency) if stated.document else ZERO
 
     def of(self, key: LineKey, then: Mapping[LineKey, Line], again: Mapping[LineKey, Line]) -> str:
         """Return why a line differs."""
-        if _exact(then.get(key)) == _exact(again.get(key)):
-            return f"rounding in {key[0]}, {key[1]}, where other lines changed; or adjusted before and changed back"
+        if key in then and key in again and then[key].net == again[key].net:
+            return "adjusted before, and changed back"
         uses = {
             part.use_id for lines in (then, again) if key in lines for part in lines[key].contributions if part.use_id
         }
@@ -101,14 +103,13 @@ class _Changes:
             related = [words for track in sorted(self._by_track) for words in self._by_track[track]]
         if self._licences:
             related = [*related, *self._licences]
+        before, after = (lines[key].gross if key in lines else ZERO for lines in (then, again))
+        if not related and abs(after - before) < self._rounded:
+            return "stated rounded then, exactly now"
         if not related or self._revisions[0] != self._revisions[1]:
             related = [*related, f"rights revision {self._revisions[0]} to {self._revisions[1]}"]
         more = f"; and {len(related) - _SHOWN_CHANGES} more" if len(related) > _SHOWN_CHANGES else ""
         return "; ".join(related[:_SHOWN_CHANGES]) + more
-
-
-def _exact(line: Line | None) -> Fraction:
-    return line.exact if line else Fraction(0)
 
 
 def _licence_changes(then: Mapping[str, str], again: Mapping[str, str]) -> list[str]:

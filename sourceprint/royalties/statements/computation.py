@@ -1,17 +1,18 @@
 """A statement from uses, reported usage, rights and a policy: computed, never looked up; the same inputs give the same.
 
-Amounts are allocated to uses (`allocation`), divided among owners (`division`), gathered in lines, rounded once
-(`rounding`), and the balances are drawn. `prove` in `rounding` does the arithmetic again on a finished statement.
+Amounts are allocated to uses (`allocation`), divided among owners (`division`), gathered in lines, less deductions, and
+what is due is paid (`payments`). `proof` does the arithmetic again on a finished statement.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from fingerprint.digests import digest_of, exact_json
-from fingerprint.errors import StatementError
-from sourceprint.royalties.money import round_to_minor, validate_currency
+from fingerprint.errors import ParameterError, StatementError
+from sourceprint.royalties.money import LIMIT_MINOR, ZERO, Amount, sum_of, validate_currency
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import Party
@@ -19,8 +20,8 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.allocation import Allocation, allocate
 from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.statements.amounts.payments import payments
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
-from sourceprint.royalties.statements.amounts.rounding import Signed, deduct, round_lines
 from sourceprint.royalties.statements.statement import (
     Adjustment,
     Balance,
@@ -31,15 +32,15 @@ from sourceprint.royalties.statements.statement import (
     Line,
     LineKey,
     Statement,
+    Total,
     key_of,
     line_order,
-    payable_by_party,
 )
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["compute_statement"]
+__all__ = ["compute_statement", "same_inputs"]
 
 _SHOWN_REASONS = 4
 
@@ -48,7 +49,6 @@ _SHOWN_REASONS = 4
 class _Group:
     """What gathers in one line."""
 
-    total: Signed = field(default_factory=Signed)
     contributions: list[Contribution] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
     uses: dict[str, tuple[int, int]] = field(default_factory=dict)  # usages and attributed microseconds
@@ -66,8 +66,8 @@ def compute_statement(
     usage: Usage | None = None,
     rate_of: Callable[[str], Conversion] | None = None,
     fx_sha256: str = "",
-    opening: Mapping[str, int] | None = None,
-    minimum_before: Mapping[str, int] | None = None,
+    opening: Mapping[str, Amount] | None = None,
+    minimum_before: Mapping[str, Amount] | None = None,
     charged: Collection[tuple[str, str]] = frozenset(),
     adjustments: Iterable[Adjustment] = (),
     adjusted_rights: Rights | None = None,
@@ -94,9 +94,9 @@ def compute_statement(
         The rate of exchange from a currency to that of the statement; None where there are no rates.
     fx_sha256 : str
         Of the file of rates.
-    opening : mapping of str to int
-        What each party has in account from before, in minor units.
-    minimum_before : mapping of str to int or None
+    opening : mapping of str to Amount
+        What each party has in account from before.
+    minimum_before : mapping of str to Amount or None
         The minimum payout that held for each party then: it holds on for one that has no line now.
     charged : collection of (str, str)
         Tracks (SHA-256) and territories that earlier statements have: rates without `per_usage` do not count again.
@@ -121,17 +121,12 @@ def compute_statement(
     reported = ReportedUsage(usage, ordered)
     allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
     groups = _gather(allocation, Division(rights, period))
-    rounded = round_lines({key: group.total for key, group in groups.items()})
-    deductions = _deductions(rounded.gross, own)
-    lines = tuple(
-        _line(number, key, groups[key], rounded.exact[key], rounded.gross[key], deductions.get(key, []))
-        for number, key in enumerate(sorted(groups, key=line_order), 1)
-    )
+    lines = tuple(_line(number, key, groups[key], own) for number, key in enumerate(sorted(groups, key=line_order), 1))
     changes = tuple(adjustments)
     involved = {line.licence_id for line in lines} | {outside.licence_id for outside in allocation.outside}
     recordings, works = _subjects(ordered, lines, changes)
     minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), own, converter)}
-    balances = _balances(lines, changes, opening or {}, minimum)
+    balances = payments(lines, changes, opening or {}, minimum, currency=currency)
     named = _with_names(rights, adjusted_rights)
     return _identified(
         Statement(
@@ -149,7 +144,7 @@ def compute_statement(
             fx_sha256=fx_sha256 if converter.used else "",
             conversions=converter.used,
             lines=lines,
-            totals=rounded.totals,
+            totals=_totals(allocation, lines, currency),
             adjustments=changes,
             balances=balances,
             outside=allocation.outside,
@@ -178,7 +173,6 @@ def _gather(allocation: Allocation, division: Division) -> dict[LineKey, _Group]
         for entry in division.entries(allotment):
             group = groups.setdefault(entry.key, _Group())
             part = entry.contribution
-            group.total.add(part.amount, part.right_millionths * part.work_millionths * part.share_millionths)
             group.contributions.append(part)
             if entry.reason:
                 group.reasons.add(entry.reason)
@@ -187,10 +181,10 @@ def _gather(allocation: Allocation, division: Division) -> dict[LineKey, _Group]
     return groups
 
 
-def _line(
-    number: int, key: LineKey, group: _Group, exact: Fraction, gross: int, deductions: list[tuple[str, int]]
-) -> Line:
+def _line(number: int, key: LineKey, group: _Group, licences: Mapping[str, Licence]) -> Line:
     territory, right, kind, party_id, recording_id, work_id, licence_id = key
+    gross = sum_of(part.gross for part in group.contributions)
+    deductions = _deductions(gross, licences[licence_id]) if kind == "payable" else ()
     return Line(
         number=number,
         kind=kind,
@@ -203,14 +197,39 @@ def _line(
         usages=sum(usages for usages, _ in group.uses.values()),
         attributed_us=sum(attributed_us for _, attributed_us in group.uses.values()),
         reason=_reason(group.reasons),
-        exact=exact,
         gross=gross,
-        deductions=tuple(Deducted(name, amount) for name, amount in deductions),
-        net=gross - sum(amount for _, amount in deductions),
+        deductions=deductions,
+        net=gross - sum_of(one.amount for one in deductions),
         contributions=tuple(
             sorted(group.contributions, key=lambda part: (part.use_id, part.share_id, part.basis, part.amount))
         ),
     )
+
+
+def _deductions(gross: Amount, licence: Licence) -> tuple[Deducted, ...]:
+    """Return the deductions of a licence from a gross amount, one a name, by name."""
+    rates: dict[str, int] = {}
+    for deduction in licence.rate_card.deductions:
+        rates[deduction.name] = rates.get(deduction.name, 0) + deduction.millionths
+    return tuple(Deducted(name, gross.times(rate)) for name, rate in sorted(rates.items()))
+
+
+def _totals(allocation: Allocation, lines: Iterable[Line], currency: str) -> tuple[Total, ...]:
+    """Return what was allotted by territory and right, before it was divided, beside what the lines of it sum to."""
+    allotted: dict[tuple[str, str], Amount] = {}
+    for allotment in allocation.allotments:
+        for right, millionths in allotment.rights:
+            group = (allotment.territory, right)
+            allotted[group] = allotted.get(group, ZERO) + allotment.amount.times(millionths)
+    divided: dict[tuple[str, str], Amount] = {}
+    for line in lines:
+        group = (line.territory, line.right)
+        divided[group] = divided.get(group, ZERO) + line.gross
+    limit = Amount.of_minor(LIMIT_MINOR, currency)
+    if largest := max((total for total in map(abs, allotted.values()) if total > limit), default=None):
+        raise ParameterError(f"amount {largest} {currency}: beyond {limit}; check rates and revenue")
+    groups = sorted({*allotted, *divided})
+    return tuple(Total(*group, allotted.get(group, ZERO), divided.get(group, ZERO)) for group in groups)
 
 
 def _reason(reasons: set[str]) -> str:
@@ -219,19 +238,9 @@ def _reason(reasons: set[str]) -> str:
     return "; ".join(shown[:_SHOWN_REASONS]) + more
 
 
-def _deductions(gross: Mapping[LineKey, int], licences: Mapping[str, Licence]) -> dict[LineKey, list[tuple[str, int]]]:
-    payable = {key: units for key, units in gross.items() if key[2] == "payable"}
-    by_name: dict[str, dict[LineKey, int]] = {}
-    for key in payable:
-        for deduction in licences[key[-1]].rate_card.deductions:
-            of_name = by_name.setdefault(deduction.name, {})
-            of_name[key] = of_name.get(key, 0) + deduction.millionths
-    return deduct(payable, sorted(by_name.items()))
-
-
 def _minimum(
     lines: Iterable[Line | Adjustment], licences: Mapping[str, Licence], converter: Converter
-) -> dict[str, int]:
+) -> dict[str, Amount]:
     """Return for each party that is owed something the largest minimum payout of the licences that it is owed under."""
     named: dict[str, set[str]] = {}
     for line in lines:
@@ -241,26 +250,8 @@ def _minimum(
     for party_id, licence_ids in named.items():
         cards = [licences[licence_id].rate_card for licence_id in sorted(licence_ids)]
         amounts = [converter.convert(card.minimum_payout, card.currency) for card in cards if card.minimum_payout]
-        found[party_id] = round_to_minor(max(amounts, default=Fraction(0)))
+        found[party_id] = Amount.nearest(max(amounts, default=Fraction(0)), converter.currency)
     return found
-
-
-def _balances(
-    lines: Iterable[Line], adjustments: Iterable[Adjustment], opening: Mapping[str, int], minimum: Mapping[str, int]
-) -> tuple[Balance, ...]:
-    net: dict[str, int] = {}
-    for line in lines:
-        if line.kind == "payable":
-            net[line.party_id] = net.get(line.party_id, 0) + line.net
-    adjusted = payable_by_party(adjustments)
-    balances = []
-    for party_id in sorted({*net, *adjusted, *(party_id for party_id, amount in opening.items() if amount)}):
-        before, of_lines, of_changes = opening.get(party_id, 0), net.get(party_id, 0), adjusted.get(party_id, 0)
-        due = before + of_lines + of_changes
-        least = minimum.get(party_id, 0)
-        paid = due if due > 0 and due >= least else 0
-        balances.append(Balance(party_id, before, of_lines, of_changes, least, paid, due - paid))
-    return tuple(balances)
 
 
 def _subjects(
@@ -333,7 +324,18 @@ def _identified(statement: Statement) -> Statement:
     Opening balances and adjustments follow from the statements before, and the revision of the rights from whatever
     else was imported; none of these is an input of this period.
     """
-    inputs = [
+    lines = [[*key_of(line), str(line.gross), str(line.net)] for line in statement.lines]
+    told = digest_of(exact_json([*_inputs(statement), lines])).removeprefix("sha256:")[:12]
+    return replace(statement, id=f"S-{statement.licensee.id}-{statement.period.label}-{told}")
+
+
+def same_inputs(kept: Statement, computed: Statement) -> bool:
+    """Return whether a statement that was issued says what is computed now, as far as its schema can tell."""
+    return kept.id == computed.id or (bool(kept.document) and _inputs(kept) == _inputs(computed))
+
+
+def _inputs(statement: Statement) -> list[Any]:
+    return [
         statement.licensee.id,
         [statement.period.start.isoformat(), statement.period.end.isoformat()],
         statement.currency,
@@ -343,7 +345,4 @@ def _identified(statement: Statement) -> Statement:
         statement.usage_sha256,
         [[part.source, part.target, str(part.rate), part.day, part.publisher] for part in statement.conversions],
         [[use.id, use.state, use.state_rule] for use in statement.uses],
-        [[*key_of(line), str(line.exact), line.gross, line.net] for line in statement.lines],
     ]
-    told = digest_of(exact_json(inputs)).removeprefix("sha256:")[:12]
-    return replace(statement, id=f"S-{statement.licensee.id}-{statement.period.label}-{told}")

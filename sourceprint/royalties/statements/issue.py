@@ -7,7 +7,7 @@ their states, rights and licences of now, and each line is compared with what wa
 
 Which uses: if the usage names tracks, the current uses of those; else, and beside them where it also has rows for a
 territory as a whole, all current uses of the licensee whose tracks were generated in the period. Opening balances are
-the closing balances of the statement issued last, whatever its period: an earlier period may be issued late; the
+what the statement issued last carried forward, whatever its period: an earlier period may be issued late; the
 minimum payouts that held with them hold on for parties without a line. Periods of one licensee must not overlap, and
 all its statements are in one currency.
 
@@ -31,8 +31,8 @@ from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.statements.adjustments import adjustments_to
 from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
-from sourceprint.royalties.statements.amounts.rounding import prove
-from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.computation import compute_statement, same_inputs
+from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.register import keep_statement, statements_of
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
 from sourceprint.royalties.uses.ledger import current_uses
@@ -116,7 +116,7 @@ def issue_statement(
         computed = _compute(connection, inputs, earlier)
         for kept in earlier:
             if (kept.period.start, kept.period.end) == (period.start, period.end):
-                if kept.id == computed.id:
+                if same_inputs(kept, computed):
                     return kept
                 raise StatementError(
                     f"statement of {printable(licensee)} for {period}: {printable(kept.id)} was issued on "
@@ -180,7 +180,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         usage=inputs.usage,
         rate_of=rate_of,
         fx_sha256=inputs.rates.sha256,
-        opening={balance.party_id: balance.closing for balance in before[-1].balances} if before else {},
+        opening={balance.party_id: balance.carried for balance in before[-1].balances} if before else {},
         minimum_before={balance.party_id: balance.minimum for balance in before[-1].balances} if before else {},
         charged=charged,
         adjustments=adjustments,

@@ -3,18 +3,16 @@
 In come a statement and the number of a line; out come, as text or as plain JSON types, for every contribution: the
 passages in the track and in the recording that was matched (the one that is paid for, or one that contains it), the use
 with its state and rule, the licence, how the amount came about with the numbers put in, and the parts taken of it in
-turn (right, work, share). Then the exact amount of the line, its rounding within territory and right, the deductions,
-and what remains. Amounts are in minor units of the currency until the end; rationals are written exactly, and beside
-them as decimals where those do not end soon.
+turn (right, work, share). Then the sum of the line, the deductions, what remains, and the payment that it is part of.
+Amounts are in the statement's currency, exact.
 """
 
-from fractions import Fraction
 from typing import Any
 
 from fingerprint.errors import UnknownRightsError, printable
-from sourceprint.royalties.money import format_amount, format_percent
+from sourceprint.royalties.money import format_percent, sum_of
 from sourceprint.royalties.statements.amounts.weights import seconds
-from sourceprint.royalties.statements.statement import Contribution, Line, Statement
+from sourceprint.royalties.statements.statement import Balance, Contribution, Line, Statement
 from sourceprint.royalties.uses.use import Use, UsePassage, use_to_json
 from sourceprint.text.tables import exact_clock
 
@@ -22,7 +20,6 @@ __all__ = ["explain_line", "explanation_to_json"]
 
 _SHOWN_CONTRIBUTIONS = 50
 _SHOWN_PASSAGES = 20
-_DECIMALS = 6
 
 
 def explain_line(statement: Statement, number: int) -> str:
@@ -36,7 +33,7 @@ def explain_line(statement: Statement, number: int) -> str:
     line = _line(statement, number)
     names = {party.id: party.name for party in statement.parties}
     payee = f"{printable(names.get(line.party_id, ''))} ({printable(line.party_id)})" if line.party_id else "nobody"
-    unit = f"{format_amount(1, statement.currency)} {statement.currency}"
+    currency = statement.currency
     text = [
         f"Statement {printable(statement.id)}, line {line.number}: {line.kind}, {line.right} in {line.territory}",
         f"  paid to     {payee}",
@@ -44,27 +41,27 @@ def explain_line(statement: Statement, number: int) -> str:
         f"  licence     {printable(line.licence_id) or 'none'}",
         f"  policy      {printable(statement.policy_name)}, {statement.policy_digest}",
         *([f"  reason      {printable(line.reason)}"] if line.reason else []),
-        f"Amounts below are in units of {unit} until it says otherwise.",
+        f"Amounts are in {currency}, exact until a payment is rounded.",
     ]
     uses = {use.id: use for use in statement.uses}
     for at, part in enumerate(line.contributions[:_SHOWN_CONTRIBUTIONS], 1):
         text += ["", f"{at}. {_use_title(part, uses.get(part.use_id))}"]
         if part.use_id in uses:
             text += _use_lines(uses[part.use_id], line)
-        text += _amount_lines(part)
+        text += _amount_lines(part, currency)
     if len(line.contributions) > _SHOWN_CONTRIBUTIONS:
         left = line.contributions[_SHOWN_CONTRIBUTIONS:]
-        exact = sum((part.exact for part in left), Fraction(0))
-        text += ["", f"... and {len(left)} more contributions, of {_shown(exact)} together; as JSON all are listed"]
-    text += ["", f"Exact amount of the line: {_shown(line.exact)}", *_rounding_lines(statement, line)]
+        rest = sum_of(part.gross for part in left).text(currency)
+        text += ["", f"... and {len(left)} more contributions, of {rest} together; as JSON all are listed"]
+    text += ["", f"Sum of the line, gross: {line.gross.text(currency)}"]
     for deducted in line.deductions:
-        text.append(f"Less {printable(deducted.name)}: {format_amount(deducted.amount, statement.currency)}")
-    text.append(f"Net: {format_amount(line.net, statement.currency)} {statement.currency}")
+        text.append(f"Less {printable(deducted.name)}: {deducted.amount.text(currency)}")
+    text += [f"Net: {line.net.text(currency)} {currency}", *_payment_lines(statement, line)]
     return "\n".join(text) + "\n"
 
 
 def explanation_to_json(statement: Statement, number: int) -> dict[str, Any]:
-    """Return the same as plain JSON types: all contributions, each with its use; rationals as "numerator/denominator".
+    """Return the same as plain JSON types: all contributions, each with its use; amounts as exact decimals.
 
     Raises
     ------
@@ -73,9 +70,10 @@ def explanation_to_json(statement: Statement, number: int) -> dict[str, Any]:
     """
     line = _line(statement, number)
     uses = {use.id: use for use in statement.uses}
-    whole = next(total for total in statement.totals if (total.territory, total.right) == (line.territory, line.right))
+    currency = statement.currency
+    balance = _balance(statement, line)
     return {
-        "schema": "sourceprint/explanation/1",
+        "schema": "sourceprint/explanation/2",
         "statement": statement.id,
         "currency": statement.currency,
         "line": line.number,
@@ -93,23 +91,19 @@ def explanation_to_json(statement: Statement, number: int) -> dict[str, Any]:
                 "use": use_to_json(uses[part.use_id]) if part.use_id in uses else None,
                 "method": part.method,
                 "basis": part.basis,
-                "amount_exact": _rational(part.amount),
+                "amount": part.amount.text(currency),
                 "right_millionths": part.right_millionths,
                 "work_millionths": part.work_millionths,
                 "share_millionths": part.share_millionths,
                 "share_id": part.share_id,
-                "exact": _rational(part.exact),
+                "gross": part.gross.text(currency),
             }
             for part in line.contributions
         ],
-        "exact": _rational(line.exact),
-        "group": {"exact": _rational(whole.exact), "total": format_amount(whole.total, statement.currency)},
-        "gross": format_amount(line.gross, statement.currency),
-        "deductions": [
-            {"name": deducted.name, "amount": format_amount(deducted.amount, statement.currency)}
-            for deducted in line.deductions
-        ],
-        "net": format_amount(line.net, statement.currency),
+        "gross": line.gross.text(currency),
+        "deductions": [{"name": one.name, "amount": one.amount.text(currency)} for one in line.deductions],
+        "net": line.net.text(currency),
+        "payment": balance and {"due": balance.due.text(currency), "paid": balance.paid.text(currency)},
     }
 
 
@@ -162,50 +156,29 @@ def _passage_text(passage: UsePassage) -> str:
     )
 
 
-def _amount_lines(part: Contribution) -> list[str]:
-    lines = [f"   {part.method}: {printable(part.basis)}", f"     = {_shown(part.amount)}"]
+def _amount_lines(part: Contribution, currency: str) -> list[str]:
+    lines = [f"   {part.method}: {printable(part.basis)}", f"     = {part.amount.text(currency)}"]
     factors = [("right", part.right_millionths), ("work", part.work_millionths), ("share", part.share_millionths)]
     for name, millionths in factors:
         whose = f" {printable(part.share_id)}" if name == "share" and part.share_id else ""
-        lines.append(f"     x {name}{whose} {format_percent(millionths)} ({Fraction(millionths, 1_000_000)})")
-    lines.append(f"     = {_shown(part.exact)}")
+        lines.append(f"     x {name}{whose} {format_percent(millionths)}")
+    lines.append(f"     = {part.gross.text(currency)}")
     return lines
 
 
-def _rounding_lines(statement: Statement, line: Line) -> list[str]:
-    """Return how the exact amount became whole minor units."""
-    here = [total for total in statement.totals if total.territory == line.territory]
-    own = next(total for total in here if total.right == line.right)
-    exact, whole = sum((total.exact for total in here), Fraction(0)), sum(total.total for total in here)
-    signs = {
-        part.amount < 0
-        for one in statement.lines
-        if one.territory == line.territory
-        for part in one.contributions
-        if part.amount
-    }
-    lines = [
-        f"All of {line.territory} is {_shown(exact)}, rounded {whole}; of it {line.right} has {_shown(own.exact)}, "
-        f"by largest remainder {own.total}"
+def _payment_lines(statement: Statement, line: Line) -> list[str]:
+    """Return what becomes of the net amount: part of what is due to its party, which is paid in whole minor units."""
+    currency, one = statement.currency, _balance(statement, line)
+    if one is None:
+        return []
+    parts = [amount.text(currency) for amount in (one.opening, one.lines, one.adjustments, one.due)]
+    return [
+        f"Due to date: opening {parts[0]} + all lines {parts[1]} + adjustments {parts[2]} = {parts[3]}",
+        f"Paid: {one.paid.text(currency)} {currency}, carried forward {one.carried.text(currency)}",
     ]
-    if signs == {False, True}:
-        lines.append("Revenue that was earned and revenue that was taken back are rounded apart, and then added")
-    elif own.exact:
-        quota = _shown(own.total * line.exact / own.exact)
-        lines.append(f"Quota of the line: {own.total} x ({line.exact}) / ({own.exact}) = {quota}")
-    gross = format_amount(line.gross, statement.currency)
-    lines.append(f"Rounded by largest remainder: {line.gross}, that is gross {gross} {statement.currency}")
-    return lines
 
 
-def _rational(exact: Fraction) -> str:
-    return f"{exact.numerator}/{exact.denominator}"
-
-
-def _shown(exact: Fraction) -> str:
-    """Return a rational as a decimal where that ends within six decimals, else exactly and with six decimals."""
-    scaled = exact * 10**_DECIMALS
-    units = round(scaled)
-    sign, size = ("-" if units < 0 else ""), abs(units)
-    decimal = f"{sign}{size // 10**_DECIMALS}.{size % 10**_DECIMALS:06d}".rstrip("0").rstrip(".")
-    return decimal if scaled.denominator == 1 else f"{exact} (about {decimal})"
+def _balance(statement: Statement, line: Line) -> Balance | None:
+    """Return the balance that a line is part of, None where it is not payable."""
+    payable = line.kind == "payable"
+    return next((one for one in statement.balances if payable and one.party_id == line.party_id), None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select
 
 from fingerprint.errors import UnknownRightsError, printable
-from sourceprint.royalties.money import format_amount
+from sourceprint.royalties.money import Amount, shown_decimals, sum_of
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
@@ -122,15 +122,15 @@ def keep_statement(connection: Connection, statement: Statement, issued_by: str,
 
 def statement_text(statement: Statement) -> str:
     """Return the summary of a statement as text, without a line break at the end; all of it is in the statement."""
-    money = _Money(statement.currency)
     names = {party.id: party.name for party in statement.parties}
+
+    def money(amount: Amount) -> str:
+        return amount.rounded(shown_decimals(statement.currency)).text(statement.currency)
+
     payees = [("payee", "opening", "lines", "adjusted", "paid", "carried")] + [
         (
             f"{printable(names.get(balance.party_id, ''))} ({printable(balance.party_id)})",
-            *(
-                money(amount)
-                for amount in (balance.opening, balance.lines, balance.adjustments, balance.paid, balance.closing)
-            ),
+            *map(money, (balance.opening, balance.lines, balance.adjustments, balance.paid, balance.carried)),
         )
         for balance in statement.balances
     ]
@@ -139,12 +139,12 @@ def statement_text(statement: Statement) -> str:
     ]
     by_kind = {kind: [line for line in statement.lines if line.kind == kind] for kind in KINDS}
     kinds = [("lines", "number", "gross", "")] + [
-        (kind, str(len(lines)), money(sum(line.gross for line in lines)), _MEANING[kind])
+        (kind, str(len(lines)), money(sum_of(line.gross for line in lines)), _MEANING[kind])
         for kind, lines in by_kind.items()
         if lines
     ]
     holds = all(total.total == total.lines_sum for total in statement.totals)
-    total = sum(total.total for total in statement.totals)
+    total = sum_of(total.total for total in statement.totals)
     mark = ["PROVISIONAL: not issued, and nothing is owed by it", ""] if statement.provisional else []
     return "\n".join(
         [
@@ -169,14 +169,6 @@ def statements_text(entries: Iterable[StatementEntry]) -> str:
         texts = (one.id, one.licensee, one.period, one.currency, one.issued_on, one.issued_by)
         rows.append((*map(printable, texts), one.digest[:_SHOWN_DIGEST]))
     return table(rows)
-
-
-class _Money:
-    def __init__(self, currency: str) -> None:
-        self._currency = currency
-
-    def __call__(self, amount: int) -> str:
-        return format_amount(amount, self._currency)
 
 
 def _aligned(rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> Iterable[str]:

@@ -1,8 +1,8 @@
 """A statement: what one licensee owes for one period, line by line, with the proof that it adds up.
 
-All amounts are whole minor units of the statement's currency; `exact` amounts are rationals in minor units, from before
-the one rounding. A *line* is one payee (or one reason why nobody is paid), recording, work, right, territory and
-licence; it lists what each use contributes, so that it can be followed back to seconds of audio.
+All amounts are exact, in the statement's currency; only what a balance pays is whole minor units. A *line* is one payee
+(or one reason why nobody is paid), recording, work, right, territory and licence; it lists what each use contributes,
+so that it can be followed back to seconds of audio.
 
 ==================  ====================================================================================================
 kind of line        what it holds
@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.uses.usage import UsageRow
@@ -42,7 +43,7 @@ __all__ = [
     "payable_by_party",
 ]
 
-SCHEMA = "sourceprint/statement/1"
+SCHEMA = "sourceprint/statement/2"
 KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
 
 LineKey = tuple[str, ...]
@@ -70,8 +71,8 @@ class Contribution:
         "" for revenue that no use accounts for.
     method : str
         The method of the policy that gave the amount.
-    amount : Fraction
-        Of the use in this territory, in minor units, before it is divided by right and share.
+    amount : Amount
+        Of the use in this territory, before it is divided by right and share.
     right_millionths, work_millionths, share_millionths : int
         Parts taken of it in turn: of the right; of the work among those of the recording; of the share.
     share_id : str
@@ -82,7 +83,7 @@ class Contribution:
 
     use_id: str
     method: str
-    amount: Fraction
+    amount: Amount
     right_millionths: int
     work_millionths: int
     share_millionths: int
@@ -90,17 +91,17 @@ class Contribution:
     basis: str = ""
 
     @property
-    def exact(self) -> Fraction:
-        """What it adds to the line, in minor units."""
-        return self.amount * self.right_millionths * self.work_millionths * self.share_millionths / 10**18
+    def gross(self) -> Amount:
+        """What it adds to the line."""
+        return self.amount.times(self.right_millionths, self.work_millionths, self.share_millionths)
 
 
 @dataclass(frozen=True, slots=True)
 class Deducted:
-    """One deduction from a line, in minor units of the same sign as its gross amount."""
+    """One deduction from a line, of the same sign as its gross amount."""
 
     name: str
-    amount: int
+    amount: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +123,11 @@ class Line:
         Microseconds, sum over its uses.
     reason : str
         Why nobody is paid; "" for payable lines.
-    exact : Fraction
-        Minor units, before rounding.
-    gross : int
-        Minor units, rounded by largest remainder within currency, territory and right.
+    gross : Amount
+        The sum of what the uses contribute.
     deductions : tuple of Deducted
         Of payable lines.
-    net : int
+    net : Amount
         Gross less deductions.
     contributions : tuple of Contribution
         By use, share.
@@ -145,10 +144,9 @@ class Line:
     usages: int
     attributed_us: int
     reason: str
-    exact: Fraction
-    gross: int
+    gross: Amount
     deductions: tuple[Deducted, ...]
-    net: int
+    net: Amount
     contributions: tuple[Contribution, ...]
 
 
@@ -158,9 +156,8 @@ class Total:
 
     territory: str
     right: str
-    exact: Fraction
-    total: int
-    lines_sum: int
+    total: Amount
+    lines_sum: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +170,8 @@ class Adjustment:
         The earlier statement.
     kind, party_id, recording_id, work_id, right, territory, licence_id : str
         As in `Line`.
-    stated, now, amount : int
-        Net minor units: stated then, adjustments since included; what it would be now; now less stated.
+    stated, now, amount : Amount
+        Net: stated then, adjustments since included; what it would be now; now less stated.
     reason : str
         What caused it, as "use U12… disputed", "rights revision 4 to 6".
     """
@@ -188,26 +185,42 @@ class Adjustment:
     right: str
     territory: str
     licence_id: str
-    stated: int
-    now: int
-    amount: int
+    stated: Amount
+    now: Amount
+    amount: Amount
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a party has in account: opening + lines + adjustments = paid + closing.
+    """What a party has in account: opening + lines + adjustments = due = paid + carried.
 
-    `paid` is the whole sum where it reaches `minimum`, else 0; minor units.
+    Attributes
+    ----------
+    party_id : str
+    opening : Amount
+        Carried from the statement before, so that `due` is all that is due to date and was not paid.
+    lines, adjustments : Amount
+        Net, of this statement.
+    due : Amount
+        The sum of these.
+    minimum : Amount
+        The least that is paid out.
+    paid : Amount
+        Whole minor units: `due`, rounded, where that is positive and reaches the minimum, else nothing.
+    carried : Amount
+        What is left for the next statement: due less paid; negative by less than a minor unit where `paid` was rounded
+        up, and by what the party owes where `due` is negative.
     """
 
     party_id: str
-    opening: int
-    lines: int
-    adjustments: int
-    minimum: int
-    paid: int
-    closing: int
+    opening: Amount
+    lines: Amount
+    adjustments: Amount
+    due: Amount
+    minimum: Amount
+    paid: Amount
+    carried: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +292,8 @@ class Statement:
         Of the recordings among them that are in the catalogue of rights, by id.
     provisional : bool
         Whether the period may not have ended: such a statement was never issued, and owes nothing.
+    document : bytes
+        The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
 
     id: str
@@ -304,6 +319,7 @@ class Statement:
     titles: tuple[tuple[str, str, str, str], ...]
     credits: tuple[Credit, ...] = ()
     provisional: bool = False
+    document: bytes = b""
 
 
 def key_of(line: Line | Adjustment) -> LineKey:
@@ -325,10 +341,10 @@ def line_order(key: LineKey) -> tuple[object, ...]:
     return (territory, right, KINDS.index(kind), *rest)
 
 
-def payable_by_party(adjustments: Iterable[Adjustment]) -> dict[str, int]:
-    """Return what adjustments add to the balance of each party, in minor units."""
-    sums: dict[str, int] = {}
+def payable_by_party(adjustments: Iterable[Adjustment]) -> dict[str, Amount]:
+    """Return what adjustments add to the balance of each party."""
+    sums: dict[str, Amount] = {}
     for adjustment in adjustments:
         if adjustment.kind == "payable":
-            sums[adjustment.party_id] = sums.get(adjustment.party_id, 0) + adjustment.amount
+            sums[adjustment.party_id] = sums.get(adjustment.party_id, ZERO) + adjustment.amount
     return sums

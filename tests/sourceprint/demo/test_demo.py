@@ -14,6 +14,7 @@ from index.folder.store import Store
 from sourceprint.demo import demo, music
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import rms
+from sourceprint.royalties.money import Amount, sum_of
 from sourceprint.royalties.statements.files.folder import read_statement
 from tests.places import ROOT
 
@@ -54,12 +55,12 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
     # Eight tracks earned 140 EUR each, of which 20 % are owed: the statement adds up to that, and says so.
     assert "  sum of lines = total in each: yes; together 224.00 EUR" in lines
     statement = read_statement(tmp_path / "statement")
-    assert sum(line.gross for line in statement.lines) == 8 * 14000 * 20 // 100
+    assert sum_of(line.gross for line in statement.lines) == Amount.parse("224")
     assert {use.recording_id for use in statement.uses} == {
         f"index:Recording {passage.recording}" for passage in music.PASSAGES
     }
     assert {line.kind for line in statement.lines} == {"payable", "unclaimed", "unmatched"}
-    assert sum(balance.lines for balance in statement.balances) == sum(
+    assert sum_of(balance.lines for balance in statement.balances) == sum_of(
         line.net for line in statement.lines if line.kind == "payable"
     )
 

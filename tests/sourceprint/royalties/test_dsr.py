@@ -49,10 +49,10 @@ def test_every_line_of_the_statement_is_one_li01_and_the_summaries_have_the_tota
     statement = samples.rich()
     all_records = records(write(tmp_path, statement)[0])
     claims = [record for record in all_records if record[0] == "LI01"]
-    assert sorted(record[9] for record in claims) == sorted(f"{line.gross / 100:.2f}" for line in statement.lines)
+    assert sorted(record[9] for record in claims) == sorted(line.gross.text("EUR") for line in statement.lines)
     summaries = [record for record in all_records if record[0] == "SY07"]
     assert [(record[6], record[16]) for record in summaries] == [
-        (total.territory, f"{total.total / 100:.2f}") for total in statement.totals
+        (total.territory, total.total.text("EUR")) for total in statement.totals
     ]
     assert {record[3] for record in claims} >= {"unclaimed", "conflict", "held", "unmatched"}
     assert {record[6] for record in claims if record[3] != "unmatched"} >= {"60", "25", "15", "75"}
@@ -180,11 +180,11 @@ BREAKS: list[tuple[str, Callable[[str], str], str]] = [
     ("territory's writing", cell("SY07", "Territory", "de"), "must be written DE"),
     ("right", cell("SY07", "RightsType", "Master"), "must be one of MechanicalRight"),
     ("usages", cell("SY07", "Usages", "1.5"), "must be a whole number from 0"),
-    ("decimals", cell("SY07", "AllocatedRevenue", "1.5"), "an amount in EUR has 2 decimals"),
+    ("decimals", cell("SY07", "AllocatedRevenue", "1.5"), "an amount in EUR has at least 2 decimals"),
     ("amount", cell("LI01", "AllocatedAmount", "1,50"), "not a decimal number"),
     ("sum of gross", cell("LI01", "AllocatedAmount", "1.23"), "AllocatedRevenue: states"),
     ("sum of net", cell("LI01", "AllocatedNetRevenue", "1.23"), "AllocatedNetRevenue: states"),
-    ("sum of the tracks", cell("SU03", "NetRevenue", "1.23"), "SU03 comes to 123 minor units"),
+    ("sum of the tracks", cell("SU03", "NetRevenue", "1.23"), "SU03 comes to 1.23, LI01 to 14.2857"),
     ("percentage", cell("LI01", "RightSharePercentage", "120"), "must be from 0 to 100"),
     ("right of a claim", cell("LI01", "RightsType", "PrintRight"), "must be that of its summary record"),
     ("dead summary", cell("LI01", "SummaryRecordId", "SY77"), "'SY77' is no summary record of this file"),

@@ -40,8 +40,11 @@ from sourceprint.royalties.statements.files.statement_json import statement_byte
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.shares import UseShares
 from tests.places import ROOT
+from tests.royalty_records import cents
 
 Key = tuple[str, str, str, str, str, str]  # territory, right, kind or payee, recording, work, licence
+
+Balances = dict[str, tuple[Fraction | int, ...]]
 
 MASTER, MECHANICAL, PERFORMING = "Master", "MechanicalRight", "PerformingRight"
 NORTH, SOUTH = "LIC-NORTH", "LIC-SOUTH"
@@ -57,143 +60,133 @@ T4_R1_DE, T4_R5_DE = 10 * 30, 15 * 30  # 25 s of R5, 10 of them the sample of R1
 T5_DE = 16 * 20
 T6_US = 6 * 50  # the 8 s of R2 are outside: its licence had expired
 
-# Line by line: exact amount, gross after rounding, deduction. Totals of DE: 2470, that is 1235 + 617.5 + 617.5; the
-# cent of the two halves goes to MechanicalRight, which sorts first: 618 and 617.
-LINES: dict[Key, tuple[Fraction | int, int, int]] = {
-    # DE, Master: all whole. 10 % of 1075 payable is 107.5, to the even cent 108: 75 + 5 + 22 + 5, and one to 22.5.
-    ("DE", MASTER, "P-NORTH", "R1", "", NORTH): ((T1_DE + T4_R1_DE) * HALF, 750, 75),
-    ("DE", MASTER, "P-NORTH", "R3", "", NORTH): (T2_DE * HALF * HALF, 50, 5),
-    ("DE", MASTER, "P-NORTH", "R5", "", NORTH): (T4_R5_DE * HALF, 225, 23),
-    ("DE", MASTER, "P-SOUTH", "R3", "", NORTH): (T2_DE * HALF * HALF, 50, 5),
-    ("DE", MASTER, "held", "", "", NORTH): (T5_DE * HALF, 160, 0),
-    # DE, MechanicalRight: quota = exact x 618 / 617.5. Down: 40 + 187 + 37 + 37 + 37 + 40 + 187 + 50 = 615; 3 cents are
-    # left, for .6518 (Anna R1, Hill R1) and .5304 (Caro); the .5303 of Anna and Ben come too late.
-    # Deductions: 10 % of 568 is 56.8, so 57. Down: 4 + 18 + 3 + 3 + 3 + 4 + 18 = 53; 4 are left, for .8 (Anna R1, Hill
-    # R1, Caro) and the first of two .7: Anna R5 before Ben R5.
-    ("DE", MECHANICAL, "P-ANNA", "", "W1", NORTH): (T5_DE * QUARTER * HALF, 40, 4),
-    ("DE", MECHANICAL, "P-ANNA", "R1", "W1", NORTH): ((T1_DE + T4_R1_DE) * QUARTER * HALF, 188, 19),
-    ("DE", MECHANICAL, "P-ANNA", "R5", "W4", NORTH): (T4_R5_DE * QUARTER * ANNA_W4, 37, 4),
-    ("DE", MECHANICAL, "P-BEN", "R5", "W4", NORTH): (T4_R5_DE * QUARTER * BEN_W4, 37, 3),
-    ("DE", MECHANICAL, "P-CARO", "R5", "W4", NORTH): (T4_R5_DE * QUARTER * CARO_W4, 38, 4),
-    ("DE", MECHANICAL, "P-HILL", "", "W1", NORTH): (T5_DE * QUARTER * HALF, 40, 4),
-    ("DE", MECHANICAL, "P-HILL", "R1", "W1", NORTH): ((T1_DE + T4_R1_DE) * QUARTER * HALF, 188, 19),
-    ("DE", MECHANICAL, "overclaim", "R3", "W2", NORTH): (T2_DE * QUARTER, 50, 0),
-    # DE, PerformingRight: quota = exact x 617 / 617.5. Down: 39 + 187 + 37 + 24 + 37 + 37 + 39 + 187 + 24 = 611; 6 are
-    # left, for .9798 (Ben R3, Hill R3), .9676 (Anna W1, Hill W1), .4697 (Caro) and the first of two .4696: Anna R5.
-    # Deductions: 10 % of 617 is 61.7, so 62. Down: 4 + 18 + 3 + 2 + 3 + 3 + 4 + 18 + 2 = 57; 5 are left, for .8 (Anna
-    # R5, Caro) and .7 (Anna R1, Ben R5, Hill R1).
-    ("DE", PERFORMING, "P-ANNA", "", "W1", NORTH): (T5_DE * QUARTER * HALF, 40, 4),
-    ("DE", PERFORMING, "P-ANNA", "R1", "W1", NORTH): ((T1_DE + T4_R1_DE) * QUARTER * HALF, 187, 19),
-    ("DE", PERFORMING, "P-ANNA", "R5", "W4", NORTH): (T4_R5_DE * QUARTER * ANNA_W4, 38, 4),
-    ("DE", PERFORMING, "P-BEN", "R3", "W2", NORTH): (T2_DE * QUARTER * HALF, 25, 2),
-    ("DE", PERFORMING, "P-BEN", "R5", "W4", NORTH): (T4_R5_DE * QUARTER * BEN_W4, 37, 4),
-    ("DE", PERFORMING, "P-CARO", "R5", "W4", NORTH): (T4_R5_DE * QUARTER * CARO_W4, 38, 4),
-    ("DE", PERFORMING, "P-HILL", "", "W1", NORTH): (T5_DE * QUARTER * HALF, 40, 4),
-    ("DE", PERFORMING, "P-HILL", "R1", "W1", NORTH): ((T1_DE + T4_R1_DE) * QUARTER * HALF, 187, 19),
-    ("DE", PERFORMING, "P-HILL", "R3", "W2", NORTH): (T2_DE * QUARTER * HALF, 25, 2),
-    # FR: all whole. Deductions, Master: 10 % of 1100 is 110.
-    ("FR", MASTER, "P-NORTH", "R1", "", NORTH): (T1_FR * HALF, 300, 30),
-    ("FR", MASTER, "P-NORTH", "R3", "", NORTH): (T2_FR * HALF * HALF, 100, 10),
-    ("FR", MASTER, "P-SOUTH", "R3", "", NORTH): (T2_FR * HALF * HALF, 100, 10),
-    ("FR", MASTER, "P-SOUTH", "R4", "", SOUTH): (T3_FR * HALF, 600, 60),
-    # MechanicalRight: 10 % of 375 is 37.5, to the even cent 38. Down: 7 + 22 + 7 = 36; 2 are left for three .5: Anna,
-    # Caro.
-    ("FR", MECHANICAL, "P-ANNA", "R1", "W1", NORTH): (T1_FR * QUARTER * HALF, 75, 8),
-    ("FR", MECHANICAL, "P-CARO", "R4", "W3", SOUTH): (T3_FR * QUARTER * Fraction(3, 4), 225, 23),
-    ("FR", MECHANICAL, "P-HILL", "R1", "W1", NORTH): (T1_FR * QUARTER * HALF, 75, 7),
-    ("FR", MECHANICAL, "unclaimed", "R4", "W3", SOUTH): (T3_FR * QUARTER * Fraction(1, 4), 75, 0),
-    ("FR", MECHANICAL, "overclaim", "R3", "W2", NORTH): (T2_FR * QUARTER, 100, 0),
-    # PerformingRight: 10 % of 475 is 47.5, so 48. Down: 7 + 5 + 22 + 7 + 5 = 46; 2 are left for three .5: Anna, Caro.
-    ("FR", PERFORMING, "P-ANNA", "R1", "W1", NORTH): (T1_FR * QUARTER * HALF, 75, 8),
-    ("FR", PERFORMING, "P-BEN", "R3", "W2", NORTH): (T2_FR * QUARTER * HALF, 50, 5),
-    ("FR", PERFORMING, "P-CARO", "R4", "W3", SOUTH): (T3_FR * QUARTER * Fraction(3, 4), 225, 23),
-    ("FR", PERFORMING, "P-HILL", "R1", "W1", NORTH): (T1_FR * QUARTER * HALF, 75, 7),
-    ("FR", PERFORMING, "P-HILL", "R3", "W2", NORTH): (T2_FR * QUARTER * HALF, 50, 5),
-    ("FR", PERFORMING, "unclaimed", "R4", "W3", SOUTH): (T3_FR * QUARTER * Fraction(1, 4), 75, 0),
+# Line by line, exactly.
+LINES: dict[Key, Fraction | int] = {
+    # DE
+    ("DE", MASTER, "P-NORTH", "R1", "", NORTH): (T1_DE + T4_R1_DE) * HALF,
+    ("DE", MASTER, "P-NORTH", "R3", "", NORTH): T2_DE * HALF * HALF,
+    ("DE", MASTER, "P-NORTH", "R5", "", NORTH): T4_R5_DE * HALF,
+    ("DE", MASTER, "P-SOUTH", "R3", "", NORTH): T2_DE * HALF * HALF,
+    ("DE", MASTER, "held", "", "", NORTH): T5_DE * HALF,
+    ("DE", MECHANICAL, "P-ANNA", "", "W1", NORTH): T5_DE * QUARTER * HALF,
+    ("DE", MECHANICAL, "P-ANNA", "R1", "W1", NORTH): (T1_DE + T4_R1_DE) * QUARTER * HALF,
+    ("DE", MECHANICAL, "P-ANNA", "R5", "W4", NORTH): T4_R5_DE * QUARTER * ANNA_W4,
+    ("DE", MECHANICAL, "P-BEN", "R5", "W4", NORTH): T4_R5_DE * QUARTER * BEN_W4,
+    ("DE", MECHANICAL, "P-CARO", "R5", "W4", NORTH): T4_R5_DE * QUARTER * CARO_W4,
+    ("DE", MECHANICAL, "P-HILL", "", "W1", NORTH): T5_DE * QUARTER * HALF,
+    ("DE", MECHANICAL, "P-HILL", "R1", "W1", NORTH): (T1_DE + T4_R1_DE) * QUARTER * HALF,
+    ("DE", MECHANICAL, "overclaim", "R3", "W2", NORTH): T2_DE * QUARTER,
+    ("DE", PERFORMING, "P-ANNA", "", "W1", NORTH): T5_DE * QUARTER * HALF,
+    ("DE", PERFORMING, "P-ANNA", "R1", "W1", NORTH): (T1_DE + T4_R1_DE) * QUARTER * HALF,
+    ("DE", PERFORMING, "P-ANNA", "R5", "W4", NORTH): T4_R5_DE * QUARTER * ANNA_W4,
+    ("DE", PERFORMING, "P-BEN", "R3", "W2", NORTH): T2_DE * QUARTER * HALF,
+    ("DE", PERFORMING, "P-BEN", "R5", "W4", NORTH): T4_R5_DE * QUARTER * BEN_W4,
+    ("DE", PERFORMING, "P-CARO", "R5", "W4", NORTH): T4_R5_DE * QUARTER * CARO_W4,
+    ("DE", PERFORMING, "P-HILL", "", "W1", NORTH): T5_DE * QUARTER * HALF,
+    ("DE", PERFORMING, "P-HILL", "R1", "W1", NORTH): (T1_DE + T4_R1_DE) * QUARTER * HALF,
+    ("DE", PERFORMING, "P-HILL", "R3", "W2", NORTH): T2_DE * QUARTER * HALF,
+    # FR
+    ("FR", MASTER, "P-NORTH", "R1", "", NORTH): T1_FR * HALF,
+    ("FR", MASTER, "P-NORTH", "R3", "", NORTH): T2_FR * HALF * HALF,
+    ("FR", MASTER, "P-SOUTH", "R3", "", NORTH): T2_FR * HALF * HALF,
+    ("FR", MASTER, "P-SOUTH", "R4", "", SOUTH): T3_FR * HALF,
+    ("FR", MECHANICAL, "P-ANNA", "R1", "W1", NORTH): T1_FR * QUARTER * HALF,
+    ("FR", MECHANICAL, "P-CARO", "R4", "W3", SOUTH): T3_FR * QUARTER * Fraction(3, 4),
+    ("FR", MECHANICAL, "P-HILL", "R1", "W1", NORTH): T1_FR * QUARTER * HALF,
+    ("FR", MECHANICAL, "unclaimed", "R4", "W3", SOUTH): T3_FR * QUARTER * Fraction(1, 4),
+    ("FR", MECHANICAL, "overclaim", "R3", "W2", NORTH): T2_FR * QUARTER,
+    ("FR", PERFORMING, "P-ANNA", "R1", "W1", NORTH): T1_FR * QUARTER * HALF,
+    ("FR", PERFORMING, "P-BEN", "R3", "W2", NORTH): T2_FR * QUARTER * HALF,
+    ("FR", PERFORMING, "P-CARO", "R4", "W3", SOUTH): T3_FR * QUARTER * Fraction(3, 4),
+    ("FR", PERFORMING, "P-HILL", "R1", "W1", NORTH): T1_FR * QUARTER * HALF,
+    ("FR", PERFORMING, "P-HILL", "R3", "W2", NORTH): T2_FR * QUARTER * HALF,
+    ("FR", PERFORMING, "unclaimed", "R4", "W3", SOUTH): T3_FR * QUARTER * Fraction(1, 4),
     # US: under review, so held whole, by right.
-    ("US", MASTER, "held", "R3", "", NORTH): (T6_US * HALF, 150, 0),
-    ("US", MECHANICAL, "held", "R3", "W2", NORTH): (T6_US * QUARTER, 75, 0),
-    ("US", PERFORMING, "held", "R3", "W2", NORTH): (T6_US * QUARTER, 75, 0),
+    ("US", MASTER, "held", "R3", "", NORTH): T6_US * HALF,
+    ("US", MECHANICAL, "held", "R3", "W2", NORTH): T6_US * QUARTER,
+    ("US", PERFORMING, "held", "R3", "W2", NORTH): T6_US * QUARTER,
 }
 
-# What falls to each territory and right: exact, and in whole cents.
+# What falls to each territory and right.
+ALL_DE, ALL_FR = T1_DE + T2_DE + T4_R1_DE + T4_R5_DE + T5_DE, T1_FR + T2_FR + T3_FR
 TOTALS = {
-    ("DE", MASTER): ((T1_DE + T2_DE + T4_R1_DE + T4_R5_DE + T5_DE) * HALF, 1235),
-    ("DE", MECHANICAL): ((T1_DE + T2_DE + T4_R1_DE + T4_R5_DE + T5_DE) * QUARTER, 618),
-    ("DE", PERFORMING): ((T1_DE + T2_DE + T4_R1_DE + T4_R5_DE + T5_DE) * QUARTER, 617),
-    ("FR", MASTER): ((T1_FR + T2_FR + T3_FR) * HALF, 1100),
-    ("FR", MECHANICAL): ((T1_FR + T2_FR + T3_FR) * QUARTER, 550),
-    ("FR", PERFORMING): ((T1_FR + T2_FR + T3_FR) * QUARTER, 550),
-    ("US", MASTER): (T6_US * HALF, 150),
-    ("US", MECHANICAL): (T6_US * QUARTER, 75),
-    ("US", PERFORMING): (T6_US * QUARTER, 75),
+    (territory, right): whole * part
+    for territory, whole in (("DE", ALL_DE), ("FR", ALL_FR), ("US", T6_US))
+    for right, part in ((MASTER, HALF), (MECHANICAL, QUARTER), (PERFORMING, QUARTER))
 }
 
-# Opening, lines (net: gross less deduction, from above), adjustments, paid, carried forward.
-BALANCES = {
-    "P-ANNA": (0, (36 + 169 + 33) + (36 + 168 + 34) + 67 + 67, 0, 610, 0),
-    "P-BEN": (0, 34 + (23 + 33) + 45, 0, 0, 135),  # less than 200: carried forward
-    "P-CARO": (0, 34 + 34 + 202 + 202, 0, 472, 0),
-    "P-HILL": (0, (36 + 169) + (36 + 168 + 23) + 68 + (68 + 45), 0, 613, 0),
-    "P-NORTH": (0, (675 + 45 + 202) + (270 + 90), 0, 1282, 0),
-    "P-SOUTH": (0, 45 + (90 + 540), 0, 675, 0),
-}
 
-# The next quarter: T1 again, 10 usages in DE. MechanicalRight and PerformingRight: 10 % of 30 is 3, for two of 1.5:
-# down 1 + 1, and one more to Anna, who sorts first.
+def net(*gross: Fraction | float | str) -> Fraction:
+    """Return what is left of gross amounts, by lines of LINES, when a tenth is deducted."""
+    return sum((Fraction(amount) for amount in gross), Fraction(0)) * 9 / 10
+
+
+# Opening, lines (net, from above: both rights of a work), adjustments, paid, carried forward. Whole cents are paid.
+R5_EACH, R5_CARO = "37.4999625", "37.500075"
+IN_Q3 = {
+    "P-ANNA": net(40, "187.5", R5_EACH, 75) * 2,  # 611.9999325
+    "P-BEN": net(R5_EACH) * 2 + net(25, 50),  # 134.9999325
+    "P-CARO": net(R5_CARO, 225) * 2,  # 472.500135
+    "P-HILL": net(40, "187.5", 75) * 2 + net(25, 50),
+    "P-NORTH": net(750, 50, 225, 300, 100),  # 1282.5
+    "P-SOUTH": net(50, 100, 600),
+}
+PAID_Q3 = {"P-ANNA": 612, "P-BEN": 0, "P-CARO": 473, "P-HILL": 612, "P-NORTH": 1283, "P-SOUTH": 675}  # Ben: below 200
+CARRIED = {party: due - PAID_Q3[party] for party, due in IN_Q3.items()}
+BALANCES: Balances = {party: (0, due, 0, PAID_Q3[party], CARRIED[party]) for party, due in IN_Q3.items()}
+
+# The next quarter: T1 again, 10 usages in DE.
 T1_Q4 = 12 * 10
-LINES_Q4: dict[Key, tuple[Fraction | int, int, int]] = {
-    ("DE", MASTER, "P-NORTH", "R1", "", NORTH): (T1_Q4 * HALF, 60, 6),
-    ("DE", MECHANICAL, "P-ANNA", "R1", "W1", NORTH): (T1_Q4 * QUARTER * HALF, 15, 2),
-    ("DE", MECHANICAL, "P-HILL", "R1", "W1", NORTH): (T1_Q4 * QUARTER * HALF, 15, 1),
-    ("DE", PERFORMING, "P-ANNA", "R1", "W1", NORTH): (T1_Q4 * QUARTER * HALF, 15, 2),
-    ("DE", PERFORMING, "P-HILL", "R1", "W1", NORTH): (T1_Q4 * QUARTER * HALF, 15, 1),
+LINES_Q4: dict[Key, Fraction | int] = {
+    ("DE", MASTER, "P-NORTH", "R1", "", NORTH): T1_Q4 * HALF,
+    ("DE", MECHANICAL, "P-ANNA", "R1", "W1", NORTH): T1_Q4 * QUARTER * HALF,
+    ("DE", MECHANICAL, "P-HILL", "R1", "W1", NORTH): T1_Q4 * QUARTER * HALF,
+    ("DE", PERFORMING, "P-ANNA", "R1", "W1", NORTH): T1_Q4 * QUARTER * HALF,
+    ("DE", PERFORMING, "P-HILL", "R1", "W1", NORTH): T1_Q4 * QUARTER * HALF,
 }
 
 # Adjustments to 2026-Q3: what was stated (net), and what it would be now.
-ADJUSTMENTS: dict[Key, tuple[int, int]] = {
-    # W2, mechanical, is 50 % + 50 % now. DE: the 50 that were held are 25 (quota 25.02) for each. 10 % of the 618 that
-    # are payable now is 61.8, so 62. Down: 4 + 18 + 3 + 2 + 3 + 3 + 4 + 18 + 2 = 57; 5 are left, for .8 (Anna R1, Hill
-    # R1, Caro) and .7 (Anna R5, Ben R5): so Ben has a cent more taken off R5 than before.
-    ("DE", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, 25 - 2),
-    ("DE", MECHANICAL, "P-HILL", "R3", "W2", NORTH): (0, 25 - 2),
+ADJUSTMENTS: dict[Key, tuple[Fraction | int, Fraction | int]] = {
+    # W2, mechanical, is 50 % + 50 % now.
+    ("DE", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, net(25)),
+    ("DE", MECHANICAL, "P-HILL", "R3", "W2", NORTH): (0, net(25)),
     ("DE", MECHANICAL, "overclaim", "R3", "W2", NORTH): (50, 0),
-    ("DE", MECHANICAL, "P-BEN", "R5", "W4", NORTH): (37 - 3, 37 - 4),
-    # FR: the 100 that were held are 50 for each. 10 % of 75 + 75 + 50 + 50 = 250 payable (R4 is disputed) is 25. Down:
-    # 7 + 7 + 5 + 5 = 24; one is left for two .5: Anna, as before, so her line and Hill's for R1 stay.
-    ("FR", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, 50 - 5),
-    ("FR", MECHANICAL, "P-HILL", "R3", "W2", NORTH): (0, 50 - 5),
+    ("FR", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, net(50)),
+    ("FR", MECHANICAL, "P-HILL", "R3", "W2", NORTH): (0, net(50)),
     ("FR", MECHANICAL, "overclaim", "R3", "W2", NORTH): (100, 0),
-    # T3 is disputed: its 1200 in FR are held whole, and what was paid of them is taken back. PerformingRight: 10 % of
-    # 75 + 50 + 75 + 50 = 250 is 25; down 24, and one to Anna: the other lines stay.
-    ("FR", MASTER, "P-SOUTH", "R4", "", SOUTH): (600 - 60, 0),
+    # T3 is disputed: its 1200 in FR are held whole, and what was paid of them is taken back.
+    ("FR", MASTER, "P-SOUTH", "R4", "", SOUTH): (net(600), 0),
     ("FR", MASTER, "held", "R4", "", SOUTH): (0, 600),
-    ("FR", MECHANICAL, "P-CARO", "R4", "W3", SOUTH): (225 - 23, 0),
+    ("FR", MECHANICAL, "P-CARO", "R4", "W3", SOUTH): (net(225), 0),
     ("FR", MECHANICAL, "unclaimed", "R4", "W3", SOUTH): (75, 0),
     ("FR", MECHANICAL, "held", "R4", "W3", SOUTH): (0, 300),
-    ("FR", PERFORMING, "P-CARO", "R4", "W3", SOUTH): (225 - 23, 0),
+    ("FR", PERFORMING, "P-CARO", "R4", "W3", SOUTH): (net(225), 0),
     ("FR", PERFORMING, "unclaimed", "R4", "W3", SOUTH): (75, 0),
     ("FR", PERFORMING, "held", "R4", "W3", SOUTH): (0, 300),
-    # T6 is resolved: R3 in the US is paid. Master 150: 75 each, 10 % is 15, down 7 + 7, one to North, who sorts first.
-    # The others 75: 37.5 each, one cent to Ben, who sorts first; 10 % is 7.5, to the even cent 8; down 3 + 3, 2 left.
-    ("US", MASTER, "P-NORTH", "R3", "", NORTH): (0, 75 - 8),
-    ("US", MASTER, "P-SOUTH", "R3", "", NORTH): (0, 75 - 7),
+    # T6 is resolved: R3 in the US is paid.
+    ("US", MASTER, "P-NORTH", "R3", "", NORTH): (0, net(75)),
+    ("US", MASTER, "P-SOUTH", "R3", "", NORTH): (0, net(75)),
     ("US", MASTER, "held", "R3", "", NORTH): (150, 0),
-    ("US", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, 38 - 4),
-    ("US", MECHANICAL, "P-HILL", "R3", "W2", NORTH): (0, 37 - 4),
+    ("US", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, net("37.5")),
+    ("US", MECHANICAL, "P-HILL", "R3", "W2", NORTH): (0, net("37.5")),
     ("US", MECHANICAL, "held", "R3", "W2", NORTH): (75, 0),
-    ("US", PERFORMING, "P-BEN", "R3", "W2", NORTH): (0, 38 - 4),
-    ("US", PERFORMING, "P-HILL", "R3", "W2", NORTH): (0, 37 - 4),
+    ("US", PERFORMING, "P-BEN", "R3", "W2", NORTH): (0, net("37.5")),
+    ("US", PERFORMING, "P-HILL", "R3", "W2", NORTH): (0, net("37.5")),
     ("US", PERFORMING, "held", "R3", "W2", NORTH): (75, 0),
 }
 
-BALANCES_Q4 = {
-    "P-ANNA": (0, 13 + 13, 0, 0, 26),
-    "P-BEN": (135, 0, 23 - 1 + 45 + 34 + 34, 270, 0),  # 135 from before and 135 now
-    "P-CARO": (0, 0, -202 - 202, 0, -404),  # paid in Q3, disputed now: set against what comes next
-    "P-HILL": (0, 14 + 14, 23 + 45 + 33 + 33, 0, 162),
-    "P-NORTH": (0, 54, 67, 0, 121),
-    "P-SOUTH": (0, 0, -540 + 68, 0, -472),
+W2_BACK = net(25, 50, "37.5", "37.5")  # to Ben and to Hill: 135
+IN_Q4: dict[str, tuple[Fraction | int, Fraction | int, int]] = {
+    "P-ANNA": (net(15, 15), 0, 0),
+    "P-BEN": (0, W2_BACK, 270),  # 134.9999325 from before and 135 now
+    "P-CARO": (0, -net(225, 225), 0),  # paid in Q3, disputed now: set against what comes next
+    "P-HILL": (net(15, 15), W2_BACK, 0),  # 162
+    "P-NORTH": (net(60), net(75), 0),  # 121, half a cent of 121.5 was paid before
+    "P-SOUTH": (0, net(75) - net(600), 0),
+}
+BALANCES_Q4: Balances = {
+    party: (CARRIED[party], lines, adjusted, paid, CARRIED[party] + lines + adjusted - paid)
+    for party, (lines, adjusted, paid) in IN_Q4.items()
 }
 
 
@@ -203,28 +196,22 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     return run_example(EXAMPLE, Database.open(str(place), create=True))
 
 
-def stated_lines(statement: Statement) -> dict[Key, tuple[Fraction | int, int, int]]:
-    found: dict[Key, tuple[Fraction | int, int, int]] = {}
+def stated_lines(statement: Statement) -> dict[Key, Fraction | int]:
+    found: dict[Key, Fraction | int] = {}
     for line in statement.lines:
         whom = line.party_id if line.kind == "payable" else line.kind
         key = (line.territory, line.right, whom, line.recording_id, line.work_id, line.licence_id)
         assert key not in found
-        found[key] = (line.exact, line.gross, line.gross - line.net)
+        found[key] = cents(line.gross)
+        assert cents(line.net) == (net(cents(line.gross)) if line.kind == "payable" else cents(line.gross))
     return found
 
 
-def balances_of(statement: Statement) -> dict[str, tuple[int, int, int, int, int]]:
-    return {b.party_id: (b.opening, b.lines, b.adjustments, b.paid, b.closing) for b in statement.balances}
-
-
-def rounded_by_hand(total: int, sizes: dict[Key, Fraction]) -> dict[Key, int]:
-    """Largest remainder in its plainest form: round down, then one cent each to the largest fractions, ties by key."""
-    whole = sum(sizes.values())
-    quotas = {key: total * size / whole for key, size in sizes.items()}
-    parts = {key: int(quota) for key, quota in quotas.items()}
-    for key in sorted(parts, key=lambda key: (parts[key] - quotas[key], key))[: total - sum(parts.values())]:
-        parts[key] += 1
-    return parts
+def balances_of(statement: Statement) -> Balances:
+    return {
+        one.party_id: tuple(map(cents, (one.opening, one.lines, one.adjustments, one.paid, one.carried)))
+        for one in statement.balances
+    }
 
 
 def test_each_track_has_the_uses_that_were_planted(story: Story) -> None:
@@ -299,35 +286,22 @@ def test_every_line_is_what_comes_out_by_hand(story: Story) -> None:
     assert stated_lines(story.second) == LINES_Q4
 
 
-def test_the_cents_written_here_are_those_of_the_largest_remainder() -> None:
-    # The hand's own arithmetic, checked: each group of LINES rounded in the plainest way.
-    for (territory, right), (exact, total) in TOTALS.items():
-        lines = {key: line for key, line in LINES.items() if key[:2] == (territory, right)}
-        sizes = {key: Fraction(line[0]) for key, line in lines.items()}
-        assert sum(sizes.values()) == exact
-        assert rounded_by_hand(total, sizes) == {key: line[1] for key, line in lines.items()}
-        payable = {key: Fraction(line[1], 10) for key, line in lines.items() if key[2].startswith("P-")}
-        if payable:
-            taken = {key: lines[key][2] for key in payable}
-            assert rounded_by_hand(round(sum(payable.values())), payable) == taken
-
-
 def test_lines_sum_to_the_total_of_every_territory_and_right(story: Story) -> None:
-    found = {(t.territory, t.right): (t.exact, t.total) for t in story.first.totals}
+    found = {(t.territory, t.right): cents(t.total) for t in story.first.totals}
     assert found == TOTALS
     assert all(total.lines_sum == total.total for total in story.first.totals)
     # DE 12.00 + 2.00 + 3.00 + 4.50 + 3.20, FR 6.00 + 4.00 + 12.00, US 3.00
-    assert sum(total for _, total in TOTALS.values()) == 2470 + 2200 + 300
-    assert sum(total.total for total in story.second.totals) == T1_Q4 == 120
+    assert sum(TOTALS.values()) == 2470 + 2200 + 300
+    assert cents(total.total for total in story.second.totals) == T1_Q4 == 120
 
 
 def test_nobody_is_paid_for_what_is_held_unclaimed_or_overclaimed(story: Story) -> None:
-    unpaid: dict[str, int] = {}
+    unpaid: dict[str, Fraction | int] = {}
     reasons: dict[str, set[str]] = {}
     for line in story.first.lines:
         if line.kind != "payable":
             assert (line.party_id, line.net) == ("", line.gross)
-            unpaid[line.kind] = unpaid.get(line.kind, 0) + line.gross
+            unpaid[line.kind] = unpaid.get(line.kind, Fraction(0)) + cents(line.gross)
             reasons.setdefault(line.kind, set()).add(line.reason.partition(":")[0])
     # held: the master of T5 and all of T6; unclaimed: a quarter of two quarters of T3; overclaim: a quarter of T2
     assert unpaid == {"held": 160 + 300, "unclaimed": 75 + 75, "overclaim": 50 + 100}
@@ -340,7 +314,7 @@ def test_nobody_is_paid_for_what_is_held_unclaimed_or_overclaimed(story: Story) 
 
 def test_what_is_owed_is_paid_and_what_is_too_little_is_carried_forward(story: Story) -> None:
     assert balances_of(story.first) == BALANCES
-    assert {balance.minimum for balance in story.first.balances} == {200}
+    assert {cents(balance.minimum) for balance in story.first.balances} == {200}
 
 
 def test_uses_that_no_licence_permits_are_listed_and_get_no_line(story: Story) -> None:
@@ -374,7 +348,7 @@ def test_what_changed_since_is_adjusted_line_by_line_in_the_next_quarter(story: 
             one.recording_id,
             one.work_id,
             one.licence_id,
-        ): (one.stated, one.now)
+        ): (cents(one.stated), cents(one.now))
         for one in story.second.adjustments
     }
     assert found == ADJUSTMENTS
@@ -383,17 +357,17 @@ def test_what_changed_since_is_adjusted_line_by_line_in_the_next_quarter(story: 
     assert {one.statement_id for one in story.second.adjustments} == {story.first.id}
     # In gross amounts nothing is made or lost, only moved from one kind of line to another. Net amounts differ by the
     # deductions: those of then less those of now.
-    sums = {(territory, right): 0 for territory, right, *_ in ADJUSTMENTS}
+    sums = {(territory, right): Fraction(0) for territory, right, *_ in ADJUSTMENTS}
     for (territory, right, *_), (stated, now) in ADJUSTMENTS.items():
         sums[territory, right] += now - stated
     assert sums == {
-        ("DE", MECHANICAL): 57 - 62,
+        ("DE", MECHANICAL): -5,
         ("FR", MASTER): 60,
-        ("FR", MECHANICAL): 38 - 25,
-        ("FR", PERFORMING): 48 - 25,
+        ("FR", MECHANICAL): Fraction(45 - 20, 2),
+        ("FR", PERFORMING): Fraction(45, 2),
         ("US", MASTER): -15,
-        ("US", MECHANICAL): -8,
-        ("US", PERFORMING): -8,
+        ("US", MECHANICAL): Fraction(-15, 2),
+        ("US", PERFORMING): Fraction(-15, 2),
     }
 
 
@@ -405,8 +379,6 @@ def test_each_adjustment_says_why(story: Story) -> None:
             assert why.startswith("use T6.wav resolved: ")
         elif one.recording_id == "R4":
             assert why.startswith("use T3.wav disputed: ")
-        elif one.recording_id == "R5":
-            assert why.startswith("rounding in DE, MechanicalRight")
         else:
             assert why == "rights revision 1 to 2"
 

@@ -18,10 +18,10 @@ from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.amounts.exchange import Rates
-from sourceprint.royalties.statements.amounts.rounding import prove
 from sourceprint.royalties.statements.files.folder import statement_files
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
 from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.register import list_statements, load_statement, statement_text
 from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
@@ -36,6 +36,7 @@ from tests.royalty_records import (
     a_rate_card,
     a_scan_result,
     a_share,
+    cents,
     some_rights,
     store_rights,
 )
@@ -91,7 +92,7 @@ def use_of(database: Database, recording_id: str) -> str:
 def test_a_statement_is_issued_and_kept_to_the_byte(attributed: Database) -> None:
     statement = issue(attributed)
     prove(statement)
-    assert {balance.party_id: balance.paid for balance in statement.balances} == dict.fromkeys(
+    assert {balance.party_id: cents(balance.paid) for balance in statement.balances} == dict.fromkeys(
         ["P-R1", "P-R2", "P-W1", "P-W2"], 200
     )
     assert statement.licensee.name == "Gen"
@@ -152,7 +153,7 @@ def test_what_was_stated_provisionally_changes_no_statement(attributed: Database
     so_far = issue(attributed, provisional=True)
     issued = issue(attributed)
     assert (issued.provisional, issued.adjustments, kept(attributed)) == (False, (), 1)
-    assert all(balance.opening == 0 for balance in issued.balances)  # none of it counts as paid
+    assert not any(balance.opening for balance in issued.balances)  # none of it counts as paid
     assert replace(so_far, id="S" + so_far.id.removeprefix("PROVISIONAL"), provisional=False) == issued
     assert issue(attributed, today=date(2026, 10, 1), issued_on="2026-10-01", provisional=True).id != issued.id
 
@@ -187,7 +188,10 @@ def test_what_changed_is_an_adjustment_of_the_next_period(attributed: Database) 
     change_state(attributed, [use_id], "disputed", "letter of 3 October")
     second = issue(attributed, Q4)
     prove(second)
-    changes = {(one.kind, one.party_id, one.right): (one.stated, one.now, one.amount) for one in second.adjustments}
+    changes = {
+        (one.kind, one.party_id, one.right): (cents(one.stated), cents(one.now), cents(one.amount))
+        for one in second.adjustments
+    }
     assert changes == {
         ("payable", "P-R2", "Master"): (200, 0, -200),
         ("held", "", "Master"): (0, 200, 200),
@@ -198,23 +202,23 @@ def test_what_changed_is_an_adjustment_of_the_next_period(attributed: Database) 
     }
     assert {one.reason for one in second.adjustments} == {f"use {use_id} disputed: letter of 3 October"}
     assert {one.statement_id for one in second.adjustments} == {first.id}
-    assert {one.party_id: one.closing for one in second.balances} == {"P-R2": -200, "P-W2": -200}
+    assert {one.party_id: cents(one.carried) for one in second.balances} == {"P-R2": -200, "P-W2": -200}
     assert ("recording", "R2", "", "Title of R2") in second.titles
     # What was adjusted once is not adjusted again; what changes back is.
     third = issue(attributed, Period.parse("2027-Q1"))
     assert third.adjustments == ()
-    assert {one.party_id: one.opening for one in third.balances} == {"P-R2": -200, "P-W2": -200}
+    assert {one.party_id: cents(one.opening) for one in third.balances} == {"P-R2": -200, "P-W2": -200}
     change_state(attributed, [use_id], "resolved", "agreed on 5 May")
     fourth = issue(attributed, Period.parse("2027-Q2"))
-    assert sum(one.amount for one in fourth.adjustments) == 0
-    assert {one.party_id: one.closing for one in fourth.balances} == {"P-R2": 0, "P-W2": 0}
+    assert cents(one.amount for one in fourth.adjustments) == 0
+    assert {one.party_id: cents(one.carried) for one in fourth.balances} == {"P-R2": 0, "P-W2": 0}
 
 
 def test_adjustments_of_all_kinds_sum_to_the_change_of_the_total(attributed: Database, tmp_path: Path) -> None:
     issue(attributed)
     attribute(attributed, tmp_path, TWO, generated_on="2026-08-01")
     second = issue(attributed, Q4)
-    assert sum(one.amount for one in second.adjustments) == 400
+    assert cents(one.amount for one in second.adjustments) == 400
     assert all("new, claimed" in one.reason for one in second.adjustments)
 
 
@@ -224,7 +228,7 @@ def test_a_corrected_share_is_adjusted_with_the_revisions_named(attributed: Data
     half = a_share("R1", "P-R1", millionths=500_000)
     store_rights(attributed, replace(corrected, master_shares={**corrected.master_shares, "R1": (half,)}))
     second = issue(attributed, Q4)
-    assert {(one.kind, one.party_id, one.amount, one.reason) for one in second.adjustments} == {
+    assert {(one.kind, one.party_id, cents(one.amount), one.reason) for one in second.adjustments} == {
         ("payable", "P-R1", -100, "rights revision 1 to 2"),
         ("unclaimed", "", 100, "rights revision 1 to 2"),
     }
@@ -234,10 +238,10 @@ def test_less_than_the_minimum_is_carried_to_the_next_statement(database: Databa
     store_rights(database, rights_with(minimum_payout=300))
     attribute(database, tmp_path, ONE, generated_on="2026-07-14")
     first = issue(database)
-    assert {one.closing for one in first.balances} == {200}
+    assert {cents(one.carried) for one in first.balances} == {200}
     attribute(database, tmp_path, TWO, generated_on="2026-11-01")
     second = issue(database, Q4)
-    assert {(one.party_id, one.opening, one.paid, one.closing) for one in second.balances} == {
+    assert {(one.party_id, *map(cents, (one.opening, one.paid, one.carried))) for one in second.balances} == {
         ("P-R1", 200, 400, 0),
         ("P-W1", 200, 400, 0),
         ("P-R2", 200, 0, 200),
@@ -265,7 +269,7 @@ def test_usage_chooses_the_tracks_and_is_kept(attributed: Database, tmp_path: Pa
     statement = issue(attributed, usage=usage)
     assert {use.track_name for use in statement.uses} == {"two.wav"}
     assert (statement.usage, statement.usage_sha256) == (usage.rows, "a" * 64)
-    assert sum(line.gross for line in statement.lines) == 1200
+    assert cents(line.gross for line in statement.lines) == 1200
 
 
 def test_uses_made_with_several_policies_need_a_choice(attributed: Database, tmp_path: Path) -> None:
@@ -282,7 +286,7 @@ def test_the_currency_stays_that_of_the_first_statement(attributed: Database) ->
     dollars = Rates((Conversion("EUR", "USD", Fraction("1.1"), "2026-09-30", "ECB"),), "f" * 64)
     first = issue(attributed, currency="USD", rates=dollars)
     assert (first.currency, first.fx_sha256, first.conversions) == ("USD", "f" * 64, dollars.quotes)
-    assert sum(line.gross for line in first.lines) == 880
+    assert cents(line.gross for line in first.lines) == 880
     with pytest.raises(StatementError, match="currency EUR: P-GEN is stated in USD since S-"):
         issue(attributed, Q4, currency="EUR")
     # The earlier period is computed again at its own rates: nothing changed, so nothing is adjusted.

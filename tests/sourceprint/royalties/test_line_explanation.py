@@ -16,7 +16,17 @@ from sourceprint.royalties.statements.files.statement_json import statement_from
 from sourceprint.royalties.statements.line_explanation import explain_line, explanation_to_json
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from tests.royalty_records import LICENSEE, a_licence, a_policy, a_rate_card, a_share, a_use, a_use_passage, some_rights
+from tests.royalty_records import (
+    LICENSEE,
+    a_licence,
+    a_policy,
+    a_rate_card,
+    a_share,
+    a_use,
+    a_use_passage,
+    cents,
+    some_rights,
+)
 
 
 def stated(*rows: UsageRow, per_second: Fraction | None = Fraction(1, 5)) -> Statement:
@@ -55,15 +65,14 @@ def test_a_line_by_rate_can_be_done_again_by_hand() -> None:
         "attributed 21.300 s of 60.000 s, recording layer, index id asset-R1, 200 aligned landmarks, confidence 0.999",
         "state claimed: thresholds.claim_confidence 0.99",
         "generated 2026-07-14",
-        "matched-seconds: 1/5 of 0.01 EUR per second x 21.300 s x 30 usages (LIC-1)\n     = 127.8\n",
-        "x right 50 % (1/2)",
-        "x share M1 50 % (1/2)\n     = 31.95\n",
-        "Exact amount of the line: 31.95",
-        "All of Worldwide is 187.8, rounded 188; of it Master has 93.9, by largest remainder 94",
-        "Quota of the line: 94 x (639/20) / (939/10) = 10011/313 (about 31.984026)",
-        "Rounded by largest remainder: 32, that is gross 0.32 EUR",
-        "Less administration: 0.03",
-        "Net: 0.29 EUR",
+        "matched-seconds: 0.002 EUR per second x 21.300 s x 30 usages (LIC-1)\n     = 1.278\n",
+        "x right 50 %",
+        "x share M1 50 %\n     = 0.3195\n",
+        "Sum of the line, gross: 0.3195",
+        "Less administration: 0.03195",
+        "Net: 0.28755 EUR",
+        "Due to date: opening 0.00 + all lines 0.28755 + adjustments 0.00 = 0.28755",
+        "Paid: 0.29 EUR, carried forward -0.00245",
     ):
         assert passage in text
 
@@ -72,8 +81,9 @@ def test_a_line_by_revenue_shows_the_pot_the_rate_and_the_part() -> None:
     row = UsageRow("one.wav", "Worldwide", 30, Fraction(100_000), "EUR")
     statement = stated(row, per_second=None)
     text = explain_line(statement, number_of(statement, party_id="P-R1"))
-    assert "revenue 1000.00 EUR x 12.5 % (LIC-1) x 0.680511182 (21.300 s of 31.300 s attributed)" in text
-    assert "= 68051118201/8000000 (about 8506.389775)" in text or "= 8506.389775" in text
+    assert "revenue 1000.00 EUR x 12.5 % (LIC-1) x 21.300 of 31.300 s attributed\n" in text
+    assert "     = 85.06389776357827\n" in text  # 125.00 EUR x 213 / 313, to 10**-12 cents
+    assert "     = 21.2659744408945675\n" in text
 
 
 def test_lines_that_nobody_is_paid_say_why() -> None:
@@ -88,22 +98,15 @@ def test_lines_that_nobody_is_paid_say_why() -> None:
     assert "shares of R1 sum to 50 %" in explain_line(statement, number_of(statement, kind="unclaimed"))
 
 
-def test_revenue_taken_back_is_said_to_be_rounded_apart() -> None:
-    rows = [
-        UsageRow("one.wav", "Worldwide", 1, Fraction(-800), "EUR"),
-        UsageRow("x.wav", "Worldwide", 1, Fraction(9), "EUR"),
-    ]
-    assert "are rounded apart, and then added" in explain_line(stated(*rows, per_second=None), 1)
-
-
 def test_as_json_the_factors_multiply_to_the_exact_amount() -> None:
     statement = stated(UsageRow("one.wav", "Worldwide", 30, None, ""))
     for line in statement.lines:
         value = json.loads(json.dumps(explanation_to_json(statement, line.number)))
-        assert sum(Fraction(part["exact"]) for part in value["contributions"]) == Fraction(value["exact"]) == line.exact
+        assert sum(Fraction(part["gross"]) for part in value["contributions"]) == Fraction(value["gross"])
+        assert Fraction(value["gross"]) * 100 == cents(line.gross)
         for part in value["contributions"]:
             parts = part["right_millionths"] * part["work_millionths"] * part["share_millionths"]
-            assert Fraction(part["amount_exact"]) * parts / 10**18 == Fraction(part["exact"])
+            assert Fraction(part["amount"]) * parts / 10**18 == Fraction(part["gross"])
             assert part["use"]["id"] in {use.id for use in statement.uses}
             assert part["basis"]
 

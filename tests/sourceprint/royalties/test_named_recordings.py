@@ -31,6 +31,7 @@ from tests.royalty_records import (
     a_scan_result,
     a_use,
     a_use_passage,
+    cents,
     only_in,
     some_rights,
     store_rights,
@@ -78,8 +79,8 @@ def stated(database: Database) -> Statement:
     )
 
 
-def paid(statement: Statement) -> dict[tuple[str, str, str], int]:
-    return {(line.kind, line.party_id, line.right): line.gross for line in statement.lines}
+def paid(statement: Statement) -> dict[tuple[str, str, str], Fraction | int]:
+    return {(line.kind, line.party_id, line.right): cents(line.gross) for line in statement.lines}
 
 
 def test_what_lacks_a_recording() -> None:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from fingerprint.errors import UnknownRightsError
-from sourceprint.royalties.money import format_amount
+from sourceprint.royalties.money import Amount, sum_of
 from sourceprint.royalties.rights.records import MASTER, Party
 from sourceprint.royalties.statements.files.page import (
     Bar,
@@ -22,6 +22,7 @@ from sourceprint.royalties.statements.files.page import (
 from sourceprint.royalties.statements.files.page_view import MAX_DRILLED, View
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from tests import statement_samples as samples
+from tests.royalty_records import cents, of_cents
 
 VOID = frozenset({"meta", "br", "link", "img"})
 
@@ -60,11 +61,12 @@ def test_every_line_total_and_balance_stands_on_the_page(currency: str) -> None:
     page = Page(statement_page(statement))
     for line in statement.lines:
         assert f"Line {line.number}, use by use" in page.text
-        assert format_amount(line.gross, currency) in page.text
+        assert line.gross.shown(currency) in page.text
     for total in statement.totals:
-        assert format_amount(total.total, currency) in page.text
+        assert total.total.text(currency) in page.text
     for balance in statement.balances:
-        assert format_amount(balance.closing, currency) in page.text
+        assert balance.carried.shown(currency) in page.text
+        assert balance.paid.text(currency) in page.text
     assert statement_digest(statement) in page.text
     for words in (
         "evidence of reuse",
@@ -130,7 +132,7 @@ def test_colours_have_the_contrast_that_wcag_aa_asks_in_light_and_in_dark() -> N
 
 
 def test_a_chart_is_named_and_leaves_its_colours_to_the_page() -> None:
-    bars = [Bar("A <b> $x$ \x1b 日本", 5, "0.05"), Bar("B", -3, "-0.03")]
+    bars = [Bar("A <b> $x$ \x1b 日本", of_cents(5), "0.05"), Bar("B", of_cents(-3), "-0.03")]
     svg = bar_chart(bars, name="one", title='T "&"', description="D <d>")
     assert svg.startswith("<svg viewBox=")
     assert 'role="img"' in svg
@@ -144,18 +146,18 @@ def test_a_chart_is_named_and_leaves_its_colours_to_the_page() -> None:
 
 
 def test_many_bars_end_in_one_for_the_others() -> None:
-    bars = View(samples.rich()).bars({f"P{number:02d}": 100 - number for number in range(20)})
+    bars = View(samples.rich()).bars({f"P{number:02d}": of_cents(100 - number) for number in range(20)})
     assert len(bars) == 13
     assert bars[-1][0] == "8 others"
-    assert sum(amount for _, amount, _ in bars) == sum(100 - number for number in range(20))
+    assert cents(amount for _, amount, _ in bars) == sum(100 - number for number in range(20))
 
 
 def test_amounts_by_track_sum_to_the_lines() -> None:
     statement = samples.rich()
     view = View(statement).whole()
-    matched = sum(line.gross for line in statement.lines if line.kind != "unmatched")
-    assert sum(amount for _, amount, _ in view["bars_by_track"]) == matched
-    assert sum(amount for _, amount, _ in view["bars_by_kind"]) == sum(line.gross for line in statement.lines)
+    matched = sum_of(line.gross for line in statement.lines if line.kind != "unmatched")
+    assert sum_of(amount for _, amount, _ in view["bars_by_track"]) == matched
+    assert sum_of(amount for _, amount, _ in view["bars_by_kind"]) == sum_of(line.gross for line in statement.lines)
 
 
 def test_namesakes_are_two_bars() -> None:
@@ -175,15 +177,19 @@ def test_a_party_sees_its_own_money_and_nobody_elses() -> None:
     own = {line.number for line in statement.lines if line.party_id == "P-ANNA"}
     page = Page(pages["P-ANNA.html"])
     assert {int(number) for number in re.findall(r"Line (\d+), use by use", page.text)} == own
-    assert "-2.50" in page.text
+    assert "-2.500000" in page.text
     for other in ("P-LABEL", "P-BO", "Blue", "calc", "Overclaim", "Amount of the use"):
         assert other not in page.text
-    others = {line.gross for line in statement.lines if line.number not in own and abs(line.gross) > 500}
-    mine = {line.gross for line in statement.lines if line.number in own}
+    others = {
+        line.gross.shown("EUR")
+        for line in statement.lines
+        if line.number not in own and abs(line.gross) > Amount.parse("5")
+    }
+    mine = {line.gross.shown("EUR") for line in statement.lines if line.number in own}
     assert others - mine
     for gross in others - mine:
-        assert format_amount(gross, "EUR") not in page.text
-    assert "1.20" in Page(party_page(statement, "P-OPEN")).text
+        assert f">{gross}<" not in pages["P-ANNA.html"].decode()
+    assert "1.200000" in Page(party_page(statement, "P-OPEN")).text
     with pytest.raises(UnknownRightsError, match="'P-NONE' has no lines, balance or adjustments"):
         party_page(statement, "P-NONE")
 
@@ -215,7 +221,10 @@ def test_beyond_a_number_of_uses_lines_are_shown_without_them_and_the_page_says_
 
 
 def test_long_labels_keep_what_tells_them_apart() -> None:
-    bars = [Bar("A Publisher With A Long Name", 2, "2.00"), Bar("/batches/2026-08/0001/track 17.wav", 1, "1.00")]
+    bars = [
+        Bar("A Publisher With A Long Name", of_cents(2), "2"),
+        Bar("/batches/2026-08/0001/track 17.wav", of_cents(1), "1"),
+    ]
     svg = bar_chart(bars, name="labels", title="Labels", description="Two bars.")
     assert "A Publisher With A …" in svg
     assert "…08/0001/track 17.wav" not in svg

@@ -12,23 +12,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError, StatementError, VerificationError
+from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Deduction
 from sourceprint.royalties.rights.records import WHOLE, Share
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.statements.amounts.rounding import deduct, prove
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
-from sourceprint.royalties.statements.statement import Adjustment, Statement, key_of
+from sourceprint.royalties.statements.proof import prove
+from sourceprint.royalties.statements.statement import Adjustment, Contribution, Statement, key_of
 from sourceprint.royalties.uses.policy import METHODS
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
-from tests.royalty_records import LICENSEE, a_licence, a_policy, a_rate_card, a_share, a_use, some_rights
+from tests.royalty_records import (
+    LICENSEE,
+    a_licence,
+    a_policy,
+    a_rate_card,
+    a_share,
+    a_use,
+    cents,
+    of_cents,
+    some_rights,
+)
 
 Q3 = Period.parse("2026-Q3")
 TERRITORIES = ("DE", "FR")
 STATES = ("claimed", "claimed", "claimed", "review", "disputed", "resolved", "unresolved", "withdrawn")
-BOUND = Fraction(5, 2)  # of the rounding, as its module says
+PICO = Fraction(1, 10**12)  # of a cent: what one use is worth is a whole number of them
 
 
 def catalogue(millionths: int, **card: Any) -> Rights:
@@ -91,18 +102,20 @@ def test_every_statement_adds_up_and_is_never_negative(
     rights = catalogue(millionths, **method[1])
     statement = computed(uses, rights, method[0], rows)
     prove(statement)
-    sign = -1 if any(line.exact < 0 for line in statement.lines) else 1
     for line in statement.lines:
-        assert sign * line.gross >= 0
-        assert sign * line.net >= 0
-        assert abs(line.gross - line.exact) < BOUND
-    for territory in {total.territory for total in statement.totals}:
-        here = [total for total in statement.totals if total.territory == territory]
-        assert sum(total.total for total in here) == round(sum(total.exact for total in here))
+        signed = [-amount if taken_back and line.gross < ZERO else amount for amount in (line.gross, line.net)]
+        assert ZERO <= signed[1] <= signed[0]
+        assert cents(line.gross) == sum(_exact(part) for part in line.contributions)
     if method[1] and method[0] != "fixed-fee":  # by revenue: the whole pot is accounted for
         counted = [row for row in rows if row.territory in {line.territory for line in statement.lines}]
         pot = sum((row.revenue or Fraction(0) for row in counted), Fraction(0)) * Fraction(125, 1000)
-        assert sum(total.exact for total in statement.totals) == pot
+        assert abs(cents(total.total for total in statement.totals) - pot) <= len(counted) * PICO / 2
+
+
+def _exact(part: Contribution) -> Fraction:
+    parts = Fraction(part.right_millionths * part.work_millionths * part.share_millionths, WHOLE**3)
+    assert (cents(part.amount) / PICO).denominator == 1
+    return cents(part.amount) * parts
 
 
 @settings(deadline=None, max_examples=60)
@@ -136,58 +149,45 @@ def test_a_batch_in_two_parts_adds_up_to_the_whole(
         for part in (tracks[:cut], tracks[cut:])
     ]
     whole = {key_of(line): line for line in computed(uses, rights, method[0], rows).lines}
-    exact: dict[Any, Fraction] = {}
-    gross: dict[Any, int] = {}
+    found: dict[Any, Amount] = {}
     for line in (line for part in parts for line in part.lines):
-        exact[key_of(line)] = exact.get(key_of(line), Fraction(0)) + line.exact
-        gross[key_of(line)] = gross.get(key_of(line), 0) + line.gross
-    assert exact == {key: line.exact for key, line in whole.items()}
-    assert all(abs(gross[key] - line.gross) < 3 * BOUND for key, line in whole.items())
+        found[key_of(line)] = found.get(key_of(line), ZERO) + line.gross
+    assert found == {key: line.gross for key, line in whole.items()}
 
 
-@settings(deadline=None)
-@given(
-    st.lists(st.integers(-50, 50), min_size=1, max_size=12),
-    st.lists(st.integers(0, 333_333), min_size=1, max_size=3),
-)
-def test_deductions_never_leave_less_than_nothing(amounts: list[int], rates: list[int]) -> None:
-    gross: dict[tuple[str, ...], int] = {("DE", "Master", str(at)): amount for at, amount in enumerate(amounts)}
-    taken = deduct(gross, [(str(at), dict.fromkeys(gross, rate)) for at, rate in enumerate(rates)])
-    for key, amount in gross.items():
-        parts = [units for _, units in taken[key]]
-        assert len(parts) == len(rates)
-        assert all(units * amount >= 0 for units in parts)
-        assert abs(sum(parts)) <= abs(amount)
+def test_deductions_are_taken_off_exactly_and_by_name() -> None:
+    twice = (Deduction("tax", 100_000), Deduction("administration", 70_001), Deduction("tax", 50_000))
+    rights = some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(1), deductions=twice))])
+    line = next(one for one in computed([a_use()], rights, "fixed-fee").lines if one.kind == "payable")
+    assert [(one.name, str(one.amount)) for one in line.deductions] == [
+        ("administration", "0.000350005"),
+        ("tax", "0.00075"),
+    ]
+    assert (str(line.gross), str(line.net)) == ("0.005", "0.003899995")
 
 
-def test_a_deduction_is_rounded_once_for_territory_and_right() -> None:
-    gross: dict[tuple[str, ...], int] = {("DE", "Master", str(at)): 5 for at in range(10)}
-    taken = deduct(gross, [("administration", dict.fromkeys(gross, 100_000))])
-    assert [taken[key][0][1] for key in sorted(gross)] == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
-
-
-def test_ties_go_to_the_key_that_sorts_first() -> None:
+def test_halves_of_a_cent_are_equal_and_the_cents_paid_sum_to_what_is_due_to_date() -> None:
     uses = [a_use("a.wav", "R1"), a_use("b.wav", "R2")]
     rights = some_rights(
         licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(1), rights=(("Master", WHOLE),)))]
     )
-    rows = [UsageRow("a.wav", "Worldwide", 1, None, ""), UsageRow("b.wav", "Worldwide", 1, None, "")]
     halves = replace(
         rights,
         master_shares={
             r: (a_share(r, "P-A", millionths=500_000), a_share(r, "P-B", millionths=500_000)) for r in ("R1", "R2")
         },
     )
-    lines = computed(uses, halves, "fixed-fee", rows).lines
-    assert [(line.party_id, line.recording_id, line.gross) for line in lines] == [
-        ("P-A", "R1", 1),
-        ("P-A", "R2", 1),
-        ("P-B", "R1", 0),
-        ("P-B", "R2", 0),
-    ]
+    opening: dict[str, Amount] = {}
+    paid = []
+    for _ in range(3):
+        statement = computed(uses[:1], halves, "fixed-fee", opening=opening)
+        assert {line.party_id: cents(line.gross) for line in statement.lines} == {"P-A": 0.5, "P-B": 0.5}
+        opening = {one.party_id: one.carried for one in statement.balances}
+        paid.append([cents(one.paid) for one in statement.balances])
+    assert paid == [[1, 1], [0, 0], [1, 1]]
 
 
-def test_revenue_taken_back_is_rounded_apart() -> None:
+def test_revenue_taken_back_is_carried_as_a_debt() -> None:
     uses = [a_use("a.wav"), a_use("b.wav", "R2")]
     rights = some_rights(licences=[a_licence(rate_card=a_rate_card(per_second=None))])
     rows = [
@@ -196,17 +196,17 @@ def test_revenue_taken_back_is_rounded_apart() -> None:
     ]
     statement = computed(uses, rights, "matched-seconds", rows)
     prove(statement)
-    assert sum(line.gross for line in statement.lines if line.recording_id == "R1") == 125  # 125.125
-    assert sum(line.gross for line in statement.lines if line.recording_id == "R2") == -63  # 62.625
-    assert {balance.party_id: balance.paid for balance in statement.balances if balance.closing} == {
-        "P-R2": 0,
-        "P-W2": 0,
-    }
+    gross = {one: cents(line.gross for line in statement.lines if line.recording_id == one) for one in ("R1", "R2")}
+    assert gross == {"R1": Fraction("125.125"), "R2": Fraction("-62.625")}
+    carried = {balance.party_id: cents(balance.carried) for balance in statement.balances}
+    paid = {balance.party_id: cents(balance.paid) for balance in statement.balances}
+    assert paid == {"P-R1": 63, "P-R2": 0, "P-W1": 63, "P-W2": 0}
+    assert carried == {name: Fraction(at) for name, at in zip(paid, ("-0.4375", "-31.3125") * 2, strict=True)}
 
 
-def an_adjustment(party_id: str, amount: int) -> Adjustment:
+def an_adjustment(party_id: str, amount: Amount) -> Adjustment:
     return Adjustment(
-        "2026-Q2", "S-1", "payable", party_id, "R1", "", "Master", "DE", "LIC-1", 0, amount, amount, "a share"
+        "2026-Q2", "S-1", "payable", party_id, "R1", "", "Master", "DE", "LIC-1", ZERO, amount, amount, "a share"
     )
 
 
@@ -216,13 +216,13 @@ def test_balances_carry_forward_what_is_below_the_minimum() -> None:
         [a_use()],
         rights,
         "fixed-fee",
-        opening={"P-W1": 12, "P-GONE": -5, "P-NIL": 0},
-        minimum_before={"P-W1": 99, "P-GONE": 60},
-        adjustments=[an_adjustment("P-W1", -3)],
+        opening={"P-W1": of_cents(12), "P-GONE": of_cents(-5), "P-NIL": ZERO},
+        minimum_before={"P-W1": of_cents(99), "P-GONE": of_cents(60)},
+        adjustments=[an_adjustment("P-W1", of_cents(-3))],
     )
     prove(statement)
     rows = {
-        one.party_id: (one.opening, one.lines, one.adjustments, one.minimum, one.paid, one.closing)
+        one.party_id: tuple(map(cents, (one.opening, one.lines, one.adjustments, one.minimum, one.paid, one.carried)))
         for one in statement.balances
     }
     assert rows == {
@@ -230,19 +230,21 @@ def test_balances_carry_forward_what_is_below_the_minimum() -> None:
         "P-R1": (0, 50, 0, 60, 0, 50),
         "P-W1": (12, 50, -3, 60, 0, 59),
     }
-    enough = computed([a_use()], rights, "fixed-fee", opening={"P-R1": 10})
-    assert [(one.party_id, one.paid, one.closing) for one in enough.balances][:1] == [("P-R1", 60, 0)]
+    enough = computed([a_use()], rights, "fixed-fee", opening={"P-R1": of_cents(10)})
+    assert [(one.party_id, cents(one.paid), cents(one.carried)) for one in enough.balances][:1] == [("P-R1", 60, 0)]
 
 
 def test_a_debt_is_not_paid_out() -> None:
-    statement = computed([a_use()], some_rights(), "fixed-fee", opening={"P-R1": -500})
+    statement = computed([a_use()], some_rights(), "fixed-fee", opening={"P-R1": of_cents(-500)})
     (balance,) = [one for one in statement.balances if one.party_id == "P-R1"]
-    assert (balance.paid, balance.closing) == (0, -495)
+    assert (cents(balance.paid), cents(balance.carried)) == (0, -495)
 
 
 def test_the_id_tells_the_inputs_and_not_when_or_what_came_before() -> None:
     first = computed([a_use()], some_rights(revision=1), "fixed-fee")
-    later = computed([a_use()], some_rights(revision=7), "fixed-fee", issued_on="2027-01-01", opening={"P-R1": 3})
+    later = computed(
+        [a_use()], some_rights(revision=7), "fixed-fee", issued_on="2027-01-01", opening={"P-R1": of_cents(3)}
+    )
     other = computed([a_use().in_state("disputed", "letter")], some_rights(), "fixed-fee")
     assert first.id.startswith("S-P-GEN-2026-Q3-")
     assert later.id == first.id != other.id
@@ -265,34 +267,36 @@ def test_amounts_beyond_what_the_database_holds_are_refused() -> None:
         computed([a_use()], some_rights(), "fixed-fee", rows)
 
 
-SOUND = computed([a_use(), a_use("two.wav", "R2")], catalogue(WHOLE // 2), "fixed-fee", opening={"P-A": 7})
+ONE = Amount.parse("1")
+SOUND = computed([a_use(), a_use("two.wav", "R2")], catalogue(WHOLE // 2), "fixed-fee", opening={"P-A": of_cents(7)})
 
 
 def of_line(**changes: Any) -> Callable[[Statement], Statement]:
     return lambda statement: replace(statement, lines=(replace(statement.lines[0], **changes), *statement.lines[1:]))
 
 
+def of_balance(**changes: Any) -> Callable[[Statement], Statement]:
+    return lambda statement: replace(
+        statement, balances=(replace(statement.balances[0], **changes), *statement.balances[1:])
+    )
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (of_line(gross=99, net=99, deductions=()), "Worldwide, Master: the lines sum to"),
-        (of_line(net=99), "line 1: gross .* less deductions"),
-        (of_line(exact=Fraction(1, 3)), "line 1: its contributions sum to"),
+        (of_line(gross=ONE, net=ONE, deductions=()), "line 1: its contributions sum to"),
+        (of_line(net=ONE), "line 1: gross .* less deductions"),
         (of_line(contributions=()), "line 1: its contributions sum to 0"),
-        (lambda s: replace(s, lines=(*s.lines, s.lines[0])), "another line is about the same"),
-        (lambda s: replace(s, totals=s.totals[1:]), "Worldwide, Master: .* stated is nothing"),
+        (lambda s: replace(s, lines=(*s.lines, replace(s.lines[0], number=9))), "another line is about the same"),
+        (lambda s: replace(s, totals=s.totals[1:]), "total of Worldwide, Master: is missing"),
         (
             lambda s: replace(s, totals=(*s.totals, replace(s.totals[0], territory="US"))),
-            "US, Master: a total without any line",
+            "US, Master: there is no line",
         ),
-        (
-            lambda s: replace(s, balances=(replace(s.balances[0], lines=1), *s.balances[1:])),
-            "balance of P-A: its lines and adjustments",
-        ),
-        (
-            lambda s: replace(s, balances=(replace(s.balances[0], closing=1), *s.balances[1:])),
-            "balance of P-A: opening, lines and adjustments are not",
-        ),
+        (lambda s: replace(s, totals=(replace(s.totals[0], total=ONE), *s.totals[1:])), "Worldwide, Master: total 1,"),
+        (of_balance(lines=ONE), "balance of P-A: lines 1 is stated, its parts come to"),
+        (of_balance(carried=ONE), "balance of P-A: carried 1 is stated, its parts come to"),
+        (of_balance(paid=ONE), "balance of P-A: paid 1 is stated, its parts come to"),
         (lambda s: replace(s, balances=s.balances[1:]), "balance of P-A: is missing"),
     ],
 )
@@ -305,20 +309,7 @@ def test_the_proof_names_what_does_not_hold(damage: Callable[[Statement], Statem
 def test_units_moved_between_lines_of_one_right_are_found() -> None:
     lines = list(SOUND.lines)
     assert lines[0].right == lines[1].right
-    lines[0] = replace(lines[0], gross=lines[0].gross + 1, net=lines[0].net + 1)
-    lines[1] = replace(lines[1], gross=lines[1].gross - 1, net=lines[1].net - 1)
-    with pytest.raises(VerificationError, match=r"line 1: gross .* by largest remainder is"):
-        prove(replace(SOUND, lines=tuple(lines), balances=_balanced(SOUND, lines)))
-
-
-def _balanced(statement: Statement, lines: Sequence[Any]) -> Any:
-    net = {b.party_id: sum(line.net for line in lines if line.party_id == b.party_id) for b in statement.balances}
-    return tuple(
-        replace(b, lines=net[b.party_id], paid=b.opening + net[b.party_id], closing=0) for b in statement.balances
-    )
-
-
-def test_half_a_cent_in_a_territory_is_rounded_to_even() -> None:
-    # 0.005 EUR: the total is rounded to 0 and so is everything in it
-    rights = some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(1, 2)))])
-    assert {line.gross for line in computed([a_use()], rights, "fixed-fee").lines} == {0}
+    lines[0] = replace(lines[0], gross=lines[0].gross + ONE, net=lines[0].net + ONE)
+    lines[1] = replace(lines[1], gross=lines[1].gross - ONE, net=lines[1].net - ONE)
+    with pytest.raises(VerificationError, match=r"line 1: its contributions sum to"):
+        prove(replace(SOUND, lines=tuple(lines)))

@@ -1,4 +1,4 @@
-"""Amounts of a statement: exact until the one rounding.
+"""Amounts of a statement: exact until they are paid.
 
 In reading order:
 
@@ -6,5 +6,5 @@ In reading order:
 - `reported_usage`: usages and revenue by territory and track
 - `weights`, `allocation`: what each use is worth in each territory
 - `division`: who is owed it, by right, work and share
-- `rounding`: lines in whole minor units that sum to their totals, deductions, and the proof
+- `payments`: what is due to each party, and the one rounding, of what is paid
 """

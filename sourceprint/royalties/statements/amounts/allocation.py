@@ -1,8 +1,8 @@
 """From uses and what is reported to exact amounts, each of one use in one territory, before rights and shares.
 
-In come uses, reported usage and revenue, licences and a policy; out come *allotments*: exact amounts in minor units of
-the statement's currency, with the rights that they divide into. For each licence and territory, the first method of the
-policy whose inputs exist is taken:
+In come uses, reported usage and revenue, licences and a policy; out come *allotments*: amounts in the statement's
+currency, whole 10**-12 minor units, with the rights that they divide into. For each licence and territory, the first
+method of the policy whose inputs exist is taken:
 
 ===================  ===================================================================================================
 `matched-seconds`    `per_second` of the licence x attributed seconds [x usages]; without such a rate, `royalty_rate` x
@@ -13,8 +13,8 @@ policy whose inputs exist is taken:
 `fixed-fee`          `per_match` [x usages]
 ===================  ===================================================================================================
 
-Parts within a track are whole billionths (`weights`); parts of a pool and of usages are exact. Rates without
-`per_usage` count once for each track and territory, in the statement that has it first. Further rules:
+What a licence owes for revenue is shared out among all that it was earned with, so that the parts sum to it exactly.
+Rates without `per_usage` count once for each track and territory, in the statement that has it first. Further rules:
 
 - Only uses that are licensed in the territory get an amount, of their licence. The others are listed; revenue that
   falls to them is unmatched, as is revenue of tracks without any use. Unmatched revenue is priced with the licensee's
@@ -26,32 +26,31 @@ Parts within a track are whole billionths (`weights`); parts of a pool and of us
   the work, so that no second is paid twice; this stays so once a person has named the recording.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
 from fingerprint.errors import StatementError, printable
-from sourceprint.royalties.money import amount_text, format_percent
+from sourceprint.royalties.money import Amount, amount_text, format_percent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence, RateCard
-from sourceprint.royalties.rights.records import MASTER, WHOLE
+from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.reported_usage import Pot, ReportedUsage, Track
 from sourceprint.royalties.statements.amounts.weights import (
     ALL,
-    BILLION,
     MASTER_ONLY,
     WORKS_ONLY,
     RevenuePart,
+    SharedPot,
     Unit,
-    billionths,
-    parts_of,
     rights_owed,
     seconds,
     units_of,
+    weights_of,
 )
 from sourceprint.royalties.statements.statement import OutsideUse
 from sourceprint.royalties.territories import WORLDWIDE
@@ -78,8 +77,8 @@ class Allotment:
     Attributes
     ----------
     territory, licence_id, method : str
-    amount : Fraction
-        In minor units, before it is divided into rights.
+    amount : Amount
+        Before it is divided into rights.
     rights : tuple of (str, int)
         The rights that are owed, with their parts of the amount in millionths.
     use : Use or None
@@ -95,7 +94,7 @@ class Allotment:
     territory: str
     licence_id: str
     method: str
-    amount: Fraction
+    amount: Amount
     rights: tuple[tuple[str, int], ...]
     use: Use | None
     usages: int
@@ -275,7 +274,7 @@ class _Territory:
             rate = card.per_second or Fraction(0)
             exact = rate * times * use.attributed_us / 1_000_000
             basis = f"{amount_text(rate, card.currency)} per second x {seconds(use.attributed_us)} s{counted}"
-        amount = self._converter.convert(exact, card.currency)
+        amount = Amount.nearest(self._converter.convert(exact, card.currency), self._converter.currency)
         basis += f"{self._converter.basis(card.currency)} ({licence.id})"
         yield Allotment(
             self.territory, licence.id, method, amount, rights, use, track.usages, matched=True, reason="", basis=basis
@@ -316,17 +315,21 @@ class _Territory:
             if key not in pots:  # nothing is reported of it but no usages
                 continue
             units = self._units[key]
-            parts = parts_of(method, units)
-            for unit, part in zip(units, parts, strict=True):
-                yield from self._of_unit(method, pots[key], part, unit, track, outcomes)
-            rest = 1 - sum((part.size for part in parts), Fraction(0))
+            weights = weights_of(method, units)
+            pot = self._shared(pots[key], [weight for weight, _ in weights])
+            for at, unit in enumerate(units):
+                yield from self._of_unit(method, RevenuePart(pot, at, weights[at][1]), unit, track, outcomes)
+            rest, words = weights[-1]
             if rest:
                 reason = f"no use in {'the rest of ' if units else ''}{printable(track.name)}"
-                part = RevenuePart(rest, f" x {billionths(int(rest * BILLION))} ({reason})")
-                yield from self._unmatched(method, pots[key], part, reason, track.generated_on, None, ALL)
+                part = RevenuePart(pot, len(units), f"{words} ({reason})")
+                yield from self._unmatched(method, part, reason, track.generated_on, None, ALL)
         if unassigned is not None:
             reason = f"no usages of tracks in {self.territory} that it could belong to"
-            yield from self._unmatched(method, unassigned, RevenuePart(Fraction(1), ""), reason, "", None, ALL)
+            yield from self._unmatched(method, RevenuePart(self._shared(unassigned, [1]), 0), reason, "", None, ALL)
+
+    def _shared(self, pot: Pot, weights: Sequence[int]) -> SharedPot:
+        return SharedPot(pot, weights, self._converter.currency)
 
     def _pool(self, outcomes: Mapping[str, LicenceOutcome]) -> Iterator[Allotment]:
         pot = self._reported.pool(self.territory, self._converter)
@@ -338,20 +341,20 @@ class _Territory:
         whole = sum(weight for _, _, weight in weighted)
         if not whole:
             reason = f"no use in any track of {self.territory}"
-            yield from self._unmatched("pro-rata-pool", pot, RevenuePart(Fraction(1), ""), reason, "", None, ALL)
+            part = RevenuePart(self._shared(pot, [1]), 0)
+            yield from self._unmatched("pro-rata-pool", part, reason, "", None, ALL)
             return
-        for key, unit, weight in weighted:
+        shared = self._shared(pot, [weight for _, _, weight in weighted])
+        for at, (key, unit, weight) in enumerate(weighted):
             track = self._tracks[key]
             basis = (
                 f" x {seconds(weight)} of {seconds(whole)} s "
                 f"({seconds(unit.attributed_us)} s attributed x {track.usages} usages)"
             )
-            yield from self._of_unit(
-                "pro-rata-pool", pot, RevenuePart(Fraction(weight, whole), basis), unit, track, outcomes
-            )
+            yield from self._of_unit("pro-rata-pool", RevenuePart(shared, at, basis), unit, track, outcomes)
 
     def _of_unit(
-        self, method: str, pot: Pot, part: RevenuePart, unit: Unit, track: Track, outcomes: Mapping[str, LicenceOutcome]
+        self, method: str, part: RevenuePart, unit: Unit, track: Track, outcomes: Mapping[str, LicenceOutcome]
     ) -> Iterator[Allotment]:
         """Yield what a part of revenue gives to the uses of one unit; of a unit of one use, all rights of it."""
         alone = len(unit.uses) == 1
@@ -360,23 +363,22 @@ class _Territory:
             outcome = outcomes[use.id]
             if outcome.outcome != "licensed":
                 reason = f"outside the licence: {outcome.rule}" if outcome.rule else "without a licence"
-                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, lost)
+                yield from self._unmatched(method, part, reason, track.generated_on, use, lost)
                 continue
             licence = self._licence(outcome.licence_id)
             name, by_rate = self._required_method(licence)
             if by_rate:
                 reason = f"paid by {name} under {licence.id}"
-                yield from self._unmatched(method, pot, part, reason, track.generated_on, use, lost)
+                yield from self._unmatched(method, part, reason, track.generated_on, use, lost)
                 continue
-            yield from self._priced(method, pot, part, licence, rights_owed(licence, owed), use, track.usages, "")
+            yield from self._priced(method, part, licence, rights_owed(licence, owed), use, track.usages, "")
             if owed == WORKS_ONLY and alone:
                 master = rights_owed(licence, MASTER_ONLY)
-                yield from self._priced(method, pot, part, licence, master, use, track.usages, "composition only")
+                yield from self._priced(method, part, licence, master, use, track.usages, "composition only")
 
     def _unmatched(
         self,
         method: str,
-        pot: Pot,
         part: RevenuePart,
         reason: str,
         generated_on: str,
@@ -385,12 +387,11 @@ class _Territory:
     ) -> Iterator[Allotment]:
         licence = self._usual(generated_on)
         if licence is not None:
-            yield from self._priced(method, pot, part, licence, rights_owed(licence, owed), use, 0, reason)
+            yield from self._priced(method, part, licence, rights_owed(licence, owed), use, 0, reason)
 
     def _priced(
         self,
         method: str,
-        pot: Pot,
         part: RevenuePart,
         licence: Licence,
         rights: tuple[tuple[str, int], ...],
@@ -402,6 +403,6 @@ class _Territory:
         if not rights:
             return
         royalty = licence.rate_card.royalty_millionths or 0
-        amount = pot.revenue * royalty / WHOLE * part.size
-        basis = f"{pot.basis} x {format_percent(royalty)} ({licence.id}){part.basis}"
+        amount = part.pot.owed(part.at, royalty)
+        basis = f"{part.pot.basis} x {format_percent(royalty)} ({licence.id}){part.basis}"
         yield Allotment(self.territory, licence.id, method, amount, rights, use, usages, not reason, reason, basis)

@@ -1,34 +1,31 @@
-"""What weighs how much within one generated track: uses as units, and their parts of the revenue of the track.
+"""What weighs how much: uses as units, and their parts of the revenue that they were earned with.
 
-Parts within a track are whole billionths, shared out by largest remainder (rounded down for coverage), so that exact
-amounts keep short denominators. Attributed time is in microseconds.
+What a licence owes for a pot of revenue is shared out by weight, in whole 10**-12 minor units that sum to it exactly.
+Attributed time is in microseconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
-from sourceprint.royalties.money import largest_remainder
+from sourceprint.royalties.money import Amount, shares_of
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import MASTER
+from sourceprint.royalties.rights.records import MASTER, WHOLE
+from sourceprint.royalties.statements.amounts.reported_usage import Pot
 from sourceprint.royalties.uses.use import Use
 
 __all__ = [
     "ALL",
-    "BILLION",
     "MASTER_ONLY",
     "WORKS_ONLY",
     "RevenuePart",
+    "SharedPot",
     "Unit",
-    "billionths",
-    "parts_of",
     "rights_owed",
     "seconds",
     "units_of",
+    "weights_of",
 ]
-
-BILLION = 1_000_000_000
 
 ALL, MASTER_ONLY, WORKS_ONLY = "all", "master", "works"
 """Which rights a use is owed."""
@@ -42,12 +39,40 @@ class Unit:
     attributed_us: int
 
 
+class SharedPot:
+    """What licences owe for a pot of revenue, shared out among all that it was earned with.
+
+    Parameters
+    ----------
+    pot : Pot
+    weights : sequence of int
+        At least one is positive.
+    currency : str
+        Of the pot.
+    """
+
+    def __init__(self, pot: Pot, weights: Sequence[int], currency: str) -> None:
+        self.basis = pot.basis
+        self._revenue = pot.revenue
+        self._weights = dict(enumerate(weights))
+        self._currency = currency
+        self._owed: dict[int, dict[int, Amount]] = {}
+
+    def owed(self, at: int, royalty_millionths: int) -> Amount:
+        """Return what one of them brings at a royalty rate; all of them sum to the royalty on the pot."""
+        if royalty_millionths not in self._owed:
+            royalty = self._revenue * royalty_millionths / WHOLE
+            self._owed[royalty_millionths] = shares_of(royalty, self._currency, self._weights)
+        return self._owed[royalty_millionths][at]
+
+
 @dataclass(frozen=True, slots=True)
 class RevenuePart:
-    """A part of revenue: exactly, and in words."""
+    """One of those that share a pot, by its place among the weights, and what its part is in words."""
 
-    size: Fraction
-    basis: str
+    pot: SharedPot
+    at: int
+    basis: str = ""
 
 
 def units_of(uses: Iterable[Use]) -> tuple[Unit, ...]:
@@ -90,8 +115,8 @@ def rights_owed(licence: Licence, owed: str) -> tuple[tuple[str, int], ...]:
     )
 
 
-def parts_of(method: str, units: tuple[Unit, ...]) -> list[RevenuePart]:
-    """Return the parts of a track's revenue that its units have; what they do not sum to is unmatched.
+def weights_of(method: str, units: tuple[Unit, ...]) -> list[tuple[int, str]]:
+    """Return the weights of a track's units, and last that of what no unit accounts for; each with its part in words.
 
     Raises
     ------
@@ -103,35 +128,16 @@ def parts_of(method: str, units: tuple[Unit, ...]) -> list[RevenuePart]:
             f"track {printable(units[0].uses[0][0].track_name)!r:.80}: its length is not known, which "
             "coverage-weighted divides by; scan it again, or state with another policy"
         )
-    whole_us = sum(unit.attributed_us for unit in units)
-    if method == "equal":
-        weights = dict.fromkeys(range(len(units)), 1)
-        words = [f"1 of {len(units)} recordings"] * len(units)
-    elif method == "coverage-weighted" and units and whole_us <= (track_us := 1000 * units[0].uses[0][0].track_ms):
-        sizes = [unit.attributed_us * BILLION // track_us for unit in units]
-        return [
-            RevenuePart(Fraction(size, BILLION), f" x {billionths(size)} ({_covered(unit.attributed_us, track_us)})")
-            for size, unit in zip(sizes, units, strict=True)
-        ]
-    else:
-        weights = {at: unit.attributed_us for at, unit in enumerate(units)}
-        words = [f"{seconds(unit.attributed_us)} s of {seconds(whole_us)} s attributed" for unit in units]
-    if not any(weights.values()):
-        return [RevenuePart(Fraction(0), " x 0 (no time attributed)")] * len(units)
-    sizes = list(largest_remainder(BILLION, weights).values())
-    return [
-        RevenuePart(Fraction(size, BILLION), f" x {billionths(size)} ({word})")
-        for size, word in zip(sizes, words, strict=True)
-    ]
-
-
-def _covered(part_us: int, whole_us: int) -> str:
-    return f"{seconds(part_us)} s of {seconds(whole_us)} s of the track"
-
-
-def billionths(size: int) -> str:
-    """Return billionths as a decimal with nine decimals."""
-    return f"{size // BILLION}.{size % BILLION:09d}"
+    if method == "equal" and units:
+        return [*((1, f" x 1 of {len(units)} recordings") for _ in units), (0, "")]
+    attributed = sum(unit.attributed_us for unit in units)
+    if not attributed:
+        return [*((0, " x 0 (no time attributed)") for _ in units), (1, "")]
+    track_us = 1000 * units[0].uses[0][0].track_ms if method == "coverage-weighted" else 0
+    whole = max(attributed, track_us)  # passages that overlap may come to more than the track
+    of = f"{seconds(whole)} s {'of the track' if whole > attributed else 'attributed'}"
+    times = [*(unit.attributed_us for unit in units), whole - attributed]
+    return [(time, f" x {seconds(time)} of {of}") for time in times]
 
 
 def seconds(microseconds: int) -> str:

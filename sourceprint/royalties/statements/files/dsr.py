@@ -12,8 +12,8 @@ AS01    the recording; artist and duration as on file, else "Unknown" and PT0S
 MW01    a work
 RU02    one AI-generated output that contains the resource: a generated track, with its usages in the territory (1 where
         none are reported)
-SU03    what one generated track brings to the block for a summary record: NetRevenue is its part of the gross amounts
-        of the block, by largest remainder, so that it sums to them
+SU03    what one generated track brings to the block for a summary record: NetRevenue is what its uses add to the
+        gross amounts of the block, which sums to them
 LI01    one line of the statement: AllocatedAmount is its gross amount, AllocatedNetRevenue what is left after
         deductions. RightsController is the payee, or one of the words `unclaimed`, `conflict` (shares over 100 %),
         `held`, `unmatched`
@@ -32,7 +32,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
 from fingerprint.errors import ParameterError
-from sourceprint.royalties.money import format_amount, largest_remainder
+from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS, Party
 from sourceprint.royalties.statements.files.dsr_records import NOTICE, RECORDS, to_text
 from sourceprint.royalties.statements.files.line_tables import StatementNames
@@ -175,16 +175,16 @@ class _Writer:
         )
 
     def summaries(self) -> list[_Record]:
-        gross = dict.fromkeys(self._summary_ids, 0)
-        net = dict.fromkeys(self._summary_ids, 0)
+        gross = dict.fromkeys(self._summary_ids, ZERO)
+        net = dict.fromkeys(self._summary_ids, ZERO)
         for line in self._statement.lines:
-            gross[line.territory, line.right] += line.gross
-            net[line.territory, line.right] += line.net
+            group = (line.territory, line.right)
+            gross[group], net[group] = gross[group] + line.gross, net[group] + line.net
         made = [
             self._summary(summary_id, *group, gross[group], net[group])
             for group, summary_id in self._summary_ids.items()
         ]
-        return made or [self._summary("SY1", WORLDWIDE, "UserDefined", 0, 0)]
+        return made or [self._summary("SY1", WORLDWIDE, "UserDefined", ZERO, ZERO)]
 
     def blocks(self) -> Iterable[list[_Record]]:
         blocks: dict[tuple[str, str], _Block] = {}
@@ -194,7 +194,7 @@ class _Writer:
         for number, key in enumerate(sorted(blocks), start=1):
             yield self._block(f"B{number}", blocks[key])
 
-    def _summary(self, summary_id: str, territory: str, right: str, gross: int, net: int) -> _Record:
+    def _summary(self, summary_id: str, territory: str, right: str, gross: Amount, net: Amount) -> _Record:
         currency = self._statement.currency
         of_tracks = [n for (track, where), n in self._reported.items() if track and where == territory]
         usages = sum(of_tracks) if of_tracks else self._reported.get(("", territory), 0)
@@ -207,8 +207,8 @@ class _Writer:
             "ServiceDescription": "Right in the recording (Master)" if right == MASTER else SERVICE,
             "Usages": str(usages),
             "Currency": currency,
-            "AllocatedRevenue": format_amount(gross, currency),
-            "AllocatedNetRevenue": format_amount(net, currency),
+            "AllocatedRevenue": gross.text(currency),
+            "AllocatedNetRevenue": net.text(currency),
         }
         return tuple(cells.values())
 
@@ -235,7 +235,7 @@ class _Writer:
                 usages = "0" if track_id == _UNMATCHED else str(self._usages(track_id, group[0]))
                 if track_id != _UNMATCHED:
                     used.append(("RU02", block_id, summary_id, track_id, usages, title, ""))
-                sales.append((summary_id, track_id, usages, format_amount(amount, self._statement.currency)))
+                sales.append((summary_id, track_id, usages, amount.text(self._statement.currency)))
             lines += [self._line(block_id, summary_id, line) for line in of_group]
         days = (self._statement.period.start.isoformat(), self._statement.period.end.isoformat())
         records += used
@@ -277,8 +277,8 @@ class _Writer:
             to_text(line.work_id),
             _percentage(line),
             _right(line.right),
-            format_amount(line.net, self._statement.currency),
-            format_amount(line.gross, self._statement.currency),
+            line.net.text(self._statement.currency),
+            line.gross.text(self._statement.currency),
         )
 
     def _track(self, use_id: str) -> tuple[str, str]:
@@ -293,19 +293,14 @@ class _Writer:
                 return self._reported[track, territory]
         return 1
 
-    def _by_track(self, lines: list[Line]) -> dict[tuple[str, str], int]:
+    def _by_track(self, lines: list[Line]) -> dict[tuple[str, str], Amount]:
         """Return the gross amount of lines of one group by generated track."""
-        exact: dict[tuple[str, str], Fraction] = {}
+        found: dict[tuple[str, str], Amount] = {}
         for line in lines:
             for part in line.contributions:
                 track = self._track(part.use_id)
-                exact[track] = exact.get(track, Fraction()) + abs(part.exact)
-        gross = sum(line.gross for line in lines)
-        if not any(exact.values()):
-            exact = {(_UNMATCHED, ""): Fraction(1)}
-        tracks = sorted(exact)
-        parts = largest_remainder(gross, {number: exact[track] for number, track in enumerate(tracks)})
-        return {track: parts[number] for number, track in enumerate(tracks)}
+                found[track] = found.get(track, ZERO) + part.gross
+        return dict(sorted(found.items()))
 
 
 def _encoded(records: Iterable[_Record]) -> bytes:
@@ -340,12 +335,10 @@ def _duration(milliseconds: int) -> str:
 
 def _percentage(line: Line) -> str:
     """Return the share that a line stands for, in percent: a quarter is 25; where its uses differ, their mean."""
-    base = sum(
-        (abs(part.amount) * part.right_millionths * part.work_millionths for part in line.contributions), Fraction()
-    )
+    base = sum_of(abs(part.amount).times(part.right_millionths, part.work_millionths) for part in line.contributions)
     if base:
-        taken = sum((abs(part.exact) for part in line.contributions), Fraction()) * 10**18
-        percent = taken / base / 10_000
+        taken = sum_of(abs(part.gross) for part in line.contributions)
+        percent = Fraction(100 * taken.grains, base.grains)
     else:
         percent = Fraction(line.contributions[0].share_millionths if line.contributions else 1_000_000, 10_000)
     with localcontext() as context:

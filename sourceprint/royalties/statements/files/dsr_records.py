@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from fingerprint.errors import ParameterError
-from sourceprint.royalties.money import currency_exponent, parse_amount, parse_decimal
+from sourceprint.royalties.money import Amount, currency_exponent, parse_decimal
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.records import WORK_RIGHTS
 from sourceprint.royalties.territories import validate_territory
 
-__all__ = ["NOTICE", "RECORDS", "Cell", "complaint", "minor_units", "split_values", "to_text"]
+__all__ = ["NOTICE", "RECORDS", "Cell", "complaint", "exact_amount", "split_values", "to_text"]
 
 NOTICE = "DSR-shaped; not certified"
 """What the first line of every file says."""
@@ -228,10 +228,10 @@ def complaint(kind: str, value: str) -> str:
     return check(value) if check else ""
 
 
-def minor_units(text: str, currency: str) -> int | None:
-    """Return an amount in minor units, None where it is none."""
+def exact_amount(text: str) -> Amount | None:
+    """Return an amount, exactly; None where it is none."""
     try:
-        return parse_amount(text, currency)
+        return Amount.parse(text)
     except ParameterError:
         return None
 
@@ -273,7 +273,7 @@ def _territory(text: str) -> str:
 
 _CHECKS: dict[str, Callable[[str], str]] = {
     "integer": _pattern(_INTEGER, "must be a whole number from 0"),
-    "amount": _refusal(parse_decimal),
+    "amount": _refusal(Amount.parse),
     "percentage": _percentage,
     "date": _refusal(parse_date),
     "datetime": _datetime,

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fingerprint.errors import ParameterError, printable
-from sourceprint.royalties.money import currency_exponent
+from sourceprint.royalties.money import ZERO, Amount, currency_exponent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.statements.files.dsr_records import (
     NOTICE,
     RECORDS,
     Cell,
     complaint,
-    minor_units,
+    exact_amount,
     split_values,
 )
 
@@ -83,8 +83,8 @@ class _Summary:
 
     cells: dict[str, str]
     where: tuple[str, int]
-    gross: int = 0
-    net: int = 0
+    gross: Amount = ZERO
+    net: Amount = ZERO
 
 
 @dataclass(slots=True)
@@ -123,11 +123,9 @@ class _Report:
 
     def _check_sums(self, summary: _Summary, file: "_File") -> None:
         for name, found in (("AllocatedRevenue", summary.gross), ("AllocatedNetRevenue", summary.net)):
-            stated = minor_units(summary.cells.get(name, ""), summary.cells.get("Currency", ""))
+            stated = exact_amount(summary.cells.get(name, ""))
             if stated is not None and stated != found:
-                file.complain(
-                    summary.where[1], name, f"states {stated} minor units, the LI01 records of it come to {found}"
-                )
+                file.complain(summary.where[1], name, f"states {stated}, the LI01 records of it come to {found}")
 
 
 class _File:
@@ -143,8 +141,8 @@ class _File:
         self._block = ""
         self._seen: list[str] = []
         self._works: set[str] = set()
-        self._sold: dict[str, int] = {}
-        self._claimed: dict[str, int] = {}
+        self._sold: dict[str, Amount] = {}
+        self._claimed: dict[str, Amount] = {}
         self._n_blocks = 0
         self._n_lines = 0
 
@@ -281,10 +279,10 @@ class _File:
         if "LI01" not in self._seen:
             self.complain(number, "", f"block {printable(self._block)!r:.60} ends without a LI01 record")
         for summary_id in sorted(set(self._sold) | set(self._claimed)):
-            sold, claimed = self._sold.get(summary_id, 0), self._claimed.get(summary_id, 0)
+            sold, claimed = self._sold.get(summary_id, ZERO), self._claimed.get(summary_id, ZERO)
             if sold != claimed:
                 place = f"block {printable(self._block)!r:.60}, summary record {printable(summary_id)!r:.60}"
-                self.complain(number, "", f"{place}: SU03 comes to {sold} minor units, LI01 to {claimed}")
+                self.complain(number, "", f"{place}: SU03 comes to {sold}, LI01 to {claimed}")
         self._block = ""
 
     def _take_work(self, number: int, record: dict[str, str]) -> None:
@@ -306,15 +304,15 @@ class _File:
                 self.complain(number, "SalesTransactionId", f"{printable(transaction)!r:.60} is used twice")
             self._report.transactions.add(transaction)
             self._check_amounts(number, record, currency, ("NetRevenue",))
-            self._sold[summary_id] = self._sold.get(summary_id, 0) + (
-                minor_units(record.get("NetRevenue", ""), currency) or 0
+            self._sold[summary_id] = self._sold.get(summary_id, ZERO) + (
+                exact_amount(record.get("NetRevenue", "")) or ZERO
             )
         if kind == "LI01":
             self._check_amounts(number, record, currency, ("AllocatedNetRevenue", "AllocatedAmount"))
-            gross = minor_units(record.get("AllocatedAmount", ""), currency) or 0
-            summary.gross += gross
-            summary.net += minor_units(record.get("AllocatedNetRevenue", ""), currency) or 0
-            self._claimed[summary_id] = self._claimed.get(summary_id, 0) + gross
+            gross = exact_amount(record.get("AllocatedAmount", "")) or ZERO
+            summary.gross = summary.gross + gross
+            summary.net = summary.net + (exact_amount(record.get("AllocatedNetRevenue", "")) or ZERO)
+            self._claimed[summary_id] = self._claimed.get(summary_id, ZERO) + gross
             if record.get("RightsType") != summary.cells.get("RightsType"):
                 self.complain(number, "RightsType", "must be that of its summary record")
             work_id = record.get("RightsControllerWorkId", "")
@@ -327,8 +325,8 @@ class _File:
             if not value or complaint("currency", currency):
                 continue
             decimals = currency_exponent(currency)
-            if len(value.partition(".")[2]) != decimals or minor_units(value, currency) is None:
-                rule = f"an amount in {currency} has {decimals} decimals, and at most 19 digits"
+            if len(value.partition(".")[2]) < decimals or exact_amount(value) is None:
+                rule = f"an amount in {currency} has at least {decimals} decimals, and at most 19 digits before them"
                 self.complain(number, name, f"{printable(value)!r:.60}: {rule}")
 
     def _check_name(self) -> None:

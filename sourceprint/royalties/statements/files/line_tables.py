@@ -1,16 +1,19 @@
 """The lines of a statement, everything spelled out, one row per line, as CSV and as Parquet; the only door to pyarrow.
 
 A row has the fields of the line, the name and identifiers of the payee, titles and identifiers of recording and work,
-and the statement it belongs to (`StatementRow`). Rows are in the order of the lines.
+and the statement it belongs to (`StatementRow`). Rows are in the order of the lines. After them stand for each payee,
+by id, rows without a number, of the kinds `opening` (what was carried from before), `adjustments` (their sum) and
+`carried` (what goes on to the next statement, taken off), each where there is any: so the net amounts of a payee's rows
+sum to what the payee is paid, exactly.
 
-CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF; time as `seconds` (six decimals), amounts in major units with
-all decimals of the currency. A spreadsheet takes text that starts with = + - @ for a formula, and would run it: such
-text, which comes from outside, gets an apostrophe before it. Numbers are written as numbers, a minus included.
+CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF; time as `seconds` (six decimals), amounts exact, with all
+decimals of the currency at least. A spreadsheet takes text that starts with = + - @ for a formula, and would run it:
+such text, which comes from outside, gets an apostrophe before it. Numbers are written as numbers, a minus included.
 
-Parquet: the same rows with real types, for data tools. Amounts are decimal128 with the decimals of the currency,
-seconds decimal128 with six, counts int64, days date32, text UTF-8 as it is. The metadata of the file has `schema`,
-`statement_id` and `statement_digest`. Nothing of it depends on when or where it is written; the bytes are the same for
-the same statement and version of pyarrow.
+Parquet: the same rows with real types, for data tools. Amounts stand twice: exact, as text (`gross_exact`), and as
+decimal128 with 18 decimals, rounded to those, which tools can sum; seconds are decimal128 with six, counts int64, days
+date32, text UTF-8 as it is. The metadata of the file has `schema`, `statement_id` and `statement_digest`. Nothing of it
+depends on when or where it is written; the bytes are the same for the same statement and version of pyarrow.
 """
 
 import csv
@@ -25,10 +28,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fingerprint.errors import VerificationError
-from sourceprint.royalties.money import currency_exponent, format_amount
+from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.statement_json import statement_digest
-from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.statements.statement import Balance, Statement
 
 __all__ = [
     "COLUMNS",
@@ -69,7 +72,8 @@ COLUMNS = (
 )
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _AMOUNTS = ("gross", "deductions", "net")
-SCHEMA = "sourceprint/statement-rows/1"
+_TOOL_DECIMALS = 18  # of amounts in Parquet, whose decimals have 38 digits
+SCHEMA = "sourceprint/statement-rows/2"
 _COUNTS = ("line", "usages")
 _DAYS = ("period_start", "period_end")
 
@@ -83,7 +87,7 @@ class StatementRow:
     statement_id, period, period_start, period_end : str
         The statement; first and last day as YYYY-MM-DD.
     line : int
-        Number of the line.
+        Number of the line; 0 in the rows of a balance.
     kind, payee_id, payee_name, payee_ipi, payee_isni : str
     recording_id, isrc, recording_title, work_id, iswc, work_title : str
     right, territory, licence_id : str
@@ -92,8 +96,8 @@ class StatementRow:
         Microseconds.
     currency : str
         ISO 4217.
-    gross, deductions, net : int
-        Minor units; `deductions` is the sum of all.
+    gross, deductions, net : Amount
+        `deductions` is the sum of all.
     reason : str
         Why nobody is paid.
     """
@@ -102,28 +106,28 @@ class StatementRow:
     period: str
     period_start: str
     period_end: str
-    line: int
     kind: str
     payee_id: str
     payee_name: str
     payee_ipi: str
     payee_isni: str
-    recording_id: str
-    isrc: str
-    recording_title: str
-    work_id: str
-    iswc: str
-    work_title: str
-    right: str
-    territory: str
-    licence_id: str
-    usages: int
-    attributed_us: int
     currency: str
-    gross: int
-    deductions: int
-    net: int
+    gross: Amount
+    net: Amount
     reason: str
+    deductions: Amount = ZERO
+    line: int = 0
+    recording_id: str = ""
+    isrc: str = ""
+    recording_title: str = ""
+    work_id: str = ""
+    iswc: str = ""
+    work_title: str = ""
+    right: str = ""
+    territory: str = ""
+    licence_id: str = ""
+    usages: int = 0
+    attributed_us: int = 0
 
 
 class StatementNames:
@@ -152,21 +156,21 @@ class StatementNames:
 
 
 def statement_rows(statement: Statement) -> Iterator[StatementRow]:
-    """Yield the rows of a statement, in the order of its lines."""
+    """Yield the rows of a statement: its lines in their order, then what makes them sum to what each party is paid."""
     names = StatementNames(statement)
+    whole: dict[str, Any] = {
+        "statement_id": statement.id,
+        "period": statement.period.label,
+        "period_start": statement.period.start.isoformat(),
+        "period_end": statement.period.end.isoformat(),
+        "currency": statement.currency,
+    }
     for line in statement.lines:
-        payee = names.party(line.party_id)
         yield StatementRow(
-            statement_id=statement.id,
-            period=statement.period.label,
-            period_start=statement.period.start.isoformat(),
-            period_end=statement.period.end.isoformat(),
+            **whole,
+            **_payee(names, line.party_id),
             line=line.number,
             kind=line.kind,
-            payee_id=line.party_id,
-            payee_name=payee.name,
-            payee_ipi=payee.ipi,
-            payee_isni=payee.isni,
             recording_id=line.recording_id,
             isrc=names.code("recording", line.recording_id),
             recording_title=names.title("recording", line.recording_id),
@@ -178,12 +182,34 @@ def statement_rows(statement: Statement) -> Iterator[StatementRow]:
             licence_id=line.licence_id,
             usages=line.usages,
             attributed_us=line.attributed_us,
-            currency=statement.currency,
             gross=line.gross,
-            deductions=sum(deducted.amount for deducted in line.deductions),
+            deductions=sum_of(deducted.amount for deducted in line.deductions),
             net=line.net,
             reason=line.reason,
         )
+    if statement.document:  # lines of schema 1 were whole, and its files had nothing else
+        return
+    for balance in statement.balances:
+        for kind, net, reason in _steps(balance):
+            if net:
+                payee = _payee(names, balance.party_id)
+                yield StatementRow(**whole, **payee, kind=kind, gross=net, net=net, reason=reason)
+
+
+def _payee(names: StatementNames, party_id: str) -> dict[str, Any]:
+    payee = names.party(party_id)
+    return {"payee_id": party_id, "payee_name": payee.name, "payee_ipi": payee.ipi, "payee_isni": payee.isni}
+
+
+def _steps(balance: Balance) -> Iterator[tuple[str, Amount, str]]:
+    """Yield what makes the net amounts of the lines of a party sum to what it is paid."""
+    yield "opening", balance.opening, "carried from the statement before"
+    yield "adjustments", balance.adjustments, "to earlier statements, in sum"
+    if balance.paid:
+        why = "rounding of the payment"
+    else:
+        why = "less than nothing is due" if balance.due < ZERO else "less is due than is paid out"
+    yield "carried", -balance.carried, f"{why}: carried to the next statement"
 
 
 def seconds_text(microseconds: int) -> str:
@@ -214,7 +240,7 @@ def _cell(row: StatementRow, column: str) -> str:
         return seconds_text(row.attributed_us)
     value = getattr(row, column)
     if column in _AMOUNTS:
-        return format_amount(value, row.currency)
+        return str(value.text(row.currency))
     if isinstance(value, int):
         return str(value)
     text = str(value)
@@ -229,7 +255,7 @@ def statement_parquet(statement: Statement) -> bytes:
         for name, values in columns.items():
             values.append(_value(row, name))
     schema = pa.schema(
-        [pa.field(name, _type(name, statement.currency), nullable=False) for name in columns],
+        [pa.field(name, _type(name), nullable=False) for name in columns],
         metadata={
             "schema": SCHEMA,
             "statement_id": statement.id,
@@ -267,14 +293,14 @@ def _metadata(table: Any) -> list[tuple[bytes, bytes]]:
 
 
 def _names() -> list[str]:
-    names = list(StatementRow.__dataclass_fields__)
-    names[names.index("attributed_us")] = "seconds"
-    return names
+    """Return the columns of CSV and some more: the days of the period, and amounts that tools can sum."""
+    names = [f"{name}_exact" if name in _AMOUNTS else name for name in COLUMNS]
+    return [*names[:2], *_DAYS, *names[2:-1], *_AMOUNTS, names[-1]]
 
 
-def _type(name: str, currency: str) -> Any:
+def _type(name: str) -> Any:
     if name in _AMOUNTS:
-        return pa.decimal128(38, currency_exponent(currency))
+        return pa.decimal128(38, _TOOL_DECIMALS)
     if name == "seconds":
         return pa.decimal128(38, 6)
     if name in _COUNTS:
@@ -285,7 +311,10 @@ def _type(name: str, currency: str) -> Any:
 def _value(row: StatementRow, name: str) -> Any:
     if name == "seconds":
         return Decimal(seconds_text(row.attributed_us))
-    value = getattr(row, name)
     if name in _AMOUNTS:
-        return Decimal(format_amount(value, row.currency))
+        amount: Amount = getattr(row, name)
+        return Decimal(amount.rounded_text(_TOOL_DECIMALS))
+    value = getattr(row, name.removesuffix("_exact"))
+    if name.endswith("_exact"):
+        return value.text(row.currency)
     return date.fromisoformat(value) if name in _DAYS else value

@@ -27,6 +27,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from fingerprint.errors import UnknownRightsError, printable
+from sourceprint.royalties.money import Amount
 from sourceprint.royalties.statements.files.page_view import MAX_DRILLED, View
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.text.templates import rendered
@@ -55,14 +56,14 @@ class Bar:
     ----------
     label : str
         What it stands for.
-    amount : int
-        Its length, in minor units; may be negative.
+    amount : Amount
+        Its length; may be negative.
     text : str
         The amount as it is read.
     """
 
     label: str
-    amount: int
+    amount: Amount
     text: str
 
 
@@ -85,10 +86,11 @@ def bar_chart(bars: list[Bar], *, name: str, title: str, description: str) -> st
         FigureCanvasSVG(figure)
         axes = figure.add_axes((0.37, 0.02, 0.39, 0.96))
         places = list(range(len(bars)))
-        axes.barh(places, [bar.amount for bar in bars], height=0.62, color=_BAR)
+        lengths = [float(str(bar.amount)) for bar in bars]
+        axes.barh(places, lengths, height=0.62, color=_BAR)
         axes.axvline(0, color=_ZERO, linewidth=0.8)
         axes.set_ylim(len(bars) - 0.4, -0.6)
-        axes.set_xlim(min(0, *(bar.amount for bar in bars)), max(0, *(bar.amount for bar in bars)) or 1)
+        axes.set_xlim(min(0, *lengths), max(0, *lengths) or 1)
         axes.set_axis_off()
         for place, bar in zip(places, bars, strict=True):
             beside = axes.get_yaxis_transform()
@@ -188,7 +190,7 @@ def _party_page(view: View, party_id: str, statement: Statement) -> bytes:
     return _rendered("party.html", {**own, "charts": [chart] if chart else []})
 
 
-def _chart(bars: list[tuple[str, int, str]], name: str, title: str, what: str) -> dict[str, Any] | None:
+def _chart(bars: list[tuple[str, Amount, str]], name: str, title: str, what: str) -> dict[str, Any] | None:
     if not any(amount for _, amount, _ in bars):
         return None
     description = f"{what}: " + "; ".join(f"{label} {text}" for label, _, text in bars)

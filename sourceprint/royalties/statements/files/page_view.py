@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from sourceprint.royalties.money import currency_exponent, format_amount, largest_remainder
+from sourceprint.royalties.money import ZERO, Amount, currency_exponent, shown_decimals, sum_of
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
@@ -88,7 +88,7 @@ class View:
             "usage": self._usage(),
             "n_usage": len(statement.usage),
             "bars_by_party": self.bars(
-                {self._label(party_id): sum(line.net for line in lines) for party_id, lines in self._payable.items()}
+                {self._label(party_id): sum_of(one.net for one in lines) for party_id, lines in self._payable.items()}
             ),
             "bars_by_track": self.bars(self._by_track(line for line in statement.lines if line.kind != "unmatched")),
             "bars_by_kind": self.bars(
@@ -118,16 +118,16 @@ class View:
         """Return the ids of all parties that have money in the statement, sorted."""
         return sorted({*self._payable, *self._accounts, *self._adjusted} - {""})
 
-    def bars(self, amounts: dict[str, int], *, sort: bool = True) -> list[tuple[str, int, str]]:
+    def bars(self, amounts: dict[str, Amount], *, sort: bool = True) -> list[tuple[str, Amount, str]]:
         """Return label, amount and text by size; what is beyond the twelfth is one bar."""
-        items = sorted(amounts.items(), key=lambda item: (-item[1], item[0])) if sort else list(amounts.items())
+        items = sorted(amounts.items(), key=lambda item: (-item[1].grains, item[0])) if sort else list(amounts.items())
         shown, rest = items[:_MAX_BARS], items[_MAX_BARS:]
         if rest:
-            shown.append((f"{len(rest)} others", sum(amount for _, amount in rest)))
+            shown.append((f"{len(rest)} others", sum_of(amount for _, amount in rest)))
         return [(label, amount, self._money(amount)) for label, amount in shown]
 
-    def _money(self, minor: int) -> str:
-        return format_amount(minor, self._statement.currency)
+    def _money(self, amount: Amount) -> str:
+        return amount.shown(self._statement.currency)
 
     def _facts(self) -> dict[str, Any]:
         statement = self._statement
@@ -165,12 +165,21 @@ class View:
         return _party_view(self._names.party(party_id))
 
     def _lines(self, lines: list[Line], drilled: "_Budget", *, whole: bool) -> dict[str, Any]:
-        deducted = sum(one.amount for line in lines for one in line.deductions)
+        columns = {
+            "gross": [line.gross for line in lines],
+            "deductions": [-_deducted(line) for line in lines],
+            "net": [line.net for line in lines],
+        }
+        decimals = shown_decimals(self._statement.currency)
+        sums = {name: sum_of(amounts) for name, amounts in columns.items()}
+        off = {
+            name: sums[name].rounded(decimals) - sum_of(amount.rounded(decimals) for amount in amounts)
+            for name, amounts in columns.items()
+        }
         return {
             "lines": [self._line(line, drilled, whole=whole) for line in lines],
-            "gross": self._money(sum(line.gross for line in lines)),
-            "deductions": self._money(-deducted),
-            "net": self._money(sum(line.net for line in lines)),
+            **{name: self._money(amount) for name, amount in sums.items()},
+            "off": {name: self._money(amount) for name, amount in off.items()} if any(off.values()) else None,
         }
 
     def _line(self, line: Line, drilled: "_Budget", *, whole: bool) -> dict[str, Any]:
@@ -188,11 +197,11 @@ class View:
             "usages": line.usages,
             "seconds": _seconds(line.attributed_us),
             "gross": self._money(line.gross),
-            "deductions": self._money(-sum(one.amount for one in line.deductions)),
+            "deductions": self._money(-_deducted(line)),
             "deducted": [f"{one.name} {self._money(-one.amount)}" for one in line.deductions],
             "net": self._money(line.net),
             "reason": line.reason,
-            "exact": self._exact(line.exact),
+            "exact": line.gross.text(self._statement.currency),
             "n_uses": len(line.contributions),
             "uses": [self._contribution(part, whole=whole) for part in line.contributions] if shown else None,
         }
@@ -211,57 +220,49 @@ class View:
             "confidence": str(use.confidence) if use else "",
             "method": part.method,
             # What a use brings in all is other people's money too: it stands on the page of the whole only.
-            "amount": self._exact(part.amount) if whole else "",
+            "amount": part.amount.text(self._statement.currency) if whole else "",
             "basis": part.basis if whole else "",
             "parts": (
                 f"{_percent(part.right_millionths)} of the right, {_percent(part.work_millionths)} of the work, "
                 f"{_percent(part.share_millionths)} share"
             ),
             "share_id": part.share_id,
-            "exact": self._exact(part.exact),
+            "exact": part.gross.text(self._statement.currency),
         }
 
-    def _exact(self, minor: Fraction) -> str:
-        """Return an exact amount in major units, to six decimals more than are paid."""
-        exponent = currency_exponent(self._statement.currency)
-        return _decimal(minor / 10**exponent, exponent + 6)
-
-    def _gross(self, kind: str) -> int:
-        return sum(line.gross for line in self._statement.lines if line.kind == kind)
+    def _gross(self, kind: str) -> Amount:
+        return sum_of(line.gross for line in self._statement.lines if line.kind == kind)
 
     def _kinds(self) -> list[dict[str, str]]:
         rows = [{"words": KIND_WORDS[kind], "gross": self._money(self._gross(kind))} for kind in KINDS]
-        total = sum(line.gross for line in self._statement.lines)
+        total = sum_of(line.gross for line in self._statement.lines)
         return [*rows, {"words": "All lines", "gross": self._money(total)}]
 
-    def _by_track(self, lines: Iterable[Line]) -> dict[str, int]:
-        """Return gross amounts by generated track; those of each line are shared out by largest remainder."""
-        amounts: dict[str, int] = {}
+    def _by_track(self, lines: Iterable[Line]) -> dict[str, Amount]:
+        """Return gross amounts by generated track."""
+        amounts: dict[str, Amount] = {}
         for line in lines:
-            weights: dict[str, Fraction] = {}
             for part in line.contributions:
                 use = self._uses.get(part.use_id)
                 track = (use.track_name or use.track_sha256) if use else "no track"
-                weights[track] = weights.get(track, Fraction()) + abs(part.exact)
-            if not any(weights.values()):
-                weights = {"no track": Fraction(1)}
-            for track, amount in largest_remainder(line.gross, weights).items():
-                amounts[track] = amounts.get(track, 0) + amount
+                amounts[track] = amounts.get(track, ZERO) + part.gross
         return amounts
 
     def _balances(self, balances: Iterable[Balance]) -> dict[str, Any]:
         rows = list(balances)
-        fields = ("opening", "lines", "adjustments", "paid", "closing")
+        fields = ("opening", "lines", "adjustments", "due", "carried")
         return {
             "rows": [
                 {
                     "party": self._party(one.party_id),
-                    "minimum": self._money(one.minimum),
+                    "minimum": one.minimum.text(self._statement.currency),
+                    "paid": one.paid.text(self._statement.currency),
                     **{name: self._money(getattr(one, name)) for name in fields},
                 }
                 for one in rows
             ],
-            "sum": {name: self._money(sum(getattr(one, name) for one in rows)) for name in fields},
+            "sum": {name: self._money(sum_of(getattr(one, name) for one in rows)) for name in fields}
+            | {"paid": sum_of(one.paid for one in rows).text(self._statement.currency)},
         }
 
     def _adjustment(self, one: Adjustment) -> dict[str, str]:
@@ -300,9 +301,8 @@ class View:
             {
                 "territory": total.territory,
                 "right": total.right,
-                "exact": self._exact(total.exact),
-                "total": self._money(total.total),
-                "lines_sum": self._money(total.lines_sum),
+                "total": total.total.text(self._statement.currency),
+                "lines_sum": total.lines_sum.text(self._statement.currency),
                 "holds": total.total == total.lines_sum,
             }
             for total in self._statement.totals
@@ -333,6 +333,10 @@ class _Budget:
             return False
         self._left -= n
         return True
+
+
+def _deducted(line: Line) -> Amount:
+    return sum_of(one.amount for one in line.deductions)
 
 
 def _party_view(party: Party) -> dict[str, str]:

@@ -13,6 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from sourceprint.royalties.money import Amount
+
 __all__ = ["expect_typed"]
 
 _MOST = 1 << 63  # of a whole number: what tables and databases take
@@ -36,12 +38,12 @@ def expect_typed(record: Any) -> None:
 
     Examples
     --------
-    >>> from sourceprint.royalties.statements.statement import Deducted
-    >>> expect_typed(Deducted("fee", 3))
-    >>> expect_typed(Deducted("fee", "3"))
+    >>> from sourceprint.royalties.statements.statement import Credit
+    >>> expect_typed(Credit("R1", ("Anna",), None))
+    >>> expect_typed(Credit("R1", ("Anna",), "3"))
     Traceback (most recent call last):
     ...
-    TypeError: Deducted.amount is '3'
+    TypeError: Credit.duration_ms is '3'
     """
     kind: Any = type(record)
     _of_record(kind)(record)
@@ -77,7 +79,7 @@ def _of_type(kind: Any) -> _Check:
         return lambda value: type(value) is int and -_MOST <= value < _MOST
     if kind is Decimal:
         return lambda value: type(value) is Decimal and value.is_finite()
-    if kind in (str, bool, date, Fraction, type(None)):
+    if kind in (str, bytes, bool, date, Fraction, Amount, type(None)):
         return lambda value: type(value) is kind
     raise TypeError(f"{kind} is no type of a field that can be checked; teach {__name__}")
 

@@ -1,0 +1,114 @@
+"""The arithmetic of a statement, done again: from what each use contributes to what is paid.
+
+Everything but the payment is exact, so sums hold to the last digit: contributions = gross of their line, gross less
+deductions = net, lines = total of their territory and right, now less stated = adjustment, opening + lines +
+adjustments = due = paid + carried. What is paid is whole minor units, and what `payments` makes of what is due.
+
+A statement of schema 1 has lines in whole minor units; of those, sums are proven, and not what they were rounded from.
+"""
+
+from collections.abc import Iterator
+
+from fingerprint.errors import VerificationError
+from sourceprint.royalties.money import ZERO, Amount, sum_of
+from sourceprint.royalties.statements.amounts.payments import payment
+from sourceprint.royalties.statements.statement import KINDS, Line, LineKey, Statement, key_of, payable_by_party
+
+__all__ = ["flaws_of", "prove"]
+
+
+def prove(statement: Statement) -> None:
+    """Do the arithmetic of a statement again.
+
+    Raises
+    ------
+    VerificationError
+        If anything does not hold; the message names the line, the territory and right, or the party.
+    """
+    for where, what in flaws_of(statement):
+        raise VerificationError(f"statement {statement.id}, {where}: {what}")
+
+
+def flaws_of(statement: Statement) -> Iterator[tuple[str, str]]:
+    """Yield all that does not hold: where, and what."""
+    yield from _of_lines(statement)
+    yield from _of_totals(statement)
+    yield from _of_adjustments(statement)
+    yield from _of_balances(statement)
+
+
+def _of_lines(statement: Statement) -> Iterator[tuple[str, str]]:
+    seen: set[LineKey] = set()
+    for number, line in enumerate(statement.lines, start=1):
+        where = f"line {line.number}"
+        if line.number != number:
+            yield where, f"is the {number}. line; lines are numbered from 1"
+        if line.kind not in KINDS:
+            yield where, f"kind {line.kind!r:.30} is none of {', '.join(KINDS)}"
+        if key_of(line) in seen:
+            yield where, "another line is about the same; lines were added or copied"
+        seen.add(key_of(line))
+        yield from ((where, what) for what in _of_line(line, exact=not statement.document))
+
+
+def _of_line(line: Line, *, exact: bool) -> Iterator[str]:
+    contributed = sum_of(part.gross for part in line.contributions)
+    if exact and contributed != line.gross:
+        yield f"its contributions sum to {contributed}, it states gross {line.gross}"
+    deducted = sum_of(one.amount for one in line.deductions)
+    if line.gross - deducted != line.net:
+        yield f"gross {line.gross} less deductions {deducted} is not net {line.net}"
+    if line.kind == "payable" and not line.party_id:
+        yield "is payable to nobody"
+
+
+def _of_totals(statement: Statement) -> Iterator[tuple[str, str]]:
+    gross: dict[tuple[str, str], Amount] = {}
+    for line in statement.lines:
+        group = (line.territory, line.right)
+        gross[group] = gross.get(group, ZERO) + line.gross
+    seen = set()
+    for total in statement.totals:
+        group = (total.territory, total.right)
+        where = f"total of {total.territory}, {total.right}"
+        if group in seen:
+            yield where, "stands twice"
+        seen.add(group)
+        found = gross.get(group)
+        if found is None:
+            yield where, "there is no line of it"
+        elif not total.total == total.lines_sum == found:
+            yield where, f"total {total.total}, stated sum of lines {total.lines_sum}, the lines sum to {found}"
+    for territory, right in sorted(set(gross) - seen):
+        yield f"total of {territory}, {right}", "is missing, though there are lines"
+
+
+def _of_adjustments(statement: Statement) -> Iterator[tuple[str, str]]:
+    for number, one in enumerate(statement.adjustments, start=1):
+        if one.now - one.stated != one.amount:
+            yield f"adjustment {number}", f"now less stated is {one.now - one.stated}, the adjustment {one.amount}"
+
+
+def _of_balances(statement: Statement) -> Iterator[tuple[str, str]]:
+    net: dict[str, Amount] = {}
+    for line in statement.lines:
+        if line.kind == "payable":
+            net[line.party_id] = net.get(line.party_id, ZERO) + line.net
+    adjusted = payable_by_party(statement.adjustments)
+    seen = set()
+    for balance in statement.balances:
+        where = f"balance of {balance.party_id}"
+        if balance.party_id in seen:
+            yield where, "stands twice"
+        seen.add(balance.party_id)
+        for name, stated, found in (
+            ("lines", balance.lines, net.get(balance.party_id, ZERO)),
+            ("adjustments", balance.adjustments, adjusted.get(balance.party_id, ZERO)),
+            ("due", balance.due, balance.opening + balance.lines + balance.adjustments),
+            ("paid", balance.paid, payment(balance.due, balance.minimum, statement.currency)),
+            ("carried", balance.carried, balance.due - balance.paid),
+        ):
+            if stated != found:
+                yield where, f"{name} {stated} is stated, its parts come to {found}"
+    for party_id in sorted((set(net) | set(adjusted)) - seen):
+        yield f"balance of {party_id}", "is missing, though the party has lines or adjustments"
