@@ -14,6 +14,7 @@ Every file is written in one step (`index.storage.durable`). A report is gone on
 made of has a digest, and pages are passed over that were made of the same.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -46,7 +47,7 @@ _OURS = {
 
 
 class ReportFolder:
-    """A report that is being made.
+    """A report that is being made, and locked as long as it is; a context manager.
 
     Attributes
     ----------
@@ -58,10 +59,17 @@ class ReportFolder:
         SHA-256 of every file written, by its address.
     """
 
-    def __init__(self, path: Path, done: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, path: Path, done: dict[str, dict[str, Any]], lock: int) -> None:
         self.path = path
         self.done = done
         self.digests: dict[str, str] = {}
+        self._lock = lock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._lock)
 
     @classmethod
     def begin(cls, path: Path, recipe: str, *, folders: tuple[str, ...], replace: bool) -> Self:
@@ -80,32 +88,37 @@ class ReportFolder:
         Raises
         ------
         EvidenceError
-            If the folder holds something else, or another report and `replace` is false.
+            If the folder holds something else, or another report and `replace` is false, or if another process is
+            writing a report into it.
         OutputError
             If one of its folders is a link.
         StorageFullError, CatalogueError
             If the disk is full, or the system refuses.
         """
-        done = None if replace else _done(path, recipe)
-        if done is None:
-            cls._clear(path, folders, replace=replace)
-        made = cls(path, done or {})
-        # Anew, so that a line that was cut off does not spoil the next; `keep` appends to it.
-        publish(path / _UNFINISHED, b"".join(map(_line, ({"recipe": recipe}, *made.done.values()))))
-        with refusals(path):
-            for folder in folders:
-                own_folder(path / folder)
-        if ASSETS in folders:
-            for name in (STYLE, SCRIPT):
-                publish(path / ASSETS / name, asset(name))
+        lock = _locked(path)
+        try:
+            done = None if replace else _done(path, recipe)
+            if done is None:
+                cls._clear(path, folders, replace=replace)
+            made = cls(path, done or {}, lock)
+            # Anew, so that a line that was cut off does not spoil the next; `keep` appends to it.
+            publish(path / _UNFINISHED, b"".join(map(_line, ({"recipe": recipe}, *made.done.values()))))
+            with refusals(path):
+                for folder in folders:
+                    own_folder(path / folder)
+            if ASSETS in folders:
+                for name in (STYLE, SCRIPT):
+                    publish(path / ASSETS / name, asset(name))
+        except BaseException:
+            os.close(lock)
+            raise
         return made
 
     @staticmethod
     def _clear(path: Path, folders: tuple[str, ...], *, replace: bool) -> None:
-        """Make the folder, or take out of it what an earlier report was, and mark it as that of a report."""
+        """Take out of the folder what an earlier report was, and mark it as that of a report."""
         expect_room(path, replace=replace)
         with refusals(path):
-            path.mkdir(parents=True, exist_ok=True)
             for name in (INDEX, COVER, SUMS, _UNFINISHED):
                 (path / name).unlink(missing_ok=True)
             sync_folder(path)
@@ -163,6 +176,26 @@ def expect_room(path: Path, *, replace: bool) -> None:
             unfinished = (path / _UNFINISHED).is_file()
             what = "an unfinished report of other results, or with other options" if unfinished else "a report already"
             raise EvidenceError(f"{printable(path)}: holds {what}; give --force to replace it, or another folder")
+
+
+def _locked(path: Path) -> int:
+    """Return a descriptor of the folder, made when missing, that no other process has locked."""
+    if os.path.lexists(path):
+        expect_room(path, replace=True)
+    with refusals(path):
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise EvidenceError(
+            f"{printable(path)}: another process is writing a report there; wait until it has finished, or name "
+            "another folder"
+        ) from error
+    except OSError:
+        pass  # a file system without locks
+    return descriptor
 
 
 def _done(path: Path, recipe: str) -> dict[str, dict[str, Any]] | None:

@@ -182,7 +182,7 @@ def write_report(
     Raises
     ------
     EvidenceError
-        If the folder holds something else.
+        If the folder holds something else, or another process is writing a report into it.
     StorageFullError, CatalogueError
         If a file cannot be written; what is there is whole, and has no overview yet.
     ParameterError
@@ -192,36 +192,37 @@ def write_report(
     look = _Look(options.title, options.single_file, options.with_audio, options.needs_audio, options.cases)
     matched = [result for result in results if result.matches]
     folders = (FILES, RECORDINGS, *([] if options.single_file else [ASSETS]), *([CASES] if options.cases else []))
-    folder = ReportFolder.begin(out, _recipe(results, options, words), folders=folders, replace=options.replace)
-    to_do = [result for result in matched if page_address(result) not in folder.done]
-    catalogue = Catalogue(options.catalogue)
-    tasks = (
-        (
-            result,
-            None
-            if page_address(result) in folder.done
-            else _Task(
+    recipe = _recipe(results, options, words)
+    with ReportFolder.begin(out, recipe, folders=folders, replace=options.replace) as folder:
+        to_do = [result for result in matched if page_address(result) not in folder.done]
+        catalogue = Catalogue(options.catalogue)
+        tasks = (
+            (
                 result,
-                _trace_path(traces, result),
-                catalogue.candidates(match.recording_id for match in result.matches),
-                out,
-                look,
-                words.of(result),
-            ),
+                None
+                if page_address(result) in folder.done
+                else _Task(
+                    result,
+                    _trace_path(traces, result),
+                    catalogue.candidates(match.recording_id for match in result.matches),
+                    out,
+                    look,
+                    words.of(result),
+                ),
+            )
+            for result in matched
         )
-        for result in matched
-    )
-    pages: dict[str, PageMade] = {}
-    jobs = jobs_for(len(to_do), options.jobs)
-    with closing(in_order(_make_page, tasks, jobs=jobs, failed=_failed, limit=_limit)) as made:
-        for result, done in made:
-            page = _as_kept(folder.done[page_address(result)]) if done is None else done
-            if done is not None and done.kind == "made":
-                folder.keep({**asdict(done), "digests": dict(done.digests)})
-            folder.digests.update(page.digests)
-            pages[result.name] = page
-            yield page
-    _write_the_rest(folder, results, pages, options, words)
+        pages: dict[str, PageMade] = {}
+        jobs = jobs_for(len(to_do), options.jobs)
+        with closing(in_order(_make_page, tasks, jobs=jobs, failed=_failed, limit=_limit)) as made:
+            for result, done in made:
+                page = _as_kept(folder.done[page_address(result)]) if done is None else done
+                if done is not None and done.kind == "made":
+                    folder.keep({**asdict(done), "digests": dict(done.digests)})
+                folder.digests.update(page.digests)
+                pages[result.name] = page
+                yield page
+        _write_the_rest(folder, results, pages, options, words)
 
 
 def single_page(

@@ -48,9 +48,9 @@ def test_a_report_that_ended_in_its_first_steps_is_begun_again(
         patched.setattr(folder_module, "publish", publish)
         with pytest.raises(StorageFullError):
             begin(tmp_path / "report")
-    report = begin(tmp_path / "report")
-    make(report, PAGES[0])
-    report.finish(b"overview", with_sums=False)
+    with begin(tmp_path / "report") as report:
+        make(report, PAGES[0])
+        report.finish(b"overview", with_sums=False)
     assert {name for name in contents(tmp_path / "report") if not name.endswith(".tmp")} == {
         INDEX, "report.txt", "files/a.html", "assets/page.css", "assets/page.js",
     }  # fmt: skip
@@ -58,12 +58,13 @@ def test_a_report_that_ended_in_its_first_steps_is_begun_again(
 
 def test_a_line_that_was_cut_off_costs_its_page_and_no_other(tmp_path: Path) -> None:
     for number, page in enumerate(PAGES):
-        report = begin(tmp_path)
-        assert list(report.done) == [done["address"] for done in PAGES[:number]]
-        make(report, page)
+        with begin(tmp_path) as report:
+            assert list(report.done) == [done["address"] for done in PAGES[:number]]
+            make(report, page)
         with (tmp_path / "unfinished.jsonl").open("ab") as journal:
             journal.write(b'{"address": "files/')  # a full disk, or a process that was killed
-    assert len(begin(tmp_path).done) == 3
+    with begin(tmp_path) as report:
+        assert len(report.done) == 3
 
 
 def test_what_is_no_report_is_left_alone_and_one_that_is_whole_too(tmp_path: Path) -> None:
@@ -71,9 +72,11 @@ def test_what_is_no_report_is_left_alone_and_one_that_is_whole_too(tmp_path: Pat
     (tmp_path / "other" / "notes.tmp").write_bytes(b"mine")
     with pytest.raises(EvidenceError, match="holds other files"):
         begin(tmp_path / "other")
-    begin(tmp_path / "report").finish(b"overview", with_sums=False)
+    with begin(tmp_path / "report") as report:
+        report.finish(b"overview", with_sums=False)
     with pytest.raises(EvidenceError, match="holds a report already"):
         begin(tmp_path / "report")
-    begin(tmp_path / "report", replace=True)
+    with begin(tmp_path / "report", replace=True), pytest.raises(EvidenceError, match="another process is writing"):
+        begin(tmp_path / "report")
     with pytest.raises(EvidenceError, match="holds an unfinished report of other results"):
         begin(tmp_path / "report", recipe="another")
