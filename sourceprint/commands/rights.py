@@ -62,7 +62,8 @@ def rights() -> None:
 @click.option("--report", metavar="FILE", type=PATH, help="Write every problem here: .tsv, .json or .jsonl.")
 @click.option(
     "--correct", metavar="REASON", default="",
-    help="Change terms of licences that statements were issued under, for this reason; the next statements adjust them.",
+    help="Change terms of licences that statements were issued under, for this reason; "
+    "the next statements adjust them.",
 )  # fmt: skip
 @by_option
 @backdate_option
