@@ -255,7 +255,8 @@ sourceprint attribute docs/money/example/results.jsonl --policy {story.policy.na
   --licensee {story.first.licensee.id} --usage docs/money/example/usage.csv
 sourceprint uses list --licensee {story.first.licensee.id}
 sourceprint statement --period {story.first.period} --licensee {story.first.licensee.id} \\
-  --usage docs/money/example/usage.csv --issued {story.first.issued_on} --out statement-{story.first.period}
+  --usage docs/money/example/usage.csv --issued {story.first.issued_on} --backdate "a worked example" \\
+  --out statement-{story.first.period}
 sourceprint audit statement-{story.first.period}
 sourceprint explain statement-{story.first.period} {number}
 
@@ -265,7 +266,8 @@ sourceprint uses set {resolved.state} {resolved.use.id} --by auditor \\
 sourceprint uses set {disputed.state} {disputed.use.id} --by auditor \\
   --reason "{disputed.reason}"
 sourceprint statement --period {story.second.period} --licensee {story.second.licensee.id} \\
-  --usage docs/money/example/usage-2026-Q4.csv --issued {story.second.issued_on} --out statement-{story.second.period}
+  --usage docs/money/example/usage-2026-Q4.csv --issued {story.second.issued_on} --backdate "a worked example" \\
+  --out statement-{story.second.period}
 sourceprint audit statement-{story.second.period}
 ```"""
 

@@ -46,6 +46,8 @@ __all__ = [
     "only_private",
     "private_keys",
     "read_private_bytes",
+    "read_signature",
+    "signature_bytes",
 ]
 
 PRIVATE_SUFFIX = ".pem"
@@ -176,6 +178,34 @@ class PrivateKey:
     def to_pem(self) -> bytes:
         """Return the key as PKCS 8 in PEM, not encrypted."""
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def signature_bytes(key: PrivateKey, sums: bytes) -> bytes:
+    """Return a signature as a file: a line with the public key, and one with the signature of `sums` in base64."""
+    return _signature_text(key.public, key.sign(sums))
+
+
+def read_signature(data: bytes) -> tuple[PublicKey, bytes]:
+    """Return the public key and the signature in such a file.
+
+    Raises
+    ------
+    ParameterError
+        If it is not exactly what `signature_bytes` writes.
+    """
+    lines = data.decode("ascii", "replace").split("\n")
+    key = PublicKey.parse(lines[0])
+    try:
+        signature = base64.b64decode(lines[1] if len(lines) > 1 else "", validate=True)
+    except (binascii.Error, ValueError):
+        signature = b""
+    if _signature_text(key, signature) != data:
+        raise ParameterError("must be two lines: the public key, and the signature in base64")
+    return key, signature
+
+
+def _signature_text(key: PublicKey, signature: bytes) -> bytes:
+    return f"{key.text}\n{base64.b64encode(signature).decode('ascii')}\n".encode("ascii")
 
 
 def create_key(folder: Path, name: str) -> tuple[PrivateKey, Path]:

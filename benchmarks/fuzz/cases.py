@@ -16,10 +16,10 @@ from fingerprint.errors import EvidenceError, VerificationError
 from index.recheck.trace_file import trace_to_bytes
 from sourceprint.evidence.cases.archive import CASE, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE, open_archive, pack
 from sourceprint.evidence.cases.case import make_case
-from sourceprint.evidence.cases.contents import Remarks, parse_json, signature_bytes, sums_bytes
+from sourceprint.evidence.cases.contents import Remarks, parse_json, sums_bytes
 from sourceprint.evidence.cases.verdict import check_case, read_case
 from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
-from sourceprint.signatures import PrivateKey
+from sourceprint.signatures import PrivateKey, signature_bytes
 
 __all__ = ["FORMAT"]
 

@@ -14,6 +14,7 @@ from sourceprint.commands.terminal import (
     by_option,
     complain,
     expect_many_records,
+    head_option,
     index_option,
     index_place,
     json_option,
@@ -259,6 +260,10 @@ def history(use_id: str, rights: str | None, as_json: bool) -> None:
 @click.option("--policy", metavar="POLICY", help="As for attribute  [default: the one the uses were made with]")
 @click.option("--currency", metavar="CODE", help="Of the statement  [default: that of the licences]")
 @click.option("--issued", metavar="DATE", help="Day of issue, YYYY-MM-DD  [default: today, UTC]")
+@click.option(
+    "--sign-with", "key", metavar="FILE", type=PATH,
+    help="Your private key (.pem), as `keys create` makes it  [default: the statement is unsigned]",
+)  # fmt: skip
 @click.option("--draft", is_flag=True, help="Compute it, and keep nothing.")
 @click.option(
     "--provisional", is_flag=True,
@@ -278,6 +283,7 @@ def statement(
     policy: str | None,
     currency: str | None,
     issued: str | None,
+    key: Path | None,
     draft: bool,
     provisional: bool,
     folder: Path,
@@ -298,7 +304,7 @@ def statement(
     """
     from functools import partial
 
-    from sourceprint.royalties.people import acting
+    from sourceprint.royalties.people import acting, valid_reason
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.amounts.exchange import read_rates
@@ -307,9 +313,13 @@ def statement(
     from sourceprint.royalties.statements.register import statement_text
     from sourceprint.royalties.uses.policy import load_policy
     from sourceprint.royalties.uses.usage import read_usage
+    from sourceprint.signatures import load_private
 
     if provisional and "dsr" in formats:
         raise click.UsageError("--format dsr: a report in this format cannot say that it is provisional; leave it out")
+    if key is not None and (draft or provisional):
+        raise click.UsageError("--sign-with: signs what is issued; leave it out, or --draft and --provisional")
+    signing = None if key is None else load_private(key)
     expect_many_records()
     issued_statement = issue_statement(
         acting(Database.open(rights_place(rights)), by, backdate=backdate),
@@ -323,10 +333,14 @@ def statement(
         by=by,
         draft=draft,
         provisional=provisional,
+        signer="" if signing is None else signing.public.text,
+        backdate=valid_reason(backdate),
         today=today(),
         before_keeping=partial(check_place, folder=folder, formats=formats or FORMATS),
     )
-    paths = write_statement(issued_statement, folder, formats or FORMATS)
+    paths = write_statement(issued_statement, folder, formats or FORMATS, key=signing)
+    if issued_statement.signer and signing is None and not quiet:
+        note("it was issued signed, and is written without its signature here; --sign-with signs it again, to the byte")
     if not quiet:
         click.echo(statement_text(issued_statement), err=True)
         if provisional and not formats:
@@ -339,6 +353,10 @@ def statement(
 @click.argument("statement_id", metavar="[STATEMENT]", required=False)
 @click.option("--licensee", metavar="ID", default="", help="List only those of this party.")
 @click.option("--out", "folder", metavar="DIR", type=PATH, help="Write STATEMENT again, into this new or empty folder.")
+@click.option(
+    "--sign-with", "key", metavar="FILE", type=PATH,
+    help="With --out: the private key (.pem) that STATEMENT was issued with, to sign it again.",
+)  # fmt: skip
 @_format_option
 @rights_option
 @json_option
@@ -347,6 +365,7 @@ def statements(
     statement_id: str | None,
     licensee: str,
     folder: Path | None,
+    key: Path | None,
     formats: tuple[str, ...],
     rights: str | None,
     as_json: bool,
@@ -369,9 +388,12 @@ def statements(
         statement_text,
         statements_text,
     )
+    from sourceprint.signatures import load_private
 
     if folder is not None and not statement_id:
         raise click.UsageError("--out: name the statement to write, by its id")
+    if key is not None and folder is None:
+        raise click.UsageError("--sign-with: goes with --out")
     if statement_id and (as_json or licensee):
         raise click.UsageError("--json and --licensee are for the list; statement.json of --out has all of a statement")
     database = Database.open(rights_place(rights))
@@ -380,8 +402,11 @@ def statements(
         if folder is None:
             click.echo(statement_text(found))
             return
-        for path in write_statement(found, folder, formats or FORMATS):
+        signing = None if key is None else load_private(key)
+        for path in write_statement(found, folder, formats or FORMATS, key=signing):
             click.echo(printable(path))
+        if found.signer and signing is None and not quiet:
+            note("it was issued signed, and is written without its signature; --sign-with signs it again, to the byte")
         return
     entries = list_statements(database, licensee)
     if as_json:
@@ -424,23 +449,51 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("path", metavar="STATEMENT", type=PATH)
+@click.option(
+    "--key", "keys", metavar="FILE", multiple=True, type=PATH,
+    help="The public key (.pub) of whom it must be signed by, or its fingerprint; may be repeated.",
+)  # fmt: skip
+@click.option("--any-key", is_flag=True, help="Let it be signed by anybody.")
+@click.option(
+    "--rights", metavar="DATABASE", help="Compare it with the database that it was issued from, and verify its chain."
+)
+@head_option
 @json_option
-def audit(path: Path, as_json: bool) -> None:
+def audit(
+    path: Path, keys: tuple[Path, ...], any_key: bool, rights: str | None, heads: tuple[str, ...], as_json: bool
+) -> None:
     """Re-read a statement, and say what in it does not add up.
 
     Checksums, the digest, the sum of the lines against the total of every territory and right, contributions, balances,
-    and whether CSV, Parquet and DSR say the same. Needs the folder alone, no database.
+    and whether CSV, Parquet and DSR say the same; the signature, against a key that you vouch for: anybody can make a
+    key. Needs the folder alone. With --rights also whether the statement is on file as it is here, and whether anything
+    on file before it was changed since; with --head up to a later head that you hold.
 
-    Example: sourceprint audit statement-2026-Q3
+    Example: sourceprint audit statement-2026-Q3 --key tone-records.pub
     """
     from dataclasses import asdict
 
-    from sourceprint.royalties.statements.audit import audit_statement, audit_text
+    from fingerprint.digests import is_sha256
+    from sourceprint.royalties.rights.chain.heads import held_head
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.statements.audit import audit_text, full_audit
+    from sourceprint.signatures import load_public
 
-    problems = audit_statement(path)
+    if keys and any_key:
+        raise click.UsageError("--any-key says that no key matters, --key says which does; give one of them")
+    if heads and rights is None:
+        raise click.UsageError("--head: is a head of a database's chain; name the database with --rights")
+    found = full_audit(
+        path,
+        keys=[str(key) if is_sha256(str(key)) else load_public(key) for key in keys],
+        database=None if rights is None else Database.open(rights),
+        held=[held_head(one) for one in heads],
+    )
     if as_json:
-        print_json([asdict(problem) for problem in problems], lines=False)
+        print_json([asdict(problem) for problem in found.problems], lines=False)
     else:
-        click.echo(audit_text(path, problems), nl=False)
-    if problems:
+        click.echo(audit_text(path, found.problems, found.remarks), nl=False)
+    if found.problems:
         click.get_current_context().exit(EXIT_VERIFICATION)
+    if found.authorship is not None:
+        found.authorship.insist(printable(path), any_key=any_key)

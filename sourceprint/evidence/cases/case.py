@@ -17,14 +17,13 @@ from sourceprint.evidence.cases.contents import (
     case_facts,
     parse_json,
     readme_bytes,
-    signature_bytes,
     sums_bytes,
 )
 from sourceprint.evidence.cases.recomputation import belonging, compare, read_trace_member
 from sourceprint.outputs import expect_free, writing
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import Run
-from sourceprint.signatures import PrivateKey
+from sourceprint.signatures import PrivateKey, signature_bytes
 
 __all__ = ["choose", "make_case", "read_trace_bytes", "read_trace_file", "write_case"]
 

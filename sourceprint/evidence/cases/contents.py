@@ -6,8 +6,6 @@ words and digests what both are, `SHA256SUMS` has the digest of every other memb
 words on what a case proves belong to the schema: other words need another version of it.
 """
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from fingerprint.errors import ParameterError, printable
 from index.recheck.trace import Trace
 from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE
 from sourceprint.scans.results import ScanResult
-from sourceprint.signatures import PrivateKey, PublicKey
+from sourceprint.signatures import PublicKey
 
 __all__ = [
     "DOES_NOT_PROVE",
@@ -31,9 +29,7 @@ __all__ = [
     "Remarks",
     "case_facts",
     "parse_json",
-    "read_signature",
     "readme_bytes",
-    "signature_bytes",
     "sums_bytes",
 ]
 
@@ -190,34 +186,6 @@ def sums_bytes(members: Mapping[str, bytes]) -> bytes:
     """
     lines = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in SIGNED if name in members)
     return "".join(lines).encode("ascii")
-
-
-def signature_bytes(key: PrivateKey, sums: bytes) -> bytes:
-    """Return `SIGNATURE`: a line with the public key, and one with the signature of `sums` in base64."""
-    return _signature_text(key.public, key.sign(sums))
-
-
-def read_signature(data: bytes) -> tuple[PublicKey, bytes]:
-    """Return the public key and the signature in a `SIGNATURE`.
-
-    Raises
-    ------
-    ParameterError
-        If it is not exactly what `signature_bytes` writes.
-    """
-    lines = data.decode("ascii", "replace").split("\n")
-    key = PublicKey.parse(lines[0])
-    try:
-        signature = base64.b64decode(lines[1] if len(lines) > 1 else "", validate=True)
-    except (binascii.Error, ValueError):
-        signature = b""
-    if _signature_text(key, signature) != data:
-        raise ParameterError("must be two lines: the public key, and the signature in base64")
-    return key, signature
-
-
-def _signature_text(key: PublicKey, signature: bytes) -> bytes:
-    return f"{key.text}\n{base64.b64encode(signature).decode('ascii')}\n".encode("ascii")
 
 
 def parse_json(data: bytes) -> dict[str, Any]:

@@ -29,13 +29,12 @@ from sourceprint.evidence.cases.contents import (
     Remarks,
     case_facts,
     parse_json,
-    read_signature,
     readme_bytes,
     sums_bytes,
 )
 from sourceprint.evidence.cases.recomputation import Comparison, belonging, compare, read_trace_member
 from sourceprint.scans.results import ScanResult, read_result
-from sourceprint.signatures import PublicKey
+from sourceprint.signatures import PublicKey, read_signature
 
 __all__ = ["CaseVerdict", "Check", "check_case", "read_case"]
 

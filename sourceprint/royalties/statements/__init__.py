@@ -5,9 +5,10 @@ In reading order:
 - `statement`: a statement and its lines
 - `amounts`: from uses to exact amounts, by owner, and what is paid
 - `computation`: the whole of a statement from its inputs; `proof`: its arithmetic, done again
+- `provenance`: digests of what it was computed from
 - `issue`, `register`: issued once, kept for ever
 - `adjustments`: what changed since an earlier statement, which the next one carries
 - `files`: pages, CSV, Parquet, JSON, DSR-shaped TSV
 - `line_explanation`: one line, back to seconds of audio
-- `audit`: the files read again, the arithmetic done again
+- `audit`: the files read again, the arithmetic done again; `authorship`: who signed; `witness`: what the database says
 """

@@ -3,15 +3,16 @@
 `audit_statement` takes a folder as `write_statement` leaves it, or a `statement.json` alone. It checks every file by
 SHA256SUMS; the digest of the statement; its arithmetic (`proof`); that CSV, Parquet, uses and DSR-shaped files say the
 same as the JSON, and that every page carries the digest of the statement. What a page says in words and pictures is
-covered by its checksum only, as are the files beside a statement of an earlier schema.
+covered by its checksum only, as are the files beside a statement of an earlier schema. A signature is checked, and with
+the database that the statement was issued from, whether it is on file there and the chain is what it was.
 """
 
 import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
@@ -23,9 +24,13 @@ from fingerprint.errors import (
     VerificationError,
     printable,
 )
+from sourceprint.royalties.rights.chain.verdict_text import witness_lines
+from sourceprint.royalties.rights.chain.verification import ChainVerdict, HeldHead
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.statements.authorship import Authorship, authorship_of
 from sourceprint.royalties.statements.files.dsr import dsr_files
 from sourceprint.royalties.statements.files.dsr_validation import validate_dsr
-from sourceprint.royalties.statements.files.folder import SUMS, statement_data, uses_bytes
+from sourceprint.royalties.statements.files.folder import SIGNATURE, SUMS, statement_data, uses_bytes
 from sourceprint.royalties.statements.files.line_tables import read_parquet, statement_csv, statement_parquet
 from sourceprint.royalties.statements.files.page import party_file_names
 from sourceprint.royalties.statements.files.statement_json import (
@@ -34,9 +39,13 @@ from sourceprint.royalties.statements.files.statement_json import (
     statement_from_json,
 )
 from sourceprint.royalties.statements.proof import flaws_of
+from sourceprint.royalties.statements.provenance import input_digests
 from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.statements.witness import compare_with_database
+from sourceprint.signatures import PublicKey
+from sourceprint.text.tables import counted
 
-__all__ = ["Discrepancy", "audit_arithmetic", "audit_statement", "audit_text"]
+__all__ = ["Audit", "Discrepancy", "audit_arithmetic", "audit_statement", "audit_text", "full_audit"]
 
 _SUM_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^/\\].*)")
 _PAID_STATES = frozenset({"claimed", "resolved"})
@@ -65,13 +74,58 @@ class Discrepancy:
         return ": ".join(printable(part) for part in (self.file, self.where, self.what) if part)
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What came out of an audit.
+
+    Attributes
+    ----------
+    problems : tuple of Discrepancy
+        All that does not hold; empty is a statement that adds up.
+    authorship : Authorship or None
+        Who signed; None where the statement cannot be read.
+    chain : ChainVerdict or None
+        Of the database, where it was given.
+    """
+
+    problems: tuple[Discrepancy, ...]
+    authorship: Authorship | None = None
+    chain: ChainVerdict | None = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """Who signed, and up to where the chain of the database is witnessed; a sentence each."""
+        signed = [] if self.authorship is None else [self.authorship.text]
+        return signed + ([] if self.chain is None else list(witness_lines(self.chain)))
+
+
 def audit_statement(path: str | Path) -> list[Discrepancy]:
-    """Return all that does not hold of a statement; empty is a statement that adds up.
+    """Return all that does not hold of a statement, whoever signed it; empty is a statement that adds up.
+
+    As `full_audit`, without keys and database.
+    """
+    return list(full_audit(path).problems)
+
+
+def full_audit(
+    path: str | Path,
+    *,
+    keys: Sequence[PublicKey | str] = (),
+    database: Database | None = None,
+    held: Sequence[HeldHead] = (),
+) -> Audit:
+    """Return all that does not hold of a statement, and who signed it.
 
     Parameters
     ----------
     path : path
         The folder of a statement, or a `statement.json`.
+    keys : sequence of PublicKey or str
+        It must be signed with one of these, or by a key with one of these fingerprints; with none, whoever signed.
+    database : Database or None
+        That it was issued from, to compare with it too.
+    held : sequence of HeldHead
+        Heads of the database's chain that are held elsewhere, beside the statement's own.
 
     Raises
     ------
@@ -90,27 +144,34 @@ def audit_statement(path: str | Path) -> list[Discrepancy]:
         try:
             statement = statement_from_json(strict_json(data))
         except (RightsError, VerificationError):
-            return problems
+            return Audit(tuple(problems))
     except StatementError as error:
-        return [*problems, Discrepancy(document.name, "", str(error))]
+        return Audit((*problems, Discrepancy(document.name, "", str(error))))
     problems += audit_arithmetic(statement)
     if folder:
         problems += _check_formats(folder, statement)
-    return problems
+    authorship = authorship_of(statement, folder, keys)
+    problems += [Discrepancy(file, "", what) for file, what in authorship.problems]
+    chain = None
+    if database is not None:
+        chain, differences = compare_with_database(database, statement, held)
+        problems += [Discrepancy(database.name, where, what) for where, what in differences]
+    return Audit(tuple(problems), authorship, chain)
 
 
-def audit_text(path: str | Path, problems: list[Discrepancy]) -> str:
-    """Return the result of an audit as text: a sentence, then a line per problem."""
-    name = printable(path)
-    if not problems:
-        return f"{name}: holds; checksums, digest, sums, balances and formats agree\n"
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "".join([f"{name}: does not hold, {count}\n", *(f"  {problem}\n" for problem in problems)])
+def audit_text(path: str | Path, problems: Sequence[Discrepancy], remarks: Iterable[str] = ()) -> str:
+    """Return the result of an audit as text: a sentence, then a line per problem, and the remarks."""
+    if problems:
+        said = f"does not hold, {counted(len(problems), 'problem')}"
+    else:
+        said = "holds; checksums, digest, sums, balances and formats agree"
+    lines = [f"{printable(path)}: {said}", *(f"  {problem}" for problem in problems), *(f"  {one}" for one in remarks)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def audit_arithmetic(statement: Statement) -> list[Discrepancy]:
     """Return what does not add up in a statement."""
-    flaws = [*flaws_of(statement), *_check_uses(statement)]
+    flaws = [*flaws_of(statement), *_check_uses(statement), *_check_inputs(statement)]
     return [Discrepancy("statement.json", where, what) for where, what in flaws]
 
 
@@ -142,7 +203,7 @@ def _check_sums(folder: Path) -> Iterator[Discrepancy]:
             )
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not path.is_dir() and name not in listed and name != SUMS:
+        if not path.is_dir() and name not in listed and name not in (SUMS, SIGNATURE):
             yield Discrepancy(name, "", f"is not listed in {SUMS}")
 
 
@@ -161,6 +222,15 @@ def _check_uses(statement: Statement) -> Iterator[tuple[str, str]]:
                 yield where, f"use {use_id!r:.40} is not among the uses of the statement"
             elif line.kind == "payable" and uses[use_id].state not in _PAID_STATES:
                 yield where, f"is payable, though use {use_id} is {uses[use_id].state}"
+
+
+def _check_inputs(statement: Statement) -> Iterator[tuple[str, str]]:
+    if statement.inputs is None:
+        return
+    found = asdict(input_digests(statement, None))
+    for name, stated in asdict(statement.inputs).items():
+        if name != "earlier" and stated != found[name]:
+            yield f"inputs, {name}", f"is stated as {stated:.80}, and what the statement has comes to {found[name]}"
 
 
 def _check_formats(folder: Path, statement: Statement) -> Iterator[Discrepancy]:

@@ -25,6 +25,7 @@ from sqlalchemy import Connection, select
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.money import validate_currency
 from sourceprint.royalties.periods import Period, parse_date
+from sourceprint.royalties.rights.chain import chain_head
 from sourceprint.royalties.rights.database import Database, actor, timestamp
 from sourceprint.royalties.rights.rights import Rights, load_rights
 from sourceprint.royalties.rights.schema import attribution
@@ -33,12 +34,14 @@ from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement, same_inputs
 from sourceprint.royalties.statements.proof import prove
+from sourceprint.royalties.statements.provenance import input_digests
 from sourceprint.royalties.statements.register import keep_statement, statements_of
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
 from sourceprint.royalties.uses.ledger import current_uses
 from sourceprint.royalties.uses.policy import Policy, policy_of
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
+from sourceprint.signatures import PublicKey
 
 __all__ = ["issue_statement"]
 
@@ -56,6 +59,8 @@ def issue_statement(
     by: str | None = None,
     draft: bool = False,
     provisional: bool = False,
+    signer: str = "",
+    backdate: str = "",
     before_keeping: Callable[[Statement], None] | None = None,
     now: datetime | None = None,
     today: date | None = None,
@@ -86,6 +91,10 @@ def issue_statement(
         Compute only; the id starts with DRAFT, and nothing is kept.
     provisional : bool
         The same for a period that may not have ended; the id starts with PROVISIONAL.
+    signer : str
+        The public key of who signs it, as a line of text; "" leaves it unsigned.
+    backdate : str
+        Why the day of issue is past, or another issues than who runs this; it is in the statement.
     before_keeping : callable or None
         Called with the statement before a new one is kept; what it raises keeps it from being issued.
     now : datetime or None
@@ -96,14 +105,16 @@ def issue_statement(
     Raises
     ------
     StatementError
-        If the period has not ended and the statement is not provisional, if it was issued with other inputs or overlaps
-        another, or if something that is needed is missing.
+        If the period has not ended and the statement is not provisional, if the day of issue is past and nothing says
+        why, if the statement was issued with other inputs or by another key or overlaps another, or if something that
+        is needed is missing.
     RightsDatabaseError
         If the database cannot be reached or written.
     """
     issued = parse_date(issued_on, what="issued_on")
+    present = today or (now or datetime.now(UTC)).date()
     if not provisional:
-        _expect_ended(period, issued, today or (now or datetime.now(UTC)).date())
+        _expect_ended(period, issued, present)
     inputs = _Inputs(licensee, period, issued_on, usage or Usage(()), rates or Rates(), policy, currency)
     if draft or provisional:
         with database.reading() as connection:
@@ -117,12 +128,19 @@ def issue_statement(
         for kept in earlier:
             if (kept.period.start, kept.period.end) == (period.start, period.end):
                 if same_inputs(kept, computed):
+                    _expect_signer(kept, signer)
                     return kept
                 raise StatementError(
                     f"statement of {printable(licensee)} for {period}: {printable(kept.id)} was issued on "
                     f"{kept.issued_on} from other inputs, and is never changed; compute a draft to see what differs: "
                     "the next period carries it as adjustments"
                 )
+        if issued < present and not backdate:
+            raise StatementError(
+                f"day of issue {issued}: is past, today is {present}; leave it out, or say why with --backdate REASON, "
+                "which the statement and the chain of the database keep"
+            )
+        computed = replace(computed, signer=signer, backdated=backdate)
         if before_keeping is not None:
             before_keeping(computed)
         keep_statement(connection, computed, actor(by), timestamp(now))
@@ -187,7 +205,18 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         adjusted_rights=_rights_before(connection, inputs.licensee, before, adjustments),
     )
     prove(computed)
-    return computed
+    head = chain_head(connection)
+    return replace(computed, inputs=input_digests(computed, before[-1] if before else None), chain_head=head.text)
+
+
+def _expect_signer(kept: Statement, signer: str) -> None:
+    """Refuse to sign what was issued unsigned, or by another key: a statement says who signs it, and never changes."""
+    if signer and not (kept.signer and PublicKey.parse(kept.signer) == PublicKey.parse(signer)):
+        whose = f"signed by key {PublicKey.parse(kept.signer).id}" if kept.signer else "unsigned"
+        raise StatementError(
+            f"statement {printable(kept.id)}: was issued {whose} on {kept.issued_on}, and is never changed; sign with "
+            "that key, or with none"
+        )
 
 
 def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:

@@ -15,6 +15,7 @@ from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
 from sourceprint.royalties.statements.statement import KINDS, Statement
+from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import table
 
 __all__ = [
@@ -158,8 +159,17 @@ def statement_text(statement: Statement) -> str:
             "",
             *_aligned(proof, left=(0, 1)),
             f"sum of lines = total in each: {'yes' if holds else 'NO'}; together {money(total)} {statement.currency}",
+            *([f"backdated: {printable(statement.backdated)}"] if statement.backdated else []),
+            _signed(statement),
         ]
     )
+
+
+def _signed(statement: Statement) -> str:
+    if not statement.signer:
+        return "unsigned: it proves no author"
+    key = PublicKey.parse(statement.signer)
+    return f"signed by key {key.id} ({key.name})"
 
 
 def statements_text(entries: Iterable[StatementEntry]) -> str:

@@ -33,6 +33,7 @@ __all__ = [
     "Conversion",
     "Credit",
     "Deducted",
+    "InputDigests",
     "Line",
     "LineKey",
     "OutsideUse",
@@ -253,6 +254,28 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True)
+class InputDigests:
+    """The digests of what a statement was computed from, each "sha256:" and 64 hexadecimal digits.
+
+    Attributes
+    ----------
+    usage, rates, licences, uses : str
+        Of these fields of the statement, as JSON; `rates` are the conversions, `uses` have their states.
+    policy : str
+        Of the policy, as it is kept with the attribution.
+    earlier : str
+        Of the statement that was issued before this one, which names the one before it; "" where there was none.
+    """
+
+    usage: str
+    rates: str
+    licences: str
+    uses: str
+    policy: str
+    earlier: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One statement.
 
@@ -292,6 +315,15 @@ class Statement:
         Of the recordings among them that are in the catalogue of rights, by id.
     provisional : bool
         Whether the period may not have ended: such a statement was never issued, and owes nothing.
+    inputs : InputDigests or None
+        None where nobody computed them, as before there were any.
+    chain_head : str
+        Of the hash chain of the database when the statement was computed, as `Head.text`; it stands for all that was
+        on file. "" where there was none.
+    signer : str
+        The public key of who signs the statement, as a line of text; "" is unsigned.
+    backdated : str
+        Why the day of issue, or who issued it, is another than is expected; "" where neither is.
     document : bytes
         The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
@@ -319,6 +351,10 @@ class Statement:
     titles: tuple[tuple[str, str, str, str], ...]
     credits: tuple[Credit, ...] = ()
     provisional: bool = False
+    inputs: InputDigests | None = None
+    chain_head: str = ""
+    signer: str = ""
+    backdated: str = ""
     document: bytes = b""
 
 

@@ -27,7 +27,8 @@ RESULTS = EXAMPLE / "results.jsonl"
 USAGE = EXAMPLE / "usage.csv"
 OPEN_USE = "Ua9714779c7ef30b7749db631"  # of R1 or R2: the scan cannot tell
 STATEMENT = "S-P-TONE-2026-Q3-303c53c4c53c"
-ISSUE = ("statement", "--period", "2026-Q3", "--licensee", "P-TONE", "--usage", USAGE, "--issued", "2026-10-05")
+LATE = ("--issued", "2026-10-05", "--backdate", "entered after the fact")
+ISSUE = ("statement", "--period", "2026-Q3", "--licensee", "P-TONE", "--usage", USAGE, *LATE)
 ATTRIBUTE = ("attribute", RESULTS, "--policy", "matched-seconds", "--licensee", "P-TONE", "--usage", USAGE)
 USES = ("uses", "list", "--licensee", "P-TONE")
 
@@ -424,7 +425,10 @@ def test_a_statement_is_summed_up_and_written(attributed: Path, tmp_path: Path) 
     )
     assert result.stderr.startswith(f"{STATEMENT}: Tonewell Generators for 2026-Q3, in EUR\n\n")
     assert "  Northern Records (P-NORTH)         0.00    12.825      0.00  12.83     -0.005\n" in result.stderr
-    assert result.stderr.endswith("sum of lines = total in each: yes; together 49.70 EUR\n")
+    assert result.stderr.endswith(
+        "sum of lines = total in each: yes; together 49.70 EUR\nbackdated: entered after the fact\n"
+        "unsigned: it proves no author\n"
+    )
     assert max(len(line) for line in result.stderr.splitlines()) <= 80
 
 
@@ -507,7 +511,7 @@ def test_a_statement_interrupted_while_written_is_issued_and_written_by_the_same
 def test_a_named_recording_is_paid_by_the_next_statement(issued: Path, tmp_path: Path) -> None:
     done("uses", "set", "resolved", OPEN_USE, "--recording", "R1", "--reason", "studio take")
     usage = EXAMPLE / "usage-2026-Q4.csv"
-    words = ("--period", "2026-Q4", "--licensee", "P-TONE", "--usage", usage, "--issued", "2027-01-05")
+    words = ("--period", "2026-Q4", "--licensee", "P-TONE", "--usage", usage, "--issued", "2027-01-05", *LATE[2:])
     result = done("statement", *words, "--out", tmp_path / "st")
     # 16 s at 0.01 EUR, 20 usages, half of it for the master: 1.60 EUR, less 10 %.
     table = [line.split() for line in result.stderr.splitlines()]
@@ -534,7 +538,10 @@ def test_a_line_is_explained_from_its_folder_or_its_id(issued: Path, made: Path)
 
 def test_an_audit_finds_a_cent_that_was_changed(made: Path, tmp_path: Path) -> None:
     sound = done("audit", made / "st")
-    assert sound.stdout == f"{made}/st: holds; checksums, digest, sums, balances and formats agree\n"
+    assert sound.stdout == (
+        f"{made}/st: holds; checksums, digest, sums, balances and formats agree\n"
+        "  NOT VERIFIED: unsigned, so anybody may have written it\n"
+    )
     assert done("audit", made / "st", "--json").stdout == "[]\n"
     damaged = tmp_path / "st"
     shutil.copytree(made / "st", damaged)

@@ -41,7 +41,6 @@ from sourceprint.evidence.cases.contents import (
     Remarks,
     parse_json,
     readme_bytes,
-    signature_bytes,
     sums_bytes,
 )
 from sourceprint.evidence.cases.recomputation import read_trace_member
@@ -49,7 +48,7 @@ from sourceprint.evidence.cases.verdict import CaseVerdict, check_case, read_cas
 from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run
-from sourceprint.signatures import PrivateKey
+from sourceprint.signatures import PrivateKey, signature_bytes
 from tests.command_line import RATE_HZ, music, run, write
 from tests.places import ROOT
 from tests.scan_records import a_match, a_result

@@ -7,7 +7,7 @@ from fingerprint.errors import printable
 from sourceprint.royalties.rights.chain.verification import ChainVerdict
 from sourceprint.text.tables import counted
 
-__all__ = ["chain_text", "chain_to_json"]
+__all__ = ["chain_text", "chain_to_json", "witness_lines"]
 
 
 def chain_to_json(verdict: ChainVerdict, name: str) -> dict[str, Any]:
@@ -39,12 +39,13 @@ def chain_text(verdict: ChainVerdict, name: str) -> str:
             f"  entries up to {verdict.head.sequence}, over {counted(verdict.rows, 'row')}; {printable(verdict.began)}",
             f"  head: {verdict.head.text}",
             *(f"  entry {sequence} notes: {printable(note)}" for sequence, note in verdict.notes),
-            *(f"  {line}" for line in _witness_lines(verdict)),
+            *(f"  {line}" for line in witness_lines(verdict)),
         ]
     )
 
 
-def _witness_lines(verdict: ChainVerdict) -> Iterable[str]:
+def witness_lines(verdict: ChainVerdict) -> Iterable[str]:
+    """Yield up to where a chain is witnessed, and what came after."""
     after = ", ".join(f"{kind} {n}" for kind, n in verdict.unwitnessed.items())
     if verdict.witnessed:
         yield f"witnessed up to entry {verdict.witnessed} by {printable(verdict.witness)}"

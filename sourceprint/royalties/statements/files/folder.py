@@ -9,6 +9,7 @@
 `dsr/*.tsv, README.txt`  DSR-shaped; not certified; not of a provisional statement, which a report cannot say to be one
 `uses.jsonl`             the uses, one JSON object per line, by id
 `SHA256SUMS`             of all the others, as `sha256sum --check` reads it
+`SIGNATURE`              the signer's public key, and the Ed25519 signature of SHA256SUMS; of signed statements only
 =======================  ===============================================================================================
 
 A new folder is written beside its place and renamed, so that nobody sees half of it. The same statement gives the same
@@ -31,9 +32,11 @@ from sourceprint.royalties.statements.files.page import party_pages, statement_p
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.use import Use, use_to_json
+from sourceprint.signatures import PrivateKey, PublicKey, signature_bytes
 
 __all__ = [
     "FORMATS",
+    "SIGNATURE",
     "SUMS",
     "check_place",
     "read_statement",
@@ -45,6 +48,7 @@ __all__ = [
 
 FORMATS = ("json", "csv", "parquet", "html", "dsr", "uses")
 SUMS = "SHA256SUMS"
+SIGNATURE = "SIGNATURE"
 
 
 def write_statement(
@@ -52,6 +56,7 @@ def write_statement(
     folder: str | Path,
     formats: Iterable[str] = FORMATS,
     *,
+    key: PrivateKey | None = None,
     max_dsr_lines: int = MAX_LINES,
 ) -> list[Path]:
     """Write a statement as files and return their paths, sorted.
@@ -63,6 +68,8 @@ def write_statement(
         New, empty, or holding the same statement; then only files that differ are written again.
     formats : iterable of str
         Of `FORMATS`; `json` is always among them.
+    key : PrivateKey or None
+        Of the statement's signer; None writes no signature, and a folder that says who signs it without one.
     max_dsr_lines : int
         Most records in one DSR-shaped file.
 
@@ -71,13 +78,16 @@ def write_statement(
     ParameterError
         If a format is unknown.
     StatementError
-        If the folder holds something else.
+        If the folder holds something else, or the key is not that of the statement's signer.
     CatalogueError, StorageFullError
         If the system refuses, or the disk is full; a new folder is then not there at all.
     """
     target = Path(folder)
     check_place(statement, target, formats)
     files = statement_files(statement, formats, max_dsr_lines=max_dsr_lines)
+    if key is not None:
+        _expect_key(statement, key.public)
+        files[SIGNATURE] = signature_bytes(key, files[SUMS])
     present = _present(target)
     if present:
         _write_again(target, present, files)
@@ -144,6 +154,14 @@ def uses_bytes(uses: Iterable[Use]) -> bytes:
     return "".join(
         json.dumps(use_to_json(use), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n" for use in uses
     ).encode()
+
+
+def _expect_key(statement: Statement, key: PublicKey) -> None:
+    if not statement.signer or PublicKey.parse(statement.signer) != key:
+        whose = f"says that key {PublicKey.parse(statement.signer).id} signs it" if statement.signer else "is unsigned"
+        raise StatementError(
+            f"statement {printable(statement.id)}: {whose}, and key {key.id} was given; give that key, or none"
+        )
 
 
 def _wanted(formats: Iterable[str]) -> set[str]:

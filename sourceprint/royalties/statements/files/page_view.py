@@ -14,6 +14,7 @@ from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from sourceprint.royalties.statements.statement import KINDS, Adjustment, Balance, Contribution, Line, Statement
+from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import exact_clock
 
 __all__ = ["KIND_WORDS", "MAX_DRILLED", "View"]
@@ -144,6 +145,9 @@ class View:
             "licences": [{"id": licence_id, "digest": digest} for licence_id, digest in statement.licences],
             "policy": {"name": statement.policy_name, "digest": statement.policy_digest},
             "rights_revision": statement.rights_revision,
+            "signer": _signer_view(statement.signer),
+            "chain_head": statement.chain_head,
+            "backdated": statement.backdated,
             "usage_sha256": statement.usage_sha256,
             "fx_sha256": statement.fx_sha256,
             "conversions": [
@@ -337,6 +341,13 @@ class _Budget:
 
 def _deducted(line: Line) -> Amount:
     return sum_of(one.amount for one in line.deductions)
+
+
+def _signer_view(signer: str) -> dict[str, str] | None:
+    if not signer:
+        return None
+    key = PublicKey.parse(signer)
+    return {"name": key.name, "id": key.id, "fingerprint": key.fingerprint}
 
 
 def _party_view(party: Party) -> dict[str, str]:

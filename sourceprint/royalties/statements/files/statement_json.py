@@ -8,7 +8,8 @@ is something that there is not. What each field is, `sourceprint.royalties.state
 
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
-`provisional`       left out where it is false
+`provisional`       left out where it is false; likewise `inputs`, `chain_head`, `signer`, `backdated` where there is
+                    nothing in them
 `uses`              as in `sourceprint.royalties.uses.use`
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
 ==================  ====================================================================================================
@@ -26,18 +27,23 @@ import msgspec
 from fingerprint.digests import canonical_json, digest_of, strict_json
 from fingerprint.errors import ParameterError, StatementError, VerificationError, printable
 from sourceprint.royalties.money import Amount
+from sourceprint.royalties.rights.chain import Head
 from sourceprint.royalties.statements.files.record_types import expect_typed
 from sourceprint.royalties.statements.files.statement_v1 import SCHEMA_1, from_schema_1
 from sourceprint.royalties.statements.statement import KINDS, SCHEMA, Statement
 from sourceprint.royalties.uses.use import use_from_json, use_to_json
+from sourceprint.signatures import PublicKey
 
 __all__ = [
     "parse_statement",
+    "plain",
     "statement_bytes",
     "statement_digest",
     "statement_from_json",
     "statement_to_json",
 ]
+
+_LEFT_OUT = ("provisional", "inputs", "chain_head", "signer", "backdated")  # where they hold nothing
 
 
 def statement_to_json(statement: Statement) -> dict[str, Any]:
@@ -46,11 +52,17 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
         value: dict[str, Any] = strict_json(statement.document)
         value.pop("digest")
         return value
-    value = msgspec.to_builtins(replace(statement, uses=()), enc_hook=_text)
+    value = plain(replace(statement, uses=()))
     del value["document"]
-    if not statement.provisional:
-        del value["provisional"]
+    for name in _LEFT_OUT:
+        if not value[name]:
+            del value[name]
     return {"schema": SCHEMA, **value, "uses": [use_to_json(use) for use in statement.uses]}
+
+
+def plain(value: Any) -> Any:
+    """Return a part of a statement as it is in its JSON."""
+    return msgspec.to_builtins(value, enc_hook=_text)
 
 
 def statement_from_json(value: dict[str, Any]) -> Statement:
@@ -85,6 +97,10 @@ def statement_from_json(value: dict[str, Any]) -> Statement:
         )
         expect_typed(statement)
         _expect_known_kinds(statement)
+        if statement.signer:
+            PublicKey.parse(statement.signer)
+        if statement.chain_head:
+            Head.parse(statement.chain_head)
         return statement
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, ParameterError) as error:
         detail = f"{type(error).__name__}: {printable(str(error))}"

@@ -1,0 +1,31 @@
+"""What a statement was computed from: digests of all of it, and the head of the chain that stands for what was on file.
+
+The usage, the rates, the licences' digests and the uses with their states are in the statement; their digests say so in
+one place, and are checked with it. The policy, the rights and the statement before are in the database: the chain up to
+the head covers them.
+"""
+
+from typing import Any
+
+from fingerprint.digests import canonical_json, digest_of
+from sourceprint.royalties.statements.files.statement_json import plain, statement_digest
+from sourceprint.royalties.statements.statement import InputDigests, Statement
+from sourceprint.royalties.uses.use import use_to_json
+
+__all__ = ["input_digests"]
+
+
+def input_digests(statement: Statement, before: Statement | None) -> InputDigests:
+    """Return the digests of what a statement was computed from, and of the one that was issued before it."""
+    return InputDigests(
+        usage=_digest([statement.usage_sha256, plain(statement.usage)]),
+        rates=_digest([statement.fx_sha256, plain(statement.conversions)]),
+        licences=_digest(plain(statement.licences)),
+        uses=_digest([use_to_json(use) for use in statement.uses]),
+        policy=statement.policy_digest,
+        earlier="" if before is None else statement_digest(before),
+    )
+
+
+def _digest(value: Any) -> str:
+    return digest_of(canonical_json(value, utf8=True))

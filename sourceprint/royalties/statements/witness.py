@@ -1,0 +1,71 @@
+"""A statement held against the database that it was issued from: whether it is on file, and the chain what it was.
+
+The statement names the head of the chain at its issue, so whoever holds it can tell whether anything that came before
+was changed since: rights, uses, decisions, earlier statements. What came after is unwitnessed, unless a later head is
+given too.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, select
+
+from sourceprint.royalties.rights.chain import Head
+from sourceprint.royalties.rights.chain.verification import ChainVerdict, HeldHead, verify_chain
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.schema import statement as statement_table
+from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
+from sourceprint.royalties.statements.statement import Statement
+
+__all__ = ["compare_with_database"]
+
+
+def compare_with_database(
+    database: Database, statement: Statement, held: Sequence[HeldHead] = ()
+) -> tuple[ChainVerdict, list[tuple[str, str]]]:
+    """Return the verdict on the chain, and what of a statement does not agree with its database.
+
+    Parameters
+    ----------
+    database : Database
+        That it was issued from.
+    statement : Statement
+    held : sequence of HeldHead
+        Further heads that are held elsewhere.
+
+    Returns
+    -------
+    verdict : ChainVerdict
+    problems : list of (str, str)
+        Where, and what.
+    """
+    heads = list(held)
+    if statement.chain_head:
+        heads.append(HeldHead(Head.parse(statement.chain_head), f"statement {statement.id}"))
+    with database.reading() as connection:
+        verdict = verify_chain(connection, heads)
+        problems = [("chain", str(problem)) for problem in verdict.problems]
+        problems += [(f"statement {statement.id}", what) for what in _differences(connection, statement)]
+    return verdict, problems
+
+
+def _differences(connection: Connection, statement: Statement) -> Iterator[str]:
+    table = statement_table.c
+    row = connection.execute(
+        select(table.row_id, table.document, table.digest).where(table.id == statement.id)
+    ).one_or_none()
+    if row is None:
+        yield "is not on file: it was not issued from this database, or was taken out of it"
+        return
+    if row.document.encode() != statement_bytes(statement):
+        yield f"is on file with another content: with digest {row.digest}, not {statement_digest(statement)}"
+    if statement.inputs is None:
+        return
+    before = connection.execute(
+        select(table.id, table.digest)
+        .where(table.licensee == statement.licensee.id, table.row_id < row.row_id)
+        .order_by(table.row_id.desc())
+        .limit(1)
+    ).one_or_none()
+    if (before.digest if before else "") != statement.inputs.earlier:
+        found = f"the one on file before it, {before.id}, has {before.digest}" if before else "there is none on file"
+        yield f"follows a statement with digest {statement.inputs.earlier or 'none'}, and {found}"

@@ -1,0 +1,287 @@
+"""Signed statements: who signed, what they were computed from, and what of it was changed since."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, update
+
+from fingerprint.errors import StatementError, VerificationError
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.chain import Head, begin_chain, chain_head
+from sourceprint.royalties.rights.chain.verification import HeldHead
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.schema import chain_entry, use, use_event
+from sourceprint.royalties.rights.schema import statement as statement_table
+from sourceprint.royalties.statements.audit import full_audit
+from sourceprint.royalties.statements.files.folder import SUMS, write_statement
+from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
+from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.statements.register import load_statement, statement_text
+from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.uses.ledger import attribute_results
+from sourceprint.royalties.uses.policy import load_policy
+from sourceprint.signatures import PrivateKey
+from tests.command_line import run
+from tests.royalty_records import LICENSEE, a_licence, a_match, a_passage, a_scan_result, some_rights, store_rights
+
+KEY, OTHER = PrivateKey(bytes(range(32)), "north"), PrivateKey(bytes(32), "other")
+NOW = datetime(2027, 1, 2, 10, 0, 0, tzinfo=UTC)
+TODAY = date(2027, 1, 2)
+
+
+@pytest.fixture
+def attributed(database: Database, tmp_path: Path) -> Database:
+    store_rights(database, some_rights(licences=[a_licence()]))
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps(a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)))) + "\n")
+    attribute_results(
+        database, results, load_policy("matched-seconds"), licensee=LICENSEE, generated_on="2026-07-14", now=NOW
+    )
+    return database
+
+
+def issue(database: Database, period: str = "2026-Q3", **options: object) -> Statement:
+    stated: dict[str, object] = {"issued_on": "2027-01-02", "now": NOW, "today": TODAY, **options}
+    return issue_statement(database, licensee=LICENSEE, period=Period.parse(period), **stated)  # type: ignore[arg-type]
+
+
+def written(database: Database, folder: Path, **options: Any) -> Path:
+    """Issue a statement signed by KEY, and return its folder."""
+    write_statement(issue(database, signer=KEY.public.text, **options), folder, ("json", "csv", "html"), key=KEY)
+    return folder
+
+
+def told(folder: Path, *keys: PrivateKey, database: Database | None = None, held: tuple[Head, ...] = ()) -> list[str]:
+    heads = [HeldHead(head, "a copy") for head in held]
+    found = full_audit(folder, keys=[key.public for key in keys], database=database, held=heads)
+    return [str(problem) for problem in found.problems]
+
+
+# Who signed.
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a signed statement, with the database beside it; not to be changed."""
+    place = tmp_path_factory.mktemp("signed")
+    database = Database.open(place / "rights.sqlite", create=True)
+    store_rights(database, some_rights(licences=[a_licence()]))
+    (place / "results.jsonl").write_text(
+        json.dumps(a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)))) + "\n"
+    )
+    policy = load_policy("matched-seconds")
+    attribute_results(database, place / "results.jsonl", policy, licensee=LICENSEE, generated_on="2026-07-14", now=NOW)
+    written(database, place / "st")
+    (place / "north.pub").write_text(KEY.public.text + "\n")
+    (place / "other.pub").write_text(OTHER.public.text + "\n")
+    return place
+
+
+@pytest.fixture
+def folder(signed: Path, tmp_path: Path) -> Path:
+    shutil.copytree(signed / "st", tmp_path / "st")
+    return tmp_path / "st"
+
+
+def resum(folder: Path) -> None:
+    """Write SHA256SUMS anew, as whoever changes a file can."""
+    from hashlib import sha256
+
+    names = [line.split("  ", 1)[1] for line in (folder / SUMS).read_text().splitlines()]
+    (folder / SUMS).write_text("".join(f"{sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names))
+
+
+def take_off(folder: Path) -> None:
+    """Make a signed statement an unsigned one, consistently."""
+    value = json.loads((folder / "statement.json").read_text())
+    from sourceprint.royalties.statements.files.statement_json import statement_from_json
+
+    bare = replace(statement_from_json(value), signer="")
+    (folder / "SIGNATURE").unlink()
+    shutil.rmtree(folder)
+    write_statement(bare, folder, ("json", "csv", "html"))
+
+
+FORGERIES: list[tuple[Callable[[Path], object], str]] = [
+    (lambda folder: (folder / "SIGNATURE").unlink(), "SIGNATURE: is missing, though the statement says that key"),
+    (lambda folder: (folder / "SIGNATURE").write_bytes(b"x" * 9_000), "SIGNATURE: "),
+    (
+        lambda folder: (folder / "SIGNATURE").write_bytes(signature(OTHER, folder)),
+        f"SIGNATURE: is of key {OTHER.public.id}, and the statement says that key {KEY.public.id} signs it",
+    ),
+    (take_off, f"statement.json: is unsigned, and must be signed by {KEY.public.id}"),
+]
+
+
+def signature(key: PrivateKey, folder: Path) -> bytes:
+    from sourceprint.signatures import signature_bytes
+
+    return signature_bytes(key, (folder / SUMS).read_bytes())
+
+
+def test_a_signed_statement_holds_for_whoever_has_the_key(signed: Path) -> None:
+    assert told(signed / "st", KEY) == []
+    assert told(signed / "st", OTHER, KEY) == []
+    assert told(signed / "st", OTHER) == [
+        f"statement.json: is signed by key {KEY.public.id}, not by {OTHER.public.id}, which was given"
+    ]
+    found = full_audit(signed / "st")
+    assert found.problems == ()
+    assert found.authorship is not None
+    with pytest.raises(VerificationError, match="nobody vouches for the key"):
+        found.authorship.insist("st")
+    found.authorship.insist("st", any_key=True)
+    assert told(signed / "st" / "statement.json") == [
+        "SIGNATURE: is in the folder of the statement, beside its other files; name the folder"
+    ]
+
+
+@pytest.mark.parametrize(("forge", "message"), FORGERIES, ids=["missing", "damaged", "other key", "taken off"])
+def test_a_forged_signature_is_told(folder: Path, forge: Callable[[Path], object], message: str) -> None:
+    forge(folder)
+    assert any(problem.startswith(message) for problem in told(folder, KEY)), told(folder, KEY)
+
+
+def test_every_file_that_a_party_gets_is_under_the_signature(folder: Path) -> None:
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    checked = [name for name in names if name not in (SUMS, "SIGNATURE")]
+    assert any(name.startswith("parties/") for name in checked)
+    sums, data = (folder / SUMS).read_bytes(), {name: (folder / name).read_bytes() for name in checked}
+    for name in checked:
+        (folder / name).write_bytes(data[name] + b"\n")
+        resum(folder)
+        assert any(problem.startswith("SIGNATURE: the signature is not one of key") for problem in told(folder, KEY))
+        (folder / name).write_bytes(data[name])
+        (folder / SUMS).write_bytes(sums)
+    assert told(folder, KEY) == []
+
+
+def test_the_statement_says_who_signs_it_on_every_face(signed: Path) -> None:
+    statement = load_statement(Database.open(signed / "rights.sqlite"), json_of(signed)["id"])
+    assert statement.signer == KEY.public.text == json_of(signed)["signer"]
+    assert statement_text(statement).endswith(f"signed by key {KEY.public.id} (north)")
+    assert KEY.public.fingerprint in (signed / "st" / "statement.html").read_text()
+    unsigned = replace(statement, signer="")
+    assert statement_text(unsigned).endswith("unsigned: it proves no author")
+    assert "signer" not in json.loads(statement_bytes(unsigned))
+
+
+def json_of(signed: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads((signed / "st" / "statement.json").read_text())
+    return found
+
+
+def test_a_changed_input_is_told(folder: Path) -> None:
+    value = json.loads((folder / "statement.json").read_text())
+    value["uses"][0]["state_rule"] = "another rule"
+    value.pop("digest")
+    from sourceprint.royalties.statements.files.statement_json import statement_from_json
+
+    changed = statement_from_json(value)
+    (folder / "statement.json").write_bytes(statement_bytes(changed))
+    assert any(problem.startswith("statement.json: inputs, uses: is stated as sha256:") for problem in told(folder))
+
+
+def test_the_command_says_who_signed(signed: Path, tmp_path: Path) -> None:
+    alone = run("audit", signed / "st")
+    assert alone.exit_code == 6
+    assert f"NOT VERIFIED: signed by key {KEY.public.id} (north), for which nobody vouches" in alone.stdout
+    assert "nobody vouches for the key" in alone.stderr
+    assert run("audit", signed / "st", "--any-key").exit_code == 0
+    assert run("audit", signed / "st", "--key", signed / "north.pub").exit_code == 0
+    assert run("audit", signed / "st", "--key", KEY.public.fingerprint).exit_code == 0
+    assert run("audit", signed / "st", "--key", signed / "other.pub").exit_code == 6
+    assert run("audit", signed / "st", "--key", signed / "other.pub", "--any-key").exit_code == 2
+    assert run("audit", signed / "st", "--head", "x").exit_code == 2
+    with_database = run("audit", signed / "st", "--key", signed / "north.pub", "--rights", signed / "rights.sqlite")
+    assert with_database.exit_code == 0, with_database.stdout
+    assert "unwitnessed, entries by kind: statement 1" in with_database.stdout
+
+
+# Issued once, signed or not.
+
+
+def test_a_statement_is_signed_with_the_key_that_it_was_issued_with_or_with_none(signed: Path, tmp_path: Path) -> None:
+    database = Database.open(signed / "rights.sqlite")
+    kept = issue(database, signer=KEY.public.text)
+    assert statement_bytes(issue(database)) == statement_bytes(kept)
+    with pytest.raises(StatementError, match=f"was issued signed by key {KEY.public.id} on 2027-01-02, and is never"):
+        issue(database, signer=OTHER.public.text)
+    with pytest.raises(StatementError, match=f"says that key {KEY.public.id} signs it, and key {OTHER.public.id} was"):
+        write_statement(kept, tmp_path / "again", ("json",), key=OTHER)
+    assert not (tmp_path / "again").exists()
+    write_statement(kept, tmp_path / "again", ("json", "csv", "html"), key=KEY)
+    for path in (signed / "st").rglob("*"):
+        if path.is_file():
+            assert (tmp_path / "again" / path.relative_to(signed / "st")).read_bytes() == path.read_bytes()
+
+
+# The day of issue.
+
+
+def test_a_day_that_is_past_takes_a_reason_which_the_statement_and_the_chain_keep(attributed: Database) -> None:
+    with pytest.raises(StatementError, match=r"day of issue 2026-10-05: is past, today is 2027-01-02; .*--backdate"):
+        issue(attributed, issued_on="2026-10-05")
+    assert issue(attributed, issued_on="2026-10-05", draft=True).issued_on == "2026-10-05"
+    reason = "the system was down"
+    late = issue(attributed.noting(reason), issued_on="2026-10-05", backdate=reason)
+    assert late.backdated == reason
+    assert f"backdated: {reason}" in statement_text(late)
+    with attributed.reading() as connection:
+        head = chain_head(connection)
+        note = connection.execute(chain_entry.select().where(chain_entry.c.sequence == head.sequence)).one().note
+    assert note == reason
+    assert statement_bytes(issue(attributed)) == statement_bytes(late), "issued before: the day does not matter"
+
+
+# The database.
+
+
+def test_what_was_changed_since_is_named_by_whoever_holds_a_statement(attributed: Database, tmp_path: Path) -> None:
+    first = written(attributed, tmp_path / "first")
+    second = written(attributed, tmp_path / "second", period="2026-Q4")
+    assert told(first, KEY, database=attributed) == told(second, KEY, database=attributed) == []
+    earlier = json.loads((second / "statement.json").read_text())["inputs"]["earlier"]
+    assert earlier == json.loads((first / "statement.json").read_text())["digest"]
+    with attributed.reading() as connection:
+        head = chain_head(connection)
+    assert told(first, KEY, database=attributed, held=(head,)) == []
+
+    with attributed._engine.begin() as connection:
+        connection.execute(update(use).values(track_name="another.wav"))
+    (problem,) = told(second, KEY, database=attributed)
+    assert ": chain: entry " in problem
+    assert problem.endswith(": was changed; attribution 1")
+    with attributed._engine.begin() as connection:
+        connection.execute(delete(chain_entry))
+        begin_chain(connection, day="2027-01-02")
+    (problem,) = told(second, KEY, database=attributed)
+    assert "the chain was rewritten from there or before" in problem or "was cut or made anew" in problem
+
+    with attributed._engine.begin() as connection:
+        connection.execute(delete(statement_table).where(statement_table.c.period_label == "2026-Q3"))
+    found = told(first, KEY, database=attributed)
+    assert any("is not on file: it was not issued from this database, or was taken out of it" in one for one in found)
+    found = told(second, KEY, database=attributed)
+    assert any(f"follows a statement with digest {earlier}, and there is none on file" in one for one in found)
+
+
+def test_a_decision_after_a_statement_is_unwitnessed_and_no_problem(attributed: Database, tmp_path: Path) -> None:
+    folder = written(attributed, tmp_path / "st")
+    with attributed.writing() as connection:
+        row = {"use_id": "U1", "state": "disputed", "reason": "r", "document": "", "made_at": "x", "made_by": "ann"}
+        connection.execute(insert(use_event), row)
+    found = full_audit(folder, database=attributed)
+    assert found.problems == ()
+    assert found.chain is not None
+    assert found.chain.unwitnessed == {"decision": 1, "statement": 1}
+    kept = load_statement(attributed, json.loads((folder / "statement.json").read_text())["id"])
+    assert statement_digest(kept) == json.loads((folder / "statement.json").read_text())["digest"]
