@@ -26,6 +26,7 @@ from sourceprint.commands import (
     money,
     rights,
     scan,
+    uses,
 )
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
@@ -130,8 +131,9 @@ _SECTIONS = {
     "Evidence": [evidence.report, evidence.evidence, index_folder.verify, keys.keys, keys.reveal],
     "Rights and money": [
         rights.rights,
-        money.attribute,
-        money.uses,
+        uses.attribute,
+        uses.uses,
+        uses.usage,
         money.statement,
         money.statements,
         money.explain,

@@ -13,7 +13,8 @@ commands of one subject each, in the order of `sourceprint --help`:
 - `evidence`: report, evidence
 - `keys`: keys, reveal
 - `rights`: rights
-- `money`: attribute, uses, statement, statements, explain, audit
+- `uses`: attribute, uses, usage
+- `money`: statement, statements, explain, audit
 - `index_folder`: verify, compact, export, import
 
 `reference` writes docs/cli.md from their help; `cli` puts them together. Imports that take long are inside functions.

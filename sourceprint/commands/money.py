@@ -1,24 +1,19 @@
-"""From matches to money: uses and their states, statements and where each amount comes from."""
+"""Statements: what is owed, where each amount comes from, and whether it adds up."""
 
-from collections.abc import Container
 from pathlib import Path
 
 import click
 
-from fingerprint.errors import GrantError, IndexMissingError, printable
+from fingerprint.errors import printable
 from sourceprint.commands.terminal import (
-    EXIT_INCOMPLETE,
     EXIT_VERIFICATION,
     PATH,
     backdate_option,
     by_option,
-    complain,
     expect_many_records,
     head_option,
-    index_option,
-    index_place,
     json_option,
-    jsonl_option,
+    licensee_option,
     note,
     print_json,
     quiet_option,
@@ -26,11 +21,9 @@ from sourceprint.commands.terminal import (
     rights_place,
     today,
 )
-from sourceprint.text.tables import counted
 
-__all__ = ["attribute", "audit", "explain", "statement", "statements", "uses"]
+__all__ = ["audit", "explain", "statement", "statements"]
 
-_licensee_option = click.option("--licensee", metavar="ID", required=True, help="Party id of who made the tracks.")
 _format_option = click.option(
     "--format", "formats", metavar="NAME", multiple=True,
     help="Only this: csv, parquet, html, dsr or uses, beside json; may be repeated  [default: all]",
@@ -38,222 +31,7 @@ _format_option = click.option(
 
 
 @click.command()
-@click.argument("results", metavar="RESULTS", type=PATH)
-@click.option(
-    "--policy", metavar="POLICY", required=True,
-    help="A policy file, or one of: matched-seconds, coverage-weighted, equal, pro-rata-pool, fixed-fee.",
-)  # fmt: skip
-@_licensee_option
-@click.option(
-    "--usage", metavar="FILE", type=PATH,
-    help="CSV of what is reported: track, territory, usages, net_revenue, currency, generated_on, purpose.",
-)  # fmt: skip
-@click.option(
-    "--generated",
-    metavar="DATE",
-    default="",
-    help="Day (YYYY-MM-DD) on which tracks were made that the usage does not name.",
-)
-@click.option(
-    "--territory", "territories", metavar="CODE", multiple=True, help="Where; may be repeated  [default: Worldwide]"
-)
-@click.option(
-    "--purpose", type=click.Choice(["generate", "train", "reference-audio"]), default="generate", show_default=True,
-    help="What tracks were made for.",
-)  # fmt: skip
-@click.option(
-    "--supersede", metavar="REASON", default="",
-    help="Supersede earlier scans of the same tracks, even if they searched more; why, in a sentence.",
-)  # fmt: skip
-@index_option
-@rights_option
-@by_option
-@backdate_option
-@json_option
-@quiet_option
-def attribute(
-    results: Path,
-    policy: str,
-    licensee: str,
-    usage: Path | None,
-    generated: str,
-    territories: tuple[str, ...],
-    purpose: str,
-    supersede: str,
-    index: Path | None,
-    rights: str | None,
-    by: str | None,
-    backdate: str,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Turn matches into uses: whose, how long, licensed or not.
-
-    RESULTS is what `sourceprint match --jsonl` printed, or the results.jsonl of a scan. Overlaps are resolved once, by
-    the policy; the licences on file are applied on the day of generation; every use is kept with its state and the rule
-    that gave it. The same again changes nothing. What a later scan of a track does not find any more is superseded, but
-    only if that scan searched all that the earlier one found there: what its index holds is looked up in the index.
-
-    Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
-    """
-    from functools import partial
-
-    from sourceprint.royalties.people import acting
-    from sourceprint.royalties.rights.database import Database
-    from sourceprint.royalties.uses.ledger import attribute_results
-    from sourceprint.royalties.uses.policy import load_policy
-    from sourceprint.royalties.uses.usage import read_usage
-    from sourceprint.royalties.uses.uses_text import report_text, report_to_json
-
-    expect_many_records()
-    report = attribute_results(
-        acting(Database.open(rights_place(rights)), by, backdate=backdate),
-        results,
-        load_policy(policy),
-        licensee=licensee,
-        usage=None if usage is None else read_usage(usage),
-        generated_on=generated,
-        territories=territories,
-        purpose=purpose,
-        by=by,
-        holds=partial(_holds, index, {}),
-        supersede=supersede,
-    )
-    if as_json:
-        print_json(report_to_json(report), lines=False)
-    if not quiet:
-        click.echo(report_text(report), err=True)
-    undecided = sum(report.states.get(state, (0, 0))[0] for state in ("review", "unresolved"))
-    if undecided and not quiet:
-        wait = "use waits" if undecided == 1 else "uses wait"
-        command = f"sourceprint uses list --licensee {licensee} --state review --state unresolved"
-        note(f"{undecided} {wait} for a decision and will be held until then: {command}")
-    if report.n_failed:
-        complain(f"{counted(report.n_failed, 'track')} could not be searched; scan again what failed")
-        click.get_current_context().exit(EXIT_INCOMPLETE)
-
-
-def _holds(index: Path | None, opened: dict[str, Container[str]], digest: str, recording_id: str) -> bool:
-    """Return whether the index that results are from is at hand and holds a recording; it is opened when first asked.
-
-    One that was named must be there; the user's own may be missing, or another than that of the results.
-    """
-    if not opened:
-        from index.folder.store import Store
-
-        opened[""] = ()
-        try:
-            snapshot = Store.open(index_place(index)).snapshot()
-            opened[snapshot.digest] = snapshot
-        except (IndexMissingError, GrantError):
-            if index is not None:
-                raise
-    return recording_id in opened.get(digest, ())
-
-
-@click.group()
-def uses() -> None:
-    """List uses, decide on them, and see their history.
-
-    Example: sourceprint uses list --licensee P-TONE --state review
-    """
-
-
-@uses.command("list")
-@_licensee_option
-@click.option("--state", "states", metavar="STATE", multiple=True, help="Only in this state; may be repeated.")
-@click.option(
-    "--track", "tracks", metavar="TRACK", multiple=True, help="Only of this track, SHA-256 or name; likewise."
-)
-@rights_option
-@jsonl_option
-@quiet_option
-def list_(
-    licensee: str,
-    states: tuple[str, ...],
-    tracks: tuple[str, ...],
-    rights: str | None,
-    as_jsonl: bool,
-    quiet: bool,
-) -> None:
-    """List the uses of a licensee in their present states.
-
-    By track and time. claimed and resolved are paid; review, disputed and unresolved are held; withdrawn counts for
-    nothing.
-
-    Example: sourceprint uses list --licensee P-TONE --state review
-    """
-    from sourceprint.royalties.rights.database import Database
-    from sourceprint.royalties.uses.ledger import list_uses
-    from sourceprint.royalties.uses.uses_text import judged_use_to_json, uses_text
-
-    found = list_uses(Database.open(rights_place(rights)), licensee, states=states, tracks=tracks)
-    if as_jsonl:
-        print_json((judged_use_to_json(use, outcomes) for use, outcomes in found), lines=True)
-    elif found:
-        click.echo(uses_text(found))
-    elif not quiet:
-        note(f"no such uses of {licensee} are on file")
-
-
-@uses.command("set")
-@click.argument("state", metavar="STATE", type=click.Choice(["claimed", "disputed", "resolved", "withdrawn"]))
-@click.argument("ids", metavar="USE...", nargs=-1, required=True)
-@click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence; it stays in the history.")
-@click.option("--recording", metavar="ID", default="", help="Which recording it is, where that was open; if resolved.")
-@rights_option
-@by_option
-@backdate_option
-@quiet_option
-def set_(
-    state: str,
-    ids: tuple[str, ...],
-    reason: str,
-    recording: str,
-    rights: str | None,
-    by: str | None,
-    backdate: str,
-    quiet: bool,
-) -> None:
-    """Decide on uses: claimed, disputed, resolved or withdrawn.
-
-    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement. A
-    use that may be of several recordings is resolved by naming one of them with --recording.
-
-    Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
-    """
-    from sourceprint.royalties.people import acting
-    from sourceprint.royalties.rights.database import Database
-    from sourceprint.royalties.uses.states import change_state
-
-    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
-    changed = change_state(database, ids, state, reason, by, recording_id=recording)
-    if not quiet:
-        click.echo(f"{counted(len(changed), 'use')} now {state}", err=True)
-
-
-@uses.command("history")
-@click.argument("use_id", metavar="USE")
-@rights_option
-@json_option
-def history(use_id: str, rights: str | None, as_json: bool) -> None:
-    """Show every state that a use has had, by whom and why.
-
-    Example: sourceprint uses history U0123456789abcdef01234567
-    """
-    from sourceprint.royalties.rights.database import Database
-    from sourceprint.royalties.uses.states import change_to_json, history_text, use_history
-
-    with Database.open(rights_place(rights)).reading() as connection:
-        changes = use_history(connection, use_id)
-    if as_json:
-        print_json([change_to_json(change) for change in changes], lines=False)
-    else:
-        click.echo(history_text(changes))
-
-
-@click.command()
-@_licensee_option
+@licensee_option
 @click.option("--period", metavar="PERIOD", required=True, help="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14.")
 @click.option("--usage", metavar="FILE", type=PATH, help="What the licensee reports for the period, as for attribute.")
 @click.option("--fx", metavar="FILE", type=PATH, help="Rates of exchange: date, from, to, rate, publisher.")

@@ -61,6 +61,7 @@ __all__ = [
     "jsonl_option",
     "keys_option",
     "keys_place",
+    "licensee_option",
     "note",
     "one_format",
     "options_of",
@@ -118,6 +119,9 @@ by_option = click.option(
 head_option = click.option(
     "--head", "heads", metavar="HEAD", multiple=True,
     help="A head that you hold: the line itself, a file with it, or a statement that was issued; may be repeated.",
+)  # fmt: skip
+licensee_option = click.option(
+    "--licensee", metavar="ID", required=True, help="Party id of who made the tracks."
 )  # fmt: skip
 backdate_option = click.option(
     "--backdate", metavar="REASON", default="",

@@ -2,6 +2,8 @@
 
 In reading order:
 
+- `usage_reports`, `usage_match`: what is reported, version by version, and the scanned tracks that it is about
+- `effects`: what an attribution changes of statements, before it is kept
 - `statement`: a statement and its lines
 - `amounts`: from uses to exact amounts, by owner, and what is paid
 - `computation`: the whole of a statement from its inputs; `proof`: its arithmetic, done again

@@ -85,6 +85,9 @@ class _Changes:
             else:
                 continue
             self._by_track.setdefault(self._track_of[use_id], []).append(words)
+        self._restated = ""
+        if now.usage_version != stated.usage_version:
+            self._restated = f"usage restated, version {now.usage_version}: {now.usage_reason or 'no reason given'}"
         self._licences = _licence_changes(dict(stated.licences), dict(now.licences))
         self._revisions = (stated.rights_revision, now.rights_revision)
         # Before schema 2, lines were rounded: to less than 2.5 minor units, of what was earned and of what was not.
@@ -101,6 +104,8 @@ class _Changes:
         related = [words for track in sorted(tracks) for words in self._by_track.get(track, [])]
         if not related and not self._licences and self._by_track and self._revisions[0] == self._revisions[1]:
             related = [words for track in sorted(self._by_track) for words in self._by_track[track]]
+        if self._restated and _bases(then.get(key)) != _bases(again.get(key)):
+            related = [self._restated, *related]
         if self._licences:
             related = [*related, *self._licences]
         before, after = (lines[key].gross if key in lines else ZERO for lines in (then, again))
@@ -110,6 +115,11 @@ class _Changes:
             related = [*related, f"rights revision {self._revisions[0]} to {self._revisions[1]}"]
         more = f"; and {len(related) - _SHOWN_CHANGES} more" if len(related) > _SHOWN_CHANGES else ""
         return "; ".join(related[:_SHOWN_CHANGES]) + more
+
+
+def _bases(line: Line | None) -> set[tuple[str, str]]:
+    """Return how the amounts of a line came about, which tells usages and revenue; nothing where there is none."""
+    return {(part.use_id, part.basis) for part in line.contributions} if line else set()
 
 
 def _licence_changes(then: Mapping[str, str], again: Mapping[str, str]) -> list[str]:

@@ -306,7 +306,7 @@ def _titles(rights: Rights, recordings: set[str], works: set[str]) -> tuple[tupl
     return tuple(sorted(of_recordings + of_works))
 
 
-def _row_order(row: UsageRow) -> tuple[str, str, str, int, Fraction, str, str]:
+def _row_order(row: UsageRow) -> tuple[str, str, str, int, Fraction, str, str, str, str]:
     return (
         row.territory,
         row.track,
@@ -315,7 +315,22 @@ def _row_order(row: UsageRow) -> tuple[str, str, str, int, Fraction, str, str]:
         row.revenue or Fraction(0),
         row.generated_on,
         row.purpose,
+        row.track_id,
+        row.used_on,
     )
+
+
+def _reported(row: UsageRow) -> list[Any]:
+    """Return what identifies a row as it was reported; id and day only where there is any."""
+    more = [row.track_id, row.used_on] if row.track_id or row.used_on else []
+    return [
+        row.territory,
+        row.track,
+        row.currency,
+        row.usages,
+        None if row.revenue is None else str(row.revenue),
+        *more,
+    ]
 
 
 def _identified(statement: Statement) -> Statement:
@@ -341,7 +356,7 @@ def _inputs(statement: Statement) -> list[Any]:
         statement.currency,
         statement.policy_digest,
         [list(licence) for licence in statement.licences],
-        [[*_row_order(row)[:4], None if row.revenue is None else str(row.revenue)] for row in statement.usage],
+        [_reported(row) for row in statement.usage],
         statement.usage_sha256,
         [[part.source, part.target, str(part.rate), part.day, part.publisher] for part in statement.conversions],
         [[use.id, use.state, use.state_rule] for use in statement.uses],

@@ -16,7 +16,7 @@ to so far, is marked wherever it is shown, is not kept, and owes nothing.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -37,13 +37,21 @@ from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.provenance import input_digests
 from sourceprint.royalties.statements.register import keep_statement, statements_of
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
-from sourceprint.royalties.uses.ledger import current_uses
+from sourceprint.royalties.statements.usage_match import match_usage
+from sourceprint.royalties.statements.usage_reports import (
+    UsageReport,
+    enter_report,
+    expect_days_in,
+    latest_report,
+    same_report,
+)
+from sourceprint.royalties.uses.ledger import current_uses, require_licensee
 from sourceprint.royalties.uses.policy import Policy, policy_of
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 from sourceprint.signatures import PublicKey
 
-__all__ = ["issue_statement"]
+__all__ = ["computed_again", "draft_on_file", "issue_statement", "restate_usage"]
 
 
 def issue_statement(
@@ -78,7 +86,8 @@ def issue_statement(
     issued_on : str
         YYYY-MM-DD.
     usage : Usage or None
-        What the licensee reports; None where nothing is.
+        What the licensee reports, which is entered as the latest version of its report for the period; None takes the
+        one that is on file, if any.
     rates : Rates or None
         Rates of exchange, where more than one currency is involved.
     policy : Policy or None
@@ -108,6 +117,9 @@ def issue_statement(
         If the period has not ended and the statement is not provisional, if the day of issue is past and nothing says
         why, if the statement was issued with other inputs or by another key or overlaps another, or if something that
         is needed is missing.
+    ListedError
+        If usage is reported of tracks that no scan is of, and the policy does not hold it; or of days outside the
+        period.
     RightsDatabaseError
         If the database cannot be reached or written.
     """
@@ -115,26 +127,28 @@ def issue_statement(
     present = today or (now or datetime.now(UTC)).date()
     if not provisional:
         _expect_ended(period, issued, present)
-    inputs = _Inputs(licensee, period, issued_on, usage or Usage(()), rates or Rates(), policy, currency)
+    inputs = _Inputs(licensee, period, issued_on, Usage(()), rates or Rates(), policy, currency)
     if draft or provisional:
         with database.reading() as connection:
-            computed = _compute(connection, inputs)
+            computed = _compute(connection, _with_usage(connection, inputs, usage, None))
         if provisional:
             return replace(computed, id="PROVISIONAL" + computed.id.removeprefix("S"), provisional=True)
         return replace(computed, id="DRAFT" + computed.id.removeprefix("S"))
+    made_by, made_at = actor(by), timestamp(now)
     with database.writing() as connection:
         earlier = statements_of(connection, licensee)
+        kept = next((one for one in earlier if _is_of(one, period)), None)
+        inputs = _with_usage(connection, inputs, usage, kept)
         computed = _compute(connection, inputs, earlier)
-        for kept in earlier:
-            if (kept.period.start, kept.period.end) == (period.start, period.end):
-                if same_inputs(kept, computed):
-                    _expect_signer(kept, signer)
-                    return kept
-                raise StatementError(
-                    f"statement of {printable(licensee)} for {period}: {printable(kept.id)} was issued on "
-                    f"{kept.issued_on} from other inputs, and is never changed; compute a draft to see what differs: "
-                    "the next period carries it as adjustments"
-                )
+        if kept is not None:
+            if same_inputs(kept, computed):
+                _expect_signer(kept, signer)
+                return kept
+            raise StatementError(
+                f"statement of {printable(licensee)} for {period}: {printable(kept.id)} was issued on "
+                f"{kept.issued_on} from other inputs, and is never changed; compute a draft to see what differs: "
+                "the next period carries it as adjustments"
+            )
         if issued < present and not backdate:
             raise StatementError(
                 f"day of issue {issued}: is past, today is {present}; leave it out, or say why with --backdate REASON, "
@@ -143,8 +157,68 @@ def issue_statement(
         computed = replace(computed, signer=signer, backdated=backdate)
         if before_keeping is not None:
             before_keeping(computed)
-        keep_statement(connection, computed, actor(by), timestamp(now))
+        if usage is not None:
+            enter_report(connection, licensee, period, usage, made_by=made_by, made_at=made_at)
+        keep_statement(connection, computed, made_by, made_at)
         return computed
+
+
+def restate_usage(
+    database: Database,
+    *,
+    licensee: str,
+    period: Period,
+    usage: Usage,
+    reason: str = "",
+    by: str | None = None,
+    now: datetime | None = None,
+) -> UsageReport:
+    """Enter what a licensee reports for a period, and return it; the latest version on file if that says the same.
+
+    Parameters
+    ----------
+    database : Database
+    licensee : str
+        Party id.
+    period : Period
+    usage : Usage
+    reason : str
+        Why it is reported anew; needed where the period was stated. The next statement carries what it changes.
+    by : str or None
+        Who enters it; None is `sourceprint.royalties.rights.database.actor`.
+    now : datetime or None
+        When; None is now.
+
+    Raises
+    ------
+    UnknownRightsError
+        If the licensee is not on file.
+    StatementError
+        If the period was stated from another report, and there is no reason.
+    ListedError
+        If the period was stated, and tracks that no scan is of are reported, unless its policy holds such usage; or if
+        a row is about a day outside the period.
+    """
+    made_by, made_at = actor(by), timestamp(now)
+    with database.writing() as connection:
+        require_licensee(connection, licensee, database.name)
+        kept = next((one for one in statements_of(connection, licensee) if _is_of(one, period)), None)
+        if kept is not None:
+            usage = match_usage(connection, licensee, usage, _policy_of(connection, kept))
+        return enter_report(
+            connection,
+            licensee,
+            period,
+            usage,
+            made_by=made_by,
+            made_at=made_at,
+            reason=reason,
+            stated=None if kept is None else Usage(kept.usage, kept.usage_sha256),
+        )
+
+
+def _is_of(statement: Statement, period: Period) -> bool:
+    return (statement.period.start, statement.period.end) == (period.start, period.end)
 
 
 def _expect_ended(period: Period, issued_on: date, today: date) -> None:
@@ -167,25 +241,62 @@ class _Inputs:
     rates: Rates
     policy: Policy | None
     currency: str | None
+    version: int = 0
+    reason: str = ""
+
+
+def _with_usage(connection: Connection, inputs: _Inputs, usage: Usage | None, kept: Statement | None) -> _Inputs:
+    """Return inputs with the usage to state: what is given, else what is on file; of an issued period, what it states.
+
+    Raises
+    ------
+    StatementError
+        If the period was issued from another report.
+    """
+    licensee, period = inputs.licensee, inputs.period
+    if kept is not None:
+        stated = Usage(kept.usage, kept.usage_sha256)
+        if usage is not None and not same_report(usage, stated):
+            raise StatementError(
+                f"usage of {printable(licensee)} for {period}: {printable(kept.id)} was issued on {kept.issued_on} "
+                "from another report, and is never changed; enter this one with `sourceprint usage enter --restate "
+                "REASON`: the next statement carries what it changes, up or down"
+            )
+        return replace(inputs, usage=stated, version=kept.usage_version, reason=kept.usage_reason)
+    latest = latest_report(connection, licensee, period)
+    if usage is None:
+        if latest is None:
+            return inputs
+        return replace(inputs, usage=latest.usage, version=latest.version, reason=latest.reason)
+    expect_days_in(usage, period)
+    if latest is not None and same_report(usage, latest.usage):
+        return replace(inputs, usage=usage, version=latest.version, reason=latest.reason)
+    return replace(inputs, usage=usage, version=latest.version + 1 if latest else 1)
 
 
 def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statement] | None = None) -> Statement:
     """Return the statement of these inputs, proven, with what came before it carried on."""
     stored = statements_of(connection, inputs.licensee) if earlier is None else earlier
     before = _before(stored, inputs.period)
-    uses = _uses_of(connection, inputs.licensee, inputs.period, inputs.usage)
+    # Names are matched as the policy says, and the policy is that of the uses: first by exact names, then as it says.
+    usage = match_usage(connection, inputs.licensee, inputs.usage, None)
+    uses = _uses_of(connection, inputs.licensee, inputs.period, usage)
     rights = _rights_of(connection, inputs.licensee, uses)
     currency = _currency(inputs, stored, rights)
     policy = _policy(connection, inputs, uses)
+    stop = not any(_is_of(statement, inputs.period) for statement in stored)
+    matched = match_usage(connection, inputs.licensee, usage, policy, stop=stop)
+    if matched.rows != usage.rows:
+        uses = _uses_of(connection, inputs.licensee, inputs.period, matched)
+        rights = _rights_of(connection, inputs.licensee, uses)
 
     def rate_of(source: str) -> Conversion:
         return inputs.rates.conversion(source, currency, on=inputs.period.end)
 
     adjustments: list[Adjustment] = []
     charged: set[tuple[str, str]] = set()
-    for statement in before:
-        again = _again(connection, statement, inputs, frozenset(charged))
-        charged |= ReportedUsage(_usage_by_sha256(statement), again.uses).counted
+    for statement, again in computed_again(connection, before, inputs.rates, issued_on=inputs.issued_on):
+        charged |= ReportedUsage(Usage(again.usage), again.uses).counted
         adjustments += adjustments_to(statement, again, [one for other in before for one in other.adjustments])
     computed = compute_statement(
         uses,
@@ -195,7 +306,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         period=inputs.period,
         currency=currency,
         issued_on=inputs.issued_on,
-        usage=inputs.usage,
+        usage=matched,
         rate_of=rate_of,
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.carried for balance in before[-1].balances} if before else {},
@@ -204,6 +315,7 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         adjustments=adjustments,
         adjusted_rights=_rights_before(connection, inputs.licensee, before, adjustments),
     )
+    computed = replace(computed, usage_version=inputs.version, usage_reason=inputs.reason)
     prove(computed)
     head = chain_head(connection)
     return replace(computed, inputs=input_digests(computed, before[-1] if before else None), chain_head=head.text)
@@ -223,7 +335,7 @@ def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
     """Return the statements before that of a period, in order of issue: all, or those before it if it was issued."""
     before: list[Statement] = []
     for statement in stored:
-        if (statement.period.start, statement.period.end) == (period.start, period.end):
+        if _is_of(statement, period):
             return before
         before.append(statement)
     for statement in stored:
@@ -236,15 +348,14 @@ def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
 
 
 def _uses_of(connection: Connection, licensee: str, period: Period, usage: Usage) -> list[Use]:
-    if not any(row.track for row in usage.rows):
+    if not usage.names_tracks:
         return list(current_uses(connection, licensee, generated_between=period))
-    first, last = period.start.isoformat(), period.end.isoformat()
-    return [
-        use
-        for use in current_uses(connection, licensee)
-        if usage.key_of(use.track_sha256, use.track_name)
-        or (usage.territory_rows and first <= use.generated_on <= last)
-    ]
+    reported = {row.sha256 for row in usage.rows if row.sha256}
+    uses = list(current_uses(connection, licensee, digests=reported))
+    if usage.territory_rows:
+        of_period = current_uses(connection, licensee, generated_between=period)
+        uses += [use for use in of_period if use.track_sha256 not in reported]
+    return uses
 
 
 def _rights_of(
@@ -329,11 +440,48 @@ def _kept_policy(connection: Connection, licensee: str, digest: str, name: str) 
     return policy_of(json.loads(document))
 
 
+def computed_again(
+    connection: Connection, statements: Iterable[Statement], rates: Rates, *, issued_on: str
+) -> Iterator[tuple[Statement, Statement]]:
+    """Yield statements of a licensee, in the order of issue, each with what it would be now.
+
+    Raises
+    ------
+    StatementError
+        If one cannot be computed again; the message names it.
+    """
+    charged: set[tuple[str, str]] = set()
+    for statement in statements:
+        again = _again(connection, statement, rates, issued_on, frozenset(charged))
+        charged |= ReportedUsage(Usage(again.usage), again.uses).counted
+        yield statement, again
+
+
+def draft_on_file(connection: Connection, licensee: str, period: Period, *, issued_on: str) -> Statement:
+    """Return what a period that was not stated comes to with the usage on file.
+
+    Raises
+    ------
+    StatementError
+        If it cannot be computed.
+    """
+    inputs = _Inputs(licensee, period, issued_on, Usage(()), Rates(), None, None)
+    return _compute(connection, _with_usage(connection, inputs, None, None))
+
+
 def _again(
-    connection: Connection, statement: Statement, inputs: _Inputs, charged: frozenset[tuple[str, str]]
+    connection: Connection, statement: Statement, rates: Rates, issued_on: str, charged: frozenset[tuple[str, str]]
 ) -> Statement:
-    """Return an earlier statement as it would be now, at the rates that it states, else at those of its own period."""
-    usage = _usage_by_sha256(statement)
+    """Return an earlier statement as it would be now, at the rates that it states, else at those of its own period.
+
+    Its usage is what was reported of the period last.
+    """
+    policy = _policy_of(connection, statement)
+    report = latest_report(connection, statement.licensee.id, statement.period)
+    if report is None or report.version <= statement.usage_version:
+        report = None
+    usage = _usage_by_sha256(statement) if report is None else report.usage
+    usage = match_usage(connection, statement.licensee.id, usage, policy, stop=False)
     uses = _uses_of(connection, statement.licensee.id, statement.period, usage)
     rights = _rights_of(connection, statement.licensee.id, uses)
     stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
@@ -341,17 +489,17 @@ def _again(
     def stated_rate(source: str) -> Conversion:
         if source in stated:
             return stated[source]
-        return inputs.rates.conversion(source, statement.currency, on=statement.period.end)
+        return rates.conversion(source, statement.currency, on=statement.period.end)
 
     try:
-        return compute_statement(
+        again = compute_statement(
             uses,
             rights,
-            _kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name),
+            policy,
             licensee=statement.licensee.id,
             period=statement.period,
             currency=statement.currency,
-            issued_on=inputs.issued_on,
+            issued_on=issued_on,
             usage=usage,
             rate_of=stated_rate,
             charged=charged,
@@ -361,15 +509,26 @@ def _again(
             f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what changed "
             f"since: {error}"
         ) from error
+    if report is not None:
+        return replace(again, usage_version=report.version, usage_reason=report.reason)
+    return replace(again, usage_version=statement.usage_version, usage_reason=statement.usage_reason)
+
+
+def _policy_of(connection: Connection, statement: Statement) -> Policy:
+    return _kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name)
 
 
 def _usage_by_sha256(statement: Statement) -> Usage:
-    """Return the usage of a statement with its tracks named by SHA-256, as far as it knew them.
+    """Return the usage of a statement with its tracks as far as it knew them, where it does not say itself.
 
     So a track that is made later and has the same file name does not come under it.
     """
     stated = Usage(statement.usage, statement.usage_sha256)
     sha256_of = {stated.key_of(use.track_sha256, use.track_name): use.track_sha256 for use in statement.uses}
-    sha256_of.pop("", None)
-    rows = tuple(replace(row, track=sha256_of.get(row.track, row.track)) for row in statement.usage)
-    return Usage(rows, statement.usage_sha256)
+    rows = [
+        replace(row, sha256=sha256_of[row.key], matched_by="digest" if row.track == sha256_of[row.key] else "name")
+        if row.key in sha256_of and not row.sha256
+        else row
+        for row in statement.usage
+    ]
+    return Usage(tuple(rows), statement.usage_sha256)

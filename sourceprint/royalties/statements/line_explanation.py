@@ -20,6 +20,13 @@ __all__ = ["explain_line", "explanation_to_json"]
 
 _SHOWN_CONTRIBUTIONS = 50
 _SHOWN_PASSAGES = 20
+_SHOWN_ROWS = 20
+_MATCHED_BY = {
+    "digest": "its SHA-256",
+    "id": "the licensee's own id",
+    "name": "the name of its file",
+    "stem": "the name of its file, but for the suffix of the format",
+}
 
 
 def explain_line(statement: Statement, number: int) -> str:
@@ -47,7 +54,7 @@ def explain_line(statement: Statement, number: int) -> str:
     for at, part in enumerate(line.contributions[:_SHOWN_CONTRIBUTIONS], 1):
         text += ["", f"{at}. {_use_title(part, uses.get(part.use_id))}"]
         if part.use_id in uses:
-            text += _use_lines(uses[part.use_id], line)
+            text += [*_use_lines(uses[part.use_id], line), *_usage_lines(statement, uses[part.use_id], line.territory)]
         text += _amount_lines(part, currency)
     if len(line.contributions) > _SHOWN_CONTRIBUTIONS:
         left = line.contributions[_SHOWN_CONTRIBUTIONS:]
@@ -145,6 +152,17 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     ]
     lines.append(f"   generated {use.generated_on}")
     return lines
+
+
+def _usage_lines(statement: Statement, use: Use, territory: str) -> list[str]:
+    """Return how the usage of a track was reported, and by what it was known to be of that track."""
+    return [
+        f"   reported as {printable(row.track or row.track_id)}, {row.usages} usages"
+        + (f" on {row.used_on}" if row.used_on else "")
+        + f" in {row.territory}: the scanned track by {_MATCHED_BY[row.matched_by]}"
+        for row in statement.usage
+        if row.sha256 == use.track_sha256 and row.territory == territory
+    ][:_SHOWN_ROWS]
 
 
 def _passage_text(passage: UsePassage) -> str:

@@ -324,6 +324,10 @@ class Statement:
         The public key of who signs the statement, as a line of text; "" is unsigned.
     backdated : str
         Why the day of issue, or who issued it, is another than is expected; "" where neither is.
+    usage_version : int
+        Of the usage report for the period, from 1; 0 where nothing was reported, or reports were not kept yet.
+    usage_reason : str
+        Why the licensee reported anew; "" where that needed no reason.
     document : bytes
         The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
@@ -355,6 +359,8 @@ class Statement:
     chain_head: str = ""
     signer: str = ""
     backdated: str = ""
+    usage_version: int = 0
+    usage_reason: str = ""
     document: bytes = b""
 
 

@@ -5,8 +5,8 @@ the same one by one, each end moved by less than a second. Where there is none, 
 the same recording or works in the track, or of the same time, is put into review with a reason that names the earlier
 decision. Only where nothing new is there at all, the decision has no use any more; the report names it.
 
-Two kinds of reviews are made here and not by people; their reasons start with `ASKED_AGAIN` or `CONFLICT`. The second,
-for time that a fuller scan gave to another use, is lifted by a scan that finds no such conflict.
+Three kinds of changes are made by attributions and not by people; their reasons start with `ASKED_AGAIN`, `CONFLICT` or
+`NO_CONFLICT`. The second is a review of time that a fuller scan gave to another use; the third ends it.
 """
 
 import json
@@ -22,9 +22,10 @@ from sourceprint.royalties.rights.schema import use as use_table
 from sourceprint.royalties.uses.states import StateChange, change_to_recording, latest_states
 from sourceprint.royalties.uses.use import Use, use_from_json
 
-__all__ = ["CONFLICT", "Decided", "carry_over", "overlap", "same_subject", "stored_uses"]
+__all__ = ["CONFLICT", "NO_CONFLICT", "Decided", "carry_over", "overlap", "same_subject", "stored_uses"]
 
 CONFLICT = "conflict: "
+NO_CONFLICT = "no conflict any more: "
 ASKED_AGAIN = "decide again: "
 _CARRIED = re.compile(r"(carried over from U[0-9a-f]{24}: )+")
 MOVED_MS = 1000
@@ -71,7 +72,8 @@ def carry_over(
     """
     found = Decided()
     latest = latest_states(connection, gone)
-    decided = {use_id: change for use_id, change in latest.items() if not change.reason.startswith(CONFLICT)}
+    made_here = (CONFLICT, NO_CONFLICT)
+    decided = {use_id: change for use_id, change in latest.items() if not change.reason.startswith(made_here)}
     if not decided:
         return found
     already = latest_states(connection, [use.id for use in new])

@@ -23,7 +23,7 @@ from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.rights.schema import use as use_table
 from sourceprint.royalties.uses.attribution import TrackOrigin, attribute
 from sourceprint.royalties.uses.claims import Owners
-from sourceprint.royalties.uses.decisions import CONFLICT, carry_over, overlap, same_subject, stored_uses
+from sourceprint.royalties.uses.decisions import CONFLICT, NO_CONFLICT, carry_over, overlap, same_subject, stored_uses
 from sourceprint.royalties.uses.policy import Policy, policy_document
 from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.royalties.uses.searches import Holds, ScanLog, TrackSearch, search_of
@@ -281,20 +281,21 @@ class AttributionEntry:
     def _conflicts(self, uses: list[Use], known: _OnFile) -> list[StateChange]:
         """Return the reviews of uses whose time a fuller scan gave to others, and the end of those that need none."""
         latest = latest_states(self._connection, [use.id for use in uses])
-        marked = {use_id for use_id, change in latest.items() if change.reason.startswith(CONFLICT)}
         kept = self._counting(known)
         changes = []
         for use in uses:
-            if use.state == "withdrawn" or (use.id in latest and use.id not in marked):
-                continue
+            reason = latest[use.id].reason if use.id in latest else NO_CONFLICT
+            if use.state == "withdrawn" or not reason.startswith((CONFLICT, NO_CONFLICT)):
+                continue  # a person decided, or is asked to
+            marked = reason.startswith(CONFLICT)
             other = next((one for one in kept.get(use.track_sha256, ()) if overlap(use, one)), None)
-            if other is not None and use.id not in marked:
+            if other is not None and not marked:
                 what = printable(other.recording_id or ", ".join(other.work_ids) or other.index_id)
-                why = f"{CONFLICT}an earlier scan, not superseded by this one, gave time of it to {what} ({other.id})"
-                changes.append(self._change(use, "review", why))
+                why = f"an earlier scan, not superseded by this one, gave time of it to {what} ({other.id})"
+                changes.append(self._change(use, "review", CONFLICT + why))
                 self._counts["in conflict"] += 1
-            elif other is None and use.id in marked:
-                changes.append(self._change(use, use.state, use.state_rule))
+            elif other is None and marked:
+                changes.append(self._change(use, use.state, NO_CONFLICT + use.state_rule))
         return changes
 
     def _counting(self, known: _OnFile) -> dict[str, list[Use]]:

@@ -30,7 +30,7 @@ from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import STATES, Use, use_from_json
 from sourceprint.royalties.uses.uses_text import AttributionReport
 
-__all__ = ["attribute_results", "current_uses", "list_uses"]
+__all__ = ["attribute_results", "current_uses", "list_uses", "require_licensee"]
 
 _BATCH_TRACKS = 1000
 
@@ -110,7 +110,7 @@ def attribute_results(
     scans = ScanFile(results_path)
     try:
         with database.writing() as connection:
-            _require_licensee(connection, licensee, database.name)
+            require_licensee(connection, licensee, database.name)
             entry = AttributionEntry(connection, source)
             for batch in in_chunks(scans, _BATCH_TRACKS):
                 entry.enter(batch)
@@ -133,6 +133,7 @@ def current_uses(
     licensee: str,
     *,
     tracks: Iterable[str] | None = None,
+    digests: Collection[str] | None = None,
     generated_between: Period | None = None,
     at: str | None = None,
 ) -> Iterator[Use]:
@@ -146,6 +147,8 @@ def current_uses(
         Party id.
     tracks : iterable of str or None
         SHA-256 or names of generated tracks; None is all of them.
+    digests : collection of str or None
+        Likewise, by SHA-256 alone, which are looked up and not gone through.
     generated_between : Period or None
         Days of generation; None is any.
     at : str or None
@@ -170,7 +173,10 @@ def current_uses(
         first, last = generated_between.start.isoformat(), generated_between.end.isoformat()
         query = query.where(use_table.c.generated_on.between(first, last))
     wanted = None if tracks is None else set(tracks)
-    found = connection.execute(query.execution_options(yield_per=_BATCH_TRACKS))
+    queries = [query]
+    if digests is not None:
+        queries = [query.where(use_table.c.track_sha256.in_(chunk)) for chunk in in_chunks(sorted(digests))]
+    found = (row for one in queries for row in connection.execute(one.execution_options(yield_per=_BATCH_TRACKS)))
     rows = (row for row in found if wanted is None or row.track_sha256 in wanted or row.track_name in wanted)
     for chunk in in_chunks(rows):
         latest = latest_states(connection, [row.id for row in chunk], at=at)
@@ -206,7 +212,7 @@ def list_uses(
     if unknown := sorted(wanted - set(STATES)):
         raise ParameterError(f"state {printable(unknown[0])!r:.40}: write one of {', '.join(STATES)}")
     with database.reading() as connection:
-        _require_licensee(connection, licensee, database.name)
+        require_licensee(connection, licensee, database.name)
         current = current_uses(connection, licensee, tracks=set(tracks) or None)
         found = [use for use in current if not wanted or use.state in wanted]
         outcomes = judge_uses(connection, found)
@@ -214,7 +220,14 @@ def list_uses(
     return [(use, outcomes[use.id]) for use in found]
 
 
-def _require_licensee(connection: Connection, licensee: str, place: str) -> None:
+def require_licensee(connection: Connection, licensee: str, place: str) -> None:
+    """Refuse a licensee that is not on file in a database, given by its name for messages.
+
+    Raises
+    ------
+    UnknownRightsError
+        If there is no such party.
+    """
     if licensee not in load_rights(connection, licensee=licensee).parties:
         raise UnknownRightsError(
             f"licensee {printable(licensee):.80}: no such party in {place}; import it with its licences"

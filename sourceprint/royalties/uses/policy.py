@@ -20,6 +20,10 @@ A policy is written as TOML and travels with its digest in every output:
     otherwise = "unresolved"          # where evidence does not decide: split or unresolved
     composition = "fill"              # composition-layer matches where no recording is found: fill or ignore
 
+    [usage]                           # reported usage; the table may be left out
+    not_scanned = "stop"              # usage of a track that no scan is of: stop, or hold its money and list it
+    names = "exact"                   # names of files: exact, or stem for T1.wav and T1.mp3 as one
+
 The methods, for one generated track and one territory:
 
 ===================  ===================================================================================================
@@ -31,9 +35,9 @@ The methods, for one generated track and one territory:
 `fixed-fee`          fee per match [x usages]
 ===================  ===================================================================================================
 
-Every key must be there, so that a policy says all that it does; a key that is not known is refused, as it may be a
-known one misspelt. Numbers with decimals are written as text, so that they are read exactly. Comments, order and the
-way a number is written ("0.99", "0.990") do not change the digest.
+Every key must be there but those of `usage`, so that a policy says all that it does; a key that is not known is
+refused, as it may be a known one misspelt. Numbers with decimals are written as text, so that they are read exactly.
+Comments, order and the way a number is written ("0.99", "0.990") do not change the digest.
 
 The shipped policies are files beside this module, in `policies/`, made to be copied and changed.
 """
@@ -85,7 +89,7 @@ class Policy:
         Milliseconds.
     claim_confidence, review_confidence : Decimal
         From 0 to 1; review <= claim.
-    decide_by, otherwise, composition : str
+    decide_by, otherwise, composition, not_scanned, usage_names : str
     evidence_factor : Decimal
         At least 1.
     """
@@ -100,6 +104,8 @@ class Policy:
     evidence_factor: Decimal
     otherwise: str
     composition: str
+    not_scanned: str = "stop"
+    usage_names: str = "exact"
 
 
 _MOST_DECIMALS = 9
@@ -158,12 +164,18 @@ class _Overlap(Table, frozen=True):
         return _number("evidence_factor", self.evidence_factor, least=1, most=1_000_000)
 
 
+class _Reported(Table, frozen=True):
+    not_scanned: Literal["stop", "hold"] = "stop"
+    names: Literal["exact", "stem"] = "exact"
+
+
 class _PolicyTable(Table, frozen=True):
     schema: str
     name: Annotated[str, Meta(max_length=100)]
     amount: _Amount
     thresholds: _Thresholds
     overlap: _Overlap
+    usage: _Reported = _Reported()
 
 
 def load_policy(place: str) -> Policy:
@@ -244,6 +256,8 @@ def policy_document(policy: Policy) -> dict[str, Any]:
     >>> policy_document(load_policy("equal"))["thresholds"]["min_seconds"]
     '5'
     """
+    usage = {"not_scanned": policy.not_scanned, "names": policy.usage_names}
+    stated = {key: value for key, value in usage.items() if value != getattr(_Reported(), key)}
     return {
         "schema": SCHEMA,
         "name": policy.name,
@@ -259,6 +273,7 @@ def policy_document(policy: Policy) -> dict[str, Any]:
             "otherwise": policy.otherwise,
             "composition": policy.composition,
         },
+        **({"usage": stated} if stated else {}),  # what is as it was before there was the table changes no digest
     }
 
 
@@ -286,6 +301,8 @@ def _policy(table: _PolicyTable) -> Policy:
         evidence_factor=overlap.factor(),
         otherwise=overlap.otherwise,
         composition=overlap.composition,
+        not_scanned=table.usage.not_scanned,
+        usage_names=table.usage.names,
     )
     return replace(unsigned, digest=digest_of(exact_json(policy_document(unsigned))))
 

@@ -17,6 +17,7 @@ from sourceprint.royalties.uses.policy import (
     policy_document,
     policy_of,
     shipped_policies,
+    shipped_policy,
 )
 
 TEXT = """
@@ -135,3 +136,16 @@ def test_a_policy_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) ->
         load_policy(str(tmp_path / "huge.toml"))
     (tmp_path / "ours.toml").write_text(TEXT, encoding="utf-8-sig")
     assert load_policy(str(tmp_path / "ours.toml")).name == "ours"
+
+
+def test_what_is_said_of_usage_may_be_left_out_and_changes_the_digest_only_where_it_differs() -> None:
+    text = shipped_policy("equal")
+    plain = parse_policy(text, name="p")
+    said = parse_policy(text + '\n[usage]\nnot_scanned = "stop"\nnames = "exact"\n', name="p")
+    held = parse_policy(text + '\n[usage]\nnot_scanned = "hold"\n', name="p")
+    assert said == plain
+    assert (held.not_scanned, held.usage_names) == ("hold", "exact")
+    assert held.digest != plain.digest
+    assert policy_of(policy_document(held)) == held
+    with pytest.raises(ParameterError, match=r"usage\.not_scanned is 'pay'; write one of hold, stop"):
+        parse_policy(text + '\n[usage]\nnot_scanned = "pay"\n', name="p")

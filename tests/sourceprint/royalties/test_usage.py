@@ -144,3 +144,24 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, data: bytes, message
 def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RightsError, match="cannot be read"):
         read_usage(tmp_path / "none.csv")
+
+
+def test_a_track_may_be_named_by_the_licensees_id_and_its_usage_split_by_days(tmp_path: Path) -> None:
+    text = (
+        "track,track_id,territory,usages,used_on\n"
+        ",N-1,DE,5,2026-07-14\n,N-1,DE,6,2026-07-15\none.wav,N-2,DE,7,\n,,FR,8,\n"
+    )
+    usage = read_usage(written(tmp_path, text))
+    assert [(row.key, row.usages, row.used_on) for row in usage.rows] == [
+        ("id:N-1", 5, "2026-07-14"),
+        ("id:N-1", 6, "2026-07-15"),
+        ("one.wav", 7, ""),
+        ("", 8, ""),
+    ]
+    assert usage.names_tracks
+    assert len(usage.rows_of(SHA, "any.wav", "N-1")) == 2
+    assert usage.territory_rows == usage.rows[3:]
+    with pytest.raises(RightsError, match="track id:N-1 in DE on 2026-07-14 is reported on line 2 already"):
+        read_usage(written(tmp_path, text + ",N-1,DE,5,2026-07-14\n"))
+    with pytest.raises(RightsError, match="used_on '14 July': write YYYY-MM-DD"):
+        read_usage(written(tmp_path, text + ",N-1,DE,5,14 July\n"))

@@ -99,10 +99,10 @@ class ReportedUsage:
         self._tracks: dict[str, dict[str, Track]] = {}
         self._whole: dict[str, list[UsageRow]] = {}
         for row in _sorted(usage.rows):
-            if not row.track:
+            if not row.key:
                 self._whole.setdefault(row.territory, []).append(row)
                 continue
-            sha256, name, generated_on = named.get(row.track, (row.track, row.track, row.generated_on))
+            sha256, name, generated_on = named.get(row.key, (row.key, row.track or row.track_id, row.generated_on))
             in_territory = self._tracks.setdefault(row.territory, {})
             before = in_territory.get(sha256, Track(sha256, name, generated_on, 0, ()))
             in_territory[sha256] = Track(
@@ -189,7 +189,7 @@ class ReportedUsage:
 
 def _check_names(usage: Usage, named: Mapping[str, tuple[str, str, str]]) -> None:
     """Refuse a row that nothing else goes by and that is another name of a track that the usage names already."""
-    free = Usage(tuple(row for row in usage.rows if row.track and row.track not in named))
+    free = Usage(tuple(row for row in usage.rows if row.key and row.key not in named))
     for key, (sha256, name, _) in sorted(named.items()):
         if other := free.key_of(sha256, name):
             raise StatementError(
@@ -206,7 +206,8 @@ def _twice(what: str, country: str) -> StatementError:
 
 def _sorted(rows: Iterable[UsageRow]) -> list[UsageRow]:
     return sorted(
-        rows, key=lambda row: (row.territory, row.track, row.currency, row.usages, row.revenue or Fraction(0))
+        rows,
+        key=lambda row: (row.territory, row.key, row.currency, row.used_on, row.usages, row.revenue or Fraction(0)),
     )
 
 

@@ -137,7 +137,7 @@ class _Writer:
         self._summary_ids = {group: f"SY{number}" for number, group in enumerate(sorted(groups), start=1)}
         self._reported: dict[tuple[str, str], int] = {}
         for row in statement.usage:
-            key = (row.track, row.territory)
+            key = (row.key, row.territory)
             self._reported[key] = self._reported.get(key, 0) + row.usages
 
     def name(self, number: int, of: int) -> str:

@@ -14,6 +14,7 @@ from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from sourceprint.royalties.statements.statement import KINDS, Adjustment, Balance, Contribution, Line, Statement
+from sourceprint.royalties.statements.usage_match import NOT_SCANNED
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import exact_clock
 
@@ -315,9 +316,9 @@ class View:
     def _usage(self) -> list[dict[str, str]]:
         return [
             {
-                "track": row.track or "the territory as a whole",
+                "track": row.track or row.track_id or "the territory as a whole",
                 "territory": row.territory,
-                "usages": str(row.usages),
+                "usages": str(row.usages) + (f", {row.matched_by}" if row.matched_by == NOT_SCANNED else ""),
                 "revenue": "not reported" if row.revenue is None else _revenue(row.revenue, row.currency),
             }
             for row in self._statement.usage[:MAX_USAGE_ROWS]

@@ -1,0 +1,120 @@
+"""Uses, one by one: lists, decisions and their history."""
+
+import click
+
+from sourceprint.commands.terminal import (
+    backdate_option,
+    by_option,
+    json_option,
+    jsonl_option,
+    licensee_option,
+    note,
+    print_json,
+    quiet_option,
+    rights_option,
+    rights_place,
+)
+from sourceprint.text.tables import counted
+
+__all__ = ["uses"]
+
+
+@click.group()
+def uses() -> None:
+    """List uses, decide on them, and see their history.
+
+    Example: sourceprint uses list --licensee P-TONE --state review
+    """
+
+
+@uses.command("list")
+@licensee_option
+@click.option("--state", "states", metavar="STATE", multiple=True, help="Only in this state; may be repeated.")
+@click.option(
+    "--track", "tracks", metavar="TRACK", multiple=True, help="Only of this track, SHA-256 or name; likewise."
+)
+@rights_option
+@jsonl_option
+@quiet_option
+def list_(
+    licensee: str,
+    states: tuple[str, ...],
+    tracks: tuple[str, ...],
+    rights: str | None,
+    as_jsonl: bool,
+    quiet: bool,
+) -> None:
+    """List the uses of a licensee in their present states.
+
+    By track and time. claimed and resolved are paid; review, disputed and unresolved are held; withdrawn counts for
+    nothing.
+
+    Example: sourceprint uses list --licensee P-TONE --state review
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.ledger import list_uses
+    from sourceprint.royalties.uses.uses_text import judged_use_to_json, uses_text
+
+    found = list_uses(Database.open(rights_place(rights)), licensee, states=states, tracks=tracks)
+    if as_jsonl:
+        print_json((judged_use_to_json(use, outcomes) for use, outcomes in found), lines=True)
+    elif found:
+        click.echo(uses_text(found))
+    elif not quiet:
+        note(f"no such uses of {licensee} are on file")
+
+
+@uses.command("set")
+@click.argument("state", metavar="STATE", type=click.Choice(["claimed", "disputed", "resolved", "withdrawn"]))
+@click.argument("ids", metavar="USE...", nargs=-1, required=True)
+@click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence; it stays in the history.")
+@click.option("--recording", metavar="ID", default="", help="Which recording it is, where that was open; if resolved.")
+@rights_option
+@by_option
+@backdate_option
+@quiet_option
+def set_(
+    state: str,
+    ids: tuple[str, ...],
+    reason: str,
+    recording: str,
+    rights: str | None,
+    by: str | None,
+    backdate: str,
+    quiet: bool,
+) -> None:
+    """Decide on uses: claimed, disputed, resolved or withdrawn.
+
+    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement. A
+    use that may be of several recordings is resolved by naming one of them with --recording.
+
+    Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
+    """
+    from sourceprint.royalties.people import acting
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.states import change_state
+
+    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
+    changed = change_state(database, ids, state, reason, by, recording_id=recording)
+    if not quiet:
+        click.echo(f"{counted(len(changed), 'use')} now {state}", err=True)
+
+
+@uses.command("history")
+@click.argument("use_id", metavar="USE")
+@rights_option
+@json_option
+def history(use_id: str, rights: str | None, as_json: bool) -> None:
+    """Show every state that a use has had, by whom and why.
+
+    Example: sourceprint uses history U0123456789abcdef01234567
+    """
+    from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.uses.states import change_to_json, history_text, use_history
+
+    with Database.open(rights_place(rights)).reading() as connection:
+        changes = use_history(connection, use_id)
+    if as_json:
+        print_json([change_to_json(change) for change in changes], lines=False)
+    else:
+        click.echo(history_text(changes))

@@ -1,0 +1,193 @@
+"""What an attribution changes in money, said before it is kept: gains and losses by recording, right and party.
+
+Every statement that was issued, and every period with usage on file that was not, is computed twice, never guessed:
+from the ledger as it is, and from the ledger as it would be. What a party would lose of an issued statement is taken
+back by the next one; so it is asked for first.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
+
+from fingerprint.errors import ListedError, RightsError, printable
+from sourceprint.royalties.money import ZERO, Amount
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.statements.amounts.exchange import Rates
+from sourceprint.royalties.statements.issue import computed_again, draft_on_file
+from sourceprint.royalties.statements.register import statements_of
+from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.statements.usage_reports import reports_of
+from sourceprint.royalties.uses.uses_text import AttributionReport
+from sourceprint.text.tables import table
+
+__all__ = ["Announcement", "Effect", "effects_text", "effects_to_json"]
+
+_Key = tuple[str, str, str, str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Effect:
+    """What changes for one party, recording or work, and right in one period.
+
+    Attributes
+    ----------
+    period, statement_id : str
+        The statement that was issued; "" where there is only usage on file.
+    currency : str
+    kind, party_id, recording_id, work_id, right : str
+        As in a line of the statement.
+    before, after : Amount
+        Net, over all territories and licences.
+    """
+
+    period: str
+    statement_id: str
+    currency: str
+    kind: str
+    party_id: str
+    recording_id: str
+    work_id: str
+    right: str
+    before: Amount
+    after: Amount
+
+    @property
+    def is_claw_back(self) -> bool:
+        """Whether a party loses what a statement owed it."""
+        return self.kind == "payable" and bool(self.statement_id) and self.after < self.before
+
+
+@dataclass(slots=True)
+class Announcement:
+    """Looks at an attribution before it is kept, and refuses losses that nobody has agreed to.
+
+    Attributes
+    ----------
+    database : Database
+    licensee : str
+        Party id.
+    today : date
+    dry_run : bool
+        Whether the attribution is not kept anyway.
+    accepted : bool
+        Whether losses were agreed to.
+    effects : list of Effect
+        Once it was called: what changes.
+    unknown : list of str
+        Periods that cannot be computed, with the reason.
+    """
+
+    database: Database
+    licensee: str
+    today: date
+    dry_run: bool = False
+    accepted: bool = False
+    effects: list[Effect] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    def __call__(self, connection: Connection, tracks: Collection[str], report: AttributionReport) -> None:
+        """Compute what changes.
+
+        Parameters
+        ----------
+        connection : Connection
+            In which the attribution was entered and is not committed yet.
+        tracks : collection of str
+            SHA-256 of the tracks of which uses were added or superseded.
+        report : AttributionReport
+
+        Raises
+        ------
+        ListedError
+            If a party would lose what an issued statement owes it, and nobody agreed; the message lists all changes.
+        """
+        if not tracks or not (report.superseded or self.dry_run):
+            return
+        issued = statements_of(connection, self.licensee)
+        if not self.dry_run and not any(use.track_sha256 in tracks for one in issued for use in one.uses):
+            return
+        with self.database.reading() as before_it:
+            before = self._money(before_it, issued)
+        after = self._money(connection, issued)
+        keys = sorted({*before, *after})
+        found = [Effect(*key, before.get(key, ZERO), after.get(key, ZERO)) for key in keys]
+        self.effects = [effect for effect in found if effect.before != effect.after]
+        losses = [effect for effect in self.effects if effect.is_claw_back]
+        if losses and not (self.dry_run or self.accepted):
+            raise ListedError(
+                "these results take back what issued statements owe; nothing was entered. Look at the uses, and give "
+                "--yes to enter them: the next statement takes it back\n" + effects_text(self.effects)
+            )
+
+    def _money(self, connection: Connection, issued: list[Statement]) -> dict[_Key, Amount]:
+        day = self.today.isoformat()
+        sums: dict[_Key, Amount] = {}
+        try:
+            for statement, again in computed_again(connection, issued, Rates(), issued_on=day):
+                _add(sums, again, statement.id)
+        except RightsError as error:
+            self._not_known(str(error))
+        if not self.dry_run:
+            return sums
+        stated = {(one.period.start, one.period.end) for one in issued}
+        for period in self._reported(connection):
+            if (period.start, period.end) not in stated:
+                try:
+                    _add(sums, draft_on_file(connection, self.licensee, period, issued_on=day), "")
+                except RightsError as error:
+                    self._not_known(f"{period}: {error}")
+        return sums
+
+    def _reported(self, connection: Connection) -> Iterable[Period]:
+        return dict.fromkeys(report.period for report in reports_of(connection, self.licensee))
+
+    def _not_known(self, text: str) -> None:
+        if text not in self.unknown:
+            self.unknown.append(text)
+
+
+def effects_text(effects: Iterable[Effect]) -> str:
+    """Return what changes as a table for people: one recording, right and party per line."""
+    rows: list[tuple[str, ...]] = [("period", "of", "right", "party", "before", "after", "change", "", "")]
+    for one in effects:
+        change = one.after - one.before
+        amounts = (amount.text(one.currency) for amount in (one.before, one.after, change))
+        party = one.party_id or one.kind
+        stated = f"stated in {one.statement_id}" if one.statement_id else "not stated yet"
+        of = one.recording_id or one.work_id or "no recording"
+        kind = "" if one.kind == "payable" or not one.party_id else f", {one.kind}"
+        rows.append((one.period, printable(of), one.right, printable(party) + kind, *amounts, one.currency, stated))
+    return table(rows)
+
+
+def effects_to_json(announcement: Announcement) -> dict[str, Any]:
+    """Return what changes as plain JSON types; amounts as exact decimal text."""
+    return {
+        "effects": [
+            {
+                "period": one.period,
+                "statement": one.statement_id or None,
+                "currency": one.currency,
+                "kind": one.kind,
+                "party_id": one.party_id,
+                "recording_id": one.recording_id,
+                "work_id": one.work_id,
+                "right": one.right,
+                "before": one.before.text(one.currency),
+                "after": one.after.text(one.currency),
+            }
+            for one in announcement.effects
+        ],
+        "not_computed": announcement.unknown,
+    }
+
+
+def _add(sums: dict[_Key, Amount], statement: Statement, statement_id: str) -> None:
+    for line in statement.lines:
+        names = (line.kind, line.party_id, line.recording_id, line.work_id, line.right)
+        key = (statement.period.label, statement_id, statement.currency, *names)
+        sums[key] = sums.get(key, ZERO) + line.net

@@ -1,0 +1,224 @@
+"""Usage reported anew for an issued period: the next statement carries the difference, up or down, with the reason."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from fingerprint.errors import ListedError, StatementError
+from sourceprint.royalties.money import Amount
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.statements.effects import Announcement, effects_to_json
+from sourceprint.royalties.statements.issue import issue_statement, restate_usage
+from sourceprint.royalties.statements.line_explanation import explain_line
+from sourceprint.royalties.statements.proof import prove
+from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.statements.usage_reports import UsageReport, reports_of
+from sourceprint.royalties.uses.ledger import attribute_results, current_uses
+from sourceprint.royalties.uses.policy import Policy, load_policy
+from sourceprint.royalties.uses.usage import Usage, UsageRow
+from tests.royalty_records import (
+    LICENSEE,
+    a_licence,
+    a_match,
+    a_passage,
+    a_rate_card,
+    a_scan_result,
+    sha_of,
+    some_rights,
+    store_rights,
+)
+
+Q3, Q4, Q1 = (Period.parse(label) for label in ("2026-Q3", "2026-Q4", "2027-Q1"))
+FEE = load_policy("fixed-fee")
+EUR = Amount.of_minor(100, "EUR")
+
+
+def a_row(track: str = "one.wav", usages: int = 100, **fields: object) -> UsageRow:
+    values = {"track": track, "territory": "DE", "usages": usages, "revenue": None, "currency": "", **fields}
+    return UsageRow(**values)  # type: ignore[arg-type]
+
+
+def usage_of(*rows: UsageRow) -> Usage:
+    return Usage(rows, "a" * 64)
+
+
+def attribute(database: Database, folder: Path, *names: str, policy: Policy = FEE) -> None:
+    """Enter scans of tracks that use R1, made in July."""
+    path = folder / "results.jsonl"
+    results = [a_scan_result(name, a_match("R1", a_passage(0, 9_000))) for name in names]
+    path.write_text("".join(json.dumps(result) + "\n" for result in results))
+    attribute_results(
+        database, path, policy, licensee=LICENSEE, generated_on="2026-07-14", territories=["DE"], by="ann"
+    )
+
+
+@pytest.fixture
+def attributed(database: Database, tmp_path: Path) -> Database:
+    """Return a database where one.wav uses R1, and each usage costs 0.01 EUR."""
+    card = a_rate_card(per_match=Fraction(1), per_usage=True)
+    store_rights(database, some_rights(licences=[a_licence(rate_card=card)]))
+    attribute(database, tmp_path, "one.wav")
+    return database
+
+
+def issue(database: Database, period: Period, usage: Usage | None = None, **options: object) -> Statement:
+    after = date(2027, 4, 2)
+    given: dict[str, object] = {"licensee": LICENSEE, "issued_on": "2027-04-02", "by": "ann", "today": after, **options}
+    return issue_statement(database, period=period, usage=usage, **given)  # type: ignore[arg-type]
+
+
+def restate(database: Database, usage: Usage, reason: str = "a shop reported late", period: Period = Q3) -> UsageReport:
+    return restate_usage(database, licensee=LICENSEE, period=period, usage=usage, reason=reason, by="bob")
+
+
+def adjusted(statement: Statement) -> dict[tuple[str, str], Amount]:
+    """Return the adjustments by party and right."""
+    return {(one.party_id, one.right): one.amount for one in statement.adjustments}
+
+
+def test_100_reported_as_250_is_an_adjustment_of_150(attributed: Database) -> None:
+    first = issue(attributed, Q3, usage_of(a_row(usages=100)))
+    assert (first.usage_version, sum(line.usages for line in first.lines) // len(first.lines)) == (1, 100)
+    with pytest.raises(StatementError, match=r"was issued on 2027-04-02 from another report, .* --restate REASON"):
+        issue(attributed, Q3, usage_of(a_row(usages=250)))
+    with pytest.raises(StatementError, match="give --restate and the reason"):
+        restate(attributed, usage_of(a_row(usages=250)), reason=" ")
+    report = restate(attributed, usage_of(a_row(usages=250)))
+    assert (report.version, report.made_by) == (2, "bob")
+    assert issue(attributed, Q3) == issue(attributed, Q3, usage_of(a_row(usages=100))) == first  # it never changes
+    second = issue(attributed, Q4)
+    prove(second)
+    # 150 usages more at 0.01: 0.75 for the master, 0.375 for each right in the work.
+    assert adjusted(second) == {
+        ("P-R1", "Master"): Amount.of_minor(75, "EUR"),
+        ("P-W1", "MechanicalRight"): Amount.nearest(Fraction(75, 2), "EUR"),
+        ("P-W1", "PerformingRight"): Amount.nearest(Fraction(75, 2), "EUR"),
+    }
+    assert {one.reason for one in second.adjustments} == {"usage restated, version 2: a shop reported late"}
+    assert {balance.party_id: balance.paid for balance in second.balances} == {
+        "P-R1": Amount.of_minor(75, "EUR"),
+        "P-W1": Amount.of_minor(75, "EUR"),
+    }
+    # What was adjusted once is not adjusted again; a correction down is a claim on what comes next.
+    restate(attributed, usage_of(a_row(usages=50)), reason="the shop counted twice")
+    third = issue(attributed, Q1)
+    assert adjusted(third)["P-R1", "Master"] == Amount.of_minor(-100, "EUR")
+    assert {one.reason for one in third.adjustments} == {"usage restated, version 3: the shop counted twice"}
+    assert {balance.paid for balance in third.balances} == {Amount.of_minor(0, "EUR")}
+    with attributed.reading() as connection:
+        assert [one.version for one in reports_of(connection, LICENSEE, Q3)] == [1, 2, 3]
+
+
+def test_usage_taken_back_altogether_and_revenue_that_is_negative_are_adjusted(
+    attributed: Database, tmp_path: Path
+) -> None:
+    issue(attributed, Q3, usage_of(a_row(usages=100)))
+    restate(attributed, usage_of(a_row(usages=0)), reason="never sold")
+    second = issue(attributed, Q4)
+    assert adjusted(second)["P-R1", "Master"] == Amount.of_minor(-50, "EUR")
+    assert {balance.carried for balance in second.balances} == {Amount.of_minor(-50, "EUR")}
+
+
+def test_a_report_on_file_is_stated_and_replaced_until_then(attributed: Database) -> None:
+    assert restate(attributed, usage_of(a_row(usages=7)), reason="").version == 1
+    assert restate(attributed, usage_of(a_row(usages=9)), reason="").version == 2
+    assert restate(attributed, usage_of(a_row(usages=9)), reason="").version == 2
+    first = issue(attributed, Q3)
+    assert (first.usage_version, {line.usages for line in first.lines}) == (2, {9})
+    assert issue(attributed, Q3, usage_of(a_row(usages=9))) == first
+
+
+def test_a_draft_enters_no_report(attributed: Database) -> None:
+    draft = issue(attributed, Q3, usage_of(a_row()), draft=True)
+    with attributed.reading() as connection:
+        assert reports_of(connection, LICENSEE) == []
+    assert replace(draft, id="S" + draft.id.removeprefix("DRAFT")) == issue(attributed, Q3, usage_of(a_row()))
+
+
+def test_a_period_that_was_stated_without_a_report_gets_its_first(attributed: Database) -> None:
+    assert issue(attributed, Q3).usage_version == 0
+    restate(attributed, usage_of(a_row(usages=41)))
+    assert adjusted(issue(attributed, Q4))["P-R1", "Master"] == Amount.of_minor(20, "EUR")
+
+
+def test_usage_of_what_was_not_scanned_issues_nothing(attributed: Database) -> None:
+    with pytest.raises(ListedError, match=r"one\.mp3 in DE: nearest: one\.wav"):
+        issue(attributed, Q3, usage_of(a_row("one.mp3")))
+    with attributed.reading() as connection:
+        assert reports_of(connection, LICENSEE) == []
+    issue(attributed, Q3, usage_of(a_row("one.wav")))
+    with pytest.raises(ListedError, match="that no scan on file is of"):
+        restate(attributed, usage_of(a_row("one.mp3")))
+
+
+def test_the_explanation_says_by_what_usage_was_matched(attributed: Database, tmp_path: Path) -> None:
+    stem = replace(load_policy("fixed-fee"), usage_names="stem")
+    assert "reported as one.wav, 100 usages in DE: the scanned track by the name of its file" in explain_line(
+        issue(attributed, Q3, usage_of(a_row())), 1
+    )
+    by_digest = issue(attributed, Q4, usage_of(a_row(sha_of("one.wav"))))
+    assert "the scanned track by its SHA-256" in explain_line(by_digest, 1)
+    assert stem.usage_names == "stem"
+
+
+def test_a_late_track_of_the_same_file_name_does_not_come_under_an_earlier_report(
+    attributed: Database, tmp_path: Path
+) -> None:
+    issue(attributed, Q3, usage_of(a_row("one.wav")))
+    attribute(attributed, tmp_path, "again/one.wav")
+    assert issue(attributed, Q4).adjustments == ()
+
+
+# What an attribution changes in money.
+
+
+def test_a_loss_of_an_issued_statement_is_announced_and_asked_for(attributed: Database, tmp_path: Path) -> None:
+    issue(attributed, Q3, usage_of(a_row(usages=100)))
+    restate(attributed, usage_of(a_row(usages=40)), period=Q4, reason="")
+    other = a_scan_result("one.wav", a_match("R2", a_passage(0, 9_000)))
+    path = tmp_path / "again.jsonl"
+    path.write_text(json.dumps(other) + "\n")
+
+    def enter(*, dry_run: bool = False, accepted: bool = False) -> tuple[Announcement, int]:
+        said = Announcement(attributed, LICENSEE, date(2027, 4, 2), dry_run, accepted)
+        made = {"generated_on": "2026-07-14", "territories": ["DE"], "dry_run": dry_run, "before_keeping": said}
+        report = attribute_results(attributed, path, FEE, licensee=LICENSEE, by="ann", **made)  # type: ignore[arg-type]
+        return said, report.superseded
+
+    def uses() -> list[str]:
+        with attributed.reading() as connection:
+            return [use.recording_id for use in current_uses(connection, LICENSEE)]
+
+    said, superseded = enter(dry_run=True)
+    assert (superseded, uses()) == (1, ["R1"])  # nothing was kept
+    changes = {(one.period, one.party_id, one.right): (one.before, one.after) for one in said.effects}
+    none, half = Amount.of_minor(0, "EUR"), Amount.of_minor(50, "EUR")
+    assert changes["2026-Q3", "P-R1", "Master"] == (half, none)
+    assert changes["2026-Q3", "P-R2", "Master"] == (none, half)
+    assert changes["2026-Q4", "P-R1", "Master"] == (Amount.of_minor(20, "EUR"), none)  # of usage on file
+    assert {(one.period, bool(one.statement_id)) for one in said.effects} == {("2026-Q3", True), ("2026-Q4", False)}
+    assert effects_to_json(said)["effects"][0]["before"] == "0.50"
+    with pytest.raises(
+        ListedError, match=r"nothing was entered(.|\n)* R1 .* 0\.50 +0\.00 +-0\.50 +EUR +stated in S-P-GEN"
+    ):
+        enter()
+    assert uses() == ["R1"]
+    assert (enter(accepted=True)[1], uses()) == (1, ["R2"])
+    assert adjusted(issue(attributed, Q4))["P-R1", "Master"] == Amount.of_minor(-50, "EUR")
+
+
+def test_gains_alone_are_not_asked_about(attributed: Database, tmp_path: Path) -> None:
+    issue(attributed, Q3)
+    said = Announcement(attributed, LICENSEE, date(2027, 4, 2))
+    path = tmp_path / "more.jsonl"
+    path.write_text(json.dumps(a_scan_result("two.wav", a_match("R2", a_passage(0, 9_000)))) + "\n")
+    made = {"generated_on": "2026-07-14", "territories": ["DE"], "before_keeping": said}
+    assert attribute_results(attributed, path, FEE, licensee=LICENSEE, **made).added == 1  # type: ignore[arg-type]
+    assert said.effects == []
