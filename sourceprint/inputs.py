@@ -18,10 +18,11 @@ folder is an `OtherFile`.
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fingerprint.errors import ParameterError, printable
+from sourceprint.folders.contents import HEAD_BYTES, content_of_head
 from sourceprint.folders.listing import Folders
 from sourceprint.items import NOT_FETCHED, Item, OtherFile, Refusal, is_url
 from sourceprint.lists import LIST_SUFFIXES, ListReading, present_rows, read_list, read_paths
@@ -36,7 +37,10 @@ __all__ = [
     "collect",
     "other_files_json",
     "other_files_text",
+    "present",
 ]
+
+_LIST_OF_PATHS = ("", ".lst", ".txt")  # what a text with a path per line is called
 
 STANDARD_INPUT = "-"
 """What stands for standard input among paths."""
@@ -135,9 +139,22 @@ def collect(
             rows = present_rows(read_paths(Path(path[1:]), reading))
             items += rows.items
             refusals += rows.refusals
+        elif lists and _is_text(Path(path)):
+            reason = f"a text, not audio; if it has a path per line, name it as {printable('@' + path)}"
+            refusals.append(Refusal(printable(path), reason))
         else:
             items.append(Item(Path(path)))
     return NamedInputs(tuple(items), tuple(refusals), tuple(others), tuple(notes))
+
+
+def present(inputs: NamedInputs) -> NamedInputs:
+    """Return inputs with a refusal for every file that is not there: a mistyped name has no result."""
+    missing = [item for item in inputs.items if not os.path.lexists(item.path)]
+    if not missing:
+        return inputs
+    refusals = [Refusal(item.name, "no such file; check the spelling and the folder") for item in missing]
+    items = tuple(item for item in inputs.items if item not in missing)
+    return replace(inputs, items=items, refusals=(*inputs.refusals, *refusals))
 
 
 def appeared(paths: Sequence[str | os.PathLike[str]], before: NamedInputs, folders: Folders) -> tuple[Refusal, ...]:
@@ -182,6 +199,19 @@ def other_files_text(others: Iterable[OtherFile]) -> str:
 def other_files_json(others: Iterable[OtherFile]) -> list[dict[str, str]]:
     """Return other files as plain JSON types: name and reason of each, in order."""
     return [{"name": other.name, "reason": other.reason} for other in others]
+
+
+def _is_text(path: Path) -> bool:
+    """Return whether a file is named as a list of paths, and begins as a text does."""
+    if path.suffix.lower() not in _LIST_OF_PATHS:
+        return False
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return content_of_head(file.read(HEAD_BYTES)).what == "text"
+    except (OSError, ValueError):  # whoever opens it says so
+        return False
 
 
 _MANY = "{} other files, not taken for audio"

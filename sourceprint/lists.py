@@ -17,7 +17,6 @@ header or encoding concerns the whole list and raises.
 import difflib
 import os
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +28,7 @@ from sourceprint.identifiers.isrc import validate
 from sourceprint.items import NOT_FETCHED, Item, Refusal, is_url
 from sourceprint.sheets.columns import ColumnMap, matched_columns
 from sourceprint.sheets.opened import SHEET_SUFFIXES, Sheet, open_sheet
+from sourceprint.text.tables import listed
 
 __all__ = ["LIST_SUFFIXES", "ListReading", "ListRows", "present_rows", "read_list", "read_paths"]
 
@@ -211,8 +211,7 @@ def _compared(name: str) -> str:
 
 
 def _no_path(sheet: Sheet, name: str) -> str:
-    found: Sequence[str] = [printable(heading) for heading in sheet.header]
     return (
         f"{name}: no column path; one column must name the audio files, as path or file, or as --columns "
-        f'"HEADING=path" says (found: {", ".join(found):.200})'
+        f'"HEADING=path" says (found: {listed(sheet.header)})'
     )

@@ -73,6 +73,7 @@ def check(
     from sourceprint.gate.verdict import Report
     from sourceprint.inputs import appeared
     from sourceprint.scans.scan import open_for
+    from sourceprint.text.tables import listed
 
     policy = default_policy() if policy_file is None else load_policy(policy_file)
     folders = Folders()
@@ -85,7 +86,7 @@ def check(
     snapshot = open_for(index_place(index))
     unknown = unknown_ids(snapshot, policy)
     if unknown and not quiet:
-        note(f"the policy names recordings that are not in the index: {', '.join(unknown)}")
+        note(f"the policy names recordings that are not in the index: {listed(unknown)}")
     on = today() if day is None else day.date()
     as_lines = layout == "text" or output is not None
     verdicts = []

@@ -100,13 +100,13 @@ def match(
     audio = catalogue_audio(catalogue)  # before anything is searched
     from fingerprint.streams import notes_on_unsearched
     from index.explain.explanation import Question
-    from sourceprint.inputs import collect, other_files_text
+    from sourceprint.inputs import collect, other_files_text, present
     from sourceprint.scans.scan import scan_files
     from sourceprint.scans.scan_json import scan_result
     from sourceprint.scans.scan_text import explained_block, scan_block
 
     with reading_of(index_place(index), lists, only_paths=True) as reading:
-        inputs = collect(files, piped=piped_input(files, name), reading=reading)
+        inputs = present(collect(files, piped=piped_input(files, name), reading=reading))
     block = functools.partial(explained_block if explain else scan_block, width=terminal_width())
     results: list[dict[str, Any]] = []
     n_failed = len(inputs.refusals)

@@ -88,7 +88,7 @@ def statement(
     from sourceprint.royalties.statements.amounts.exchange import read_rates
     from sourceprint.royalties.statements.files.folder import FORMATS, check_place, write_statement
     from sourceprint.royalties.statements.issue import issue_statement
-    from sourceprint.royalties.statements.register import statement_text
+    from sourceprint.royalties.statements.register import issued_within, statement_text
     from sourceprint.royalties.uses.policy import load_policy
     from sourceprint.royalties.uses.usage import read_usage
     from sourceprint.signatures import load_private
@@ -99,10 +99,12 @@ def statement(
         raise click.UsageError("--sign-with: signs what is issued; leave it out, or --draft and --provisional")
     signing = None if key is None else load_private(key)
     expect_many_records()
+    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
+    days = Period.parse(period)
     issued_statement = issue_statement(
-        acting(Database.open(rights_place(rights)), by, backdate=backdate),
+        database,
         licensee=licensee,
-        period=Period.parse(period),
+        period=days,
         issued_on=issued or today().isoformat(),
         usage=None if usage is None else read_usage(usage),
         rates=None if fx is None else read_rates(fx),
@@ -121,6 +123,9 @@ def statement(
         note("it was issued signed, and is written without its signature here; --sign-with signs it again, to the byte")
     if not quiet:
         click.echo(statement_text(issued_statement), err=True)
+        for one in issued_within(database, licensee, days) if provisional else ():
+            note(f"{printable(one.period)} was issued on {one.issued_on} already, as {printable(one.id)}: that is what "
+                 "is owed, and what differs here is adjusted in the next statement")  # fmt: skip
         if provisional and not formats:
             note("no DSR-shaped files were written: a report cannot say that it is provisional")
     for path in paths:

@@ -3,11 +3,13 @@
 Every name is accounted for. One that ends as audio does is audio without a look at it, so that a folder of a hundred
 thousand songs takes no longer than its names. Of any other file the first bytes decide
 (`sourceprint.folders.contents`), of an archive its list of names, and where nothing else tells, a decoder: both in a
-process of its own. Hidden files are like others.
+process of its own. What is no audio by all that may still go on as audio (`sourceprint.folders.second_heads`). Hidden
+files are like others.
 
 - *audio*: a file to be searched, whether or not it can be read.
 - *other*: surely no audio: text, images, an archive without audio, a link to a folder that is listed already.
-- *refused*: may be audio, and cannot be searched: an archive with audio in it, a file or folder that cannot be read, a
+- *refused*: may be audio, and cannot be searched: an archive with audio in it, a picture with sound
+  behind it, a file or folder that cannot be read, a
   link that leads nowhere, a pipe or device.
 
 Links are followed; each folder is entered once, so links in a circle do no harm. What was found out about a file is
@@ -30,7 +32,9 @@ from sourceprint.file_limits import most_seconds
 from sourceprint.folders.archives import content_of_archive
 from sourceprint.folders.contents import EMPTY, HEAD_BYTES, OPEN, Content, content_of_head
 from sourceprint.folders.names import AUDIO_SUFFIXES, hints_at_audio
+from sourceprint.folders.second_heads import MOST_SEARCHED_BYTES, second_head
 from sourceprint.items import OtherFile, Refusal
+from sourceprint.text.tables import grouped
 from sourceprint.workers import in_order
 
 __all__ = ["Folders", "Listed"]
@@ -38,6 +42,7 @@ __all__ = ["Folders", "Listed"]
 _NOWHERE: Final = "this link leads nowhere; mend or remove it"
 _PIPE: Final = "a pipe, socket or device, not a file; save what it holds to a file"
 _EDITORS_LOCK: Final = ".#"  # Emacs: a link that was never meant to lead anywhere
+_MAY_HOLD_MARKS: Final = frozenset({"program"})  # of every format that it reads
 _APPLE_DOUBLE: Final = "._"  # macOS: what belongs to a file, under nearly the same name
 
 _Signature = tuple[int, int, int, int]
@@ -183,11 +188,25 @@ def _content(file: _Unnamed) -> Content:
     try:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            return content_of_head(os.read(descriptor, HEAD_BYTES))
+            head = os.read(descriptor, HEAD_BYTES)
+            content = content_of_head(head)
+            if content.kind != "other" or content.what in _MAY_HOLD_MARKS:
+                return content
+            return _with_what_follows(content, head + os.read(descriptor, MOST_SEARCHED_BYTES - len(head)))
         finally:
             os.close(descriptor)
     except OSError as error:
         return _unread(error)
+
+
+def _with_what_follows(content: Content, start: bytes) -> Content:
+    """Return what a file is that is no audio by its first bytes, with a look at those behind them."""
+    behind = second_head(start)
+    if behind is None:
+        return content
+    where = f"the head of {behind.form} stands at byte {grouped(behind.offset)}"
+    remedy = "take that out and give it as a file, or keep this one in another folder"
+    return Content("sound", f"{content.what} by its first bytes, and {where}: it may hold audio; {remedy}")
 
 
 def _looked_into(tasks: Sequence[_Task]) -> Iterator[Content]:
@@ -205,15 +224,18 @@ def _looked_into(tasks: Sequence[_Task]) -> Iterator[Content]:
 def _look_into(task: _Task) -> Content:
     """Return what one file is; runs in the worker."""
     path, content = task
-    if content.kind == "archive":
-        try:
+    try:
+        if content.kind == "archive":
             content = content_of_archive(path, content.what)
-        except OSError as error:
-            return _unread(error)
-    if content != OPEN:
-        return content
-    is_audio = holds_audio(path) or hints_at_audio(path.name)
-    return Content("audio") if is_audio else Content("other", OPEN.what)
+        if content == OPEN:
+            is_audio = holds_audio(path) or hints_at_audio(path.name)
+            content = Content("audio") if is_audio else Content("other", OPEN.what)
+        if content.kind != "other":
+            return content
+        with path.open("rb") as file:
+            return _with_what_follows(content, file.read(MOST_SEARCHED_BYTES))
+    except OSError as error:
+        return _unread(error)
 
 
 def _limit(task: _Task) -> float:

@@ -16,7 +16,7 @@ from fingerprint.errors import CatalogueError, printable
 from index.search.match import STANDARD, THOROUGH
 from index.storage.snapshot import Snapshot
 from sourceprint.folders.listing import Folders
-from sourceprint.gate.policy import ERROR, GatePolicy
+from sourceprint.gate.policy import ERROR, GatePolicy, Names
 from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import NamedInputs, collect
 from sourceprint.items import Item, Refusal
@@ -56,7 +56,7 @@ def named_files(
 
 
 def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
-    """Return the recordings that a policy names by id and that the index has not, in the order of the policy.
+    """Return the recordings that a policy names by id and that the index has not, nor had, in the order of the policy.
 
     Raises
     ------
@@ -70,8 +70,7 @@ def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
             "or name the index that is meant with --index"
         )
     ids = policy.exact_ids
-    found = zip(ids, recordings.find_all(ids).tolist(), strict=True)
-    return tuple(one for one, at in found if at < 0 or recordings[at].id != one)  # results name the id of now
+    return tuple(one for one, at in zip(ids, recordings.find_all(ids).tolist(), strict=True) if at < 0)
 
 
 def check_files(
@@ -112,6 +111,7 @@ def check_files(
         max_false_per_1000h=policy.max_false_per_1000h,
         near_limit_per_1000h=policy.near_limit_per_1000h,
     )
+    policy = _of_now(policy, snapshot)
     scans = scan_files(snapshot.folder, inputs.items, options=options, jobs=jobs, reuse=snapshot)
     with closing(scans):
         for scan in scans:
@@ -119,6 +119,25 @@ def check_files(
             yield decide(scan_result(scan), policy, day=day, near=near)
     for refusal in late():
         yield _refused(refusal)
+
+
+def _of_now(policy: GatePolicy, snapshot: Snapshot) -> GatePolicy:
+    """Return a policy that names recordings by the ids that they have now, too: results state those."""
+    recordings = snapshot.recordings
+    ids = policy.exact_ids
+    found = zip(ids, recordings.find_all(ids).tolist(), strict=True)
+    now = {one: name for one, at in found if at >= 0 and (name := recordings[at].id) != one}
+    if not now:
+        return policy
+
+    def renamed(names: Names) -> Names:
+        return replace(names, ids=(*names.ids, *(now[one] for one in names.ids if one in now)))
+
+    return replace(
+        policy,
+        rules=tuple(replace(rule, names=renamed(rule.names)) for rule in policy.rules),
+        licences=tuple(replace(licence, names=renamed(licence.names)) for licence in policy.licences),
+    )
 
 
 def _refused(refusal: Refusal) -> Verdict:

@@ -18,6 +18,7 @@ from sourceprint.identifiers.isrc import is_valid
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import FIELDS, GENERIC, NAMES, field_named
 from sourceprint.sheets.opened import Sheet
+from sourceprint.text.tables import listed
 
 __all__ = ["TAKEN", "ColumnMap", "MatchedColumns", "matched_columns", "read_pairs"]
 
@@ -27,7 +28,6 @@ TAKEN = "columns taken"
 _MAX_FILE_BYTES = 1 << 20
 _MAX_PAIRS = 1_000
 _MAX_HEADING = 200
-_MOST_NAMED = 30
 _ALIKE = {
     "share": re.compile(r"share|split|percent|ownership|royalt|%", re.IGNORECASE),
     "title": re.compile(r"titl|\bsong|track ?name|\bname of (the )?(track|song)|titre|t[ií]tulo", re.IGNORECASE),
@@ -205,7 +205,7 @@ def matched_columns(
         elif name is None:
             unused.append((position, heading))
         else:
-            idle.append(f"{printable(heading):.60}")
+            idle.append(heading)
     positions: dict[str, int] = {}
     headings: dict[str, str] = {}
     given_way = []
@@ -232,20 +232,16 @@ def matched_columns(
     if taken:
         notes.append(f"{TAKEN}: {', '.join(taken)}")
     if unused or given_way:
-        names = [f"{printable(heading):.60}" for _, heading in unused] + given_way
-        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        names = [heading for _, heading in unused] + given_way
         known = ", ".join(uses)
         notes.append(
-            f"columns not used: {', '.join(names[:_MOST_NAMED])}{more}; known are {known}; "
-            '--columns "HEADING=FIELD" says what one is'
+            f'columns not used: {listed(names)}; known are {known}; --columns "HEADING=FIELD" says what one is'
         )
     if absent := given.absent(sheet.header):
-        names = [f"{printable(heading)!r:.60}" for heading in absent[:_MOST_NAMED]]
-        notes.append(
-            f"no column {', '.join(names)}, which --columns or --ignore-columns names; write it as the sheet does"
-        )
+        there_not = listed(absent, quoted=True)
+        notes.append(f"no column {there_not}, which --columns or --ignore-columns names; write it as the sheet does")
     if idle:
-        notes.append(f"columns of no use here: {', '.join(idle[:_MOST_NAMED])}")
+        notes.append(f"columns of no use here: {listed(idle)}")
     for name, why in (elsewhere or {}).items():
         if any(given.field_of(heading) == name for heading in sheet.header if heading):
             notes.append(why)

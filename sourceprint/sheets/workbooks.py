@@ -25,6 +25,7 @@ from xml.parsers import expat
 from fingerprint.disk import refusals
 from fingerprint.errors import SourceprintError, printable
 from sourceprint.sheets.delimited import Rows
+from sourceprint.text.tables import listed
 
 __all__ = ["WORKBOOK_SUFFIXES", "open_workbook"]
 
@@ -171,16 +172,16 @@ class _Inspection:
 
 def _chosen(book: Any, sheet: str | None, name: str, failure: type[SourceprintError]) -> tuple[Any, list[str]]:
     sheets = {one.title: one for one in book.worksheets}
-    titles = ", ".join(repr(printable(title)) for title in sheets)
+    titles = listed(sheets, quoted=True)
     if not sheets:
         raise failure(f"{name}: has no sheet with cells; {_REMEDY}")
     if sheet is None:
         chosen = next(iter(sheets.values()))
         if len(sheets) == 1:
             return chosen, []
-        return chosen, [f"sheet {printable(chosen.title)!r} is read, of {titles:.300}; --sheet names another"]
+        return chosen, [f"sheet {printable(chosen.title)!r} is read, of {titles}; --sheet names another"]
     if sheet not in sheets:
-        raise failure(f"{name}: no sheet {printable(sheet)!r}; it has {titles:.300}")
+        raise failure(f"{name}: no sheet {printable(sheet)!r}; it has {titles}")
     return sheets[sheet], []
 
 

@@ -4,7 +4,9 @@ import itertools
 import math
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from fingerprint.errors import printable
 
 __all__ = [
     "clock",
@@ -13,12 +15,15 @@ __all__ = [
     "counted",
     "exact_clock",
     "grouped",
+    "listed",
     "shortened",
     "size_text",
     "table",
     "wrapped",
 ]
 
+_MOST_LISTED = 10
+_LONGEST_LISTED = 60
 _NAME_WIDTH = 49  # the token of a blind index is not cut: only whole can it be revealed
 _LONGEST_LINE = 110  # of text: longer ones are hard to read
 
@@ -61,6 +66,31 @@ def grouped(n: int) -> str:
     '1 234 567'
     """
     return f"{n:,}".replace(",", " ")
+
+
+def listed(names: Iterable[str], *, most: int = _MOST_LISTED, quoted: bool = False) -> str:
+    """Return what a user gave, as part of a sentence: the first names, each cut to 60 characters, and how many more.
+
+    Parameters
+    ----------
+    names : iterable of str
+        From outside; those without a character to be seen are counted only.
+    most : int
+        Names that are shown.
+    quoted : bool
+        Whether in quotation marks.
+
+    Examples
+    --------
+    >>> listed(["Title", "", " ", "ISRC"]), listed([]), listed(map(str, range(12)), most=2)
+    ('Title, ISRC and 2 empty', 'none', '0, 1 and 10 more')
+    """
+    given = [printable(name).strip() for name in names]
+    seen = [name for name in given if name]
+    shown = [f"{name!r:.{_LONGEST_LISTED}}" if quoted else f"{name:.{_LONGEST_LISTED}}" for name in seen[:most]]
+    n_more, n_empty = len(seen) - len(shown), len(given) - len(seen)
+    rest = [text for n, text in ((n_more, f"{n_more} more"), (n_empty, f"{n_empty} empty")) if n]
+    return " and ".join([part for part in (", ".join(shown), *rest) if part]) or "none"
 
 
 def clock(seconds: float) -> str:

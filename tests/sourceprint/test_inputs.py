@@ -11,7 +11,7 @@ from fingerprint.errors import DecodeError, ParameterError, TooShortError
 from sourceprint.catalogue.recording_ids import derived_id
 from sourceprint.folders.listing import Folders
 from sourceprint.identifiers.isrc import compact, format_isrc, is_valid, validate
-from sourceprint.inputs import Item, appeared, collect
+from sourceprint.inputs import Item, appeared, collect, present
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -199,3 +199,24 @@ def test_what_comes_into_a_folder_meanwhile_is_told(tmp_path: Path) -> None:
     assert str(late) == (
         f"{tmp_path}/m/c.wav: came into the folder while the others were searched, and was not; run the command again"
     )
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list", "LIST.LST"])
+def test_a_list_of_paths_that_is_given_as_audio_is_told_how_to_name_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a.wav\nb.wav\n")
+    inputs = collect([tmp_path / name, tmp_path / "a.wav"])
+    assert inputs.items == (Item(tmp_path / "a.wav"),)
+    assert [refusal.reason for refusal in inputs.refusals] == [
+        f"a text, not audio; if it has a path per line, name it as @{tmp_path / name}"
+    ]
+    (tmp_path / name).write_bytes(b"\0\1\2\3")
+    assert collect([tmp_path / name]).items == (Item(tmp_path / name),)
+
+
+def test_files_that_are_not_there_are_refused_where_only_what_is_there_is_wanted(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav")
+    inputs = present(collect([tmp_path / "a.wav", tmp_path / "gone.wav"]))
+    assert inputs.items == (Item(tmp_path / "a.wav"),)
+    assert [str(refusal) for refusal in inputs.refusals] == [
+        f"{tmp_path}/gone.wav: no such file; check the spelling and the folder"
+    ]

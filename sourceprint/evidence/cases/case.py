@@ -24,6 +24,7 @@ from sourceprint.outputs import expect_free, writing
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import Run
 from sourceprint.signatures import PrivateKey, signature_bytes
+from sourceprint.text.tables import listed
 
 __all__ = ["choose", "make_case", "read_trace_bytes", "read_trace_file", "write_case"]
 
@@ -59,9 +60,8 @@ def choose(results: Sequence[ScanResult], wanted: str) -> ScanResult:
             "--only-matched` lists those in which something was found"
         )
     if len(found) > 1:
-        names = [printable(result.name) for result in found[:_MOST_CANDIDATES]]
-        more = f" and {len(found) - len(names)} more" if len(found) > len(names) else ""
-        raise EvidenceError(f"{printable(wanted)}: could be {', '.join(names)}{more}; give the whole name")
+        names = listed((result.name for result in found), most=_MOST_CANDIDATES)
+        raise EvidenceError(f"{printable(wanted)}: could be {names}; give the whole name")
     return found[0]
 
 

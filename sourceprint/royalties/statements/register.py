@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.money import Amount, shown_decimals, sum_of
+from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
@@ -90,6 +91,15 @@ def list_statements(database: Database, licensee: str = "") -> list[StatementEnt
         query = query.where(table.licensee == licensee)
     with database.reading() as connection:
         return [StatementEntry(*row) for row in connection.execute(query)]
+
+
+def issued_within(database: Database, licensee: str, period: Period) -> list[StatementEntry]:
+    """Return the statements of a licensee that were issued for days of a period, in the order of issue."""
+    return [
+        one
+        for one in list_statements(database, licensee)
+        if (known := Period.parse(one.period)).start <= period.end and period.start <= known.end
+    ]
 
 
 def statements_of(connection: Connection, licensee: str) -> list[Statement]:

@@ -18,6 +18,7 @@ from sourceprint.royalties.rights.schema import VERSIONED, recording_part
 from sourceprint.royalties.tables.cells import percent_number
 from sourceprint.royalties.tables.problems import Severity
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
+from sourceprint.text.tables import listed
 
 __all__ = ["require_clear_shares", "resolve_circles", "resolve_duplicates", "resolve_links", "warn_of_parties"]
 
@@ -142,17 +143,21 @@ def warn_of_parties(staging: Staging) -> None:
     """Warn of parties that share a number, or a name, and yet are several."""
     for column, scheme in (("ipi", "IPI"), ("isni", "ISNI")):
         for number, ids in staging.query(
-            f"SELECT {column}, group_concat(id, ', ') FROM (SELECT * FROM party ORDER BY id) "
+            f"SELECT {column}, group_concat(id, char(31)) FROM (SELECT * FROM party ORDER BY id) "
             f"WHERE {column} <> '' GROUP BY {column} HAVING count(*) > 1 ORDER BY {column}"
         ):
-            sentence = f"{scheme} {number} belongs to several parties: {ids:.300}; are they one?"
+            sentence = f"{scheme} {number} belongs to several parties: {_parties(ids)}; are they one?"
             staging.problem("warning", "party", 0, column, number, "same-party", sentence)
     for name, ids in staging.query(
-        "SELECT min(name), group_concat(id, ', ') FROM (SELECT * FROM party ORDER BY id) "
+        "SELECT min(name), group_concat(id, char(31)) FROM (SELECT * FROM party ORDER BY id) "
         "WHERE name <> '' GROUP BY lower(name) HAVING count(*) > 1 ORDER BY lower(name)"
     ):
-        sentence = f"several parties are called {_shown(name)}: {ids:.300}; are they one?"
+        sentence = f"several parties are called {_shown(name)}: {_parties(ids)}; are they one?"
         staging.problem("warning", "party", 0, "name", name, "same-name", sentence)
+
+
+def _parties(ids: str) -> str:
+    return listed(ids.split("\x1f"))
 
 
 def _duplicates(staging: Staging, kind: str) -> Iterator[list[dict[str, Any]]]:

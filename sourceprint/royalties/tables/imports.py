@@ -6,7 +6,7 @@ transaction (`history.apply_records`). Nothing is half imported, and importing t
 that the files do not name stay as they are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -226,11 +226,8 @@ def _rows(staging: Staging, connection: Connection, table: Table) -> Iterator[di
 def _filled(
     staging: Staging, connection: Connection, table: Table, batch: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    on_file: dict[str, Any] = {}
-    wanted = [row["id"] for row in batch if None in row.values()]
-    if wanted:
-        current = select(table).where(table.c.id.in_(wanted), table.c.until.is_(None))
-        on_file = {known["id"]: known for known in connection.execute(current).mappings()}
+    current = select(table).where(table.c.id.in_([row["id"] for row in batch]), table.c.until.is_(None))
+    on_file = {known["id"]: known for known in connection.execute(current).mappings()}
     title = _TITLES[table.name]
     for row in batch:
         known = on_file.get(row["id"])
@@ -244,4 +241,18 @@ def _filled(
         if not row[title]:
             sentence = f"{table.name} {row['id']!r:.80} has no {title}; add it, so that people know what is meant"
             staging.problem("warning", table.name, 0, title, row["id"], "no-title", sentence)
+        if known is not None:
+            _note_changes(staging, table.name, row, known)
     return batch
+
+
+def _note_changes(staging: Staging, kind: str, row: Mapping[str, Any], known: Mapping[Any, Any]) -> None:
+    """Note what is on file otherwise, and so is changed."""
+    changed = [name for name in COLUMNS[kind] if row[name] != known[name]]
+    if changed:
+        said = "; ".join(f"{name} {_shown(known[name])} -> {_shown(row[name])}" for name in changed)
+        staging.problem("note", kind, 0, ", ".join(changed), row["id"], "changed", f"{kind} {row['id']!r:.80}: {said}")
+
+
+def _shown(value: object) -> str:
+    return "none" if value in (None, "") else f"{value!r:.80}"

@@ -18,6 +18,7 @@ from sourceprint.sheets.columns import MatchedColumns
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import says_percent
 from sourceprint.sheets.opened import Sheet
+from sourceprint.text.tables import listed
 
 __all__ = ["RowReader", "ShareRow", "table_columns"]
 
@@ -58,7 +59,7 @@ def table_columns(sheet: Sheet, columns: tuple[Column, ...]) -> MatchedColumns:
     for position, heading in enumerate(sheet.header):
         column = by_name.get(normalised(heading))
         if column is None:
-            unknown += [printable(heading)[:60]] if heading else []
+            unknown += [heading] if heading.strip() else []
             continue
         if column.field in headings:
             one, other = printable(headings[column.field]), printable(heading)
@@ -68,11 +69,10 @@ def table_columns(sheet: Sheet, columns: tuple[Column, ...]) -> MatchedColumns:
         headings[column.field], positions[column.field] = heading, position
     missing = [column.names[0] for column in columns if column.needed and column.field not in headings]
     if missing:
-        found = ", ".join(printable(heading) for heading in sheet.header)
         raise RightsError(
-            f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {found:.300})"
+            f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {listed(sheet.header)})"
         )
-    notes = (f"columns not used: {', '.join(unknown[:30])}",) if unknown else ()
+    notes = (f"columns not used: {listed(unknown)}",) if unknown else ()
     return MatchedColumns(positions, headings, notes)
 
 

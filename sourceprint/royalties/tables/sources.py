@@ -18,12 +18,14 @@ from sourceprint.sheets.columns import ColumnMap
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import GENERIC
 from sourceprint.sheets.opened import SHEET_SUFFIXES, open_sheet
+from sourceprint.text.tables import listed
 
 __all__ = ["MANIFEST", "MANIFEST_COLUMNS", "ImportFile", "Sources", "find_sources", "known_names", "shape_of_header"]
 
 MANIFEST = "manifest.tsv"
 MANIFEST_COLUMNS = ("TableType", "FileName", "NumberOfRecords", "SharesAre")
 
+_MOST_REASONS = 5  # files that are not used, of those that are named with the reason
 _TABLE_ENDINGS = SHEET_SUFFIXES | {".txt"}
 _NO_TABLE = "neither a table (.tsv, .csv, .txt, .xlsx) nor a licence (.toml)"
 _SUBJECTS = frozenset({"isrc", "iswc", "title", "work_title", "recording_id", "work_id", "index_id"})
@@ -111,10 +113,12 @@ def find_sources(paths: Sequence[Path], given: ColumnMap | None = None, *, sheet
             raise RightsError(f"{printable(path)}: no such file or folder; check the path")
     name = ", ".join(printable(path) for path in paths)
     if not found.files:
-        reasons = "; ".join(f"{printable(path.name)}: {reason}" for path, reason in found.not_used[:5])
+        reasons = "; ".join(f"{printable(path.name)}: {reason}" for path, reason in found.not_used[:_MOST_REASONS])
+        if len(found.not_used) > _MOST_REASONS:
+            reasons += f"; and {len(found.not_used) - _MOST_REASONS} more files"
         raise RightsError(
-            f"{name or 'nothing'}: no tables of rights and no licences; name a folder with tables such as parties.tsv, "
-            "a CSV file or a licence (.toml)" + (f" ({reasons})" if reasons else "")
+            f"{listed(map(str, paths), most=3)}: no tables of rights and no licences; name a folder with tables such "
+            "as parties.tsv, a CSV file or a licence (.toml)" + (f" ({reasons})" if reasons else "")
         )
     contents = []
     for source in found.files:
@@ -199,9 +203,9 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
     if shape is None:
         with open_sheet(path, RightsError, known=known_names(found.given), sheet=found.sheet) as sheet:
             shape = shape_of_header(sheet.header, found.given)
-            header = ", ".join(printable(heading) for heading in sheet.header)
+            header = listed(sheet.header)
         if shape is None:
-            reason = f"not the columns of a table of rights, see docs/formats/rights-tables.md (found: {header:.200})"
+            reason = f"not the columns of a table of rights, see docs/formats/rights-tables.md (found: {header})"
             if alone:
                 raise RightsError(f"{printable(path)}: {reason}")
             found.not_used.append((path, reason))

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -226,6 +227,16 @@ def test_recordings_that_the_policy_names_and_the_index_has_not_are_said(
     result = run("check", outputs / "clean.wav", "--policy", named, "--format", "json", index=shared)
     assert result.stderr.startswith("Note: the policy names recordings that are not in the index: s9\n")
     assert json.loads(result.stdout)["policy"]["unknown_recordings"] == ["s9"]
+
+
+def test_a_policy_may_name_a_recording_by_an_id_that_it_had(shared: Path, outputs: Path, tmp_path: Path) -> None:
+    shutil.copytree(shared, tmp_path / "index")
+    assert run("amend", "s2", "--id", "two-of-now", index=tmp_path / "index").exit_code == 0
+    named = policy(tmp_path, '[[rules]]\nid = "r"\naction = "block"\nrecordings = ["s2"]\n')
+    result = run("check", outputs / "reuse.wav", "--policy", named, "--format", "json", index=tmp_path / "index")
+    assert "not in the index" not in result.stderr
+    (checked,) = json.loads(result.stdout)["files"]
+    assert (result.exit_code, checked["decision"]) == (1, "block")
 
 
 # Reports.

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fingerprint.spf_files import MAGIC
@@ -21,6 +22,7 @@ from sourceprint.folders import archives, listing
 from sourceprint.folders.contents import Content, content_of_head
 from sourceprint.folders.listing import Folders
 from sourceprint.folders.names import AUDIO_SUFFIXES
+from sourceprint.folders.second_heads import MOST_SEARCHED_BYTES, second_head
 from tests.audio_files import tone, wav_bytes, write_ffmpeg, write_soundfile
 
 WAV = wav_bytes(bytes(range(256)) * 20)
@@ -317,3 +319,36 @@ def test_folders_that_are_left_out_are_listed_as_such(tmp_path: Path) -> None:
     listed = Folders(without=[tmp_path / "run"]).listed(tmp_path)
     assert listed.audio == (tmp_path / "a.wav",)
     assert [(other.name, other.kind) for other in listed.others] == [(f"{tmp_path}/run", "folder of the scan itself")]
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"GIF89a\x01\0\x01\0\x80\0\0", "image"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n\0", "document"),
+        (b"#EXTM3U\n#EXTINF:1,a\na.mp3\n" * 400, "text"),
+        (b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk", "MIDI"),
+        (b"SQLite format 3\0", "data"),
+    ],
+)
+def test_sound_behind_another_head_may_be_audio(tmp_path: Path, head: bytes, what: str) -> None:
+    sounds = {"WAV": WAV}
+    for form, container in (("FLAC", "FLAC"), ("Ogg", "OGG"), ("MPEG audio", "MP3")):
+        sounds[form] = write_soundfile(tmp_path / container, tone(0.5), container=container).read_bytes()
+    for form, sound in sounds.items():
+        put(tmp_path / "in" / form, head + sound)
+    put(tmp_path / "in" / "plain", head)
+    audio, refused, others = found(tmp_path / "in")
+    assert (audio, others) == ([], {"plain": what})
+    for form in sounds:
+        place = f"{len(head):,}".replace(",", " ")
+        said = f"{what} by its first bytes, and the head of {form} stands at byte {place}: it may hold audio; "
+        assert refused[form].startswith(said)
+
+
+def test_data_without_a_head_behind_it_stays_what_it_is() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, 1 << 20, dtype=np.uint8).tobytes()
+    assert second_head(noise) is None
+    assert second_head(b"RIFF and WAVE, fLaC, OggS, ID3 and ftyp are marks" * 2_000) is None
+    assert second_head(b"\xff\xfb" * 20_000) is None
+    assert second_head(b"x" * MOST_SEARCHED_BYTES + WAV) is None  # beyond what is looked through

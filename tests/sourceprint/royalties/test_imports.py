@@ -578,3 +578,25 @@ def test_every_column_is_documented() -> None:
     names = [column.names[0] for shape in (*SHAPES, SINGLE) for column in shape.columns]
     assert len(names) > 60
     assert [name for name in names if name not in text] == []
+
+
+def test_a_second_import_says_what_it_changes(rights: Database, tmp_path: Path) -> None:
+    head = "isrc,title,artists,label\n"
+    first = head + "USRC17607839,One,A,Blue\nUSRC17607840,Two,B,Blue\n"
+    assert import_rights(rights, [csv_file(tmp_path, first)]).errors == 0
+    second = head + "USRC17607839,Won,A,Red\nUSRC17607840,Two,B,Blue\n"
+    report = import_rights(rights, [csv_file(tmp_path, second)])
+    changed = [problem for problem in report.problems if problem.rule == "changed"]
+    assert [(problem.severity, problem.column) for problem in changed] == [("note", "title, label")]
+    assert "title 'One' -> 'Won'; label 'Blue' -> 'Red'" in changed[0].remedy
+    assert ("note", "changed", 1) in report.counts
+    again = import_rights(rights, [csv_file(tmp_path, second)])
+    assert not [problem for problem in again.problems if problem.rule == "changed"]
+
+
+def test_a_sheet_of_very_many_columns_names_a_few_of_them(rights: Database, tmp_path: Path) -> None:
+    wide = csv_file(tmp_path, ",".join(f"h{n}" for n in range(5_000)) + "," * 1_000 + "\n1\n")
+    with pytest.raises(RightsError) as caught:
+        import_rights(rights, [wide])
+    assert "(found: h0, h1, h2, h3, h4, h5, h6, h7, h8, h9 and 4990 more and 1000 empty)" in str(caught.value)
+    assert len(str(caught.value)) < 400

@@ -22,7 +22,12 @@ from sourceprint.royalties.statements.files.folder import statement_files
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.proof import prove
-from sourceprint.royalties.statements.register import list_statements, load_statement, statement_text
+from sourceprint.royalties.statements.register import (
+    issued_within,
+    list_statements,
+    load_statement,
+    statement_text,
+)
 from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.policy import load_policy
@@ -157,6 +162,10 @@ def test_what_was_stated_provisionally_changes_no_statement(attributed: Database
     assert not any(balance.opening for balance in issued.balances)  # none of it counts as paid
     assert replace(so_far, id="S" + so_far.id.removeprefix("PROVISIONAL"), provisional=False) == issued
     assert issue(attributed, today=date(2026, 10, 1), issued_on="2026-10-01", provisional=True).id != issued.id
+    for period, is_stated in (("2026-Q3", True), ("2026-08", True), ("2026", True), ("2026-Q4", False)):
+        found = issued_within(attributed, "P-GEN", Period.parse(period))
+        assert [one.id for one in found] == [issued.id] * is_stated
+    assert issued_within(attributed, "P-OTHER", Period.parse("2026-Q3")) == []
 
 
 def test_a_provisional_statement_says_so_wherever_it_is_shown(attributed: Database) -> None:
