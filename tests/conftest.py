@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import tqdm
 from hypothesis import HealthCheck, settings
 
-from tests.royalty_databases import database, database_place
+from tests.royalty_databases import database, database_place, new_sqlite, sqlite_database
 
-__all__ = ["database", "database_place"]  # fixtures that all tests may ask for
+__all__ = ["database", "database_place", "new_sqlite", "sqlite_database"]  # fixtures that all tests may ask for
 
 # Examples from a fixed seed, so that a run can be repeated, and no deadline: the first call of a kernel compiles it.
 settings.register_profile(
@@ -40,9 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first: a long file that comes last leaves the other processes with nothing to do."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Put files with many slow tests first: a long one at the end leaves the other processes with nothing to do."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

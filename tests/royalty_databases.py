@@ -7,6 +7,7 @@ import nothing from here: `tests/conftest.py` makes the fixtures known to all of
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,23 @@ def database_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
             connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
+@pytest.fixture(scope="session")
+def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of SQLite with empty tables, to be copied: the migrations take ten times as long."""
+    path = tmp_path_factory.mktemp("new") / "rights.sqlite"
+    Database.open(path, create=True)
+    return path
+
+
 @pytest.fixture
-def database(database_place: str) -> Database:
+def sqlite_database(new_sqlite: Path, tmp_path: Path) -> Database:
+    """Return an empty database of rights on SQLite, `rights.sqlite` in the folder of the test."""
+    return Database.open(shutil.copyfile(new_sqlite, tmp_path / "rights.sqlite"))
+
+
+@pytest.fixture
+def database(database_place: str, new_sqlite: Path) -> Database:
     """Return an empty database of rights, once on SQLite and once on PostgreSQL."""
+    if "://" not in database_place:
+        shutil.copyfile(new_sqlite, database_place)
     return Database.open(database_place, create=True)

@@ -16,6 +16,8 @@ import pytest
 from tests.places import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.slow  # both tests look at what the journeys leave
+
 REUSING = {f"Track {number}.wav" for number in range(1, 7)}
 
 
@@ -47,7 +49,6 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "demo", ended.stdout
 
 
-@pytest.mark.slow
 def test_a_label_finds_shows_and_proves_what_was_reused(done: tuple[Path, str]) -> None:
     demo, printed = done
     with (demo / "passages.csv").open(encoding="utf-8", newline="") as file:

@@ -134,6 +134,7 @@ class TestRun:
 
 
 class TestMeasure:
+    @pytest.mark.slow
     def test_whole_run_trains_what_it_needs_once(
         self, setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

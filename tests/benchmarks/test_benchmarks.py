@@ -51,6 +51,7 @@ class TestHarness:
         with pytest.raises(ValueError, match="not JSON compliant"):
             harness.json_bytes({"share": float("nan")})
 
+    @pytest.mark.slow
     def test_results_come_in_the_order_of_the_tasks_from_any_number_of_processes(self) -> None:
         tasks = [-3, 1, -2]
         for jobs in (1, 2):

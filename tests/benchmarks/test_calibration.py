@@ -449,6 +449,7 @@ class Few(SyntheticCorpus):
         return SyntheticCorpus(seconds=self.seconds).load_stereo(file, sample_rate=sample_rate)
 
 
+@pytest.mark.slow
 def test_whole_part_on_synthesised_music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("OTHER_SPEEDS", (1.7,)), ("DISTRACTOR_SPEEDS", (3.0,)), ("ODD_SECONDS", 10.0),
                         ("SYNTHETIC_SECONDS", 10.0), ("KINDS", ("drone", "silence"))):  # fmt: skip

@@ -112,6 +112,7 @@ def test_condition_keeps_its_time_map(condition: Condition, stereo: Samples, res
     assert np.mean(np.abs(errors) > 20.0) <= outliers, errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "condition",
     [c for c in CONDITIONS.values() if c.pitch_semitones or c.ratio != 1.0],
@@ -123,6 +124,7 @@ def test_condition_keeps_its_pitch(condition: Condition, resources: Resources) -
     assert abs(cents(frequency(out.y), expected)) < 10.0
 
 
+@pytest.mark.slow
 def test_same_generator_state_same_samples(stereo: Samples, resources: Resources) -> None:
     for name in ("reverb", "ambience_0db", "music_0db", "mel80_griffin_lim", "opus_12k", "tempo_0.9_pv"):
         first, second, other = (run(CONDITIONS[name], stereo, resources, seed).y for seed in (1, 1, 2))
@@ -218,6 +220,7 @@ def test_random_distortions_keep_their_pitch(resources: Resources) -> None:
     assert shifted > 6
 
 
+@pytest.mark.slow
 def test_random_distortions_are_varied_and_repeatable(resources: Resources) -> None:
     y = plucks()
     descriptions = set()
@@ -269,6 +272,7 @@ def test_codecs_say_what_they_cannot_do() -> None:
         codecs.opus(tone(440, 1.0), SR, kbps=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sr", [11025, 22050, 44100])
 @pytest.mark.parametrize(("tempo", "semitones"), [(0.5, 0.0), (0.95, 0.0), (1.2, 0.0), (1.0, -7.0), (1.1, 5.0)])
 def test_rubber_band_does_not_drift_from_its_ratio(sr: int, tempo: float, semitones: float) -> None:

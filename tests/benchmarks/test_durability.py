@@ -60,6 +60,7 @@ def test_killed_writers_cost_nothing() -> None:
     assert done["commits"] > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("once", [False, True], ids=["lasting", "once"])
 def test_refused_operations_cost_nothing_and_are_clear(error: str, once: bool) -> None:
@@ -69,6 +70,7 @@ def test_refused_operations_cost_nothing_and_are_clear(error: str, once: bool) -
     assert done["errors"] == done["trials"] or (error, once) == ("EIO", True)
 
 
+@pytest.mark.slow
 def test_power_cuts_cost_nothing() -> None:
     done = run_cuts(CutTask(seed=3, every=29, states=3))
     assert done["failures"] == []
@@ -76,6 +78,7 @@ def test_power_cuts_cost_nothing() -> None:
     assert done["states"] > done["cuts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_damage_is_found_and_refused_whatever_the_file(variant: str) -> None:
     rows = [row for damage in DAMAGES for row in run_damage(DamageTask(variant, damage, False, 2, 0))]
@@ -84,6 +87,7 @@ def test_damage_is_found_and_refused_whatever_the_file(variant: str) -> None:
         assert row["detected"] == row["refused"] == row["trials"] > 0, row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_to_a_large_index_is_found_and_never_a_crash(damage: str) -> None:
     rows = [row for variant in VARIANTS for row in run_damage(DamageTask(variant, damage, True, 2, 1))]
@@ -133,6 +137,7 @@ def test_a_check_notices_landmarks_of_another_seed(tmp_path: Path) -> None:
     assert lost == ["r7", "r9", "r10"]
 
 
+@pytest.mark.slow
 def test_power_cuts_notice_a_missing_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment_writer, "sync_folder", lambda folder: None)
     failures = run_cuts(CutTask(seed=3, every=29, states=3))["failures"]

@@ -181,6 +181,7 @@ def test_hostile_files_are_taken_or_refused_in_words(name: str, fuzzer: Fuzzer) 
     assert tally.counts["refused"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_an_unknown_format_is_named(name: str) -> None:
     assert load_format(name).name == name

@@ -432,6 +432,7 @@ class TestFiles:
         with pytest.raises(ParameterError, match="all its sources were trained on"):
             query_files.write_queries(job, {}, tmp_path, n=1, strangers=1, without=everything)
 
+    @pytest.mark.slow
     def test_queries_and_references_have_neutral_names(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         corpus = SyntheticCorpus(seconds=11.0)
         monkeypatch.setattr(query_files, "catalogue", lambda *_, **__: tmp_path / "index")

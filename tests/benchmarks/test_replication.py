@@ -275,6 +275,7 @@ class TestReport:
         nothing = replication.summary([])
         assert nothing["share_mean"] is nothing["boundary_median"] is nothing["share_interval"] is None
 
+    @pytest.mark.slow
     def test_tables_figures_and_pictures_say_what_was_found(self, tmp_path: Path) -> None:
         report = hand_made()
         tables = {table.title: table for table in replication_report.tables(report)}
@@ -328,6 +329,7 @@ def hand_made(sides: Sequence[str] = ("held out", "development")) -> dict[str, A
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_whole_part_on_synthesised_music_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Few(SyntheticCorpus):
         @property

@@ -234,6 +234,7 @@ def test_figures_are_those_of_held_out_sources(report: Report) -> None:
     assert made["other recordings per 1 000 searches"].value == 0.0
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_alike_every_time(report: Report, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     for folder in ("one", "two"):

@@ -174,6 +174,7 @@ def test_size_that_cannot_be_made_is_refused(n: int, tmp_path: Path) -> None:
         write_results(Catalogue(20), 5, tmp_path / "results.jsonl")
 
 
+@pytest.mark.slow
 def test_everything_that_is_synthesised_comes_out_right(report: dict[str, Any]) -> None:
     assert [row["step"] for row in report["steps"]] == [*SMALLER.steps, *STEPS]
     assert [failure for row in report["steps"] for failure in row["failures"]] == []
@@ -231,6 +232,7 @@ def test_step_that_does_not_get_what_was_synthesised_says_so(tmp_path: Path) -> 
     assert any(text == "a revision: False, must be True" for text in again["failures"])
 
 
+@pytest.mark.slow
 def test_step_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     catalogue = Catalogue(20)
     write_rights(catalogue, tmp_path / "rights")

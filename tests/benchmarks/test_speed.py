@@ -71,6 +71,7 @@ def sorting() -> None:
 
 
 class TestAudio:
+    @pytest.mark.slow
     def test_tracks_have_their_length_in_every_format_and_are_made_once(self, tmp_path: Path) -> None:
         corpus = SyntheticCorpus(seconds=4.0)
         made = {"n": 2, "seconds": 6.0, "seed": 0, "formats": ("wav", "mp3", "m4a", "opus")}
@@ -114,6 +115,7 @@ def wav(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 class TestSteps:
+    @pytest.mark.slow
     def test_formats_are_measured_in_a_process_of_its_own(self, wav: str, tmp_path: Path) -> None:
         got = speed_steps.run_step("formats", files={"wav": [wav]}, folder=str(tmp_path), repeats=1)["wav"]
         assert got["audio_seconds"] == pytest.approx(8.0)
@@ -139,6 +141,7 @@ class TestSteps:
         assert len(places) > 8
         assert [place for place in sorted(places) if not (speed_steps.ROOT / place).exists()] == []
 
+    @pytest.mark.slow
     def test_failure_of_a_process_is_told(self) -> None:
         with pytest.raises(SourceprintError, match="measuring info failed"):
             speed_steps.run_step("info", index="/nowhere")

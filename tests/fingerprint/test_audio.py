@@ -124,6 +124,7 @@ def test_unusual_names(tmp_path: Path, name: str) -> None:
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.slow
 def test_same_samples_whatever_the_blocks(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = (0.1 * rng.standard_normal((44100 * 20, 2))).astype(np.float32)

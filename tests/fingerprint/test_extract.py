@@ -200,6 +200,7 @@ def test_where_the_pieces_end_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
             np.testing.assert_allclose(getattr(other, name), getattr(normal, name), atol=2e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_landmarks_stay_in_order_across_the_ends_of_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extract, "_PIECE_BLOCKS", 1)
     for seed in range(3):

@@ -390,6 +390,7 @@ BAD: list[tuple[str, Callable[[Path, Path], Path], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("maker", "reason"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_a_file_that_cannot_be_used(
     made: Path, tmp_path: Path, maker: Callable[[Path, Path], Path], reason: str

@@ -31,6 +31,7 @@ def test_a_hang_costs_one_file_and_is_not_waited_for_twice(jobs: int) -> None:
     assert sorted(begun) == ["a", "b", "c", "time"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit what a process writes to")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_memory_beyond_the_limit_costs_one_file(jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:

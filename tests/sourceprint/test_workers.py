@@ -47,6 +47,7 @@ def test_results_come_in_order_and_what_needs_no_work_in_its_place(jobs: int) ->
     assert list(in_order(add_to_ten, iter(tasks), jobs=jobs, failed=failed)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_worker_that_dies_costs_one_task(jobs: int) -> None:
     begun: list[int] = []

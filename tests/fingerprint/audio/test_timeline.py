@@ -203,6 +203,7 @@ def test_rounded_times_make_no_gaps() -> None:
     assert timeline.gaps.count == timeline.jumps.count == 0
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_music_that_starts_late(corpus: Path, tmp_path: Path) -> None:
     y = decode(sorted((corpus / "music").glob("*.ogg"))[0], sample_rate=48000)[: 20 * 48000]

@@ -126,6 +126,7 @@ def buried(gain: float, seconds: float = 8.0) -> Samples:
 # What stands in the way, and what changes it.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "start"), [(2, 3.0), (2, 6.0), (3, 5.0), (3, 6.0), (4, 5.0), (5, 3.0), (5, 6.0)])
 def test_a_clip_that_is_too_short_says_so_and_at_the_length_it_names_it_is_found(
     catalogue: Snapshot, tmp_path: Path, seed: int, start: float
@@ -163,6 +164,7 @@ def test_a_buried_source_is_faint_by_the_share_of_landmarks_met(catalogue: Snaps
     assert found(buried(0.5), catalogue) == ["s3"]  # the clearer copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tempo", [0.55, 1.65])
 def test_a_tempo_out_of_range_is_found_by_the_thorough_search_that_it_recommends(
     catalogue: Snapshot, tmp_path: Path, tempo: float
@@ -264,6 +266,7 @@ def test_a_recording_that_is_not_there_or_has_no_landmarks_is_named_as_such(tmp_
     assert explanation.thorough == "needless"
 
 
+@pytest.mark.slow
 def test_unrelated_music_aligns_no_better_than_chance(catalogue: Snapshot, tmp_path: Path) -> None:
     y = synthesize(300, 20.0, sample_rate=RATE_HZ, parts=("lead", "chords", "pad"))
     explanation = asked(y, catalogue, tmp_path, *SONGS)
@@ -402,6 +405,7 @@ def test_the_same_query_has_the_same_explanation(catalogue: Snapshot, tmp_path: 
 # Fingerprint files, and long queries.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scales", "state"), [(STANDARD.scales, "unavailable"), (THOROUGH.scales, "tried")], ids=["usual", "thorough"]
 )

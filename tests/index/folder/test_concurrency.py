@@ -33,7 +33,7 @@ N_READERS = 10
 N_CHANGES = 15
 
 READER = """
-import json, sys
+import json, sys, time
 from pathlib import Path
 import numpy as np
 from index.folder.store import Store
@@ -65,6 +65,7 @@ with open(seen, "a", buffering=1) as out:
         else:
             found = look(store)
         out.write(json.dumps(found) + "\\n")
+        time.sleep(0.02)  # or ten readers leave the writer no processor
 """
 
 HOLDER = """

@@ -152,6 +152,7 @@ def archive_of(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FILES)
 def test_what_no_file_can_say_is_refused_found_and_repaired(tmp_path: Path, what: str) -> None:
     shape, spoil, message = FILES[what]

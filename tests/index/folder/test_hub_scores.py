@@ -171,6 +171,7 @@ def _query(y: NDArray[np.float32]) -> Fingerprint:
     return fingerprint_signal(y, role="track", scales=STANDARD.scales)
 
 
+@pytest.mark.slow
 def test_a_long_exact_use_of_a_hub_is_found_and_is_less_sure_by_its_score(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +189,7 @@ def test_a_long_exact_use_of_a_hub_is_found_and_is_less_sure_by_its_score(
     assert rates[1]["drone"] >= rates[0]["drone"]
 
 
+@pytest.mark.slow
 def test_a_passage_of_a_hub_between_the_two_thresholds_is_no_match(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

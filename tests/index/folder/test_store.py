@@ -214,6 +214,7 @@ def test_what_an_exception_interrupts_is_not_added(tmp_path: Path) -> None:
         writer.commit()
 
 
+@pytest.mark.slow
 def test_many_small_adds_leave_few_segments(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "index", LAYERS)
     with store.writer(exact_limit=200) as writer:
@@ -355,6 +356,7 @@ STEP = st.one_of(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [NEVER, 40])
 @settings(max_examples=25)
 @given(steps=st.lists(STEP, min_size=1, max_size=30))

@@ -245,6 +245,7 @@ DAMAGE: dict[str, Callable[[bytes, random.Random], bytes | None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_to_any_file_is_named(sound: Path, tmp_path: Path, damage: str) -> None:
     chance = random.Random(damage)
@@ -286,6 +287,7 @@ def costs(name: str, damage: str) -> Collection[int]:
     return range(2) if damage != "cut" else range(4)  # of a file with a header that is altered all can still be read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["bit flipped", "deleted"])
 def test_repair_makes_anew_what_follows_from_the_rest(sound: Path, tmp_path: Path, damage: str) -> None:
     chance = random.Random(damage)

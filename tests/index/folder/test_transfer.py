@@ -424,6 +424,7 @@ def kill(*args: str | int | Path) -> None:
     assert done.returncode == -9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "number"), [("transport.write_chunks", 4), ("transport.publish_manifest", 1), ("transport._check_new", 2)]
 )

@@ -76,6 +76,7 @@ def same(trace: Trace, scan: Scan) -> bool:
     return recheck(trace).matches == scan.matches
 
 
+@pytest.mark.slow
 def test_two_sources_come_out_as_they_were_found(found: tuple[Scan, Trace]) -> None:
     scan, trace = found
     assert [match.recording.id for match in scan.matches] == ["s1", "s2"]

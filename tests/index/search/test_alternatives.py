@@ -118,6 +118,7 @@ def times(result: MatchResult) -> list[float]:
 # --- one copy ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", COPIES)
 @pytest.mark.parametrize("exact_limit", [EXACT_LIMIT, 100], ids=["exact", "compressed"])
 def test_a_copy_is_named_with_its_own_figures_whichever_was_added_first(
@@ -209,6 +210,7 @@ def twenty_one() -> list[tuple[str, Fingerprint]]:
     return [("song", described(0)), *copies, *((f"song{seed}", described(seed)) for seed in SONGS if seed)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [EXACT_LIMIT, 100], ids=["exact", "compressed"])
 def test_twenty_copies_are_named_in_any_order(
     tmp_path: Path, twenty_one: list[tuple[str, Fingerprint]], exact_limit: int

@@ -197,6 +197,7 @@ def indexed(path: Path, seeds: Sequence[int], *, exact_limit: int) -> Snapshot:
     return store.snapshot()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
 def test_a_filtered_search_is_that_of_an_index_of_the_allowed_alone(tmp_path: Path, exact_limit: int) -> None:
     whole = indexed(tmp_path / "whole", [11, 12, 13, 14], exact_limit=exact_limit)

@@ -125,6 +125,7 @@ def one_segment(result: MatchResult, name: str) -> Passage:
 # --- one source -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -180,12 +181,14 @@ def test_a_passage_comes_with_its_figures(catalogue: Snapshot) -> None:
     assert result.verify_seconds > 0
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_same_query_same_answer(catalogue: Snapshot) -> None:
     query = query_of(between_strangers(excerpt(6, 8.0, 8.0))[0])
     assert match_track(query, catalogue).matches == match_track(query, catalogue).matches
 
 
+@pytest.mark.slow
 def test_a_whole_recording_is_found_whole(catalogue: Snapshot) -> None:
     found = one_segment(search(song(4), catalogue), "song4")
     assert found.track_start_seconds == pytest.approx(0, abs=0.3)
@@ -293,6 +296,7 @@ def claimed(match: Match, spans: list[tuple[float, float]]) -> tuple[float, floa
     return both - union_seconds(spans), both - union_seconds(named)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("on", "off"), [(0.5, 0.5), (1.2, 0.8), (1.2, 2.8), (2.0, 2.0), (3.0, 3.0), (3.0, 1.0), (6.0, 6.0)]
 )
@@ -333,6 +337,7 @@ def test_a_recording_over_which_another_comes_and_goes_is_claimed_throughout(cat
     assert short < 0.25 * 24.0
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 @pytest.mark.parametrize(("n_copies", "step"), [(2, 0.0), (2, 0.1), (4, 0.0), (4, 0.1)])
 def test_duplicates_are_named_beside_each_other(tmp_path: Path, n_copies: int, step: float) -> None:
@@ -351,6 +356,7 @@ def test_duplicates_are_named_beside_each_other(tmp_path: Path, n_copies: int, s
 # --- nothing ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [STANDARD, THOROUGH], ids=["standard", "thorough"])
 def test_music_that_is_not_there_matches_nothing(catalogue: Snapshot, options: SearchOptions) -> None:
     for seed in STRANGERS:
@@ -359,6 +365,7 @@ def test_music_that_is_not_there_matches_nothing(catalogue: Snapshot, options: S
         assert result.n_hypotheses > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "options"),
     [
@@ -394,6 +401,7 @@ def test_pieces_in_another_order_are_no_rivals_of_each_other(catalogue: Snapshot
     assert found[0].track_seconds > 6.0
 
 
+@pytest.mark.slow
 def test_an_album_mate_in_the_catalogue_costs_no_match(catalogue: Snapshot) -> None:
     """song0 and song1 share kit and tempo range; rivals must not take what is really reused."""
     for k in range(SONGS):
@@ -411,6 +419,7 @@ def test_noise_and_tones_match_nothing(catalogue: Snapshot) -> None:
         assert search(y.astype(np.float32), catalogue).matches == ()
 
 
+@pytest.mark.slow
 def test_music_running_backwards_matches_nothing(catalogue: Snapshot) -> None:
     for k in range(4):
         assert search(np.ascontiguousarray(song(k)[::-1]), catalogue).matches == ()
@@ -450,6 +459,7 @@ def test_a_part_without_landmarks_is_answered(catalogue: Snapshot) -> None:
     assert match_track(silent, catalogue).matches == ()
 
 
+@pytest.mark.slow
 def test_three_seconds_suffice(catalogue: Snapshot) -> None:
     for k in range(4):
         y, begins, ends = between_strangers(excerpt(k, 18.0, 3.0))
@@ -468,6 +478,7 @@ def test_a_part_that_starts_later_gives_the_same_passages_later(catalogue: Snaps
     assert there.score == pytest.approx(here.score, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tempo", [0.6, 1.45])
 def test_thorough_finds_what_lies_beyond_the_standard_range(catalogue: Snapshot, tempo: float) -> None:
     slow, begins, ends = between_strangers(phase_vocoder(excerpt(8, 15.0, 12.0), RATE, tempo))

@@ -70,6 +70,7 @@ def snapshot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return build(tmp_path_factory.mktemp("overlaps") / "index", songs | made, exact_limit=request.param)
 
 
+@pytest.mark.slow
 def test_every_pair_with_audio_in_common_is_found_once_and_unrelated_music_never(snapshot: Snapshot) -> None:
     assert set(found_in(snapshot)) == {
         ("a-remaster", "song00"),

@@ -50,6 +50,7 @@ def found(y: Samples, catalogue: Snapshot) -> dict[str, Match]:
     return {match.recording.id: match for match in match_track(query, catalogue).matches}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "start", "ratio"), [(1, 9.0, 1.0), (1, 14.3, 1.0), (2, 12.0, 1.0), (3, 7.7, 1.06), (2, 5.2, 0.94)]
 )

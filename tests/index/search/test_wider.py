@@ -85,6 +85,7 @@ def overlap_seconds(of_one: tuple[Passage, ...]) -> float:
 # --- what is reported -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "ratio", "wet"), [(1, 1.5, False), (2, 1.5, False), (3, 0.7, True)], ids=["x1.5", "x1.5 of s2", "x0.7 wet"]
 )
@@ -106,6 +107,7 @@ def test_a_speed_beyond_the_range_is_told_as_it_is(
     assert note.startswith("a passage lies at the edge of the tempos searched: searched again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tempo", [0.5, 2.0])
 def test_half_and_double_tempo_are_one_passage_of_a_thorough_search(index: Path, tmp_path: Path, tempo: float) -> None:
     y = phase_vocoder(excerpt(2), RATE_HZ, tempo)[: 14 * RATE_HZ]

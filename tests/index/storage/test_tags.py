@@ -313,6 +313,7 @@ STEP = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(steps=st.lists(STEP, min_size=1, max_size=30))
 def test_any_sequence_of_changes_ends_as_if_made_at_once(
@@ -466,6 +467,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(
     ranges=st.lists(

@@ -42,6 +42,7 @@ def flat(levels: Levels) -> tuple[NDArray[np.float32], NDArray[np.float32], NDAr
     return centroids, half_norms, np.cumsum([0, *(len(level) for level in levels)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("word", "count"), [(0, 0), (1, 1), ((1 << 64) - 1, 64), (1 << 63, 1), (0x5555, 8)])
 def test_bits_are_counted(word: int, count: int) -> None:
     assert _list_kernels.popcount(word) == count  # type: ignore[no-untyped-call]  # as all kernels are

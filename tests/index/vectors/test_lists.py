@@ -85,6 +85,7 @@ def plain_search(
     return found, similarity
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nprobe", [1, 4, 16, 1000])
 @pytest.mark.parametrize("usable", [1.0, 0.5, 0.0])
 def test_a_search_equals_a_plain_computation_over_the_lists_looked_into(tree: Tree, nprobe: int, usable: float) -> None:
@@ -127,6 +128,7 @@ def test_more_queries_than_a_batch_are_all_answered(tree: Tree, monkeypatch: pyt
     np.testing.assert_array_equal(whole[1], parts[1])
 
 
+@pytest.mark.slow
 def test_search_in_lists_finds_what_plain_search_finds(tree: Tree) -> None:
     vectors = clustered(3000, 9)
     source = np.random.default_rng(10).integers(0, 3000, 300)

@@ -104,6 +104,7 @@ def grant_of(folder: Path) -> Grant:
 # What is in the file.
 
 
+@pytest.mark.slow
 def test_no_word_of_the_catalogue_is_in_any_byte_of_the_file(made: Path) -> None:
     words = {"late-tag", "Second Singer", "libsndfile", "clipped", "sync"}
     for i in range(N):
@@ -182,6 +183,7 @@ def test_what_a_killed_export_left_is_cleared_by_the_next(made: Path, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "terms",
     [
@@ -271,6 +273,7 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_no_file_of_the_folder_can_change_unnoticed(made: Path, tmp_path: Path) -> None:
     files = sorted(path.relative_to(made / "blind") for path in (made / "blind").rglob("*") if path.is_file())
     files = [path for path in files if path.name != "lock"]
@@ -340,6 +343,7 @@ def test_a_grant_of_another_index_is_refused(made: Path, tmp_path: Path) -> None
         check_grant(tmp_path / "b", keys=made / "keys", today=TODAY)
 
 
+@pytest.mark.slow
 def test_no_byte_of_the_file_can_change_unnoticed(made: Path, tmp_path: Path) -> None:
     data = (made / "blind.tar").read_bytes()
     for position in np.random.default_rng(0).integers(0, len(data), 40).tolist():

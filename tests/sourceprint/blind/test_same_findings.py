@@ -172,6 +172,7 @@ def without_twins(name: str) -> str:
     return "a0" if name in ("same", "equal") else name
 
 
+@pytest.mark.slow
 def test_the_catalogue_of_this_test_has_all_that_could_make_a_difference(
     both: tuple[Snapshot, Snapshot, Callable[[str], str]],
 ) -> None:
@@ -194,6 +195,7 @@ def test_the_catalogue_of_this_test_has_all_that_could_make_a_difference(
         assert len(blind.segments) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 @pytest.mark.parametrize("number", range(len(TRACKS)))
 def test_matches_are_the_same_to_the_last_digit(
@@ -237,6 +239,7 @@ def test_recordings_that_share_audio_are_the_same_pairs(
     assert len(pairs[0]) >= 10
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS], ids=["exact", "compressed"])
 def test_real_music_is_found_alike(request: pytest.FixtureRequest, tmp_path: Path, exact_limit: int) -> None:

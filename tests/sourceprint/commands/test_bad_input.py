@@ -142,6 +142,7 @@ UNUSABLE: list[tuple[Maker, str, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("maker", "status", "reason"), UNUSABLE, ids=lambda case: getattr(case, "__name__", ""))
 def test_a_file_that_cannot_be_used(index: Path, tmp_path: Path, maker: Maker, status: str, reason: str) -> None:
     path = maker(tmp_path)
@@ -285,6 +286,7 @@ ODD: list[tuple[Maker, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("maker", "note"), ODD, ids=lambda case: getattr(case, "__name__", ""))
 def test_a_file_that_is_odd_is_used_and_the_oddity_noted(index: Path, tmp_path: Path, maker: Maker, note: str) -> None:
     path = maker(tmp_path)

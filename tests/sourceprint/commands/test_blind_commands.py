@@ -96,6 +96,7 @@ def test_keys_are_kept_in_a_folder_of_the_user(tmp_path: Path, monkeypatch: pyte
 # A label and a licensee.
 
 
+@pytest.mark.slow
 def test_what_the_full_index_finds_the_blind_one_finds_and_reveal_names_it(
     made: Path, tone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

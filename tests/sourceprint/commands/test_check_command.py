@@ -242,6 +242,7 @@ def test_a_policy_may_name_a_recording_by_an_id_that_it_had(shared: Path, output
 # Reports.
 
 
+@pytest.mark.slow
 def test_reports_for_machines_go_to_stdout_or_to_a_file_with_lines_beside(
     shared: Path, outputs: Path, tmp_path: Path
 ) -> None:
@@ -318,6 +319,7 @@ def test_there_are_recipes_for_two_services_and_a_shell() -> None:
     assert list(recipes()) == ["GitHub Actions", "GitLab CI", "A shell"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heading", ["GitHub Actions", "GitLab CI", "A shell"])
 @pytest.mark.parametrize(("source", "code"), [("clean.wav", 0), ("reuse.wav", 1)])
 def test_a_recipe_passes_what_may_go_out_and_stops_what_must_not(

@@ -579,6 +579,7 @@ def without_run(line: str) -> dict[str, Any]:
     return fields
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_the_same_input_gives_the_same_output_in_order_however_many_work(tmp_path: Path) -> None:
     for seed in range(1, 6):
@@ -659,6 +660,7 @@ def on_terminal(*args: str | Path, before: str = "", **variables: str) -> tuple[
     return process.returncode, received.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variable", "coloured"), [("", True), ("1", False)])
 def test_no_color_is_honoured_on_a_terminal(variable: str, coloured: bool) -> None:
     code, text = on_terminal("list", "--index", "nowhere", NO_COLOR=variable)
@@ -668,6 +670,7 @@ def test_no_color_is_honoured_on_a_terminal(variable: str, coloured: bool) -> No
     assert text.endswith("nowhere: no index here; add recordings to make one\r\n")
 
 
+@pytest.mark.slow
 def test_progress_is_for_terminals_and_for_what_takes_long(
     shared: Path, excerpt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

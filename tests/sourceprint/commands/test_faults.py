@@ -66,6 +66,7 @@ def told(said: str, fate: str) -> list[str]:
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", ["SIGSEGV", "ValueError", "MemoryError"], indirect=True)
 def test_match_and_check_go_on(index: Path, tracks: Path, fate: str) -> None:
     found = run("match", tracks, "--jsonl", "--quiet", index=index)
@@ -119,6 +120,7 @@ def test_a_scan_lists_the_file_and_does_not_try_it_again_until_asked(
     assert run("scan", tracks, "--out", out, "--retry-failed", index=index).exit_code == 0
 
 
+@pytest.mark.slow
 def test_where_it_is_asked_for_the_traceback_is_printed(index: Path, tracks: Path) -> None:
     patch = "import fingerprint.streams as s; s.track_parts = lambda path, **_: [].pop()"
     debug = {**os.environ, "SOURCEPRINT_DEBUG": "1"}
@@ -129,6 +131,7 @@ def test_where_it_is_asked_for_the_traceback_is_printed(index: Path, tracks: Pat
     assert "Traceback (most recent call last)" in said
 
 
+@pytest.mark.slow
 def test_a_watch_goes_on(index: Path, tracks: Path, tmp_path: Path) -> None:
     patch = (
         "import fingerprint.streams as s; real = s.track_parts\n"

@@ -195,6 +195,7 @@ def test_nothing_readable_is_exit_code_3(index: Path, shared: Path, tmp_path: Pa
     assert run("scan", shared / "a.wav", "--out", tmp_path / "run-d.mp3", index=index).exit_code == 4
 
 
+@pytest.mark.slow
 def test_a_trace_that_cannot_be_written_ends_the_scan_as_other_files_of_the_run_do(
     index: Path, shared: Path, tmp_path: Path
 ) -> None:
@@ -294,6 +295,7 @@ def test_a_scan_that_is_killed_again_and_again_ends_up_like_one_that_is_not(
     assert rows(out) == rows(whole)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(
     index: Path, shared: Path, whole: Path, tmp_path: Path
 ) -> None:
@@ -309,6 +311,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(
     assert rows(out) == rows(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_watch_ends_after_the_file_in_hand_and_lets_nobody_else_write(
     index: Path, tmp_path: Path, number: signal.Signals
@@ -333,6 +336,7 @@ def test_a_watch_ends_after_the_file_in_hand_and_lets_nobody_else_write(
     assert json.loads((out / "log.jsonl").read_text().splitlines()[-1])["ended"] == "done"
 
 
+@pytest.mark.slow
 def test_a_copy_that_is_searched_otherwise_leaves_the_evidence_of_the_first(
     index: Path, shared: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def said(result: dict[str, Any]) -> list[tuple[str, int, int, list[int]]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signals", "found"),
     [
@@ -186,6 +187,7 @@ def test_a_recording_is_one_stream(tmp_path: Path) -> None:
     assert [match["recording_id"] for match in json.loads(found.stdout)["matches"]] == ["one"]
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_streams_of_real_music_are_found(corpus: Path, tmp_path: Path) -> None:
     import soundfile

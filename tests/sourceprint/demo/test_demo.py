@@ -76,6 +76,7 @@ def test_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").read_text() == "keep me"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passage", music.PASSAGES, ids=lambda passage: f"{passage.track}-{passage.recording}")
 def test_passage_goes_where_the_truth_says(passage: music.HiddenPassage) -> None:
     sr = music.SAMPLE_RATE
@@ -153,6 +154,7 @@ cli.main(["bench", "--list"])
 """
 
 
+@pytest.mark.slow
 def test_only_bench_needs_the_benchmarks() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_BENCHMARKS], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False

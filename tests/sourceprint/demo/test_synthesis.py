@@ -72,6 +72,7 @@ def test_parts_can_be_played_alone() -> None:
     assert bass[0][np.argmax(bass[1])] < 200.0 < lead[0][np.argmax(lead[1])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sr", [11025, 44100])
 @pytest.mark.parametrize("name", INSTRUMENTS)
 def test_instruments_are_in_tune(name: str, sr: int) -> None:

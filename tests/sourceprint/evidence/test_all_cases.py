@@ -64,6 +64,7 @@ def copy_of(scanned: ScannedRun, folder: Path, *, track: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_there_is_a_case_and_a_page_of_every_matched_file_and_pages_about_all(
     made: Path, scanned: ScannedRun, key: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_digests_are_of_everything_but_themselves(made: Path) -> None:
     assert all(digest_of(made / name) == digest for digest, name in lines)
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_is_gone_on_with_and_comes_out_the_same(
     made: Path, scanned: ScannedRun, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

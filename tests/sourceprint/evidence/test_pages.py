@@ -111,6 +111,7 @@ def overview_of(results: list[ScanResult], pages: Mapping[str, str] | None = Non
 # What the pages say.
 
 
+@pytest.mark.slow
 def test_a_page_draws_every_passage_with_its_figures(site: Path, scanned: ScannedRun) -> None:
     page = page_of(site, scanned)
     result = scanned.result("mix.wav")
@@ -188,6 +189,7 @@ def test_pages_refer_to_nothing_outside_their_folder(site: Path) -> None:
                 assert not anchor or aim is None or any(a.get("id") == anchor for _, a in aim.tags), target
 
 
+@pytest.mark.slow
 def test_a_single_file_has_everything_inside(scanned: ScannedRun, tmp_path: Path) -> None:
     report_of(scanned, tmp_path / "one", single_file=True, with_audio=True)
     assert {name.split("/")[0] for name in contents(tmp_path / "one")} == {
@@ -216,12 +218,14 @@ def test_a_page_can_stand_alone(scanned: ScannedRun, tmp_path: Path) -> None:
         single_page(result, tmp_path / "none.spt")
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_the_same_run_gives_the_same_bytes(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
     report_of(scanned, tmp_path / "again", with_audio=True)
     assert contents(tmp_path / "again") == contents(site)
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_two_workers_write_what_one_does(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
     result = run(
@@ -381,6 +385,7 @@ def test_a_folder_with_other_files_is_never_written_to(scanned: ScannedRun, tmp_
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
 
 
+@pytest.mark.slow
 def test_a_report_is_replaced_only_when_asked_and_leaves_nothing_of_the_old_one(
     scanned: ScannedRun, tmp_path: Path
 ) -> None:

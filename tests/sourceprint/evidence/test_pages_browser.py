@@ -172,6 +172,7 @@ def until(page: Page, holds: Callable[[], bool]) -> None:
     pytest.fail("it never came to hold")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["overview", "cover", "page", "recording", "single", "many"])
 def test_pages_open_without_complaints_and_load_nothing_from_elsewhere(reader: Reader, site: Site, which: str) -> None:
     with reader.reading(getattr(site, which)) as page:
@@ -360,6 +361,7 @@ def test_without_scripts_rows_are_there_and_players_have_controls(reader: Reader
         assert page.locator(".player .controls").first.is_hidden()
 
 
+@pytest.mark.slow
 def test_landmarks_and_lines_can_be_switched_off(reader: Reader, site: Site) -> None:
     with reader.opened(site.page) as page:
         figure = page.locator("#figure-1")

@@ -59,8 +59,8 @@ Master = "100 %"
 
 
 @pytest.fixture
-def rights(tmp_path: Path) -> Database:
-    return Database.open(tmp_path / "rights.sqlite", create=True)
+def rights(sqlite_database: Database) -> Database:
+    return sqlite_database
 
 
 def written(folder: Path, tables: dict[str, str]) -> Path:

@@ -37,8 +37,8 @@ EXPORTS = {
 
 
 @pytest.fixture
-def rights(tmp_path: Path) -> Database:
-    return Database.open(tmp_path / "rights.sqlite", create=True)
+def rights(sqlite_database: Database) -> Database:
+    return sqlite_database
 
 
 def written(tmp_path: Path, data: str | bytes, name: str = "label.csv") -> Path:

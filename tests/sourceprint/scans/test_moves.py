@@ -112,6 +112,7 @@ def whole(two_systems: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 # Interruptions.
 
 
+@pytest.mark.slow
 def test_a_move_that_is_killed_anywhere_is_brought_to_its_end(
     whole: tuple[list[bytes], dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_move_that_is_killed_anywhere_is_brought_to_its_end(
     assert len(states) >= 11  # for each of five files, its place reserved and then taken
 
 
+@pytest.mark.slow
 def test_a_move_that_is_killed_and_killed_again_is_brought_to_its_end(
     whole: tuple[list[bytes], dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +155,7 @@ def test_a_move_that_is_killed_and_killed_again_is_brought_to_its_end(
         assert (rows(RUN), tree()) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "once"), [(errno.ENOSPC, False), (errno.ENOSPC, True), (errno.EIO, True)])
 def test_a_disk_that_refuses_costs_no_file_and_no_result(
     whole: tuple[list[bytes], dict[str, bytes]],

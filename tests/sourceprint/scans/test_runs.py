@@ -557,6 +557,7 @@ def test_nothing_inside_the_run_is_scanned_and_each_file_once(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.slow
 def test_ten_thousand_names_in_a_folder_are_planned(tmp_path: Path) -> None:
     folder = tmp_path / "m"
     folder.mkdir()
