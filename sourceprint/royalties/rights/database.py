@@ -1,10 +1,12 @@
 """The database of rights, uses and statements: transactions, revisions, and the migrations of its tables.
 
 A database is a file of SQLite or a database on a PostgreSQL server; everything above works on both alike. It is reached
-in three ways, each one transaction:
+in four ways, each one transaction:
 
 `reading`
     One consistent snapshot; changes made meanwhile by others are not seen, and nobody is held up.
+`reading_past`
+    The same of what there was right after an entry of the chain.
 `changing`
     Changes of the records of rights. They belong to one revision, which says who made them, when and from what; it is
     written only if something changes.
@@ -36,7 +38,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 
 from fingerprint.errors import RightsDatabaseError, printable
-from sourceprint.royalties.rights.chain import begin_chain, extend_chain, extents
+from sourceprint.royalties.rights.chain import begin_chain, extend_chain, extents, show_past
 from sourceprint.royalties.rights.engine import find_place, no_database, open_engine, refusals
 from sourceprint.royalties.rights.schema import revision
 
@@ -142,6 +144,23 @@ class Database:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text(_PLAN_EACH_TIME))
                 yield connection
+
+    @contextmanager
+    def reading_past(self, sequence: int) -> Iterator[Connection]:
+        """Yield a connection that sees everything as it was right after an entry of the chain.
+
+        Raises
+        ------
+        RightsDatabaseError
+            If the database cannot be reached or read, or a server lets this user make no temporary views.
+        """
+        with refusals(self.name), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin() as transaction:
+                show_past(connection, sequence)
+                yield connection
+                transaction.rollback()
 
     def noting(self, note: str) -> "Database":
         """Return the same database; what is written through it has this note in the chain, such as a reason."""

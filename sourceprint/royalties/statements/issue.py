@@ -51,7 +51,7 @@ from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 from sourceprint.signatures import PublicKey
 
-__all__ = ["computed_again", "draft_on_file", "issue_statement", "restate_usage"]
+__all__ = ["computed_again", "draft_on_file", "issue_statement", "recompute_statement", "restate_usage"]
 
 
 def issue_statement(
@@ -319,6 +319,33 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
     prove(computed)
     head = chain_head(connection)
     return replace(computed, inputs=input_digests(computed, before[-1] if before else None), chain_head=head.text)
+
+
+def recompute_statement(connection: Connection, statement: Statement) -> Statement:
+    """Return a statement that was issued, computed again from what the connection sees.
+
+    From its own usage and rates of exchange, with the uses, rights, licences, policy and earlier statements on file:
+    those of its issue, if the connection is one of `Database.reading_past`.
+
+    Raises
+    ------
+    StatementError
+        If something that is needed is not on file.
+    """
+    licensee = statement.licensee.id
+    inputs = _Inputs(
+        licensee,
+        statement.period,
+        statement.issued_on,
+        Usage(statement.usage, statement.usage_sha256),
+        Rates(statement.conversions, statement.fx_sha256),
+        _kept_policy(connection, licensee, statement.policy_digest, statement.policy_name),
+        statement.currency,
+        statement.usage_version,
+        statement.usage_reason,
+    )
+    computed = _compute(connection, inputs)
+    return replace(computed, signer=statement.signer, backdated=statement.backdated)
 
 
 def _expect_signer(kept: Statement, signer: str) -> None:

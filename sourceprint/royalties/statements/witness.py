@@ -3,17 +3,27 @@
 The statement names the head of the chain at its issue, so whoever holds it can tell whether anything that came before
 was changed since: rights, uses, decisions, earlier statements. What came after is unwitnessed, unless a later head is
 given too.
+
+The statement is also computed again, from the database as it was at that head.
 """
 
+import json
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from sqlalchemy import Connection, select
 
-from sourceprint.royalties.rights.chain import Head
+from fingerprint.errors import RightsError
+from sourceprint.royalties.rights.chain import Head, chain_head
 from sourceprint.royalties.rights.chain.verification import ChainVerdict, HeldHead, verify_chain
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
-from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
+from sourceprint.royalties.statements.files.statement_json import (
+    statement_bytes,
+    statement_digest,
+    statement_to_json,
+)
+from sourceprint.royalties.statements.issue import recompute_statement
 from sourceprint.royalties.statements.statement import Statement
 
 __all__ = ["compare_with_database"]
@@ -44,8 +54,40 @@ def compare_with_database(
     with database.reading() as connection:
         verdict = verify_chain(connection, heads)
         problems = [("chain", str(problem)) for problem in verdict.problems]
-        problems += [(f"statement {statement.id}", what) for what in _differences(connection, statement)]
-    return verdict, problems
+        found = list(_differences(connection, statement))
+    if statement.chain_head:
+        head = Head.parse(statement.chain_head)
+        with database.reading_past(head.sequence) as connection:
+            if chain_head(connection) == head:  # of another chain, nothing can be computed again
+                found += _recomputed(connection, statement)
+    return verdict, problems + [(f"statement {statement.id}", what) for what in found]
+
+
+def _recomputed(connection: Connection, statement: Statement) -> Iterator[str]:
+    """Yield what is another one in the statement than what the database gave then."""
+    try:
+        again = statement_to_json(recompute_statement(connection, statement))
+    except RightsError as error:
+        yield f"cannot be computed again from what was on file: {error}"
+        return
+    stated = statement_to_json(statement)
+    for name in sorted(stated.keys() | again.keys()):
+        ours, theirs = stated.get(name), again.get(name)
+        if ours == theirs:
+            continue
+        where = name
+        if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
+            rows = enumerate(zip_longest(ours, theirs), start=1)
+            number, (ours, theirs) = next((number, pair) for number, pair in rows if pair[0] != pair[1])
+            where += f", number {number}"
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            field = next(one for one in (*ours, *theirs) if ours.get(one) != theirs.get(one))
+            ours, theirs, where = ours.get(field), theirs.get(field), f"{where}, {field}"
+        yield f"{where}: is {_short(ours)}, and computed again from the database {_short(theirs)}"
+
+
+def _short(value: object) -> str:
+    return f"{'nothing' if value is None else json.dumps(value, ensure_ascii=False):.200}"
 
 
 def _differences(connection: Connection, statement: Statement) -> Iterator[str]:

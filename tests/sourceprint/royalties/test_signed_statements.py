@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,24 @@ from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.audit import full_audit
 from sourceprint.royalties.statements.files.folder import SUMS, write_statement
 from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
-from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.statements.issue import issue_statement, recompute_statement
 from sourceprint.royalties.statements.register import load_statement, statement_text
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.ledger import attribute_results
 from sourceprint.royalties.uses.policy import load_policy
+from sourceprint.royalties.uses.states import change_state
 from sourceprint.signatures import PrivateKey
 from tests.command_line import run
-from tests.royalty_records import LICENSEE, a_licence, a_match, a_passage, a_scan_result, some_rights, store_rights
+from tests.royalty_records import (
+    LICENSEE,
+    a_licence,
+    a_match,
+    a_passage,
+    a_rate_card,
+    a_scan_result,
+    some_rights,
+    store_rights,
+)
 
 KEY, OTHER = PrivateKey(bytes(range(32)), "north"), PrivateKey(bytes(32), "other")
 NOW = datetime(2027, 1, 2, 10, 0, 0, tzinfo=UTC)
@@ -272,6 +283,40 @@ def test_what_was_changed_since_is_named_by_whoever_holds_a_statement(attributed
     assert any("is not on file: it was not issued from this database, or was taken out of it" in one for one in found)
     found = told(second, KEY, database=attributed)
     assert any(f"follows a statement with digest {earlier}, and there is none on file" in one for one in found)
+
+
+def test_a_statement_is_computed_again_as_of_its_issue(attributed: Database, tmp_path: Path) -> None:
+    first = written(attributed, tmp_path / "first")
+    change_state(attributed, [use_id_of(first)], "disputed", "letter", "ann", now=NOW)
+    store_rights(attributed, some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(400)))]))
+    second = written(attributed, tmp_path / "second", period="2026-Q4")
+    assert told(first, KEY, database=attributed) == told(second, KEY, database=attributed) == []
+    with attributed.reading() as connection:
+        statement = load_statement(attributed, json_in(first)["id"])
+        assert recompute_statement(connection, statement).uses[0].state == "disputed", "as of now"
+    with attributed.reading_past(Head.parse(statement.chain_head).sequence) as connection:
+        assert statement_bytes(recompute_statement(connection, statement)) == statement_bytes(statement)
+
+    # A statement with another amount, issued by our own code: all digests hold, what it says does not follow.
+    line = replace(statement.lines[0], usages=statement.lines[0].usages + 1)
+    forged = replace(statement, lines=(line, *statement.lines[1:]))
+    with attributed._engine.begin() as connection:
+        row = {"document": statement_bytes(forged).decode(), "digest": statement_digest(forged)}
+        connection.execute(update(statement_table).where(statement_table.c.id == statement.id).values(row))
+    write_statement(forged, tmp_path / "forged", ("json",), key=KEY)
+    found = told(tmp_path / "forged", KEY, database=attributed)
+    assert [one.rpartition(": lines")[2] for one in found][1:] == [
+        ", number 1, usages: is 2, and computed again from the database 1"
+    ]
+
+
+def use_id_of(folder: Path) -> str:
+    return str(json.loads((folder / "statement.json").read_text())["uses"][0]["id"])
+
+
+def json_in(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "statement.json").read_text())
+    return found
 
 
 def test_a_decision_after_a_statement_is_unwitnessed_and_no_problem(attributed: Database, tmp_path: Path) -> None:
