@@ -50,7 +50,10 @@ def test_the_statement_issued_then_is_written_again_byte_for_byte(rights: Path, 
     old, again = tmp_path / "old" / "st", tmp_path / "again"
     names = sorted(path.relative_to(old) for path in old.rglob("*") if path.is_file())
     assert len(names) > 10
-    assert names == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    report = [name for name in names if name.match("dsr/*.tsv")]  # no longer written: P-TONE has no DPID for its header
+    assert len(report) == 1
+    written = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert written == [name for name in names if name not in report]
     data = [name for name in names if name.suffix in (".json", ".csv", ".jsonl")]
     assert len(data) == 3
     for name in data:

@@ -29,7 +29,6 @@ from sourceprint.royalties.rights.chain.verification import ChainVerdict, HeldHe
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.statements.authorship import Authorship, authorship_of
 from sourceprint.royalties.statements.files.dsr import dsr_files
-from sourceprint.royalties.statements.files.dsr_validation import validate_dsr
 from sourceprint.royalties.statements.files.folder import SIGNATURE, SUMS, statement_data, uses_bytes
 from sourceprint.royalties.statements.files.line_tables import read_parquet, statement_csv, statement_parquet
 from sourceprint.royalties.statements.files.page import party_file_names
@@ -293,12 +292,6 @@ def _check_uses_file(data: bytes, statement: Statement) -> Iterator[tuple[str, s
 
 
 def _check_dsr(paths: list[Path], statement: Statement) -> Iterator[Discrepancy]:
-    problems = validate_dsr(paths)
-    for problem in problems:
-        where = f"line {problem.line}" if problem.line else ""
-        yield Discrepancy(f"dsr/{problem.file}", where, f"{problem.cell} {problem.rule}".strip())
-    if problems:
-        return
     wanted = _details(data for _, data in dsr_files(statement))
     found = _details(path.read_bytes() for path in sorted(paths, key=_file_number))
     for ours, theirs in zip_longest(wanted, found):
@@ -317,9 +310,9 @@ def _details(files: Iterable[bytes]) -> list[str]:
     """Return all records but headers and footers, the summary records of the first file only."""
     records: list[str] = []
     for number, data in enumerate(files):
-        lines = data.decode().splitlines()
+        lines = data.decode(errors="replace").split("\n")
         skipped = ("#", "HEAD", "FOOT", "SY07") if number else ("#", "HEAD", "FOOT")
-        records += [line for line in lines if not line.startswith(skipped)]
+        records += [line for line in lines if line and not line.startswith(skipped)]
     return records
 
 

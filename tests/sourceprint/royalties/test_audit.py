@@ -19,7 +19,6 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Deduction
 from sourceprint.royalties.statements.audit import Discrepancy, audit_arithmetic, audit_statement, audit_text
 from sourceprint.royalties.statements.computation import compute_statement
-from sourceprint.royalties.statements.files.dsr_validation import validate_dsr
 from sourceprint.royalties.statements.files.folder import FORMATS, SUMS, statement_files, write_statement
 from sourceprint.royalties.statements.files.line_tables import statement_csv
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
@@ -224,12 +223,11 @@ def test_a_dsr_file_that_is_valid_but_of_other_lines_is_named(tmp_path: Path) ->
     path = next((folder / "dsr").glob("*.tsv"))
     path.write_bytes(path.read_bytes().replace("Ångström".encode(), b"Angstrom"))
     sign_again(folder)
-    assert validate_dsr([path]) == []
     problems = audit_statement(folder)
     assert [problem.file for problem in problems] == [f"dsr/{path.name}"]
     assert "where the statement gives" in problems[0].what
     path.write_bytes(path.read_bytes().replace(b"PT3M20.5S", b"3:20"))
-    assert any("Duration" in problem.what for problem in audit_statement(folder))
+    assert any("3:20" in problem.what for problem in audit_statement(folder))
 
 
 def with_line(statement: Statement, which: int, /, **changes: object) -> Statement:

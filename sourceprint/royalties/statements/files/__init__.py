@@ -5,6 +5,6 @@ In reading order:
 - `statement_json`: everything, as JSON, and back; `record_types`: every field of its type; `statement_v1`: schema 1
 - `line_tables`: the lines as CSV and Parquet
 - `page_view`, `page`: the page to read and print, and a page for each payee
-- `dsr_records`, `dsr`, `dsr_validation`: DSR-shaped TSV, written and read again
+- `dsr`: DSR-shaped TSV
 - `folder`: all of them in one folder, with checksums
 """

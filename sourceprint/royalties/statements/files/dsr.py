@@ -1,79 +1,88 @@
 r"""A statement as DSR-shaped files: DDEX Digital Sales Report, Royalty Reporting Profile. DSR-shaped; not certified.
 
-What stands for what:
-
 ======  ================================================================================================================
 SY07    one per territory and right. AllocatedRevenue is the sum of the gross amounts of its lines, AllocatedNetRevenue
         that of the net ones; Usages is what is reported for the territory. The list of rights has no right in the
         recording: `Master` is written as UserDefined, and ServiceDescription says so
 block   one per recording, or per work where no recording is known; the unmatched revenue of all has one of its own
 RE01    the generated track, where the block is about a single one
-AS01    the recording; artist and duration as on file, else "Unknown" and PT0S
-MW01    a work
+AS01    the recording, before its works; AS02.01 where no work is known, and for the unmatched revenue. Artist and
+        duration as on file, else "Unknown" and PT0S
+MW01    a work, as MW01.01
 RU02    one AI-generated output that contains the resource: a generated track, with its usages in the territory (1 where
-        none are reported)
-SU03    what one generated track brings to the block for a summary record: NetRevenue is what its uses add to the
-        gross amounts of the block, which sums to them
-LI01    one line of the statement: AllocatedAmount is its gross amount, AllocatedNetRevenue what is left after
-        deductions. RightsController is the payee, or one of the words `unclaimed`, `conflict` (shares over 100 %),
-        `held`, `unmatched`
+        none are reported). ReleaseURL is its SHA-256 as a URI (RFC 6920)
+SU03    what one generated track brings to the block for a summary record, as SU03.01; NetRevenue is the sum of the
+        gross amounts of the records that follow it
+LI01    what one generated track adds to one line of the statement, as LI01.01: AllocatedAmount before deductions,
+        AllocatedNetRevenue after them. RightsController is the payee, or one of the words `unclaimed`, `conflict`
+        (shares over 100 %), `held`, `unmatched`
 ======  ================================================================================================================
 
-A summary record alone, with nothing in it, is the form that says there is nothing to report. Ids of parties are
-`DPID::`, `ISNI::` or `IPI::`, else `Party::` and the own id. The report is dated at the start of the day of issue in
-UTC, so that the same statement gives the same bytes. A long report is split between blocks into x-of-y files; each has
-the header and all summary records.
+Amounts are exact, with as many decimals as they have, so that all sums prove. A summary record alone, with nothing in
+it, is the form that says there is nothing to report. The header names the sender by its DPID: a licensee without one
+gets no report. Other parties are `DPID::`, `ISNI::` or `IPI::`, else `Party::` and the own id. The report is dated at
+the start of the day of issue in UTC, so that the same statement gives the same bytes. A long report is split between
+blocks into x-of-y files; each has the header and all summary records.
+
+A file is UTF-8 text of one record per line, cells split by TAB; `\` before `|` or `\` makes them text; lines that start
+with `#` are comments. Source of the layout: the XSD of the profile, version 1.0.1, and DDEX's open parser
+(ddexnet/dsrf), which accepts what is written here: its verdict is in `tests/data/dsr`.
 """
 
+import base64
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import ParameterError, printable
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS, Party
-from sourceprint.royalties.statements.files.dsr_records import NOTICE, RECORDS, to_text
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.statement import Line, Statement
 from sourceprint.royalties.territories import WORLDWIDE
 
-__all__ = ["MAX_LINES", "PROFILE", "README", "SERVICE", "dsr_files"]
+__all__ = ["MAX_LINES", "dsr_files", "dsr_readme"]
 
-PROFILE = "RoyaltyReportingProfile"
-SERVICE = "GeneratedMusic"
 MAX_LINES = 500_000
 
-README = f"""{NOTICE}.
+_NOTICE = "DSR-shaped; not certified"
+_PROFILE = "RoyaltyReportingProfile"
+_SERVICE = "GeneratedMusic"
+_README = f"""{_NOTICE}.
 
-These files have the layout of a DDEX Digital Sales Report, Royalty Reporting Profile: cells of the schema 1.0.1. They
-have not been certified by DDEX, and implementing DDEX standards needs a licence from DDEX, which is free of charge.
+These files have the layout of a DDEX Digital Sales Report, Royalty Reporting Profile 1.0.1. DDEX's open parser accepts
+such files; they have not been certified by DDEX, and implementing DDEX standards needs a licence from DDEX, which is
+free of charge.
 
-What differs, or was agreed nowhere else: the right in a recording (Master) is written as the right UserDefined;
-RightsController may be one of the words unclaimed, conflict, held, unmatched; DspReleaseId may be the word unmatched;
-AllocatedAmount is the gross amount, AllocatedNetRevenue what is left after deductions; party ids that have no DPID,
-ISNI or IPI are written as Party:: and an id of the sender. Adjustments to earlier periods and balances are no part of
+What was agreed nowhere else: the right in a recording (Master) is written as the right UserDefined; RightsController
+may be one of the words unclaimed, conflict, held, unmatched; DspReleaseId may be the word unmatched; AllocatedAmount is
+the gross amount, AllocatedNetRevenue what is left after deductions, both exact; party ids that have no DPID, ISNI or
+IPI are written as Party:: and an id of the sender. Adjustments to earlier periods, balances and payments are no part of
 these files: they stand in the statement itself (statement.json, statement.html).
 """
+_NO_DPID = """
+There is no report in this folder: its header names the sender by a DPID, and {id} has none on file. Import it with
+DPID (parties.tsv), and write the statement again.
+"""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
-_VERSION = ("dsrf/1.4/unstated/1.0.1", PROFILE, "1.0.1")
+_VERSION = ("dsrf/1.4/unstated/1.0.1", _PROFILE, "1.0.1")
 _WORDS = {"unclaimed": "unclaimed", "overclaim": "conflict", "held": "held", "unmatched": "unmatched"}
 _UNMATCHED = "unmatched"
 _Record = tuple[str, ...]
+_Group = tuple[str, str]  # territory, right
+_Sale = tuple[_Group, str, str, list[tuple[Line, Amount]]]  # id and title of the track; what it adds to lines
 
 
-@dataclass(slots=True)
-class _Block:
-    """The lines of one recording or work, and the tracks that they come from."""
-
-    recording_id: str
-    work_id: str
-    lines: list[Line] = field(default_factory=list)
+def dsr_readme(statement: Statement) -> str:
+    """Return what stands beside the files of a report, or why there are none."""
+    sender = statement.licensee
+    return _README if sender.dpid else _README + _NO_DPID.format(id=printable(sender.id))
 
 
 def dsr_files(statement: Statement, *, max_lines: int = MAX_LINES) -> list[tuple[str, bytes]]:
-    """Return the report of a statement as files: names and contents, in order.
+    """Return the report of a statement as files: names and contents, in order; none where the sender has no DPID.
 
     Parameters
     ----------
@@ -87,6 +96,8 @@ def dsr_files(statement: Statement, *, max_lines: int = MAX_LINES) -> list[tuple
     ParameterError
         If `max_lines` leaves no room for a block beside header, summary records and footer.
     """
+    if not statement.licensee.dpid:
+        return []
     writer = _Writer(statement)
     summaries = writer.summaries()
     fixed = len(summaries) + 2
@@ -146,8 +157,8 @@ class _Writer:
         elements = (
             "DSR",
             "",  # the recipient is left out where there are several
-            _element(sender.dpid or sender.id),
-            SERVICE,
+            sender.dpid,
+            _SERVICE,
             self._statement.period.label,
             territories.pop() if len(territories) == 1 else "Multi",
             f"{number}of{of}",
@@ -166,110 +177,99 @@ class _Writer:
             str(of),
             statement.period.start.isoformat(),
             statement.period.end.isoformat(),
-            _party_id(statement.licensee),
+            statement.licensee.dpid,
             to_text(statement.licensee.name) or "Unknown",
-            SERVICE,
+            _SERVICE,
             "",
             "",
             "",
         )
 
     def summaries(self) -> list[_Record]:
-        gross = dict.fromkeys(self._summary_ids, ZERO)
-        net = dict.fromkeys(self._summary_ids, ZERO)
+        sums: dict[_Group, tuple[Amount, Amount]] = dict.fromkeys(self._summary_ids, (ZERO, ZERO))
         for line in self._statement.lines:
-            group = (line.territory, line.right)
-            gross[group], net[group] = gross[group] + line.gross, net[group] + line.net
-        made = [
-            self._summary(summary_id, *group, gross[group], net[group])
-            for group, summary_id in self._summary_ids.items()
-        ]
+            gross, net = sums[line.territory, line.right]
+            sums[line.territory, line.right] = gross + line.gross, net + line.net
+        made = [self._summary(summary_id, *group, *sums[group]) for group, summary_id in self._summary_ids.items()]
         return made or [self._summary("SY1", WORLDWIDE, "UserDefined", ZERO, ZERO)]
 
     def blocks(self) -> Iterable[list[_Record]]:
-        blocks: dict[tuple[str, str], _Block] = {}
+        blocks: dict[tuple[str, str], list[Line]] = {}
         for line in self._statement.lines:
-            key = (line.recording_id, "" if line.recording_id else line.work_id)
-            blocks.setdefault(key, _Block(*key)).lines.append(line)
+            blocks.setdefault((line.recording_id, "" if line.recording_id else line.work_id), []).append(line)
         for number, key in enumerate(sorted(blocks), start=1):
-            yield self._block(f"B{number}", blocks[key])
+            yield self._block(str(number), key[0], blocks[key])
 
     def _summary(self, summary_id: str, territory: str, right: str, gross: Amount, net: Amount) -> _Record:
-        currency = self._statement.currency
         of_tracks = [n for (track, where), n in self._reported.items() if track and where == territory]
         usages = sum(of_tracks) if of_tracks else self._reported.get(("", territory), 0)
-        cells = dict.fromkeys((cell.name for cell in RECORDS["SY07"]), "")
-        cells |= {
-            "RecordType": "SY07",
-            "SummaryRecordId": summary_id,
-            "Territory": territory,
-            "RightsType": _right(right),
-            "ServiceDescription": "Right in the recording (Master)" if right == MASTER else SERVICE,
-            "Usages": str(usages),
-            "Currency": currency,
-            "AllocatedRevenue": gross.text(currency),
-            "AllocatedNetRevenue": net.text(currency),
-        }
-        return tuple(cells.values())
+        service = "Right in the recording (Master)" if right == MASTER else _SERVICE
+        currency = self._statement.currency
+        revenue = ("", "", "", "", gross.text(currency), net.text(currency))
+        place = ("", "", "", "", territory, _right(right), service, str(usages), "", currency)
+        return ("SY07", summary_id, *place, *revenue)
 
-    def _block(self, block_id: str, block: _Block) -> list[_Record]:
-        tracks = sorted({self._track(part.use_id) for line in block.lines for part in line.contributions})
+    def _block(self, block_id: str, recording_id: str, lines: list[Line]) -> list[_Record]:
+        tracks = sorted({self._track(part.use_id) for line in lines for part in line.contributions})
+        works = sorted({line.work_id for line in lines if line.work_id})
         records: list[_Record] = []
-        known = [track for track in tracks if track[0] != _UNMATCHED]
-        if len(known) == 1 == len(tracks):
-            licensee = self._statement.licensee
-            track_id, title = known[0]
-            release = ("RE01", block_id, "R1", track_id, "", "", "", to_text(licensee.name) or "Unknown")
-            records.append((*release, _party_id(licensee), title, "", "", "", "", ""))
-        if block.recording_id:
-            records.append(self._resource(block_id, block.recording_id))
-        works = sorted({line.work_id for line in block.lines if line.work_id})
+        if len(tracks) == 1 and tracks[0][0] != _UNMATCHED:
+            records.append(self._release(block_id, *tracks[0]))
+        records.append(self._resource(block_id, recording_id, works))
         records += [self._work(block_id, work_id) for work_id in works]
-        groups: dict[tuple[str, str], list[Line]] = {}
-        for line in block.lines:
-            groups.setdefault((line.territory, line.right), []).append(line)
-        used, sales, lines = [], [], []
-        for group, of_group in sorted(groups.items()):
-            summary_id = self._summary_ids[group]
-            for (track_id, title), amount in self._by_track(of_group).items():
-                usages = "0" if track_id == _UNMATCHED else str(self._usages(track_id, group[0]))
-                if track_id != _UNMATCHED:
-                    used.append(("RU02", block_id, summary_id, track_id, usages, title, ""))
-                sales.append((summary_id, track_id, usages, amount.text(self._statement.currency)))
-            lines += [self._line(block_id, summary_id, line) for line in of_group]
+        sales = self._sales(lines)
+        for group, track_id, title, _ in sales:
+            if track_id != _UNMATCHED:
+                usages = str(self._usages(track_id, group[0]))
+                records.append(("RU02", block_id, self._summary_ids[group], track_id, title, _uri(track_id), usages))
         days = (self._statement.period.start.isoformat(), self._statement.period.end.isoformat())
-        records += used
-        for number, (summary_id, track_id, usages, amount_text) in enumerate(sales, start=1):
-            transaction = f"{block_id}-{number}"
-            records.append(("SU03", block_id, transaction, summary_id, track_id, usages, amount_text, *days))
-        return records + lines
+        for number, (group, track_id, _, parts) in enumerate(sales, start=1):
+            summary_id = self._summary_ids[group]
+            usages = "0" if track_id == _UNMATCHED else str(self._usages(track_id, group[0]))
+            gross = sum_of(amount for _, amount in parts).text(self._statement.currency)
+            records.append(("SU03.01", block_id, f"{block_id}-{number}", summary_id, track_id, usages, gross, *days))
+            records += [self._line(block_id, summary_id, line, amount) for line, amount in parts]
+        return records
 
-    def _resource(self, block_id: str, recording_id: str) -> _Record:
+    def _sales(self, lines: list[Line]) -> list[_Sale]:
+        """Return what each track adds to the lines of a block, by territory and right."""
+        found: dict[tuple[_Group, tuple[str, str]], dict[int, Amount]] = {}
+        by_number = {line.number: line for line in lines}
+        for line in lines:
+            for part in line.contributions:
+                parts = found.setdefault(((line.territory, line.right), self._track(part.use_id)), {})
+                parts[line.number] = parts.get(line.number, ZERO) + part.gross
+        return [
+            (group, *track, [(by_number[number], amount) for number, amount in parts.items()])
+            for (group, track), parts in sorted(found.items())
+        ]
+
+    def _release(self, block_id: str, track_id: str, title: str) -> _Record:
+        licensee = self._statement.licensee
+        artist = (to_text(licensee.name) or "Unknown", _party_id(licensee))
+        return ("RE01", block_id, "R1", track_id, "", "", "", *artist, title, "", "", "", "", "")
+
+    def _resource(self, block_id: str, recording_id: str, works: list[str]) -> _Record:
+        """Return the recording of a block; AS02.01, which has cells for the work, where no work follows."""
         credit = self._credits.get(recording_id)
-        return (
-            "AS01",
-            block_id,
-            "A1",
-            to_text(recording_id),
-            self._names.code("recording", recording_id),
-            to_text(self._names.title("recording", recording_id)),
-            "",
-            to_text(", ".join(credit.artists) if credit else "") or "Unknown",
-            "",
-            _duration(credit.duration_ms if credit and credit.duration_ms else 0),
-            "SoundRecording",
-        )
+        name = recording_id or (works[0] if works else _UNMATCHED)
+        title = self._names.title("recording", recording_id) or self._names.title("work", name) or name
+        artists = to_text(", ".join(credit.artists) if credit else "") or "Unknown"
+        length = _duration(credit.duration_ms if credit and credit.duration_ms else 0)
+        code = self._names.code("recording", recording_id)
+        cells = (block_id, "A1", to_text(name), code, to_text(title), "", artists, "", length, "SoundRecording")
+        return ("AS01", *cells) if works else ("AS02.01", *cells, *[""] * 10)
 
     def _work(self, block_id: str, work_id: str) -> _Record:
-        head = ("MW01", block_id, to_text(work_id), self._names.code("work", work_id))
-        title = to_text(self._names.title("work", work_id))
-        return (*head, title, *("" for _ in range(len(RECORDS["MW01"]) - 5)))
+        title = to_text(self._names.title("work", work_id)) or to_text(work_id)
+        return ("MW01.01", block_id, to_text(work_id), self._names.code("work", work_id), title, *[""] * 11)
 
-    def _line(self, block_id: str, summary_id: str, line: Line) -> _Record:
+    def _line(self, block_id: str, summary_id: str, line: Line, gross: Amount) -> _Record:
         payee = self._names.party(line.party_id)
         paid = line.kind == "payable"
+        currency = self._statement.currency
         return (
-            "LI01",
+            "LI01.01",
             block_id,
             summary_id,
             (to_text(payee.name) or to_text(payee.id)) if paid else _WORDS[line.kind],
@@ -277,8 +277,8 @@ class _Writer:
             to_text(line.work_id),
             _percentage(line),
             _right(line.right),
-            line.net.text(self._statement.currency),
-            line.gross.text(self._statement.currency),
+            _net_of(line, gross).text(currency),
+            gross.text(currency),
         )
 
     def _track(self, use_id: str) -> tuple[str, str]:
@@ -293,18 +293,10 @@ class _Writer:
                 return self._reported[track, territory]
         return 1
 
-    def _by_track(self, lines: list[Line]) -> dict[tuple[str, str], Amount]:
-        """Return the gross amount of lines of one group by generated track."""
-        found: dict[tuple[str, str], Amount] = {}
-        for line in lines:
-            for part in line.contributions:
-                track = self._track(part.use_id)
-                found[track] = found.get(track, ZERO) + part.gross
-        return dict(sorted(found.items()))
-
 
 def _encoded(records: Iterable[_Record]) -> bytes:
-    lines = [f"# {NOTICE}: made by Sourceprint in the layout of {PROFILE}", *("\t".join(record) for record in records)]
+    notice = f"# {_NOTICE}: made by Sourceprint in the layout of {_PROFILE}"
+    lines = [notice, *("\t".join(record) for record in records)]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -319,9 +311,16 @@ def _party_id(party: Party) -> str:
     return f"Party::{to_text(party.id)}"
 
 
-def _element(text: str) -> str:
-    """Return text fit for a file name: letters, digits, dots and dashes."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.") or "Unknown"
+def _uri(sha256: str) -> str:
+    """Return the digest of a file as a URI (RFC 6920)."""
+    return "ni:///sha-256;" + base64.urlsafe_b64encode(bytes.fromhex(sha256)).decode().rstrip("=")
+
+
+def _net_of(line: Line, gross: Amount) -> Amount:
+    """Return what deductions leave of a part of a line's gross amount: the same part of its net amount."""
+    if not line.gross:
+        return gross
+    return Amount(gross.grains * line.net.grains // line.gross.grains)
 
 
 def _duration(milliseconds: int) -> str:
@@ -346,3 +345,14 @@ def _percentage(line: Line) -> str:
         rounded = (Decimal(percent.numerator) / percent.denominator).quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
     text = f"{rounded:f}"
     return text.rstrip("0").rstrip(".") or "0"
+
+
+def to_text(text: str) -> str:
+    r"""Return text fit for a cell: tabs, line breaks and other controls become one space, `\\` and `|` are escaped.
+
+    Examples
+    --------
+    >>> print(to_text(" A\tB | C\\D "))
+    A B \| C\\D
+    """
+    return _CONTROLS.sub(" ", text).strip().replace("\\", "\\\\").replace("|", "\\|")

@@ -26,7 +26,7 @@ from fingerprint import disk
 from fingerprint.errors import ParameterError, StatementError, printable
 from fingerprint.new_files import new_folder, own_folder
 from index.storage.durable import make_folder, publish, refusals, sync_folder, write_chunks
-from sourceprint.royalties.statements.files.dsr import MAX_LINES, README, dsr_files
+from sourceprint.royalties.statements.files.dsr import MAX_LINES, dsr_files, dsr_readme
 from sourceprint.royalties.statements.files.line_tables import statement_csv, statement_parquet
 from sourceprint.royalties.statements.files.page import party_pages, statement_page
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
@@ -140,7 +140,7 @@ def statement_files(
         files["statement.html"] = statement_page(statement)
         files |= {f"parties/{name}": page for name, page in party_pages(statement).items()}
     if "dsr" in wanted and not statement.provisional:
-        files["dsr/README.txt"] = README.encode()
+        files["dsr/README.txt"] = dsr_readme(statement).encode()
         files |= {f"dsr/{name}": data for name, data in dsr_files(statement, max_lines=max_dsr_lines)}
     if "uses" in wanted:
         files["uses.jsonl"] = uses_bytes(statement.uses)
