@@ -349,3 +349,12 @@ def test_what_is_computed_holds_when_it_is_written(tmp_path: Path, method: str, 
     assert {line.kind for line in statement.lines} >= {"payable", "unclaimed", "held"}
     write_statement(statement, tmp_path / "statement")
     assert audit_statement(tmp_path / "statement") == []
+
+
+def test_what_a_killed_process_left_does_not_keep_a_statement_from_being_written_again(tmp_path: Path) -> None:
+    folder = tmp_path / "statement"
+    write_statement(samples.nothing(), folder, ["csv"])
+    (folder / ".statement.csv.0123456789abcdef.tmp").write_bytes(b"half")
+    (folder / "statement.csv").unlink()
+    write_statement(samples.nothing(), folder, ["csv"])
+    assert audit_statement(folder) == []

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from fingerprint import disk
 from fingerprint.errors import ParameterError, StatementError, printable
-from fingerprint.new_files import new_folder, own_folder
+from fingerprint.new_files import is_leftover, new_folder, own_folder
 from index.storage.durable import make_folder, publish, refusals, sync_folder, write_chunks
 from sourceprint.royalties.statements.files.dsr import MAX_LINES, dsr_files, dsr_readme
 from sourceprint.royalties.statements.files.line_tables import statement_csv, statement_parquet
@@ -172,10 +172,11 @@ def _wanted(formats: Iterable[str]) -> set[str]:
 
 
 def _present(target: Path) -> list[str]:
-    """Return the names of the files below a folder."""
+    """Return the names of the files below a folder, but for those that a killed process was making."""
     if not target.is_dir():
         return []
-    return sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir())
+    files = [path for path in target.rglob("*") if not path.is_dir() and not is_leftover(path.name)]
+    return sorted(path.relative_to(target).as_posix() for path in files)
 
 
 def _write_new(target: Path, files: dict[str, bytes]) -> None:
@@ -194,6 +195,9 @@ def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> N
             f"{printable(target)}: holds this statement and also {printable(foreign[0])}, which is not written now; "
             "name a new folder, or ask for the same formats"
         )
+    with refusals(target):
+        for path in [path for path in target.rglob("*") if is_leftover(path.name) and path.is_file()]:
+            path.unlink()
     for name, data in files.items():
         path = target / name
         with refusals(path):
