@@ -43,6 +43,16 @@ def test_the_same_results_attributed_again_change_nothing(rights: Path) -> None:
     assert "0 added, 10 unchanged, 0 superseded" in report.stderr
 
 
+def test_the_tracks_of_its_uses_are_on_file_as_scanned(rights: Path, tmp_path: Path) -> None:
+    usage = tmp_path / "usage.csv"
+    usage.write_text("track,territory,usages\nT1.wav,DE,5\nT9.wav,DE,5\n")
+    words = ("--licensee", "P-TONE", "--period", "2026-Q2", "--usage", usage, "--issued", "2026-07-05", "--draft")
+    refused = run("statement", *words, "--out", tmp_path / "st")
+    assert refused.exit_code == 2
+    assert refused.stderr.count("\n") == 2
+    assert "  T9.wav in DE: nearest: T6.wav, T5.wav, T4.wav" in refused.stderr
+
+
 def test_the_statement_issued_then_is_written_again_byte_for_byte(rights: Path, tmp_path: Path) -> None:
     assert run("statements", STATEMENT, "--out", tmp_path / "again").exit_code == 0
     with tarfile.open(DATA / "statement-v1.tar.xz") as archive:

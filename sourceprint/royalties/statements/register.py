@@ -16,6 +16,7 @@ from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
 from sourceprint.royalties.statements.statement import KINDS, Statement
+from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import table
 
@@ -29,6 +30,7 @@ __all__ = [
     "statements_text",
 ]
 
+_SHOWN_TRACKS = 10
 _SHOWN_DIGEST = len("sha256:") + 12
 _MEANING = {
     "payable": "owed to the parties above, before deductions",
@@ -166,6 +168,7 @@ def statement_text(statement: Statement) -> str:
             "",
             *_aligned(kinds, left=(0, 3)),
             *([f"outside any licence: {len(statement.outside)}, by use and territory"] if statement.outside else []),
+            *_not_scanned(statement),
             "",
             *_aligned(proof, left=(0, 1)),
             f"sum of lines = total in each: {'yes' if holds else 'NO'}; together {money(total)} {statement.currency}",
@@ -180,6 +183,16 @@ def _signed(statement: Statement) -> str:
         return "unsigned: it proves no author"
     key = PublicKey.parse(statement.signer)
     return f"signed by key {key.id} ({key.name})"
+
+
+def _not_scanned(statement: Statement) -> list[str]:
+    """Return the tracks that usage is reported of and no scan is of, in a line."""
+    names = sorted({row.track or row.track_id for row in statement.usage if row.matched_by == NOT_SCANNED})
+    if not names:
+        return []
+    shown = ", ".join(map(printable, names[:_SHOWN_TRACKS]))
+    more = f" and {len(names) - _SHOWN_TRACKS} more" if len(names) > _SHOWN_TRACKS else ""
+    return [f"reported, not scanned: {shown}{more}"]
 
 
 def statements_text(entries: Iterable[StatementEntry]) -> str:

@@ -31,17 +31,15 @@ from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.schema import scanned_track
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.searches import file_name
-from sourceprint.royalties.uses.usage import Usage, UsageRow
+from sourceprint.royalties.uses.usage import NOT_SCANNED, Usage, UsageRow
 from sourceprint.scans.results import SEARCHED
 
-__all__ = ["NOT_SCANNED", "match_usage"]
-
-NOT_SCANNED = "not scanned"
-"""What a row is matched by where no scan is of its track."""
+__all__ = ["match_usage"]
 
 _SHOWN_TRACKS = 20
 _SHOWN_NEAR = 3
 _NEAR_NAMES = 20_000  # so many names are looked through at most, to show one that is near
+_ALIKE = 0.5  # T1 and T9
 _DIGEST_DIGITS = 64
 
 
@@ -222,6 +220,6 @@ def _near(connection: Connection, licensee: str, names: Mapping[str, str]) -> di
     for key, name in names.items():
         stem = _stem(file_name(name))
         same = connection.scalars(query.where(column.startswith(f"{stem}.", autoescape=True)).limit(_SHOWN_NEAR))
-        alike = difflib.get_close_matches(stem, by_stem, n=_SHOWN_NEAR)
+        alike = difflib.get_close_matches(stem, by_stem, n=_SHOWN_NEAR, cutoff=_ALIKE)
         found[key] = sorted(same) or [by_stem[one] for one in alike]
     return found

@@ -33,7 +33,10 @@ from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.royalties.territories import validate_territory
 
-__all__ = ["COLUMNS", "Usage", "UsageRow", "read_usage"]
+__all__ = ["COLUMNS", "NOT_SCANNED", "Usage", "UsageRow", "read_usage"]
+
+NOT_SCANNED = "not scanned"
+"""What a row is matched by where no scan is of its track."""
 
 COLUMNS = (
     "track", "territory", "usages", "net_revenue", "currency", "generated_on", "purpose", "track_id", "used_on",

@@ -613,3 +613,67 @@ def test_what_is_wrong_in_reported_usage_is_listed_line_by_line(attributed: Path
     assert lines[0] == f"Error: {usage}: 3 rows are wrong, nothing was taken:"
     assert [line[:10] for line in lines[1:]] == ["  line 2: ", "  line 3: ", "  line 4: "]
     assert "\x1b" not in result.stderr
+
+
+# Usage reports, and what is announced.
+
+
+def test_usage_is_entered_listed_and_restated(issued: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.csv"
+    again.write_text(
+        USAGE.read_text().replace("T1.wav,2026-07-03,generate,DE,100", "T1.wav,2026-07-03,generate,DE,250")
+    )
+    enter = ("usage", "enter", again, "--licensee", "P-TONE", "--period", "2026-Q3")
+    stated = "from another report, and is never changed; enter this one with `sourceprint usage enter --restate REASON`"
+    refused(2, stated, *ISSUE[:5], "--usage", again, "--issued", "2026-10-05", "--out", tmp_path / "st")
+    refused(2, "the period was stated from another report; give --restate and the reason", *enter)
+    refused(2, "licensee P-NIX: no such party", *enter, "--licensee", "P-NIX")
+    entered = done(*enter, "--restate", "a shop reported late")
+    assert (entered.stdout, entered.stderr) == ("", "P-TONE, 2026-Q3: 9 rows, version 2\n")
+    assert done(*enter, "--restate", "a shop reported late").stderr == entered.stderr  # the same rows again
+    header, *lines = done("usage", "list", "--licensee", "P-TONE").stdout.splitlines()
+    assert header.split() == ["period", "version", "rows", "entered", "by", "file", "reason"]
+    assert [line.split()[:3] for line in lines] == [["2026-Q3", "1", "9"], ["2026-Q3", "2", "9"]]
+    assert lines[1].endswith("  a shop reported late")
+    reports = json.loads(done("usage", "list", "--licensee", "P-TONE", "--json").stdout)
+    assert [row["usages"] for report in reports for row in report["rows"] if row["track"] == "T1.wav"] == [
+        100,
+        50,
+        250,
+        50,
+    ]
+    nothing = done("usage", "list", "--licensee", "P-TONE", "--period", "2026-Q4")
+    assert nothing.stderr == "Note: no usage is on file that P-TONE reported for 2026-Q4\n"
+    after = done(*ISSUE[:2], "2026-Q4", *ISSUE[3:5], "--issued", "2027-01-20", "--out", tmp_path / "q4")
+    adjustments = json.loads((tmp_path / "q4" / "statement.json").read_text())["adjustments"]
+    assert {one["reason"] for one in adjustments} == {"usage restated, version 2: a shop reported late"}
+    assert "S-P-TONE-2026-Q4" in after.stderr
+
+
+def test_usage_of_a_track_that_was_not_scanned_issues_nothing(attributed: Path, tmp_path: Path) -> None:
+    usage = tmp_path / "usage.csv"
+    usage.write_text("track,territory,usages\nT1.mp3,DE,5\n")
+    words = (*ISSUE[:5], "--usage", usage, "--issued", "2026-10-05", "--out", tmp_path / "st")
+    refused(2, "  T1.mp3 in DE: nearest: T1.wav", *words)
+    assert not (tmp_path / "st").exists()
+    assert done("statements").stdout == ""
+
+
+def test_losses_are_shown_by_a_dry_run_and_taken_with_yes_alone(issued: Path, tmp_path: Path) -> None:
+    nothing = {"status": "no_match", "matches": []}
+    lines = RESULTS.read_text().splitlines()
+    emptied = [json.loads(line) | (nothing if "T1.wav" in line else {}) for line in lines]
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(json.dumps(line) + "\n" for line in emptied))
+    command = ("attribute", results, *ATTRIBUTE[2:])
+    before = uses_of()
+    dry = done(*command, "--dry-run")
+    assert "Note: a dry run: nothing was entered\n" in dry.stderr
+    assert re.search(rf"2026-Q3 +R1 +Master +P-NORTH.* -\d+\.\d+ +EUR +stated in {STATEMENT}", dry.stderr)
+    document = json.loads(done(*command, "--dry-run", "--json", "--quiet").stdout)
+    assert (document["dry_run"], document["superseded"], document["not_computed"]) == (True, 1, [])
+    assert {one["statement"] for one in document["effects"]} == {STATEMENT}
+    refused(2, "these results take back what issued statements owe; nothing was entered", *command)
+    assert uses_of() == before
+    assert "1 superseded" in done(*command, "--yes").stderr
+    assert len(uses_of()) == len(before) - 1

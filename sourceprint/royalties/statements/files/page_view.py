@@ -14,7 +14,7 @@ from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from sourceprint.royalties.statements.statement import KINDS, Adjustment, Balance, Contribution, Line, Statement
-from sourceprint.royalties.statements.usage_match import NOT_SCANNED
+from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import exact_clock
 
