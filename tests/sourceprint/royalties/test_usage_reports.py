@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Column, update
 
 from fingerprint.errors import ListedError, ParameterError, StatementError
 from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.chain.verification import verify_chain
 from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.schema import scan, scanned_track, usage_report
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import enter_report, latest_report, report_to_json, reports_of
 from sourceprint.royalties.uses.ledger import attribute_results
@@ -185,3 +188,15 @@ def test_days_outside_of_the_period_are_refused(database: Database) -> None:
     late = usage_of(a_row("T1.wav", used_on="2026-10-02"), a_row("T1.wav", used_on="2026-09-30"))
     with database.writing() as connection, pytest.raises(ListedError, match=r"T1\.wav in DE: 2026-10-02$"):
         enter_report(connection, LICENSEE, Q3, late, **AT)
+
+
+@pytest.mark.parametrize("column", [scanned_track.c.status, scan.c.document, usage_report.c.document])
+def test_a_changed_scan_or_report_is_found_in_the_chain(scanned: Database, column: Column[str]) -> None:
+    with scanned.writing() as connection:
+        enter_report(connection, LICENSEE, Q3, usage_of(a_row("T1.wav")), **AT)
+    with scanned.reading() as connection:
+        assert verify_chain(connection).problems == ()
+    with scanned.writing() as connection:
+        connection.execute(update(column.table).values({column.name: "?"}))
+    with scanned.reading() as connection:
+        assert any(column.table.name in str(problem) for problem in verify_chain(connection).problems)
