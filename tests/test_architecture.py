@@ -30,7 +30,6 @@ DOORS = {
     "faiss": ("index.vectors.exact",),
     "iso4217": ("sourceprint.royalties.money",),
     "jinja2": ("sourceprint.text.templates",),
-    "matplotlib": ("sourceprint.royalties.statements.files.page",),
     "platformdirs": ("sourceprint.commands.terminal",),
     "pyarrow": ("sourceprint.exports.parquet", "sourceprint.royalties.statements.files.line_tables"),
     "pycountry": ("sourceprint.royalties.territories",),

@@ -13,7 +13,7 @@
 =======================  ===============================================================================================
 
 A new folder is written beside its place and renamed, so that nobody sees half of it. The same statement gives the same
-bytes, whenever and wherever it is written (with the same versions of pyarrow and matplotlib). A statement is read back
+bytes, whenever and wherever it is written (with the same version of pyarrow). A statement is read back
 from its folder, or from a `statement.json` alone.
 """
 

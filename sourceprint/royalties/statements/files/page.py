@@ -1,30 +1,22 @@
-"""Pictures of a statement as SVG that stands inside a page; the only door to matplotlib.
-
-One kind of picture: horizontal bars, each with its label before it and its amount, as text, behind it. Colours are left
-to the page (`--bar` and the colour of its text), so that the picture is legible on light and dark. Text stays text. The
-lengths of the bars are drawn with floats, which is all that they are used for: every amount that is read is text that
-the caller wrote. The same bars give the same bytes.
-
-A statement as a page that people read: one HTML file that needs nothing else.
+"""A statement as a page that people read: one HTML file that needs nothing else.
 
 `statement_page` is the whole statement, `party_page` what one party may see of it: its own lines, balance and
 adjustments, nobody else's money. Pages are self-contained (no script, no network), light or dark as the reader's system
 is, and print on A4. All text from outside is escaped. Lines are all shown; beyond `page_view.MAX_DRILLED` uses, the
 lines that are left are not followed to their uses, and the page says so.
+
+There is one kind of picture, horizontal bars as SVG inside the page: each has its label before it and its amount, as
+text, behind it. Colours are the page's own. The lengths of the bars are floats, which is all that floats are used for:
+every amount that is read is text that the caller wrote.
 """
 
 import hashlib
-import io
 import re
-import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
-import matplotlib as mpl
 from markupsafe import Markup
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.money import Amount
@@ -34,18 +26,9 @@ from sourceprint.text.templates import rendered
 
 __all__ = ["Bar", "bar_chart", "party_file_name", "party_file_names", "party_page", "party_pages", "statement_page"]
 
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "sourceprint",
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-}
-_TEXT, _BAR, _ZERO = "#010203", "#010204", "#010205"  # stand-ins, for the page's own colours
 _PACKAGE = "sourceprint.royalties.statements.files"
-_WIDTH_INCHES = 4.4
 _LABEL_LETTERS = 20
+_WIDTH, _ROW, _LEFT, _RIGHT = 440, 22, 160, 330  # of a picture, of one bar in it; between which the bars are
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,40 +50,46 @@ class Bar:
     text: str
 
 
-def bar_chart(bars: list[Bar], *, name: str, title: str, description: str) -> str:
+def bar_chart(bars: list[Bar], *, title: str, description: str) -> Markup:
     """Return a chart of horizontal bars as an `<svg>` element.
 
     Parameters
     ----------
     bars : list of Bar
         From top to bottom; at least one.
-    name : str
-        Lower-case letters; begins every id in the picture, so that several stand in one page.
     title, description : str
         What the picture shows, for those who hear it.
     """
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        # The font of the reader draws the letters; what the font here lacks matters to its measures only.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=(_WIDTH_INCHES, 0.3 * len(bars) + 0.1))
-        FigureCanvasSVG(figure)
-        axes = figure.add_axes((0.37, 0.02, 0.39, 0.96))
-        places = list(range(len(bars)))
-        lengths = [float(str(bar.amount)) for bar in bars]
-        axes.barh(places, lengths, height=0.62, color=_BAR)
-        axes.axvline(0, color=_ZERO, linewidth=0.8)
-        axes.set_ylim(len(bars) - 0.4, -0.6)
-        axes.set_xlim(min(0, *lengths), max(0, *lengths) or 1)
-        axes.set_axis_off()
-        for place, bar in zip(places, bars, strict=True):
-            beside = axes.get_yaxis_transform()
-            axes.text(-0.03, place, _short(bar.label), transform=beside, ha="right", va="center", color=_TEXT)
-            axes.text(1.03, place, bar.text, transform=beside, ha="left", va="center", color=_TEXT)
-        sink = io.StringIO()
-        figure.savefig(
-            sink, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
-    return _inline(sink.getvalue(), name, title, description)
+    lengths = [float(str(bar.amount)) for bar in bars]
+    low, high = min(0.0, *lengths), max(0.0, *lengths)
+    scale = (_RIGHT - _LEFT) / ((high - low) or 1.0)
+    zero = _LEFT - low * scale
+    height = _ROW * len(bars)
+    return Markup(
+        '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" font-size="12" fill="currentColor">'
+        '<title>{}</title><desc>{}</desc>{}<path d="M{:.1f} 0V{}" stroke="currentColor"/></svg>'
+    ).format(
+        _WIDTH,
+        height,
+        printable(title),
+        printable(title),
+        printable(description),
+        Markup("").join(_bars(bars, lengths, zero, scale)),
+        zero,
+        height,
+    )
+
+
+def _bars(bars: list[Bar], lengths: list[float], zero: float, scale: float) -> Iterator[Markup]:
+    row = Markup(
+        '<text x="{}" y="{}" text-anchor="end">{}</text>'
+        '<rect x="{:.1f}" y="{}" width="{:.1f}" height="{}" fill="var(--bar)"/><text x="{}" y="{}">{}</text>'
+    )
+    for place, (bar, length) in enumerate(zip(bars, lengths, strict=True)):
+        top, middle = _ROW * place + 4, _ROW * place + 15
+        start = zero + min(0.0, length) * scale
+        size = (start, top, abs(length) * scale, _ROW - 8)
+        yield row.format(_LEFT - 8, middle, _short(bar.label), *size, _RIGHT + 8, middle, bar.text)
 
 
 def _short(label: str) -> str:
@@ -111,29 +100,14 @@ def _short(label: str) -> str:
     return f"…{text[1 - _LABEL_LETTERS :]}" if "/" in text else f"{text[: _LABEL_LETTERS - 1]}…"
 
 
-def _inline(svg: str, name: str, title: str, description: str) -> str:
-    body = svg[svg.index("<svg") :].strip()
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="', f'id="{name}-', body)
-    body = re.sub(r'(url\(|href=")#', rf"\1#{name}-", body)
-    for stand_in, colour in ((_TEXT, "currentColor"), (_BAR, "var(--bar)"), (_ZERO, "currentColor")):
-        body = body.replace(stand_in, colour)
-    opening, closing = body.split(">", 1)
-    box = re.search(r'viewBox="[^"]*"', opening)
-    spoken = f"<title>{escape(printable(title))}</title><desc>{escape(printable(description))}</desc>"
-    return f'<svg {box[0] if box else ""} role="img" aria-label={quoteattr(printable(title))}>{spoken}{closing}'
-
-
 def statement_page(statement: Statement) -> bytes:
     """Return the page of a statement."""
     view = View(statement).whole()
     currency = statement.currency
     charts = [
-        _chart(view["bars_by_party"], "parties", "Who gets what", f"net of deductions, in {currency}"),
-        _chart(
-            view["bars_by_track"], "tracks", "From which generated tracks", f"gross, unmatched left out, in {currency}"
-        ),
-        _chart(view["bars_by_kind"], "kinds", "Matched against unmatched", f"gross, in {currency}"),
+        _chart(view["bars_by_party"], "Who gets what", f"net of deductions, in {currency}"),
+        _chart(view["bars_by_track"], "From which generated tracks", f"gross, unmatched left out, in {currency}"),
+        _chart(view["bars_by_kind"], "Matched against unmatched", f"gross, in {currency}"),
     ]
     return _rendered("statement.html", {**view, "charts": [chart for chart in charts if chart]})
 
@@ -184,18 +158,16 @@ def party_file_name(party_id: str) -> str:
 
 def _party_page(view: View, party_id: str, statement: Statement) -> bytes:
     own = view.of_party(party_id)
-    chart = _chart(
-        own["bars_by_track"], "tracks", "From which generated tracks", f"your gross amounts, in {statement.currency}"
-    )
+    chart = _chart(own["bars_by_track"], "From which generated tracks", f"your gross amounts, in {statement.currency}")
     return _rendered("party.html", {**own, "charts": [chart] if chart else []})
 
 
-def _chart(bars: list[tuple[str, Amount, str]], name: str, title: str, what: str) -> dict[str, Any] | None:
+def _chart(bars: list[tuple[str, Amount, str]], title: str, what: str) -> dict[str, Any] | None:
     if not any(amount for _, amount, _ in bars):
         return None
     description = f"{what}: " + "; ".join(f"{label} {text}" for label, _, text in bars)
-    svg = bar_chart([Bar(*bar) for bar in bars], name=name, title=title, description=description)
-    return {"name": name, "title": title, "what": what, "svg": Markup(svg), "bars": bars}
+    svg = bar_chart([Bar(*bar) for bar in bars], title=title, description=description)
+    return {"title": title, "what": what, "svg": svg, "bars": bars}
 
 
 def _rendered(template: str, values: dict[str, Any]) -> bytes:
