@@ -266,4 +266,6 @@ def printable(name: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
     Ω/two\nlines\x1b[31m.wav
     """
     text = os.fsdecode(name)
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

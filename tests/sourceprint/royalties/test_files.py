@@ -53,7 +53,11 @@ def statements(draw: st.DrawFn) -> Statement:
 def test_a_statement_comes_back_from_its_json_as_it_was(statement: Statement) -> None:
     document = json.loads(json.dumps(statement_to_json(statement)))
     assert statement_from_json(document) == statement
-    assert parse_statement(statement_bytes(statement)) == statement
+    data = statement_bytes(statement)
+    assert parse_statement(data) == statement
+    assert (
+        data == json.dumps(json.loads(data), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    )
 
 
 @pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])

@@ -171,7 +171,7 @@ def test_what_was_stated_provisionally_changes_no_statement(attributed: Database
 def test_a_provisional_statement_says_so_wherever_it_is_shown(attributed: Database) -> None:
     so_far = issue(attributed, provisional=True)
     assert statement_text(so_far).startswith("PROVISIONAL: not issued, and nothing is owed by it\n\nPROVISIONAL-P-GEN-")
-    files = statement_files(so_far)
+    files = dict(statement_files(so_far))
     assert not [name for name in files if name.startswith("dsr/")]  # a report in that format cannot say it
     assert json.loads(files["statement.json"])["provisional"] is True
     assert parse_statement(files["statement.json"]) == so_far
@@ -182,7 +182,7 @@ def test_a_provisional_statement_says_so_wherever_it_is_shown(attributed: Databa
         assert "<title>Provisional: Statement of royalties 2026-Q3" in page
         assert "<h1>Provisional statement of royalties, 2026-Q3</h1>" in page
         assert "It was not issued, and nothing is owed by it." in page
-    issued = statement_files(issue(attributed))
+    issued = dict(statement_files(issue(attributed)))
     assert not [name for name, data in issued.items() if b"rovisional" in data]
 
 

@@ -169,7 +169,7 @@ def test_namesakes_are_two_bars() -> None:
 
 def test_a_party_sees_its_own_money_and_nobody_elses() -> None:
     statement = samples.rich()
-    pages = party_pages(statement)
+    pages = dict(party_pages(statement))
     assert list(pages) == party_file_names(statement)
     assert len(pages) == 4
     own = {line.number for line in statement.lines if line.party_id == "P-ANNA"}

@@ -19,7 +19,7 @@ from its folder, or from a `statement.json` alone.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fingerprint import disk
@@ -87,13 +87,10 @@ def write_statement(
     files = statement_files(statement, formats, max_dsr_lines=max_dsr_lines)
     if key is not None:
         _expect_key(statement, key.public)
-        files[SIGNATURE] = signature_bytes(key, files[SUMS])
+        files = _signed(files, key)
     present = _present(target)
-    if present:
-        _write_again(target, present, files)
-    else:
-        _write_new(target, files)
-    return [target / name for name in sorted(files)]
+    names = _write_again(target, present, dict(files)) if present else _write_new(target, files)
+    return [target / name for name in sorted(names)]
 
 
 def check_place(statement: Statement, folder: str | Path, formats: Iterable[str] = FORMATS) -> None:
@@ -122,8 +119,8 @@ def check_place(statement: Statement, folder: str | Path, formats: Iterable[str]
 
 def statement_files(
     statement: Statement, formats: Iterable[str] = FORMATS, *, max_dsr_lines: int = MAX_LINES
-) -> dict[str, bytes]:
-    """Return the files of a statement by their names in its folder, `SHA256SUMS` last.
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a statement, names in its folder and contents, `SHA256SUMS` last.
 
     Raises
     ------
@@ -131,22 +128,37 @@ def statement_files(
         If a format is unknown.
     """
     wanted = _wanted(formats)
-    files = {"statement.json": statement_bytes(statement)}
+    sums = []
+    for name, data in _files(statement, wanted, max_dsr_lines):
+        sums.append((name, hashlib.sha256(data).hexdigest()))
+        yield name, data
+    yield SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums)).encode()
+
+
+def _files(statement: Statement, wanted: set[str], max_dsr_lines: int) -> Iterator[tuple[str, bytes]]:
+    """Yield one file after the other, so that never all of them are in memory."""
+    yield "statement.json", statement_bytes(statement)
     if "csv" in wanted:
-        files["statement.csv"] = statement_csv(statement)
+        yield "statement.csv", statement_csv(statement)
     if "parquet" in wanted:
-        files["statement.parquet"] = statement_parquet(statement)
+        yield "statement.parquet", statement_parquet(statement)
     if "html" in wanted:
-        files["statement.html"] = statement_page(statement)
-        files |= {f"parties/{name}": page for name, page in party_pages(statement).items()}
+        yield "statement.html", statement_page(statement)
+        for name, page in party_pages(statement):
+            yield f"parties/{name}", page
     if "dsr" in wanted and not statement.provisional:
-        files["dsr/README.txt"] = dsr_readme(statement).encode()
-        files |= {f"dsr/{name}": data for name, data in dsr_files(statement, max_lines=max_dsr_lines)}
+        yield "dsr/README.txt", dsr_readme(statement).encode()
+        for name, data in dsr_files(statement, max_lines=max_dsr_lines):
+            yield f"dsr/{name}", data
     if "uses" in wanted:
-        files["uses.jsonl"] = uses_bytes(statement.uses)
-    sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
-    files[SUMS] = "".join(sums).encode()
-    return files
+        yield "uses.jsonl", uses_bytes(statement.uses)
+
+
+def _signed(files: Iterable[tuple[str, bytes]], key: PrivateKey) -> Iterator[tuple[str, bytes]]:
+    for name, data in files:
+        yield name, data
+        if name == SUMS:
+            yield SIGNATURE, signature_bytes(key, data)
 
 
 def uses_bytes(uses: Iterable[Use]) -> bytes:
@@ -179,17 +191,23 @@ def _present(target: Path) -> list[str]:
     return sorted(path.relative_to(target).as_posix() for path in files)
 
 
-def _write_new(target: Path, files: dict[str, bytes]) -> None:
+def _write_new(target: Path, files: Iterable[tuple[str, bytes]]) -> list[str]:
+    names = []
     with refusals(target), new_folder(target) as place:
-        for below in sorted({name.partition("/")[0] for name in files if "/" in name}):
-            make_folder(place / below)
-        for name, data in files.items():
-            write_chunks(place / name, [data])
-        for parent in sorted({(place / name).parent for name in files}):
+        folders = {place}
+        for name, data in files:
+            path = place / name
+            if path.parent not in folders:
+                make_folder(path.parent)
+                folders.add(path.parent)
+            write_chunks(path, [data])
+            names.append(name)
+        for parent in sorted(folders):
             sync_folder(parent)
+    return names
 
 
-def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> None:
+def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> list[str]:
     if foreign := sorted(set(present) - set(files)):
         raise StatementError(
             f"{printable(target)}: holds this statement and also {printable(foreign[0])}, which is not written now; "
@@ -206,6 +224,7 @@ def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> N
             unchanged = path.is_file() and path.read_bytes() == data
         if not unchanged:
             publish(path, data)
+    return list(files)
 
 
 def read_statement(path: str | Path) -> Statement:

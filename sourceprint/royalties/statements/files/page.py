@@ -112,10 +112,11 @@ def statement_page(statement: Statement) -> bytes:
     return _rendered("statement.html", {**view, "charts": [chart for chart in charts if chart]})
 
 
-def party_pages(statement: Statement) -> dict[str, bytes]:
-    """Return the pages of all parties that have money in a statement, by file name, sorted."""
+def party_pages(statement: Statement) -> Iterator[tuple[str, bytes]]:
+    """Yield the pages of all parties that have money in a statement, with their file names, by party."""
     view = View(statement)
-    return {party_file_name(party_id): _party_page(view, party_id, statement) for party_id in view.party_ids()}
+    for party_id in view.party_ids():
+        yield party_file_name(party_id), _party_page(view, party_id, statement)
 
 
 def party_file_names(statement: Statement) -> list[str]:

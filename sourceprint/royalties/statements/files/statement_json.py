@@ -8,8 +8,8 @@ is something that there is not. What each field is, `sourceprint.royalties.state
 
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
-`provisional`       left out where it is false; likewise `inputs`, `chain_head`, `signer`, `backdated` where there is
-                    nothing in them
+`provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
+                    `inputs`, `chain_head`, `signer`, `backdated`
 `uses`              as in `sourceprint.royalties.uses.use`
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
 ==================  ====================================================================================================
@@ -18,14 +18,14 @@ Canonical is UTF-8 with sorted keys, no white space and one newline at the end: 
 Statements of schema 1 are read too (`statement_v1`), and written again as they were.
 """
 
-from dataclasses import replace
+from dataclasses import MISSING, fields
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from fingerprint.digests import canonical_json, digest_of, strict_json
-from fingerprint.errors import ParameterError, StatementError, VerificationError, printable
+from fingerprint.errors import ParameterError, RightsError, StatementError, VerificationError, printable
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.rights.chain import Head
 from sourceprint.royalties.statements.files.record_types import expect_typed
@@ -43,21 +43,29 @@ __all__ = [
     "statement_to_json",
 ]
 
-_LEFT_OUT = ("provisional", "inputs", "chain_head", "signer", "backdated")  # where they hold nothing
+_DAMAGE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, ParameterError)
+_TYPES = get_type_hints(Statement)
+_FIELDS = [one for one in fields(Statement) if one.name not in ("uses", "document")]
+_Document: Any = msgspec.defstruct(
+    "Document",
+    [
+        ("schema", str),
+        *((one.name, _TYPES[one.name]) for one in _FIELDS if one.default is MISSING),
+        ("uses", list[Any]),
+        *((one.name, _TYPES[one.name], one.default) for one in _FIELDS if one.default is not MISSING),
+        ("digest", str, ""),
+    ],
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+)
 
 
 def statement_to_json(statement: Statement) -> dict[str, Any]:
     """Return a statement as plain JSON types, without `digest`; `statement_from_json` is the inverse."""
-    if statement.document:
-        value: dict[str, Any] = strict_json(statement.document)
-        value.pop("digest")
-        return value
-    value = plain(replace(statement, uses=()))
-    del value["document"]
-    for name in _LEFT_OUT:
-        if not value[name]:
-            del value[name]
-    return {"schema": SCHEMA, **value, "uses": [use_to_json(use) for use in statement.uses]}
+    value: dict[str, Any] = strict_json(_encoded(statement))
+    value.pop("digest", None)
+    return value
 
 
 def plain(value: Any) -> Any:
@@ -88,21 +96,11 @@ def statement_from_json(value: dict[str, Any]) -> Statement:
             "statement.json, or use the version of Sourceprint that wrote it"
         )
     try:
-        fields = from_schema_1(value) if schema == SCHEMA_1 else value
-        statement = msgspec.convert({**fields, "uses": ()}, Statement, dec_hook=_value)
-        statement = replace(
-            statement,
-            uses=tuple(use_from_json(use) for use in fields["uses"]),
-            document=b"" if schema == SCHEMA else _with_digest(value),
-        )
-        expect_typed(statement)
-        _expect_known_kinds(statement)
-        if statement.signer:
-            PublicKey.parse(statement.signer)
-        if statement.chain_head:
-            Head.parse(statement.chain_head)
-        return statement
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, ParameterError) as error:
+        if schema == SCHEMA_1:
+            document = msgspec.convert(from_schema_1(value), _Document, dec_hook=_value)
+            return _statement(document, _with_digest(value))
+        return _statement(msgspec.convert(value, _Document, dec_hook=_value))
+    except _DAMAGE as error:
         detail = f"{type(error).__name__}: {printable(str(error))}"
         raise VerificationError(
             f"statement {printable(str(value.get('id')))!r:.120}: a field is missing or damaged ({detail:.200}); "
@@ -112,7 +110,9 @@ def statement_from_json(value: dict[str, Any]) -> Statement:
 
 def statement_digest(statement: Statement) -> str:
     """Return "sha256:" and the digest of a statement: of its canonical JSON without the field `digest`."""
-    return digest_of(_canonical(statement_to_json(statement)))
+    if statement.document:
+        return str(strict_json(statement.document)["digest"])
+    return digest_of(_encoded(statement))
 
 
 def statement_bytes(statement: Statement) -> bytes:
@@ -123,7 +123,7 @@ def statement_bytes(statement: Statement) -> bytes:
     StatementError
         If a text in it is no Unicode, and so cannot be written.
     """
-    return statement.document or _with_digest(statement_to_json(statement))
+    return statement.document or _encoded(statement, digest=statement_digest(statement))
 
 
 def parse_statement(data: bytes) -> Statement:
@@ -136,6 +136,12 @@ def parse_statement(data: bytes) -> Statement:
     VerificationError
         If its digest is another one, a field is damaged, or it is not written in the canonical way.
     """
+    try:
+        statement = _statement(_DECODER.decode(data))
+        if statement_bytes(statement) == data:
+            return statement
+    except (*_DAMAGE, RightsError, RecursionError):
+        pass  # which of the many, is said below
     try:
         value = strict_json(data)
     except ParameterError as error:
@@ -156,19 +162,44 @@ def parse_statement(data: bytes) -> Statement:
     return statement
 
 
-def _with_digest(value: dict[str, Any]) -> bytes:
-    bare = {key: part for key, part in value.items() if key != "digest"}
-    return _canonical({**bare, "digest": digest_of(_canonical(bare))})
+def _statement(document: Any, source: bytes = b"") -> Statement:
+    """Return the statement of a document, and make sure that every field is what it must be."""
+    statement = Statement(
+        **{one.name: getattr(document, one.name) for one in _FIELDS},
+        uses=tuple(use_from_json(use) for use in document.uses),
+        document=source,
+    )
+    expect_typed(statement)
+    _expect_known_kinds(statement)
+    if statement.signer:
+        PublicKey.parse(statement.signer)
+    if statement.chain_head:
+        Head.parse(statement.chain_head)
+    return statement
 
 
-def _canonical(value: dict[str, Any]) -> bytes:
+def _encoded(statement: Statement, digest: str = "") -> bytes:
+    if statement.document:
+        return statement.document
     try:
-        return canonical_json(value, utf8=True) + b"\n"
+        values = {one.name: getattr(statement, one.name) for one in _FIELDS}
+        uses = [msgspec.Raw(_ENCODER.encode(use_to_json(use))) for use in statement.uses]
+        return _ENCODER.encode(_Document(schema=SCHEMA, **values, uses=uses, digest=digest)) + b"\n"
     except UnicodeEncodeError as error:
         passage = printable(error.object[max(0, error.start - 20) : error.end + 20])
         raise StatementError(
             f"statement: text that is no Unicode near {passage!r}; mend the name it is from"
         ) from error
+
+
+def _with_digest(value: dict[str, Any]) -> bytes:
+    """Return a document of an earlier schema as it was written."""
+    bare = {key: part for key, part in value.items() if key != "digest"}
+    return _canonical({**bare, "digest": digest_of(_canonical(bare))})
+
+
+def _canonical(value: dict[str, Any]) -> bytes:
+    return canonical_json(value, utf8=True) + b"\n"
 
 
 def _expect_known_kinds(statement: Statement) -> None:
@@ -190,3 +221,7 @@ def _value(kind: type, text: Any) -> Any:
         return Amount.parse(text)
     numerator, _, denominator = text.partition("/")
     return Fraction(int(numerator), int(denominator))
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_text, order="sorted")
+_DECODER = msgspec.json.Decoder(_Document, dec_hook=_value)

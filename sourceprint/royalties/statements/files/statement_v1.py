@@ -20,7 +20,7 @@ def from_schema_1(value: dict[str, Any]) -> dict[str, Any]:
     currency = value["currency"]
     policy, usage, exchange = value["policy"], value["usage"], value["exchange"]
     return {
-        **value,
+        **{name: one for name, one in value.items() if name not in ("policy", "exchange")},
         "licences": [(one["id"], one["digest"]) for one in value["licences"]],
         "policy_name": policy["name"],
         "policy_digest": policy["digest"],
@@ -36,7 +36,10 @@ def from_schema_1(value: dict[str, Any]) -> dict[str, Any]:
 
 def _contributions(line: dict[str, Any], currency: str) -> list[dict[str, Any]]:
     return [
-        {**part, "amount": str(Amount.nearest(Fraction(part["amount_exact"]), currency))}
+        {
+            **{name: one for name, one in part.items() if name != "amount_exact"},
+            "amount": str(Amount.nearest(Fraction(part["amount_exact"]), currency)),
+        }
         for part in line["contributions"]
     ]
 
