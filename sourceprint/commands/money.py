@@ -42,6 +42,10 @@ _format_option = click.option(
     "--sign-with", "key", metavar="FILE", type=PATH,
     help="Your private key (.pem), as `keys create` makes it  [default: the statement is unsigned]",
 )  # fmt: skip
+@click.option(
+    "--adjust", metavar="FILE", type=PATH,
+    help="Adjustments by hand to closed statements: statement, party_id, amount, reason; others are refused.",
+)  # fmt: skip
 @click.option("--draft", is_flag=True, help="Compute it, and keep nothing.")
 @click.option(
     "--provisional", is_flag=True,
@@ -62,6 +66,7 @@ def statement(
     currency: str | None,
     issued: str | None,
     key: Path | None,
+    adjust: Path | None,
     draft: bool,
     provisional: bool,
     folder: Path,
@@ -86,6 +91,7 @@ def statement(
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.amounts.exchange import read_rates
+    from sourceprint.royalties.statements.earlier.corrections import read_corrections
     from sourceprint.royalties.statements.files.folder import FORMATS, check_place, write_statement
     from sourceprint.royalties.statements.issue import issue_statement
     from sourceprint.royalties.statements.register import issued_within, statement_text
@@ -111,6 +117,7 @@ def statement(
         policy=None if policy is None else load_policy(policy),
         currency=currency,
         by=by,
+        corrections=() if adjust is None else read_corrections(adjust),
         draft=draft,
         provisional=provisional,
         signer="" if signing is None else signing.public.text,

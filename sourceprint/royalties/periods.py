@@ -7,7 +7,7 @@ from datetime import date
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["Period", "parse_date"]
+__all__ = ["Period", "months_after", "parse_date"]
 
 
 def parse_date(text: str, *, what: str = "date") -> date:
@@ -25,6 +25,21 @@ def parse_date(text: str, *, what: str = "date") -> date:
         return date.fromisoformat(stripped)
     except ValueError as error:
         raise ParameterError(f"{what} {stripped!r}: there is no such day") from error
+
+
+def months_after(day: str, months: int) -> date:
+    """Return the day so many months after one (YYYY-MM-DD); the last of the month where there is no such day.
+
+    Examples
+    --------
+    >>> str(months_after("2026-08-31", 6))
+    '2027-02-28'
+    """
+    start = date.fromisoformat(day)
+    year, month = divmod(12 * start.year + start.month - 1 + months, 12)
+    if year > date.max.year:
+        return date.max
+    return date(year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from fingerprint.errors import ParameterError, printable
+from sourceprint.royalties.deal_terms import DEAL_KEYS, NO_DEAL, deal_terms
 from sourceprint.royalties.money import (
     LIMIT_MINOR,
     currency_exponent,
@@ -55,8 +56,9 @@ _TOP = {
     "conditions": False,
     "rate_card": True,
     "amendments": False,
+    **dict.fromkeys(DEAL_KEYS, False),
 }  # key: whether it must be there
-_NOT_AMENDED = frozenset({"schema", "id", "licensor", "licensee", "valid_from", "replaces", "amendments"})
+_NOT_AMENDED = frozenset({"schema", "id", "licensor", "licensee", "valid_from", "replaces", "amendments", *DEAL_KEYS})
 _AMENDMENT = ("from", "remove", *(key for key in _TOP if key not in _NOT_AMENDED))
 _SCOPE = ("everything", "recordings", "works", "tags", "labels", "parties")
 _TERRITORIES = ("include", "exclude")
@@ -148,6 +150,9 @@ def _terms(table: Mapping[str, Any], faults: Faults) -> Licence:
     scope = section("scope", _SCOPE, _scope)
     conditions = section("conditions", _CONDITIONS, _conditions)
     rate_card = section("rate_card", _RATE_CARD, _rate_card)
+    deal = NO_DEAL
+    if rate_card is not None and rate_card.currency:
+        deal = deal_terms(table, faults, currency=rate_card.currency, valid_to=valid_to)
     return Licence(
         id=licence_id,
         licensor=licensor,
@@ -161,6 +166,7 @@ def _terms(table: Mapping[str, Any], faults: Faults) -> Licence:
         rate_card=rate_card,
         replaces=replaces,
         precedence=precedence,
+        deal=deal,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError, printable
+from sourceprint.royalties.deal_terms import deal_document
 from sourceprint.royalties.money import currency_exponent, format_amount, format_percent
 from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, WrittenNumber, licence_of_table
 from sourceprint.royalties.rights.licences import SCHEMA, Conditions, Licence, Scope
@@ -105,7 +106,7 @@ def _terms_document(licence: Licence) -> dict[str, Any]:
         document["rate_card"]["deductions"] = [
             {"name": deduction.name, "rate": format_percent(deduction.millionths)} for deduction in card.deductions
         ]
-    return document
+    return document | deal_document(licence.deal, card.currency)
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,8 @@ A licence is written as TOML, one file each:
     rate_card = { per_second = "0.003" }
     remove = ["conditions.no_vocals"]
 
-Numbers with decimals are written as text, so that they are read exactly.
+Numbers with decimals are written as text, so that they are read exactly. `sourceprint.royalties.deal_terms` shows the
+keys of guarantees, advances and audit windows.
 """
 
 from bisect import bisect_left
@@ -59,6 +60,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from sourceprint.royalties.deal_terms import NO_DEAL, DealTerms
 from sourceprint.royalties.rights.records import RightsRecording
 from sourceprint.royalties.territories import Territories
 
@@ -202,6 +204,8 @@ class Licence:
         Where several licences cover the same share, the highest pays; None is lower than any.
     amendments : tuple of Amendment
         By day.
+    deal : DealTerms
+        Guarantee, advance and audit window, where there are any.
     digest : str
         "sha256:" and the digest of what was written, in canonical form.
     """
@@ -219,6 +223,7 @@ class Licence:
     replaces: str = ""
     precedence: int | None = None
     amendments: "tuple[Amendment, ...]" = ()
+    deal: DealTerms = NO_DEAL
     digest: str = ""
 
     def on(self, day: date) -> "Licence":

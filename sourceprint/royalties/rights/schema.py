@@ -266,6 +266,25 @@ statement = Table(
     Column("digest", String(71), nullable=False),
     Index("ix_statement_licensee_period_start", "licensee", "period_start"),
 )
+# What follows from the rest, noted so that later statements need not compute it again: made anew where it is missing.
+statement_mark = Table(
+    "statement_mark",
+    metadata,
+    Column("statement_row", _Big, primary_key=True, autoincrement=False),
+    Column("mark", Text, nullable=False),  # canonical JSON: last numbers of what is only ever added to
+    Column("figures", Text, nullable=False),  # canonical JSON: what later statements take from this one
+)
+statement_subject = Table(
+    "statement_subject",
+    metadata,
+    Column("row_id", _Big, primary_key=True, autoincrement=True),
+    Column("statement_row", _Big, nullable=False),
+    Column("kind", Text, nullable=False),  # track, recording, work, counted, adjusts
+    Column("key", Text, nullable=False),
+    Column("territories", Text, nullable=False),  # where a track counts, joined by |; "" for other kinds
+    Index("ix_statement_subject_kind_key", "kind", "key"),
+    Index("ix_statement_subject_statement_row", "statement_row"),
+)
 person = Table(
     "person",
     metadata,

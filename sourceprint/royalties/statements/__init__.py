@@ -8,8 +8,9 @@ In reading order:
 - `amounts`: from uses to exact amounts, by owner, and what is paid
 - `computation`: the whole of a statement from its inputs; `proof`: its arithmetic, done again
 - `provenance`: digests of what it was computed from
-- `issue`, `register`: issued once, kept for ever
 - `adjustments`: what changed since an earlier statement, which the next one carries
+- `earlier`: which earlier statements something has changed for, and what they come to now
+- `issue`, `register`: issued once, kept for ever
 - `files`: pages, CSV, Parquet, JSON, DSR-shaped TSV
 - `line_explanation`: one line, back to seconds of audio
 - `audit`: the files read again, the arithmetic done again; `authorship`: who signed; `witness`: what the database says

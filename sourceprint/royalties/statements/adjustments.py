@@ -26,7 +26,7 @@ def adjustments_to(stated: Statement, now: Statement, so_far: Iterable[Adjustmen
     now : Statement
         The same period, usage and policy, computed again.
     so_far : iterable of Adjustment
-        Made in later statements; those to other statements are passed over.
+        Made in later statements; those to other statements, and those by hand, are passed over.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def adjustments_to(stated: Statement, now: Statement, so_far: Iterable[Adjustmen
     again = {key_of(line): line for line in now.lines}
     sums = {key: line.net for key, line in then.items()}
     for adjustment in so_far:
-        if adjustment.statement_id == stated.id:
+        if adjustment.statement_id == stated.id and not adjustment.by_hand:
             sums[key_of(adjustment)] = sums.get(key_of(adjustment), ZERO) + adjustment.amount
     changes = _Changes(stated, now)
     found = []

@@ -12,17 +12,20 @@ from typing import Any
 
 from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, StatementError
+from sourceprint.royalties.deals.advances import AdvanceAccount, recouped_by_party
 from sourceprint.royalties.money import LIMIT_MINOR, ZERO, Amount, sum_of, validate_currency
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.allocation import Allocation, allocate
+from sourceprint.royalties.statements.amounts.deals import Earned, advance_accounts, with_guarantees
 from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.payments import payments
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.statement import (
+    GUARANTEE,
     Adjustment,
     Balance,
     Contribution,
@@ -71,6 +74,8 @@ def compute_statement(
     charged: Collection[tuple[str, str]] = frozenset(),
     adjustments: Iterable[Adjustment] = (),
     adjusted_rights: Rights | None = None,
+    earned_elsewhere: Iterable[Earned] | None = (),
+    accounts: Iterable[AdvanceAccount] = (),
 ) -> Statement:
     """Return the statement of one licensee for one period.
 
@@ -104,6 +109,10 @@ def compute_statement(
         To earlier statements.
     adjusted_rights : Rights or None
         Where names and titles of what is adjusted are looked up, besides `rights`.
+    earned_elsewhere : iterable of Earned or None
+        What was earned under each licence in other periods, which counts for guarantees; None leaves these out.
+    accounts : iterable of AdvanceAccount
+        Advances as the statement before left them.
 
     Raises
     ------
@@ -122,11 +131,14 @@ def compute_statement(
     allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
     groups = _gather(allocation, Division(rights, period))
     lines = tuple(_line(number, key, groups[key], own) for number, key in enumerate(sorted(groups, key=line_order), 1))
+    if earned_elsewhere is not None:
+        lines = with_guarantees(lines, own, period, earned_elsewhere, converter)
     changes = tuple(adjustments)
+    advances = advance_accounts(accounts, own, period, (*lines, *changes), converter)
     involved = {line.licence_id for line in lines} | {outside.licence_id for outside in allocation.outside}
     recordings, works = _subjects(ordered, lines, changes)
     minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), own, converter)}
-    balances = payments(lines, changes, opening or {}, minimum, currency=currency)
+    balances = payments(lines, changes, opening or {}, minimum, currency=currency, recouped=recouped_by_party(advances))
     named = _with_names(rights, adjusted_rights)
     return _identified(
         Statement(
@@ -156,6 +168,7 @@ def compute_statement(
                 for recording_id, recording in sorted(named.recordings.items())
                 if recording_id in recordings
             ),
+            advances=advances,
         )
     )
 
@@ -224,6 +237,8 @@ def _totals(allocation: Allocation, lines: Iterable[Line], currency: str) -> tup
     divided: dict[tuple[str, str], Amount] = {}
     for line in lines:
         group = (line.territory, line.right)
+        if line.right == GUARANTEE:
+            allotted[group] = allotted.get(group, ZERO) + line.gross
         divided[group] = divided.get(group, ZERO) + line.gross
     limit = Amount.of_minor(LIMIT_MINOR, currency)
     if largest := max((total for total in map(abs, allotted.values()) if total > limit), default=None):
@@ -350,6 +365,9 @@ def same_inputs(kept: Statement, computed: Statement) -> bool:
 
 
 def _inputs(statement: Statement) -> list[Any]:
+    by_hand = [
+        [one.statement_id, *key_of(one), str(one.amount), one.reason] for one in statement.adjustments if one.by_hand
+    ]
     return [
         statement.licensee.id,
         [statement.period.start.isoformat(), statement.period.end.isoformat()],
@@ -360,4 +378,5 @@ def _inputs(statement: Statement) -> list[Any]:
         statement.usage_sha256,
         [[part.source, part.target, str(part.rate), part.day, part.publisher] for part in statement.conversions],
         [[use.id, use.state, use.state_rule] for use in statement.uses],
+        *([by_hand] if by_hand else []),
     ]

@@ -17,8 +17,9 @@ from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.statements.amounts.exchange import Rates
-from sourceprint.royalties.statements.issue import computed_again, draft_on_file
-from sourceprint.royalties.statements.register import statements_of
+from sourceprint.royalties.statements.earlier.recomputation import recompute
+from sourceprint.royalties.statements.issue import draft_on_file
+from sourceprint.royalties.statements.register import heads_of, statements_of
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.statements.usage_reports import reports_of
 from sourceprint.royalties.uses.uses_text import AttributionReport
@@ -127,7 +128,9 @@ class Announcement:
         day = self.today.isoformat()
         sums: dict[_Key, Amount] = {}
         try:
-            for statement, again in computed_again(connection, issued, Rates(), issued_on=day):
+            heads = heads_of(connection, self.licensee)
+            earlier = recompute(connection, self.licensee, heads, rates=Rates(), issued_on=day, everything=True)
+            for statement, again in earlier.again:
                 _add(sums, again, statement.id)
         except RightsError as error:
             self._not_known(str(error))

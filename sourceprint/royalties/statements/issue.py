@@ -2,8 +2,7 @@
 
 A statement is issued once for a licensee and a period. It is kept as canonical JSON with its digest and never changed;
 what comes to light later (a use withdrawn, a share corrected, a track attributed late) is an adjustment in the next
-statement: every earlier statement is computed again from the usage, policy and rates that it states with the uses,
-their states, rights and licences of now, and each line is compared with what was stated for it so far.
+statement: what earlier ones come to now is compared with what was stated so far (`earlier`).
 
 Which uses: if the usage names tracks, the current uses of those; else, and beside them where it also has rows for a
 territory as a whole, all current uses of the licensee whose tracks were generated in the period. Opening balances are
@@ -15,8 +14,7 @@ A period is stated once it has ended. Before, there is only a provisional statem
 to so far, is marked wherever it is shown, is not kept, and owes nothing.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -27,15 +25,24 @@ from sourceprint.royalties.money import validate_currency
 from sourceprint.royalties.periods import Period, parse_date
 from sourceprint.royalties.rights.chain import chain_head
 from sourceprint.royalties.rights.database import Database, actor, timestamp
-from sourceprint.royalties.rights.rights import Rights, load_rights
+from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.schema import attribution
-from sourceprint.royalties.statements.adjustments import adjustments_to
+from sourceprint.royalties.statements.amounts.deals import earned_in
 from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement, same_inputs
+from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, corrections_in
+from sourceprint.royalties.statements.earlier.marks import Dependence, dependence_of, latest_mark, note_statement
+from sourceprint.royalties.statements.earlier.recomputation import (
+    kept_policy,
+    policy_of_statement,
+    recompute,
+    rights_of,
+    uses_of,
+)
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.provenance import input_digests
-from sourceprint.royalties.statements.register import keep_statement, statements_of
+from sourceprint.royalties.statements.register import StatementHead, heads_of, keep_statement, statement_at
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import (
@@ -45,13 +52,13 @@ from sourceprint.royalties.statements.usage_reports import (
     latest_report,
     same_report,
 )
-from sourceprint.royalties.uses.ledger import current_uses, require_licensee
-from sourceprint.royalties.uses.policy import Policy, policy_of
+from sourceprint.royalties.uses.ledger import require_licensee
+from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 from sourceprint.signatures import PublicKey
 
-__all__ = ["computed_again", "draft_on_file", "issue_statement", "recompute_statement", "restate_usage"]
+__all__ = ["draft_on_file", "issue_statement", "recompute_statement", "restate_usage"]
 
 
 def issue_statement(
@@ -72,6 +79,8 @@ def issue_statement(
     before_keeping: Callable[[Statement], None] | None = None,
     now: datetime | None = None,
     today: date | None = None,
+    corrections: Sequence[HandAdjustment] = (),
+    everything: bool = False,
 ) -> Statement:
     """Return the statement of a licensee for a period, and keep it unless it is a draft or provisional.
 
@@ -110,6 +119,11 @@ def issue_statement(
         The present; for tests.
     today : date or None
         The day that it is in UTC; None is that of `now`.
+    corrections : sequence of HandAdjustment
+        Adjustments by hand to statements that are closed.
+    everything : bool
+        Whether all earlier statements are computed again, and not only those that something has changed for; the result
+        is the same.
 
     Raises
     ------
@@ -127,19 +141,22 @@ def issue_statement(
     present = today or (now or datetime.now(UTC)).date()
     if not provisional:
         _expect_ended(period, issued, present)
-    inputs = _Inputs(licensee, period, issued_on, Usage(()), rates or Rates(), policy, currency)
+    inputs = _Inputs(
+        licensee, period, issued_on, Usage(()), rates or Rates(), policy, currency, corrections=tuple(corrections)
+    )
     if draft or provisional:
         with database.reading() as connection:
-            computed = _compute(connection, _with_usage(connection, inputs, usage, None))
+            computed, _ = _compute(connection, _with_usage(connection, inputs, usage, None), everything=everything)
         if provisional:
             return replace(computed, id="PROVISIONAL" + computed.id.removeprefix("S"), provisional=True)
         return replace(computed, id="DRAFT" + computed.id.removeprefix("S"))
     made_by, made_at = actor(by), timestamp(now)
     with database.writing() as connection:
-        earlier = statements_of(connection, licensee)
-        kept = next((one for one in earlier if _is_of(one, period)), None)
+        kept = _kept(connection, licensee, period)
         inputs = _with_usage(connection, inputs, usage, kept)
-        computed = _compute(connection, inputs, earlier)
+        if kept is not None and not inputs.corrections:
+            inputs = replace(inputs, corrections=corrections_in(kept))
+        computed, noted = _compute(connection, inputs, everything=everything)
         if kept is not None:
             if same_inputs(kept, computed):
                 _expect_signer(kept, signer)
@@ -159,7 +176,9 @@ def issue_statement(
             before_keeping(computed)
         if usage is not None:
             enter_report(connection, licensee, period, usage, made_by=made_by, made_at=made_at)
-        keep_statement(connection, computed, made_by, made_at)
+        row_id = keep_statement(connection, computed, made_by, made_at)
+        for row, depends in noted.items():
+            note_statement(connection, row or row_id, depends, None if row else latest_mark(connection))
         return computed
 
 
@@ -202,9 +221,9 @@ def restate_usage(
     made_by, made_at = actor(by), timestamp(now)
     with database.writing() as connection:
         require_licensee(connection, licensee, database.name)
-        kept = next((one for one in statements_of(connection, licensee) if _is_of(one, period)), None)
+        kept = _kept(connection, licensee, period)
         if kept is not None:
-            usage = match_usage(connection, licensee, usage, _policy_of(connection, kept))
+            usage = match_usage(connection, licensee, usage, policy_of_statement(connection, kept))
         return enter_report(
             connection,
             licensee,
@@ -217,7 +236,13 @@ def restate_usage(
         )
 
 
-def _is_of(statement: Statement, period: Period) -> bool:
+def _kept(connection: Connection, licensee: str, period: Period) -> Statement | None:
+    """Return the statement that was issued for a period."""
+    found = next((head for head in heads_of(connection, licensee) if _is_of(head, period)), None)
+    return None if found is None else statement_at(connection, found.row_id)
+
+
+def _is_of(statement: StatementHead, period: Period) -> bool:
     return (statement.period.start, statement.period.end) == (period.start, period.end)
 
 
@@ -243,6 +268,7 @@ class _Inputs:
     currency: str | None
     version: int = 0
     reason: str = ""
+    corrections: tuple[HandAdjustment, ...] = ()
 
 
 def _with_usage(connection: Connection, inputs: _Inputs, usage: Usage | None, kept: Statement | None) -> _Inputs:
@@ -274,30 +300,39 @@ def _with_usage(connection: Connection, inputs: _Inputs, usage: Usage | None, ke
     return replace(inputs, usage=usage, version=latest.version + 1 if latest else 1)
 
 
-def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statement] | None = None) -> Statement:
-    """Return the statement of these inputs, proven, with what came before it carried on."""
-    stored = statements_of(connection, inputs.licensee) if earlier is None else earlier
-    before = _before(stored, inputs.period)
+def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tuple[Statement, dict[int, Dependence]]:
+    """Return the statement of these inputs, proven, with what came before it carried on; and what is to be noted of it.
+
+    Noted is by row what statements depend on; row 0 is the new one.
+    """
+    heads = heads_of(connection, inputs.licensee)
+    before = _before(heads, inputs.period)
+    latest = statement_at(connection, before[-1].row_id) if before else None
     # Names are matched as the policy says, and the policy is that of the uses: first by exact names, then as it says.
     usage = match_usage(connection, inputs.licensee, inputs.usage, None)
-    uses = _uses_of(connection, inputs.licensee, inputs.period, usage)
-    rights = _rights_of(connection, inputs.licensee, uses)
-    currency = _currency(inputs, stored, rights)
+    uses = uses_of(connection, inputs.licensee, inputs.period, usage)
+    rights = rights_of(connection, inputs.licensee, uses)
+    currency = _currency(inputs, heads, rights)
     policy = _policy(connection, inputs, uses)
-    stop = not any(_is_of(statement, inputs.period) for statement in stored)
+    stop = not any(_is_of(statement, inputs.period) for statement in heads)
     matched = match_usage(connection, inputs.licensee, usage, policy, stop=stop)
     if matched.rows != usage.rows:
-        uses = _uses_of(connection, inputs.licensee, inputs.period, matched)
-        rights = _rights_of(connection, inputs.licensee, uses)
+        uses = uses_of(connection, inputs.licensee, inputs.period, matched)
+        rights = rights_of(connection, inputs.licensee, uses)
 
     def rate_of(source: str) -> Conversion:
         return inputs.rates.conversion(source, currency, on=inputs.period.end)
 
-    adjustments: list[Adjustment] = []
-    charged: set[tuple[str, str]] = set()
-    for statement, again in computed_again(connection, before, inputs.rates, issued_on=inputs.issued_on):
-        charged |= ReportedUsage(Usage(again.usage), again.uses).counted
-        adjustments += adjustments_to(statement, again, [one for other in before for one in other.adjustments])
+    earlier = recompute(
+        connection,
+        inputs.licensee,
+        before,
+        rates=inputs.rates,
+        issued_on=inputs.issued_on,
+        corrections=inputs.corrections,
+        everything=everything,
+    )
+    counted = ReportedUsage(matched, uses).counted
     computed = compute_statement(
         uses,
         rights,
@@ -309,16 +344,19 @@ def _compute(connection: Connection, inputs: _Inputs, earlier: Sequence[Statemen
         usage=matched,
         rate_of=rate_of,
         fx_sha256=inputs.rates.sha256,
-        opening={balance.party_id: balance.carried for balance in before[-1].balances} if before else {},
-        minimum_before={balance.party_id: balance.minimum for balance in before[-1].balances} if before else {},
-        charged=charged,
-        adjustments=adjustments,
-        adjusted_rights=_rights_before(connection, inputs.licensee, before, adjustments),
+        opening={balance.party_id: balance.carried for balance in latest.balances} if latest else {},
+        minimum_before={balance.party_id: balance.minimum for balance in latest.balances} if latest else {},
+        charged=earlier.charged(connection, before, (key for key, _ in counted)),
+        adjustments=earlier.adjustments,
+        adjusted_rights=_rights_before(connection, inputs.licensee, latest, earlier.adjustments),
+        earned_elsewhere=earlier.earned,
+        accounts=latest.advances if latest else (),
     )
     computed = replace(computed, usage_version=inputs.version, usage_reason=inputs.reason)
     prove(computed)
-    head = chain_head(connection)
-    return replace(computed, inputs=input_digests(computed, before[-1] if before else None), chain_head=head.text)
+    computed = replace(computed, inputs=input_digests(computed, latest), chain_head=chain_head(connection).text)
+    earned = earned_in(inputs.period, computed.lines).by_licence
+    return computed, {**earlier.depends, 0: dependence_of(computed, counted, earned)}
 
 
 def recompute_statement(connection: Connection, statement: Statement) -> Statement:
@@ -339,12 +377,13 @@ def recompute_statement(connection: Connection, statement: Statement) -> Stateme
         statement.issued_on,
         Usage(statement.usage, statement.usage_sha256),
         Rates(statement.conversions, statement.fx_sha256),
-        _kept_policy(connection, licensee, statement.policy_digest, statement.policy_name),
+        policy_of_statement(connection, statement),
         statement.currency,
         statement.usage_version,
         statement.usage_reason,
+        corrections_in(statement),
     )
-    computed = _compute(connection, inputs)
+    computed, _ = _compute(connection, inputs, everything=True)
     return replace(computed, signer=statement.signer, backdated=statement.backdated)
 
 
@@ -358,9 +397,9 @@ def _expect_signer(kept: Statement, signer: str) -> None:
         )
 
 
-def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
+def _before(stored: Sequence[StatementHead], period: Period) -> list[StatementHead]:
     """Return the statements before that of a period, in order of issue: all, or those before it if it was issued."""
-    before: list[Statement] = []
+    before: list[StatementHead] = []
     for statement in stored:
         if _is_of(statement, period):
             return before
@@ -374,40 +413,16 @@ def _before(stored: Sequence[Statement], period: Period) -> list[Statement]:
     return before
 
 
-def _uses_of(connection: Connection, licensee: str, period: Period, usage: Usage) -> list[Use]:
-    if not usage.names_tracks:
-        return list(current_uses(connection, licensee, generated_between=period))
-    reported = {row.sha256 for row in usage.rows if row.sha256}
-    uses = list(current_uses(connection, licensee, digests=reported))
-    if usage.territory_rows:
-        of_period = current_uses(connection, licensee, generated_between=period)
-        uses += [use for use in of_period if use.track_sha256 not in reported]
-    return uses
-
-
-def _rights_of(
-    connection: Connection, licensee: str, uses: Iterable[Use], adjustments: Iterable[Adjustment] = ()
-) -> Rights:
-    recordings = {adjustment.recording_id for adjustment in adjustments}
-    works = {adjustment.work_id for adjustment in adjustments}
-    for use in uses:
-        recordings.add(use.recording_id)
-        works.update(use.work_ids)
-    return load_rights(
-        connection, recording_ids=sorted(recordings - {""}), work_ids=sorted(works - {""}), licensee=licensee
-    )
-
-
 def _rights_before(
-    connection: Connection, licensee: str, before: Sequence[Statement], adjustments: Sequence[Adjustment]
+    connection: Connection, licensee: str, latest: Statement | None, adjustments: Sequence[Adjustment]
 ) -> Rights:
     """Return the names of what is adjusted, and of the parties whose balances are carried forward."""
-    rights = _rights_of(connection, licensee, (), adjustments) if adjustments else Rights.of()
-    carried = {party.id: party for statement in before for party in statement.parties}
+    rights = rights_of(connection, licensee, (), adjustments) if adjustments else Rights.of()
+    carried = {party.id: party for party in latest.parties} if latest else {}
     return replace(rights, parties={**carried, **rights.parties})
 
 
-def _currency(inputs: _Inputs, stored: Sequence[Statement], rights: Rights) -> str:
+def _currency(inputs: _Inputs, stored: Sequence[StatementHead], rights: Rights) -> str:
     wanted = validate_currency(inputs.currency) if inputs.currency else ""
     for statement in stored:
         if wanted and wanted != statement.currency:
@@ -429,7 +444,7 @@ def _currency(inputs: _Inputs, stored: Sequence[Statement], rights: Rights) -> s
 def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use]) -> Policy:
     """Return the policy to use: one that results of this licensee were attributed with, so that it is kept."""
     if inputs.policy is not None:
-        return _kept_policy(connection, inputs.licensee, inputs.policy.digest, inputs.policy.name)
+        return kept_policy(connection, inputs.licensee, inputs.policy.digest, inputs.policy.name)
     digests = sorted({use.policy_digest for use in uses})
     if len(digests) > 1:
         raise StatementError(
@@ -449,39 +464,7 @@ def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use]) -> Pol
             f"statement of {printable(inputs.licensee)} for {inputs.period}: nothing was ever attributed to this "
             "licensee; check the id, or attribute the results of a scan first"
         )
-    return _kept_policy(connection, inputs.licensee, digests[0], "")
-
-
-def _kept_policy(connection: Connection, licensee: str, digest: str, name: str) -> Policy:
-    query = (
-        select(attribution.c.policy)
-        .where(attribution.c.licensee == licensee, attribution.c.policy_digest == digest)
-        .limit(1)
-    )
-    document = connection.scalar(query)
-    if document is None:
-        raise StatementError(
-            f"policy {printable(name or digest)}: no results of {printable(licensee)} were attributed with it, so it "
-            "is not on file to state the period with again; attribute with it first"
-        )
-    return policy_of(json.loads(document))
-
-
-def computed_again(
-    connection: Connection, statements: Iterable[Statement], rates: Rates, *, issued_on: str
-) -> Iterator[tuple[Statement, Statement]]:
-    """Yield statements of a licensee, in the order of issue, each with what it would be now.
-
-    Raises
-    ------
-    StatementError
-        If one cannot be computed again; the message names it.
-    """
-    charged: set[tuple[str, str]] = set()
-    for statement in statements:
-        again = _again(connection, statement, rates, issued_on, frozenset(charged))
-        charged |= ReportedUsage(Usage(again.usage), again.uses).counted
-        yield statement, again
+    return kept_policy(connection, inputs.licensee, digests[0], "")
 
 
 def draft_on_file(connection: Connection, licensee: str, period: Period, *, issued_on: str) -> Statement:
@@ -493,69 +476,5 @@ def draft_on_file(connection: Connection, licensee: str, period: Period, *, issu
         If it cannot be computed.
     """
     inputs = _Inputs(licensee, period, issued_on, Usage(()), Rates(), None, None)
-    return _compute(connection, _with_usage(connection, inputs, None, None))
-
-
-def _again(
-    connection: Connection, statement: Statement, rates: Rates, issued_on: str, charged: frozenset[tuple[str, str]]
-) -> Statement:
-    """Return an earlier statement as it would be now, at the rates that it states, else at those of its own period.
-
-    Its usage is what was reported of the period last.
-    """
-    policy = _policy_of(connection, statement)
-    report = latest_report(connection, statement.licensee.id, statement.period)
-    if report is None or report.version <= statement.usage_version:
-        report = None
-    usage = _usage_by_sha256(statement) if report is None else report.usage
-    usage = match_usage(connection, statement.licensee.id, usage, policy, stop=False)
-    uses = _uses_of(connection, statement.licensee.id, statement.period, usage)
-    rights = _rights_of(connection, statement.licensee.id, uses)
-    stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
-
-    def stated_rate(source: str) -> Conversion:
-        if source in stated:
-            return stated[source]
-        return rates.conversion(source, statement.currency, on=statement.period.end)
-
-    try:
-        again = compute_statement(
-            uses,
-            rights,
-            policy,
-            licensee=statement.licensee.id,
-            period=statement.period,
-            currency=statement.currency,
-            issued_on=issued_on,
-            usage=usage,
-            rate_of=stated_rate,
-            charged=charged,
-        )
-    except StatementError as error:
-        raise StatementError(
-            f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what changed "
-            f"since: {error}"
-        ) from error
-    if report is not None:
-        return replace(again, usage_version=report.version, usage_reason=report.reason)
-    return replace(again, usage_version=statement.usage_version, usage_reason=statement.usage_reason)
-
-
-def _policy_of(connection: Connection, statement: Statement) -> Policy:
-    return _kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name)
-
-
-def _usage_by_sha256(statement: Statement) -> Usage:
-    """Return the usage of a statement with its tracks as far as it knew them, where it does not say itself.
-
-    So a track that is made later and has the same file name does not come under it.
-    """
-    stated = Usage(statement.usage, statement.usage_sha256)
-    sha256_of = {stated.key_of(use.track_sha256, use.track_name): use.track_sha256 for use in statement.uses}
-    rows = [
-        replace(row, sha256=sha256_of[row.key], matched_by="digest" if row.track == sha256_of[row.key] else "name")
-        if row.key in sha256_of and not row.sha256
-        else row
-        for row in statement.usage
-    ]
-    return Usage(tuple(rows), statement.usage_sha256)
+    computed, _ = _compute(connection, _with_usage(connection, inputs, None, None), everything=False)
+    return computed

@@ -27,6 +27,7 @@ _MATCHED_BY = {
     "name": "the name of its file",
     "stem": "the name of its file, but for the suffix of the format",
 }
+_WITHOUT_USE = {"minimum-guarantee": "What is missing to the guarantee"}
 
 
 def explain_line(statement: Statement, number: int) -> str:
@@ -137,7 +138,7 @@ def _subjects(statement: Statement, line: Line) -> list[str]:
 
 def _use_title(part: Contribution, use: Use | None) -> str:
     if use is None:
-        return "Revenue that no use accounts for"
+        return _WITHOUT_USE.get(part.method, "Revenue that no use accounts for")
     return f"Use {use.id} in track {printable(use.track_name)} ({use.track_sha256})"
 
 

@@ -2,7 +2,8 @@
 
 Everything but the payment is exact, so sums hold to the last digit: contributions = gross of their line, gross less
 deductions = net, lines = total of their territory and right, now less stated = adjustment, opening + lines +
-adjustments = due = paid + carried. What is paid is whole minor units, and what `payments` makes of what is due.
+adjustments - recouped = due = paid + carried. What is recouped of an advance to date is the recoupable part of what was
+earned, and no more than the advance. What is paid is whole minor units, and what `payments` makes of what is due.
 
 A statement of schema 1 has lines in whole minor units; of those, sums are proven, and not what they were rounded from.
 """
@@ -10,6 +11,7 @@ A statement of schema 1 has lines in whole minor units; of those, sums are prove
 from collections.abc import Iterator
 
 from fingerprint.errors import VerificationError
+from sourceprint.royalties.deals.advances import recouped_by_party
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.statements.amounts.payments import payment
 from sourceprint.royalties.statements.statement import KINDS, Line, LineKey, Statement, key_of, payable_by_party
@@ -34,6 +36,7 @@ def flaws_of(statement: Statement) -> Iterator[tuple[str, str]]:
     yield from _of_lines(statement)
     yield from _of_totals(statement)
     yield from _of_adjustments(statement)
+    yield from _of_advances(statement)
     yield from _of_balances(statement)
 
 
@@ -89,12 +92,28 @@ def _of_adjustments(statement: Statement) -> Iterator[tuple[str, str]]:
             yield f"adjustment {number}", f"now less stated is {one.now - one.stated}, the adjustment {one.amount}"
 
 
+def _of_advances(statement: Statement) -> Iterator[tuple[str, str]]:
+    for account in statement.advances:
+        where = f"advance of licence {account.licence_id}"
+        to_date = sum_of(one.to_date for one in account.recouped)
+        part = max(ZERO, account.earned).times(account.recoup_millionths)
+        for name, stated, found in (
+            ("recouped to date", to_date, min(account.amount, part)),
+            ("balance", account.balance, account.amount - to_date),
+        ):
+            if stated != found:
+                yield where, f"{name} {stated} is stated, its parts come to {found}"
+        if any(one.to_date < ZERO for one in account.recouped):
+            yield where, "more is given back to a party than was recouped from it"
+
+
 def _of_balances(statement: Statement) -> Iterator[tuple[str, str]]:
     net: dict[str, Amount] = {}
     for line in statement.lines:
         if line.kind == "payable":
             net[line.party_id] = net.get(line.party_id, ZERO) + line.net
     adjusted = payable_by_party(statement.adjustments)
+    recouped = recouped_by_party(statement.advances)
     seen = set()
     for balance in statement.balances:
         where = f"balance of {balance.party_id}"
@@ -104,11 +123,12 @@ def _of_balances(statement: Statement) -> Iterator[tuple[str, str]]:
         for name, stated, found in (
             ("lines", balance.lines, net.get(balance.party_id, ZERO)),
             ("adjustments", balance.adjustments, adjusted.get(balance.party_id, ZERO)),
-            ("due", balance.due, balance.opening + balance.lines + balance.adjustments),
+            ("recouped", balance.recouped, recouped.get(balance.party_id, ZERO)),
+            ("due", balance.due, balance.opening + balance.lines + balance.adjustments - balance.recouped),
             ("paid", balance.paid, payment(balance.due, balance.minimum, statement.currency)),
             ("carried", balance.carried, balance.due - balance.paid),
         ):
             if stated != found:
                 yield where, f"{name} {stated} is stated, its parts come to {found}"
-    for party_id in sorted((set(net) | set(adjusted)) - seen):
+    for party_id in sorted((set(net) | set(adjusted) | set(recouped)) - seen):
         yield f"balance of {party_id}", "is missing, though the party has lines or adjustments"

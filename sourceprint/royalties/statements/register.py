@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select
 
 from fingerprint.errors import UnknownRightsError, printable
-from sourceprint.royalties.money import Amount, shown_decimals, sum_of
+from sourceprint.royalties.money import ZERO, Amount, shown_decimals, sum_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
@@ -22,9 +22,12 @@ from sourceprint.text.tables import table
 
 __all__ = [
     "StatementEntry",
+    "StatementHead",
+    "heads_of",
     "keep_statement",
     "list_statements",
     "load_statement",
+    "statement_at",
     "statement_text",
     "statements_of",
     "statements_text",
@@ -53,6 +56,17 @@ class StatementEntry:
     issued_at: str
     issued_by: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementHead:
+    """What tells a statement that is on file, without its content."""
+
+    row_id: int
+    id: str
+    period: Period
+    issued_on: str
+    currency: str
 
 
 def load_statement(database: Database, statement_id: str) -> Statement:
@@ -104,18 +118,33 @@ def issued_within(database: Database, licensee: str, period: Period) -> list[Sta
     ]
 
 
+def heads_of(connection: Connection, licensee: str) -> list[StatementHead]:
+    """Return what tells the statements of a licensee, in the order of issue; their content is not read."""
+    table = statement_table.c
+    query = (
+        select(table.row_id, table.id, table.period_label, table.issued_on, table.currency)
+        .where(table.licensee == licensee)
+        .order_by(table.row_id)
+    )
+    return [
+        StatementHead(row.row_id, row.id, Period.parse(row.period_label), row.issued_on, row.currency)
+        for row in connection.execute(query)
+    ]
+
+
 def statements_of(connection: Connection, licensee: str) -> list[Statement]:
     """Return the statements of a licensee, in the order of issue."""
-    query = (
-        select(statement_table.c.document)
-        .where(statement_table.c.licensee == licensee)
-        .order_by(statement_table.c.row_id)
-    )
-    return [parse_statement(document.encode()) for document in connection.scalars(query).all()]
+    return [statement_at(connection, head.row_id) for head in heads_of(connection, licensee)]
 
 
-def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> None:
-    """Enter a statement; by whom, and when in UTC as `sourceprint.royalties.rights.database.timestamp` writes it."""
+def statement_at(connection: Connection, row_id: int) -> Statement:
+    """Return the statement in a row that `heads_of` named."""
+    query = select(statement_table.c.document).where(statement_table.c.row_id == row_id)
+    return parse_statement(connection.execute(query).scalar_one().encode())
+
+
+def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> int:
+    """Enter a statement and return its row; when, in UTC, is as `sourceprint.royalties.rights.database.timestamp`."""
     connection.execute(
         insert(statement_table).values(
             id=statement.id,
@@ -131,6 +160,8 @@ def keep_statement(connection: Connection, statement: Statement, issued_by: str,
             digest=statement_digest(statement),
         )
     )
+    query = select(statement_table.c.row_id).where(statement_table.c.id == statement.id)
+    return int(connection.execute(query).scalar_one())
 
 
 def statement_text(statement: Statement) -> str:
@@ -165,6 +196,7 @@ def statement_text(statement: Statement) -> str:
             f"{statement.id}: {printable(statement.licensee.name)} for {statement.period}, in {statement.currency}",
             "",
             *_aligned(payees),
+            *_advances(statement),
             "",
             *_aligned(kinds, left=(0, 3)),
             *([f"outside any licence: {len(statement.outside)}, by use and territory"] if statement.outside else []),
@@ -193,6 +225,17 @@ def _not_scanned(statement: Statement) -> list[str]:
     shown = ", ".join(map(printable, names[:_SHOWN_TRACKS]))
     more = f" and {len(names) - _SHOWN_TRACKS} more" if len(names) > _SHOWN_TRACKS else ""
     return [f"reported, not scanned: {shown}{more}"]
+
+
+def _advances(statement: Statement) -> Iterable[str]:
+    """Yield the advances of which something is left, or was recouped or given back just now."""
+    currency = statement.currency
+    for one in statement.advances:
+        now = sum_of(part.now for part in one.recouped)
+        if one.balance or now:
+            moved = f"{abs(now).text(currency)} {currency} {'given back' if now < ZERO else 'recouped'} now"
+            left = f"{one.balance.text(currency)} {currency} left"
+            yield f"advance of {printable(one.licence_id)}, {one.stated} paid on {one.paid_on}: {moved}, {left}"
 
 
 def statements_text(entries: Iterable[StatementEntry]) -> str:

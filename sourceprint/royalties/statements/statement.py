@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from sourceprint.royalties.deals.advances import AdvanceAccount
 from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import Party
@@ -26,6 +27,7 @@ from sourceprint.royalties.uses.usage import UsageRow
 from sourceprint.royalties.uses.use import Use
 
 __all__ = [
+    "GUARANTEE",
     "KINDS",
     "Adjustment",
     "Balance",
@@ -45,6 +47,9 @@ __all__ = [
 ]
 
 SCHEMA = "sourceprint/statement/2"
+GUARANTEE = "MinimumGuarantee"
+"""Stands for the right in lines of what is missing to a minimum guarantee; they are about no recording or work."""
+
 KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
 
 LineKey = tuple[str, ...]
@@ -175,6 +180,8 @@ class Adjustment:
         Net: stated then, adjustments since included; what it would be now; now less stated.
     reason : str
         What caused it, as "use U12… disputed", "rights revision 4 to 6".
+    by_hand : bool
+        Whether a person ordered it, for a statement that is closed; it is no part of what is computed again.
     """
 
     period: str
@@ -190,11 +197,12 @@ class Adjustment:
     now: Amount
     amount: Amount
     reason: str
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a party has in account: opening + lines + adjustments = due = paid + carried.
+    """What a party has in account: opening + lines + adjustments - recouped = due = paid + carried.
 
     Attributes
     ----------
@@ -212,6 +220,8 @@ class Balance:
     carried : Amount
         What is left for the next statement: due less paid; negative by less than a minor unit where `paid` was rounded
         up, and by what the party owes where `due` is negative.
+    recouped : Amount
+        What goes to advances instead of the party; negative where it is given back.
     """
 
     party_id: str
@@ -222,6 +232,7 @@ class Balance:
     minimum: Amount
     paid: Amount
     carried: Amount
+    recouped: Amount = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +339,8 @@ class Statement:
         Of the usage report for the period, from 1; 0 where nothing was reported, or reports were not kept yet.
     usage_reason : str
         Why the licensee reported anew; "" where that needed no reason.
+    advances : tuple of AdvanceAccount
+        Of all licences with an advance that was paid before the end of the period, by licence.
     document : bytes
         The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
@@ -361,6 +374,7 @@ class Statement:
     backdated: str = ""
     usage_version: int = 0
     usage_reason: str = ""
+    advances: tuple[AdvanceAccount, ...] = ()
     document: bytes = b""
 
 

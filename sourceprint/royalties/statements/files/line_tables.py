@@ -2,9 +2,9 @@
 
 A row has the fields of the line, the name and identifiers of the payee, titles and identifiers of recording and work,
 and the statement it belongs to (`StatementRow`). Rows are in the order of the lines. After them stand for each payee,
-by id, rows without a number, of the kinds `opening` (what was carried from before), `adjustments` (their sum) and
-`carried` (what goes on to the next statement, taken off), each where there is any: so the net amounts of a payee's rows
-sum to what the payee is paid, exactly.
+by id, rows without a number, of the kinds `opening` (what was carried from before), `adjustments` (their sum),
+`recouped` (what goes to advances, taken off) and `carried` (what goes on to the next statement, taken off), each where
+there is any: so the net amounts of a payee's rows sum to what the payee is paid, exactly.
 
 CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF; time as `seconds` (six decimals), amounts exact, with all
 decimals of the currency at least. A spreadsheet takes text that starts with = + - @ for a formula, and would run it:
@@ -205,6 +205,7 @@ def _steps(balance: Balance) -> Iterator[tuple[str, Amount, str]]:
     """Yield what makes the net amounts of the lines of a party sum to what it is paid."""
     yield "opening", balance.opening, "carried from the statement before"
     yield "adjustments", balance.adjustments, "to earlier statements, in sum"
+    yield "recouped", -balance.recouped, "goes to advances first; negative is taken off"
     if balance.paid:
         why = "rounding of the payment"
     else:

@@ -83,6 +83,7 @@ class View:
             "kept": kept,
             "kinds": self._kinds(),
             "balances": self._balances(statement.balances),
+            "advances": self._advances(None),
             "adjustments": [self._adjustment(one) for one in statement.adjustments],
             "outside": [self._outside(index) for index in range(min(len(statement.outside), MAX_OUTSIDE))],
             "n_outside": len(statement.outside),
@@ -111,6 +112,7 @@ class View:
             "party": self._party(party_id),
             "group": self._lines(lines, drilled, whole=False),
             "balances": self._balances([self._accounts[party_id]] if party_id in self._accounts else []),
+            "advances": self._advances(party_id),
             "adjustments": [self._adjustment(one) for one in self._adjusted.get(party_id, ())],
             "bars_by_track": self.bars(self._by_track(lines)),
             "not_drilled": drilled.refused,
@@ -255,7 +257,7 @@ class View:
 
     def _balances(self, balances: Iterable[Balance]) -> dict[str, Any]:
         rows = list(balances)
-        fields = ("opening", "lines", "adjustments", "due", "carried")
+        fields = ("opening", "lines", "adjustments", "recouped", "due", "carried")
         return {
             "rows": [
                 {
@@ -269,6 +271,26 @@ class View:
             "sum": {name: self._money(sum_of(getattr(one, name) for one in rows)) for name in fields}
             | {"paid": sum_of(one.paid for one in rows).text(self._statement.currency)},
         }
+
+    def _advances(self, party_id: str | None) -> list[dict[str, str]]:
+        """Return the advances that are not settled; for one party its own part, and the whole only if nobody else's."""
+        rows = []
+        for account in self._statement.advances:
+            own = [one for one in account.recouped if party_id in (None, one.party_id)]
+            now, to_date = sum_of(one.now for one in own), sum_of(one.to_date for one in own)
+            alone = party_id is None or (bool(own) and len(own) == len(account.recouped))
+            if (account.balance and alone) or now:
+                rows.append(
+                    {
+                        "licence": account.licence_id,
+                        "paid_on": account.paid_on,
+                        "stated": account.stated if alone else "",
+                        "now": self._money(now),
+                        "to_date": self._money(to_date),
+                        "balance": self._money(account.balance) if alone else "",
+                    }
+                )
+        return rows
 
     def _adjustment(self, one: Adjustment) -> dict[str, str]:
         return {

@@ -9,7 +9,7 @@ is something that there is not. What each field is, `sourceprint.royalties.state
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
 `provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
-                    `inputs`, `chain_head`, `signer`, `backdated`
+                    `advances`, `inputs`, `chain_head`, `signer`, `backdated`
 `uses`              as in `sourceprint.royalties.uses.use`
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
 ==================  ====================================================================================================

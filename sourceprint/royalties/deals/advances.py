@@ -1,0 +1,133 @@
+"""Recoupment of advances: what is payable under a licence goes to its advance first, until that is recouped.
+
+An account of each licence with an advance goes from statement to statement. In come what each party is owed under the
+licence in a period, corrections of earlier periods included; out comes the account after it. To date, what is recouped
+is the least of the advance and the recoupable part of all that was earned since it was paid, and never less than
+nothing: so it does not matter in how many statements something was earned, and what is taken back is given back.
+
+What a period recoups is shared out among the parties in proportion to what they earned in it; what it gives back, among
+those that had recouped, first in proportion to what was taken back from them. All of it is exact.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sourceprint.royalties.deal_terms import Advance
+from sourceprint.royalties.money import ZERO, Amount, largest_remainder, sum_of
+
+__all__ = ["AdvanceAccount", "Recouped", "opened", "recoup", "recouped_by_party", "recouping_parties"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recouped:
+    """What was recouped from one party: in this statement (negative where it is given back), and to date."""
+
+    party_id: str
+    now: Amount
+    to_date: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceAccount:
+    """The advance of one licence after a statement, in the currency of the statement.
+
+    Attributes
+    ----------
+    licence_id : str
+    paid_on : str
+        YYYY-MM-DD.
+    stated : str
+        The amount as the licence has it, such as "1000.00 EUR".
+    amount : Amount
+        The same in the currency of the statement, at the rate of the first statement that had it.
+    recoup_millionths : int
+    earned : Amount
+        To date: net, payable under the licence to the parties that it is recouped from, this statement included.
+    recouped : tuple of Recouped
+        By party.
+    balance : Amount
+        What is left to recoup.
+    """
+
+    licence_id: str
+    paid_on: str
+    stated: str
+    amount: Amount
+    recoup_millionths: int
+    earned: Amount
+    recouped: tuple[Recouped, ...]
+    balance: Amount
+
+
+def opened(licence_id: str, advance: Advance, *, stated: str, amount: Amount) -> AdvanceAccount:
+    """Return the account of an advance of which nothing is recouped yet."""
+    return AdvanceAccount(
+        licence_id, advance.paid_on.isoformat(), stated, amount, advance.recoup_millionths, ZERO, (), amount
+    )
+
+
+def recouping_parties(advance: Advance, licensor: str, parties: Iterable[str]) -> frozenset[str]:
+    """Return whom an advance is recouped from: those it names, else the licensor and the parties of the scope."""
+    return frozenset(advance.recoup_from or (licensor, *parties))
+
+
+def recoup(account: AdvanceAccount, earned: Mapping[str, Amount]) -> AdvanceAccount:
+    """Return an account after a period.
+
+    Parameters
+    ----------
+    account : AdvanceAccount
+        As the statement before left it, or opened; its terms may have been amended since.
+    earned : mapping of str to Amount
+        What each party that it is recouped from is owed under the licence in this statement; negative where it is
+        taken back.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> euros = Amount.parse
+    >>> first = opened("LIC-1", Advance(100_000, date(2026, 7, 1)), stated="1000.00 EUR", amount=euros("1000"))
+    >>> second = recoup(first, {"P-LABEL": euros("600.5")})
+    >>> third = recoup(second, {"P-LABEL": euros("700")})
+    >>> [str(one.balance) for one in (first, second, third)], str(third.recouped[0].now)
+    (['1000', '399.5', '0'], '399.5')
+    """
+    before = {one.party_id: one.to_date for one in account.recouped if one.to_date}
+    total = account.earned + sum_of(earned.values())
+    part = max(ZERO, total).times(account.recoup_millionths)
+    target = min(account.amount, part)
+    moved = _moved(target - sum_of(before.values()), earned, before)
+    recouped = tuple(
+        Recouped(party_id, moved.get(party_id, ZERO), before.get(party_id, ZERO) + moved.get(party_id, ZERO))
+        for party_id in sorted({*before, *moved})
+    )
+    return replace(account, earned=total, recouped=recouped, balance=account.amount - target)
+
+
+def recouped_by_party(accounts: Iterable[AdvanceAccount]) -> dict[str, Amount]:
+    """Return what a statement recoups from each party, for all advances together."""
+    sums: dict[str, Amount] = {}
+    for account in accounts:
+        for one in account.recouped:
+            if one.now:
+                sums[one.party_id] = sums.get(one.party_id, ZERO) + one.now
+    return sums
+
+
+def _moved(change: Amount, earned: Mapping[str, Amount], before: Mapping[str, Amount]) -> dict[str, Amount]:
+    """Return what is recouped from each party, or given back to it; the sum is the change."""
+    if not change:
+        return {}
+    if change > ZERO:
+        weights = {party_id: amount.grains for party_id, amount in earned.items() if amount > ZERO}
+    else:
+        weights = {
+            party_id: min(-amount, before[party_id]).grains
+            for party_id, amount in earned.items()
+            if amount < ZERO and party_id in before
+        }
+        if sum(weights.values()) < -change.grains:
+            weights = {party_id: amount.grains for party_id, amount in before.items()}
+    return {
+        party_id: Amount(grains) for party_id, grains in largest_remainder(change.grains, weights).items() if grains
+    }

@@ -1,0 +1,363 @@
+"""What earlier statements come to now, and the adjustments that follow.
+
+Only statements that something has changed for since they were compared last are computed again (`marks`): from the
+usage that was reported last, and the policy and rates that they state, with the uses, their states, rights and licences
+of now. Then each line is compared with what was stated for it so far. Statements hang together through rates without
+`per_usage` and through guarantees: where what one passes on has moved, those that take it are computed again too.
+
+A statement *closes* once the audit window of every licence in it has passed since its day of issue. It is not computed
+again then; only an explicit adjustment corrects it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from sqlalchemy import Connection, select
+
+from fingerprint.errors import StatementError, printable
+from sourceprint.royalties.periods import Period, months_after
+from sourceprint.royalties.rights.licences import Licence
+from sourceprint.royalties.rights.rights import Rights, load_rights
+from sourceprint.royalties.rights.schema import attribution
+from sourceprint.royalties.statements.adjustments import adjustments_to
+from sourceprint.royalties.statements.amounts.deals import Earned, earned_in, has_guarantee_due
+from sourceprint.royalties.statements.amounts.exchange import Rates
+from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
+from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, adjusted_by_hand
+from sourceprint.royalties.statements.earlier.marks import (
+    Dependence,
+    Noted,
+    adjusting,
+    changed_since,
+    charged_before,
+    counted_of,
+    dependence_of,
+    notes_of,
+)
+from sourceprint.royalties.statements.register import StatementHead, statement_at
+from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
+from sourceprint.royalties.statements.usage_match import match_usage
+from sourceprint.royalties.statements.usage_reports import latest_report
+from sourceprint.royalties.uses.ledger import current_uses
+from sourceprint.royalties.uses.policy import Policy, policy_of
+from sourceprint.royalties.uses.usage import Usage
+from sourceprint.royalties.uses.use import Use
+
+__all__ = ["Recomputed", "kept_policy", "policy_of_statement", "recompute", "rights_of", "uses_of"]
+
+
+@dataclass(slots=True)
+class Recomputed:
+    """What earlier statements of a licensee come to.
+
+    Attributes
+    ----------
+    adjustments : list of Adjustment
+        In order of issue.
+    earned : list of Earned
+        Of each earlier statement.
+    depends : mapping of int to Dependence
+        Of the statements that were computed again, by row: to be noted.
+    again : list of (Statement, Statement)
+        These, as they were issued and as they would be now.
+    """
+
+    adjustments: list[Adjustment] = field(default_factory=list)
+    earned: list[Earned] = field(default_factory=list)
+    depends: dict[int, Dependence] = field(default_factory=dict)
+    again: list[tuple[Statement, Statement]] = field(default_factory=list)
+
+    def charged(
+        self, connection: Connection, heads: Sequence[StatementHead], tracks: Iterable[str]
+    ) -> set[tuple[str, str]]:
+        """Return where some tracks count in earlier statements."""
+        wanted = set(tracks)
+        rows = [head.row_id for head in heads]
+        found = charged_before(connection, [row for row in rows if row not in self.depends], wanted)
+        for row in rows:
+            if row in self.depends:
+                found |= {one for one in self.depends[row].counted if one[0] in wanted}
+        return found
+
+
+def recompute(
+    connection: Connection,
+    licensee: str,
+    heads: Sequence[StatementHead],
+    *,
+    rates: Rates,
+    issued_on: str,
+    corrections: Iterable[HandAdjustment] = (),
+    everything: bool = False,
+) -> Recomputed:
+    """Return what earlier statements of a licensee come to now.
+
+    Parameters
+    ----------
+    connection : Connection
+        Inside a transaction of `Database`.
+    licensee : str
+        Party id.
+    heads : sequence of StatementHead
+        In order of issue.
+    rates : Rates
+        For currencies of which a statement states no rate.
+    issued_on : str
+        Day of the statement that carries the adjustments.
+    corrections : iterable of HandAdjustment
+        Adjustments by hand.
+    everything : bool
+        Whether all are computed again, whatever has changed.
+
+    Raises
+    ------
+    StatementError
+        If a statement cannot be computed again, or not be adjusted by hand.
+    """
+    result = Recomputed()
+    if not heads and not corrections:
+        return result
+    noted = {} if everything else notes_of(connection, [head.row_id for head in heads])
+    licences = load_rights(connection, licensee=licensee, owners=False).licences
+    book = _Book(connection, heads, noted, licences, rates, issued_on, result)
+    last = noted.get(heads[-1].row_id) if heads else None
+    periods = {head.row_id: (head.period.start.isoformat(), head.period.end.isoformat()) for head in heads}
+    changed = changed_since(connection, licensee, last.mark if last else {}, periods, noted)
+    for head in heads:
+        if (head.row_id in changed or book.has_moved) and not book.is_closed(head):
+            book.compute(head)
+    for head in heads:
+        is_due = has_guarantee_due(licences.values(), head.period) and not book.is_closed(head)
+        if is_due and (head.row_id in result.depends or book.has_moved or book.came_late_to(head)):
+            book.compute(head, with_guarantees=True)
+    for head in heads:
+        result.earned.append(book.earned_in(head))
+        result.adjustments += book.adjustments(head)
+        result.again += book.compared(head)
+    result.adjustments += adjusted_by_hand(
+        connection,
+        corrections,
+        heads,
+        is_closed=book.is_closed,
+        statement_of=book.statement,
+        so_far=book.adjustments_so_far,
+    )
+    return result
+
+
+class _Book:
+    """Earlier statements while they are computed again."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        heads: Sequence[StatementHead],
+        noted: Mapping[int, Noted],
+        licences: Mapping[str, Licence],
+        rates: Rates,
+        issued_on: str,
+        result: Recomputed,
+    ) -> None:
+        self._connection = connection
+        self._heads = heads
+        self._noted = noted
+        self._licences = licences
+        self._rates = rates
+        self._issued_on = issued_on
+        self._result = result
+        self._stated: dict[int, Statement] = {}
+        self._now: dict[int, Statement] = {}
+        cards = [terms.rate_card for one in licences.values() for terms in (one, *(a.terms for a in one.amendments))]
+        self._once = any(not card.per_usage for card in cards)
+        self._hangs_together = self._once or any(one.deal.guarantee is not None for one in licences.values())
+        self.has_moved = False
+
+    def is_closed(self, head: StatementHead) -> bool:
+        """Return whether the audit window of every licence in a statement has passed."""
+        noted = self._noted.get(head.row_id)
+        named = [licence_id for licence_id, _ in self.statement(head).licences] if noted is None else noted.licences
+        windows = [
+            self._licences[one].deal.audit_window_months if one in self._licences else None for one in sorted(named)
+        ]
+        if not windows or None in windows:
+            return False
+        return date.fromisoformat(self._issued_on) > months_after(head.issued_on, max(filter(None, windows), default=0))
+
+    def compute(self, head: StatementHead, *, with_guarantees: bool = False) -> None:
+        """Compute a statement again, and note what it passes on."""
+        statement = self.statement(head)
+        elsewhere = [self.earned_in(one) for one in self._heads if one != head] if with_guarantees else None
+        now, counted = self._again(head, statement, elsewhere)
+        self._now[head.row_id] = now
+        depends = replace(
+            dependence_of(now, counted, earned_in(head.period, now.lines).by_licence),
+            adjusts=frozenset(one.statement_id for one in statement.adjustments),
+        )
+        noted = self._noted.get(head.row_id)
+        if self._hangs_together and not with_guarantees:
+            before = None if noted is None else (counted_of(self._connection, head.row_id), dict(noted.earned))
+            self.has_moved |= before != (depends.counted, dict(depends.earned))
+        self._result.depends[head.row_id] = depends
+
+    def came_late_to(self, head: StatementHead) -> bool:
+        """Return whether an earlier period was issued after a statement, whose guarantees it may count for."""
+        later = self._heads[self._heads.index(head) + 1 :]
+        return any(other.period.end < head.period.end for other in later)
+
+    def earned_in(self, head: StatementHead) -> Earned:
+        """Return what was earned in the period of a statement, as it is known now."""
+        if head.row_id in self._result.depends:
+            return Earned(head.period, self._result.depends[head.row_id].earned)
+        if head.row_id in self._noted:
+            return Earned(head.period, self._noted[head.row_id].earned)
+        return earned_in(head.period, self.statement(head).lines)
+
+    def adjustments(self, head: StatementHead) -> Iterator[Adjustment]:
+        """Yield what has to be added to a statement so that it comes to what it would be now."""
+        if head.row_id not in self._now:
+            return
+        so_far = self.adjustments_so_far(head)
+        yield from adjustments_to(self.statement(head), self._now[head.row_id], so_far)
+
+    def adjustments_so_far(self, head: StatementHead) -> list[Adjustment]:
+        """Return the adjustments of later statements, those to this one among them."""
+        rows = adjusting(self._connection, head.id)
+        return [
+            one
+            for other in self._heads
+            if other.row_id in rows or other.row_id not in self._noted
+            for one in self.statement(other).adjustments
+        ]
+
+    def compared(self, head: StatementHead) -> list[tuple[Statement, Statement]]:
+        """Return a statement as it was issued and as it would be now; empty where it was not computed again."""
+        return [(self.statement(head), self._now[head.row_id])] if head.row_id in self._now else []
+
+    def statement(self, head: StatementHead) -> Statement:
+        """Return a statement as it was issued."""
+        if head.row_id not in self._stated:
+            self._stated[head.row_id] = statement_at(self._connection, head.row_id)
+        return self._stated[head.row_id]
+
+    def _again(
+        self, head: StatementHead, statement: Statement, elsewhere: Iterable[Earned] | None
+    ) -> tuple[Statement, frozenset[tuple[str, str]]]:
+        """Return a statement as it would be now, at the rates that it states, else at those of its own period.
+
+        Its usage is what was reported of the period last. With it come the tracks and territories that count in it.
+        """
+        connection, licensee = self._connection, statement.licensee.id
+        policy = policy_of_statement(connection, statement)
+        report = latest_report(connection, licensee, statement.period)
+        if report is None or report.version <= statement.usage_version:
+            report = None
+        usage = _usage_by_sha256(statement) if report is None else report.usage
+        usage = match_usage(connection, licensee, usage, policy, stop=False)
+        uses = uses_of(connection, licensee, statement.period, usage)
+        rights = rights_of(connection, licensee, uses)
+        counted = ReportedUsage(usage, uses).counted
+        before = self._heads[: self._heads.index(head)]
+        charged = self._result.charged(connection, before, (key for key, _ in counted)) if self._once else set()
+        stated: Mapping[str, Conversion] = {conversion.source: conversion for conversion in statement.conversions}
+
+        def stated_rate(source: str) -> Conversion:
+            if source in stated:
+                return stated[source]
+            return self._rates.conversion(source, statement.currency, on=statement.period.end)
+
+        try:
+            again = compute_statement(
+                uses,
+                rights,
+                policy,
+                licensee=licensee,
+                period=statement.period,
+                currency=statement.currency,
+                issued_on=self._issued_on,
+                usage=usage,
+                rate_of=stated_rate,
+                charged=charged,
+                earned_elsewhere=elsewhere,
+            )
+        except StatementError as error:
+            raise StatementError(
+                f"statement {printable(statement.id)} for {statement.period} cannot be computed again, to see what "
+                f"changed since: {error}"
+            ) from error
+        if report is not None:
+            again = replace(again, usage_version=report.version, usage_reason=report.reason)
+        else:
+            again = replace(again, usage_version=statement.usage_version, usage_reason=statement.usage_reason)
+        return again, counted
+
+
+def uses_of(connection: Connection, licensee: str, period: Period, usage: Usage) -> list[Use]:
+    """Return the uses that a statement of a period considers, with the usage that is reported for it."""
+    if not usage.names_tracks:
+        return list(current_uses(connection, licensee, generated_between=period))
+    reported = {row.sha256 for row in usage.rows if row.sha256}
+    uses = list(current_uses(connection, licensee, digests=reported))
+    if usage.territory_rows:
+        of_period = current_uses(connection, licensee, generated_between=period)
+        uses += [use for use in of_period if use.track_sha256 not in reported]
+    return uses
+
+
+def rights_of(
+    connection: Connection, licensee: str, uses: Iterable[Use], adjustments: Iterable[Adjustment] = ()
+) -> Rights:
+    """Return the rights of what uses and adjustments are about, with the licences of the licensee."""
+    recordings = {adjustment.recording_id for adjustment in adjustments}
+    works = {adjustment.work_id for adjustment in adjustments}
+    for use in uses:
+        recordings.add(use.recording_id)
+        works.update(use.work_ids)
+    return load_rights(
+        connection, recording_ids=sorted(recordings - {""}), work_ids=sorted(works - {""}), licensee=licensee
+    )
+
+
+def kept_policy(connection: Connection, licensee: str, digest: str, name: str) -> Policy:
+    """Return a policy that results of a licensee were attributed with.
+
+    Raises
+    ------
+    StatementError
+        If none were; `name` is what the message calls it.
+    """
+    query = (
+        select(attribution.c.policy)
+        .where(attribution.c.licensee == licensee, attribution.c.policy_digest == digest)
+        .limit(1)
+    )
+    document = connection.scalar(query)
+    if document is None:
+        raise StatementError(
+            f"policy {printable(name or digest)}: no results of {printable(licensee)} were attributed with it, so it "
+            "is not on file to state the period with again; attribute with it first"
+        )
+    return policy_of(json.loads(document))
+
+
+def policy_of_statement(connection: Connection, statement: Statement) -> Policy:
+    """Return the policy that a statement states."""
+    return kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name)
+
+
+def _usage_by_sha256(statement: Statement) -> Usage:
+    """Return the usage of a statement with its tracks as far as it knew them, where it does not say itself.
+
+    So a track that is made later and has the same file name does not come under it.
+    """
+    stated = Usage(statement.usage, statement.usage_sha256)
+    sha256_of = {stated.key_of(use.track_sha256, use.track_name): use.track_sha256 for use in statement.uses}
+    rows = [
+        replace(row, sha256=sha256_of[row.key], matched_by="digest" if row.track == sha256_of[row.key] else "name")
+        if row.key in sha256_of and not row.sha256
+        else row
+        for row in statement.usage
+    ]
+    return Usage(tuple(rows), statement.usage_sha256)
