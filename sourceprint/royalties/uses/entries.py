@@ -19,7 +19,7 @@ from fingerprint.digests import exact_json
 from fingerprint.errors import RightsError, printable
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.rights import Rights, current_revision, load_rights
-from sourceprint.royalties.rights.schema import attribution
+from sourceprint.royalties.rights.schema import attribution, use_event
 from sourceprint.royalties.rights.schema import use as use_table
 from sourceprint.royalties.uses.attribution import TrackOrigin, attribute
 from sourceprint.royalties.uses.claims import Owners
@@ -98,6 +98,7 @@ class AttributionEntry:
         self._log = ScanLog(connection, self._licensee, source.reason)
         self._everywhere = {row.territory for row in source.usage.territory_rows}
         self._id: int | None = None
+        self._any_conflicts: bool | None = None  # on file before this attribution; those it makes itself need no end
         self._taken: dict[str, str] = {}  # row of usage -> SHA-256 of the track that took it
         self._statuses = Counter[str]()
         self._states = Counter[str]()
@@ -280,6 +281,11 @@ class AttributionEntry:
 
     def _conflicts(self, uses: list[Use], known: _OnFile) -> list[StateChange]:
         """Return the reviews of uses whose time a fuller scan gave to others, and the end of those that need none."""
+        if self._any_conflicts is None:
+            marks = select(use_event.c.id).where(use_event.c.reason.startswith(CONFLICT)).limit(1)
+            self._any_conflicts = self._connection.scalar(marks) is not None
+        if not known.kept and not self._any_conflicts:
+            return []
         latest = latest_states(self._connection, [use.id for use in uses])
         kept = self._counting(known)
         changes = []

@@ -163,6 +163,7 @@ class ScanLog:
     licensee: str
     reason: str = ""
     _scans: dict[str, int] = field(default_factory=dict)  # what was entered, by the document
+    _documents: dict[TrackSearch, str] = field(default_factory=dict)
 
     def earlier(self, tracks: Iterable[str]) -> dict[str, list[TrackSearch]]:
         """Return what was searched in tracks (by SHA-256) so far, in the order of entry."""
@@ -190,7 +191,7 @@ class ScanLog:
                 result.name,
                 track_id,
                 result.status,
-                canonical_json(msgspec.to_builtins(search_of(result))).decode(),
+                self._document(search_of(result)),
             )
             for result, track_id in scanned
         ]
@@ -199,6 +200,11 @@ class ScanLog:
             new.pop(known, None)
         if new:
             self.connection.execute(insert(scanned_track), [self._row(entry, number) for entry in new])
+
+    def _document(self, search: TrackSearch) -> str:
+        if search not in self._documents:  # many tracks are searched alike
+            self._documents[search] = canonical_json(msgspec.to_builtins(search)).decode()
+        return self._documents[search]
 
     def _known(self, entries: Sequence[_Entry]) -> Iterator[_Entry]:
         """Yield what is on file of the same tracks; of files that could not be read, of the same name."""
