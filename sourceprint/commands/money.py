@@ -33,7 +33,10 @@ _format_option = click.option(
 @click.command()
 @licensee_option
 @click.option("--period", metavar="PERIOD", required=True, help="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14.")
-@click.option("--usage", metavar="FILE", type=PATH, help="What the licensee reports for the period, as for attribute.")
+@click.option(
+    "--usage", metavar="FILE", type=PATH,
+    help="What the licensee reports for the period, as for attribute  [default: the report on file, if any]",
+)  # fmt: skip
 @click.option("--fx", metavar="FILE", type=PATH, help="Rates of exchange: date, from, to, rate, publisher.")
 @click.option("--policy", metavar="POLICY", help="As for attribute  [default: the one the uses were made with]")
 @click.option("--currency", metavar="CODE", help="Of the statement  [default: that of the licences]")
