@@ -78,6 +78,7 @@ COLUMNS = {
     "index_digest": TEXT,
     "params_digest": TEXT,
     "settings_digest": TEXT,
+    "track_id": TEXT,
 }
 """The columns in their order, and what is in each: text, whole numbers, numbers, or lists of texts."""
 
@@ -121,6 +122,7 @@ def _of_file(result: ScanResult) -> dict[str, Cell]:
         "index_digest": result.index_digest,
         "params_digest": result.params_digest,
         "settings_digest": result.settings_digest or None,
+        "track_id": result.track_id or None,
     }
 
 

@@ -74,6 +74,8 @@ class Entry:
         Whether it could be searched.
     cut : str
         The note that its end is missing, or "".
+    track_id : str
+        The caller's own id of the track, or "".
     """
 
     start: int
@@ -87,6 +89,7 @@ class Entry:
     status: str
     searched: bool
     cut: str = ""
+    track_id: str = ""
 
 
 class Journal:
@@ -276,6 +279,7 @@ class Journal:
             result.status,
             result.searched,
             result.cut,
+            result.track_id,
         )
         if result.moved_from:
             self.entries.pop(result.moved_from, None)

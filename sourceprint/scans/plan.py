@@ -38,7 +38,7 @@ class Plan:
     kept : list of Entry
         Rows that stand as they are.
     copies : list of (Item, Entry)
-        Files whose content has a row under another name.
+        Files whose content has a row under another name, or with another id of the caller's.
     search : list of Item
         Files to be searched.
     followers : dict
@@ -95,7 +95,7 @@ def make_plan(
             if (before := by_name.get(name)) is not None:
                 plan.again[name] = _why(before, found, index_digest, settings_digest)
             plan.search.append(item)
-        elif found.name == name:
+        elif found.name == name and item.id in ("", found.track_id):
             plan.kept.append(found)
         else:
             plan.copies.append((item, found))

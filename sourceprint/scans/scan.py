@@ -117,6 +117,8 @@ class Scan:
         result states it.
     called : str
         As in `Item`.
+    track_id : str
+        The caller's own id of the track, or "".
     """
 
     path: Path
@@ -137,6 +139,7 @@ class Scan:
     fault: Fault | None = None
     near: tuple[Match, ...] = ()
     called: str = ""
+    track_id: str = ""
 
     @property
     def name(self) -> str:
@@ -228,7 +231,7 @@ def scan_files(
         failed = functools.partial(_failed, searched=opened.searched)
         paths = ((item, item.path) for item in items)
         with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun, limit=most_seconds)) as scans:
-            yield from (_called(scan, item) for item, scan in scans if scan is not None)
+            yield from (_named(scan, item) for item, scan in scans if scan is not None)
         return
     store = Store(index, snapshot)
     with store.lease() as token:
@@ -243,7 +246,7 @@ def scan_files(
             limit=lambda task: most_seconds(task.path),
         )
         with closing(work) as scans:
-            yield from (_called(scan, item) for item, scan in scans if scan is not None)
+            yield from (_named(scan, item) for item, scan in scans if scan is not None)
 
 
 def open_for(index: Path, options: SearchOptions = STANDARD, *, reuse: Snapshot | None = None) -> Snapshot:
@@ -351,8 +354,8 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
     )
 
 
-def _called(scan: Scan, item: Item) -> Scan:
-    return replace(scan, called=item.called) if item.called else scan
+def _named(scan: Scan, item: Item) -> Scan:
+    return replace(scan, called=item.called, track_id=item.id) if item.called or item.id else scan
 
 
 def _digest_or_nothing(path: Path) -> str:

@@ -35,7 +35,7 @@ from sourceprint.text.names import quoted, well_formed
 
 __all__ = ["renamed_row", "result_matches", "scan_result", "scan_row", "scan_timing", "uuid7", "uuid8"]
 
-_NAMES = ("name", "name_quoted", "moved_from", "moved_from_quoted")
+_NAMES = ("name", "name_quoted", "moved_from", "moved_from_quoted", "id")
 
 
 def scan_result(scan: Scan) -> ScanResult:
@@ -45,6 +45,7 @@ def scan_result(scan: Scan) -> ScanResult:
         scan_id=str(uuid7()),
         track=ResultTrack(
             **_names(scan.name),
+            id=scan.track_id or UNSET,
             sha256=scan.sha256 or None,
             duration_ms=None if scan.duration_seconds is None else milliseconds(scan.duration_seconds),
             decoder=scan.decoder or None,
@@ -90,7 +91,9 @@ def scan_row(scan: Scan, *, n_bytes: int | None) -> ScanResult:
     return renamed_row(msgspec.structs.replace(result, track=track, timing_ms=None), result.path)
 
 
-def renamed_row(row: ScanResult, name: str, *, moved_from: str | None = None) -> ScanResult:
+def renamed_row(
+    row: ScanResult, name: str, *, moved_from: str | None = None, track_id: str | None = None
+) -> ScanResult:
     """Return the row that a scan of the same file under another name gives.
 
     Parameters
@@ -101,8 +104,12 @@ def renamed_row(row: ScanResult, name: str, *, moved_from: str | None = None) ->
         The other name: a path, as the file system has it.
     moved_from : str, optional
         The path that the file was found under, if it is moved from there to `name`.
+    track_id : str, optional
+        The caller's own id of the track there, "" for none; None is that of the row.
     """
     named = _names(name) | ({} if moved_from is None else _names(moved_from, "moved_from"))
+    own_id = row.track_id if track_id is None else track_id
+    named |= {"id": own_id} if own_id else {}
     known = [name, row.track.sha256, row.index.digest, row.search.settings_digest]
     scan_id = str(uuid8(hashlib.sha256(canonical_json(known)).digest()))
     track = msgspec.structs.replace(row.track, **dict.fromkeys(_NAMES, UNSET) | named)

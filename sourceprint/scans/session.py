@@ -403,7 +403,7 @@ class Session:
 
     def _copied(self, item: Item, entry: Entry, again: str | None, mover: Mover | None) -> Outcome:
         """Write the row of a file that has the content of another."""
-        row = renamed_row(self._journal.row(entry), str(item.path))
+        row = renamed_row(self._journal.row(entry), str(item.path), track_id=item.id)
         with uninterrupted():
             copy = self._kept(row, item.path, mover, "known", of=entry.name, again=again)
             self._counts.copies += 1

@@ -84,3 +84,26 @@ def test_a_column_that_would_be_lost_stops_add_before_anything_is_done(label: Pa
     assert "column 'Final titles' looks like a title and would go unused" in result.stderr
     assert run(*words, "--ignore-columns", "Final titles", index=tmp_path / "index").exit_code == 0
     assert "Final titles (not used)" in run("columns", index=tmp_path / "index").stdout
+
+
+def test_the_callers_own_id_of_a_track_stands_in_every_result(label: Path, tmp_path: Path) -> None:
+    index, words = tmp_path / "index", ("--jobs", "1", "--quiet")
+    run("add", label / "audio" / "one.wav", *words, index=index)
+    (label / "own.csv").write_text("path,id\naudio/one.wav,order 7\n", encoding="utf-8")
+    matched = run("match", label / "own.csv", "--jsonl", "--jobs", "1", index=index)
+    assert json.loads(matched.stdout)["track"]["id"] == "order 7"
+    checked = run("check", label / "own.csv", "--format", "json", "--jobs", "1", index=index)
+    assert [one["track"]["id"] for one in json.loads(checked.stdout)["files"]] == ["order 7"]
+
+    def scanned(place: str) -> list[str | None]:
+        assert run("scan", label / place, "--out", tmp_path / "run", *words, index=index).exit_code == 0
+        rows = run("results", tmp_path / "run", "--format", "jsonl").stdout.splitlines()
+        return [json.loads(row)["track"].get("id") for row in rows]
+
+    assert scanned("audio/one.wav") == [None]
+    assert scanned("own.csv") == ["order 7"]
+    assert scanned("audio/one.wav") == ["order 7"], "a list that was given once holds"
+    (label / "own.csv").write_text("path,id\naudio/one.wav,order 8\n", encoding="utf-8")
+    assert scanned("own.csv") == ["order 8"]
+    table = run("results", tmp_path / "run", "--format", "csv").stdout.splitlines()
+    assert (table[0].rpartition(",")[2], table[1].rpartition(",")[2]) == ("track_id", "order 8")

@@ -100,7 +100,7 @@ def test_csv_of_a_match_a_miss_and_a_failure_is_exactly_this() -> None:
     match = a_match("s1", [segment], isrc="QZAAA2600001", title='Say "hi", please', artists=["A", "B"])
     results = read(a_result("gen-1.wav", [match]), a_result("gen-2.wav"), a_failure("gen-3.wav", "is no audio file"))
     data = b"".join(passage_csv(results, {("gen-1.wav", "s1"): 1e-06}))
-    end = f"1.0,landmark/1,{INDEX_DIGEST},{PARAMS_DIGEST},{SETTINGS_DIGEST}"
+    end = f"1.0,landmark/1,{INDEX_DIGEST},{PARAMS_DIGEST},{SETTINGS_DIGEST},"
     first, second, third = (result.sha256 for result in results)
     alternatives = '"' + json.dumps([an_alternative()]).replace('"', '""') + '"'
     assert data.decode().split("\r\n") == [
@@ -108,7 +108,7 @@ def test_csv_of_a_match_a_miss_and_a_failure_is_exactly_this() -> None:
         "track_match_ms,track_match_percentage,recording_match_ms,recording_match_percentage,passage,track_start_ms,"
         "track_end_ms,recording_start_ms,recording_end_ms,pitch_cents,speed_percent,tempo_percent,aligned_landmarks,"
         "expected_by_chance,p_false,false_per_1000h,confidence,also_fits,alternatives,streams,max_false_per_1000h,"
-        "algorithm,index_digest,params_digest,settings_digest",
+        "algorithm,index_digest,params_digest,settings_digest,track_id",
         f'gen-1.wav,{first},180000,matched,,,s1,QZAAA2600001,"Say ""hi"", please",A | B,recording,0.999999999,1e-06,'
         "10000,5.56,10000,5.0,1,10000,20000,60000,70000,-100.0,100.0,104.5,120,1.5,1e-09,2e-05,0.999999999,"
         f"s8 | s9,{alternatives},,{end}",
