@@ -33,7 +33,7 @@ from sqlalchemy.sql.schema import Column, Table
 from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.chain import Head, begin_chain, chain_head
-from sourceprint.royalties.rights.chain.coverage import COVERED, covered_rows
+from sourceprint.royalties.rights.chain.coverage import COVERED, CoveredRow, covered_rows
 from sourceprint.royalties.rights.chain.verification import ChainVerdict, HeldHead, verify_chain
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records, withdraw_records
@@ -105,6 +105,13 @@ def filled(database: Database) -> Database:
     return database
 
 
+@pytest.fixture
+def filled_file(sqlite_database: Database) -> Database:
+    """Return the same on SQLite alone, for what is no matter of the database."""
+    fill(sqlite_database)
+    return sqlite_database
+
+
 def verdict(database: Database, *held: Head) -> ChainVerdict:
     with database.reading() as connection:
         return verify_chain(connection, [HeldHead(head, f"copy {n}") for n, head in enumerate(held, 1)])
@@ -147,11 +154,11 @@ def test_every_transaction_is_an_entry_of_its_kinds_and_all_rows_are_covered(fil
     assert found.rows == made - 9 + 3, "each row once, without those of the chain, and three that ended"
 
 
-def test_a_held_head_witnesses_what_is_before_it(filled: Database) -> None:
-    head = head_of(filled)
-    with filled.changing(source="third") as change:
+def test_a_held_head_witnesses_what_is_before_it(filled_file: Database) -> None:
+    head = head_of(filled_file)
+    with filled_file.changing(source="third") as change:
         apply_records(change, party, [row_of(Party("P9", "Name"))])
-    found = verdict(filled, head, Head(1, "no"))
+    found = verdict(filled_file, head, Head(1, "no"))
     assert (found.witnessed, found.witness) == (9, "copy 1")
     assert found.unwitnessed == {"revision": 1}
     assert [str(problem) for problem in found.problems] == [
@@ -165,11 +172,11 @@ def decide_and_fail(database: Database) -> None:
         raise ZeroDivisionError
 
 
-def test_a_column_that_came_later_is_covered_once_it_holds_something(database: Database) -> None:
-    with database.changing(source="first") as change:
+def test_a_column_that_came_later_is_covered_once_it_holds_something(sqlite_database: Database) -> None:
+    with sqlite_database.changing(source="first") as change:
         apply_records(change, work, [row_of(Work("W1", "Title"))])
     (part,) = [part for part in COVERED["revision"] if part.table is work and not part.ended]
-    with outside(database).connect() as connection:
+    with outside(sqlite_database).connect() as connection:
         ((_, row),) = covered_rows(connection, part)
         held = {"row_id": 1, "id": "W1", "title": "Title", "iswc": "", "writers": "", "since": 1}
         assert row.digest == hashlib.sha256(canonical_json(["work", False, held], utf8=True)).hexdigest()
@@ -179,19 +186,26 @@ def test_a_column_that_came_later_is_covered_once_it_holds_something(database: D
         ]
 
 
-def test_what_fails_enters_nothing(filled: Database) -> None:
+def test_rows_are_hashed_as_canonical_json() -> None:
+    row = CoveredRow("work", False, 1, "".join(map(chr, range(1, 0x180))) + '\u2028\uffff\U0001f3b5"\\/', "0f" * 32)
+    listed = [row.table, row.ended, row.row, row.id]
+    assert row.line() == canonical_json([*listed, row.digest], utf8=True) + b"\n"
+    assert row.listed == canonical_json([*listed, row.digest[:16]], utf8=True) + b"\n"
+
+
+def test_what_fails_enters_nothing(filled_file: Database) -> None:
     with pytest.raises(ZeroDivisionError):
-        decide_and_fail(filled)
-    assert head_of(filled).sequence == 9
-    assert told(filled) == []
+        decide_and_fail(filled_file)
+    assert head_of(filled_file).sequence == 9
+    assert told(filled_file) == []
 
 
-def test_a_note_is_in_the_entry_and_covered_by_its_hash(filled: Database) -> None:
-    with filled.noting("the books were closed late").writing() as connection:
+def test_a_note_is_in_the_entry_and_covered_by_its_hash(filled_file: Database) -> None:
+    with filled_file.noting("the books were closed late").writing() as connection:
         connection.execute(insert(use_event), event_row("U1"))
-    assert verdict(filled).notes == ((10, "the books were closed late"),)
-    tamper(filled, update(chain_entry).where(chain_entry.c.sequence == 10).values(note="nothing"))
-    assert told(filled) == ["entry 10: was changed: decision, its hash is not that of its columns"]
+    assert verdict(filled_file).notes == ((10, "the books were closed late"),)
+    tamper(filled_file, update(chain_entry).where(chain_entry.c.sequence == 10).values(note="nothing"))
+    assert told(filled_file) == ["entry 10: was changed: decision, its hash is not that of its columns"]
 
 
 def test_writers_at_once_make_one_chain(database: Database, database_place: str) -> None:
@@ -312,19 +326,19 @@ def test_a_change_is_found_and_named(filled: Database) -> None:
             connection.rollback()
 
 
-def test_what_our_own_code_changes_is_found_as_well(filled: Database) -> None:
-    with filled.writing() as connection:
+def test_what_our_own_code_changes_is_found_as_well(filled_file: Database) -> None:
+    with filled_file.writing() as connection:
         connection.execute(update(statement).where(statement.c.id == "S-2").values(document="[]"))
-    assert told(filled) == ["entry 9: statement S-2 (row 2): was changed; statement 2"]
+    assert told(filled_file) == ["entry 9: statement S-2 (row 2): was changed; statement 2"]
 
 
-def test_what_was_added_behind_its_back_is_not_adopted_by_the_next_entry(filled: Database) -> None:
-    tamper(filled, insert(use_event).values(**event_row("U9")))
-    with filled.writing() as connection:
+def test_what_was_added_behind_its_back_is_not_adopted_by_the_next_entry(filled_file: Database) -> None:
+    tamper(filled_file, insert(use_event).values(**event_row("U9")))
+    with filled_file.writing() as connection:
         connection.execute(insert(use_event), event_row("U1"))
-    assert told(filled) == ["use_event U9 (row 4): is there, and no entry covers it"]
-    tamper(filled, delete(chain_entry))
-    assert told(filled)[0] == "there is no chain, though this program begins one in every database"
+    assert told(filled_file) == ["use_event U9 (row 4): is there, and no entry covers it"]
+    tamper(filled_file, delete(chain_entry))
+    assert told(filled_file)[0] == "there is no chain, though this program begins one in every database"
 
 
 def rebuild(database: Database, *changes: object) -> None:
@@ -343,22 +357,22 @@ def test_a_chain_that_was_made_anew_agrees_with_itself_and_with_no_head_held_els
     assert verdict(filled, head).witnessed == 0
 
 
-def test_a_chain_that_was_rewritten_from_some_entry_is_found_between_two_held_heads(filled: Database) -> None:
-    first, last = Head(3, hash_of(filled, 3)), head_of(filled)
+def test_a_chain_that_was_rewritten_from_some_entry_is_found_between_two_held_heads(filled_file: Database) -> None:
+    first, last = Head(3, hash_of(filled_file, 3)), head_of(filled_file)
     tamper(
-        filled,
+        filled_file,
         delete(chain_entry).where(chain_entry.c.sequence > 3),
         delete(use),
         delete(attribution),
         delete(use_event),
         delete(statement),
     )
-    with filled.writing() as connection:
+    with filled_file.writing() as connection:
         connection.execute(insert(statement), [statement_row(n) for n in (3, 4)])
     for number in range(6):
-        with filled.writing() as connection:
+        with filled_file.writing() as connection:
             connection.execute(insert(use_event), event_row(f"U{number}"))
-    found = verdict(filled, first, last)
+    found = verdict(filled_file, first, last)
     assert (found.witnessed, found.witness) == (3, "copy 1")
     assert [str(problem) for problem in found.problems] == [
         "entry 9: is not the one that was held: the chain was rewritten from there or before, after entry 3 "
@@ -366,11 +380,11 @@ def test_a_chain_that_was_rewritten_from_some_entry_is_found_between_two_held_he
     ]
 
 
-def test_many_changed_rows_are_counted_not_listed_one_by_one(database: Database) -> None:
-    with database.changing(source="first") as change:
+def test_many_changed_rows_are_counted_not_listed_one_by_one(sqlite_database: Database) -> None:
+    with sqlite_database.changing(source="first") as change:
         apply_records(change, party, [row_of(Party(f"P{n:02}", "Name")) for n in range(50)])
-    tamper(database, update(party).values(name="Mine"))
-    found = told(database)
+    tamper(sqlite_database, update(party).values(name="Mine"))
+    found = told(sqlite_database)
     assert len(found) == 21
     assert found[-1] == "entry 2: 30 more rows were changed, of revision 1"
 
@@ -437,15 +451,13 @@ def other_value(column: Column[object], before: object) -> st.SearchStrategy[obj
     return values.filter(lambda value: value != before)
 
 
-def test_text_where_a_number_belongs_is_found(filled: Database) -> None:
-    if filled._engine.dialect.name != "sqlite":
-        return
+def test_text_where_a_number_belongs_is_found(filled_file: Database) -> None:
     tamper(
-        filled,
+        filled_file,
         text("UPDATE party SET since = 'one' WHERE id = 'P1'"),
         text("UPDATE chain_entry SET first_id = 'one' WHERE sequence = 9"),
     )
-    found = told(filled)
+    found = told(filled_file)
     assert "entry 2: party P1 (row 2): is missing; revision 1" in found
     assert "entry 9: a column is damaged" in found
 

@@ -50,6 +50,16 @@ TODAY = date(2027, 1, 2)
 
 @pytest.fixture
 def attributed(database: Database, tmp_path: Path) -> Database:
+    return attribute(database, tmp_path)
+
+
+@pytest.fixture
+def attributed_file(sqlite_database: Database, tmp_path: Path) -> Database:
+    """Return the same on SQLite alone, for what is no matter of the database."""
+    return attribute(sqlite_database, tmp_path)
+
+
+def attribute(database: Database, tmp_path: Path) -> Database:
     store_rights(database, some_rights(licences=[a_licence()]))
     results = tmp_path / "results.jsonl"
     results.write_text(json.dumps(a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)))) + "\n")
@@ -84,12 +94,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a signed statement, with the database beside it; not to be changed."""
     place = tmp_path_factory.mktemp("signed")
     database = Database.open(place / "rights.sqlite", create=True)
-    store_rights(database, some_rights(licences=[a_licence()]))
-    (place / "results.jsonl").write_text(
-        json.dumps(a_scan_result("one.wav", a_match("R1", a_passage(0, 9_000)))) + "\n"
-    )
-    policy = load_policy("matched-seconds")
-    attribute_results(database, place / "results.jsonl", policy, licensee=LICENSEE, generated_on="2026-07-14", now=NOW)
+    attribute(database, place)
     written(database, place / "st")
     (place / "north.pub").write_text(KEY.public.text + "\n")
     (place / "other.pub").write_text(OTHER.public.text + "\n")
@@ -238,19 +243,19 @@ def test_a_statement_is_signed_with_the_key_that_it_was_issued_with_or_with_none
 # The day of issue.
 
 
-def test_a_day_that_is_past_takes_a_reason_which_the_statement_and_the_chain_keep(attributed: Database) -> None:
+def test_a_day_that_is_past_takes_a_reason_which_the_statement_and_the_chain_keep(attributed_file: Database) -> None:
     with pytest.raises(StatementError, match=r"day of issue 2026-10-05: is past, today is 2027-01-02; .*--backdate"):
-        issue(attributed, issued_on="2026-10-05")
-    assert issue(attributed, issued_on="2026-10-05", draft=True).issued_on == "2026-10-05"
+        issue(attributed_file, issued_on="2026-10-05")
+    assert issue(attributed_file, issued_on="2026-10-05", draft=True).issued_on == "2026-10-05"
     reason = "the system was down"
-    late = issue(attributed.noting(reason), issued_on="2026-10-05", backdate=reason)
+    late = issue(attributed_file.noting(reason), issued_on="2026-10-05", backdate=reason)
     assert late.backdated == reason
     assert f"backdated: {reason}" in statement_text(late)
-    with attributed.reading() as connection:
+    with attributed_file.reading() as connection:
         head = chain_head(connection)
         note = connection.execute(chain_entry.select().where(chain_entry.c.sequence == head.sequence)).one().note
     assert note == reason
-    assert statement_bytes(issue(attributed)) == statement_bytes(late), "issued before: the day does not matter"
+    assert statement_bytes(issue(attributed_file)) == statement_bytes(late), "issued before: the day does not matter"
 
 
 # The database.
@@ -319,14 +324,14 @@ def json_in(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_decision_after_a_statement_is_unwitnessed_and_no_problem(attributed: Database, tmp_path: Path) -> None:
-    folder = written(attributed, tmp_path / "st")
-    with attributed.writing() as connection:
+def test_a_decision_after_a_statement_is_unwitnessed_and_no_problem(attributed_file: Database, tmp_path: Path) -> None:
+    folder = written(attributed_file, tmp_path / "st")
+    with attributed_file.writing() as connection:
         row = {"use_id": "U1", "state": "disputed", "reason": "r", "document": "", "made_at": "x", "made_by": "ann"}
         connection.execute(insert(use_event), row)
-    found = full_audit(folder, database=attributed)
+    found = full_audit(folder, database=attributed_file)
     assert found.problems == ()
     assert found.chain is not None
     assert found.chain.unwitnessed == {"decision": 1, "statement": 1}
-    kept = load_statement(attributed, json.loads((folder / "statement.json").read_text())["id"])
+    kept = load_statement(attributed_file, json.loads((folder / "statement.json").read_text())["id"])
     assert statement_digest(kept) == json.loads((folder / "statement.json").read_text())["digest"]

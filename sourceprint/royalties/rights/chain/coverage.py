@@ -8,10 +8,11 @@ row is covered twice where it ends: as it was made, without the column that ends
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from sqlalchemy import Column, Connection, DefaultClause, Table, func, select
 
-from fingerprint.digests import canonical_json
 from sourceprint.royalties.rights.schema import (
     VERSIONED,
     attribution,
@@ -29,6 +30,9 @@ __all__ = ["COVERED", "CoveredPart", "CoveredRow", "covered_rows", "extents"]
 
 _ENDS = frozenset({"until", "superseded_by"})
 _STREAM_ROWS = 2_000
+_encoded = msgspec.json.Encoder(
+    order="sorted"
+).encode  # of texts and whole numbers: `canonical_json`, ten times as fast
 _LISTED_DIGITS = 16  # of a digest in the list by which a changed row is named; what is hashed has all 64
 
 
@@ -97,7 +101,7 @@ class CoveredRow:
 
     def line(self, digits: int = 64) -> bytes:
         """Return it as a line of canonical JSON, with so many digits of its digest."""
-        return canonical_json([self.table, self.ended, self.row, self.id, self.digest[:digits]], utf8=True) + b"\n"
+        return _encoded([self.table, self.ended, self.row, self.id, self.digest[:digits]]) + b"\n"
 
     @property
     def listed(self) -> bytes:
@@ -110,10 +114,10 @@ def covered_rows(
 ) -> Iterator[tuple[int, CoveredRow]]:
     """Yield the owner's number and each row of a part, by both; only those of a range of owners, or all."""
     key = next(iter(part.table.primary_key))
-    names = [column.name for column in part.table.columns]
+    table, names = str(part.table.name), [str(column.name) for column in part.table.columns]
     label = next((name for name in ("id", "use_id", "name") if name in names and name != key.name), "")
     if part.ended:
-        names = list(dict.fromkeys([key.name, label, part.owner.name]))
+        names = list(dict.fromkeys(map(str, (key.name, label, part.owner.name))))
     elif part.table.name in _ENDED_TABLES:
         names = [name for name in names if name not in _ENDS]
     defaults = _defaults(part.table)
@@ -128,8 +132,8 @@ def covered_rows(
                 if value is not None and (name not in defaults or value != defaults[name])
             }
             text = str(row[at_label]) if label else ""
-            digest = _digest([part.table.name, part.ended, held])
-            yield row[at_owner], CoveredRow(part.table.name, part.ended, row[at_key], text, digest)
+            digest = _digest([table, part.ended, held])
+            yield row[at_owner], CoveredRow(table, part.ended, row[at_key], text, digest)
 
 
 def extents(connection: Connection) -> dict[str, int]:
@@ -150,9 +154,10 @@ def _defaults(table: Table) -> dict[str, str | int]:
     return found
 
 
-def _digest(value: list[object]) -> str:
-    try:
-        data = canonical_json(value, utf8=True)
-    except (TypeError, ValueError):  # bytes, or a number that is none: nothing that this program ever wrote
+def _digest(value: list[Any]) -> str:
+    held = value[-1]
+    if all(type(one) in (str, int) for one in held.values()):
+        data = _encoded(value)
+    else:  # bytes or a broken number: nothing that this program ever wrote
         data = repr(value).encode("utf-8", "backslashreplace")
     return hashlib.sha256(data).hexdigest()

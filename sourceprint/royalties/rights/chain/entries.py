@@ -133,7 +133,7 @@ def extend_chain(connection: Connection, before: Mapping[str, int], *, note: str
 
 def _append(connection: Connection, kind: str, between: tuple[int, int], note: str) -> None:
     head = chain_head(connection)
-    content, packer, packed = hashlib.sha256(), zlib.compressobj(), []
+    content, packer, packed = hashlib.sha256(), zlib.compressobj(1), []
     for part in COVERED.get(kind, ()):
         for _, row in covered_rows(connection, part, between=between):
             content.update(row.line())
