@@ -15,6 +15,7 @@ from tests.command_line import run
 from tests.places import DATA, ROOT
 
 TOKEN = "blind-366d2b74e9fda979-ju2h4hnrcse6eziubmeeitqcwi"  # of song1, by the secret of who made the blind index
+HEAD = "sourceprint/chain/1 7 3d03ffa8fe6b44a30c310cd82c4967386a269cce982a27f6960e822670921eb9"
 STATEMENT = "S-P-TONE-2026-Q3-fe262d194f7e"
 
 
@@ -88,6 +89,14 @@ def test_a_statement_folder_holds(tmp_path: Path) -> None:
         archive.extractall(tmp_path, filter="data")
     audited = run("audit", tmp_path / "st")
     assert audited.exit_code == 0, audited.stdout + audited.stderr
+
+
+def test_the_chain_of_a_database_verifies_whatever_columns_came_since(tmp_path: Path) -> None:
+    path = tmp_path / "rights.sqlite"
+    path.write_bytes(lzma.decompress((DATA / "rights-v2.sqlite.xz").read_bytes()))
+    verified = run("rights", "verify", "--rights", path, "--head", HEAD, "--json")
+    assert verified.exit_code == 0, verified.stdout + verified.stderr
+    assert json.loads(verified.stdout)["witnessed"] == 7
 
 
 def test_a_blind_index_is_imported_and_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from fingerprint.errors import StatementError, VerificationError
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.chain import Head, begin_chain, chain_head
 from sourceprint.royalties.rights.chain.verification import HeldHead
 from sourceprint.royalties.rights.database import Database
-from sourceprint.royalties.rights.schema import chain_entry, use, use_event
+from sourceprint.royalties.rights.schema import chain_entry, statement_mark, use, use_event
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.audit import full_audit
 from sourceprint.royalties.statements.files.folder import SUMS, write_statement
@@ -313,6 +313,20 @@ def test_a_statement_is_computed_again_as_of_its_issue(attributed: Database, tmp
     assert [one.rpartition(": lines")[2] for one in found][1:] == [
         ", number 1, usages: is 2, and computed again from the database 1"
     ]
+
+
+def test_notes_beside_statements_that_were_forged_are_found_by_computing_again(
+    attributed_file: Database, tmp_path: Path
+) -> None:
+    first = written(attributed_file, tmp_path / "first")
+    change_state(attributed_file, [use_id_of(first)], "disputed", "letter", "ann", now=NOW)
+    with attributed_file._engine.begin() as connection:
+        mark = json.loads(connection.scalar(select(statement_mark.c.mark)) or "")
+        connection.execute(update(statement_mark).values(mark=json.dumps({**mark, "event": 99})))
+    second = written(attributed_file, tmp_path / "second", period="2026-Q4")
+    assert json_in(second)["adjustments"] == [], "the decision seems to be an old one"
+    found = told(second, KEY, database=attributed_file)
+    assert any(": adjustments, number 1: is nothing, and computed again" in one for one in found)
 
 
 def use_id_of(folder: Path) -> str:
