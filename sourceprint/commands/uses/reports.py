@@ -57,17 +57,19 @@ def enter(
     from sourceprint.royalties.people import acting
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.rights.database import Database
-    from sourceprint.royalties.statements.issue import restate_usage
+    from sourceprint.royalties.statements.restatements import restate_usage
     from sourceprint.royalties.uses.usage import read_usage
 
     database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
-    report = restate_usage(
+    report, last_day = restate_usage(
         database, licensee=licensee, period=Period.parse(period), usage=read_usage(file), reason=restate, by=by
     )
     if not quiet:
         rows = f"{len(report.usage.rows)} row{'' if len(report.usage.rows) == 1 else 's'}"
         version = f"version {report.version}" if report.version else "as it was stated; nothing was entered"
         click.echo(f"{printable(licensee)}, {period}: {rows}, {version}", err=True)
+        if last_day is not None:
+            note(f"the statement of {period} closes: the next one carries this if it is issued until {last_day}")
 
 
 @usage.command("list")

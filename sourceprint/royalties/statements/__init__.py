@@ -3,6 +3,7 @@
 In reading order:
 
 - `usage_reports`, `usage_match`: what is reported, version by version, and the scanned tracks that it is about
+- `restatements`: what is reported anew of a period that was stated
 - `effects`: what an attribution changes of statements, before it is kept
 - `statement`: a statement and its lines
 - `amounts`: from uses to exact amounts, by owner, and what is paid

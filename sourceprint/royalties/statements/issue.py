@@ -42,23 +42,27 @@ from sourceprint.royalties.statements.earlier.recomputation import (
 )
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.provenance import input_digests
-from sourceprint.royalties.statements.register import StatementHead, heads_of, keep_statement, statement_at
+from sourceprint.royalties.statements.register import (
+    StatementHead,
+    heads_of,
+    keep_statement,
+    statement_at,
+    statement_of_period,
+)
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import (
-    UsageReport,
     enter_report,
     expect_days_in,
     latest_report,
     same_report,
 )
-from sourceprint.royalties.uses.ledger import require_licensee
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 from sourceprint.signatures import PublicKey
 
-__all__ = ["draft_on_file", "issue_statement", "recompute_statement", "restate_usage"]
+__all__ = ["draft_on_file", "issue_statement", "recompute_statement"]
 
 
 def issue_statement(
@@ -152,7 +156,7 @@ def issue_statement(
         return replace(computed, id="DRAFT" + computed.id.removeprefix("S"))
     made_by, made_at = actor(by), timestamp(now)
     with database.writing() as connection:
-        kept = _kept(connection, licensee, period)
+        kept = statement_of_period(connection, licensee, period)
         inputs = _with_usage(connection, inputs, usage, kept)
         if kept is not None and not inputs.corrections:
             inputs = replace(inputs, corrections=corrections_in(kept))
@@ -180,66 +184,6 @@ def issue_statement(
         for row, depends in noted.items():
             note_statement(connection, row or row_id, depends, None if row else latest_mark(connection))
         return computed
-
-
-def restate_usage(
-    database: Database,
-    *,
-    licensee: str,
-    period: Period,
-    usage: Usage,
-    reason: str = "",
-    by: str | None = None,
-    now: datetime | None = None,
-) -> UsageReport:
-    """Enter what a licensee reports for a period, and return it; the latest version on file if that says the same.
-
-    Parameters
-    ----------
-    database : Database
-    licensee : str
-        Party id.
-    period : Period
-    usage : Usage
-    reason : str
-        Why it is reported anew; needed where the period was stated. The next statement carries what it changes.
-    by : str or None
-        Who enters it; None is `sourceprint.royalties.rights.database.actor`.
-    now : datetime or None
-        When; None is now.
-
-    Raises
-    ------
-    UnknownRightsError
-        If the licensee is not on file.
-    StatementError
-        If the period was stated from another report, and there is no reason.
-    ListedError
-        If the period was stated, and tracks that no scan is of are reported, unless its policy holds such usage; or if
-        a row is about a day outside the period.
-    """
-    made_by, made_at = actor(by), timestamp(now)
-    with database.writing() as connection:
-        require_licensee(connection, licensee, database.name)
-        kept = _kept(connection, licensee, period)
-        if kept is not None:
-            usage = match_usage(connection, licensee, usage, policy_of_statement(connection, kept))
-        return enter_report(
-            connection,
-            licensee,
-            period,
-            usage,
-            made_by=made_by,
-            made_at=made_at,
-            reason=reason,
-            stated=None if kept is None else Usage(kept.usage, kept.usage_sha256),
-        )
-
-
-def _kept(connection: Connection, licensee: str, period: Period) -> Statement | None:
-    """Return the statement that was issued for a period."""
-    found = next((head for head in heads_of(connection, licensee) if _is_of(head, period)), None)
-    return None if found is None else statement_at(connection, found.row_id)
 
 
 def _is_of(statement: StatementHead, period: Period) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "list_statements",
     "load_statement",
     "statement_at",
+    "statement_of_period",
     "statement_text",
     "statements_of",
     "statements_text",
@@ -141,6 +142,18 @@ def statement_at(connection: Connection, row_id: int) -> Statement:
     """Return the statement in a row that `heads_of` named."""
     query = select(statement_table.c.document).where(statement_table.c.row_id == row_id)
     return parse_statement(connection.execute(query).scalar_one().encode())
+
+
+def statement_of_period(connection: Connection, licensee: str, period: Period) -> Statement | None:
+    """Return the statement that was issued to a licensee for a period; None where none was."""
+    column = statement_table.c
+    query = select(column.row_id).where(
+        column.licensee == licensee,
+        column.period_start == period.start.isoformat(),
+        column.period_end == period.end.isoformat(),
+    )
+    row_id = connection.scalar(query)
+    return None if row_id is None else statement_at(connection, row_id)
 
 
 def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> int:

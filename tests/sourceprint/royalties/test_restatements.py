@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fingerprint.errors import ListedError, StatementError
+from sourceprint.royalties.deal_terms import DealTerms
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.statements.effects import Announcement, effects_to_json
-from sourceprint.royalties.statements.issue import issue_statement, restate_usage
+from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.line_explanation import explain_line
 from sourceprint.royalties.statements.proof import prove
+from sourceprint.royalties.statements.restatements import restate_usage
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.statements.usage_reports import UsageReport, reports_of
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
@@ -75,7 +78,7 @@ def issue(database: Database, period: Period, usage: Usage | None = None, **opti
 
 
 def restate(database: Database, usage: Usage, reason: str = "a shop reported late", period: Period = Q3) -> UsageReport:
-    return restate_usage(database, licensee=LICENSEE, period=period, usage=usage, reason=reason, by="bob")
+    return restate_usage(database, licensee=LICENSEE, period=period, usage=usage, reason=reason, by="bob")[0]
 
 
 def adjusted(statement: Statement) -> dict[tuple[str, str], Amount]:
@@ -174,6 +177,17 @@ def test_a_late_track_of_the_same_file_name_does_not_come_under_an_earlier_repor
     issue(attributed, Q3, usage_of(a_row("one.wav")))
     attribute(attributed, tmp_path, "again/one.wav")
     assert issue(attributed, Q4).adjustments == ()
+
+
+def test_usage_of_a_closed_period_is_refused_and_the_last_day_is_said(attributed: Database) -> None:
+    card = a_rate_card(per_match=Fraction(1), per_usage=True)
+    deal = DealTerms(audit_window_months=3)
+    store_rights(attributed, some_rights(licences=[a_licence(rate_card=card, deal=deal)]))
+    issue(attributed, Q3, usage_of(a_row(usages=100)))  # on 2 April 2027
+    given: dict[str, Any] = {"licensee": LICENSEE, "period": Q3, "usage": usage_of(a_row(usages=250)), "reason": "late"}
+    with pytest.raises(StatementError, match=r"is closed since 2027-07-02, as the audit window .* statement --adjust"):
+        restate_usage(attributed, now=datetime(2027, 7, 3, tzinfo=UTC), **given)
+    assert restate_usage(attributed, now=datetime(2027, 7, 2, tzinfo=UTC), **given)[1] == date(2027, 7, 2)
 
 
 # What an attribution changes in money.

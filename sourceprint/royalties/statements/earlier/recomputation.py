@@ -46,7 +46,7 @@ from sourceprint.royalties.uses.policy import Policy, policy_of
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["Recomputed", "kept_policy", "policy_of_statement", "recompute", "rights_of", "uses_of"]
+__all__ = ["Recomputed", "kept_policy", "last_open_day", "policy_of_statement", "recompute", "rights_of", "uses_of"]
 
 
 @dataclass(slots=True)
@@ -148,6 +148,24 @@ def recompute(
     return result
 
 
+def last_open_day(issued_on: str, licence_ids: Iterable[str], licences: Mapping[str, Licence]) -> date | None:
+    """Return the last day on which a statement is computed again; None where it never closes.
+
+    Parameters
+    ----------
+    issued_on : str
+        Its day of issue.
+    licence_ids : iterable of str
+        Of the licences in it.
+    licences : mapping of str to Licence
+        As they are now.
+    """
+    windows = [licences[one].deal.audit_window_months if one in licences else None for one in sorted(licence_ids)]
+    if not windows or None in windows:
+        return None
+    return months_after(issued_on, max(filter(None, windows), default=0))
+
+
 class _Book:
     """Earlier statements while they are computed again."""
 
@@ -179,12 +197,8 @@ class _Book:
         """Return whether the audit window of every licence in a statement has passed."""
         noted = self._noted.get(head.row_id)
         named = [licence_id for licence_id, _ in self.statement(head).licences] if noted is None else noted.licences
-        windows = [
-            self._licences[one].deal.audit_window_months if one in self._licences else None for one in sorted(named)
-        ]
-        if not windows or None in windows:
-            return False
-        return date.fromisoformat(self._issued_on) > months_after(head.issued_on, max(filter(None, windows), default=0))
+        last = last_open_day(head.issued_on, named, self._licences)
+        return last is not None and date.fromisoformat(self._issued_on) > last
 
     def compute(self, head: StatementHead, *, with_guarantees: bool = False) -> None:
         """Compute a statement again, and note what it passes on."""

@@ -1,0 +1,99 @@
+"""Usage reported anew: entered with its reason, and carried by the next statement while the period is open.
+
+A period that was stated is computed again until the audit window of the licences in its statement has passed. What is
+reported after that could only be lost: it is refused, and corrected by hand.
+"""
+
+from datetime import UTC, date, datetime
+
+from sqlalchemy import Connection
+
+from fingerprint.errors import StatementError, printable
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.database import Database, actor, timestamp
+from sourceprint.royalties.rights.rights import load_rights
+from sourceprint.royalties.statements.earlier.recomputation import last_open_day, policy_of_statement
+from sourceprint.royalties.statements.register import statement_of_period
+from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.statements.usage_match import match_usage
+from sourceprint.royalties.statements.usage_reports import UsageReport, enter_report
+from sourceprint.royalties.uses.ledger import require_licensee
+from sourceprint.royalties.uses.usage import Usage
+
+__all__ = ["restate_usage"]
+
+
+def restate_usage(
+    database: Database,
+    *,
+    licensee: str,
+    period: Period,
+    usage: Usage,
+    reason: str = "",
+    by: str | None = None,
+    now: datetime | None = None,
+) -> tuple[UsageReport, date | None]:
+    """Enter what a licensee reports for a period, unless the latest version on file says the same.
+
+    Parameters
+    ----------
+    database : Database
+    licensee : str
+        Party id.
+    period : Period
+    usage : Usage
+    reason : str
+        Why it is reported anew; needed where the period was stated. The next statement carries what it changes.
+    by : str or None
+        Who enters it; None is `sourceprint.royalties.rights.database.actor`.
+    now : datetime or None
+        When; None is now.
+
+    Returns
+    -------
+    report : UsageReport
+        As it is on file.
+    last_day : date or None
+        The last day on which a statement may be issued that carries it; None where there is no such day.
+
+    Raises
+    ------
+    UnknownRightsError
+        If the licensee is not on file.
+    StatementError
+        If the period was stated from another report and there is no reason, or its statement is closed.
+    ListedError
+        If the period was stated, and tracks that no scan is of are reported, unless its policy holds such usage; or if
+        a row is about a day outside the period.
+    """
+    moment = now or datetime.now(UTC)
+    with database.writing() as connection:
+        require_licensee(connection, licensee, database.name)
+        stated = statement_of_period(connection, licensee, period)
+        last_day = None
+        if stated is not None:
+            last_day = _expect_open(connection, stated, moment.astimezone(UTC).date())
+            usage = match_usage(connection, licensee, usage, policy_of_statement(connection, stated))
+        report = enter_report(
+            connection,
+            licensee,
+            period,
+            usage,
+            made_by=actor(by),
+            made_at=timestamp(moment),
+            reason=reason,
+            stated=None if stated is None else Usage(stated.usage, stated.usage_sha256),
+        )
+    return report, last_day
+
+
+def _expect_open(connection: Connection, stated: Statement, today: date) -> date | None:
+    """Return the last day on which a statement is computed again; refuse one that is closed."""
+    licences = load_rights(connection, licensee=stated.licensee.id, owners=False).licences
+    last = last_open_day(stated.issued_on, [licence_id for licence_id, _ in stated.licences], licences)
+    if last is not None and today > last:
+        raise StatementError(
+            f"usage of {printable(stated.licensee.id)} for {stated.period}: {printable(stated.id)} is closed since "
+            f"{last}, as the audit window of its licences has passed; correct it with `sourceprint statement --adjust`"
+        )
+    return last
