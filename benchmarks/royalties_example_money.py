@@ -113,12 +113,17 @@ def not_paid(story: Story) -> str:
         numbers = ", ".join(str(line.number) for line in lines)
         gross = money(sum_of(line.gross for line in lines))
         rows.append([f"*{kind}*", why, numbers, shortened("; ".join(reasons), names), gross])
+    listed: dict[tuple[str, str, str], list[str]] = {}
+    for one in story.first.outside:
+        rights = listed.setdefault((one.use_id, one.territory, one.rule), [])
+        if one.right not in rights:
+            rights.append(one.right)
     outside = [
-        f"- {names[use.use_id]} in {use.territory}: {_time(story.first, use.use_id)} s; {use.rule}."
-        for use in story.first.outside
+        f"- {names[use_id]} in {territory}: {_time(story.first, use_id)} s, {', '.join(rights)}; {rule}."
+        for (use_id, territory, rule), rights in listed.items()
     ]
     return table(["", "what it means", "lines", "reason stated", ">gross"], rows) + (
-        "\n\nFor a use that is *outside the licence* in a territory no rate was agreed, so no amount is made up; the "
+        "\n\nFor a share that is *outside the licence* in a territory no rate was agreed, so no amount is made up; the "
         "statement lists it, and the licensor takes it from there:\n\n" + "\n".join(outside)
     )
 

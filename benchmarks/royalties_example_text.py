@@ -132,8 +132,9 @@ A *use* is what one track reuses of one recording, or of a work where only that 
   them in the sample that R5 took from R1. These seconds are R1's: {seconds(outer.attributed_us)} s stay with R5.
 - **T5**: the passage fits R1 as well as R2, which have different owners: which one it is stays *{unknown.state}*, and
   the Master is held. Both perform the same work, so that is certain: its rights are *{work.state}* and paid.
-- **T6**: {seconds(live.attributed_us)} s are of R2, whose licence had expired. {seconds(doubtful.attributed_us)} s seem
-  to be of R3, with confidence {doubtful.confidence} only: *{doubtful.state}*, and held until a person has listened."""
+- **T6**: {seconds(live.attributed_us)} s are of R2. Its licence had expired, so the Master is outside; LIC-NORTH also
+  licenses the work W1, so the rights in it are owed. {seconds(doubtful.attributed_us)} s seem to be of R3, with
+  confidence {doubtful.confidence} only: *{doubtful.state}*, and held until a person has listened."""
 
 
 def _money(story: Story) -> str:

@@ -54,6 +54,8 @@ tags = ["catalogue-a"]
     "LIC-2026-B": """\
 valid_from = 2026-01-01
 
+precedence = 1
+
 [scope]
 tags = ["catalogue-b"]
 works = [WORKS]

@@ -18,7 +18,7 @@ from sourceprint.royalties.statements.statement import (
     Credit,
     Deducted,
     Line,
-    OutsideUse,
+    OutsideShare,
     Statement,
     Total,
 )
@@ -95,7 +95,7 @@ def assemble(
     currency: str = "EUR",
     uses: tuple[Use, ...] = (),
     adjustments: tuple[Adjustment, ...] = (),
-    outside: tuple[OutsideUse, ...] = (),
+    outside: tuple[OutsideShare, ...] = (),
     opening: dict[str, Amount] | None = None,
     parties: tuple[Party, ...] = PARTIES,
 ) -> Statement:
@@ -230,7 +230,7 @@ def rich(currency: str = "EUR") -> Statement:
         ),
     )
     outside = (
-        OutsideUse(four, "FR", "outside_licence", "LIC-1", "LIC-1: expired on 2026-06-30, <generated> 2026-08-02"),
+        OutsideShare(four, "FR", "outside_licence", "LIC-1", "LIC-1: expired on 2026-06-30, <generated> 2026-08-02"),
     )
     return assemble(
         rows,

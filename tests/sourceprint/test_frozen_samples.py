@@ -79,9 +79,15 @@ def test_the_next_period_makes_good_what_was_rounded_then(rights: Path, tmp_path
     following = ("--period", "2026-Q4", "--usage", f"{example}/usage-2026-Q4.csv", "--out", tmp_path / "next")
     assert run(*words, *following, "--provisional").exit_code == 0
     document = json.loads((tmp_path / "next" / "statement.json").read_bytes())
-    assert {one["reason"] for one in document["adjustments"]} == {"stated rounded then, exactly now"}
+    share_by_share = "licences are judged share by share now, as they were not then"
+    assert {one["reason"] for one in document["adjustments"]} == {"stated rounded then, exactly now", share_by_share}
+    # The recording R2 was outside its licence in the US, and its work W1 with it, which another licence covers.
+    judged = [one for one in document["adjustments"] if one["reason"] == share_by_share]
+    assert {(one["territory"], one["recording_id"], one["work_id"], one["amount"]) for one in judged} == {
+        ("US", "R2", "W1", "0.45")
+    }
     anna = next(one for one in document["balances"] if one["party_id"] == "P-ANNA")
-    assert (anna["opening"], anna["adjustments"]) == ("0", "0.019999325")  # 6.10 was stated, 6.119999325 is exact
+    assert (anna["opening"], anna["adjustments"]) == ("0", "0.919999325")  # 6.10 was stated, 7.019999325 is exact
 
 
 def test_a_statement_folder_holds(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class _Changes:
         self._revisions = (stated.rights_revision, now.rights_revision)
         # Before schema 2, lines were rounded: to less than 2.5 minor units, of what was earned and of what was not.
         self._rounded = Amount.of_minor(5, stated.currency) if stated.document else ZERO
+        self._is_of_schema_1 = bool(stated.document)
 
     def of(self, key: LineKey, then: Mapping[LineKey, Line], again: Mapping[LineKey, Line]) -> str:
         """Return why a line differs."""
@@ -111,6 +112,8 @@ class _Changes:
         before, after = (lines[key].gross if key in lines else ZERO for lines in (then, again))
         if not related and abs(after - before) < self._rounded:
             return "stated rounded then, exactly now"
+        if not related and self._is_of_schema_1 and self._revisions[0] == self._revisions[1]:
+            return "licences are judged share by share now, as they were not then"
         if not related or self._revisions[0] != self._revisions[1]:
             related = [*related, f"rights revision {self._revisions[0]} to {self._revisions[1]}"]
         more = f"; and {len(related) - _SHOWN_CHANGES} more" if len(related) > _SHOWN_CHANGES else ""

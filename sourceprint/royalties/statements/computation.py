@@ -6,6 +6,7 @@ what is due is paid (`payments`). `proof` does the arithmetic again on a finishe
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -18,7 +19,7 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.statements.amounts.allocation import Allocation, allocate
+from sourceprint.royalties.statements.amounts.allocation import PricedUse, allocate
 from sourceprint.royalties.statements.amounts.deals import Earned, advance_accounts, with_guarantees
 from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
@@ -34,6 +35,7 @@ from sourceprint.royalties.statements.statement import (
     Deducted,
     Line,
     LineKey,
+    OutsideShare,
     Statement,
     Total,
     key_of,
@@ -50,11 +52,14 @@ _SHOWN_REASONS = 4
 
 @dataclass(slots=True)
 class _Group:
-    """What gathers in one line."""
+    """What gathers in one line: contributions, each with the terms that it is owed under."""
 
     contributions: list[Contribution] = field(default_factory=list)
+    terms: list[Licence] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
-    uses: dict[str, tuple[int, int]] = field(default_factory=dict)  # usages and attributed microseconds
+    usages: dict[tuple[str, date], int] = field(default_factory=dict)  # by use and day
+    attributed_us: dict[str, int] = field(default_factory=dict)  # by use
+    days: set[tuple[date, bool]] = field(default_factory=set)  # whose owners are paid; whether of usage
 
 
 def compute_statement(
@@ -128,16 +133,19 @@ def compute_statement(
         raise StatementError("uses: the same use twice; give each use once, in its latest state")
     converter = Converter(currency, rate_of or _no_rates(currency))
     reported = ReportedUsage(usage, ordered)
-    allocation = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
-    groups = _gather(allocation, Division(rights, period))
-    lines = tuple(_line(number, key, groups[key], own) for number, key in enumerate(sorted(groups, key=line_order), 1))
+    division = Division()
+    priced = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
+    groups = _gather(priced, division)
+    lines = tuple(_line(number, key, groups[key]) for number, key in enumerate(sorted(groups, key=line_order), 1))
     if earned_elsewhere is not None:
         lines = with_guarantees(lines, own, period, earned_elsewhere, converter)
+    outside = tuple(sorted(division.outside, key=_outside_order))
     changes = tuple(adjustments)
     advances = advance_accounts(accounts, own, period, (*lines, *changes), converter)
-    involved = {line.licence_id for line in lines} | {outside.licence_id for outside in allocation.outside}
-    recordings, works = _subjects(ordered, lines, changes)
-    minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), own, converter)}
+    involved = {line.licence_id for line in lines} | {one.licence_id for one in outside}
+    recordings, works = _subjects(ordered, (*lines, *changes, *outside))
+    last = {licence_id: licence.on(period.end) for licence_id, licence in own.items()}
+    minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), last, converter)}
     balances = payments(lines, changes, opening or {}, minimum, currency=currency, recouped=recouped_by_party(advances))
     named = _with_names(rights, adjusted_rights)
     return _identified(
@@ -156,12 +164,12 @@ def compute_statement(
             fx_sha256=fx_sha256 if converter.used else "",
             conversions=converter.used,
             lines=lines,
-            totals=_totals(allocation, lines, currency),
+            totals=_totals(division.allotted, lines, currency),
             adjustments=changes,
             balances=balances,
-            outside=allocation.outside,
+            outside=outside,
             uses=tuple(ordered),
-            parties=_parties(named, balances, lines, own, involved),
+            parties=_parties(named, balances, (*lines, *outside), own, involved),
             titles=_titles(named, recordings, works),
             credits=tuple(
                 Credit(recording_id, recording.artists, recording.duration_ms)
@@ -180,24 +188,28 @@ def _no_rates(currency: str) -> Callable[[str], Conversion]:
     return refuse
 
 
-def _gather(allocation: Allocation, division: Division) -> dict[LineKey, _Group]:
+def _gather(priced_uses: Iterable[PricedUse], division: Division) -> dict[LineKey, _Group]:
     groups: dict[LineKey, _Group] = {}
-    for allotment in allocation.allotments:
-        for entry in division.entries(allotment):
+    for priced in priced_uses:
+        for entry in division.entries(priced):
             group = groups.setdefault(entry.key, _Group())
-            part = entry.contribution
-            group.contributions.append(part)
+            group.contributions.append(entry.contribution)
+            group.terms.append(entry.terms)
             if entry.reason:
                 group.reasons.add(entry.reason)
-            if allotment.use is not None:
-                group.uses[part.use_id] = (allotment.usages, allotment.use.attributed_us)
+            matched = entry.key[2] != "unmatched"
+            if matched:
+                group.days.add((priced.shares_on, priced.is_day_of_usage))
+            if priced.use is not None:
+                group.usages[priced.use.id, priced.shares_on] = priced.usages if matched else 0
+                group.attributed_us[priced.use.id] = priced.use.attributed_us
     return groups
 
 
-def _line(number: int, key: LineKey, group: _Group, licences: Mapping[str, Licence]) -> Line:
+def _line(number: int, key: LineKey, group: _Group) -> Line:
     territory, right, kind, party_id, recording_id, work_id, licence_id = key
     gross = sum_of(part.gross for part in group.contributions)
-    deductions = _deductions(gross, licences[licence_id]) if kind == "payable" else ()
+    deductions = _deductions(group) if kind == "payable" else ()
     return Line(
         number=number,
         kind=kind,
@@ -207,8 +219,8 @@ def _line(number: int, key: LineKey, group: _Group, licences: Mapping[str, Licen
         right=right,
         territory=territory,
         licence_id=licence_id,
-        usages=sum(usages for usages, _ in group.uses.values()),
-        attributed_us=sum(attributed_us for _, attributed_us in group.uses.values()),
+        usages=sum(group.usages.values()),
+        attributed_us=sum(group.attributed_us.values()),
         reason=_reason(group.reasons),
         gross=gross,
         deductions=deductions,
@@ -216,24 +228,41 @@ def _line(number: int, key: LineKey, group: _Group, licences: Mapping[str, Licen
         contributions=tuple(
             sorted(group.contributions, key=lambda part: (part.use_id, part.share_id, part.basis, part.amount))
         ),
+        shares_on=_shares_on(group.days),
     )
 
 
-def _deductions(gross: Amount, licence: Licence) -> tuple[Deducted, ...]:
-    """Return the deductions of a licence from a gross amount, one a name, by name."""
-    rates: dict[str, int] = {}
-    for deduction in licence.rate_card.deductions:
-        rates[deduction.name] = rates.get(deduction.name, 0) + deduction.millionths
-    return tuple(Deducted(name, gross.times(rate)) for name, rate in sorted(rates.items()))
+def _deductions(group: _Group) -> tuple[Deducted, ...]:
+    """Return the deductions from a line, one a name, by name; each part at the rates that it is owed under."""
+    gross: dict[int, tuple[Licence, Amount]] = {}
+    for terms, part in zip(group.terms, group.contributions, strict=True):
+        _, before = gross.get(id(terms), (terms, ZERO))
+        gross[id(terms)] = (terms, before + part.gross)
+    amounts: dict[str, Amount] = {}
+    for terms, amount in gross.values():
+        for deduction in terms.rate_card.deductions:
+            amounts[deduction.name] = amounts.get(deduction.name, ZERO) + amount.times(deduction.millionths)
+    return tuple(Deducted(name, amount) for name, amount in sorted(amounts.items()))
 
 
-def _totals(allocation: Allocation, lines: Iterable[Line], currency: str) -> tuple[Total, ...]:
-    """Return what was allotted by territory and right, before it was divided, beside what the lines of it sum to."""
-    allotted: dict[tuple[str, str], Amount] = {}
-    for allotment in allocation.allotments:
-        for right, millionths in allotment.rights:
-            group = (allotment.territory, right)
-            allotted[group] = allotted.get(group, ZERO) + allotment.amount.times(millionths)
+def _shares_on(days: set[tuple[date, bool]]) -> str:
+    """Return in words on which days whoever holds the shares is owed a line."""
+    words = []
+    for is_day_of_usage, what in ((True, "by the day of usage"), (False, "the last day of the period")):
+        dates = sorted(day for day, of_usage in days if of_usage is is_day_of_usage)
+        if dates:
+            span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+            words.append(f"{span}, {what}")
+    return "; ".join(words)
+
+
+def _outside_order(one: OutsideShare) -> tuple[str, ...]:
+    return (one.use_id, one.territory, one.right, one.recording_id, one.work_id, one.party_id, one.share_id)
+
+
+def _totals(divided_up: Mapping[tuple[str, str], Amount], lines: Iterable[Line], currency: str) -> tuple[Total, ...]:
+    """Return what there was to divide by territory and right, beside what the lines of it sum to."""
+    allotted = dict(divided_up)
     divided: dict[tuple[str, str], Amount] = {}
     for line in lines:
         group = (line.territory, line.right)
@@ -269,9 +298,7 @@ def _minimum(
     return found
 
 
-def _subjects(
-    uses: Iterable[Use], lines: Iterable[Line], adjustments: Iterable[Adjustment]
-) -> tuple[set[str], set[str]]:
+def _subjects(uses: Iterable[Use], named: Iterable[Line | Adjustment | OutsideShare]) -> tuple[set[str], set[str]]:
     """Return the ids of the recordings and of the works that are named."""
     recordings: set[str] = set()
     works: set[str] = set()
@@ -279,10 +306,9 @@ def _subjects(
         recordings.add(use.recording_id)
         recordings.update(contender for passage in use.passages for contender in passage.contenders)
         works.update(use.work_ids)
-    named: list[Line | Adjustment] = [*lines, *adjustments]
-    for line in named:
-        recordings.add(line.recording_id)
-        works.add(line.work_id)
+    for one in named:
+        recordings.add(one.recording_id)
+        works.add(one.work_id)
     return recordings - {""}, works - {""}
 
 
@@ -300,11 +326,11 @@ def _with_names(rights: Rights, more: Rights | None) -> Rights:
 def _parties(
     rights: Rights,
     balances: Iterable[Balance],
-    lines: Iterable[Line],
+    others: Iterable[Line | OutsideShare],
     licences: Mapping[str, Licence],
     involved: set[str],
 ) -> tuple[Party, ...]:
-    named = {balance.party_id for balance in balances} | {line.party_id for line in lines}
+    named = {balance.party_id for balance in balances} | {one.party_id for one in others}
     named |= {licences[licence_id].licensor for licence_id in involved & licences.keys()}
     return tuple(rights.parties.get(party_id, Party(party_id, party_id)) for party_id in sorted(named - {""}))
 

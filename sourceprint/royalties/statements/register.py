@@ -18,7 +18,7 @@ from sourceprint.royalties.statements.files.statement_json import parse_statemen
 from sourceprint.royalties.statements.statement import KINDS, Statement
 from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
-from sourceprint.text.tables import table
+from sourceprint.text.tables import counted, table
 
 __all__ = [
     "StatementEntry",
@@ -212,7 +212,7 @@ def statement_text(statement: Statement) -> str:
             *_advances(statement),
             "",
             *_aligned(kinds, left=(0, 3)),
-            *([f"outside any licence: {len(statement.outside)}, by use and territory"] if statement.outside else []),
+            *_outside(statement),
             *_not_scanned(statement),
             "",
             *_aligned(proof, left=(0, 1)),
@@ -221,6 +221,11 @@ def statement_text(statement: Statement) -> str:
             _signed(statement),
         ]
     )
+
+
+def _outside(statement: Statement) -> list[str]:
+    n = len(statement.outside)
+    return [f"outside any licence: {counted(n, 'share')} of uses, by territory"] if n else []
 
 
 def _signed(statement: Statement) -> str:

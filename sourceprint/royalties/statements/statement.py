@@ -10,8 +10,8 @@ kind of line        what it holds
 `payable`           owed to a party
 `unclaimed`         owed, but no party is on file for this part of the share, or no work for the recording
 `overclaim`         held: the shares on file of this right, in this territory, on this day exceed 100 %
-`held`              held: the use is under review, disputed or unresolved
-`unmatched`         part of the revenue that no use accounts for; stays with the licensee
+`held`              held: the use is under review, disputed or unresolved, or several licences cover the share
+`unmatched`         what a licence has over of the revenue that it accounts for; stays with the licensee
 ==================  ====================================================================================================
 """
 
@@ -38,7 +38,7 @@ __all__ = [
     "InputDigests",
     "Line",
     "LineKey",
-    "OutsideUse",
+    "OutsideShare",
     "Statement",
     "Total",
     "key_of",
@@ -137,6 +137,9 @@ class Line:
         Gross less deductions.
     contributions : tuple of Contribution
         By use, share.
+    shares_on : str
+        On which day, or from when to when, whoever holds the shares is owed them, and what day that is; "" for
+        `unmatched`.
     """
 
     number: int
@@ -154,6 +157,7 @@ class Line:
     deductions: tuple[Deducted, ...]
     net: Amount
     contributions: tuple[Contribution, ...]
+    shares_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +240,36 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class OutsideUse:
-    """A use in a territory that no licence permits: claimed, not paid under the licence."""
+class OutsideShare:
+    """A share of a use in a territory that no licence permits: claimed, and not paid.
+
+    Attributes
+    ----------
+    use_id, territory : str
+    outcome : str
+        As `sourceprint.royalties.uses.terms` has it: "outside_licence" or "no_licence".
+    licence_id, rule : str
+        The licence that came nearest, and the rule that it breaks; "" where none covers the share.
+    right : str
+        "" is any right in a work; in statements of schema 1, all rights of the use.
+    recording_id, work_id, party_id, share_id : str
+        "" where there is none, or where it is open which recording is used.
+    work_millionths, share_millionths : int
+        The work's part of the recording, and the share of the right.
+    """
 
     use_id: str
     territory: str
     outcome: str
     licence_id: str
     rule: str
+    right: str = ""
+    recording_id: str = ""
+    work_id: str = ""
+    party_id: str = ""
+    share_id: str = ""
+    work_millionths: int = 1_000_000
+    share_millionths: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +341,7 @@ class Statement:
     adjustments : tuple of Adjustment
     balances : tuple of Balance
         By party.
-    outside : tuple of OutsideUse
+    outside : tuple of OutsideShare
     uses : tuple of Use
         All that were considered, by id, in the state they were in.
     parties : tuple of Party
@@ -362,7 +388,7 @@ class Statement:
     totals: tuple[Total, ...]
     adjustments: tuple[Adjustment, ...]
     balances: tuple[Balance, ...]
-    outside: tuple[OutsideUse, ...]
+    outside: tuple[OutsideShare, ...]
     uses: tuple[Use, ...]
     parties: tuple[Party, ...]
     titles: tuple[tuple[str, str, str, str], ...]

@@ -26,7 +26,7 @@ EXAMPLE = ROOT / "docs" / "money" / "example"
 RESULTS = EXAMPLE / "results.jsonl"
 USAGE = EXAMPLE / "usage.csv"
 OPEN_USE = "Ua9714779c7ef30b7749db631"  # of R1 or R2: the scan cannot tell
-STATEMENT = "S-P-TONE-2026-Q3-303c53c4c53c"
+STATEMENT = "S-P-TONE-2026-Q3-96e072a539cd"
 LATE = ("--issued", "2026-10-05", "--backdate", "entered after the fact")
 ISSUE = ("statement", "--period", "2026-Q3", "--licensee", "P-TONE", "--usage", USAGE, *LATE)
 ATTRIBUTE = ("attribute", RESULTS, "--policy", "matched-seconds", "--licensee", "P-TONE", "--usage", USAGE)
@@ -426,7 +426,7 @@ def test_a_statement_is_summed_up_and_written(attributed: Path, tmp_path: Path) 
     assert result.stderr.startswith(f"{STATEMENT}: Tonewell Generators for 2026-Q3, in EUR\n\n")
     assert "  Northern Records (P-NORTH)         0.00    12.825      0.00  12.83     -0.005\n" in result.stderr
     assert result.stderr.endswith(
-        "sum of lines = total in each: yes; together 49.70 EUR\nbackdated: entered after the fact\n"
+        "sum of lines = total in each: yes; together 51.70 EUR\nbackdated: entered after the fact\n"
         "unsigned: it proves no author\n"
     )
     assert max(len(line) for line in result.stderr.splitlines()) <= 80
@@ -480,7 +480,7 @@ def test_a_period_that_has_not_ended_takes_provisional(
 
 def test_a_draft_keeps_nothing(attributed: Path, tmp_path: Path) -> None:
     result = done(*ISSUE, "--draft", "--out", tmp_path / "draft", "--format", "json")
-    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-303c53c4c53c: ")
+    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-96e072a539cd: ")
     assert done("statements").stderr == "Note: no statements were issued\n"
 
 
@@ -532,7 +532,7 @@ def test_a_line_is_explained_from_its_folder_or_its_id(issued: Path, made: Path)
     assert by_folder.stderr == ""
     assert done("explain", STATEMENT, "1").stdout == by_folder.stdout
     assert json.loads(done("explain", made / "st" / "statement.json", "1", "--json").stdout)["net"] == "6.75"
-    refused(2, f"line 99 of statement {STATEMENT}: it has lines 1 to 40", "explain", made / "st", "99")
+    refused(2, f"line 99 of statement {STATEMENT}: it has lines 1 to 44", "explain", made / "st", "99")
     refused(2, "0 is not in the range x>=1", "explain", made / "st", "0")
 
 

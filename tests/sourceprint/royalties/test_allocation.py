@@ -200,8 +200,13 @@ def test_a_use_that_is_not_settled_is_held_and_keeps_its_place(state: str) -> No
 def test_a_use_outside_its_licence_is_listed_and_its_revenue_unmatched() -> None:
     outside = replace(TWO_IN_ONE[1], purpose="train")
     statement = stated([TWO_IN_ONE[0], outside], card=BY_REVENUE, rows=[earned("one.wav", 2400)])
-    assert [(one.use_id, one.outcome, one.rule) for one in statement.outside] == [
+    assert {(one.use_id, one.outcome, one.rule) for one in statement.outside} == {
         (outside.id, "outside_licence", "LIC-1: permits generate, made for train")
+    }
+    assert [(one.right, one.recording_id, one.work_id, one.party_id) for one in statement.outside] == [
+        ("Master", "R2", "", "P-R2"),
+        ("MechanicalRight", "R2", "W2", "P-W2"),
+        ("PerformingRight", "R2", "W2", "P-W2"),
     ]
     assert exact(statement, kind="unmatched") == 100
     assert found(statement, kind="unmatched")[0].reason == (
@@ -308,24 +313,23 @@ def test_works_of_a_medley_divide_each_right_by_their_parts() -> None:
     assert exact(statement, party_id="P-W2") == Fraction(1, 2)
 
 
-def test_shares_are_those_of_the_territory_and_the_day_of_generation() -> None:
+def test_shares_are_those_of_the_territory_and_of_the_day_of_usage_or_the_end_of_the_period() -> None:
     shares = (
         a_share("R1", "P-OLD", valid_to=date(2026, 7, 14), territories=only_in("DE")),
-        a_share("R1", "P-NEW", valid_from=date(2026, 7, 15)),
-        a_share("R1", "P-US", valid_to=date(2026, 7, 14), territories=only_in("US")),
+        a_share("R1", "P-NEW", valid_from=date(2026, 7, 15), territories=only_in("DE", "FR")),
+        a_share("R1", "P-US", territories=only_in("US")),
     )
     rights = replace(some_rights(), master_shares={"R1": shares})
-    rows = [earned("one.wav", None, 1, "DE"), earned("two.wav", None, 1, "US"), earned("three.wav", None, 1, "DE")]
-    uses = [a_use("one.wav"), a_use("two.wav"), a_use("three.wav", generated_on="2026-08-01")]
+    rows = [replace(earned("one.wav", None, 1, "DE"), used_on="2026-07-14"), earned("two.wav", None, 1, "US")]
+    rows += [earned("three.wav", None, 1, "DE"), earned("three.wav", None, 1, "FR")]
+    uses = [a_use("one.wav"), a_use("two.wav"), a_use("three.wav", generated_on="2026-03-01")]
     statement = stated(uses, rights=rights, rows=rows)
     assert {(line.territory, line.party_id) for line in found(statement, right="Master")} == {
         ("DE", "P-OLD"),
         ("DE", "P-NEW"),
+        ("FR", "P-NEW"),
         ("US", "P-US"),
     }
-    # generated before the period: the shares of its first day
-    late = stated([a_use(generated_on="2026-03-01")], rights=rights, rows=[earned("one.wav", None, 1, "DE")])
-    assert found(late, right="Master")[0].party_id == "P-OLD"
 
 
 def test_a_territory_that_attribution_did_not_know_is_judged_when_it_is_stated() -> None:

@@ -58,7 +58,8 @@ T2_DE, T2_FR = 20 * 10, 20 * 20
 T3_FR = 30 * 40  # its 10 usages in the US are outside the licence
 T4_R1_DE, T4_R5_DE = 10 * 30, 15 * 30  # 25 s of R5, 10 of them the sample of R1
 T5_DE = 16 * 20
-T6_US = 6 * 50  # the 8 s of R2 are outside: its licence had expired
+T6_US = 6 * 50
+T6_R2_US = 8 * 50  # the master is outside: its licence had expired; the work W1 is licensed by another
 
 # Line by line, exactly.
 LINES: dict[Key, Fraction | int] = {
@@ -105,13 +106,18 @@ LINES: dict[Key, Fraction | int] = {
     ("US", MASTER, "held", "R3", "", NORTH): T6_US * HALF,
     ("US", MECHANICAL, "held", "R3", "W2", NORTH): T6_US * QUARTER,
     ("US", PERFORMING, "held", "R3", "W2", NORTH): T6_US * QUARTER,
+    # US: of R2, the rights in its work.
+    ("US", MECHANICAL, "P-ANNA", "R2", "W1", NORTH): T6_R2_US * QUARTER * HALF,
+    ("US", MECHANICAL, "P-HILL", "R2", "W1", NORTH): T6_R2_US * QUARTER * HALF,
+    ("US", PERFORMING, "P-ANNA", "R2", "W1", NORTH): T6_R2_US * QUARTER * HALF,
+    ("US", PERFORMING, "P-HILL", "R2", "W1", NORTH): T6_R2_US * QUARTER * HALF,
 }
 
 # What falls to each territory and right.
 ALL_DE, ALL_FR = T1_DE + T2_DE + T4_R1_DE + T4_R5_DE + T5_DE, T1_FR + T2_FR + T3_FR
 TOTALS = {
-    (territory, right): whole * part
-    for territory, whole in (("DE", ALL_DE), ("FR", ALL_FR), ("US", T6_US))
+    (territory, right): (whole + (0 if right == MASTER else works_alone)) * part
+    for territory, whole, works_alone in (("DE", ALL_DE, 0), ("FR", ALL_FR, 0), ("US", T6_US, T6_R2_US))
     for right, part in ((MASTER, HALF), (MECHANICAL, QUARTER), (PERFORMING, QUARTER))
 }
 
@@ -124,14 +130,14 @@ def net(*gross: Fraction | float | str) -> Fraction:
 # Opening, lines (net, from above: both rights of a work), adjustments, paid, carried forward. Whole cents are paid.
 R5_EACH, R5_CARO = "37.4999625", "37.500075"
 IN_Q3 = {
-    "P-ANNA": net(40, "187.5", R5_EACH, 75) * 2,  # 611.9999325
+    "P-ANNA": net(40, "187.5", R5_EACH, 75, 50) * 2,  # 701.9999325
     "P-BEN": net(R5_EACH) * 2 + net(25, 50),  # 134.9999325
     "P-CARO": net(R5_CARO, 225) * 2,  # 472.500135
-    "P-HILL": net(40, "187.5", 75) * 2 + net(25, 50),
+    "P-HILL": net(40, "187.5", 75, 50) * 2 + net(25, 50),
     "P-NORTH": net(750, 50, 225, 300, 100),  # 1282.5
     "P-SOUTH": net(50, 100, 600),
 }
-PAID_Q3 = {"P-ANNA": 612, "P-BEN": 0, "P-CARO": 473, "P-HILL": 612, "P-NORTH": 1283, "P-SOUTH": 675}  # Ben: below 200
+PAID_Q3 = {"P-ANNA": 702, "P-BEN": 0, "P-CARO": 473, "P-HILL": 702, "P-NORTH": 1283, "P-SOUTH": 675}  # Ben: below 200
 CARRIED = {party: due - PAID_Q3[party] for party, due in IN_Q3.items()}
 BALANCES: Balances = {party: (0, due, 0, PAID_Q3[party], CARRIED[party]) for party, due in IN_Q3.items()}
 
@@ -290,8 +296,8 @@ def test_lines_sum_to_the_total_of_every_territory_and_right(story: Story) -> No
     found = {(t.territory, t.right): cents(t.total) for t in story.first.totals}
     assert found == TOTALS
     assert all(total.lines_sum == total.total for total in story.first.totals)
-    # DE 12.00 + 2.00 + 3.00 + 4.50 + 3.20, FR 6.00 + 4.00 + 12.00, US 3.00
-    assert sum(TOTALS.values()) == 2470 + 2200 + 300
+    # DE 12.00 + 2.00 + 3.00 + 4.50 + 3.20, FR 6.00 + 4.00 + 12.00, US 3.00 and half of 4.00
+    assert sum(TOTALS.values()) == 2470 + 2200 + 300 + 200
     assert cents(total.total for total in story.second.totals) == T1_Q4 == 120
 
 
@@ -317,15 +323,26 @@ def test_what_is_owed_is_paid_and_what_is_too_little_is_carried_forward(story: S
     assert {cents(balance.minimum) for balance in story.first.balances} == {200}
 
 
-def test_uses_that_no_licence_permits_are_listed_and_get_no_line(story: Story) -> None:
+def test_shares_that_no_licence_permits_are_listed_and_get_no_line(story: Story) -> None:
     names = {use.id: (use.track_name, use.recording_id) for use in story.first.uses}
-    found = {(*names[one.use_id], one.territory): (one.outcome, one.rule) for one in story.first.outside}
-    assert found == {
-        ("T3.wav", "R4", "US"): ("outside_licence", "LIC-SOUTH: holds in Worldwide less US, used in US"),
-        ("T6.wav", "R2", "US"): ("outside_licence", "LIC-LIVE: expired on 2026-06-30, generated 2026-09-09"),
+    south, live = "LIC-SOUTH: holds in Worldwide less US, used in US", "LIC-LIVE: expired on 2026-06-30"
+    found = {
+        (*names[one.use_id], one.territory, one.right, one.party_id): one.rule.partition(", generated")[0]
+        for one in story.first.outside
     }
-    paid_for = {(*names[part.use_id], line.territory) for line in story.first.lines for part in line.contributions}
-    assert not paid_for & found.keys()
+    assert {one.outcome for one in story.first.outside} == {"outside_licence"}
+    assert found == {
+        ("T3.wav", "R4", "US", MASTER, "P-NORTH"): south,
+        ("T3.wav", "R4", "US", MECHANICAL, "P-CARO"): south,
+        ("T3.wav", "R4", "US", MECHANICAL, ""): south,
+        ("T3.wav", "R4", "US", PERFORMING, "P-CARO"): south,
+        ("T3.wav", "R4", "US", PERFORMING, ""): south,
+        ("T6.wav", "R2", "US", MASTER, "P-SOUTH"): live,
+    }
+    paid_for = {
+        (*names[part.use_id], line.territory, line.right) for line in story.first.lines for part in line.contributions
+    }
+    assert not paid_for & {key[:4] for key in found}
 
 
 def test_a_check_of_the_rights_names_the_overclaim_and_what_is_unclaimed(story: Story) -> None:

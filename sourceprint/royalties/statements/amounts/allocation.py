@@ -16,99 +16,108 @@ method of the policy whose inputs exist is taken:
 What a licence owes for revenue is shared out among all that it was earned with, so that the parts sum to it exactly.
 Rates without `per_usage` count once for each track and territory, in the statement that has it first. Further rules:
 
-- Only uses that are licensed in the territory get an amount, of their licence. The others are listed; revenue that
-  falls to them is unmatched, as is revenue of tracks without any use. Unmatched revenue is priced with the licensee's
-  latest licence in force there on the day; where there is none, nothing is owed for it and nothing is listed.
+- Each licence that covers a share of a use prices the use as a whole, by its own method and rates as they hold on the
+  day of generation; `division` then takes of that what the licence covers, and lists what none does.
+- Each licence that goes by revenue accounts for all of it: what its own uses do not take is `unmatched` under it, of
+  every track that was generated while it was in force there (tracks without a date: on the first day of the period).
 - A withdrawn use counts for nothing. Uses that are held keep their weight, so that nobody is overpaid meanwhile.
 - A use of a composition alone is owed the rights of the work, never the master: with revenue, that part is unmatched.
 - Where the recording is not known but the work is, attribution gives two uses with the same passages: one of a
   recording without id, one of the composition. They weigh as one; the first takes the master, the second the rights of
   the work, so that no second is paid twice; this stays so once a person has named the recording.
+- Usages that are reported by day count on their day, the others on the last day of the period: who owns a share then
+  is paid.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
 
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.money import Amount, amount_text, format_percent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence, RateCard
-from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.reported_usage import Pot, ReportedUsage, Track
 from sourceprint.royalties.statements.amounts.weights import (
     ALL,
-    MASTER_ONLY,
-    WORKS_ONLY,
     RevenuePart,
     SharedPot,
     Unit,
-    rights_owed,
+    is_owed,
     seconds,
     units_of,
     weights_of,
 )
-from sourceprint.royalties.statements.statement import OutsideUse
 from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.shares import UseShares
-from sourceprint.royalties.uses.terms import OUTCOMES
+from sourceprint.royalties.uses.shares import JudgedShare, UseShares
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["Allocation", "Allotment", "allocate"]
-
-
-class LicenceOutcome(NamedTuple):
-    """What the licences say of a use in a territory."""
-
-    outcome: str
-    licence_id: str
-    rule: str
+__all__ = ["Allotment", "PricedUse", "allocate"]
 
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """An exact amount of one use, or of revenue that no use accounts for, in one territory.
+    """What one licence has for one use, or for revenue that no use accounts for, before rights and shares.
 
     Attributes
     ----------
-    territory, licence_id, method : str
+    terms : Licence
+        As they hold on the day of generation.
+    method : str
     amount : Amount
-        Before it is divided into rights.
-    rights : tuple of (str, int)
-        The rights that are owed, with their parts of the amount in millionths.
-    use : Use or None
-    usages : int
-    matched : bool
-        False for what stays with the licensee.
-    reason : str
-        Why it is unmatched; "" where it is not.
+    by_rate : bool
+        Whether it is owed for what the licence covers alone; else the licence accounts for all of it.
     basis : str
         How the amount came about, with the numbers put in.
     """
 
-    territory: str
-    licence_id: str
+    terms: Licence
     method: str
     amount: Amount
-    rights: tuple[tuple[str, int], ...]
-    use: Use | None
-    usages: int
-    matched: bool
-    reason: str
+    by_rate: bool
     basis: str
 
 
 @dataclass(frozen=True, slots=True)
-class Allocation:
-    """All allotments, by territory and track, and the uses that no licence permits."""
+class PricedUse:
+    """One use in one territory, on one day of usage: its shares, and what each licence has for it.
 
-    allotments: tuple[Allotment, ...]
-    outside: tuple[OutsideUse, ...]
+    Attributes
+    ----------
+    territory : str
+    use : Use or None
+        None is revenue that no use accounts for.
+    owed : str
+        Which rights: `ALL`, `MASTER_ONLY` or `WORKS_ONLY`.
+    is_alone : bool
+        Whether the rest of the rights, if any, is no other use's.
+    usages : int
+    shares_on : date
+        The day whose owners are paid.
+    is_day_of_usage : bool
+        Whether that is reported; else it is the last of the period.
+    readings : tuple of tuple of JudgedShare
+        The shares, as those of each recording that it may be of.
+    allotments : mapping of str to Allotment
+        By id of the licence: of all that cover a share, and of all that account for the revenue.
+    reason : str
+        Why no use accounts for it.
+    """
+
+    territory: str
+    use: Use | None
+    owed: str
+    is_alone: bool
+    usages: int
+    shares_on: date
+    is_day_of_usage: bool
+    readings: tuple[tuple[JudgedShare, ...], ...]
+    allotments: Mapping[str, Allotment]
+    reason: str = ""
 
 
 def allocate(
@@ -120,8 +129,8 @@ def allocate(
     period: Period,
     converter: Converter,
     charged: Collection[tuple[str, str]] = frozenset(),
-) -> Allocation:
-    """Return what each use is worth in each territory.
+) -> Iterator[PricedUse]:
+    """Yield what each licence has for each use in each territory; by territory and track.
 
     Parameters
     ----------
@@ -130,10 +139,9 @@ def allocate(
     reported : ReportedUsage
         Made with the same uses.
     rights : Rights
-        With the licences that the uses' outcomes name.
+        With everything that concerns the uses, and the licences of the licensee.
     policy : Policy
     period : Period
-        Its first day stands for tracks without a date.
     converter : Converter
         To the currency of the statement.
     charged : collection of (str, str)
@@ -142,29 +150,25 @@ def allocate(
     Raises
     ------
     StatementError
-        If a use has no outcome for a territory, a licence is not on file, or no method has what it needs.
+        If no method has what it needs for a licence.
     """
     counted = sorted((use for use in uses if use.state != "withdrawn"), key=lambda use: (use.track_sha256, use.id))
     by_track: dict[str, list[Use]] = {}
     for use in counted:
         by_track.setdefault(use.track_sha256, []).append(use)
-    allotments: list[Allotment] = []
-    outside: list[OutsideUse] = []
+    units = {key: units_of(of_track) for key, of_track in by_track.items()}
     shares = UseShares(rights)
     for territory in reported.territories:
-        one = _Territory(territory, by_track, reported, shares, rights, policy, period, converter, charged)
-        allotments += one.allotments()
-        outside += one.outside
-    return Allocation(tuple(allotments), tuple(sorted(outside, key=lambda use: (use.use_id, use.territory))))
+        yield from _Territory(territory, units, reported, shares, rights, policy, period, converter, charged).priced()
 
 
 class _Territory:
-    """The allotments of one territory."""
+    """The uses of one territory, and their prices."""
 
     def __init__(
         self,
         territory: str,
-        by_track: Mapping[str, list[Use]],
+        units: Mapping[str, tuple[Unit, ...]],
         reported: ReportedUsage,
         shares: UseShares,
         rights: Rights,
@@ -173,9 +177,9 @@ class _Territory:
         converter: Converter,
         charged: Collection[tuple[str, str]],
     ) -> None:
-        self.territory = territory
+        self._territory = territory
+        self._units = units
         self._shares = shares
-        self.outside: list[OutsideUse] = []
         self._reported = reported
         self._licences = rights.licences
         self._policy = policy
@@ -183,88 +187,129 @@ class _Territory:
         self._converter = converter
         self._charged = charged
         self._tracks = reported.tracks(territory)
-        self._units = {key: units_of(by_track.get(key, ())) for key in self._tracks}
         self._with_revenue = reported.states_revenue(territory)
-        self._methods: dict[str, tuple[str, bool]] = {}
+        self._methods: dict[int, tuple[str, bool]] = {}
+        self._accounting: dict[str, tuple[Licence, ...]] = {}
 
-    def allotments(self) -> Iterator[Allotment]:
-        """Yield the allotments; afterwards `outside` is complete."""
-        outcomes = {
-            use.id: self._outcome(use) for units in self._units.values() for unit in units for use, _ in unit.uses
-        }
-        self.outside = [
-            OutsideUse(use_id, self.territory, outcome.outcome, outcome.licence_id, outcome.rule)
-            for use_id, outcome in outcomes.items()
-            if outcome.outcome != "licensed"
-        ]
-        for key, units in self._units.items():
-            for unit in units:
-                for use, part in unit.uses:
-                    if outcomes[use.id].outcome == "licensed":
-                        yield from self._by_rate(self._tracks[key], use, part, outcomes[use.id].licence_id)
-        if not self._with_revenue:
-            return
+    def priced(self) -> Iterator[PricedUse]:
+        """Yield the uses and what no use accounts for, in order of track."""
         method = next((name for name in self._policy.methods if name != "fixed-fee"), "")
-        if method and self._revenue_counts(outcomes.values()):
-            yield from self._pool(outcomes) if method == "pro-rata-pool" else self._track_pots(method, outcomes)
+        days = {"", *(track.generated_on for track in self._tracks.values())}
+        if not (self._with_revenue and method and any(map(self._accounting_on, sorted(days)))):
+            for track in self._tracks.values():
+                for unit in self._units_of(track):
+                    yield from self._of_unit(method, track, unit, None)
+        elif method == "pro-rata-pool":
+            yield from self._pool()
+        else:
+            yield from self._track_pots(method)
 
-    def _outcome(self, use: Use) -> LicenceOutcome:
-        """Return the best that the licences say of any share of the master here; of a composition, of the works."""
-        said = list(self._shares.outcomes(replace(use, territories=(self.territory,))))
-        found = [one.outcome for one in said if one.right == MASTER] or [one.outcome for one in said]
-        best = min(found, key=lambda one: OUTCOMES.index(one.outcome))
-        outcome = "licensed" if best.outcome == "held" else best.outcome
-        return LicenceOutcome(outcome, best.licence_ids[0] if best.licence_ids else "", best.rule)
+    def _units_of(self, track: Track) -> tuple[Unit, ...]:
+        return self._units.get(track.key, ())
 
-    def _licence(self, licence_id: str) -> Licence:
-        if licence_id not in self._licences:
-            raise StatementError(
-                f"licence {printable(licence_id)!r:.80}: uses were attributed under it and it is not on file any more; "
-                "import it again, or attribute again"
-            )
-        return self._licences[licence_id]
+    def _track_pots(self, method: str) -> Iterator[PricedUse]:
+        pots, unassigned = self._reported.pots(self._territory, self._converter)
+        for key, track in self._tracks.items():
+            units = self._units_of(track)
+            if key not in pots:  # nothing is reported of it but no usages
+                for unit in units:
+                    yield from self._of_unit(method, track, unit, None)
+                continue
+            weights = weights_of(method, units)
+            pot = self._shared(pots[key], [weight for weight, _ in weights])
+            for at, unit in enumerate(units):
+                yield from self._of_unit(method, track, unit, RevenuePart(pot, at, weights[at][1]))
+            rest, words = weights[-1]
+            if rest:
+                reason = f"no use in {'the rest of ' if units else ''}{printable(track.name)}"
+                part = RevenuePart(pot, len(units), f"{words} ({reason})")
+                yield self._unmatched(method, part, track.generated_on, reason)
+        if unassigned is not None:
+            reason = f"no usages of tracks in {self._territory} that it could belong to"
+            yield self._unmatched(method, RevenuePart(self._shared(unassigned, [1]), 0), "", reason)
 
-    def _method(self, licence: Licence) -> tuple[str, bool]:
-        """Return the method for a licence here, and whether it goes by a rate of the licence; "" where none can."""
-        if licence.id not in self._methods:
-            card = licence.rate_card
-            found = ("", False)
-            for name in self._policy.methods:
-                rate = {"matched-seconds": card.per_second, "fixed-fee": card.per_match}.get(name)
-                if rate is not None:
-                    found = (name, True)
-                    break
-                if name != "fixed-fee" and self._with_revenue and card.royalty_millionths is not None:
-                    found = (name, False)
-                    break
-            self._methods[licence.id] = found
-        return self._methods[licence.id]
-
-    def _required_method(self, licence: Licence) -> tuple[str, bool]:
-        name, by_rate = self._method(licence)
-        if name:
-            return name, by_rate
-        card = licence.rate_card
-        by_revenue = set(self._policy.methods) != {"fixed-fee"}
-        missing = [
-            *(["per_second"] if "matched-seconds" in self._policy.methods else []),
-            *(["per_match"] if "fixed-fee" in self._policy.methods else []),
-            *(["royalty_rate"] if by_revenue and card.royalty_millionths is None else []),
+    def _pool(self) -> Iterator[PricedUse]:
+        pot = self._reported.pool(self._territory, self._converter)
+        weighted = [
+            (track, unit, unit.attributed_us * track.usages)
+            for track in self._tracks.values()
+            for unit in self._units_of(track)
         ]
-        revenue = "" if self._with_revenue else f" and no revenue is reported of {self.territory}"
-        raise StatementError(
-            f"licence {printable(licence.id)} in {self.territory}: no method of policy {printable(self._policy.name)} "
-            f"({', '.join(self._policy.methods)}) has what it needs: the rate card has no "
-            f"{', '.join(missing) or 'rate'}{revenue}; add a rate, report revenue, or take another policy"
+        whole = sum(weight for _, _, weight in weighted)
+        shared = self._shared(pot, [weight for _, _, weight in weighted] if whole else [1])
+        for at, (track, unit, weight) in enumerate(weighted):
+            basis = (
+                f" x {seconds(weight)} of {seconds(whole)} s "
+                f"({seconds(unit.attributed_us)} s attributed x {track.usages} usages)"
+            )
+            yield from self._of_unit("pro-rata-pool", track, unit, RevenuePart(shared, at, basis) if whole else None)
+        if not whole:
+            reason = f"no use in any track of {self._territory}"
+            yield self._unmatched("pro-rata-pool", RevenuePart(shared, 0), "", reason)
+
+    def _shared(self, pot: Pot, weights: Sequence[int]) -> SharedPot:
+        return SharedPot(pot, weights, self._converter.currency)
+
+    def _of_unit(self, method: str, track: Track, unit: Unit, part: RevenuePart | None) -> Iterator[PricedUse]:
+        """Yield the uses of one unit, with what licences have for them by their rates, and of a part of revenue."""
+        shares_on = date.fromisoformat(track.used_on) if track.used_on else self._period.end
+        of_revenue = self._of_revenue(method, part, track.generated_on) if part is not None else {}
+        for use, owed in unit.uses:
+            readings = tuple(
+                self._shares.of(reading, self._territory, shares_on) for reading in self._shares.terms.readings(use)
+            )
+            covering = {
+                licence_id
+                for shares in readings
+                for share in shares
+                if share.outcome.outcome in ("licensed", "held") and is_owed(share.right, owed)
+                for licence_id in share.outcome.licence_ids
+            }
+            of_rates = {
+                licence_id: self._of_rate(name, track, use, terms)
+                for licence_id in sorted(covering)
+                for terms in [self._licences[licence_id].on(date.fromisoformat(use.generated_on))]
+                for name, by_rate in [self._required_method(terms)]
+                if by_rate
+            }
+            yield PricedUse(
+                territory=self._territory,
+                use=use,
+                owed=owed,
+                is_alone=len(unit.uses) == 1,
+                usages=track.usages,
+                shares_on=shares_on,
+                is_day_of_usage=bool(track.used_on),
+                readings=readings,
+                allotments={**of_revenue, **of_rates},
+            )
+
+    def _unmatched(self, method: str, part: RevenuePart, generated_on: str, reason: str) -> PricedUse:
+        return PricedUse(
+            territory=self._territory,
+            use=None,
+            owed=ALL,
+            is_alone=True,
+            usages=0,
+            shares_on=self._period.end,
+            is_day_of_usage=False,
+            readings=(),
+            allotments=self._of_revenue(method, part, generated_on),
+            reason=reason,
         )
 
-    def _by_rate(self, track: Track, use: Use, part: str, licence_id: str) -> Iterator[Allotment]:
-        licence = self._licence(licence_id)
-        method, by_rate = self._required_method(licence)
-        rights = rights_owed(licence, part)
-        if not by_rate or not rights:
-            return
-        card = licence.rate_card
+    def _of_revenue(self, method: str, part: RevenuePart, generated_on: str) -> dict[str, Allotment]:
+        """Return a part of revenue at the royalty rate of each licence that accounts for it."""
+        found = {}
+        for terms in self._accounting_on(generated_on):
+            royalty = terms.rate_card.royalty_millionths or 0
+            basis = f"{part.pot.basis} x {format_percent(royalty)} ({terms.id}){part.basis}"
+            found[terms.id] = Allotment(terms, method, part.pot.owed(part.at, royalty), by_rate=False, basis=basis)
+        return found
+
+    def _of_rate(self, method: str, track: Track, use: Use, terms: Licence) -> Allotment:
+        """Return the price of a use by a rate of a licence."""
+        card = terms.rate_card
         times, counted = self._times(track, card)
         if method == "fixed-fee":
             rate = card.per_match or Fraction(0)
@@ -275,134 +320,62 @@ class _Territory:
             exact = rate * times * use.attributed_us / 1_000_000
             basis = f"{amount_text(rate, card.currency)} per second x {seconds(use.attributed_us)} s{counted}"
         amount = Amount.nearest(self._converter.convert(exact, card.currency), self._converter.currency)
-        basis += f"{self._converter.basis(card.currency)} ({licence.id})"
-        yield Allotment(
-            self.territory, licence.id, method, amount, rights, use, track.usages, matched=True, reason="", basis=basis
-        )
+        basis += f"{self._converter.basis(card.currency)} ({terms.id})"
+        return Allotment(terms, method, amount, by_rate=True, basis=basis)
 
     def _times(self, track: Track, card: RateCard) -> tuple[int, str]:
         """Return how many times a rate counts, and that in words."""
         if card.per_usage:
             return track.usages, f" x {track.usages} usages"
-        if any((track.key, where) in self._charged for where in (self.territory, WORLDWIDE)):
+        if any((track.key, where) in self._charged for where in (self._territory, WORLDWIDE)):
             return 0, " x 0, once for the track, stated in an earlier period"
+        if not track.is_first:
+            return 0, " x 0, once for the track, on an earlier day"
         return 1, ", once for the track"
 
-    def _revenue_counts(self, outcomes: Iterable[LicenceOutcome]) -> bool:
-        """Return whether any licence that a use, or what is unmatched, comes under goes by revenue here."""
-        used = {outcome.licence_id for outcome in outcomes if outcome.outcome == "licensed"}
-        if any(not self._required_method(self._licence(licence_id))[1] for licence_id in sorted(used)):
-            return True
-        return any(self._usual(track.generated_on) for track in self._tracks.values()) or bool(self._usual(""))
-
-    def _usual(self, generated_on: str) -> Licence | None:
-        """Return the licence that unmatched revenue is priced with, None where there is none that goes by revenue."""
-        day = date.fromisoformat(generated_on) if generated_on else self._period.start
-        in_force = [
-            licence
-            for licence in self._licences.values()
-            if licence.valid_from <= day
-            and (licence.valid_to is None or day <= licence.valid_to)
-            and licence.territories.covers(self.territory)
-            and self._method(licence)[0]
-            and not self._method(licence)[1]
-        ]
-        return min(in_force, key=lambda licence: (-licence.valid_from.toordinal(), licence.id), default=None)
-
-    def _track_pots(self, method: str, outcomes: Mapping[str, LicenceOutcome]) -> Iterator[Allotment]:
-        pots, unassigned = self._reported.pots(self.territory, self._converter)
-        for key, track in self._tracks.items():
-            if key not in pots:  # nothing is reported of it but no usages
-                continue
-            units = self._units[key]
-            weights = weights_of(method, units)
-            pot = self._shared(pots[key], [weight for weight, _ in weights])
-            for at, unit in enumerate(units):
-                yield from self._of_unit(method, RevenuePart(pot, at, weights[at][1]), unit, track, outcomes)
-            rest, words = weights[-1]
-            if rest:
-                reason = f"no use in {'the rest of ' if units else ''}{printable(track.name)}"
-                part = RevenuePart(pot, len(units), f"{words} ({reason})")
-                yield from self._unmatched(method, part, reason, track.generated_on, None, ALL)
-        if unassigned is not None:
-            reason = f"no usages of tracks in {self.territory} that it could belong to"
-            yield from self._unmatched(method, RevenuePart(self._shared(unassigned, [1]), 0), reason, "", None, ALL)
-
-    def _shared(self, pot: Pot, weights: Sequence[int]) -> SharedPot:
-        return SharedPot(pot, weights, self._converter.currency)
-
-    def _pool(self, outcomes: Mapping[str, LicenceOutcome]) -> Iterator[Allotment]:
-        pot = self._reported.pool(self.territory, self._converter)
-        weighted = [
-            (key, unit, unit.attributed_us * self._tracks[key].usages)
-            for key, units in self._units.items()
-            for unit in units
-        ]
-        whole = sum(weight for _, _, weight in weighted)
-        if not whole:
-            reason = f"no use in any track of {self.territory}"
-            part = RevenuePart(self._shared(pot, [1]), 0)
-            yield from self._unmatched("pro-rata-pool", part, reason, "", None, ALL)
-            return
-        shared = self._shared(pot, [weight for _, _, weight in weighted])
-        for at, (key, unit, weight) in enumerate(weighted):
-            track = self._tracks[key]
-            basis = (
-                f" x {seconds(weight)} of {seconds(whole)} s "
-                f"({seconds(unit.attributed_us)} s attributed x {track.usages} usages)"
+    def _accounting_on(self, generated_on: str) -> tuple[Licence, ...]:
+        """Return the licences that account for the revenue of tracks of a day, by id; "" is the first of the period."""
+        if generated_on not in self._accounting:
+            day = date.fromisoformat(generated_on) if generated_on else self._period.start
+            terms = (
+                licence.on(day)
+                for licence in self._licences.values()
+                if self._shares.terms.in_force(licence, day, self._territory)
             )
-            yield from self._of_unit("pro-rata-pool", RevenuePart(shared, at, basis), unit, track, outcomes)
+            methods = ((one, *self._method(one)) for one in terms)
+            self._accounting[generated_on] = tuple(one for one, name, by_rate in methods if name and not by_rate)
+        return self._accounting[generated_on]
 
-    def _of_unit(
-        self, method: str, part: RevenuePart, unit: Unit, track: Track, outcomes: Mapping[str, LicenceOutcome]
-    ) -> Iterator[Allotment]:
-        """Yield what a part of revenue gives to the uses of one unit; of a unit of one use, all rights of it."""
-        alone = len(unit.uses) == 1
-        for use, owed in unit.uses:
-            lost = ALL if alone else owed  # the master of a composition alone is unmatched too, whatever the reason
-            outcome = outcomes[use.id]
-            if outcome.outcome != "licensed":
-                reason = f"outside the licence: {outcome.rule}" if outcome.rule else "without a licence"
-                yield from self._unmatched(method, part, reason, track.generated_on, use, lost)
-                continue
-            licence = self._licence(outcome.licence_id)
-            name, by_rate = self._required_method(licence)
-            if by_rate:
-                reason = f"paid by {name} under {licence.id}"
-                yield from self._unmatched(method, part, reason, track.generated_on, use, lost)
-                continue
-            yield from self._priced(method, part, licence, rights_owed(licence, owed), use, track.usages, "")
-            if owed == WORKS_ONLY and alone:
-                master = rights_owed(licence, MASTER_ONLY)
-                yield from self._priced(method, part, licence, master, use, track.usages, "composition only")
+    def _method(self, terms: Licence) -> tuple[str, bool]:
+        """Return the method for a licence here, and whether it goes by a rate of the licence; "" where none can."""
+        if id(terms) not in self._methods:
+            card = terms.rate_card
+            found = ("", False)
+            for name in self._policy.methods:
+                rate = {"matched-seconds": card.per_second, "fixed-fee": card.per_match}.get(name)
+                if rate is not None:
+                    found = (name, True)
+                    break
+                if name != "fixed-fee" and self._with_revenue and card.royalty_millionths is not None:
+                    found = (name, False)
+                    break
+            self._methods[id(terms)] = found
+        return self._methods[id(terms)]
 
-    def _unmatched(
-        self,
-        method: str,
-        part: RevenuePart,
-        reason: str,
-        generated_on: str,
-        use: Use | None = None,
-        owed: str = ALL,
-    ) -> Iterator[Allotment]:
-        licence = self._usual(generated_on)
-        if licence is not None:
-            yield from self._priced(method, part, licence, rights_owed(licence, owed), use, 0, reason)
-
-    def _priced(
-        self,
-        method: str,
-        part: RevenuePart,
-        licence: Licence,
-        rights: tuple[tuple[str, int], ...],
-        use: Use | None,
-        usages: int,
-        reason: str,
-    ) -> Iterator[Allotment]:
-        """Yield a part of revenue at the royalty rate of a licence; nothing where no right is owed."""
-        if not rights:
-            return
-        royalty = licence.rate_card.royalty_millionths or 0
-        amount = part.pot.owed(part.at, royalty)
-        basis = f"{part.pot.basis} x {format_percent(royalty)} ({licence.id}){part.basis}"
-        yield Allotment(self.territory, licence.id, method, amount, rights, use, usages, not reason, reason, basis)
+    def _required_method(self, terms: Licence) -> tuple[str, bool]:
+        name, by_rate = self._method(terms)
+        if name:
+            return name, by_rate
+        card = terms.rate_card
+        by_revenue = set(self._policy.methods) != {"fixed-fee"}
+        missing = [
+            *(["per_second"] if "matched-seconds" in self._policy.methods else []),
+            *(["per_match"] if "fixed-fee" in self._policy.methods else []),
+            *(["royalty_rate"] if by_revenue and card.royalty_millionths is None else []),
+        ]
+        revenue = "" if self._with_revenue else f" and no revenue is reported of {self._territory}"
+        raise StatementError(
+            f"licence {printable(terms.id)} in {self._territory}: no method of policy {printable(self._policy.name)} "
+            f"({', '.join(self._policy.methods)}) has what it needs: the rate card has no "
+            f"{', '.join(missing) or 'rate'}{revenue}; add a rate, report revenue, or take another policy"
+        )

@@ -14,7 +14,7 @@ So every reported amount is counted exactly once.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
@@ -27,6 +27,10 @@ from sourceprint.royalties.uses.use import Use
 __all__ = ["Pot", "ReportedUsage", "Track"]
 
 
+TrackDay = tuple[str, str]
+"""Key of a track, and the day of usages or ""."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pot:
     """Revenue in minor units of the statement's currency, exact, and in words where it came from."""
@@ -37,7 +41,7 @@ class Pot:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One generated track in one territory.
+    """One generated track in one territory, on one day where usages are reported by day.
 
     Attributes
     ----------
@@ -50,6 +54,10 @@ class Track:
     usages : int
     rows : tuple of UsageRow
         What is reported of it in the territory; empty where nothing is.
+    used_on : str
+        YYYY-MM-DD, the day of these usages; "" where they are reported for the period as a whole.
+    is_first : bool
+        Whether no earlier usages of it are reported in the territory.
     """
 
     key: str
@@ -57,6 +65,8 @@ class Track:
     generated_on: str
     usages: int
     rows: tuple[UsageRow, ...]
+    used_on: str = ""
+    is_first: bool = True
 
     @property
     def states_revenue(self) -> bool:
@@ -96,7 +106,7 @@ class ReportedUsage:
                 of_track = unnamed.setdefault(use.track_sha256, (use.track_name, use.generated_on, set()))
                 of_track[2].update(use.territories)
         _check_names(usage, named)
-        self._tracks: dict[str, dict[str, Track]] = {}
+        self._tracks: dict[str, dict[TrackDay, Track]] = {}
         self._whole: dict[str, list[UsageRow]] = {}
         for row in _sorted(usage.rows):
             if not row.key:
@@ -104,21 +114,25 @@ class ReportedUsage:
                 continue
             sha256, name, generated_on = named.get(row.key, (row.key, row.track or row.track_id, row.generated_on))
             in_territory = self._tracks.setdefault(row.territory, {})
-            before = in_territory.get(sha256, Track(sha256, name, generated_on, 0, ()))
-            in_territory[sha256] = Track(
-                sha256, name, before.generated_on, before.usages + row.usages, (*before.rows, row)
-            )
+            of_day = (sha256, row.used_on)
+            before = in_territory.get(of_day, Track(sha256, name, generated_on, 0, (), row.used_on))
+            in_territory[of_day] = replace(before, usages=before.usages + row.usages, rows=(*before.rows, row))
         for sha256, (name, generated_on, territories) in sorted(unnamed.items()):
             for territory in sorted(self._whole or territories):
-                self._tracks.setdefault(territory, {})[sha256] = Track(sha256, name, generated_on, 1, ())
+                self._tracks.setdefault(territory, {})[sha256, ""] = Track(sha256, name, generated_on, 1, ())
+        for in_territory in self._tracks.values():
+            seen: set[str] = set()
+            for of_day, track in sorted(in_territory.items()):
+                in_territory[of_day] = replace(track, is_first=track.key not in seen)
+                seen.add(track.key)
         self._check_territories()
 
     def _check_territories(self) -> None:
         if WORLDWIDE in self._whole and len(self._whole) > 1:
             raise _twice("a territory as a whole", min(self._whole.keys() - {WORLDWIDE}))
         countries = sorted(self._tracks.keys() - {WORLDWIDE})
-        for key, track in self.tracks(WORLDWIDE).items():
-            beside = [country for country in countries if key in self._tracks.get(country, {})]
+        for track in self.tracks(WORLDWIDE).values():
+            beside = [country for country in countries if track.key in self._keys(country)]
             if beside:
                 raise _twice(f"track {printable(track.name)!r:.80}", beside[0])
 
@@ -130,10 +144,13 @@ class ReportedUsage:
     @property
     def counted(self) -> frozenset[tuple[str, str]]:
         """All tracks that count anywhere, by key, with the territory."""
-        return frozenset((key, territory) for territory, tracks in self._tracks.items() for key in tracks)
+        return frozenset((key, territory) for territory in self._tracks for key in self._keys(territory))
 
-    def tracks(self, territory: str) -> dict[str, Track]:
-        """Return the tracks that count in a territory, by key, sorted."""
+    def _keys(self, territory: str) -> set[str]:
+        return {track.key for track in self._tracks.get(territory, {}).values()}
+
+    def tracks(self, territory: str) -> dict[TrackDay, Track]:
+        """Return the tracks that count in a territory, by key and day of usage, sorted."""
         return dict(sorted(self._tracks.get(territory, {}).items()))
 
     def states_revenue(self, territory: str) -> bool:
@@ -151,8 +168,8 @@ class ReportedUsage:
         texts = [_text(revenue, currency, converter) for currency, revenue in by_currency.items()]
         return Pot(_converted(by_currency, converter), f"pool of {territory} {' + '.join(texts)}")
 
-    def pots(self, territory: str, converter: Converter) -> tuple[dict[str, Pot], Pot | None]:
-        """Return the revenue of each track of a territory, and what belongs to no track, None where there is none.
+    def pots(self, territory: str, converter: Converter) -> tuple[dict[TrackDay, Pot], Pot | None]:
+        """Return the revenue of each track and day of a territory; what belongs to no track, None where there is none.
 
         Raises
         ------
@@ -167,7 +184,7 @@ class ReportedUsage:
                 f"usage of {printable(silent[0].name)!r:.80} in {territory}: no revenue is reported, as of others "
                 "there; write 0 if there was none, or give the revenue of the territory as a whole"
             )
-        pots: dict[str, Pot] = {}
+        pots: dict[TrackDay, Pot] = {}
         for key, track in tracks.items():
             if track.states_revenue:
                 by_currency = _by_currency(track.rows)
@@ -183,7 +200,7 @@ class ReportedUsage:
             return pots, Pot(revenue, f"revenue of {territory} {text}")
         for track in silent:
             basis = f"revenue of {territory} {text} x {track.usages} of {usages} usages"
-            pots[track.key] = Pot(revenue * track.usages / usages, basis)
+            pots[track.key, track.used_on] = Pot(revenue * track.usages / usages, basis)
         return pots, None
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.money import Amount, shares_of
-from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import MASTER, WHOLE
 from sourceprint.royalties.statements.amounts.reported_usage import Pot
 from sourceprint.royalties.uses.use import Use
@@ -21,7 +20,7 @@ __all__ = [
     "RevenuePart",
     "SharedPot",
     "Unit",
-    "rights_owed",
+    "is_owed",
     "seconds",
     "units_of",
     "weights_of",
@@ -106,13 +105,9 @@ def _passages(use: Use) -> tuple[tuple[int, int], ...]:
     return tuple((passage.start_ms, passage.end_ms) for passage in use.passages)
 
 
-def rights_owed(licence: Licence, owed: str) -> tuple[tuple[str, int], ...]:
-    """Return the rights of a rate card that are owed."""
-    return tuple(
-        (right, millionths)
-        for right, millionths in licence.rate_card.rights
-        if millionths and (owed == ALL or (right == MASTER) == (owed == MASTER_ONLY))
-    )
+def is_owed(right: str, owed: str) -> bool:
+    """Return whether a right is among those that a use is owed; "" is any right in a work."""
+    return owed == ALL or (right == MASTER) == (owed == MASTER_ONLY)
 
 
 def weights_of(method: str, units: tuple[Unit, ...]) -> list[tuple[int, str]]:

@@ -327,7 +327,7 @@ def rights_of(
     recordings = {adjustment.recording_id for adjustment in adjustments}
     works = {adjustment.work_id for adjustment in adjustments}
     for use in uses:
-        recordings.add(use.recording_id)
+        recordings.update((use.recording_id, *use.candidates))
         works.update(use.work_ids)
     return load_rights(
         connection, recording_ids=sorted(recordings - {""}), work_ids=sorted(works - {""}), licensee=licensee

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from sourceprint.royalties.money import ZERO, Amount, currency_exponent, shown_decimals, sum_of
+from sourceprint.royalties.money import ZERO, Amount, currency_exponent, format_percent, shown_decimals, sum_of
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
@@ -314,7 +314,11 @@ class View:
         return {
             "use_id": one.use_id,
             "track": use.track_name if use else "",
-            "recording": self._names.title("recording", use.recording_id) if use else "",
+            "recording": self._names.title("recording", one.recording_id or (use.recording_id if use else "")),
+            "work": self._names.title("work", one.work_id),
+            "right": one.right or "all",
+            "party": self._names.party(one.party_id).name if one.party_id else "",
+            "share": format_percent(one.share_millionths),
             "territory": one.territory,
             "words": {"outside_licence": "outside the licence", "no_licence": "no licence"}.get(
                 one.outcome, one.outcome
