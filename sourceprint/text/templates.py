@@ -14,10 +14,14 @@ from fingerprint.errors import printable
 
 __all__ = ["rendered"]
 
+_BUFFERED = 500  # pieces of text that are put together before they become bytes
+
 
 def rendered(package: str, template: str, values: dict[str, Any]) -> bytes:
     """Return a page: a template in the folder `templates` of a package, filled with values."""
-    return _environment(package).get_template(template).render(**values).encode()
+    stream = _environment(package).get_template(template).stream(**values)
+    stream.enable_buffering(_BUFFERED)
+    return b"".join(piece.encode() for piece in stream)
 
 
 @cache

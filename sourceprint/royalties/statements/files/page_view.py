@@ -5,8 +5,9 @@ plain mappings for the templates; all order is that of the statement.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 from sourceprint.royalties.money import ZERO, Amount, currency_exponent, format_percent, shown_decimals, sum_of
@@ -63,19 +64,17 @@ class View:
     def whole(self) -> dict[str, Any]:
         """Return all that stands on the page of the statement."""
         statement = self._statement
-        drilled = _Budget(MAX_DRILLED)
+        of_party = {party_id: self._payable[party_id] for party_id in sorted(self._payable)}
+        of_kind = {kind: [line for line in statement.lines if line.kind == kind] for kind in KINDS[1:]}
+        followed, not_followed = _followed(chain(*of_party.values(), *of_kind.values()))
         groups = [
-            {
-                "party": self._party(party_id),
-                "number": number,
-                **self._lines(self._payable[party_id], drilled, whole=True),
-            }
-            for number, party_id in enumerate(sorted(self._payable), start=1)
+            {"party": self._party(party_id), "number": number, **self._lines(lines, followed, whole=True)}
+            for number, (party_id, lines) in enumerate(of_party.items(), start=1)
         ]
         kept = [
-            {"kind": kind, "words": KIND_WORDS[kind], **self._lines(of_kind, drilled, whole=True)}
-            for kind in KINDS[1:]
-            if (of_kind := [line for line in statement.lines if line.kind == kind])
+            {"kind": kind, "words": KIND_WORDS[kind], **self._lines(lines, followed, whole=True)}
+            for kind, lines in of_kind.items()
+            if lines
         ]
         return {
             **self._facts(),
@@ -97,25 +96,25 @@ class View:
             "bars_by_kind": self.bars(
                 {KIND_WORDS[kind]: self._gross(kind) for kind in KINDS if self._gross(kind)}, sort=False
             ),
-            "not_drilled": drilled.refused,
+            "not_drilled": not_followed,
         }
 
     def of_party(self, party_id: str) -> dict[str, Any]:
         """Return all that stands on the page of one party: its own lines, balance and adjustments."""
         lines = self._payable.get(party_id, [])
-        drilled = _Budget(MAX_DRILLED)
+        followed, not_followed = _followed(lines)
         named = {line.licence_id for line in lines}
         facts = self._facts()
         return {
             **facts,
             "licences": [one for one in facts["licences"] if one["id"] in named],
             "party": self._party(party_id),
-            "group": self._lines(lines, drilled, whole=False),
+            "group": self._lines(lines, followed, whole=False),
             "balances": self._balances([self._accounts[party_id]] if party_id in self._accounts else []),
             "advances": self._advances(party_id),
             "adjustments": [self._adjustment(one) for one in self._adjusted.get(party_id, ())],
             "bars_by_track": self.bars(self._by_track(lines)),
-            "not_drilled": drilled.refused,
+            "not_drilled": not_followed,
         }
 
     def party_ids(self) -> list[str]:
@@ -171,7 +170,7 @@ class View:
     def _party(self, party_id: str) -> dict[str, str]:
         return _party_view(self._names.party(party_id))
 
-    def _lines(self, lines: list[Line], drilled: "_Budget", *, whole: bool) -> dict[str, Any]:
+    def _lines(self, lines: list[Line], followed: Collection[int], *, whole: bool) -> dict[str, Any]:
         columns = {
             "gross": [line.gross for line in lines],
             "deductions": [-_deducted(line) for line in lines],
@@ -184,14 +183,14 @@ class View:
             for name, amounts in columns.items()
         }
         return {
-            "lines": [self._line(line, drilled, whole=whole) for line in lines],
+            "n_lines": len(lines),
+            "lines": (self._line(line, followed, whole=whole) for line in lines),  # once: a page is made line by line
             **{name: self._money(amount) for name, amount in sums.items()},
             "off": {name: self._money(amount) for name, amount in off.items()} if any(off.values()) else None,
         }
 
-    def _line(self, line: Line, drilled: "_Budget", *, whole: bool) -> dict[str, Any]:
+    def _line(self, line: Line, followed: Collection[int], *, whole: bool) -> dict[str, Any]:
         names = self._names
-        shown = drilled.take(len(line.contributions))
         return {
             "number": line.number,
             "recording": names.title("recording", line.recording_id),
@@ -210,7 +209,9 @@ class View:
             "reason": line.reason,
             "exact": line.gross.text(self._statement.currency),
             "n_uses": len(line.contributions),
-            "uses": [self._contribution(part, whole=whole) for part in line.contributions] if shown else None,
+            "uses": [self._contribution(part, whole=whole) for part in line.contributions]
+            if line.number in followed
+            else None,
         }
 
     def _contribution(self, part: Contribution, *, whole: bool) -> dict[str, Any]:
@@ -351,19 +352,17 @@ class View:
         ]
 
 
-class _Budget:
-    """How many uses may still be followed on a page."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-        self.refused = 0
-
-    def take(self, n: int) -> bool:
-        if n > self._left:
-            self.refused += 1
-            return False
-        self._left -= n
-        return True
+def _followed(lines: Iterable[Line]) -> tuple[set[int], int]:
+    """Return the numbers of the lines that are followed to their uses on a page, and how many are not."""
+    numbers: set[int] = set()
+    left, others = MAX_DRILLED, 0
+    for line in lines:
+        if len(line.contributions) <= left:
+            numbers.add(line.number)
+            left -= len(line.contributions)
+        else:
+            others += 1
+    return numbers, others
 
 
 def _deducted(line: Line) -> Amount:
