@@ -13,18 +13,19 @@ import pytest
 
 from fingerprint.errors import ListedError, StatementError
 from sourceprint.royalties.deal_terms import DealTerms
-from sourceprint.royalties.money import Amount
+from sourceprint.royalties.money import Amount, sum_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.statements.effects import Announcement, effects_to_json
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.line_explanation import explain_line
 from sourceprint.royalties.statements.proof import prove
+from sourceprint.royalties.statements.register import statement_text
 from sourceprint.royalties.statements.restatements import restate_usage
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.statements.usage_reports import UsageReport, reports_of
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
-from sourceprint.royalties.uses.policy import Policy, load_policy
+from sourceprint.royalties.uses.policy import Policy, load_policy, parse_policy, shipped_policy
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from tests.royalty_records import (
     LICENSEE,
@@ -188,6 +189,35 @@ def test_usage_of_a_closed_period_is_refused_and_the_last_day_is_said(attributed
     with pytest.raises(StatementError, match=r"is closed since 2027-07-02, as the audit window .* statement --adjust"):
         restate_usage(attributed, now=datetime(2027, 7, 3, tzinfo=UTC), **given)
     assert restate_usage(attributed, now=datetime(2027, 7, 2, tzinfo=UTC), **given)[1] == date(2027, 7, 2)
+
+
+@pytest.mark.parametrize("method", ["coverage-weighted", "pro-rata-pool"])
+def test_revenue_of_what_was_not_scanned_is_held_if_the_policy_says_so(
+    attributed: Database, tmp_path: Path, method: str
+) -> None:
+    text = shipped_policy(method) + '\n[usage]\nnot_scanned = "hold"\n'
+    card = a_rate_card(per_match=None, per_second=None, royalty_millionths=100_000)
+    store_rights(attributed, some_rights(licences=[a_licence(rate_card=card)]))
+    attribute(attributed, tmp_path, "one.wav", policy=parse_policy(text, name="held"))
+    money: dict[str, Any] = {"revenue": Fraction(10_000), "currency": "EUR"}  # 100.00, of which 10 % are owed
+    none: dict[str, Any] = {"revenue": Fraction(0), "currency": "EUR"}
+    usage = usage_of(a_row("one.wav", **money), a_row("two.wav", **money), a_row("three.wav", 7, **none))
+    first = issue(attributed, Q3, usage)
+    prove(first)
+    held = [one for one in first.lines if one.kind == "held"]
+    assert {one.right: one.gross for one in held} == {
+        "Master": Amount.of_minor(500, "EUR"),
+        "MechanicalRight": Amount.of_minor(250, "EUR"),
+        "PerformingRight": Amount.of_minor(250, "EUR"),
+    }
+    assert {one.reason for one in held} == {"not scanned: three.wav; not scanned: two.wav"}
+    assert "reported, not scanned: three.wav, two.wav\n" in statement_text(first)
+    # Scanned at last: what was held is owed, by adjustments.
+    attribute(attributed, tmp_path, "two.wav", policy=parse_policy(text, name="held"))
+    second = issue(attributed, Q4)
+    released = [one for one in second.adjustments if one.kind == "held"]
+    assert {one.amount for one in released} == {Amount.of_minor(-500, "EUR"), Amount.of_minor(-250, "EUR")}
+    assert sum_of(one.amount for one in second.adjustments) == Amount.of_minor(0, "EUR")
 
 
 # What an attribution changes in money.

@@ -20,6 +20,7 @@ Rates without `per_usage` count once for each track and territory, in the statem
   day of generation; `division` then takes of that what the licence covers, and lists what none does.
 - Each licence that goes by revenue accounts for all of it: what its own uses do not take is `unmatched` under it, of
   every track that was generated while it was in force there (tracks without a date: on the first day of the period).
+- Revenue of a track that was not scanned is held, under each licence that accounts for it.
 - A withdrawn use counts for nothing. Uses that are held keep their weight, so that nobody is overpaid meanwhile.
 - A use of a composition alone is owed the rights of the work, never the master: with revenue, that part is unmatched.
 - Where the recording is not known but the work is, attribution gives two uses with the same passages: one of a
@@ -54,6 +55,7 @@ from sourceprint.royalties.statements.amounts.weights import (
 from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.shares import JudgedShare, UseShares
+from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.royalties.uses.use import Use
 
 __all__ = ["Allotment", "PricedUse", "allocate"]
@@ -106,6 +108,8 @@ class PricedUse:
         By id of the licence: of all that cover a share, and of all that account for the revenue.
     reason : str
         Why no use accounts for it.
+    is_held : bool
+        Whether one may yet: the track was not scanned.
     """
 
     territory: str
@@ -118,6 +122,7 @@ class PricedUse:
     readings: tuple[tuple[JudgedShare, ...], ...]
     allotments: Mapping[str, Allotment]
     reason: str = ""
+    is_held: bool = False
 
 
 def allocate(
@@ -222,8 +227,10 @@ class _Territory:
             rest, words = weights[-1]
             if rest:
                 reason = f"no use in {'the rest of ' if units else ''}{printable(track.name)}"
+                if not track.is_scanned:
+                    reason = f"{NOT_SCANNED}: {printable(track.name)}"
                 part = RevenuePart(pot, len(units), f"{words} ({reason})")
-                yield self._unmatched(method, part, track.generated_on, reason)
+                yield self._unmatched(method, part, track.generated_on, reason, is_held=not track.is_scanned)
         if unassigned is not None:
             reason = f"no usages of tracks in {self._territory} that it could belong to"
             yield self._unmatched(method, RevenuePart(self._shared(unassigned, [1]), 0), "", reason)
@@ -246,6 +253,10 @@ class _Territory:
         if not whole:
             reason = f"no use in any track of {self._territory}"
             yield self._unmatched("pro-rata-pool", RevenuePart(shared, 0), "", reason)
+        for track, own in self._reported.not_scanned(self._territory, self._converter):
+            reason = f"{NOT_SCANNED}: {printable(track.name)}"
+            part = RevenuePart(self._shared(own, [1]), 0, f" ({reason})")
+            yield self._unmatched("pro-rata-pool", part, track.generated_on, reason, is_held=True)
 
     def _shared(self, pot: Pot, weights: Sequence[int]) -> SharedPot:
         return SharedPot(pot, weights, self._converter.currency)
@@ -284,7 +295,9 @@ class _Territory:
                 allotments={**of_revenue, **of_rates},
             )
 
-    def _unmatched(self, method: str, part: RevenuePart, generated_on: str, reason: str) -> PricedUse:
+    def _unmatched(
+        self, method: str, part: RevenuePart, generated_on: str, reason: str, *, is_held: bool = False
+    ) -> PricedUse:
         return PricedUse(
             territory=self._territory,
             use=None,
@@ -296,6 +309,7 @@ class _Territory:
             readings=(),
             allotments=self._of_revenue(method, part, generated_on),
             reason=reason,
+            is_held=is_held,
         )
 
     def _of_revenue(self, method: str, part: RevenuePart, generated_on: str) -> dict[str, Allotment]:

@@ -105,7 +105,8 @@ class Division:
             reason = reason or _elsewhere(priced, licence_id, right, claims)
             for weight, over in _left(right, mine, claims):
                 share = JudgedShare(right, "", "", weight, "unmatched", "", "", over, "", _NO_LICENCE)
-                yield _entry(priced, allotment, _Claim(share, licence_id, "unmatched", reason))
+                kind = "held" if priced.is_held else "unmatched"
+                yield _entry(priced, allotment, _Claim(share, licence_id, kind, reason))
 
     def _count(self, territory: str, right: str, amount: Amount) -> None:
         self.allotted[territory, right] = self.allotted.get((territory, right), ZERO) + amount

@@ -21,7 +21,7 @@ from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.money import amount_text
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.territories import WORLDWIDE
-from sourceprint.royalties.uses.usage import Usage, UsageRow
+from sourceprint.royalties.uses.usage import NOT_SCANNED, Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
 
 __all__ = ["Pot", "ReportedUsage", "Track"]
@@ -67,6 +67,11 @@ class Track:
     rows: tuple[UsageRow, ...]
     used_on: str = ""
     is_first: bool = True
+
+    @property
+    def is_scanned(self) -> bool:
+        """Whether a scan is of it, as far as anybody looked: what it uses is known then."""
+        return all(row.matched_by != NOT_SCANNED for row in self.rows)
 
     @property
     def states_revenue(self) -> bool:
@@ -161,12 +166,15 @@ class ReportedUsage:
         )
 
     def pool(self, territory: str, converter: Converter) -> Pot:
-        """Return all revenue of a territory."""
-        own = [row for track in self.tracks(territory).values() for row in track.rows]
-        rows = [*self._whole.get(territory, []), *own]
-        by_currency = _by_currency(rows)
-        texts = [_text(revenue, currency, converter) for currency, revenue in by_currency.items()]
-        return Pot(_converted(by_currency, converter), f"pool of {territory} {' + '.join(texts)}")
+        """Return all revenue of a territory but that of tracks that were not scanned."""
+        own = [row for track in self.tracks(territory).values() if track.is_scanned for row in track.rows]
+        return _pot([*self._whole.get(territory, []), *own], f"pool of {territory}", converter)
+
+    def not_scanned(self, territory: str, converter: Converter) -> list[tuple[Track, Pot]]:
+        """Return the tracks of a territory that were not scanned and state revenue, with that revenue."""
+        tracks = self.tracks(territory).values()
+        found = [track for track in tracks if not track.is_scanned and track.states_revenue]
+        return [(track, _pot(track.rows, "revenue", converter)) for track in found]
 
     def pots(self, territory: str, converter: Converter) -> tuple[dict[TrackDay, Pot], Pot | None]:
         """Return the revenue of each track and day of a territory; what belongs to no track, None where there is none.
@@ -226,6 +234,12 @@ def _sorted(rows: Iterable[UsageRow]) -> list[UsageRow]:
         rows,
         key=lambda row: (row.territory, row.key, row.currency, row.used_on, row.usages, row.revenue or Fraction(0)),
     )
+
+
+def _pot(rows: Iterable[UsageRow], what: str, converter: Converter) -> Pot:
+    by_currency = _by_currency(rows)
+    texts = [_text(revenue, currency, converter) for currency, revenue in by_currency.items()]
+    return Pot(_converted(by_currency, converter), f"{what} {' + '.join(texts)}")
 
 
 def _by_currency(rows: Iterable[UsageRow]) -> dict[str, Fraction]:
