@@ -10,11 +10,12 @@ The parts of each right of a recording or work sum to the whole of it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import Connection
 
+from sourceprint.royalties.deals.standing import opted_out, term_ended
 from sourceprint.royalties.money import format_percent, largest_remainder
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.records import MASTER, WHOLE
@@ -96,6 +97,7 @@ class UseShares:
         self._holders: dict[tuple[str, str, str, date], tuple[_Holder, ...]] = {}
         self._rights_on_file: dict[tuple[str, str, date], frozenset[str]] = {}
         self._judged: dict[tuple[object, ...], tuple[JudgedShare, ...]] = {}
+        self._known_bars: dict[tuple[object, ...], tuple[tuple[tuple[str, str], ShareOutcome], ...]] = {}
         self.terms = LicenceTerms(rights)
 
     def of(self, use: Use, territory: str, day: date) -> tuple[JudgedShare, ...]:
@@ -110,12 +112,12 @@ class UseShares:
         """
         terms = self.terms.of(use, territory)
         if not terms.shared:
-            return tuple(self._found(use, terms, territory, day))
-        key = (terms, use.layer, day)
+            return tuple(self._barred(use, terms, territory, day))
+        key = (terms, use.layer, day, *self._bars(use, territory, day))
         if key not in self._judged:
             if len(self._judged) >= _MOST_REMEMBERED:
                 self._judged.clear()
-            self._judged[key] = tuple(self._found(use, terms, territory, day))
+            self._judged[key] = tuple(self._barred(use, terms, territory, day))
         return self._judged[key]
 
     def outcomes(self, use: Use) -> Iterator[RightOutcome]:
@@ -138,6 +140,32 @@ class UseShares:
                         best[right] = ordered
             for right, ordered in best.items():
                 yield from (RightOutcome(territory, right, outcome) for outcome in ordered)
+
+    def _barred(self, use: Use, terms: UseTerms, territory: str, day: date) -> Iterator[JudgedShare]:
+        """Yield the shares of a use; those of a recording or work that no licence can permit with that outcome."""
+        bars = dict(self._bars(use, territory, day))
+        for share in self._found(use, terms, territory, day):
+            subject = ("recording", share.recording_id) if share.right == MASTER else ("work", share.work_id)
+            yield replace(share, outcome=bars[subject]) if subject in bars else share
+
+    def _bars(self, use: Use, territory: str, day: date) -> tuple[tuple[tuple[str, str], ShareOutcome], ...]:
+        """Return the recordings and works of a use that are opted out, or past their term."""
+        key = (use.recording_id, use.work_ids, use.purpose, use.generated_on, territory, day)
+        if key not in self._known_bars:
+            made_on = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
+            found: list[tuple[tuple[str, str], ShareOutcome]] = []
+            if use.recording_id:
+                if out := opted_out(self._rights, use.recording_id, "", use.purpose, territory, made_on):
+                    found.append((("recording", use.recording_id), ShareOutcome("opted_out", (), out)))
+                elif ended := term_ended(self._rights, use.recording_id, territory, day):
+                    found.append((("recording", use.recording_id), ShareOutcome("term_ended", (), ended)))
+            for work_id, _ in self._works(use):
+                if out := opted_out(self._rights, "", work_id, use.purpose, territory, made_on):
+                    found.append((("work", work_id), ShareOutcome("opted_out", (), out)))
+            if len(self._known_bars) >= _MOST_REMEMBERED:
+                self._known_bars.clear()
+            self._known_bars[key] = tuple(found)
+        return self._known_bars[key]
 
     def _found(self, use: Use, terms: UseTerms, territory: str, day: date) -> Iterator[JudgedShare]:
         recording_id = use.recording_id

@@ -18,6 +18,9 @@ outcome is one of these:
 `outside_licence`    none permits it: the one that came furthest in the order of the rules is named, with the first
                      rule that it breaks; ties go to the latest `valid_from`, then to the id that sorts first
 `no_licence`         none covers it
+`opted_out`          whoever owns the recording, or the work, opted out of the purpose, there and on the day of
+                     generation: whatever the licences say
+`term_ended`         all master shares of the recording that were ever on file there have ended: likewise
 ===================  ==================================================================================================
 
 A licence is replaced from the day on which another licence of the same licensee that says so comes into force, if that
@@ -43,7 +46,7 @@ __all__ = ["JOINED_MS", "OUTCOMES", "LicenceTerms", "ShareOutcome", "UseTerms", 
 JOINED_MS = 50
 """Spans of a use with no more than this between them are one passage: an ear takes them for one."""
 
-OUTCOMES = ("licensed", "held", "outside_licence", "no_licence")
+OUTCOMES = ("licensed", "held", "outside_licence", "no_licence", "term_ended", "opted_out")
 """From the best to the worst: money waits for a use that may be of several recordings if any of them has the first."""
 
 _MAX_TERRITORIES_TEXT = 80
@@ -60,9 +63,9 @@ class ShareOutcome:
     outcome : str
         Of `OUTCOMES`.
     licence_ids : tuple of str
-        The licence that pays, or whose rule is broken; all that permit, where it is held; empty for `no_licence`.
+        The licence that pays, or whose rule is broken; all that permit, where it is held; else empty.
     rule : str
-        Which term decided, as "LIC-1: max_consecutive_seconds 15: 21.3 s of R1 in a row"; "" where licensed.
+        What decided, as "LIC-1: max_consecutive_seconds 15: 21.3 s of R1 in a row"; "" where licensed.
     """
 
     outcome: str

@@ -17,6 +17,9 @@ from sourceprint.royalties.deal_terms import Advance, DealTerms, Guarantee
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.history import apply_records
+from sourceprint.royalties.rights.records import OptChoice
+from sourceprint.royalties.rights.rows import row_of, table_of
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, read_corrections
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
@@ -291,3 +294,20 @@ def test_a_wrong_table_of_adjustments_is_refused_by_row(tmp_path: Path) -> None:
     table.write_text("statement,party_id,amount,reason\n")
     with pytest.raises(RightsError, match="no rows under the header"):
         read_corrections(table)
+
+
+def test_what_is_opted_out_is_listed_outside_and_adjusts_what_was_stated(database: Database, tmp_path: Path) -> None:
+    a_deal(database)
+    attribute(database, tmp_path, "2026-02-01", "a.wav")
+    attribute(database, tmp_path, "2026-03-02", "b.wav")
+    assert balance(issue(database, "2026-Q1"))[0] == "8"
+    out = OptChoice("O-1", "recording", "R1", "out", ("generate",), valid_from=date(2026, 3, 1))
+    with database.changing(source="test", by="ann") as change:
+        apply_records(change, table_of(out), [row_of(out)])
+    second = issue(database, "2026-Q2")
+    assert [(one.right, str(one.amount)) for one in second.adjustments] == [("Master", "-4")]
+    attribute(database, tmp_path, "2026-07-01", "c.wav")
+    third = issue(database, "2026-Q3")
+    assert {(one.outcome, one.rule) for one in third.outside} == {
+        ("opted_out", "recording R1 opted out of generate from 2026-03-01")
+    }

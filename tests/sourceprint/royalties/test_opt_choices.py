@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from sourceprint.royalties.rights.rights import Rights, load_rights
 from sourceprint.royalties.tables.exports import export_rights
 from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.tables.problems import ImportReport
+from sourceprint.royalties.uses.shares import UseShares
 from tests.command_line import run
-from tests.royalty_records import a_party, a_recording, a_share, a_work, only_in, store_rights
+from tests.royalty_records import a_licence, a_party, a_recording, a_share, a_use, a_work, only_in, store_rights
 
 DAY = date(2026, 7, 14)
 
@@ -237,3 +239,33 @@ def test_the_command_reports_who_is_out(tmp_path: Path, monkeypatch: pytest.Monk
     assert (report["schema"], report["territory"], report["entries"][0]["choice"]) == (
         "sourceprint/opt-report/1", "DE", "out",
     )  # fmt: skip
+
+
+# Uses of what is opted out, or past its term.
+
+
+def outcomes(rights: Rights, **fields: Any) -> dict[tuple[str, str], tuple[str, str]]:
+    use = a_use(territories=("DE", "FR"), **fields)
+    said = UseShares(replace(rights, licences={"LIC-1": a_licence()})).outcomes(use)
+    return {(one.territory, one.right): (one.outcome.outcome, one.outcome.rule) for one in said}
+
+
+def test_a_use_of_what_is_opted_out_there_has_an_outcome_of_its_own() -> None:
+    rights = rights_with(a_choice("recording", "R1", territories=only_in("DE"), valid_from=date(2026, 7, 14)))
+    out = ("opted_out", "recording R1 opted out of generate in DE from 2026-07-14")
+    said = outcomes(rights, generated_on="2026-07-14")
+    assert said["DE", "Master"] == out
+    assert said["FR", "Master"] == said["DE", "PerformingRight"] == ("licensed", "")
+    assert outcomes(rights, generated_on="2026-07-13")["DE", "Master"] == ("licensed", "")
+    assert outcomes(rights, purpose="train")["DE", "Master"][0] == "opted_out"
+    of_work = outcomes(rights_with(a_choice("work", "W1")))
+    assert (of_work["DE", "Master"][0], of_work["DE", "PerformingRight"][0]) == ("licensed", "opted_out")
+
+
+def test_a_use_of_a_recording_past_its_term_has_an_outcome_of_its_own() -> None:
+    rights = rights_with()
+    ended = replace(rights, master_shares={"R1": (a_share("R1", "P-R", valid_to=date(2026, 7, 13)),)})
+    said = outcomes(ended, generated_on="2026-07-14")
+    assert said["DE", "Master"] == ("term_ended", "the last master share of R1 in DE ended on 2026-07-13")
+    assert said["DE", "PerformingRight"] == ("licensed", "")
+    assert outcomes(ended, generated_on="2026-07-13")["DE", "Master"] == ("licensed", "")

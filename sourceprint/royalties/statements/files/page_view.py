@@ -321,9 +321,12 @@ class View:
             "party": self._names.party(one.party_id).name if one.party_id else "",
             "share": format_percent(one.share_millionths),
             "territory": one.territory,
-            "words": {"outside_licence": "outside the licence", "no_licence": "no licence"}.get(
-                one.outcome, one.outcome
-            ),
+            "words": {
+                "outside_licence": "outside the licence",
+                "no_licence": "no licence",
+                "opted_out": "opted out",
+                "term_ended": "term ended",
+            }.get(one.outcome, one.outcome),
             "licence": one.licence_id,
             "rule": one.rule,
         }
