@@ -226,7 +226,7 @@ def _check_uses(statement: Statement) -> Iterator[tuple[str, str]]:
 def _check_inputs(statement: Statement) -> Iterator[tuple[str, str]]:
     if statement.inputs is None:
         return
-    found = asdict(input_digests(statement, None))
+    found = asdict(input_digests(statement, ""))
     for name, stated in asdict(statement.inputs).items():
         if name != "earlier" and stated != found[name]:
             yield f"inputs, {name}", f"is stated as {stated:.80}, and what the statement has comes to {found[name]}"

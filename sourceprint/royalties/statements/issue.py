@@ -34,19 +34,21 @@ from sourceprint.royalties.statements.computation import compute_statement, same
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, corrections_in
 from sourceprint.royalties.statements.earlier.marks import Dependence, dependence_of, latest_mark, note_statement
 from sourceprint.royalties.statements.earlier.recomputation import (
+    counts_once,
     kept_policy,
     policy_of_statement,
     recompute,
     rights_of,
     uses_of,
 )
+from sourceprint.royalties.statements.files.statement_json import CarriedOn
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.provenance import input_digests
 from sourceprint.royalties.statements.register import (
     StatementHead,
+    carried_from,
     heads_of,
     keep_statement,
-    statement_at,
     statement_of_period,
 )
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
@@ -251,7 +253,7 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
     """
     heads = heads_of(connection, inputs.licensee)
     before = _before(heads, inputs.period)
-    latest = statement_at(connection, before[-1].row_id) if before else None
+    latest = carried_from(connection, before[-1].row_id) if before else None
     # Names are matched as the policy says, and the policy is that of the uses: first by exact names, then as it says.
     usage = match_usage(connection, inputs.licensee, inputs.usage, None)
     uses = uses_of(connection, inputs.licensee, inputs.period, usage)
@@ -290,7 +292,7 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.carried for balance in latest.balances} if latest else {},
         minimum_before={balance.party_id: balance.minimum for balance in latest.balances} if latest else {},
-        charged=earlier.charged(connection, before, (key for key, _ in counted)),
+        charged=earlier.charged(connection, before, (key for key, _ in counted)) if counts_once(rights) else (),
         adjustments=earlier.adjustments,
         adjusted_rights=_rights_before(connection, inputs.licensee, latest, earlier.adjustments),
         earned_elsewhere=earlier.earned,
@@ -298,7 +300,11 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
     )
     computed = replace(computed, usage_version=inputs.version, usage_reason=inputs.reason)
     prove(computed)
-    computed = replace(computed, inputs=input_digests(computed, latest), chain_head=chain_head(connection).text)
+    computed = replace(
+        computed,
+        inputs=input_digests(computed, latest.digest if latest else ""),
+        chain_head=chain_head(connection).text,
+    )
     earned = earned_in(inputs.period, computed.lines).by_licence
     return computed, {**earlier.depends, 0: dependence_of(computed, counted, earned)}
 
@@ -358,7 +364,7 @@ def _before(stored: Sequence[StatementHead], period: Period) -> list[StatementHe
 
 
 def _rights_before(
-    connection: Connection, licensee: str, latest: Statement | None, adjustments: Sequence[Adjustment]
+    connection: Connection, licensee: str, latest: CarriedOn | None, adjustments: Sequence[Adjustment]
 ) -> Rights:
     """Return the names of what is adjusted, and of the parties whose balances are carried forward."""
     rights = rights_of(connection, licensee, (), adjustments) if adjustments else Rights.of()

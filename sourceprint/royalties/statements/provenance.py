@@ -8,22 +8,22 @@ the head covers them.
 from typing import Any
 
 from fingerprint.digests import canonical_json, digest_of
-from sourceprint.royalties.statements.files.statement_json import plain, statement_digest
+from sourceprint.royalties.statements.files.statement_json import plain
 from sourceprint.royalties.statements.statement import InputDigests, Statement
 from sourceprint.royalties.uses.use import use_to_json
 
 __all__ = ["input_digests"]
 
 
-def input_digests(statement: Statement, before: Statement | None) -> InputDigests:
-    """Return the digests of what a statement was computed from, and of the one that was issued before it."""
+def input_digests(statement: Statement, before: str) -> InputDigests:
+    """Return the digests of what a statement was computed from, beside that of the one before it; "" is none."""
     return InputDigests(
         usage=_digest([statement.usage_sha256, plain(statement.usage)]),
         rates=_digest([statement.fx_sha256, plain(statement.conversions)]),
         licences=_digest(plain(statement.licences)),
         uses=_digest([use_to_json(use) for use in statement.uses]),
         policy=statement.policy_digest,
-        earlier="" if before is None else statement_digest(before),
+        earlier=before,
     )
 
 

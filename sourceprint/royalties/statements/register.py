@@ -14,7 +14,13 @@ from sourceprint.royalties.money import ZERO, Amount, shown_decimals, sum_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
-from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
+from sourceprint.royalties.statements.files.statement_json import (
+    CarriedOn,
+    parse_carried,
+    parse_statement,
+    statement_bytes,
+    statement_digest,
+)
 from sourceprint.royalties.statements.statement import KINDS, Statement
 from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
@@ -23,6 +29,7 @@ from sourceprint.text.tables import counted, table
 __all__ = [
     "StatementEntry",
     "StatementHead",
+    "carried_from",
     "heads_of",
     "keep_statement",
     "list_statements",
@@ -154,6 +161,13 @@ def statement_of_period(connection: Connection, licensee: str, period: Period) -
     )
     row_id = connection.scalar(query)
     return None if row_id is None else statement_at(connection, row_id)
+
+
+def carried_from(connection: Connection, row_id: int) -> CarriedOn:
+    """Return what later statements take from the statement in a row that `heads_of` named."""
+    query = select(statement_table.c.document, statement_table.c.digest).where(statement_table.c.row_id == row_id)
+    row = connection.execute(query).one()
+    return parse_carried(row.document.encode(), row.digest)
 
 
 def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> int:

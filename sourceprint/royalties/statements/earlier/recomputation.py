@@ -46,7 +46,16 @@ from sourceprint.royalties.uses.policy import Policy, policy_of
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["Recomputed", "kept_policy", "last_open_day", "policy_of_statement", "recompute", "rights_of", "uses_of"]
+__all__ = [
+    "Recomputed",
+    "counts_once",
+    "kept_policy",
+    "last_open_day",
+    "policy_of_statement",
+    "recompute",
+    "rights_of",
+    "uses_of",
+]
 
 
 @dataclass(slots=True)
@@ -166,6 +175,12 @@ def last_open_day(issued_on: str, licence_ids: Iterable[str], licences: Mapping[
     return months_after(issued_on, max(filter(None, windows), default=0))
 
 
+def counts_once(rights: Rights) -> bool:
+    """Return whether a licence has rates that count once for each track and territory, whatever the period."""
+    terms = (one for licence in rights.licences.values() for one in (licence, *(a.terms for a in licence.amendments)))
+    return any(not one.rate_card.per_usage for one in terms)
+
+
 class _Book:
     """Earlier statements while they are computed again."""
 
@@ -188,8 +203,7 @@ class _Book:
         self._result = result
         self._stated: dict[int, Statement] = {}
         self._now: dict[int, Statement] = {}
-        cards = [terms.rate_card for one in licences.values() for terms in (one, *(a.terms for a in one.amendments))]
-        self._once = any(not card.per_usage for card in cards)
+        self._once = counts_once(Rights(licences=licences))
         self._hangs_together = self._once or any(one.deal.guarantee is not None for one in licences.values())
         self.has_moved = False
 

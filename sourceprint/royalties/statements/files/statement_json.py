@@ -18,7 +18,7 @@ Canonical is UTF-8 with sorted keys, no white space and one newline at the end: 
 Statements of schema 1 are read too (`statement_v1`), and written again as they were.
 """
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from fractions import Fraction
 from typing import Any, get_type_hints
 
@@ -26,15 +26,19 @@ import msgspec
 
 from fingerprint.digests import canonical_json, digest_of, strict_json
 from fingerprint.errors import ParameterError, RightsError, StatementError, VerificationError, printable
+from sourceprint.royalties.deals.advances import AdvanceAccount
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.rights.chain import Head
+from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.record_types import expect_typed
 from sourceprint.royalties.statements.files.statement_v1 import SCHEMA_1, from_schema_1
-from sourceprint.royalties.statements.statement import KINDS, SCHEMA, Statement
+from sourceprint.royalties.statements.statement import KINDS, SCHEMA, Balance, Statement
 from sourceprint.royalties.uses.use import use_from_json, use_to_json
 from sourceprint.signatures import PublicKey
 
 __all__ = [
+    "CarriedOn",
+    "parse_carried",
     "parse_statement",
     "plain",
     "statement_bytes",
@@ -59,6 +63,16 @@ _Document: Any = msgspec.defstruct(
     forbid_unknown_fields=True,
     kw_only=True,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedOn:
+    """What later statements take from one: its parties, balances and advances, and its digest."""
+
+    parties: tuple[Party, ...]
+    balances: tuple[Balance, ...]
+    advances: tuple[AdvanceAccount, ...]
+    digest: str
 
 
 def statement_to_json(statement: Statement) -> dict[str, Any]:
@@ -162,6 +176,26 @@ def parse_statement(data: bytes) -> Statement:
     return statement
 
 
+def parse_carried(data: bytes, digest: str) -> CarriedOn:
+    """Return what later statements take from one that is kept, with its digest; the rest of it is not read.
+
+    Raises
+    ------
+    StatementError, VerificationError
+        As `parse_statement`.
+    """
+    bare = data.replace(f',"digest":"{digest}"'.encode(), b"", 1)
+    if digest_of(bare) == digest:
+        try:
+            found = _CARRIED.decode(data)
+            if found.schema == SCHEMA:
+                return CarriedOn(found.parties, found.balances, found.advances, digest)
+        except (*_DAMAGE, RightsError, RecursionError):
+            pass  # of an earlier schema, or damaged
+    statement = parse_statement(data)
+    return CarriedOn(statement.parties, statement.balances, statement.advances, statement_digest(statement))
+
+
 def _statement(document: Any, source: bytes = b"") -> Statement:
     """Return the statement of a document, and make sure that every field is what it must be."""
     statement = Statement(
@@ -225,3 +259,13 @@ def _value(kind: type, text: Any) -> Any:
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_text, order="sorted")
 _DECODER = msgspec.json.Decoder(_Document, dec_hook=_value)
+_Carried: Any = msgspec.defstruct(
+    "Carried",
+    [
+        ("schema", str),
+        ("parties", tuple[Party, ...]),
+        ("balances", tuple[Balance, ...]),
+        ("advances", tuple[AdvanceAccount, ...], ()),
+    ],
+)
+_CARRIED = msgspec.json.Decoder(_Carried, dec_hook=_value)
