@@ -43,7 +43,7 @@ def is_sha256(text: str) -> bool:
     return len(text) == 64 and _DIGITS.issuperset(text)
 
 
-def digest_of(data: bytes) -> str:
+def digest_of(data: bytes | bytearray) -> str:
     """Return "sha256:" and the SHA-256 of some bytes, such as those of a document.
 
     Examples

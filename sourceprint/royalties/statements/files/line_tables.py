@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -72,6 +73,7 @@ COLUMNS = (
 )
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _AMOUNTS = ("gross", "deductions", "net")
+_GROUP_ROWS = 10_000  # of Parquet, that are in memory at once
 _TOOL_DECIMALS = 18  # of amounts in Parquet, whose decimals have 38 digits
 SCHEMA = "sourceprint/statement-rows/2"
 _COUNTS = ("line", "usages")
@@ -251,23 +253,21 @@ def _cell(row: StatementRow, column: str) -> str:
 
 def statement_parquet(statement: Statement) -> bytes:
     """Return the lines of a statement as a Parquet file."""
-    columns: dict[str, list[Any]] = {name: [] for name in _names()}
-    for row in statement_rows(statement):
-        for name, values in columns.items():
-            values.append(_value(row, name))
+    names = _names()
     schema = pa.schema(
-        [pa.field(name, _type(name), nullable=False) for name in columns],
+        [pa.field(name, _type(name), nullable=False) for name in names],
         metadata={
             "schema": SCHEMA,
             "statement_id": statement.id,
             "statement_digest": statement_digest(statement),
         },
     )
-    table = pa.table(
-        [pa.array(values, type=schema.field(name).type) for name, values in columns.items()], schema=schema
-    )
+    rows = statement_rows(statement)
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", version="2.6")
+    with pq.ParquetWriter(sink, schema, compression="zstd", version="2.6") as writer:
+        while group := list(islice(rows, _GROUP_ROWS)):
+            arrays = [pa.array([_value(row, name) for row in group], type=schema.field(name).type) for name in names]
+            writer.write_table(pa.table(arrays, schema=schema))
     return sink.getvalue()
 
 

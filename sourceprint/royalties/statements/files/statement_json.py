@@ -77,7 +77,7 @@ class CarriedOn:
 
 def statement_to_json(statement: Statement) -> dict[str, Any]:
     """Return a statement as plain JSON types, without `digest`; `statement_from_json` is the inverse."""
-    value: dict[str, Any] = strict_json(_encoded(statement))
+    value: dict[str, Any] = strict_json(bytes(_encoded(statement)))
     value.pop("digest", None)
     return value
 
@@ -137,7 +137,7 @@ def statement_bytes(statement: Statement) -> bytes:
     StatementError
         If a text in it is no Unicode, and so cannot be written.
     """
-    return statement.document or _encoded(statement, digest=statement_digest(statement))
+    return statement.document or bytes(_encoded(statement, digest=statement_digest(statement)))
 
 
 def parse_statement(data: bytes) -> Statement:
@@ -212,18 +212,21 @@ def _statement(document: Any, source: bytes = b"") -> Statement:
     return statement
 
 
-def _encoded(statement: Statement, digest: str = "") -> bytes:
+def _encoded(statement: Statement, digest: str = "") -> bytes | bytearray:
     if statement.document:
         return statement.document
+    encoded = bytearray()
     try:
         values = {one.name: getattr(statement, one.name) for one in _FIELDS}
         uses = [msgspec.Raw(_ENCODER.encode(use_to_json(use))) for use in statement.uses]
-        return _ENCODER.encode(_Document(schema=SCHEMA, **values, uses=uses, digest=digest)) + b"\n"
+        _ENCODER.encode_into(_Document(schema=SCHEMA, **values, uses=uses, digest=digest), encoded)
     except UnicodeEncodeError as error:
         passage = printable(error.object[max(0, error.start - 20) : error.end + 20])
         raise StatementError(
             f"statement: text that is no Unicode near {passage!r}; mend the name it is from"
         ) from error
+    encoded += b"\n"
+    return encoded
 
 
 def _with_digest(value: dict[str, Any]) -> bytes:
