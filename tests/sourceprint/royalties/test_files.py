@@ -147,6 +147,9 @@ def test_text_that_is_no_unicode_is_refused_in_words() -> None:
     statement = samples.assemble([("DE", MASTER, "held", "", "R\udcff", "", "", "", (samples.part("", 1),))])
     with pytest.raises(StatementError, match="text that is no Unicode"):
         statement_bytes(statement)
+    escaped = statement_bytes(samples.rich()).replace(b"Zweites", b"\\ud800", 1)
+    with pytest.raises(StatementError, match="text that is no Unicode"):
+        parse_statement(escaped)
 
 
 def test_a_row_of_the_csv_is_a_line_and_its_numbers_are_numbers() -> None:

@@ -221,10 +221,7 @@ def _encoded(statement: Statement, digest: str = "") -> bytes | bytearray:
         uses = [msgspec.Raw(_ENCODER.encode(use_to_json(use))) for use in statement.uses]
         _ENCODER.encode_into(_Document(schema=SCHEMA, **values, uses=uses, digest=digest), encoded)
     except UnicodeEncodeError as error:
-        passage = printable(error.object[max(0, error.start - 20) : error.end + 20])
-        raise StatementError(
-            f"statement: text that is no Unicode near {passage!r}; mend the name it is from"
-        ) from error
+        raise _no_unicode(error) from error
     encoded += b"\n"
     return encoded
 
@@ -236,7 +233,15 @@ def _with_digest(value: dict[str, Any]) -> bytes:
 
 
 def _canonical(value: dict[str, Any]) -> bytes:
-    return canonical_json(value, utf8=True) + b"\n"
+    try:
+        return canonical_json(value, utf8=True) + b"\n"
+    except UnicodeEncodeError as error:
+        raise _no_unicode(error) from error
+
+
+def _no_unicode(error: UnicodeEncodeError) -> StatementError:
+    passage = printable(error.object[max(0, error.start - 20) : error.end + 20])
+    return StatementError(f"statement: text that is no Unicode near {passage!r}; mend the name it is from")
 
 
 def _expect_known_kinds(statement: Statement) -> None:
