@@ -46,6 +46,7 @@ def explain_line(statement: Statement, number: int) -> str:
         f"Statement {printable(statement.id)}, line {line.number}: {line.kind}, {line.right} in {line.territory}",
         f"  paid to     {payee}",
         *_subjects(statement, line),
+        *([f"  shares of   {printable(line.shares_on)}"] if line.shares_on else []),
         f"  licence     {printable(line.licence_id) or 'none'}",
         f"  policy      {printable(statement.policy_name)}, {statement.policy_digest}",
         *([f"  reason      {printable(line.reason)}"] if line.reason else []),
@@ -94,6 +95,7 @@ def explanation_to_json(statement: Statement, number: int) -> dict[str, Any]:
         "licence_id": line.licence_id,
         "policy": {"name": statement.policy_name, "digest": statement.policy_digest},
         "reason": line.reason,
+        "shares_on": line.shares_on,
         "contributions": [
             {
                 "use": use_to_json(uses[part.use_id]) if part.use_id in uses else None,

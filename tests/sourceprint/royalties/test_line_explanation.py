@@ -59,6 +59,7 @@ def test_a_line_by_rate_can_be_done_again_by_hand() -> None:
         "payable, Master in Worldwide",
         "paid to     R1 (P-R1)",
         "recording   R1 Title of R1",
+        "shares of   2026-09-30, the last day of the period",
         "licence     LIC-1",
         f"1. Use {use.id} in track one.wav",
         "21.300 s: track 0:01.500 to 0:22.800, recording 0:01.500 to 0:22.800, claimed by R1, R2",

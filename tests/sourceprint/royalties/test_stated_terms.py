@@ -85,6 +85,25 @@ def test_terms_that_were_stated_change_by_amendment_or_for_a_reason(issued: Data
     assert sources[-1].endswith("licence.toml (correction: the rate was misread)")
 
 
+def test_an_amendment_leaves_what_was_stated_and_a_correction_adjusts_it(issued: Database, tmp_path: Path) -> None:
+    def adjustments() -> dict[str, str]:
+        statement = issue_statement(
+            issued, licensee=LICENSEE, period=Period.parse("2026-Q4"), issued_on="2027-01-02", by="ann", draft=True,
+            now=datetime(2027, 1, 2, 10, tzinfo=UTC),
+        )  # fmt: skip
+        return {f"{one.party_id} {one.right}": str(one.amount) for one in statement.adjustments}
+
+    assert again(issued, amended(date(2026, 10, 1), rate_card=DEARER), tmp_path).imported
+    assert adjustments() == {}
+    assert again(issued, replace(BASE, rate_card=DEARER), tmp_path, correct="the rate was misread").imported
+    # 9 s at 0.02 EUR instead of 0.002: 0.162 more, half of it to the master.
+    assert adjustments() == {
+        "P-R1 Master": "0.081",
+        "P-W1 MechanicalRight": "0.0405",
+        "P-W1 PerformingRight": "0.0405",
+    }
+
+
 def test_an_amendment_that_was_stated_stays_and_a_later_one_may_change(issued: Database, tmp_path: Path) -> None:
     august = amended(date(2026, 8, 1), rate_card=DEARER)
     both = amended(date(2027, 1, 1), august, valid_to=date(2027, 12, 31))

@@ -207,6 +207,7 @@ class View:
             "deducted": [f"{one.name} {self._money(-one.amount)}" for one in line.deductions],
             "net": self._money(line.net),
             "reason": line.reason,
+            "shares_on": line.shares_on,
             "exact": line.gross.text(self._statement.currency),
             "n_uses": len(line.contributions),
             "uses": [self._contribution(part, whole=whole) for part in line.contributions]
