@@ -114,6 +114,8 @@ def test_a_field_that_is_missing_is_a_damaged_statement(field: str) -> None:
         (("rights_revision",), True, "`$.rights_revision`"),
         (("lines", 0, "usages"), 10**19, "Line.usages is 10000000000000000000"),
         (("lines", 0, "kind"), "owed", "kind 'owed' is none of payable,"),
+        (("currency",), "EU", "currency 'EU'"),
+        (("usage", 0, "currency"), "XXQ", "currency 'XXQ'"),
         (("lines", 0, "number"), "1", "`$.lines[0].number`"),
         (("titles", 0, 3), None, "`$.titles[0][3]`"),
         (("lines", 0, "gross"), 1, "`$.lines[0].gross`"),

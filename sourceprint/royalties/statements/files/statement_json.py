@@ -27,7 +27,7 @@ import msgspec
 from fingerprint.digests import canonical_json, digest_of, strict_json
 from fingerprint.errors import ParameterError, RightsError, StatementError, VerificationError, printable
 from sourceprint.royalties.deals.advances import AdvanceAccount
-from sourceprint.royalties.money import Amount
+from sourceprint.royalties.money import Amount, currency_exponent
 from sourceprint.royalties.rights.chain import Head
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.record_types import expect_typed
@@ -205,6 +205,8 @@ def _statement(document: Any, source: bytes = b"") -> Statement:
     )
     expect_typed(statement)
     _expect_known_kinds(statement)
+    for currency in {statement.currency, *(row.currency for row in statement.usage if row.revenue is not None)}:
+        currency_exponent(currency)
     if statement.signer:
         PublicKey.parse(statement.signer)
     if statement.chain_head:
