@@ -3,7 +3,7 @@
 In reading order:
 
 - `money`, `periods`, `territories`: exact amounts and the one rounding, days, places
-- `deal_terms`: guarantees, advances and audit windows as keys of a licence
+- `deal_terms`: guarantees, advances, pools for training and audit windows as keys of a licence
 - `rights`: what is on file about recordings, works, parties, shares and licences; nothing is ever overwritten
 - `deals`: what deals say beyond rates: who opted in or out, advances, spans of guarantees
 - `people`: who may be named as having done something

@@ -1,4 +1,4 @@
-"""Terms of deals beyond rates, as keys of a licence: guarantee, advance, audit window.
+"""Terms of deals beyond rates, as keys of a licence: guarantee, advance, pool for training, audit window.
 
     audit_window_months = 24          # top of the file: how long after its issue a statement is computed again
 
@@ -12,6 +12,12 @@
     recoup = "100 %"                  # part of what is payable that goes to recoupment; left out: all
     recoup_from = ["P-LABEL"]         # left out: the licensor, and the parties of the scope
 
+    [training]
+    pool = "10000.00"                 # paid over the opted-in catalogue, no match needed
+    period = "quarter"
+    division = "equal"                # equal, seconds, weights
+    territory = "DE"                  # where the training takes place; left out: the licence's only one
+
 In come tables of TOML; out come `DealTerms`, and from them the same tables again.
 """
 
@@ -23,6 +29,7 @@ from typing import Any, TypeVar
 from fingerprint.errors import ParameterError, printable
 from sourceprint.royalties.money import format_amount, format_percent, parse_amount, parse_percent
 from sourceprint.royalties.periods import parse_date
+from sourceprint.royalties.territories import validate_territory
 from sourceprint.toml_faults import Faults
 
 __all__ = [
@@ -31,14 +38,16 @@ __all__ = [
     "Advance",
     "DealTerms",
     "Guarantee",
+    "Pool",
     "deal_document",
     "deal_terms",
 ]
 
-DEAL_KEYS = ("audit_window_months", "guarantee", "advance")
+DEAL_KEYS = ("audit_window_months", "guarantee", "advance", "training")
 """Keys at the top of a licence that are read here."""
 
 PERIODS = ("month", "quarter", "year", "term")
+DIVISIONS = ("equal", "seconds", "weights")
 
 T = TypeVar("T")
 
@@ -78,6 +87,28 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """What a licence for training pays over the opted-in catalogue.
+
+    Attributes
+    ----------
+    amount : int
+        Minor units for each period.
+    period : str
+        Of `PERIODS`.
+    division : str
+        Of `DIVISIONS`.
+    territory : str
+        Where the training takes place: a country code or "Worldwide".
+    """
+
+    amount: int
+    period: str
+    division: str
+    territory: str
+
+
+@dataclass(frozen=True, slots=True)
 class DealTerms:
     """Terms beyond rates; each may be absent.
 
@@ -92,6 +123,7 @@ class DealTerms:
 
     guarantee: Guarantee | None = None
     advance: Advance | None = None
+    training: Pool | None = None
     audit_window_months: int | None = None
 
 
@@ -104,6 +136,8 @@ def deal_terms(
     *,
     currency: str,
     valid_to: date | None,
+    territories: tuple[str, ...],
+    purposes: tuple[str, ...],
 ) -> DealTerms:
     """Return the terms that the keys of `DEAL_KEYS` in a licence's table say; faults are noted, one a table.
 
@@ -116,6 +150,10 @@ def deal_terms(
         Of the rate card.
     valid_to : date or None
         Last day of the licence.
+    territories : tuple of str
+        Where the licence holds: one code, or several, of which none is taken for that of the training.
+    purposes : tuple of str
+        Of the licence.
     """
 
     def read(key: str, reader: Callable[[Any], T]) -> T | None:
@@ -143,9 +181,26 @@ def deal_terms(
             _ids(inside.get("recoup_from", []), "advance.recoup_from"),
         )
 
+    def training(value: Any) -> Pool:
+        inside = _keys(value, "training", ("pool", "period", "division"), ("territory",))
+        if "train" not in purposes:
+            raise ParameterError('training: purposes lack "train"; add it, or leave [training] out')
+        where = inside.get("territory", territories[0] if len(territories) == 1 else None)
+        if where is None:
+            raise ParameterError(
+                "training.territory is missing, and the licence holds in several; write where the training takes place"
+            )
+        return Pool(
+            _amount(inside["pool"], currency, "training.pool"),
+            period(inside, "training"),
+            _one_of(DIVISIONS, inside["division"], "training.division"),
+            validate_territory(_text(where, "training.territory")),
+        )
+
     return DealTerms(
         guarantee=read("guarantee", guarantee),
         advance=read("advance", advance),
+        training=read("training", training),
         audit_window_months=read("audit_window_months", _months),
     )
 
@@ -163,6 +218,13 @@ def deal_document(terms: DealTerms, currency: str) -> dict[str, Any]:
             "paid_on": advance.paid_on.isoformat(),
             "recoup": format_percent(advance.recoup_millionths),
             **({"recoup_from": list(advance.recoup_from)} if advance.recoup_from else {}),
+        }
+    if (pool := terms.training) is not None:
+        document["training"] = {
+            "pool": format_amount(pool.amount, currency),
+            "period": pool.period,
+            "division": pool.division,
+            "territory": pool.territory,
         }
     return document
 

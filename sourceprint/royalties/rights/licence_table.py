@@ -149,10 +149,17 @@ def _terms(table: Mapping[str, Any], faults: Faults) -> Licence:
     territories = section("territories", _TERRITORIES, _territories)
     scope = section("scope", _SCOPE, _scope)
     conditions = section("conditions", _CONDITIONS, _conditions)
-    rate_card = section("rate_card", _RATE_CARD, _rate_card)
+    rate_card = section("rate_card", _RATE_CARD, partial(_rate_card, priced="training" not in table))
     deal = NO_DEAL
-    if rate_card is not None and rate_card.currency:
-        deal = deal_terms(table, faults, currency=rate_card.currency, valid_to=valid_to)
+    if rate_card is not None and rate_card.currency and territories is not None and purposes is not None:
+        deal = deal_terms(
+            table,
+            faults,
+            currency=rate_card.currency,
+            valid_to=valid_to,
+            territories=() if territories.excluded else territories.included,
+            purposes=purposes,
+        )
     return Licence(
         id=licence_id,
         licensor=licensor,
@@ -276,12 +283,12 @@ def _conditions(table: Mapping[str, Any], faults: Faults) -> Conditions:
     )
 
 
-def _rate_card(table: Mapping[str, Any], faults: Faults) -> RateCard:
+def _rate_card(table: Mapping[str, Any], faults: Faults, *, priced: bool) -> RateCard:
     def read(key: str, reader: Callable[[Any, str], Any]) -> Any:
         return faults.of(lambda: reader(table[key], f"rate_card.{key}"), "rate_card", key) if key in table else None
 
     prices = {"royalty_rate", "per_second", "per_match"}
-    if not prices & table.keys() and not faults.any_at("rate_card"):
+    if priced and not prices & table.keys() and not faults.any_at("rate_card"):
         faults.note("rate_card: says no price; write royalty_rate, per_second or per_match", "rate_card")
     for key in ("currency", "rights"):
         if key not in table:

@@ -52,7 +52,7 @@ A licence is written as TOML, one file each:
     remove = ["conditions.no_vocals"]
 
 Numbers with decimals are written as text, so that they are read exactly. `sourceprint.royalties.deal_terms` shows the
-keys of guarantees, advances and audit windows.
+keys of guarantees, advances, pools for training and audit windows.
 """
 
 from bisect import bisect_left
@@ -205,7 +205,7 @@ class Licence:
     amendments : tuple of Amendment
         By day.
     deal : DealTerms
-        Guarantee, advance and audit window, where there are any.
+        Guarantee, advance, pool for training and audit window, where there are any.
     digest : str
         "sha256:" and the digest of what was written, in canonical form.
     """

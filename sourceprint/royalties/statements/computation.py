@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from fingerprint.digests import digest_of, exact_json
@@ -24,6 +24,7 @@ from sourceprint.royalties.statements.amounts.deals import Earned, advance_accou
 from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.payments import payments
+from sourceprint.royalties.statements.amounts.pools import pool_parts
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.statement import (
     GUARANTEE,
@@ -135,7 +136,7 @@ def compute_statement(
     reported = ReportedUsage(usage, ordered)
     division = Division()
     priced = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
-    groups = _gather(priced, division)
+    groups = _gather(chain(priced, pool_parts(own.values(), rights, period, converter)), division)
     lines = tuple(_line(number, key, groups[key]) for number, key in enumerate(sorted(groups, key=line_order), 1))
     if earned_elsewhere is not None:
         lines = with_guarantees(lines, own, period, earned_elsewhere, converter)

@@ -29,11 +29,13 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.statements.amounts.deals import earned_in
 from sourceprint.royalties.statements.amounts.exchange import Rates
+from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement, same_inputs
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, corrections_in
 from sourceprint.royalties.statements.earlier.marks import Dependence, dependence_of, latest_mark, note_statement
 from sourceprint.royalties.statements.earlier.recomputation import (
+    TRAINING_POLICY,
     counts_once,
     kept_policy,
     policy_of_statement,
@@ -59,7 +61,7 @@ from sourceprint.royalties.statements.usage_reports import (
     latest_report,
     same_report,
 )
-from sourceprint.royalties.uses.policy import Policy
+from sourceprint.royalties.uses.policy import Policy, load_policy
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 from sourceprint.signatures import PublicKey
@@ -257,14 +259,14 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
     # Names are matched as the policy says, and the policy is that of the uses: first by exact names, then as it says.
     usage = match_usage(connection, inputs.licensee, inputs.usage, None)
     uses = uses_of(connection, inputs.licensee, inputs.period, usage)
-    rights = rights_of(connection, inputs.licensee, uses)
+    rights = rights_of(connection, inputs.licensee, uses, period=inputs.period)
     currency = _currency(inputs, heads, rights)
-    policy = _policy(connection, inputs, uses)
+    policy = _policy(connection, inputs, uses, rights)
     stop = not any(_is_of(statement, inputs.period) for statement in heads)
     matched = match_usage(connection, inputs.licensee, usage, policy, stop=stop)
     if matched.rows != usage.rows:
         uses = uses_of(connection, inputs.licensee, inputs.period, matched)
-        rights = rights_of(connection, inputs.licensee, uses)
+        rights = rights_of(connection, inputs.licensee, uses, period=inputs.period)
 
     def rate_of(source: str) -> Conversion:
         return inputs.rates.conversion(source, currency, on=inputs.period.end)
@@ -306,7 +308,8 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
         chain_head=chain_head(connection).text,
     )
     earned = earned_in(inputs.period, computed.lines).by_licence
-    return computed, {**earlier.depends, 0: dependence_of(computed, counted, earned)}
+    has_pool = has_pool_due(rights.licences.values(), inputs.period)
+    return computed, {**earlier.depends, 0: dependence_of(computed, counted, earned, has_pool=has_pool)}
 
 
 def recompute_statement(connection: Connection, statement: Statement) -> Statement:
@@ -391,7 +394,7 @@ def _currency(inputs: _Inputs, stored: Sequence[StatementHead], rights: Rights) 
     return wanted or cards[0]
 
 
-def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use]) -> Policy:
+def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use], rights: Rights) -> Policy:
     """Return the policy to use: one that results of this licensee were attributed with, so that it is kept."""
     if inputs.policy is not None:
         return kept_policy(connection, inputs.licensee, inputs.policy.digest, inputs.policy.name)
@@ -409,6 +412,8 @@ def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use]) -> Pol
             .limit(1)
         )
         digests = list(connection.scalars(query))
+    if not digests and any(licence.deal.training for licence in rights.licences.values()):
+        return load_policy(TRAINING_POLICY)
     if not digests:
         raise StatementError(
             f"statement of {printable(inputs.licensee)} for {inputs.period}: nothing was ever attributed to this "

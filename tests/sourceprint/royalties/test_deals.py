@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fingerprint.errors import RightsError
-from sourceprint.royalties.deal_terms import Advance, DealTerms, Guarantee
+from sourceprint.royalties.deal_terms import Advance, DealTerms, Guarantee, Pool
 from sourceprint.royalties.deals.advances import AdvanceAccount, opened, recoup, recouping_parties
 from sourceprint.royalties.deals.spans import spans_due
 from sourceprint.royalties.money import ZERO, Amount, sum_of
@@ -24,7 +24,7 @@ licensor = "P-LABEL"
 licensee = "P-GEN"
 valid_from = 2026-01-01
 valid_to = 2026-12-31
-purposes = ["generate"]
+purposes = ["generate", "train"]
 audit_window_months = 24
 [scope]
 everything = true
@@ -36,6 +36,10 @@ amount = "1000.00"
 paid_on = 2026-01-15
 recoup = "50 %"
 recoup_from = ["P-B", "P-A"]
+[training]
+pool = "10000.00"
+period = "term"
+division = "equal"
 [rate_card]
 currency = "EUR"
 per_second = "0.002"
@@ -54,9 +58,18 @@ def test_terms_are_read_and_written_again_as_they_are() -> None:
     assert licence.deal == DealTerms(
         Guarantee(10_000, "quarter"),
         Advance(100_000, date(2026, 1, 15), 500_000, ("P-A", "P-B")),
+        Pool(1_000_000, "term", "equal", "Worldwide"),
         24,
     )
     assert parse_licence(licence_toml(licence), name="again") == licence
+
+
+def test_a_licence_for_training_alone_needs_no_price() -> None:
+    text = LICENCE.replace('per_second = "0.002"\n', "")
+    assert parse_licence(text, name="licence.toml").rate_card.per_second is None
+    pool = '[training]\npool = "10000.00"\nperiod = "term"\ndivision = "equal"\n'
+    with pytest.raises(RightsError, match="rate_card: says no price"):
+        parse_licence(text.replace(pool, ""), name="licence.toml")
 
 
 @pytest.mark.parametrize(
@@ -67,6 +80,13 @@ def test_terms_are_read_and_written_again_as_they_are() -> None:
         ('amount = "100.00"', 'amount = "0.001"', r"guarantee.amount '0.001': EUR has 2 decimals; round it to that"),
         ('"quarter"', '"week"', r"guarantee.period 'week': write one of month, quarter, year, term"),
         ('period = "quarter"', "", r"guarantee: period is missing"),
+        (', "train"', "", r'training: purposes lack "train"; add it'),
+        ('"equal"', '"size"', r"training.division 'size': write one of equal, seconds, weights"),
+        (
+            "[guarantee]",
+            '[territories]\ninclude = ["DE", "FR"]\n[guarantee]',
+            r"training.territory is missing, and the",
+        ),
         ('"50 %"', '"0 %"', r"advance.recoup: is 0 %, which recoups nothing"),
         ('"P-B", "P-A"', "1", r"advance.recoup_from: must be a list of ids"),
         ("paid_on", "paid", r"advance: paid: there is no such key; known are amount, paid_on, recoup, recoup_from"),

@@ -6,6 +6,7 @@ In reading order:
 - `reported_usage`: usages and revenue by territory and track
 - `weights`, `allocation`: what each use is worth in each territory
 - `division`: who is owed it, by right, work and share
+- `pools`: what each opted-in recording gets of a pool for training
 - `deals`: what is missing to a guarantee, and what is recouped of advances
 - `payments`: what is due to each party, and the one rounding, of what is paid
 """

@@ -69,6 +69,8 @@ class Dependence:
         By licence.
     licences : frozenset of str
         Ids of those in it.
+    has_pool : bool
+        Whether a pool for training falls due in it, which anything on file may concern.
     adjusts : frozenset of str
         Ids of the statements that its adjustments are about.
     """
@@ -81,10 +83,13 @@ class Dependence:
     counted: frozenset[tuple[str, str]]
     earned: Mapping[str, Amount]
     licences: frozenset[str]
+    has_pool: bool = False
     adjusts: frozenset[str] = frozenset()
 
 
-def dependence_of(statement: Statement, counted: Iterable[tuple[str, str]], earned: Mapping[str, Amount]) -> Dependence:
+def dependence_of(
+    statement: Statement, counted: Iterable[tuple[str, str]], earned: Mapping[str, Amount], *, has_pool: bool
+) -> Dependence:
     """Return what a statement depends on, as it was computed.
 
     Parameters
@@ -94,6 +99,8 @@ def dependence_of(statement: Statement, counted: Iterable[tuple[str, str]], earn
         The tracks and territories that count in it.
     earned : mapping of str to Amount
         By licence.
+    has_pool : bool
+        Whether a pool for training falls due in it.
     """
     named = {row.sha256 for row in statement.usage if row.sha256}
     recordings = {one for use in statement.uses for one in (use.recording_id, *use.candidates)}
@@ -107,6 +114,7 @@ def dependence_of(statement: Statement, counted: Iterable[tuple[str, str]], earn
         counted=frozenset(counted),
         earned=dict(earned),
         licences=frozenset(licence_id for licence_id, _ in statement.licences),
+        has_pool=has_pool,
         adjusts=frozenset(one.statement_id for one in statement.adjustments),
     )
 
@@ -137,6 +145,7 @@ def note_statement(connection: Connection, row_id: int, depends: Dependence, mar
         "has_open_usage": depends.has_open_usage,
         "earned": {licence_id: str(amount) for licence_id, amount in sorted(depends.earned.items())},
         "licences": sorted(depends.licences),
+        "has_pool": depends.has_pool,
     }
     connection.execute(
         insert(marks).values(
@@ -169,6 +178,7 @@ class Noted:
     has_open_usage: bool
     earned: Mapping[str, Amount]
     licences: frozenset[str]
+    has_pool: bool
 
 
 def notes_of(connection: Connection, row_ids: Iterable[int]) -> dict[int, Noted]:
@@ -184,6 +194,7 @@ def notes_of(connection: Connection, row_ids: Iterable[int]) -> dict[int, Noted]
                 figures["has_open_usage"],
                 {licence_id: Amount.parse(text) for licence_id, text in figures["earned"].items()},
                 frozenset(figures["licences"]),
+                figures.get("has_pool", False),
             )
     return found
 
@@ -224,12 +235,14 @@ def changed_since(
     table = schema.scanned_track.c
     scanned = select(table.row_id).where(table.row_id > mark["track"], table.licensee == licensee).limit(1)
     was_scanned = connection.scalar(scanned) is not None
+    is_revised = (connection.scalar(select(func.max(schema.revision.c.id))) or 0) > mark["revision"]
     for row, (first, last) in periods.items():
         note = noted.get(row)
         if note is None:
             continue
         of_period = note.by_period and any(first <= day <= last for day in days)
-        if of_period or (first, last) in reported or (note.has_open_usage and was_scanned):
+        of_flags = (note.has_open_usage and was_scanned) or (note.has_pool and is_revised)
+        if of_period or of_flags or (first, last) in reported:
             changed.add(row)
     return frozenset(changed)
 

@@ -17,6 +17,7 @@ from datetime import date
 from sqlalchemy import Connection, select
 
 from fingerprint.errors import StatementError, printable
+from sourceprint.royalties.deals.optin import opted_in
 from sourceprint.royalties.periods import Period, months_after
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.rights import Rights, load_rights
@@ -24,6 +25,7 @@ from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.statements.adjustments import adjustments_to
 from sourceprint.royalties.statements.amounts.deals import Earned, earned_in, has_guarantee_due
 from sourceprint.royalties.statements.amounts.exchange import Rates
+from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, adjusted_by_hand
@@ -42,11 +44,15 @@ from sourceprint.royalties.statements.statement import Adjustment, Conversion, S
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import latest_report
 from sourceprint.royalties.uses.ledger import current_uses
-from sourceprint.royalties.uses.policy import Policy, policy_of
+from sourceprint.royalties.uses.policy import Policy, load_policy, policy_of
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use
 
+TRAINING_POLICY = "matched-seconds"
+"""Stated where nothing but pools for training is owed: no policy plays a part in them."""
+
 __all__ = [
+    "TRAINING_POLICY",
     "Recomputed",
     "counts_once",
     "kept_policy",
@@ -220,8 +226,10 @@ class _Book:
         elsewhere = [self.earned_in(one) for one in self._heads if one != head] if with_guarantees else None
         now, counted = self._again(head, statement, elsewhere)
         self._now[head.row_id] = now
+        earned = earned_in(head.period, now.lines).by_licence
+        has_pool = has_pool_due(self._licences.values(), head.period)
         depends = replace(
-            dependence_of(now, counted, earned_in(head.period, now.lines).by_licence),
+            dependence_of(now, counted, earned, has_pool=has_pool),
             adjusts=frozenset(one.statement_id for one in statement.adjustments),
         )
         noted = self._noted.get(head.row_id)
@@ -285,7 +293,7 @@ class _Book:
         usage = _usage_by_sha256(statement) if report is None else report.usage
         usage = match_usage(connection, licensee, usage, policy, stop=False)
         uses = uses_of(connection, licensee, statement.period, usage)
-        rights = rights_of(connection, licensee, uses)
+        rights = rights_of(connection, licensee, uses, period=statement.period)
         counted = ReportedUsage(usage, uses).counted
         before = self._heads[: self._heads.index(head)]
         charged = self._result.charged(connection, before, (key for key, _ in counted)) if self._once else set()
@@ -335,14 +343,23 @@ def uses_of(connection: Connection, licensee: str, period: Period, usage: Usage)
 
 
 def rights_of(
-    connection: Connection, licensee: str, uses: Iterable[Use], adjustments: Iterable[Adjustment] = ()
+    connection: Connection,
+    licensee: str,
+    uses: Iterable[Use],
+    adjustments: Iterable[Adjustment] = (),
+    *,
+    period: Period | None = None,
 ) -> Rights:
-    """Return the rights of what uses and adjustments are about, with the licences of the licensee."""
+    """Return the rights of what uses, adjustments and the pools of a period are about, with the licensee's licences."""
     recordings = {adjustment.recording_id for adjustment in adjustments}
     works = {adjustment.work_id for adjustment in adjustments}
     for use in uses:
         recordings.update((use.recording_id, *use.candidates))
         works.update(use.work_ids)
+    if period is not None:
+        licences = load_rights(connection, licensee=licensee, owners=False).licences
+        if has_pool_due(licences.values(), period):
+            recordings |= opted_in(connection, "train")
     return load_rights(
         connection, recording_ids=sorted(recordings - {""}), work_ids=sorted(works - {""}), licensee=licensee
     )
@@ -362,6 +379,8 @@ def kept_policy(connection: Connection, licensee: str, digest: str, name: str) -
         .limit(1)
     )
     document = connection.scalar(query)
+    if document is None and digest == load_policy(TRAINING_POLICY).digest:
+        return load_policy(TRAINING_POLICY)
     if document is None:
         raise StatementError(
             f"policy {printable(name or digest)}: no results of {printable(licensee)} were attributed with it, so it "
