@@ -193,3 +193,5 @@ def test_the_parquet_file_has_the_rows_with_real_types_and_the_digest() -> None:
     assert statement_parquet(statement) == statement_parquet(samples.rich("KWD"))
     with pytest.raises(VerificationError, match="no Parquet file"):
         read_parquet(b"PAR1")
+    with pytest.raises(VerificationError, match="or a damaged one"):  # a name of a column that is no UTF-8
+        read_parquet(statement_parquet(statement).replace(b"payee_id", b"paye\xf6_id"))

@@ -281,12 +281,13 @@ def read_parquet(data: bytes) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """
     try:
         table = pq.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError) as error:
+        rows = table.to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise VerificationError("no Parquet file, or a damaged one; write the statement again") from error
     metadata = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in _metadata(table)}
     if metadata.get("schema") != SCHEMA:
         raise VerificationError(f"a Parquet file without the schema {SCHEMA}; write the statement again")
-    return table.to_pylist(), metadata
+    return rows, metadata
 
 
 def _metadata(table: Any) -> list[tuple[bytes, bytes]]:
