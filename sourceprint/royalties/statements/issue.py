@@ -14,9 +14,10 @@ A period is stated once it has ended. Before, there is only a provisional statem
 to so far, is marked wherever it is shown, is not kept, and owes nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -27,7 +28,7 @@ from sourceprint.royalties.rights.chain import chain_head
 from sourceprint.royalties.rights.database import Database, actor, timestamp
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.schema import attribution
-from sourceprint.royalties.statements.amounts.deals import earned_in
+from sourceprint.royalties.statements.amounts.deals import Earned, earned_in
 from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
@@ -36,6 +37,7 @@ from sourceprint.royalties.statements.earlier.corrections import HandAdjustment,
 from sourceprint.royalties.statements.earlier.marks import Dependence, dependence_of, latest_mark, note_statement
 from sourceprint.royalties.statements.earlier.recomputation import (
     TRAINING_POLICY,
+    Recomputed,
     counts_once,
     kept_policy,
     policy_of_statement,
@@ -271,17 +273,9 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
     def rate_of(source: str) -> Conversion:
         return inputs.rates.conversion(source, currency, on=inputs.period.end)
 
-    earlier = recompute(
-        connection,
-        inputs.licensee,
-        before,
-        rates=inputs.rates,
-        issued_on=inputs.issued_on,
-        corrections=inputs.corrections,
-        everything=everything,
-    )
     counted = ReportedUsage(matched, uses).counted
-    computed = compute_statement(
+    of_period = partial(
+        compute_statement,
         uses,
         rights,
         policy,
@@ -291,10 +285,30 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
         issued_on=inputs.issued_on,
         usage=matched,
         rate_of=rate_of,
+    )
+
+    def charged(so_far: Recomputed) -> Collection[tuple[str, str]]:
+        return so_far.charged(connection, before, (key for key, _ in counted)) if counts_once(rights) else ()
+
+    def earned_here(so_far: Recomputed) -> Earned:
+        return earned_in(inputs.period, of_period(charged=charged(so_far), earned_elsewhere=None).lines)
+
+    earlier = recompute(
+        connection,
+        inputs.licensee,
+        before,
+        rates=inputs.rates,
+        issued_on=inputs.issued_on,
+        corrections=inputs.corrections,
+        everything=everything,
+        period=inputs.period,
+        earned_here=earned_here,
+    )
+    computed = of_period(
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.carried for balance in latest.balances} if latest else {},
         minimum_before={balance.party_id: balance.minimum for balance in latest.balances} if latest else {},
-        charged=earlier.charged(connection, before, (key for key, _ in counted)) if counts_once(rights) else (),
+        charged=charged(earlier),
         adjustments=earlier.adjustments,
         adjusted_rights=_rights_before(connection, inputs.licensee, latest, earlier.adjustments),
         earned_elsewhere=earlier.earned,

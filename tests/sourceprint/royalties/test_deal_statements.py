@@ -162,6 +162,22 @@ def test_a_guarantee_of_a_year_counts_all_its_quarters(database: Database, tmp_p
     assert {(one.right, str(one.amount)) for one in after.adjustments} == {("Master", "-4"), (GUARANTEE, "4")}
 
 
+def test_a_period_that_is_issued_late_counts_for_the_guarantee_at_once(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    a_deal(sqlite_database, guarantee=Guarantee(1500, "year"))
+    attribute(sqlite_database, tmp_path, "2026-02-01", "a.wav")
+    attribute(sqlite_database, tmp_path, "2026-11-01", "b.wav")
+    last = issue(sqlite_database, "2026-Q4")
+    assert [str(line.net) for line in last.lines if line.right == GUARANTEE] == ["11"]
+    quick, full = (issue(sqlite_database, "2026-Q1", draft=True, everything=all_) for all_ in (False, True))
+    assert quick == full
+    first = issue(sqlite_database, "2026-Q1")
+    assert [(one.right, str(one.amount)) for one in first.adjustments] == [(GUARANTEE, "-4")]
+    assert balance(first) == ["4", "-4", "0", "0", "0"]
+    assert issue(sqlite_database, "2026-Q2").adjustments == ()
+
+
 # Only what something has changed for is computed again.
 
 

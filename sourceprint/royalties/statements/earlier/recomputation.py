@@ -10,7 +10,7 @@ again then; only an explicit adjustment corrects it.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -107,6 +107,8 @@ def recompute(
     issued_on: str,
     corrections: Iterable[HandAdjustment] = (),
     everything: bool = False,
+    period: Period | None = None,
+    earned_here: Callable[[Recomputed], Earned] | None = None,
 ) -> Recomputed:
     """Return what earlier statements of a licensee come to now.
 
@@ -126,6 +128,11 @@ def recompute(
         Adjustments by hand.
     everything : bool
         Whether all are computed again, whatever has changed.
+    period : Period or None
+        Of the statement that carries the adjustments.
+    earned_here : callable or None
+        Returns what is earned in it, after the earlier statements; called where it may count for a guarantee that one
+        of a later period has stated.
 
     Raises
     ------
@@ -144,9 +151,11 @@ def recompute(
     for head in heads:
         if (head.row_id in changed or book.has_moved) and not book.is_closed(head):
             book.compute(head)
-    for head in heads:
-        is_due = has_guarantee_due(licences.values(), head.period) and not book.is_closed(head)
-        if is_due and (head.row_id in result.depends or book.has_moved or book.came_late_to(head)):
+    due = [head for head in heads if has_guarantee_due(licences.values(), head.period) and not book.is_closed(head)]
+    if period is not None and earned_here is not None and any(period.end < head.period.end for head in due):
+        book.earned_here = earned_here(result)
+    for head in due:
+        if head.row_id in result.depends or book.has_moved or book.came_late_to(head):
             book.compute(head, with_guarantees=True)
     for head in heads:
         result.earned.append(book.earned_in(head))
@@ -212,6 +221,7 @@ class _Book:
         self._once = counts_once(Rights(licences=licences))
         self._hangs_together = self._once or any(one.deal.guarantee is not None for one in licences.values())
         self.has_moved = False
+        self.earned_here: Earned | None = None
 
     def is_closed(self, head: StatementHead) -> bool:
         """Return whether the audit window of every licence in a statement has passed."""
@@ -223,7 +233,10 @@ class _Book:
     def compute(self, head: StatementHead, *, with_guarantees: bool = False) -> None:
         """Compute a statement again, and note what it passes on."""
         statement = self.statement(head)
-        elsewhere = [self.earned_in(one) for one in self._heads if one != head] if with_guarantees else None
+        elsewhere: list[Earned] | None = None
+        if with_guarantees:
+            elsewhere = [self.earned_in(one) for one in self._heads if one != head]
+            elsewhere += [self.earned_here] if self.earned_here is not None else []
         now, counted = self._again(head, statement, elsewhere)
         self._now[head.row_id] = now
         earned = earned_in(head.period, now.lines).by_licence
@@ -240,8 +253,9 @@ class _Book:
 
     def came_late_to(self, head: StatementHead) -> bool:
         """Return whether an earlier period was issued after a statement, whose guarantees it may count for."""
-        later = self._heads[self._heads.index(head) + 1 :]
-        return any(other.period.end < head.period.end for other in later)
+        later = [other.period for other in self._heads[self._heads.index(head) + 1 :]]
+        later += [self.earned_here.period] if self.earned_here is not None else []
+        return any(period.end < head.period.end for period in later)
 
     def earned_in(self, head: StatementHead) -> Earned:
         """Return what was earned in the period of a statement, as it is known now."""

@@ -1,0 +1,379 @@
+"""An auditor's own arithmetic of royalties: everything from scratch, with fractions, from the pages of `docs/` alone.
+
+It knows nothing of the product's tables, modules or order of work: of `docs/money.md`, `docs/formats/licence.md`,
+`docs/formats/policy.md` and `docs/formats/usage.md` it takes what a royalty manager would read there. Amounts are in
+minor units. Of every period that was stated it says what its lines come to now; of every party, what is due to date and
+what of that is paid.
+
+A line is told by territory, right, kind, party, recording, work and licence, as in a statement.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from fractions import Fraction
+
+MASTER = "Master"
+GUARANTEE = "MinimumGuarantee"
+PAID_STATES = ("claimed", "resolved")
+GRAIN = Fraction(1, 10**12)  # of a minor unit: what a use is worth is a whole number of these
+
+Key = tuple[str, str, str, str, str, str, str]
+Lines = dict[Key, Fraction]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What part of a right in a recording or work a party has, from a day to a day."""
+
+    subject: str
+    right: str
+    party: str
+    part: Fraction
+    first: date | None = None
+    last: date | None = None
+
+    def holds(self, day: date) -> bool:
+        """Return whether it holds on a day."""
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a licence says for the tracks of certain days; rates in minor units."""
+
+    rights: Mapping[str, Fraction]
+    everything: bool = False
+    recordings: frozenset[str] = frozenset()
+    works: frozenset[str] = frozenset()
+    parties: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()  # territories that are excluded
+    longest: Fraction | None = None  # seconds of one recording in one track
+    per_second: Fraction | None = None
+    per_match: Fraction | None = None
+    royalty: Fraction | None = None
+    per_usage: bool = True
+    deduction: Fraction = Fraction(0)
+    precedence: int | None = None
+
+    def covers(self, right: str, recording: str, work: str, party: str) -> bool:
+        """Return whether a share is among those that it is about; the work is "" for a master."""
+        named = self.everything or recording in self.recordings or (right != MASTER and work in self.works)
+        return right in self.rights and named and (not self.parties or party in self.parties)
+
+
+@dataclass(frozen=True)
+class Licence:
+    """A licence with its terms from their first days on; these ascend, and the first day is that of the licence."""
+
+    id: str
+    licensor: str
+    versions: tuple[tuple[date, Terms], ...]
+    last: date | None = None
+    minimum: int = 0
+    guarantee: tuple[int, str] | None = None  # of each "quarter" or "year"
+    advance: tuple[int, date, Fraction] | None = None  # amount, paid on, part of what is payable
+
+    def on(self, day: date) -> Terms:
+        """Return the terms for tracks that were generated on a day."""
+        return [terms for first, terms in self.versions if first <= day or first == self.versions[0][0]][-1]
+
+    def has(self, day: date) -> bool:
+        """Return whether it is in force on a day."""
+        return self.versions[0][0] <= day and (self.last is None or day <= self.last)
+
+    def permits(self, use: Use, territory: str) -> bool:
+        """Return whether a use is within its terms."""
+        terms = self.on(use.made_on)
+        return (
+            self.has(use.made_on)
+            and territory not in terms.without
+            and (terms.longest is None or use.seconds <= terms.longest)
+        )
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a track reuses of a recording."""
+
+    track: str
+    recording: str
+    seconds: Fraction
+    state: str
+    made_on: date
+    territories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is reported of a track in a territory; on a day, where one is said; revenue in minor units."""
+
+    track: str
+    territory: str
+    usages: int
+    used_on: date | None = None
+    revenue: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """A period."""
+
+    year: int
+    number: int
+
+    @property
+    def first(self) -> date:
+        """First day."""
+        return date(self.year, 3 * self.number - 2, 1)
+
+    @property
+    def last(self) -> date:
+        """Last day."""
+        after = date(self.year + self.number // 4, 3 * self.number % 12 + 1, 1)
+        return after - timedelta(days=1)
+
+
+@dataclass
+class World:
+    """All that is known now."""
+
+    works: dict[str, tuple[str, ...]]  # of each recording, in equal parts
+    shares: list[Share] = field(default_factory=list)
+    licences: list[Licence] = field(default_factory=list)
+    uses: dict[tuple[str, str], Use] = field(default_factory=dict)
+    reports: dict[Quarter, tuple[Row, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A share that a use touches: part is what of the right in all that is used falls to it."""
+
+    right: str
+    work: str
+    party: str
+    kind: str
+    part: Fraction
+    whole: Fraction  # the same for its right in this work altogether
+
+
+@dataclass
+class Books:
+    """What one period comes to: net amounts by line, shares that no licence permits, and who was charged once."""
+
+    lines: Lines
+    outside: set[tuple[str, str, str, str, str, str, str, Fraction]]
+    counted: set[tuple[str, str]]
+
+    def earned(self, licence: str) -> Fraction:
+        """Return what was earned under a licence, guarantees and unmatched revenue apart."""
+        return sum((net for key, net in self.lines.items() if _earns(key, licence)), Fraction(0))
+
+
+def _earns(key: Key, licence: str) -> bool:
+    return key[6] == licence and key[1] != GUARANTEE and key[2] != "unmatched"
+
+
+def first_state(seconds: Fraction, confidence: float) -> str:
+    """Return the state of a use that nobody decided on, by the thresholds of the shipped policies."""
+    if seconds < 3 or confidence < 0.9:
+        return "unresolved"
+    return "claimed" if confidence >= 0.99 else "review"
+
+
+# From a use to the shares that it touches.
+
+
+def claims_of(world: World, use: Use, day: date, territory: str) -> Iterator[Claim]:
+    """Yield who has which part of the master and of each right in each work, on a day."""
+    yield from _claims(world, use.recording, MASTER, "", day, Fraction(1))
+    works = world.works[use.recording]
+    for work in works:
+        on_file = {share.right for share in world.shares if share.subject == work and share.holds(day)}
+        priced = {
+            right
+            for licence in world.licences
+            if licence.permits(use, territory)
+            for right in licence.on(use.made_on).rights
+            if right != MASTER
+            and any(
+                licence.on(use.made_on).covers(right, use.recording, work, party)
+                for party in {"", *(share.party for share in world.shares if share.subject == work)}
+            )
+        }
+        for right in sorted(on_file | priced):
+            yield from _claims(world, work, right, work, day, Fraction(1, len(works)))
+
+
+def _claims(world: World, subject: str, right: str, work: str, day: date, weight: Fraction) -> Iterator[Claim]:
+    shares = [one for one in world.shares if (one.subject, one.right) == (subject, right) and one.holds(day)]
+    total = sum((one.part for one in shares), Fraction(0))
+    if total > 1:
+        yield Claim(right, work, "", "overclaim", weight, weight)
+        return
+    for one in shares:
+        yield Claim(right, work, one.party, "payable", weight * one.part, weight)
+    if total < 1:
+        yield Claim(right, work, "", "unclaimed", weight * (1 - total), weight)
+
+
+def licences_for(world: World, use: Use, territory: str, claim: Claim) -> tuple[str, list[Licence]]:
+    """Return the outcome of a share, and the licences that permit it (several: it is held)."""
+    covering = [
+        licence
+        for licence in world.licences
+        if licence.on(use.made_on).covers(claim.right, use.recording, claim.work, claim.party)
+    ]
+    permitting = [licence for licence in covering if licence.permits(use, territory)]
+    if not permitting:
+        return ("outside_licence" if covering else "no_licence"), []
+    first = max(_rank(licence, use) for licence in permitting)
+    best = [licence for licence in permitting if _rank(licence, use) == first]
+    return ("licensed" if len(best) == 1 else "held"), best
+
+
+def _rank(licence: Licence, use: Use) -> int:
+    precedence = licence.on(use.made_on).precedence
+    return -1 if precedence is None else precedence
+
+
+# From what is reported to lines.
+
+
+def books_of(world: World, period: Quarter, counted_before: Iterable[tuple[str, str]]) -> Books:
+    """Return the lines of a period as all that is known now has them, guarantees apart."""
+    books = Books(defaultdict(Fraction), set(), set())
+    before = set(counted_before)
+    for row in sorted(_rows(world, period), key=lambda row: row.used_on or period.last):
+        place = (row.track, row.territory)
+        first = place not in before | books.counted
+        books.counted.add(place)
+        for use in world.uses.values():
+            if use.track == row.track and use.state != "withdrawn":
+                _add(books, world, use, row, period, first=first)
+    return books
+
+
+def _rows(world: World, period: Quarter) -> Iterable[Row]:
+    """Return what is reported; where nothing is, every track of the period counts once in each of its territories."""
+    if period in world.reports:
+        return world.reports[period]
+    made = [use for use in world.uses.values() if period.first <= use.made_on <= period.last]
+    return {Row(use.track, territory, 1) for use in made for territory in use.territories}
+
+
+def _add(books: Books, world: World, use: Use, row: Row, period: Quarter, *, first: bool) -> None:
+    for claim in claims_of(world, use, row.used_on or period.last, row.territory):
+        outcome, licences = licences_for(world, use, row.territory, claim)
+        if not licences:
+            where = (use.track, use.recording, row.territory)
+            books.outside.add((*where, outcome, claim.right, claim.work, claim.party, claim.part / claim.whole))
+            continue
+        amounts = {
+            one.id: price(one.on(use.made_on), use, row, first=first) * _part(one, use, claim) for one in licences
+        }
+        licence = max(sorted(licences, key=lambda one: one.id), key=lambda one: amounts[one.id])
+        kind = claim.kind if outcome == "licensed" and use.state in PAID_STATES else "held"
+        paid = kind == "payable"
+        key = (row.territory, claim.right, kind, claim.party if paid else "", use.recording, claim.work, licence.id)
+        books.lines[key] += amounts[licence.id] * (1 - licence.on(use.made_on).deduction if paid else 1)
+
+
+def _part(licence: Licence, use: Use, claim: Claim) -> Fraction:
+    return licence.on(use.made_on).rights[claim.right] * claim.part
+
+
+def price(terms: Terms, use: Use, row: Row, *, first: bool) -> Fraction:
+    """Return what a licence asks for a use in a territory, by the second where it can, else by the match."""
+    times = row.usages if terms.per_usage else int(first)
+    rate = terms.per_second * use.seconds if terms.per_second is not None else terms.per_match
+    assert rate is not None
+    return round(rate * times / GRAIN) * GRAIN
+
+
+# From periods to accounts.
+
+
+def all_books(world: World, stated: Iterable[Quarter], closed: Mapping[Quarter, Books] | None = None) -> list[Books]:
+    """Return what periods come to now, in the order in which they were stated; those that are closed, what they did."""
+    periods = list(stated)
+    found: list[Books] = []
+    counted: set[tuple[str, str]] = set()
+    for period in periods:
+        books = (closed or {}).get(period) or books_of(world, period, counted)
+        counted |= books.counted
+        found.append(books)
+    for period, books in zip(periods, found, strict=True):
+        if period not in (closed or {}):
+            for licence in world.licences:
+                missing = _guaranteed(licence, period) - sum(
+                    (b.earned(licence.id) for p, b in zip(periods, found, strict=True) if _counts(licence, p, period)),
+                    Fraction(0),
+                )
+                if missing > 0:
+                    key = ("Worldwide", GUARANTEE, "payable", licence.licensor, "", "", licence.id)
+                    books.lines[key] = missing
+    return found
+
+
+def _guaranteed(licence: Licence, period: Quarter) -> Fraction:
+    """Return what is guaranteed in the span that ends with a period, in proportion to the days in force."""
+    if licence.guarantee is None or not (days := _span(licence, period)):
+        return Fraction(0)
+    in_force = [day for day in days if licence.has(day)]
+    if not in_force or not period.first <= in_force[-1] <= period.last:
+        return Fraction(0)
+    return round(Fraction(licence.guarantee[0] * len(in_force), len(days)) / GRAIN) * GRAIN
+
+
+def _span(licence: Licence, period: Quarter) -> list[date]:
+    """Return the days of the quarter or year of a guarantee."""
+    if licence.guarantee is None:
+        return []
+    is_year = licence.guarantee[1] == "year"
+    first, last = (date(period.year, 1, 1), date(period.year, 12, 31)) if is_year else (period.first, period.last)
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _counts(licence: Licence, one: Quarter, due: Quarter) -> bool:
+    """Return whether what is earned in a period counts for the guarantee that is due in another, or in the same."""
+    return one == due or (one.last in _span(licence, due) and licence.has(one.last))
+
+
+def due_to_date(world: World, stated: Iterable[Quarter], books: Iterable[Books]) -> dict[str, Fraction]:
+    """Return what is due to each party for all periods together, less what goes to advances; before any payment."""
+    due: dict[str, Fraction] = defaultdict(Fraction)
+    pairs = list(zip(stated, books, strict=True))
+    for _, one in pairs:
+        for key, net in one.lines.items():
+            if key[2] == "payable":
+                due[key[3]] += net
+    for licence in world.licences:
+        due[licence.licensor] -= recouped_to_date(licence, pairs)
+    return due
+
+
+def recouped_to_date(licence: Licence, pairs: Iterable[tuple[Quarter, Books]]) -> Fraction:
+    """Return what of an advance is recouped from the licensor: the least of it and the part of all that was earned."""
+    if licence.advance is None:
+        return Fraction(0)
+    amount, paid_on, part = licence.advance
+    earned = sum(
+        (
+            net
+            for period, books in pairs
+            if period.last >= paid_on
+            for key, net in books.lines.items()
+            if key[2] == "payable" and key[3] == licence.licensor and key[6] == licence.id
+        ),
+        Fraction(0),
+    )
+    return max(Fraction(0), min(Fraction(amount), part * earned))
+
+
+def payment(due: Fraction, minimum: int) -> int:
+    """Return what is paid of what is due: whole minor units, halves up; nothing below the minimum payout."""
+    return int(due + Fraction(1, 2)) if due > 0 and due >= minimum else 0
