@@ -170,11 +170,8 @@ class Books:
 
     def earned(self, licence: str) -> Fraction:
         """Return what was earned under a licence, guarantees and unmatched revenue apart."""
-        return sum((net for key, net in self.lines.items() if _earns(key, licence)), Fraction(0))
-
-
-def _earns(key: Key, licence: str) -> bool:
-    return key[6] == licence and key[1] != GUARANTEE and key[2] != "unmatched"
+        kept = [key for key in self.lines if key[6] == licence and key[1] != GUARANTEE and key[2] != "unmatched"]
+        return sum((self.lines[key] for key in kept), Fraction(0))
 
 
 def first_state(seconds: Fraction, confidence: float) -> str:
@@ -251,6 +248,7 @@ def books_of(world: World, period: Quarter, counted_before: Iterable[tuple[str, 
         place = (row.track, row.territory)
         first = place not in before | books.counted
         books.counted.add(place)
+        _add_revenue(books, world, row)
         for use in world.uses.values():
             if use.track == row.track and use.state != "withdrawn":
                 _add(books, world, use, row, period, first=first)
@@ -266,28 +264,51 @@ def _rows(world: World, period: Quarter) -> Iterable[Row]:
 
 
 def _add(books: Books, world: World, use: Use, row: Row, period: Quarter, *, first: bool) -> None:
+    of_track = [one for one in world.uses.values() if one.track == use.track and one.state != "withdrawn"]
+    part_of_track = use.seconds / sum(one.seconds for one in of_track)
     for claim in claims_of(world, use, row.used_on or period.last, row.territory):
         outcome, licences = licences_for(world, use, row.territory, claim)
         if not licences:
             where = (use.track, use.recording, row.territory)
             books.outside.add((*where, outcome, claim.right, claim.work, claim.party, claim.part / claim.whole))
             continue
-        amounts = {
-            one.id: price(one.on(use.made_on), use, row, first=first) * _part(one, use, claim) for one in licences
-        }
+        prices = {one.id: price(one.on(use.made_on), use, row, part_of_track, first=first) for one in licences}
+        amounts = {one.id: prices[one.id] * _part(one, use, claim) for one in licences}
         licence = max(sorted(licences, key=lambda one: one.id), key=lambda one: amounts[one.id])
         kind = claim.kind if outcome == "licensed" and use.state in PAID_STATES else "held"
         paid = kind == "payable"
         key = (row.territory, claim.right, kind, claim.party if paid else "", use.recording, claim.work, licence.id)
         books.lines[key] += amounts[licence.id] * (1 - licence.on(use.made_on).deduction if paid else 1)
+        if goes_by_revenue(licence.on(use.made_on), row):
+            books.lines[_unmatched(row, licence)] -= amounts[licence.id]
+
+
+def _add_revenue(books: Books, world: World, row: Row) -> None:
+    """Let every licence in force account for the whole of its royalty: what its shares do not take is unmatched."""
+    made_on = next(use.made_on for use in world.uses.values() if use.track == row.track)
+    for licence in world.licences:
+        terms = licence.on(made_on)
+        if licence.has(made_on) and row.territory not in terms.without and goes_by_revenue(terms, row):
+            books.lines[_unmatched(row, licence)] += (terms.royalty or 0) * (row.revenue or 0)
+
+
+def _unmatched(row: Row, licence: Licence) -> Key:
+    return (row.territory, "", "unmatched", "", "", "", licence.id)
 
 
 def _part(licence: Licence, use: Use, claim: Claim) -> Fraction:
     return licence.on(use.made_on).rights[claim.right] * claim.part
 
 
-def price(terms: Terms, use: Use, row: Row, *, first: bool) -> Fraction:
-    """Return what a licence asks for a use in a territory, by the second where it can, else by the match."""
+def goes_by_revenue(terms: Terms, row: Row) -> bool:
+    """Return whether a licence takes a part of revenue: it has no rate by the second, and revenue is reported."""
+    return terms.per_second is None and terms.royalty is not None and row.revenue is not None
+
+
+def price(terms: Terms, use: Use, row: Row, part_of_track: Fraction, *, first: bool) -> Fraction:
+    """Return what a licence asks for a use in a territory: by the second, by revenue, or by the match."""
+    if goes_by_revenue(terms, row):
+        return (terms.royalty or 0) * (row.revenue or 0) * part_of_track
     times = row.usages if terms.per_usage else int(first)
     rate = terms.per_second * use.seconds if terms.per_second is not None else terms.per_match
     assert rate is not None

@@ -63,7 +63,9 @@ tracks = st.tuples(
 )
 owned = st.sampled_from([("R1", MASTER), ("R2", MASTER), ("R3", MASTER), ("W1", MECHANICAL), ("W2", PERFORMING)])
 prices: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    rates.map(lambda rate: {"per_second": rate}), rates.map(lambda rate: {"per_match": rate})
+    rates.map(lambda rate: {"per_second": rate}),
+    rates.map(lambda rate: {"per_match": rate}),
+    rates.map(lambda rate: {"per_match": rate, "royalty": Fraction(1, 8)}),
 )
 
 
@@ -150,7 +152,7 @@ def as_terms(licence: Licence, terms: Terms) -> product.Licence:
         conditions=product.Conditions(max_consecutive_ms=None if terms.longest is None else int(terms.longest * 1000)),
         rate_card=a_rate_card(
             rights=tuple(sorted((right, millionths(part)) for right, part in terms.rights.items())),
-            royalty_millionths=None,
+            royalty_millionths=None if terms.royalty is None else millionths(terms.royalty),
             per_second=terms.per_second,
             per_match=terms.per_match,
             per_usage=terms.per_usage,
@@ -193,7 +195,10 @@ def as_period(quarter: Quarter) -> Period:
 
 def as_row(row: Row, *, by_digest: bool) -> UsageRow:
     day = row.used_on.isoformat() if row.used_on else ""
-    return UsageRow(sha_of(row.track) if by_digest else row.track, row.territory, row.usages, None, "", used_on=day)
+    currency = "" if row.revenue is None else "EUR"
+    return UsageRow(
+        sha_of(row.track) if by_digest else row.track, row.territory, row.usages, row.revenue, currency, used_on=day
+    )
 
 
 def in_cents(amount: Amount) -> Fraction:

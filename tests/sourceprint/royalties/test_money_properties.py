@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -30,12 +31,12 @@ from sourceprint.royalties.rights.rows import Record, row_of, table_of
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.restatements import restate_usage
-from sourceprint.royalties.statements.statement import Statement, key_of
+from sourceprint.royalties.statements.statement import Adjustment, Line, Statement, key_of
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.states import TRANSITIONS, change_state
 from sourceprint.royalties.uses.usage import Usage
 from tests import money_oracle as oracle
-from tests.money_oracle import Licence, Quarter, Row, Share, Use, World
+from tests.money_oracle import Key, Licence, Quarter, Row, Share, Use, World
 from tests.money_worlds import (
     FIRST_OWNERS,
     POLICY,
@@ -64,8 +65,9 @@ from tests.royalty_records import (
     store_rights,
 )
 
-EXAMPLES = int(os.environ.get("SOURCEPRINT_MONEY_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("SOURCEPRINT_MONEY_EXAMPLES", "12"))
 STEPS = 9
+SHARED_OUT = Fraction(1, 10**9)  # a part of a pot is a whole number of 10**-12; the oracle leaves it exact
 NOW = datetime(2027, 1, 2, 10, 0, 0, tzinfo=UTC)
 
 
@@ -83,7 +85,8 @@ class Money(RuleBasedStateMachine):
         self.scanned: dict[str, list[tuple[str, int, float]]] = {}  # recording, milliseconds, confidence
         self.decided: set[tuple[str, str]] = set()
         self.stated: list[tuple[Quarter, Statement]] = []
-        self.paid: dict[str, int] = defaultdict(int)
+        self.paid: dict[str, Fraction] = defaultdict(Fraction)
+        self.within = Fraction(0)
         self.minimum: dict[str, int] = {}
         self.world = World(works=WORKS, licences=drawn)
         for subject, right, holders in FIRST_OWNERS:
@@ -216,8 +219,14 @@ class Money(RuleBasedStateMachine):
         self.world.licences[at] = replace(licence, versions=(*licence.versions, (day, amended)))
         self.enter_rights()
 
-    @rule(data=st.data(), quarter=st.sampled_from(QUARTERS), by_digest=st.booleans(), by_day=st.booleans())
-    def report(self, data: st.DataObject, quarter: Quarter, by_digest: bool, by_day: bool) -> None:
+    @rule(
+        data=st.data(),
+        quarter=st.sampled_from(QUARTERS),
+        by_digest=st.booleans(),
+        by_day=st.booleans(),
+        sold=st.booleans(),
+    )
+    def report(self, data: st.DataObject, quarter: Quarter, by_digest: bool, by_day: bool, sold: bool) -> None:
         """Enter what the licensee reports for a period, or other figures than before."""
         places = [(track, territory) for track in sorted(self.scanned) for territory in TERRITORIES]
         chosen = data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=4, unique=True))
@@ -227,8 +236,10 @@ class Money(RuleBasedStateMachine):
             for at in range(2 if by_day else 1):
                 usages = data.draw(st.integers(0, 1_000))
                 day = quarter.first + timedelta(days=in_days * at) if by_day else None
-                rows.append(Row(*place, usages, day))
+                revenue = Fraction(data.draw(st.integers(0, 99_999))) if sold else None
+                rows.append(Row(*place, usages, day, revenue))
         self.world.reports[quarter] = tuple(rows)
+        self.within = max(self.within, SHARED_OUT if sold else Fraction(0))
         usage = Usage(tuple(as_row(row, by_digest=by_digest) for row in rows), "a" * 64)
         why = "a shop was late" if quarter in dict(self.stated) else ""
         restate_usage(
@@ -258,10 +269,10 @@ class Money(RuleBasedStateMachine):
         prove(statement)
         periods = [one for one, _ in self.stated]
         books = oracle.all_books(self.world, [*periods, quarter])
-        agree(lines_of(statement), nonzero(books[-1].lines), "lines")
-        agree(outside_of(statement), books[-1].outside, "outside")
+        assert outside_of(statement) == books[-1].outside
+        agree(lines_of(statement), books[-1].lines, "lines", within=self.within)
         before = dict(zip(periods, books[:-1], strict=True))
-        agree(adjustments_of(statement), self.expected_adjustments(before), "adjustments")
+        agree(adjustments_of(statement), self.expected_adjustments(before), "adjustments", within=self.within)
         self.compare_payments(statement, oracle.due_to_date(self.world, [*periods, quarter], books))
         self.stated.append((quarter, statement))
 
@@ -301,21 +312,26 @@ class Money(RuleBasedStateMachine):
         for party in {*due_to_date, *balances}:
             due = due_to_date.get(party, Fraction(0)) - self.paid[party]
             minimum = self.minimum.get(party, 0)
-            paid = oracle.payment(due, minimum)
             if party not in balances:
-                assert due == 0, party
+                assert abs(due) <= self.within, party
                 continue
             balance = balances[party]
-            found = [in_cents(amount) for amount in (balance.due, balance.paid, balance.carried)]
-            assert found == [due, paid, due - paid], party
+            stated, paid, carried = (in_cents(amount) for amount in (balance.due, balance.paid, balance.carried))
+            assert abs(stated - due) <= self.within, party
+            assert paid == oracle.payment(stated, minimum), party
+            assert carried == stated - paid, party
             self.paid[party] += paid
-            assert abs(due - paid) < 1 or due < max(minimum, 1), party
+            assert abs(stated - paid) < 1 or stated < max(minimum, 1), party
 
 
-def agree(found: Any, expected: Any, what: str) -> None:
-    """Compare what the product and the oracle have, and name what one of them alone has."""
-    mine, theirs = ({*one.items()} if isinstance(one, dict) else {*one} for one in (found, expected))
-    assert mine == theirs, f"{what}: the product has {mine - theirs}, the oracle {theirs - mine}"
+def agree(found: dict[Any, Fraction], expected: dict[Any, Fraction], what: str, *, within: Fraction) -> None:
+    """Compare amounts of the product and the oracle, and name those that differ."""
+    differ = {
+        key: (found.get(key), expected.get(key))
+        for key in found.keys() | expected.keys()
+        if abs(found.get(key, Fraction(0)) - expected.get(key, Fraction(0))) > within
+    }
+    assert not differ, f"{what}, product and oracle: {differ}"
 
 
 def nonzero(amounts: dict[Any, Fraction]) -> dict[Any, Fraction]:
@@ -324,11 +340,26 @@ def nonzero(amounts: dict[Any, Fraction]) -> dict[Any, Fraction]:
 
 def lines_of(statement: Statement) -> dict[Any, Fraction]:
     """Return the lines of a statement that are worth something, by what tells them."""
-    return nonzero({key_of(line): in_cents(line.net) for line in statement.lines})
+    return summed((_key(line), in_cents(line.net)) for line in statement.lines)
+
+
+def _key(line: Line | Adjustment) -> Key:
+    """Return what tells a line; of revenue that no use accounts for, its territory and licence alone."""
+    territory, right, kind, party, recording, work, licence = key_of(line)
+    if kind == "unmatched":
+        right = party = recording = work = ""
+    return territory, right, kind, party, recording, work, licence
+
+
+def summed(amounts: Iterable[tuple[Any, Fraction]]) -> dict[Any, Fraction]:
+    sums: dict[Any, Fraction] = defaultdict(Fraction)
+    for key, amount in amounts:
+        sums[key] += amount
+    return nonzero(sums)
 
 
 def adjustments_of(statement: Statement) -> dict[Any, Fraction]:
-    return {(one.statement_id, *key_of(one)): in_cents(one.amount) for one in statement.adjustments}
+    return summed(((one.statement_id, *_key(one)), in_cents(one.amount)) for one in statement.adjustments)
 
 
 def outside_of(statement: Statement) -> set[tuple[Any, ...]]:
