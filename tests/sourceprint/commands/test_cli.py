@@ -105,7 +105,7 @@ def test_every_command_has_a_test_of_its_help() -> None:
         "add", "amend", "attribute", "audit", "bench", "check", "columns", "compact", "completion", "demo", "diff",
         "duplicates", "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list",
         "match", "remove", "replace", "report", "results", "reveal", "rights", "scan", "statement", "statements",
-        "tag", "uses", "verify",
+        "tag", "usage", "uses", "verify",
     ]  # fmt: skip
 
 
@@ -218,7 +218,9 @@ def test_usage_errors_exit_with_2(shared: Path, words: list[str], message: str) 
         ["replace", "a.wav", "--json"],
     ],
 )
-def test_without_an_index_the_exit_code_is_5(tmp_path: Path, words: list[str]) -> None:
+def test_without_an_index_the_exit_code_is_5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.wav").touch()
     result = run(*words, index=tmp_path / "none")
     assert result.exit_code == 5
     assert result.stdout == ""
@@ -614,7 +616,10 @@ def test_thorough_finds_what_is_much_slower(shared: Path, tmp_path: Path) -> Non
     assert match["passages"][0]["speed_percent"] == pytest.approx(55, abs=0.5)
 
 
-def test_match_hands_its_options_on(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_match_hands_its_options_on(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).touch()
     given: list[dict[str, Any]] = []
 
     def scan_files(index: Path, items: tuple[Item, ...], **options: Any) -> Generator[Scan, None, None]:
@@ -680,7 +685,7 @@ def test_progress_is_for_terminals_and_for_what_takes_long(
         *words, before="import sourceprint.commands.progress; sourceprint.commands.progress.PROGRESS_DELAY_SECONDS = 0"
     )
     assert code == 4
-    assert "| 0/2 [" in text
+    assert "| 0/1 [" in text
     assert f"Error: \x1b[0m{message}\r\n" in text
     code, text = on_terminal(
         *words, before="import sourceprint.commands.progress as p; p.PROGRESS_DELAY_SECONDS = 3600"
