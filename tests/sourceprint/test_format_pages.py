@@ -14,8 +14,10 @@ from fingerprint.errors import ParameterError, RightsError
 from sourceprint.commands.rights import _POLICIES
 from sourceprint.gate import policy_toml
 from sourceprint.gate.policy_toml import parse_policy as parse_gate_policy
+from sourceprint.royalties.deal_terms import DEAL_KEYS, deal_document
 from sourceprint.royalties.rights import licence_table
 from sourceprint.royalties.rights.licence_toml import licence_toml, new_licence, parse_licence
+from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.uses import policy
 from sourceprint.royalties.uses.policy import METHODS, load_policy, parse_policy, shipped_policies, shipped_policy
 from tests.command_line import run
@@ -40,6 +42,13 @@ def keys(name: str, *, header: str = "key", section: str = "") -> set[str]:
     return {key for row in table.splitlines() for key in re.findall(r"`(\w[\w-]*)`", row.split("|")[1])}
 
 
+def deal_tables(licence: Licence) -> dict[str, Any]:
+    """Return the tables of a licence's deal as they are stored, with every key that the licence has."""
+    document = deal_document(licence.deal, licence.rate_card.currency)
+    assert document.keys() == set(DEAL_KEYS)
+    return {key: value for key, value in document.items() if isinstance(value, dict)}
+
+
 def test_the_page_on_licences_lists_every_key_and_its_example_has_them_all() -> None:
     name = "licence.md"
     tables = {
@@ -58,6 +67,8 @@ def test_the_page_on_licences_lists_every_key_and_its_example_has_them_all() -> 
     assert written["scope"].keys() == set(licence_table._SCOPE) - {"everything"}
     assert written["rate_card"].keys() == set(licence_table._RATE_CARD)
     licence = parse_licence(example(name), name="page")
+    for table, stored in deal_tables(licence).items():
+        assert keys(name, section=f"`[{table}]`") == written[table].keys() == stored.keys(), table
     assert (licence.id, licence.valid_to, licence.rate_card.per_usage) == ("LIC-2026-07", date(2026, 12, 31), True)
     assert parse_licence(licence_toml(licence), name="again") == licence
 
@@ -78,6 +89,7 @@ def test_the_page_on_policies_lists_every_key_and_its_example_has_them_all() -> 
         "amount": policy._Amount,
         "thresholds": policy._Thresholds,
         "overlap": policy._Overlap,
+        "usage": policy._Reported,
     }
     for table, kind in tables.items():
         assert keys(name, header=f"key of `[{table}]`") == set(kind.__struct_fields__), table
@@ -105,7 +117,7 @@ FILLED = {
     'id = ""': 'id = "LIC-1"',
     'licensor = ""': 'licensor = "P-L"',
     'licensee = ""': 'licensee = "P-G"',
-    "purposes = []": 'purposes = ["generate"]',
+    "purposes = []": 'purposes = ["train", "generate"]',
     'currency = ""': 'currency = "EUR"',
 }
 
@@ -143,6 +155,20 @@ def test_every_line_of_a_new_licence_can_be_used_and_none_is_left_out() -> None:
     licence = parse_licence(text, name="new.toml")
     assert licence.conditions.max_consecutive_ms == 15_000
     assert [deduction.name for deduction in licence.rate_card.deductions] == ["administration"]
+    for table, stored in deal_tables(licence).items():
+        assert written[table].keys() == stored.keys(), table
+
+
+def test_rates_that_fall_with_volume_are_refused_and_never_passed_over() -> None:
+    tiers = '[[rate_card.tiers]]\nfrom_usages = 1000\nper_second = "0.001"\n\n'
+    text = example("licence.md").replace("[guarantee]", tiers + "[guarantee]")
+    with pytest.raises(RightsError, match=r"^licence\.toml: rate_card\.tiers: there is no such key"):
+        parse_licence(text, name="licence.toml")
+    amended = example("licence.md").replace(
+        'per_second = "0.003"', 'tiers = [{ from_usages = 1, per_second = "0.001" }]'
+    )
+    with pytest.raises(RightsError, match=r"amendments, number 1: rate_card\.tiers: there is no such key"):
+        parse_licence(amended, name="licence.toml")
 
 
 def test_the_command_writes_a_licence_and_replaces_none_unasked(tmp_path: Path) -> None:
