@@ -165,6 +165,8 @@ def is_deeper(value: Any, levels: int) -> bool:
     """
     there = [value] if isinstance(value, dict | list) else []
     for _ in range(levels):
+        if not there:
+            return False
         there = [
             item
             for one in there

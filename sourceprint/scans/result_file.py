@@ -33,7 +33,7 @@ class ResultFile:
     exact : bool
         Whether probabilities keep their digits (`Probability.exact`); slower.
     prepared : callable, optional
-        Applied to each JSON object before it is checked.
+        Applied to each JSON object whose text has an escaped character, before it is checked.
 
     Attributes
     ----------
@@ -64,9 +64,10 @@ class ResultFile:
         hasher = hashlib.sha256()
         with self._path.open("rb") as file:
             self.is_array = _starts_an_array(file)
-            for line, record in (self._items if self.is_array else self._lines)(file, hasher):
+            for line, record, text in (self._items if self.is_array else self._lines)(file, hasher):
                 try:
-                    yield line, read_result(self._prepared(record) if self._prepared else record, remedy=REMEDY)
+                    prepared = self._prepared(record) if self._prepared and "\\u" in text else record
+                    yield line, read_result(prepared, remedy=REMEDY)
                 except ParameterError as error:
                     raise ParameterError(f"{self._name}, line {line}: {error}") from error
                 except RecursionError as error:
@@ -76,8 +77,8 @@ class ResultFile:
     def _refusal(self, line: int, problem: str) -> ParameterError:
         return ParameterError(f"{self._name}, line {line}: {problem}; {REMEDY}")
 
-    def _lines(self, file: BinaryIO, hasher: "hashlib._Hash") -> Iterator[tuple[int, Any]]:
-        """Yield the records of JSON Lines, with the number of their line."""
+    def _lines(self, file: BinaryIO, hasher: "hashlib._Hash") -> Iterator[tuple[int, Any, str]]:
+        """Yield the records of JSON Lines, with the number of their line and its text."""
         number = 0
         while data := file.readline(_LARGEST_RECORD):
             number += 1
@@ -85,7 +86,8 @@ class ResultFile:
             if not data.strip():
                 continue
             try:
-                yield number, self._decoder.decode(data.decode("utf-8-sig" if number == 1 else "utf-8").strip())
+                text = data.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                yield number, self._decoder.decode(text), text
             except UnicodeDecodeError as error:
                 raise self._refusal(number, f"not UTF-8 (byte 0x{data[error.start]:02x})") from error
             except (ValueError, RecursionError) as error:
@@ -94,8 +96,8 @@ class ResultFile:
                     raise self._refusal(number, problem) from error
                 raise self._refusal(number, f"not JSON ({error})") from error
 
-    def _items(self, file: BinaryIO, hasher: "hashlib._Hash") -> Iterator[tuple[int, Any]]:
-        """Yield the records of one JSON array, with the number of the line on which each starts."""
+    def _items(self, file: BinaryIO, hasher: "hashlib._Hash") -> Iterator[tuple[int, Any, str]]:
+        """Yield the records of one JSON array, with the number of the line on which each starts, and its text."""
         decode = codecs.getincrementaldecoder("utf-8-sig")().decode
         text, line, state = "", 1, "start"
 
@@ -127,7 +129,7 @@ class ResultFile:
                     if len(text) < _LARGEST_RECORD and more():
                         continue
                     raise self._refusal(line, f"not JSON, or cut short ({error})") from error
-                yield line, record
+                yield line, record, text[:end]
                 state = "next"
             elif (state, text[0]) in _AFTER:
                 state, end = _AFTER[state, text[0]], 1

@@ -9,8 +9,8 @@ has it on its rate card; where that is none, the work is one share without a rig
 The parts of each right of a recording or work sum to the whole of it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import Connection
@@ -26,6 +26,8 @@ from sourceprint.royalties.uses.use import Use
 __all__ = ["JudgedShare", "RightOutcome", "UseShares", "judge_uses"]
 
 _MOST_REMEMBERED = 20_000
+_Subject = tuple[str, str]
+"""Kind and id of what a share is in: a recording or a work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class UseShares:
         self._holders: dict[tuple[str, str, str, date], tuple[_Holder, ...]] = {}
         self._rights_on_file: dict[tuple[str, str, date], frozenset[str]] = {}
         self._judged: dict[tuple[object, ...], tuple[JudgedShare, ...]] = {}
-        self._known_bars: dict[tuple[object, ...], tuple[tuple[tuple[str, str], ShareOutcome], ...]] = {}
+        self._known_outcomes: dict[tuple[object, ...], tuple[tuple[str, tuple[ShareOutcome, ...]], ...]] = {}
+        self._known_bars: dict[tuple[object, ...], tuple[tuple[_Subject, ShareOutcome], ...]] = {}
         self.terms = LicenceTerms(rights)
 
     def of(self, use: Use, territory: str, day: date) -> tuple[JudgedShare, ...]:
@@ -111,13 +114,14 @@ class UseShares:
         day : date
         """
         terms = self.terms.of(use, territory)
+        bars = self._bars(use, territory, day)
         if not terms.shared:
-            return tuple(self._barred(use, terms, territory, day))
-        key = (terms, use.layer, day, *self._bars(use, territory, day))
+            return tuple(self._judge(use, terms, territory, day, dict(bars)))
+        key = (terms, use.layer, day, *bars)
         if key not in self._judged:
             if len(self._judged) >= _MOST_REMEMBERED:
                 self._judged.clear()
-            self._judged[key] = tuple(self._barred(use, terms, territory, day))
+            self._judged[key] = tuple(self._judge(use, terms, territory, day, dict(bars)))
         return self._judged[key]
 
     def outcomes(self, use: Use) -> Iterator[RightOutcome]:
@@ -129,31 +133,56 @@ class UseShares:
         day = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
         readings = self.terms.readings(use)
         for territory in use.territories:
-            best: dict[str, list[ShareOutcome]] = {}
+            best: dict[str, tuple[ShareOutcome, ...]] = {}
             for reading in readings:
-                by_right: dict[str, set[ShareOutcome]] = {}
-                for share in self.of(reading, territory, day):
-                    by_right.setdefault(share.right, set()).add(share.outcome)
-                for right, outcomes in by_right.items():
-                    ordered = sorted(outcomes, key=_rank)
-                    if right not in best or _rank(ordered[0]) < _rank(best[right][0]):
-                        best[right] = ordered
-            for right, ordered in best.items():
-                yield from (RightOutcome(territory, right, outcome) for outcome in ordered)
+                for right, outcomes in self._outcomes_of(reading, territory, day):
+                    if right not in best or _rank(outcomes[0]) < _rank(best[right][0]):
+                        best[right] = outcomes
+            for right, outcomes in best.items():
+                yield from (RightOutcome(territory, right, outcome) for outcome in outcomes)
 
-    def _barred(self, use: Use, terms: UseTerms, territory: str, day: date) -> Iterator[JudgedShare]:
-        """Yield the shares of a use; those of a recording or work that no licence can permit with that outcome."""
-        bars = dict(self._bars(use, territory, day))
-        for share in self._found(use, terms, territory, day):
-            subject = ("recording", share.recording_id) if share.right == MASTER else ("work", share.work_id)
-            yield replace(share, outcome=bars[subject]) if subject in bars else share
+    def _outcomes_of(self, use: Use, territory: str, day: date) -> tuple[tuple[str, tuple[ShareOutcome, ...]], ...]:
+        """Return the outcomes of the shares of a use by their right, the best first; the shares are not built."""
+        terms = self.terms.of(use, territory)
+        bars = self._bars(use, territory, day)
+        key = (terms, use.layer, day, *bars)
+        if (known := self._known_outcomes.get(key)) is not None:
+            return known
+        by_right: dict[str, set[ShareOutcome]] = {}
+        barred = dict(bars)
+        for right, work_id, _, holder in self._held_parts(use, terms, territory, day):
+            outcome = _outcome(terms, barred, right, use.recording_id, work_id, holder)
+            by_right.setdefault(right, set()).add(outcome)
+        found = tuple((right, tuple(sorted(outcomes, key=_rank))) for right, outcomes in by_right.items())
+        if terms.shared:
+            if len(self._known_outcomes) >= _MOST_REMEMBERED:
+                self._known_outcomes.clear()
+            self._known_outcomes[key] = found
+        return found
 
-    def _bars(self, use: Use, territory: str, day: date) -> tuple[tuple[tuple[str, str], ShareOutcome], ...]:
+    def _judge(
+        self, use: Use, terms: UseTerms, territory: str, day: date, bars: Mapping[_Subject, ShareOutcome]
+    ) -> Iterator[JudgedShare]:
+        for right, work_id, work_millionths, holder in self._held_parts(use, terms, territory, day):
+            yield JudgedShare(
+                right=right,
+                recording_id=use.recording_id,
+                work_id=work_id,
+                work_millionths=work_millionths,
+                kind=holder.kind,
+                party_id=holder.party_id,
+                share_id=holder.share_id,
+                millionths=holder.millionths,
+                reason=holder.reason,
+                outcome=_outcome(terms, bars, right, use.recording_id, work_id, holder),
+            )
+
+    def _bars(self, use: Use, territory: str, day: date) -> tuple[tuple[_Subject, ShareOutcome], ...]:
         """Return the recordings and works of a use that are opted out, or past their term."""
         key = (use.recording_id, use.work_ids, use.purpose, use.generated_on, territory, day)
         if key not in self._known_bars:
             made_on = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
-            found: list[tuple[tuple[str, str], ShareOutcome]] = []
+            found: list[tuple[_Subject, ShareOutcome]] = []
             if use.recording_id:
                 if out := opted_out(self._rights, use.recording_id, "", use.purpose, territory, made_on):
                     found.append((("recording", use.recording_id), ShareOutcome("opted_out", (), out)))
@@ -167,20 +196,23 @@ class UseShares:
             self._known_bars[key] = tuple(found)
         return self._known_bars[key]
 
-    def _found(self, use: Use, terms: UseTerms, territory: str, day: date) -> Iterator[JudgedShare]:
+    def _held_parts(
+        self, use: Use, terms: UseTerms, territory: str, day: date
+    ) -> Iterator[tuple[str, str, int, _Holder]]:
+        """Yield right, work, the work's part of the recording and holder of every share; "" is the master's work."""
         recording_id = use.recording_id
         if use.layer == "recording":
             nobody = (_Holder("unclaimed", WHOLE, reason="no recording on file"),)
             for holder in self._of(recording_id, MASTER, territory, day) if recording_id else nobody:
-                yield _judged(terms, MASTER, recording_id, "", WHOLE, holder)
+                yield MASTER, "", WHOLE, holder
         for work_id, weight in self._works(use):
             rights = terms.priced_rights(work_id) | self._on_file(work_id, territory, day)
             for right in sorted(rights):
                 for holder in self._of(work_id, right, territory, day):
-                    yield _judged(terms, right, recording_id, work_id, weight, holder)
+                    yield right, work_id, weight, holder
             if not rights:
                 reason = f"no shares of {work_id} on file" if work_id else "no work on file"
-                yield _judged(terms, "", recording_id, work_id, weight, _Holder("unclaimed", WHOLE, reason=reason))
+                yield "", work_id, weight, _Holder("unclaimed", WHOLE, reason=reason)
 
     def _works(self, use: Use) -> list[tuple[str, int]]:
         """Return the works of a use with their parts, which sum to the whole; one without an id where none is known."""
@@ -256,21 +288,17 @@ def judge_uses(connection: Connection, uses: Iterable[Use]) -> dict[str, tuple[R
     return {use.id: tuple(shares.outcomes(use)) for use in found}
 
 
-def _judged(
-    terms: UseTerms, right: str, recording_id: str, work_id: str, work_millionths: int, holder: _Holder
-) -> JudgedShare:
-    return JudgedShare(
-        right=right,
-        recording_id=recording_id,
-        work_id=work_id,
-        work_millionths=work_millionths,
-        kind=holder.kind,
-        party_id=holder.party_id,
-        share_id=holder.share_id,
-        millionths=holder.millionths,
-        reason=holder.reason,
-        outcome=terms.outcome(right, recording_id if right == MASTER else work_id, holder.claimants),
-    )
+def _outcome(
+    terms: UseTerms,
+    bars: Mapping[_Subject, ShareOutcome],
+    right: str,
+    recording_id: str,
+    work_id: str,
+    holder: _Holder,
+) -> ShareOutcome:
+    """Return the outcome of a share; of a recording or work that no licence can permit, that."""
+    kind, subject_id = ("recording", recording_id) if right == MASTER else ("work", work_id)
+    return bars.get((kind, subject_id)) or terms.outcome(right, subject_id, holder.claimants)
 
 
 def _rank(outcome: ShareOutcome) -> tuple[int, tuple[str, ...], str]:

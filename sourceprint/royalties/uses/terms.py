@@ -102,6 +102,7 @@ class _Judged:
 
 
 _KEPT = 8
+_CONDITION_PLACES = range(4, _KEPT)
 
 
 class UseTerms:
@@ -116,6 +117,7 @@ class UseTerms:
     def __init__(self, judged: tuple[_Judged, ...], *, shared: bool) -> None:
         self.shared = shared
         self._judged = judged
+        self._by_party = any(one.licence.scope.parties for one in judged)
         self._known: dict[tuple[str, str, str], ShareOutcome] = {}
 
     @property
@@ -145,9 +147,9 @@ class UseTerms:
         party_ids : tuple of str
             Who owns or claims it; ("",) where nobody on file does.
         """
+        if len(party_ids) == 1 or not self._by_party:
+            return self._outcome_of(right, subject_id, party_ids[0] if self._by_party else "")
         each = [self._outcome_of(right, subject_id, party_id) for party_id in party_ids]
-        if len(each) == 1:
-            return each[0]
         permitted = [said for said in each if said.outcome in ("licensed", "held")]
         named = tuple(sorted({licence_id for said in permitted for licence_id in said.licence_ids}))
         if len(named) > 1:
@@ -184,8 +186,8 @@ def _contested(licence_ids: tuple[str, ...]) -> str:
 class LicenceTerms:
     """The licences of one reading of the rights, held against uses.
 
-    What is asked again is answered from memory: uses of one recording on one day, under licences without conditions,
-    have the same terms.
+    What is asked again is answered from memory: uses of one recording that break no condition have the same terms
+    from one change of the licences to the next.
 
     Parameters
     ----------
@@ -230,11 +232,15 @@ class LicenceTerms:
         if (found := self._alike.get(alike)) is not None:
             return found
         validate_territory(territory)
-        shared = all(one.licence.conditions == _UNCONDITIONAL for one in judged)
-        terms = UseTerms(tuple(self._in_territory(one, use, territory) for one in judged), shared=shared)
-        if shared:
-            if len(self._alike) >= _MOST_REMEMBERED:
-                self._alike.clear()
+        there = tuple(self._in_territory(one, use, territory) for one in judged)
+        if any(one.place in _CONDITION_PLACES for one in there):
+            return UseTerms(there, shared=False)  # their words say by how much this use breaks a condition
+        kept = (*alike, *(one.place for one in there))
+        terms = self._alike.get(kept) or UseTerms(there, shared=True)
+        if len(self._alike) >= _MOST_REMEMBERED:
+            self._alike.clear()
+        self._alike[kept] = terms
+        if all(one.licence.conditions == _UNCONDITIONAL for one in judged):
             self._alike[alike] = terms
         return terms
 

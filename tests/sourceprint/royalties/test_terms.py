@@ -282,6 +282,16 @@ def test_what_is_asked_again_is_answered_the_same_for_other_conditions_and_days(
         ]
 
 
+def test_a_use_that_breaks_a_condition_leaves_the_others_of_its_recording_as_they_are() -> None:
+    terms = LicenceTerms(rights(licence(conditions=Conditions(max_total_ms=15_000))))
+    uses = [use((0, 1000 * seconds), id=f"U{number}") for number, seconds in enumerate((10, 20, 12, 25, 20, 10))]
+    said = [terms.of(one, "DE").outcome(MASTER, "R1", ("P-1",)) for one in uses]
+    assert [one.outcome for one in said] == ["licensed", "outside_licence"] * 2 + ["outside_licence", "licensed"]
+    assert [one.rule for one in said if one.rule] == [
+        f"LIC-1: max_total_seconds 15: {seconds} s of R1" for seconds in (20, 25, 20)
+    ]
+
+
 def test_one_that_permits_wins_over_a_later_one_that_does_not() -> None:
     later = licence("LIC-2", valid_from=date(2026, 7, 1), conditions=Conditions(max_total_ms=1))
     assert rule(use(), licence("LIC-1"), later) == ("LIC-1", "")
