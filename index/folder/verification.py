@@ -6,7 +6,7 @@ can be opened, searched and changed. `index.folder.repair` acts on what it finds
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fingerprint.digests import FileEntry, hash_file
 from fingerprint.errors import CatalogueError, IndexDamagedError
 from index.folder.salvage import parsed, salvaged
-from index.storage.amendments import Amendments, ranges_array, read_amendments
+from index.storage.amendments import AMENDABLE, Amendments, ranges_array, read_amendments
 from index.storage.hubs import read_hubs
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest
 from index.storage.recordings import Recording, recording_from_json, rows_from_json, text_key
@@ -186,7 +186,7 @@ def examine(
         path = folder / manifest.amendments.name
         what = compared(path, manifest.amendments.file)
         if not what:
-            found.amendments, what = _amendments(folder, manifest, found.segments)
+            found.amendments, what = _amendments(folder, manifest, found.segments, ids)
         if what:
             lost_now = list(_amended(manifest, found.segments))
             named = tuple(chain.from_iterable(names for names, _ in lost_now))
@@ -320,9 +320,13 @@ def _lists_fault(layer: SegmentLayer, lists: Lists, tree: Tree) -> str:
 
 
 def _amendments(
-    folder: Path, manifest: Manifest, segments: Sequence[SegmentFindings]
+    folder: Path, manifest: Manifest, segments: Sequence[SegmentFindings], ids: set[str]
 ) -> tuple[Mapping[str, Mapping[int, bytes]], str]:
-    """Read the amendments; returns none, and what is wrong with them, if a line is not that of its recording."""
+    """Read the amendments; returns none, and what is wrong with them, if a line is not that of its recording.
+
+    `ids` are those of all live recordings as the segments have them; no recording may be renamed to one of another.
+    """
+    new_ids: set[str] = set()
     try:
         amendments = read_amendments(folder, manifest.amendments)
         for found in segments:
@@ -332,17 +336,19 @@ def _amendments(
                 if found.segment is None or found.lost[position] or position in found.entry.removed:
                     continue
                 before = found.segment.table.stored_line(position)
-                is_same = _untagged(recording_from_json(before)) == _untagged(now)
+                stored = recording_from_json(before)
+                said = {name: getattr(now, name) for name in AMENDABLE}
+                if now.id != stored.id:
+                    if manifest.renamed.get(stored.id) != now.id or now.id in new_ids or now.id in ids:
+                        return {}, f"gives recording {stored.id!r:.80} the id {now.id!r:.80}, which is not its own"
+                    new_ids.add(now.id)
+                is_same = replace(stored, id=now.id, **said) == now
                 layers = found.segment.layers
                 if not is_same or any(rows_from_json(line, one) != rows_from_json(before, one) for one in layers):
-                    return {}, f"says more of recording {now.id!r:.80} than tags and excluded ranges"
+                    return {}, f"says more of recording {now.id!r:.80} than {', '.join(AMENDABLE)}"
     except CatalogueError as error:
         return {}, getattr(error, "fault", "") or "has a line that says nothing sound of a recording"
     return amendments, ""
-
-
-def _untagged(recording: Recording) -> tuple[object, ...]:
-    return tuple(getattr(recording, name) for name in Recording.__slots__ if name not in ("tags", "excluded"))
 
 
 def _amended(manifest: Manifest, segments: Sequence[SegmentFindings]) -> Iterator[tuple[tuple[Recording, ...], int]]:

@@ -16,7 +16,7 @@ from typing import Self
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.folder.compaction import live_landmarks, run_to_rewrite, trees_wanted
 from index.folder.hub_scores import LEAST_RECORDINGS, find_hubs
-from index.storage.amendments import Amendments, amendments_path, of_live, with_changes, write_amendments
+from index.storage.amendments import AMENDABLE, Amendments, amendments_path, of_live, with_changes, write_amendments
 from index.storage.durable import make_parts
 from index.storage.hubs import Hub, hubs_name, write_hubs
 from index.storage.layers import LayerLandmarks, Prepared, PreparedLayer, prepare
@@ -217,7 +217,7 @@ class Writer:
             If it differs in more than that.
         """
         before = self.recording(recording.id)
-        said = {name: getattr(recording, name) for name in ("title", "artists", "isrc", "tags", "excluded")}
+        said = {name: getattr(recording, name) for name in AMENDABLE}
         if replace(before, **said) != recording:
             raise ParameterError(
                 f"recording {recording.id!r}: only title, artists, ISRC, tags and excluded ranges can be amended; "

@@ -23,6 +23,7 @@ from index.storage.segment import check_file
 from index.storage.segment_rules import damaged
 
 __all__ = [
+    "AMENDABLE",
     "Amendments",
     "amendments_path",
     "contents_of",
@@ -34,6 +35,9 @@ __all__ = [
     "with_changes",
     "write_amendments",
 ]
+
+AMENDABLE = ("title", "artists", "isrc", "tags", "excluded")
+"""What an amendment may say anew of a recording; and another id, if the manifest has the rename."""
 
 Amendments = Mapping[str, Mapping[int, bytes]]
 """Lines by name of the segment, then by position in it."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fingerprint.digests import hash_file
 from fingerprint.errors import DuplicateRecordingError, IndexDamagedError, ParameterError, UnknownRecordingError
+from index.folder.repair import repair_index
 from index.folder.store import Store
+from index.folder.transfer import export_index, import_index
+from index.folder.verification import verify_index
 from index.search.filters import Filter
 from index.storage.layers import LayerLandmarks
-from index.storage.manifest import RECORDING, LayerSpec
+from index.storage.manifest import RECORDING, LayerSpec, write_manifest
 from index.storage.recordings import Recording
 from sourceprint.blind.tokens import Revealer, Tokens
 from sourceprint.catalogue.corrections import Correction, correct, read_corrections
@@ -184,3 +189,40 @@ def test_a_sheet_says_what_is_right(store: Store, tmp_path: Path) -> None:
         sheet.write_text(text, encoding="utf-8")
         with pytest.raises(ParameterError, match=message):
             read_corrections(sheet, ColumnMap())
+
+
+def test_a_corrected_index_is_sound_and_goes_to_another_machine_as_it_is(store: Store, tmp_path: Path) -> None:
+    correct(store, [Correction("a", new_id="x", title="Uno"), Correction("b", artists=("Ann",), isrc="QZAAA2600002")])
+    correct(store, [Correction("x", new_id="y")])
+    assert list(verify_index(store.path)) == []
+    export_index(store.path, tmp_path / "index.tar")
+    import_index(tmp_path / "index.tar", tmp_path / "there")
+    there = Store.open(tmp_path / "there", SPECS).snapshot().recordings
+    assert [(one.id, one.title, one.isrc) for one in there] == [
+        ("y", "Uno", ""),
+        ("b", "Title b", "QZAAA2600002"),
+        ("c", "Title c", ""),
+    ]
+    assert repair_index(store.path) == []
+    assert ids(store) == ["y", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b'"x"', b'"c"', "gives recording 'a' the id 'c', which is not its own"),
+        (b'"x"', b'"z"', "gives recording 'a' the id 'z', which is not its own"),
+        (b"10000", b"10001", "than title, artists, isrc, tags, excluded"),
+    ],
+)
+def test_an_amendment_may_say_no_more_than_a_correction_says(store: Store, old: bytes, new: bytes, what: str) -> None:
+    correct(store, [Correction("a", new_id="x"), Correction("b", title="Two")])
+    manifest = store.snapshot().manifest
+    assert manifest.amendments is not None
+    path = store.path / manifest.amendments.name
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+    forged = replace(manifest.amendments, file=hash_file(path))
+    write_manifest(store.path, manifest.successor(amendments=forged))
+    assert what in next(iter(verify_index(store.path))).what
