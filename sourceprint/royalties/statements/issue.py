@@ -59,6 +59,7 @@ from sourceprint.royalties.statements.statement import Adjustment, Conversion, S
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import (
     enter_report,
+    expect_attributed_so,
     expect_days_in,
     latest_report,
     same_report,
@@ -269,6 +270,8 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
     if matched.rows != usage.rows:
         uses = uses_of(connection, inputs.licensee, inputs.period, matched)
         rights = rights_of(connection, inputs.licensee, uses, period=inputs.period)
+    if stop:
+        expect_attributed_so(matched, uses, inputs.period)
 
     def rate_of(source: str) -> Conversion:
         return inputs.rates.conversion(source, currency, on=inputs.period.end)

@@ -19,11 +19,13 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.schema import usage_report
 from sourceprint.royalties.uses.states import LONGEST_REASON
 from sourceprint.royalties.uses.usage import Usage, UsageRow
+from sourceprint.royalties.uses.use import Use
 from sourceprint.text.tables import table
 
 __all__ = [
     "UsageReport",
     "enter_report",
+    "expect_attributed_so",
     "expect_days_in",
     "latest_report",
     "report_to_json",
@@ -145,6 +147,34 @@ def reports_of(connection: Connection, licensee: str, period: Period | None = No
 def same_report(one: Usage, other: Usage) -> bool:
     """Return whether two reports say the same, in whatever order and file."""
     return sorted(map(_reported, one.rows)) == sorted(map(_reported, other.rows))
+
+
+def expect_attributed_so(usage: Usage, uses: Iterable[Use], period: Period) -> None:
+    """Refuse usage that contradicts the uses that it prices: another day or purpose, or before the track was made.
+
+    Raises
+    ------
+    StatementError
+        Naming the row and both values.
+    """
+    known = {use.track_sha256: use for use in uses}
+    for row in usage.rows:
+        use = known.get(row.sha256)
+        if use is None:
+            continue
+        subject = f"usage of track {printable(row.track or row.track_id)!r:.80}"
+        days, purposes = (row.generated_on, use.generated_on), (row.purpose, use.purpose)
+        for (said, was), what in ((days, "generated_on"), (purposes, "purpose")):
+            if said and said != was:
+                raise StatementError(
+                    f"{subject}: {what} is {printable(said)} here, and {printable(was)} where it was attributed, which "
+                    "its licences go by; correct the report, or attribute the track again with it"
+                )
+        if use.generated_on > period.end.isoformat():
+            raise StatementError(
+                f"{subject}: is reported for {period}, and was generated on {use.generated_on}; correct the report, or "
+                "attribute the track again with the right day"
+            )
 
 
 def expect_days_in(usage: Usage, period: Period) -> None:

@@ -283,6 +283,23 @@ def test_usage_chooses_the_tracks_and_is_kept(attributed: Database, tmp_path: Pa
     assert cents(line.gross for line in statement.lines) == 1200
 
 
+@pytest.mark.parametrize(
+    ("facts", "period", "message"),
+    [
+        ({"generated_on": "2027-07-14"}, Q3, "generated_on is 2027-07-14 here, and 2026-07-14 where it was attributed"),
+        ({"purpose": "train"}, Q3, "purpose is train here, and generate where it was attributed"),
+        ({}, Period.parse("2026-Q2"), "is reported for 2026-Q2, and was generated on 2026-07-14"),
+    ],
+)
+def test_usage_that_contradicts_what_was_attributed_is_refused(
+    attributed: Database, facts: dict[str, str], period: Period, message: str
+) -> None:
+    row = UsageRow("one.wav", "Worldwide", 1, None, "", **facts)
+    with pytest.raises(StatementError, match=message):
+        issue(attributed, period, usage=Usage((row,)))
+    assert kept(attributed) == 0
+
+
 def test_uses_made_with_several_policies_need_a_choice(attributed: Database, tmp_path: Path) -> None:
     seconds = load_policy("matched-seconds")
     attribute(attributed, tmp_path, TWO, generated_on="2026-08-01", policy=seconds)
