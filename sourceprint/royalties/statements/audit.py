@@ -2,9 +2,9 @@
 
 `audit_statement` takes a folder as `write_statement` leaves it, or a `statement.json` alone. It checks every file by
 SHA256SUMS; the digest of the statement; its arithmetic (`proof`); that CSV, Parquet, uses and DSR-shaped files say the
-same as the JSON, and that every page carries the digest of the statement. What a page says in words and pictures is
-covered by its checksum only, as are the files beside a statement of an earlier schema. A signature is checked, and with
-the database that the statement was issued from, whether it is on file there and the chain is what it was.
+same as the JSON, and that every page is the one that is made of it. The files beside a statement of an earlier schema
+are covered by their checksums only. A signature is checked, and with the database that the statement was issued from,
+whether it is on file there and the chain is what it was.
 """
 
 import csv
@@ -13,7 +13,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
 
 from fingerprint.digests import strict_json
@@ -31,7 +31,7 @@ from sourceprint.royalties.statements.authorship import Authorship, authorship_o
 from sourceprint.royalties.statements.files.dsr import dsr_files
 from sourceprint.royalties.statements.files.folder import SIGNATURE, SUMS, statement_data, uses_bytes
 from sourceprint.royalties.statements.files.line_tables import read_parquet, statement_csv, statement_parquet
-from sourceprint.royalties.statements.files.page import party_file_names
+from sourceprint.royalties.statements.files.page import party_pages, statement_page
 from sourceprint.royalties.statements.files.statement_json import (
     parse_statement,
     statement_digest,
@@ -319,12 +319,18 @@ def _details(files: Iterable[bytes]) -> list[str]:
 def _check_pages(folder: Path, statement: Statement) -> Iterator[Discrepancy]:
     if not (folder / "statement.html").is_file():
         return
-    digest = statement_digest(statement).encode()
-    for name in ("statement.html", *(f"parties/{name}" for name in party_file_names(statement))):
+    wanted = chain(
+        [("statement.html", statement_page(statement))],
+        ((f"parties/{name}", page) for name, page in party_pages(statement)),
+    )
+    for name, page in wanted:
         try:
-            holds = digest in (folder / name).read_bytes()
+            found = (folder / name).read_bytes()
         except OSError:
             yield Discrepancy(name, "", "is missing")
             continue
-        if not holds:
-            yield Discrepancy(name, "", f"does not carry the digest of the statement, {digest.decode()}")
+        if statement_digest(statement).encode() not in found:
+            yield Discrepancy(name, "", f"does not carry the digest of the statement, {statement_digest(statement)}")
+        elif found != page:
+            what = "is not the page of this statement, or another version of the program wrote it; write it again"
+            yield Discrepancy(name, "", what)

@@ -358,3 +358,17 @@ def test_what_a_killed_process_left_does_not_keep_a_statement_from_being_written
     (folder / "statement.csv").unlink()
     write_statement(samples.nothing(), folder, ["csv"])
     assert audit_statement(folder) == []
+
+
+@pytest.mark.parametrize("name", ["statement.html", "parties"])
+def test_a_page_that_says_another_amount_is_named(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "statement"
+    write_statement(samples.rich(), folder)
+    path = folder / name if name.endswith(".html") else next((folder / name).glob("P-ANNA*.html"))
+    data = path.read_bytes()
+    at = data.index(b"</td>")
+    path.write_bytes(data[:at] + b"9" + data[at:])
+    sign_again(folder)
+    (problem,) = audit_statement(folder)
+    assert problem.file == path.relative_to(folder).as_posix()
+    assert "is not the page of this statement" in problem.what

@@ -280,7 +280,7 @@ def read_parquet(data: bytes) -> tuple[list[dict[str, Any]], dict[str, str]]:
         If it is no Parquet file of statement rows.
     """
     try:
-        table = pq.read_table(io.BytesIO(data))
+        table = pq.read_table(io.BytesIO(data), use_threads=False, pre_buffer=False)  # no thread outlives the reading
         rows = table.to_pylist()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise VerificationError("no Parquet file, or a damaged one; write the statement again") from error

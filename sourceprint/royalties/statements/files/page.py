@@ -24,7 +24,7 @@ from sourceprint.royalties.statements.files.page_view import MAX_DRILLED, View
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.text.templates import rendered
 
-__all__ = ["Bar", "bar_chart", "party_file_name", "party_file_names", "party_page", "party_pages", "statement_page"]
+__all__ = ["Bar", "bar_chart", "party_file_name", "party_page", "party_pages", "statement_page"]
 
 _PACKAGE = "sourceprint.royalties.statements.files"
 _LABEL_LETTERS = 20
@@ -117,11 +117,6 @@ def party_pages(statement: Statement) -> Iterator[tuple[str, bytes]]:
     view = View(statement)
     for party_id in view.party_ids():
         yield party_file_name(party_id), _party_page(view, party_id, statement)
-
-
-def party_file_names(statement: Statement) -> list[str]:
-    """Return the names of the pages that `party_pages` makes."""
-    return [party_file_name(party_id) for party_id in View(statement).party_ids()]
 
 
 def party_page(statement: Statement, party_id: str) -> bytes:
