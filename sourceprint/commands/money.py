@@ -258,9 +258,9 @@ def audit(
     """Re-read a statement, and say what in it does not add up.
 
     Checksums, the digest, the sum of the lines against the total of every territory and right, contributions, balances,
-    and whether pages, CSV, Parquet and DSR say the same; the signature, against a key that you vouch for: anybody can make a
-    key. Needs the folder alone. With --rights also whether the statement is on file as it is here, and whether anything
-    on file before it was changed since; with --head up to a later head that you hold.
+    and whether pages, CSV, Parquet and DSR say the same; the signature, against a key that you vouch for: anybody can
+    make a key. Needs the folder alone. With --rights also whether the statement is on file as it is here, and whether
+    anything on file before it was changed since; with --head up to a later head that you hold.
 
     Example: sourceprint audit statement-2026-Q3 --key tone-records.pub
     """

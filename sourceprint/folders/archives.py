@@ -1,8 +1,9 @@
 """Whether an archive holds audio, by its list of names; nothing in it is unpacked to the disk.
 
 In come the path of an archive and its format, out comes the `Content` of it: "other" where no name in it is that of
-audio or of another archive; else "sound", and what it is in words. A compressed file that is no archive is what its
-first bytes are once they are decompressed. Formats whose names cannot be read here may hold audio, and are said to.
+audio or of another archive, or says nothing; else "sound", and what it is in words. A compressed file that is no
+archive is what its first bytes are once they are decompressed. Formats whose names cannot be read here may hold audio,
+and are said to.
 
 No more than `MOST_LISTED_BYTES` of an archive are read, compressed or decompressed, so that neither a bomb, nor a hole
 of terabytes, nor a compressed archive of gigabytes costs more than seconds: where that is not enough, nobody knows what
@@ -36,6 +37,23 @@ _LEAST_READ_BYTES: Final = 256  # that a read counts for: zeros behind a stream 
 _MOST_NAMES: Final = 100_000
 _NESTED: Final = frozenset(
     {".7z", ".arj", ".cab", ".cpio", ".iso", ".lha", ".rar", ".tar", ".tbz2", ".tgz", ".txz", ".wim", ".zip"}
+)
+_LEAST_SOUND_BYTES: Final = 4096  # of a file that could hold a second of sound, however it is compressed
+_USUAL: Final = frozenset(
+    {"AUTHORS", "CHANGELOG", "CHANGES", "CONTRIBUTORS", "COPYING", "COPYRIGHT", "DOCKERFILE", "GEMFILE", "HISTORY"}
+    | {
+        "INSTALL",
+        "LICENCE",
+        "LICENSE",
+        "MAKEFILE",
+        "MANIFEST",
+        "METADATA",
+        "NEWS",
+        "NOTICE",
+        "README",
+        "RECORD",
+        "TODO",
+    }
 )
 _COMPRESSED: Final = ("gzip", "bzip2", "xz", "zlib")
 _GIT: Final = (b"blob ", b"tree ", b"commit ", b"tag ")
@@ -125,12 +143,12 @@ def _unless_too_much(read: Callable[[BinaryIO], Content], file: BinaryIO, name: 
 
 def _of_zip(file: BinaryIO) -> Content:
     with zipfile.ZipFile(_Limited(file, _MOST_ZIP_BYTES)) as archive:
-        return _of_names("a zip archive", archive.namelist())
+        return _of_members("a zip archive", ((member.filename, member.file_size) for member in archive.infolist()))
 
 
 def _of_tar(file: BinaryIO) -> Content:
     with tarfile.open(fileobj=_Limited(file, MOST_LISTED_BYTES), mode="r:") as archive:
-        return _of_names("a tar archive", _names_of(archive))
+        return _of_members("a tar archive", _members_of(archive))
 
 
 def _of_gzip(file: BinaryIO) -> Content:
@@ -160,15 +178,15 @@ def _of_compressed(file: BinaryIO, opened: Callable[[Any], _Stream], form: str) 
     stream = opened(_Limited(file, MOST_LISTED_BYTES))
     try:
         with tarfile.open(fileobj=_Limited(stream, MOST_LISTED_BYTES), mode="r|") as archive:
-            return _of_names(name, _names_of(archive))
+            return _of_members(name, _members_of(archive))
     except _TooMuchError:
         return _not_looked_into(name)
 
 
-def _names_of(archive: tarfile.TarFile) -> Iterable[str]:
+def _members_of(archive: tarfile.TarFile) -> Iterable[tuple[str, int]]:
     for member in archive:
         if not member.isdir():
-            yield member.name
+            yield member.name, member.size
 
 
 def _of_head(head: bytes, form: str) -> Content:
@@ -179,22 +197,33 @@ def _of_head(head: bytes, form: str) -> Content:
     return _sound(f"{what}, compressed with {form}")
 
 
-def _of_names(archive: str, names: Iterable[str]) -> Content:
+def _of_members(archive: str, members: Iterable[tuple[str, int]]) -> Content:
+    """Return what an archive is by the names of its members, and their sizes in bytes."""
     audio: list[str] = []
-    nested = ""
-    for number, name in enumerate(names):
+    nested = nameless = ""
+    for number, (name, n_bytes) in enumerate(members):
         if number >= _MOST_NAMES:
             return _not_looked_into(archive)
         if _is_audio(name):
             audio.append(name)
-        elif not nested and (PurePosixPath(name).suffix.lower() in _NESTED or ".tar." in name):
-            nested = name
+        elif PurePosixPath(name).suffix.lower() in _NESTED or ".tar." in name:
+            nested = nested or name
+        elif n_bytes >= _LEAST_SOUND_BYTES and _tells_nothing(name):
+            nameless = nameless or name
     if audio:
         more = f" and {len(audio) - 1} more" if len(audio) > 1 else ""
         return _sound(f"{archive} that holds audio ({printable(audio[0]):.80}{more})")
     if nested:
         return _sound(f"{archive} with an archive in it ({printable(nested):.80})")
+    if nameless:
+        return _sound(f"{archive} with a file whose name does not tell what it is ({printable(nameless):.80})")
     return Content("other", "archive without audio")
+
+
+def _tells_nothing(name: str) -> bool:
+    """Whether a name has no suffix, and is none of those that are usual without one."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return "." not in last.rstrip(".") and last.upper().rstrip(".") not in _USUAL
 
 
 def _is_audio(name: str) -> bool:

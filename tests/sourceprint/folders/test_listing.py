@@ -192,6 +192,18 @@ def test_archives_that_hold_audio_are_refused_and_others_listed(tmp_path: Path) 
     }
 
 
+def test_a_member_without_a_suffix_may_be_audio_but_for_usual_ones_and_small_ones(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/stolen", bytes(10_000))
+    with zipfile.ZipFile(tmp_path / "y.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/LICENSE", bytes(10_000))
+        archive.writestr("x/flag", b"1")
+    _, refused, others = found(tmp_path)
+    why = "a zip archive with a file whose name does not tell what it is (x/stolen)"
+    assert refused == {"z.zip": f"{why}; unpack it, and give the folder"}
+    assert others == {"y.zip": "archive without audio"}
+
+
 def test_a_long_archive_is_not_looked_into_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "MOST_LISTED_BYTES", 20_000)
     monkeypatch.setattr(archives, "_MOST_ZIP_BYTES", 2_000)
