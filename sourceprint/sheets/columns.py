@@ -34,6 +34,7 @@ _ALIKE = {
     "isrc": re.compile("isrc", re.IGNORECASE),
     "territories": re.compile(r"territor|countr", re.IGNORECASE),
 }
+_UP_TO_100 = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,10})?) ?%?")
 _SHARE_OF_VALUES = 0.8  # of the cells of a sample that must be ISRCs for the column to look like one of them
 
 
@@ -273,11 +274,20 @@ def _looks_like(sheet: Sheet, position: int, heading: str, guarded: Set[str], th
     for name, pattern in _ALIKE.items():
         if name in guarded and (name == "share" or name not in there) and pattern.search(heading):
             return words[name]
-    if "isrc" in guarded and "isrc" not in there:
-        cells = [row[position] for row in sheet.sample if position < len(row) and row[position].strip()]
-        if cells and sum(map(is_valid, cells)) >= _SHARE_OF_VALUES * len(cells):
-            return words["isrc"]
+    cells = [row[position] for row in sheet.sample if position < len(row) and row[position].strip()]
+    if not cells:
+        return None
+    if "isrc" in guarded and "isrc" not in there and sum(map(is_valid, cells)) >= _SHARE_OF_VALUES * len(cells):
+        return words["isrc"]
+    if "share" in guarded and "share" not in there and "party" in there and all(map(_may_be_share, cells)):
+        return f"{words['share']}, beside the names of owners"
     return None
+
+
+def _may_be_share(cell: str) -> bool:
+    """Whether a cell has a number above 0 and up to 100, a percent sign behind it or not."""
+    matched = _UP_TO_100.fullmatch(cell.strip())
+    return matched is not None and 0 < float(matched[1].replace(",", ".")) <= 100
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -71,6 +71,7 @@ def stage_single(staging: Staging, file: int, sheet: Sheet, how: LabelSheet, *, 
         If the file cannot be read to its end.
     """
     reader = RowReader(staging, file, sheet, how.matched, SINGLE.columns, unit=unit)
+    labels: dict[str, str] = {}
     for line, values, good in reader:
         if how.right and values.get("share"):
             values["rights"] = how.right
@@ -79,6 +80,8 @@ def stage_single(staging: Staging, file: int, sheet: Sheet, how: LabelSheet, *, 
         recording_id = _recording_id(values)
         work_id = _work_id(values)
         party_id = _party_id(values)
+        if how.owner_is_label and recording_id:  # of several owners, the first is the label of the recording
+            values["label"] = labels.setdefault(recording_id, values.get("label", ""))
         if good:
             _stage_row(reader, line, values, recording_id, work_id, party_id)
         else:
