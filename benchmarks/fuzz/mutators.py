@@ -98,7 +98,7 @@ def hostile_tree(chance: random.Random, tree: Any) -> Any:
         elif kind == 2 and isinstance(holder, list):
             chance.shuffle(holder)
         else:
-            holder[key] = _value(chance, holder[key])
+            holder[key] = copy.deepcopy(_value(chance, holder[key]))  # or a list of ours may come to hold itself
     return out
 
 
