@@ -31,6 +31,7 @@ from types import TracebackType
 from typing import Final
 
 from fingerprint.errors import ParameterError, SourceprintError
+from index.vectors.exact import use_threads
 from sourceprint.processes import WorkerProcess, can_fork
 
 __all__ = ["Failure", "Format", "Fuzzer", "Tally", "replay"]
@@ -237,6 +238,7 @@ def replay(format_: Format, *, seed: int, number: int, folder: Path) -> Path:
 def _try(task: tuple[Format, int, int, Path]) -> tuple[str, str]:
     """Make and read one input; returns what came of it, and why. Runs in the worker."""
     format_, seed, number, folder = task
+    use_threads(1)  # those of FAISS that the parent may have had are not in a fork, which would wait for them
     tempfile.tempdir = str(folder.parent)  # what a format keeps from input to input goes when the fuzzer does
     try:
         path = format_.make(_chance(format_, seed, number), folder)

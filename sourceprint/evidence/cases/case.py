@@ -24,7 +24,6 @@ from sourceprint.outputs import expect_free, writing
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import Run
 from sourceprint.signatures import PrivateKey, signature_bytes
-from sourceprint.text.tables import listed
 
 __all__ = ["choose", "make_case", "read_trace_bytes", "read_trace_file", "write_case"]
 
@@ -60,7 +59,8 @@ def choose(results: Sequence[ScanResult], wanted: str) -> ScanResult:
             "--only-matched` lists those in which something was found"
         )
     if len(found) > 1:
-        names = listed((result.name for result in found), most=_MOST_CANDIDATES)
+        more = f" and {len(found) - _MOST_CANDIDATES} more" if len(found) > _MOST_CANDIDATES else ""
+        names = ", ".join(printable(result.name) for result in found[:_MOST_CANDIDATES]) + more  # whole, to be copied
         raise EvidenceError(f"{printable(wanted)}: could be {names}; give the whole name")
     return found[0]
 
