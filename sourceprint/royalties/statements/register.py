@@ -47,7 +47,7 @@ _MEANING = {
     "payable": "owed to the parties above, before deductions",
     "unclaimed": "owed, but nobody is on file for it",
     "overclaim": "held: the shares on file exceed 100 %",
-    "held": "held: the use or its licence is in doubt; each line says why",
+    "held": "held: the use or licence is in doubt; see each line",
     "unmatched": "no use accounts for it: it stays with the licensee",
 }
 

@@ -227,8 +227,11 @@ class Money(RuleBasedStateMachine):
         sold=st.booleans(),
     )
     def report(self, data: st.DataObject, quarter: Quarter, by_digest: bool, by_day: bool, sold: bool) -> None:
-        """Enter what the licensee reports for a period, or other figures than before."""
-        places = [(track, territory) for track in sorted(self.scanned) for territory in TERRITORIES]
+        """Enter what the licensee reports for a period, or other figures than before, of the tracks made by its end."""
+        made = {use.track for use in self.world.uses.values() if use.made_on <= quarter.last}
+        places = [(track, territory) for track in sorted(made) for territory in TERRITORIES]
+        if not places:
+            return
         chosen = data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=4, unique=True))
         in_days = (quarter.last - quarter.first).days
         rows = []

@@ -195,7 +195,7 @@ def test_usage_of_a_closed_period_is_refused_and_the_last_day_is_said(attributed
 def test_revenue_of_what_was_not_scanned_is_held_if_the_policy_says_so(
     attributed: Database, tmp_path: Path, method: str
 ) -> None:
-    text = shipped_policy(method) + '\n[usage]\nnot_scanned = "hold"\n'
+    text = shipped_policy(method).replace('not_scanned = "stop"', 'not_scanned = "hold"')
     card = a_rate_card(per_match=None, per_second=None, royalty_millionths=100_000)
     store_rights(attributed, some_rights(licences=[a_licence(rate_card=card)]))
     attribute(attributed, tmp_path, "one.wav", policy=parse_policy(text, name="held"))
