@@ -31,12 +31,13 @@ from sourceprint.royalties.rights.records import (
     Share,
     Work,
 )
-from sourceprint.royalties.rights.rights import Rights, all_records
+from sourceprint.royalties.rights.rights import all_records
 from sourceprint.royalties.rights.share_sums import Sum, sums_of_shares
 
 __all__ = ["Records", "check_rights", "check_shares"]
 
 _MAX_NAMED = 8
+_DOUBLE = "correct one, or withdraw the one that is double"
 
 R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence, OptChoice)
 
@@ -68,25 +69,6 @@ class Records:
     work_shares: Iterable[Share] = ()
     licences: Iterable[Licence] = ()
     choices: Iterable[OptChoice] = ()
-
-    @classmethod
-    def of(cls, rights: Rights) -> "Records":
-        """Return the records of rights that are in memory; equal parts stand for links whose weights are not stated."""
-        return cls(
-            parties=rights.parties.values(),
-            recordings=rights.recordings.values(),
-            works=rights.works.values(),
-            links=(
-                RecordingWork(recording_id, work_id, weight)
-                for recording_id, weights in rights.work_weights.items()
-                for work_id, weight in weights.items()
-            ),
-            parts=(part for of_one in rights.parts.values() for part in of_one),
-            master_shares=(share for of_one in rights.master_shares.values() for share in of_one),
-            work_shares=(share for of_one in rights.work_shares.values() for share in of_one),
-            licences=rights.licences.values(),
-            choices=(choice for of_one in rights.choices.values() for choice in of_one),
-        )
 
     @classmethod
     def read(cls, connection: Connection) -> "Records":
@@ -156,13 +138,9 @@ def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None
     yield from _check_all_shares("recording", records.master_shares, known.recordings, known.parties)
     yield from _check_all_shares("work", records.work_shares, known.works, known.parties)
     for recording_id in sorted(known.recordings - linked):
-        yield Finding(
-            "no_work",
-            "warning",
-            f"recording {recording_id}",
-            f"recording {recording_id} performs no work on file: what is owed to works stays unclaimed",
-            "link it to its work",
-        )
+        subject = f"recording {recording_id}"
+        sentence = f"{subject} performs no work on file: what is owed to works stays unclaimed"
+        yield Finding("no_work", "warning", subject, sentence, "link it to its work")
     replaced: dict[str, list[str]] = {}
     licences = list(records.licences)
     licence_ids = {licence.id for licence in licences}
@@ -193,43 +171,30 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
     for share in sorted(shares, key=lambda share: (share.right, share.id)):
         of_right.setdefault(share.right, []).append(share)
         if share.valid_from is not None and share.valid_to is not None and share.valid_to < share.valid_from:
-            yield Finding(
-                "reversed_dates",
-                "error",
-                f"{kind} {share.subject_id}",
-                f"share {share.id} of {kind} {share.subject_id} begins on {share.valid_from} and ends on "
-                f"{share.valid_to}: it holds on no day",
-                "exchange its dates",
-            )
+            subject = f"{kind} {share.subject_id}"
+            days = f"begins on {share.valid_from} and ends on {share.valid_to}"
+            sentence = f"share {share.id} of {subject} {days}: it holds on no day"
+            yield Finding("reversed_dates", "error", subject, sentence, "exchange its dates")
     for right, of_one in of_right.items():
         for one in sums_of_shares(of_one):
             subject = f"{kind} {of_one[0].subject_id}"
             what = f"{right} of {subject} {one.where_and_when()}"
             if one.over:
-                yield Finding(
-                    "overclaim",
-                    "error",
-                    subject,
-                    f"{what}: shares sum to {format_percent(one.on_file)}: {_parties_text(one, parties)}",
-                    f"correct or end some of {_listed_text([share.id for share in one.shares])}; until then statements "
-                    "hold these amounts",
-                )
+                sentence = f"{what}: shares sum to {format_percent(one.on_file)}: {_parties_text(one, parties)}"
+                named = _listed_text([share.id for share in one.shares])
+                remedy = f"correct or end some of {named}; until then statements hold these amounts"
+                yield Finding("overclaim", "error", subject, sentence, remedy)
             if one.unclaimed and not one.over:
                 yield _unclaimed(subject, what, one, parties)
 
 
 def _unclaimed(subject: str, what: str, one: Sum, parties: Mapping[str, str]) -> Finding:
     if not one.shares:
-        return Finding(
-            "unclaimed", "note", subject, f"{what}: nothing is on file", "import the shares that are missing"
-        )
-    return Finding(
-        "unclaimed",
-        "warning",
-        subject,
-        f"{what}: {format_percent(one.unclaimed)} is unclaimed: {_parties_text(one, parties)}",
-        "import the shares that are missing, or the parties that are not known",
-    )
+        sentence = f"{what}: nothing is on file"
+        return Finding("unclaimed", "note", subject, sentence, "import the shares that are missing")
+    sentence = f"{what}: {format_percent(one.unclaimed)} is unclaimed: {_parties_text(one, parties)}"
+    remedy = "import the shares that are missing, or the parties that are not known"
+    return Finding("unclaimed", "warning", subject, sentence, remedy)
 
 
 def _check_recordings(recordings: Iterable[RightsRecording], known: _Known) -> Iterator[Finding]:
@@ -240,46 +205,25 @@ def _check_recordings(recordings: Iterable[RightsRecording], known: _Known) -> I
             known.labels.add(recording.label)
         subject = f"recording {recording.id}"
         if recording.isrc and (first := known.isrcs.setdefault(recording.isrc, recording.id)) != recording.id:
-            yield Finding(
-                "duplicate_isrc",
-                "warning",
-                subject,
-                f"ISRC {recording.isrc} is that of recordings {first} and {recording.id}",
-                "correct one, or withdraw the one that is double",
-            )
-        if (
-            recording.index_id
-            and (first := known.index_ids.setdefault(recording.index_id, recording.id)) != recording.id
-        ):
-            yield Finding(
-                "duplicate_index_id",
-                "error",
-                subject,
-                f"id {recording.index_id} in the index is that of recordings {first} and {recording.id}: whose "
-                "matches these are is not known",
-                "correct one, or withdraw the one that is double",
-            )
+            sentence = f"ISRC {recording.isrc} is that of recordings {first} and {recording.id}"
+            yield Finding("duplicate_isrc", "warning", subject, sentence, _DOUBLE)
+        index_id = recording.index_id
+        if index_id and (first := known.index_ids.setdefault(index_id, recording.id)) != recording.id:
+            both = f"id {index_id} in the index is that of recordings {first} and {recording.id}"
+            sentence = f"{both}: whose matches these are is not known"
+            yield Finding("duplicate_index_id", "error", subject, sentence, _DOUBLE)
 
 
 def _check_works(works: Iterable[Work], known: _Known) -> Iterator[Finding]:
     for work in works:
         known.works.add(work.id)
         if work.iswc and (first := known.iswcs.setdefault(work.iswc, work.id)) != work.id:
-            yield Finding(
-                "duplicate_iswc",
-                "warning",
-                f"work {work.id}",
-                f"ISWC {format_iswc(work.iswc)} is that of works {first} and {work.id}",
-                "correct one, or withdraw the one that is double",
-            )
+            sentence = f"ISWC {format_iswc(work.iswc)} is that of works {first} and {work.id}"
+            yield Finding("duplicate_iswc", "warning", f"work {work.id}", sentence, _DOUBLE)
         if work.disputed == "yes":
-            yield Finding(
-                "disputed",
-                "warning",
-                f"work {work.id}",
-                f"work {work.id} is in dispute: statements hold what is owed to it",
-                "import it again, with HasRightShareInDispute false, once the dispute is settled",
-            )
+            sentence = f"work {work.id} is in dispute: statements hold what is owed to it"
+            remedy = "import it again, with HasRightShareInDispute false, once the dispute is settled"
+            yield Finding("disputed", "warning", f"work {work.id}", sentence, remedy)
 
 
 def _check_all_shares(
@@ -297,13 +241,9 @@ def _check_all_shares(
                 yield from _dead(f"share {share.id}", "party", share.party_id, parties)
         yield from check_shares(kind, of_one, parties)
     for subject_id in sorted(subjects - seen):
-        yield Finding(
-            "no_shares",
-            "warning",
-            f"{kind} {subject_id}",
-            f"{kind} {subject_id} has no shares: all that is owed to it stays unclaimed",
-            "import its shares",
-        )
+        subject = f"{kind} {subject_id}"
+        sentence = f"{subject} has no shares: all that is owed to it stays unclaimed"
+        yield Finding("no_shares", "warning", subject, sentence, "import its shares")
 
 
 def _check_licence(licence: Licence, licence_ids: set[str], known: _Known) -> Iterator[Finding]:
@@ -323,13 +263,9 @@ def _check_licence(licence: Licence, licence_ids: set[str], known: _Known) -> It
     for noun, named, borne in (("tag", tags, known.tags), ("label", labels, known.labels)):
         for name in sorted(named):
             if name not in borne:
-                yield Finding(
-                    "dead_link",
-                    "note",
-                    subject,
-                    f"{subject} covers {noun} {name!r}, which no recording has",
-                    f"correct the {noun}, or leave it for recordings to come",
-                )
+                sentence = f"{subject} covers {noun} {name!r}, which no recording has"
+                remedy = f"correct the {noun}, or leave it for recordings to come"
+                yield Finding("dead_link", "note", subject, sentence, remedy)
 
 
 def _check_choices(choices: Iterable[OptChoice], known: _Known) -> Iterator[Finding]:
@@ -342,13 +278,9 @@ def _check_choices(choices: Iterable[OptChoice], known: _Known) -> Iterator[Find
     }
     for choice in choices:
         if choice.subject_id not in on_file[choice.subject]:
-            yield Finding(
-                "dead_link",
-                "note",
-                f"choice {choice.id}",
-                f"choice {choice.id} opts {choice.choice} {choice.subject} {choice.subject_id!r}, which is not on file",
-                "correct it, or leave it for records to come",
-            )
+            subject = f"choice {choice.id}"
+            sentence = f"{subject} opts {choice.choice} {choice.subject} {choice.subject_id!r}, which is not on file"
+            yield Finding("dead_link", "note", subject, sentence, "correct it, or leave it for records to come")
 
 
 def _circles(kind: str, verb: str, edges: Mapping[str, Iterable[str]], remedy: str) -> Iterator[Finding]:
@@ -361,34 +293,24 @@ def _circles(kind: str, verb: str, edges: Mapping[str, Iterable[str]], remedy: s
 def _check_index(index_ids: Mapping[str, str], known: _Known) -> Iterator[Finding]:
     for index_id, recording_id in sorted(known.index_ids.items(), key=lambda pair: (pair[1], pair[0])):
         if index_id not in index_ids:
-            yield Finding(
-                "not_in_index",
-                "warning",
-                f"recording {recording_id}",
-                f"recording {recording_id} has the id {index_id} in the index, which has none such",
-                "correct the id, or add the recording to the index",
-            )
+            subject = f"recording {recording_id}"
+            sentence = f"{subject} has the id {index_id} in the index, which has none such"
+            remedy = "correct the id, or add the recording to the index"
+            yield Finding("not_in_index", "warning", subject, sentence, remedy)
     for index_id, isrc in sorted(index_ids.items()):
         if index_id not in known.index_ids and isrc not in known.isrcs:
-            yield Finding(
-                "not_in_rights",
-                "warning",
-                f"index {index_id}",
-                f"{index_id} is in the index, but no recording on file has its id{' or its ISRC' if isrc else ''}: its "
-                "matches are paid to nobody",
-                "import its rights, with its id in the index or its ISRC",
+            named = "its id or its ISRC" if isrc else "its id"
+            sentence = (
+                f"{index_id} is in the index, but no recording on file has {named}: its matches are paid to nobody"
             )
+            remedy = "import its rights, with its id in the index or its ISRC"
+            yield Finding("not_in_rights", "warning", f"index {index_id}", sentence, remedy)
 
 
 def _dead(subject: str, kind: str, wanted: str, known: Mapping[str, str] | set[str]) -> Iterator[Finding]:
     if wanted not in known:
-        yield Finding(
-            "dead_link",
-            "error",
-            subject,
-            f"{subject} names {kind} {wanted!r}, which is not on file",
-            f"import the {kind}, or correct the id",
-        )
+        sentence = f"{subject} names {kind} {wanted!r}, which is not on file"
+        yield Finding("dead_link", "error", subject, sentence, f"import the {kind}, or correct the id")
 
 
 def _parties_text(one: Sum, parties: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ replace each other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fingerprint.errors import printable
@@ -62,14 +62,7 @@ class Finding:
 
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """Return a finding as plain JSON types."""
-    return {
-        "schema": SCHEMA,
-        "kind": finding.kind,
-        "severity": finding.severity,
-        "subject": finding.subject,
-        "sentence": finding.sentence,
-        "remedy": finding.remedy,
-    }
+    return {"schema": SCHEMA, **asdict(finding)}
 
 
 def findings_text(findings: Iterable[Finding]) -> Iterator[str]:

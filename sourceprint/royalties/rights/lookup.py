@@ -7,9 +7,9 @@ shown.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
@@ -20,48 +20,18 @@ from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.history import Version, record_history
 from sourceprint.royalties.rights.licence_toml import licence_document
 from sourceprint.royalties.rights.licences import Licence
-from sourceprint.royalties.rights.records import RightsRecording, Share
+from sourceprint.royalties.rights.records import Party, RightsRecording, Share, Work
 from sourceprint.royalties.rights.rights import Rights, all_records, load_rights
 from sourceprint.royalties.rights.share_sums import sums_of_shares
 
-__all__ = ["HistoryEntry", "rights_to_json", "rights_under_key"]
+__all__ = ["rights_to_json", "rights_under_key"]
 
 SCHEMA = "sourceprint/rights/1"
+_TOLD = ("since", "made_at", "made_by", "source", "until", "ended_at", "ended_by")
+"""What is told of each version of a record."""
 
 
-class HistoryEntry(Protocol):
-    """One version of a record; times are UTC, RFC 3339."""
-
-    @property
-    def since(self) -> int:
-        """Revision with which it began to hold."""
-
-    @property
-    def made_at(self) -> str:
-        """When that was."""
-
-    @property
-    def made_by(self) -> str:
-        """Who made it."""
-
-    @property
-    def source(self) -> str:
-        """What it was made from."""
-
-    @property
-    def until(self) -> int | None:
-        """Revision with which it ceased to hold; None is current."""
-
-    @property
-    def ended_at(self) -> str:
-        """When that was; "" while it is current."""
-
-    @property
-    def ended_by(self) -> str:
-        """Who ended it; "" while it is current."""
-
-
-def rights_to_json(rights: Rights, key: str, *, history: Iterable[HistoryEntry] = ()) -> dict[str, Any]:
+def rights_to_json(rights: Rights, key: str, *, history: Iterable[Version] = ()) -> dict[str, Any]:
     """Return what is on file under a key as plain JSON types; shares are millionths, times milliseconds.
 
     Parameters
@@ -69,7 +39,7 @@ def rights_to_json(rights: Rights, key: str, *, history: Iterable[HistoryEntry] 
     rights : Rights
     key : str
         Id, ISRC, ISWC, or id in the index.
-    history : iterable of HistoryEntry
+    history : iterable of Version
         Versions of the record, oldest first.
 
     Raises
@@ -85,18 +55,7 @@ def rights_to_json(rights: Rights, key: str, *, history: Iterable[HistoryEntry] 
         "key": key.strip(),
         "revision": rights.revision,
         "found": found,
-        "history": [
-            {
-                "since": one.since,
-                "made_at": one.made_at,
-                "made_by": one.made_by,
-                "source": one.source,
-                "until": one.until,
-                "ended_at": one.ended_at,
-                "ended_by": one.ended_by,
-            }
-            for one in history
-        ],
+        "history": [{name: getattr(one, name) for name in _TOLD} for one in history],
     }
 
 
@@ -132,21 +91,11 @@ def _recording(rights: Rights, recording_id: str) -> dict[str, Any]:
     recording = rights.recordings[recording_id]
     return {
         "kind": "recording",
-        "id": recording_id,
-        "title": recording.title,
-        "subtitle": recording.subtitle,
-        "artists": list(recording.artists),
-        "isrc": recording.isrc,
-        "label": recording.label,
-        "duration_ms": recording.duration_ms,
-        "index_id": recording.index_id,
-        "vocals": recording.vocals,
-        "tags": list(recording.tags),
+        **_fields(recording),
         "works": [
-            {"id": work_id, "iswc": work.iswc, "title": work.title, "millionths": weight}
-            if (work := rights.works.get(work_id))
-            else {"id": work_id, "iswc": "", "title": "", "millionths": weight}
+            {"id": work.id, "iswc": work.iswc, "title": work.title, "millionths": weight}
             for work_id, weight in sorted(rights.work_weights.get(recording_id, {}).items())
+            for work in [rights.works.get(work_id) or Work(work_id, "")]
         ],
         "contains": [
             {
@@ -169,11 +118,7 @@ def _work(rights: Rights, work_id: str) -> dict[str, Any]:
     work = rights.works[work_id]
     return {
         "kind": "work",
-        "id": work_id,
-        "title": work.title,
-        "iswc": work.iswc,
-        "writers": list(work.writers),
-        "disputed": work.disputed,
+        **_fields(work),
         "recordings": [
             {"id": recording_id, "title": _title(rights.recordings.get(recording_id))}
             for recording_id, weights in sorted(rights.work_weights.items())
@@ -185,14 +130,9 @@ def _work(rights: Rights, work_id: str) -> dict[str, Any]:
 
 
 def _party(rights: Rights, party_id: str) -> dict[str, Any]:
-    party = rights.parties[party_id]
     return {
         "kind": "party",
-        "id": party_id,
-        "name": party.name,
-        "ipi": party.ipi,
-        "isni": party.isni,
-        "dpid": party.dpid,
+        **_fields(rights.parties[party_id]),
         "shares": [
             {"subject": kind, "subject_id": share.subject_id, **_share(rights, share)}
             for kind, shares in (("recording", rights.master_shares), ("work", rights.work_shares))
@@ -268,6 +208,11 @@ def _licence_line(licence: Licence) -> dict[str, Any]:
         "valid_to": _day(licence.valid_to),
         "purposes": list(licence.purposes),
     }
+
+
+def _fields(record: RightsRecording | Work | Party) -> dict[str, Any]:
+    """Return the fields of a record as plain JSON types."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(record).items()}
 
 
 def _title(recording: RightsRecording | None) -> str:

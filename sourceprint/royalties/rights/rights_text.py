@@ -13,8 +13,9 @@ from sourceprint.identifiers.isni import format_isni
 from sourceprint.identifiers.isrc import format_isrc
 from sourceprint.identifiers.iswc import format_iswc
 from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.rights.history import Version
 from sourceprint.royalties.rights.licence_toml import licence_of, licence_toml
-from sourceprint.royalties.rights.lookup import HistoryEntry, rights_to_json
+from sourceprint.royalties.rights.lookup import rights_to_json
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.share_sums import territories_text
 from sourceprint.royalties.territories import Territories
@@ -23,7 +24,7 @@ from sourceprint.text.tables import exact_clock
 __all__ = ["rights_to_json", "show_rights"]
 
 
-def show_rights(rights: Rights, key: str, *, history: Iterable[HistoryEntry] = ()) -> str:
+def show_rights(rights: Rights, key: str, *, history: Iterable[Version] = ()) -> str:
     """Return what is on file under a key as text, with a line break at the end.
 
     Parameters
@@ -31,7 +32,7 @@ def show_rights(rights: Rights, key: str, *, history: Iterable[HistoryEntry] = (
     rights : Rights
     key : str
         Id, ISRC, ISWC, or id in the index.
-    history : iterable of HistoryEntry
+    history : iterable of Version
         Versions of the record, oldest first.
 
     Raises

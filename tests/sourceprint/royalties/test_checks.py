@@ -31,7 +31,6 @@ from sourceprint.royalties.rights.records import (
     Share,
     Work,
 )
-from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.share_sums import REST_OF_THE_WORLD, sums_of_shares
 from sourceprint.royalties.territories import COUNTRIES, EVERYWHERE, Territories
 
@@ -283,21 +282,6 @@ def test_shares_that_are_not_in_order_are_refused_rather_than_summed_up_wrongly(
     shares = [share("S1", millionths=500_000), share("S2", subject_id="R0"), share("S3", millionths=500_000)]
     with pytest.raises(ParameterError, match="shares of recording R1 do not follow each other"):
         found(master_shares=shares)
-
-
-def test_rights_in_memory_are_checked_like_the_database() -> None:
-    records = sound(master_shares=[share("S1", "P1", 600_000), share("S2", "P2", 500_000)])
-    rights = Rights.of(
-        parties=records.parties,
-        recordings=records.recordings,
-        works=records.works,
-        links=records.links,
-        master_shares=records.master_shares,
-        work_shares=records.work_shares,
-        licences=records.licences,
-    )
-    assert [finding.kind for finding in check_rights(Records.of(rights))] == ["overclaim"]
-    assert list(check_rights(Records.of(rights))) == list(check_rights(records))
 
 
 def test_findings_print_one_line_each_and_are_plain_json() -> None:

@@ -220,8 +220,9 @@ def test_a_wrong_row_is_named_and_nothing_is_taken(tmp_path: Path, row: str, rul
 
 
 def test_a_choice_about_nothing_on_file_is_noted() -> None:
-    rights = rights_with(a_choice("isrc", "QZAAA2600099"), a_choice("recording", "R1"))
-    found = [one for one in check_rights(Records.of(rights)) if one.kind == "dead_link"]
+    recordings = rights_with().recordings.values()
+    choices = [a_choice("isrc", "QZAAA2600099"), a_choice("recording", "R1")]
+    found = [one for one in check_rights(Records(recordings=recordings, choices=choices)) if one.kind == "dead_link"]
     assert [(one.severity, one.subject) for one in found] == [("note", "choice O-isrc-QZAAA2600099-out")]
 
 

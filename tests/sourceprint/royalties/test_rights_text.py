@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from fingerprint.errors import UnknownRightsError
+from sourceprint.royalties.rights.history import Version
 from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
 from sourceprint.royalties.rights.records import (
     MASTER,
@@ -24,17 +25,16 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.rights_text import rights_to_json, show_rights
 from sourceprint.royalties.territories import EVERYWHERE, Territories
 
-
-@dataclass(frozen=True)
-class Version:
-    since: int = 3
-    made_at: str = "2026-11-22T10:00:00Z"
-    made_by: str = "anna"
-    source: str = "rights.csv"
-    until: int | None = None
-    ended_at: str = ""
-    ended_by: str = ""
-
+FIRST = Version(
+    row={},
+    since=3,
+    made_at="2026-11-22T10:00:00Z",
+    made_by="anna",
+    source="rights.csv",
+    until=None,
+    ended_at="",
+    ended_by="",
+)
 
 RIGHTS = Rights.of(
     revision=7,
@@ -116,8 +116,8 @@ history
 @pytest.mark.parametrize("key", ["R1", "US-RC1-76-07839", "isrc usrc17607839", "asset-1", " R1 "])
 def test_a_recording_is_shown_whole_by_each_of_its_keys(key: str) -> None:
     history = [
-        Version(until=5, ended_at="2026-11-23T10:00:00Z", ended_by="bo"),
-        Version(since=5, made_at="2026-11-23T10:00:00Z", made_by="bo"),
+        replace(FIRST, until=5, ended_at="2026-11-23T10:00:00Z", ended_by="bo"),
+        replace(FIRST, since=5, made_at="2026-11-23T10:00:00Z", made_by="bo"),
     ]
     assert show_rights(RIGHTS, key, history=history) == RECORDING
 
@@ -156,7 +156,7 @@ def test_an_id_of_several_records_shows_all_of_them() -> None:
 
 
 def test_json_holds_whole_numbers_and_the_revision() -> None:
-    document = rights_to_json(RIGHTS, "R1", history=[Version()])
+    document = rights_to_json(RIGHTS, "R1", history=[FIRST])
     assert json.loads(json.dumps(document)) == document
     assert document["revision"] == 7
     assert document["found"][0]["sums"][-1] == {
