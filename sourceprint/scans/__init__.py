@@ -3,7 +3,7 @@
 In reading order:
 
 - `scan`: many files searched, in parallel, in order
-- `results`, `results_v1`: one record of what a scan says of one track; its JSON, of version 2 and of version 1
+- `results`: one record of what a scan says of one track; its JSON, of version 2 and of version 1; as text
 - `scan_json`: that record, made from what a search found
 - `result_file`: a file of results, read piece by piece
 - `scan_text`: what was found, and why, as text for people

@@ -21,7 +21,6 @@ adds why recordings were found or not, one idea per line. Names from outside are
 push a line off the screen, but for names of tracks and ids; words that stand for a command are quoted for the shell.
 """
 
-import math
 import shlex
 from collections.abc import Iterator
 
@@ -31,17 +30,17 @@ from index.search.matches import Match, Passage, Transformation, union_seconds
 from index.search.significance import LEAST_FALSE_PER_1000H
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
+from sourceprint.scans.results.result_text import change_text, odds
 from sourceprint.scans.scan import Scan
 from sourceprint.text.tables import clock, columns, counted, shortened, table, wrapped
 
-__all__ = ["explained_block", "explanation_block", "odds", "recording_label", "scan_block"]
+__all__ = ["explained_block", "explanation_block", "recording_label", "scan_block"]
 
 _LEAST_TITLE = 8
 _HEADER = ("in the track", "in the recording", "changed", "landmarks", "score/needed")
 _CHANGED = _HEADER.index("changed")
 _LANDMARKS = _HEADER.index("landmarks")
 _INDENT = " " * 4
-_SEEN_CENTS, _SEEN_PERCENT = 10.0, 0.4  # smaller changes are within what is measured of none
 
 _LABEL_WIDTH = 13
 _WIDTH = 110
@@ -119,19 +118,6 @@ def recording_label(recording: Recording, *, width: int = _WIDTH) -> str:
     label = shortened(printable(recording.id))
     left = max(_LEAST_TITLE, width - columns(label) - 3)
     return f'{label} "{shortened(printable(recording.title), left)}"' if recording.title else label
-
-
-def odds(p: float) -> str:
-    """Return a probability as odds.
-
-    Examples
-    --------
-    >>> odds(0.5), odds(1 / 4321), odds(3e-9), odds(0.0)
-    ('1 in 2', '1 in 4300', '1 in 10^8', '1 in 10^300')
-    """
-    if p < 1e-6:
-        return f"1 in 10^{min(300, math.floor(-math.log10(p)))}" if p > 0 else "1 in 10^300"
-    return f"1 in {float(f'{1 / p:.2g}'):.0f}"
 
 
 def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
@@ -343,23 +329,9 @@ def _spans(alignment: WeighedAlignment) -> str:
 
 
 def _change(change: Transformation) -> str:
-    """Name the change of speed with the pitch that it brings, else those of pitch and tempo.
-
-    Examples
-    --------
-    >>> _change(Transformation(0.0, 100.0, 125.0)), _change(Transformation(-200.0, 110.0, 100.0))
-    ('speed +25.0 %, +3.9 st', 'pitch -2.0 st, tempo +10.0 %')
-    >>> _change(Transformation(-9.0, 100.3, 100.0))
-    'unchanged'
-    """
-    changes = []
-    if abs(change.speed_percent - 100.0) >= _SEEN_PERCENT:
-        changes.append(f"speed {change.speed_percent - 100.0:+.1f} %, {change.heard_cents / 100:+.1f} st")
-    elif abs(change.pitch_cents) >= _SEEN_CENTS:
-        changes.append(f"pitch {change.pitch_cents / 100:+.1f} st")
-    if abs(change.tempo_percent - 100.0) >= _SEEN_PERCENT:
-        changes.append(f"tempo {change.tempo_percent - 100.0:+.1f} %")
-    return ", ".join(changes) or "unchanged"
+    return change_text(
+        pitch_cents=change.pitch_cents, speed_percent=change.speed_percent, tempo_percent=change.tempo_percent
+    )
 
 
 def _score(passage: Passage) -> str:

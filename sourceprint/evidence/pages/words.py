@@ -6,7 +6,7 @@ evidence of reuse, and claims no more than the figures do.
 
 from index.search.significance import LEAST_FALSE_PER_1000H, LEAST_P
 from sourceprint.scans.results import ResultAlternative, ResultPassage, ScanResult
-from sourceprint.scans.scan_text import odds
+from sourceprint.scans.results.result_text import odds
 from sourceprint.text.tables import clock, counted, grouped
 
 __all__ = [

@@ -35,9 +35,10 @@ from index.search.matches import Match, Passage, Transformation
 from index.storage.recordings import Recording
 from sourceprint.commands.terminal import Commands
 from sourceprint.inputs import Item
+from sourceprint.scans.results.result_text import odds
 from sourceprint.scans.scan import Scan, Searched
 from sourceprint.scans.scan_json import scan_result
-from sourceprint.scans.scan_text import odds, scan_block
+from sourceprint.scans.scan_text import scan_block
 from sourceprint.text.index_text import addition_text, compaction_text
 from sourceprint.text.tables import clock, size_text
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, write

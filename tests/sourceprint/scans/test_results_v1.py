@@ -26,7 +26,7 @@ from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.scans.diff import compare
 from sourceprint.scans.result_file import ResultFile
 from sourceprint.scans.results import SCHEMA, ScanResult, expect_consistent, read_result
-from sourceprint.scans.results_v1 import SCHEMA_1
+from sourceprint.scans.results.version_1 import SCHEMA_1
 from sourceprint.scans.run_folder import Run, results_of
 from sourceprint.scans.session import Session
 from tests.command_line import run

@@ -1,9 +1,6 @@
-"""Scan results: one record of all that a scan says of one track, and the one reader and writer of its JSON.
+"""Scan results as records, and as the JSON of version 2, which alone is written.
 
-`read_result` checks a JSON object and returns a `ScanResult`; `ScanResult.raw` is the JSON object again. Version 1
-(`sourceprint.scans.results_v1`) is read as if it were version 2, which alone is written. The fields of each class are
-the fields of the JSON object, in its order; None stands for null, which means unknown. Fields that are not known here
-are left alone and kept in `raw`, so that a newer version's results can be read and written again.
+The fields of each class are the fields of the JSON object, in its order; None stands for null, which means unknown.
 
 Units: whole milliseconds, percentages from 0 to 100, probabilities from 0 to 1. docs/formats/scan-result.md describes
 every field.
@@ -13,18 +10,13 @@ import functools
 import math
 import re
 import sys
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fingerprint.digests import DEEPEST, is_deeper, is_sha256
-from fingerprint.errors import ParameterError, printable
-from sourceprint.scans.results_v1 import SCHEMA_1, as_version_2, version_1_path
-from sourceprint.text.names import path_text, well_formed
-from sourceprint.toml_documents import told_at
+from sourceprint.text.names import path_text, well_formed, well_formed_json
 
 __all__ = [
     "LAYERS",
@@ -40,9 +32,7 @@ __all__ = [
     "ResultTrack",
     "ScanResult",
     "Status",
-    "expect_consistent",
     "plain_json",
-    "read_result",
 ]
 
 SCHEMA = "sourceprint/scan-result/2"
@@ -250,6 +240,37 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         document: dict[str, Any] = plain_json(self)
         return document
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that `match --json` prints, as plain JSON types; a copy, to be changed at will.
+
+        Examples
+        --------
+        >>> index = ResultIndex(digest="sha256:1", algorithm="a", params_digest="sha256:2", recordings=3)
+        >>> track = ResultTrack(name="mix.wav", duration_ms=31_000)
+        >>> search = ResultSearch(recordings=3)
+        >>> result = ScanResult(track=track, index=index, search=search, status="no_match", matches=())
+        >>> result.to_dict()["track"]["duration_ms"]
+        31000
+        """
+        document: dict[str, Any] = well_formed_json(self.raw)
+        return document
+
+    def __str__(self) -> str:
+        from sourceprint.scans.results.result_text import result_text
+
+        return result_text(self)
+
+    def __repr__(self) -> str:
+        from sourceprint.scans.results.result_text import result_line
+
+        return f"<ScanResult {result_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        from sourceprint.scans.results.result_text import result_html
+
+        return result_html(self)
+
     @property
     def searched(self) -> bool:
         """Whether the track could be searched."""
@@ -333,98 +354,6 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return math.nan if limit is None else limit
 
 
-def read_result(record: Any, *, remedy: str = "scan the file again") -> ScanResult:
-    """Return the scan result in a JSON object of any version.
-
-    Parameters
-    ----------
-    record : dict
-        Plain JSON types; numbers with a fraction may be Decimal, for exact probabilities.
-    remedy : str
-        What to do about a wrong one, for the message.
-
-    Raises
-    ------
-    ParameterError
-        If it is no scan result, or a field is missing or wrong; the message has field, value, rule and remedy.
-    """
-    schema = record.get("schema") if isinstance(record, dict) else None
-    if schema not in (SCHEMA, SCHEMA_1):
-        found = f"schema={schema!r:.80}" if isinstance(record, dict) else f"{type(record).__name__}: is no object"
-        raise ParameterError(f"{found}: must be {SCHEMA} or {SCHEMA_1}; {remedy}")
-    document = record
-    if is_deeper(record, DEEPEST):
-        raise ParameterError(f"a field is nested too deep, {DEEPEST} levels are possible; {remedy}")
-    try:
-        if schema == SCHEMA_1:
-            document = as_version_2(record, SCHEMA)
-        result = msgspec.convert(document, ScanResult, dec_hook=_probability)
-    except msgspec.ValidationError as error:
-        raise ParameterError(f"{_problem(error, document, schema)}; {remedy}") from error
-    except UnicodeEncodeError as error:
-        raise ParameterError(f"a text or the name of a field holds half a character (a surrogate); {remedy}") from error
-    result.__dict__["raw"] = document
-    result.__dict__["read_as"] = schema
-    _expect_encodable(result, remedy)
-    return result
-
-
-def expect_consistent(result: ScanResult, *, remedy: str = "scan the file again") -> None:
-    """Refuse a result that contradicts itself, or that money could not be computed from.
-
-    Raises
-    ------
-    ParameterError
-        If a track that was searched has no SHA-256, status and matches differ, a layer is unknown, a passage is empty,
-        or an id is; the message has field, value, rule and remedy.
-    """
-    named = functools.partial(_as_read, result)
-    for field, text in (("track.name", result.track.name), ("index.digest", result.index.digest)):
-        _expect_text(named(field), text, remedy)
-    if (result.searched or result.sha256) and not is_sha256(result.sha256):
-        sha256 = result.track.sha256
-        found = "is missing" if sha256 is None else f"={sha256!r:.80}"
-        raise _refused(named("track.sha256"), found, "64 hexadecimal digits in lower case", remedy)
-    if bool(result.matches) != (result.status == "matched"):
-        raise _refused("status", f"={result.status!r}", f"what fits {len(result.matches)} matches", remedy)
-    for n, match in enumerate(result.matches):
-        _expect_text(named(f"matches[{n}].recording_id"), match.recording_id, remedy)
-        if match.layer not in LAYERS:
-            raise _refused(f"matches[{n}].layer", f"={match.layer!r:.80}", " or ".join(LAYERS), remedy)
-        for m, passage in enumerate(match.passages):
-            if passage.track_start_ms == passage.track_end_ms:
-                place = f"matches[{n}].passages[{m}]"
-                first = named(f"{place}.track_start_ms").rpartition(".")[2]
-                rule = f"after {first} {passage.track_start_ms}"
-                raise _refused(named(f"{place}.track_end_ms"), f"={passage.track_end_ms}", rule, remedy)
-            for k, other in enumerate(passage.also_fits):
-                _expect_text(named(f"matches[{n}].passages[{m}].also_fits[{k}]"), other, remedy)
-            for k, alternative in enumerate(passage.alternatives):
-                place = f"matches[{n}].passages[{m}].alternatives[{k}].recording_id"
-                if alternative.recording_id not in passage.also_fits:
-                    found = f"={alternative.recording_id!r:.80}"
-                    raise _refused(place, found, f"one of matches[{n}].passages[{m}].also_fits", remedy)
-
-
-def _expect_encodable(result: ScanResult, remedy: str) -> None:
-    """Refuse names that no file can have, and digests that are no text: files are named after them."""
-    for field, name in (("track.name", result.path), ("track.moved_from", result.moved_from)):
-        if "\0" in name or _NO_BYTE.search(name):
-            found = f"={printable(name)!r:.80}"
-            raise _refused(_as_read(result, field), found, "a name that a file can have", remedy)
-    digests = (result.index_digest, result.params_digest, result.settings_digest)
-    for field, digest in zip(("index.digest", "index.params_digest", "searched.settings_digest"), digests, strict=True):
-        if not digest.isascii():
-            raise _refused(_as_read(result, field), f"={printable(digest)!r:.80}", "a digest, in ASCII", remedy)
-
-
-def _as_read(result: ScanResult, field: str) -> str:
-    """Return the name of a field in the version of the layout that a result was read in."""
-    if result.__dict__.get("read_as") != SCHEMA_1:
-        return field
-    return _field(version_1_path([name or int(number) for name, number in _STEP.findall(f".{field}")]))
-
-
 def plain_json(record: Any) -> Any:
     """Return a record as plain JSON types: objects, lists, texts and numbers."""
     return _with_lists(msgspec.to_builtins(record, enc_hook=float))
@@ -434,67 +363,3 @@ def _with_lists(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _with_lists(item) for key, item in value.items()}
     return [_with_lists(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _probability(kind: type, value: Any) -> Probability:
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    if kind is not Probability or not is_number or not 0 <= value <= 1:
-        raise ValueError("must be a number from 0 to 1")
-    return Probability(Decimal(value) if isinstance(value, int) else value)
-
-
-_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # halves of characters that stand for no byte of a name
-_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
-_WANTED = {
-    "int": "a whole number from 0, below 2^53",
-    "float": "a number",
-    "str": "text",
-    "array": "a list",
-    "object": "an object",
-    "bool": "true or false",
-}
-
-
-def _problem(error: msgspec.ValidationError, document: Any, schema: str) -> str:
-    """Return what msgspec found wrong as field, value and rule, in the words of the version that was read."""
-    what, path = told_at(error)
-    steps: list[str | int] = [name or int(number) for name, number in _STEP.findall(path)]
-    value = document
-    for step in steps:
-        value = value[step]
-    missing = re.fullmatch(r"Object missing required field `(\w+)`", what)
-    ruled = re.fullmatch(r"Field `(\w+)`: (.*)", what)
-    if named := missing or ruled:
-        steps.append(named[1])
-        value = value.get(named[1])
-    field = _field(version_1_path(steps) if schema == SCHEMA_1 else steps)
-    if value is None and (missing or not re.match(r"Expected `(array|bool)", what)):
-        return f"{field}: is missing"
-    return f"{field}={_shown(value)}: {ruled[2] if ruled else _rule(what)}"
-
-
-def _rule(what: str) -> str:
-    if what.startswith("Invalid enum value"):
-        return f"must be one of {', '.join(get_args(Status))}"
-    if what.startswith("must be"):
-        return what
-    kind = re.match(r"Expected `(\w+)", what)
-    rule = _WANTED.get(kind[1], what) if kind else "a number"
-    return f"must be {rule}{' that is not empty' if 'length' in what else ''}"
-
-
-def _field(steps: Sequence[str | int]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
-
-
-def _shown(value: Any) -> str:
-    return f"{value!r:.80}" if isinstance(value, str) else f"{value!s:.80}"
-
-
-def _expect_text(field: str, text: str, remedy: str) -> None:
-    if not text:
-        raise _refused(field, "=''", "text that is not empty", remedy)
-
-
-def _refused(field: str, found: str, wanted: str, remedy: str) -> ParameterError:
-    return ParameterError(f"{field}{found if found[0] == '=' else f': {found}'}: must be {wanted}; {remedy}")
