@@ -15,6 +15,7 @@ In reading order, each part importing from those before it only:
 - `exports`, `gate`, `evidence`, `blind`: formats of other tools, the check before a release, pages and signed cases,
   catalogues that match without being shown
 - `royalties`: rights, uses, statements
+- `places`: default places of a user's index, rights and keys
 - `demo`: all of it on music that it makes itself
 - `commands`: what each command says and asks
 

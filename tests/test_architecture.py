@@ -30,7 +30,7 @@ DOORS = {
     "faiss": ("index.vectors.exact",),
     "iso4217": ("sourceprint.royalties.money",),
     "jinja2": ("sourceprint.text.templates",),
-    "platformdirs": ("sourceprint.commands.terminal",),
+    "platformdirs": ("sourceprint.places",),
     "pyarrow": ("sourceprint.exports.parquet", "sourceprint.royalties.statements.files.line_tables"),
     "pycountry": ("sourceprint.royalties.territories",),
     "soundfile": ("fingerprint.audio.libsndfile", "sourceprint.demo.music", "sourceprint.evidence.pages.sounds"),
@@ -48,7 +48,12 @@ SLOW_TO_IMPORT = frozenset({
     "PIL", "alembic", "av", "benchmarks", "cryptography", "faiss", "iso4217", "jinja2", "librosa", "matplotlib",
     "msgspec", "numba", "numpy", "pyarrow", "pycountry", "scipy", "soundfile", "soxr", "sqlalchemy", "watchfiles",
 })  # fmt: skip
-LIGHT = ("fingerprint.errors", "sourceprint.commands", "sourceprint.text")  # what a command may import at its top
+LIGHT = (
+    "fingerprint.errors",
+    "sourceprint.commands",
+    "sourceprint.places",
+    "sourceprint.text",
+)  # what a command may import at its top
 
 
 # --- reading the page and the tree ------------------------------------------------------------------------------------

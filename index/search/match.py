@@ -36,6 +36,7 @@ __all__ = [
     "SearchOptions",
     "examine",
     "match_track",
+    "options_of",
     "settings_digest",
 ]
 
@@ -110,6 +111,41 @@ STANDARD = SearchOptions()
 
 THOROUGH = SearchOptions(scales=(0.5, 0.6, 0.71, 0.85, 1.0, 1.18, 1.41, 1.65, 1.95), hypotheses_per_step=24, nprobe=24)
 """Tempo and speed from half to double, any pitch; about three times as slow."""
+
+
+def options_of(
+    *,
+    layer: str = RECORDING,
+    thorough: bool = False,
+    max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> SearchOptions:
+    """Return the settings of a search, from those that people choose.
+
+    Parameters
+    ----------
+    layer : str
+        The descriptors to search.
+    thorough : bool
+        Whether to search tempo and speed from half to double; slower.
+    max_false_per_1000h : float
+        False matches to put up with in 1 000 hours of audio.
+    only, exclude : sequence of str
+        Words of the filter (`index.search.filters`).
+
+    Raises
+    ------
+    ParameterError
+        If one is out of range, or a word of the filter is none.
+
+    Examples
+    --------
+    >>> options_of() == STANDARD, options_of(thorough=True) == THOROUGH
+    (True, True)
+    """
+    options = replace(THOROUGH if thorough else STANDARD, layer=layer, max_false_per_1000h=max_false_per_1000h)
+    return replace(options, which=Filter.parse(only, exclude)) if only or exclude else options
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,6 @@
-"""Changes of what is said about recordings that are in the index: their tags, and the parts that never count.
+"""Changes of recordings that need no audio: their tags, the parts that never count, and their removal.
 
-No audio is needed: the writer amends the recordings (`index.storage.amendments`). Each function is one commit, all or
-nothing.
+The writer amends the recordings (`index.storage.amendments`). Each function is one commit, all or nothing.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from fingerprint.errors import ParameterError
 from index.folder.store import Store
 from index.storage.tags import Ranges, normalised_tags, parse_ranges
 
-__all__ = ["change_exclusions", "change_tags"]
+__all__ = ["change_exclusions", "change_tags", "remove_recordings"]
 
 
 def change_tags(store: Store, ids: Sequence[str], *, added: Sequence[str] = (), removed: Sequence[str] = ()) -> int:
@@ -80,3 +79,27 @@ def change_exclusions(store: Store, recording_id: str, ranges: Sequence[str], *,
         changed = replace(recording, excluded=(*kept, *given))
         writer.amend(changed)
     return changed.excluded
+
+
+def remove_recordings(store: Store, ids: Sequence[str]) -> int:
+    """Remove recordings, all that are named or none; return how many they are.
+
+    Parameters
+    ----------
+    store : Store
+        The index.
+    ids : sequence of str
+        Recordings; one that is named twice counts once.
+
+    Raises
+    ------
+    UnknownRecordingError
+        If a recording is not in the index.
+    IndexLockedError, StorageFullError
+        As `Store.writer`, `Writer.commit`.
+    """
+    wanted = dict.fromkeys(ids)
+    with store.writer() as writer:
+        for recording_id in wanted:
+            writer.remove(recording_id)
+    return len(wanted)

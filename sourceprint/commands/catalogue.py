@@ -109,13 +109,11 @@ def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
     Example: sourceprint remove "01 Intro" "02 Song"
     """
     from index.folder.store import Store
+    from sourceprint.catalogue.annotations import remove_recordings
 
-    wanted = dict.fromkeys(ids)
-    with Store.open(index_place(index)).writer() as writer:
-        for recording_id in wanted:
-            writer.remove(recording_id)
+    n_removed = remove_recordings(Store.open(index_place(index)), ids)
     if not quiet:
-        click.echo(f"{counted(len(wanted), 'recording')} removed", err=True)
+        click.echo(f"{counted(n_removed, 'recording')} removed", err=True)
 
 
 @click.command()

@@ -27,7 +27,6 @@ from sourceprint.commands.terminal import (
     jsonl_option,
     note,
     one_format,
-    options_of,
     print_json,
     quiet_option,
     search_options,
@@ -100,6 +99,7 @@ def match(
     audio = catalogue_audio(catalogue)  # before anything is searched
     from fingerprint.streams import notes_on_unsearched
     from index.explain.explanation import Question
+    from index.search.match import options_of
     from sourceprint.inputs import collect, other_files_text, present
     from sourceprint.scans.scan import scan_files
     from sourceprint.scans.scan_json import scan_result
@@ -115,7 +115,9 @@ def match(
         scans = scan_files(
             index_place(index),
             inputs.items,
-            options=options_of(layer, thorough, max_false_per_1000h, only, exclude),
+            options=options_of(
+                layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
+            ),
             jobs=jobs,
             traces=traces,
             question=Question(against) if explain else None,

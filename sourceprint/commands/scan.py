@@ -21,7 +21,6 @@ from sourceprint.commands.terminal import (
     jobs_option,
     json_option,
     note,
-    options_of,
     print_json,
     quiet_option,
     search_options,
@@ -98,11 +97,14 @@ def scan(
     if move_to is not None and not watch:
         raise click.UsageError("--move-to moves files out of a folder that is followed: give --watch too")
     use_one_thread()
+    from index.search.match import options_of
     from sourceprint.scans.session import Search, Session
 
     search = Search(
         index_place(index),
-        options=options_of(layer, thorough, max_false_per_1000h, only, exclude),
+        options=options_of(
+            layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
+        ),
         jobs=jobs,
         permit=lambda: index_place(index),  # a grant may expire while a folder is followed
     )
@@ -198,29 +200,24 @@ def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: 
 
 def _scan_once(session: "Session", paths: tuple[str, ...], reading: "ListReading", out: Path, quiet: bool) -> None:
     """Scan what there is now."""
-    from sourceprint.folders.listing import Folders
-    from sourceprint.inputs import appeared, collect
-    from sourceprint.scans.plan import Territory
+    from sourceprint.scans.run_inputs import run_inputs
 
-    folders = Folders(without=[out])
-    inputs = collect(paths, folders=folders, reading=reading)
-    items, refused = Territory([out]).outside(inputs.items, named=map(Path, paths))
-    refusals = [*inputs.refusals, *refused]
-    session.refuse(refusals)
+    inputs = run_inputs(paths, run=out, reading=reading)
+    session.refuse(inputs.refusals)
     session.pass_over(inputs.others)
-    with progress(len(items), quiet) as tell:
+    with progress(len(inputs.items), quiet) as tell:
         for text in inputs.notes:
             tell.note(text)
-        for refusal in refusals:
+        for refusal in inputs.refusals:
             tell.remark(refusal.name, refusal.reason, failed=True)
-        plan = session.plan(items, step=tell.step)
+        plan = session.plan(inputs.items, step=tell.step)
         for text in [*_notes_on_start(session), *_notes(plan), *_notes_on_again(Counter(plan.again.values()))]:
             tell.note(text)
     n_copies = len(plan.copies) + sum(map(len, plan.followers.values()))
     with progress(len(plan.search) + n_copies, quiet, in_lines=True) as tell:
         for outcome in session.scan(plan):
             tell.outcome(outcome)
-        late = appeared(paths, inputs, folders)
+        late = inputs.late()
         session.refuse(late)
         for refusal in late:
             tell.complain(str(refusal))

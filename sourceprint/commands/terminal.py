@@ -1,4 +1,4 @@
-"""Options, places, messages and exit codes of all commands.
+"""Options, messages and exit codes of all commands.
 
 Data goes to stdout, messages to stderr; a message is one line, in which nothing from outside can forge another. What
 takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
@@ -23,18 +23,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from fingerprint.errors import ParameterError, SourceprintError, printable
+from sourceprint.places import index_place, keys_place, rights_place, today
 from sourceprint.text.names import well_formed_json
 
 if TYPE_CHECKING:
-    from index.search.match import SearchOptions
     from sourceprint.inputs import NamedInputs
 
 __all__ = [
@@ -64,7 +62,6 @@ __all__ = [
     "licensee_option",
     "note",
     "one_format",
-    "options_of",
     "print_json",
     "printable_lines",
     "quiet_option",
@@ -156,26 +153,6 @@ def search_options(function: _Function) -> _Function:
     return function
 
 
-def options_of(
-    layer: str, thorough: bool, max_false_per_1000h: float, only: tuple[str, ...], exclude: tuple[str, ...]
-) -> "SearchOptions":
-    """Return the settings of a search, from the options that `search_options` gave a command.
-
-    Raises
-    ------
-    ParameterError
-        If one is out of range, or a filter is none.
-    """
-    from index.search.match import STANDARD, THOROUGH
-
-    options = replace(THOROUGH if thorough else STANDARD, layer=layer, max_false_per_1000h=max_false_per_1000h)
-    if only or exclude:
-        from index.search.filters import Filter
-
-        options = replace(options, which=Filter.parse(only, exclude))
-    return options
-
-
 class Commands(click.Group):
     """The group of all commands: expected errors become one message and their exit code.
 
@@ -235,43 +212,6 @@ class _Tracebacks(logging.Handler):
 # --- before a command works -------------------------------------------------------------------------------------------
 
 
-def index_place(index: Path | None) -> Path:
-    """Return the folder of the index: the one asked for, else the user's own.
-
-    A blind index is one that may be opened here and today, as this is what every command asks first.
-
-    Raises
-    ------
-    GrantError
-        If the grant of a blind index does not hold.
-    """
-    if index is None:
-        import platformdirs
-
-        index = platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
-    if (index / "grant.json").exists():  # so that other indexes need not load what checks signatures
-        from sourceprint.blind.blind_import import check_grant
-
-        check_grant(index, keys=keys_place(None), today=today())
-    return index
-
-
-def keys_place(keys: Path | None) -> Path:
-    """Return the folder of keys: the one asked for, else $SOURCEPRINT_KEYS, else the user's own."""
-    if keys is not None:
-        return keys
-    if named := os.environ.get("SOURCEPRINT_KEYS"):
-        return Path(named)
-    import platformdirs
-
-    return platformdirs.user_data_path("sourceprint", appauthor=False) / "keys"
-
-
-def today() -> date:
-    """Return the day that it is in UTC, the same for whoever gives a term and whoever keeps it."""
-    return datetime.now(UTC).date()
-
-
 def catalogue_audio(paths: Sequence[Path]) -> "NamedInputs":
     """Return the audio of recordings that `--catalogue` names.
 
@@ -291,15 +231,6 @@ def catalogue_audio(paths: Sequence[Path]) -> "NamedInputs":
     for refusal in inputs.refusals:
         complain(f"--catalogue {refusal}")
     return inputs
-
-
-def rights_place(rights: str | None) -> str:
-    """Return the place of the database of rights: the one asked for, else the user's own file."""
-    if rights is not None:
-        return rights
-    import platformdirs
-
-    return str(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
 
 
 def terminal_width() -> int:

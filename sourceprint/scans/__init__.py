@@ -8,7 +8,7 @@ In reading order:
 - `result_file`: a file of results, read piece by piece
 - `scan_text`: what was found, and why, as text for people
 - `run_folder`, `journal`: a run on the disk, as it is read and as it is written
-- `plan`, `session`: what is known and what is left to do; one session of a run
+- `run_inputs`, `plan`, `session`: the files of a session; what is known and what is left to do; one session of a run
 - `moves`, `watch`: files moved when they are done; folders that are followed
 - `summary`: what a run comes to
 - `diff`, `diff_report`: what changed between two scans

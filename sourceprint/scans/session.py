@@ -128,11 +128,14 @@ class Outcome:
         "failed": it could not be searched.
     remarks : tuple of str
         Why it failed.
+    entry : Entry or None
+        Its row; None where it got none.
     """
 
     name: str
     kind: Literal["matched", "no match", "failed"]
     remarks: tuple[str, ...] = ()
+    entry: Entry | None = None
 
 
 @dataclass(slots=True)
@@ -444,4 +447,4 @@ def _outcome(entry: Entry, reason: str) -> Outcome:
     kind: Literal["matched", "no match", "failed"] = "failed"
     if entry.searched:
         kind = "matched" if entry.status == "matched" else "no match"
-    return Outcome(printable(entry.name), kind, (reason,) if kind == "failed" else ())
+    return Outcome(printable(entry.name), kind, (reason,) if kind == "failed" else (), entry)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from fingerprint.spf_files import read_contents
+from sourceprint import places
 from sourceprint.blind.blind_import import import_blind
 from sourceprint.blind.tokens import TOKEN
-from sourceprint.commands import terminal
 from sourceprint.signatures import load_public
 from tests.command_line import RATE_HZ, catalogue, matches, music, run, write
 
@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = export(folder, folder / "blind.tar")
     assert result.exit_code == 0, result.stderr
     issuer = load_public(folder / "label" / "label.pub")
-    import_blind(folder / "blind.tar", folder / "blind", issuer=issuer, keys=folder / "tone", today=terminal.today())
+    import_blind(folder / "blind.tar", folder / "blind", issuer=issuer, keys=folder / "tone", today=places.today())
     return folder
 
 
@@ -173,7 +173,7 @@ def test_import_asks_whom_to_trust_and_whose_key_it_is(
     stranger = run(*words, "--keys", made / "label", index=tmp_path / "b")
     assert stranger.exit_code == 5
     assert "for Tone Machines, whose private key" in stranger.stderr
-    monkeypatch.setattr(terminal, "datetime", _Clock)
+    monkeypatch.setattr(places, "datetime", _Clock)
     late = run(*words, "--keys", made / "tone", index=tmp_path / "b")
     assert (late.exit_code, list(tmp_path.iterdir())) == (5, [])
     assert "begins on" in late.stderr
@@ -232,7 +232,7 @@ def test_a_scan_ends_when_the_grant_expires_meanwhile(
     for name in ("a", "b", "c"):
         write(tmp_path / "drop" / f"{name}.wav", music(ord(name)))
     days = [date(2998, 1, 1)] * 6  # when the command, the session and its plan begin, and before two files
-    monkeypatch.setattr(terminal, "today", lambda: days.pop() if days else date(3000, 1, 1))
+    monkeypatch.setattr(places, "today", lambda: days.pop() if days else date(3000, 1, 1))
     result = run("scan", tmp_path / "drop", "--out", tmp_path / "RUN", "--jobs", "1", index=made / "blind")
     assert result.exit_code == 5
     assert "the grant for Tone Machines expired on 2999-12-31" in result.stderr

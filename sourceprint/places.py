@@ -1,0 +1,64 @@
+"""Default places of a user's index, rights database and keys; blind indexes are opened through here only.
+
+What is named comes first, then the environment (SOURCEPRINT_KEYS), then the user's own folder of data. This module is
+light: what takes long to import is imported where it is needed.
+"""
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+__all__ = ["index_place", "keys_place", "rights_place", "today"]
+
+
+def index_place(index: Path | None, *, keys: Path | None = None) -> Path:
+    """Return the folder of the index: the one asked for, else the user's own.
+
+    A blind index is one that may be opened here and today, as this is what every command asks first.
+
+    Parameters
+    ----------
+    index : Path or None
+        The folder.
+    keys : Path, optional
+        Folder with the private key of the licensee of a blind index, as `keys_place` takes it.
+
+    Raises
+    ------
+    GrantError
+        If the grant of a blind index does not hold.
+    """
+    if index is None:
+        import platformdirs
+
+        index = platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
+    if (index / "grant.json").exists():  # so that other indexes need not load what checks signatures
+        from sourceprint.blind.blind_import import check_grant
+
+        check_grant(index, keys=keys_place(keys), today=today())
+    return index
+
+
+def keys_place(keys: Path | None) -> Path:
+    """Return the folder of keys: the one asked for, else $SOURCEPRINT_KEYS, else the user's own."""
+    if keys is not None:
+        return keys
+    if named := os.environ.get("SOURCEPRINT_KEYS"):
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_data_path("sourceprint", appauthor=False) / "keys"
+
+
+def rights_place(rights: str | None) -> str:
+    """Return the place of the database of rights: the one asked for, else the user's own file."""
+    if rights is not None:
+        return rights
+    import platformdirs
+
+    return str(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
+
+
+def today() -> date:
+    """Return the day that it is in UTC, the same for whoever gives a term and whoever keeps it."""
+    return datetime.now(UTC).date()
