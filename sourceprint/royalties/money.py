@@ -19,9 +19,10 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cache
 from math import lcm
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from iso4217 import Currency
+from msgspec import Meta
 
 from fingerprint.errors import ParameterError, printable
 
@@ -29,6 +30,7 @@ __all__ = [
     "LIMIT_MINOR",
     "ZERO",
     "Amount",
+    "Whole",
     "amount_text",
     "currency_exponent",
     "format_amount",
@@ -45,6 +47,9 @@ __all__ = [
 
 LIMIT_MINOR = 2**63 - 1
 """The largest amount, in minor units: what the databases hold."""
+
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number in what is read from a file: no more than databases and tables hold."""
 
 DECIMALS: Final = 46
 """Most decimals of an amount, in the unit of its currency."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sourceprint.royalties.deal_terms import Advance
-from sourceprint.royalties.money import ZERO, Amount, largest_remainder, sum_of
+from sourceprint.royalties.money import ZERO, Amount, Whole, largest_remainder, sum_of
 
 __all__ = ["AdvanceAccount", "Recouped", "opened", "recoup", "recouped_by_party", "recouping_parties"]
 
@@ -53,7 +53,7 @@ class AdvanceAccount:
     paid_on: str
     stated: str
     amount: Amount
-    recoup_millionths: int
+    recoup_millionths: Whole
     earned: Amount
     recouped: tuple[Recouped, ...]
     balance: Amount

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sourceprint.royalties.deals.advances import AdvanceAccount
-from sourceprint.royalties.money import ZERO, Amount
+from sourceprint.royalties.money import ZERO, Amount, Whole
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.uses.usage import UsageRow
@@ -90,9 +90,9 @@ class Contribution:
     use_id: str
     method: str
     amount: Amount
-    right_millionths: int
-    work_millionths: int
-    share_millionths: int
+    right_millionths: Whole
+    work_millionths: Whole
+    share_millionths: Whole
     share_id: str
     basis: str = ""
 
@@ -142,7 +142,7 @@ class Line:
         `unmatched`.
     """
 
-    number: int
+    number: Whole
     kind: str
     party_id: str
     recording_id: str
@@ -150,8 +150,8 @@ class Line:
     right: str
     territory: str
     licence_id: str
-    usages: int
-    attributed_us: int
+    usages: Whole
+    attributed_us: Whole
     reason: str
     gross: Amount
     deductions: tuple[Deducted, ...]
@@ -268,8 +268,8 @@ class OutsideShare:
     work_id: str = ""
     party_id: str = ""
     share_id: str = ""
-    work_millionths: int = 1_000_000
-    share_millionths: int = 1_000_000
+    work_millionths: Whole = 1_000_000
+    share_millionths: Whole = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +287,7 @@ class Credit:
 
     recording_id: str
     artists: tuple[str, ...]
-    duration_ms: int | None
+    duration_ms: Whole | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +379,7 @@ class Statement:
     licences: tuple[tuple[str, str], ...]
     policy_name: str
     policy_digest: str
-    rights_revision: int
+    rights_revision: Whole
     usage: tuple[UsageRow, ...]
     usage_sha256: str
     fx_sha256: str
@@ -398,7 +398,7 @@ class Statement:
     chain_head: str = ""
     signer: str = ""
     backdated: str = ""
-    usage_version: int = 0
+    usage_version: Whole = 0
     usage_reason: str = ""
     advances: tuple[AdvanceAccount, ...] = ()
     document: bytes = b""

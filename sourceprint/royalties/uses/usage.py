@@ -28,7 +28,7 @@ from typing import BinaryIO
 
 from fingerprint.disk import refusals
 from fingerprint.errors import ListedError, ParameterError, RightsError, printable
-from sourceprint.royalties.money import LIMIT_MINOR, currency_exponent, parse_decimal, validate_currency
+from sourceprint.royalties.money import LIMIT_MINOR, Whole, currency_exponent, parse_decimal, validate_currency
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.royalties.territories import validate_territory
@@ -79,7 +79,7 @@ class UsageRow:
 
     track: str
     territory: str
-    usages: int
+    usages: Whole
     revenue: Fraction | None
     currency: str
     generated_on: str = ""

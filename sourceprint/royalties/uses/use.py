@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 __all__ = ["STATES", "Use", "UsePassage", "use_from_json", "use_to_json"]
 
 SCHEMA = "sourceprint/use/2"
@@ -21,9 +23,8 @@ STATES = ("claimed", "review", "disputed", "resolved", "withdrawn", "unresolved"
 """`claimed` and `resolved` are paid; `review`, `disputed` and `unresolved` are held; `withdrawn` counts for nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsePassage:
-    """One passage that counts.
+class UsePassage(msgspec.Struct, frozen=True, array_like=True):
+    """One passage that counts; as JSON a list of these, in this order.
 
     Attributes
     ----------
@@ -44,6 +45,13 @@ class UsePassage:
     recording_end_ms: int
     contenders: tuple[str, ...]
     number: int
+
+
+_TRACK = {"track_sha256": "sha256", "track_name": "name", "track_ms": "duration_ms"}
+"""Names in the table `track` of JSON, by field."""
+
+_NAMES = {"index_id": "asset_id", "passages": "spans"}
+"""Names in JSON by field, where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,35 +147,13 @@ class Use:
 
 def use_to_json(use: Use) -> dict[str, Any]:
     """Return a use as plain JSON types."""
-    stated = {"outcomes": [list(outcome) for outcome in use.outcomes]}
-    asked = {"territories": list(use.territories), "candidates": list(use.candidates)}
-    return {
-        "schema": _SCHEMA_1 if use.outcomes else SCHEMA,
-        "id": use.id,
-        "track": {"sha256": use.track_sha256, "name": use.track_name, "duration_ms": use.track_ms},
-        "generated_on": use.generated_on,
-        "purpose": use.purpose,
-        "licensee": use.licensee,
-        "layer": use.layer,
-        "asset_id": use.index_id,
-        "recording_id": use.recording_id,
-        "work_ids": list(use.work_ids),
-        "spans": [
-            [s.start_ms, s.end_ms, s.recording_start_ms, s.recording_end_ms, list(s.contenders), s.number]
-            for s in use.passages
-        ],
-        "matched_ms": use.matched_ms,
-        "attributed_us": use.attributed_us,
-        "aligned_landmarks": use.aligned_landmarks,
-        "confidence": str(use.confidence),
-        "p_false": str(use.p_false),
-        "state": use.state,
-        "state_rule": use.state_rule,
-        **(stated if use.outcomes else asked),
-        "policy_digest": use.policy_digest,
-        "index_digest": use.index_digest,
-        "rights_revision": use.rights_revision,
-    }
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(use))
+    shaped: dict[str, Any] = {"schema": _SCHEMA_1 if use.outcomes else SCHEMA, "id": use.id}
+    shaped["track"] = {name: value[field] for field, name in _TRACK.items()}
+    shaped |= {_NAMES.get(field, field): part for field, part in value.items() if field not in _TRACK}
+    for field in ("territories", "candidates") if use.outcomes else ("outcomes",):
+        del shaped[field]
+    return shaped
 
 
 def use_from_json(value: dict[str, Any]) -> Use:
@@ -181,33 +167,14 @@ def use_from_json(value: dict[str, Any]) -> Use:
     first = value["schema"] == _SCHEMA_1
     if not first and value["schema"] != SCHEMA:
         raise ValueError(f"schema {value['schema']!r:.60}: uses are {SCHEMA} or {_SCHEMA_1}; take a newer Sourceprint")
-    return Use(
-        id=value["id"],
-        track_sha256=value["track"]["sha256"],
-        track_name=value["track"]["name"],
-        track_ms=value["track"]["duration_ms"],
-        generated_on=value["generated_on"],
-        purpose=value["purpose"],
-        licensee=value["licensee"],
-        layer=value["layer"],
-        index_id=value["asset_id"],
-        recording_id=value["recording_id"],
-        work_ids=tuple(value["work_ids"]),
-        passages=tuple(UsePassage(s[0], s[1], s[2], s[3], tuple(s[4]), s[5]) for s in value["spans"]),
-        matched_ms=value["matched_ms"],
-        attributed_us=value["attributed_us"],
-        aligned_landmarks=value["aligned_landmarks"],
-        confidence=Decimal(value["confidence"]),
-        p_false=Decimal(value["p_false"]),
-        state=value["state"],
-        state_rule=value["state_rule"],
-        territories=tuple(one[0] for one in value["outcomes"]) if first else tuple(value["territories"]),
-        candidates=_contenders(value) if first else tuple(value["candidates"]),
-        policy_digest=value["policy_digest"],
-        index_digest=value["index_digest"],
-        rights_revision=value["rights_revision"],
-        outcomes=tuple(tuple(one) for one in value["outcomes"]) if first else (),
-    )
+    flat = value | {field: value["track"][name] for field, name in _TRACK.items()}
+    flat |= {field: value[name] for field, name in _NAMES.items()}
+    if first:
+        flat |= {"territories": [one[0] for one in value["outcomes"]], "candidates": _contenders(value)}
+    use = msgspec.convert(flat, Use)
+    if not (use.confidence.is_finite() and use.p_false.is_finite()):
+        raise ValueError(f"confidence {use.confidence}, p_false {use.p_false}: must be numbers")
+    return use
 
 
 def _contenders(value: dict[str, Any]) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def test_a_field_that_is_missing_is_a_damaged_statement(field: str) -> None:
         (("licensee", "name"), 3, "`$.licensee.name`"),
         (("issued_on",), {}, "`$.issued_on`"),
         (("rights_revision",), True, "`$.rights_revision`"),
-        (("lines", 0, "usages"), 10**19, "Line.usages is 10000000000000000000"),
+        (("lines", 0, "usages"), 10**19, "`$.lines[0].usages`"),
         (("lines", 0, "kind"), "owed", "kind 'owed' is none of payable,"),
         (("currency",), "EU", "currency 'EU'"),
         (("usage", 0, "currency"), "XXQ", "currency 'XXQ'"),
@@ -122,7 +122,7 @@ def test_a_field_that_is_missing_is_a_damaged_statement(field: str) -> None:
         (("lines", 0, "net"), "1e3", "not a decimal number such as"),
         (("conversions", 0, "rate"), "1", "conversions"),
         (("usage", 0, "revenue"), "1/0", "Fraction(1, 0)"),
-        (("uses", 0, "track", "duration_ms"), 1.5, "Use.track_ms is 1.5"),
+        (("uses", 0, "track", "duration_ms"), 1.5, "`$.track_ms`"),
         (("uses", 0, "spans", 0), "abc", "a field is missing or damaged"),
     ],
 )

@@ -30,7 +30,6 @@ from sourceprint.royalties.deals.advances import AdvanceAccount
 from sourceprint.royalties.money import Amount, currency_exponent
 from sourceprint.royalties.rights.chain import Head
 from sourceprint.royalties.rights.records import Party
-from sourceprint.royalties.statements.files.record_types import expect_typed
 from sourceprint.royalties.statements.files.statement_v1 import SCHEMA_1, from_schema_1
 from sourceprint.royalties.statements.statement import KINDS, SCHEMA, Balance, Statement
 from sourceprint.royalties.uses.use import use_from_json, use_to_json
@@ -48,7 +47,7 @@ __all__ = [
 ]
 
 _DAMAGE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, ParameterError)
-_TYPES = get_type_hints(Statement)
+_TYPES = get_type_hints(Statement, include_extras=True)
 _FIELDS = [one for one in fields(Statement) if one.name not in ("uses", "document")]
 _Document: Any = msgspec.defstruct(
     "Document",
@@ -197,13 +196,12 @@ def parse_carried(data: bytes, digest: str) -> CarriedOn:
 
 
 def _statement(document: Any, source: bytes = b"") -> Statement:
-    """Return the statement of a document, and make sure that every field is what it must be."""
+    """Return the statement of a document, and make sure that words and codes in it are known."""
     statement = Statement(
         **{one.name: getattr(document, one.name) for one in _FIELDS},
         uses=tuple(use_from_json(use) for use in document.uses),
         document=source,
     )
-    expect_typed(statement)
     _expect_known_kinds(statement)
     for currency in {statement.currency, *(row.currency for row in statement.usage if row.revenue is not None)}:
         currency_exponent(currency)
