@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,86 +39,43 @@ __all__ = [
     "StatementNames",
     "StatementRow",
     "read_parquet",
-    "seconds_text",
     "statement_csv",
     "statement_parquet",
     "statement_rows",
 ]
 
-COLUMNS = (
-    "statement_id",
-    "period",
-    "line",
-    "kind",
-    "payee_id",
-    "payee_name",
-    "payee_ipi",
-    "payee_isni",
-    "recording_id",
-    "isrc",
-    "recording_title",
-    "work_id",
-    "iswc",
-    "work_title",
-    "right",
-    "territory",
-    "licence_id",
-    "usages",
-    "seconds",
-    "currency",
-    "gross",
-    "deductions",
-    "net",
-    "reason",
-)
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_AMOUNTS = ("gross", "deductions", "net")
 _GROUP_ROWS = 10_000  # of Parquet, that are in memory at once
 _TOOL_DECIMALS = 18  # of amounts in Parquet, whose decimals have 38 digits
 SCHEMA = "sourceprint/statement-rows/2"
-_COUNTS = ("line", "usages")
-_DAYS = ("period_start", "period_end")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatementRow:
-    """One line of a statement, spelled out; "" is what there is not.
+    """One line of a statement, spelled out: the columns in their order; "" is what there is not.
 
     Attributes
     ----------
-    statement_id, period, period_start, period_end : str
-        The statement; first and last day as YYYY-MM-DD.
     line : int
         Number of the line; 0 in the rows of a balance.
-    kind, payee_id, payee_name, payee_ipi, payee_isni : str
-    recording_id, isrc, recording_title, work_id, iswc, work_title : str
-    right, territory, licence_id : str
-    usages : int
-    attributed_us : int
-        Microseconds.
     currency : str
         ISO 4217.
-    gross, deductions, net : Amount
-        `deductions` is the sum of all.
+    deductions : Amount
+        The sum of all.
     reason : str
         Why nobody is paid.
     """
 
     statement_id: str
     period: str
-    period_start: str
-    period_end: str
+    period_start: date
+    period_end: date
+    line: int = 0
     kind: str
     payee_id: str
     payee_name: str
     payee_ipi: str
     payee_isni: str
-    currency: str
-    gross: Amount
-    net: Amount
-    reason: str
-    deductions: Amount = ZERO
-    line: int = 0
     recording_id: str = ""
     isrc: str = ""
     recording_title: str = ""
@@ -129,7 +86,18 @@ class StatementRow:
     territory: str = ""
     licence_id: str = ""
     usages: int = 0
-    attributed_us: int = 0
+    seconds: Decimal = Decimal("0.000000")
+    currency: str
+    gross: Amount
+    deductions: Amount = ZERO
+    net: Amount
+    reason: str
+
+
+_TYPES = get_type_hints(StatementRow)
+_AMOUNTS = [name for name, kind in _TYPES.items() if kind is Amount]
+COLUMNS = [name for name, kind in _TYPES.items() if kind is not date]
+"""Of CSV, which leaves out the days of the period."""
 
 
 class StatementNames:
@@ -163,8 +131,8 @@ def statement_rows(statement: Statement) -> Iterator[StatementRow]:
     whole: dict[str, Any] = {
         "statement_id": statement.id,
         "period": statement.period.label,
-        "period_start": statement.period.start.isoformat(),
-        "period_end": statement.period.end.isoformat(),
+        "period_start": statement.period.start,
+        "period_end": statement.period.end,
         "currency": statement.currency,
     }
     for line in statement.lines:
@@ -183,7 +151,7 @@ def statement_rows(statement: Statement) -> Iterator[StatementRow]:
             territory=line.territory,
             licence_id=line.licence_id,
             usages=line.usages,
-            attributed_us=line.attributed_us,
+            seconds=Decimal(line.attributed_us).scaleb(-6),
             gross=line.gross,
             deductions=sum_of(deducted.amount for deducted in line.deductions),
             net=line.net,
@@ -215,40 +183,23 @@ def _steps(balance: Balance) -> Iterator[tuple[str, Amount, str]]:
     yield "carried", -balance.carried, f"{why}: carried to the next statement"
 
 
-def seconds_text(microseconds: int) -> str:
-    """Return a length of time in seconds, exactly, with six decimals.
-
-    Examples
-    --------
-    >>> seconds_text(21_300_000), seconds_text(7)
-    ('21.300000', '0.000007')
-    """
-    sign = "-" if microseconds < 0 else ""
-    whole, rest = divmod(abs(microseconds), 1_000_000)
-    return f"{sign}{whole}.{rest:06d}"
-
-
 def statement_csv(statement: Statement) -> bytes:
     """Return the lines of a statement as a CSV file, with a row of column names first."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in statement_rows(statement):
-        writer.writerow([_cell(row, column) for column in COLUMNS])
+        writer.writerow([_cell(getattr(row, column), row.currency) for column in COLUMNS])
     return text.getvalue().encode()
 
 
-def _cell(row: StatementRow, column: str) -> str:
-    if column == "seconds":
-        return seconds_text(row.attributed_us)
-    value = getattr(row, column)
-    if column in _AMOUNTS:
-        return str(value.text(row.currency))
-    if isinstance(value, int):
+def _cell(value: Any, currency: str) -> str:
+    if isinstance(value, Amount):
+        return value.text(currency)
+    if not isinstance(value, str):
         return str(value)
-    text = str(value)
     # Spreadsheets skip spaces before they look for a formula.
-    return f"'{text}" if text.lstrip(" \u00a0").startswith(_STARTS_A_FORMULA) else text
+    return f"'{value}" if value.lstrip(" \u00a0").startswith(_STARTS_A_FORMULA) else value
 
 
 def statement_parquet(statement: Statement) -> bytes:
@@ -295,28 +246,21 @@ def _metadata(table: Any) -> list[tuple[bytes, bytes]]:
 
 
 def _names() -> list[str]:
-    """Return the columns of CSV and some more: the days of the period, and amounts that tools can sum."""
-    names = [f"{name}_exact" if name in _AMOUNTS else name for name in COLUMNS]
-    return [*names[:2], *_DAYS, *names[2:-1], *_AMOUNTS, names[-1]]
+    """Return the columns: amounts exact in their place, and once more, as tools can sum them, before the reason."""
+    names = [f"{name}_exact" if name in _AMOUNTS else name for name in _TYPES]
+    return [*names[:-1], *_AMOUNTS, names[-1]]
 
 
 def _type(name: str) -> Any:
-    if name in _AMOUNTS:
-        return pa.decimal128(38, _TOOL_DECIMALS)
-    if name == "seconds":
-        return pa.decimal128(38, 6)
-    if name in _COUNTS:
-        return pa.int64()
-    return pa.date32() if name in _DAYS else pa.string()
+    kind = _TYPES.get(name, str)
+    decimals = {Amount: _TOOL_DECIMALS, Decimal: 6}
+    if kind in decimals:
+        return pa.decimal128(38, decimals[kind])
+    return {int: pa.int64(), date: pa.date32(), str: pa.string()}[kind]
 
 
 def _value(row: StatementRow, name: str) -> Any:
-    if name == "seconds":
-        return Decimal(seconds_text(row.attributed_us))
-    if name in _AMOUNTS:
-        amount: Amount = getattr(row, name)
-        return Decimal(amount.rounded_text(_TOOL_DECIMALS))
     value = getattr(row, name.removesuffix("_exact"))
-    if name.endswith("_exact"):
-        return value.text(row.currency)
-    return date.fromisoformat(value) if name in _DAYS else value
+    if not isinstance(value, Amount):
+        return value
+    return value.text(row.currency) if name.endswith("_exact") else Decimal(value.rounded_text(_TOOL_DECIMALS))
