@@ -73,8 +73,10 @@ def sniff_encoding(path: Path, failure: type[SourceprintError]) -> str:
 
 
 @contextmanager
-def open_delimited(path: Path, failure: type[SourceprintError], known: Set[str]) -> Iterator[tuple[Rows, list[str]]]:
-    """Yield all rows of a file, and notes on how it is read.
+def open_delimited(
+    path: Path, failure: type[SourceprintError], known: Set[str]
+) -> Iterator[tuple[Rows, list[str], str]]:
+    """Yield all rows of a file, notes on how it is read, and what stands between its cells.
 
     Parameters
     ----------
@@ -115,9 +117,12 @@ def open_delimited(path: Path, failure: type[SourceprintError], known: Set[str])
                     if not top:
                         raise failure(f"{name}: empty below its first line; the next row must name the columns")
                 top += islice(lines, HEADER_ROWS - 1)
-                delimiter = _delimiter([text for _, text in top], known) if named is None else named[1]
                 every = chain(top, lines)
-                yield _plain_rows(every) if tab_separated else _csv_rows(every, delimiter, name, failure), notes
+                if tab_separated:
+                    yield _plain_rows(every), notes, "\t"
+                else:
+                    delimiter = _delimiter([text for _, text in top], known) if named is None else named[1]
+                    yield _csv_rows(every, delimiter, name, failure), notes, delimiter
     except UnicodeDecodeError as error:
         raise failure(_undecodable(path, name, encoding)) from error
 

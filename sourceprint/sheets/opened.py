@@ -41,6 +41,8 @@ class Sheet:
         Cells of the first rows.
     notes : tuple of str
         How it is read, where that is not a matter of course.
+    delimiter : str
+        Between cells; "" in a workbook.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Sheet:
     rows: Rows
     sample: tuple[list[str], ...] = ()
     notes: tuple[str, ...] = ()
+    delimiter: str = ""
 
 
 @contextmanager
@@ -76,7 +79,7 @@ def open_sheet(
     is_workbook = path.suffix.lower() in WORKBOOK_SUFFIXES
     opened = open_workbook(path, failure, sheet) if is_workbook else open_delimited(path, failure, known)
     name = printable(path.name)
-    with opened as (every, notes):
+    with opened as (every, notes, delimiter):
         rows = (row for row in every if any(cell and not cell.isspace() for cell in row[1]))
         top = list(islice(rows, HEADER_ROWS))
         if not top:
@@ -88,7 +91,8 @@ def open_sheet(
         header = tuple(" ".join(cell.split()).removeprefix("#").strip() for cell in top[at][1])
         below = (row for row in chain(top[at + 1 :], rows) if len(header) == 1 or not _is_comment(row[1]))
         sample = list(islice(below, _SAMPLE_ROWS))
-        yield Sheet(name, header, chain(sample, below), tuple(cells for _, cells in sample), tuple(notes))
+        first_rows = tuple(cells for _, cells in sample)
+        yield Sheet(name, header, chain(sample, below), first_rows, tuple(notes), delimiter)
 
 
 def _is_comment(cells: list[str]) -> bool:

@@ -50,8 +50,8 @@ _REMEDY = "open it in a spreadsheet program and save it again as .xlsx, or save 
 @contextmanager
 def open_workbook(
     path: Path, failure: type[SourceprintError], sheet: str | None = None
-) -> Iterator[tuple[Rows, list[str]]]:
-    """Yield all rows of one sheet of a workbook, and notes on how it is read.
+) -> Iterator[tuple[Rows, list[str], str]]:
+    """Yield all rows of one sheet of a workbook, notes on how it is read, and "", as nothing stands between its cells.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def open_workbook(
             book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             chosen, notes = _chosen(book, sheet, name, failure)
             formulas = load_workbook(file, read_only=True, keep_links=False)[chosen.title] if has_formulas else None
-        yield _rows(chosen, formulas, name, failure), notes
+        yield _rows(chosen, formulas, name, failure), notes, ""
 
 
 @contextmanager

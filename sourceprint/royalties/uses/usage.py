@@ -1,6 +1,6 @@
 """Reported usage: what a licensee says of generated tracks, by track and territory, for one period.
 
-A CSV or TSV file, one row for each generated track and territory (docs/formats/usage.md):
+A sheet (.csv, .tsv, .xlsx), one row for each generated track and territory (docs/formats/usage.md):
 
     track        territory  usages  net_revenue  currency  generated_on  purpose
     one.wav      DE         1200    34.56        EUR       2026-07-14    generate
@@ -9,29 +9,26 @@ A CSV or TSV file, one row for each generated track and territory (docs/formats/
 The first row names the columns, in any order; others are ignored. `territory` must be there, and `usages` or
 `net_revenue`. A track is named by its SHA-256, by its path as the scan had it, or by its file name alone, in column
 `track`; or by the licensee's own id in column `track_id`. A row with neither is about its territory as a whole. Without
-`usages`, a track counts once in a territory. `used_on` splits the usage of a track by days. UTF-8, with or without a
-byte order mark; .csv as RFC 4180 has it, the delimiter being the one of `,` `;` and tab that the header is made with;
-.tsv with a tab between cells and no quoting. Where the delimiter is not the comma, a decimal comma is read as one.
+`usages`, a track counts once in a territory. `used_on` splits the usage of a track by days. The dialect is that of all
+sheets (`sourceprint.sheets`); where the delimiter is not the comma, a decimal comma is read as one.
 
 All that is wrong is listed, with its line, up to a limit; nothing is taken from a file in which anything is wrong.
 """
 
-import csv
-import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
-from fingerprint.disk import refusals
-from fingerprint.errors import ListedError, ParameterError, RightsError, printable
+from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.money import LIMIT_MINOR, Whole, currency_exponent, parse_decimal, validate_currency
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.royalties.territories import validate_territory
+from sourceprint.sheets.opened import Sheet
+from sourceprint.sheets.typed_rows import typed_rows
 
 __all__ = ["COLUMNS", "NOT_SCANNED", "Usage", "UsageRow", "read_usage"]
 
@@ -42,8 +39,6 @@ COLUMNS = (
     "track", "territory", "usages", "net_revenue", "currency", "generated_on", "purpose", "track_id", "used_on",
 )  # fmt: skip
 
-_SHOWN_PROBLEMS = 20
-_LONGEST_LINE = 1 << 20
 _LONGEST_TRACK = 4096
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -153,7 +148,7 @@ def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
     Parameters
     ----------
     path : Path
-        A file that ends in .csv or .tsv.
+        A file that ends in .csv, .tsv or .xlsx.
     default_purpose : str
         Where a row says none; "" leaves it open.
 
@@ -166,140 +161,30 @@ def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
     """
     if default_purpose and default_purpose not in PURPOSES:
         raise ParameterError(f"purpose {default_purpose!r:.40}: write one of {', '.join(PURPOSES)}")
-    name = printable(path)
-    hasher = hashlib.sha256()
-    with refusals(name, RightsError, "this usage cannot be read"), path.open("rb") as file:
-        rows = _read(_lines(file, name, hasher), name, path.suffix.lower() == ".tsv", default_purpose)
-    return Usage(rows, hasher.hexdigest())
 
+    def reader(sheet: Sheet) -> Callable[[int, dict[str, str]], UsageRow]:
+        return _Table(decimal_comma=sheet.delimiter != ",", default_purpose=default_purpose).row
 
-def _lines(file: BinaryIO, name: str, hasher: "hashlib._Hash") -> Iterator[str]:
-    """Yield the lines of a file, decoded; every byte goes into `hasher`."""
-    number = 0
-    while data := file.readline(_LONGEST_LINE):
-        number += 1
-        hasher.update(data)
-        if len(data) == _LONGEST_LINE and not data.endswith(b"\n"):
-            raise RightsError(f"{name}, line {number}: longer than {_LONGEST_LINE} bytes; this is no table of usage")
-        try:
-            yield data.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise RightsError(
-                f"{name}, line {number}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
-            ) from error
-
-
-def _read(lines: Iterator[str], name: str, tab_separated: bool, default_purpose: str) -> tuple[UsageRow, ...]:
-    first = next(lines, "")
-    if not first.strip():
-        raise RightsError(f"{name}: no header; the first row must name the columns, {', '.join(COLUMNS)}")
-    delimiter = "\t" if tab_separated else _delimiter(first)
-    table = _Table(name, decimal_comma=delimiter != ",", default_purpose=default_purpose)
-    cells = _cells(first, lines, name, delimiter, quoted=not tab_separated)
-    _, header = next(cells)
-    table.take_header(header)
-    for number, row in cells:
-        if any(cell.strip() for cell in row):
-            table.take(number, row)
-    return table.rows()
-
-
-def _delimiter(header: str) -> str:
-    return max(
-        ",;\t", key=lambda c: (sum(cell.strip(' "\r\n').lower() in COLUMNS for cell in header.split(c)), c == ",")
-    )
-
-
-def _cells(
-    first: str, lines: Iterator[str], name: str, delimiter: str, *, quoted: bool
-) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of the line on which each row starts, from 1, and its cells."""
-    if not quoted:
-        yield 1, first.rstrip("\r\n").split("\t")
-        for number, line in enumerate(lines, 2):
-            yield number, line.rstrip("\r\n").split("\t")
-        return
-
-    def all_lines() -> Iterator[str]:
-        yield first
-        yield from lines
-
-    reader = csv.reader(all_lines(), delimiter=delimiter, strict=True)
-    start = 1
-    try:
-        for cells in reader:
-            yield start, cells
-            start = reader.line_num + 1
-    except csv.Error as error:
+    rows, sha256 = typed_rows(path, COLUMNS, (("territory",), ("usages", "net_revenue")), reader)
+    if not rows:
         raise RightsError(
-            f"{name}, line {start}: not CSV as RFC 4180 has it ({error}); put quotation marks round the whole cell, "
-            "and double those inside it"
-        ) from error
+            f"{printable(path)}: no rows under the header; where nothing is reported leave the file out, where nothing "
+            "was used write tracks with 0 usages"
+        )
+    return Usage(rows, sha256)
 
 
 class _Table:
-    """The rows of one file as they come, and what is wrong with them."""
+    """The rows of one file as they come, each held against those before it."""
 
-    def __init__(self, name: str, *, decimal_comma: bool, default_purpose: str) -> None:
-        self._name = name
+    def __init__(self, *, decimal_comma: bool, default_purpose: str) -> None:
         self._decimal_comma = decimal_comma
         self._default_purpose = default_purpose
-        self._columns: dict[str, int] = {}
-        self._width = 0
-        self._rows: list[UsageRow] = []
-        self._problems: list[str] = []
-        self._n_problems = 0
         self._seen: dict[tuple[str, str, str, str], int] = {}
         self._counted: set[tuple[str, str, str]] = set()  # track, territory, day
         self._facts: dict[str, tuple[str, str, int]] = {}  # track -> generated_on, purpose, line
 
-    def take_header(self, header: list[str]) -> None:
-        for position, cell in enumerate(header):
-            word = cell.strip().lower()
-            if word in self._columns:
-                raise RightsError(f"{self._name}: two columns {word!r}; remove one")
-            if word in COLUMNS:
-                self._columns[word] = position
-        self._width = len(header)
-        if "territory" not in self._columns or not {"usages", "net_revenue"} & self._columns.keys():
-            found = ", ".join(printable(cell.strip()) for cell in header)
-            raise RightsError(
-                f"{self._name}: columns territory and usages (or net_revenue) must be there; the first row names the "
-                f"columns, {', '.join(COLUMNS)} (found: {found:.200})"
-            )
-
-    def take(self, line: int, cells: list[str]) -> None:
-        try:
-            if len(cells) > self._width and any(cell.strip() for cell in cells[self._width :]):
-                raise ParameterError(
-                    f"has {len(cells)} cells, the header {self._width}; quote values that hold the delimiter"
-                )
-            row = self._row({c: cells[at].strip() for c, at in self._columns.items() if at < len(cells)})
-            self._check_against_others(line, row)
-        except ParameterError as error:
-            self._n_problems += 1
-            if len(self._problems) < _SHOWN_PROBLEMS:
-                self._problems.append(printable(f"line {line}: {error}"))
-            return
-        self._rows.append(row)
-
-    def rows(self) -> tuple[UsageRow, ...]:
-        if self._n_problems:
-            more = self._n_problems - len(self._problems)
-            raise ListedError(
-                f"{self._name}: {self._n_problems} row{'s are' if self._n_problems > 1 else ' is'} wrong, nothing was "
-                "taken:\n"
-                + "\n".join(f"  {problem}" for problem in self._problems)
-                + (f"\n  and {more} more" if more else "")
-            )
-        if not self._rows:
-            raise RightsError(
-                f"{self._name}: no rows under the header; where nothing is reported leave the file out, where nothing "
-                "was used write tracks with 0 usages"
-            )
-        return tuple(self._rows)
-
-    def _row(self, values: dict[str, str]) -> UsageRow:
+    def row(self, line: int, values: dict[str, str]) -> UsageRow:
         track, track_id = _track(values.get("track", "")), _track(values.get("track_id", ""), what="track_id")
         territory = validate_territory(values.get("territory", ""))
         revenue, currency = self._revenue(values.get("net_revenue", ""), values.get("currency", ""))
@@ -311,12 +196,12 @@ class _Table:
             for what in ("generated_on", "used_on")
         }
         usages = _usages(values.get("usages"), counts_once=bool(track or track_id))
-        row = UsageRow(track, territory, usages, revenue, currency, days["generated_on"], purpose, track_id)
-        row = replace(row, used_on=days["used_on"])
+        row = UsageRow(track, territory, usages, revenue, currency, purpose=purpose, track_id=track_id, **days)
         counted = (row.key, territory, row.used_on)
         if values.get("usages") is None and counted in self._counted:
             row = replace(row, usages=0)  # the same usages, with revenue in another currency
         self._counted.add(counted)
+        self._check_against_others(line, row)
         return row
 
     def _revenue(self, written: str, currency: str) -> tuple[Fraction | None, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from fingerprint.errors import ParameterError, RightsError
 from sourceprint.royalties.uses.usage import Usage, UsageRow, read_usage
@@ -40,11 +42,21 @@ def test_every_column_arrives(tmp_path: Path) -> None:
         ("\ufeffterritory;track;net_revenue;currency\r\nDE;one.wav;1234,5;EUR\r\n;;;\r\n", "u.csv"),
         ("territory\ttrack\tnet_revenue\tcurrency\nDE\tone.wav\t1234.5\tEUR\n", "u.tsv"),
         ('territory\ttrack\tnet_revenue\tcurrency\n"DE"\t"one.wav"\t1234,5\tEUR\n', "u.csv"),
+        ("territory,track,net_revenue,currency\nDE,one.wav,1234.5,EUR\n".encode("utf-16"), "u.csv"),
         ('Territory,Track,Net_Revenue,Currency,Remarks\nDE,one.wav,1234.5,EUR,"a, b"\n', "u.csv"),
     ],
 )
-def test_the_habits_of_spreadsheets_make_no_difference(tmp_path: Path, text: str, name: str) -> None:
+def test_the_habits_of_spreadsheets_make_no_difference(tmp_path: Path, text: str | bytes, name: str) -> None:
     assert read_usage(written(tmp_path, text, name)).rows == (UsageRow("one.wav", "DE", 1, Fraction(123450), "EUR"),)
+
+
+def test_a_workbook_is_read_like_any_sheet(tmp_path: Path) -> None:
+    book = Workbook()
+    book.active.append(["territory", "track", "net_revenue", "currency", "used_on"])
+    book.active.append(["DE", "one.wav", 1234.5, "EUR", date(2026, 7, 14)])
+    book.save(tmp_path / "u.xlsx")
+    (row,) = read_usage(tmp_path / "u.xlsx").rows
+    assert row == UsageRow("one.wav", "DE", 1, Fraction(123450), "EUR", used_on="2026-07-14")
 
 
 def test_revenue_in_two_currencies_does_not_count_the_track_twice(tmp_path: Path) -> None:
@@ -104,7 +116,7 @@ def test_composed_and_decomposed_names_are_one() -> None:
         ("a.wav,DE,1,,,,\na.wav,de,2,,,,", r"line 3: track a.wav in DE is reported on line 2 already"),
         (",DE,1,,,,\n,DE,2,,,,", r"line 3: territory DE is reported on line 2 already"),
         ("a.wav,DE,1,,,2026-07-01,\na.wav,FR,1,,,2026-07-02,", r"line 3: .* a track is generated once"),
-        ("a\x00.wav,DE,1,,,,", r"line 2: track a\\x00.wav: has control characters"),
+        ("a\x01.wav,DE,1,,,,", r"line 2: track a\\x01.wav: has control characters"),
         ("a" * 5000 + ",DE,1,,,,", r"line 2: track has 5000 characters"),
     ],
 )
@@ -126,14 +138,15 @@ def test_all_wrong_rows_are_listed_up_to_a_limit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "no header"),
-        (b"track,usages\n", r"columns territory and usages .* \(found: track, usages\)"),
+        (b"", "empty; the first row must name the columns"),
+        (b"track,usages\n", r"columns territory, usages or net_revenue must .* \(found: track, usages\)"),
         (b"territory,usages,usages\n", "two columns 'usages'"),
-        (b"territory,usages\nDE,1\n\xff,2\n", r"line 3: not UTF-8 \(byte 0xff\)"),
-        ("territory,usages\n".encode("utf-16"), r"line 1: not UTF-8"),
+        (b"territory,usages\nDE,1\n\xff,2\n", r"not read on a guess \(no UTF-8, .* line 3 is"),
+        (b"territory,usages\n\x00,1\n", r"line 2: holds a null character"),
+        (b"Report of July\n\nterritory,usages\nDE,1\n", r"not read on a guess \(the columns are named in row 3"),
         (b'territory,usages\n"DE"x,1\n', r"line 2: not CSV as RFC 4180"),
-        (b'territory,usages\nDE,1\n"DE,1\n', r"line 3: not CSV as RFC 4180"),
-        (b"territory,usages\n" + b"x" * (1 << 20) + b"y", r"line 2: longer than 1048576 bytes"),
+        (b'territory,usages\nDE,1\n"DE,1\n', r"line 3: a quotation mark is opened and never closed"),
+        (b"territory,usages\n" + b"x" * (1 << 20) + b"y", r"line 2: more than 1048576 characters"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, data: bytes, message: str) -> None:

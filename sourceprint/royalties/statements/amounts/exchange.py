@@ -1,6 +1,6 @@
 """Rates of exchange: stated by whoever makes the statement, with their day and publisher; none is guessed or inverted.
 
-A CSV file, UTF-8, with or without a byte order mark:
+A sheet (.csv, .tsv, .xlsx) in the dialect of all (`sourceprint.sheets`):
 
     date,from,to,rate,publisher
     2026-09-30,USD,EUR,0.8954,ECB
@@ -9,27 +9,22 @@ A CSV file, UTF-8, with or without a byte order mark:
 of the period is used, if it is no more than 31 days older than that day. Rates are exact rationals.
 """
 
-import csv
-import hashlib
-import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
-from fingerprint.disk import decoded, read_small
-from fingerprint.errors import ListedError, ParameterError, RightsError, StatementError, printable
+from fingerprint.errors import ParameterError, RightsError, StatementError, printable
 from sourceprint.royalties.money import currency_exponent, parse_decimal, validate_currency
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.statements.statement import Conversion
+from sourceprint.sheets.typed_rows import typed_rows
 
 __all__ = ["COLUMNS", "MAX_AGE_DAYS", "Converter", "Rates", "read_rates"]
 
 COLUMNS = ("date", "from", "to", "rate", "publisher")
 MAX_AGE_DAYS = 31
-_MAX_BYTES = 16 << 20
-_SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,44 +124,14 @@ def read_rates(path: Path) -> Rates:
     RightsError
         If the file cannot be read, or rows are wrong; the message lists them by line.
     """
-    name = printable(path)
-    too_large = f"more than {_MAX_BYTES} bytes; give the rates of the currencies that are needed"
-    data = read_small(path, RightsError, most=_MAX_BYTES, too_large=too_large, what="these rates cannot be read")
-    text = decoded(data, name, RightsError)
-    problems: list[str] = []
-    quotes = tuple(_quotes(csv.reader(io.StringIO(text, newline=""), strict=True), name, problems))
-    by_pair = {(quote.day, quote.source, quote.target, quote.publisher) for quote in quotes}
-    if len(by_pair) < len(quotes):
-        problems.append(f"{name}: the same day, pair and publisher twice; keep one of them")
-    if problems:
-        more = f"\nand {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-        raise ListedError("\n".join(map(printable, problems[:_SHOWN_PROBLEMS])) + more)
-    return Rates(quotes, hashlib.sha256(data).hexdigest())
+    quotes, sha256 = typed_rows(path, COLUMNS, [(name,) for name in COLUMNS], lambda _: _quote)
+    if len({(quote.day, quote.source, quote.target, quote.publisher) for quote in quotes}) < len(quotes):
+        raise RightsError(f"{printable(path)}: the same day, pair and publisher twice; keep one of them")
+    return Rates(quotes, sha256)
 
 
-def _quotes(reader: "Iterable[list[str]]", name: str, problems: list[str]) -> Iterator[Conversion]:
-    rows = enumerate(reader, 1)
-    try:
-        _, header = next(rows, (1, []))
-        names = [cell.strip().lower() for cell in header]
-        if sorted(set(names) & set(COLUMNS)) != sorted(COLUMNS) or len(set(names)) != len(names):
-            problems.append(f"{name}: the first row must name the columns {', '.join(COLUMNS)}, each once")
-            return
-        for number, cells in rows:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                problems.append(f"{name}, row {number}: has {len(cells)} cells, the header {len(header)}")
-                continue
-            try:
-                yield _quote({column: cells[names.index(column)].strip() for column in COLUMNS})
-            except ParameterError as error:
-                problems.append(f"{name}, row {number}: {error}")
-    except csv.Error as error:
-        problems.append(f"{name}: no CSV ({error}); save it as CSV with commas")
-
-
-def _quote(cells: dict[str, str]) -> Conversion:
+def _quote(_line: int, values: dict[str, str]) -> Conversion:
+    cells = dict.fromkeys(COLUMNS, "") | values
     source, target = validate_currency(cells["from"]), validate_currency(cells["to"])
     rate = Fraction(parse_decimal(cells["rate"], what="rate"))
     if rate <= 0:

@@ -1,0 +1,99 @@
+"""Rows of a table whose columns have fixed names, such as reported usage, each read as one value.
+
+For tables that money is computed from: nothing in them is guessed, all that is wrong is listed with its line, and
+nothing is taken from a file in which anything is wrong.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from fingerprint.disk import refusals
+from fingerprint.errors import ListedError, ParameterError, RightsError, printable
+from sourceprint.sheets.delimited import normalised
+from sourceprint.sheets.opened import Sheet, open_sheet
+from sourceprint.text.tables import listed
+
+__all__ = ["typed_rows"]
+
+_SHOWN_PROBLEMS = 20
+
+T = TypeVar("T")
+RowReader = Callable[[int, dict[str, str]], T]
+
+
+def typed_rows(
+    path: Path, columns: Sequence[str], needed: Sequence[Sequence[str]], reader: Callable[[Sheet], RowReader[T]]
+) -> tuple[tuple[T, ...], str]:
+    """Return what the rows of a table say, and the SHA-256 of the file in hexadecimal.
+
+    Parameters
+    ----------
+    path : Path
+        As for `open_sheet`.
+    columns : sequence of str
+        Names that are known; others are passed over.
+    needed : sequence of sequence of str
+        Of each, one at least must be there.
+    reader : callable
+        Takes the open sheet, and returns what reads a row: from its line and its cells by name of column, without
+        white space around them; it raises ParameterError.
+
+    Raises
+    ------
+    RightsError
+        If the file cannot be read, or in one way only with a guess; a needed column is missing or two have one name;
+        anything is wrong with a row; or the file changes meanwhile.
+    """
+    digest = _digest(path)
+    with open_sheet(path, RightsError, known=set(map(normalised, columns))) as sheet:
+        if sheet.notes:
+            raise RightsError(f"{sheet.name}: is not read on a guess ({sheet.notes[0]})")
+        rows = _rows(sheet, _names(sheet, columns, needed), reader(sheet))
+    if _digest(path) != digest:
+        raise RightsError(f"{sheet.name}: changed while it was read; run the command again")
+    return rows, digest
+
+
+def _digest(path: Path) -> str:
+    with refusals(printable(path), RightsError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _names(sheet: Sheet, columns: Sequence[str], needed: Sequence[Sequence[str]]) -> list[str | None]:
+    """Return the name of each column, None of one that is not known."""
+    by_key = {normalised(name): name for name in columns}
+    names = [by_key.get(normalised(heading)) for heading in sheet.header]
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise RightsError(f"{sheet.name}: two columns {twice[0]!r}; remove one")
+    if not all(set(choice) & set(names) for choice in needed):
+        wanted = ", ".join(" or ".join(choice) for choice in needed)
+        raise RightsError(
+            f"{sheet.name}: columns {wanted} must be there; the first row names the columns, {', '.join(columns)} "
+            f"(found: {listed(sheet.header)})"
+        )
+    return names
+
+
+def _rows(sheet: Sheet, names: list[str | None], read: RowReader[T]) -> tuple[T, ...]:
+    rows: list[T] = []
+    problems: list[str] = []
+    n_problems = 0
+    for line, cells in sheet.rows:
+        try:
+            if any(map(str.strip, cells[len(names) :])):
+                raise ParameterError(
+                    f"has {len(cells)} cells, the header {len(names)}; quote values that hold the delimiter"
+                )
+            rows.append(read(line, {name: cell.strip() for name, cell in zip(names, cells, strict=False) if name}))
+        except ParameterError as error:
+            n_problems += 1
+            if n_problems <= _SHOWN_PROBLEMS:
+                problems.append(printable(f"line {line}: {error}"))
+    if n_problems:
+        more = [f"and {n_problems - len(problems)} more"] if n_problems > len(problems) else []
+        are = "rows are" if n_problems > 1 else "row is"
+        lines = "\n".join(f"  {problem}" for problem in [*problems, *more])
+        raise ListedError(f"{sheet.name}: {n_problems} {are} wrong, nothing was taken:\n{lines}")
+    return tuple(rows)
