@@ -46,13 +46,14 @@ def typed_rows(
         If the file cannot be read, or in one way only with a guess; a needed column is missing or two have one name;
         anything is wrong with a row; or the file changes meanwhile.
     """
-    digest = _digest(path)
+    name, digest = printable(path), _digest(path)
     with open_sheet(path, RightsError, known=set(map(normalised, columns))) as sheet:
         if sheet.notes:
-            raise RightsError(f"{sheet.name}: is not read on a guess ({sheet.notes[0]})")
-        rows = _rows(sheet, _names(sheet, columns, needed), reader(sheet))
+            remedy = "give a file with this table alone, its header first, in UTF-8"
+            raise RightsError(f"{name}: is not read on a guess ({sheet.notes[0]}); {remedy}")
+        rows = _rows(sheet, name, _names(sheet, name, columns, needed), reader(sheet))
     if _digest(path) != digest:
-        raise RightsError(f"{sheet.name}: changed while it was read; run the command again")
+        raise RightsError(f"{name}: changed while it was read; run the command again")
     return rows, digest
 
 
@@ -61,22 +62,22 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _names(sheet: Sheet, columns: Sequence[str], needed: Sequence[Sequence[str]]) -> list[str | None]:
+def _names(sheet: Sheet, name: str, columns: Sequence[str], needed: Sequence[Sequence[str]]) -> list[str | None]:
     """Return the name of each column, None of one that is not known."""
-    by_key = {normalised(name): name for name in columns}
+    by_key = {normalised(column): column for column in columns}
     names = [by_key.get(normalised(heading)) for heading in sheet.header]
-    if twice := [name for name in names if name and names.count(name) > 1]:
-        raise RightsError(f"{sheet.name}: two columns {twice[0]!r}; remove one")
+    if twice := [column for column in names if column and names.count(column) > 1]:
+        raise RightsError(f"{name}: two columns {twice[0]!r}; remove one")
     if not all(set(choice) & set(names) for choice in needed):
         wanted = ", ".join(" or ".join(choice) for choice in needed)
         raise RightsError(
-            f"{sheet.name}: columns {wanted} must be there; the first row names the columns, {', '.join(columns)} "
+            f"{name}: columns {wanted} must be there; the first row names the columns, {', '.join(columns)} "
             f"(found: {listed(sheet.header)})"
         )
     return names
 
 
-def _rows(sheet: Sheet, names: list[str | None], read: RowReader[T]) -> tuple[T, ...]:
+def _rows(sheet: Sheet, name: str, names: list[str | None], read: RowReader[T]) -> tuple[T, ...]:
     rows: list[T] = []
     problems: list[str] = []
     n_problems = 0
@@ -86,7 +87,9 @@ def _rows(sheet: Sheet, names: list[str | None], read: RowReader[T]) -> tuple[T,
                 raise ParameterError(
                     f"has {len(cells)} cells, the header {len(names)}; quote values that hold the delimiter"
                 )
-            rows.append(read(line, {name: cell.strip() for name, cell in zip(names, cells, strict=False) if name}))
+            rows.append(
+                read(line, {column: cell.strip() for column, cell in zip(names, cells, strict=False) if column})
+            )
         except ParameterError as error:
             n_problems += 1
             if n_problems <= _SHOWN_PROBLEMS:
@@ -95,5 +98,5 @@ def _rows(sheet: Sheet, names: list[str | None], read: RowReader[T]) -> tuple[T,
         more = [f"and {n_problems - len(problems)} more"] if n_problems > len(problems) else []
         are = "rows are" if n_problems > 1 else "row is"
         lines = "\n".join(f"  {problem}" for problem in [*problems, *more])
-        raise ListedError(f"{sheet.name}: {n_problems} {are} wrong, nothing was taken:\n{lines}")
+        raise ListedError(f"{name}: {n_problems} {are} wrong, nothing was taken:\n{lines}")
     return tuple(rows)

@@ -8,7 +8,7 @@ divided without a rest being lost. As JSON, a use has the fields below, in this 
 schema 1 stated outcomes of licences in place of territories and candidates; it is read, and written as it was read.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -101,12 +101,12 @@ class Use:
         Where the track is used as far as attribution knew, sorted: country codes, or "Worldwide".
     candidates : tuple of str
         Where the recording is open, or the work of a composition: the recordings on file that it may be of, sorted.
+    outcomes : tuple of tuple of str
+        What a use of schema 1 stated: territory, outcome, licence, rule. Nothing asks for it.
     policy_digest, index_digest : str
         What it was made with.
     rights_revision : int
         Revision of the catalogue of rights that it was first made with.
-    outcomes : tuple of tuple of str
-        What a use of schema 1 stated: territory, outcome, licence, rule. Nothing asks for it.
     """
 
     id: str
@@ -130,10 +130,10 @@ class Use:
     state_rule: str
     territories: tuple[str, ...]
     candidates: tuple[str, ...]
+    outcomes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
     policy_digest: str
     index_digest: str
     rights_revision: int
-    outcomes: tuple[tuple[str, ...], ...] = ()
 
     def in_state(self, state: str, rule: str) -> "Use":
         """Return the use in another state."""
@@ -149,10 +149,10 @@ def use_to_json(use: Use) -> dict[str, Any]:
     """Return a use as plain JSON types."""
     value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(use))
     shaped: dict[str, Any] = {"schema": _SCHEMA_1 if use.outcomes else SCHEMA, "id": use.id}
-    shaped["track"] = {name: value[field] for field, name in _TRACK.items()}
-    shaped |= {_NAMES.get(field, field): part for field, part in value.items() if field not in _TRACK}
-    for field in ("territories", "candidates") if use.outcomes else ("outcomes",):
-        del shaped[field]
+    shaped["track"] = {name: value[one] for one, name in _TRACK.items()}
+    shaped |= {_NAMES.get(one, one): part for one, part in value.items() if one not in _TRACK}
+    for left_out in ("territories", "candidates") if use.outcomes else ("outcomes",):
+        del shaped[left_out]
     return shaped
 
 
@@ -167,8 +167,8 @@ def use_from_json(value: dict[str, Any]) -> Use:
     first = value["schema"] == _SCHEMA_1
     if not first and value["schema"] != SCHEMA:
         raise ValueError(f"schema {value['schema']!r:.60}: uses are {SCHEMA} or {_SCHEMA_1}; take a newer Sourceprint")
-    flat = value | {field: value["track"][name] for field, name in _TRACK.items()}
-    flat |= {field: value[name] for field, name in _NAMES.items()}
+    flat = value | {one: value["track"][name] for one, name in _TRACK.items()}
+    flat |= {one: value[name] for one, name in _NAMES.items()}
     if first:
         flat |= {"territories": [one[0] for one in value["outcomes"]], "candidates": _contenders(value)}
     use = msgspec.convert(flat, Use)

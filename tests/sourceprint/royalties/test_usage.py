@@ -52,8 +52,9 @@ def test_the_habits_of_spreadsheets_make_no_difference(tmp_path: Path, text: str
 
 def test_a_workbook_is_read_like_any_sheet(tmp_path: Path) -> None:
     book = Workbook()
-    book.active.append(["territory", "track", "net_revenue", "currency", "used_on"])
-    book.active.append(["DE", "one.wav", 1234.5, "EUR", date(2026, 7, 14)])
+    sheet = book.worksheets[0]
+    sheet.append(["territory", "track", "net_revenue", "currency", "used_on"])
+    sheet.append(["DE", "one.wav", 1234.5, "EUR", date(2026, 7, 14)])
     book.save(tmp_path / "u.xlsx")
     (row,) = read_usage(tmp_path / "u.xlsx").rows
     assert row == UsageRow("one.wav", "DE", 1, Fraction(123450), "EUR", used_on="2026-07-14")
