@@ -1,5 +1,12 @@
 """From audio files to fingerprints: landmarks of a log-frequency spectrogram, and a descriptor of what surrounds each.
 
+Its public face:
+
+    fingerprint_file("song.flac")                       the fingerprint of a file, as recording or as track
+    fingerprint_signal(y)                               of mono samples at Params().sample_rate
+    track_parts(path, scales=STANDARD.scales)           of a track, in parts, as `index.match_track` takes them
+    decode("song.flac"), open_audio("song.flac")        mono samples at one rate
+
 In reading order:
 
 streams       every audio stream of a track in turn
@@ -14,3 +21,58 @@ disk          the door to the system: files opened, refusals worded
 digests       digests, and the JSON that they are taken of
 errors        everything that goes wrong on purpose
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fingerprint.audio.stream import AudioStream, decode, open_audio
+    from fingerprint.errors import SourceprintError
+    from fingerprint.extract import (
+        fingerprint_file,
+        fingerprint_parts,
+        fingerprint_signal,
+        recording_of,
+        track_parts,
+    )
+    from fingerprint.landmarks import Fingerprint
+    from fingerprint.params import Params
+    from fingerprint.streams import TrackStreams
+else:
+
+    def __getattr__(name: str) -> Any:
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(importlib.import_module(home), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "AudioStream",
+    "Fingerprint",
+    "Params",
+    "SourceprintError",
+    "TrackStreams",
+    "decode",
+    "fingerprint_file",
+    "fingerprint_parts",
+    "fingerprint_signal",
+    "open_audio",
+    "recording_of",
+    "track_parts",
+]
+
+_HOMES = {
+    "fingerprint.audio.stream": ("AudioStream", "decode", "open_audio"),
+    "fingerprint.errors": ("SourceprintError",),
+    "fingerprint.extract": (
+        "fingerprint_file",
+        "fingerprint_parts",
+        "fingerprint_signal",
+        "recording_of",
+        "track_parts",
+    ),
+    "fingerprint.landmarks": ("Fingerprint",),
+    "fingerprint.params": ("Params",),
+    "fingerprint.streams": ("TrackStreams",),
+}

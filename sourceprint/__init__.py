@@ -1,4 +1,15 @@
-"""The product around the two libraries: recordings into the index, tracks against it, and what follows from matches.
+"""Find which recordings a track reuses: where, at what pitch and tempo, and how sure that is.
+
+    import sourceprint
+
+    with sourceprint.open("label-index") as catalogue:
+        result = catalogue.match("track.mp3")
+    print(result)
+
+`open` and `create` return a `Catalogue`: an index into which recordings are added, and against which tracks are
+matched. docs/python.md is the guide. Nothing is loaded before it is used.
+
+The package is the product around two libraries, `fingerprint` and `index`.
 
 In reading order, each part importing from those before it only:
 
@@ -16,8 +27,172 @@ In reading order, each part importing from those before it only:
   catalogues that match without being shown
 - `royalties`: rights, uses, statements
 - `places`: default places of a user's index, rights and keys
+- `api`: the Python interface
 - `demo`: all of it on music that it makes itself
 - `commands`: what each command says and asks
 
 docs/architecture.md shows the whole, with the order of imports and a glossary.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fingerprint.errors import (
+        AmbiguousSharesError,
+        AudioError,
+        CatalogueError,
+        DamagedFingerprintError,
+        DecodeError,
+        DuplicateRecordingError,
+        EvidenceError,
+        FingerprintFileError,
+        GrantError,
+        IndexDamagedError,
+        IndexFormatError,
+        IndexLockedError,
+        IndexMissingError,
+        ListedError,
+        NotEnoughMusicError,
+        OutputError,
+        ParameterError,
+        RightsDatabaseError,
+        RightsError,
+        SourceprintError,
+        StatementError,
+        StorageFullError,
+        TooShortError,
+        UnknownRecordingError,
+        UnknownRightsError,
+        VerificationError,
+    )
+    from index.storage.recordings import Recording
+    from sourceprint.api.additions import AdditionReport
+    from sourceprint.api.catalogue import Catalogue
+    from sourceprint.api.index_folders import create
+    from sourceprint.api.index_folders import open as open  # noqa: A004 - as in gzip.open
+    from sourceprint.api.results import read_results
+    from sourceprint.api.tracks import InputWarning
+    from sourceprint.catalogue.additions import AdditionOutcome
+    from sourceprint.exports.dataframe import to_dataframe
+    from sourceprint.scans.results import (
+        ResultAlternative,
+        ResultIndex,
+        ResultMatch,
+        ResultPassage,
+        ResultSearch,
+        ResultTiming,
+        ResultTrack,
+        ScanResult,
+    )
+
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return importlib.import_module("sourceprint.outputs").program_version()
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(importlib.import_module(home), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "AdditionOutcome",
+    "AdditionReport",
+    "AmbiguousSharesError",
+    "AudioError",
+    "Catalogue",
+    "CatalogueError",
+    "DamagedFingerprintError",
+    "DecodeError",
+    "DuplicateRecordingError",
+    "EvidenceError",
+    "FingerprintFileError",
+    "GrantError",
+    "IndexDamagedError",
+    "IndexFormatError",
+    "IndexLockedError",
+    "IndexMissingError",
+    "InputWarning",
+    "ListedError",
+    "NotEnoughMusicError",
+    "OutputError",
+    "ParameterError",
+    "Recording",
+    "ResultAlternative",
+    "ResultIndex",
+    "ResultMatch",
+    "ResultPassage",
+    "ResultSearch",
+    "ResultTiming",
+    "ResultTrack",
+    "RightsDatabaseError",
+    "RightsError",
+    "ScanResult",
+    "SourceprintError",
+    "StatementError",
+    "StorageFullError",
+    "TooShortError",
+    "UnknownRecordingError",
+    "UnknownRightsError",
+    "VerificationError",
+    "__version__",
+    "create",
+    "open",
+    "read_results",
+    "to_dataframe",
+]
+
+_HOMES = {
+    "fingerprint.errors": (
+        "AmbiguousSharesError",
+        "AudioError",
+        "CatalogueError",
+        "DamagedFingerprintError",
+        "DecodeError",
+        "DuplicateRecordingError",
+        "EvidenceError",
+        "FingerprintFileError",
+        "GrantError",
+        "IndexDamagedError",
+        "IndexFormatError",
+        "IndexLockedError",
+        "IndexMissingError",
+        "ListedError",
+        "NotEnoughMusicError",
+        "OutputError",
+        "ParameterError",
+        "RightsDatabaseError",
+        "RightsError",
+        "SourceprintError",
+        "StatementError",
+        "StorageFullError",
+        "TooShortError",
+        "UnknownRecordingError",
+        "UnknownRightsError",
+        "VerificationError",
+    ),
+    "index.storage.recordings": ("Recording",),
+    "sourceprint.api.additions": ("AdditionReport",),
+    "sourceprint.api.catalogue": ("Catalogue",),
+    "sourceprint.api.index_folders": ("create", "open"),
+    "sourceprint.api.results": ("read_results",),
+    "sourceprint.api.tracks": ("InputWarning",),
+    "sourceprint.catalogue.additions": ("AdditionOutcome",),
+    "sourceprint.exports.dataframe": ("to_dataframe",),
+    "sourceprint.scans.results": (
+        "ResultAlternative",
+        "ResultIndex",
+        "ResultMatch",
+        "ResultPassage",
+        "ResultSearch",
+        "ResultTiming",
+        "ResultTrack",
+        "ScanResult",
+    ),
+}

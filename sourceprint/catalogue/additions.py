@@ -20,6 +20,7 @@ from fingerprint.disk import refusals
 from fingerprint.errors import (
     AudioError,
     CatalogueError,
+    DecodeError,
     DuplicateRecordingError,
     IndexMissingError,
     ParameterError,
@@ -66,6 +67,8 @@ class AdditionOutcome:
     remarks : tuple of str
         Sentences for the user: why it failed, what was odd about the audio, whether it is too short to be found,
         who else has the same audio.
+    status : str
+        As in `fingerprint.errors.SourceprintError`; "" unless it failed because of its audio.
     """
 
     name: str
@@ -73,6 +76,7 @@ class AdditionOutcome:
     recording_id: str = ""
     duration_ms: int = 0
     remarks: tuple[str, ...] = ()
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +84,7 @@ class _Described:
     """A file as a worker describes it: its audio and landmarks, or why there are none."""
 
     failure: str = ""
+    status: str = ""
     name: str = ""
     sha256: str = ""
     duration_ms: int = 0
@@ -244,7 +249,8 @@ class Addition:
             decide = self._desk.decide_replacement if self._replacing else self._desk.decide_new
             decision = contained(functools.partial(decide, item))
             if isinstance(decision, Fault):
-                decision = PlannedAddition("failed", remarks=(item.reason(decision),))
+                reason = item.reason(decision)
+                decision = PlannedAddition("failed", remarks=(reason,), status=DecodeError.status)
             yield (item, decision), item.path if decision.kind in ("add", "replace") else None
 
     def _settle(
@@ -253,9 +259,9 @@ class Addition:
         name = decision.recording_id
         if described is None:
             kind: Literal["unchanged", "failed"] = "unchanged" if decision.kind == "unchanged" else "failed"
-            return AdditionOutcome(item.name, kind, name, remarks=decision.remarks)
+            return AdditionOutcome(item.name, kind, name, remarks=decision.remarks, status=decision.status)
         if described.landmarks is None:
-            return AdditionOutcome(item.name, "failed", name, remarks=(described.failure,))
+            return AdditionOutcome(item.name, "failed", name, remarks=(described.failure,), status=described.status)
         before = decision.before or Recording(name)
         still_there = tuple(pair for pair in before.excluded if not 0 < described.duration_ms <= pair[0])
         try:
@@ -321,13 +327,13 @@ def _describe(path: Path) -> _Described:
     try:
         made = recording_of(path)
     except AudioError as error:
-        return _Described(failure=Item(path).reason(error))
+        return _Described(failure=Item(path).reason(error), status=error.status)
     audio = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
     specs = layer_specs()
     described = recording_landmarks(made).items()
     landmarks = {name: quantise(one, specs[name].dimension, where=path.name) for name, one in described}
-    return _Described("", *audio, landmarks)
+    return _Described("", "", *audio, landmarks)
 
 
 def _failed(path: Path, fault: Fault) -> _Described:
-    return _Described(failure=Item(path).reason(fault))
+    return _Described(failure=Item(path).reason(fault), status=DecodeError.status)

@@ -37,12 +37,15 @@ class PlannedAddition:
         The recording to be replaced.
     remarks : tuple of str
         Sentences that the user should see.
+    status : str
+        Of the error (`fingerprint.errors.SourceprintError`), where the audio cannot be used.
     """
 
     kind: str
     recording_id: str = ""
     before: Recording | None = None
     remarks: tuple[str, ...] = ()
+    status: str = ""
 
 
 def derived_id(path: Path) -> str:
@@ -95,14 +98,14 @@ class IdDesk:
         try:
             return self._decide_new(item, self._wanted_id(item))
         except (AudioError, ParameterError) as error:
-            return PlannedAddition("failed", remarks=(item.reason(error),))
+            return PlannedAddition("failed", remarks=(item.reason(error),), status=error.status)
 
     def decide_replacement(self, item: Item) -> PlannedAddition:
         """Decide on an item that is to take the place of a recording; as `decide_new`."""
         try:
             recording_id = self._wanted_id(item, replacing=True)
         except AudioError as error:
-            return PlannedAddition("failed", remarks=(item.reason(error),))
+            return PlannedAddition("failed", remarks=(item.reason(error),), status=error.status)
         name = printable(recording_id)
         before = self._stored(recording_id)
         if recording_id in self._given:
@@ -117,7 +120,7 @@ class IdDesk:
             if known_audio_digest(item.path) == before.sha256 and described_by(item, before) == before:
                 return PlannedAddition("unchanged", recording_id)
         except (AudioError, ParameterError) as error:
-            return PlannedAddition("failed", recording_id, remarks=(item.reason(error),))
+            return PlannedAddition("failed", recording_id, remarks=(item.reason(error),), status=error.status)
         return PlannedAddition("replace", recording_id, before)
 
     def note_added(self, recording: Recording) -> tuple[str, ...]:

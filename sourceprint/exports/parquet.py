@@ -18,7 +18,7 @@ from sourceprint.outputs import program_version
 from sourceprint.scans.results import ScanResult
 from sourceprint.text.names import well_formed
 
-__all__ = ["SCHEMA", "passage_parquet"]
+__all__ = ["SCHEMA", "passage_parquet", "passage_table"]
 
 SCHEMA = "sourceprint/passage-rows/2"
 
@@ -26,8 +26,8 @@ _ALWAYS_THERE = frozenset({"name", "status", "notes", "algorithm", "index_digest
 _TYPES = {TEXT: pa.string(), WHOLE: pa.int64(), NUMBER: pa.float64(), LIST: pa.list_(pa.string())}
 
 
-def passage_parquet(results: Sequence[ScanResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
-    """Return a Parquet file, one row per reused passage.
+def passage_table(results: Sequence[ScanResult], q_values: Mapping[tuple[str, str], float]) -> pa.Table:
+    """Return the rows as an Arrow table, one per reused passage.
 
     Parameters
     ----------
@@ -49,11 +49,14 @@ def passage_parquet(results: Sequence[ScanResult], q_values: Mapping[tuple[str, 
             "settings.digest": _all(result.settings_digest for result in results),
         },
     )
-    table = pa.table(
-        [pa.array(values, type=schema.field(name).type) for name, values in columns.items()], schema=schema
-    )
+    arrays = [pa.array(values, type=schema.field(name).type) for name, values in columns.items()]
+    return pa.table(arrays, schema=schema)
+
+
+def passage_parquet(results: Sequence[ScanResult], q_values: Mapping[tuple[str, str], float]) -> bytes:
+    """Return a Parquet file of `passage_table`."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", version="2.6")
+    pq.write_table(passage_table(results, q_values), sink, compression="zstd", version="2.6")
     return sink.getvalue()
 
 

@@ -73,7 +73,7 @@ def file_view(
     trace_path : Path
         Its trace.
     candidates : mapping
-        Audio files by recording id (`sounds.Catalogue.candidates`).
+        Audio files by recording id (`sounds.CatalogueAudio.candidates`).
     shelf : Shelf
         Takes pictures and excerpts.
     with_audio : bool

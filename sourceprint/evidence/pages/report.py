@@ -36,7 +36,7 @@ from sourceprint.evidence.pages.folder import ReportFolder
 from sourceprint.evidence.pages.overview import common_folder, overview
 from sourceprint.evidence.pages.page import ASSETS, Shelf, cover_page, file_page, overview_page, recording_page
 from sourceprint.evidence.pages.recording_view import recording_view, reuses_of
-from sourceprint.evidence.pages.sounds import Catalogue
+from sourceprint.evidence.pages.sounds import CatalogueAudio
 from sourceprint.faults import Fault
 from sourceprint.file_limits import most_seconds
 from sourceprint.items import Item
@@ -195,7 +195,7 @@ def write_report(
     recipe = _recipe(results, options, words)
     with ReportFolder.begin(out, recipe, folders=folders, replace=options.replace) as folder:
         to_do = [result for result in matched if page_address(result) not in folder.done]
-        catalogue = Catalogue(options.catalogue)
+        catalogue = CatalogueAudio(options.catalogue)
         tasks = (
             (
                 result,
@@ -254,7 +254,7 @@ def single_page(
         If the trace cannot be used, or gives other matches than the result states; if it takes longer, or more memory,
         than its files may.
     """
-    candidates = Catalogue(catalogue).candidates(match.recording_id for match in result.matches)
+    candidates = CatalogueAudio(catalogue).candidates(match.recording_id for match in result.matches)
     now = words_of([result], index=index, catalogue=catalogue)
 
     def made() -> bytes:

@@ -32,7 +32,7 @@ from sourceprint.audio_digests import known_audio_digest
 from sourceprint.items import Item
 from sourceprint.scans.results import ScanResult
 
-__all__ = ["MEDIA_TYPE", "RATE_HZ", "SUFFIX", "Catalogue", "Sound", "excerpts", "recording_sound", "track_sound"]
+__all__ = ["MEDIA_TYPE", "RATE_HZ", "SUFFIX", "CatalogueAudio", "Sound", "excerpts", "recording_sound", "track_sound"]
 
 RATE_HZ: Final = 48_000
 """Rate of the excerpts, in Hz."""
@@ -127,7 +127,7 @@ class Sound:
     why_not: str = ""
 
 
-class Catalogue:
+class CatalogueAudio:
     """Audio files by the recordings that they may be: by the id in a list, or the name without its suffix.
 
     Parameters
@@ -148,7 +148,7 @@ class Catalogue:
 
         Examples
         --------
-        >>> Catalogue([Item(Path("a/one.wav")), Item(Path("b/one.wav"))]).candidates(["one-0123abcd"])
+        >>> CatalogueAudio([Item(Path("a/one.wav")), Item(Path("b/one.wav"))]).candidates(["one-0123abcd"])
         {'one-0123abcd': (PosixPath('a/one.wav'), PosixPath('b/one.wav'))}
         """
         found = {}

@@ -31,7 +31,7 @@ from sourceprint.evidence.pages.page import file_page, overview_page
 from sourceprint.evidence.pages.recording_view import reuses_of
 from sourceprint.evidence.pages.report import ReportOptions, single_page, write_report
 from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
-from sourceprint.evidence.pages.sounds import Catalogue, excerpts, recording_sound, track_sound
+from sourceprint.evidence.pages.sounds import CatalogueAudio, excerpts, recording_sound, track_sound
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
 from sourceprint.items import Item
 from sourceprint.scans.results import ScanResult, read_result
@@ -275,13 +275,13 @@ def test_a_catalogue_that_is_not_there_is_an_error_before_anything_is_made(
 def test_a_file_of_a_catalogue_that_has_gone_is_told_from_another_one(scanned: ScannedRun, tmp_path: Path) -> None:
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     recording = trace.parts[0].passages[0].recording
-    candidates = Catalogue([Item(tmp_path / "gone.wav", id="s1")]).candidates([recording.id])
+    candidates = CatalogueAudio([Item(tmp_path / "gone.wav", id="s1")]).candidates([recording.id])
     assert f"is not at {tmp_path / 'gone.wav'}, or cannot" in recording_sound(recording, candidates).why_not
 
 
 def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun) -> None:
     files = [Item(scanned.catalogue.parent / "music" / f"s{k}.wav") for k in (1, 2)]
-    found = Catalogue(files).candidates(["s1", "s2-0123abcd", "other"])
+    found = CatalogueAudio(files).candidates(["s1", "s2-0123abcd", "other"])
     assert found == {"s1": (files[0].path,), "s2-0123abcd": (files[1].path,)}
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     recording = trace.parts[0].passages[0].recording

@@ -1,0 +1,107 @@
+"""Recordings that a caller adds: one, which is there afterwards or raises, or many, with a report."""
+
+import warnings
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+from fingerprint.errors import DuplicateRecordingError, ParameterError, SourceprintError
+from index.search.overlaps import Overlap
+from index.storage.snapshot import Snapshot
+from sourceprint.api.audio import Audio, audio_item, is_nameless
+from sourceprint.api.tracks import AUDIO_ERRORS, InputWarning, list_reading
+from sourceprint.catalogue.additions import Addition, AdditionOutcome
+from sourceprint.identifiers.isrc import validate
+from sourceprint.inputs import NamedInputs, collect
+from sourceprint.items import Item
+from sourceprint.processes import in_this_process
+
+__all__ = ["AdditionReport", "add_many", "add_one"]
+
+
+@dataclass(frozen=True, slots=True)
+class AdditionReport:
+    """What became of many files that were to be added; made by `Catalogue.add_all`.
+
+    Attributes
+    ----------
+    outcomes : tuple of AdditionOutcome
+        One per file, in order: `name`, `kind` ("added", "replaced", "unchanged" or "failed"), `recording_id`,
+        `duration_ms` and `remarks`.
+    overlaps : tuple of Overlap
+        Stretches of audio that new recordings have in common with others, the longest first, at most 20.
+    """
+
+    outcomes: tuple[AdditionOutcome, ...]
+    overlaps: tuple[Overlap, ...]
+    _report: dict[str, Any] = field(repr=False)
+
+    @property
+    def failures(self) -> tuple[AdditionOutcome, ...]:
+        """What could not be added; `remarks` say why."""
+        return tuple(outcome for outcome in self.outcomes if outcome.kind == "failed")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that `add --json` prints, as plain JSON types."""
+        return dict(self._report)
+
+
+def add_one(
+    index: Path,
+    audio: Audio,
+    snapshot: Snapshot,
+    *,
+    recording_id: str | None,
+    title: str,
+    artists: str | Sequence[str],
+    isrc: str,
+    tags: Sequence[str],
+    sample_rate: int | None,
+    name: str | None,
+    replacing: bool,
+) -> str:
+    """Add one recording, in this process, and return its id; arguments and errors as `Catalogue.add`."""
+    if recording_id is None and not isrc and name is None and is_nameless(audio):
+        raise ParameterError("id: is missing; audio that has no name needs an id, such as id='A-1'")
+    if recording_id is not None and not recording_id:
+        raise ParameterError("id='': is empty; give 1 to 512 characters, or leave it out")
+    with audio_item(audio, name=name, sample_rate=sample_rate) as given:
+        item = Item(
+            given.path,
+            normalize("NFC", recording_id or ""),
+            title,
+            (artists,) if isinstance(artists, str) else tuple(artists),
+            validate(isrc) if isrc else "",
+            tags=tuple(tags),
+            called=given.called,
+        )
+        if replacing and item.id:
+            snapshot.by_id(item.id)
+        with in_this_process():
+            (outcome,) = Addition(index, jobs=1, replacing=replacing).run(NamedInputs((item,), ()))
+    if outcome.kind == "failed":
+        raise _refusal(outcome, snapshot)
+    if outcome.kind == "unchanged":
+        for remark in outcome.remarks:
+            warnings.warn(remark, InputWarning, stacklevel=3)
+    return outcome.recording_id
+
+
+def add_many(index: Path, paths: Sequence[str], *, jobs: int | None, replacing: bool) -> AdditionReport:
+    """Add what paths name, and return what became of it; arguments and errors as `Catalogue.add_all`."""
+    inputs = collect(paths, reading=list_reading(index))
+    addition = Addition(index, jobs=jobs, replacing=replacing)
+    with closing(addition.run(inputs)) as outcomes:
+        done = tuple(outcomes)
+    return AdditionReport(done, tuple(addition.overlaps), addition.report())
+
+
+def _refusal(outcome: AdditionOutcome, snapshot: Snapshot) -> SourceprintError:
+    """Return the error that a failure amounts to."""
+    message = f"{outcome.name}: {' '.join(outcome.remarks)}"
+    if outcome.status:
+        return AUDIO_ERRORS[outcome.status](message)
+    return (DuplicateRecordingError if outcome.recording_id in snapshot else ParameterError)(message)

@@ -1,0 +1,90 @@
+"""What `import sourceprint` gives: every public name, documented and typed, and nothing loaded before it is used."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import fingerprint
+import fingerprint.errors
+import index
+import sourceprint
+from index.folder.store import Store
+from tests.places import ROOT
+
+FACES = (fingerprint, index, sourceprint)
+
+
+@pytest.mark.parametrize("face", FACES, ids=lambda face: face.__name__)
+def test_every_public_name_is_there_documented_and_known_to_type_checkers(face: ModuleType) -> None:
+    assert len(face.__all__) == len(set(face.__all__)) > 10
+    tree = ast.parse(Path(str(face.__file__)).read_text(encoding="utf-8"))
+    (typed,) = [node for node in tree.body if isinstance(node, ast.If)]
+    names = {
+        alias.asname or alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert names | {"__version__"} == set(face.__all__) | {"__version__"}
+    for name in face.__all__:
+        value = getattr(face, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert inspect.getdoc(value), name
+    with pytest.raises(AttributeError, match="has no attribute 'nothing_such'"):
+        face.nothing_such  # noqa: B018 - it is asked for
+
+
+def test_every_error_of_the_product_is_at_the_top() -> None:
+    errors = set(fingerprint.errors.__all__) - {"printable"}
+    assert errors <= set(sourceprint.__all__)
+    assert all(issubclass(getattr(sourceprint, name), sourceprint.SourceprintError) for name in errors)
+
+
+def test_methods_say_what_they_return_take_and_raise() -> None:
+    methods: list[Callable[..., Any]]
+    methods = [one for name, one in vars(sourceprint.Catalogue).items() if name[0] != "_" and inspect.isfunction(one)]
+    functions: list[Callable[..., Any]]
+    functions = [sourceprint.open, sourceprint.create, sourceprint.read_results, sourceprint.to_dataframe]
+    assert len(methods) > 5
+    for function in [*methods, *functions]:
+        told = inspect.getdoc(function) or ""
+        for name in inspect.signature(function).parameters:
+            assert name == "self" or name in told, f"{function.__qualname__}: {name}"
+    for function in functions:
+        assert "Examples\n--------\n>>> " in (inspect.getdoc(function) or "")
+
+
+def test_engine_names_are_exported() -> None:
+    assert index.Index is index.Store is Store
+    assert fingerprint.fingerprint_file.__module__ == "fingerprint.extract"
+    assert sourceprint.Recording is index.Recording
+
+
+def test_version_is_that_of_the_package() -> None:
+    try:
+        version = importlib.metadata.version("sourceprint")
+    except importlib.metadata.PackageNotFoundError:
+        version = "unknown"
+    assert sourceprint.__version__ == version
+    assert "open" in dir(sourceprint)
+
+
+def test_import_loads_nothing() -> None:
+    program = (
+        "import sys\nbefore = set(sys.modules)\nimport sourceprint, index, fingerprint\n"
+        "sourceprint.SourceprintError\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(new & {'numpy', 'numba', 'faiss', 'scipy', 'msgspec', 'click', 'soundfile', 'av'}))\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('sourceprint', 'index', 'fingerprint'))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
+    )
+    assert done.stdout.splitlines() == ["", "fingerprint fingerprint.errors index sourceprint"]
