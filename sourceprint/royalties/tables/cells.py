@@ -2,7 +2,7 @@
 
 In comes the text of one cell, cleaned by `clean` and not empty; out comes the value as it is stored (see
 `sourceprint.royalties.rights.rows`): text, or whole milliseconds and millionths. What can be read in two ways is
-refused with the way to write it. All readers remember what they have read, since tables of rights repeat themselves.
+refused with the way to write it.
 
 Shares are read with their unit, 25 %, 25, 0.25, 25,5 %, and made whole millionths. With the sign % a share is clear. A
 bare number is not: 1 may be a hundredth or all of it, and files of one tool-chain are known to write a quarter as 25
@@ -20,8 +20,6 @@ from functools import lru_cache
 from typing import Literal
 
 from fingerprint.errors import ParameterError, printable
-from sourceprint.identifiers import dpid, ipi, isni, iswc
-from sourceprint.identifiers.isrc import validate as validate_isrc
 from sourceprint.royalties.money import parse_decimal
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import PURPOSES
@@ -32,26 +30,19 @@ __all__ = [
     "UNITS",
     "Unit",
     "clean",
-    "is_marked",
     "parse_share",
     "percent_number",
     "read_choice",
     "read_date",
-    "read_dpid",
     "read_duration_ms",
     "read_flag",
     "read_id",
-    "read_ipi",
-    "read_isni",
-    "read_isrc",
-    "read_iswc",
     "read_list",
     "read_milliseconds",
     "read_purposes",
     "read_rights",
     "read_tags",
     "read_territories",
-    "read_text",
     "read_weight",
     "share_number",
     "warn_of_isrc",
@@ -107,13 +98,6 @@ def clean(text: str) -> str:
     return joined
 
 
-@lru_cache(_CACHED)
-def read_text(text: str) -> str:
-    """Return a text as it stands."""
-    return text
-
-
-@lru_cache(_CACHED)
 def read_id(text: str) -> str:
     """Return an id; raises ParameterError if it is too long to be looked up by."""
     if len(text.encode()) > _MAX_ID_BYTES:
@@ -121,7 +105,6 @@ def read_id(text: str) -> str:
     return text
 
 
-@lru_cache(_CACHED)
 def read_list(text: str) -> str:
     """Return names, separated by `|` with nothing around it.
 
@@ -133,40 +116,9 @@ def read_list(text: str) -> str:
     return "|".join(name.strip() for name in text.split("|") if name.strip())
 
 
-@lru_cache(_CACHED)
 def read_tags(text: str) -> str:
     """Return tags as `read_list`, sorted, each once."""
     return "|".join(sorted({tag for tag in read_list(text).split("|") if tag}))
-
-
-@lru_cache(_CACHED)
-def read_isrc(text: str) -> str:
-    """Return a compact ISRC; raises ParameterError if it has another shape."""
-    return validate_isrc(text)
-
-
-@lru_cache(_CACHED)
-def read_iswc(text: str) -> str:
-    """Return a compact ISWC; raises ParameterError if it is wrong."""
-    return iswc.validate(text)
-
-
-@lru_cache(_CACHED)
-def read_ipi(text: str) -> str:
-    """Return an IPI name number of eleven digits, whose leading zeros a spreadsheet may have lost."""
-    return ipi.validate(text)
-
-
-@lru_cache(_CACHED)
-def read_isni(text: str) -> str:
-    """Return a compact ISNI; raises ParameterError if it is wrong."""
-    return isni.validate(text.removeprefix("ISNI::"))
-
-
-@lru_cache(_CACHED)
-def read_dpid(text: str) -> str:
-    """Return a compact DPID; raises ParameterError if it has another shape."""
-    return dpid.validate(text)
 
 
 def warn_of_isrc(isrc: str) -> str:
@@ -188,7 +140,6 @@ def warn_of_isrc(isrc: str) -> str:
     return ""
 
 
-@lru_cache(_CACHED)
 def read_date(text: str) -> str:
     """Return a day as YYYY-MM-DD; 01.07.2026, with dots, has the day first.
 
@@ -216,7 +167,6 @@ def read_date(text: str) -> str:
     return parse_date(text).isoformat()
 
 
-@lru_cache(_CACHED)
 def read_duration_ms(text: str) -> int:
     """Return a duration in milliseconds, from PT3M20S, 3:20 or 1:03:20.5.
 
@@ -246,7 +196,6 @@ def read_duration_ms(text: str) -> int:
     return milliseconds.numerator
 
 
-@lru_cache(_CACHED)
 def read_milliseconds(text: str) -> int:
     """Return whole milliseconds.
 
@@ -260,7 +209,6 @@ def read_milliseconds(text: str) -> int:
     return int(text)
 
 
-@lru_cache(_CACHED)
 def read_flag(text: str) -> str:
     """Return "yes" or "no"; raises ParameterError if it is neither."""
     word = text.lower()
@@ -271,7 +219,6 @@ def read_flag(text: str) -> str:
     raise ParameterError(f"{text!r:.40}: write yes or no, or leave the cell empty where it is not known")
 
 
-@lru_cache(_CACHED)
 def read_choice(text: str) -> str:
     """Return "in" or "out"; raises ParameterError if it is neither.
 
@@ -286,7 +233,6 @@ def read_choice(text: str) -> str:
     return word
 
 
-@lru_cache(_CACHED)
 def read_purposes(text: str) -> str:
     """Return purposes, separated by `|`, sorted; raises ParameterError if one is unknown.
 
@@ -303,7 +249,6 @@ def read_purposes(text: str) -> str:
     return "|".join(sorted(found))
 
 
-@lru_cache(_CACHED)
 def read_weight(text: str) -> int:
     """Return a weight in millionths.
 
@@ -323,7 +268,6 @@ def read_weight(text: str) -> int:
     return millionths.numerator
 
 
-@lru_cache(_CACHED)
 def read_rights(text: str) -> str:
     """Return the names of rights, separated by `|`, sorted; case, spaces and the ending -Right do not matter.
 
@@ -364,11 +308,6 @@ def read_territories(included: str, excluded: str) -> tuple[str, str]:
     except ParameterError as error:
         raise ParameterError(printable(str(error))) from error
     return "|".join(territories.included), "|".join(territories.excluded)
-
-
-def is_marked(text: str) -> bool:
-    """Return whether a share says by its sign that it is a percentage."""
-    return text.rstrip().endswith("%")
 
 
 @lru_cache(_CACHED)
@@ -426,7 +365,7 @@ def parse_share(text: str, unit: Unit | None = None) -> int | None:
         raise ParameterError(f"{written}: negative; a share is more than 0 and at most 100 %")
     if number == 0:
         raise ParameterError(f"{written}: nothing; leave the row out, or write what the party has")
-    percent = is_marked(text)
+    percent = text.rstrip().endswith("%")
     if not percent and unit is None:
         return None
     whole = 100 if percent or unit == "percent" else 1

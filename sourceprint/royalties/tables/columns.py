@@ -9,24 +9,18 @@ Sources: DDEX BWARM, clauses 6.4 to 6.16; `mastershares` and `resourceparts` are
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sourceprint.identifiers import dpid
+from sourceprint.identifiers import dpid, ipi, isni, isrc, iswc
 from sourceprint.royalties.tables.cells import (
     read_choice,
     read_date,
-    read_dpid,
     read_duration_ms,
     read_flag,
     read_id,
-    read_ipi,
-    read_isni,
-    read_isrc,
-    read_iswc,
     read_list,
     read_milliseconds,
     read_purposes,
     read_rights,
     read_tags,
-    read_text,
     read_weight,
     warn_of_isrc,
 )
@@ -57,7 +51,7 @@ class Column:
 
     field: str
     names: tuple[str, ...]
-    read: Reader = read_text
+    read: Reader = str
     needed: bool = False
     warn: Callable[[str], str] | None = None
 
@@ -111,9 +105,9 @@ SHAPES: tuple[Shape, ...] = (
         ("parties",),
         (
             Column("id", _PARTY_ID, read_id, needed=True),
-            Column("isni", ("ISNI",), read_isni),
-            Column("ipi", ("IpiNameNumber", "IPI"), read_ipi),
-            Column("dpid", ("DPID",), read_dpid, warn=dpid.warning),
+            Column("isni", ("ISNI",), isni.validate),
+            Column("ipi", ("IpiNameNumber", "IPI"), ipi.validate),
+            Column("dpid", ("DPID",), dpid.validate, warn=dpid.warning),
             Column("name", ("FullName", "name"), needed=True),
         ),
     ),
@@ -124,7 +118,7 @@ SHAPES: tuple[Shape, ...] = (
         (
             Column("id", _RECORDING_ID, read_id, needed=True),
             Column("resource_type", ("ResourceType",)),
-            Column("isrc", ("ISRC",), read_isrc, warn=warn_of_isrc),
+            Column("isrc", ("ISRC",), isrc.validate, warn=warn_of_isrc),
             Column("title", ("Title", "RecordingTitle"), needed=True),
             Column("subtitle", ("SubTitle",)),
             Column("artists", ("DisplayArtistName", "artists"), read_list),
@@ -142,7 +136,7 @@ SHAPES: tuple[Shape, ...] = (
         ("musicalworks", "works"),
         (
             Column("id", _WORK_ID, read_id, needed=True),
-            Column("iswc", ("ISWC",), read_iswc),
+            Column("iswc", ("ISWC",), iswc.validate),
             Column("title", ("MusicalWorkTitle", "WorkTitle", "title"), needed=True),
             Column("writers", ("Writers",), read_list),
             Column("disputed", ("HasRightShareInDispute", "HasRightsInDispute"), read_flag),
@@ -207,9 +201,9 @@ SHAPES: tuple[Shape, ...] = (
         (
             Column("id", ("OptChoiceRecordId",), read_id),
             Column("recording", _RECORDING_ID, read_id),
-            Column("isrc", ("ISRC",), read_isrc, warn=warn_of_isrc),
+            Column("isrc", ("ISRC",), isrc.validate, warn=warn_of_isrc),
             Column("work", _WORK_ID, read_id),
-            Column("iswc", ("ISWC",), read_iswc),
+            Column("iswc", ("ISWC",), iswc.validate),
             Column("party", _PARTY_ID, read_id),
             Column("choice", ("OptChoice", "choice", "opt"), read_choice, needed=True),
             Column("purposes", ("Purposes", "purpose"), read_purposes),
@@ -228,7 +222,7 @@ SINGLE = Shape(
     (
         Column("recording_id", ("recording_id",), read_id),
         Column("index_id", ("index_id",), read_id),
-        Column("isrc", ("isrc",), read_isrc, warn=warn_of_isrc),
+        Column("isrc", ("isrc",), isrc.validate, warn=warn_of_isrc),
         Column("recording_title", ("recording_title",)),
         Column("artists", ("artists",), read_list),
         Column("label", ("label",)),
@@ -237,15 +231,15 @@ SINGLE = Shape(
         Column("vocals", ("vocals",), read_flag),
         Column("tags", ("tags",), read_tags),
         Column("work_id", ("work_id",), read_id),
-        Column("iswc", ("iswc",), read_iswc),
+        Column("iswc", ("iswc",), iswc.validate),
         Column("work_title", ("work_title",)),
         Column("writers", ("writers",), read_list),
         Column("disputed", ("disputed",), read_flag),
         Column("party_id", ("party_id",), read_id),
         Column("party", ("party",)),
-        Column("ipi", ("ipi",), read_ipi),
-        Column("isni", ("isni",), read_isni),
-        Column("dpid", ("dpid",), read_dpid, warn=dpid.warning),
+        Column("ipi", ("ipi",), ipi.validate),
+        Column("isni", ("isni",), isni.validate),
+        Column("dpid", ("dpid",), dpid.validate, warn=dpid.warning),
         Column("role", ("role",)),
         Column("rights", ("right",), read_rights),
         Column("share", ("share",)),

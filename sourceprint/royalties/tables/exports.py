@@ -8,7 +8,6 @@ what nobody claims of each right, by territories and days; it follows from the s
 The folder is written beside its name and then renamed: it is there whole, or not at all.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -43,6 +42,7 @@ from sourceprint.royalties.rights.share_sums import REST_OF_THE_WORLD, Sum, sums
 from sourceprint.royalties.tables.cells import percent_number
 from sourceprint.royalties.tables.columns import SHAPES, Shape
 from sourceprint.royalties.tables.sources import MANIFEST, MANIFEST_COLUMNS
+from sourceprint.royalties.tables.staging import hashed_id
 from sourceprint.royalties.territories import WORLDWIDE
 
 __all__ = ["ExportReport", "export_report_text", "export_rights"]
@@ -61,7 +61,6 @@ _UNCLAIMED_COLUMNS = (
     "ExcludedTerritoryCode",
 )
 _BATCH = 2_000
-_ID_DIGITS = 24
 _BREAKS = re.compile("[\t\r\n\0]")
 
 
@@ -195,7 +194,7 @@ def _recording(row: Row) -> dict[str, Any]:
 def _link(row: Row) -> dict[str, Any]:
     weight = row["weight_millionths"]
     weight_text = "" if weight is None else percent_number(weight)
-    return {**_plain(row), "link_id": _made_id("L", row["id"]), "weight": weight_text}
+    return {**_plain(row), "link_id": hashed_id("L", row["id"]), "weight": weight_text}
 
 
 def _part(row: Row) -> dict[str, Any]:
@@ -262,7 +261,7 @@ def _unclaimed_row(work_id: str, right: str, one: Sum, named: Sequence[str]) -> 
         "|".join(included),
         "|".join(excluded),
     )
-    return (_made_id("U", "\t".join(cells)), *cells)
+    return (hashed_id("U", *cells), *cells)
 
 
 def _write_licences(connection: Connection, folder: Path, at: int) -> int:
@@ -284,11 +283,7 @@ def _licence_file(licence_id: str) -> str:
     """Return a file name that every system takes, different for every id."""
     plain = re.sub(r"[^A-Za-z0-9-]", "_", licence_id)[:80]
     changed = plain != licence_id or plain != plain.upper()  # names that differ in case alone are one on some systems
-    return f"{plain}-{_made_id('', licence_id)[1:13]}.toml" if changed else f"{plain}.toml"
-
-
-def _made_id(prefix: str, key: str) -> str:
-    return f"{prefix}-{hashlib.sha256(key.encode()).hexdigest()[:_ID_DIGITS]}"
+    return f"{plain}-{hashed_id('', licence_id)[1:13]}.toml" if changed else f"{plain}.toml"
 
 
 def _iso_duration(milliseconds: int) -> str:

@@ -3,17 +3,17 @@
 What is wrong with a cell becomes a problem in the staging, and the row is not taken; the file is read on.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.tables.cells import Unit, clean, parse_share, read_territories, share_number
 from sourceprint.royalties.tables.columns import Column
-from sourceprint.royalties.tables.staging import Staging
+from sourceprint.royalties.tables.staging import Staging, hashed_id
 from sourceprint.sheets.columns import MatchedColumns
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import says_percent
@@ -22,7 +22,7 @@ from sourceprint.text.tables import listed
 
 __all__ = ["RowReader", "ShareRow", "table_columns"]
 
-_ID_DIGITS = 24
+_CACHED = 65_536
 _BARE_LIMIT = 10**12
 
 
@@ -112,7 +112,11 @@ class RowReader:
         self._unit = unit
         self._headings = matched.headings
         self._plan = sorted(
-            ((matched.positions[column.field], column) for column in columns if column.field in matched.positions),
+            (
+                (matched.positions[column.field], column, lru_cache(_CACHED)(column.read))  # tables repeat themselves
+                for column in columns
+                if column.field in matched.positions
+            ),
             key=lambda planned: planned[0],
         )
         for sentence in sheet.notes:
@@ -135,7 +139,7 @@ class RowReader:
                 self.fault(line, "", "", "cells", remedy)
                 good = False
             values: dict[str, Any] = {}
-            for position, column in self._plan:
+            for position, column, read in self._plan:
                 written = cells[position] if position < len(cells) else ""
                 if not written:
                     values[column.field] = ""
@@ -144,7 +148,7 @@ class RowReader:
                     continue
                 try:
                     text = clean(written)
-                    value = column.read(text) if text else ""
+                    value = read(text) if text else ""
                 except ParameterError as error:
                     values[column.field] = ""
                     self.fault(line, column.field, written, column.field.replace("_", "-"), str(error))
@@ -207,7 +211,7 @@ class RowReader:
             sentence = "names no party: this part stays unclaimed; add the party if it is known"
             self.staging.problem("warning", self.file, line, "", text, "no-party", sentence)
         key = (row.subject_id, row.party_id, row.right, row.role, included, excluded, valid_from)
-        share_id = row.given_id or "S-" + hashlib.sha256("\t".join(key).encode()).hexdigest()[:_ID_DIGITS]
+        share_id = row.given_id or hashed_id("S", *key)
         self.staging.add(
             "master_share" if row.right == MASTER else "work_share",
             self.file,

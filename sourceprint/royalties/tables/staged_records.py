@@ -44,14 +44,19 @@ from sourceprint.royalties.tables.cells import Unit, parse_share
 from sourceprint.royalties.tables.columns import SINGLE, Shape
 from sourceprint.royalties.tables.label_sheets import LabelSheet
 from sourceprint.royalties.tables.row_reader import RowReader, ShareRow, table_columns
-from sourceprint.royalties.tables.staging import COLUMNS, Staging
+from sourceprint.royalties.tables.staging import COLUMNS, Staging, hashed_id
 from sourceprint.sheets.opened import Sheet
 
 __all__ = ["made_id", "stage_single", "stage_table"]
 
 _MAX_NAME = 200
-_ID_DIGITS = 24
 _ID_BESIDE = {"isrc": "recording", "iswc": "work"}
+_IDS = {
+    "recording": ((("recording_id", ""), ("isrc", "isrc:"), ("index_id", "index:")), ("recording_title", "artists")),
+    "work": ((("work_id", ""), ("iswc", "iswc:")), ("work_title", "writers")),
+    "party": ((("party_id", ""), ("ipi", "ipi:"), ("isni", "isni:")), ("party",)),
+}
+"""By kind: columns that give an id, with what comes before it, and the names that one is made of where they do not."""
 _CREDITS = "name a party and no share: credits, not shares"
 _PAID = frozenset({"musicalworkcollectionshare", "licensingshare", "copyrightcontrolshare"})
 _UNCLAIMED = "copyrightcontrolshare"
@@ -77,15 +82,13 @@ def stage_single(staging: Staging, file: int, sheet: Sheet, how: LabelSheet, *, 
             values["rights"] = how.right
         if how.owner_is_label and values.get("share"):
             values["party"] = values["label"]
-        recording_id = _recording_id(values)
-        work_id = _work_id(values)
-        party_id = _party_id(values)
+        recording_id, work_id, party_id = ids = tuple(_id_of(kind, values) for kind in _IDS)
         if how.owner_is_label and recording_id:  # of several owners, the first is the label of the recording
             values["label"] = labels.setdefault(recording_id, values.get("label", ""))
         if good:
             _stage_row(reader, line, values, recording_id, work_id, party_id)
         else:
-            for kind, record_id in (("recording", recording_id), ("work", work_id), ("party", party_id)):
+            for kind, record_id in zip(_IDS, ids, strict=True):
                 if record_id:
                     staging.refuse(kind, record_id, file, line)
     reader.close()
@@ -106,31 +109,13 @@ def made_id(prefix: str, *names: str) -> str:
     return f"{prefix}:{text}"
 
 
-def _recording_id(values: dict[str, Any]) -> str:
-    if values.get("recording_id"):
-        return str(values["recording_id"])
-    if values.get("isrc"):
-        return f"isrc:{values['isrc']}"
-    if values.get("index_id"):
-        return f"index:{values['index_id']}"
-    title = values.get("recording_title")
-    return made_id("recording", title, values.get("artists", "")) if title else ""
-
-
-def _work_id(values: dict[str, Any]) -> str:
-    if values.get("work_id"):
-        return str(values["work_id"])
-    if values.get("iswc"):
-        return f"iswc:{values['iswc']}"
-    title = values.get("work_title")
-    return made_id("work", title, values.get("writers", "")) if title else ""
-
-
-def _party_id(values: dict[str, Any]) -> str:
-    for field, prefix in (("party_id", ""), ("ipi", "ipi:"), ("isni", "isni:")):
+def _id_of(kind: str, values: dict[str, Any]) -> str:
+    """Return the id of the recording, work or party of a row, given or made; "" where the row names none."""
+    codes, names = _IDS[kind]
+    for field, prefix in codes:
         if values.get(field):
-            return prefix + str(values[field])
-    return made_id("party", values["party"]) if values.get("party") else ""
+            return f"{prefix}{values[field]}"
+    return made_id(kind, *(values.get(name, "") for name in names)) if values.get(names[0]) else ""
 
 
 def _stage_row(
@@ -295,7 +280,7 @@ def _stage_choice(reader: RowReader, kind: str, line: int, values: dict[str, Any
         reader.file,
         line,
         (
-            values.get("id") or "O-" + hashlib.sha256("\t".join(key).encode()).hexdigest()[:_ID_DIGITS],
+            values.get("id") or hashed_id("O", *key),
             subjects[0],
             subject_id,
             values["choice"],

@@ -9,6 +9,7 @@ Per kind of record there is one table with the columns of the schema, and `seq` 
 "" is a cell that is empty.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,14 +20,21 @@ from fingerprint.errors import StorageFullError, printable
 from sourceprint.royalties.rights.schema import VERSIONED, record_columns
 from sourceprint.royalties.tables.problems import SHOWN, Severity, TableProblem
 
-__all__ = ["COLUMNS", "Staging"]
+__all__ = ["COLUMNS", "Staging", "hashed_id"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {table.name: record_columns(table) for table in VERSIONED}
 """Columns of every kind of record, its id first."""
 
 _CACHE_KIB = 65_536
 _BATCH = 2_000
+_ID_DIGITS = 24
 _SHOWN_VALUE = 200
+
+
+def hashed_id(prefix: str, *parts: str) -> str:
+    """Return an id that is made of what a record is about, the same every time."""
+    digest = hashlib.sha256("\t".join(parts).encode()).hexdigest()
+    return f"{prefix}-{digest[:_ID_DIGITS]}"
 
 
 class Staging:
