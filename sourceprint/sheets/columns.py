@@ -20,7 +20,7 @@ from sourceprint.sheets.headings import FIELDS, GENERIC, NAMES, field_named
 from sourceprint.sheets.opened import Sheet
 from sourceprint.text.tables import listed
 
-__all__ = ["TAKEN", "ColumnMap", "MatchedColumns", "matched_columns", "read_pairs"]
+__all__ = ["TAKEN", "ColumnMap", "MatchedColumns", "matched_columns", "named_columns", "read_pairs"]
 
 TAKEN = "columns taken"
 """The note begins so that says which column was taken for what."""
@@ -127,6 +127,51 @@ class MatchedColumns:
     positions: Mapping[str, int]
     headings: Mapping[str, str]
     notes: tuple[str, ...]
+
+
+def named_columns(
+    sheet: Sheet,
+    names: Mapping[str, Sequence[str]],
+    needed: Sequence[Sequence[str]],
+    failure: type[SourceprintError],
+) -> MatchedColumns:
+    """Return where the fields of a table stand whose columns have fixed names.
+
+    Parameters
+    ----------
+    sheet : Sheet
+    names : mapping of str to sequence of str
+        Names of the column by field, the usual one first.
+    needed : sequence of sequence of str
+        Fields; of each, one at least must be there.
+    failure : type
+        The error to raise.
+
+    Raises
+    ------
+    SourceprintError
+        Of the kind `failure`, if a needed column is missing, or two columns mean the same.
+    """
+    by_name = {normalised(name): said for said, known in names.items() for name in known}
+    headings: dict[str, str] = {}
+    positions: dict[str, int] = {}
+    unknown = []
+    for position, heading in enumerate(sheet.header):
+        meant = by_name.get(normalised(heading))
+        if meant is None:
+            unknown += [heading] if heading.strip() else []
+            continue
+        if meant in headings:
+            one, other = printable(headings[meant]), printable(heading)
+            same = normalised(one) == normalised(other)
+            double = f"two columns {other!r:.60}" if same else f"columns {one!r:.60} and {other!r:.60} mean the same"
+            raise failure(f"{sheet.name}: {double}; remove one")
+        headings[meant], positions[meant] = heading, position
+    if missing := [choice for choice in needed if not headings.keys() & set(choice)]:
+        wanted = ", ".join(" or ".join(names[one][0] for one in choice) for choice in missing)
+        raise failure(f"{sheet.name}: no column {wanted}; add it to the first row (found: {listed(sheet.header)})")
+    notes = (f"columns not used: {listed(unknown)}",) if unknown else ()
+    return MatchedColumns(positions, headings, notes)
 
 
 def read_pairs(texts: Sequence[str]) -> list[tuple[str, str]]:

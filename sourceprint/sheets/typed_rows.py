@@ -5,15 +5,15 @@ nothing is taken from a file in which anything is wrong.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from fingerprint.disk import refusals
 from fingerprint.errors import ListedError, ParameterError, RightsError, printable
+from sourceprint.sheets.columns import named_columns
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.opened import Sheet, open_sheet
-from sourceprint.text.tables import listed
 
 __all__ = ["typed_rows"]
 
@@ -51,7 +51,8 @@ def typed_rows(
         if sheet.notes:
             remedy = "give a file with this table alone, its header first, in UTF-8"
             raise RightsError(f"{name}: is not read on a guess ({sheet.notes[0]}); {remedy}")
-        rows = _rows(sheet, name, _names(sheet, name, columns, needed), reader(sheet))
+        matched = named_columns(sheet, {column: (column,) for column in columns}, needed, RightsError)
+        rows = _rows(sheet, name, matched.positions, reader(sheet))
     if _digest(path) != digest:
         raise RightsError(f"{name}: changed while it was read; run the command again")
     return rows, digest
@@ -62,34 +63,18 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _names(sheet: Sheet, name: str, columns: Sequence[str], needed: Sequence[Sequence[str]]) -> list[str | None]:
-    """Return the name of each column, None of one that is not known."""
-    by_key = {normalised(column): column for column in columns}
-    names = [by_key.get(normalised(heading)) for heading in sheet.header]
-    if twice := [column for column in names if column and names.count(column) > 1]:
-        raise RightsError(f"{name}: two columns {twice[0]!r}; remove one")
-    if not all(set(choice) & set(names) for choice in needed):
-        wanted = ", ".join(" or ".join(choice) for choice in needed)
-        raise RightsError(
-            f"{name}: columns {wanted} must be there; the first row names the columns, {', '.join(columns)} "
-            f"(found: {listed(sheet.header)})"
-        )
-    return names
-
-
-def _rows(sheet: Sheet, name: str, names: list[str | None], read: RowReader[T]) -> tuple[T, ...]:
+def _rows(sheet: Sheet, name: str, positions: Mapping[str, int], read: RowReader[T]) -> tuple[T, ...]:
+    width = len(sheet.header)
     rows: list[T] = []
     problems: list[str] = []
     n_problems = 0
     for line, cells in sheet.rows:
         try:
-            if any(map(str.strip, cells[len(names) :])):
+            if any(map(str.strip, cells[width:])):
                 raise ParameterError(
-                    f"has {len(cells)} cells, the header {len(names)}; quote values that hold the delimiter"
+                    f"has {len(cells)} cells, the header {width}; quote values that hold the delimiter"
                 )
-            rows.append(
-                read(line, {column: cell.strip() for column, cell in zip(names, cells, strict=False) if column})
-            )
+            rows.append(read(line, {column: cells[at].strip() for column, at in positions.items() if at < len(cells)}))
         except ParameterError as error:
             n_problems += 1
             if n_problems <= _SHOWN_PROBLEMS:

@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from fingerprint.errors import ParameterError, RightsError, printable
+from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.tables.cells import Unit, clean, parse_share, read_territories, share_number
 from sourceprint.royalties.tables.columns import Column
 from sourceprint.royalties.tables.staging import Staging, hashed_id
 from sourceprint.sheets.columns import MatchedColumns
-from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import says_percent
 from sourceprint.sheets.opened import Sheet
-from sourceprint.text.tables import listed
 
-__all__ = ["RowReader", "ShareRow", "table_columns"]
+__all__ = ["RowReader", "ShareRow"]
 
 _CACHED = 65_536
 _BARE_LIMIT = 10**12
@@ -42,38 +40,6 @@ class ShareRow:
     right: str
     role: str
     given_id: str = ""
-
-
-def table_columns(sheet: Sheet, columns: tuple[Column, ...]) -> MatchedColumns:
-    """Return where the columns of a table stand, which are found by the names that the shape gives them.
-
-    Raises
-    ------
-    RightsError
-        If a needed column is missing, or two columns mean the same.
-    """
-    by_name = {normalised(name): column for column in columns for name in column.names}
-    headings: dict[str, str] = {}
-    positions: dict[str, int] = {}
-    unknown = []
-    for position, heading in enumerate(sheet.header):
-        column = by_name.get(normalised(heading))
-        if column is None:
-            unknown += [heading] if heading.strip() else []
-            continue
-        if column.field in headings:
-            one, other = printable(headings[column.field]), printable(heading)
-            same = normalised(one) == normalised(other)
-            double = f"two columns {other!r:.60}" if same else f"columns {one!r:.60} and {other!r:.60} mean the same"
-            raise RightsError(f"{sheet.name}: {double}; remove one")
-        headings[column.field], positions[column.field] = heading, position
-    missing = [column.names[0] for column in columns if column.needed and column.field not in headings]
-    if missing:
-        raise RightsError(
-            f"{sheet.name}: no column {', '.join(missing)}; add it to the first row (found: {listed(sheet.header)})"
-        )
-    notes = (f"columns not used: {listed(unknown)}",) if unknown else ()
-    return MatchedColumns(positions, headings, notes)
 
 
 class RowReader:

@@ -38,13 +38,14 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import ParameterError, RightsError
 from sourceprint.royalties.rights.records import MASTER, OPT_SUBJECTS
 from sourceprint.royalties.tables.cells import Unit, parse_share
 from sourceprint.royalties.tables.columns import SINGLE, Shape
 from sourceprint.royalties.tables.label_sheets import LabelSheet
-from sourceprint.royalties.tables.row_reader import RowReader, ShareRow, table_columns
+from sourceprint.royalties.tables.row_reader import RowReader, ShareRow
 from sourceprint.royalties.tables.staging import COLUMNS, Staging, hashed_id
+from sourceprint.sheets.columns import named_columns
 from sourceprint.sheets.opened import Sheet
 
 __all__ = ["made_id", "stage_single", "stage_table"]
@@ -188,7 +189,10 @@ def stage_table(staging: Staging, file: int, sheet: Sheet, shape: Shape, *, unit
     RightsError
         If the file cannot be read to its end, or its columns are not those of the shape.
     """
-    reader = RowReader(staging, file, sheet, table_columns(sheet, shape.columns), shape.columns, unit=unit)
+    names = {column.field: column.names for column in shape.columns}
+    needed = [(column.field,) for column in shape.columns if column.needed]
+    matched = named_columns(sheet, names, needed, RightsError)
+    reader = RowReader(staging, file, sheet, matched, shape.columns, unit=unit)
     stage = _STAGERS[shape.kind]
     for line, values, good in reader:
         if good:

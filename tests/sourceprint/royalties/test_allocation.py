@@ -444,7 +444,7 @@ def test_the_latest_rate_up_to_the_end_of_the_period_is_taken(tmp_path: Path) ->
     ("text", "message"),
     [
         ("", "must name the columns"),
-        ("date,from,to,rate\n", "the first row names the columns"),
+        ("date,from,to,rate\n", "no column publisher; add it to the first row"),
         ("date,from,to,rate,publisher\n2026-09-31,USD,EUR,1,ECB\n", "line 2: .*there is no such day"),
         ("date,from,to,rate,publisher\n2026-09-30,USD,XXQ,1,ECB\n", "line 2: currency 'XXQ'"),
         ("date,from,to,rate,publisher\n2026-09-30,USD,EUR,0,ECB\n", "must be above 0"),

@@ -140,7 +140,7 @@ def test_all_wrong_rows_are_listed_up_to_a_limit(tmp_path: Path) -> None:
     ("data", "message"),
     [
         (b"", "empty; the first row must name the columns"),
-        (b"track,usages\n", r"columns territory, usages or net_revenue must .* \(found: track, usages\)"),
+        (b"track,usages\n", r"no column territory; add it to the first row \(found: track, usages\)"),
         (b"territory,usages,usages\n", "two columns 'usages'"),
         (b"territory,usages\nDE,1\n\xff,2\n", r"not read on a guess \(no UTF-8, .* line 3 is"),
         (b"territory,usages\n\x00,1\n", r"line 2: holds a null character"),
