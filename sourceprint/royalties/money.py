@@ -15,7 +15,7 @@ seen in the field for a quarter, and only the second says what it means. Tables 
 
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from math import lcm
@@ -39,6 +39,7 @@ __all__ = [
     "parse_amount",
     "parse_decimal",
     "parse_percent",
+    "percent_number",
     "shares_of",
     "shown_decimals",
     "sum_of",
@@ -121,10 +122,7 @@ def parse_decimal(text: str, *, what: str = "number") -> Decimal:
         raise ParameterError(
             f"{what} {stripped!r:.70}: not a decimal number such as 1234.56, of at most {_MAX_DIGITS} digits"
         )
-    try:
-        return Decimal(stripped)
-    except InvalidOperation as error:  # cannot be, after the pattern
-        raise ParameterError(f"{what} {stripped!r:.70}: not a decimal number") from error
+    return Decimal(stripped)
 
 
 def parse_amount(text: str, currency: str, *, what: str = "amount") -> int:
@@ -159,10 +157,7 @@ def format_amount(minor: int, currency: str) -> str:
     >>> format_amount(-1205, "EUR"), format_amount(12, "JPY")
     ('-12.05', '12')
     """
-    exponent = currency_exponent(currency)
-    sign = "-" if minor < 0 else ""
-    digits = str(abs(minor)).rjust(exponent + 1, "0")
-    return f"{sign}{digits[: len(digits) - exponent]}.{digits[len(digits) - exponent :]}" if exponent else sign + digits
+    return Amount.of_minor(minor, currency).text(currency)
 
 
 def amount_text(minor: Fraction, currency: str) -> str:
@@ -300,48 +295,37 @@ class Amount:
         return Amount(round(Fraction(self.grains, step)) * step)
 
     def __str__(self) -> str:
-        """Return it exactly, as a decimal number without zeros at its end."""
         text = _decimal_text(self.grains, DECIMALS)
         return text.rstrip("0").rstrip(".")
 
     def __repr__(self) -> str:
-        """Return it as it is written in code."""
         return f'Amount.parse("{self}")'
 
     def __eq__(self, other: object) -> bool:
-        """Return whether two amounts are equal; an amount equals nothing else."""
         return isinstance(other, Amount) and self.grains == other.grains
 
     def __hash__(self) -> int:
-        """Return the hash of an amount."""
         return hash(self.grains)
 
     def __lt__(self, other: "Amount") -> bool:
-        """Return whether it is less."""
         return self.grains < other.grains
 
     def __le__(self, other: "Amount") -> bool:
-        """Return whether it is less or equal."""
         return self.grains <= other.grains
 
     def __bool__(self) -> bool:
-        """Return whether it is not zero."""
         return self.grains != 0
 
     def __add__(self, other: "Amount") -> "Amount":
-        """Return the sum."""
         return Amount(self.grains + other.grains)
 
     def __sub__(self, other: "Amount") -> "Amount":
-        """Return the difference."""
         return Amount(self.grains - other.grains)
 
     def __neg__(self) -> "Amount":
-        """Return the opposite."""
         return Amount(-self.grains)
 
     def __abs__(self) -> "Amount":
-        """Return the size."""
         return Amount(abs(self.grains))
 
 
@@ -443,7 +427,7 @@ def largest_remainder(total: int, weights: Mapping[K, int | Fraction]) -> dict[K
     return parts if total >= 0 else {key: -part for key, part in parts.items()}
 
 
-def parse_percent(text: str, *, what: str = "percentage", allow_over_100: bool = False) -> int:
+def parse_percent(text: str, *, what: str = "percentage") -> int:
     """Return a percentage in millionths, exactly.
 
     Parameters
@@ -452,18 +436,16 @@ def parse_percent(text: str, *, what: str = "percentage", allow_over_100: bool =
         Such as "12.5 %": a decimal point, the sign at the end, at most four decimals that are not zero.
     what : str
         How messages call it.
-    allow_over_100 : bool
-        Whether more than all of something makes sense.
 
     Returns
     -------
     int
-        Millionths; at least 0.
+        Millionths, from 0 to 1 000 000.
 
     Raises
     ------
     ParameterError
-        If it is written otherwise, too fine to be held exactly, negative, or over 100 % where that is not allowed.
+        If it is written otherwise, too fine to be held exactly, negative, or over 100 %.
 
     Examples
     --------
@@ -478,7 +460,7 @@ def parse_percent(text: str, *, what: str = "percentage", allow_over_100: bool =
     millionths = Fraction(matched[1]) * _PER_PERCENT
     if millionths.denominator != 1:
         raise ParameterError(f"{shown}: more than four decimals; shares are held in millionths: round it to 0.0001 %")
-    if millionths > _WHOLE and not allow_over_100:
+    if millionths > _WHOLE:
         raise ParameterError(f"{shown}: must not be over 100 %")
     return int(millionths.numerator)
 
@@ -491,9 +473,14 @@ def format_percent(millionths: int) -> str:
     >>> format_percent(125_000), format_percent(1_000_000), format_percent(1)
     ('12.5 %', '100 %', '0.0001 %')
     """
+    return f"{percent_number(millionths)} %"
+
+
+def percent_number(millionths: int) -> str:
+    """Return the number of such a percentage, without the sign %."""
     whole, rest = divmod(abs(millionths), _PER_PERCENT)
     decimals = f".{rest:04d}".rstrip("0") if rest else ""
-    return f"{'-' if millionths < 0 else ''}{whole}{decimals} %"
+    return f"{'-' if millionths < 0 else ''}{whole}{decimals}"
 
 
 def _reason(text: str) -> str:

@@ -97,7 +97,7 @@ def opt_report(
     UnknownRightsError
         If there is no such revision, or a recording is not on file.
     """
-    choices = [one for one in all_records(connection, schema.opt, revision) if isinstance(one, OptChoice)]
+    choices: list[OptChoice] = list(all_records(connection, schema.opt, revision))
     concerned = _recordings_of(connection, choices, revision)
     wanted = sorted(set(recording_ids)) or sorted({one for ids in concerned.values() for one in ids})
     rights = load_rights(connection, recording_ids=wanted, owners=False, revision=revision)

@@ -12,7 +12,7 @@ is a share whose party is not known.
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Table
 
@@ -38,8 +38,6 @@ __all__ = ["Records", "check_rights", "check_shares"]
 
 _MAX_NAMED = 8
 _DOUBLE = "correct one, or withdraw the one that is double"
-
-R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence, OptChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +72,19 @@ class Records:
     def read(cls, connection: Connection) -> "Records":
         """Return the current records of the database, each kind read as it is gone through."""
 
-        def kind(of: type[R], table: Table, by: str = "id") -> Iterator[R]:
-            return (record for record in all_records(connection, table, by=by) if isinstance(record, of))
+        def kind(table: Table, by: str = "id") -> Iterator[Any]:
+            return all_records(connection, table, by=by)
 
         return cls(
-            parties=kind(Party, schema.party),
-            recordings=kind(RightsRecording, schema.recording),
-            works=kind(Work, schema.work),
-            links=kind(RecordingWork, schema.recording_work),
-            parts=kind(RecordingPart, schema.recording_part),
-            master_shares=kind(Share, schema.master_share, "recording_id"),
-            work_shares=kind(Share, schema.work_share, "work_id"),
-            licences=kind(Licence, schema.licence),
-            choices=kind(OptChoice, schema.opt),
+            parties=kind(schema.party),
+            recordings=kind(schema.recording),
+            works=kind(schema.work),
+            links=kind(schema.recording_work),
+            parts=kind(schema.recording_part),
+            master_shares=kind(schema.master_share, "recording_id"),
+            work_shares=kind(schema.work_share, "work_id"),
+            licences=kind(schema.licence),
+            choices=kind(schema.opt),
         )
 
 

@@ -258,7 +258,7 @@ def rights_under_key(
         licensee=wanted,  # which loads a party that has no share
         revision=revision,
     )
-    licences = [found for found in all_records(connection, schema.licence, revision) if isinstance(found, Licence)]
+    licences = all_records(connection, schema.licence, revision)
     rights = replace(rights, licences={found.id: found for found in licences})
     tables = (schema.recording, schema.work, schema.party, schema.licence)
     history = next((versions for table in tables if (versions := record_history(connection, table, wanted))), [])

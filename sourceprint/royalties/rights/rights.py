@@ -5,8 +5,9 @@
 both to agree does so inside one `Database.reading()`.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, select
@@ -31,7 +32,10 @@ from sourceprint.royalties.rights.rows import Record, record_of
 __all__ = ["Rights", "all_records", "current_revision", "load_rights"]
 
 _STREAM_ROWS = 2_000
-R = TypeVar("R", Party, RightsRecording, Work, RecordingWork, RecordingPart, Share, Licence, OptChoice)
+_ID, _SUBJECT, _RECORDING = attrgetter("id"), attrgetter("subject_id"), attrgetter("recording_id")
+T = TypeVar("T", Party, RightsRecording, Work, Share, Licence, OptChoice)
+R = TypeVar("R")
+K = TypeVar("K", str, tuple[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +91,23 @@ class Rights:
         revision: int = 0,
     ) -> "Rights":
         """Return rights from records in any order."""
-        by_id = {recording.id: recording for recording in sorted(recordings, key=lambda recording: recording.id)}
-        by_index_id: dict[str, tuple[str, ...]] = {}
-        by_isrc: dict[str, tuple[str, ...]] = {}
-        for recording in by_id.values():
-            if recording.index_id:
-                by_index_id[recording.index_id] = (*by_index_id.get(recording.index_id, ()), recording.id)
-            if recording.isrc:
-                by_isrc[recording.isrc] = (*by_isrc.get(recording.isrc, ()), recording.id)
-        linked: dict[str, list[RecordingWork]] = {}
-        for link in links:
-            linked.setdefault(link.recording_id, []).append(link)
-        contained: dict[str, list[RecordingPart]] = {}
-        for part in parts:
-            contained.setdefault(part.recording_id, []).append(part)
+        by_id = _by_id(recordings)
+        linked = _grouped(links, of=_RECORDING)
+        of_index_id = _grouped((one for one in by_id.values() if one.index_id), of=attrgetter("index_id"))
+        of_isrc = _grouped((one for one in by_id.values() if one.isrc), of=attrgetter("isrc"))
         return cls(
             revision=revision,
             recordings=by_id,
-            works={work.id: work for work in sorted(works, key=lambda work: work.id)},
-            parties={party.id: party for party in sorted(parties, key=lambda party: party.id)},
-            licences={licence.id: licence for licence in sorted(licences, key=lambda licence: licence.id)},
-            by_index_id=by_index_id,
-            by_isrc=by_isrc,
-            work_weights={recording_id: _weights(of_one) for recording_id, of_one in sorted(linked.items())},
-            parts={
-                recording_id: tuple(sorted(of_one, key=lambda part: (part.start_ms, part.end_ms, part.part_id)))
-                for recording_id, of_one in sorted(contained.items())
-            },
-            master_shares=_by_subject(master_shares),
-            work_shares=_by_subject(work_shares),
-            choices=_choices_by_subject(choices),
+            works=_by_id(works),
+            parties=_by_id(parties),
+            licences=_by_id(licences),
+            by_index_id={index_id: tuple(one.id for one in found) for index_id, found in of_index_id.items()},
+            by_isrc={isrc: tuple(one.id for one in found) for isrc, found in of_isrc.items()},
+            work_weights={recording_id: _weights(of_one) for recording_id, of_one in linked.items()},
+            parts=_grouped(sorted(parts, key=attrgetter("start_ms", "end_ms", "part_id")), of=_RECORDING),
+            master_shares=_grouped(sorted(master_shares, key=_ID), of=_SUBJECT),
+            work_shares=_grouped(sorted(work_shares, key=_ID), of=_SUBJECT),
+            choices=_grouped(sorted(choices, key=_ID), of=attrgetter("subject", "subject_id")),
         )
 
     def works_of(self, recording_id: str) -> tuple[str, ...]:
@@ -124,7 +115,19 @@ class Rights:
         return tuple(sorted(self.work_weights.get(recording_id, ())))
 
 
-def _weights(links: list[RecordingWork]) -> dict[str, int]:
+def _by_id(records: Iterable[T]) -> dict[str, T]:
+    return {record.id: record for record in sorted(records, key=_ID)}
+
+
+def _grouped(records: Iterable[R], *, of: Callable[[R], K]) -> dict[K, tuple[R, ...]]:
+    """Return records by what they are of, sorted by that, those of one in the order given."""
+    found: dict[K, list[R]] = {}
+    for record in records:
+        found.setdefault(of(record), []).append(record)
+    return {subject: tuple(found[subject]) for subject in sorted(found)}
+
+
+def _weights(links: Sequence[RecordingWork]) -> dict[str, int]:
     """Return the parts of the works of one recording; where any is not stated, all are equal."""
     stated = {link.work_id: link.weight_millionths or 0 for link in links}
     if len(stated) == 1:  # as nearly all recordings have one
@@ -132,20 +135,6 @@ def _weights(links: list[RecordingWork]) -> dict[str, int]:
     if any(link.weight_millionths is None for link in links) or not any(stated.values()):
         stated = dict.fromkeys(stated, 1)
     return largest_remainder(WHOLE, stated)
-
-
-def _by_subject(shares: Iterable[Share]) -> dict[str, tuple[Share, ...]]:
-    grouped: dict[str, list[Share]] = {}
-    for share in shares:
-        grouped.setdefault(share.subject_id, []).append(share)
-    return {subject: tuple(sorted(of_one, key=lambda share: share.id)) for subject, of_one in sorted(grouped.items())}
-
-
-def _choices_by_subject(choices: Iterable[OptChoice]) -> dict[tuple[str, str], tuple[OptChoice, ...]]:
-    grouped: dict[tuple[str, str], list[OptChoice]] = {}
-    for choice in sorted(choices, key=lambda choice: choice.id):
-        grouped.setdefault((choice.subject, choice.subject_id), []).append(choice)
-    return {subject: tuple(of_one) for subject, of_one in sorted(grouped.items())}
 
 
 def current_revision(connection: Connection) -> int:
@@ -197,22 +186,22 @@ def load_rights(
     recordings = {
         found.id: found
         for column, wanted in (("id", recording_ids), ("index_id", index_ids), ("isrc", isrcs))
-        for found in reader.where(RightsRecording, schema.recording, column, wanted)
+        for found in reader.where(schema.recording, column, wanted)
     }
     parts: list[RecordingPart] = []
     containing = set(recordings)
     while containing:  # what is contained may contain others; a circle ends where all are known
-        inside = reader.where(RecordingPart, schema.recording_part, "recording_id", containing)
+        inside = reader.where(schema.recording_part, "recording_id", containing)
         parts += inside
         containing = {part.part_id for part in inside} - recordings.keys()
-        contained = reader.where(RightsRecording, schema.recording, "id", containing)
+        contained = reader.where(schema.recording, "id", containing)
         recordings |= {found.id: found for found in contained}
         containing &= recordings.keys()
-    links = reader.where(RecordingWork, schema.recording_work, "recording_id", recordings)
-    works = reader.where(Work, schema.work, "id", {link.work_id for link in links} | set(work_ids))
-    master_shares = reader.where(Share, schema.master_share, "recording_id", recordings)
-    work_shares = reader.where(Share, schema.work_share, "work_id", {found.id for found in works})
-    licences = reader.where(Licence, schema.licence, "licensee", [licensee])
+    links = reader.where(schema.recording_work, "recording_id", recordings)
+    works = reader.where(schema.work, "id", {link.work_id for link in links} | set(work_ids))
+    master_shares = reader.where(schema.master_share, "recording_id", recordings)
+    work_shares = reader.where(schema.work_share, "work_id", {found.id for found in works})
+    licences = reader.where(schema.licence, "licensee", [licensee])
     owning = {share.party_id for share in (*master_shares, *work_shares)}
     subjects = owning | {name for one in recordings.values() for name in (one.id, one.isrc)}
     subjects |= {name for one in works for name in (one.id, one.iswc)}
@@ -222,21 +211,21 @@ def load_rights(
     return Rights.of(
         recordings=recordings.values(),
         works=works,
-        parties=reader.where(Party, schema.party, "id", (owning if owners else set()) | named),
+        parties=reader.where(schema.party, "id", (owning if owners else set()) | named),
         links=links,
         parts=parts,
         master_shares=master_shares,
         work_shares=work_shares,
         licences=licences,
-        choices=reader.where(OptChoice, schema.opt, "subject_id", subjects) if chosen else (),
+        choices=reader.where(schema.opt, "subject_id", subjects) if chosen else (),
         revision=latest if revision is None else revision,
     )
 
 
 def all_records(
     connection: Connection, table: Table, revision: int | None = None, *, by: str = "id"
-) -> Generator[Record, None, None]:
-    """Yield every record of a table in order of id, a few at a time.
+) -> Generator[Any, None, None]:
+    """Yield every record of a table, as `record_of` makes it, in order of id, a few at a time.
 
     Whoever may stop before the end closes it, inside the transaction.
 
@@ -271,15 +260,12 @@ class _Reader:
         self._connection = connection
         self._revision = revision
 
-    def where(self, kind: type[R], table: Table, column: str, wanted: Iterable[str]) -> list[R]:
+    def where(self, table: Table, column: str, wanted: Iterable[str]) -> list[Any]:
         """Return the records in which a column has any of the wanted values; the empty text is never one of them."""
-        found: list[R] = []
+        found: list[Record] = []
         for chunk in in_chunks(sorted({value for value in wanted if value})):
             query = _select(table).where(table.c[column].in_(chunk), schema.valid_at(table, self._revision))
-            for row in self._connection.execute(query).mappings():
-                record = record_of(table, row)
-                if isinstance(record, kind):
-                    found.append(record)
+            found += (record_of(table, row) for row in self._connection.execute(query).mappings())
         return found
 
 

@@ -31,7 +31,6 @@ __all__ = [
     "Unit",
     "clean",
     "parse_share",
-    "percent_number",
     "read_choice",
     "read_date",
     "read_duration_ms",
@@ -380,15 +379,3 @@ def parse_share(text: str, unit: Unit | None = None) -> int | None:
         remedy = f"write {rounded}{sign}" if rounded else f"the smallest share is {Decimal(1).scaleb(-places)}{sign}"
         raise ParameterError(f"{written}: finer than a millionth of the whole, {places} decimals; {remedy}")
     return millionths.numerator
-
-
-def percent_number(millionths: int) -> str:
-    """Return millionths as a percentage, exactly, without the sign and without needless zeros.
-
-    Examples
-    --------
-    >>> percent_number(250_000), percent_number(333_333), percent_number(1)
-    ('25', '33.3333', '0.0001')
-    """
-    whole, rest = divmod(millionths, WHOLE // 100)
-    return f"{whole}.{rest:04d}".rstrip("0") if rest else str(whole)

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from fingerprint.errors import AmbiguousSharesError, printable
+from sourceprint.royalties.money import format_percent
 from sourceprint.royalties.rights.findings import find_circles
 from sourceprint.royalties.rights.schema import VERSIONED, recording_part
-from sourceprint.royalties.tables.cells import percent_number
 from sourceprint.royalties.tables.problems import Severity
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
 from sourceprint.text.tables import listed
@@ -227,7 +227,7 @@ def _label(kind: str, row: dict[str, Any]) -> str:
 
 def _shown(value: object, name: str = "") -> str:
     if name in _NAMES and isinstance(value, int):
-        return f"{percent_number(value)} %"
+        return format_percent(value)
     return repr(value.replace("\t", " / ")[:60]) if isinstance(value, str) else str(value)
 
 

@@ -21,9 +21,9 @@ from sqlalchemy import Connection, Table
 from fingerprint.errors import RightsError, printable
 from fingerprint.new_files import new_folder
 from index.storage.durable import make_folder, refusals, sync_folder, write_chunks
+from sourceprint.royalties.money import percent_number
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.licence_toml import licence_toml
-from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import OPT_SUBJECTS, WHOLE, Share
 from sourceprint.royalties.rights.rights import all_records, current_revision
 from sourceprint.royalties.rights.rows import Row, row_of
@@ -39,8 +39,8 @@ from sourceprint.royalties.rights.schema import (
     work_share,
 )
 from sourceprint.royalties.rights.share_sums import REST_OF_THE_WORLD, Sum, sums_of_shares
-from sourceprint.royalties.tables.cells import percent_number
 from sourceprint.royalties.tables.columns import SHAPES, Shape
+from sourceprint.royalties.tables.problems import chunks_of
 from sourceprint.royalties.tables.sources import MANIFEST, MANIFEST_COLUMNS
 from sourceprint.royalties.tables.staging import hashed_id
 from sourceprint.royalties.territories import WORLDWIDE
@@ -60,7 +60,6 @@ _UNCLAIMED_COLUMNS = (
     "TerritoryCode",
     "ExcludedTerritoryCode",
 )
-_BATCH = 2_000
 _BREAKS = re.compile("[\t\r\n\0]")
 
 
@@ -147,9 +146,9 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]
     """Write a table and return the number of its rows."""
     count = 0
 
-    def chunks() -> Iterator[bytes]:
+    def lines() -> Iterator[str]:
         nonlocal count
-        batch = ["\t".join(["#" + header[0], *header[1:]])]
+        yield "#" + "\t".join(header)
         for row in rows:
             count += 1
             for cell in row:
@@ -158,14 +157,9 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]
                         f"{path.name}: {printable(cell)!r:.80} holds a tab or a line break, which no cell can; "
                         "import it without"
                     )
-            batch.append("\t".join(row))
-            if len(batch) >= _BATCH:
-                yield ("\n".join(batch) + "\n").encode()
-                batch.clear()
-        if batch:
-            yield ("\n".join(batch) + "\n").encode()
+            yield "\t".join(row)
 
-    write_chunks(path, chunks())
+    write_chunks(path, chunks_of(lines()))
     return count
 
 
@@ -235,7 +229,7 @@ _CELLS: dict[str, Callable[[Row], dict[str, Any]]] = {
 
 
 def _unclaimed(connection: Connection, at: int) -> Generator[Sequence[str], None, None]:
-    shares = (record for record in all_records(connection, work_share, at, by="work_id") if isinstance(record, Share))
+    shares: Iterator[Share] = all_records(connection, work_share, at, by="work_id")
     for work_id, of_work in groupby(shares, key=lambda share: share.subject_id):
         by_right = sorted(of_work, key=lambda share: (share.right, share.id))
         for right, of_right in groupby(by_right, key=lambda share: share.right):
@@ -268,8 +262,6 @@ def _write_licences(connection: Connection, folder: Path, at: int) -> int:
     count = 0
     with closing(all_records(connection, licence, at)) as licences:
         for record in licences:
-            if not isinstance(record, Licence):
-                continue
             if not count:
                 make_folder(folder)
             count += 1

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, select
 from fingerprint.digests import exact_json
 from fingerprint.disk import decoded, read_small
 from fingerprint.errors import RightsError, SourceprintError
-from sourceprint.royalties.rights.database import Change, Database
+from sourceprint.royalties.rights.database import Change, Database, in_chunks
 from sourceprint.royalties.rights.history import Applied, apply_records
 from sourceprint.royalties.rights.licence_toml import licence_document, parse_licence
 from sourceprint.royalties.rights.schema import VERSIONED
@@ -40,7 +40,6 @@ from sourceprint.sheets.opened import open_sheet
 
 __all__ = ["import_rights"]
 
-_BATCH = 900
 _MAX_LICENCE_BYTES = 1 << 20
 _KEPT_WHERE_ABSENT = frozenset({"party", "recording", "work"})
 _TITLES = {"party": "name", "recording": "title", "work": "title"}
@@ -214,13 +213,8 @@ def _rows(staging: Staging, connection: Connection, table: Table) -> Iterator[di
     if table.name not in _KEPT_WHERE_ABSENT:
         yield from staging.rows(table.name)
         return
-    batch: list[dict[str, Any]] = []
-    for row in staging.rows(table.name):
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield from _filled(staging, connection, table, batch)
-            batch = []
-    yield from _filled(staging, connection, table, batch)
+    for batch in in_chunks(staging.rows(table.name)):
+        yield from _filled(staging, connection, table, batch)
 
 
 def _filled(

@@ -13,6 +13,7 @@ from typing import Literal
 
 from fingerprint.errors import printable
 from index.storage.durable import publish_chunks
+from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.history import Applied
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ImportReport",
     "Severity",
     "TableProblem",
+    "chunks_of",
     "import_report_text",
     "import_report_to_json",
     "write_problems",
@@ -158,7 +160,7 @@ def import_report_to_json(report: ImportReport) -> dict[str, object]:
 def write_problems(path: Path, problems: Iterable[TableProblem]) -> None:
     """Write all problems to a file, in one step; errors as those of `index.storage.durable`."""
     as_json = path.suffix.lower() in (".json", ".jsonl")
-    publish_chunks(path, _batches(_json_lines(problems) if as_json else _tsv_lines(problems)))
+    publish_chunks(path, chunks_of(_json_lines(problems) if as_json else _tsv_lines(problems)))
 
 
 def _outcome(report: ImportReport) -> Iterator[str]:
@@ -197,12 +199,7 @@ def _json_lines(problems: Iterable[TableProblem]) -> Iterator[str]:
         yield json.dumps(asdict(problem), ensure_ascii=False, sort_keys=True)
 
 
-def _batches(lines: Iterable[str]) -> Iterator[bytes]:
-    batch: list[str] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == _BATCH:
-            yield ("\n".join(batch) + "\n").encode()
-            batch.clear()
-    if batch:
+def chunks_of(lines: Iterable[str]) -> Iterator[bytes]:
+    """Yield the bytes of lines, many at a time."""
+    for batch in in_chunks(lines, _BATCH):
         yield ("\n".join(batch) + "\n").encode()

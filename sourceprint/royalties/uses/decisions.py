@@ -12,14 +12,14 @@ Three kinds of changes are made by attributions and not by people; their reasons
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, select
 
 from fingerprint.errors import RightsError
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.schema import use as use_table
-from sourceprint.royalties.uses.states import StateChange, change_to_recording, latest_states
+from sourceprint.royalties.uses.states import StateChange, latest_states, name_recording
 from sourceprint.royalties.uses.use import Use, use_from_json
 
 __all__ = ["CONFLICT", "NO_CONFLICT", "Decided", "carry_over", "overlap", "same_subject", "stored_uses"]
@@ -162,7 +162,7 @@ def _carried(
     if decided.named is None:
         return change
     try:
-        return change_to_recording(connection, follower, decided.named.recording_id, change)
+        return replace(change, named=name_recording(connection, follower, decided.named.recording_id))
     except RightsError:  # the recording that was named is not on file any more
         return None
 

@@ -42,7 +42,6 @@ __all__ = [
     "StateChange",
     "change_state",
     "change_to_json",
-    "change_to_recording",
     "contenders_of",
     "enter_changes",
     "history_text",
@@ -178,20 +177,11 @@ def change_state(
                 raise RightsError(f"use {one}: {_open(first)}")
         changes = [StateChange(one, state, why, made_at, made_by) for one in wanted]
         if recording_id:
-            changes = [change_to_recording(connection, present[c.use_id].use, recording_id, c) for c in changes]
+            changes = [
+                replace(c, named=name_recording(connection, present[c.use_id].use, recording_id)) for c in changes
+            ]
         enter_changes(connection, changes)
     return changes
-
-
-def change_to_recording(connection: Connection, use: Use, recording_id: str, change: StateChange) -> StateChange:
-    """Return a change with the recording that the use is of, as `name_recording` gives it.
-
-    Raises
-    ------
-    RightsError
-        If it cannot be that recording.
-    """
-    return replace(change, named=name_recording(connection, use, recording_id))
 
 
 def name_recording(connection: Connection, use: Use, recording_id: str) -> Use:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError
+from sourceprint.royalties.money import percent_number
 from sourceprint.royalties.rights.records import WHOLE
-from sourceprint.royalties.tables.cells import Unit, parse_share, percent_number
+from sourceprint.royalties.tables.cells import Unit, parse_share
 
 
 @pytest.mark.parametrize(

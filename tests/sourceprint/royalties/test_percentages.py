@@ -42,7 +42,3 @@ def test_percentages_as_people_write_them(text: str, millionths: int) -> None:
 def test_other_writings_are_refused_with_the_remedy(text: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         parse_percent(text)
-
-
-def test_more_than_all_is_taken_where_it_makes_sense() -> None:
-    assert parse_percent("150 %", allow_over_100=True) == 1_500_000
