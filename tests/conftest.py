@@ -12,8 +12,10 @@ import tqdm
 from hypothesis import HealthCheck, settings
 
 from tests.royalty_databases import database, database_place, new_sqlite, sqlite_database
+from tests.text_snapshots import pytest_addoption, snapshot
 
-__all__ = ["database", "database_place", "new_sqlite", "sqlite_database"]  # fixtures that all tests may ask for
+# What pytest finds here: fixtures that all tests may ask for, and an option.
+__all__ = ["database", "database_place", "new_sqlite", "pytest_addoption", "snapshot", "sqlite_database"]
 
 # Examples from a fixed seed, so that a run can be repeated, and no deadline: the first call of a kernel compiles it.
 settings.register_profile(
