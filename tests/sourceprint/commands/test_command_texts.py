@@ -137,6 +137,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     said: dict[str, list[str]] = defaultdict(list)
     with pytest.MonkeyPatch.context() as patch, in_this_process():
         patch.chdir(folder)
+        patch.setenv("COLUMNS", "80")
         for name, value in (("INDEX", "index"), ("RIGHTS", "rights.sqlite"), ("KEYS", "keys"), ("ACTOR", "Ann")):
             patch.setenv(f"SOURCEPRINT_{name}", value)
         for module in ("money", "rights"):
