@@ -20,6 +20,7 @@ from index.storage.snapshot import Snapshot
 from sourceprint.api.additions import AdditionReport, add_many, add_one
 from sourceprint.api.audio import Audio, audio_item
 from sourceprint.api.tracks import match_one, scan_into_run, scan_many
+from sourceprint.blind.blind_import import index_facts
 from sourceprint.catalogue.annotations import remove_recordings
 from sourceprint.places import index_place
 from sourceprint.scans.results import ScanResult
@@ -113,7 +114,7 @@ class Catalogue:
 
     def info(self) -> dict[str, Any]:
         """Return size, content and parameters of the index: the JSON object that `info --json` prints."""
-        return Store(self.path, self._open()).info()
+        return index_facts(Store(self.path, self._open()))
 
     def match(
         self,

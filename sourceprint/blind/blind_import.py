@@ -14,12 +14,13 @@ from typing import Any
 
 from fingerprint.errors import CatalogueError, EvidenceError, GrantError, printable
 from index.folder.archive import Progress
+from index.folder.store import Store
 from index.folder.transfer import Archive, import_index
 from index.storage.manifest import GRANT_NAME, MANIFEST_NAME, parse_manifest, read_manifest_bytes
 from sourceprint.blind.grants import Grant, parse_grant
 from sourceprint.signatures import PublicKey, load_private, load_public, private_keys
 
-__all__ = ["ISSUER_NAME", "check_grant", "grant_facts", "import_blind", "read_grant"]
+__all__ = ["ISSUER_NAME", "check_grant", "grant_facts", "import_blind", "index_facts", "read_grant"]
 
 ISSUER_NAME = "issuer.pub"
 """In the folder of a blind index: the public key that was trusted when it was imported."""
@@ -133,6 +134,13 @@ def grant_facts(grant: Grant) -> dict[str, Any]:
         "expires": grant.terms.expires.isoformat(),
         "recordings": grant.recordings,
     }
+
+
+def index_facts(store: Store) -> dict[str, Any]:
+    """Return `Store.info`, of a blind index with `grant`, as plain JSON types; errors as `read_grant`."""
+    facts = store.info()
+    grant = read_grant(store.path)
+    return facts if grant is None else {**facts, "grant": grant_facts(grant)}
 
 
 def _check(data: bytes, manifest: bytes, issuer: PublicKey, keys: Path, today: date) -> Grant:

@@ -268,13 +268,10 @@ def info(index: Path | None, as_json: bool) -> None:
     Example: sourceprint info
     """
     from index.folder.store import Store
-    from sourceprint.blind.blind_import import grant_facts, read_grant
+    from sourceprint.blind.blind_import import index_facts
     from sourceprint.text.index_text import info_text
 
-    place = index_place(index)
-    facts = Store.open(place).info()
-    if (grant := read_grant(place)) is not None:
-        facts["grant"] = grant_facts(grant)
+    facts = index_facts(Store.open(index_place(index)))
     if as_json:
         print_json(facts, lines=False)
     else:

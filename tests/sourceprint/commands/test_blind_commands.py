@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import sourceprint
+from fingerprint.errors import GrantError
 from fingerprint.spf_files import read_contents
 from sourceprint import places
 from sourceprint.blind.blind_import import import_blind
@@ -237,6 +239,28 @@ def test_a_scan_ends_when_the_grant_expires_meanwhile(
     assert result.exit_code == 5
     assert "the grant for Tone Machines expired on 2999-12-31" in result.stderr
     assert len((tmp_path / "RUN" / "results.jsonl").read_bytes().splitlines()) == 2
+
+
+def test_python_opens_a_blind_index_while_its_grant_holds_and_changes_nothing(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(GrantError):
+        sourceprint.open(made / "blind")
+    blind = sourceprint.open(made / "blind", keys=made / "tone")
+    monkeypatch.setenv("SOURCEPRINT_KEYS", str(made / "tone"))
+    assert blind.info() == json.loads(run("info", "--json", index=made / "blind").stdout)
+    assert blind.info()["grant"]["licensee"] == "Tone Machines"
+    y = music(3)[RATE_HZ : 9 * RATE_HZ]
+    (found,) = blind.match(y, sample_rate=RATE_HZ).matches
+    assert TOKEN.fullmatch(found.recording_id)
+    with pytest.raises(GrantError, match="only searched"):
+        blind.add(y, sample_rate=RATE_HZ, id="new")
+    with pytest.raises(GrantError, match="only searched"):
+        blind.remove(found.recording_id)
+    monkeypatch.setattr(places, "today", lambda: date(3000, 1, 1))
+    for call in (blind.info, lambda: blind.match(y, sample_rate=RATE_HZ), lambda: blind.scan(tmp_path)):
+        with pytest.raises(GrantError, match="expired on 2999-12-31"):
+            call()
 
 
 def test_info_says_whose_index_it_is_for_whom_and_until_when(made: Path, tone: None) -> None:

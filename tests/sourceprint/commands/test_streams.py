@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sourceprint
 from fingerprint.streams import TrackStreams
 from index.search.match import STANDARD
 from tests.audio_files import tone, write_streams
@@ -143,6 +144,16 @@ def test_a_stream_that_cannot_be_decoded_is_never_passed_over(index: Path, tmp_p
     checked = run("check", found, nothing, "--policy", policy, "--format", "json", index=index)
     assert checked.exit_code == 4, checked.stderr
     assert [file["decision"] for file in json.loads(checked.stdout)["files"]] == ["error", "error"]
+
+
+def test_python_warns_of_a_stream_that_cannot_be_decoded(index: Path, tmp_path: Path) -> None:
+    found = with_unknown_second(tmp_path / "found.mp4", [music(1), music(2)])
+    label = sourceprint.open(index)
+    with pytest.warns(sourceprint.InputWarning, match=r"found\.mp4: not all of it was searched: stream 2 of 2"):
+        assert label.match(found).unsearched_streams == (2,)
+    nothing = with_unknown_second(tmp_path / "nothing.mp4", [music(3), music(2)])
+    with pytest.raises(sourceprint.DecodeError, match=r"nothing\.mp4: nothing was found, and not all of it"):
+        label.match(nothing)
 
 
 def test_a_run_says_that_it_is_incomplete_until_it_is_not(index: Path, tmp_path: Path) -> None:
