@@ -41,6 +41,7 @@ LICENSEE: Final = "P-TONE"
 POLICY: Final = "matched-seconds"
 
 _BY: Final = "auditor"
+_IMPORTED: Final = datetime(2026, 10, 1, 9, tzinfo=UTC)
 _ATTRIBUTED: Final = datetime(2026, 10, 12, 9, tzinfo=UTC)
 _DECIDED: Final = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
@@ -76,7 +77,7 @@ def run_example(example: Path, database: Database) -> Story:
     SourceprintError
         If an input is missing or wrong.
     """
-    _import(database, example / "rights")
+    _import(database, example / "rights", _IMPORTED)
     rights, findings = _rights(database)
     policy = load_policy(POLICY)
     usage = read_usage(example / "usage.csv")
@@ -92,7 +93,7 @@ def run_example(example: Path, database: Database) -> Story:
         by=_BY,
         today=date(2026, 10, 15),
     )
-    _import(database, example / "rights-2026-Q4")
+    _import(database, example / "rights-2026-Q4", _DECIDED)
     decisions = []
     for decided in _DECISIONS:
         use = _use(database, decided)
@@ -136,8 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _import(database: Database, folder: Path) -> None:
-    report = import_rights(database, [folder], by=_BY)
+def _import(database: Database, folder: Path, now: datetime) -> None:
+    report = import_rights(database, [folder], by=_BY, now=now)
     if not report.imported:
         raise RightsError(f"{folder}: was not imported; run sourceprint rights import on it to see why")
 

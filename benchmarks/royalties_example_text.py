@@ -223,8 +223,8 @@ In that quarter itself, one of the tracks was used again: {usage}.
 {shown.division(story, story.second)}
 
 The adjustments to {story.first.period}, by the reason that the statement gives; "stated" and "now" are net of
-deductions. What moves from one kind of line to another appears twice, once with each sign. Where a reason ends in
-"rights revision", the shares on file had changed as well; where it is nothing else, the corrected shares are all of it.
+deductions. What moves from one kind of line to another appears twice, once with each sign. A reason names all
+that was changed for the line, by whom and on which day.
 
 {shown.adjustment_tables(story)}
 

@@ -19,7 +19,7 @@ from sourceprint.royalties.rights.records import OptChoice
 from sourceprint.royalties.rights.rights import all_records, load_rights
 from sourceprint.text.tables import counted, table
 
-__all__ = ["OptEntry", "OptReport", "opt_report", "opt_report_text", "opt_report_to_json", "opted_in"]
+__all__ = ["OptEntry", "OptReport", "opt_report", "opt_report_text", "opt_report_to_json", "recordings_chosen"]
 
 SCHEMA = "sourceprint/opt-report/1"
 
@@ -130,12 +130,12 @@ def opt_report(
     return OptReport(purpose, territory, day, rights.revision, tuple(entries), len(undeclared), tuple(without))
 
 
-def opted_in(connection: Connection, purpose: str) -> set[str]:
-    """Return the ids of the recordings that any opt-in to a purpose may concern; whether it holds is not asked."""
+def recordings_chosen(connection: Connection, purpose: str) -> set[str]:
+    """Return the ids of the recordings that any choice on a purpose may concern; whether it holds is not asked."""
     choices = [
         one
         for one in all_records(connection, schema.opt)
-        if isinstance(one, OptChoice) and one.choice == "in" and (not one.purposes or purpose in one.purposes)
+        if isinstance(one, OptChoice) and (not one.purposes or purpose in one.purposes)
     ]
     return {recording for ids in _recordings_of(connection, choices, None).values() for recording in ids}
 

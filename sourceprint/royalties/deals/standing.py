@@ -16,7 +16,7 @@ from sourceprint.royalties.rights.records import OptChoice, Share
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.territories import WORLDWIDE, Territories
 
-__all__ = ["Standing", "opted_out", "standing_of", "term_ended"]
+__all__ = ["Standing", "choice_words", "opted_out", "standing_of", "term_ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def opted_out(rights: Rights, recording_id: str, work_id: str, purpose: str, ter
     found = _choices(rights, recording_id, (work_id,) if work_id else (), territory, day)
     for choice in found:
         if choice.choice == "out" and choice.concerns(purpose, day) and _touches(choice.territories, territory):
-            return _words(choice, purpose)
+            return choice_words(choice, purpose)
     return ""
 
 
@@ -83,10 +83,10 @@ def standing_of(
     work_ids = rights.works_of(recording_id)
     for choice in _choices(rights, recording_id, work_ids, territory, day):
         if choice.choice == "out" and choice.concerns(purpose, day) and _touches(choice.territories, territory):
-            return Standing("out", choice.id, _words(choice, purpose))
+            return Standing("out", choice.id, choice_words(choice, purpose))
     for choice in _choices(rights, recording_id, work_ids if works_alone else (), territory, day):
         if choice.choice == "in" and choice.concerns(purpose, day) and choice.territories.covers(territory):
-            return Standing("in", choice.id, _words(choice, purpose), choice.weight_millionths)
+            return Standing("in", choice.id, choice_words(choice, purpose), choice.weight_millionths)
     return Standing("")
 
 
@@ -140,7 +140,8 @@ def _touches(territories: Territories, territory: str) -> bool:
     return territory == WORLDWIDE or territories.covers(territory)
 
 
-def _words(choice: OptChoice, purpose: str) -> str:
+def choice_words(choice: OptChoice, purpose: str) -> str:
+    """Return an opt-in or opt-out in words: whose, of what, where, from when to when, and why."""
     where = "" if str(choice.territories) == WORLDWIDE else f" in {choice.territories}"
     since = f" from {choice.valid_from}" if choice.valid_from else ""
     until = f" to {choice.valid_to}" if choice.valid_to else ""

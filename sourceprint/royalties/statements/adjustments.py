@@ -6,21 +6,38 @@ included. Held, unclaimed, overclaim and unmatched lines are adjusted too, so th
 followed through, but only payable ones reach a balance.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Connection
 
 from sourceprint.royalties.money import ZERO, Amount
-from sourceprint.royalties.statements.statement import Adjustment, Line, LineKey, Statement, key_of, line_order
+from sourceprint.royalties.statements.amounts.pools import TRAINING_POOL
+from sourceprint.royalties.statements.earlier.causes import by_whom, report_author, rights_changes, use_authors
+from sourceprint.royalties.statements.statement import (
+    Adjustment,
+    Contribution,
+    Line,
+    LineKey,
+    Statement,
+    key_of,
+    line_order,
+)
+from sourceprint.royalties.uses.use import Use
 
 __all__ = ["adjustments_to"]
 
 _SHOWN_CHANGES = 3
 
 
-def adjustments_to(stated: Statement, now: Statement, so_far: Iterable[Adjustment]) -> tuple[Adjustment, ...]:
+def adjustments_to(
+    connection: Connection, stated: Statement, now: Statement, so_far: Iterable[Adjustment]
+) -> tuple[Adjustment, ...]:
     """Return what has to be added to a statement so that it comes to what it would be now.
 
     Parameters
     ----------
+    connection : Connection
+        Inside a transaction of `Database`, to name what was changed.
     stated : Statement
         As it was issued.
     now : Statement
@@ -36,15 +53,20 @@ def adjustments_to(stated: Statement, now: Statement, so_far: Iterable[Adjustmen
     then = {key_of(line): line for line in stated.lines}
     again = {key_of(line): line for line in now.lines}
     sums = {key: line.net for key, line in then.items()}
+    told: dict[LineKey, str] = {}
     for adjustment in so_far:
         if adjustment.statement_id == stated.id and not adjustment.by_hand:
-            sums[key_of(adjustment)] = sums.get(key_of(adjustment), ZERO) + adjustment.amount
-    changes = _Changes(stated, now)
-    found = []
-    for key in sorted({*sums, *again}, key=line_order):
-        before, after = sums.get(key, ZERO), again[key].net if key in again else ZERO
-        if before != after:
-            found.append(_adjustment(stated, key, before, after, changes.of(key, then, again)))
+            key = key_of(adjustment)
+            sums[key] = sums.get(key, ZERO) + adjustment.amount
+            told[key] = told.get(key, "") + adjustment.reason
+    after = {key: again[key].net if key in again else ZERO for key in sums.keys() | again.keys()}
+    keys = sorted((key for key in after if sums.get(key, ZERO) != after[key]), key=line_order)
+    if not keys:
+        return ()
+    changes = _Changes(connection, stated, now, keys)
+    found = [
+        _adjustment(stated, key, sums.get(key, ZERO), after[key], changes.of(key, told.get(key, ""))) for key in keys
+    ]
     return tuple(found)
 
 
@@ -68,66 +90,102 @@ def _adjustment(statement: Statement, key: LineKey, before: Amount, after: Amoun
 
 
 class _Changes:
-    """What differs between two computations of a statement."""
+    """What differs between two computations of a statement, and what was changed on file in between."""
 
-    def __init__(self, stated: Statement, now: Statement) -> None:
-        then = {use.id: use for use in stated.uses}
-        again = {use.id: use for use in now.uses}
-        self._track_of = {use.id: use.track_sha256 for use in (*stated.uses, *now.uses)}
+    def __init__(self, connection: Connection, stated: Statement, now: Statement, keys: Sequence[LineKey]) -> None:
+        self._lines = [{key_of(line): line for line in one.lines} for one in (stated, now)]
+        self._uses = {use.id: use for use in (*stated.uses, *now.uses)}
+        then, again = ({use.id: use for use in one.uses} for one in (stated, now))
+        changed = [one for one in sorted(self._uses) if one not in then or one not in again or then[one] != again[one]]
+        authors = use_authors(connection, changed)
         self._by_track: dict[str, list[str]] = {}
-        for use_id in sorted({*then, *again}):
-            if use_id not in again:
-                words = f"use {use_id} superseded"
-            elif use_id not in then:
-                words = f"use {use_id} new, {again[use_id].state}"
-            elif then[use_id].state != again[use_id].state:
-                words = f"use {use_id} {again[use_id].state}: {again[use_id].state_rule}"
-            else:
-                continue
-            self._by_track.setdefault(self._track_of[use_id], []).append(words)
+        for use_id in changed:
+            if words := _use_words(use_id, then.get(use_id), again.get(use_id), authors.get(use_id)):
+                self._by_track.setdefault(self._uses[use_id].track_sha256, []).append(words)
         self._restated = ""
         if now.usage_version != stated.usage_version:
-            self._restated = f"usage restated, version {now.usage_version}: {now.usage_reason or 'no reason given'}"
-        self._licences = _licence_changes(dict(stated.licences), dict(now.licences))
+            span = (now.period.start.isoformat(), now.period.end.isoformat())
+            who = report_author(connection, now.licensee.id, *span, now.usage_version)
+            self._restated = f"usage restated{f' {who}' if who else ''}, version {now.usage_version}: "
+            self._restated += now.usage_reason or "no reason given"
         self._revisions = (stated.rights_revision, now.rights_revision)
+        self._rights = rights_changes(
+            connection,
+            self._revisions,
+            {subject for key in keys for subject in self._subjects(key)},
+            licensee=now.licensee.id,
+            names={party.id: party.name for party in (*stated.parties, *now.parties)},
+            all_choices=any(map(self._is_of_pool, keys)),
+        )
         # Before schema 2, lines were rounded: to less than 2.5 minor units, of what was earned and of what was not.
         self._rounded = Amount.of_minor(5, stated.currency) if stated.document else ZERO
         self._is_of_schema_1 = bool(stated.document)
 
-    def of(self, key: LineKey, then: Mapping[LineKey, Line], again: Mapping[LineKey, Line]) -> str:
-        """Return why a line differs."""
-        if key in then and key in again and then[key].net == again[key].net:
+    def of(self, key: LineKey, told: str) -> str:
+        """Return why a line differs; what its adjustments have told already is left out, if there is more."""
+        then, again = (lines.get(key) for lines in self._lines)
+        if then is not None and again is not None and then.net == again.net:
             return "adjusted before, and changed back"
-        uses = {
-            part.use_id for lines in (then, again) if key in lines for part in lines[key].contributions if part.use_id
-        }
-        tracks = {self._track_of[use_id] for use_id in uses if use_id in self._track_of}
-        related = [words for track in sorted(tracks) for words in self._by_track.get(track, [])]
-        if not related and not self._licences and self._by_track and self._revisions[0] == self._revisions[1]:
-            related = [words for track in sorted(self._by_track) for words in self._by_track[track]]
-        if self._restated and _bases(then.get(key)) != _bases(again.get(key)):
-            related = [self._restated, *related]
-        if self._licences:
-            related = [*related, *self._licences]
-        before, after = (lines[key].gross if key in lines else ZERO for lines in (then, again))
-        if not related and abs(after - before) < self._rounded:
+        tracks = {self._uses[use_id].track_sha256 for use_id in self._use_ids(key)}
+        causes = [words for track in sorted(tracks) for words in self._by_track.get(track, [])]
+        if self._restated and _bases(then) != _bases(again):
+            causes.insert(0, self._restated)
+        subjects, of_pool = self._subjects(key), self._is_of_pool(key)
+        causes += [
+            one.words
+            for one in self._rights
+            if one.kind == "licence" or (one.choice and of_pool) or one.concerns(subjects, key[1], key[0])
+        ]
+        if not causes:  # what is shared out of a pot moves with the rest of it
+            causes = [words for track in sorted(self._by_track) for words in self._by_track[track]]
+            causes += [one.words for one in self._rights]
+        causes = [words for words in dict.fromkeys(causes) if words not in told] or causes
+        before, after = (line.gross if line else ZERO for line in (then, again))
+        if not causes and abs(after - before) < self._rounded:
             return "stated rounded then, exactly now"
-        if not related and self._is_of_schema_1 and self._revisions[0] == self._revisions[1]:
+        if not causes and self._is_of_schema_1 and self._revisions[0] == self._revisions[1]:
             return "licences are judged share by share now, as they were not then"
-        if not related or self._revisions[0] != self._revisions[1]:
-            related = [*related, f"rights revision {self._revisions[0]} to {self._revisions[1]}"]
-        more = f"; and {len(related) - _SHOWN_CHANGES} more" if len(related) > _SHOWN_CHANGES else ""
-        return "; ".join(related[:_SHOWN_CHANGES]) + more
+        if not causes:
+            return f"rights on file changed, revision {self._revisions[0]} to {self._revisions[1]}"
+        more = f"; and {len(causes) - _SHOWN_CHANGES} more" if len(causes) > _SHOWN_CHANGES else ""
+        return "; ".join(causes[:_SHOWN_CHANGES]) + more
+
+    def _parts(self, key: LineKey) -> Iterator[Contribution]:
+        for lines in self._lines:
+            if key in lines:
+                yield from lines[key].contributions
+
+    def _use_ids(self, key: LineKey) -> set[str]:
+        return {part.use_id for part in self._parts(key)} & self._uses.keys()
+
+    def _is_of_pool(self, key: LineKey) -> bool:
+        return any(part.method == TRAINING_POOL for part in self._parts(key))
+
+    def _subjects(self, key: LineKey) -> set[tuple[str, str]]:
+        """Return what a line is about: recordings, works and the party."""
+        _, _, _, party_id, recording_id, work_id, _ = key
+        found = {("recording", recording_id), ("work", work_id), ("party", party_id)}
+        for use_id in self._use_ids(key):
+            use = self._uses[use_id]
+            found |= {("recording", one) for one in (use.recording_id, *use.candidates)}
+            found |= {("work", one) for one in use.work_ids}
+        return {(kind, subject_id) for kind, subject_id in found if subject_id}
+
+
+def _use_words(use_id: str, then: Use | None, again: Use | None, author: tuple[str, str, str] | None) -> str:
+    """Return in words how a use changed; "" where its state did not."""
+    one = again or then
+    if one is None or (then is not None and again is not None and then.state == again.state):
+        return ""
+    name = f"use {use_id} of {one.track_name.rsplit('/', 1)[-1]}"
+    who = f" {by_whom(*author[:2])}" if author else ""
+    if again is None:
+        return f"{name} superseded{who}{f': {author[2]}' if author and author[2] else ''}"
+    if then is None:
+        return f"{name} new, {again.state}{f', attributed{who}' if who else ''}"
+    return f"{name} {again.state}{who}: {again.state_rule}"
 
 
 def _bases(line: Line | None) -> set[tuple[str, str]]:
     """Return how the amounts of a line came about, which tells usages and revenue; nothing where there is none."""
     return {(part.use_id, part.basis) for part in line.contributions} if line else set()
-
-
-def _licence_changes(then: Mapping[str, str], again: Mapping[str, str]) -> list[str]:
-    return [
-        f"licence {licence_id} changed"
-        for licence_id in sorted(then.keys() & again.keys())
-        if then[licence_id] != again[licence_id]
-    ]

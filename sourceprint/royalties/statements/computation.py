@@ -24,7 +24,7 @@ from sourceprint.royalties.statements.amounts.deals import Earned, advance_accou
 from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.payments import payments
-from sourceprint.royalties.statements.amounts.pools import pool_parts
+from sourceprint.royalties.statements.amounts.pools import opted_out_of_pools, pool_parts
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.statement import (
     GUARANTEE,
@@ -34,6 +34,7 @@ from sourceprint.royalties.statements.statement import (
     Conversion,
     Credit,
     Deducted,
+    HeldShare,
     Line,
     LineKey,
     OutsideShare,
@@ -58,6 +59,7 @@ class _Group:
     contributions: list[Contribution] = field(default_factory=list)
     terms: list[Licence] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
+    held: dict[str, tuple[Amount, str]] = field(default_factory=dict)  # by party: how much, and why
     usages: dict[tuple[str, date], int] = field(default_factory=dict)  # by use and day
     attributed_us: dict[str, int] = field(default_factory=dict)  # by use
     days: set[tuple[date, bool]] = field(default_factory=set)  # whose owners are paid; whether of usage
@@ -140,11 +142,19 @@ def compute_statement(
     lines = tuple(_line(number, key, groups[key]) for number, key in enumerate(sorted(groups, key=line_order), 1))
     if earned_elsewhere is not None:
         lines = with_guarantees(lines, own, period, earned_elsewhere, converter)
+    held = tuple(
+        HeldShare(line.number, party_id, *groups[key_of(line)].held[party_id])
+        for line in lines
+        if line.kind == "held" and key_of(line) in groups
+        for party_id in sorted(groups[key_of(line)].held)
+    )
+    out = opted_out_of_pools(own.values(), rights, period)
     outside = tuple(sorted(division.outside, key=_outside_order))
     changes = tuple(adjustments)
     advances = advance_accounts(accounts, own, period, (*lines, *changes), converter)
     involved = {line.licence_id for line in lines} | {one.licence_id for one in outside}
     recordings, works = _subjects(ordered, (*lines, *changes, *outside))
+    recordings |= {one.recording_id for one in out}
     last = {licence_id: licence.on(period.end) for licence_id, licence in own.items()}
     minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), last, converter)}
     balances = payments(lines, changes, opening or {}, minimum, currency=currency, recouped=recouped_by_party(advances))
@@ -170,7 +180,14 @@ def compute_statement(
             balances=balances,
             outside=outside,
             uses=tuple(ordered),
-            parties=_parties(named, balances, (*lines, *outside), own, involved),
+            parties=_parties(
+                named,
+                balances,
+                (*lines, *outside, *held),
+                own,
+                involved,
+                {party_id for one in out for party_id in one.party_ids},
+            ),
             titles=_titles(named, recordings, works),
             credits=tuple(
                 Credit(recording_id, recording.artists, recording.duration_ms)
@@ -178,6 +195,8 @@ def compute_statement(
                 if recording_id in recordings
             ),
             advances=advances,
+            held=held,
+            opted_out=out,
         )
     )
 
@@ -198,6 +217,9 @@ def _gather(priced_uses: Iterable[PricedUse], division: Division) -> dict[LineKe
             group.terms.append(entry.terms)
             if entry.reason:
                 group.reasons.add(entry.reason)
+            if entry.held_for:
+                before, _ = group.held.get(entry.held_for, (ZERO, ""))
+                group.held[entry.held_for] = (before + entry.contribution.gross, entry.reason)
             matched = entry.key[2] != "unmatched"
             if matched:
                 group.days.add((priced.shares_on, priced.is_day_of_usage))
@@ -327,11 +349,12 @@ def _with_names(rights: Rights, more: Rights | None) -> Rights:
 def _parties(
     rights: Rights,
     balances: Iterable[Balance],
-    others: Iterable[Line | OutsideShare],
+    others: Iterable[Line | OutsideShare | HeldShare],
     licences: Mapping[str, Licence],
     involved: set[str],
+    more: set[str],
 ) -> tuple[Party, ...]:
-    named = {balance.party_id for balance in balances} | {one.party_id for one in others}
+    named = more | {balance.party_id for balance in balances} | {one.party_id for one in others}
     named |= {licences[licence_id].licensor for licence_id in involved & licences.keys()}
     return tuple(rights.parties.get(party_id, Party(party_id, party_id)) for party_id in sorted(named - {""}))
 

@@ -228,6 +228,7 @@ def statement_text(statement: Statement) -> str:
             *_aligned(kinds, left=(0, 3)),
             *_outside(statement),
             *_not_scanned(statement),
+            *_opted_out(statement),
             "",
             *_aligned(proof, left=(0, 1)),
             f"sum of lines = total in each: {'yes' if holds else 'NO'}; together {money(total)} {statement.currency}",
@@ -257,6 +258,16 @@ def _not_scanned(statement: Statement) -> list[str]:
     shown = ", ".join(map(printable, names[:_SHOWN_TRACKS]))
     more = f" and {len(names) - _SHOWN_TRACKS} more" if len(names) > _SHOWN_TRACKS else ""
     return [f"reported, not scanned: {shown}{more}"]
+
+
+def _opted_out(statement: Statement) -> Iterable[str]:
+    """Yield the recordings that get nothing of a pool for training, as they are opted out."""
+    shown = statement.opted_out[:_SHOWN_TRACKS]
+    if shown:
+        yield f"opted out of training, and no part of a pool: {counted(len(statement.opted_out), 'recording')}"
+    yield from (f"  {printable(one.licence_id)}: {printable(one.reason)}" for one in shown)
+    if len(statement.opted_out) > len(shown):
+        yield f"  and {len(statement.opted_out) - len(shown)} more; statement.json has all"
 
 
 def _advances(statement: Statement) -> Iterable[str]:

@@ -35,9 +35,11 @@ __all__ = [
     "Conversion",
     "Credit",
     "Deducted",
+    "HeldShare",
     "InputDigests",
     "Line",
     "LineKey",
+    "OptedOut",
     "OutsideShare",
     "Statement",
     "Total",
@@ -183,7 +185,7 @@ class Adjustment:
     stated, now, amount : Amount
         Net: stated then, adjustments since included; what it would be now; now less stated.
     reason : str
-        What caused it, as "use U12… disputed", "rights revision 4 to 6".
+        What caused it, and by whom, as "use U12… of T3.wav disputed by Ann, 2026-10-03: ...".
     by_hand : bool
         Whether a person ordered it, for a statement that is closed; it is no part of what is computed again.
     """
@@ -270,6 +272,45 @@ class OutsideShare:
     share_id: str = ""
     work_millionths: Whole = 1_000_000
     share_millionths: Whole = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class HeldShare:
+    """What of a held line waits for one party, whose share it is.
+
+    Attributes
+    ----------
+    line : int
+    party_id : str
+    amount : Amount
+        Gross.
+    reason : str
+        Why it is held.
+    """
+
+    line: int
+    party_id: str
+    amount: Amount
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """A recording in the scope of a licence for training that gets nothing of its pool, as it is opted out.
+
+    Attributes
+    ----------
+    licence_id, recording_id : str
+    party_ids : tuple of str
+        Who holds the master shares of it.
+    reason : str
+        What is opted out of, since when, and why.
+    """
+
+    licence_id: str
+    recording_id: str
+    party_ids: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +408,10 @@ class Statement:
         Why the licensee reported anew; "" where that needed no reason.
     advances : tuple of AdvanceAccount
         Of all licences with an advance that was paid before the end of the period, by licence.
+    held : tuple of HeldShare
+        What of held lines waits for whom, by line and party; of uses in doubt it is not said.
+    opted_out : tuple of OptedOut
+        By licence and recording, of the pools for training that fall due.
     document : bytes
         The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
@@ -401,6 +446,8 @@ class Statement:
     usage_version: Whole = 0
     usage_reason: str = ""
     advances: tuple[AdvanceAccount, ...] = ()
+    held: tuple[HeldShare, ...] = ()
+    opted_out: tuple[OptedOut, ...] = ()
     document: bytes = b""
 
 

@@ -29,6 +29,10 @@ from sourceprint.royalties.statements.statement import Statement
 __all__ = ["compare_with_database"]
 
 
+_LATER = frozenset({"held", "opted_out"})
+"""Fields that statements of earlier versions are without; the file is held to the database all the same."""
+
+
 def compare_with_database(
     database: Database, statement: Statement, held: Sequence[HeldHead] = ()
 ) -> tuple[ChainVerdict, list[tuple[str, str]]]:
@@ -71,8 +75,14 @@ def _recomputed(connection: Connection, statement: Statement) -> Iterator[str]:
         yield f"cannot be computed again from what was on file: {error}"
         return
     stated = statement_to_json(statement)
+    for one, other in zip(stated["adjustments"], again["adjustments"], strict=False):
+        other["reason"] = one[
+            "reason"
+        ]  # words, which a later version may put otherwise; the file is held to the database
     for name in sorted(stated.keys() | again.keys()):
         ours, theirs = stated.get(name), again.get(name)
+        if ours is None and name in _LATER:
+            continue
         if ours == theirs:
             continue
         where = name

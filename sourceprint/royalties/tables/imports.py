@@ -7,6 +7,7 @@ that the files do not name stay as they are.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def import_rights(
     columns: ColumnMap | None = None,
     sheet: str | None = None,
     correct: str = "",
+    now: datetime | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> ImportReport:
     """Bring the rights on file to what files say, and return what that did.
@@ -88,6 +90,8 @@ def import_rights(
     correct : str
         Why terms are changed under which statements were issued; it stays with the revision. "" changes none but by
         amendments.
+    now : datetime or None
+        When; None is now.
     tell : callable, optional
         Gets a sentence for all that was taken for something in a spreadsheet, before anything is imported.
 
@@ -120,7 +124,7 @@ def import_rights(
         revision = None
         try:
             source = f"{sources.name} (correction: {correct})" if correct else sources.name
-            with database.changing(source=source, digest=sources.digest, by=by) as change:
+            with database.changing(source=source, digest=sources.digest, by=by, now=now) as change:
                 resolve_links(staging, change.connection)
                 resolve_circles(staging, change.connection)
                 if not correct:

@@ -75,10 +75,13 @@ class _OnFile:
         Ids of the uses that are superseded.
     kept : dict of str to list of Use
         Those that stay, by track.
+    narrower : dict of str to str
+        Why each of these stays: what was narrower, by id.
     """
 
     gone: list[str] = field(default_factory=list)
     kept: dict[str, list[Use]] = field(default_factory=dict)
+    narrower: dict[str, str] = field(default_factory=dict)
 
 
 class AttributionEntry:
@@ -106,6 +109,7 @@ class AttributionEntry:
         self._outcomes = Counter[str]()
         self._counts = Counter[str]()
         self._narrower = Counter[str]()
+        self._contested = Counter[tuple[str, ...]]()
         self._lost_decisions: list[str] = []
 
     def enter(self, batch: list[ScanResult]) -> None:
@@ -127,7 +131,9 @@ class AttributionEntry:
         for use in found.values():
             self._states[use.state] += 1
             self._attributed_us[use.state] += use.attributed_us
-            self._outcomes.update(one.outcome.outcome for one in shares.outcomes(use))
+            outcomes = [one.outcome for one in shares.outcomes(use)]
+            self._outcomes.update(one.outcome for one in outcomes)
+            self._contested.update({one.licence_ids for one in outcomes if one.outcome == "held"})
         self._enter_uses(found, {result.sha256: result for result in searched})
         self._log.enter(((result, track_ids.get(result.sha256, result.track_id)) for result in batch), self._number)
 
@@ -160,6 +166,7 @@ class AttributionEntry:
             kept_because=dict(sorted(self._narrower.items())),
             not_entered=self._counts["not entered"],
             in_conflict=self._counts["in conflict"],
+            contested={" and ".join(ids): n for ids, n in sorted(self._contested.items())},
         )
 
     def _rights(self, searched: Iterable[ScanResult]) -> Rights:
@@ -213,7 +220,7 @@ class AttributionEntry:
         known = self._set_apart(missing, results) if missing else _OnFile()
         new = [found[one] for one in sorted(found.keys() - on_file.keys())]
         if known.kept:
-            new = [use for use in new if not self._is_known(use, known.kept.get(use.track_sha256, ()))]
+            new = self._without_known(new, known)
         self._counts["unchanged"] += len(again)
         self._supersede([on_file[one] for one in known.gone])
         if new:
@@ -251,8 +258,7 @@ class AttributionEntry:
             why = self._narrower_than(before or [TrackSearch(index_digest)], uses, results[track])
             if why:
                 known.kept.setdefault(track, []).extend(uses)
-                self._counts["kept"] += len(uses)
-                self._narrower[why] += len(uses)
+                known.narrower |= dict.fromkeys((use.id for use in uses), why)
             else:
                 known.gone += [use.id for use in uses]
                 self.changed_tracks.add(track)
@@ -267,11 +273,24 @@ class AttributionEntry:
         reasons = (search.narrower_than(before, found, mentioned, self._source.holds) for before in earlier)
         return next((reason for reason in reasons if reason), "")
 
-    def _is_known(self, use: Use, kept: Iterable[Use]) -> bool:
-        """Return whether a fuller scan found the same recording or works in the track."""
-        known = any(same_subject(use, other) for other in kept)
-        self._counts["not entered"] += known
-        return known
+    def _without_known(self, new: Iterable[Use], known: _OnFile) -> list[Use]:
+        """Return new uses but for those of which a fuller scan found the same recording or works in the track.
+
+        Each use that stays is counted once: as one in place of a new use, or as one that was not found again.
+        """
+        entered: list[Use] = []
+        narrower = dict(known.narrower)
+        for use in new:
+            same = [other for other in known.kept.get(use.track_sha256, ()) if same_subject(use, other)]
+            if not same:
+                entered.append(use)
+                continue
+            self._counts["not entered"] += 1
+            for other in same:
+                narrower.pop(other.id, None)
+        self._counts["kept"] += len(narrower)
+        self._narrower.update(narrower.values())
+        return entered
 
     def _supersede(self, row_ids: list[int]) -> None:
         self._counts["superseded"] += len(row_ids)

@@ -61,13 +61,16 @@ class AttributionReport:
     usage_without_result : tuple of str
         Tracks of the usage that are not among the results.
     kept : int
-        Uses that were not found again, and stay since the scan was narrower than the one that found them.
+        Uses that were not found again, and stay since the scan was narrower than the one that found them; those that
+        stay in place of a use that was found are in `not_entered` alone.
     kept_because : dict of str to int
         The same, by what was narrower.
     not_entered : int
         New uses of recordings of which such a use stays.
     in_conflict : int
         New uses in review, as a scan that is not superseded gave time of them to others.
+    contested : dict of str to int
+        Uses with shares that several licences permit and none pays, by these licences: a precedence is missing.
     """
 
     attribution_id: int | None
@@ -92,6 +95,7 @@ class AttributionReport:
     kept_because: dict[str, int]
     not_entered: int
     in_conflict: int
+    contested: dict[str, int]
 
     @property
     def n_failed(self) -> int:
@@ -120,6 +124,9 @@ def report_text(report: AttributionReport) -> str:
         f"ledger      {report.added} added, {report.unchanged} unchanged, {report.superseded} superseded"
         + (f"; attribution {report.attribution_id}" if report.attribution_id is not None else "; nothing changed"),
     ]
+    for licences, n in report.contested.items():
+        lines.append(f"check       {printable(licences)} permit the same shares: {counted(n, 'use')} held")
+        lines.append("            in part; give the one that pays a higher `precedence = NUMBER`, and import it again")
     if report.repeated:
         lines.append(f"note        {counted(report.repeated, 'result')} left out: the same track again")
     if report.n_failed:

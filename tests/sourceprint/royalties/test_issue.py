@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -195,7 +196,9 @@ def test_a_draft_keeps_nothing(attributed: Database) -> None:
 def test_what_changed_is_an_adjustment_of_the_next_period(attributed: Database) -> None:
     first = issue(attributed)
     use_id = use_of(attributed, "R2")
-    change_state(attributed, [use_id], "disputed", "letter of 3 October")
+    change_state(
+        attributed, [use_id], "disputed", "letter of 3 October", by="Ann", now=datetime(2026, 10, 5, tzinfo=UTC)
+    )
     second = issue(attributed, Q4)
     prove(second)
     changes = {
@@ -210,7 +213,9 @@ def test_what_changed_is_an_adjustment_of_the_next_period(attributed: Database) 
         ("payable", "P-W2", "PerformingRight"): (100, 0, -100),
         ("held", "", "PerformingRight"): (0, 100, 100),
     }
-    assert {one.reason for one in second.adjustments} == {f"use {use_id} disputed: letter of 3 October"}
+    assert {one.reason for one in second.adjustments} == {
+        f"use {use_id} of one.wav disputed by Ann, 2026-10-05: letter of 3 October"
+    }
     assert {one.statement_id for one in second.adjustments} == {first.id}
     assert {one.party_id: cents(one.carried) for one in second.balances} == {"P-R2": -200, "P-W2": -200}
     assert ("recording", "R2", "", "Title of R2") in second.titles
@@ -232,15 +237,17 @@ def test_adjustments_of_all_kinds_sum_to_the_change_of_the_total(attributed: Dat
     assert all("new, claimed" in one.reason for one in second.adjustments)
 
 
-def test_a_corrected_share_is_adjusted_with_the_revisions_named(attributed: Database) -> None:
+def test_a_corrected_share_is_adjusted_and_named(attributed: Database) -> None:
     issue(attributed)
     corrected = rights_with()
     half = a_share("R1", "P-R1", millionths=500_000)
     store_rights(attributed, replace(corrected, master_shares={**corrected.master_shares, "R1": (half,)}))
     second = issue(attributed, Q4)
-    assert {(one.kind, one.party_id, cents(one.amount), one.reason) for one in second.adjustments} == {
-        ("payable", "P-R1", -100, "rights revision 1 to 2"),
-        ("unclaimed", "", 100, "rights revision 1 to 2"),
+    (why,) = {one.reason for one in second.adjustments}
+    assert re.fullmatch(r"share of R1 in Master of R1: now 50 %, was 100 % \(by tester, \d{4}-\d\d-\d\d\)", why)
+    assert {(one.kind, one.party_id, cents(one.amount)) for one in second.adjustments} == {
+        ("payable", "P-R1", -100),
+        ("unclaimed", "", 100),
     }
 
 

@@ -186,7 +186,7 @@ def test_a_party_sees_its_own_money_and_nobody_elses() -> None:
     for gross in others - mine:
         assert f">{gross}<" not in pages["P-ANNA.html"].decode()
     assert "1.200000" in Page(party_page(statement, "P-OPEN")).text
-    with pytest.raises(UnknownRightsError, match="'P-NONE' has no lines, balance or adjustments"):
+    with pytest.raises(UnknownRightsError, match="'P-NONE' has no lines, held shares, balance or adjustments"):
         party_page(statement, "P-NONE")
 
 

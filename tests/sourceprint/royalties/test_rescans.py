@@ -138,10 +138,10 @@ def test_a_narrower_look_withdraws_nothing_and_says_so(database: Database, attri
     failed = {**one_wav(), "status": "decode_error", "reason": "cut"}
     emptier = one_wav(SECOND, digest=OTHER_INDEX, **METHOD)
     filtered = one_wav(SECOND, only=["id:asset-R2"], recordings=1, **METHOD)
-    for later, kept in ((failed, 0), (emptier, 2), (filtered, 1)):
+    for later, kept, not_entered in ((failed, 0, 0), (emptier, 1, 1), (filtered, 1, 0)):
         report = attribute(later)
         assert uses_in(database) == before
-        assert (report.superseded, report.added, report.kept) == (0, 0, kept)
+        assert (report.superseded, report.added, report.kept, report.not_entered) == (0, 0, kept, not_entered)
     assert report.kept_because == {"1 of 9 recordings (--only id:asset-R2) were searched": 1}
     assert (
         "kept        1 use that a fuller scan found and this one did not\n"

@@ -21,6 +21,7 @@ from sourceprint.royalties.rights.licences import Amendment, Conditions, Deducti
 from sourceprint.royalties.rights.records import MASTER, RecordingWork, Share
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.files.page import party_page
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.statement import Line, Statement
@@ -193,6 +194,11 @@ def test_a_blanket_beside_a_direct_licence_holds_the_share_and_names_both_and_th
         ("P-WRITER", PERFORMING, "LIC-ALL"): "1",
     }
     (line,) = held(statement)
+    (share,) = statement.held  # it stands on the page of whoever's share it is
+    assert (share.line, share.party_id, share.reason) == (line.number, "P-LABEL", line.reason)
+    assert share.amount == line.gross
+    assert b"Held for you" in party_page(statement, "P-LABEL")
+    assert b"Held for you" not in party_page(statement, "P-PUB")
     assert line.reason == "P-LABEL: LIC-ALL and LIC-LABEL permit it, and no precedence says which of them pays"
     assert statement.outside == ()
 

@@ -17,9 +17,12 @@ from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.licences import Scope
 from sourceprint.royalties.rights.records import OptChoice
 from sourceprint.royalties.rights.rows import row_of, table_of
+from sourceprint.royalties.statements.files.page import party_page, statement_page
+from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.line_explanation import explain_line
 from sourceprint.royalties.statements.proof import prove
+from sourceprint.royalties.statements.register import statement_text
 from sourceprint.royalties.statements.statement import Statement
 from tests.royalty_records import LICENSEE, a_licence, a_rate_card, only_in, some_rights, store_rights
 
@@ -102,6 +105,26 @@ def test_a_part_is_divided_by_right_and_share(database: Database) -> None:
     store(database, choices(), rights=(("Master", 500_000), ("PerformingRight", 500_000)), division="seconds")
     statement = issue(database)
     assert paid(statement) == {"P-R1": "5", "P-R2": "10", "P-R3": "35", "P-W1": "5", "P-W2": "10", "P-W3": "35"}
+
+
+def test_who_is_opted_out_of_a_pool_is_listed_with_since_when_and_why(database: Database) -> None:
+    out = OptChoice("O-9", "work", "W1", "out", ("train",), only_in("DE"), date(2026, 4, 1), date(2026, 6, 30))
+    store(database, choices(out)[2:], division="seconds")
+    first = issue(database)
+    assert first.opted_out == ()
+    choose(
+        database, OptChoice("O-8", "recording", "R2", "out", ("train",), valid_from=date(2026, 5, 1), reason="letter")
+    )
+    second = issue(database, "2026-Q2")
+    assert list(paid(second)) == ["P-R3"]
+    assert [(one.recording_id, one.party_ids, one.reason) for one in second.opted_out] == [
+        ("R1", ("P-R1",), "work W1 opted out of train in DE from 2026-04-01 to 2026-06-30"),
+        ("R2", ("P-R2",), "recording R2 opted out of train from 2026-05-01: letter"),
+    ]
+    assert "no part of a pool: 2 recordings\n  LIC-1: work W1 opted out" in statement_text(second)
+    assert b"Opted out of training" in statement_page(second)
+    assert b"R2 opted out" not in party_page(second, "P-R3")  # nobody else's
+    assert parse_statement(statement_bytes(second)) == second
 
 
 def test_who_is_out_there_and_then_gets_nothing(database: Database) -> None:

@@ -39,12 +39,16 @@ _NO_LICENCE = ShareOutcome("no_licence")
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:
-    """What one use adds to one line, under which terms, and why nobody is paid where that is so."""
+    """What one use adds to one line, under which terms, and why nobody is paid where that is so.
+
+    `held_for` is the party whose share is held; "" where none is, or not that of one alone.
+    """
 
     key: LineKey
     contribution: Contribution
     terms: Licence
     reason: str
+    held_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,8 @@ def _by_right(claims: Iterable[_Claim]) -> Iterator[_Claim]:
     for claim in claims:
         key = (claim.licence_id, claim.share.right, claim.share.work_id, claim.reason)
         before = held[key].share.millionths if key in held else 0
-        held[key] = replace(claim, share=replace(claim.share, millionths=before + claim.share.millionths, share_id=""))
+        whole = before + claim.share.millionths
+        held[key] = replace(claim, share=replace(claim.share, millionths=whole, share_id="", party_id=""))
     yield from held.values()
 
 
@@ -252,4 +257,5 @@ def _entry(priced: PricedUse, allotment: Allotment, claim: _Claim) -> LineEntry:
         share_id=share.share_id,
         basis=allotment.basis,
     )
-    return LineEntry(key, contribution, allotment.terms, claim.reason)
+    held_for = share.party_id if claim.kind == "held" else ""
+    return LineEntry(key, contribution, allotment.terms, claim.reason, held_for)

@@ -28,12 +28,14 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.allocation import Allotment, PricedUse
 from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.weights import ALL
+from sourceprint.royalties.statements.statement import OptedOut
 from sourceprint.royalties.uses.shares import JudgedShare, UseShares
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["has_pool_due", "pool_parts"]
+__all__ = ["TRAINING_POOL", "has_pool_due", "opted_out_of_pools", "pool_parts"]
 
-_METHOD = "training-pool"
+TRAINING_POOL = "training-pool"
+"""The method of what comes out of a pool."""
 
 
 def has_pool_due(licences: Iterable[Licence], period: Period) -> bool:
@@ -51,7 +53,7 @@ def pool_parts(
     licences : iterable of Licence
         Of one licensee.
     rights : Rights
-        With all recordings that are opted in, their works, shares and choices.
+        With all recordings that a choice is about, their works, shares and choices.
     period : Period
     converter : Converter
         To the currency of the statement.
@@ -67,6 +69,31 @@ def pool_parts(
             pool = licence.deal.training
             if pool is not None:
                 yield from _of_pool(licence.on(span.end), pool, span, rights, shares, converter)
+
+
+def opted_out_of_pools(licences: Iterable[Licence], rights: Rights, period: Period) -> tuple[OptedOut, ...]:
+    """Return what is opted out of the pools that fall due in a period; by licence and recording.
+
+    Parameters
+    ----------
+    licences : iterable of Licence
+        Of one licensee.
+    rights : Rights
+        With all recordings that are opted out, their works, shares and choices.
+    period : Period
+    """
+    found: dict[OptedOut, None] = {}
+    for licence in sorted(licences, key=lambda one: one.id):
+        for span in _spans(licence, period):
+            pool, terms = licence.deal.training, licence.on(span.end)
+            if pool is None:
+                continue
+            for recording_id, standing in _standings(terms, pool, span, rights):
+                if standing.choice == "out":
+                    shares = rights.master_shares.get(recording_id, ())
+                    owners = {one.party_id for one in shares if one.holds(pool.territory, span.end)} - {""}
+                    found[OptedOut(licence.id, recording_id, tuple(sorted(owners)), standing.reason)] = None
+    return tuple(sorted(found, key=lambda one: (one.licence_id, one.recording_id, one.reason)))
 
 
 def _spans(licence: Licence, period: Period) -> tuple[DealSpan, ...]:
@@ -100,16 +127,23 @@ _UNITS = {"equal": "recordings", "seconds": "ms", "weights": "millionths of weig
 
 def _weights(terms: Licence, pool: Pool, span: DealSpan, rights: Rights) -> Mapping[str, int]:
     """Return the weights of the recordings that are in, by id; those without any weight are left out."""
-    works_alone = all(right != MASTER for right, _ in terms.rate_card.rights)
     weights: dict[str, int] = {}
-    for recording_id, recording in sorted(rights.recordings.items()):
-        works = rights.works_of(recording_id)
-        if not terms.scope.covers_recording(recording_id, recording) and not any(map(terms.scope.covers_work, works)):
-            continue
-        standing = standing_of(rights, recording_id, "train", pool.territory, span.end, works_alone=works_alone)
-        if standing.choice == "in" and (weight := _weight(terms, pool, recording, standing)):
+    for recording_id, standing in _standings(terms, pool, span, rights):
+        if standing.choice == "in" and (weight := _weight(terms, pool, rights.recordings[recording_id], standing)):
             weights[recording_id] = weight
     return weights
+
+
+def _standings(terms: Licence, pool: Pool, span: DealSpan, rights: Rights) -> Iterator[tuple[str, Standing]]:
+    """Yield the recordings in the scope of a licence, by id, each with its standing on the last day."""
+    works_alone = all(right != MASTER for right, _ in terms.rate_card.rights)
+    for recording_id, recording in sorted(rights.recordings.items()):
+        works = rights.works_of(recording_id)
+        if terms.scope.covers_recording(recording_id, recording) or any(map(terms.scope.covers_work, works)):
+            yield (
+                recording_id,
+                standing_of(rights, recording_id, "train", pool.territory, span.end, works_alone=works_alone),
+            )
 
 
 def _weight(terms: Licence, pool: Pool, recording: RightsRecording, standing: Standing) -> int:
@@ -177,6 +211,6 @@ def _priced(
         shares_on=span.end,
         is_day_of_usage=False,
         readings=readings,
-        allotments={terms.id: Allotment(terms, _METHOD, amount, by_rate=False, basis=basis)},
+        allotments={terms.id: Allotment(terms, TRAINING_POOL, amount, by_rate=False, basis=basis)},
         reason=reason,
     )

@@ -17,7 +17,7 @@ from datetime import date
 from sqlalchemy import Connection, select
 
 from fingerprint.errors import StatementError, printable
-from sourceprint.royalties.deals.optin import opted_in
+from sourceprint.royalties.deals.optin import recordings_chosen
 from sourceprint.royalties.periods import Period, months_after
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.rights import Rights, load_rights
@@ -270,7 +270,7 @@ class _Book:
         if head.row_id not in self._now:
             return
         so_far = self.adjustments_so_far(head)
-        yield from adjustments_to(self.statement(head), self._now[head.row_id], so_far)
+        yield from adjustments_to(self._connection, self.statement(head), self._now[head.row_id], so_far)
 
     def adjustments_so_far(self, head: StatementHead) -> list[Adjustment]:
         """Return the adjustments of later statements, those to this one among them."""
@@ -373,7 +373,7 @@ def rights_of(
     if period is not None:
         licences = load_rights(connection, licensee=licensee, owners=False).licences
         if has_pool_due(licences.values(), period):
-            recordings |= opted_in(connection, "train")
+            recordings |= recordings_chosen(connection, "train")
     return load_rights(
         connection, recording_ids=sorted(recordings - {""}), work_ids=sorted(works - {""}), licensee=licensee
     )

@@ -130,7 +130,7 @@ def party_page(statement: Statement, party_id: str) -> bytes:
     view = View(statement)
     if party_id not in view.party_ids():
         raise UnknownRightsError(
-            f"party {printable(party_id)!r:.80} has no lines, balance or adjustments in statement "
+            f"party {printable(party_id)!r:.80} has no lines, held shares, balance or adjustments in statement "
             f"{printable(statement.id)}; name one that has"
         )
     return _party_page(view, party_id, statement)

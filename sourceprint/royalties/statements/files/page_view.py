@@ -14,7 +14,16 @@ from sourceprint.royalties.money import ZERO, Amount, currency_exponent, format_
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
-from sourceprint.royalties.statements.statement import KINDS, Adjustment, Balance, Contribution, Line, Statement
+from sourceprint.royalties.statements.statement import (
+    KINDS,
+    Adjustment,
+    Balance,
+    Contribution,
+    HeldShare,
+    Line,
+    OptedOut,
+    Statement,
+)
 from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import exact_clock
@@ -54,6 +63,9 @@ class View:
         for line in statement.lines:
             if line.kind == "payable":
                 self._payable.setdefault(line.party_id, []).append(line)
+        self._held: dict[str, list[HeldShare]] = {}
+        for held in statement.held:
+            self._held.setdefault(held.party_id, []).append(held)
         self._adjusted: dict[str, list[Adjustment]] = {}
         for adjustment in statement.adjustments:
             if adjustment.kind == "payable":
@@ -83,6 +95,7 @@ class View:
             "kinds": self._kinds(),
             "balances": self._balances(statement.balances),
             "advances": self._advances(None),
+            "opted_out": [self._opted_out(one) for one in statement.opted_out],
             "adjustments": [self._adjustment(one) for one in statement.adjustments],
             "outside": [self._outside(index) for index in range(min(len(statement.outside), MAX_OUTSIDE))],
             "n_outside": len(statement.outside),
@@ -112,14 +125,17 @@ class View:
             "group": self._lines(lines, followed, whole=False),
             "balances": self._balances([self._accounts[party_id]] if party_id in self._accounts else []),
             "advances": self._advances(party_id),
+            "held": [self._held_share(one) for one in self._held.get(party_id, ())],
+            "held_sum": self._money(sum_of(one.amount for one in self._held.get(party_id, ()))),
+            "opted_out": [self._opted_out(one) for one in self._statement.opted_out if party_id in one.party_ids],
             "adjustments": [self._adjustment(one) for one in self._adjusted.get(party_id, ())],
             "bars_by_track": self.bars(self._by_track(lines)),
             "not_drilled": not_followed,
         }
 
     def party_ids(self) -> list[str]:
-        """Return the ids of all parties that have money in the statement, sorted."""
-        return sorted({*self._payable, *self._accounts, *self._adjusted} - {""})
+        """Return the ids of all parties that have money in the statement, held or not, sorted."""
+        return sorted({*self._payable, *self._accounts, *self._adjusted, *self._held} - {""})
 
     def bars(self, amounts: dict[str, Amount], *, sort: bool = True) -> list[tuple[str, Amount, str]]:
         """Return label, amount and text by size; what is beyond the twelfth is one bar."""
@@ -307,6 +323,27 @@ class View:
             "stated": self._money(one.stated),
             "now": self._money(one.now),
             "amount": self._money(one.amount),
+            "reason": one.reason,
+        }
+
+    def _held_share(self, one: HeldShare) -> dict[str, Any]:
+        line = self._statement.lines[one.line - 1]
+        return {
+            "number": line.number,
+            "recording": self._names.title("recording", line.recording_id),
+            "work": self._names.title("work", line.work_id),
+            "right": line.right,
+            "territory": line.territory,
+            "reason": one.reason,
+            "amount": self._money(one.amount),
+        }
+
+    def _opted_out(self, one: OptedOut) -> dict[str, str]:
+        return {
+            "recording": self._names.title("recording", one.recording_id),
+            "isrc": self._names.code("recording", one.recording_id),
+            "owners": ", ".join(self._names.party(party_id).name for party_id in one.party_ids),
+            "licence": one.licence_id,
             "reason": one.reason,
         }
 
