@@ -176,7 +176,6 @@ def _checked_import(report: ImportReport, added: Mapping[str, int], changed: Map
     found = [
         ("added", {kind: one.added for kind, one in applied if one.added}, dict(added)),
         ("changed", {kind: one.changed for kind, one in applied if one.changed}, dict(changed)),
-        ("withdrawn", {kind: one.withdrawn for kind, one in applied if one.withdrawn}, {}),
         ("errors", report.errors, 0),
         ("a revision", report.revision is not None, bool(added or changed)),
     ]

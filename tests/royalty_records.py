@@ -12,10 +12,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, update
 
 from sourceprint.royalties.money import Amount, sum_of
-from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.database import Change, Database
 from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
 from sourceprint.royalties.rights.records import (
@@ -189,6 +189,13 @@ def store_rights(database: Database, rights: Rights, *, by: str = "tester") -> i
             apply_records(change, table, rows)
     with database.reading() as connection:
         return current_revision(connection)
+
+
+def withdraw(change: Change, table: Table, ids: Iterable[str]) -> None:
+    """End current records, as a database may hold some that were: no command does it."""
+    if wanted := sorted(ids):
+        current = update(table).where(table.c.id.in_(wanted), table.c.until.is_(None))
+        change.connection.execute(current.values(until=change.revision))
 
 
 def a_policy(**fields: Any) -> Policy:

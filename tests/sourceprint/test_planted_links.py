@@ -20,7 +20,6 @@ from sourceprint.evidence.pages.report import ReportOptions, write_report
 from sourceprint.exports.formats import write_export
 from sourceprint.gate import report as gate
 from sourceprint.inputs import collect
-from sourceprint.royalties.uses.uses_text import uses_to_jsonl
 from sourceprint.scans.journal import Journal
 from sourceprint.scans.moves import Mover
 from sourceprint.signatures import PrivateKey, create_key
@@ -59,7 +58,6 @@ WRITERS: dict[str, Callable[[Path, Path], object]] = {
     "blind export": blind,
     "export of results": lambda _, target: write_export([], "csv", target, {}, replace=True),
     "case": lambda _, target: write_case(target, b"case", replace=True),
-    "uses": lambda _, target: uses_to_jsonl(target, []),
     "gate": lambda _, target: gate.expect_output(target, []),
 }
 

@@ -37,7 +37,7 @@ from sourceprint.royalties.rights.share_sums import Sum, sums_of_shares
 __all__ = ["Records", "check_rights", "check_shares"]
 
 _MAX_NAMED = 8
-_DOUBLE = "correct one, or withdraw the one that is double"
+_DOUBLE = "correct one of them"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from itertools import islice
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -30,8 +29,8 @@ from sqlalchemy import (
     update,
 )
 
-from fingerprint.errors import RightsError, UnknownRightsError, printable
-from sourceprint.royalties.rights.database import Change, in_chunks
+from fingerprint.errors import RightsError, printable
+from sourceprint.royalties.rights.database import Change
 from sourceprint.royalties.rights.schema import in_order, record_columns, revision
 
 __all__ = [
@@ -40,7 +39,6 @@ __all__ = [
     "Version",
     "apply_records",
     "record_history",
-    "withdraw_records",
 ]
 
 MAX_LOOKUP_BYTES = 2_500
@@ -51,12 +49,11 @@ _CHUNK_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How many records were added, changed and left alone, and how many withdrawn for being absent."""
+    """How many records were added, changed and left alone."""
 
     added: int
     changed: int
     unchanged: int
-    withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +84,8 @@ class Version:
     ended_by: str
 
 
-def apply_records(
-    change: Change, table: Table, rows: Iterable[Mapping[str, object]], *, keep_absent: bool = True
-) -> Applied:
-    """Bring the current records of a table to what the rows say.
+def apply_records(change: Change, table: Table, rows: Iterable[Mapping[str, object]]) -> Applied:
+    """Bring the current records of a table to what the rows say; those that no row names stay.
 
     Parameters
     ----------
@@ -100,8 +95,6 @@ def apply_records(
         Of `schema.VERSIONED`.
     rows : iterable of mapping
         `id` and every column of the record; each id once.
-    keep_absent : bool
-        Whether current records that no row names stay; else they are withdrawn.
 
     Returns
     -------
@@ -116,8 +109,7 @@ def apply_records(
     connection = change.connection
     names = record_columns(table)
     staged = _stage(connection, table, rows)
-    same_id = staged.c.id == table.c.id
-    current = and_(same_id, table.c.until.is_(None))
+    current = and_(staged.c.id == table.c.id, table.c.until.is_(None))
     differs = or_(*(staged.c[name].is_distinct_from(table.c[name]) for name in names if name != "id"))
     total = connection.scalar(select(func.count()).select_from(staged)) or 0
     known = connection.scalar(select(func.count()).select_from(staged.join(table, current))) or 0
@@ -126,7 +118,8 @@ def apply_records(
         superseded = select(table.c.row_id).select_from(staged.join(table, current)).where(differs)
         changed = connection.scalar(select(func.count()).select_from(superseded.subquery())) or 0
         if changed:
-            _close(change, table, table.c.row_id.in_(superseded))
+            outdated = update(table).where(table.c.until.is_(None), table.c.row_id.in_(superseded))
+            connection.execute(outdated.values(until=change.revision))
     if changed or known < total:
         missing = not_(select(table.c.row_id).where(current).exists())
         fresh = select(*(staged.c[name] for name in names), bindparam("since", change.revision, Integer))
@@ -135,32 +128,8 @@ def apply_records(
                 [*names, "since"], fresh.where(missing).order_by(in_order(connection, staged.c.id))
             )
         )
-    withdrawn = 0
-    if not keep_absent:
-        absent = not_(select(staged.c.id).where(same_id).exists())
-        withdrawn = _withdraw(change, table, absent)
     staged.drop(connection)
-    return Applied(total - known, changed, known - changed, withdrawn)
-
-
-def withdraw_records(change: Change, table: Table, ids: Iterable[str]) -> int:
-    """Withdraw current records by id and return how many: they stay in the history.
-
-    Raises
-    ------
-    UnknownRightsError
-        If an id is not that of a current record.
-    """
-    withdrawn = 0
-    for chunk in in_chunks(sorted(set(ids))):
-        found = set(change.connection.scalars(select(table.c.id).where(table.c.id.in_(chunk), table.c.until.is_(None))))
-        for record_id in chunk:
-            if record_id not in found:
-                raise UnknownRightsError(
-                    f"{table.name} {printable(record_id):.80}: not a current record; see `sourceprint rights show`"
-                )
-        withdrawn += _withdraw(change, table, table.c.id.in_(chunk))
-    return withdrawn
+    return Applied(total - known, changed, known - changed)
 
 
 def record_history(connection: Connection, table: Table, record_id: str) -> list[Version]:
@@ -196,18 +165,6 @@ def record_history(connection: Connection, table: Table, record_id: str) -> list
         )
         for row in connection.execute(versions).mappings()
     ]
-
-
-def _withdraw(change: Change, table: Table, which: ColumnElement[bool]) -> int:
-    of_those = select(func.count()).select_from(table).where(table.c.until.is_(None), which)
-    withdrawn = change.connection.scalar(of_those) or 0
-    if withdrawn:
-        _close(change, table, which)
-    return withdrawn
-
-
-def _close(change: Change, table: Table, which: ColumnElement[bool]) -> None:
-    change.connection.execute(update(table).where(table.c.until.is_(None), which).values(until=change.revision))
 
 
 def _stage(connection: Connection, table: Table, rows: Iterable[Mapping[str, object]]) -> Table:

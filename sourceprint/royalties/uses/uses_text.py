@@ -4,21 +4,18 @@ In come an `AttributionReport` or uses; out come text, plain JSON types, or a fi
 in the fields of `sourceprint.royalties.uses.use`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from fingerprint.digests import FileEntry, exact_json
 from fingerprint.errors import printable
-from index.storage.durable import publish_chunks
 from sourceprint.royalties.uses.shares import RightOutcome
 from sourceprint.royalties.uses.states import contenders_of
 from sourceprint.royalties.uses.terms import ShareOutcome
 from sourceprint.royalties.uses.use import Use, use_to_json
 from sourceprint.text.tables import counted, table
 
-__all__ = ["AttributionReport", "judged_use_to_json", "report_text", "report_to_json", "uses_text", "uses_to_jsonl"]
+__all__ = ["AttributionReport", "judged_use_to_json", "report_text", "report_to_json", "uses_text"]
 
 SCHEMA = "sourceprint/attribution/1"
 _SHOWN = 10
@@ -163,24 +160,6 @@ def uses_text(uses: Iterable[tuple[Use, Iterable[RightOutcome]]]) -> str:
     rows = [_TITLES, *(_cells(use, outcomes) for use, outcomes in uses)]
     widths = {column: max(len(row[column]) for row in rows) for column in _NUMBERS}
     return table([[cell.rjust(widths.get(column, 0)) for column, cell in enumerate(row)] for row in rows])
-
-
-def uses_to_jsonl(path: Path, uses: Iterable[Use]) -> FileEntry:
-    """Write uses as JSON Lines, replacing the file in one step; return its size and checksum.
-
-    Raises
-    ------
-    StorageFullError
-        If the disk is full; the file is as it was.
-    CatalogueError
-        If the system refuses otherwise.
-    """
-    return publish_chunks(path, _lines(uses))
-
-
-def _lines(uses: Iterable[Use]) -> Iterator[bytes]:
-    for use in uses:
-        yield exact_json(use_to_json(use)) + b"\n"
 
 
 def _cells(use: Use, outcomes: Iterable[RightOutcome]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from sourceprint.royalties.rights.chain import Head, begin_chain, chain_head
 from sourceprint.royalties.rights.chain.coverage import COVERED, CoveredRow, covered_rows
 from sourceprint.royalties.rights.chain.verification import ChainVerdict, HeldHead, verify_chain
 from sourceprint.royalties.rights.database import Database
-from sourceprint.royalties.rights.history import apply_records, withdraw_records
+from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.records import Party, Work
 from sourceprint.royalties.rights.rows import row_of
 from sourceprint.royalties.rights.schema import (
@@ -51,6 +51,7 @@ from sourceprint.royalties.rights.schema import (
 )
 from tests.command_line import run
 from tests.places import DATA
+from tests.royalty_records import withdraw
 
 WHEN = {"made_at": "2026-10-02T08:00:00Z", "made_by": "ann"}
 
@@ -82,7 +83,7 @@ def fill(database: Database) -> None:
         apply_records(change, party, [row_of(Party(f"P{n}", "Name")) for n in range(3)])
     with database.changing(source="second") as change:
         apply_records(change, party, [row_of(Party("P0", "Another"))])
-        withdraw_records(change, party, ["P2"])
+        withdraw(change, party, ["P2"])
     with database.writing() as connection:
         connection.execute(insert(attribution), attribution_row("11"))
         connection.execute(insert(use), [use_row("U1", 1), use_row("U2", 1)])

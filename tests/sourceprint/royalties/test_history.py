@@ -19,7 +19,6 @@ from sourceprint.royalties.rights.history import (
     Applied,
     apply_records,
     record_history,
-    withdraw_records,
 )
 from sourceprint.royalties.rights.licence_toml import licence_document
 from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
@@ -36,6 +35,7 @@ from sourceprint.royalties.rights.rights import Rights, all_records, current_rev
 from sourceprint.royalties.rights.rows import Record, record_of, row_of, table_of
 from sourceprint.royalties.rights.schema import VERSIONED, licence, master_share, party, recording, work_share
 from sourceprint.royalties.territories import Territories
+from tests.royalty_records import withdraw
 
 AWKWARD = [
     "",
@@ -123,35 +123,14 @@ def test_from_nothing_known_to_a_value_and_back_are_changes(database: Database) 
         ]
 
 
-def test_absent_records_stay_unless_asked_otherwise(database: Database) -> None:
-    put(database, Party("P1", "a"), Party("P2", "b"))
-    assert put(database, Party("P1", "a")) == [Applied(0, 0, 1)]
-    with database.changing(source="all there is") as change:
-        rows = [row_of(Party("P1", "a"))]
-        assert apply_records(change, party, rows, keep_absent=False) == Applied(0, 0, 1, withdrawn=1)
-        assert apply_records(change, party, rows, keep_absent=False) == Applied(0, 0, 1)
-    with database.reading() as connection:
-        assert [record.id for record in all_records(connection, party) if isinstance(record, Party)] == ["P1"]
-        assert len(list(all_records(connection, party, 1))) == 2
-
-
 def test_withdrawn_records_stay_in_the_history_and_may_come_back(database: Database) -> None:
     put(database, Party("P1", "a"), Party("P2", "b"))
     with database.changing(source="withdraw", by="ben") as change:
-        assert withdraw_records(change, party, ["P1", "P1"]) == 1
+        withdraw(change, party, ["P1"])
     assert put(database, Party("P1", "a")) == [Applied(1, 0, 0)]
     with database.reading() as connection:
         first, second = record_history(connection, party, "P1")
     assert (first.since, first.until, first.ended_by, second.since, second.until) == (1, 2, "ben", 3, None)
-
-
-def test_withdrawing_what_is_not_there_is_refused_and_withdraws_nothing(database: Database) -> None:
-    put(database, Party("P1", "a"))
-    with pytest.raises(UnknownRightsError, match="party P9: not a current record"):  # noqa: SIM117
-        with database.changing(source="withdraw") as change:
-            withdraw_records(change, party, ["P1", "P9"])
-    with database.reading() as connection:
-        assert record_history(connection, party, "P1")[0].until is None
 
 
 def test_what_one_change_made_and_superseded_never_held(database: Database) -> None:
@@ -392,7 +371,7 @@ def test_an_earlier_revision_is_read_as_it_was(database: Database) -> None:
     put(database, RightsRecording("R1", "before", index_id="asset-1"), share)
     put(database, RightsRecording("R1", "after", index_id="asset-9"), replace(share, millionths=1))
     with database.changing(source="withdraw") as change:
-        withdraw_records(change, master_share, ["S1"])
+        withdraw(change, master_share, ["S1"])
     first, second, third = (read(database, index_ids=["asset-1", "asset-9"], revision=n) for n in (1, 2, 3))
     assert (first.recordings["R1"].title, first.by_index_id, first.revision) == ("before", {"asset-1": ("R1",)}, 1)
     assert first.master_shares["R1"] == (share,)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from fingerprint.digests import exact_json
 from fingerprint.errors import ParameterError, RightsError, UnknownRightsError
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
@@ -20,13 +21,12 @@ from sourceprint.royalties.uses.ledger import attribute_results, current_uses, l
 from sourceprint.royalties.uses.policy import load_policy, policy_of
 from sourceprint.royalties.uses.states import TRANSITIONS, change_state, use_history
 from sourceprint.royalties.uses.usage import Usage, UsageRow
-from sourceprint.royalties.uses.use import STATES, Use, use_from_json
+from sourceprint.royalties.uses.use import STATES, Use, use_from_json, use_to_json
 from sourceprint.royalties.uses.uses_text import (
     AttributionReport,
     report_text,
     report_to_json,
     uses_text,
-    uses_to_jsonl,
 )
 from tests.royalty_records import (
     LICENSEE,
@@ -247,13 +247,9 @@ def test_new_rights_give_new_uses_with_the_revision(rights_on_file: Database, tm
     assert a_recording("R9").index_id == use.index_id
 
 
-def test_uses_are_written_as_lines_that_give_them_back(tmp_path: Path) -> None:
+def test_uses_are_listed_a_line_each_and_give_themselves_back_as_json() -> None:
     uses = [a_use("a\nb.wav"), a_use("two.wav", "R2")]
-    path = tmp_path / "uses.jsonl"
-    path.write_text("old")
-    entry = uses_to_jsonl(path, uses)
-    assert [use_from_json(json.loads(line)) for line in path.read_text().splitlines()] == uses
-    assert entry.size == path.stat().st_size
+    assert [use_from_json(json.loads(exact_json(use_to_json(use)))) for use in uses] == uses
     table = uses_text((use, ()) for use in uses).splitlines()
     assert len(table) == 3
     assert "a\\nb.wav" in table[1]

@@ -23,7 +23,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import Table
+from sqlalchemy import Table, select
 
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records
@@ -63,6 +63,7 @@ from tests.royalty_records import (
     a_scan_result,
     some_rights,
     store_rights,
+    withdraw,
 )
 
 EXAMPLES = int(os.environ.get("SOURCEPRINT_MONEY_EXAMPLES", "12"))
@@ -112,7 +113,9 @@ class Money(RuleBasedStateMachine):
             tables[table_of(record)].append(row_of(record))
         with self.database.changing(source="test", by="ann", now=self.later()) as change:
             for table, rows in tables.items():
-                apply_records(change, table, rows, keep_absent=False)
+                apply_records(change, table, rows)
+                on_file = set(change.connection.scalars(select(table.c.id).where(table.c.until.is_(None))))
+                withdraw(change, table, on_file - {row["id"] for row in rows})
 
     def later(self) -> datetime:
         self.moment += timedelta(seconds=1)
