@@ -60,14 +60,22 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from fingerprint.errors import ParameterError
 from sourceprint.royalties.deal_terms import NO_DEAL, DealTerms
 from sourceprint.royalties.rights.records import RightsRecording
 from sourceprint.royalties.territories import Territories
 
-__all__ = ["PURPOSES", "Amendment", "Conditions", "Deduction", "Licence", "RateCard", "Scope"]
+__all__ = ["PURPOSES", "Amendment", "Conditions", "Deduction", "Licence", "RateCard", "Scope", "validate_purpose"]
 
 SCHEMA = "sourceprint/licence/1"
 PURPOSES = ("train", "generate", "reference-audio")
+
+
+def validate_purpose(purpose: str) -> str:
+    """Return a purpose; raises ParameterError if it is none."""
+    if purpose not in PURPOSES:
+        raise ParameterError(f"purpose {purpose!r:.40}: write one of {', '.join(PURPOSES)}")
+    return purpose
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class Column:
         Takes a clean text that is not empty; raises ParameterError.
     needed : bool
         Whether the column must be there and its cells filled.
+    exported : bool
+        False where another column says the same.
     warn : callable or None
         Takes what was read and returns a sentence, or "".
     """
@@ -53,6 +55,7 @@ class Column:
     names: tuple[str, ...]
     read: Reader = str
     needed: bool = False
+    exported: bool = True
     warn: Callable[[str], str] | None = None
 
 
@@ -123,7 +126,7 @@ SHAPES: tuple[Shape, ...] = (
             Column("subtitle", ("SubTitle",)),
             Column("artists", ("DisplayArtistName", "artists"), read_list),
             Column("duration", ("Duration",), read_duration_ms),
-            Column("duration_ms", ("DurationMs",), read_milliseconds),
+            Column("duration_ms", ("DurationMs",), read_milliseconds, exported=False),
             Column("label", ("LabelName", "label")),
             Column("index_id", ("IndexId",), read_id),
             Column("vocals", ("Vocals",), read_flag),

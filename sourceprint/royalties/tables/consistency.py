@@ -253,11 +253,9 @@ def require_clear_shares(staging: Staging) -> None:
         f"SELECT count(*), sum(micro = {_WHOLE_PERCENT}), sum(micro = {_WHOLE_FRACTION}) FROM ({sums})"
     )[0]
     shown = staging.query(f"{sums} ORDER BY subject, right LIMIT {_EXAMPLES}")
-    as_percent = "; ".join(
-        f"{_examples_label(subject, right)} {_hundredths(micro // 10_000)}" for subject, right, micro in shown
-    )
-    as_fraction = "; ".join(
-        f"{_examples_label(subject, right)} {_hundredths(micro // 100)}" for subject, right, micro in shown
+    as_percent, as_fraction = (
+        "; ".join(f"{printable(subject)[:40]} {right} {_hundredths(micro // per)}" for subject, right, micro in shown)
+        for per in (10_000, 100)
     )
     raise AmbiguousSharesError(
         f"{count} shares are bare numbers ({examples}): are they percentages, or fractions of 1?\n"
@@ -265,10 +263,6 @@ def require_clear_shares(staging: Staging) -> None:
         f"  as fractions, {fraction} of {groups} sums are 100 %: {as_fraction}\n"
         "  say --shares percent or --shares fraction, or write the sign % behind each share"
     )
-
-
-def _examples_label(subject: str, right: str) -> str:
-    return f"{printable(subject)[:40]} {right}"
 
 
 def _hundredths(number: int) -> str:

@@ -123,7 +123,7 @@ def _write_all(connection: Connection, folder: Path, at: int) -> dict[str, int]:
     manifest: list[Sequence[str]] = []
     for shape in SHAPES:
         name = f"{shape.files[0]}.tsv"
-        header = [column.names[0] for column in shape.columns if column.field not in _left_out(shape)]
+        header = [column.names[0] for column in shape.columns if column.exported]
         with closing(_rows(connection, shape, at)) as rows:  # before the transaction ends, whatever happens
             records[name] = _write_table(folder / name, header, rows)
         unit = "percent" if shape.kind in _SHARES else ""
@@ -135,11 +135,6 @@ def _write_all(connection: Connection, folder: Path, at: int) -> dict[str, int]:
     records["licences"] = _write_licences(connection, folder / "licences", at)
     _write_table(folder / MANIFEST, MANIFEST_COLUMNS, manifest)
     return records
-
-
-def _left_out(shape: Shape) -> frozenset[str]:
-    """Return fields of which another column says the same."""
-    return frozenset({"duration_ms"}) if shape.kind == "recording" else frozenset()
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
@@ -167,7 +162,7 @@ def _rows(connection: Connection, shape: Shape, at: int) -> Generator[Sequence[s
     """Yield the rows of a table, cells in the order of the shape."""
     table: Table = (_TABLES | _SHARES)[shape.kind]
     cells_of = _CELLS.get(shape.kind, _plain)
-    fields = [column.field for column in shape.columns if column.field not in _left_out(shape)]
+    fields = [column.field for column in shape.columns if column.exported]
     for record in all_records(connection, table, at):
         cells = cells_of(row_of(record))
         yield [cells[field] for field in fields]

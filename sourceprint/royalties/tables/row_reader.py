@@ -5,7 +5,6 @@ What is wrong with a cell becomes a problem in the staging, and the row is not t
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,28 +17,10 @@ from sourceprint.sheets.columns import MatchedColumns
 from sourceprint.sheets.headings import says_percent
 from sourceprint.sheets.opened import Sheet
 
-__all__ = ["RowReader", "ShareRow"]
+__all__ = ["RowReader"]
 
 _CACHED = 65_536
 _BARE_LIMIT = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class ShareRow:
-    """What a row says about one share, apart from the party's part.
-
-    Attributes
-    ----------
-    subject_id, party_id, right, role : str
-    given_id : str
-        The share's own id, or "" where it is to be made.
-    """
-
-    subject_id: str
-    party_id: str
-    right: str
-    role: str
-    given_id: str = ""
 
 
 class RowReader:
@@ -156,8 +137,10 @@ class RowReader:
             good = False
         return (included, excluded, valid_from, valid_to) if good else None
 
-    def stage_share(self, line: int, row: ShareRow, values: dict[str, Any]) -> None:
-        """Stage one share of a row whose cells could be read; `values` holds the cells that all its shares have."""
+    def stage_share(
+        self, line: int, values: dict[str, Any], *, subject_id: str, party_id: str, right: str, given_id: str = ""
+    ) -> None:
+        """Stage one share of a row whose cells could be read; where it has no id of its own, one is made."""
         held = self.validity(line, values)
         millionths = None
         text = values["share"]
@@ -171,30 +154,15 @@ class RowReader:
         included, excluded, valid_from, valid_to = held
         if millionths is None:
             micro = min(int(share_number(text).scaleb(6)), _BARE_LIMIT)
-            self.staging.bare_share(row.subject_id, row.right, text, micro, self.file, line)
+            self.staging.bare_share(subject_id, right, text, micro, self.file, line)
             return
-        if not row.party_id:
+        if not party_id:
             sentence = "names no party: this part stays unclaimed; add the party if it is known"
             self.staging.problem("warning", self.file, line, "", text, "no-party", sentence)
-        key = (row.subject_id, row.party_id, row.right, row.role, included, excluded, valid_from)
-        share_id = row.given_id or hashed_id("S", *key)
-        self.staging.add(
-            "master_share" if row.right == MASTER else "work_share",
-            self.file,
-            line,
-            (
-                share_id,
-                row.subject_id,
-                row.party_id,
-                row.right,
-                millionths,
-                included,
-                excluded,
-                valid_from,
-                valid_to,
-                row.role,
-            ),
-        )
+        role = values.get("role", "")
+        share_id = given_id or hashed_id("S", subject_id, party_id, right, role, included, excluded, valid_from)
+        record = (share_id, subject_id, party_id, right, millionths, included, excluded, valid_from, valid_to, role)
+        self.staging.add("master_share" if right == MASTER else "work_share", self.file, line, record)
 
     def _unit_of_heading(self, text: str) -> Unit | None:
         """Return the unit that the name of the column says; one and less may be a fraction all the same."""

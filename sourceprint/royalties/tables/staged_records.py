@@ -43,7 +43,7 @@ from sourceprint.royalties.rights.records import MASTER, OPT_SUBJECTS
 from sourceprint.royalties.tables.cells import Unit, parse_share
 from sourceprint.royalties.tables.columns import SINGLE, Shape
 from sourceprint.royalties.tables.label_sheets import LabelSheet
-from sourceprint.royalties.tables.row_reader import RowReader, ShareRow
+from sourceprint.royalties.tables.row_reader import RowReader
 from sourceprint.royalties.tables.staging import COLUMNS, Staging, hashed_id
 from sourceprint.sheets.columns import named_columns
 from sourceprint.sheets.opened import Sheet
@@ -136,7 +136,7 @@ def _stage_row(
         return
     for right in rights:
         subject_id = recording_id if right == MASTER else work_id
-        reader.stage_share(line, ShareRow(subject_id, party_id, right, values.get("role", "")), values)
+        reader.stage_share(line, values, subject_id=subject_id, party_id=party_id, right=right)
 
 
 def _faults(values: dict[str, Any], rights: list[str], recording_id: str, work_id: str) -> list[tuple[str, str, str]]:
@@ -260,8 +260,8 @@ def _stage_shares(reader: RowReader, kind: str, line: int, values: dict[str, Any
     given = values.get("id", "")
     for right in rights:
         share_id = f"{given}/{right}" if given and len(rights) > 1 else given
-        row = ShareRow(values["subject_id"], party_id, right, values.get("role", ""), share_id)
-        reader.stage_share(line, row, values)
+        subject_id = values["subject_id"]
+        reader.stage_share(line, values, subject_id=subject_id, party_id=party_id, right=right, given_id=share_id)
 
 
 def _stage_choice(reader: RowReader, kind: str, line: int, values: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, or_, select
 from fingerprint.errors import ParameterError, UnknownRightsError, printable
 from sourceprint.royalties.periods import Period, parse_date
 from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
-from sourceprint.royalties.rights.licences import PURPOSES
+from sourceprint.royalties.rights.licences import validate_purpose
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.rights.schema import use as use_table
@@ -96,7 +96,7 @@ def attribute_results(
     defaults = TrackOrigin(
         licensee,
         parse_date(generated_on, what="generated_on").isoformat() if generated_on else "",
-        _purpose(purpose),
+        validate_purpose(purpose),
         tuple(sorted({validate_territory(code) for code in territories})) or (WORLDWIDE,),
     )
     reason = printable(supersede.strip())
@@ -232,12 +232,6 @@ def require_licensee(connection: Connection, licensee: str, place: str) -> None:
         raise UnknownRightsError(
             f"licensee {printable(licensee):.80}: no such party in {place}; import it with its licences"
         )
-
-
-def _purpose(purpose: str) -> str:
-    if purpose not in PURPOSES:
-        raise ParameterError(f"purpose {purpose!r:.40}: write one of {', '.join(PURPOSES)}")
-    return purpose
 
 
 def _nowhere(_digest: str, _recording: str) -> bool:

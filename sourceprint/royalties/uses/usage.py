@@ -25,7 +25,7 @@ from pathlib import Path
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.money import LIMIT_MINOR, Whole, currency_exponent, parse_decimal, validate_currency
 from sourceprint.royalties.periods import parse_date
-from sourceprint.royalties.rights.licences import PURPOSES
+from sourceprint.royalties.rights.licences import validate_purpose
 from sourceprint.royalties.territories import validate_territory
 from sourceprint.sheets.opened import Sheet
 from sourceprint.sheets.typed_rows import typed_rows
@@ -159,8 +159,8 @@ def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
     RightsError
         If the file cannot be read, is no table, or has wrong rows; the message lists them by line.
     """
-    if default_purpose and default_purpose not in PURPOSES:
-        raise ParameterError(f"purpose {default_purpose!r:.40}: write one of {', '.join(PURPOSES)}")
+    if default_purpose:
+        validate_purpose(default_purpose)
 
     def reader(sheet: Sheet) -> Callable[[int, dict[str, str]], UsageRow]:
         return _Table(decimal_comma=sheet.delimiter != ",", default_purpose=default_purpose).row
@@ -189,8 +189,8 @@ class _Table:
         territory = validate_territory(values.get("territory", ""))
         revenue, currency = self._revenue(values.get("net_revenue", ""), values.get("currency", ""))
         purpose = values.get("purpose", "").lower() or self._default_purpose
-        if purpose and purpose not in PURPOSES:
-            raise ParameterError(f"purpose {purpose!r:.40}: write one of {', '.join(PURPOSES)}")
+        if purpose:
+            validate_purpose(purpose)
         days = {
             what: parse_date(values[what], what=what).isoformat() if values.get(what) else ""
             for what in ("generated_on", "used_on")
