@@ -19,6 +19,7 @@ from sourceprint.royalties.statements.statement import (
     Line,
     LineKey,
     Statement,
+    fields_of,
     key_of,
     line_order,
 )
@@ -71,21 +72,15 @@ def adjustments_to(
 
 
 def _adjustment(statement: Statement, key: LineKey, before: Amount, after: Amount, reason: str) -> Adjustment:
-    territory, right, kind, party_id, recording_id, work_id, licence_id = key
     return Adjustment(
+        **fields_of(key),
         period=statement.period.label,
         statement_id=statement.id,
-        kind=kind,
-        party_id=party_id,
-        recording_id=recording_id,
-        work_id=work_id,
-        right=right,
-        territory=territory,
-        licence_id=licence_id,
         stated=before,
         now=after,
         amount=after - before,
         reason=reason,
+        by_hand=False,
     )
 
 

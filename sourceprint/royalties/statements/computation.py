@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from itertools import chain, pairwise
+from operator import attrgetter
 from typing import Any
 
 from fingerprint.digests import digest_of, exact_json
@@ -40,6 +41,7 @@ from sourceprint.royalties.statements.statement import (
     OutsideShare,
     Statement,
     Total,
+    fields_of,
     key_of,
     line_order,
 )
@@ -50,6 +52,7 @@ from sourceprint.royalties.uses.use import Use
 __all__ = ["compute_statement", "same_inputs"]
 
 _SHOWN_REASONS = 4
+_OUTSIDE_ORDER = attrgetter("use_id", "territory", "right", "recording_id", "work_id", "party_id", "share_id")
 
 
 @dataclass(slots=True)
@@ -149,7 +152,7 @@ def compute_statement(
         for party_id in sorted(groups[key_of(line)].held)
     )
     out = opted_out_of_pools(own.values(), rights, period)
-    outside = tuple(sorted(division.outside, key=_outside_order))
+    outside = tuple(sorted(division.outside, key=_OUTSIDE_ORDER))
     changes = tuple(adjustments)
     advances = advance_accounts(accounts, own, period, (*lines, *changes), converter)
     involved = {line.licence_id for line in lines} | {one.licence_id for one in outside}
@@ -230,18 +233,12 @@ def _gather(priced_uses: Iterable[PricedUse], division: Division) -> dict[LineKe
 
 
 def _line(number: int, key: LineKey, group: _Group) -> Line:
-    territory, right, kind, party_id, recording_id, work_id, licence_id = key
+    fields = fields_of(key)
     gross = sum_of(part.gross for part in group.contributions)
-    deductions = _deductions(group) if kind == "payable" else ()
+    deductions = _deductions(group) if fields["kind"] == "payable" else ()
     return Line(
+        **fields,
         number=number,
-        kind=kind,
-        party_id=party_id,
-        recording_id=recording_id,
-        work_id=work_id,
-        right=right,
-        territory=territory,
-        licence_id=licence_id,
         usages=sum(group.usages.values()),
         attributed_us=sum(group.attributed_us.values()),
         reason=_reason(group.reasons),
@@ -277,10 +274,6 @@ def _shares_on(days: set[tuple[date, bool]]) -> str:
             span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
             words.append(f"{span}, {what}")
     return "; ".join(words)
-
-
-def _outside_order(one: OutsideShare) -> tuple[str, ...]:
-    return (one.use_id, one.territory, one.right, one.recording_id, one.work_id, one.party_id, one.share_id)
 
 
 def _totals(divided_up: Mapping[tuple[str, str], Amount], lines: Iterable[Line], currency: str) -> tuple[Total, ...]:

@@ -18,6 +18,7 @@ kind of line        what it holds
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import attrgetter
 
 from sourceprint.royalties.deals.advances import AdvanceAccount
 from sourceprint.royalties.money import ZERO, Amount, Whole
@@ -43,6 +44,7 @@ __all__ = [
     "OutsideShare",
     "Statement",
     "Total",
+    "fields_of",
     "key_of",
     "line_order",
     "payable_by_party",
@@ -54,8 +56,13 @@ GUARANTEE = "MinimumGuarantee"
 
 KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
 
+LINE_KEY = ("territory", "right", "kind", "party_id", "recording_id", "work_id", "licence_id")
+"""The fields that make a line the line that it is; in this order everywhere."""
+
 LineKey = tuple[str, ...]
-"""Territory, right, kind, party, recording, work, licence: what makes a line; in this order everywhere."""
+"""The values of these fields."""
+
+_KEY = attrgetter(*LINE_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,15 +460,13 @@ class Statement:
 
 def key_of(line: Line | Adjustment) -> LineKey:
     """Return what makes a line, or an adjustment to one, the line that it is."""
-    return (
-        line.territory,
-        line.right,
-        line.kind,
-        line.party_id,
-        line.recording_id,
-        line.work_id,
-        line.licence_id,
-    )
+    key: LineKey = _KEY(line)
+    return key
+
+
+def fields_of(key: LineKey) -> dict[str, str]:
+    """Return what makes a line, by the names of its fields."""
+    return dict(zip(LINE_KEY, key, strict=True))
 
 
 def line_order(key: LineKey) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ import pytest
 
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
-from sourceprint.royalties.rights.history import apply_records, withdraw_records
+from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.licences import Amendment
 from sourceprint.royalties.rights.records import OptChoice
 from sourceprint.royalties.rights.rows import Record, row_of, table_of
@@ -37,6 +37,7 @@ from tests.royalty_records import (
     a_work,
     some_rights,
     store_rights,
+    withdraw,
 )
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -63,7 +64,7 @@ def change(database: Database, *records: Record, source: str = "test", gone: Ite
     with database.changing(source=source, by="Ann", now=NOW) as change:
         for record in records:
             apply_records(change, table_of(record), [row_of(record)])
-        withdraw_records(change, master_share, gone)
+        withdraw(change, master_share, gone)
 
 
 def issue(database: Database, period: Period) -> Statement:
