@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from sourceprint.api.tracks import InputWarning
     from sourceprint.catalogue.additions import AdditionOutcome
     from sourceprint.exports.dataframe import to_dataframe
+    from sourceprint.gate.verdict import Decision, Report, Verdict
     from sourceprint.scans.results import (
         ResultAlternative,
         ResultIndex,
@@ -109,6 +110,7 @@ __all__ = [
     "Catalogue",
     "CatalogueError",
     "DamagedFingerprintError",
+    "Decision",
     "DecodeError",
     "DuplicateRecordingError",
     "EvidenceError",
@@ -124,6 +126,7 @@ __all__ = [
     "OutputError",
     "ParameterError",
     "Recording",
+    "Report",
     "ResultAlternative",
     "ResultIndex",
     "ResultMatch",
@@ -140,6 +143,7 @@ __all__ = [
     "TooShortError",
     "UnknownRecordingError",
     "UnknownRightsError",
+    "Verdict",
     "VerificationError",
     "__version__",
     "create",
@@ -185,6 +189,7 @@ _HOMES = {
     "sourceprint.api.tracks": ("InputWarning",),
     "sourceprint.catalogue.additions": ("AdditionOutcome",),
     "sourceprint.exports.dataframe": ("to_dataframe",),
+    "sourceprint.gate.verdict": ("Decision", "Report", "Verdict"),
     "sourceprint.scans.results": (
         "ResultAlternative",
         "ResultIndex",

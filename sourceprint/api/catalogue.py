@@ -6,30 +6,32 @@ thread or process, and another is refused. What is found is what the commands fi
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from fingerprint.errors import CatalogueError, ParameterError
 from index.folder.store import Store
-from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, options_of
+from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions
 from index.storage.manifest import RECORDING
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.api.additions import AdditionReport, add_many, add_one
 from sourceprint.api.audio import Audio, audio_item
-from sourceprint.api.tracks import match_one, scan_into_run, scan_many
+from sourceprint.api.release_check import check_many
+from sourceprint.api.tracks import Paths, match_one, named_paths, scan_into_run, scan_many, search_settings
 from sourceprint.blind.blind_import import index_facts
 from sourceprint.catalogue.annotations import remove_recordings
+from sourceprint.gate.verdict import Report
 from sourceprint.places import index_place
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.scan import open_for
 from sourceprint.scans.session import Search, Session
+from sourceprint.text.tables import counted
 
 __all__ = ["Catalogue"]
-
-Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 class Catalogue:
@@ -37,6 +39,7 @@ class Catalogue:
 
     Threads may share it. `match`, `scan`, `recordings` and everything else that reads may run in any number of them at
     once, also while one adds; an index that changes meanwhile, by this process or another, is seen by the next call.
+    Once it is closed, every method raises `CatalogueError`.
 
     Parameters
     ----------
@@ -49,11 +52,6 @@ class Catalogue:
     ----------
     path : Path
         The index folder.
-
-    Raises
-    ------
-    CatalogueError
-        As `open`; from every method of a catalogue that was closed.
     """
 
     def __init__(self, path: Path, *, keys: Path | None = None) -> None:
@@ -76,10 +74,8 @@ class Catalogue:
         self._is_closed, self._snapshot = True, None
 
     def __repr__(self) -> str:
-        if self._is_closed:
-            return f"<Catalogue {str(self.path)!r}: closed>"
-        n = len(self)
-        return f"<Catalogue {str(self.path)!r}: {n} recording{'' if n == 1 else 's'}>"
+        state = "closed" if self._is_closed else counted(len(self), "recording")
+        return f"<Catalogue {str(self.path)!r}: {state}>"
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -171,7 +167,7 @@ class Catalogue:
         InputWarning
             If some of several audio streams could not be searched.
         """
-        options = _options(thorough, max_false_per_1000h, only, exclude, layer)
+        options = search_settings(thorough, max_false_per_1000h, only, exclude, layer)
         with audio_item(audio, name=name, sample_rate=sample_rate) as item:
             return match_one(self._open(options), item, options)
 
@@ -225,8 +221,8 @@ class Catalogue:
         InputWarning
             For everything that was named or is in a folder, may be audio and cannot be used.
         """
-        options = _options(thorough, max_false_per_1000h, only, exclude, layer)
-        named, snapshot = _named(paths), self._open(options)
+        options = search_settings(thorough, max_false_per_1000h, only, exclude, layer)
+        named, snapshot = named_paths(paths), self._open(options)
         if run is None:
             if retry_failed:
                 raise ParameterError("retry_failed=True: is about a scan that is kept; give run too")
@@ -235,6 +231,48 @@ class Catalogue:
         asked = {"paths": named, "thorough": thorough, "only": [*only], "exclude": [*exclude], "layer": layer}
         asked |= {"max_false_per_1000h": max_false_per_1000h, "retry_failed": retry_failed, "interface": "python"}
         return scan_into_run(Session(Path(run), search, arguments=asked, retry_failed=retry_failed), self.path, named)
+
+    def check(
+        self,
+        paths: Paths,
+        *,
+        policy: str | os.PathLike[str] | None = None,
+        day: date | None = None,
+        fail_on: str = "block",
+        jobs: int | None = 1,
+    ) -> Report:
+        """Check audio files against a release policy.
+
+        Parameters
+        ----------
+        paths : str or path-like, or an iterable of them
+            Files, folders and lists. What was named and cannot be checked has a verdict too, and never passes.
+        policy : str or path-like, optional
+            The policy, TOML; by default what is certain blocks, and the rest is for review.
+        day : date, optional
+            Of the release, on which licences must hold; by default today, UTC.
+        fail_on : {"block", "review"}
+            From which decision on `exit_code` is 1.
+        jobs : int or None
+            As for `scan`.
+
+        Returns
+        -------
+        Report
+            `verdicts` has one per file, with its `action` ("pass", "review", "block" or "error") and its `result`;
+            `exit_code` is that of the command.
+
+        Raises
+        ------
+        EvidenceError
+            If the policy cannot be used.
+        ParameterError
+            If an argument is unsuitable.
+        CatalogueError
+            If the index holds no recording, or turns out to be damaged.
+        """
+        file = "" if policy is None else os.fspath(policy)
+        return check_many(self._open(), named_paths(paths), policy=file, day=day, fail_on=fail_on, jobs=jobs)
 
     def add(
         self,
@@ -335,7 +373,7 @@ class Catalogue:
             If another writer is at work, the disk is full, or the index cannot be written.
         """
         self._open()
-        return add_many(self.path, _named(paths), jobs=jobs, replacing=replace)
+        return add_many(self.path, named_paths(paths), jobs=jobs, replacing=replace)
 
     def remove(self, *ids: str) -> int:
         """Remove recordings, all that are named or none; return how many they are.
@@ -364,20 +402,3 @@ class Catalogue:
             raise CatalogueError(f"{self.path}: this catalogue was closed; open it again")
         self._snapshot = snapshot = open_for(self._place(), options, reuse=self._snapshot)
         return snapshot
-
-
-def _options(
-    thorough: bool, max_false_per_1000h: float, only: Sequence[str], exclude: Sequence[str], layer: str
-) -> SearchOptions:
-    for argument, words in (("only", only), ("exclude", exclude)):
-        if isinstance(words, str):
-            raise ParameterError(f"{argument}={words!r:.80}: must be a list of words; give [{words!r:.80}]")
-    return options_of(
-        layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
-    )
-
-
-def _named(paths: Paths) -> list[str]:
-    if isinstance(paths, str | os.PathLike):
-        return [os.fspath(paths)]
-    return [os.fspath(path) for path in paths]

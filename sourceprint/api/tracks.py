@@ -1,13 +1,15 @@
 """Tracks against an index, as results: one in this process, or many, kept in a run or not."""
 
+import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TypeAlias
 
-from fingerprint.errors import AudioError, DecodeError, NotEnoughMusicError, TooShortError
+from fingerprint.errors import AudioError, DecodeError, NotEnoughMusicError, ParameterError, TooShortError
 from fingerprint.streams import notes_on_unsearched
-from index.search.match import SearchOptions
+from index.search.match import SearchOptions, options_of
 from index.storage.snapshot import Snapshot
 from sourceprint.catalogue.column_settings import remembered_columns
 from sourceprint.inputs import collect
@@ -21,7 +23,19 @@ from sourceprint.scans.scan_json import scan_result
 from sourceprint.scans.session import Session
 from sourceprint.sheets.columns import ColumnMap
 
-__all__ = ["AUDIO_ERRORS", "InputWarning", "list_reading", "match_one", "scan_into_run", "scan_many"]
+__all__ = [
+    "AUDIO_ERRORS",
+    "InputWarning",
+    "Paths",
+    "list_reading",
+    "match_one",
+    "named_paths",
+    "scan_into_run",
+    "scan_many",
+    "search_settings",
+]
+
+Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 AUDIO_ERRORS: dict[str, type[AudioError]] = {
     error.status: error for error in (DecodeError, TooShortError, NotEnoughMusicError)
@@ -80,6 +94,25 @@ def scan_into_run(session: Session, index: Path, paths: Sequence[str]) -> Iterat
         late = inputs.late()
         session.refuse(late)
         _warn_of(late)
+
+
+def search_settings(
+    thorough: bool, max_false_per_1000h: float, only: Sequence[str], exclude: Sequence[str], layer: str
+) -> SearchOptions:
+    """Return the settings of a search; a single word is refused, as it would be taken for a list of letters."""
+    for argument, words in (("only", only), ("exclude", exclude)):
+        if isinstance(words, str):
+            raise ParameterError(f"{argument}={words!r:.80}: must be a list of words; give [{words!r:.80}]")
+    return options_of(
+        layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
+    )
+
+
+def named_paths(paths: Paths) -> list[str]:
+    """Return paths as texts; one that is given alone counts as a list of one."""
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [os.fspath(path) for path in paths]
 
 
 def list_reading(index: Path, *, only_paths: bool = False) -> ListReading:

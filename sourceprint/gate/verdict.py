@@ -18,9 +18,11 @@ A file gets the worst of its matches. What could not be searched is an error, un
 nothing could be read; 4 some files could not be checked, which outranks 1, as what was not checked may hold worse.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from fingerprint.errors import printable
 from fingerprint.streams import notes_on_unsearched
@@ -242,6 +244,18 @@ class Report:
     issuer: str = ""
     by_clock: bool = False
     others: tuple[OtherFile, ...] = ()
+
+    def __str__(self) -> str:
+        from sourceprint.gate.report_text import summary_line, verdict_line
+
+        return "\n".join([*map(verdict_line, self.verdicts), summary_line(self)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that `check --format json` prints, as plain JSON types."""
+        from sourceprint.gate.report import json_report
+
+        document: dict[str, Any] = json.loads(json_report(self))
+        return document
 
     def count(self, action: str) -> int:
         """Return how many files have this verdict."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,28 @@ def test_settings_are_those_of_the_command(label: sourceprint.Catalogue) -> None
         label.match(track, only="id:s1")
     with pytest.raises(sourceprint.ParameterError, match="max_false_per_1000h=0"):
         label.scan(track, max_false_per_1000h=0)
+
+
+def test_check_is_the_report_of_the_command(label: sourceprint.Catalogue, tmp_path: Path) -> None:
+    paths = [tracks(label), tmp_path / "nowhere.wav"]
+    (tmp_path / "p.toml").write_text(
+        'schema = "sourceprint/gate-policy/1"\nname = "p"\notherwise = "review"\n', encoding="utf-8"
+    )
+    with in_this_process():
+        dated = {"policy": tmp_path / "p.toml", "fail_on": "review", "day": date(2026, 7, 1)}
+        words: list[str | Path] = ["--policy", tmp_path / "p.toml", "--fail-on", "review", "--date", "2026-07-01"]
+        for options, named in (({}, []), (dated, words)):
+            report = label.check(paths, **options)  # type: ignore[arg-type]
+            done = run("check", *paths, *named, "--format", "json", "--quiet", index=label.path)
+            assert report.to_dict() == json.loads(done.stdout)
+            assert report.exit_code == done.exit_code == 4
+        lines = run("check", *paths, "--fail-on", "review", "--policy", tmp_path / "p.toml", index=label.path)
+    assert str(report).splitlines()[:-1] == lines.stdout.splitlines()
+    assert str(report).splitlines()[-1] == lines.stderr.splitlines()[0]
+    with pytest.raises(sourceprint.ParameterError, match="fail_on='pass': must be 'review' or 'block'"):
+        label.check(paths, fail_on="pass")
+    with pytest.raises(sourceprint.EvidenceError, match=r"none\.toml"):
+        label.check(paths, policy="none.toml")
 
 
 @pytest.mark.parametrize("kind", ["bytes", "file", "stream", "mono", "channels first", "channels last", "float64"])
@@ -278,6 +301,7 @@ def test_an_index_is_made_opened_and_closed(tmp_path: Path) -> None:
             call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["exact", "compressed"])
 def test_many_threads_match_on_one_index_while_one_adds(tmp_path: Path, kind: str) -> None:
     index = catalogue(tmp_path / "label", [1, 2, 3])

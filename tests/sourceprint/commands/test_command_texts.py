@@ -19,6 +19,8 @@ from sourceprint.processes import in_this_process
 from tests.command_line import RATE_HZ, music, run, write
 from tests.text_snapshots import steady
 
+pytestmark = pytest.mark.slow  # all tests look at what the story printed
+
 ELSEWHERE = {
     "completion": "click writes it, and another version of click another one",
     "demo": "tests/sourceprint/demo/test_demo.py looks at its lines",
