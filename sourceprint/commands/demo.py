@@ -1,5 +1,6 @@
-"""Whether it works here: `demo` finds and bills what music made for it reuses."""
+"""The `demo` command: find and bill reuse in music that it makes itself."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -12,24 +13,30 @@ __all__ = ["demo"]
 
 
 @click.command()
-@click.option("--index", metavar="DIR", type=PATH, help="Keep the demo's index in this new folder.")
-@click.option("--statement", metavar="DIR", type=PATH, help="Keep the demo's statement in this new folder.")
-@click.option("--music", metavar="DIR", type=PATH, help="Keep the demo's music in this new folder.")
+@click.argument("folder", metavar="[DIR]", type=PATH, required=False)
 @jobs_option
-def demo(index: Path | None, statement: Path | None, music: Path | None, jobs: int | None) -> None:
-    """Show what is found and owed, on music made for it.
+def demo(folder: Path | None, jobs: int | None) -> None:
+    """Run everything on synthetic music, from audio to money.
 
-    Makes a small catalogue and tracks that reuse passages of it, altered; matches them; prints truth beside findings;
-    then makes up rights and a licence, and states what is owed to whom.
+    Makes a small catalogue and tracks that reuse altered passages of it, matches them, and prints truth beside
+    findings; then makes up rights and a licence, and states the royalties. Music, index and statement are kept in DIR,
+    a new folder (sourceprint-demo).
 
     Example: sourceprint demo
     """
     use_one_thread()
     from sourceprint.demo.demo import N_STEPS, run_demo
 
+    folder = folder or _unused("sourceprint-demo")
     jobs = jobs or min(2, os.cpu_count() or 1)
     with progress(N_STEPS, False, unit="step") as tell:
-        as_stated = run_demo(tell.data, index, jobs, statement, music, step=tell.step)
+        as_stated = run_demo(tell.data, folder, jobs, step=tell.step)
     if not as_stated:
         complain("the findings differ from the truth, or the statement does not add up; please report this")
         click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+def _unused(name: str) -> Path:
+    """Return the first of `name`, `name`-2, `name`-3, ... that does not exist."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for path in map(Path, names) if not path.exists())

@@ -8,6 +8,7 @@ the same code as behind ``sourceprint add`` and ``sourceprint match`` gets to wo
 from __future__ import annotations
 
 import math
+import shlex
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fingerprint.errors import CatalogueError
+from fingerprint.errors import CatalogueError, printable
 from index.search.significance import LEAST_P
 from sourceprint.demo.music import (
     CATALOGUE,
@@ -67,62 +68,75 @@ class _FoundPassage:
 
 def run_demo(
     echo: Callable[[str], None],
-    index_path: Path | None = None,
+    folder: Path,
     jobs: int = 1,
-    statement_path: Path | None = None,
-    music_path: Path | None = None,
     *,
     step: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Run the demo and print what happens; True if what was hidden is found, nothing else, and the statement adds up.
+    """Run the demo and print its progress; True if it finds exactly the hidden passages and the statement adds up.
 
     Parameters
     ----------
     echo : callable
         Takes each line of output.
-    index_path : Path, optional
-        Where to make the index and leave it; by default it goes away with the audio.
+    folder : Path
+        New folder for the music (``music/catalogue``, ``music/generated``), the ``index``, the inputs of the statement
+        (``money``) and the ``statement``.
     jobs : int
         Worker processes; a second one compiles the search while the first makes music.
-    statement_path : Path, optional
-        Where to write the statement and leave it; by default it goes away too.
-    music_path : Path, optional
-        Where to leave the audio: the recordings in `catalogue`, the tracks in `generated`; by default it goes away too.
     step : callable
         Called `N_STEPS` times, as each recording and track is made, added or searched for.
 
     Raises
     ------
     CatalogueError
-        If one of the places is not new, or cannot be written.
+        If the folder is not new, or cannot be written.
     """
-    for path, what in ((index_path, "index"), (statement_path, "statement"), (music_path, "folder of music")):
-        if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise CatalogueError(f"{path}: is there already; the demo makes a new {what}, give it a new folder")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CatalogueError(f"{printable(folder)}: exists already; give the demo a new folder")
+    music = folder / "music"
+    try:
+        for part in (music / CATALOGUE, music / GENERATED, folder / "money"):
+            part.mkdir(parents=True)
+    except OSError as error:
+        raise CatalogueError(
+            f"{printable(folder)}: cannot be written ({error.strerror}); give the demo a folder that can: "
+            "sourceprint demo DIR"
+        ) from error
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="sourceprint-demo-") as folder:
-        tracks = list(HOST_SEEDS)
-        music = music_path or Path(folder)
-        for kind in (CATALOGUE, GENERATED):
-            (music / kind).mkdir(parents=True, exist_ok=True)
-        echo(
-            f"Making {N_RECORDINGS} recordings of {RECORDING_SECONDS:.0f} s, and {len(tracks)} tracks of about "
-            f"{TRACK_SECONDS:.0f} s, of which {len(tracks) - len(CLEAN_TRACKS)} reuse them ..."
-        )
-        names = [recording_name(number) for number in range(1, N_RECORDINGS + 1)]
-        _make_all([*names, *tracks], music, jobs, step)
-        made = time.perf_counter()
-        echo("Adding the recordings to an index, and searching it for each track ...")
-        scans = _search(music, index_path or Path(folder) / "index", names, tracks, step)
-        ended = time.perf_counter()
-        all_found = _print_comparison(_found_passages(tracks, scans), tracks, echo)
-        echo(f"Making the music took {made - started:.0f} s, adding and searching {ended - made:.0f} s.")
-        echo("")
-        adds_up = state_what_is_owed(scans, names, Path(folder), echo, statement_path)
-    for path, what in ((index_path, "index"), (music_path, "music")):
-        if path is not None:
-            echo(f"The {what} is in {path}.")
+    tracks = list(HOST_SEEDS)
+    echo(
+        f"Making {N_RECORDINGS} recordings of {RECORDING_SECONDS:.0f} s, and {len(tracks)} tracks of about "
+        f"{TRACK_SECONDS:.0f} s, of which {len(tracks) - len(CLEAN_TRACKS)} reuse them ..."
+    )
+    names = [recording_name(number) for number in range(1, N_RECORDINGS + 1)]
+    _make_all([*names, *tracks], music, jobs, step)
+    made = time.perf_counter()
+    echo("Adding the recordings to an index, and searching it for each track ...")
+    scans = _search(music, folder / "index", names, tracks, step)
+    ended = time.perf_counter()
+    all_found = _print_comparison(_found_passages(tracks, scans), tracks, echo)
+    echo(f"Making the music took {made - started:.0f} s, adding and searching {ended - made:.0f} s.")
+    echo("")
+    adds_up = state_what_is_owed(scans, names, folder / "money", folder / "statement", echo)
+    echo(_next_commands(folder))
     return all_found and adds_up
+
+
+def _next_commands(folder: Path) -> str:
+    """Return three commands to go on with, on the files of the demo."""
+
+    def kept(name: str) -> str:
+        return shlex.quote(str(folder / name))
+
+    return "\n".join(
+        (
+            f"\nMusic, index and statement are kept in {printable(folder)}. To go on:\n",
+            f"  sourceprint match {kept(f'music/{GENERATED}/Track 1.wav')} --index {kept('index')}",
+            f"  sourceprint scan {kept(f'music/{GENERATED}')} --index {kept('index')} --out {kept('run')}",
+            f"  sourceprint report {kept('run')} --out {kept('report')}",
+        )
+    )
 
 
 def _print_comparison(found: list[_FoundPassage], tracks: Sequence[str], echo: Callable[[str], None]) -> bool:
@@ -299,4 +313,4 @@ def _line(
 if __name__ == "__main__":
     import sys
 
-    sys.exit(0 if run_demo(print) else 1)
+    sys.exit(0 if run_demo(print, Path("sourceprint-demo")) else 1)

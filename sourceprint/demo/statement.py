@@ -2,13 +2,14 @@
 
 The recordings of the demo get two labels, writers and a publisher, one share of which nobody has claimed; the maker of
 the tracks gets a licence for all of them and reports what it earned. Then the same code as behind ``sourceprint rights
-import``, ``attribute``, ``statement`` and ``audit`` gets to work on them, with a database that goes away afterwards.
+import``, ``attribute``, ``statement`` and ``audit`` gets to work on them, with a database of its own.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -76,8 +77,8 @@ def state_what_is_owed(
     scans: Sequence[Scan],
     recordings: Sequence[str],
     folder: Path,
+    out: Path,
     echo: Callable[[str], None],
-    keep: Path | None = None,
 ) -> bool:
     """Print what is owed for what was found; True if the statement adds up.
 
@@ -88,11 +89,11 @@ def state_what_is_owed(
     recordings : sequence of str
         Ids in the index, which are titles too.
     folder : Path
-        For what is needed on the way.
+        For the inputs: rights, licence, usage, scan results, and the database of rights.
+    out : Path
+        New folder for the statement.
     echo : callable
         Takes each line of output.
-    keep : Path, optional
-        New folder in which the statement is left.
     """
     rights = folder / "rights.csv"
     with rights.open("w", newline="", encoding="utf-8") as file:
@@ -130,14 +131,11 @@ def state_what_is_owed(
     echo("")
     echo(_indented(statement_text(statement)))
     echo("")
-    echo(_indented(_one_line(statement)))
-    written = keep or folder / "statement"
-    write_statement(statement, written)
-    problems = audit_statement(written)
+    echo(_indented(_one_line(statement, out)))
+    write_statement(statement, out)
+    problems = audit_statement(out)
     if problems:
-        echo(audit_text(written, problems))
-    if keep is not None:
-        echo(f"The statement is in {keep}.")
+        echo(audit_text(out, problems))
     return not problems
 
 
@@ -168,7 +166,7 @@ def _usage_rows(scans: Sequence[Scan]) -> list[tuple[str, ...]]:
     return [header, *rows]
 
 
-def _one_line(statement: Statement) -> str:
+def _one_line(statement: Statement, folder: Path) -> str:
     """Return in one sentence how the largest line that is paid came about."""
     lines = [line for line in statement.lines if line.kind == "payable"]
     if not lines:
@@ -181,7 +179,7 @@ def _one_line(statement: Statement) -> str:
         f"Line {line.number}, for instance, {amount} {statement.currency} to {name} for {line.territory}, is\n"
         f"  {part.basis},\n"
         f"  of that the part of {line.right}, less deductions.\n"
-        "`sourceprint explain` says so for every line."
+        f"Every line is explained so: sourceprint explain {shlex.quote(str(folder))} {line.number}"
     )
 
 

@@ -724,11 +724,14 @@ def test_a_stream_that_the_shell_has_closed_is_an_error(shared: Path, words: str
 
 
 @pytest.mark.parametrize(("found_all", "code"), [(True, 0), (False, 4)])
-def test_demo_hands_its_options_on(found_all: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_takes_a_folder_or_the_next_free_one(
+    found_all: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: list[object] = []
 
-    def run_demo(echo: Callable[[str], None], *options: object, step: Callable[[], None]) -> bool:
-        given.extend(options)
+    def run_demo(echo: Callable[[str], None], folder: Path, jobs: int, *, step: Callable[[], None]) -> bool:
+        given.append((str(folder), jobs))
+        folder.mkdir()
         step()
         echo("truth and findings")
         return found_all
@@ -736,12 +739,11 @@ def test_demo_hands_its_options_on(found_all: bool, code: int, tmp_path: Path, m
     module = types.ModuleType("sourceprint.demo.demo")
     module.run_demo, module.N_STEPS = run_demo, 1  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sourceprint.demo.demo", module)
-    places: list[str | Path] = ["--statement", tmp_path / "st", "--music", tmp_path / "m"]
-    result = run("demo", "--jobs", "3", *places, index=tmp_path / "i")
+    monkeypatch.chdir(tmp_path)
+    result = run("demo", "here", "--jobs", "3")
     assert (result.exit_code, result.stdout) == (code, "truth and findings\n")
-    assert given == [tmp_path / "i", 3, tmp_path / "st", tmp_path / "m"]
-    assert run("demo").exit_code == code
-    assert (given[4], *given[6:]) == (None, None, None)
+    assert run("demo", "--jobs", "1").exit_code == run("demo", "--jobs", "1").exit_code == code
+    assert given == [("here", 3), ("sourceprint-demo", 1), ("sourceprint-demo-2", 1)]
 
 
 # What is printed, to the letter, from results made by hand.

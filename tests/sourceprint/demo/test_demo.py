@@ -23,14 +23,7 @@ from tests.places import ROOT
 def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
     printed: list[str] = []
     steps: list[None] = []
-    assert demo.run_demo(
-        printed.append,
-        tmp_path / "index",
-        jobs=1,
-        statement_path=tmp_path / "statement",
-        music_path=tmp_path / "music",
-        step=lambda: steps.append(None),
-    )
+    assert demo.run_demo(printed.append, tmp_path, jobs=1, step=lambda: steps.append(None))
     assert len(steps) == demo.N_STEPS
     text = "\n".join(printed)
     lines = text.splitlines()
@@ -44,9 +37,8 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
         assert text.count(f"\n{track}: ") == sum(passage.track == track for passage in music.PASSAGES) or (
             f"\n{track}: reuses nothing\n  found   nothing" in text
         )
-    # What was asked for stays, and nothing else.
     assert len(Store.open(tmp_path / "index").snapshot().recordings) == music.N_RECORDINGS
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "music", "statement"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "money", "music", "statement"]
     names = {path.name: sorted(file.stem for file in path.iterdir()) for path in (tmp_path / "music").iterdir()}
     assert names == {
         "catalogue": sorted(f"Recording {number}" for number in range(1, music.N_RECORDINGS + 1)),
@@ -67,12 +59,12 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
 
 def test_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep me")
-    with pytest.raises(CatalogueError, match="the demo makes a new statement, give it a new folder"):
-        demo.run_demo(lambda line: None, statement_path=tmp_path)
-    with pytest.raises(CatalogueError, match="is there already; the demo makes a new index, give it a new folder"):
+    with pytest.raises(CatalogueError, match="exists already; give the demo a new folder"):
         demo.run_demo(lambda line: None, tmp_path)
-    with pytest.raises(CatalogueError, match="is there already"):
+    with pytest.raises(CatalogueError, match="exists already"):
         demo.run_demo(lambda line: None, tmp_path / "mine.txt")
+    with pytest.raises(CatalogueError, match=r"cannot be written \(Not a directory\); give the demo a folder that can"):
+        demo.run_demo(lambda line: None, tmp_path / "mine.txt" / "demo")
     assert (tmp_path / "mine.txt").read_text() == "keep me"
 
 
@@ -92,17 +84,17 @@ def test_passage_goes_where_the_truth_says(passage: music.HiddenPassage) -> None
     assert rms(out[there]) == pytest.approx(rms(host[there]), rel=0.05)
 
 
-def test_truth_that_is_not_found_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_truth_that_is_not_found_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_make", lambda name, music: "")
     monkeypatch.setattr(demo, "_search", lambda *arguments: [])
     monkeypatch.setattr(demo, "_found_passages", lambda tracks, scans: [])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
     lines: list[str] = []
-    assert not demo.run_demo(lines.append)
+    assert not demo.run_demo(lines.append, tmp_path)
     assert f"Found 0 of {len(music.PASSAGES)} reused passages, and nothing else." in lines
 
 
-def test_finding_where_nothing_is_hidden_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finding_where_nothing_is_hidden_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right = [
         demo._FoundPassage(
             passage.track,
@@ -123,20 +115,20 @@ def test_finding_where_nothing_is_hidden_is_a_failure(monkeypatch: pytest.Monkey
     monkeypatch.setattr(demo, "_found_passages", lambda tracks, scans: [*right, stray])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
     lines: list[str] = []
-    assert not demo.run_demo(lines.append)
+    assert not demo.run_demo(lines.append, tmp_path)
     assert f"Found {len(right)} of {len(right)} reused passages, and 1 else." in lines
     assert sum(line.endswith("WRONG") for line in lines) == 1
 
 
-def test_statement_that_does_not_add_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_statement_that_does_not_add_up_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "PASSAGES", ())
     monkeypatch.setattr(demo, "_make", lambda name, music: "")
     monkeypatch.setattr(demo, "_search", lambda *arguments: [])
     monkeypatch.setattr(demo, "_found_passages", lambda tracks, scans: [])
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: False)
-    assert not demo.run_demo(lambda line: None)
+    assert not demo.run_demo(lambda line: None, tmp_path / "a")
     monkeypatch.setattr(demo, "state_what_is_owed", lambda *arguments: True)
-    assert demo.run_demo(lambda line: None)
+    assert demo.run_demo(lambda line: None, tmp_path / "b")
 
 
 WITHOUT_BENCHMARKS = """
