@@ -142,6 +142,7 @@ def _projections(job: Job, chosen: Sequence[Variant]) -> tuple[tuple[tuple[objec
 PART = Part(
     name="ablations",
     title="What each ingredient buys",
+    question="How much does each design decision buy?",
     about=ABOUT,
     measure=measure,
     tables=tables,

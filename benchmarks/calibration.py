@@ -332,6 +332,7 @@ def _batches(
 PART = Part(
     name="calibration",
     title="Calibration: stated against observed false matches",
+    question="Do false matches come as often as stated, and can a batch tell its own false discovery rate?",
     about=ABOUT,
     measure=measure,
     tables=shown.tables,

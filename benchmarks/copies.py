@@ -303,6 +303,7 @@ def _judged(result: MatchResult, wanted: set[str]) -> dict[str, Any]:
 PART = Part(
     name="copies",
     title="Forced replication: copies in the catalogue",
+    question="Is every copy in the catalogue named beside the recording that is found?",
     about=ABOUT,
     measure=measure,
     tables=tables,

@@ -166,6 +166,7 @@ def _damage(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 PART = Part(
     name="durability",
     title="Durability",
+    question="Does the index keep what it acknowledged, whatever is killed, refused, cut off or damaged?",
     about=ABOUT,
     measure=measure,
     tables=tables,

@@ -150,6 +150,7 @@ def _killed(batch: Batch, search: list[str], folder: Path, sizes: Sizes, seed: i
 PART: Final = Part(
     "journeys",
     "A label's batch",
+    "How fast is a scan of a label's batch, in how much memory, and how much do kills cost it?",
     ABOUT,
     measure,
     tables,

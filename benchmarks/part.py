@@ -137,6 +137,8 @@ class Part:
     ----------
     name, title : str
         The name of report and command; the heading in RESULTS.md.
+    question : str
+        The question that it answers, in one sentence.
     about : str
         What is measured, how, and how to read it: a paragraph or two of Markdown.
     measure : callable
@@ -153,6 +155,7 @@ class Part:
 
     name: str
     title: str
+    question: str
     about: str
     measure: Callable[[Job], Report]
     tables: Callable[[Report], list[Table]]

@@ -336,6 +336,7 @@ def _as_tsv(answers: Sequence[Sequence[Any]], references: dict[str, str]) -> byt
 PART = Part(
     name="peers",
     title="Other programs",
+    question="How much do other fingerprinting programs find on the same machine?",
     about=ABOUT,
     measure=measure,
     tables=tables,

@@ -353,6 +353,7 @@ def _interval(values: Sequence[float]) -> list[float] | None:
 PART = Part(
     name="replication",
     title="Forced replication: how much comes from where",
+    question="Which recordings is a track made of, how much of each, and from where to where?",
     about=ABOUT,
     measure=measure,
     tables=shown.tables,

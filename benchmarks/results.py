@@ -1,10 +1,11 @@
-"""RESULTS.md and its pictures, made from the reports of the parts; nothing in it is typed.
+"""Write RESULTS.md, a page of tables for each part, and the pictures, from the reports of the parts.
 
     python -m benchmarks.results                       from benchmarks/results/*.json
-    python -m benchmarks.results --readme README.md    and the headline table in the README
+    python -m benchmarks.results --readme README.md    and the table of the README
 
-First what was promised, then the core before and after, then the data and each part with its pictures, its tables and
-the facts of the run. A part that has no report is named as not measured.
+RESULTS.md is the overview: method, headline figures, and for each part its question, a picture and a link. All tables,
+settings and the facts of the run are in ``results/<part>.md``; ``results/comparison.md`` compares two states of the
+core. A part without a report is named as not measured.
 """
 
 from __future__ import annotations
@@ -23,13 +24,51 @@ from benchmarks.part import Figure, Picture, Report, Table
 from benchmarks.parts import PARTS, load_part
 from fingerprint.errors import ParameterError, SourceprintError
 
-__all__ = ["draw", "headline_table", "main", "read_reports", "readme_with_headline", "results_text", "write_results"]
+__all__ = [
+    "comparison_text",
+    "draw",
+    "headline_table",
+    "main",
+    "part_text",
+    "read_reports",
+    "readme_with_headline",
+    "results_text",
+    "write_results",
+]
 
 FOLDED_ROWS: Final = 40
 """Longer tables are folded away, to be opened by who wants them."""
 
 START, END = "<!-- headline:start -->", "<!-- headline:end -->"
 _HERE = Path(__file__).resolve().parent
+
+README_FIGURES: Final = (
+    "found, the worst everyday condition",
+    "found, other music, 0 dB",
+    "found, 80 mel bands, Griffin-Lim",
+    "found, clean, 3 s",
+    "boundary error, ten seconds in a minute",
+    "false matches on music that is not in the catalogue, at the default",
+    "AI systems, codec: found",
+    "AI systems, edit: found",
+    "adding from mp3",
+    "matching 3 minutes in the catalogue, 100 000 recordings",
+)
+"""The ten headline figures that the README quotes."""
+
+METHOD = """\
+- **Data** are real recordings under free licences ([list](data/corpus.tsv)), split by source: the projection is trained
+  on one half of the sources, and all shares here are of the other half, the *held-out* sources.
+- **Found** means that the right recording is reported at the default threshold: one false match expected in 1 000 hours.
+  Shares have Wilson's 95 % intervals.
+- **Trials** are excerpts of ten seconds unless a row says otherwise, distorted by well-kept libraries with an exact map
+  of time. The same excerpts go through every condition and every program compared.
+- **False matches** are searched for in music, real, generated and reversed, that is in no catalogue.
+- **Time** is processor time on one core after a warm-up, on a shared machine without a GPU: ratios hold, seconds vary.
+- **Targets** were set before the measurement. A target that is missed stays in the table.
+
+How each part works is in [README.md](README.md). A change within the intervals proves nothing.
+"""
 
 DATA = """\
 Music comes from a folder of audio, from a manifest (a TSV that names file, duration and source of each recording), from
@@ -87,7 +126,7 @@ def read_reports(folder: Path, only: Collection[str] | None = None) -> dict[str,
 def write_results(
     reports: Path, out: Path, *, before: Path | None = None, only: Collection[str] | None = None
 ) -> dict[str, Report]:
-    """Write RESULTS.md to `out` and the pictures beside the reports in `reports`; returns the reports.
+    """Write RESULTS.md to `out`, the other pages and the pictures beside the reports; returns the reports.
 
     Parameters
     ----------
@@ -114,6 +153,10 @@ def write_results(
     earlier = read_reports(before if before is not None else reports / "before")
     text = results_text(found, earlier, pictures, link="" if link == "." else f"{link}/", left_out=left_out)
     write_atomically(out, text.encode())
+    for name, report in found.items():
+        write_atomically(reports / f"{name}.md", part_text(name, report, pictures.get(name, ())).encode())
+    if earlier:
+        write_atomically(reports / "comparison.md", comparison_text(found, earlier).encode())
     return found
 
 
@@ -148,7 +191,7 @@ def results_text(
     link: str = "",
     left_out: str = "",
 ) -> str:
-    """Return RESULTS.md.
+    """Return RESULTS.md, the overview.
 
     Parameters
     ----------
@@ -161,21 +204,43 @@ def results_text(
     left_out : str
         Why there are no pictures, where there are none.
     """
-    titles = {name: load_part(name).title for name in PARTS if name in reports or name in before}
     blocks = [
         "# Results",
         f"Made by `python -m benchmarks.results` from the reports in `{link or './'}`: not to be edited.",
         *([f"Pictures were left out: {left_out}."] if left_out else []),
+        "## Method",
+        METHOD,
         "## In short",
         headline_table(reports),
-        "## The core before and after",
-        *before_and_after(reports, before, titles),
+        *([f"The core before and after: [comparison.md]({link}comparison.md)."] if before else []),
         "## Data",
-        *_data(reports, titles),
+        *_data(reports),
     ]
     for name in PARTS:
-        blocks += _part(name, reports.get(name), pictures.get(name, ()), link)
-    return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
+        blocks += _overview(name, reports.get(name), pictures.get(name, ()), link)
+    return _document(blocks)
+
+
+def comparison_text(reports: Mapping[str, Report], before: Mapping[str, Report]) -> str:
+    """Return the page that compares two states of the core."""
+    titles = {name: load_part(name).title for name in PARTS if name in reports or name in before}
+    return _document(["# The core before and after", *before_and_after(reports, before, titles)])
+
+
+def part_text(name: str, report: Report, pictures: Sequence[Picture]) -> str:
+    """Return the page of one part: method, pictures, all tables, settings and facts of the run."""
+    part = load_part(name)
+    blocks = [f"# {part.title}", part.question, part.about]
+    if report["settings"]["quick"]:
+        blocks.append(_SHORT)
+    for drawn in pictures:
+        blocks += [f"![{part.title}]({drawn.name})", f"*{drawn.caption}*"]
+    for table in part.tables(report):
+        blocks += [f"## {table.title}", *_table(table)]
+    plain = {key: value for key, value in report["settings"].items() if not isinstance(value, list | dict)}
+    settings = ", ".join(f"{key} {value}" for key, value in plain.items())
+    blocks.append(f"<sub>Settings: {settings}. {facts_line(report['facts'])}</sub>")
+    return _document(blocks)
 
 
 def headline_table(reports: Mapping[str, Report]) -> str:
@@ -197,7 +262,7 @@ def headline_table(reports: Mapping[str, Report]) -> str:
 
 
 def readme_with_headline(readme: str, reports: Mapping[str, Report]) -> str:
-    """Return a text with the headline table between its two markers.
+    """Return a text with the table of `README_FIGURES` between its two markers.
 
     Raises
     ------
@@ -207,9 +272,18 @@ def readme_with_headline(readme: str, reports: Mapping[str, Report]) -> str:
     head, found, rest = readme.partition(START)
     _, ended, tail = rest.partition(END)
     if not found or not ended or START in rest or END in head + tail:
-        raise ParameterError(f"the headline table goes between {START} and {END}: put each in once, in this order")
-    return f"{head}{START}\n{headline_table(reports)}\n{END}{tail}"
+        raise ParameterError(f"the table of figures goes between {START} and {END}: put each in once, in this order")
+    figures = {figure.name: (part, figure) for part, figure in figures_of(reports)}
+    rows = [
+        (name, shown(figure.value, figure.unit), figure.detail, f"[{part}](benchmarks/results/{part}.md)")
+        for name in README_FIGURES
+        if name in figures
+        for part, figure in [figures[name]]
+    ]
+    return f"{head}{START}\n{_markdown(('figure', 'measured', 'how sure', 'origin'), rows)}\n{END}{tail}"
 
+
+_SHORT: Final = "**The short version**: few trials, wide intervals."
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
@@ -224,7 +298,7 @@ def _met(figure: Figure) -> str:
     return "" if figure.met is None else "yes" if figure.met else "NO"
 
 
-def _data(reports: Mapping[str, Report], titles: Mapping[str, str]) -> list[str]:
+def _data(reports: Mapping[str, Report]) -> list[str]:
     blocks = [DATA]
     known = next((report["data"] for report in reports.values() if "data" in report), None)
     if known is not None:
@@ -240,7 +314,7 @@ def _data(reports: Mapping[str, Report], titles: Mapping[str, str]) -> list[str]
         blocks.append(_markdown(("split of the music", "sources", "recordings", "hours"), splits))
     rows = [
         (
-            titles[name],
+            load_part(name).title,
             report["corpus"]["name"],
             str(report["corpus"]["recordings"]),
             f"{report['corpus']['hours']:.2f}",
@@ -264,21 +338,17 @@ def _data(reports: Mapping[str, Report], titles: Mapping[str, str]) -> list[str]
     return blocks
 
 
-def _part(name: str, report: Report | None, pictures: Sequence[Picture], link: str) -> list[str]:
+def _overview(name: str, report: Report | None, pictures: Sequence[Picture], link: str) -> list[str]:
     part = load_part(name)
     if report is None:
         return [f"## {part.title}", f"Not measured: there is no report `{name}.json`."]
-    blocks = [f"## {part.title}", part.about]
+    blocks = [f"## {part.title}", part.question]
     if report["settings"]["quick"]:
-        blocks.append("**The short version**: few trials, wide intervals.")
-    for drawn in pictures:
+        blocks.append(_SHORT)
+    for drawn in pictures[:1]:
         blocks += [f"![{part.title}]({link}{drawn.name})", f"*{drawn.caption}*"]
-    for table in part.tables(report):
-        blocks += [f"### {table.title}", *_table(table)]
-    plain = {key: value for key, value in report["settings"].items() if not isinstance(value, list | dict)}
-    settings = ", ".join(f"{key} {value}" for key, value in plain.items())
-    blocks.append(f"<sub>Settings: {settings}. {facts_line(report['facts'])}</sub>")
-    return blocks
+    tables = [table.title for table in part.tables(report)]
+    return [*blocks, f"[{len(tables)} table{'s' if len(tables) != 1 else ''}]({link}{name}.md): {'; '.join(tables)}."]
 
 
 def _table(table: Table) -> list[str]:
@@ -290,6 +360,10 @@ def _table(table: Table) -> list[str]:
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return markdown_table(header, [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows])
+
+
+def _document(blocks: Sequence[str]) -> str:
+    return "\n\n".join(block.strip("\n") for block in blocks) + "\n"
 
 
 def _minutes(seconds: Any) -> str:

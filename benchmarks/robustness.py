@@ -291,6 +291,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 PART = Part(
     name="robustness",
     title="Robustness",
+    question="Is a distorted excerpt found, by condition, length of the clip and size of the catalogue?",
     about=ABOUT,
     measure=measure,
     tables=shown.tables,

@@ -356,6 +356,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 PART = Part(
     name="scale",
     title="From a thousand recordings to a hundred thousand",
+    question="How do size, time and recall grow up to a catalogue of 100 000 recordings?",
     about=ABOUT,
     measure=measure,
     tables=tables,

@@ -155,6 +155,7 @@ def _start(job: Job, index: str, track: str, folder: Path, match: dict[str, Any]
 PART = Part(
     name="speed",
     title="Speed and size",
+    question="How fast, how large, how much memory, stage by stage, against decoding alone?",
     about=ABOUT,
     measure=measure,
     tables=tables,

@@ -362,6 +362,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 PART = Part(
     name="systems",
     title="AI systems",
+    question=(
+        "Is a recording found in the output of a real AI system, and is nothing named where only the style is alike?"
+    ),
     about=ABOUT,
     measure=measure,
     tables=tables,

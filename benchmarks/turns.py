@@ -275,6 +275,10 @@ def _track(task: _Task) -> list[dict[str, Any]]:
 PART = Part(
     name="turns",
     title="Forced replication: on and off, and at once",
+    question=(
+        "Are the seconds claimed in which a recording is heard, and no "
+        "others, if it is switched on and off or sounds under another?"
+    ),
     about=ABOUT,
     measure=measure,
     tables=shown.tables,

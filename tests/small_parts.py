@@ -73,4 +73,6 @@ def _part(name: str, other: Callable[[Job], Report] | None, run: list[str]) -> P
         if name == "beta":
             parser.add_argument("--file", help="A file.")
 
-    return Part(name, f"Part {name}", f"About {name}.\n", measure, tables, figures, pictures, add_options)
+    return Part(
+        name, f"Part {name}", f"Is {name} found?", f"About {name}.\n", measure, tables, figures, pictures, add_options
+    )

@@ -138,6 +138,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 PART = Part(
     name="fuzz",
     title="Hostile files",
+    question="Does any content of a file get past its reader?",
     about=ABOUT,
     measure=measure,
     tables=_tables,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import results
-from benchmarks.comparison import change, shown
+from benchmarks.comparison import change, figures_of, shown
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.harness import json_bytes
 from benchmarks.part import Figure, Job, Picture, Report, Table
@@ -18,7 +18,9 @@ from benchmarks.parts import PARTS, load_part
 from benchmarks.results import (
     END,
     START,
+    comparison_text,
     headline_table,
+    part_text,
     readme_with_headline,
     results_text,
     write_results,
@@ -79,11 +81,17 @@ def test_headline_table_holds_what_is_promised_and_whether_it_is_met() -> None:
     assert headline_table({"gamma": a_report("gamma")}) == "No headline figure has been measured."
 
 
-def test_readme_holds_the_headline_between_its_markers() -> None:
+def test_readme_quotes_chosen_figures_with_their_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "README_FIGURES", ("alpha: false", "beta: found", "alpha: found"))
     reports = {"alpha": a_report("alpha")}
     readme = f"# A\n\n{START}\nold\n{END}\n\nB\n"
     made = readme_with_headline(readme, reports)
-    assert made == f"# A\n\n{START}\n{headline_table(reports)}\n{END}\n\nB\n"
+    table = (
+        "| figure | measured | how sure | origin |\n| --- | ---: | ---: | ---: |\n"
+        "| alpha: false | 0 | 5.3 h | [alpha](benchmarks/results/alpha.md) |\n"
+        "| alpha: found | 90 % | n=100 | [alpha](benchmarks/results/alpha.md) |"
+    )
+    assert made == f"# A\n\n{START}\n{table}\n{END}\n\nB\n"
     assert readme_with_headline(made, reports) == made
 
 
@@ -97,7 +105,8 @@ def test_before_and_now_stand_side_by_side() -> None:
     before = {"alpha": a_report("alpha", found=95), "beta": a_report("beta")}
     now = {"alpha": a_report("alpha", found=97.5), "gamma": a_report("gamma")}
     now["alpha"]["facts"]["commit"] = "decade"
-    text = results_text(now, before, {})
+    text = comparison_text(now, before)
+    assert "](comparison.md)" in results_text(now, before, {})
     assert "Before: commit c0ffee. Now: commit decade, c0ffee." in text
     assert "Of the figures measured in both, 1 better, 0 worse, 2 the same." in text
     assert "| alpha: found | 95 % | 97.5 % | +2.5 points | better |\n" in text
@@ -107,13 +116,13 @@ def test_before_and_now_stand_side_by_side() -> None:
     assert "| gamma: found | not measured" not in text
     assert change(None, Figure("x", 1.0, "s")) == ("", "new")
     assert "### Part beta" in text
-    assert "There are no earlier reports to compare with." in results_text(now, {}, {})
+    assert "comparison.md" not in results_text(now, {}, {})
 
 
 def test_other_conditions_before_are_named() -> None:
     now = {"alpha": a_report("alpha"), "beta": a_report("beta")}
     before = {"alpha": a_report("alpha", quick=True), "beta": a_report("beta")}
-    text = results_text(now, before, {})
+    text = comparison_text(now, before)
     assert (
         "On other music, on other numbers of excerpts, in another version or with another seed before: Part alpha.\n"
         in text
@@ -122,34 +131,37 @@ def test_other_conditions_before_are_named() -> None:
 
 def test_less_is_better_where_it_should_be() -> None:
     before, now = a_report("alpha"), a_report("alpha", found=80)
-    assert "| alpha: found | 90 % | 80 % | -10 points | worse |" in results_text({"alpha": now}, {"alpha": before}, {})
+    assert "| alpha: found | 90 % | 80 % | -10 points | worse |" in comparison_text({"alpha": now}, {"alpha": before})
     old, new = (Figure("x", value, "s", "lower") for value in (0.5, 0.25))
     assert change(old, new) == ("-0.25 s", "better")
     assert change(new, old) == ("+0.25 s", "worse")
 
 
-def test_parts_come_in_order_with_everything_they_say() -> None:
+def test_overview_asks_what_each_part_answers_and_links_to_it() -> None:
     reports = {"gamma": a_report("gamma"), "alpha": a_report("alpha", quick=True)}
-    pictures = {"gamma": [Picture("gamma.svg", "What gamma looks like.")]}
+    pictures = {"gamma": [Picture("gamma.svg", "What gamma looks like."), Picture("more.svg", "More.")]}
     text = results_text(reports, {}, pictures, link="results/")
     headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings == [
-        "## In short",
-        "## The core before and after",
-        "## Data",
-        "## Part alpha",
-        "## Part beta",
-        "## Part gamma",
-    ]
+    assert headings == ["## Method", "## In short", "## Data", "## Part alpha", "## Part beta", "## Part gamma"]
     assert "Not measured: there is no report `beta.json`." in text
-    gamma = text.partition("## Part gamma")[2]
-    assert gamma.startswith(
-        "\n\nAbout gamma.\n\n![Part gamma](results/gamma.svg)\n\n*What gamma looks like.*\n\n### What gamma found\n\n"
-        "| what | n |\n| --- | ---: |\n| a\\|b | 90 |\n\nA remark.\n\n### What it did not find\n\nNothing.\n\n"
-        "<sub>Settings: seed 0, quick False, limit 1.0. "
+    assert text.partition("## Part gamma")[2] == (
+        "\n\nIs gamma found?\n\n![Part gamma](results/gamma.svg)\n\n*What gamma looks like.*\n\n"
+        "[2 tables](results/gamma.md): What gamma found; What it did not find.\n"
     )
     assert "The short version" in text.partition("## Part alpha")[2].partition("## Part beta")[0]
-    assert "The short version" not in gamma
+
+
+def test_page_of_a_part_holds_everything_it_says() -> None:
+    pictures = [Picture("gamma.svg", "What gamma looks like."), Picture("more.svg", "More.")]
+    text = part_text("gamma", a_report("gamma"), pictures)
+    assert text.startswith(
+        "# Part gamma\n\nIs gamma found?\n\nAbout gamma.\n\n![Part gamma](gamma.svg)\n\n*What gamma looks like.*\n\n"
+        "![Part gamma](more.svg)\n\n*More.*\n\n## What gamma found\n\n"
+        "| what | n |\n| --- | ---: |\n| a\\|b | 90 |\n\nA remark.\n\n## What it did not find\n\nNothing.\n\n"
+        "<sub>Settings: seed 0, quick False, limit 1.0. "
+    )
+    assert "The short version" not in text
+    assert "The short version" in part_text("alpha", a_report("alpha", quick=True), [])
 
 
 def test_long_tables_are_folded() -> None:
@@ -183,12 +195,14 @@ def test_writing_draws_beside_the_reports_and_links_to_them(tmp_path: Path) -> N
     write_results(reports, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text()
     assert "](results/alpha.svg)" in text
-    assert "+10 points" in text
+    assert "](results/alpha.md)" in text
+    assert "](alpha.svg)" in (reports / "alpha.md").read_text()
+    assert "+10 points" in (reports / "comparison.md").read_text()
     assert (reports / "alpha.svg").is_file()
     write_results(reports, reports / "RESULTS.md", before=tmp_path / "nothing")
     inside = (reports / "RESULTS.md").read_text()
     assert "](alpha.svg)" in inside
-    assert "no earlier reports" in inside
+    assert "comparison.md" not in inside
 
 
 def test_without_matplotlib_the_text_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +239,10 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str, message: str
         write_results(tmp_path, tmp_path / "RESULTS.md")
 
 
-def test_command_writes_results_and_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_writes_results_and_readme(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "README_FIGURES", ("alpha: found",))
     reports = put(tmp_path / "r", a_report("alpha"))
     (tmp_path / "README.md").write_text(f"{START}\n{END}\n")
     asked = ["--reports", str(reports), "--out", str(tmp_path / "R.md"), "--readme", str(tmp_path / "README.md")]
@@ -263,6 +280,9 @@ def test_committed_results_are_what_the_committed_reports_make(tmp_path: Path, m
     measured = results_text(reports, before, pictures, link="results/", left_out=left_out)
     text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
     assert text in (made, measured), "run python -m benchmarks.results"
+    pages = {name: part_text(name, report, pictures.get(name, ())) for name, report in reports.items()}
+    pages["comparison"] = comparison_text(reports, before)
+    assert {path.stem: path.read_text(encoding="utf-8") for path in COMMITTED.glob("*.md")} == pages
     names = {drawn.name for part in pictures.values() for drawn in part}
     assert {path.name for path in COMMITTED.glob("*.svg")} == names
     for name in names:
@@ -278,7 +298,10 @@ def test_committed_reports_are_small_and_whole() -> None:
         assert json_bytes(json.loads(path.read_text(encoding="utf-8"))) == path.read_bytes()
 
 
-def test_committed_readme_quotes_the_headline() -> None:
+def test_committed_readme_quotes_ten_figures() -> None:
     reports = committed()
+    measured = {figure.name for _, figure in figures_of(reports)}
+    assert set(results.README_FIGURES) <= measured
+    assert len(results.README_FIGURES) == 10
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme_with_headline(readme, reports) == readme, "run python -m benchmarks.results --readme README.md"

@@ -53,7 +53,8 @@ def test_all_parts_run_in_order_and_leave_reports_results_and_pictures(tmp_path:
     ]
     assert "What alpha found\n\nwhat  n\na|b  90\n\nA remark.\n" in result.stdout.replace("what   n", "what  n")
     assert sorted(path.name for path in out.iterdir()) == [
-        "RESULTS.md", "alpha.json", "alpha.svg", "beta.json", "beta.svg", "gamma.json", "gamma.svg",
+        "RESULTS.md", "alpha.json", "alpha.md", "alpha.svg", "beta.json", "beta.md", "beta.svg",
+        "gamma.json", "gamma.md", "gamma.svg",
     ]  # fmt: skip
     report = json.loads((out / "alpha.json").read_text())
     assert report["settings"] == {"seed": 0, "quick": True, "limit": 1.0}
