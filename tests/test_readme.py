@@ -1,4 +1,4 @@
-"""The journeys of the README, run as they stand there, on the music of the demo."""
+"""The README and the guide, run as they stand, on the music of the demo."""
 
 from __future__ import annotations
 
@@ -16,37 +16,86 @@ import pytest
 from tests.places import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-pytestmark = pytest.mark.slow  # both tests look at what the journeys leave
+GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.slow  # all tests here look at the files of one demo
 
 REUSING = {f"Track {number}.wav" for number in range(1, 7)}
 
 
-def blocks(name: str) -> list[str]:
-    """Return the fenced blocks of the README that follow a mark, in order."""
-    return re.findall(rf"<!-- ci: {name} -->\n```sh\n(.*?)```", README, re.DOTALL)
+def blocks(document: str, name: str, language: str = "sh") -> list[str]:
+    """Return the fenced blocks of a document that follow a mark, in order."""
+    return re.findall(rf"<!-- ci: {name} -->\n```{language}\n(.*?)```", document, re.DOTALL)
+
+
+class Shell:
+    """Bash in a folder, with `sourceprint` and `python` on its path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        programs = folder / "bin"
+        programs.mkdir()
+        for name, words in (("sourceprint", "-m cli"), ("python", "")):
+            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+            (programs / name).chmod(0o755)
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("SOURCEPRINT_")}
+        self.environment = {
+            **outside,
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def run(self, commands: str, *, stdin: str = "") -> str:
+        bash = shutil.which("bash")
+        if bash is None:
+            pytest.skip("no bash to run the README with")
+        ended = subprocess.run(
+            [bash, "-euo", "pipefail", "-c", commands], cwd=self.folder, env=self.environment, input=stdin,
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+        return ended.stdout
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Run both journeys in an empty folder; return the folder, and what was printed."""
-    folder = tmp_path_factory.mktemp("journeys")
-    programs = folder / "bin"
-    programs.mkdir()
-    (programs / "sourceprint").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n')
-    (programs / "sourceprint").chmod(0o755)
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("no bash to run the README with")
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("SOURCEPRINT_")}
-    environment = {**outside, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    journeys = blocks("journeys")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """Return a shell in a folder with the demo of the guide, and a copy under the name that the README expects."""
+    shell = Shell(tmp_path_factory.mktemp("journeys"))
+    shell.run(blocks(GUIDE, "journeys")[0])
+    shutil.copytree(shell.folder / "demo", shell.folder / "sourceprint-demo")
+    return shell
+
+
+@pytest.fixture(scope="module")
+def done(shell: Shell) -> tuple[Path, str]:
+    """Run both journeys of the guide; return the folder of the demo, and the output."""
+    journeys = blocks(GUIDE, "journeys")
     assert len(journeys) == 3
-    ended = subprocess.run(
-        [bash, "-euo", "pipefail", "-c", "\n".join(journeys)],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    return folder / "demo", ended.stdout
+    exports = "".join(f"{line}\n" for line in journeys[0].splitlines() if line.startswith("export "))
+    return shell.folder / "demo", shell.run(exports + "\n".join(journeys[1:]))
+
+
+def masked(text: str) -> str:
+    """Return text without the figures and digests that differ between machines, and the folder of the demo."""
+    return re.sub(r"\b[0-9a-fS-]*\d[0-9a-f.:-]*\b", "#", text.replace("sourceprint-demo/", "demo/"))
+
+
+@pytest.mark.parametrize("name", ["match", "explain"])
+def test_a_command_of_the_readme_prints_what_it_shows(shell: Shell, name: str) -> None:
+    (block,) = blocks(README, name, "console")
+    command, _, shown = block.partition("\n")
+    assert command.startswith("$ ")
+    assert masked(shell.run(command.removeprefix("$ "))) == masked(shown)
+
+
+def test_the_report_of_the_readme_is_written(shell: Shell) -> None:
+    (block,) = blocks(README, "report")
+    shell.run(block)
+    assert (shell.folder / "sourceprint-demo" / "report" / "index.html").is_file()
+
+
+def test_python_of_the_readme_runs(shell: Shell) -> None:
+    (block,) = blocks(README, "python", "python")
+    assert "Recording 7" in shell.run("python -", stdin=block)
 
 
 def test_a_label_finds_shows_and_proves_what_was_reused(done: tuple[Path, str]) -> None:
