@@ -76,7 +76,7 @@ def done(shell: Shell) -> tuple[Path, str]:
 
 def masked(text: str) -> str:
     """Return text without the figures and digests that differ between machines, and the folder of the demo."""
-    return re.sub(r"\b[0-9a-fS-]*\d[0-9a-f.:-]*\b", "#", text.replace("sourceprint-demo/", "demo/"))
+    return re.sub(r"\bU?[0-9a-fS-]*\d[0-9a-f.:-]*\b", "#", text.replace("sourceprint-demo/", "demo/"))
 
 
 @pytest.mark.parametrize("name", ["match", "explain"])
