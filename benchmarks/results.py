@@ -59,8 +59,8 @@ README_FIGURES: Final = (
 METHOD = """\
 - **Data** are real recordings under free licences ([list](data/corpus.tsv)), split by source: the projection is trained
   on one half of the sources, and all shares here are of the other half, the *held-out* sources.
-- **Found** means that the right recording is reported at the default threshold: one false match expected in 1 000 hours.
-  Shares have Wilson's 95 % intervals.
+- **Found** means that the right recording is reported at the default threshold, one false match expected in 1 000
+  hours. Shares have Wilson's 95 % intervals.
 - **Trials** are excerpts of ten seconds unless a row says otherwise, distorted by well-kept libraries with an exact map
   of time. The same excerpts go through every condition and every program compared.
 - **False matches** are searched for in music, real, generated and reversed, that is in no catalogue.
