@@ -339,7 +339,10 @@ class _Crew(Generic[Task, Result]):
         if not worker.has_started:
             self._n_stillborn += 1
             if self._n_stillborn == MOST_STILLBORN:
-                raise ParameterError(f"jobs={self._jobs}: worker processes end as soon as they start; give 1 job")
+                raise ParameterError(
+                    f"jobs={self._jobs}: worker processes end as soon as they start; give 1 job, or, in a script of "
+                    'your own, put its main code under if __name__ == "__main__":'
+                )
             if slot is not None:  # the task had no part in it
                 slot.attempts -= 1
                 self._waiting.appendleft(slot)
