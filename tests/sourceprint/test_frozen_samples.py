@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import lzma
+import shutil
 import tarfile
+from datetime import date
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from sourceprint.demo.synthesis import synthesize
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.statements.files.statement_json import statement_bytes
+from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.uses.usage import read_usage
+from sourceprint.signatures import PrivateKey
 from tests.command_line import run
 from tests.places import DATA, ROOT
 
 TOKEN = "blind-366d2b74e9fda979-ju2h4hnrcse6eziubmeeitqcwi"  # of song1, by the secret of who made the blind index
 HEAD = "sourceprint/chain/1 7 3d03ffa8fe6b44a30c310cd82c4967386a269cce982a27f6960e822670921eb9"
+STATEMENT_2 = "S-P-TONE-2026-Q4-8531a3226e0c"  # signed by the test key `north`; the second of its licensee
 STATEMENT = "S-P-TONE-2026-Q3-fe262d194f7e"
 
 
@@ -119,3 +128,51 @@ def test_a_blind_index_is_imported_and_matches(tmp_path: Path, monkeypatch: pyte
     assert imported.exit_code == 0, imported.stderr
     soundfile.write(tmp_path / "song1.wav", synthesize(1, 12.0, sample_rate=22050), 22050)
     assert TOKEN in run("match", tmp_path / "song1.wav", "--jsonl", index=index).stdout
+
+
+# A statement of schema 2, signed, with the database that it was issued from: `statement-v2.tar.xz`.
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the sample: two statements, their database, the signer's key; not to be changed."""
+    place = tmp_path_factory.mktemp("statement-v2")
+    with tarfile.open(DATA / "statement-v2.tar.xz") as archive:
+        archive.extractall(place, filter="data")
+    return place
+
+
+def test_a_signed_statement_holds_but_for_the_wording_of_its_pages(issued: Path) -> None:
+    """Pages are made anew by each version of the program, so an audit may say that another one wrote them."""
+    checked = run(
+        "audit", issued / "second", "--key", issued / "north.pub", "--rights", issued / "rights.sqlite", "--json"
+    )
+    told = json.loads(checked.stdout)
+    assert [one for one in told if not one["file"].endswith(".html")] == []
+    assert checked.exit_code == (6 if told else 0)
+
+
+def test_a_signed_statement_is_written_again_byte_for_byte(issued: Path, tmp_path: Path) -> None:
+    """A field that is added to a record of a statement must not show in those that were issued before it."""
+    key = tmp_path / "north.pem"
+    key.write_bytes(PrivateKey(bytes(range(32)), "north").to_pem())
+    key.chmod(0o600)
+    shutil.copyfile(issued / "north.pub", tmp_path / "north.pub")
+    words = ("--rights", issued / "rights.sqlite", "--sign-with", key, "--format", "csv", "--format", "uses")
+    assert run("statements", STATEMENT_2, "--out", tmp_path / "again", *words).exit_code == 0
+    for name in ("statement.json", "statement.csv", "uses.jsonl"):
+        assert (tmp_path / "again" / name).read_bytes() == (issued / "second" / name).read_bytes(), name
+    assert run("audit", tmp_path / "again", "--key", issued / "north.pub").exit_code == 0
+
+
+def test_a_signed_statement_is_issued_again_from_the_same_inputs(issued: Path, tmp_path: Path) -> None:
+    shutil.copyfile(issued / "rights.sqlite", tmp_path / "rights.sqlite")
+    again = issue_statement(
+        Database.open(tmp_path / "rights.sqlite"),
+        licensee="P-TONE",
+        period=Period.parse("2026-Q4"),
+        issued_on="2027-02-01",
+        usage=read_usage(issued / "usage-2026-Q4.csv"),
+        today=date(2027, 2, 1),
+    )
+    assert statement_bytes(again) == (issued / "second" / "statement.json").read_bytes()

@@ -9,7 +9,9 @@ is something that there is not. What each field is, `sourceprint.royalties.state
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
 `provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
-                    `advances`, `inputs`, `chain_head`, `signer`, `backdated`
+                    `advances`, `inputs`, `chain_head`, `signer`, `backdated`; and, of lines, balances and all other
+                    records, fields that were added later, where they have their default (`later_fields`): a new
+                    version writes what an older one issued to the byte
 `uses`              as in `sourceprint.royalties.uses.use`
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
 ==================  ====================================================================================================
@@ -30,6 +32,7 @@ from sourceprint.royalties.deals.advances import AdvanceAccount
 from sourceprint.royalties.money import Amount, currency_exponent
 from sourceprint.royalties.rights.chain import Head
 from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.statements.files.later_fields import left_out
 from sourceprint.royalties.statements.files.statement_v1 import SCHEMA_1, from_schema_1
 from sourceprint.royalties.statements.statement import KINDS, SCHEMA, Balance, Statement
 from sourceprint.royalties.uses.use import use_from_json, use_to_json
@@ -83,7 +86,7 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return a part of a statement as it is in its JSON."""
-    return msgspec.to_builtins(value, enc_hook=_text)
+    return msgspec.to_builtins(left_out(value), enc_hook=_text)
 
 
 def statement_from_json(value: dict[str, Any]) -> Statement:
@@ -217,7 +220,7 @@ def _encoded(statement: Statement, digest: str = "") -> bytes | bytearray:
         return statement.document
     encoded = bytearray()
     try:
-        values = {one.name: getattr(statement, one.name) for one in _FIELDS}
+        values = {one.name: left_out(getattr(statement, one.name)) for one in _FIELDS}
         uses = [msgspec.Raw(_ENCODER.encode(use_to_json(use))) for use in statement.uses]
         _ENCODER.encode_into(_Document(schema=SCHEMA, **values, uses=uses, digest=digest), encoded)
     except UnicodeEncodeError as error:
