@@ -1,7 +1,7 @@
 """Default places of a user's index, rights database and keys; blind indexes are opened through here only.
 
-What is named comes first, then the environment (SOURCEPRINT_KEYS), then the user's own folder of data. This module is
-light: what takes long to import is imported where it is needed.
+A place that is given comes first, then the environment (SOURCEPRINT_KEYS), then the user's own data folder. This module
+is light: slow imports stand inside the functions.
 """
 
 import os
@@ -14,7 +14,7 @@ __all__ = ["index_place", "keys_place", "rights_place", "today"]
 def index_place(index: Path | None, *, keys: Path | None = None) -> Path:
     """Return the folder of the index: the one asked for, else the user's own.
 
-    A blind index is one that may be opened here and today, as this is what every command asks first.
+    The grant of a blind index is checked first: every command and every method comes through here.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def index_place(index: Path | None, *, keys: Path | None = None) -> Path:
         import platformdirs
 
         index = platformdirs.user_data_path("sourceprint", appauthor=False) / "index"
-    if (index / "grant.json").exists():  # so that other indexes need not load what checks signatures
+    if (index / "grant.json").exists():  # other indexes need not load the check of signatures
         from sourceprint.blind.blind_import import check_grant
 
         check_grant(index, keys=keys_place(keys), today=today())
@@ -60,5 +60,5 @@ def rights_place(rights: str | None) -> str:
 
 
 def today() -> date:
-    """Return the day that it is in UTC, the same for whoever gives a term and whoever keeps it."""
+    """Return today in UTC, so that both parties to a term count the same days."""
     return datetime.now(UTC).date()

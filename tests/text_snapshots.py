@@ -1,8 +1,8 @@
 """Texts under test, kept in files beside the tests.
 
 A test asks for the fixture `snapshot` and calls it with a name and a text, which must be the content of
-`snapshots/<name>.txt` in the folder of the test. `pytest --snapshots=renew` writes the files instead: whoever changes a
-sentence runs that, and reads the difference. What differs from run to run is replaced before (`steady`).
+`snapshots/<name>.txt` in the folder of the test. `pytest --snapshots=renew` writes the files instead, for a diff to
+read after a sentence has changed. Times, sizes, digests and keys are replaced before (`steady`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 
 def steady(text: str) -> str:
-    """Return text with words for what differs from run to run: times, sizes, digests, keys, the version."""
+    """Return text with words in place of times, sizes, digests, keys and the version, which differ from run to run."""
     for pattern, word in _UNSTEADY:
         text = re.sub(pattern, word, text)
     return text

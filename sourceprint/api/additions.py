@@ -24,7 +24,7 @@ __all__ = ["AdditionReport", "add_many", "add_one"]
 
 @dataclass(frozen=True, slots=True)
 class AdditionReport:
-    """What became of many files that were to be added; made by `Catalogue.add_all`.
+    """Outcomes of many additions; made by `Catalogue.add_all`.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class AdditionReport:
 
     @property
     def failures(self) -> tuple[AdditionOutcome, ...]:
-        """What could not be added; `remarks` say why."""
+        """Outcomes of files that could not be added; `remarks` say why."""
         return tuple(outcome for outcome in self.outcomes if outcome.kind == "failed")
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def add_one(
 
 
 def add_many(index: Path, paths: Sequence[str], *, jobs: int | None, replacing: bool) -> AdditionReport:
-    """Add what paths name, and return what became of it; arguments and errors as `Catalogue.add_all`."""
+    """Add files, folders and lists; arguments and errors as `Catalogue.add_all`."""
     inputs = collect(paths, reading=list_reading(index))
     addition = Addition(index, jobs=jobs, replacing=replacing)
     with closing(addition.run(inputs)) as outcomes:

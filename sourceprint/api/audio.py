@@ -1,8 +1,8 @@
-"""Audio that a caller gives, as a file that the decoders read: a path, an encoded file in memory, or samples.
+"""Audio from callers as files for the decoders: a path, an encoded file in memory, or samples.
 
 Bytes and file objects hold an encoded file (MP3, FLAC, WAV, ...). Samples become a WAV file of 32-bit floats, so an
-array takes the same way as a file, and the same samples give the same digest. Whatever is not a file yet is one in a
-temporary folder until the block is left.
+array takes the same way as a file, and the same samples give the same digest. Bytes, file objects
+and samples are files in a temporary folder until the block is left.
 """
 
 import os
@@ -25,7 +25,7 @@ from sourceprint.items import NOT_FETCHED, Item, is_url
 __all__ = ["Audio", "audio_item", "is_nameless"]
 
 Audio: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[np.floating[Any]]
-"""What can be matched or added: a path, an encoded file as bytes or as a file object, or samples."""
+"""Audio to match or add: a path, an encoded file as bytes or as a file object, or samples."""
 
 _NAMELESS = "audio"
 _FLOAT = 3  # WAVE_FORMAT_IEEE_FLOAT
@@ -42,7 +42,7 @@ def audio_item(audio: Audio, *, name: str | None = None, sample_rate: int | None
         A path; an encoded file; or samples [shape=(n,), (n_channels, n) or (n, n_channels), dtype=float], full scale
         1.0. The axis of an array that has at most 64 entries is that of the channels.
     name : str, optional
-        What results call the audio. By default its path, the name of a file object, or "audio".
+        Name of the audio in results. By default its path, the name of a file object, or "audio".
     sample_rate : int, optional
         Rate of samples, in Hz; for an array, and for nothing else.
 
@@ -133,7 +133,7 @@ def _samples(y: NDArray[Any]) -> NDArray[np.float32]:
         frames = y.T if few[0] else y
     if not frames.size:
         raise ParameterError(f"audio: shape {y.shape}, holds no sample")
-    with np.errstate(over="ignore"):  # what is beyond 32 bits is refused below
+    with np.errstate(over="ignore"):  # infinities are refused below
         made = np.ascontiguousarray(frames, dtype="<f4")
     if not np.isfinite(made).all():
         raise ParameterError("audio: holds NaN, infinity or a number beyond 32 bits; give finite samples")

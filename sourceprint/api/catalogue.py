@@ -1,8 +1,8 @@
 """A catalogue through its index: opened or made, recordings into it, tracks against it.
 
-Every method works on the last commit of the index, by whatever process, and holds on to it until it is done. Matching
-and reading take no lock, and any number of threads may do so at once; one writer at a time adds or removes, in whatever
-thread or process, and another is refused. What is found is what the commands find: they take the same way.
+Every method works on the last commit of the index, by any process, and keeps it until it returns. Matching and reading
+take no lock, and any number of threads may do so at once. One writer at a time, in any thread or process, adds or
+removes; a second one is refused. Results are those of the commands, which call the same functions.
 """
 
 import os
@@ -90,7 +90,7 @@ class Catalogue:
 
     @property
     def digest(self) -> str:
-        """`sha256:` and a digest of what a search would search now; results state it as `index.digest`."""
+        """`sha256:` and a digest of the searchable content; results state it as `index.digest`."""
         return self._open().digest
 
     def recording(self, recording_id: str) -> Recording:
@@ -136,7 +136,7 @@ class Catalogue:
         sample_rate : int, optional
             Rate of samples, in Hz; for an array, and for nothing else.
         name : str, optional
-            What the result calls the track. By default its path, the name of a file object, or "audio".
+            Name of the track in the result. By default its path, the name of a file object, or "audio".
         thorough : bool
             Whether to search tempo and speed from half to double; three times as slow.
         max_false_per_1000h : float
@@ -195,7 +195,7 @@ class Catalogue:
             Files, folders and lists, as the command `scan` takes them.
         run : str or path-like, optional
             A folder that keeps every result, as `scan --out`; with it a scan that was interrupted goes on where it
-            was: what is known already comes first, and is not searched again.
+            was: known results come first, and their files are not searched again.
         jobs : int or None
             Worker processes; None for as many as suit the files and the machine. With more than one, a script must
             have its main code under `if __name__ == "__main__":`, as for `multiprocessing`.
@@ -246,9 +246,9 @@ class Catalogue:
         Parameters
         ----------
         paths : str or path-like, or an iterable of them
-            Files, folders and lists. What was named and cannot be checked has a verdict too, and never passes.
+            Files, folders and lists. A file that cannot be checked has a verdict too, and never passes.
         policy : str or path-like, optional
-            The policy, TOML; by default what is certain blocks, and the rest is for review.
+            The policy, TOML; by default certain matches block, and others are for review.
         day : date, optional
             Of the release, on which licences must hold; by default today, UTC.
         fail_on : {"block", "review"}
@@ -299,7 +299,7 @@ class Catalogue:
             Of the recording, 1 to 512 characters; by default the ISRC, else the name of the file without its ending.
             Audio without a name needs one.
         title, artists, isrc, tags
-            What is said of the recording.
+            Metadata of the recording.
         sample_rate : int, optional
             Rate of samples, in Hz; for an array, and for nothing else.
         name : str, optional
@@ -348,8 +348,8 @@ class Catalogue:
     def add_all(self, paths: Paths, *, jobs: int | None = 1, replace: bool = False) -> AdditionReport:
         """Add many recordings: files, folders of them, and lists, as the command `add` takes them.
 
-        Finished recordings are safe every minute. What is there already is left alone, so a call that was interrupted
-        goes on if it is made again.
+        Finished recordings are committed every minute. Recordings that are there already are left alone, so the same
+        call continues one that was interrupted.
 
         Parameters
         ----------

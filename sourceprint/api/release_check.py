@@ -1,4 +1,4 @@
-"""Files that a caller wants to release, decided by a policy of the gate."""
+"""Audio files against a release policy."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -22,7 +22,7 @@ __all__ = ["check_many"]
 def check_many(
     snapshot: Snapshot, paths: Sequence[str], *, policy: str, day: date | None, fail_on: str, jobs: int | None
 ) -> Report:
-    """Check what paths name, by the policy in a file, or the default for ""; errors as `Catalogue.check`."""
+    """Check files, folders and lists by the policy in a file ("" for the default); errors as `Catalogue.check`."""
     if fail_on not in FAIL_ON:
         raise ParameterError(f"fail_on={fail_on!r:.40}: must be {' or '.join(map(repr, FAIL_ON))}")
     rules = load_policy(Path(policy)) if policy else default_policy()

@@ -67,7 +67,7 @@ def match_one(snapshot: Snapshot, item: Item, options: SearchOptions) -> ScanRes
 def scan_many(
     snapshot: Snapshot, paths: Sequence[str], options: SearchOptions, *, jobs: int | None
 ) -> Iterator[ScanResult]:
-    """Yield the result of every file that paths name, in their order; warn of what cannot be used."""
+    """Yield the result of every file that paths name, in their order; warn of unusable ones."""
     inputs = collect(paths, reading=list_reading(snapshot.folder, only_paths=True))
     _warn_of(inputs.refusals)
     scans = scan_files(snapshot.folder, inputs.items, options=options, jobs=jobs, reuse=snapshot)

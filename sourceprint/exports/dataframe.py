@@ -16,7 +16,7 @@ def to_dataframe(results: ScanResult | Iterable[ScanResult]) -> "pandas.DataFram
     """Return results as a DataFrame, one row per reused passage, with the columns of `results --format csv`.
 
     A file without passages has one row. docs/formats/exports.md describes the columns. Texts are `string`, whole
-    numbers `Int64`, numbers `Float64`, lists are arrays; what does not apply is `pandas.NA`.
+    numbers `Int64`, numbers `Float64`, lists are arrays; cells that do not apply are `pandas.NA`.
 
     Parameters
     ----------

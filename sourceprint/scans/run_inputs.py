@@ -1,6 +1,6 @@
 """Files of one session of a run: those that are named now, and audio that comes into their folders meanwhile.
 
-Nothing is scanned in the folder of the run itself, whatever was named.
+Files in the folder of the run itself are never scanned.
 """
 
 import os
@@ -19,14 +19,14 @@ __all__ = ["RunInputs", "run_inputs"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunInputs:
-    """What was named for one session.
+    """Files of one session.
 
     Attributes
     ----------
     items : list of Item
         Files to be scanned, in order.
     refusals : list of Refusal
-        What was named and cannot be used.
+        Named files and folders that cannot be used.
     others : tuple of OtherFile
         Files in folders that are no audio.
     notes : tuple of str

@@ -1,4 +1,4 @@
-"""Scan results: one record of what a scan says of one track, read from JSON, written as JSON, and shown.
+"""Scan results: one typed record per track, from and to JSON, and as text and HTML.
 
     result = read_result(json.loads(line))
     result.matches[0].passages[0].track_start_ms

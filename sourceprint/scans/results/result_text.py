@@ -1,4 +1,4 @@
-"""A scan result as text, in the form of what `match` prints, and as HTML for a notebook.
+"""A scan result as text, laid out as `match` prints it, and as HTML for a notebook.
 
     mix.wav: 1 recording found in 0:31.0
         in the track   in the recording  changed                 landmarks  by chance
@@ -19,7 +19,7 @@ from sourceprint.text.tables import clock, counted, table
 
 __all__ = ["change_text", "odds", "result_html", "result_line", "result_text"]
 
-_SEEN_CENTS, _SEEN_PERCENT = 10.0, 0.4  # smaller changes are within what is measured of none
+_SEEN_CENTS, _SEEN_PERCENT = 10.0, 0.4  # smaller ones are measured where nothing changed
 _HEADER = ("in the track", "in the recording", "changed", "landmarks", "by chance")
 _HTML_HEADER = ("recording", "seconds", "in the track", "in the recording", "pitch", "tempo", "by chance")
 
