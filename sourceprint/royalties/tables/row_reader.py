@@ -58,9 +58,10 @@ class RowReader:
         self._sheet = sheet
         self._unit = unit
         self._headings = matched.headings
+        cached = {column.read: lru_cache(_CACHED)(column.read) for column in columns}  # tables repeat themselves
         self._plan = sorted(
             (
-                (matched.positions[column.field], column, lru_cache(_CACHED)(column.read))  # tables repeat themselves
+                (matched.positions[column.field], column, cached[column.read])
                 for column in columns
                 if column.field in matched.positions
             ),
