@@ -68,6 +68,18 @@ def grouped(n: int) -> str:
     return f"{n:,}".replace(",", " ")
 
 
+def first_of(texts: Sequence[str], most: int) -> str:
+    """Return the first of some texts, as part of a sentence, and how many more there are.
+
+    Examples
+    --------
+    >>> first_of(["a", "b", "c"], 2), first_of(["a"], 2)
+    ('a, b and 1 more', 'a')
+    """
+    shown = ", ".join(texts[:most])
+    return f"{shown} and {len(texts) - most} more" if len(texts) > most else shown
+
+
 def listed(names: Iterable[str], *, most: int = _MOST_LISTED, quoted: bool = False) -> str:
     """Return what a user gave, as part of a sentence: the first names, each cut to 60 characters, and how many more.
 

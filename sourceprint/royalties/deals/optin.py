@@ -17,7 +17,7 @@ from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.records import OptChoice
 from sourceprint.royalties.rights.rights import all_records, load_rights
-from sourceprint.text.tables import counted, table
+from sourceprint.text.tables import counted, first_of, table
 
 __all__ = ["OptEntry", "OptReport", "opt_report", "opt_report_text", "opt_report_to_json", "recordings_chosen"]
 
@@ -159,9 +159,8 @@ def opt_report_text(report: OptReport) -> str:
     )
     lines = [table(rows), said] if report.entries else [said]
     if report.without_recording:
-        shown = ", ".join(printable(one) for one in report.without_recording[:_SHOWN_IDS])
-        more = len(report.without_recording) - _SHOWN_IDS
-        lines.append(f"chosen, and no recording on file goes by it: {shown}{f' and {more} more' if more > 0 else ''}")
+        shown = first_of(list(map(printable, report.without_recording)), _SHOWN_IDS)
+        lines.append(f"chosen, and no recording on file goes by it: {shown}")
     return "\n".join(lines)
 
 

@@ -33,6 +33,7 @@ from sourceprint.royalties.rights.records import (
 )
 from sourceprint.royalties.rights.rights import all_records
 from sourceprint.royalties.rights.share_sums import Sum, sums_of_shares
+from sourceprint.text.tables import first_of
 
 __all__ = ["Records", "check_rights", "check_shares"]
 
@@ -168,7 +169,7 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
     of_right: dict[str, list[Share]] = {}
     for share in sorted(shares, key=lambda share: (share.right, share.id)):
         of_right.setdefault(share.right, []).append(share)
-        if share.valid_from is not None and share.valid_to is not None and share.valid_to < share.valid_from:
+        if share.is_reversed:
             subject = f"{kind} {share.subject_id}"
             days = f"begins on {share.valid_from} and ends on {share.valid_to}"
             sentence = f"share {share.id} of {subject} {days}: it holds on no day"
@@ -179,7 +180,7 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
             what = f"{right} of {subject} {one.where_and_when()}"
             if one.over:
                 sentence = f"{what}: shares sum to {format_percent(one.on_file)}: {_parties_text(one, parties)}"
-                named = _listed_text([share.id for share in one.shares])
+                named = first_of([share.id for share in one.shares], _MAX_NAMED)
                 remedy = f"correct or end some of {named}; until then statements hold these amounts"
                 yield Finding("overclaim", "error", subject, sentence, remedy)
             if one.unclaimed and not one.over:
@@ -317,9 +318,4 @@ def _parties_text(one: Sum, parties: Mapping[str, str]) -> str:
         name = parties.get(share.party_id, "")
         who = f"{share.party_id}{f' ({name})' if name and name != share.party_id else ''}"
         texts.append(f"{who if share.party_id else 'not known'} {format_percent(share.millionths)}")
-    return _listed_text(texts)
-
-
-def _listed_text(texts: list[str]) -> str:
-    more = f" and {len(texts) - _MAX_NAMED} more" if len(texts) > _MAX_NAMED else ""
-    return ", ".join(texts[:_MAX_NAMED]) + more
+    return first_of(texts, _MAX_NAMED)

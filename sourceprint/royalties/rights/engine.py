@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -60,14 +59,6 @@ class Place:
     url: URL
     name: str
     path: Path | None
-
-
-class _DriverConnection(Protocol):
-    """What is used of sqlite3.Connection."""
-
-    isolation_level: str | None
-
-    def execute(self, sql: str, /) -> object: ...
 
 
 def find_place(place: str | Path) -> Place:
@@ -202,7 +193,7 @@ def _prepare_file(path: Path, name: str, *, create: bool) -> None:
         ) from error
 
 
-def _set_up_sqlite(connection: _DriverConnection, _record: object) -> None:
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # or sqlite3 would begin and commit by rules of its own; see _begin_sqlite
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")

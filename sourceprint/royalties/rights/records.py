@@ -189,13 +189,14 @@ class Share:
     valid_to: date | None = None
     role: str = ""
 
+    @property
+    def is_reversed(self) -> bool:
+        """Whether it ends before it begins, and so holds on no day."""
+        return self.valid_from is not None and self.valid_to is not None and self.valid_to < self.valid_from
+
     def holds(self, territory: str, day: date) -> bool:
         """Return whether the share holds in a territory on a day."""
-        return (
-            (self.valid_from is None or self.valid_from <= day)
-            and (self.valid_to is None or day <= self.valid_to)
-            and self.territories.covers(territory)
-        )
+        return _is_within(day, self.valid_from, self.valid_to) and self.territories.covers(territory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +238,8 @@ class OptChoice:
 
     def concerns(self, purpose: str, day: date) -> bool:
         """Return whether it is about a purpose, and holds on a day, wherever that may be."""
-        return (
-            (not self.purposes or purpose in self.purposes)
-            and (self.valid_from is None or self.valid_from <= day)
-            and (self.valid_to is None or day <= self.valid_to)
-        )
+        return (not self.purposes or purpose in self.purposes) and _is_within(day, self.valid_from, self.valid_to)
+
+
+def _is_within(day: date, first: date | None, last: date | None) -> bool:
+    return (first is None or first <= day) and (last is None or day <= last)

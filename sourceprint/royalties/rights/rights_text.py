@@ -21,7 +21,7 @@ from sourceprint.royalties.rights.share_sums import territories_text
 from sourceprint.royalties.territories import Territories
 from sourceprint.text.tables import exact_clock
 
-__all__ = ["rights_to_json", "show_rights"]
+__all__ = ["show_rights"]
 
 
 def show_rights(rights: Rights, key: str, *, history: Iterable[Version] = ()) -> str:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from sourceprint.royalties.rights.records import WHOLE, Share
 from sourceprint.royalties.territories import COUNTRIES, WORLDWIDE, Territories
+from sourceprint.text.tables import first_of
 
 __all__ = ["REST_OF_THE_WORLD", "Sum", "sums_of_shares", "territories_text"]
 
@@ -85,7 +86,7 @@ def sums_of_shares(shares: Sequence[Share]) -> tuple[Sum, ...]:
     in DE 1500000 500000
     in the rest of the world 1000000 0
     """
-    ordered = sorted((share for share in shares if not _reversed(share)), key=lambda share: share.id)
+    ordered = sorted((share for share in shares if not share.is_reversed), key=lambda share: share.id)
     spans = [_span(share) for share in ordered]
     together: dict[tuple[int, int, tuple[int, ...]], list[str]] = {}
     if not ordered:
@@ -117,8 +118,7 @@ def territories_text(territories: Sequence[str]) -> str:
     """
     if list(territories) == [WORLDWIDE]:
         return "worldwide"
-    more = f" and {len(territories) - _MAX_SHOWN} more" if len(territories) > _MAX_SHOWN else ""
-    return f"in {', '.join(territories[:_MAX_SHOWN])}{more}"
+    return f"in {first_of(territories, _MAX_SHOWN)}"
 
 
 @lru_cache(maxsize=4096)  # a catalogue has few combinations of territories, and each takes long to take apart
@@ -146,10 +146,6 @@ def _stretches(first: int, spans: list[tuple[int, int, int]]) -> list[tuple[int,
         else:
             stretches.append((start, end, holding))
     return stretches
-
-
-def _reversed(share: Share) -> bool:
-    return share.valid_from is not None and share.valid_to is not None and share.valid_to < share.valid_from
 
 
 def _span(share: Share) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from sourceprint.royalties.uses.shares import RightOutcome
 from sourceprint.royalties.uses.states import contenders_of
 from sourceprint.royalties.uses.terms import ShareOutcome
 from sourceprint.royalties.uses.use import Use, use_to_json
-from sourceprint.text.tables import counted, table
+from sourceprint.text.tables import counted, first_of, table
 
 __all__ = ["AttributionReport", "judged_use_to_json", "report_text", "report_to_json", "uses_text"]
 
@@ -229,5 +229,4 @@ def _seconds(microseconds: int) -> str:
 
 
 def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(printable(name) for name in names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+    return first_of([printable(name) for name in names], _SHOWN)

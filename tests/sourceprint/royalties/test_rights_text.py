@@ -11,6 +11,7 @@ import pytest
 from fingerprint.errors import UnknownRightsError
 from sourceprint.royalties.rights.history import Version
 from sourceprint.royalties.rights.licences import Conditions, Licence, RateCard, Scope
+from sourceprint.royalties.rights.lookup import rights_to_json
 from sourceprint.royalties.rights.records import (
     MASTER,
     WHOLE,
@@ -22,7 +23,7 @@ from sourceprint.royalties.rights.records import (
     Work,
 )
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.rights.rights_text import rights_to_json, show_rights
+from sourceprint.royalties.rights.rights_text import show_rights
 from sourceprint.royalties.territories import EVERYWHERE, Territories
 
 FIRST = Version(
