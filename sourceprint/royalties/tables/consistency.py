@@ -8,6 +8,8 @@ Bare shares (`25` without %) are asked about with what is needed to answer: how 
 """
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -164,22 +166,15 @@ def _duplicates(staging: Staging, kind: str) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of every id that is staged more than once, in the order they were read."""
     names = ("seq", "file", "line", "loose", *COLUMNS[kind])
     quoted = ", ".join(f'"{name}"' for name in names)
-    group: list[dict[str, Any]] = []
     last = staging.connection.execute(f"SELECT coalesce(max(seq), 0) FROM {kind}").fetchone()[0]
     twice = staging.connection.execute(
         f"SELECT {quoted} FROM {kind} WHERE seq <= ? AND id IN (SELECT id FROM {kind} GROUP BY id HAVING count(*) > 1) "
         "ORDER BY id, seq",
         (last,),
     )
-    while chunk := twice.fetchmany(1_000):
-        for values in chunk:
-            row = dict(zip(names, values, strict=True))
-            if group and group[0]["id"] != row["id"]:
-                yield group
-                group = []
-            group.append(row)
-    if group:
-        yield group
+    rows = (dict(zip(names, values, strict=True)) for values in twice)
+    for _, group in groupby(rows, key=itemgetter("id")):
+        yield list(group)
 
 
 def _merge(staging: Staging, kind: str, group: list[dict[str, Any]]) -> None:

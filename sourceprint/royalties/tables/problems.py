@@ -42,6 +42,7 @@ _NAMES = {
     "master_share": "master shares",
     "work_share": "work shares",
     "licence": "licences",
+    "opt": "choices",
 }
 
 
