@@ -39,6 +39,7 @@ from sourceprint.royalties.statements.earlier.recomputation import (
     TRAINING_POLICY,
     Recomputed,
     counts_once,
+    expect_same_closed,
     kept_policy,
     policy_of_statement,
     recompute,
@@ -140,8 +141,8 @@ def issue_statement(
     ------
     StatementError
         If the period has not ended and the statement is not provisional, if the day of issue is past and nothing says
-        why, if the statement was issued with other inputs or by another key or overlaps another, or if something that
-        is needed is missing.
+        why, or would open a closed statement again or close one early, if the statement was issued with other inputs
+        or by another key or overlaps another, or if something that is needed is missing.
     ListedError
         If usage is reported of tracks that no scan is of, and the policy does not hold it; or of days outside the
         period.
@@ -182,6 +183,7 @@ def issue_statement(
                 f"day of issue {issued}: is past, today is {present}; leave it out, or say why with --backdate REASON, "
                 "which the statement and the chain of the database keep"
             )
+        expect_same_closed(connection, heads_of(connection, licensee), issued, present)
         computed = replace(computed, signer=signer, backdated=backdate)
         if before_keeping is not None:
             before_keeping(computed)

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database, actor, timestamp
-from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.statements.earlier.recomputation import last_open_day, policy_of_statement
 from sourceprint.royalties.statements.register import statement_of_period
 from sourceprint.royalties.statements.statement import Statement
@@ -89,8 +88,7 @@ def restate_usage(
 
 def _expect_open(connection: Connection, stated: Statement, today: date) -> date | None:
     """Return the last day on which a statement is computed again; refuse one that is closed."""
-    licences = load_rights(connection, licensee=stated.licensee.id, owners=False).licences
-    last = last_open_day(stated.issued_on, [licence_id for licence_id, _ in stated.licences], licences)
+    last = last_open_day(connection, stated.issued_on, stated.licences)
     if last is not None and today > last:
         raise StatementError(
             f"usage of {printable(stated.licensee.id)} for {stated.period}: {printable(stated.id)} is closed since "

@@ -6,7 +6,8 @@ of now. Then each line is compared with what was stated for it so far. Statement
 `per_usage` and through guarantees: where what one passes on has moved, those that take it are computed again too.
 
 A statement *closes* once the audit window of every licence in it has passed since its day of issue. It is not computed
-again then; only an explicit adjustment corrects it.
+again then; only an explicit adjustment corrects it. The windows are those of the licences as they were when it was
+issued: whatever is written later neither opens it again nor closes it early.
 """
 
 import json
@@ -19,9 +20,11 @@ from sqlalchemy import Connection, select
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.deals.optin import recordings_chosen
 from sourceprint.royalties.periods import Period, months_after
+from sourceprint.royalties.rights.database import in_chunks
+from sourceprint.royalties.rights.licence_toml import licence_of
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.rights import Rights, load_rights
-from sourceprint.royalties.rights.schema import attribution
+from sourceprint.royalties.rights.schema import attribution, licence
 from sourceprint.royalties.statements.adjustments import adjustments_to
 from sourceprint.royalties.statements.amounts.deals import Earned, earned_in, has_guarantee_due
 from sourceprint.royalties.statements.amounts.exchange import Rates
@@ -39,7 +42,7 @@ from sourceprint.royalties.statements.earlier.marks import (
     dependence_of,
     notes_of,
 )
-from sourceprint.royalties.statements.register import StatementHead, statement_at
+from sourceprint.royalties.statements.register import StatementHead, carried_from, statement_at
 from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import latest_report
@@ -55,6 +58,7 @@ __all__ = [
     "TRAINING_POLICY",
     "Recomputed",
     "counts_once",
+    "expect_same_closed",
     "kept_policy",
     "last_open_day",
     "policy_of_statement",
@@ -172,22 +176,47 @@ def recompute(
     return result
 
 
-def last_open_day(issued_on: str, licence_ids: Iterable[str], licences: Mapping[str, Licence]) -> date | None:
+def last_open_day(connection: Connection, issued_on: str, licences: Iterable[tuple[str, str]]) -> date | None:
     """Return the last day on which a statement is computed again; None where it never closes.
 
     Parameters
     ----------
+    connection : Connection
+        Inside a transaction of `Database`.
     issued_on : str
         Its day of issue.
-    licence_ids : iterable of str
-        Of the licences in it.
-    licences : mapping of str to Licence
-        As they are now.
+    licences : iterable of (str, str)
+        Id and digest of the licences in it, as it states them: their windows are those that held then.
     """
-    windows = [licences[one].deal.audit_window_months if one in licences else None for one in sorted(licence_ids)]
-    if not windows or None in windows:
+    stated = dict(licences)
+    windows: dict[str, int | None] = dict.fromkeys(stated)
+    for chunk in in_chunks(stated):
+        for row in connection.execute(select(licence).where(licence.c.id.in_(chunk))).mappings():
+            if row["digest"] == stated[row["id"]]:
+                windows[row["id"]] = licence_of(json.loads(row["document"]), row["digest"]).deal.audit_window_months
+    if not windows or None in windows.values():
         return None
-    return months_after(issued_on, max(filter(None, windows), default=0))
+    return months_after(issued_on, max(filter(None, windows.values()), default=0))
+
+
+def expect_same_closed(connection: Connection, heads: Iterable[StatementHead], issued_on: date, today: date) -> None:
+    """Refuse a day of issue on which other statements are closed than today: it would reopen one, or close it early.
+
+    Raises
+    ------
+    StatementError
+        Naming the first such statement.
+    """
+    if issued_on == today:
+        return
+    for head in heads:
+        last = last_open_day(connection, head.issued_on, carried_from(connection, head.row_id).licences)
+        if last is not None and (issued_on > last) != (today > last):
+            was = "would open it again" if today > last else "would close it early"
+            raise StatementError(
+                f"day of issue {issued_on}: {printable(head.id)} closes after {last}, today is {today}, and this day "
+                f"{was}; take today, and correct what is closed with --adjust"
+            )
 
 
 def counts_once(rights: Rights) -> bool:
@@ -218,6 +247,7 @@ class _Book:
         self._result = result
         self._stated: dict[int, Statement] = {}
         self._now: dict[int, Statement] = {}
+        self._last_open: dict[int, date | None] = {}
         self._once = counts_once(Rights(licences=licences))
         self._hangs_together = self._once or any(one.deal.guarantee is not None for one in licences.values())
         self.has_moved = False
@@ -225,9 +255,10 @@ class _Book:
 
     def is_closed(self, head: StatementHead) -> bool:
         """Return whether the audit window of every licence in a statement has passed."""
-        noted = self._noted.get(head.row_id)
-        named = [licence_id for licence_id, _ in self.statement(head).licences] if noted is None else noted.licences
-        last = last_open_day(head.issued_on, named, self._licences)
+        if head.row_id not in self._last_open:
+            stated = self._stated.get(head.row_id) or carried_from(self._connection, head.row_id)
+            self._last_open[head.row_id] = last_open_day(self._connection, head.issued_on, stated.licences)
+        last = self._last_open[head.row_id]
         return last is not None and date.fromisoformat(self._issued_on) > last
 
     def compute(self, head: StatementHead, *, with_guarantees: bool = False) -> None:

@@ -69,11 +69,12 @@ _Document: Any = msgspec.defstruct(
 
 @dataclass(frozen=True, slots=True)
 class CarriedOn:
-    """What later statements take from one: its parties, balances and advances, and its digest."""
+    """What later statements take from one: its parties, balances, advances and licences, and its digest."""
 
     parties: tuple[Party, ...]
     balances: tuple[Balance, ...]
     advances: tuple[AdvanceAccount, ...]
+    licences: tuple[tuple[str, str], ...]
     digest: str
 
 
@@ -191,11 +192,12 @@ def parse_carried(data: bytes, digest: str) -> CarriedOn:
         try:
             found = _CARRIED.decode(data)
             if found.schema == SCHEMA:
-                return CarriedOn(found.parties, found.balances, found.advances, digest)
+                return CarriedOn(found.parties, found.balances, found.advances, found.licences, digest)
         except (*_DAMAGE, RightsError, RecursionError):
             pass  # of an earlier schema, or damaged
     statement = parse_statement(data)
-    return CarriedOn(statement.parties, statement.balances, statement.advances, statement_digest(statement))
+    parts = (statement.parties, statement.balances, statement.advances, statement.licences)
+    return CarriedOn(*parts, statement_digest(statement))
 
 
 def _statement(document: Any, source: bytes = b"") -> Statement:
@@ -276,6 +278,7 @@ _Carried: Any = msgspec.defstruct(
         ("schema", str),
         ("parties", tuple[Party, ...]),
         ("balances", tuple[Balance, ...]),
+        ("licences", tuple[tuple[str, str], ...]),
         ("advances", tuple[AdvanceAccount, ...], ()),
     ],
 )
