@@ -56,6 +56,7 @@ class Terms:
     per_match: Fraction | None = None
     royalty: Fraction | None = None
     per_usage: bool = True
+    tiers: tuple[tuple[int, Fraction], ...] = ()  # after how many usages which rate, of the rate that is tiered
     deduction: Fraction = Fraction(0)
     precedence: int | None = None
 
@@ -76,6 +77,8 @@ class Licence:
     minimum: int = 0
     guarantee: tuple[int, str] | None = None  # of each "quarter" or "year"
     advance: tuple[int, date, Fraction] | None = None  # amount, paid on, part of what is payable
+    tiered: str = ""  # which rate has tiers: "per_second" or "per_match"
+    tiers_period: str = ""  # over which usages are counted for them
 
     def on(self, day: date) -> Terms:
         """Return the terms for tracks that were generated on a day."""
@@ -167,6 +170,7 @@ class Books:
     lines: Lines
     outside: set[tuple[str, str, str, str, str, str, str, Fraction]]
     counted: set[tuple[str, str]]
+    usages: dict[str, int] = field(default_factory=dict)  # counted under licences with tiers
 
     def earned(self, licence: str) -> Fraction:
         """Return what was earned under a licence, guarantees and unmatched revenue apart."""
@@ -240,9 +244,11 @@ def _rank(licence: Licence, use: Use) -> int:
 # From what is reported to lines.
 
 
-def books_of(world: World, period: Quarter, counted_before: Iterable[tuple[str, str]]) -> Books:
+def books_of(
+    world: World, period: Quarter, counted_before: Iterable[tuple[str, str]], usages_before: Mapping[str, int]
+) -> Books:
     """Return the lines of a period as all that is known now has them, guarantees apart."""
-    books = Books(defaultdict(Fraction), set(), set())
+    books = Books(defaultdict(Fraction), set(), set(), usages_under(world, period))
     before = set(counted_before)
     for row in sorted(_rows(world, period), key=lambda row: row.used_on or period.last):
         place = (row.track, row.territory)
@@ -251,8 +257,25 @@ def books_of(world: World, period: Quarter, counted_before: Iterable[tuple[str, 
         _add_revenue(books, world, row)
         for use in world.uses.values():
             if use.track == row.track and use.state != "withdrawn":
-                _add(books, world, use, row, period, first=first)
+                _add(books, world, use, row, period, usages_before, first=first)
     return books
+
+
+def usages_under(world: World, period: Quarter) -> dict[str, int]:
+    """Return the usages that each licence prices at a rate with tiers: each once, whatever it is owed for."""
+    found: dict[str, int] = defaultdict(int)
+    for row in _rows(world, period):
+        pricing = {
+            licence.id
+            for use in world.uses.values()
+            if use.track == row.track and use.state != "withdrawn"
+            for claim in claims_of(world, use, row.used_on or period.last, row.territory)
+            for licence in licences_for(world, use, row.territory, claim)[1]
+            if goes_by_tiers(licence, licence.on(use.made_on), row)
+        }
+        for licence_id in pricing:
+            found[licence_id] += row.usages
+    return dict(found)
 
 
 def _rows(world: World, period: Quarter) -> Iterable[Row]:
@@ -263,7 +286,9 @@ def _rows(world: World, period: Quarter) -> Iterable[Row]:
     return {Row(use.track, territory, 1) for use in made for territory in use.territories}
 
 
-def _add(books: Books, world: World, use: Use, row: Row, period: Quarter, *, first: bool) -> None:
+def _add(
+    books: Books, world: World, use: Use, row: Row, period: Quarter, before: Mapping[str, int], *, first: bool
+) -> None:
     of_track = [one for one in world.uses.values() if one.track == use.track and one.state != "withdrawn"]
     part_of_track = use.seconds / sum(one.seconds for one in of_track)
     for claim in claims_of(world, use, row.used_on or period.last, row.territory):
@@ -272,7 +297,12 @@ def _add(books: Books, world: World, use: Use, row: Row, period: Quarter, *, fir
             where = (use.track, use.recording, row.territory)
             books.outside.add((*where, outcome, claim.right, claim.work, claim.party, claim.part / claim.whole))
             continue
-        prices = {one.id: price(one.on(use.made_on), use, row, part_of_track, first=first) for one in licences}
+        prices = {
+            one.id: tiered_price(one, use, row, before.get(one.id, 0), books.usages[one.id])
+            if goes_by_tiers(one, one.on(use.made_on), row)
+            else price(one.on(use.made_on), use, row, part_of_track, first=first)
+            for one in licences
+        }
         amounts = {one.id: prices[one.id] * _part(one, use, claim) for one in licences}
         licence = max(sorted(licences, key=lambda one: one.id), key=lambda one: amounts[one.id])
         kind = claim.kind if outcome == "licensed" and use.state in PAID_STATES else "held"
@@ -315,6 +345,25 @@ def price(terms: Terms, use: Use, row: Row, part_of_track: Fraction, *, first: b
     return round(rate * times / GRAIN) * GRAIN
 
 
+def goes_by_tiers(licence: Licence, terms: Terms, row: Row) -> bool:
+    """Return whether a licence prices a use by a rate that has tiers."""
+    by_rate = not goes_by_revenue(terms, row)
+    return by_rate and licence.tiered == ("per_match" if terms.per_second is None else "per_second")
+
+
+def tiered_price(licence: Licence, use: Use, row: Row, before: int, usages: int) -> Fraction:
+    """Return a use's part of what all usages cost: they are at the mean of their rates, each counted from `before`."""
+    terms = licence.on(use.made_on)
+    own = terms.per_match if terms.per_second is None else terms.per_second
+    cost, counted = Fraction(0), before
+    for at, (start, rate) in enumerate(steps := ((0, own or Fraction(0)), *terms.tiers)):
+        end = steps[at + 1][0] if at + 1 < len(steps) else before + usages
+        inside = max(0, min(end, before + usages) - max(start, counted))
+        cost, counted = cost + inside * rate, counted + inside
+    mean = cost / usages if usages else Fraction(0)
+    return mean * row.usages * (1 if terms.per_second is None else use.seconds)
+
+
 # From periods to accounts.
 
 
@@ -324,7 +373,10 @@ def all_books(world: World, stated: Iterable[Quarter], closed: Mapping[Quarter, 
     found: list[Books] = []
     counted: set[tuple[str, str]] = set()
     for period in periods:
-        books = (closed or {}).get(period) or books_of(world, period, counted)
+        before = {
+            licence.id: _usages_before(licence, period, zip(periods, found, strict=False)) for licence in world.licences
+        }
+        books = (closed or {}).get(period) or books_of(world, period, counted, before)
         counted |= books.counted
         found.append(books)
     for period, books in zip(periods, found, strict=True):
@@ -338,6 +390,13 @@ def all_books(world: World, stated: Iterable[Quarter], closed: Mapping[Quarter, 
                     key = ("Worldwide", GUARANTEE, "payable", licence.licensor, "", "", licence.id)
                     books.lines[key] = missing
     return found
+
+
+def _usages_before(licence: Licence, period: Quarter, stated: Iterable[tuple[Quarter, Books]]) -> int:
+    """Return the usages that earlier statements of the same span count under a licence."""
+    same = {"term": lambda _: True, "year": lambda one: one.year == period.year, "quarter": lambda one: one == period}
+    is_of_span = same.get(licence.tiers_period, lambda _: False)
+    return sum(books.usages.get(licence.id, 0) for one, books in stated if is_of_span(one))
 
 
 def _guaranteed(licence: Licence, period: Quarter) -> Fraction:

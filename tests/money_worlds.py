@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sourceprint.royalties.deal_terms import Advance, DealTerms, Guarantee
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rate_tiers import Tier
 from sourceprint.royalties.rights import licences as product
 from sourceprint.royalties.rights import records
 from sourceprint.royalties.territories import EVERYWHERE, Territories
@@ -31,6 +32,7 @@ TERRITORIES = ("DE", "FR", "US")
 QUARTERS = tuple(Quarter(2026, number) for number in (1, 2, 3, 4))
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 GUARANTEES = [None, None, (1_000, "quarter"), (2_000, "year")]
+TIERED_RATES = {"LIC-LABEL": 31, "LIC-PUBLISHER": 37, "LIC-EVERYTHING": 41, "LIC-PARTY": 43}  # no two ever equal
 ADVANCES = [None, (700, date(2026, 1, 15), Fraction(1)), (50, date(2026, 1, 1), HALF)]
 METHODS = 'methods = ["matched-seconds", "fixed-fee"]'
 POLICY = parse_policy(shipped_policy("matched-seconds").replace('methods = ["matched-seconds"]', METHODS), name="both")
@@ -103,16 +105,25 @@ def licences(draw: st.DrawFn) -> list[Licence]:
     found = []
     for name in draw(st.sets(st.sampled_from(sorted(kinds)), min_size=1, max_size=3)):
         licensor, scope, rights = kinds[name]
+        terms = draw(terms_of(scope, rights))
+        tiered = draw(st.sampled_from(["", "per_second", "per_match"]))
+        if tiered:
+            rate = Fraction(TIERED_RATES[name], 7)
+            starts = draw(st.sampled_from([(500,), (300, 900)]))
+            tiers = tuple((start, rate * part) for start, part in zip(starts, (Fraction(3, 5), HALF), strict=False))
+            terms = replace(terms, **{tiered: rate}, tiers=tiers, per_usage=True)
         first = draw(st.sampled_from([date(2026, 1, 1), date(2026, 1, 1), date(2026, 2, 15)]))
         found.append(
             Licence(
                 name,
                 licensor,
-                ((first, draw(terms_of(scope, rights))),),
+                ((first, terms),),
                 last=draw(st.sampled_from([None, None, date(2026, 8, 31)])),
                 minimum=minimum,
                 guarantee=draw(st.sampled_from(GUARANTEES)),
                 advance=draw(st.sampled_from(ADVANCES)),
+                tiered=tiered,
+                tiers_period=draw(st.sampled_from(["statement", "quarter", "year", "term"])) if tiered else "",
             )
         )
     return sorted(found, key=lambda licence: licence.id)
@@ -156,6 +167,8 @@ def as_terms(licence: Licence, terms: Terms) -> product.Licence:
             per_second=terms.per_second,
             per_match=terms.per_match,
             per_usage=terms.per_usage,
+            tiers=tuple(Tier(start, **{licence.tiered: rate}) for start, rate in terms.tiers),
+            tiers_period=licence.tiers_period,
             minimum_payout=licence.minimum,
             deductions=(product.Deduction("administration", millionths(terms.deduction)),) if terms.deduction else (),
         ),

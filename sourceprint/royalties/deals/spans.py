@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from sourceprint.royalties.periods import Period
 
-__all__ = ["DealSpan", "spans_due"]
+__all__ = ["DealSpan", "calendar_span", "spans_due"]
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
@@ -54,6 +54,17 @@ def spans_due(kind: str, valid_from: date, valid_to: date | None, period: Period
         if start <= end and end in period:
             found.append(DealSpan(start, end, Fraction((end - start).days + 1, (last - first).days + 1)))
     return tuple(found)
+
+
+def calendar_span(kind: str, day: date) -> tuple[date, date]:
+    """Return the first and last day of the month, quarter or year that has a day.
+
+    Examples
+    --------
+    >>> [str(end) for end in calendar_span("quarter", date(2026, 8, 14))]
+    ['2026-07-01', '2026-09-30']
+    """
+    return next(_calendar(_MONTHS[kind], Period(day, day, "")))
 
 
 def _calendar(months: int, period: Period) -> Iterator[tuple[date, date]]:

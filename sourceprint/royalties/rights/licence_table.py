@@ -5,7 +5,7 @@ Numbers with decimals come in as text. `sourceprint.royalties.rights.licences` s
 `sourceprint.royalties.rights.licence_toml` reads and writes the files.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -25,6 +25,7 @@ from sourceprint.royalties.money import (
     validate_currency,
 )
 from sourceprint.royalties.periods import parse_date
+from sourceprint.royalties.rate_tiers import TIER_KEYS, tier_period, tiers_of
 from sourceprint.royalties.rights.licences import (
     PURPOSES,
     SCHEMA,
@@ -59,6 +60,7 @@ _TOP = {
     **dict.fromkeys(DEAL_KEYS, False),
 }  # key: whether it must be there
 _NOT_AMENDED = frozenset({"schema", "id", "licensor", "licensee", "valid_from", "replaces", "amendments", *DEAL_KEYS})
+_NEVER_AMENDED = frozenset(f"rate_card.{key}" for key in TIER_KEYS)
 _AMENDMENT = ("from", "remove", *(key for key in _TOP if key not in _NOT_AMENDED))
 _SCOPE = ("everything", "recordings", "works", "tags", "labels", "parties")
 _TERRITORIES = ("include", "exclude")
@@ -72,6 +74,7 @@ _RATE_CARD = (
     "per_usage",
     "minimum_payout",
     "deductions",
+    *TIER_KEYS,
 )
 _DEDUCTION = ("name", "rate")
 _RIGHTS = (MASTER, *WORK_RIGHTS)
@@ -219,15 +222,24 @@ def _amended(table: Mapping[str, Any], value: Any, before: date, what: str) -> t
     amended = {key: dict(inside) if isinstance(inside, dict) else inside for key, inside in table.items()}
     for path in _texts(change.get("remove", []), f"{what}: remove"):
         head, _, key = path.partition(".")
+        _expect_amendable((path,), what)
         inside = amended.get(head) if key else amended
         if not isinstance(inside, dict) or inside.pop(key or head, None) is None:
             raise ParameterError(f"{what}: remove {_quote(path)}: the licence has no such key then")
     for key, new in change.items():
         if isinstance(new, dict) and isinstance(amended.get(key, {}), dict):
+            _expect_amendable((f"{key}.{inner}" for inner in new), what)
             amended[key] = {**amended.get(key, {}), **new}
         elif key not in ("from", "remove"):
             amended[key] = new
     return day, amended
+
+
+def _expect_amendable(paths: Iterable[str], what: str) -> None:
+    """Refuse to amend what usages are counted by: of one count, each usage would have to be of one version."""
+    for path in paths:
+        if path in _NEVER_AMENDED:
+            raise ParameterError(f"{what}: {path} cannot change; write a licence that replaces this one")
 
 
 def _precedence(value: Any, what: str) -> int:
@@ -295,16 +307,22 @@ def _rate_card(table: Mapping[str, Any], faults: Faults, *, priced: bool) -> Rat
             faults.note(f"rate_card.{key} is missing", "rate_card", key)
     currency = read("currency", _currency)
     royalty = read("royalty_rate", _percentage('such as "12.5 %"'))
-    per_usage = read("per_usage", _flag)
+    per_usage = True if (stated := read("per_usage", _flag)) is None else bool(stated)
+    if "tiers_period" in table and "tiers" not in table:
+        faults.note(
+            "rate_card.tiers_period: there are no [[rate_card.tiers]]; leave it out", "rate_card", "tiers_period"
+        )
     return RateCard(
         currency=currency or "",
         rights=_rights(table["rights"], faults) if "rights" in table else (),
         royalty_millionths=royalty,
         per_second=read("per_second", lambda value, what: _rate(value, currency, what)),
         per_match=read("per_match", lambda value, what: _rate(value, currency, what)),
-        per_usage=True if per_usage is None else per_usage,
+        per_usage=per_usage,
         minimum_payout=read("minimum_payout", lambda value, what: _minimum(value, currency, what)) or 0,
         deductions=_deductions(table.get("deductions", []), faults),
+        tiers=tiers_of(table, faults, rate=lambda value, what: _rate(value, currency, what), per_usage=per_usage),
+        tiers_period=read("tiers_period", tier_period) or "",
     )
 
 

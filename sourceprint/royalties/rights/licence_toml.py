@@ -17,6 +17,7 @@ from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.deal_terms import deal_document
 from sourceprint.royalties.money import currency_exponent, format_amount, format_percent
+from sourceprint.royalties.rate_tiers import tier_documents
 from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, WrittenNumber, licence_of_table
 from sourceprint.royalties.rights.licences import SCHEMA, Conditions, Licence, Scope
 from sourceprint.toml_faults import lines_of
@@ -70,6 +71,10 @@ def licence_document(licence: Licence) -> dict[str, Any]:
 
 def _terms_document(licence: Licence) -> dict[str, Any]:
     card = licence.rate_card
+
+    def major(rate: Fraction) -> str:
+        return _decimal_text(rate / 10 ** currency_exponent(card.currency))
+
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "id": licence.id,
@@ -101,7 +106,10 @@ def _terms_document(licence: Licence) -> dict[str, Any]:
         document["rate_card"]["royalty_rate"] = format_percent(card.royalty_millionths)
     for key, rate in (("per_second", card.per_second), ("per_match", card.per_match)):
         if rate is not None:
-            document["rate_card"][key] = _decimal_text(rate / 10 ** currency_exponent(card.currency))
+            document["rate_card"][key] = major(rate)
+    if card.tiers:
+        document["rate_card"]["tiers_period"] = card.tiers_period
+        document["rate_card"]["tiers"] = tier_documents(card.tiers, major)
     if card.deductions:
         document["rate_card"]["deductions"] = [
             {"name": deduction.name, "rate": format_percent(deduction.millionths)} for deduction in card.deductions

@@ -36,6 +36,7 @@ A licence is written as TOML, one file each:
     per_match = "0.10"                # for fixed-fee
     per_usage = true                  # per_second and per_match count once per usage; false: once per track, territory
     minimum_payout = "20.00"          # less is carried forward
+    tiers_period = "quarter"          # rates that change with volume: sourceprint.royalties.rate_tiers
 
     [rate_card.rights]                # how an amount divides; must sum to 100 %
     Master = "50 %"
@@ -62,6 +63,7 @@ from fractions import Fraction
 
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.deal_terms import NO_DEAL, DealTerms
+from sourceprint.royalties.rate_tiers import Tier
 from sourceprint.royalties.rights.records import RightsRecording
 from sourceprint.royalties.territories import Territories
 
@@ -176,6 +178,10 @@ class RateCard:
         Minor units; a party that is owed less is paid later.
     deductions : tuple of Deduction
         In the order written; each is taken off the gross amount.
+    tiers : tuple of Tier
+        Ascending; what changes of `per_second` and `per_match` with the number of usages.
+    tiers_period : str
+        Over which usages are counted for that: statement, month, quarter, year or term; "" without tiers.
     """
 
     currency: str
@@ -186,6 +192,8 @@ class RateCard:
     per_usage: bool = True
     minimum_payout: int = 0
     deductions: tuple[Deduction, ...] = ()
+    tiers: tuple[Tier, ...] = ()
+    tiers_period: str = ""
 
 
 @dataclass(frozen=True, slots=True)

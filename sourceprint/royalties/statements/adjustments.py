@@ -103,6 +103,7 @@ class _Changes:
             who = report_author(connection, now.licensee.id, *span, now.usage_version)
             self._restated = f"usage restated{f' {who}' if who else ''}, version {now.usage_version}: "
             self._restated += now.usage_reason or "no reason given"
+        self._counts = _count_changes(stated, now)
         self._revisions = (stated.rights_revision, now.rights_revision)
         self._rights = rights_changes(
             connection,
@@ -131,9 +132,12 @@ class _Changes:
             for one in self._rights
             if one.kind == "licence" or (one.choice and of_pool) or one.concerns(subjects, key[1], key[0])
         ]
+        counted = self._counts.get(key[-1], "")
         if not causes:  # what is shared out of a pot moves with the rest of it
             causes = [words for track in sorted(self._by_track) for words in self._by_track[track]]
-            causes += [one.words for one in self._rights]
+            causes += [one.words for one in self._rights if not counted]
+        if counted:
+            causes.append(counted)
         causes = [words for words in dict.fromkeys(causes) if words not in told] or causes
         before, after = (line.gross if line else ZERO for line in (then, again))
         if not causes and abs(after - before) < self._rounded:
@@ -184,3 +188,18 @@ def _use_words(use_id: str, then: Use | None, again: Use | None, author: tuple[s
 def _bases(line: Line | None) -> set[tuple[str, str]]:
     """Return how the amounts of a line came about, which tells usages and revenue; nothing where there is none."""
     return {(part.use_id, part.basis) for part in line.contributions} if line else set()
+
+
+def _count_changes(stated: Statement, now: Statement) -> dict[str, str]:
+    """Return by licence with tiers that other usages count under it, or before them, than when it was stated."""
+    then, again = ({pot.licence_id: (pot.before, pot.usages) for pot in one.tiers} for one in (stated, now))
+    return {
+        licence_id: f"usages under licence {licence_id}: {_counts(then[licence_id])}, now {_counts(again[licence_id])}"
+        for licence_id in sorted(then.keys() & again.keys())
+        if then[licence_id] != again[licence_id]
+    }
+
+
+def _counts(counted: tuple[int, int]) -> str:
+    before, usages = counted
+    return f"{usages} after {before}"

@@ -27,6 +27,7 @@ from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.payments import payments
 from sourceprint.royalties.statements.amounts.pools import opted_out_of_pools, pool_parts
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
+from sourceprint.royalties.statements.amounts.tiered_rates import with_tiers
 from sourceprint.royalties.statements.statement import (
     GUARANTEE,
     Adjustment,
@@ -87,6 +88,7 @@ def compute_statement(
     adjusted_rights: Rights | None = None,
     earned_elsewhere: Iterable[Earned] | None = (),
     accounts: Iterable[AdvanceAccount] = (),
+    usages_before: Mapping[str, int] | None = None,
 ) -> Statement:
     """Return the statement of one licensee for one period.
 
@@ -124,6 +126,8 @@ def compute_statement(
         What was earned under each licence in other periods, which counts for guarantees; None leaves these out.
     accounts : iterable of AdvanceAccount
         Advances as the statement before left them.
+    usages_before : mapping of str to int or None
+        Usages that earlier statements count under each licence with tiers, in the span of this one.
 
     Raises
     ------
@@ -141,7 +145,8 @@ def compute_statement(
     reported = ReportedUsage(usage, ordered)
     division = Division()
     priced = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
-    groups = _gather(chain(priced, pool_parts(own.values(), rights, period, converter)), division)
+    tiered, tiers = with_tiers(priced, own, usages_before or {}, period=period, converter=converter)
+    groups = _gather(chain(tiered, pool_parts(own.values(), rights, period, converter)), division)
     lines = tuple(_line(number, key, groups[key]) for number, key in enumerate(sorted(groups, key=line_order), 1))
     if earned_elsewhere is not None:
         lines = with_guarantees(lines, own, period, earned_elsewhere, converter)
@@ -200,6 +205,7 @@ def compute_statement(
             advances=advances,
             held=held,
             opted_out=out,
+            tiers=tiers,
         )
     )
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -295,8 +296,12 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
     def charged(so_far: Recomputed) -> Collection[tuple[str, str]]:
         return so_far.charged(connection, before, (key for key, _ in counted)) if counts_once(rights) else ()
 
+    def of_earlier(so_far: Recomputed) -> dict[str, Any]:
+        usages = so_far.usages_before(connection, before, inputs.period, rights.licences)
+        return {"charged": charged(so_far), "usages_before": usages}
+
     def earned_here(so_far: Recomputed) -> Earned:
-        return earned_in(inputs.period, of_period(charged=charged(so_far), earned_elsewhere=None).lines)
+        return earned_in(inputs.period, of_period(**of_earlier(so_far), earned_elsewhere=None).lines)
 
     earlier = recompute(
         connection,
@@ -313,7 +318,7 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
         fx_sha256=inputs.rates.sha256,
         opening={balance.party_id: balance.carried for balance in latest.balances} if latest else {},
         minimum_before={balance.party_id: balance.minimum for balance in latest.balances} if latest else {},
-        charged=charged(earlier),
+        **of_earlier(earlier),
         adjustments=earlier.adjustments,
         adjusted_rights=_rights_before(connection, inputs.licensee, latest, earlier.adjustments),
         earned_elsewhere=earlier.earned,

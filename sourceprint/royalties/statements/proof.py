@@ -3,20 +3,38 @@
 Everything but the payment is exact, so sums hold to the last digit: contributions = gross of their line, gross less
 deductions = net, lines = total of their territory and right, now less stated = adjustment, opening + lines +
 adjustments - recouped = due = paid + carried. What is recouped of an advance to date is the recoupable part of what was
-earned, and no more than the advance. What is paid is whole minor units, and what `payments` makes of what is due.
+earned, and no more than the advance. Where rates change with volume, all usages at their rates come to the pot, each
+use has its part of it, and lines have no other amounts. What is paid is whole minor units, and what `payments` makes of
+what is due.
 
 A statement of schema 1 has lines in whole minor units; of those, sums are proven, and not what they were rounded from.
 """
 
 from collections.abc import Iterator
+from fractions import Fraction
 
-from fingerprint.errors import VerificationError
+from fingerprint.errors import StatementError, VerificationError
 from sourceprint.royalties.deals.advances import recouped_by_party
+from sourceprint.royalties.deals.volumes import TieredPot
 from sourceprint.royalties.money import ZERO, Amount, sum_of
+from sourceprint.royalties.statements.amounts.exchange import Converter
 from sourceprint.royalties.statements.amounts.payments import payment
-from sourceprint.royalties.statements.statement import KINDS, Line, LineKey, Statement, key_of, payable_by_party
+from sourceprint.royalties.statements.amounts.tiered_rates import pot_weight, whole_pot
+from sourceprint.royalties.statements.statement import (
+    KINDS,
+    Conversion,
+    Line,
+    LineKey,
+    Statement,
+    key_of,
+    payable_by_party,
+)
+from sourceprint.royalties.uses.use import Use
 
 __all__ = ["flaws_of", "prove"]
+
+_LARGEST_REST = Fraction(2, 10**12)
+"""Of a minor unit: what sharing out by largest remainder, and rounding the pot, may add to a part."""
 
 
 def prove(statement: Statement) -> None:
@@ -35,6 +53,7 @@ def flaws_of(statement: Statement) -> Iterator[tuple[str, str]]:
     """Yield all that does not hold: where, and what."""
     yield from _of_lines(statement)
     yield from _of_totals(statement)
+    yield from _of_tiers(statement)
     yield from _of_adjustments(statement)
     yield from _of_advances(statement)
     yield from _of_balances(statement)
@@ -84,6 +103,61 @@ def _of_totals(statement: Statement) -> Iterator[tuple[str, str]]:
             yield where, f"total {total.total}, stated sum of lines {total.lines_sum}, the lines sum to {found}"
     for territory, right in sorted(set(gross) - seen):
         yield f"total of {territory}, {right}", "is missing, though there are lines"
+
+
+def _of_tiers(statement: Statement) -> Iterator[tuple[str, str]]:
+    """Yield what does not hold of the prices by rates that change with volume."""
+    uses = {use.id: use for use in statement.uses}
+    counted: dict[str, dict[tuple[str, str, str], int]] = {}
+    amounts: dict[tuple[str, str, str, str], set[Amount]] = {}
+    for pot in statement.tiers:
+        where = f"tiers of licence {pot.licence_id}"
+        if unknown := sorted({part.use_id for part in pot.parts} - uses.keys()):
+            yield where, f"use {unknown[0]!r:.40} is not among the uses of the statement"
+            continue
+        yield from ((where, what) for what in _of_pot(pot, uses, statement))
+        for part in pot.parts:
+            place = (uses[part.use_id].track_sha256, part.territory, part.used_on)
+            counted.setdefault(pot.licence_id, {})[place] = part.usages
+            known = (pot.licence_id, pot.method, part.use_id, part.territory)
+            amounts.setdefault(known, set()).add(part.amount)
+    for pot in statement.tiers:
+        found = sum(counted.get(pot.licence_id, {}).values())
+        if found != pot.usages:
+            yield f"tiers of licence {pot.licence_id}", f"{pot.usages} usages are stated, those of its uses are {found}"
+    for line in statement.lines:
+        for one in line.contributions:
+            parts = amounts.get((line.licence_id, one.method, one.use_id, line.territory))
+            if parts is not None and one.amount not in parts:
+                yield f"line {line.number}", f"amount {one.amount} of use {one.use_id} is no part of the tiers"
+
+
+def _of_pot(pot: TieredPot, uses: dict[str, Use], statement: Statement) -> Iterator[str]:
+    rates = {one.source: one for one in statement.conversions}
+
+    def rate_of(source: str) -> Conversion:
+        if source not in rates:
+            raise StatementError(f"no rate of exchange from {source} is stated")
+        return rates[source]
+
+    stepped = sum(step.usages for step in pot.steps)
+    if stepped != pot.usages:
+        yield f"{pot.usages} usages are stated, by rate they are {stepped}"
+    weights = [pot_weight(pot.method, uses[part.use_id].attributed_us, part.usages) for part in pot.parts]
+    total = sum(weights, Fraction(0))
+    try:
+        whole = whole_pot(pot.steps, total, pot.currency, Converter(statement.currency, rate_of))
+    except StatementError as error:
+        yield str(error)
+        return
+    if pot.amount != Amount.nearest(whole, statement.currency):
+        yield f"amount {pot.amount} is stated, its usages at their rates come to {float(whole):.6f} minor units"
+    if (parts := sum_of(part.amount for part in pot.parts)) != pot.amount:
+        yield f"its parts sum to {parts}, it states {pot.amount}"
+    for part, weight in zip(pot.parts, weights, strict=True):
+        own = whole * weight / total if total else Fraction(0)
+        if abs(part.amount.minor(statement.currency) - own) > _LARGEST_REST:
+            yield f"use {part.use_id} in {part.territory} has {part.amount}, which is not its part"
 
 
 def _of_adjustments(statement: Statement) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select
 
 from fingerprint.errors import UnknownRightsError, printable
+from sourceprint.royalties.deals.volumes import steps_text
 from sourceprint.royalties.money import ZERO, Amount, shown_decimals, sum_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
@@ -224,6 +225,7 @@ def statement_text(statement: Statement) -> str:
             "",
             *_aligned(payees),
             *_advances(statement),
+            *(f"tiers of {printable(pot.licence_id)}, {steps_text(pot)}" for pot in statement.tiers),
             "",
             *_aligned(kinds, left=(0, 3)),
             *_outside(statement),

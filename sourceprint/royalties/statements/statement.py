@@ -21,6 +21,7 @@ from fractions import Fraction
 from operator import attrgetter
 
 from sourceprint.royalties.deals.advances import AdvanceAccount
+from sourceprint.royalties.deals.volumes import TieredPot
 from sourceprint.royalties.money import ZERO, Amount, Whole
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import Party
@@ -419,6 +420,8 @@ class Statement:
         What of held lines waits for whom, by line and party; of uses in doubt it is not said.
     opted_out : tuple of OptedOut
         By licence and recording, of the pools for training that fall due.
+    tiers : tuple of TieredPot
+        What each licence has by rates that change with volume, by licence and method.
     document : bytes
         The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
@@ -455,6 +458,7 @@ class Statement:
     advances: tuple[AdvanceAccount, ...] = ()
     held: tuple[HeldShare, ...] = ()
     opted_out: tuple[OptedOut, ...] = ()
+    tiers: tuple[TieredPot, ...] = ()
     document: bytes = b""
 
 

@@ -87,7 +87,7 @@ class Money(RuleBasedStateMachine):
         self.decided: set[tuple[str, str]] = set()
         self.stated: list[tuple[Quarter, Statement]] = []
         self.paid: dict[str, Fraction] = defaultdict(Fraction)
-        self.within = Fraction(0)
+        self.within = SHARED_OUT if any(licence.tiered for licence in drawn) else Fraction(0)
         self.minimum: dict[str, int] = {}
         self.world = World(works=WORKS, licences=drawn)
         for subject, right, holders in FIRST_OWNERS:

@@ -11,12 +11,13 @@ code or party. A statement that was issued before marks were kept is computed ag
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, delete, func, insert, or_, select
 
 from fingerprint.digests import exact_json
+from sourceprint.royalties.deals.volumes import counted_under
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.database import in_chunks
@@ -73,6 +74,8 @@ class Dependence:
         Whether a pool for training falls due in it, which anything on file may concern.
     adjusts : frozenset of str
         Ids of the statements that its adjustments are about.
+    usages : mapping of str to int
+        By licence with tiers, as counted in it: they come before those of later statements of the span.
     """
 
     tracks: frozenset[str]
@@ -85,6 +88,7 @@ class Dependence:
     licences: frozenset[str]
     has_pool: bool = False
     adjusts: frozenset[str] = frozenset()
+    usages: Mapping[str, int] = field(default_factory=dict)
 
 
 def dependence_of(
@@ -116,6 +120,7 @@ def dependence_of(
         licences=frozenset(licence_id for licence_id, _ in statement.licences),
         has_pool=has_pool,
         adjusts=frozenset(one.statement_id for one in statement.adjustments),
+        usages=counted_under(statement.tiers),
     )
 
 
@@ -146,6 +151,7 @@ def note_statement(connection: Connection, row_id: int, depends: Dependence, mar
         "earned": {licence_id: str(amount) for licence_id, amount in sorted(depends.earned.items())},
         "licences": sorted(depends.licences),
         "has_pool": depends.has_pool,
+        **({"usages": dict(sorted(depends.usages.items()))} if depends.usages else {}),
     }
     connection.execute(
         insert(marks).values(
@@ -171,7 +177,7 @@ def note_statement(connection: Connection, row_id: int, depends: Dependence, mar
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What was noted of a statement: `earned` is by licence, as in `Dependence`."""
+    """What was noted of a statement: `earned` and `usages` are by licence, as in `Dependence`."""
 
     mark: Mark
     by_period: bool
@@ -179,6 +185,7 @@ class Noted:
     earned: Mapping[str, Amount]
     licences: frozenset[str]
     has_pool: bool
+    usages: Mapping[str, int]
 
 
 def notes_of(connection: Connection, row_ids: Iterable[int]) -> dict[int, Noted]:
@@ -195,6 +202,7 @@ def notes_of(connection: Connection, row_ids: Iterable[int]) -> dict[int, Noted]
                 {licence_id: Amount.parse(text) for licence_id, text in figures["earned"].items()},
                 frozenset(figures["licences"]),
                 figures.get("has_pool", False),
+                figures.get("usages", {}),
             )
     return found
 

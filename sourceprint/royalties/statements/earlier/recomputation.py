@@ -3,7 +3,8 @@
 Only statements that something has changed for since they were compared last are computed again (`marks`): from the
 usage that was reported last, and the policy and rates that they state, with the uses, their states, rights and licences
 of now. Then each line is compared with what was stated for it so far. Statements hang together through rates without
-`per_usage` and through guarantees: where what one passes on has moved, those that take it are computed again too.
+`per_usage`, through guarantees and through usages counted for tiers: where what one passes on has moved, those that
+take it are computed again too.
 
 A statement *closes* once the audit window of every licence in it has passed since its day of issue. It is not computed
 again then; only an explicit adjustment corrects it. The windows are those of the licences as they were when it was
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, select
 
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.deals.optin import recordings_chosen
+from sourceprint.royalties.deals.volumes import counted_under, same_span, usages_before
 from sourceprint.royalties.periods import Period, months_after
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.licence_toml import licence_of
@@ -101,6 +103,24 @@ class Recomputed:
                 found |= {one for one in self.depends[row].counted if one[0] in wanted}
         return found
 
+    def usages_before(
+        self,
+        connection: Connection,
+        heads: Sequence[StatementHead],
+        period: Period,
+        licences: Mapping[str, Licence],
+    ) -> dict[str, int]:
+        """Return the usages that earlier statements count in the spans that a period is in, by licence with tiers."""
+        spans = {one.rate_card.tiers_period for one in licences.values() if one.rate_card.tiers}
+        near = [head for head in heads if any(same_span(span, head.period.end, period.end) for span in spans)]
+        noted = notes_of(connection, [head.row_id for head in near if head.row_id not in self.depends])
+        earlier: list[tuple[date, Mapping[str, int]]] = []
+        for head in near:
+            known = self.depends.get(head.row_id) or noted.get(head.row_id)
+            usages = counted_under(statement_at(connection, head.row_id).tiers) if known is None else known.usages
+            earlier.append((head.period.end, usages))
+        return usages_before(licences, period.end, earlier)
+
 
 def recompute(
     connection: Connection,
@@ -153,7 +173,8 @@ def recompute(
     periods = {head.row_id: (head.period.start.isoformat(), head.period.end.isoformat()) for head in heads}
     changed = changed_since(connection, licensee, last.mark if last else {}, periods, noted)
     for head in heads:
-        if (head.row_id in changed or book.has_moved) and not book.is_closed(head):
+        is_concerned = head.row_id in changed or book.has_moved or book.is_counted_otherwise(head)
+        if is_concerned and not book.is_closed(head):
             book.compute(head)
     due = [head for head in heads if has_guarantee_due(licences.values(), head.period) and not book.is_closed(head)]
     if period is not None and earned_here is not None and any(period.end < head.period.end for head in due):
@@ -250,6 +271,7 @@ class _Book:
         self._last_open: dict[int, date | None] = {}
         self._once = counts_once(Rights(licences=licences))
         self._hangs_together = self._once or any(one.deal.guarantee is not None for one in licences.values())
+        self._recounted: list[tuple[str, date]] = []  # licence with tiers, last day of the statement
         self.has_moved = False
         self.earned_here: Earned | None = None
 
@@ -280,7 +302,21 @@ class _Book:
         if self._hangs_together and not with_guarantees:
             before = None if noted is None else (counted_of(self._connection, head.row_id), dict(noted.earned))
             self.has_moved |= before != (depends.counted, dict(depends.earned))
+        then = {} if noted is None else noted.usages
+        for licence_id in sorted(then.keys() | depends.usages.keys()):
+            if noted is None or then.get(licence_id) != depends.usages.get(licence_id):
+                self._recounted.append((licence_id, head.period.end))
         self._result.depends[head.row_id] = depends
+
+    def is_counted_otherwise(self, head: StatementHead) -> bool:
+        """Return whether other usages come before those of a statement than when it was compared last."""
+        noted = self._noted.get(head.row_id)
+        return any(
+            (noted is None or licence_id in noted.usages)
+            and licence_id in self._licences
+            and same_span(self._licences[licence_id].rate_card.tiers_period, day, head.period.end)
+            for licence_id, day in self._recounted
+        )
 
     def came_late_to(self, head: StatementHead) -> bool:
         """Return whether an earlier period was issued after a statement, whose guarantees it may count for."""
@@ -362,6 +398,7 @@ class _Book:
                 rate_of=stated_rate,
                 charged=charged,
                 earned_elsewhere=elsewhere,
+                usages_before=self._result.usages_before(connection, before, statement.period, self._licences),
             )
         except StatementError as error:
             raise StatementError(

@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import Any
 
+from sourceprint.royalties.deals.volumes import steps_text
 from sourceprint.royalties.money import ZERO, Amount, currency_exponent, format_percent, shown_decimals, sum_of
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
@@ -96,6 +97,10 @@ class View:
             "balances": self._balances(statement.balances),
             "advances": self._advances(None),
             "opted_out": [self._opted_out(one) for one in statement.opted_out],
+            "tiers": [
+                {"licence": pot.licence_id, "words": steps_text(pot), "amount": self._money(pot.amount)}
+                for pot in statement.tiers
+            ],
             "adjustments": [self._adjustment(one) for one in statement.adjustments],
             "outside": [self._outside(index) for index in range(min(len(statement.outside), MAX_OUTSIDE))],
             "n_outside": len(statement.outside),

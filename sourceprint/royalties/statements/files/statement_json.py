@@ -9,9 +9,9 @@ is something that there is not. What each field is, `sourceprint.royalties.state
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
 `provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
-                    `advances`, `inputs`, `chain_head`, `signer`, `backdated`; and, of lines, balances and all other
-                    records, fields that were added later, where they have their default (`later_fields`): a new
-                    version writes what an older one issued to the byte
+                    `advances`, `tiers`, `inputs`, `chain_head`, `signer`, `backdated`; and, of lines, balances and
+                    all other records, fields that were added later, where they have their default (`later_fields`):
+                    a new version writes what an older one issued to the byte
 `uses`              as in `sourceprint.royalties.uses.use`
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
 ==================  ====================================================================================================

@@ -1,0 +1,177 @@
+"""Usages counted under a licence, and what they cost at rates that change with their number.
+
+A usage of a track counts once under a licence, however many uses, rights and shares the licence pays for it. Of the
+usages after so many others, those below the first tier are at the rate card's own rate, those between two tiers at the
+rate of the lower one. Usages of one statement have no order among themselves: each is at the mean of them all.
+
+A statement counts in the span that has its last day, after all statements of that span that were issued before it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from sourceprint.royalties.deals.spans import calendar_span
+from sourceprint.royalties.money import Amount, Whole, amount_text
+from sourceprint.royalties.rate_tiers import RATES
+from sourceprint.royalties.rights.licences import Licence, RateCard
+
+__all__ = [
+    "RateStep",
+    "TierPart",
+    "TieredPot",
+    "counted_under",
+    "mean_rate",
+    "rate_steps",
+    "same_span",
+    "schedule_of",
+    "span_text",
+    "steps_text",
+    "usages_before",
+]
+
+Schedule = tuple[tuple[int, Fraction], ...]
+"""After how many usages which rate begins, from 0 on, in minor units."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateStep:
+    """So many usages at a rate, in minor units of the licence's currency."""
+
+    usages: Whole
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class TierPart:
+    """What one use in one territory gets of a pot.
+
+    Attributes
+    ----------
+    use_id, territory : str
+    used_on : str
+        YYYY-MM-DD, the day of these usages; "" where they are reported for the period as a whole.
+    usages : int
+    amount : Amount
+    """
+
+    use_id: str
+    territory: str
+    used_on: str
+    usages: Whole
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class TieredPot:
+    """What one licence has in a statement for all uses that are priced by one of its rates with tiers.
+
+    Attributes
+    ----------
+    licence_id : str
+    currency : str
+        Of the rates.
+    method : str
+        `matched-seconds`: the mean rate x usages x attributed seconds; `fixed-fee`: the mean rate x usages.
+    span : str
+        Over which usages are counted, in words; "" for the statement alone.
+    before, usages : int
+        Counted under the licence in earlier statements of the span, and in this one.
+    steps : tuple of RateStep
+        These usages by rate, the first ones first.
+    amount : Amount
+        In the currency of the statement; the sum of the parts.
+    parts : tuple of TierPart
+        By territory, track and use.
+    """
+
+    licence_id: str
+    currency: str
+    method: str
+    span: str
+    before: Whole
+    usages: Whole
+    steps: tuple[RateStep, ...]
+    amount: Amount
+    parts: tuple[TierPart, ...]
+
+
+def schedule_of(card: RateCard, method: str) -> Schedule:
+    """Return the rates by which a method prices under a rate card; empty where no tier changes them."""
+    key = RATES[method == "fixed-fee"]
+    own = getattr(card, key)
+    tiers = [(tier.from_usages, rate) for tier in card.tiers if (rate := getattr(tier, key)) is not None]
+    return ((0, own), *tiers) if tiers and own is not None else ()
+
+
+def rate_steps(schedule: Schedule, before: int, usages: int) -> tuple[RateStep, ...]:
+    """Return usages by rate, where so many came before.
+
+    Examples
+    --------
+    >>> ten_then_eight = ((0, Fraction(10)), (1000, Fraction(8)))
+    >>> [(step.usages, int(step.rate)) for step in rate_steps(ten_then_eight, 700, 500)]
+    [(300, 10), (200, 8)]
+    """
+    ends = [start for start, _ in schedule[1:]] + [before + usages]
+    steps = []
+    for (start, rate), end in zip(schedule, ends, strict=True):
+        inside = min(end, before + usages) - max(start, before)
+        if inside > 0:
+            steps.append(RateStep(inside, rate))
+    return tuple(steps)
+
+
+def mean_rate(steps: Sequence[RateStep]) -> Fraction:
+    """Return the mean rate of usages, in minor units; 0 of none."""
+    usages = sum(step.usages for step in steps)
+    return sum((step.usages * step.rate for step in steps), Fraction(0)) / usages if usages else Fraction(0)
+
+
+def steps_text(pot: TieredPot) -> str:
+    """Return the usages of a pot by rate, in words, as "1500 usages: 1000 at 0.01 EUR, 500 at 0.008 EUR"."""
+    steps = ", ".join(f"{step.usages} at {amount_text(step.rate, pot.currency)}" for step in pot.steps)
+    after = f" after {pot.before} {pot.span}" if pot.span else ""
+    return f"{pot.usages} usages{after}" + (f": {steps}" if steps else "")
+
+
+def same_span(period: str, day: date, other: date) -> bool:
+    """Return whether statements with these last days count together, over a period of `rate_tiers`."""
+    if period in ("statement", "term"):
+        return period == "term"
+    return calendar_span(period, day) == calendar_span(period, other)
+
+
+def span_text(period: str, day: date) -> str:
+    """Return the span that a statement with this last day counts in, in words."""
+    if period in ("statement", "term"):
+        return "" if period == "statement" else "in the term of the licence"
+    first, last = calendar_span(period, day)
+    return f"in {first} to {last}"
+
+
+def counted_under(pots: Iterable[TieredPot]) -> dict[str, int]:
+    """Return the usages that a statement counts, by licence."""
+    return {pot.licence_id: pot.usages for pot in pots}
+
+
+def usages_before(
+    licences: Mapping[str, Licence], day: date, earlier: Iterable[tuple[date, Mapping[str, int]]]
+) -> dict[str, int]:
+    """Return the usages that count before those of a statement, by licence with tiers.
+
+    Parameters
+    ----------
+    licences : mapping of str to Licence
+    day : date
+        Last day of the statement.
+    earlier : iterable of (date, mapping)
+        Last day of each statement that was issued before, and the usages that it counts by licence.
+    """
+    found = {licence_id: 0 for licence_id, licence in licences.items() if licence.rate_card.tiers}
+    for last, counted in earlier:
+        for licence_id in found.keys() & counted.keys():
+            if same_span(licences[licence_id].rate_card.tiers_period, day, last):
+                found[licence_id] += counted[licence_id]
+    return found
