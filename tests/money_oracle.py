@@ -394,9 +394,12 @@ def all_books(world: World, stated: Iterable[Quarter], closed: Mapping[Quarter, 
 
 def _usages_before(licence: Licence, period: Quarter, stated: Iterable[tuple[Quarter, Books]]) -> int:
     """Return the usages that earlier statements of the same span count under a licence."""
-    same = {"term": lambda _: True, "year": lambda one: one.year == period.year, "quarter": lambda one: one == period}
-    is_of_span = same.get(licence.tiers_period, lambda _: False)
-    return sum(books.usages.get(licence.id, 0) for one, books in stated if is_of_span(one))
+    found = 0
+    for one, books in stated:
+        is_year = licence.tiers_period == "year" and one.year == period.year
+        if licence.tiers_period == "term" or is_year or (licence.tiers_period == "quarter" and one == period):
+            found += books.usages.get(licence.id, 0)
+    return found
 
 
 def _guaranteed(licence: Licence, period: Quarter) -> Fraction:

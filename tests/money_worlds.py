@@ -111,7 +111,8 @@ def licences(draw: st.DrawFn) -> list[Licence]:
             rate = Fraction(TIERED_RATES[name], 7)
             starts = draw(st.sampled_from([(500,), (300, 900)]))
             tiers = tuple((start, rate * part) for start, part in zip(starts, (Fraction(3, 5), HALF), strict=False))
-            terms = replace(terms, **{tiered: rate}, tiers=tiers, per_usage=True)
+            own: dict[str, Any] = {tiered: rate}
+            terms = replace(terms, **own, tiers=tiers, per_usage=True)
         first = draw(st.sampled_from([date(2026, 1, 1), date(2026, 1, 1), date(2026, 2, 15)]))
         found.append(
             Licence(

@@ -4,8 +4,9 @@ In reading order:
 
 - `money`, `periods`, `territories`: exact amounts and the one rounding, days, places
 - `deal_terms`: guarantees, advances, pools for training and audit windows as keys of a licence
+- `rate_tiers`: rates that change with volume as keys of a rate card
 - `rights`: what is on file about recordings, works, parties, shares and licences; nothing is ever overwritten
-- `deals`: what deals say beyond rates: who opted in or out, advances, spans of guarantees
+- `deals`: what deals say beyond rates: who opted in or out, advances, spans of guarantees, usages by volume
 - `people`: who may be named as having done something
 - `tables`: rights read from tables and TOML, and written again
 - `uses`: what each track reuses of which recording or work, licensed or not, with its state

@@ -139,7 +139,7 @@ def test_a_new_licence_is_taken_once_it_is_filled_in_and_names_what_is_missing_u
             text = text.replace("#: everything", "everything")
     with pytest.raises(RightsError, match=r"rate_card: says no price"):
         parse_licence(text, name="new.toml")
-    text = text.replace("#: per_second", "per_second")
+    text = text.replace("#: per_second", "per_second", 1)
     with pytest.raises(RightsError, match=r"rate_card\.rights: sum to 0 %; they must sum to 100 %"):
         parse_licence(text, name="new.toml")
     least = parse_licence(text.replace('#: Master = "50 %"', 'Master = "100 %"'), name="new.toml")

@@ -372,7 +372,8 @@ def test_usages_count_over_the_statements_of_a_span_and_follow_what_is_restated(
     last = issue(database, "2027-Q2", 700)
     assert gross(last) == "6.8"  # after 400 of the year: 600 at 0.01 EUR, 100 at 0.008 EUR
     assert [(one.period, str(one.amount)) for one in last.adjustments] == [("2026-Q1", "4.6"), ("2026-Q2", "-0.6")]
-    assert last.adjustments[0].reason.startswith("usage restated, version 2: a shop was late; usages under licence")
+    assert last.adjustments[0].reason.startswith("usage restated by bob, 2026-04-02, version 2: a shop was late; ")
+    assert last.adjustments[0].reason.endswith("; usages under licence LIC-1: 700 after 0, now 1200 after 0")
     assert "usages under licence LIC-1: 500 after 700, now 500 after 1200" in last.adjustments[1].reason
     computed.clear()
     assert (issue(database, "2027-Q3", 100, draft=True).adjustments, computed) == ((), [])
