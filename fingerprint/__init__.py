@@ -1,4 +1,4 @@
-"""From audio files to fingerprints: landmarks of a log-frequency spectrogram, and a descriptor of what surrounds each.
+"""Audio files to fingerprints: landmarks of a log-frequency spectrogram, with a descriptor of each neighbourhood.
 
 Its public face:
 

@@ -1,6 +1,6 @@
-"""Digests, and the JSON that they are taken of: one text for one value, wherever it is stored or compared.
+"""SHA-256 digests, and the JSON texts that they are taken of: one text for one value.
 
-`canonical_json`   keys sorted by code point, no white space, ASCII or UTF-8: what digests of documents are made of
+`canonical_json`   keys sorted by code point, no white space, ASCII or UTF-8: the text that digests of documents hash
 `exact_json`       the same of a document for money: UTF-8, and no floats, whose text depends on who writes it
 `pretty_json`      indented, fields in their order: small documents that people read too
 `strict_json`      a document from outside as plain types, if there is one way to read it
@@ -33,7 +33,7 @@ _MOST_INTEGER_DIGITS = 20
 def is_sha256(text: str) -> bool:
     """Return whether a text is a SHA-256 in 64 hexadecimal digits, small letters.
 
-    What passes can name a file: it leads nowhere else.
+    A text that passes is safe as a file name: it has no separators.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def is_deeper(value: Any, levels: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """What a list of files, such as the manifest, says of one of them.
+    """Size and checksum of one file, as the manifest and other lists of files record them.
 
     Attributes
     ----------

@@ -1,9 +1,9 @@
-"""The one door for what the system refuses: an `OSError` becomes an error of ours.
+"""Turn errors of the operating system into errors of ours.
 
 Files from outside are opened here, if they are regular ones; small files are read whole.
 
-A message says which file, what could not be done, why (in the words of the system), what is safe all the same, and the
-remedy; where the caller knows no better one, the remedy is that of the system's number.
+A message names the file, the failed operation, the system's reason, what was kept safe, and the
+remedy; by default the remedy follows from the system's error number.
 """
 
 import errno
@@ -46,22 +46,22 @@ def refusals(
     safe: str = "",
     remedy: str = "",
 ) -> Iterator[None]:
-    """Turn what the system refuses inside the block into an error of ours.
+    """Turn an `OSError` inside the block into an error of ours.
 
     An error of another door inside the block, such as that of a file of the index, is worded anew for this file.
 
     Parameters
     ----------
     name : str or path-like
-        The file, or what messages call it.
+        The file, or its name in messages.
     failure : type
         The error to raise.
     what : str
-        What could not be done.
+        The failed operation, in words.
     safe : str
-        What is safe all the same, where something was written.
+        Data that is safe all the same, where something was written.
     remedy : str
-        What to do; by default it follows from the number of the error.
+        Next step for the user; by default it follows from the number of the error.
 
     Raises
     ------
@@ -115,9 +115,9 @@ def read_small(
     most : int
         Largest size in bytes; no more is read.
     too_large : str
-        What is said of a larger file.
+        Message for a larger file.
     name : str
-        What messages call the file, by default its path.
+        The file's name in messages, by default its path.
     what, remedy : str
         As in `refusals`.
 
@@ -183,7 +183,7 @@ def open_regular_file(path: str | os.PathLike[str], name: str) -> io.BufferedRea
     path : str or path-like
         A regular file.
     name : str
-        What messages call it.
+        The file's name in messages.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Every error that Sourceprint raises on purpose, in one tree.
 
-Each message names the value, the limit and the remedy; each class carries two facts for whoever turns it into output:
+Each message names the value, the limit and the remedy; each class carries two facts for the code that reports it:
 
 ``status``
     The word that describes one *file* in a result (``decode_error``, ``too_short``, ``not_enough_music``), or ``""``
@@ -77,7 +77,7 @@ __all__ = [
 
 
 class SourceprintError(Exception):
-    """The root: ``except SourceprintError`` catches what is expected to go wrong, and no bug.
+    """The root: ``except SourceprintError`` catches every expected failure, and no bug.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class SourceprintError(Exception):
 
 
 class ParameterError(SourceprintError, ValueError):
-    """An argument or option is outside its limits, whatever the data.
+    """An argument or option is outside its limits, independent of the data.
 
     Examples
     --------
@@ -173,7 +173,7 @@ class UnknownRightsError(RightsError):
 
 
 class StatementError(RightsError):
-    """A statement cannot be made of what there is."""
+    """A statement cannot be made from the data on file."""
 
 
 class EvidenceError(SourceprintError):
@@ -183,13 +183,13 @@ class EvidenceError(SourceprintError):
 
 
 class VerificationError(SourceprintError):
-    """A statement, a signature or a case that is checked does not add up, or is not what was written."""
+    """A statement, a signature or a case fails its check: it does not add up, or was altered."""
 
     exit_code: ClassVar[int] = 6
 
 
 class CatalogueError(SourceprintError):
-    """The index folder, or what was asked of it, is not in order."""
+    """The index folder, or a request to it, is not in order."""
 
     exit_code: ClassVar[int] = 5
 
@@ -203,14 +203,14 @@ class IndexFormatError(CatalogueError):
 
 
 class IndexDamagedError(CatalogueError):
-    """A file of the index is missing, cut short, fails its checksum, or says what no index can say.
+    """A file of the index is missing, cut short, fails its checksum, or has content that no index can have.
 
     Attributes
     ----------
     path : path-like or None
         The file, where one is to blame.
     fault : str
-        What is wrong with it, without path and remedy.
+        The damage, without path and remedy.
     """
 
     def __init__(self, message: str, *, path: os.PathLike[str] | None = None, fault: str = "") -> None:
@@ -240,7 +240,7 @@ class GrantError(CatalogueError):
 
 
 class StorageFullError(CatalogueError):
-    """The disk has no room for what was to be written; the index is as it was before."""
+    """The disk has no room for the new data; the index is as it was before."""
 
     exit_code: ClassVar[int] = 4
 

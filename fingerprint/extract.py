@@ -1,15 +1,15 @@
 """From an audio file to its fingerprint, in pieces of 24 s so that length costs time but not memory.
 
 - `recording_of`, `track_parts`: the fingerprint of a file as it enters an index, or is searched in one; a fingerprint
-  file (.spf), known by its name, stands for the audio that it was made of.
+  file (.spf), known by its name, replaces the audio that it was made of.
 - `fingerprint_file`: decode and describe a file; `fingerprint_parts`: the same for a track of any length, ten minutes
   at a time; `fingerprint_signal`: describe samples that are at hand. Of a file with several audio streams they
-  describe one: that which is asked for, or the only one that has music in it.
+  describe one: the one asked for, or the only one that has music in it.
 
 A piece is analysed with enough of its surroundings that where the cuts fall changes nothing. Recordings get fewer
 landmarks and one time scale; tracks get more landmarks, several time scales, and for each descriptor its mirror image
-in time: what the same music would give if it ran backwards. The mirrored track is the decoy from which `index` learns
-what chance looks like.
+in time: the descriptor of the same music running backwards. The mirrored track is the decoy from which `index` learns
+the distribution of chance scores.
 """
 
 import math
@@ -184,7 +184,7 @@ def fingerprint_signal(
     role, scales, params, projection
         As for `fingerprint_file`.
     name : str
-        What messages and results call it.
+        The track's name in messages and results.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def audio_stream_count(path: str | Path) -> int:
 
 
 def audio_digest(path: Path) -> str:
-    """Return the SHA-256 of the audio file, in hexadecimal; of a fingerprint file, that of the audio it stands for.
+    """Return the SHA-256 of the audio file, in hexadecimal; for a fingerprint file, that of its source audio.
 
     Raises
     ------
@@ -278,7 +278,7 @@ def _file_parts(
         number, notes = _only_music(path, n_streams, params, projection)
     with open_audio(path, sample_rate=params.sample_rate, stream=number) as stream:
         blocks = stream.blocks()
-        first = list(islice(blocks, 1))  # what no decoder takes is not read to its end for a digest
+        first = list(islice(blocks, 1))  # fail on undecodable files before hashing all of them
         digest = file_digest(path)
         for part in _parts(chain(first, blocks), Path(path).name, role, scales, params, projection, part_pieces):
             decoder, odd = stream.info.decoder, (*notes, *stream.notes)
@@ -304,7 +304,7 @@ def _only_music(
             "one recording; give each as a file of its own: ffmpeg -i FILE -map 0:a:0 -c copy OUT takes out the first"
         )
     if not loud:
-        return 1, ()  # whoever describes it is told why there is nothing
+        return 1, ()  # the caller that describes it reports why there is no music
     return loud[0], (f"streams: {n_streams} audio streams, of which only {loud[0]} holds music; that one is described",)
 
 
@@ -313,7 +313,7 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def too_many_streams(n_streams: int) -> str:
-    """Return what is said of a file with more audio streams than are looked at."""
+    """Return the message for a file with more audio streams than are scanned."""
     return (
         f"holds {n_streams} audio streams, at most {MOST_STREAMS} are looked at; cut it into files with fewer streams"
     )
@@ -328,7 +328,7 @@ def _parts(
     projection: Projection | None,
     part_pieces: float,
 ) -> Iterator[Fingerprint]:
-    """Yield fingerprints of up to `part_pieces` pieces each; complete but for what only a file has."""
+    """Yield fingerprints of up to `part_pieces` pieces each, without the fields of a file (digest, decoder, notes)."""
     projection = projection or load_projection()
     check_projection(projection, params)
     if not scales or min(scales) <= 0:

@@ -1,14 +1,14 @@
-"""Compiled kernels on the disk: what one process keeps there, others find whole.
+"""Share compiled kernels on disk between processes safely.
 
 Numba keeps the code of each function in files of code and an index that says which file is for which types. It writes
-the index first, and whoever compiles at the same time takes the same name for other types: from then on every process
-that loads the code runs that of other types, and dies. So here the code is written before the index, by one process at
-a time, and nobody reads meanwhile: the folder is locked, not a file in it. It holds for all that numba compiles in a
-process that imports this module.
+the index first, and another process that compiles at the same time takes the same name for other types: from then on
+every process that loads the code runs that of other types, and dies. So here the code is written before the index, by
+one process at a time, and nobody reads meanwhile: the folder is locked, not a file in it. This covers all that numba
+compiles in a process that imports this module.
 
 That is not enough for generalised ufuncs, as librosa has them: each is kept in two files, and the second calls the
-first by a name that differs from process to process. Two that compile at once may keep one file each, and whoever loads
-them calls nothing. So modules that have them are used for the first time by one process after the other (`one_by_one`).
+first by a name that differs from process to process. Two that compile at once may keep one file each, and a process
+that loads them calls nothing. So modules that have them are first used by one process after the other (`one_by_one`).
 """
 
 import fcntl
@@ -28,7 +28,7 @@ _load = _files.load
 
 
 def share_safely() -> None:
-    """Let this process read and write what numba keeps as the module describes; twice does no harm."""
+    """Make numba's cache on disk safe for several processes, as the module describes; calling it twice is harmless."""
     _files.save = _save
     _files.load = _load_whole
 

@@ -1,12 +1,12 @@
 """Third step: log-frequency power in, landmarks and their descriptors out; together they are a fingerprint.
 
-A landmark is a cell that exceeds all others within +-`peak_frames` x +-`peak_bins` and stands above the mean of its
+A landmark is a cell that exceeds all others within +-`peak_frames` x +-`peak_bins` and exceeds the mean of its
 surroundings. Landmarks are rationed per half second, the ration shared out over frequency bands, so that a bass line
 or a hi-hat keeps landmarks of its own under a full mix. Positions are refined below one cell in both directions by a
 parabola through the log power. Peaks are picked on power, not on its logarithm: the logarithm differs between maths
 libraries, a comparison of sums does not.
 
-A descriptor says what surrounds a landmark: the log spectrogram, slightly smoothed, sampled on a grid of
+A descriptor is the neighbourhood of a landmark: the log spectrogram, slightly smoothed, sampled on a grid of
 +-`patch_seconds` x +-`patch_semitones`; mean removed and unit norm (gain drops out), then projected by the trained
 map and scaled to unit norm. Since the grid moves with the landmark along log frequency, the descriptor of a
 transposed recording is the same; since the grid can be stretched in time (`scale`), a track played slower or faster
@@ -75,7 +75,7 @@ class Landmarks(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """Landmarks of one audio file, or of a part of it, and what surrounds each of them.
+    """Landmarks of one audio file, or of a part of it, with their descriptors.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Fingerprint:
     name, sha256, decoder : str
         File name, SHA-256 of the file's bytes (hex) and decoder; empty for signals.
     notes : tuple of str
-        What was odd about the audio, in sentences.
+        Sentences on anything odd about the audio.
     stream : int
         Which audio stream of the file, from 1; 0 where that was not asked for.
     """

@@ -1,16 +1,15 @@
 """New files and folders: whole under their names, or not there at all; no link is followed on the way.
 
 A file is written beside its place, under a name that nobody can foresee (`.NAME.16 hexadecimal digits.tmp`), and takes
-the place in one step when it is on the disk. A working folder has such a name too; it is for its owner alone. Both are
-locked as long as they are in the making, so what a killed process left is known by its name, its owner and the missing
-lock, a folder besides by a record in it that only its maker can have written. That, and nothing else, is removed by the
-next process that writes to the same place.
+the place in one step when it is on the disk. A working folder has such a name too; it is for its owner alone. Both stay
+locked while they are written, so leftovers of a killed process are known by their name, their owner and the missing
+lock, a folder also by a record in it that only its maker can have written. The next process that writes to the same
+place removes those, and nothing else.
 
-In the place of an output there may be nothing, or a regular file. A link is refused, wherever it leads: following it
-would alter a file that nobody named, replacing it would leave that file as it was without a word. What cannot lose
-anything is written to directly: a character device such as /dev/null, and /dev/stdout and its kind, which stand for
-what this process has open. Folders that are links are used where they really are, but for those inside a folder of ours
-(`own_folder`).
+The place of an output may be empty or hold a regular file. A link is refused, to any target: following it would alter
+a file that nobody named, replacing it would silently leave that file as it was. Outputs that cannot lose data are
+written to directly: a character device such as /dev/null, and open files of this process such as /dev/stdout. Folders
+that are links are used at their real place, except those inside a folder of ours (`own_folder`).
 """
 
 import errno
@@ -41,14 +40,14 @@ _NUMBERS = {"stdin": 0, "stdout": 1, "stderr": 2}
 _IN_THE_MAKING = re.compile(r"\.(?P<label>.*)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _LABEL_BYTES = 200  # of a name that is part of another, which may have 255
 _RECORD = "lock"  # in a working folder: its name, and the lock
-_CONTENT = "new"  # in a working folder: what is made in it
+_CONTENT = "new"  # in a working folder: the new content
 _NOT_OURS = "is a link or something else than it should be, so Sourceprint did not make it; remove it"
 
 _swept: set[tuple[int, int]] = set()  # disk and number of folders that this process has looked through
 
 
 def is_device(path: Path) -> bool:
-    """Return whether a name stands for a character device or for what this process has open: nothing there is lost."""
+    """Return whether a path is a character device or an open file of this process: writing to it loses nothing."""
     if _DESCRIPTORS.fullmatch(str(path)):
         return True
     try:
@@ -174,7 +173,7 @@ def working_folder(beside: Path, *, busy: SourceprintError | None = None) -> Ite
     Parameters
     ----------
     beside : Path
-        What is made with it, and gives it a part of its name; folders above it are made.
+        The output made with it, which gives it a part of its name; folders above it are made.
     busy : SourceprintError, optional
         As of `new_file`.
 
@@ -274,7 +273,7 @@ def _is_locked(descriptor: int) -> bool | None:
 
 
 def _sweep(path: Path, mine: Path, busy: SourceprintError | None) -> None:
-    """Remove what killed processes left in the folder of `path`; raise `busy` where a live one is making `path`.
+    """Remove leftovers of killed processes in the folder of `path`; raise `busy` where a live one is making `path`.
 
     Without it, once for each folder and process: to list a large folder for every file in it would take longer than to
     write them.
@@ -290,7 +289,7 @@ def _sweep(path: Path, mine: Path, busy: SourceprintError | None) -> None:
 
 
 def _is_live(place: Path) -> bool:
-    """Return whether another process is making this; what nobody makes any more is removed, if it is ours."""
+    """Return whether another process is making this; an abandoned file of ours is removed."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -326,7 +325,7 @@ def _is_live_folder(place: Path, descriptor: int) -> bool:
 
 
 def _empty(folder: int) -> None:
-    """Delete what is in an open folder: the folder itself, whatever its name means by now, and no link is followed."""
+    """Delete the content of an open folder, even if the folder was renamed; follow no link."""
     for _, folders, files, descriptor in os.fwalk(".", topdown=False, follow_symlinks=False, dir_fd=folder):
         for name in files:
             os.unlink(name, dir_fd=descriptor)

@@ -119,7 +119,7 @@ class Params:
     peak_bins, peak_frames : int
         Half-widths of the neighbourhood in which a landmark must be the maximum.
     contrast_bins, contrast_frames : int
-        Half-widths of the neighbourhood above whose mean a landmark stands; the height is its prominence.
+        Half-widths of the neighbourhood above whose mean a landmark rises; the height is its prominence.
     quota_seconds : float
         Landmarks are rationed per block of this length, in seconds...
     n_bands : int

@@ -139,7 +139,7 @@ def local_energy(power: NDArray[np.float32], params: Params) -> NDArray[np.float
 def log_cells(power: NDArray[np.float32], energy: NDArray[np.float32], params: Params) -> NDArray[np.float32]:
     """Return the natural logarithm of `power` over a floor that lies `params.floor_ratio` below the local energy.
 
-    The floor follows the music, so a change of gain adds a constant and nothing else, and what codecs leave in
+    The floor follows the music, so a change of gain only adds a constant, and codec residue in
     empty bands weighs nothing.
     """
     floor = energy * np.float32(params.floor_ratio) + np.float32(1e-20)

@@ -1,12 +1,12 @@
-"""Fingerprint files: what stands for the audio of one file where the audio is not at hand.
+"""Read and write fingerprint files (.spf), used in place of the audio of one file.
 
-In comes what `fingerprint.extract` makes of an audio file, out goes one file that ends in .spf, and the other way
-round. `FORMAT.md` beside this module describes it byte by byte. One file serves both roles: a *recording* part, whose
+They store the fingerprints that `fingerprint.extract` makes of one audio file.
+`FORMAT.md` beside this module describes them byte by byte. One file serves both roles: a *recording* part, whose
 landmarks an index stores, and *track* parts of ten minutes each, described at several time scales and mirrored.
 
 - `write_file` takes parts one by one, so that memory does not grow with the length of the audio, and puts the file in
   its place in one step.
-- `read_contents` says what a file was made from and holds, without reading the landmarks.
+- `read_contents` returns source and contents, without reading the landmarks.
 - `read_recording` and `read_track` return them, after every byte was compared with the checksum.
 
 Vectors are rounded to float16, as the index rounds them; everything else is kept as it was. A file comes from outside:
@@ -60,7 +60,7 @@ _WINDOW_SECONDS: Final = 1.0
 
 
 def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | None = None) -> Contents:
-    """Write what was made of one audio file; on return it is on the disk, and until then nothing is at its place.
+    """Write the fingerprints of one audio file; `path` changes only once the whole file is on the disk.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
     parts : iterable of Fingerprint
         Of the same audio: a recording, the parts of a track (`fingerprint_parts`), or both, the recording first.
     params : Params, optional
-        What they were made with; by default the parameters of this version.
+        Parameters that made them; by default those of this version.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
 
 
 def read_contents(path: str | os.PathLike[str], *, whole: bool = False) -> Contents:
-    """Return what a fingerprint file was made from and holds.
+    """Return the source and the contents of a fingerprint file, from its header.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def read_recording(path: str | os.PathLike[str], *, params: Params | None = None
     path : str or path-like
         The file.
     params : Params, optional
-        What it must have been made with; by default the parameters of this version.
+        Parameters that must have made it; by default those of this version.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def read_track(
     scales : tuple of float
         Time scales that are wanted; it may hold others too.
     params : Params, optional
-        What it must have been made with; by default the parameters of this version.
+        Parameters that must have made it; by default those of this version.
 
     Raises
     ------
@@ -227,7 +227,7 @@ def _arrays(part: Fingerprint) -> Iterator[NDArray[Any]]:
 
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[io.BufferedReader, str]]:
-    """Open a file; what the system refuses later on is an error about this file, too."""
+    """Open a file; turn later errors of the system into errors about this file, too."""
     name = printable(path)
     refused = refusals(name, FingerprintFileError, "reading failed", remedy="check the disk it is on")
     with open_regular_file(path, name) as file, refused:
@@ -235,7 +235,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[io.BufferedReader, s
 
 
 def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:
-    """Return what the header says, once the length of the file agrees, and where the first part starts."""
+    """Return the header, and the start of the first part, once the length of the file agrees."""
     size = os.fstat(file.fileno()).st_size
     start = file.read(_START.size)
     if not start.startswith(MAGIC[: len(start)]):
@@ -278,7 +278,7 @@ def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:
 
 
 def _checked(file: io.BufferedReader, name: str, params: Params, role: Role) -> tuple[Contents, int]:
-    """Return what the header says, once the file as a whole is known to be sound, and fit for a role."""
+    """Return the header and the start of the first part, after checking the whole file and its fitness for a role."""
     contents, start = _read_header(file, name)
     if contents.params_digest != params.digest:
         raise FingerprintFileError(
@@ -380,7 +380,7 @@ def _wrong_positions(
     part: PartEntry,
     params: Params,
 ) -> str:
-    """Return what is wrong with the landmarks of a part, or ""."""
+    """Return the fault of a part's landmark positions, or ""."""
     if not (np.isfinite(times).all() and np.isfinite(bins).all() and np.isfinite(prominence).all()):
         return "landmarks whose time, frequency or prominence is no number"
     if not times.size:
@@ -407,7 +407,7 @@ def _wrong_positions(
 
 
 def _wrong_vectors(vectors: NDArray[np.float32], part: PartEntry) -> str:
-    """Return what is wrong with the vectors of a part, or "": in a track, one of flat surroundings may be zero."""
+    """Return the fault of a part's vectors, or "": in a track, a vector of flat surroundings may be zero."""
     if not np.isfinite(vectors).all():
         return "vectors with NaN or infinity in them"
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))

@@ -1,8 +1,7 @@
-"""The header of a fingerprint file: what the file was made from and what it holds, as JSON and back.
+"""The JSON header of a fingerprint file: its source and its parts, written and read.
 
-In comes what is known of the parts of a fingerprint, out go the bytes of the header; or bytes from outside come in, and
-`Contents` goes out once every field is known to be there, of its kind, in range, and in keeping with the others.
-`FORMAT.md` lists the fields.
+`header_of` encodes the header. `contents_of` returns `Contents` once every field is known to be
+present, of its type, in range and consistent with the others. `FORMAT.md` lists the fields.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from fingerprint.params import Params
 
 __all__ = ["Contents", "MalformedHeaderError", "PartEntry", "contents_of", "header_of"]
 
-_MOST_SECONDS: Final = float(1 << 20)  # twelve days, what an index can hold
+_MOST_SECONDS: Final = float(1 << 20)  # twelve days, the longest audio that an index holds
 _MOST_SCALES: Final = 64
 _MOST_LANDMARKS: Final = 1 << 40
 _MOST_LETTERS: Final = 4096
@@ -26,12 +25,12 @@ _STORED_ROLES: Final[dict[Role, str]] = {"recording": "reference", "track": "que
 
 
 class MalformedHeaderError(Exception):
-    """What is wrong with a header, as the rest of a sentence that starts with "its header"."""
+    """The fault of a header, as the rest of a sentence that starts with "its header"."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartEntry:
-    """What is known of one part without reading it.
+    """Role, scales, span and size of one part, from the header.
 
     Attributes
     ----------
@@ -40,7 +39,7 @@ class PartEntry:
     scales : tuple of float
         Time scales of its vectors.
     start_seconds, duration_seconds : float
-        Which audio it describes.
+        Span of the audio that it describes.
     n_landmarks : int
         Landmarks in it.
     """
@@ -59,16 +58,16 @@ class PartEntry:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a fingerprint file was made from, and what it holds.
+    """Source audio and parts of a fingerprint file.
 
     Attributes
     ----------
     name, sha256, decoder : str
-        Name of the audio file, SHA-256 of its bytes (hex), and what decoded it.
+        Name of the audio file, SHA-256 of its bytes (hex), and its decoder.
     duration_seconds : float
         Length of the decoded audio.
     notes : tuple of str
-        What was odd about the audio, in sentences.
+        Sentences on anything odd about the audio.
     algorithm, params_digest : str
         Name and digest of the parameters.
     dimension : int

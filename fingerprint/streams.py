@@ -36,8 +36,8 @@ class TrackStreams:
     unsearched : tuple of int
         Numbers, from 1, of streams that could not be decoded; complete once the parts are exhausted.
     notes : tuple of str
-        What was odd about the audio, in sentences; complete once the parts are exhausted. Where there are several
-        streams, each names its own.
+        Sentences on anything odd about the audio; complete once the parts are exhausted. Where there are several
+        streams, each sentence names its own.
     sha256, decoder : str
         Of the file; "" until a part was described.
     duration_seconds : float

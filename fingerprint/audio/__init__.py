@@ -2,15 +2,15 @@
 
 In reading order:
 
-stream       open, decode, mix to one channel, resample: blocks of samples, and what was odd
+stream       open, decode, mix to one channel, resample: blocks of samples, and notes on anything odd
 downmix      many channels, as one
 decoders     libsndfile and FFmpeg behind one interface
-containers   what the first bytes of a file say about it
-lengths      what the header of an uncompressed file claims, and what is there
-windows      a file as the decoders are shown it
+containers   kind of file and claimed length, from its first bytes
+lengths      length that an uncompressed file's header claims, compared with the bytes present
+windows      the view of a file that decoders get
 libsndfile   samples by libsndfile
 ffmpeg       samples by FFmpeg
 frames       frames as FFmpeg decodes them, as chunks of samples
 timeline     gaps: where decoded frames lie in time
-sources      what both decoders have in common
+sources      the interface and the limits that both decoders share
 """

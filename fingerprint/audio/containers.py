@@ -1,9 +1,9 @@
-"""Recognise an audio file by its first bytes, and read what its header claims.
+"""Recognise an audio file by its first bytes, and read the length that its header claims.
 
-Decoding starts here: names are not believed (a text file may be called ``song.mp3``), nor are headers: a recording cut
-short by a full disk still claims its whole length, and two mp3 files joined claim only the first. What comes in is an
-open file; what goes out is a `Container`: the kind of file, the decoder to try first, and the length that the header
-claims, to be compared with what could really be read. Standard library only; no sample is decoded here.
+Decoding starts here. File names are not trusted (a text file may be called ``song.mp3``), nor are headers: a recording
+cut short by a full disk still claims its whole length, and two mp3 files joined claim only the first. The input is an
+open file, the output a `Container`: the kind of file, the decoder to try first, and the claimed length, to compare
+with the samples decoded. Standard library only; no sample is decoded here.
 
 The choice of decoder is measured (one core, times real time): libsndfile 1.2.2 reads mp3 at 1050-1150, FFmpeg at
 720-950. But libsndfile stops for good at damage, and takes the length of an mp3 from its Xing header or from a guess:
@@ -11,7 +11,7 @@ of two files joined (320, then 64 kbit/s, 20 s) it returned 12 s and no error. S
 header agrees with the size of the file. Ogg goes to FFmpeg: Vorbis 1100 against 650, Opus 416 against 162. So does
 FLAC, which is as fast with either: FFmpeg reads beyond the length that the header states, and knows where damage lies.
 
-Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), ISO/IEC 11172-3 (mp3 frame header), and for the Xing tag what LAME writes.
+Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), ISO/IEC 11172-3 (mp3 frame header); for the Xing tag, the source of LAME.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _TEXT_BYTES = frozenset(string.printable.encode()) | frozenset(range(0x80, 0x100
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What the first bytes of a file, and in Ogg the last, say about it.
+    """Kind, claimed length and damage of a file, from its first bytes (in Ogg also from its last).
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Container:
     claimed_seconds : float or None
         Length according to the header; None where it has none, or none that can be trusted.
     missing_end : str
-        How it shows that the end of the file is missing; ``""`` where it does not.
+        Sign that the end of the file is missing; ``""`` if there is none.
     whole : bool
         True where the header says how many bytes there are, and they are there.
     start : int
@@ -103,7 +103,7 @@ class Container:
     links : tuple of int
         Where the parts of a chained Ogg file start: each is a file of its own.
     not_audio : str
-        What the file is instead (``"a PDF document"``), where that can be told; else ``""``.
+        The file's true kind (``"a PDF document"``) if it is recognised and not audio; else ``""``.
     """
 
     kind: str
@@ -237,7 +237,7 @@ def _inspect_mp3(head: bytes, start: int, size: int) -> Container:
     if head[tag : tag + 4] not in (b"Xing", b"Info") or flags & 3 != 3:
         return Container("mp3")
     samples = samples_per_frame * int.from_bytes(head[tag + 8 : tag + 12], "big")
-    if flags & 15 == 15:  # all optional fields are there; LAME then tells what it padded, and decoders drop that
+    if flags & 15 == 15:  # all optional fields are there; LAME then states its padding, and decoders drop that
         padding = int.from_bytes(head[tag + 141 : tag + 144], "big")
         samples -= (padding >> 12) + (padding & 0xFFF)
     extra = size - int.from_bytes(head[tag + 12 : tag + 16], "big")

@@ -1,7 +1,7 @@
 """The two decoders behind one interface: libsndfile where it is faster and can be trusted, FFmpeg for the rest.
 
-What comes in is an open file and what its first bytes say; what goes out are chunks of samples as
-`fingerprint.audio.sources` describes them. Nothing is allocated on the word of a header, and no header ends a stream:
+The input is an open file and its `Container`; the output is chunks of samples, as `fingerprint.audio.sources`
+describes them. Nothing is allocated on the word of a header, and no header ends a stream:
 where libsndfile gives up, or stops before the end of the file, FFmpeg goes on from the same sample, leaving out damaged
 packets. The links of a chained Ogg file are read one after another.
 """
@@ -27,7 +27,7 @@ from fingerprint.errors import DecodeError
 __all__ = ["Decoder"]
 
 _UNREAD_BYTES: Final = 2**15  # FFmpeg reads ahead, and more than this is no remainder
-_MP3_TAIL_BYTES: Final = 4096  # what tags may leave unread at the end of an mp3
+_MP3_TAIL_BYTES: Final = 4096  # tags at the end of an mp3 that may be left unread
 
 
 class Decoder:
@@ -47,11 +47,11 @@ class Decoder:
     n_streams : int
         Audio streams in the file.
     info : AudioInfo
-        What the file holds; changes where FFmpeg takes over.
+        Codec, container, rate and channels; changes where FFmpeg takes over.
     claimed_seconds : float or None
         Length according to the header, where it has one to be trusted.
     missing_end : str
-        How it shows that the end of the file is missing; else ``""``.
+        Sign that the end of the file is missing; else ``""``.
     whole : bool
         True where the file is known to have all bytes of its header's word.
     stopped : str
@@ -67,7 +67,7 @@ class Decoder:
     unread_bytes : int
         Bytes beyond the frames that the header states, which no decoder reads, once all is read.
     gaps, damaged, jumps : Gaps
-        Silence for what the file does not hold, silence for what could not be decoded, and steps of its clock, so far.
+        Silence for time that the file holds no sound for, silence for damage, and steps of the file's clock, so far.
 
     Raises
     ------
@@ -222,7 +222,7 @@ class Decoder:
 
 
 def _skip(chunks: Iterator[tuple[int, NDArray[np.float32]]], n_skip: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield what follows the first `n_skip` samples."""
+    """Yield the samples after the first `n_skip`."""
     for rate_hz, channels in chunks:
         if n_skip < channels.shape[1]:
             yield rate_hz, channels[:, n_skip:]

@@ -1,11 +1,11 @@
-"""From many channels to one, so that nothing cancels.
+"""Mix many channels down to one, so that nothing cancels.
 
-Blocks of samples of any scale, ``[shape=(n_channels, n)]``, come in; finite mono samples go out, and counts of what was
-odd.
+The input is blocks of samples of any scale, ``[shape=(n_channels, n)]``; the output is finite mono samples, and counts
+of odd values.
 
 The mean of the channels ("mid") is the natural downmix, and fails where channels are out of phase: a stereo file with
 one side inverted has a silent mid. So each piece of half a second is checked: where the mid holds far less power than
-unrelated channels would leave in it, the louder channel stands in for it. The pieces lie at fixed places of the file:
+unrelated channels would leave in it, the louder channel replaces it. The pieces lie at fixed places of the file:
 the result depends on the file, not on how a decoder cuts it up.
 """
 
@@ -31,7 +31,7 @@ _FULL_SCALE: Final = 0.999
 
 
 class Downmixer:
-    """Mix blocks of consecutive samples down to one channel, and count what was odd about them.
+    """Mix blocks of consecutive samples down to one channel, and count odd values.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Downmixer:
     n_full_scale : int
         Mixed samples at or above 0.999.
     n_cancelled : int
-        Samples of pieces where one channel stood in for the mid.
+        Samples of pieces where one channel replaced the mid.
     peak : float
         Largest magnitude of the mix.
 
@@ -104,7 +104,7 @@ class Downmixer:
         return mono
 
     def _mix_pieces(self, channels: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-        """Return the mix of the block, and in how many of its samples one channel stands in."""
+        """Return the mix of the block, and the number of its samples where one channel replaced the mid."""
         n_channels, n_samples = channels.shape
         n_cancelled = 0
         with np.errstate(over="ignore", invalid="ignore"):  # NaN and the like: the caller looks

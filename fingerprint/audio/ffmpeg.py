@@ -1,6 +1,6 @@
 """Samples by FFmpeg (PyAV): nearly every format, and it goes on after damage.
 
-Given a playlist, FFmpeg would fetch what it names, from disk or from the network; so its demuxers are limited to those
+Given a playlist, FFmpeg would fetch its entries, from disk or from the network; so its demuxers are limited to those
 that read one file, and its protocols to none. It judges by content alone if it is not shown a name: give it a file that
 was opened by descriptor. PyAV keeps FFmpeg's log to itself by default.
 """
@@ -58,7 +58,7 @@ _MAX_WAITING: Final = 64
 
 
 class FFmpeg:
-    """A file in the hands of FFmpeg.
+    """Read one file with FFmpeg.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class FFmpeg:
     n_streams : int
         Audio streams in the file.
     info : AudioInfo
-        What the file holds.
+        Codec, container, rate and channels.
     claimed : float or None
         Where the header says that the sound ends, in seconds of the track, where it can be trusted.
     timeline : Timeline
@@ -165,7 +165,7 @@ class FFmpeg:
         return float(self._input.duration) / 1e6 if self._input.duration and alone else None
 
     def _seconds_of_list(self) -> float:
-        """Return the length of the frames that an mp4 lists, whatever its edit list leaves of them; 0 if unknown."""
+        """Return the length of the frames that an mp4 lists, before its edit list; 0 if unknown."""
         if self._is_not(frozenset({"mov"})):
             return 0.0
         context = self._stream.codec_context
@@ -180,7 +180,7 @@ class FFmpeg:
 
     def _queued(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         queue: FrameQueue | None = None
-        before_seconds = 0.0  # what came in other formats
+        before_seconds = 0.0  # sound already yielded in other formats
         n_bad = 0
         consecutive = self._is_not(_DEMUXERS_WITH_HOLES)
         has_times = self._is_not(_DEMUXERS_WITHOUT_TIMES)

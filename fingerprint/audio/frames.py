@@ -72,7 +72,7 @@ class FrameQueue:
             self._buffer = interleaved.T
             self._rows = [interleaved.reshape(-1)]
         self._n_filled = 0
-        self._left: list[NDArray[Any]] = []  # rows of what did not fit; none for silence
+        self._left: list[NDArray[Any]] = []  # rows of samples that did not fit; none for silence
         self._n_left = 0
 
     def fits(self, frame: Any) -> bool:
@@ -125,13 +125,13 @@ class FrameQueue:
             self._fill()
 
     def rest(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield what is left, which fills no chunk."""
+        """Yield the remaining samples, too few for a chunk."""
         if self._n_filled:
             yield self.rate_hz, self._scaled(self._buffer[:, : self._n_filled])
             self._n_filled = 0
 
     def _fill(self) -> None:
-        """Move what fits of what is left into the buffer."""
+        """Move remaining samples into the buffer, up to its length."""
         width = 1 if self._planar else self._n_channels
         n_here = min(self._n_left, self._length - self._n_filled)
         start, end = self._n_filled * width, (self._n_filled + n_here) * width

@@ -1,9 +1,9 @@
-"""The length that the header of an uncompressed file claims, held against the bytes that follow it.
+"""Compare the length that an uncompressed file's header claims with the bytes that follow it.
 
 A recorder that loses power leaves the length of its last update in the header; a pipe leaves none. Both libraries
-believe such a header and stop reading where it says. Here the stream is believed: what follows the claimed end is part
-of it, unless it reads as chunks of the format, as tags, or as zeros. What comes in is a file from its first byte on;
-what goes out is a `LengthClaim`, with the fields that have to be set right for all of the stream to be read.
+believe such a header and stop reading at the length it states. Here the stream is believed: bytes after the claimed
+end are part of it, unless they read as chunks of the format, as tags, or as zeros. The input is a file from its first
+byte on; the output is a `LengthClaim`, with the header fields to correct so that all of the stream is read.
 
 Sources: Microsoft and IBM, "Multimedia Programming Interface 1.0" (WAV); EBU Tech 3306 (RF64); Apple, "AIFF-C" and
 "Core Audio Format 1.0" (AIFF, CAF); Sony, "Wave64"; Sun's audio(7) (AU); RFC 9639 (FLAC); Microsoft, "Advanced Systems
@@ -48,7 +48,7 @@ _KNOWN: Final = frozenset(
     | {b"comt", b"appl", b"chan", b"info", b"uuid", b"pakt", b"free", b"kuki", b"midi", b"ovvw", b"regn", b"edct"}
 )
 _TAGS: Final = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")
-_ZEROS_BYTES: Final = 65_536  # looked at, of what may be padding
+_ZEROS_BYTES: Final = 65_536  # examined after the claimed end, to recognise padding
 
 _WAV_PCM: Final = frozenset({1, 3, 6, 7, 0xFFFE})  # integers, floats, A-law, mu-law, extensible
 _WAV_BLOCKS: Final = frozenset({2, 0x11, 0x31})  # MS ADPCM, IMA ADPCM, GSM: so many samples a block
@@ -62,7 +62,7 @@ _AU_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # encoding
 
 @dataclass(frozen=True, slots=True)
 class LengthClaim:
-    """What a header says of the length.
+    """Length that a header claims, and corrections to it.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class LengthClaim:
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """How chunks follow each other: the bytes of a name, of the length, what the length counts in, and alignment."""
+    """Chunk layout of a format: bytes of a name and of a length, the bytes that the length counts, and alignment."""
 
     order: _ByteOrder
     name_bytes: int = 4
@@ -165,7 +165,7 @@ def _wav(window: FileWindow) -> LengthClaim:
 
 
 def _wav_seconds(form: bytes, length: int, order: _ByteOrder) -> float | None:
-    """Return the seconds of `length` bytes, by whole blocks: what a header calls bytes per second is an average."""
+    """Return the seconds of `length` bytes, by whole blocks: the header's bytes per second are only an average."""
     coding, rate_hz = int.from_bytes(form[:2], order), int.from_bytes(form[4:8], order)
     block_bytes = int.from_bytes(form[12:14], order)
     block_samples = 1 if coding in _WAV_PCM else 0
@@ -190,7 +190,7 @@ def _aiff(window: FileWindow) -> LengthClaim:
         elif name == b"SSND":
             claim = _claim(window, grammar, content, length, content - 4)
             if claim.edits:
-                break  # what follows is sound
+                break  # the rest is sound
     return LengthClaim(seconds, claim.cut, claim.edits, claim.beyond_field)
 
 

@@ -18,7 +18,7 @@ _LIBSNDFILE: Final = f"libsndfile {soundfile.__libsndfile_version__}"
 
 
 class Libsndfile:
-    """A file in the hands of libsndfile.
+    """Read one file with libsndfile.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Libsndfile:
     Attributes
     ----------
     info : AudioInfo
-        What the file holds.
+        Codec, container, rate and channels.
     claimed : None
         It has no word of its own on the length.
     bad_packets : int

@@ -1,8 +1,8 @@
-"""Common ground of the two decoders: the source of samples that each is, and the limits that both keep.
+"""The interface and the limits that both decoders share.
 
-A source is one open file in the hands of one library. What goes out are chunks of float32 samples, full scale 1.0,
+A source is one file opened by one library. It yields chunks of float32 samples, full scale 1.0,
 ``[shape=(n_channels, n)]``, each with its rate in Hz. A chunk is a whole number of downmix pieces, cut at fixed places
-of the file however the library delivers them, so that the same file gives the same samples.
+of the file regardless of the decoder's own blocks, so that the same file gives the same samples.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHUNK_VALUES: Final = 2**19
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a file holds.
+    """Format of an audio file.
 
     Attributes
     ----------
@@ -83,11 +83,11 @@ class SampleSource(Protocol):
 
 @contextmanager
 def stops() -> Iterator[None]:
-    """Turn whatever a library raises about a file into `Stopped`.
+    """Turn any exception that a library raises about a file into `Stopped`.
 
     Both libraries pass on what their callbacks, their tables and the codecs raise: errors of their own, but KeyError
-    and UnicodeDecodeError just as well. Only a lack of memory is no matter of one file; where FFmpeg reports one, it
-    refused what a damaged header asks for.
+    and UnicodeDecodeError just as well. Only a lack of memory is not the file's fault; where FFmpeg reports one, it
+    refused a size that a damaged header asks for.
     """
     try:
         yield
@@ -119,8 +119,8 @@ def check_format(rate_hz: int, n_channels: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return what a library says, without the file it names and the number of the error."""
-    if isinstance(error, MemoryError):  # FFmpeg allocates no more than 2 GiB at once, whatever a header says
+    """Return a library's error text, without the file name and the error number."""
+    if isinstance(error, MemoryError):  # FFmpeg allocates no more than 2 GiB at once, however much a header asks for
         return "a size in its header is beyond 2 GiB"
     said = getattr(error, "error_string", "") or getattr(error, "strerror", "") or error
     return str(said).strip().rstrip(".") or type(error).__name__

@@ -27,7 +27,7 @@ from fingerprint.errors import DecodeError, ParameterError, printable
 
 __all__ = ["AudioInfo", "AudioStream", "decode", "holds_audio", "open_audio"]
 
-# Frames of mp3 or AAC at either end, and what encoders put before them; damage costs more, or is known.
+# Frames of mp3 or AAC at either end, and the encoder's delay before them; damage costs more, or is known.
 _LENGTH_TOLERANCE_SECONDS: Final = 0.1
 
 # An edit list that cuts frames and delay from the ends hides no music.
@@ -132,15 +132,15 @@ class AudioStream:
     Attributes
     ----------
     info : AudioInfo
-        What the file holds; its `decoder` changes where FFmpeg takes over from libsndfile.
+        Codec, container, rate and channels; its `decoder` changes where FFmpeg takes over from libsndfile.
     n_streams : int
         Audio streams in the file, of which this is one.
     sample_rate : int
         Rate of the blocks, in Hz.
     duration_seconds : float
-        Length of what has been decoded so far: of the whole file once the blocks are exhausted.
+        Seconds decoded so far: the length of the whole file once the blocks are exhausted.
     notes : list of str
-        Sentences on what was odd about the file; complete once the blocks are exhausted.
+        Sentences on anything odd about the file; complete once the blocks are exhausted.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class AudioStream:
 
     @property
     def info(self) -> AudioInfo:
-        """What the file holds."""
+        """Codec, container, rate and channels."""
         return self._decoder.info
 
     @property
@@ -168,7 +168,7 @@ class AudioStream:
 
     @property
     def duration_seconds(self) -> float:
-        """Length of what has been decoded so far: of the whole file once the blocks are exhausted."""
+        """Seconds decoded so far: the length of the whole file once the blocks are exhausted."""
         return sum(mixer.n_samples / mixer.rate_hz for mixer in self._mixers)
 
     def __enter__(self) -> Self:
@@ -241,7 +241,7 @@ class AudioStream:
             yield resampler.resample_chunk(nothing, last=True)
 
     def _refuse_endless(self) -> None:
-        """Refuse what is longer than any recording of so many bytes: all streams of a file together, or one alone."""
+        """Refuse sound longer than any recording of so many bytes: all streams of a file together, or one alone."""
         seconds = _LONGEST_SECONDS + self._size / _FEWEST_BYTES_PER_SECOND
         if self.duration_seconds > seconds / max(1, self.n_streams):
             share = "" if self.n_streams <= 1 else f", shared by its {self.n_streams} audio streams"

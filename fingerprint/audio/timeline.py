@@ -1,8 +1,8 @@
 """Where decoded sound lies in time: at its presentation times, as any player shows them.
 
-A container may start its sound late (a delay, an edit list), leave holes in it, or change its clock. What the file does
-not contain is a gap: silence of that length, never cut out. Sound is never cut out either: where times step back, what
-comes later is placed behind what came before.
+A container may start its sound late (a delay, an edit list), leave holes in it, or change its clock. A gap is time for
+which the file holds no sound: it becomes silence of that length, never cut out. Sound is never cut out either: where
+times step back, later sound is placed after earlier sound.
 
 A file may state a hole of years. Gaps are kept up to `MAX_GAP_SECONDS` in all, at rates beyond 48 kHz up to as many
 samples; one beyond is closed, and so are those that a broadcast stream, whose clock may jump, makes of a jump. Times
@@ -33,7 +33,7 @@ _LISTED: Final = 3
 
 @dataclass(slots=True)
 class Gaps:
-    """Stretches of silence that stand for what a file does not hold: how many, how long, and the first few.
+    """Silent stretches that replace missing sound: how many, how long, and the first few.
 
     Attributes
     ----------
@@ -88,9 +88,9 @@ class Timeline:
     Attributes
     ----------
     gaps : Gaps
-        What the file holds no sound for.
+        Time for which the file holds no sound.
     damaged : Gaps
-        What could not be decoded.
+        Sound that could not be decoded.
     jumps : Gaps
         Steps of the clock, for which there is no silence; a span ends before it starts where times step back.
 

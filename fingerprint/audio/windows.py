@@ -1,6 +1,6 @@
-"""A file as the decoders are shown it: a stretch of it, with wrong fields of its header set right.
+"""The view of a file that decoders get: a stretch of it, with wrong header fields corrected.
 
-Both libraries read through callbacks that must not raise: what an exception leaves behind is a traceback on the
+Both libraries read through callbacks that must not raise: an exception there prints a traceback on the
 terminal. So a window never raises: a seek to nowhere is refused by a negative number, and an error of the disk ends the
 file and is kept in `error`.
 """
@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 __all__ = ["FileWindow"]
 
-_FARTHEST = 2**63 - 1  # what libraries take for a position
+_FARTHEST = 2**63 - 1  # the largest position that libraries accept
 
 
 class FileWindow(io.RawIOBase):
@@ -27,14 +27,14 @@ class FileWindow(io.RawIOBase):
     start, stop : int
         First byte, and the byte after the last; by default that of the file.
     edits : mapping of int to bytes
-        What stands at a byte of the window instead of what the file holds.
+        Replacement bytes, by their position in the window.
 
     Attributes
     ----------
     size : int
         Bytes of the stretch.
     error : str
-        What the disk said when it failed; else ``""``.
+        The system's error text if reading failed; else ``""``.
 
     Examples
     --------
