@@ -46,7 +46,10 @@ def typed_rows(
         If the file cannot be read, or in one way only with a guess; a needed column is missing or two have one name;
         anything is wrong with a row; or the file changes meanwhile.
     """
-    name, digest = printable(path), _digest(path)
+    name = printable(path)
+    if path.exists() and not path.is_file():
+        raise RightsError(f"{name}: is no file that can be read twice; save the table as one")
+    digest = _digest(path)
     with open_sheet(path, RightsError, known=set(map(normalised, columns))) as sheet:
         if sheet.notes:
             remedy = "give a file with this table alone, its header first, in UTF-8"

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from sourceprint.royalties.money import Whole
+
 __all__ = ["STATES", "Use", "UsePassage", "use_from_json", "use_to_json"]
 
 SCHEMA = "sourceprint/use/2"
@@ -39,12 +41,12 @@ class UsePassage(msgspec.Struct, frozen=True, array_like=True):
         Which passage of the scan result this is part of, from 0, counted over all matches of the track in their order.
     """
 
-    start_ms: int
-    end_ms: int
-    recording_start_ms: int
-    recording_end_ms: int
+    start_ms: Whole
+    end_ms: Whole
+    recording_start_ms: Whole
+    recording_end_ms: Whole
     contenders: tuple[str, ...]
-    number: int
+    number: Whole
 
 
 _TRACK = {"track_sha256": "sha256", "track_name": "name", "track_ms": "duration_ms"}
@@ -112,7 +114,7 @@ class Use:
     id: str
     track_sha256: str
     track_name: str
-    track_ms: int
+    track_ms: Whole
     generated_on: str
     purpose: str
     licensee: str
@@ -121,9 +123,9 @@ class Use:
     recording_id: str
     work_ids: tuple[str, ...]
     passages: tuple[UsePassage, ...]
-    matched_ms: int
-    attributed_us: int
-    aligned_landmarks: int
+    matched_ms: Whole
+    attributed_us: Whole
+    aligned_landmarks: Whole
     confidence: Decimal
     p_false: Decimal
     state: str
@@ -133,7 +135,7 @@ class Use:
     outcomes: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
     policy_digest: str
     index_digest: str
-    rights_revision: int
+    rights_revision: Whole
 
     def in_state(self, state: str, rule: str) -> "Use":
         """Return the use in another state."""

@@ -123,6 +123,8 @@ def test_a_field_that_is_missing_is_a_damaged_statement(field: str) -> None:
         (("conversions", 0, "rate"), "1", "conversions"),
         (("usage", 0, "revenue"), "1/0", "Fraction(1, 0)"),
         (("uses", 0, "track", "duration_ms"), 1.5, "`$.track_ms`"),
+        (("uses", 0, "attributed_us"), 10**19, "`$.attributed_us`"),
+        (("uses", 0, "confidence"), "NaN", "confidence NaN"),
         (("uses", 0, "spans", 0), "abc", "a field is missing or damaged"),
     ],
 )

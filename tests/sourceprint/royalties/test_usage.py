@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -158,6 +159,13 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, data: bytes, message
 def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RightsError, match="cannot be read"):
         read_usage(tmp_path / "none.csv")
+
+
+def test_what_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "usage.csv")
+    for path in (tmp_path, tmp_path / "usage.csv"):
+        with pytest.raises(RightsError, match="no file that can be read twice; save the table as one"):
+            read_usage(path)
 
 
 def test_a_track_may_be_named_by_the_licensees_id_and_its_usage_split_by_days(tmp_path: Path) -> None:
