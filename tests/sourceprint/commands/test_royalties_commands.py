@@ -646,7 +646,9 @@ def test_usage_is_entered_listed_and_restated(issued: Path, tmp_path: Path) -> N
     assert nothing.stderr == "Note: no usage is on file that P-TONE reported for 2026-Q4\n"
     after = done(*ISSUE[:2], "2026-Q4", *ISSUE[3:5], "--issued", "2027-01-20", "--out", tmp_path / "q4")
     adjustments = json.loads((tmp_path / "q4" / "statement.json").read_text())["adjustments"]
-    assert {one["reason"] for one in adjustments} == {"usage restated, version 2: a shop reported late"}
+    made_on = reports[1]["made_at"][:10]
+    said = f"usage restated by {reports[1]['made_by']}, {made_on}, version 2: a shop reported late"
+    assert {one["reason"] for one in adjustments} == {said}
     assert "S-P-TONE-2026-Q4" in after.stderr
 
 
