@@ -18,7 +18,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError, printable
-from sourceprint.royalties.rights.chain.coverage import COVERED, covered_rows, extents
+from sourceprint.royalties.rights.chain.coverage import COVERED, covered_rows, extents, listed_line
 from sourceprint.royalties.rights.schema import chain_entry
 
 __all__ = ["BEFORE_FIRST", "ORIGIN", "Head", "begin_chain", "chain_head", "entry_hash", "extend_chain", "unpacked"]
@@ -136,8 +136,9 @@ def _append(connection: Connection, kind: str, between: tuple[int, int], note: s
     content, packer, packed = hashlib.sha256(), zlib.compressobj(1), []
     for part in COVERED.get(kind, ()):
         for _, row in covered_rows(connection, part, between=between):
-            content.update(row.line())
-            packed.append(packer.compress(row.listed))
+            line = row.line()
+            content.update(line)
+            packed.append(packer.compress(listed_line(line)))
     entry = {
         "sequence": head.sequence + 1,
         "kind": kind,
