@@ -1,14 +1,16 @@
-"""The worked example of royalties: six generated tracks, from matches to two statements, as a document for an auditor.
+"""The worked example of royalties: one licensee's two quarters and six short stories, as a document for an auditor.
 
     python -m benchmarks.royalties_example --out docs/money/EXAMPLE.md
 
 The inputs are in `docs/money/example`. They go through the functions behind the commands, in a temporary database, on
-fixed days; `benchmarks.royalties_example_text` writes what came out as Markdown. The same inputs give the same bytes.
+fixed days; `benchmarks.royalties_example_text` writes what came out as Markdown. `benchmarks.royalties_example_stories`
+adds the stories, which are worked on paper in `stories/chapters.md`. The same inputs give the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.harness import write_atomically
+from benchmarks.royalties_example_stories import stories_text
 from benchmarks.royalties_example_story import Decision, Story
 from benchmarks.royalties_example_text import example_text
 from fingerprint.errors import RightsError, SourceprintError
@@ -130,11 +133,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             story = run_example(asked.example, Database.open(str(Path(folder) / "rights.sqlite"), create=True))
-        write_atomically(asked.out, example_text(story).encode())
+        write_atomically(asked.out, with_contents(example_text(story) + "\n" + stories_text(asked.example)).encode())
     except SourceprintError as error:
         print(f"royalties_example: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def with_contents(text: str) -> str:
+    """Return the document with a list of its chapters before the first."""
+    titles = re.findall("^## (.+)$", text, re.MULTILINE)
+    anchors = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+    contents = [f"- [{title}](#{anchor})" for title, anchor in zip(titles, anchors, strict=True)]
+    return text.replace("## ", "\n".join(contents) + "\n\n## ", 1)
 
 
 def _import(database: Database, folder: Path, now: datetime) -> None:

@@ -59,14 +59,16 @@ def _wrapped(block: str) -> str:
 def _opening(story: Story) -> str:
     first = story.first
     return f"""\
-# One quarter, followed to the cent
+# Royalties, followed to the cent
 
 <!-- Written by python -m benchmarks.royalties_example from the inputs in docs/money/example; not to be edited. -->
 
 {first.licensee.name} generates music. In the third quarter of 2026 it made six tracks that reuse passages of five
 catalogue recordings. This document follows them from what the matcher found to what each party is paid, so that every
 number can be checked with a pocket calculator; then it goes on to the next quarter, in which three things are put
-right. The parties and the music are invented. The inputs are in [`example`](example); section 9 has the commands.
+right. Chapters 10 to 16 are six short stories of terms that real deals have, worked on paper with the statement beside
+it. The parties and the music are invented. The inputs are in [`example`](example); section 9 and the end of each story
+have the commands.
 
 Amounts are in euros. Nothing is rounded on the way: every figure is exact, until what is due to a party is paid in
 whole cents. A *recording* (R1 to R5) is what one hears; a *work* (W1 to W4) is the composition that

@@ -193,8 +193,9 @@ def _payment_lines(statement: Statement, line: Line) -> list[str]:
     if one is None:
         return []
     parts = [amount.text(currency) for amount in (one.opening, one.lines, one.adjustments, one.due)]
+    recouped = f" - recouped by an advance {one.recouped.text(currency)}" if one.recouped else ""
     return [
-        f"Due to date: opening {parts[0]} + all lines {parts[1]} + adjustments {parts[2]} = {parts[3]}",
+        f"Due to date: opening {parts[0]} + all lines {parts[1]} + adjustments {parts[2]}{recouped} = {parts[3]}",
         f"Paid: {one.paid.text(currency)} {currency}, carried forward {one.carried.text(currency)}",
     ]
 

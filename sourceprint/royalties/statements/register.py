@@ -4,6 +4,7 @@ Its files can be written again from it to the byte. As text: the list of the sta
 and one statement on one screen: what is owed to whom, what is not paid and why, and the proof that it adds up.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ __all__ = [
 
 _SHOWN_TRACKS = 10
 _SHOWN_DIGEST = len("sha256:") + 12
+_OUTSIDE = {"opted_out": "opted out, and used all the same", "term_ended": "past the term of the recording"}
 _MEANING = {
     "payable": "owed to the parties above, before deductions",
     "unclaimed": "owed, but nobody is on file for it",
@@ -241,8 +243,9 @@ def statement_text(statement: Statement) -> str:
 
 
 def _outside(statement: Statement) -> list[str]:
-    n = len(statement.outside)
-    return [f"outside any licence: {counted(n, 'share')} of uses, by territory"] if n else []
+    """Return how many shares are not owed, in a line each: what is outside, opted out, past its term."""
+    found = Counter(_OUTSIDE.get(one.outcome, "outside any licence") for one in statement.outside)
+    return [f"{what}: {counted(n, 'share')} of uses, by territory" for what, n in sorted(found.items())]
 
 
 def _signed(statement: Statement) -> str:

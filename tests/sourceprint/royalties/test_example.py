@@ -414,9 +414,10 @@ def test_statements_are_audited_without_a_problem(story: Story, tmp_path: Path) 
 def test_the_document_is_the_one_that_is_generated(story: Story, tmp_path: Path) -> None:
     committed = EXAMPLE.parent / "EXAMPLE.md"
     remedy = "docs/money/EXAMPLE.md is not what is generated: run python -m benchmarks.royalties_example"
-    assert committed.read_text(encoding="utf-8") == example_text(story), remedy
     assert main(["--out", str(tmp_path / "again.md")]) == 0
-    assert (tmp_path / "again.md").read_bytes() == committed.read_bytes()
+    assert (tmp_path / "again.md").read_bytes() == committed.read_bytes(), remedy
+    sections = example_text(story).partition("## ")[2]
+    assert sections in committed.read_text(encoding="utf-8"), "another database gives another document"
 
 
 def test_the_document_cannot_be_made_without_the_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
