@@ -3,19 +3,22 @@
 `index.storage.durable` writes; its messages are about the index. What is written here (exports, reports of the gate,
 cases) is none, so a refusal names the file, why it cannot be written, and what to do.
 
+What is in a database already stays there when the disk is full for its files: `once_kept` says so.
+
 Which version of the program speaks: it stands in runs, exports, reports and cases.
 """
 
 import importlib.metadata
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from fingerprint.disk import refusals
-from fingerprint.errors import EvidenceError, printable
+from fingerprint.errors import EvidenceError, SourceprintError, printable
 from fingerprint.new_files import expect_place, is_device
 
-__all__ = ["expect_free", "program_version", "writing"]
+__all__ = ["expect_free", "once_kept", "program_version", "writing"]
 
 
 def expect_free(path: Path, *, replace: bool) -> None:
@@ -48,6 +51,23 @@ def writing(path: Path) -> AbstractContextManager[None]:
     """Refusals while an output is written, as `StorageFullError` or `EvidenceError`."""
     remedy = "see to the folder it is in, and its permissions"
     return refusals(path, EvidenceError, "cannot be written", remedy=remedy)
+
+
+@contextmanager
+def once_kept(told: str) -> Iterator[None]:
+    """Say, with an error of ours inside the block, what was done before it and holds; the kind of error stays.
+
+    Examples
+    --------
+    >>> with once_kept("statement S-1: is issued, and kept"):
+    ...     raise EvidenceError("no space left")
+    Traceback (most recent call last):
+    fingerprint.errors.EvidenceError: statement S-1: is issued, and kept. no space left
+    """
+    try:
+        yield
+    except SourceprintError as error:
+        raise type(error)(f"{told}. {error}") from error
 
 
 def program_version() -> str:

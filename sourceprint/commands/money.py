@@ -1,6 +1,8 @@
 """Statements: what is owed, where each amount comes from, and whether it adds up."""
 
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +23,9 @@ from sourceprint.commands.terminal import (
     rights_place,
     today,
 )
+
+if TYPE_CHECKING:
+    from sourceprint.royalties.statements.statement import Statement
 
 __all__ = ["audit", "explain", "statement", "statements"]
 
@@ -88,8 +93,10 @@ def statement(
 
     Example: sourceprint statement --period 2026-Q3 --licensee P-TONE --out Q3
     """
+    from contextlib import nullcontext
     from functools import partial
 
+    from sourceprint.outputs import once_kept
     from sourceprint.royalties.people import acting, valid_reason
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.rights.database import Database
@@ -128,7 +135,10 @@ def statement(
         today=today(),
         before_keeping=partial(check_place, folder=folder, formats=formats or FORMATS),
     )
-    paths = write_statement(issued_statement, folder, formats or FORMATS, key=signing)
+    place = database.name if rights else ""
+    kept = _kept(issued_statement, place, signed=signing is not None)
+    with nullcontext() if draft or provisional else once_kept(kept):
+        paths = write_statement(issued_statement, folder, formats or FORMATS, key=signing)
     if issued_statement.signer and signing is None and not quiet:
         note("it was issued signed, and is written without its signature here; --sign-with signs it again, to the byte")
     if not quiet:
@@ -140,6 +150,16 @@ def statement(
             note("no DSR-shaped files were written: a report cannot say that it is provisional")
     for path in paths:
         click.echo(printable(path))
+
+
+def _kept(issued: "Statement", place: str, *, signed: bool) -> str:
+    """Return that a statement is issued, and the command that writes its files, should they not be written now."""
+    options = [
+        *(["--sign-with FILE"] if signed else []),
+        *([f"--rights {shlex.quote(printable(place))}"] if place else []),
+    ]
+    again = " ".join(["sourceprint statements", printable(issued.id), "--out DIR", *options])
+    return f"{printable(issued.id)} is issued and kept, its files are not written; write them with `{again}`"
 
 
 @click.command()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, select
 from fingerprint.digests import exact_json
 from fingerprint.disk import decoded, read_small
 from fingerprint.errors import RightsError, SourceprintError
+from sourceprint.outputs import once_kept
 from sourceprint.royalties.rights.database import Change, Database, in_chunks
 from sourceprint.royalties.rights.history import Applied, apply_records
 from sourceprint.royalties.rights.licence_toml import licence_document, parse_licence
@@ -107,7 +108,8 @@ def import_rights(
     RightsError
         If a file cannot be read to its end, or is no table of rights.
     RightsDatabaseError, StorageFullError
-        If the database refuses, or a disk is full. Nothing is imported, as with every other error.
+        If the database refuses, or a disk is full. Nothing is imported, as with every other error, but for one: what
+        was imported stays so where its report cannot be written, and the message says it.
     """
     if shares is not None and shares not in UNITS:
         raise RightsError(f"shares {shares!r:.40}: write percent or fraction")
@@ -152,7 +154,9 @@ def import_rights(
             problems=staging.shown(),
         )
         if report_file is not None:
-            write_problems(report_file, staging.problems())
+            kept = "nothing was imported" if revision is None else f"revision {revision} was imported, and is kept"
+            with once_kept(f"{kept}; only the report of problems is missing"):
+                write_problems(report_file, staging.problems())
     return report
 
 

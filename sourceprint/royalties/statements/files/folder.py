@@ -12,7 +12,8 @@
 `SIGNATURE`              the signer's public key, and the Ed25519 signature of SHA256SUMS; of signed statements only
 =======================  ===============================================================================================
 
-A new folder is written beside its place and renamed, so that nobody sees half of it. The same statement gives the same
+A new folder is written beside its place and renamed, so that nobody sees half of it; where files of one that is there
+are written again, it has neither checksums nor signature until all are. The same statement gives the same
 bytes, whenever and wherever it is written (with the same version of pyarrow). A statement is read back
 from its folder, or from a `statement.json` alone.
 """
@@ -216,14 +217,22 @@ def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> l
     with refusals(target):
         for path in [path for path in target.rglob("*") if is_leftover(path.name) and path.is_file()]:
             path.unlink()
+    changed = []
     for name, data in files.items():
         path = target / name
         with refusals(path):
             if path.parent != target:
                 own_folder(path.parent)
-            unchanged = path.is_file() and path.read_bytes() == data
-        if not unchanged:
-            publish(path, data)
+            if not (path.is_file() and path.read_bytes() == data):
+                changed.append(name)
+    last = [name for name in files if name in (SUMS, SIGNATURE)]
+    if changed:  # without these, nobody takes what is being written for whole
+        for path in [target / name for name in last]:
+            with refusals(path):
+                path.unlink(missing_ok=True)
+        changed = [*(name for name in changed if name not in last), *last]
+    for name in changed:
+        publish(target / name, files[name])
     return list(files)
 
 
