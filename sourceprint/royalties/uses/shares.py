@@ -85,6 +85,9 @@ class _Holder:
     claimants: tuple[str, ...] = ("",)
 
 
+_NOBODY = _Holder("unclaimed", WHOLE)
+
+
 class UseShares:
     """The shares that uses touch, at one reading of the rights.
 
@@ -150,9 +153,12 @@ class UseShares:
             return known
         by_right: dict[str, set[ShareOutcome]] = {}
         barred = dict(bars)
-        for right, work_id, _, holder in self._held_parts(use, terms, territory, day):
-            outcome = _outcome(terms, barred, right, use.recording_id, work_id, holder)
-            by_right.setdefault(right, set()).add(outcome)
+        for right, work_id, _ in self._parts(use, terms, territory, day):
+            # Owners are looked up only where licences tell them apart.
+            holders = self._of(use, right, work_id, territory, day) if terms.by_party else (_NOBODY,)
+            for holder in holders:
+                outcome = _outcome(terms, barred, right, use.recording_id, work_id, holder)
+                by_right.setdefault(right, set()).add(outcome)
         found = tuple((right, tuple(sorted(outcomes, key=_rank))) for right, outcomes in by_right.items())
         if terms.shared:
             if len(self._known_outcomes) >= _MOST_REMEMBERED:
@@ -163,19 +169,20 @@ class UseShares:
     def _judge(
         self, use: Use, terms: UseTerms, territory: str, day: date, bars: Mapping[_Subject, ShareOutcome]
     ) -> Iterator[JudgedShare]:
-        for right, work_id, work_millionths, holder in self._held_parts(use, terms, territory, day):
-            yield JudgedShare(
-                right=right,
-                recording_id=use.recording_id,
-                work_id=work_id,
-                work_millionths=work_millionths,
-                kind=holder.kind,
-                party_id=holder.party_id,
-                share_id=holder.share_id,
-                millionths=holder.millionths,
-                reason=holder.reason,
-                outcome=_outcome(terms, bars, right, use.recording_id, work_id, holder),
-            )
+        for right, work_id, work_millionths in self._parts(use, terms, territory, day):
+            for holder in self._of(use, right, work_id, territory, day):
+                yield JudgedShare(
+                    right=right,
+                    recording_id=use.recording_id,
+                    work_id=work_id,
+                    work_millionths=work_millionths,
+                    kind=holder.kind,
+                    party_id=holder.party_id,
+                    share_id=holder.share_id,
+                    millionths=holder.millionths,
+                    reason=holder.reason,
+                    outcome=_outcome(terms, bars, right, use.recording_id, work_id, holder),
+                )
 
     def _bars(self, use: Use, territory: str, day: date) -> tuple[tuple[_Subject, ShareOutcome], ...]:
         """Return the recordings and works of a use that are opted out, or past their term."""
@@ -196,23 +203,17 @@ class UseShares:
             self._known_bars[key] = tuple(found)
         return self._known_bars[key]
 
-    def _held_parts(
-        self, use: Use, terms: UseTerms, territory: str, day: date
-    ) -> Iterator[tuple[str, str, int, _Holder]]:
-        """Yield right, work, the work's part of the recording and holder of every share; "" is the master's work."""
-        recording_id = use.recording_id
+    def _parts(self, use: Use, terms: UseTerms, territory: str, day: date) -> Iterator[tuple[str, str, int]]:
+        """Yield each right that a use touches, the work that it is in, and the work's part of the recording.
+
+        The master comes first, with "" as its work. "" is the right in a work of which no right is known.
+        """
         if use.layer == "recording":
-            nobody = (_Holder("unclaimed", WHOLE, reason="no recording on file"),)
-            for holder in self._of(recording_id, MASTER, territory, day) if recording_id else nobody:
-                yield MASTER, "", WHOLE, holder
+            yield MASTER, "", WHOLE
         for work_id, weight in self._works(use):
             rights = terms.priced_rights(work_id) | self._on_file(work_id, territory, day)
-            for right in sorted(rights):
-                for holder in self._of(work_id, right, territory, day):
-                    yield right, work_id, weight, holder
-            if not rights:
-                reason = f"no shares of {work_id} on file" if work_id else "no work on file"
-                yield "", work_id, weight, _Holder("unclaimed", WHOLE, reason=reason)
+            for right in sorted(rights) or [""]:
+                yield right, work_id, weight
 
     def _works(self, use: Use) -> list[tuple[str, int]]:
         """Return the works of a use with their parts, which sum to the whole; one without an id where none is known."""
@@ -229,8 +230,9 @@ class UseShares:
             self._rights_on_file[key] = frozenset(share.right for share in shares if share.holds(territory, day))
         return self._rights_on_file[key]
 
-    def _of(self, subject_id: str, right: str, territory: str, day: date) -> tuple[_Holder, ...]:
-        """Return who holds a right in a recording or work, there and then; their parts sum to the whole."""
+    def _of(self, use: Use, right: str, work_id: str, territory: str, day: date) -> tuple[_Holder, ...]:
+        """Return the holders of a right in the recording or a work, there and then; their parts sum to the whole."""
+        subject_id = use.recording_id if right == MASTER else work_id
         known = (subject_id, right, territory, day)
         if known not in self._holders:
             self._holders[known] = self._held(*known)
@@ -238,7 +240,10 @@ class UseShares:
 
     def _held(self, subject_id: str, right: str, territory: str, day: date) -> tuple[_Holder, ...]:
         if not subject_id:
-            return (_Holder("unclaimed", WHOLE, reason="no work on file"),)
+            what = "recording" if right == MASTER else "work"
+            return (_Holder("unclaimed", WHOLE, reason=f"no {what} on file"),)
+        if not right:
+            return (_Holder("unclaimed", WHOLE, reason=f"no shares of {subject_id} on file"),)
         table = self._rights.master_shares if right == MASTER else self._rights.work_shares
         shares = [s for s in table.get(subject_id, ()) if s.right == right and s.holds(territory, day)]
         total = sum(share.millionths for share in shares)

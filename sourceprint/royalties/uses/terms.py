@@ -112,12 +112,14 @@ class UseTerms:
     ----------
     shared : bool
         Whether all uses that the licences see alike have these very terms; else they are of one use.
+    by_party : bool
+        Whether outcomes depend on the party of a share, as a licence names parties.
     """
 
     def __init__(self, judged: tuple[_Judged, ...], *, shared: bool) -> None:
         self.shared = shared
         self._judged = judged
-        self._by_party = any(one.licence.scope.parties for one in judged)
+        self.by_party = any(one.licence.scope.parties for one in judged)
         self._known: dict[tuple[str, str, str], ShareOutcome] = {}
 
     @property
@@ -147,8 +149,8 @@ class UseTerms:
         party_ids : tuple of str
             Who owns or claims it; ("",) where nobody on file does.
         """
-        if len(party_ids) == 1 or not self._by_party:
-            return self._outcome_of(right, subject_id, party_ids[0] if self._by_party else "")
+        if len(party_ids) == 1 or not self.by_party:
+            return self._outcome_of(right, subject_id, party_ids[0] if self.by_party else "")
         each = [self._outcome_of(right, subject_id, party_id) for party_id in party_ids]
         permitted = [said for said in each if said.outcome in ("licensed", "held")]
         named = tuple(sorted({licence_id for said in permitted for licence_id in said.licence_ids}))
