@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import lzma
 import shutil
+import sqlite3
 import tarfile
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -112,6 +114,17 @@ def test_the_chain_of_a_database_verifies_whatever_columns_came_since(tmp_path: 
     verified = run("rights", "verify", "--rights", path, "--head", HEAD, "--json")
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     assert json.loads(verified.stdout)["witnessed"] == 7
+
+
+def test_what_was_on_file_before_there_was_a_chain_is_entered_at_the_upgrade_and_unwitnessed(rights: Path) -> None:
+    verified = run("rights", "verify", "--rights", rights)
+    assert verified.exit_code == 0, verified.stdout + verified.stderr
+    assert "the next 4 entries cover what was on file then" in verified.stdout
+    assert "unwitnessed: all of it" in verified.stdout
+    with closing(sqlite3.connect(rights)) as upgraded, upgraded:  # the tracks that the upgrade itself entered, too
+        upgraded.execute("UPDATE scanned_track SET track_name = 'another.wav' WHERE row_id = 1")
+    verified = run("rights", "verify", "--rights", rights)
+    assert (verified.exit_code, "scanned_track (row 1): was changed" in verified.stdout) == (6, True)
 
 
 def test_a_blind_index_is_imported_and_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

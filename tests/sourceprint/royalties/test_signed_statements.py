@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -288,6 +289,26 @@ def test_what_was_changed_since_is_named_by_whoever_holds_a_statement(attributed
     assert any("is not on file: it was not issued from this database, or was taken out of it" in one for one in found)
     found = told(second, KEY, database=attributed)
     assert any(f"follows a statement with digest {earlier}, and there is none on file" in one for one in found)
+
+
+def test_an_old_backup_and_a_statement_taken_out_are_told_by_the_statement_and_by_a_held_head(
+    attributed_file: Database, tmp_path: Path
+) -> None:
+    written(attributed_file, tmp_path / "first")
+    with sqlite3.connect(tmp_path / "rights.sqlite") as live, sqlite3.connect(tmp_path / "old.sqlite") as copy:
+        live.backup(copy)
+    second = written(attributed_file, tmp_path / "second", period="2026-Q4")
+    with attributed_file.reading() as connection:
+        head = chain_head(connection)
+    cut = f"entry {head.sequence}: is missing: the chain ends at entry {head.sequence - 1}, so it was cut or made anew"
+    restored = Database.open(tmp_path / "old.sqlite")
+    with attributed_file._engine.begin() as connection:
+        connection.execute(delete(statement_table).where(statement_table.c.period_label == "2026-Q4"))
+        connection.execute(delete(chain_entry).where(chain_entry.c.sequence == head.sequence))
+    for database in (restored, attributed_file):
+        found = told(second, KEY, database=database, held=(head,))
+        assert any("is not on file: it was not issued from this database, or was taken out" in one for one in found)
+        assert any(cut in one for one in found), found
 
 
 def test_a_statement_is_computed_again_as_of_its_issue(attributed: Database, tmp_path: Path) -> None:
