@@ -10,7 +10,7 @@ Amounts are in the statement's currency, exact.
 from typing import Any
 
 from fingerprint.errors import UnknownRightsError, printable
-from sourceprint.royalties.money import format_percent, sum_of
+from sourceprint.royalties.money import ZERO, format_percent, sum_of
 from sourceprint.royalties.statements.amounts.weights import seconds
 from sourceprint.royalties.statements.statement import Balance, Contribution, Line, Statement
 from sourceprint.royalties.uses.use import Use, UsePassage, use_to_json
@@ -193,7 +193,8 @@ def _payment_lines(statement: Statement, line: Line) -> list[str]:
     if one is None:
         return []
     parts = [amount.text(currency) for amount in (one.opening, one.lines, one.adjustments, one.due)]
-    recouped = f" - recouped by an advance {one.recouped.text(currency)}" if one.recouped else ""
+    words = "- recouped by an advance" if one.recouped > ZERO else "+ given back by an advance"
+    recouped = f" {words} {abs(one.recouped).text(currency)}" if one.recouped else ""
     return [
         f"Due to date: opening {parts[0]} + all lines {parts[1]} + adjustments {parts[2]}{recouped} = {parts[3]}",
         f"Paid: {one.paid.text(currency)} {currency}, carried forward {one.carried.text(currency)}",

@@ -201,10 +201,12 @@ def statement_text(statement: Statement) -> str:
     def money(amount: Amount) -> str:
         return amount.rounded(shown_decimals(statement.currency)).text(statement.currency)
 
-    payees = [("payee", "opening", "lines", "adjusted", "paid", "carried")] + [
+    recouped = ["recouped"] if any(balance.recouped for balance in statement.balances) else []
+    fields = ["opening", "lines", "adjustments", *recouped, "paid", "carried"]
+    payees = [("payee", *(field.replace("adjustments", "adjusted") for field in fields))] + [
         (
             f"{printable(names.get(balance.party_id, ''))} ({printable(balance.party_id)})",
-            *map(money, (balance.opening, balance.lines, balance.adjustments, balance.paid, balance.carried)),
+            *(money(getattr(balance, field)) for field in fields),
         )
         for balance in statement.balances
     ]

@@ -24,6 +24,7 @@ from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, read_corrections
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
 from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.statements.line_explanation import explain_line
 from sourceprint.royalties.statements.proof import flaws_of, prove
 from sourceprint.royalties.statements.register import statement_text
 from sourceprint.royalties.statements.statement import GUARANTEE, Statement
@@ -114,6 +115,22 @@ def test_an_advance_gives_back_what_is_withdrawn(database: Database, tmp_path: P
     second = issue(database, "2026-Q2")
     assert balance(second) == ["0", "-4", "-4", "0", "0"]
     assert [str(one.balance) for one in second.advances] == ["6"]
+
+
+def test_what_an_advance_gives_back_is_in_the_sum_that_a_line_explains(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    a_deal(sqlite_database, advance=Advance(1000, date(2026, 1, 15)))
+    attribute(sqlite_database, tmp_path, "2026-02-01", "a.wav", "b.wav")
+    attribute(sqlite_database, tmp_path, "2026-05-01", "c.wav")
+    issue(sqlite_database, "2026-Q1")
+    for track in ("a.wav", "b.wav"):
+        change_state(sqlite_database, [use_in(sqlite_database, track)], "withdrawn", "another song", now=NOW)
+    second = issue(sqlite_database, "2026-Q2")
+    assert balance(second) == ["4", "-8", "-4", "0", "0"]
+    (number,) = (line.number for line in second.lines)
+    explained = explain_line(second, number)
+    assert "opening 0.00 + all lines 4.00 + adjustments -8.00 + given back by an advance 4.00 = 0.00\n" in explained
 
 
 def test_an_advance_that_is_paid_later_is_not_recouped_yet(database: Database, tmp_path: Path) -> None:

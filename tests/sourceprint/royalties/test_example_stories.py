@@ -132,6 +132,13 @@ def test_a_story_is_what_its_commands_state(
     assert "holds; checksums, digest, sums, balances and formats agree" in printed["audit"]
     for sum_, due in re.findall(r"Due to date: (.+) = (.+)", printed.get("explain", "")):
         assert worth(re.sub("[a-z]+ ", "", sum_)) == worth(due)
+    titles = printed["statement"].partition("payee ")[2].partition("\n")[0].split()
+    rows = re.findall(r"\(P-[A-Z]+\) +(.+)", printed["statement"])
+    assert rows
+    for row in rows:
+        said = dict(zip(titles, map(Fraction, row.split()), strict=True))
+        left = said["opening"] + said["lines"] + said["adjusted"] - said.get("recouped", 0)
+        assert left == said["paid"] + said["carried"]
     misused = any(one.outcome == "opted_out" for statement in statements.values() for one in statement.outside)
     assert ("opted out, and used all the same: 1 share of uses" in printed["statement"]) is misused
     for period, statement in statements.items():
