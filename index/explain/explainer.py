@@ -1,12 +1,12 @@
-"""Why no match? A track and recordings in, the causes out (`index.explain.explanation`).
+"""Explain why recordings do not match a track (`index.explain.explanation`).
 
 A recording that was named is searched in the whole catalogue, where others may take its neighbours, and alone, where
-none can. Whatever aligns is weighed against the whole catalogue: the probability of a search that somebody narrowed
+none can. Every alignment is tested against the whole catalogue: the probability of a search that somebody narrowed
 until it found something means nothing. Advice is tried, not guessed: a thorough search is made, excluded ranges are
 looked into, a recording that the filter leaves out is let in. Only the length that would suffice is an estimate, from
 score per second.
 
-What takes longest is the thorough search, about three times as long as an ordinary one; it is made once per query, and
+The thorough search takes longest, about three times as long as an ordinary one; it is made once per query, and
 only if something was not reported.
 """
 
@@ -43,7 +43,7 @@ __all__ = ["Explainer", "explain"]
 _CHANCE = 0.01  # an alignment that chance gives in one such query of a hundred is not worth advice
 _FAINT = 0.5 * CLEAR_SHARE
 _BRIEF_SECONDS = 3.0  # queries of this length are found if they are in the clear; of shorter ones, not all
-_THERE = 0.5  # of a passage, for what is reported there to explain it
+_THERE = 0.5  # of a passage, for a match reported there to explain it
 
 _Mask = NDArray[np.bool_]
 
@@ -96,9 +96,9 @@ class Explainer:
     path : Path
         The query; it is described again for a thorough search.
     snapshot : Snapshot
-        What was searched.
+        The commit that was searched.
     question : Question
-        What is asked.
+        The recordings asked about.
     allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
         By ordinal: recordings that were searched.
     """
@@ -112,7 +112,7 @@ class Explainer:
         self._reported: set[str] = set()
 
     def add(self, query: Fingerprint, examination: Examination, options: SearchOptions) -> None:
-        """Explain one part: its fingerprint, what its search came to, and how it was searched.
+        """Explain one part: its fingerprint, its search, and the settings of that.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class Explainer:
 
 
 class _Part:
-    """One part of a query, and what is to be said of each recording in it."""
+    """One part of a query, with an account of each recording in it."""
 
     def __init__(self, searches: Searches, snapshot: Snapshot, options: SearchOptions, allowed: _Mask | None) -> None:
         self._searches = searches
@@ -230,7 +230,7 @@ class _Part:
         return Account(recording.id, recording, named=named, reported=reported, n_landmarks=view.count_of(ordinal))
 
     def _concluded(self, account: Account) -> Account:
-        """Return the account with its causes, and with what would change it."""
+        """Return the account with its causes, and with the settings that would change it."""
         query, best, thorough = self._searches.searched.circumstances, account.best, account.thorough
         causes: list[Cause] = []
         if _passes(account.excluded):
@@ -263,12 +263,12 @@ class _Part:
         return replace(
             account,
             causes=tuple(causes),
-            longer_by_seconds=math.ceil(missing / BLOCK_SECONDS) * BLOCK_SECONDS,  # what is scored is blocks
+            longer_by_seconds=math.ceil(missing / BLOCK_SECONDS) * BLOCK_SECONDS,  # scores are of whole blocks
             max_false_per_1000h=limit,
         )
 
     def _why_thorough(self, thorough: WeighedAlignment, best: WeighedAlignment | None) -> list[Cause]:
-        """Return what a thorough search overcomes, which reports what this one does not."""
+        """Return the causes that a thorough search overcomes, where it reports a passage that this one does not."""
         if best is not None and thorough.score <= BETTER * best.score and (raised := _raised(best)):
             return raised  # no better an alignment, beside fewer or weaker rivals
         low, high = _tempo_range(self._options, 0.5)
@@ -276,7 +276,7 @@ class _Part:
 
 
 def _raised(alignment: WeighedAlignment) -> list[Cause]:
-    """Return what raised the threshold of an alignment."""
+    """Return the causes that raised the threshold of an alignment."""
     causes: list[Cause] = []
     if alignment.rivals or alignment.n_elsewhere:
         causes.append("rivals")
@@ -290,7 +290,7 @@ def _passes(alignment: WeighedAlignment | None) -> bool:
 
 
 def _told_apart(account: Account, whole: Examination) -> Account:
-    """Name what is reported over the passage; leave out what looking into excluded ranges did not make better."""
+    """Name the matches reported over the passage; drop searches of excluded ranges that found nothing better."""
     if account.alone is not None and account.alone.reported and not _passes(account.catalogue):
         there = _reported_there(account.recording_id, account.alone, whole)
         fits = any(account.recording_id in passage.also_fits for match in there for passage in match.passages)
@@ -303,7 +303,7 @@ def _told_apart(account: Account, whole: Examination) -> Account:
 
 
 def _reported_there(recording_id: str, alignment: WeighedAlignment, whole: Examination) -> list[Match]:
-    """Return what else is reported over most of a passage, in the order of the result."""
+    """Return the other matches reported over most of a passage, in the order of the result."""
     start, end = alignment.track_start_seconds, alignment.track_end_seconds
     return [
         match

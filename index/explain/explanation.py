@@ -96,7 +96,7 @@ file lacks its time scales; nothing called for it."""
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be explained.
+    """Recordings and settings to explain.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ class WeighedAlignment:
     base_threshold : float
         The threshold before rivals and hubs raised it.
     rivals : tuple of Rival
-        What else fits the passage, and so raised the threshold, five at most: by descending score, ties by id.
+        Other fits of the passage, which raised the threshold, five at most: by descending score, ties by id.
     n_elsewhere : int
         Alignments of the same recording on other lines that raised it.
     hub_factor : float
@@ -206,7 +206,7 @@ class Account:
     thorough : WeighedAlignment or None
         The best alignment of a thorough search: of the catalogue, or alone if only that finds it.
     causes : tuple of Cause
-        What stood in the way, what weighs most first; empty if it is reported.
+        Causes that prevented a match, the heaviest first; empty if it is reported.
     reported_there : tuple of str
         Ids of recordings that are reported over the same part of the query.
     is_duplicate : bool
@@ -271,9 +271,9 @@ class Explanation:
     tempo_range : tuple of float
         Lowest and highest tempo ratio that was tried.
     thorough : {"asked", "tried", "unavailable", "needless"}
-        What is known of a thorough search.
+        Status of a thorough search.
     accounts : tuple of Account
-        In the order in which recordings were named, or what came closest first.
+        In the order in which recordings were named, or the closest first.
     """
 
     n_landmarks: int
@@ -294,7 +294,7 @@ def in_one(parts: Sequence[Explanation], question: Question, reported: Set[str])
     parts : sequence of Explanation
         In order of time.
     question : Question
-        What they answer.
+        The question that they answer.
     reported : set of str
         Ids of recordings that are reported in any part: none of them came close only.
     """

@@ -30,9 +30,9 @@ class Searches:
     query : Fingerprint
         The part.
     searched : Examination
-        What its search came to.
+        Its search.
     snapshot : Snapshot
-        What was searched.
+        The commit that was searched.
     options : SearchOptions
         How it was searched.
     allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
@@ -45,7 +45,7 @@ class Searches:
     searched : Examination
         As given.
     thorough : {"asked", "tried", "unavailable", "needless"}
-        What is known so far of a thorough search, as in `explanation.Explanation`.
+        Status so far of a thorough search, as in `explanation.Explanation`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Searches:
         self._wide: dict[int | None, Examination] = {}
 
     def admitting(self, ordinal: int) -> Examination:
-        """Return the search of what was searched, and of one recording that the filter left out."""
+        """Return the search repeated with one more recording, which the filter left out."""
         return self._examine(self._query, self._options, self._with(ordinal))
 
     def alone(self, ordinal: int) -> Examination:
@@ -83,7 +83,7 @@ class Searches:
         return self.weighed(ordinal, found, whole, everything)
 
     def widely(self, admitted: int | None = None) -> Examination | None:
-        """Return the thorough search of what was searched, and of one more recording; None if it cannot be made."""
+        """Return the thorough search, with one more recording if given; None if it cannot be made."""
         if self.thorough in ("asked", "unavailable"):
             return None
         if self._wide_query is None:
@@ -120,7 +120,7 @@ class Searches:
         whole : Examination, optional
             The search of the whole catalogue, as which to weigh it; without it, `searched` is that itself.
         snapshot : Snapshot, optional
-            What was searched, if it is another than the first search had.
+            The commit that was searched, if not that of the first search.
         """
         candidates = [candidate for candidate in searched.candidates if candidate.alignment.recording == ordinal]
         weighed = [self._weighed(candidate, searched, whole, snapshot or self._snapshot) for candidate in candidates]
@@ -138,7 +138,7 @@ class Searches:
         alignment, tail = candidate.alignment, tail_of(candidate, model)
         rivals: list[Rival] = []
         n_elsewhere = 0
-        if tail.mean_excess > model.mean_excess:  # what rivals do, and nothing else
+        if tail.mean_excess > model.mean_excess:  # only rivals raise it
             weak = model.threshold(DEFAULT_FALSE_PER_1000H)
             others = beside(candidate)
             rivals = [Rival(snapshot.recordings[k].id, score) for k, score in others.items() if score < weak]

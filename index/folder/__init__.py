@@ -6,7 +6,7 @@ store          the door: create, open, snapshot, writer
 writer         recordings added, replaced, amended and removed, in commits
 compaction     when segments are joined and trees trained
 hub_scores     which recordings are near everything
-verification   every file against its checksum and the rules; salvage: what can be kept of a damaged segment
-repair         a commit without what is damaged
+verification   every file against its checksum and the rules; salvage: the sound part of a damaged segment
+repair         a commit without the damaged parts
 transfer       an index as one file, out and in; archive: the form of that file
 """

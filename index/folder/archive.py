@@ -41,7 +41,7 @@ def members(manifest: Manifest) -> list[tuple[str, FileEntry]]:
 
 
 def header(name: str, size: int) -> bytes:
-    """Return what stands before the content of a member: one block, or three where the size does not fit in it."""
+    """Return the tar header of a member: one block, or three where the size does not fit in it."""
     member = tarfile.TarInfo(name)
     member.size = size
     member.mode = 0o644
@@ -49,12 +49,12 @@ def header(name: str, size: int) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """Return what fills up the last block of a content of this size."""
+    """Return the padding of a member's last block, for a content of this size."""
     return bytes(-size % tarfile.BLOCKSIZE)
 
 
 def ending(position: int) -> bytes:
-    """Return what ends an archive whose last member ends at `position`: two empty blocks, and the rest of a record."""
+    """Return the tar end-of-archive padding after `position`: two empty blocks, and the rest of a record."""
     return bytes(2 * tarfile.BLOCKSIZE + -(position + 2 * tarfile.BLOCKSIZE) % tarfile.RECORDSIZE)
 
 
@@ -185,7 +185,7 @@ class ArchiveReader:
         return manifest, data
 
     def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, at most a block or what a manifest may have."""
+        """Return the next `size` bytes, at most a block or the limit of a manifest."""
         parts = []
         while size:
             with refusals(self.path, ParameterError, remedy="see to the disk"):
@@ -201,7 +201,7 @@ class ArchiveReader:
         return b"".join(parts)
 
     def expect(self, expected: bytes) -> None:
-        """Read what must come next."""
+        """Read `expected`, or fail if the file has other bytes there."""
         start = self.position
         if self.read(len(expected)) != expected:
             raise self.damaged(f"was altered between bytes {start} and {self.position}")

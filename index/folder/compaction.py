@@ -1,4 +1,4 @@
-"""What the writer does after a commit to keep the index in shape: which segments to rewrite, which layers to train.
+"""Decide after a commit which segments to rewrite, and which layers to train.
 
 - A layer that outgrew exact search gets a coarse tree; when it has grown eightfold, a deeper one.
 - A segment of which more than 30 % was removed is rewritten without it.
@@ -46,7 +46,7 @@ def run_to_rewrite(snapshot: Snapshot) -> range | None:
 
 
 def trees_wanted(snapshot: Snapshot, *, exact_limit: int, explicit: bool) -> dict[str, Tree]:
-    """Train and return the trees that layers should have instead of what they have; empty if all are well.
+    """Train and return the trees that should replace those of layers; empty if all are well.
 
     Parameters
     ----------

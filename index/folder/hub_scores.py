@@ -1,8 +1,8 @@
-"""A layer of a snapshot in, its hubs out (`index.storage.hubs` says what those are).
+"""Find the hubs of a layer (`index.storage.hubs` defines them).
 
 The queries are landmarks of the catalogue itself, spread over every recording alike; of each, the `NEIGHBOURS` most
 similar landmarks of other recordings count, as many as a search looks at. What one recording may contribute to the
-count of another is capped at one plus what the latter gets by chance in all, so that duplicates do not make each other
+count of another is capped at one plus the latter's total by chance, so that duplicates do not make each other
 hubs. The landmarks of one recording are not independent; so the lower confidence bound of a score is that of a Poisson
 count of recordings, at `_FALSE_HUBS` false ones in the whole catalogue. The sample depends on the recordings alone, not
 on a random number or on the order in which they were added.
@@ -44,7 +44,7 @@ _BATCH = 8_192
 
 
 class HubScores(NamedTuple):
-    """What was measured of every recording, by ordinal.
+    """Hub measurements of every recording, by ordinal.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def find_hubs(snapshot: Snapshot, layer: str = RECORDING) -> dict[str, Hub]:
     Raises
     ------
     IndexDamagedError
-        If what is read of the layer fails its checksum.
+        If data of the layer fails its checksum.
     """
     if layer not in snapshot.layers or len(snapshot.recordings) <= LEAST_RECORDINGS:
         return {}
@@ -102,7 +102,7 @@ def hub_scores(view: LayerSnapshot) -> HubScores:
     Raises
     ------
     IndexDamagedError
-        If what is read of the layer fails its checksum.
+        If data of the layer fails its checksum.
     """
     n = view.n_recordings
     counts = view.counts()

@@ -1,8 +1,8 @@
-"""Repair: a new commit without what is damaged, in which everything stays that is proven.
+"""Repair: a new commit without damaged data, which keeps everything proven sound.
 
-Segments with damage are written anew from what `index.folder.verification` could keep of them, and layers whose tree is
-lost get a new one, trained on the codes that are left. What is written is opened before the manifest names it; until
-then the old state is in place, whatever ends the process.
+Segments with damage are written anew from the parts that `index.folder.verification` could keep, and layers whose tree
+is lost get a new one, trained on the codes that are left. New files are opened before the manifest names them; until
+then the old state is in place, even if the process is killed.
 """
 
 import shutil
@@ -41,7 +41,7 @@ __all__ = ["readable_recordings", "repair_index"]
 
 
 def repair_index(folder: Path) -> list[DamagedFile]:
-    """Take everything damaged out of the index and return what `verify_index` found; what is sound stays.
+    """Remove damaged data from the index, keep the rest, and return the damaged files that `verify_index` found.
 
     A recording goes only if nothing proves its line or its landmarks any more, or if it was amended and the file of
     amendments is damaged: without that, nobody knows which parts of it must not count.
@@ -109,7 +109,7 @@ def _parsed(data: bytes, folder: Path) -> Manifest:
 
 
 def _repaired(folder: Path, manifest: Manifest, found: Findings, made: list[Path]) -> Manifest:
-    """Write what is made anew, note it in `made`, and return the manifest that names it."""
+    """Write the new parts, list them in `made`, and return the manifest that names them."""
     number = manifest.next_name
     layers, trees = dict(manifest.layers), dict(found.trees)
     sources = [_source(segment, found) for segment in found.segments]

@@ -1,8 +1,8 @@
-"""What can be kept of a segment of which some files are damaged: every recording that is proven by what is left.
+"""Keep every recording of a damaged segment that the remaining files prove.
 
 A damaged file costs as little as it can. Offsets, keys, excluded ranges, bounds and checksums follow from the lines
 and the rows; lists from the signs of the descriptors. A line is proven by its checksum in `keys`, the rows of a
-recording by theirs in `checks`, and a whole file by its SHA-256 in the manifest. What nothing proves is lost.
+recording by theirs in `checks`, and a whole file by its SHA-256 in the manifest. Everything else is lost.
 """
 
 from collections.abc import Mapping, Set
@@ -37,7 +37,7 @@ def salvaged(folder: Path, entry: SegmentEntry, layers: Mapping[str, LayerEntry]
     folder : Path
         Its folder.
     entry : SegmentEntry
-        What the manifest says of it.
+        Its entry in the manifest.
     layers : mapping
         Layers of the index, by name.
     bad : set of str
@@ -130,7 +130,8 @@ def _layer(
 
 
 def _column(path: Path, size: int, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Map the numbers of a file that should have `size` bytes, whatever its header says; fewer rows if it was cut."""
+    """Map the numbers of a file that should have `size` bytes, without trusting its header; fewer rows if it was
+    cut."""
     kind = np.dtype(dtype).newbyteorder("<")
     row_bytes = kind.itemsize * int(np.prod(shape[1:], dtype=object))
     header = size - row_bytes * shape[0]
@@ -146,7 +147,7 @@ def _column(path: Path, size: int, dtype: Any, shape: tuple[int, ...]) -> NDArra
 def _contents(
     segment: Segment, recordings: list[Recording | None], layers: Mapping[str, LayerEntry]
 ) -> NDArray[np.uint8]:
-    """Return the digests of what was added; in a compressed layer by the signs of descriptors, which are gone."""
+    """Return the digests of the added content; in a compressed layer by the signs of descriptors, which are gone."""
     contents = np.zeros((len(recordings), 32), dtype=np.uint8)
     for position, recording in enumerate(recordings):
         rows = {}

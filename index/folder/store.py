@@ -60,7 +60,7 @@ class Store:
     def __init__(self, path: Path, snapshot: Snapshot) -> None:
         self.path = path
         self._snapshot = snapshot
-        self._is_pinned = False  # to this commit, whatever follows it
+        self._is_pinned = False  # to this commit, despite later ones
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], layers: Mapping[str, LayerSpec]) -> Self:
@@ -164,7 +164,7 @@ class Store:
 
     @contextmanager
     def lease(self) -> Iterator[CommitToken]:
-        """Hold on to the last commit: inside the block `snapshot` returns it, whatever follows it.
+        """Hold on to the last commit: inside the block `snapshot` returns it, despite later ones.
 
         Other processes open the same commit with `open_at`; writers delete none of its files before the block is left.
         Where no lease can be taken, as on read-only media, only this object holds on to it.
@@ -192,7 +192,7 @@ class Store:
                 self._snapshot, self._is_pinned = before
 
     def snapshot(self) -> Snapshot:
-        """Return the last commit, by whatever process, open; it stays readable whatever happens to the index.
+        """Return the last commit of any process, open; it stays readable after later changes to the index.
 
         Under a lease, and in a store made by `open_at`, that is the commit held on to.
 
@@ -236,7 +236,7 @@ class Store:
 
     @property
     def digest(self) -> str:
-        """Digest of what a search would search now: see `Snapshot.digest`."""
+        """Digest of all that a search would read now: see `Snapshot.digest`."""
         return self.snapshot().digest
 
     def info(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """A whole index as one file, and back: `sourceprint export` and `sourceprint import`.
 
-The same state of an index gives the same file, byte for byte, so that the SHA-256 of the file stands for it
+The same state of an index gives the same file, byte for byte, so that the SHA-256 of the file identifies it
 (`index.folder.archive`). Both directions stream. The export is written beside its target and renamed when it is
 complete. The import goes into a working folder beside the index (`fingerprint.new_files`), which becomes the index by
-being renamed once everything in it is verified and flushed. What a killed run leaves behind is cleared by the next.
+being renamed once everything in it is verified and flushed. The next run clears leftovers of a killed one.
 """
 
 import os
@@ -40,7 +40,7 @@ to stand in the folder beside the index, by name."""
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What was written or read.
+    """Counts and digest of an archive that was written or read.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def pack_blind(
     place : Path
         Its folder.
     manifest : Manifest
-        What it consists of.
+        Its manifest.
     grant : bytes
         For whom it is.
     target, force, progress
@@ -147,7 +147,7 @@ def import_index(
     Parameters
     ----------
     archive : Path
-        What `export_index` wrote.
+        File that `export_index` wrote.
     folder : Path
         The index folder to make; may exist if it is empty.
     approve : callable, optional
@@ -158,7 +158,7 @@ def import_index(
     Raises
     ------
     ParameterError
-        If the folder holds anything, the archive cannot be read, or it is blind and nothing is said of whom to trust,
+        If the folder holds anything, the archive cannot be read, or it is blind and no trusted issuer is given,
         or the other way round.
     IndexFormatError
         If the file is no such archive, or of another format version.
@@ -273,7 +273,7 @@ def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:
 
 
 def _opened(archive: Path, place: Path, manifest: Manifest) -> Snapshot:
-    """Open what was unpacked: checksums say that it is what was exported, not that an index wrote it."""
+    """Open the unpacked index after checking its values: checksums prove the export, not that an index wrote it."""
     found = examine(place, manifest, compare=False)
     if found.problems:
         what = f"{found.problems[0].path.relative_to(place)}: {found.problems[0].what}"

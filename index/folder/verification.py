@@ -1,7 +1,7 @@
-"""Finding out what is damaged, and what it costs.
+"""Find damaged files of an index, and the recordings lost with them.
 
-`verify_index` reads every byte of the index, compares it with the checksums of the manifest, and then looks at what the
-files say: every rule of `docs/formats/index.md`, in every recording and every list. An index in which it finds nothing
+`verify_index` reads every byte of the index, compares it with the checksums of the manifest, and then checks their
+contents: every rule of `docs/formats/index.md`, in every recording and every list. An index in which it finds nothing
 can be opened, searched and changed. `index.folder.repair` acts on what it finds.
 """
 
@@ -40,9 +40,9 @@ class DamagedFile:
     path : Path
         The file, or the folder of a layer.
     what : str
-        What is wrong with it, in words.
+        The damage, in words.
     part : str
-        What it belongs to: "segments/NAME", "trees/NAME", or the name of the file of hubs or of amendments.
+        Owner of the file: "segments/NAME", "trees/NAME", or the name of the file of hubs or of amendments.
     lost : tuple of Recording
         The recordings to add again, as far as they can still be read.
     n_recordings : int
@@ -63,14 +63,14 @@ class DamagedFile:
 
 @dataclass(slots=True, eq=False)
 class SegmentFindings:
-    """What was found of one segment.
+    """Findings on one segment.
 
     Attributes
     ----------
     entry : SegmentEntry
-        What the manifest says of it.
+        Its entry in the manifest.
     faults : dict of Path to str
-        What is wrong, by file.
+        The damage, by file.
     segment : Segment or None
         The segment, with everything made anew that was damaged and can be; None if nothing of it can be kept.
     lost : ndarray [shape=(n_recordings,), dtype=bool]
@@ -88,7 +88,7 @@ class SegmentFindings:
 
 @dataclass(slots=True, eq=False)
 class Findings:
-    """What was found of an index.
+    """Findings on an index.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ def verify_index(folder: Path, *, progress: Callable[[int], None] | None = None)
 def examine(
     folder: Path, manifest: Manifest, *, compare: bool = True, progress: Callable[[int], None] | None = None
 ) -> Findings:
-    """Return what is wrong with the state of an index that a manifest names, and what can be kept of it.
+    """Return the damage in the state of an index that a manifest names, and the parts that can be kept.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def _path_of(error: Exception, place: Path) -> Path:
 def _faults(
     segment: Segment, entry: SegmentEntry, trees: Mapping[str, Tree], ids: set[str]
 ) -> tuple[dict[Path, str], NDArray[np.bool_]]:
-    """Return what is wrong with an open segment, by file, and which of its recordings cannot be kept."""
+    """Return the damage of an open segment, by file, and flags of recordings that cannot be kept."""
     faults: dict[Path, str] = {}
     bad = np.zeros(entry.n_recordings, dtype=np.bool_)
     removed, seen = set(entry.removed), set(ids)
@@ -322,7 +322,7 @@ def _lists_fault(layer: SegmentLayer, lists: Lists, tree: Tree) -> str:
 def _amendments(
     folder: Path, manifest: Manifest, segments: Sequence[SegmentFindings], ids: set[str]
 ) -> tuple[Mapping[str, Mapping[int, bytes]], str]:
-    """Read the amendments; returns none, and what is wrong with them, if a line is not that of its recording.
+    """Read the amendments; returns none, and the fault, if a line is not that of its recording.
 
     `ids` are those of all live recordings as the segments have them; no recording may be renamed to one of another.
     """

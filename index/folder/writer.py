@@ -1,8 +1,8 @@
 """The writer: the one process that changes the index.
 
-Every change is a commit: new files are written and flushed, then the manifest switches. What a commit acknowledges is
-on the disk; what was not committed was never there. After a commit the writer keeps the index in shape, by further
-commits (`index.folder.compaction`).
+Every change is a commit: new files are written and flushed, then the manifest switches. Acknowledged changes are on the
+disk; uncommitted ones leave no trace. After a commit the writer keeps the index in shape, by further commits
+(`index.folder.compaction`).
 """
 
 import shutil
@@ -205,7 +205,7 @@ class Writer:
         return amended or self.snapshot.recordings.by_location(self._part(segment), position)
 
     def amend(self, recording: Recording) -> None:
-        """Change what is said of a recording with the next commit; its id and its landmarks stay as they are.
+        """Change a recording's metadata with the next commit; its id and its landmarks stay as they are.
 
         That is its title, artists, ISRC, tags and excluded ranges.
 
@@ -275,7 +275,7 @@ class Writer:
         Raises
         ------
         StorageFullError
-            If the disk is full; the index is as after the last commit, and what waits goes on waiting.
+            If the disk is full; the index is as after the last commit, and pending changes stay pending.
         """
         current = self.snapshot
         if not self._pending and not any(self._removed.values()) and not self._amended:
@@ -309,7 +309,8 @@ class Writer:
         return ids
 
     def compact(self) -> None:
-        """Commit, then rewrite the index as one segment without what was removed, with as many lists as suit its size.
+        """Commit, then rewrite the index as one segment without removed recordings, with as many lists as suit its
+        size.
 
         Raises
         ------
@@ -396,9 +397,9 @@ class Writer:
     def _amendments(
         self, amendments: Amendments, segments: Sequence[SegmentEntry], number: int, made: Callable[[Path], Path]
     ) -> tuple[dict[str, AmendmentsEntry | None], int]:
-        """Write the amendments of what lives in these segments, if they are not those of the manifest.
+        """Write the amendments of live recordings in these segments, if they differ from those of the manifest.
 
-        Returns what changes in the manifest, and the next number that is free.
+        Returns the changed fields of the manifest, and the next free number.
         """
         live = of_live(amendments, segments)
         if live == self.snapshot.amendments:
@@ -409,7 +410,7 @@ class Writer:
 
     def _switch(self, manifest: Manifest) -> None:
         before = self.snapshot
-        self._current = None  # if what follows fails half-way, this writer no longer knows what is on the disk
+        self._current = None  # if the next steps fail half-way, the state on disk is unknown to this writer
         try:
             write_manifest(self._folder, manifest)
         except CatalogueError:
@@ -425,7 +426,7 @@ class Writer:
 
     @contextmanager
     def _new_parts(self) -> Iterator[Callable[[Path], Path]]:
-        """Note what is made inside the block, and delete it if the block fails before the manifest names it."""
+        """Record files made inside the block, and delete them if the block fails before the manifest names them."""
         made: list[Path] = []
         generation = self.snapshot.manifest.generation
 
@@ -467,7 +468,7 @@ class Writer:
 
 
 def _discard(path: Path) -> None:
-    """Delete a folder or a file as far as that is possible; what stays is removed next time."""
+    """Delete a folder or a file as far as possible; leftovers are removed next time."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -2,6 +2,6 @@
 
 In reading order:
 
-trace        what a search keeps of one track; trace_file: as a file (.spt)
+trace        the figures behind one track's result; trace_file: as a file (.spt)
 recheck      the same matches from it, to the last digit
 """

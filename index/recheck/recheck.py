@@ -70,7 +70,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rechecked:
-    """What came out of a trace.
+    """Matches recomputed from a trace.
 
     Attributes
     ----------

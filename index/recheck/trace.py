@@ -1,11 +1,11 @@
-"""What a search keeps of one track, so that its matches can be computed again without the index and without the audio.
+"""Traces: the data of one track's search, enough to recompute its matches without the index and without the audio.
 
 For every passage that was reported, a `Trace` holds the landmarks of the track that its score is the sum over, with
 their descriptors, those of the recording around the passage, the line through both, and the scores of chance and of
-rivals that the passage had to beat; of every alternative the landmarks of its recording and its line. What
-`index.recheck.recheck` makes of it are the same matches, bit by bit.
+rivals that the passage had to beat; of every alternative the landmarks of its recording and its line.
+`index.recheck.recheck` computes the same matches from it, bit by bit.
 
-What it cannot show is that nothing else was in the index: the scores of decoys and rivals are as the search stated
+It cannot show that nothing else was in the index: the scores of decoys and rivals are as the search stated
 them.
 """
 
@@ -92,7 +92,7 @@ class TracedPassage:
     Attributes
     ----------
     recording : Recording
-        What it is a passage of, as the catalogue described it.
+        The recording, as the catalogue described it.
     rivals : tuple of float
         As those of a `Candidate`.
     hub_factor : float
@@ -135,7 +135,7 @@ class TracedPassage:
 
     @property
     def laid(self) -> "tuple[TracedPassage | TracedAlternative, ...]":
-        """What is laid on the landmarks of the track: the passage itself, then its alternatives."""
+        """All that is aligned with the landmarks of the track: the passage itself, then its alternatives."""
         return (self, *self.alternatives)
 
 
@@ -146,7 +146,7 @@ class TracedPart:
     Attributes
     ----------
     circumstances : Circumstances
-        What the decision went by.
+        Inputs of the decision.
     n_landmarks, n_hypotheses : int
         Landmarks of the track, and alignments tried.
     passages : tuple of TracedPassage
@@ -164,7 +164,7 @@ class TracedPart:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """What is kept of one track.
+    """Trace of one track.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class Trace:
 
 
 def traced_part(examination: Examination, snapshot: Snapshot, *, stream: int = 0) -> TracedPart:
-    """Return what is to be kept of a search in `snapshot`, of one audio stream of a file with several."""
+    """Return the trace of a search in `snapshot`; of one audio stream of a file with several."""
     view = snapshot.layer(examination.circumstances.layer)
     passages = tuple(
         _traced(candidate, examination.query, view) for candidate in examination.candidates if candidate.reported

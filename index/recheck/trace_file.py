@@ -84,7 +84,7 @@ def read_trace(path: Path) -> Trace:
     Raises
     ------
     EvidenceError
-        If the file cannot be read, or is no trace; the message says what to do.
+        If the file cannot be read, or is no trace; the message gives the remedy.
     """
     again = "scan the file again"
     data = read_small(
@@ -324,7 +324,7 @@ def _alternative(fields: Any, n: int, left: _Arrays) -> TracedAlternative:
 
 
 def _recording(fields: Any, n: int, left: _Arrays) -> dict[str, Any]:
-    """Return what a passage and an alternative say of their recordings."""
+    """Return the fields on recordings that a passage and an alternative share."""
     times = left.next("reference_times", _whole(fields["m"]))
     if np.any(times[1:] < times[:-1]):
         raise ValueError("times of recording landmarks are not ascending")

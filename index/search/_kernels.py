@@ -52,7 +52,7 @@ def support(bounds, q_times, r_times, shifts, scales, weights, window, slack, ji
 
     Votes of one recording are consecutive, from `bounds[g]` to `bounds[g + 1]`, sorted by query time. Two votes agree
     if they are at most `window` s apart, shift pitch alike within `max_shift` cells, and the time in the recording
-    between them is what their time scales predict within `slack` and `jitter`.
+    between them agrees with their time scales within `slack` and `jitter`.
     """
     for g in range(bounds.shape[0] - 1):
         last = bounds[g + 1]
@@ -271,7 +271,7 @@ def run_of_blocks(q_times, evidence, first, last, absent, softness, blocks, run)
     """Find the run of blocks with the highest score (Kadane), given up where it falls `DROP` below its own maximum.
 
     A block's evidence is summed, then compressed, `softness * log(1 + x / softness)` where positive: neighbouring
-    landmarks see the same sound, so ten of them prove less than ten times what one does. Writes (score, first
+    landmarks see the same sound, so ten of them prove less than ten times as much as one. Writes (score, first
     landmark, last landmark + 1).
     """
     run[0] = 0.0
@@ -376,7 +376,7 @@ def grow(
 def likeliest_states(met, weights, rates, on_costs, off_costs, level_cost, totals, came_from, states):
     """Find the likeliest states of a sequence of landmarks, each met or not (Viterbi, 1967).
 
-    In state s a landmark is met with probability `rates[s]`; state 0 is off. What a landmark that is not met says
+    In state s a landmark is met with probability `rates[s]`; state 0 is off. The evidence of a landmark that is not met
     counts `weights[i]` times. Going from off to any other state before landmark i costs `on_costs[i]`, back
     `off_costs[i]`, from one of the others to another `level_cost`. `totals` [shape=(2, n_states)] and `came_from`
     [shape=(n, n_states)] are scratch; writes `states`.

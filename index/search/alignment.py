@@ -1,16 +1,15 @@
-"""Hypotheses in, aligned passages out: how far a line holds, and how much speaks for it.
+"""Align hypotheses with the stored landmarks: extent and score of each passage.
 
-A hypothesis says where each query landmark should meet a landmark of the recording. `align` looks there, in the
-stored landmarks, and weighs what it finds: a log-likelihood ratio of "same sound" against "chance" for each query
-landmark, from the similarity of descriptor and stored signs where a landmark is met, slightly negative where none is.
-The passage is the run of half seconds with the highest sum (Kadane), the local alignment of sequence comparison
-(Smith and Waterman, 1981) along a line. The line is fitted again to what was confirmed, the search widened, and so on
-until the passage stops growing.
+A hypothesis predicts where each query landmark should meet a landmark of the recording. `align` looks there, in the
+stored landmarks, and scores each pair: a log-likelihood ratio of "same sound" against "chance" for each query landmark,
+from the similarity of descriptor and stored signs where a landmark is met, slightly negative where none is. The passage
+is the run of half seconds with the highest sum (Kadane), the local alignment of sequence comparison (Smith and
+Waterman, 1981) along a line. The line is fitted again to the confirmed landmarks, the search widened, and so on until
+the passage stops growing.
 
 Landmarks in excluded ranges of the recording are not there.
 
-Scores are in natural log units. They are not probabilities: `index.search.significance` turns them into those by what
-decoys score.
+Scores are in natural log units. `index.search.significance` turns them into probabilities, by the scores of decoys.
 """
 
 from dataclasses import dataclass
@@ -32,10 +31,10 @@ FLOOR_SCORE = 6.0
 
 _MOST_BEND = 1.5  # between a line and the one through two passages on it; more comes of ends that nearly coincide
 _MIN_EVIDENCE = 1.0  # of a landmark that is counted as aligned
-_LONGEST_SECONDS = float(1 << 20)  # twelve days, what an index can hold
+_LONGEST_SECONDS = float(1 << 20)  # twelve days, the longest audio that an index holds
 _Stored = tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint8]]
 ASIDE_SECONDS = (-11.3, -7.9, -5.3, -3.1, 3.1, 5.3, 7.9, 11.3)
-"""How far to either side of a line the lines lie that mean nothing."""
+"""Distances from a line, in seconds, of the parallel lines that measure chance."""
 
 
 class RecordingLandmarks(Protocol):
@@ -139,16 +138,16 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Along:
-    """What is met along an alignment, from its start to its end, and beside it.
+    """Evidence along an alignment, from its start to its end, and on parallel lines.
 
     Attributes
     ----------
     seconds : ndarray [shape=(n,), dtype=float64]
         Times of all query landmarks there, whether or not a better passage explains them.
     evidence : ndarray [shape=(n,), dtype=float64]
-        How much each speaks for the alignment.
+        Evidence of each for the alignment.
     aside : ndarray [shape=(len(ASIDE_SECONDS), n), dtype=float64]
-        The same on the lines beside it, which mean nothing.
+        The same on parallel lines, where it is chance.
     recording_seconds : ndarray [shape=(m,), dtype=float64]
         When in the query the landmarks of the recording should be heard, ascending.
     """
@@ -232,7 +231,7 @@ class Aligner:
     def weigh(
         self, recording: int, line: tuple[float, float, float], first: int, last: int, free: NDArray[np.bool_]
     ) -> Alignment | None:
-        """Return what `align` made of the query landmarks [first, last) on the line where it ended, and nothing else.
+        """Return the alignment of the query landmarks [first, last) on a given line, without growing it.
 
         Parameters
         ----------
@@ -257,7 +256,8 @@ class Aligner:
         return self._alignment(recording, np.array(line), run, counted, free)
 
     def along(self, alignment: Alignment) -> Along:
-        """Return what is met along an alignment; each of its pieces on its own line, up to half the way to the next."""
+        """Return the evidence along an alignment; each of its pieces on its own line, up to half the way to the
+        next."""
         query = self._query
         stored, _ = self._stored(alignment.recording)
         first = int(np.searchsorted(query.seconds, alignment.track_start_seconds, side="left"))
@@ -298,7 +298,7 @@ class Aligner:
         counted: NDArray[np.int64] | None,
         free: NDArray[np.bool_],
     ) -> Alignment | None:
-        """Return what stands in the scratch space as an alignment; None if the run is empty."""
+        """Return the run in the scratch space as an alignment; None if the run is empty."""
         if run[0] <= 0:
             return None
         query, first, last = self._query, int(run[1]), int(run[2])

@@ -1,12 +1,12 @@
-"""Candidates in, the same candidates out, each with the other recordings that may be meant: its alternatives.
+"""Find the alternatives of each candidate: other recordings that match the same audio.
 
 Catalogues hold copies: the album and the single, a remaster, the same track under two labels. Which of them wins a
-passage is chance, and what its landmarks leave over looks like a passage of the other. So for every candidate that may
-be reported, the stored landmarks of its recording in that stretch are compared with the whole layer (`shared`), and
-the query is aligned with each recording that holds the same audio, as if the candidate were not there. Whatever fits
-best is reported, of equal copies the one with the lesser id; the others are named beside it with figures of their own.
-Passages that lie where a copy lies are left out: what explains them is explained. Where a copy goes on alone, it is a
-passage of its own from there.
+passage is chance, and the landmarks that it leaves over look like a passage of the other. So for every candidate that
+may be reported, the stored landmarks of its recording in that stretch are compared with the whole layer (`shared`), and
+the query is aligned with each recording that holds the same audio, as if the candidate were not there. The best fit is
+reported, of equal copies the one with the lesser id; the others are named beside it with figures of their own. Passages
+that lie where a copy lies are left out: the copy explains them. Where a copy goes on alone, it is a passage of its own
+from there.
 
 Recordings that the query fits nearly as well without holding the same audio (`Candidate.related`) are named alike.
 """
@@ -29,7 +29,7 @@ __all__ = ["MOST_ALTERNATIVES", "name_alternatives"]
 MOST_ALTERNATIVES = 32
 """Recordings named beside a passage: the best."""
 
-_STRETCH_SECONDS = 6.0  # of the recording, at least, compared with others: copies share what is round a passage too
+_STRETCH_SECONDS = 6.0  # of the recording, at least, compared with others: copies share the audio around a passage too
 _SAME_SECONDS = 0.01
 _LEAST_SECONDS = 1.0  # a copy that goes on for less beyond a passage has no passage of its own
 
@@ -43,25 +43,25 @@ def name_alternatives(
     least_score: float,
     allowed: NDArray[np.bool_] | None = None,
 ) -> list[Candidate]:
-    """Name the alternatives of candidates, and leave out what alternatives explain.
+    """Name the alternatives of candidates, and drop candidates that alternatives explain.
 
     Parameters
     ----------
     candidates : sequence of Candidate
-        All that were found.
+        All candidates of the search.
     snapshot : Snapshot
-        What was searched.
+        The commit that was searched.
     aligner : Aligner
         Of the query and the layer.
     query : QueryLandmarks
         The track.
     layer : str
-        What was searched of it.
+        The layer that was searched.
     least_score : float
         Candidates below, but for repeats of those above, are not reported, and need no alternatives.
     allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
-        By ordinal: recordings that are looked for; by default all. Copies among the others are named all the same: who
-        looks for some of the catalogue must not be paid for what may be another's.
+        By ordinal: recordings that are looked for; by default all. Copies among the others are named all the same: a
+        search for part of the catalogue must not credit audio that may be another's.
 
     Returns
     -------

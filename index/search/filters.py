@@ -8,7 +8,7 @@ In come the words of `--only` and `--exclude`, out goes one flag per recording o
                 comments
 
 A recording is searched if one of the `--only` words names it, or there is none, and no `--exclude` word does. A word
-that names nothing is an error: with a filter that has a typing error in it, a gate would stand open.
+that names nothing is an error: a typing error in a filter must not open a gate.
 """
 
 import unicodedata
@@ -99,7 +99,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is searched: what `only` names, or everything if it has no words, without what `exclude` names."""
+    """The recordings that `only` names, or all if it has no words, without those that `exclude` names."""
 
     only: Choice = Choice()
     exclude: Choice = Choice()

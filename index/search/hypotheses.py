@@ -62,7 +62,7 @@ class QueryLandmarks:
     scales: tuple[float, ...]
 
     def reversed(self, mirrored: NDArray[np.float32], turn_seconds: float) -> "QueryLandmarks":
-        """Return the query running backwards, described by `mirrored`: what was at t comes at `turn_seconds` - t."""
+        """Return the query running backwards, described by `mirrored`: time t becomes `turn_seconds` - t."""
         return replace(
             self,
             seconds=np.ascontiguousarray(turn_seconds - self.seconds[::-1]),
@@ -114,7 +114,7 @@ class Votes(NamedTuple):
     scales : ndarray [shape=(n,), dtype=float64]
         Time scale of the descriptor that found it.
     weights : ndarray [shape=(n,), dtype=float64]
-        Similarity above what any two descriptors have.
+        Similarity above that of two unrelated descriptors.
     """
 
     recordings: NDArray[np.int32]

@@ -2,7 +2,7 @@
 
 `match_track` runs the steps in order: neighbours (`LayerSnapshot.search`), `hypotheses`, `passages` (each an
 `alignment`), `significance`. The reversed query goes through the same steps, for the decision. `examine` does the same
-and keeps what came up on the way: for the recheck (`index.recheck.trace`) and for explanations (`index.explain`).
+and keeps the intermediate results: for the recheck (`index.recheck.trace`) and for explanations (`index.explain`).
 """
 
 import hashlib
@@ -43,15 +43,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """What is searched, and how hard: all settings of a search.
+    """All settings of a search: its layer, its recordings, its limits and its effort.
 
     Attributes
     ----------
     layer : str
         The descriptors to search.
     which : Filter or None
-        The recordings to look for; None for all. The others are as if they were not there, but that copies of what is
-        found are named.
+        The recordings to look for; None for all. The others are ignored, except that copies of matched audio are named.
     max_false_per_1000h : float
         Matches are reported if fewer false ones than this are to be expected in 1 000 hours of audio scanned. Raising
         it finds fainter and shorter reuse.
@@ -65,7 +64,7 @@ class SearchOptions:
     hypotheses_per_step : int
         Hypotheses followed per three seconds of the track.
     rounds : int
-        How often to look again at what is not yet explained.
+        Passes over the landmarks that are not yet explained.
     max_decoy_seconds : float
         Length of the track searched in reverse, at most; spread over it in pieces.
     nprobe : int or None
@@ -150,7 +149,7 @@ def options_of(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
-    """Everything that one search came to.
+    """Result of one search, with all candidates and figures behind it.
 
     Attributes
     ----------
@@ -161,7 +160,7 @@ class Examination:
     candidates : tuple of Candidate
         All passages, as `find_passages` orders them; those that could be reported at all are assessed and decided.
     circumstances : Circumstances
-        What the decision went by, besides the candidates.
+        Inputs of the decision besides the candidates.
     model : ChanceModel
         Fitted to them.
     """
@@ -189,7 +188,7 @@ def match_track(
     snapshot : Snapshot
         The commit of the index to search.
     options : SearchOptions
-        What to search, and how hard.
+        Settings of the search.
     allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
         By ordinal: recordings to look for, in place of those that `options.which` names.
 
@@ -214,7 +213,7 @@ def examine(
     options: SearchOptions = STANDARD,
     allowed: NDArray[np.bool_] | None = None,
 ) -> Examination:
-    """Search as `match_track` does, and keep what came up on the way; arguments and errors are the same."""
+    """Search as `match_track` does, and keep all candidates and figures; arguments and errors are the same."""
     if query.scales != options.scales or query.mirrored.shape != query.vectors.shape:
         raise ParameterError(
             f"the fingerprint has time scales {query.scales} and {len(query.mirrored)} reversed ones, the search wants "
@@ -282,15 +281,15 @@ def examine(
 def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -> str:
     """Return `sha256:` and a digest of all that a result depends on besides the query and the index.
 
-    Runs know by it whether a result stands: the list below is hashed as it is, and its words never change. `_RULES`
-    does, with what a result claims.
+    Runs compare it to tell whether a result is stale: the list below is hashed as it is, and its words never change.
+    `_RULES` changes with the rules of claims.
 
     Parameters
     ----------
     options : SearchOptions
         The settings.
     allowed : ndarray [shape=(n_recordings,), dtype=bool] or None
-        The recordings that `options.which` names; they, and not the words, are what a result depends on.
+        The recordings that `options.which` names; a result depends on them, not on the words.
     """
     effort = {
         "scales": options.scales,
@@ -314,7 +313,7 @@ def _near(
     model: ChanceModel,
     allowed: NDArray[np.bool_] | None,
 ) -> tuple[Match, ...]:
-    """Return what a wider limit would report beside what is reported; the candidates stay as they are."""
+    """Return the additional matches that a wider limit would report; the candidates stay as they are."""
     threshold = model.threshold(circumstances.max_false_per_1000h)
     below = [copy(one) for one in candidates if not one.reported and one.alignment.score >= threshold]
     below = name_alternatives(below, snapshot, aligner, query, circumstances.layer, threshold, allowed)

@@ -1,8 +1,8 @@
 """Matches: the recordings that a track reuses, passage by passage, with place, transformation and probability.
 
 Conventions: seconds; `ratio` is recording seconds per track second. A change of *speed* moves pitch and time together,
-as a turntable does; *tempo* is time alone and *pitch* is frequency alone. What was measured is split into these three:
-where pitch and time move together the change is called speed, and the other two say "none". `milliseconds` and
+as a turntable does; *tempo* is time alone and *pitch* is frequency alone. The measured change is split into these
+three: where pitch and time move together the change is called speed, and the other two say "none". `milliseconds` and
 `four_digits` round numbers as results are written.
 """
 
@@ -38,7 +38,7 @@ _TOGETHER_CENTS = 25.0  # pitch and time agree within this: a change of speed
 _NO_CHANGE = 0.004  # tempo ratios closer to 1 than this are no change
 _CUT_SECONDS = 0.1  # a landmark at a cut may be refined to the other side of it
 _GAP_SECONDS = 0.5  # between the outermost landmarks of a passage on both sides of a cut
-_FIRST_GAP_SECONDS = 3.0  # what the first version bridged, whether anything was heard in it or not
+_FIRST_GAP_SECONDS = 3.0  # the gap that the first version bridged, heard or not
 _SAME_CENTS = 33.0  # a third of a semitone: measured pitch does not wander further
 
 
@@ -51,9 +51,9 @@ class Transformation:
     Attributes
     ----------
     pitch_cents : float
-        Pitch of the track above the recording, beyond what speed explains.
+        Pitch of the track above the recording, beyond that of the speed.
     tempo_percent : float
-        Tempo of the track in percent of the recording, beyond what speed explains.
+        Tempo of the track in percent of the recording, beyond the speed.
     speed_percent : float
         Speed of the track in percent of the recording; 100 unless pitch and time move together.
     """
@@ -85,7 +85,7 @@ class Transformation:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another recording that a passage may be of, with what is measured as if the one reported were not there.
+    """Another recording that a passage may be of, measured as if the one reported were absent.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ class MatchResult:
 
 
 def longest_first(match: Match) -> tuple[float, float, float, float, str]:
-    """Return what matches are sorted by: covered seconds of the track, then place and score, and only then the id."""
+    """Return the sort key of matches: covered seconds of the track, then place and score, and only then the id."""
     first = match.passages[0]
     return (
         -match.track_seconds,
@@ -248,8 +248,8 @@ def in_sequence(results: Sequence[MatchResult], *, version: int = 2) -> MatchRes
     results : sequence of MatchResult
         In order of time.
     version : int
-        1 joins as scans did whose traces have schema 1: over gaps of three seconds, within a part too. 2 joins nothing
-        but what a cut between two parts divided.
+        1 joins as scans did whose traces have schema 1: over gaps of three seconds, within a part too. 2 joins only
+        passages that a cut between two parts divided.
     """
     return MatchResult(
         _matches_in_sequence([result.matches for result in results], version),
@@ -363,7 +363,7 @@ def within(
     Parameters
     ----------
     passage : Passage or Alternative
-        What is cut.
+        The passage to cut.
     spans : sequence of (float, float)
         Stretches of the track inside it, in seconds.
     track_seconds : ndarray [shape=(n,), dtype=float64]

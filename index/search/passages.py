@@ -1,9 +1,9 @@
-"""Neighbours in, candidates out: hypotheses aligned, explained away, and joined; passages that may be reported.
+"""Turn neighbours into candidate passages: align hypotheses, explain landmarks away, and join pieces.
 
-A passage takes the landmarks that it explains; weaker ones are weighed again on what is left. Then the search looks
-again without the landmarks that are explained, since one track may hold several recordings, mixed or in turn, and the
-loud ones hide the faint. What else fits the same part of the query is noted with each candidate: the decision asks for
-it.
+A passage takes the landmarks that it explains; weaker ones are scored again on the rest. Then the search looks again
+without the landmarks that are explained, since one track may hold several recordings, mixed or in turn, and the loud
+ones hide the faint. Each candidate lists the other recordings that fit the same part of the query: the decision needs
+them.
 """
 
 from collections.abc import Sequence, Set
@@ -55,7 +55,7 @@ class AlternativeAlignment:
     recording : Recording
         This and the following are known once `assess` was there.
     along : Along
-        What is met along it, and beside it by chance.
+        Evidence along it, and on parallel lines by chance.
     """
 
     alignment: Alignment
@@ -75,7 +75,7 @@ class Candidate:
     among : sequence of Alignment
         All alignments, best first, among which `find_passages` found it.
     related : dict of int to Alignment
-        By ordinal: other recordings that fit it nearly as well, before what it explains was taken away.
+        By ordinal: other recordings that fit it nearly as well, before its landmarks were taken away.
     alternatives : list of AlternativeAlignment
         Those, and others that hold the same audio there; known once `index.search.alternatives` was there.
     recording : Recording
@@ -87,9 +87,9 @@ class Candidate:
     also_fits : tuple of str
         Ids of the recordings of the alternatives.
     along : Along
-        What is met along it, and beside it by chance.
+        Evidence along it, and on parallel lines by chance.
     stretches : tuple of HeardStretch
-        What of the query it may claim.
+        Stretches of the query that it may claim.
     reported : bool
         Whether `index.search.significance.decide` reports it; False before.
     """
@@ -120,7 +120,7 @@ class Candidate:
 def find_passages(
     neighbours: Neighbours, *, per_step: int, rounds: int, without: Set[int] = frozenset()
 ) -> tuple[list[Candidate], int]:
-    """Align and explain away, best first; returns what was found, and how many hypotheses were tried.
+    """Align and explain away, best first; returns the candidates, and the number of hypotheses tried.
 
     A weaker alignment that had nearly as much to say for the same part of the query, before, is noted as related: a
     duplicate, or another mix.
@@ -132,7 +132,7 @@ def find_passages(
     per_step : int
         Hypotheses followed per three seconds of query, in the first round; in round n, n times as many.
     rounds : int
-        How often to look again at what is not yet explained.
+        Passes over the landmarks that are not yet explained.
     without : set of int
         Ordinals of recordings to leave out.
 
@@ -189,16 +189,16 @@ def worth_deciding(candidates: Sequence[Candidate], least_score: float) -> list[
 
 
 def assess(candidate: Candidate, candidates: Sequence[Candidate], snapshot: Snapshot, aligner: Aligner) -> None:
-    """Fill in all that the decision on a candidate goes by.
+    """Fill in all fields of a candidate that the decision needs.
 
     Parameters
     ----------
     candidate : Candidate
         To be decided on.
     candidates : sequence of Candidate
-        All that were found.
+        All candidates of the search.
     snapshot : Snapshot
-        What was searched.
+        The commit that was searched.
     aligner : Aligner
         Of the query and the layer that was searched.
     """
@@ -288,7 +288,7 @@ def _fitted_as_well(alignment: Alignment, candidates: Sequence[Candidate]) -> tu
     """
     there = [known for known in candidates if overlap(alignment, known.alignment) >= _OVERLAP]
     if any(known.alignment.recording == alignment.recording for known in there):
-        return None, 0.0  # it has its own place there; what is left of it is no rival
+        return None, 0.0  # it has its own place there; its remainder is no rival
     best, most = None, -1.0
     for known in there:
         explained = np.count_nonzero(np.isin(alignment.landmarks, known.alignment.landmarks))
@@ -299,7 +299,7 @@ def _fitted_as_well(alignment: Alignment, candidates: Sequence[Candidate]) -> tu
 
 
 def _goes_on(left: Alignment, passage: Alignment) -> bool:
-    """Whether what another recording leaves over lies beyond its passage for the most part."""
+    """Whether most of an alignment, after another recording took its landmarks, lies beyond that one's passage."""
     inside = (left.seconds >= passage.track_start_seconds) & (left.seconds <= passage.track_end_seconds)
     return int(np.count_nonzero(inside)) < _SAME_SOUND * left.seconds.size
 

@@ -1,18 +1,18 @@
-"""Alignments in, their repeats out: the stretch of a recording that a track plays again and again.
+"""Find the repeats of short alignments: one stretch of a recording that a track plays again and again.
 
 A loop of a second gives each of its repeats so few votes that chance decides which line is followed there, at which
-ratio it ends, and whether it ends at all; a line that smears over many repeats at another tempo collects more. What is
-known of one repeat helps with the others: they play the same stretch, at the same ratio and pitch. So for each short
-and dense alignment, the head, votes for its stretch are looked up in the whole track, and the head's line is tried at
-each place where several of them agree. If it holds at three places or more, these repeats are weighed together: they
-take their landmarks before any alignment that has less to say for all of them, though alone it says more than each.
+ratio it ends, and whether it ends at all; a line that smears over many repeats at another tempo collects more. Each
+repeat helps to find the others: they play the same stretch, at the same ratio and pitch. So for each short and dense
+alignment, the head, votes for its stretch are looked up in the whole track, and the head's line is tried at each place
+where several of them agree. If it holds at three places or more, these repeats are weighed together: they take their
+landmarks before any alignment that has less to say for all of them, though alone it says more than each.
 
-Together they decide who explains what. Whether it is chance is another question: repeats of a foreign loop that
-resembles a recording do so alike, so their number proves nothing, and one of them has to pass by itself. Once it has,
-the others are no longer sought in the whole catalogue, at any ratio and pitch, but are this stretch at this ratio and
-pitch or nothing. Measured with 40 stretches of a second, each sought in 25 minutes of music that does not hold it: not
-one alignment above `FLOOR_SCORE` in 16 hours, where the whole catalogue gave 95 in those 25 minutes. So chance is taken
-to meet a proven stretch `PROVEN_SHARE` times as often as any of the catalogue.
+Together they decide which recording explains the landmarks. Significance is another question: repeats of a foreign loop
+that resembles a recording do so alike, so their number proves nothing, and one of them has to pass by itself. Once it
+has, the others are no longer sought in the whole catalogue, at any ratio and pitch, but are this stretch at this ratio
+and pitch or nothing. Measured with 40 stretches of a second, each sought in 25 minutes of music that does not hold it:
+not one alignment above `FLOOR_SCORE` in 16 hours, where the whole catalogue gave 95 in those 25 minutes. So chance is
+taken to meet a proven stretch `PROVEN_SHARE` times as often as any of the catalogue.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def with_repeats(
         if len(repeats) >= _LEAST_REPEATS:
             total = sum(one.score for one in repeats)
             together += [(total, one) for one in repeats]
-    together.sort(key=lambda each: (-each[0], -each[1].score))  # what is equal stays in the order of `aligned`
+    together.sort(key=lambda each: (-each[0], -each[1].score))  # ties stay in the order of `aligned`
     return [one for _, one in together], n_tried
 
 
@@ -101,7 +101,7 @@ def distinct_stretches(alignments: Sequence[Alignment]) -> int:
 def _heads(aligned: Sequence[Alignment]) -> list[Alignment]:
     """Return the short and dense alignments, the best of each stretch, pitch and ratio.
 
-    A second does not tell a ratio to better than some percent: which one fits is seen by what all repeats say.
+    A second does not tell a ratio to better than some percent: all repeats together decide which one fits.
     """
     heads: dict[int, list[Alignment]] = {}
     for one in aligned:
@@ -147,7 +147,8 @@ def _repeats(one: Alignment, head: Alignment) -> bool:
 
 
 def _explains(one: Alignment, lines: Sequence[Alignment]) -> bool:
-    """Whether no better line at another place of the recording is about as dense there: what plays on is no repeat."""
+    """Whether no better line at another place of the recording is about as dense there: a recording that plays on is no
+    repeat."""
     middle = (one.track_start_seconds + one.track_end_seconds) / 2
     for line in lines:
         better = line.score >= one.score and _density(line) >= _LINE_DENSITY * _density(one)

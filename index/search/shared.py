@@ -1,11 +1,11 @@
-"""Recordings in, the stretches that other recordings of the same layer have in common with them out.
+"""Find the audio that recordings share with other recordings of the same layer.
 
-No audio is at hand: the stored landmarks of one recording are the query, their signs the descriptors. Some of them are
-looked up, with many neighbours each, as copies stand beside each other there; what several neighbours agree on is
-verified with all landmarks (`alignment`). Where neighbours are all of copies that are known already, the others are
-asked for again without those, so that many copies, or a piece that repeats itself, do not hide one.
+Without the audio, the stored landmarks of one recording are the query, their signs the descriptors. Some of them are
+looked up, with many neighbours each, as copies stand beside each other there; hypotheses that several neighbours agree
+on are verified with all landmarks (`alignment`). Where neighbours are all of copies that are known already, the others
+are asked for again without those, so that many copies, or a piece that repeats itself, do not hide one.
 
-A stretch is the same audio where its passage scores above what chance does in comparing the whole index with itself,
+A stretch is the same audio where its passage scores above chance for a comparison of the whole index with itself,
 and is as dense as the same sound is: pieces that share a drum kit and a groove are not. Times are in seconds.
 """
 
@@ -52,7 +52,7 @@ SharedPassages = dict[int, list[Alignment]]
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One recording, what was looked up of it, and what has come of that."""
+    """One recording with its sampled landmarks, and the shared passages found so far."""
 
     ordinal: int
     query: QueryLandmarks
@@ -126,7 +126,7 @@ def _spread(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _heard(view: LayerSnapshot, one: _Asked, rows: NDArray[np.int64], similarity: NDArray[np.float32]) -> bool:
-    """Add what the neighbours of a recording come to; returns whether known copies may hide others among them."""
+    """Add the passages that the neighbours of a recording support; returns whether known copies may hide others."""
     owners = view.recording_of(rows)
     query = one.query.only(one.sample)
     others = np.where((owners == one.ordinal) | (rows < 0), -1, rows)
@@ -137,7 +137,7 @@ def _heard(view: LayerSnapshot, one: _Asked, rows: NDArray[np.int64], similarity
 
 
 def _verified(view: LayerSnapshot, query: QueryLandmarks, neighbours: Neighbours) -> SharedPassages:
-    """Return the passages, by recording, that what the neighbours vote for comes to with all landmarks."""
+    """Return the passages, by recording, of the neighbours' hypotheses, verified with all landmarks."""
     by_recording: dict[int, list[Hypothesis]] = {}
     hypotheses = best_hypotheses(gather_votes(neighbours), per_step=_HYPOTHESES_PER_STEP)
     for hypothesis in sorted(hypotheses, key=lambda one: -one.support):

@@ -1,15 +1,15 @@
-"""Candidates in, matches out: which of them chance does not explain, where they end, and how sure that is.
+"""Decide which aligned passages are significant, and turn them into matches.
 
 A score is the best local alignment along a line, and the number of such alignments above a score that chance produces
 falls off exponentially (Karlin and Altschul, PNAS 1990, for sequences; measured here on unrelated music). Rate and
 slope of that tail are estimated for every query: it is searched again running backwards, through the same steps and
-so with the same number of hypotheses tried. What a reversed recording finds, it finds by chance (target-decoy
+so with the same number of hypotheses tried. Alignments of the reversed query are chance (target-decoy
 competition; Elias and Gygi, Nature Methods 2007), and drones, loops and test tones, which resemble everything, find
 more and better: their own tail says so.
 
 A ten-second query has few decoys, so its estimate starts from a prior, the tail over real music against catalogues of
 known size, and moves away from it as decoys come in (conjugate gamma priors for a Poisson rate and an exponential
-slope). The prior slope is flatter than what most music has, and the estimate never falls below it: doubt costs a
+slope). The prior slope is flatter than that of most music, and the estimate never falls below it: doubt costs a
 match, not a wrong payment.
 
 A larger catalogue does not offer more chances in proportion. Each landmark of the query still names its nearest two,
@@ -19,13 +19,13 @@ development sources and generated music, 37 alignments scored 12 and more by cha
 of a kind.
 
 Reversed music has no drum kit, no groove and no loop in common with anything, so decoys cannot warn of music that has.
-The rivals of a passage can: other recordings that fit the same part of the query, and the same recording where it
-fits the query elsewhere on another line. If there are several, each too weak to be a find, then what the passage holds
-is common property, and their scores join the tail that it has to beat (`ChanceModel.beside`): Lowe's ratio test (IJCV
+The rivals of a passage can: other recordings that fit the same part of the query, and the same recording where it fits
+the query elsewhere on another line. If there are several, each too weak to be a find, then the audio of the passage is
+common property, and their scores join the tail that it has to beat (`ChanceModel.beside`): Lowe's ratio test (IJCV
 2004) with a probability in place of the ratio.
 
-The recheck of a trace (`index.recheck`) ends with the same `decide`, so that what was found and what is found again can
-only differ if the candidates do.
+The recheck of a trace (`index.recheck`) ends with the same `decide`, so that the two results can only differ if the
+candidates do.
 """
 
 import math
@@ -72,13 +72,13 @@ LEAST_FALSE_PER_1000H = 1e-6
 _RATE_PER_HOUR = 150.0  # of them, in a catalogue of _LANDMARKS landmarks searched at _SCALES time scales
 _SCALES = 3
 _LANDMARKS = 300_000
-_GROWTH = 0.25  # the rate grows with this power of the catalogue: what is near spreads over more recordings
+_GROWTH = 0.25  # the rate grows with this power of the catalogue: neighbours spread over more recordings
 _LEAST_LANDMARKS = 100_000  # a smaller catalogue may be all of one kit and one groove: it earns no lower threshold
-_RATE_WEIGHT_HOURS = 0.02  # how much searched audio the prior rate stands for
+_RATE_WEIGHT_HOURS = 0.02  # weight of the prior rate, in hours of searched audio
 _MEAN_EXCESS = 2.2  # prior mean of score above FLOOR_SCORE
-_EXCESS_WEIGHT = 8.0  # how many chance alignments that prior stands for
+_EXCESS_WEIGHT = 8.0  # weight of that prior, in chance alignments
 _LEAST_RIVALS = 2  # one weak rival may be another mix of the same recording
-_RIVAL_WEIGHT = 2.0  # how many rivals the tail of the query stands for
+_RIVAL_WEIGHT = 2.0  # weight of the tail of the query, in rivals
 _PRIOR_REUSE = 0.1  # alignments per query that are taken to be real before looking, for `confidence`
 
 MOST_CONFIDENCE = round(_PRIOR_REUSE / (_PRIOR_REUSE + LEAST_P), 9)
@@ -87,12 +87,12 @@ MOST_CONFIDENCE = round(_PRIOR_REUSE / (_PRIOR_REUSE + LEAST_P), 9)
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What the decision on a query, or on a part of a long one, goes by besides the passages themselves.
+    """Inputs of the decision on a query, or on a part of a long one, besides its passages.
 
     Attributes
     ----------
     layer : str
-        What was searched.
+        The layer that was searched.
     cells_per_octave : float
         Cells of its log-frequency axis.
     start_seconds, duration_seconds : float
@@ -106,7 +106,7 @@ class Circumstances:
     n_scales : int
         Time scales that were tried.
     max_false_per_1000h : float
-        How many false matches are put up with in 1 000 hours of audio scanned.
+        Accepted number of false matches in 1 000 hours of audio scanned.
     """
 
     layer: str
@@ -252,10 +252,10 @@ class ChanceModel:
 def decide(
     candidates: Sequence[Candidate], circumstances: Circumstances, model: ChanceModel, *, version: int = 2
 ) -> tuple[Match, ...]:
-    """Decide on every candidate, note it there, and put what is reported together by recording.
+    """Decide on every candidate, set its `reported`, and group reported passages by recording.
 
-    What a candidate claims is the stretches in which it is supported, each a passage of its own: all of them are one
-    finding, on one line, with one score and one probability.
+    A candidate claims the stretches in which it is supported, each a passage of its own: all of them are one finding,
+    on one line, with one score and one probability.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def tail_of(candidate: Candidate, model: ChanceModel) -> ChanceModel:
 def _with_repeats_reported(
     candidates: Sequence[Candidate], tails: Sequence[ChanceModel], max_false_per_1000h: float
 ) -> list[ChanceModel]:
-    """Report repeats of what is reported (`index.search.repeats`) too; returns the tails, theirs changed.
+    """Report repeats of reported passages too (`index.search.repeats`); returns the tails, theirs changed.
 
     A repeat has to beat the tail for the stretches of its recording that are proven, not for the whole catalogue. It is
     never stated to be surer than the best of those that prove it.

@@ -1,8 +1,8 @@
 """One result of a track from those of its audio streams, on one timeline.
 
-What two streams play at one place of the same recording is one passage, heard in both: a film with its music under two
-languages reuses it once. The passage has the figures of the stream that says it best; `Passage.streams` names them all.
-Passages that only overlap stay what they are: covered seconds are unions everywhere, so none counts twice.
+Two streams that play one place of the same recording make one passage, heard in both: a film with its music under two
+languages reuses it once. The passage has the figures of the stream with the best score; `Passage.streams` names them
+all. Passages that only overlap stay as they are: covered seconds are unions everywhere, so none counts twice.
 """
 
 from collections.abc import Iterable, Mapping

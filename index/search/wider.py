@@ -1,12 +1,12 @@
-"""The search of a track, part by part, and again at wider time scales where something lies at the edge of the range.
+"""Search a track part by part, and again at wider time scales where a passage lies at the edge of the range.
 
-Descriptors at a few time scales cost little and find what plays at 80 to 125 % of its tempo. Beyond that they still
-find pieces, at ratios that lean towards the scales searched: speed x1.5 comes as seven passages at 141 to 146 %. A
-passage near or beyond the reach of the outermost scale is therefore a reason to describe that part of the track at the
-scales of a thorough search, and to search it again. It costs time where such a passage was found, and nowhere else.
+Descriptors at a few time scales cost little and find recordings played at 80 to 125 % of their tempo. Beyond that they
+still find pieces, at ratios that lean towards the scales searched: speed x1.5 comes as seven passages at 141 to 146 %.
+A passage near or beyond the reach of the outermost scale is therefore a reason to describe that part of the track at
+the scales of a thorough search, and to search it again. It costs time where such a passage was found, and nowhere else.
 
-The wider search has more hypotheses and so a higher threshold. Its result counts if it covers, for each recording, what
-the first one covered; else the first stays. `WiderSearch.notes` says which.
+The wider search has more hypotheses and so a higher threshold. Its result counts if it covers, for each recording, the
+seconds that the first one covered; else the first stays. `WiderSearch.notes` records the choice.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from index.storage.snapshot import Snapshot
 __all__ = ["WidePrints", "WiderSearch", "at_the_edge", "covers", "widest"]
 
 _EDGE = 1.1  # a scale one step further out would lie nearer to a ratio that exceeds the outermost by more than this
-_ENOUGH = 0.8  # of what the first search covered; beyond the range it may cover too much in pieces that overlap
+_ENOUGH = 0.8  # of the first search's seconds; beyond the range it may cover too much in pieces that overlap
 
 _AT_THE_EDGE = "a passage lies at the edge of the tempos searched"
 _SEARCHED_AGAIN = f"{_AT_THE_EDGE}: searched again from half to double tempo and speed, as --thorough does"
@@ -90,7 +90,7 @@ class WiderSearch:
     scales : tuple of float
         Time scales at which the track was described so far: those of the first search, or of the widest.
     notes : tuple of str
-        What is to be said of passages at the edge of the range; each sentence once.
+        Notes on passages at the edge of the range; each sentence once.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class WiderSearch:
         query : Fingerprint
             The part as it was searched last.
         examination : Examination
-            What is reported of it; its times are those of both searches.
+            Its search; the times are those of both searches.
         options : SearchOptions
             How it was searched.
 

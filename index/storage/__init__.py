@@ -2,15 +2,15 @@
 
 In reading order:
 
-manifest         what one commit consists of, and the layers of this version; manifest_rules: what it may say
+manifest         the parts of one commit, and the layers of this version; manifest_rules: its limits
 snapshot         one commit, open for reading
 layer_snapshot   its landmarks in one layer: neighbours, times, frequencies
-segment          an immutable folder of recordings and landmarks, opened; segment_rules: what its files may say;
+segment          an immutable folder of recordings and landmarks, opened; segment_rules: limits of its files;
                  segment_writer: written and joined
-layers           landmarks checked and rounded to what is stored
-recordings       what is known about each recording, looked up without reading all
+layers           landmarks checked and rounded for storage
+recordings       metadata of each recording, looked up without reading all
 tags             tags and excluded ranges, in the form that is stored
-amendments       what was changed of recordings later
+amendments       later changes to recordings' metadata
 hubs             recordings that are near everything
 locks            one writer at a time, and leases of readers
 durable          files that survive a power cut

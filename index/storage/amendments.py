@@ -1,6 +1,6 @@
-"""Amendments: what was changed of what is said about a recording after it was added.
+"""Amendments: changes to a recording's metadata after it was added.
 
-Segments never change, so a change is a line of its own. All amended recordings of an index stand in one file,
+Segments never change, so a change is a line of its own. All amended recordings of an index are in one file,
 `amendments-<number>.jsonl`, one line each, which takes the place of the line in the segment. Every change writes a new
 file through a commit of the writer; joining segments takes the lines into the new one.
 
@@ -44,7 +44,7 @@ Amendments = Mapping[str, Mapping[int, bytes]]
 
 
 def read_amendments(folder: Path, entry: AmendmentsEntry | None) -> dict[str, dict[int, bytes]]:
-    """Read what the manifest says was amended.
+    """Read the amendments that the manifest names.
 
     Raises
     ------
@@ -119,7 +119,8 @@ def of_live(amendments: Amendments, segments: Iterable[SegmentEntry]) -> dict[st
 
 
 def tags_digest(recording: Recording) -> NDArray[np.uint8]:
-    """Return what tags and excluded ranges add to the content of a recording, by exclusive or [shape=(32,)].
+    """Return the digest of tags and excluded ranges, joined to that of a recording's content by exclusive or
+    [shape=(32,)].
 
     Zeros where there are none; so the content can be brought up to date without the audio, and is the same whether a
     recording was added with a tag or got it later.

@@ -6,7 +6,7 @@ the manifest; the manifest itself is written beside the old one and renamed over
 either the old state or the new one. Files outside the index are written by `fingerprint.new_files`.
 
 Every file gets its size and SHA-256 while it is being written, without a second pass. A full disk becomes
-`StorageFullError`, whatever call noticed it; other refusals of the system become `CatalogueError`.
+`StorageFullError`, in any call; other refusals of the system become `CatalogueError`.
 """
 
 import errno
@@ -123,7 +123,7 @@ def write_array(path: Path, parts: Iterable[NDArray[Any]], *, shape: tuple[int, 
 
 
 def publish(path: Path, data: bytes) -> None:
-    """Replace the content of `path` in one step: whoever opens it reads the old content or the new, never a mixture.
+    """Replace the content of `path` in one step: readers get the old content or the new, never a mixture.
 
     On return the new content is on the disk.
 

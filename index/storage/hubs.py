@@ -2,11 +2,10 @@
 
 A *hub* is a recording that turns up among the neighbours of other recordings' landmarks much more often than its share
 of landmarks would have it (Radovanovic, Nanopoulos and Ivanovic, JMLR 2010). Chance alignments with a hub are more
-frequent by the same factor, so the rate of chance is multiplied by it wherever a passage of a hub is decided
+frequent by the same factor, so the rate of chance is multiplied by it in the decision on a hub's passage
 (`decision.ChanceModel.times`): a higher threshold, no exclusion. A long, exact use of the hub itself still clears it.
 
-`index.folder.hub_scores` finds hubs; this module says what is stored of them, in a JSON file that the manifest
-names.
+`index.folder.hub_scores` finds hubs; this module stores them, in a JSON file that the manifest names.
 """
 
 import json
@@ -60,7 +59,7 @@ def hubs_name(number: int) -> str:
 
 
 def write_hubs(path: Path, hubs: Mapping[str, Hub], computed_at: int) -> HubsEntry:
-    """Write a new file of hubs and return what the manifest says of it.
+    """Write a new file of hubs and return its entry for the manifest.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ def write_hubs(path: Path, hubs: Mapping[str, Hub], computed_at: int) -> HubsEnt
 
 
 def read_hubs(path: Path) -> dict[str, Hub]:
-    """Return what `write_hubs` wrote.
+    """Return the hubs of a file that `write_hubs` wrote.
 
     Raises
     ------

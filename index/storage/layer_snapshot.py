@@ -42,7 +42,7 @@ class LayerSnapshot:
     tree : Tree or None
         Of a compressed layer.
     apart : callable
-        Return what tells recordings with the same landmarks apart, by ordinal: a tuple that can be compared.
+        Return the sort key of recordings with the same landmarks, by ordinal: a tuple that can be compared.
 
     Attributes
     ----------
@@ -250,7 +250,7 @@ class LayerSnapshot:
         return np.flatnonzero(~self.excluded(rows, np.full(rows.size, ordinal, dtype=np.int32)))
 
     def without_exclusions(self) -> Self:
-        """Return the same landmarks, as if no recording had excluded ranges: to ask what lies in them."""
+        """Return the same landmarks, as if no recording had excluded ranges: to search inside them."""
         view = copy(self)
         nothing = np.empty(0, dtype=np.int64)
         view.has_exclusions = False
@@ -280,8 +280,8 @@ class LayerSnapshot:
     def ranks(self) -> NDArray[np.int64]:
         """Place of every recording in an order that only content decides [shape=(n_recordings,)].
 
-        Whatever is equal otherwise is put in this order, so that a search finds the same for any order of adding and
-        any ids. Only recordings that nothing but their names tells apart stand in the order of these.
+        Ties are put in this order, so that a search finds the same for any order of adding and
+        any ids. Only recordings that differ in nothing but their names are ordered by these.
         """
         order = np.argsort(self.kinds, kind="stable")
         edges = np.concatenate([[0], 1 + np.flatnonzero(np.diff(self.kinds[order])), [order.size]])

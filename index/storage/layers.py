@@ -1,4 +1,4 @@
-"""Landmarks on their way into the index: checked, and rounded to what is stored.
+"""Check landmarks for the index, and round them to the precision of storage.
 
 In come seconds, cells and unit vectors of one recording; out go whole numbers, half-precision vectors, the signs of the
 vectors as bits, and a digest of all that. Rounding happens here and nowhere else.
@@ -89,7 +89,7 @@ class Prepared:
 def prepare(
     recording: Recording, landmarks: Mapping[str, LayerLandmarks | PreparedLayer], layers: Mapping[str, LayerEntry]
 ) -> Prepared:
-    """Check what is to be added, and round what is not yet as it is stored.
+    """Check a recording and its landmarks, and round any that are not yet in stored precision.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def prepare(
 
 
 def quantise(landmarks: LayerLandmarks, dimension: int, *, where: str) -> PreparedLayer:
-    """Check landmarks and round them to what is stored; processes that describe files do it on the spot.
+    """Check landmarks and round them to stored precision; worker processes call it before they return a fingerprint.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def quantise(landmarks: LayerLandmarks, dimension: int, *, where: str) -> Prepar
         worst = int(np.argmax(np.abs(length - 1)))
         raise ParameterError(f"{where}: vector {worst} has length {length[worst]:.3f}, must be 1")
     halves = vectors.astype(np.float16)
-    codes = signs_of(halves)  # of what is stored: rounding makes the smallest values zero
+    codes = signs_of(halves)  # of the stored values: rounding makes the smallest zero
     return PreparedLayer(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)
 
 

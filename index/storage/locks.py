@@ -7,13 +7,13 @@ decides nothing. Readers take no part in this: they lock files of their own, by 
 Leases: keep a commit's files on disk while worker processes still need to open them.
 
 A reader that has everything mapped needs no lease. One whose workers open the same commit minutes later does, as a
-compaction deletes what the manifest no longer names. A lease is a file `readers/<unique>.json` with the manifest that
-the reader saw, byte for byte, and an exclusive `flock` on it for as long as the reader lives. The writer deletes only
-what neither the manifest nor a lease names, and the rest with a later commit. The lock is the operating system's, so it
-ends with the process however that ends: a lease that nobody has locked is stale, and the next writer deletes it. As
-leases mean nothing after a power cut, they are not flushed to the disk.
+compaction deletes files that the manifest no longer names. A lease is a file `readers/<unique>.json` with the manifest
+that the reader saw, byte for byte, and an exclusive `flock` on it for as long as the reader lives. The writer deletes
+only files that neither the manifest nor a lease names, and the rest with a later commit. The lock is the operating
+system's, so it ends with the process however that ends: a lease that nobody has locked is stale, and the next writer
+deletes it. As leases mean nothing after a power cut, they are not flushed to the disk.
 
-Nothing is deleted under a reader, whatever happens between two steps:
+Nothing is deleted under a reader, even if a step in between fails:
 
 1. The reader reads the manifest, then writes and locks its lease, then *reads the manifest again*, and starts over
    if that has changed. The writer switches the manifest first, and *lists the leases after that*. If the reader found
@@ -25,7 +25,7 @@ Nothing is deleted under a reader, whatever happens between two steps:
    while there is one, the writer deletes nothing.
 
 Where no lease can be taken (read-only media, folders of others, full disks, file systems without locks), readers do
-without: what they have open stays; what their workers open may be a later commit.
+without: files that they have open stay; their workers may open a later commit.
 """
 
 import fcntl
@@ -123,7 +123,7 @@ def put_holder(descriptor: int, path: Path) -> None:
 
 
 def claim(path: Path) -> int:
-    """Open a file that may be deleted by whoever finds it unlocked, created when missing, and lock it.
+    """Open and lock a file, created when missing, that another process may delete while it is unlocked.
 
     Between opening and locking it another process may have locked and deleted it, or renamed it; the lock would then be
     on a file that `path` no longer names. So the name is looked up again under the lock.
@@ -185,7 +185,7 @@ class Lease:
     Attributes
     ----------
     token : CommitToken
-        What other processes need to open the same state.
+        Token by which other processes open the same state.
     manifest : Manifest
         The state.
     data : bytes
@@ -240,9 +240,9 @@ def leased_manifest(folder: Path, token: CommitToken) -> Manifest:
 
 
 def sweep(folder: Path, manifest: Manifest) -> None:
-    """Delete what neither the manifest nor a live lease names, and stale leases; for the writer, after switching.
+    """Delete files that neither the manifest nor a live lease names, and stale leases; for the writer, after switching.
 
-    What cannot be deleted is left for the next time.
+    Files that cannot be deleted are left for the next time.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def sweep(folder: Path, manifest: Manifest) -> None:
     manifest : Manifest
         The one in place.
     """
-    with suppress(OSError):  # what stays is removed next time
+    with suppress(OSError):  # leftovers are removed next time
         (folder / (MANIFEST_NAME + ".tmp")).unlink(missing_ok=True)
     kept = {*manifest.parts(), *manifest.side_files()}
     for lease in list(_live_leases(folder / FOLDER_NAME)):
@@ -265,7 +265,7 @@ def sweep(folder: Path, manifest: Manifest) -> None:
                 shutil.rmtree(part, ignore_errors=True)
     for path in folder.iterdir():
         if SIDE_FILE.fullmatch(path.name) and path.name not in kept:
-            with suppress(OSError):  # what stays is removed next time
+            with suppress(OSError):  # leftovers are removed next time
                 path.unlink()
 
 
@@ -290,7 +290,7 @@ def _make(path: Path, data: bytes) -> int | None:
     except (OSError, OutputError):
         return None
     try:
-        os.fchmod(descriptor, 0o644)  # whoever may write to the index must be able to read it, to see that it is stale
+        os.fchmod(descriptor, 0o644)  # other writers of the index must be able to read it, to see that it is stale
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]

@@ -1,4 +1,4 @@
-"""The manifest: the one file that says what the index consists of.
+"""The manifest: the one file that names all parts of the index.
 
 `manifest.json` names every layer, tree and segment file with size and SHA-256. A file it does not name does not exist
 as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
@@ -70,7 +70,7 @@ LEFTOVERS = {"segments", "trees", "readers", "lock", MANIFEST_NAME + ".tmp"}  # 
 
 @dataclass(frozen=True, slots=True)
 class LayerSpec:
-    """What one layer of descriptors is made with.
+    """Parameters of one layer of descriptors.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ class Manifest:
     hubs : HubsEntry or None
         Recordings that are near everything; None while that was not computed.
     amendments : AmendmentsEntry or None
-        What was changed about recordings since their segments were written.
+        File of changes to recordings since their segments were written.
     blind : str or None
         Of a blind index, the id of the grant that it was made under; None in all others.
     renamed : dict
@@ -354,7 +354,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings again to a new index, from their "
             "fingerprint files (.spf) or their audio"
         )
-    if data != as_written:  # white space, or what else means the same: the content is sound, the file is not
+    if data != as_written:  # same value, other bytes (white space, say): the content is sound, the file is not
         raise _damaged(path, "is not as it was written")
     try:
         manifest = Manifest.from_body(body)
@@ -367,7 +367,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
 
 
 def require_grant(folder: Path, manifest: Manifest) -> None:
-    """Make sure that a blind index has its grant beside it; what is in that is looked at by `evidence.blind`.
+    """Make sure that a blind index has its grant beside it; `sourceprint.blind.grants` checks the content.
 
     Raises
     ------
@@ -381,7 +381,7 @@ def require_grant(folder: Path, manifest: Manifest) -> None:
 
 
 def refuse_blind(folder: Path, manifest: Manifest, *, action: str) -> None:
-    """Refuse what must not be done to a blind index: its grant is for this state, to be searched and nothing else.
+    """Refuse a change to a blind index: its grant is for this state, to be searched and nothing else.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""What a manifest may say: names, ranges, order, and the files that every part of an index has.
+"""Limits of a manifest: names, ranges, order, and the files that every part of an index has.
 
-A checksum tells who wrote a file, not that it is right; so every field is looked at before anything is made of it. The
-rules are those of `docs/formats/index.md`, manifest.json; they stand here and nowhere else. `index.storage.manifest`
-asks for them whenever it reads a manifest, from a folder, a lease or an archive.
+A checksum proves that a file is unaltered, not that it is right; so every field is checked before use. The rules are
+those of `docs/formats/index.md`, manifest.json; they are coded here and nowhere else. `index.storage.manifest` applies
+them to every manifest that it reads, from a folder, a lease or an archive.
 """
 
 import re
@@ -50,7 +50,7 @@ def required_files(segment: "SegmentEntry", layers: dict[str, "LayerEntry"]) -> 
 
 
 def manifest_faults(manifest: "Manifest") -> Iterator[str]:
-    """Yield what is wrong with a manifest, field by field: its name, its value, what it must be."""
+    """Yield the faults of a manifest, field by field: its name, its value, what it must be."""
     yield from _count_faults("generation", manifest.generation, least=0)
     yield from _count_faults("next_name", manifest.next_name, least=1)
     if not manifest.layers:

@@ -1,7 +1,7 @@
-"""Recordings: what the catalogue knows about each, and a table of them that opens without reading it.
+"""Recordings: metadata of each, and a table that opens without reading all of it.
 
 A segment stores its recordings as JSON Lines, with three small arrays beside them: where each line starts, a digest of
-what was added, and short keys of the id and of the audio. Looking a recording up compares keys, and only the lines
+the added content, and short keys of the id and of the audio. Looking a recording up compares keys, and only the lines
 asked for are parsed, so a table of 100 000 recordings opens as fast as one of ten.
 """
 
@@ -62,9 +62,9 @@ class Recording:
     duration_ms : int
         Length of the decoded audio, in milliseconds.
     decoder : str
-        What decoded it.
+        Decoder of the audio.
     notes : tuple of str
-        What was odd about the audio, one sentence each.
+        Sentences on anything odd about the audio.
     tags : tuple of str
         Short texts that mean nothing to the index, sorted: see `index.storage.tags`.
     excluded : tuple of (int, int)

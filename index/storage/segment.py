@@ -3,7 +3,7 @@
     recordings.jsonl      one JSON object per recording
     offsets.npy           int64  [n + 1]  start of each line
     keys.npy              uint64 [n, 3]   short keys of id and audio digest, checksum of the line
-    contents.npy          uint8  [n, 32]  SHA-256 of what was added
+    contents.npy          uint8  [n, 32]  SHA-256 of the added content
     exclusions.npy        int64  [m, 3]   excluded ranges, if there are any
     <layer>/bounds.npy    int64  [n + 1]  first row of each recording
     <layer>/times.npy     uint32 [rows]   1/4096 s
@@ -15,7 +15,7 @@
     `index.vectors.lists`)
 
 Rows of a recording are contiguous and sorted by time. Everything is opened by memory map when a snapshot is taken, so
-that a reader keeps what it sees even when a compaction deletes the files. The large files of a large index are not read
+that a reader keeps its view even when a compaction deletes the files. The large files of a large index are not read
 through for that: every recording and every list has a checksum of its own, which is compared when it is first used.
 """
 
@@ -78,7 +78,7 @@ class SegmentLayer:
     table: TablePart
 
     def check(self, position: int) -> None:
-        """Compare the rows of a recording with their checksum, and look at what they say, once per process.
+        """Compare the rows of a recording with their checksum, and check their values, once per process.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Segment:
     table : TablePart
         Its recordings, as they were added.
     contents : ndarray [shape=(n, 32), dtype=uint8]
-        Digest of what was added.
+        Digest of the added content.
     exclusions : ndarray [shape=(m, 3), dtype=int64]
         Excluded ranges: position, start and end in milliseconds, in this order.
     layers : dict of str to SegmentLayer
@@ -160,14 +160,14 @@ class Segment:
 
     @classmethod
     def open(cls, folder: Path, entry: SegmentEntry, layers: Mapping[str, LayerEntry], *, check_all: bool) -> Self:
-        """Open a segment, and look at what decides where everything in it is.
+        """Open a segment, and check the files that locate its contents.
 
         Parameters
         ----------
         folder : Path
             Its folder.
         entry : SegmentEntry
-            What the manifest says of it.
+            Its entry in the manifest.
         layers : mapping
             Layers of the index, by name.
         check_all : bool
@@ -176,7 +176,7 @@ class Segment:
         Raises
         ------
         IndexDamagedError
-            If a file differs from what the manifest says, or says what it cannot; names the file.
+            If a file differs from its entry in the manifest, or has values out of range; names the file.
         FileNotFoundError
             If a file is gone, which a reader meets when a compaction has just finished.
         """

@@ -1,8 +1,8 @@
-"""What the files of a segment may say: `.npy` headers, order, ranges, and what must be finite.
+"""Limits of a segment's files: `.npy` headers, order, ranges, finite values.
 
-A checksum tells who wrote a file, not that it is right, so kernels get nothing that was not looked at here. What a few
-numbers decide is looked at when a segment is opened; the rows of a recording when they are first used, together with
-their checksum. The rules are those of `docs/formats/index.md`, Reading. Those of lines stand in
+A checksum proves that a file is unaltered, not that it is right, so kernels get no value that was not checked here. The
+few numbers that locate the rest are checked when a segment is opened; the rows of a recording when they are first used,
+together with their checksum. The rules are those of `docs/formats/index.md`, Reading. Those of lines are in
 `index.storage.recordings`, of lists in `index.vectors.lists`, of a tree in `index.vectors.tree`.
 """
 
@@ -67,7 +67,7 @@ def ascends(bounds: NDArray[np.int64], end: int) -> bool:
 
 
 def exclusions_fault(exclusions: NDArray[np.int64], n_recordings: int) -> str:
-    """Return what is wrong with the excluded ranges of a segment [shape=(m, 3)]: position, start and end; or ""."""
+    """Return the fault of the excluded ranges of a segment [shape=(m, 3)]: position, start and end; or ""."""
     positions, starts, ends = exclusions.T
     if not exclusions.size:
         return ""
@@ -82,7 +82,7 @@ def exclusions_fault(exclusions: NDArray[np.int64], n_recordings: int) -> str:
 
 
 def rows_fault(times: NDArray[np.uint32], vectors: NDArray[np.float16] | None, duration_ms: int) -> str:
-    """Return what is wrong with the landmarks of one recording; or "".
+    """Return the fault of one recording's landmarks; or "".
 
     Parameters
     ----------

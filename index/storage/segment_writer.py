@@ -68,7 +68,7 @@ class MergeSource:
         return [slice(int(a), int(b)) for a, b in zip(rows[0::2], rows[1::2], strict=True) if b > a]
 
     def check(self, layer: SegmentLayer) -> None:
-        """Compare what is to be copied with its checksums, so that damage is never passed on under a new one."""
+        """Compare the rows to copy with their checksums, so that damage never gets a new checksum."""
         for position in np.flatnonzero(self.alive).tolist():
             layer.check(position)
 
@@ -98,7 +98,7 @@ def write_segment(
     Returns
     -------
     SegmentEntry
-        What the manifest has to say of it.
+        Its entry for the manifest.
 
     Raises
     ------
@@ -153,14 +153,14 @@ def merge_segments(
     Returns
     -------
     SegmentEntry
-        What the manifest has to say of it.
+        Its entry for the manifest.
 
     Raises
     ------
     StorageFullError
         If the disk is full.
     IndexDamagedError
-        If what is to be copied fails its checksum.
+        If data to copy fails its checksum.
     """
     make_folder(folder)
     lines = (source.table().line(int(position)) for source in sources for position in np.flatnonzero(source.alive))

@@ -1,4 +1,4 @@
-"""Snapshots: one commit of the index, open for reading from start to end, whatever writers do meanwhile.
+"""Snapshots: one commit of the index, open for reading and unaffected by writers.
 
 A manifest goes in; its segments, trees, hubs and amendments come out, memory-mapped and compared with their checksums.
 A reader may hold a manifest whose segments a compaction deletes before they are open. It then finds files missing,
@@ -61,7 +61,7 @@ class Snapshot:
     hubs : mapping
         Hub recordings, by id.
     amendments : Amendments
-        What was changed of recordings since their segments were written.
+        Changes to recordings since their segments were written.
     recordings : RecordingTable
         Live recordings, a sequence indexed by ordinal.
     """
@@ -178,13 +178,15 @@ class Snapshot:
         return 1.0 if hub is None else hub.score
 
     def apart(self, ordinal: int) -> tuple[int, Ranges, float, str]:
-        """Return what tells a recording from others with the same landmarks; its id, which means nothing, last."""
+        """Return the sort key of a recording among others with the same landmarks; its id, which means nothing,
+        last."""
         recording = self.recordings[ordinal]
         return recording.duration_ms, recording.excluded, self.hub_factor(ordinal), recording.id
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:` and a digest of what is searched: parameters, trees, the content of every live recording, hubs.
+        """`sha256:` and a digest of all that a search reads: parameters, trees, the content of every live recording,
+        hubs.
 
         It does not depend on the order in which recordings were added nor on how they are spread over segments; but
         hubs, where there are any, are those of the time when they were computed.
@@ -247,7 +249,7 @@ class Snapshot:
     def without_exclusions(self) -> Self:
         """Return the same snapshot with layers as if no recording had excluded ranges.
 
-        The recordings still name their ranges: what is reported from it is cut there as ever.
+        The recordings still name their ranges: matches reported from it are cut there as ever.
         """
         other = copy(self)
         other._layers = {name: self.layer(name).without_exclusions() for name in self.layers}
@@ -347,7 +349,7 @@ def open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
     Raises
     ------
     IndexDamagedError
-        If a file differs from what the manifest says, or says what no tree can.
+        If a file differs from its entry in the manifest, or has values that no tree can have.
     FileNotFoundError
         If it is gone.
     """

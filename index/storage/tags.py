@@ -1,4 +1,4 @@
-"""Tags and excluded ranges: what an owner says about a recording beside its name, in the one form that is stored.
+"""Tags and excluded ranges of recordings, in the one form that is stored.
 
 A *tag* is a short text that means something to the owner and nothing to the index: a licence, a territory, a label.
 
@@ -122,7 +122,7 @@ def ranges_text(ranges: Ranges) -> str:
 
 
 def stored_tags_fault(tags: object, excluded: object) -> str:
-    """Return what is wrong with tags and ranges that were read, or ""; as they are used, without making them anew.
+    """Return the fault of tags and ranges that were read, or ""; as they are used, without making them anew.
 
     Examples
     --------

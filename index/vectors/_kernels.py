@@ -144,7 +144,7 @@ def descend(queries, centroids, half_norms, first, beam, nodes, next_nodes, near
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def comes_before(row, other, bounds, ranks):
-    """Whether one row stands before another: by rank of its recording, then by its place there."""
+    """Whether one row sorts before another: by rank of its recording, then by its place there."""
     one = np.searchsorted(bounds, row, side="right") - 1
     two = np.searchsorted(bounds, other, side="right") - 1
     return row < other if one == two else ranks[one] < ranks[two]

@@ -7,7 +7,7 @@ landmarks and 20 000 distorted queries, true neighbour among the first two: exac
 quantiser of 8 bytes 18.5 %, of 16 bytes 21.6 %), needs no training, so codes never change, and is the code that
 alignment reads anyway.
 
-The search is ours and not FAISS' because of what a catalogue of 100 000 recordings needs: row numbers of 4 bytes in
+The search is ours and not FAISS' because a catalogue of 100 000 recordings needs row numbers of 4 bytes in
 place of 8, lists without padding, so that small segments may have many, recordings that were removed or are filtered
 out passed over in the scan itself, and checksums per list, so that nothing damaged is ever used. Its
 speed is of the same order: 1.4 ns per code, 1.9 with FastScan on codes of 8 bytes, in two runs on a shared machine.
@@ -78,8 +78,8 @@ class Lists:
     def first_damaged(self, numbers: NDArray[np.int32]) -> int | None:
         """Compare lists with their checksums, each once per process; returns one that is unsound, or None.
 
-        A list that names rows which the segment does not have, or not in ascending order, is unsound too, whatever its
-        checksum says.
+        A list that names rows which the segment does not have, or not in ascending order, is unsound too, even if its
+        checksum agrees.
         """
         wanted = np.zeros(self.n_lists, dtype=np.bool_)
         wanted[numbers[numbers >= 0]] = True
@@ -232,7 +232,7 @@ class InvertedLists:
     def _count(self, number: int, wanted: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return how many codes of each list of a segment count; known of those wanted, which were compared before.
 
-        What was removed does not count: a search weighs as many lists as if it had never been there.
+        Removed recordings do not count: a search scans as many lists as if it had never been there.
         """
         counted, (_, lists, first_row) = self._counted[number], self._segments[number]
         for one in np.unique(wanted[(wanted >= 0) & (counted[wanted] < 0)]).tolist():
@@ -252,7 +252,7 @@ def _bit_planes(
     planes : ndarray [shape=(q, d / 64, 4), dtype=uint64]
         Bits of weight 1, 2, 4 and -8.
     step : ndarray [shape=(q,), dtype=float32]
-        What one unit stands for.
+        Value of one unit.
     total : ndarray [shape=(q,), dtype=int32]
         Sum of the rounded numbers.
     """

@@ -6,8 +6,8 @@ the level that suits its size, so a small one has few lists and a large one many
 when the catalogue has outgrown the deepest level, a deeper tree is trained.
 
 A descriptor goes down the tree to the nearest child of the nearest child, by its *code* (`index.vectors.signs`), so
-that its list depends on code and tree alone, whatever happened to the index before. A query keeps the 16 best nodes
-at every level and looks into the best of them: with 32 768 lists that is 450 distances instead of 32 768.
+that its list depends on code and tree alone, not on the history of the index. A query keeps the 16 best nodes at every
+level and looks into the best of them: with 32 768 lists that is 450 distances instead of 32 768.
 """
 
 import math
@@ -117,7 +117,7 @@ class Tree:
 
     @property
     def fault(self) -> str:
-        """What is wrong with a tree that was read, or ""; its nodes are means of sign vectors."""
+        """The fault of a tree that was read, or ""; its nodes are means of sign vectors."""
         n = len(self.centroids)
         if not n or self.first[-1] != n:
             return f"holds {n} centroids, which is no whole number of levels"

@@ -1,4 +1,4 @@
-"""What of a track an alignment may claim.
+"""Stretches of a track that an alignment may claim.
 
 In reading order:
 

@@ -31,12 +31,12 @@ def apart(alignments: Sequence[Alignment], spans: Sequence[Sequence[Span]]) -> l
     alignments : sequence of Alignment [shape=(n,)]
         Of any recordings.
     spans : sequence of sequence of (float, float) [shape=(n,)]
-        What each of them claims of the track, in order; spans of one alignment do not overlap.
+        Stretches of the track that each claims, in order; spans of one alignment do not overlap.
 
     Returns
     -------
     list of list of (float, float) [shape=(n,)]
-        What each of them keeps, in order. Each instant that an alignment claimed is kept by an alignment on the same
+        Stretches that each keeps, in order. Each instant that an alignment claimed is kept by an alignment on the same
         path, but for slivers of less than a quarter of a second.
     """
     kept: list[list[Span]] = [list(of_one) for of_one in spans]
@@ -53,7 +53,7 @@ def apart(alignments: Sequence[Alignment], spans: Sequence[Sequence[Span]]) -> l
 
 
 def _strength(alignment: Alignment) -> tuple[float, ...]:
-    """Return what alignments of one recording are sorted by, strongest first."""
+    """Return the sort key of alignments of one recording, strongest first."""
     span = (alignment.track_start_seconds, -alignment.track_end_seconds)
     return (-alignment.score, *span, alignment.offset_seconds, alignment.ratio, alignment.shift_cells)
 

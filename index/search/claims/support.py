@@ -1,10 +1,10 @@
-"""What is met along an alignment in, the stretches of the query out that may be claimed.
+"""Find the stretches of an alignment that are supported by landmarks, and may be claimed.
 
-An alignment goes from the first landmark on its line to the last, over whatever lies between: a source that is switched
-off for a second or two, silence, other music, another recording of the catalogue. What counts is the stretches in
-which its landmarks are found. `supported` looks at all landmarks of the query, whether or not another recording meets
-them too, since another match proves nothing and forbids nothing. They are read as a sequence in which the source is
-off, or on at one of three levels (in the clear, mixed, buried); which of them are met decides (a hidden Markov model).
+An alignment goes from the first landmark on its line to the last, across any gap: a source that is switched off for a
+second or two, silence, other music, another recording of the catalogue. Only stretches in which its landmarks are found
+count. `supported` looks at all landmarks of the query, whether or not another recording meets them too, since another
+match proves nothing and forbids nothing. They are read as a sequence in which the source is off, or on at one of three
+levels (in the clear, mixed, buried); which of them are met decides (a hidden Markov model).
 
 - A landmark that is not met says little where few are met anyway, so a gap in a buried source has to be longer than one
   in a clear source.
@@ -32,7 +32,7 @@ __all__ = ["HeardStretch", "ends_of", "supported", "whole_of"]
 
 _LEAST_EVIDENCE = 0.3  # of a landmark that is met: off the line one in a hundred has it, under other music one in ten
 _RATES = (0.05, 0.15, 0.4)  # of the landmarks of a source: buried, mixed, in the clear
-_CHANCE_RATES = (0.004, 0.02)  # at least and at most: what loops meet beside their line is no chance of other music
+_CHANCE_RATES = (0.004, 0.02)  # at least and at most: loops meet themselves beside their line, which is not chance
 _ABSENT_WEIGHT = 0.7  # of a landmark that is not met: neighbours are missed together
 _SILENT_WEIGHT = 3.0  # of a landmark of the recording where the query has none
 _SILENT_SECONDS = 0.1
@@ -71,7 +71,7 @@ def supported(along: Along) -> tuple[HeardStretch, ...]:
     Parameters
     ----------
     along : Along
-        What is met along it, as `Aligner.along` returns it.
+        Evidence along the alignment, from `Aligner.along`.
 
     Returns
     -------
@@ -106,8 +106,8 @@ def ends_of(
 ) -> tuple[float, float]:
     """Return where a stretch starts and ends in the query: beyond its outermost landmarks by `beyond_seconds`.
 
-    What was reused goes on for as long, on average, as its landmarks are apart (the largest of n draws falls short of
-    the end by a share 1 / n). Not beyond the query, the recording, or half the way to a neighbour.
+    Reused audio continues past its last landmark by the mean distance of landmarks (the largest of n draws falls short
+    of the end by a share 1 / n). Not beyond the query, the recording, or half the way to a neighbour.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def _states(
 def _costs(
     times: NDArray[np.float64], evidence: NDArray[np.float64], met: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what going on and going off costs before each landmark.
+    """Return the costs of switching on and of switching off before each landmark.
 
     It depends on the mean evidence of those met just after, or just before: a cut spoils their descriptors.
     """
