@@ -130,8 +130,7 @@ def _layer(
 
 
 def _column(path: Path, size: int, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Map the numbers of a file that should have `size` bytes, without trusting its header; fewer rows if it was
-    cut."""
+    """Map the rows of a file that should have `size` bytes, without trusting its header; fewer if it was cut."""
     kind = np.dtype(dtype).newbyteorder("<")
     row_bytes = kind.itemsize * int(np.prod(shape[1:], dtype=object))
     header = size - row_bytes * shape[0]

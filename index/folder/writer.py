@@ -309,8 +309,7 @@ class Writer:
         return ids
 
     def compact(self) -> None:
-        """Commit, then rewrite the index as one segment without removed recordings, with as many lists as suit its
-        size.
+        """Commit, then rewrite the index as one segment without removed recordings, its lists as many as suit its size.
 
         Raises
         ------

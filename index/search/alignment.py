@@ -256,8 +256,7 @@ class Aligner:
         return self._alignment(recording, np.array(line), run, counted, free)
 
     def along(self, alignment: Alignment) -> Along:
-        """Return the evidence along an alignment; each of its pieces on its own line, up to half the way to the
-        next."""
+        """Return the evidence along an alignment; each piece on its own line, up to half the way to the next."""
         query = self._query
         stored, _ = self._stored(alignment.recording)
         first = int(np.searchsorted(query.seconds, alignment.track_start_seconds, side="left"))

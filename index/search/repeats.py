@@ -147,8 +147,7 @@ def _repeats(one: Alignment, head: Alignment) -> bool:
 
 
 def _explains(one: Alignment, lines: Sequence[Alignment]) -> bool:
-    """Whether no better line at another place of the recording is about as dense there: a recording that plays on is no
-    repeat."""
+    """Whether no better line at another place is about as dense there: a recording that plays on is no repeat."""
     middle = (one.track_start_seconds + one.track_end_seconds) / 2
     for line in lines:
         better = line.score >= one.score and _density(line) >= _LINE_DENSITY * _density(one)

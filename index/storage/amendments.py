@@ -119,8 +119,7 @@ def of_live(amendments: Amendments, segments: Iterable[SegmentEntry]) -> dict[st
 
 
 def tags_digest(recording: Recording) -> NDArray[np.uint8]:
-    """Return the digest of tags and excluded ranges, joined to that of a recording's content by exclusive or
-    [shape=(32,)].
+    """Return the digest of tags and excluded ranges, to join to the content's by exclusive or [shape=(32,)].
 
     Zeros where there are none; so the content can be brought up to date without the audio, and is the same whether a
     recording was added with a tag or got it later.

@@ -1,9 +1,9 @@
-"""A check: what was named is searched with the settings of the policy and decided, file by file.
+"""Check audio files against a release policy: search each and decide on it.
 
-In come paths (files, folders, fingerprint files), out come verdicts. Nothing that was named is passed over: a path that
-does not exist, a pattern that the shell left standing as nothing matched it, a folder without audio, and whatever in a
-folder may be audio and cannot be searched are verdicts too, and errors; so is what comes into a folder meanwhile. Nor
-does an index without recordings pass anything.
+Paths (files, folders, fingerprint files) become verdicts. No input is skipped: a path that does not exist, a pattern
+that the shell left standing as nothing matched it, a folder without audio, and files in a folder that may be audio and
+cannot be searched are verdicts too, and errors; so are files that arrive in a folder meanwhile. Nor does an index
+without recordings pass anything.
 """
 
 import os
@@ -34,7 +34,7 @@ def named_files(
     piped: Item | None = None,
     reading: ListReading | None = None,
 ) -> NamedInputs:
-    """Return the files that paths name, each once, and what names none.
+    """Return the files that paths name, each once, and the paths that name none.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def check_files(
     jobs: int | None = None,
     late: Callable[[], Iterable[Refusal]] = tuple,
 ) -> Generator[Verdict, None, None]:
-    """Search for every file and yield what is decided of it: first what names no file, then the files in order.
+    """Search every file and yield its verdict: first the paths that name no file, then the files in order.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def check_files(
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
     late : callable
-        Asked at the end for what has come meanwhile and was not searched.
+        Returns, at the end, files that arrived meanwhile and were not searched.
 
     Raises
     ------

@@ -86,12 +86,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: where all of its conditions hold of a match, its action is what is decided.
+    """One rule: its action applies to a match for which all of its conditions hold.
 
     Attributes
     ----------
     id : str
-        What reports call it.
+        Its name in reports.
     action : str
         Of `ACTIONS`.
     min_confidence : float or None
@@ -171,7 +171,7 @@ class GateLicence:
         day : date
             Of the release.
         use : str
-            What is made of the recording, of `USES`.
+            The use of the recording, of `USES`.
         """
         if self.valid_from is not None and day < self.valid_from:
             return f"valid_from {self.valid_from}, checked for {day}"
@@ -198,23 +198,23 @@ class GatePolicy:
     rules : tuple of Rule
         In order: the first that fits decides.
     otherwise : str
-        What is decided where none fits.
+        Decision where none fits.
     licences : tuple of GateLicence
         In order: the first whose terms are kept passes a match.
     outside_licence : str
-        What is decided of a match that breaks a term of every licence that names its recording.
+        Decision on a match that breaks a term of every licence that names its recording.
     unresolved : str
-        What is decided where it is not settled whether the recording is one that is licensed.
+        Decision where it is open whether the recording is a licensed one.
     use : str
-        What the checked files make of recordings, of `USES`.
+        The checked files' use of recordings, of `USES`.
     too_short, not_enough_music : str
-        `PASS`, or `ERROR`: what is said of files that cannot be searched for these reasons.
+        `PASS`, or `ERROR`: decision on files that cannot be searched for these reasons.
     truncated : str
-        `PASS`, or `ERROR`: what is said of files whose end is missing, by what they say themselves.
+        `PASS`, or `ERROR`: decision on files whose end is missing, according to the file itself.
     max_false_per_1000h : float
         Of the search: false matches to put up with in 1 000 hours of audio.
     near_limit_per_1000h : float
-        Up to which rate what misses that limit is for review; at or below the limit, nothing is.
+        Rate up to which matches beyond that limit are for review; at or below the limit, none are.
     thorough : bool
         Whether tempo and speed from half to double are searched.
     """

@@ -1,8 +1,8 @@
-"""Policies of the gate as text: TOML in, a validated `GatePolicy` out.
+"""Read and validate a policy of the gate from TOML.
 
-Whatever is not understood is refused: a condition that is misspelt would be a condition that nobody keeps. So is what
-no match could ever fulfil, and a policy that could hold nothing back: such a gate would stand open without a sound.
-Messages name file, key, value and remedy. The digest is that of the file's bytes, as `sha256sum` prints it.
+Unknown keys and values are refused: a misspelt condition would never apply. So are conditions that no match can meet,
+and a policy that can hold nothing back: such a gate would be open unnoticed. Messages name file, key, value and remedy.
+The digest is that of the file's bytes, as `sha256sum` prints it.
 """
 
 import hashlib
@@ -196,7 +196,7 @@ def parse_policy(data: bytes, *, name: str) -> GatePolicy:
     data : bytes
         TOML, UTF-8.
     name : str
-        What messages call it.
+        Its name in messages.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def _names(recordings: tuple[str, ...] | None, isrcs: tuple[str, ...] | None) ->
 
 
 def _codes(isrcs: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return ISRCs without separators; what holds a star or a question mark is a pattern."""
+    """Return ISRCs without separators; one with a star or a question mark is a pattern."""
     try:
         return tuple(
             compact(written) if "*" in written or "?" in written else validate(written) for written in _once(isrcs)

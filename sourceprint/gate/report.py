@@ -16,8 +16,8 @@ The JSON report is one document, the same bytes for the same files, index, polic
 `files`            a scan result (docs/formats/scan-result.md) for each file, without `scan_id` and `timing_ms`, which
                    differ from run to run; with its `decision` (pass, review, block, error), and on every match
                    `decision`, `policy_rule` and `policy_reason` (the term that is broken, or what is open; else null).
-                   `near_limit`: what misses the limit of the search and is within that of the policy, in the fields of
-                   a match; no match, so whatever reads the file as a result passes it over
+                   `near_limit`: hits beyond the limit of the search and within that of the policy, in the fields of a
+                   match; no match, so readers of results skip it
 `not_scanned`      what was named, or is in a folder, and could not be scanned: `name`, `reason`
 `other_files`      what is in a folder and is not taken for audio: `name`, `reason`
 `not_verified`     what was taken on trust or not looked at (`sourceprint.gate.unverified`): `what` (index, policy, day,
@@ -136,7 +136,7 @@ def expect_output(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def write_report(report: Report, layout: str, path: Path) -> None:
-    """Write a report in one of `FORMATS`: whoever opens the file reads what was there before or all of it.
+    """Write a report in one of `FORMATS`, atomically: readers get the old file or all of the new one.
 
     Raises
     ------

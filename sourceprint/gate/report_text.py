@@ -10,14 +10,14 @@ For GitHub Actions, an annotation for each match and each file not checked:
 
     ::error file=out/mix.wav,title=Sourceprint%3A block::12.3 s of "Title" (blue-1), ...
 
-What fails the check is an error, what is for review without failing a warning; what passes says nothing.
+A match that fails the check is an error, one for review a warning; a pass makes no annotation.
 
 JUnit XML has a testcase per file. A file whose verdict fails the check has one `failure`, whose text has a line for
 each match that does; one that could not be checked has an `error`; one that is for review without failing is `skipped`,
 with the reason. One element per testcase, as the stricter of the schemas in use ask, so the sums of the suite are those
 of its testcases.
 
-Whatever comes from outside is escaped: no title and no file name can forge a line or give a command of its own.
+All text from outside is escaped: no title and no file name can forge a line or give a command of its own.
 """
 
 from xml.etree import ElementTree as ET
@@ -42,7 +42,7 @@ def verdict_line(verdict: Verdict) -> str:
 
 
 def summary_line(report: Report) -> str:
-    """Return what became of all files, under which policy; on a line of its own, what in folders is no audio.
+    """Return the counts of verdicts, and the policy; on a line of its own, files in folders that are no audio.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def summary_line(report: Report) -> str:
 
 
 def decision_text(decision: Decision) -> str:
-    """Return what was found and what decided, in words."""
+    """Return a match and the decision on it, in words."""
     found = decision.found
     reason = f": {decision.reason}" if decision.reason else ""
     return (
@@ -80,7 +80,7 @@ def recording_text(found: ResultMatch) -> str:
 
 
 def _others_text(found: ResultMatch) -> str:
-    """Return what else may be meant, the first of it by id."""
+    """Return the alternatives, the first of them by id."""
     others = found.also_fits
     if not others:
         return ""

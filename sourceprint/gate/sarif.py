@@ -1,9 +1,9 @@
-"""The report as SARIF 2.1.0: one result per match, for code scanning and whatever else collects findings.
+"""The report as SARIF 2.1.0: one result per match, for code scanning and other collectors of findings.
 
 block is an error, review a warning, pass a note. Locations are the files as they were named, as URIs; a file keeps its
-finding over renames and new policies through its fingerprint, which is of the audio and the recording found. What could
-not be checked is a notification of the invocation, which then was not successful; files in folders that are no audio
-are counted in one of level note.
+finding over renames and new policies through its fingerprint, which is of the audio and the recording found. A file
+that could not be checked is a notification of the invocation, which then was not successful; files in folders that are
+no audio are counted in one of level note.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""What a check took on trust or did not look at: a verdict is worth no more than what stands behind it.
+"""List the inputs that a check took on trust or did not search.
 
-Named are an index or a policy that nobody signed, the clock of the machine where terms depend on the day, what is odd
+Named are an index or a policy that nobody signed, the clock of the machine where terms depend on the day, anything odd
 about the audio of a file, its streams that could not be searched, and files that were not searched at all, those that
 the policy passes all the same among them.
 """
@@ -37,7 +37,7 @@ class Unverified:
 
 
 def not_verified(report: Report) -> tuple[Unverified, ...]:
-    """Return all that was not verified: what concerns the whole check, then file by file in their order."""
+    """Return all that was not verified: entries on the whole check, then file by file in their order."""
     return (*_of_the_check(report), *(one for verdict in report.verdicts for one in _of_a_file(verdict)))
 
 

@@ -3,19 +3,19 @@
 In comes one scan result, out comes its `Verdict`. For each match, in this order:
 
 1. A licence that names the recording, and all of whose terms are kept, passes it. Where the same passage fits another
-   recording nearly as well, and no licence covers that one, it is open what was reused: `unresolved`.
+   recording nearly as well, and no licence covers that one, the reused recording is open: `unresolved`.
 2. Where licences name the recording and each has a term that is broken, `outside_licence` decides, with that term.
 3. Else the first rule that fits decides, and `otherwise` where none does.
-4. What is decided by 2 or 3 is `unresolved` where that is milder and every passage fits a licensed recording nearly as
+4. A decision by 2 or 3 is `unresolved` where that is milder and every passage fits a licensed recording nearly as
    well: which of two copies is named first must not make the difference.
 
-What misses the limit of the search by little (`GatePolicy.near_limit_per_1000h`) is no match, and no result states it:
-nobody is claimed from by it, and it never blocks. It passes where 1 to 4 pass it as a match; else it is for review.
+A hit just beyond the limit of the search (`GatePolicy.near_limit_per_1000h`) is no match, and no result states it: it
+supports no claim, and never blocks. It passes where 1 to 4 pass it as a match; else it is for review.
 
-A file gets the worst of its matches. What could not be searched is an error, unless the policy passes it.
+A file gets the worst of its matches. A file that could not be searched is an error, unless the policy passes it.
 
 `Report` holds the verdicts of one check. Its exit codes: 0 nothing at or above `fail_on`; 1 matches at or above it; 3
-nothing could be read; 4 some files could not be checked, which outranks 1, as what was not checked may hold worse.
+nothing could be read; 4 some files could not be checked, which outranks 1, as unchecked files may hold worse.
 """
 
 import json
@@ -39,7 +39,7 @@ _WHOLE = 0.9  # of a passage, that a licensed alternative must fit: the rest is 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided of one match.
+    """Decision on one match.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Decision:
     reference : str
         Of the licence that played a part; "" where none did.
     reason : str
-        The term that is broken, what is not settled, or how weak the evidence is; else "".
+        The broken term, the open question, or the weakness of the evidence; else "".
     near_limit : bool
         Whether it is no match, as it misses the limit of the search.
     """
@@ -72,7 +72,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided of one file, or of something that was named and is no file.
+    """Verdict on one file, or on an input that is no file.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Verdict:
     decisions : tuple of Decision
         In order of the matches, and then those near the limit.
     result : ScanResult or None
-        What was found; None where nothing was scanned.
+        Result of the scan; None where nothing was scanned.
     """
 
     name: str
@@ -109,17 +109,17 @@ class Verdict:
 
 
 def decide(result: ScanResult, policy: GatePolicy, *, day: date, near: Sequence[ResultMatch] = ()) -> Verdict:
-    """Return what a policy says of one file.
+    """Return the verdict of a policy on one file.
 
     Parameters
     ----------
     result : ScanResult
-        What a search with the settings of the policy found.
+        Result of a search with the settings of the policy.
     policy : GatePolicy
     day : date
         Of the release: licences must hold on it.
     near : sequence of ResultMatch
-        What the search found between its limit and `GatePolicy.near_limit_per_1000h`.
+        Hits of the search between its limit and `GatePolicy.near_limit_per_1000h`.
     """
     if not result.searched:
         passed = {"too_short": policy.too_short, "not_enough_music": policy.not_enough_music}
@@ -132,7 +132,7 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date, near: Sequence[
     missing = notes_on_unsearched(result.track.notes) if result.unsearched_streams else ""
     if not missing and policy.truncated == ERROR:
         missing = result.cut
-    if missing and action != BLOCK:  # whatever was found, nobody knows what else there is
+    if missing and action != BLOCK:  # the missing part may hold more matches
         reason = f"not all of it was searched: {missing}"
         return Verdict(result.name, ERROR, result.status, reason, decisions, result)
     return Verdict(result.name, action, result.status, decisions=decisions, result=result)
@@ -224,7 +224,7 @@ class Report:
     fail_on : str
         Of `FAIL_ON`.
     verdicts : tuple of Verdict
-        First what names no file, then the files in order.
+        First inputs that name no file, then the files in order.
     unknown_ids : tuple of str
         Recordings that the policy names by id and that the index has not.
     issuer : str
@@ -232,7 +232,7 @@ class Report:
     by_clock : bool
         Whether the day is that of the machine's clock, and nobody named it.
     others : tuple of OtherFile
-        What is in folders and is no audio.
+        Files in folders that are no audio.
     """
 
     policy: GatePolicy

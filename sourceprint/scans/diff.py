@@ -1,9 +1,9 @@
-"""What changed between two scans of the same files: another index, other settings, another version of the program.
+"""Compare two scans of the same files: another index, other settings, another version of the program.
 
-In come the results of both; out comes a `Difference`. Files are paired by content (SHA-256), so that a renamed or moved
-file is the same file; copies of one content by name; and files that are left by name alone, since a file may have been
-replaced. In a pair, recordings are paired by id and layer, their passages in order of track time. A change is what is
-larger than a tolerance: figures that move a little with every index are not news.
+Files are paired by content (SHA-256), so that a renamed or moved file is the same file; copies of one content by name;
+and files that are left by name alone, since a file may have been replaced. In a pair, recordings are paired by id and
+layer, their passages in order of track time. Only changes larger than a tolerance count: figures move a little with
+every index.
 """
 
 import math
@@ -99,7 +99,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What changed between two scans, `before` and `after`.
+    """Changes between two scans, `before` and `after`.
 
     Attributes
     ----------
@@ -131,14 +131,14 @@ class Difference:
 def compare(
     before: Sequence[ScanResult], after: Sequence[ScanResult], tolerance: Tolerance | None = None
 ) -> Difference:
-    """Return what changed from one scan to another.
+    """Return the changes from one scan to another.
 
     Parameters
     ----------
     before, after : sequence of ScanResult
         One result per name, as `sourceprint.scans.run_folder.results_of` returns them.
     tolerance : Tolerance, optional
-        What is no change; by default that of the class.
+        Largest difference that is no change; by default that of the class.
 
     Examples
     --------
@@ -170,7 +170,7 @@ _Pairs = list[tuple[ScanResult, ScanResult]]
 def _pairs(
     before: Sequence[ScanResult], after: Sequence[ScanResult]
 ) -> tuple[_Pairs, tuple[ScanResult, ...], tuple[ScanResult, ...]]:
-    """Return the pairs by name of the first, and what is left over of each scan by name."""
+    """Return the pairs by name of the first, and the unpaired results of each scan by name."""
     left = sorted(before, key=lambda result: result.name)
     right = sorted(after, key=lambda result: result.name)
     pairs: _Pairs = []

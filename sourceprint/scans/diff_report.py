@@ -1,6 +1,6 @@
-"""What changed between two scans, for people and for programs.
+"""Report the changes between two scans, for people and for programs.
 
-In comes a `Difference`; out come lines of text, safe for a terminal, or plain JSON types in which times are whole
+A `Difference` becomes lines of text, safe for a terminal, or plain JSON types in which times are whole
 milliseconds, percentages go from 0 to 100 and confidences from 0 to 1, as in scan results.
 """
 
@@ -33,7 +33,7 @@ _FIGURES = {
 
 
 def diff_text(difference: Difference) -> str:
-    """Return what changed as lines of text: what was searched, how many files, and each change under its file."""
+    """Return the changes as lines of text: indexes searched, numbers of files, each change under its file."""
     only_before, only_after = len(difference.only_before), len(difference.only_after)
     lines = [
         f"A: {counted(difference.n_before, 'file')}, B: {counted(difference.n_after, 'file')}: "
@@ -52,7 +52,7 @@ def diff_text(difference: Difference) -> str:
 
 
 def diff_json(difference: Difference) -> dict[str, Any]:
-    """Return what changed as plain JSON types; unchanged files are counted only."""
+    """Return the changes as plain JSON types; unchanged files are counted only."""
     return {
         "schema": SCHEMA,
         "files": {

@@ -1,4 +1,4 @@
-"""Writing a run: rows are appended as files are done, and survive whatever ends the process or the machine.
+"""Writing a run: rows are appended as files are done, and survive a killed process or a power cut.
 
 A row is handed to the operating system at once, so that a killed process loses none, and flushed to the disk with up to
 63 others, or after two seconds: so much a power cut can cost, and the same command makes it again. One scan at a time
@@ -52,7 +52,7 @@ SYNC_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept in memory of a row.
+    """Fields of a row that are kept in memory.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Entry:
     n_bytes : int or None
         Size of that file on disk.
     index_digest, settings_digest : str
-        What it was searched in, and how.
+        Digests of the index and of the settings of its search.
     status : str
         As in the result.
     searched : bool
@@ -146,7 +146,7 @@ class Journal:
                 self._tidy()
                 self._end("interrupted" if stopped else "done")
             else:
-                with suppress(SourceprintError):  # what is told is the error that ended the session
+                with suppress(SourceprintError):  # report the error that ended the session, not this one
                     self.sync()
                     self._end("failed")
         finally:
@@ -257,7 +257,7 @@ class Journal:
             put_holder(self._lock, path)
 
     def _read(self) -> None:
-        """Read the rows, and take off what was not finished behind them."""
+        """Read the rows, and cut off an unfinished one at the end."""
         for line in read_rows(self.folder):
             self._note(line.result, line.start, line.stop)
         with refusals(self.folder / RESULTS):

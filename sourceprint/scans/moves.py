@@ -44,7 +44,7 @@ def reserve(wanted: Path, *, sha256: str, is_free: Callable[[Path], bool], annou
     sha256 : str
         Of the file, for a name that is taken; 64 hexadecimal digits.
     is_free : callable
-        Whether a name may be used as far as anybody knows; what there is on the disk is never used.
+        Whether no record uses a name; names that exist on the disk are never used.
     announce : callable
         Called with the place before it is made.
 
@@ -135,7 +135,7 @@ class Mover:
     folder : Path
         Where files go; made if it is missing.
     out_of : sequence of Path
-        Folders that files come from; what lies in none of them stays.
+        Folders that files come from; other files are not moved.
     is_unchanged : callable
         Whether a file is still as it was when it was handed to the scan; any other stays.
     """
@@ -201,7 +201,7 @@ class Mover:
 
 
 def finish_moves(journal: Journal) -> None:
-    """Bring to an end what the last session left unfinished; to be called before this one begins.
+    """Finish the moves that the last session left unfinished; call it before this session begins.
 
     A file that cannot be moved gets its old name back in its row.
 
@@ -228,7 +228,7 @@ def finish_moves(journal: Journal) -> None:
                 if is_reserved(place):
                     raise
         else:
-            drop_reservation(place)  # taken away or altered meanwhile; what was found in it stays on record
+            drop_reservation(place)  # taken away or altered meanwhile; its result stays on record
 
 
 def _finish_copy(path: Path, place: Path) -> None:

@@ -1,10 +1,9 @@
-"""What a session has to do: which files are known, which have the content of another, and which must be searched.
+"""Plan a session: files that are known, files with the content of another, and files to search.
 
-In come items (`sourceprint.inputs`) and the rows on record; out comes a `Plan`. A file is known by its kind (audio,
-or a fingerprint file that stands for audio) and SHA-256, where a row with the same index and settings has them.
-Reading a
-file to hash it takes time, so only those are read that could be known: whose size a row has, or, among the files of the
-session themselves, whose size and ends another has.
+The inputs are items (`sourceprint.inputs`) and the rows on record. A file is known by its kind (audio, or a fingerprint
+file in place of audio) and SHA-256, where a row with the same index and settings has them. Reading a file to hash it
+takes time, so only those are read that could be known: whose size a row has, or, among the files of the session
+themselves, whose size and ends another has.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ Content = tuple[bool, str]
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be done about the items of a session, in their order.
+    """Items of a session by action, in their order.
 
     Attributes
     ----------
@@ -64,7 +63,7 @@ def make_plan(
     retry_failed: bool = False,
     step: Callable[[], None] = lambda: None,
 ) -> Plan:
-    """Return what is to be done.
+    """Return the plan for some items.
 
     Parameters
     ----------
@@ -73,7 +72,7 @@ def make_plan(
     entries : iterable of Entry
         The rows on record, one per name.
     index_digest, settings_digest : str
-        What would be searched, and how.
+        Digests of the index and of the settings of this session.
     retry_failed : bool
         Whether files that failed are searched again.
     step : callable
@@ -105,7 +104,7 @@ def make_plan(
 
 
 def by_suspicion(plan: Plan, suspects: Container[str]) -> Iterator[Plan]:
-    """Yield what is to be searched in parts, in order: each suspect alone, the files between two of them together.
+    """Yield the files to search in parts, in order: each suspect alone, the files between two of them together.
 
     Parameters
     ----------
@@ -131,7 +130,7 @@ def by_suspicion(plan: Plan, suspects: Container[str]) -> Iterator[Plan]:
 
 
 def content_of(path: Path) -> Content | None:
-    """Return what tells the content of a file apart; None if it cannot be read."""
+    """Return the identity of a file's content; None if it cannot be read."""
     digest = contained(lambda: known_audio_digest(path))
     return None if isinstance(digest, Fault) else (is_fingerprint_file(path), digest)
 

@@ -139,7 +139,7 @@ class ResultFile:
             text = text[end:]
 
 
-# What may stand between the objects of an array, and what is expected after it.
+# Tokens between the objects of an array, and the state after each.
 _AFTER = {("start", "["): "first", ("first", "]"): "end", ("next", "]"): "end", ("next", ","): "item"}
 
 

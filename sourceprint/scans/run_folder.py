@@ -4,12 +4,12 @@
 `results.jsonl`      one scan result per file (`sourceprint.scans.scan_json.scan_row`), as UTF-8 JSON Lines in the order
                      in which files were done; the last row of a name is the one that counts. The row of a file that was
                      moved has the name of its new place, and replaces the row of its old name
-`log.jsonl`          what happened and when, one object per event (`sourceprint.scans.journal`). No result depends on
+`log.jsonl`          events and their times, one object per event (`sourceprint.scans.journal`). No result depends on
                      it but that of a file that sessions were killed at: it tells which files were in hand then, where a
                      tail that a power cut damaged begins, which moves a killed session left unfinished, and
                      which version of the program made which row
-`traces/*.spt`       of each file that was matched, what a recheck of its matches needs, by the SHA-256 of the file and
-                     eight digits of a digest of what it was searched in, and how (`index.recheck.trace.trace_name`)
+`traces/*.spt`       the trace of each matched file, for a recheck, by the SHA-256 of the file and
+                     eight digits of a digest of index and settings (`index.recheck.trace.trace_name`)
 `lock`               held by the scan that writes to the folder
 ===================  ===================================================================================================
 
@@ -20,7 +20,7 @@ of which the end was lost tells less, never anything that is not so.
 
 A file is known by its content, the index and the settings, not by the version of the program: rows of an older version
 stand, so that an update does not search thousands of files again. A session that finds such rows says so; a new folder
-gets what the new version finds. Where a version claims other seconds of the same search, its settings have another
+gets the results of the new version. Where a version claims other seconds of the same search, its settings have another
 digest (`index.search.match.settings_digest`), and the files are searched again.
 
 `results_of` also takes a file of results (`sourceprint.scans.result_file`): of several rows of a name the last counts,
@@ -82,7 +82,7 @@ SAFE_BYTES = "results_bytes"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run has found so far; a scan may be writing to it meanwhile.
+    """Results of a run so far; a scan may be writing to it meanwhile.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class StoredRow:
     start, stop : int
         Bytes from the start of the file, its line break included.
     result : ScanResult
-        What it says.
+        The result in it.
     """
 
     start: int
@@ -325,7 +325,7 @@ def suspects(folder: Path) -> dict[str, int]:
 
 
 def not_searched(folder: Path) -> set[tuple[str, str, str]]:
-    """Return what sessions were given and did not search: "refused" or "passed over", name and reason."""
+    """Return the inputs that sessions did not search: "refused" or "passed over", name and reason."""
     events = read_events(folder, "refused", "passed over")
     return {(str(event["event"]), str(event.get("name")), str(event.get("reason"))) for event in events}
 
@@ -347,7 +347,7 @@ def unfinished_moves(folder: Path) -> dict[Path, Path]:
 
 
 def expect_elsewhere(target: Path, place: Path) -> None:
-    """Refuse an output that would take the place of what it is made from.
+    """Refuse an output that would overwrite its own input.
 
     Parameters
     ----------

@@ -1,9 +1,10 @@
 """Tracks against the index: many files are fingerprinted and searched, in parallel, with results in order.
 
 `scan_files` takes items (`sourceprint.inputs`) and yields one `Scan` per item. The index is opened once per process, by
-memory map, so the pages are shared. All files are searched in one commit, whatever is added, removed or compacted
-meanwhile: one process keeps what it has mapped; for worker processes a lease (`index.storage.locks`) keeps its files.
-Where no lease can be taken, as on read-only media, a worker may see a later commit; each result names its own.
+memory map, so the pages are shared. All files are searched in one commit, despite additions, removals and compactions
+meanwhile: one process keeps the files that it has mapped; for worker processes a lease (`index.storage.locks`) keeps
+its files. Where no lease can be taken, as on read-only media, a worker may see a later commit; each result names its
+own.
 """
 
 import functools
@@ -42,7 +43,7 @@ __all__ = ["Scan", "Searched", "open_for", "scan_files", "what_is_searched"]
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What was searched.
+    """The index state that was searched.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was found out about one track.
+    """Result of scanning one track.
 
     Attributes
     ----------
@@ -97,11 +98,11 @@ class Scan:
     matches : tuple of Match
         As in `MatchResult`.
     sha256, decoder : str
-        Digest of the audio file (hex) and what decoded it; "" if unknown.
+        Digest of the audio file (hex) and its decoder; "" if unknown.
     duration_seconds : float or None
         Length of the decoded audio; None if it was not decoded to the end.
     notes : tuple of str
-        What was odd about the audio, and whether its tempo called for a wider search.
+        Sentences on anything odd about the audio, and on a wider search for its tempo.
     fingerprint_seconds, search_seconds, verify_seconds : float
         Time taken by decoding and fingerprinting, by neighbour search, and by hypotheses, alignment and decision.
     explanation : Explanation or None
@@ -111,10 +112,10 @@ class Scan:
     unsearched : tuple of int
         Numbers, from 1, of those that could not be searched.
     fault : Fault or None
-        What went wrong where nobody expected it; None if nothing did.
+        Unexpected failure; None if there was none.
     near : tuple of Match
-        What misses the limit of the search and is within `SearchOptions.near_limit_per_1000h`: for the gate alone, no
-        result states it.
+        Matches beyond the limit of the search but within `SearchOptions.near_limit_per_1000h`: for the gate alone, no
+        result states them.
     called : str
         As in `Item`.
     track_id : str
@@ -143,7 +144,7 @@ class Scan:
 
     @property
     def name(self) -> str:
-        """The path as it was named, or what results call the file instead."""
+        """The path as it was named, or the file's own name in results."""
         return self.called or str(self.path)
 
     @property
@@ -204,7 +205,7 @@ def scan_files(
         Folder where the trace (`index.recheck.trace`) of each track in which something was found is kept, named by
         `index.recheck.trace.trace_name`; it is there before the scan is yielded.
     question : Question, optional
-        What is to be explained of each track.
+        Recordings and settings to explain for each track.
     reuse : Snapshot, optional
         Of the same index, opened before: nothing is opened twice.
     begun : callable
@@ -255,7 +256,7 @@ def open_for(index: Path, options: SearchOptions = STANDARD, *, reuse: Snapshot 
 
 
 def what_is_searched(snapshot: Snapshot, options: SearchOptions = STANDARD) -> Searched:
-    """Return what a search with these settings searches in a snapshot.
+    """Return the part of a snapshot that a search with these settings covers.
 
     Raises
     ------

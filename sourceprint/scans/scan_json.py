@@ -1,8 +1,8 @@
-"""The result of a scan (`sourceprint.scans.results`), made from what the search found.
+"""The result of a scan (`sourceprint.scans.results`), made from the matches of a search.
 
-`scan_result` is what `match` prints. `scan_row` is what `scan` keeps in the folder of a run: the same, but the same
-file, index and settings give the same bytes, whenever and however often they are made. Covered time is the union of the
-passages, so it never exceeds the length of a track.
+`match` prints `scan_result`. `scan` keeps `scan_row` in the folder of a run: the same, without times and ids, so that
+the same file, index and settings give the same bytes. Covered time is the union of the passages, so it never exceeds
+the length of a track.
 """
 
 import hashlib
@@ -170,7 +170,7 @@ def _with_version(number: int, version: int) -> uuid.UUID:
 def _match(match: Match, track_seconds: float) -> ResultMatch:
     recording = match.recording
     passages = tuple(_passage(passage) for passage in match.passages)
-    # Of the rounded spans, so that whoever adds them up gets the same.
+    # Of the rounded spans, so that their sum agrees with it.
     track_ms = round(union_seconds([(p.track_start_ms, p.track_end_ms) for p in passages]))
     recording_ms = round(union_seconds([(p.recording_start_ms, p.recording_end_ms) for p in passages]))
     return ResultMatch(

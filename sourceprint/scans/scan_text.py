@@ -52,10 +52,8 @@ _Line = tuple[str, str]
 def scan_block(scan: Scan, *, width: int = _USUAL_WIDTH) -> str:
     """Return the lines about one track: a heading, a table of passages by recording, and notes on odd audio.
 
-    Parameters
-    ----------
-    scan : Scan
-        What was found.
+    Parameters ---------- scan : Scan
+        Result of the track.
     width : int
         Columns of the terminal.
     """
@@ -133,7 +131,7 @@ def _table(rows: list[tuple[str, ...]], width: int) -> list[str]:
 
 
 def _fitting(recording_id: str, match: Match) -> str:
-    """Return the id of an alternative, and what was measured of it over all passages of a match."""
+    """Return the id of an alternative, and its figures over all passages of a match."""
     name = shortened(printable(recording_id))
     there = [one for passage in match.passages for one in passage.alternatives if one.recording.id == recording_id]
     if not there:

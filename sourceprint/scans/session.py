@@ -1,9 +1,9 @@
-"""One session of a run: what is not known yet is searched, and every file has its row as soon as it is done.
+"""One session of a run: search the files that are not known yet, and write the row of each as soon as it is done.
 
 `Session.scan` takes items (`sourceprint.inputs`) and yields one `Outcome` for each that was searched, or was found to
 have the content of another; it may be called again and again, as files arrive. Rows on record that stand are left alone
-and counted. Given a `Mover`, a file is moved as soon as its row is on the disk, and the row says where to. `Search` is
-what a session searches, and how; `Feed` ends a search early when it is asked to.
+and counted. Given a `Mover`, a file is moved as soon as its row is on the disk, and the row says where to. `Search`
+holds index and settings; `Feed` ends a search early when it is asked to.
 
 A file that was in hand when an earlier session ended without a word may have ended it, as where memory runs out and the
 system ends all processes. Such a file is searched with no other beside it; one that was in hand at `MOST_DEATHS` such
@@ -55,7 +55,7 @@ class Stop(Protocol):
 
 @dataclass(slots=True)
 class Search:
-    """What is searched, and how; as the arguments of `sourceprint.scans.scan.scan_files`. The index is opened once.
+    """Index and settings of a session, as for `sourceprint.scans.scan.scan_files`. The index is opened once.
 
     `permit` is called before files are looked at, and before each is searched; it raises GrantError where the index may
     not be searched any more.
@@ -68,7 +68,7 @@ class Search:
     _snapshot: Snapshot | None = field(init=False, default=None)
 
     def searched(self) -> Searched:
-        """Return what would be searched now; errors as `scan_files`, and what `permit` raises."""
+        """Return the index state that a search now would use; errors as `scan_files`, and those of `permit`."""
         self.permit()
         self._snapshot = open_for(self.index, self.options, reuse=self._snapshot)
         return what_is_searched(self._snapshot, self.options)
@@ -118,7 +118,7 @@ class Feed(Sequence[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file.
+    """Outcome of one file.
 
     Attributes
     ----------
@@ -156,20 +156,20 @@ class Session:
     folder : Path
         The folder of the run; made if it is missing.
     search : Search
-        What to search, and how.
+        Index and settings.
     arguments : mapping
-        What the scan was asked for, for the log; plain JSON types.
+        Arguments of the command, for the log; plain JSON types.
     retry_failed : bool
         Whether files that failed before are searched again.
 
     Attributes
     ----------
     refusals : list of Refusal
-        What could not be used, as it was reported by `refuse`, and files that are not complete.
+        Inputs that could not be used, from `refuse`, and files that are not complete.
     others : tuple of OtherFile
-        What is in folders and is no audio, as it was reported by `pass_over`.
+        Files in folders that are no audio, from `pass_over`.
     summary : Summary
-        What all that is on record comes to, as of the last `report`.
+        Totals of all rows on record, as of the last `report`.
     made_by_others : dict
         How many rows on record other versions of the program had made when the session began, by version.
 
@@ -227,7 +227,7 @@ class Session:
 
     @property
     def journal(self) -> Journal:
-        """What the session writes to."""
+        """The journal that the session writes to."""
         return self._journal
 
     @property
@@ -236,7 +236,7 @@ class Session:
         return self._journal.dropped_bytes
 
     def refuse(self, refusals: Sequence[Refusal]) -> None:
-        """Count what was named and cannot be used."""
+        """Count named inputs that cannot be used."""
         self.refusals += refusals
         self._counts.given += len(refusals)
         self._counts.failed += len(refusals)
@@ -244,20 +244,20 @@ class Session:
             self._tell("refused", refusal.name, refusal.reason)
 
     def pass_over(self, others: Sequence[OtherFile]) -> None:
-        """Note what is in folders and is no audio, in place of what was noted before."""
+        """Record the files in folders that are no audio, in place of earlier ones."""
         self.others = tuple(others)
         for other in others:
             self._tell("passed over", other.name, other.reason)
 
     def leave(self, path: Path, reason: str) -> Outcome:
-        """Note a file that has a result and is not complete, and return what to say of it."""
+        """Record a file that has a result and is not complete, and return its outcome."""
         refusal = Refusal(printable(path), reason, path)
         self.refusals.append(refusal)
         self._tell("refused", refusal.name, refusal.reason)
         return Outcome(refusal.name, "failed", (reason,))
 
     def _tell(self, event: str, name: str, reason: str) -> None:
-        """Write to the log what was not searched, once for all sessions."""
+        """Log a file that was not searched, once for all sessions."""
         if (event, name, reason) not in self._told:
             self._told.add((event, name, reason))
             self._journal.log(event, name=name, reason=reason)
@@ -268,7 +268,7 @@ class Session:
         return dict(self._cut)
 
     def plan(self, items: Sequence[Item], *, step: Callable[[], None] = lambda: None) -> Plan:
-        """Return what is to be done about some files; `step` is called for each that was looked at."""
+        """Return the plan for some files; `step` is called for each file examined."""
         searched = self._search.searched()
         plan = make_plan(
             items,
@@ -288,7 +288,7 @@ class Session:
     def scan(
         self, plan: Plan, *, stop: Stop | None = None, mover: Mover | None = None
     ) -> Generator[Outcome, None, None]:
-        """Do what a plan says, and yield what became of each file but those whose rows are kept.
+        """Carry out a plan, and yield the outcome of each file but those whose rows are kept.
 
         Parameters
         ----------
@@ -360,14 +360,14 @@ class Session:
         return self._counts.again.copy()
 
     def report(self) -> dict[str, Any]:
-        """Return what the run comes to, as plain JSON types.
+        """Return the totals of the run, as plain JSON types.
 
         Returns
         -------
         dict
             `run` (its folder), `session` (files `given`, of those `searched`, `copies` of others, `known` before and
-            `failed`; `again`: number by reason; `refused` and `other_files`: name and reason of what may be audio and
-            was not searched, and of what is none; `seconds`), `summary` (as
+            `failed`; `again`: number by reason; `refused` and `other_files`: name and reason of files that may be audio
+            and were not searched, and of files that are none; `seconds`), `summary` (as
             `sourceprint.scans.summary.summary_to_json`, of all that is on record).
         """
         counts = self._counts

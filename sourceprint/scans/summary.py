@@ -1,6 +1,6 @@
-"""What a run comes to: files, hours, what was found in how many of them, what failed, and how sure the whole is.
+"""Totals of a run: files, hours, matches, failures, and the false discovery rate.
 
-In come results, one per track; out come milliseconds of reuse, q-values, and a `Summary` as JSON or as text. Audio that
+From results, one per track, it computes milliseconds of reuse, q-values, and a `Summary` as JSON or as text. Audio that
 several passages or recordings cover counts once.
 
 Every match states how many as good chance would produce in 1000 hours of such audio. Over the hours of a batch, that is
@@ -115,7 +115,7 @@ def q_values(results: Iterable[ScanResult]) -> dict[tuple[str, str], float]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A recording that was found: its id, what is known about it, in how many files, and for how long in all."""
+    """A matched recording: its id, its metadata, the number of files that reuse it, and its length in all."""
 
     recording_id: str
     isrc: str
@@ -127,7 +127,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run comes to.
+    """Totals of a run.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class Summary:
     matched_files, matches : int
         Files in which something was found, and recordings found in them: one in two files counts twice.
     reused_ms : int
-        Length of what is matched, in all files.
+        Matched length, in all files.
     sources : int
         Distinct recordings that were found.
     top_sources : tuple of Source
@@ -175,7 +175,7 @@ class Summary:
 
 
 def summarise(results: Iterable[ScanResult]) -> Summary:
-    """Return what a run comes to; the results are gone through once, and none is held."""
+    """Return the totals of a run; the results are read once, and none is kept in memory."""
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     sources: dict[str, Source] = {}

@@ -1,8 +1,8 @@
-"""Following folders that grow: files are scanned once they have stopped changing, and carried off if that is asked for.
+"""Watch folders (--watch): scan files once they stop changing, and move them away on request (--move-to).
 
-`watchfiles` says when something happens in the folders; what is there is then looked up as `sourceprint.inputs` finds
-it, so that nothing depends on having seen every event, and files that were there before count as well. A file is ready
-when its size and its time of change have stayed the same for a while; it is scanned again whenever they change.
+`watchfiles` reports events in the folders; the folders are then listed as by `sourceprint.inputs`, so that nothing
+depends on having seen every event, and files that were there before count as well. A file is ready when its size and
+its time of change have stayed the same for a while; it is scanned again whenever they change.
 
 A writer may pause for longer, so a file that is known to be incomplete is not carried off: one whose header promises
 more than is there (its result has the note "truncated"), and one that a process has open for writing, as far as the
@@ -46,7 +46,7 @@ Signature = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Files that are ready, and what cannot be used, each of them once; and all that is no audio."""
+    """Files that are ready, and inputs that cannot be used, each of them once; and all files that are no audio."""
 
     items: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
@@ -131,7 +131,7 @@ class SettledFiles:
         return found
 
     def forget(self, paths: Iterable[Path]) -> None:
-        """Take files that come under these names for new ones, whatever their time of change."""
+        """Treat files that arrive under these names as new ones, even with an old time of change."""
         for path in paths:
             self._done.pop(path, None)
 
@@ -182,7 +182,7 @@ def follow(
     move_to: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Outcome, None, None]:
-    """Scan what is in some folders, and what comes, until a stop is asked for; yield what became of each file.
+    """Scan the files in some folders, and new ones, until a stop is requested; yield the outcome of each file.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def follow(
 
 
 def _left(session: Session, settled: SettledFiles, folders: Sequence[Path]) -> Generator[Outcome, None, None]:
-    """Yield what is still in the folders and not done when the watch ends."""
+    """Yield the files in the folders that are not done when the watch ends."""
     changing = "not searched: it was still changing when the watch ended; run the command again"
     named = "not searched: it still had the name of an unfinished download or copy when the watch ended"
     left = [*((path, changing) for path in settled.waiting), *((path, named) for path in settled.unfinished)]
@@ -256,7 +256,7 @@ def _batches(
     stop: Stop,
     clock: Callable[[], float],
 ) -> Generator[Batch, None, None]:
-    """Yield what is ready, as it becomes so; what is in the folders that are `ours` is not looked at."""
+    """Yield files as they become ready; files in the folders that are `ours` are skipped."""
     territory = Territory(ours)
     lister = Folders(without=ours)
     if files:
@@ -277,7 +277,7 @@ def _batches(
             for folder in folders:
                 inputs = collect([folder], lists=False, folders=lister)
                 there += inputs.items
-                # That a folder holds no audio yet is what it is watched for.
+                # A watched folder may hold no audio yet.
                 refusals += [refusal for refusal in inputs.refusals if refusal.path not in (None, folder)]
                 others += inputs.others
             items, _ = territory.outside(there)
@@ -293,8 +293,8 @@ def _batches(
 
 
 def _wake_ups(folders: Sequence[Path], stop: Stop) -> Generator[bool, None, None]:
-    """Yield every half second, and earlier when something has changed in the folders: whether to look what is there."""
-    is_first = True  # what came before the watch began was seen by nobody
+    """Yield every half second, and earlier when something has changed in the folders: whether to list them."""
+    is_first = True  # earlier files raised no event
     changes = watchfiles.watch(
         *folders,
         watch_filter=lambda _, path: _may_matter(path),

@@ -29,7 +29,7 @@ def read_result(record: Any, *, remedy: str = "scan the file again") -> ScanResu
     record : dict
         Plain JSON types; numbers with a fraction may be Decimal, for exact probabilities.
     remedy : str
-        What to do about a wrong one, for the message.
+        Remedy for a wrong one, for the message.
 
     Raises
     ------
@@ -133,7 +133,7 @@ _WANTED = {
 
 
 def _problem(error: msgspec.ValidationError, document: Any, schema: str) -> str:
-    """Return what msgspec found wrong as field, value and rule, in the words of the version that was read."""
+    """Return msgspec's complaint as field, value and rule, in the words of the version that was read."""
     what, path = told_at(error)
     steps: list[str | int] = [name or int(number) for name, number in _STEP.findall(path)]
     value = document

@@ -45,7 +45,7 @@ _CUT = re.compile(r"(stream \d+ of \d+: )?truncated: ")
 LAYERS = ("recording", "composition")
 
 Status = Literal["matched", "no_match", "too_short", "too_long", "not_enough_music", "decode_error", "skipped"]
-Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]  # what every reader of JSON takes exactly
+Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]  # the integers that every JSON reader holds exactly
 Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 
@@ -76,9 +76,9 @@ class Probability(float):
 class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
     """The track that was scanned. `streams` and `unsearched_streams` are there for files with several audio streams.
 
-    Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then. Where
-    a name is no UTF-8, `name_quoted` and `moved_from_quoted` have the bytes of the path, percent-encoded. `id` is the
-    own id of whoever had the track scanned, if they gave one.
+    Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then. Where a
+    name is no UTF-8, `name_quoted` and `moved_from_quoted` have the bytes of the path, percent-encoded. `id` is the
+    customer's own id of the track, if given.
     """
 
     name: str
@@ -221,7 +221,7 @@ class ResultTiming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """All that a scan says of one track. The properties name what is asked most; "" or 0 stands for unknown there."""
+    """Result of one track. The properties give the most used fields; there "" or 0 means unknown."""
 
     schema: str = SCHEMA
     scan_id: str | None = None
@@ -313,7 +313,7 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def cut(self) -> str:
-        """The note that the end of the file is missing, by what it says itself, as of one that is still written."""
+        """The note that the end of the file is missing, according to the file itself: it may still be written."""
         return next((note for note in self.track.notes if _CUT.match(note)), "")
 
     @property
