@@ -1,8 +1,8 @@
-"""Making a blind index: what the matcher needs of a catalogue, and nothing else, as one signed file.
+"""Export a blind index: the data that matching needs, and nothing else, as one signed file.
 
 Out of an index come the landmarks of every live recording in every layer: time, frequency, signs of the descriptor.
-Instead of the id there is a token. A search finds the same in it as in the index itself, figure by figure: whatever is
-equal otherwise is put in an order that content alone decides (`LayerSnapshot.ranks`). What stays, field by field:
+Instead of the id there is a token. A search finds the same in it as in the index itself, figure by figure: ties are put
+in an order that content alone decides (`LayerSnapshot.ranks`). The fields that stay:
 
 - of a recording: its token, its length and its excluded ranges in milliseconds (passages end there), the number of its
   landmarks;
@@ -81,7 +81,7 @@ def export_blind(
     Returns
     -------
     Archive, Grant
-        What was written.
+        Counts of the file, and its grant.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _write_index(place: Path, snapshot: Snapshot, tokens: Tokens, grant_id: str)
 
 
 def _groups(snapshot: Snapshot, tokens: Tokens) -> list[tuple[list[tuple[str, int]], dict[str, int]]]:
-    """Return what goes into each segment, token and ordinal of its recordings, and the level of its lists by layer."""
+    """Return, for each segment, token and ordinal of its recordings, and the level of its lists by layer."""
     by_segment: dict[int, list[tuple[str, int]]] = {}
     for ordinal, recording in enumerate(snapshot.recordings):
         position = snapshot.recordings.location(ordinal)[0] if snapshot.trees else 0

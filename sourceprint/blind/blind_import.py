@@ -3,7 +3,7 @@
 Four things are asked each time: did the issuer that was trusted at import sign the grant, is the manifest the one it
 was signed for, has it expired, and is the private key of the licensee in the keys folder. The manifest has the checksum
 of every other file, and the index compares them as it always does (`docs/formats/index.md`, Reading). All of this
-runs on the licensee's machine: it binds whoever does not change the program (see docs/blind-index.md).
+runs on the licensee's machine: it binds users who do not change the program (see docs/blind-index.md).
 """
 
 import errno
@@ -29,7 +29,7 @@ ISSUER_NAME = "issuer.pub"
 def import_blind(
     archive: Path, folder: Path, *, issuer: PublicKey, keys: Path, today: date, progress: Progress | None = None
 ) -> Archive:
-    """Make a blind index from what `export --blind` wrote; nothing appears unless its grant holds.
+    """Make a blind index from a file of `export --blind`; nothing is written unless its grant holds.
 
     Parameters
     ----------
@@ -79,13 +79,13 @@ def check_grant(folder: Path, *, keys: Path, today: date) -> Grant | None:
     Returns
     -------
     Grant or None
-        None where there is no grant: what is wrong with a blind index without one, or with a folder that holds no
-        index, is said by whoever opens it.
+        None where there is no grant: opening the folder reports a blind index without one, or a folder that holds no
+        index.
 
     Raises
     ------
     GrantError
-        If the grant does not hold, or what belongs to it is missing.
+        If the grant does not hold, or its key or manifest is missing.
     """
     if not (folder / GRANT_NAME).exists():
         return None
@@ -122,7 +122,7 @@ def read_grant(folder: Path) -> Grant | None:
 
 
 def grant_facts(grant: Grant) -> dict[str, Any]:
-    """Return what people want to know about a grant, as plain JSON types."""
+    """Return the terms of a grant, as plain JSON types."""
     key, issuer = grant.terms.licensee_key, grant.issuer
     return {
         "grant_id": grant.grant_id,

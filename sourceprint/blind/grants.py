@@ -6,7 +6,7 @@
 `schema`             "sourceprint/blind-grant/1"
 `grant_id`           16 hexadecimal digits; also in the manifest, and in every token
 `licensee`           `name`, as the label writes it, and `public_key`, a line of text (`sourceprint.signatures`)
-`issuer`             `public_key` of whoever signed it
+`issuer`             `public_key` of the signer
 `issued`, `expires`  days (UTC): the index can be searched from the first to the last, both included
 `manifest_sha256`    SHA-256 of the bytes of manifest.json, which has the SHA-256 of every other file
 `recordings`         how many there are
@@ -98,7 +98,7 @@ class Grant:
     grant_id : str
     terms : Terms
     issuer : PublicKey
-        Of whoever signed it.
+        Key of the signer.
     manifest_sha256 : str
         64 hexadecimal digits.
     recordings : int
@@ -152,7 +152,7 @@ class Grant:
         Raises
         ------
         GrantError
-            If not; the message says what is wrong and whom to ask.
+            If not; the message names the fault and whom to ask.
         """
         ask = f"ask {trusted.name} (key {trusted.id}) for a new one"
         if self.issuer != trusted:

@@ -8,8 +8,8 @@ file `blind.secret` of its keys folder. So tokens are equal within a grant, unre
 about the id without the secret; the label computes them again from the secret and its ids, and keeps no list.
 
 `reveal_file` takes JSON Lines (`match --jsonl`, the results of a run) or one JSON document (`check --format json`), and
-returns the same, in the same order and layout; what holds no token stays as it is, byte for byte. A token is replaced
-wherever it is in a text, `also_fits` included; beside a `recording_id` (in version 1 of results `asset_id`) the fields
+returns the same, in the same order and layout; text without tokens stays as it is, byte for byte. A token is replaced
+anywhere in a text, `also_fits` included; beside a `recording_id` (in version 1 of results `asset_id`) the fields
 `isrc`, `title` and `artists` are set. Tokens that cannot be resolved here stay: they are another label's, or of
 recordings removed since.
 """
@@ -127,7 +127,7 @@ class Revealer:
     recordings : iterable of Recording
         The catalogue of the label as it is now.
     secret : bytes
-        What the tokens were made with.
+        Secret that made the tokens.
     renamed : mapping, optional
         Ids that recordings had before, and those that they have now.
     """

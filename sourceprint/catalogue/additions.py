@@ -52,12 +52,12 @@ MOST_OVERLAPS = 20  # named in a report; `sourceprint duplicates` names all
 
 @dataclass(frozen=True, slots=True)
 class AdditionOutcome:
-    """What became of one item.
+    """Outcome of one item.
 
     Attributes
     ----------
     name : str
-        What was to be added, fit for a message.
+        Name of the item, fit for a message.
     kind : {"added", "replaced", "unchanged", "failed"}
         "unchanged": the index has this audio under this id already.
     recording_id : str
@@ -65,7 +65,7 @@ class AdditionOutcome:
     duration_ms : int
         Length of the audio that was analysed, in milliseconds; 0 where none was.
     remarks : tuple of str
-        Sentences for the user: why it failed, what was odd about the audio, whether it is too short to be found,
+        Sentences for the user: why it failed, anything odd about the audio, whether it is too short to be found,
         who else has the same audio.
     status : str
         As in `fingerprint.errors.SourceprintError`; "" unless it failed because of its audio.
@@ -137,14 +137,14 @@ class Addition:
         self._committed_at = 0.0
 
     def run(self, inputs: NamedInputs) -> Generator[AdditionOutcome, None, None]:
-        """Add everything and yield what became of each: first what was refused already, then the items in order.
+        """Add all items and yield the outcome of each: first the inputs already refused, then the items in order.
 
-        When interrupted, or closed early, it commits what it has yielded.
+        When interrupted, or closed early, it commits the items yielded so far.
 
         Raises
         ------
         CatalogueError
-            If the index cannot be opened or written; see `n_committed` for what is safe.
+            If the index cannot be opened or written; `n_committed` items are safe.
         ParameterError
             If `jobs` is below 1.
         """
@@ -175,7 +175,7 @@ class Addition:
         return bool(self.failures or any(self._counts.values()))
 
     def report(self) -> dict[str, Any]:
-        """Return what the run has done so far, and the index as it is now, as plain JSON types.
+        """Return the outcomes of the run so far, and the index as it is now, as plain JSON types.
 
         Returns
         -------
@@ -234,7 +234,7 @@ class Addition:
                 self._writer.commit()
 
     def _compare(self) -> None:
-        """Look for the audio of what was committed since the last time in the whole index."""
+        """Search the whole index for the audio of recordings committed since the last time."""
         ids, self._uncompared = self._uncompared, []
         if self._writer is None or not ids:
             return
@@ -323,7 +323,7 @@ def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:
 
 
 def _describe(path: Path) -> _Described:
-    """Return what the index needs to know about a file; runs in the workers."""
+    """Return the fingerprint of a file for the index, or its failure; runs in the workers."""
     try:
         made = recording_of(path)
     except AudioError as error:

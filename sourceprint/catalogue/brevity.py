@@ -1,8 +1,8 @@
-"""Recordings too short to be found by themselves: how much of one counts, and what to say of it.
+"""Recordings too short to be found by themselves: how much of one counts, and the remark on it.
 
-A passage has to say more than chance does in the whole catalogue, and what is cut into other music loses the landmarks
-at both of its ends. Measured with 16 recordings of each length, in the clear between other music: of 0.8 s, 2 to 4 were
-found, of 1.0 s 6 to 8, of 1.2 s 12 or 13, of 1.5 s 14, of 2.0 s all; the lower figures in a catalogue of 100 000.
+A passage has to score above chance for the whole catalogue, and audio cut into other music loses the landmarks at both
+of its ends. Measured with 16 recordings of each length, in the clear between other music: of 0.8 s, 2 to 4 were found,
+of 1.0 s 6 to 8, of 1.2 s 12 or 13, of 1.5 s 14, of 2.0 s all; the lower figures in a catalogue of 100 000.
 """
 
 import math
@@ -15,14 +15,14 @@ _SURE_SECONDS = 2.0
 
 
 def brevity_remarks(duration_ms: int, *, excluded: Ranges = ()) -> tuple[str, ...]:
-    """Return what is to be said of a recording that is so short; nothing of most.
+    """Return the remarks on a short recording; none for most.
 
     Parameters
     ----------
     duration_ms : int
         Length of the recording.
     excluded : tuple of (int, int)
-        Its excluded ranges, in milliseconds: what counts is the longest stretch between them.
+        Its excluded ranges, in milliseconds: only the longest stretch between them counts.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The columns of lists that a user has mapped before: kept in the index folder, for all lists that come after.
 
-`columns.json` stands beside the manifest and belongs to whoever keeps the index: no search and no digest knows it, an
+`columns.json` stands beside the manifest and belongs to the keeper of the index: no search and no digest knows it, an
 exported or a blind index does not carry it, and where it is lost nothing else is.
 """
 
@@ -32,7 +32,7 @@ class _Settings(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def remembered_columns(index: Path) -> ColumnMap:
-    """Return what is kept for an index; nothing where there is no index, or nothing kept.
+    """Return the mapping kept for an index; an empty one where there is no index, or none is kept.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def remembered_columns(index: Path) -> ColumnMap:
 
 
 def remember_columns(index: Path, columns: ColumnMap) -> bool:
-    """Keep what a user says of columns, over what was kept before; return whether there is an index to keep it in.
+    """Keep a user's column mapping, over an earlier one; return whether there is an index to keep it in.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def remember_columns(index: Path, columns: ColumnMap) -> bool:
 
 
 def forget_columns(index: Path) -> bool:
-    """Forget what is kept for an index; return whether there was anything.
+    """Forget the mapping of an index; return whether there was one.
 
     Raises
     ------

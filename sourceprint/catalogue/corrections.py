@@ -1,4 +1,4 @@
-"""Corrections of what recordings are called: title, artists, ISRC and id, without audio and without a new search.
+"""Correct the title, artists, ISRC and id of recordings, without audio and without a new search.
 
 All corrections of one call are one commit, all or nothing. The digest of the index stays as it is, as nothing changes
 that is searched, so results that were made before still stand. They keep the words and ids that they were made with; an
@@ -26,14 +26,14 @@ _GUARDED = frozenset({"title", "isrc"})
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What one recording is to be called; None leaves what is there.
+    """New words of one recording; None leaves a field as it is.
 
     Attributes
     ----------
     id : str
         Of the recording, now or before.
     new_id, title, isrc : str or None
-        "" as title or ISRC takes away what is there.
+        "" as title or ISRC removes it.
     artists : tuple of str or None
         In order of billing.
     source : str
@@ -93,7 +93,7 @@ def read_corrections(path: Path, columns: ColumnMap, *, sheet: str | None = None
     """Return the corrections that a sheet says, row by row, and notes on how it is read.
 
     A recording is found by the column `id`, else by its ISRC or the name of its file, as `add` gives ids. An empty cell
-    leaves what is there.
+    leaves the field as it is.
 
     Raises
     ------

@@ -56,12 +56,12 @@ _ANONYMOUS_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class PrecomputeOutcome:
-    """What became of one item.
+    """Outcome of one item.
 
     Attributes
     ----------
     name : str
-        What was to be described, fit for a message.
+        Name of the item, fit for a message.
     kind : {"made", "unchanged", "failed"}
         "unchanged": the fingerprint file was there already.
     target : Path or None
@@ -71,7 +71,7 @@ class PrecomputeOutcome:
     duration_ms : int
         Length of the audio that was analysed, in milliseconds; 0 where none was.
     remarks : tuple of str
-        Sentences for the user: why it failed, what was odd about the audio, whether it is too short to be found,
+        Sentences for the user: why it failed, anything odd about the audio, whether it is too short to be found,
         why its name is another.
     """
 
@@ -102,7 +102,7 @@ class Description:
     scales : tuple of float
         Time scales of the track parts.
     roles : frozenset of {"recording", "track"}
-        What the files can be used for.
+        Uses of the files.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
     anonymous : bool
@@ -138,7 +138,7 @@ class Description:
         self._there: dict[str, Path] = {}
 
     def run(self, inputs: NamedInputs) -> Generator[PrecomputeOutcome, None, None]:
-        """Make everything and yield what became of each: first what was refused already, then the items in order.
+        """Make all files and yield the outcome of each: first the inputs already refused, then the items in order.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Description:
         return bool(self.failures or self._done)
 
     def report(self) -> dict[str, Any]:
-        """Return what the run has done so far, as plain JSON types.
+        """Return the outcomes of the run so far, as plain JSON types.
 
         Returns
         -------
@@ -194,7 +194,7 @@ class Description:
         return outcome
 
     def _tasks(self, items: Sequence[Item]) -> Iterator[tuple[PrecomputeOutcome, _Task | None]]:
-        """Yield what is known beforehand about each item, and what is left to do."""
+        """Yield the outcome of each item as far as it is known, and the remaining task."""
         for item in items:
             found = contained(functools.partial(self._target, item))
             if isinstance(found, Fault):
@@ -239,7 +239,7 @@ class Description:
         return (f"{printable(wanted)} belongs to other audio, so this is {printable(target.name)}",)
 
     def _joined(self, settled: PrecomputeOutcome, made: PrecomputeOutcome | None) -> PrecomputeOutcome:
-        """Return what a worker says, with what was known before."""
+        """Return a worker's outcome, joined to the earlier one."""
         if made is not None and made.kind != "failed":
             return replace(made, remarks=(*settled.remarks, *made.remarks))
         outcome = made or settled
@@ -288,7 +288,7 @@ def _analysed(task: _Task) -> Iterator[Fingerprint]:
 
 
 def _is_wanted(there: Contents, task: _Task) -> bool:
-    """Whether a file holds exactly what would be made."""
+    """Whether a file holds exactly the fingerprint that would be made."""
     scales = task.scales if "track" in task.roles else ()
     return (
         there.params_digest == Params().digest
@@ -300,7 +300,7 @@ def _is_wanted(there: Contents, task: _Task) -> bool:
 
 
 def _read_or_none(target: Path, *, whole: bool = False) -> Contents | None:
-    """Return what a file holds; None if there is none, or a damaged one, which can be made again.
+    """Return the contents of a file; None if there is none, or a damaged one, which can be made again.
 
     Raises
     ------

@@ -3,8 +3,8 @@
 An id that a list gives is used as it is. Else the id is the ISRC that the list gives, or, where it gives none or the
 index has the same audio under that name already, the name of the file without its ending; if that belongs to other
 audio, in the index or earlier in the same run, `-` and the first 8 digits of the file's SHA-256 follow. So a file gets
-the same id however often it is added, and a run that was cut short can be repeated: what is in the index is recognised
-by id and digest. A fingerprint file counts as the audio file that it was made of, by name and digest.
+the same id however often it is added, and a run that was cut short can be repeated: recordings in the index are
+recognised by id and digest. A fingerprint file counts as the audio file that it was made of, by name and digest.
 """
 
 import unicodedata
@@ -25,7 +25,7 @@ _MAX_DERIVED_ID = 200
 
 @dataclass(frozen=True, slots=True)
 class PlannedAddition:
-    """What to do with one item.
+    """Action for one item.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def described_by(item: Item, recording: Recording) -> Recording:
     Raises
     ------
     ParameterError
-        If the item excludes what lies beyond the end of the recording.
+        If the item excludes a range beyond the end of the recording.
     """
     return replace(
         recording,

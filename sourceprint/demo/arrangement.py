@@ -91,7 +91,7 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one player plays: instrument, position from -1 (left) to 1 (right), level, share sent to the room."""
+    """Part of one player: instrument, position from -1 (left) to 1 (right), level, share sent to the room."""
 
     name: str
     instrument: str
@@ -182,7 +182,7 @@ def _form(n_bars: float) -> Iterator[Section]:
 
 
 class _Material:
-    """What one kind of section is made of; each time it returns, the same material is played, slightly varied."""
+    """Material of one kind of section; each time it returns, the same material is played, slightly varied."""
 
     def __init__(self, rng: np.random.Generator, mode: str, key: int, n_bars: int) -> None:
         self.scale = MODES[mode]

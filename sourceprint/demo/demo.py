@@ -1,4 +1,4 @@
-"""The demo: a made-up catalogue, tracks that reuse passages of it, and truth beside what is found.
+"""The demo: a made-up catalogue, tracks that reuse passages of it, and truth beside the matches.
 
 Nothing is downloaded and no music is needed: `sourceprint.demo.music` makes recordings and tracks as WAV files. Then
 the same code as behind ``sourceprint add`` and ``sourceprint match`` gets to work on them, and
@@ -140,7 +140,7 @@ def _next_commands(folder: Path) -> str:
 
 
 def _print_comparison(found: list[_FoundPassage], tracks: Sequence[str], echo: Callable[[str], None]) -> bool:
-    """Print truth beside what was found; whether they are the same."""
+    """Print truth beside the matches; returns whether they agree."""
     echo("")
     echo(f"{'':7}{'in the track':>17}   {'is':<13}{'from':>15}{'pitch':>10}{'tempo':>9}   chance of being wrong")
     n_right = n_wrong = 0
@@ -167,7 +167,7 @@ def _make_all(names: Sequence[str], music: Path, jobs: int, step: Callable[[], o
 
 
 def _make(name: str, *, music: Path) -> str:
-    """Write one WAV file, or compile the search; returns what went wrong."""
+    """Write one WAV file, or compile the search; returns the failure."""
     if name == _WARM_UP:
         _warm_up()
     else:
@@ -198,7 +198,7 @@ def _warm_up() -> None:
 def _search(
     music: Path, index: Path, names: Sequence[str], tracks: Sequence[str], step: Callable[[], object]
 ) -> list[Scan]:
-    """Add all recordings to the index and return what a search for each track says, in their order."""
+    """Add all recordings to the index and return the scan of each track, in their order."""
     from sourceprint.catalogue.additions import Addition
     from sourceprint.inputs import Item, NamedInputs
     from sourceprint.scans.scan import scan_files
@@ -217,7 +217,7 @@ def _search(
 
 
 def _found_passages(tracks: Sequence[str], scans: Sequence[Scan]) -> list[_FoundPassage]:
-    """Return what was found, by track and time."""
+    """Return the matched passages, by track and time."""
     found = []
     for track, scan in zip(tracks, scans, strict=True):
         for match in scan.matches:
@@ -240,7 +240,7 @@ def _found_passages(tracks: Sequence[str], scans: Sequence[Scan]) -> list[_Found
 
 
 def _compare(track: str, found: list[_FoundPassage], echo: Callable[[str], None]) -> tuple[int, int]:
-    """Print truth beside what was found in one track; returns how many passages were found, and how many are wrong."""
+    """Print truth beside the matches of one track; returns the numbers of passages found and of wrong ones."""
     hidden = [passage for passage in PASSAGES if passage.track == track]
     left = list(found)
     if not hidden:

@@ -2,7 +2,7 @@
 
 A tuned instrument is a function of frequency in hertz, held seconds and sampling rate, and returns one note with its
 release [shape=(n,), dtype=float32, peak 1]. Most of them scan a stack of single-cycle waves (bright to dark, vowel to
-vowel), which costs two table look-ups per sample whatever the number of harmonics; waves hold no harmonic above 12 kHz
+vowel), which costs two table look-ups per sample for any number of harmonics; waves hold no harmonic above 12 kHz
 or 0.45 `sr`, so they do not alias. The same arguments give the same samples.
 
 Sources: plucked string, Karplus and Strong 1983; frequency modulation, Chowning 1973.

@@ -59,12 +59,12 @@ _FADE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class HiddenPassage:
-    """One passage of a recording in a track: what was done to it, and where it went.
+    """One passage of a recording in a track: its transformation, and its place.
 
     Attributes
     ----------
     track, story : str
-        The track, and in words what happens to the passage.
+        The track, and its transformation in words.
     recording : int
         Number of the recording, from 1.
     from_seconds, at_seconds : float

@@ -1,4 +1,4 @@
-"""The demo's second half: from what was found to a statement that adds up, with rights, a licence and revenue made up.
+"""The demo's second half: from the matches to a statement that adds up, with rights, a licence and revenue made up.
 
 The recordings of the demo get two labels, writers and a publisher, one share of which nobody has claimed; the maker of
 the tracks gets a licence for all of them and reports what it earned. Then the same code as behind ``sourceprint rights
@@ -80,7 +80,7 @@ def state_what_is_owed(
     out: Path,
     echo: Callable[[str], None],
 ) -> bool:
-    """Print what is owed for what was found; True if the statement adds up.
+    """Print the royalties owed for the matches; True if the statement adds up.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def state_what_is_owed(
         issued_on=ISSUED_ON,
         usage=usage,
         by="demo",
-        today=date.fromisoformat(ISSUED_ON),  # whatever the clock says: the demo plays on that day
+        today=date.fromisoformat(ISSUED_ON),  # on any day: the demo plays on that one
     )
     echo("")
     echo(_indented(statement_text(statement)))

@@ -85,7 +85,7 @@ def synthesize(
     for part in song.parts:
         if part.name in parts:
             _play(part, clock, sample_rate, dry, send)
-    # Mixed and mastered: a light room, then a soft knee that rounds what exceeds it.
+    # Mixed and mastered: a light room, then a soft knee that rounds peaks above it.
     left, right = _room(sample_rate)
     dry[0] += signal.oaconvolve(send, left)[:n]
     dry[1] += signal.oaconvolve(send, right)[:n]

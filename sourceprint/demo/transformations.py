@@ -172,7 +172,7 @@ def fit_length(y: Samples, n: int) -> Samples:
 
 
 def expect_stretch(name: str, value: float) -> None:
-    """Raise ParameterError if a speed or tempo is beyond what the functions here can do."""
+    """Raise ParameterError if a speed or tempo is beyond the limits of the functions here."""
     low, high = STRETCH_LIMITS
     if not low <= value <= high:
         raise ParameterError(f"{name}={value}: must lie between {low} and {high}")

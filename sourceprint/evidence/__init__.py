@@ -1,4 +1,4 @@
 """Evidence of reuse: `pages` to see and hear it, `cases` to sign and verify it.
 
-What recordings are called on pages may have been corrected since a scan: `corrections`.
+`corrections` takes titles, artists and ISRCs that were corrected since a scan.
 """

@@ -1,8 +1,8 @@
 """Titles, artists and ISRCs on pages: those of the scan, or as the index or the user's list has them now.
 
-A result says what the index said when the track was searched. What was corrected since then is taken from an index that
-is named, else from a list of recordings; pages say what was changed, and otherwise which state of the index speaks. The
-result itself, and so a signed case, stays as it is.
+A result has the words of the index when the track was searched. Later corrections are taken from a given index, else
+from a list of recordings; pages list the changes, or name the state of the index. The result itself, and so a signed
+case, stays as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _SHOWN_DIGEST: Final = 19  # "sha256:" and twelve digits
 
 @dataclass(frozen=True, slots=True)
 class RecordingWords:
-    """What a recording is called now: `title`, `artists`, `isrc`, "" or () for none, and its `id`."""
+    """Current words of a recording: `title`, `artists`, `isrc`, "" or () for none, and its `id`."""
 
     id: str
     title: str
@@ -35,7 +35,7 @@ class RecordingWords:
 
 @dataclass(frozen=True, slots=True)
 class CurrentWords:
-    """What recordings are called now.
+    """Current words of recordings.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class CurrentWords:
         return current
 
     def notes(self, results: Sequence[ScanResult], only: str = "") -> list[str]:
-        """Return sentences on the words of pages about some results: what was corrected, and who says so.
+        """Return sentences on the words of pages about some results: the corrections and their source.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class CurrentWords:
 
 
 def words_of(results: Sequence[ScanResult], *, index: Path | None, catalogue: Sequence[Item]) -> CurrentWords:
-    """Return what the recordings of some results are called now.
+    """Return the current words of the recordings of some results.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _ids(result: ScanResult) -> frozenset[str]:
 
 
 def _changed(recording_id: str, match: ResultMatch, now: RecordingWords) -> str:
-    """Return a sentence on what was corrected since the scan; "" where nothing was."""
+    """Return a sentence on the corrections since the scan; "" if there are none."""
     pairs = (
         ("title", match.title or "", now.title),
         ("artists", ", ".join(match.artists), ", ".join(now.artists)),

@@ -1,4 +1,4 @@
-"""Scan results in the shape of ACRCloud's identification results, so that what reads those can read these.
+"""Scan results in the shape of ACRCloud's identification results, for programs that read those.
 
 One JSON object per file (JSON Lines): `status`, `metadata.music` with an entry per reused passage, by descending
 `score` and then by time, and `result_type` 0. The layout follows the public reference of the service
@@ -22,7 +22,7 @@ One JSON object per file (JSON Lines): `status`, `metadata.music` with an entry 
 
 No counterpart: `metadata.timestamp_utc` and `cost_time` (results depend on no clock), `result_from`, `release_date`,
 `genres`, `external_ids.upc`, `external_metadata`, `contributors`. Nor is there one, on the other side, for pitch, tempo
-and speed, landmarks, probabilities by chance, coverage, and the figures of what else fits: those stand in the other
+and speed, landmarks, probabilities by chance, coverage, and the figures of alternatives: those are in the other
 formats.
 """
 

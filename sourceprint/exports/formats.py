@@ -1,7 +1,7 @@
 """The formats by name, and how they get to the disk: a file or a folder, complete under its name or not there at all.
 
-`jsonl`, `csv` and `acrcloud` are one text, `parquet` is one file, `audacity` and `jams` are a folder of files. What is
-there already is not replaced unless that is asked for, and nothing is ever deleted.
+`jsonl`, `csv` and `acrcloud` are one text, `parquet` is one file, `audacity` and `jams` are a folder of files. Existing
+files are replaced only on request, and nothing is ever deleted.
 """
 
 import json
@@ -88,7 +88,7 @@ def write_export(
     q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     replace : bool
-        Whether what is there may be replaced: a file, or those files in a folder that are written now. A folder that
+        Whether existing output may be replaced: a file, or those files in a folder that are written now. A folder that
         holds anything else is refused all the same: one could not tell old from new in it.
 
     Raises
@@ -98,7 +98,7 @@ def write_export(
     EvidenceError
         If something is there already, or the system refuses to write.
     StorageFullError
-        If the disk is full; what was there is as it was, but that of a folder some files may be new.
+        If the disk is full; existing files are as they were, but in a folder some may be new.
     """
     with writing(target):
         if form in FOLDERS:

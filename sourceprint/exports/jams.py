@@ -1,7 +1,7 @@
 """Scan results as JAMS 0.3: an annotation file per audio file, in the namespace `segment_open`.
 
 Every passage is an observation: `time` and `duration` in seconds of the audio file, `value` the id of the recording,
-`confidence` from 0 to 1. What JAMS has no field for stands in the sandbox of the annotation, with a passage per
+`confidence` from 0 to 1. Fields that JAMS lacks are in the sandbox of the annotation, with a passage per
 observation in the same order (by start, end, id). A file that was searched and matched nothing has an annotation
 without observations; one that could not be searched has no file, since nothing is known about its passages.
 

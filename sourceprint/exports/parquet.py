@@ -1,9 +1,9 @@
 """Scan results as Parquet: the rows of `sourceprint.exports.table` with real types; for results, the door to pyarrow.
 
-Whole numbers are int64, numbers float64, texts UTF-8, lists are lists of texts; what does not apply is null. Text is as
-it is, but for bytes of file names that are no UTF-8, which are escaped. The metadata of the file has `schema`,
-`version` of the program, and `index.digest`, `params.digest` and `settings.digest`: all that occur in the rows, sorted,
-with a space between them. The bytes are the same for the same results, version, and version of pyarrow.
+Whole numbers are int64, numbers float64, texts UTF-8, lists are lists of texts; a field that does not apply is null.
+Text is as it is, but for bytes of file names that are no UTF-8, which are escaped. The metadata of the file has
+`schema`, `version` of the program, and `index.digest`, `params.digest` and `settings.digest`: all that occur in the
+rows, sorted, with a space between them. The bytes are the same for the same results, version, and version of pyarrow.
 """
 
 import io

@@ -5,11 +5,11 @@ recording and passage are then empty. Rows go by file, in it by recording as in 
 docs/formats/exports.md describes every column.
 
 CSV is RFC 4180, UTF-8 without a mark, lines end with CR LF. Every row is one line: line breaks, tabs, other control
-characters and marks that turn the direction of writing are escaped as in Python (`\n`), and so is what was no UTF-8 in
-a file name. Lists are joined by ` | `; cells that do not apply are empty. Numbers read back as the same number. A
+characters and marks that turn the direction of writing are escaped as in Python (`\n`), and so are bytes of a file name
+that are no UTF-8. Lists are joined by ` | `; cells that do not apply are empty. Numbers read back as the same number. A
 spreadsheet takes text that starts with = + - @ (or their wide forms) for a formula: such text gets an apostrophe before
 it, also behind white space (tabs and line breaks included) and behind a semicolon, at which some regions' spreadsheets
-start another cell. Exact texts are in JSON Lines and, but for what is no UTF-8, in Parquet.
+start another cell. Exact texts are in JSON Lines and, except bytes that are no UTF-8, in Parquet.
 """
 
 import csv

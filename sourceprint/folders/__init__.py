@@ -1,10 +1,10 @@
-"""What is in a folder: every file is audio, something else, or refused with a reason; none is left out.
+"""List folders: every file is audio, something else, or refused with a reason; none is left out.
 
 In reading order:
 
 - `names`: how the names of audio files and of unfinished ones end
-- `contents`: what the first bytes of a file say that it is
-- `second_heads`: whether what is a picture by its first bytes goes on as audio
+- `contents`: the type of a file, from its first bytes
+- `second_heads`: audio behind the head of a picture or a document
 - `archives`: whether an archive holds audio, by its list of names
 - `listing`: all that is in a folder, in order
 """

@@ -1,13 +1,13 @@
-"""Whether an archive holds audio, by its list of names; nothing in it is unpacked to the disk.
+"""Tell whether an archive holds audio, by its list of names; nothing in it is unpacked to the disk.
 
 In come the path of an archive and its format, out comes the `Content` of it: "other" where no name in it is that of
-audio or of another archive, or says nothing; else "sound", and what it is in words. A compressed file that is no
-archive is what its first bytes are once they are decompressed. Formats whose names cannot be read here may hold audio,
-and are said to.
+audio or of another archive, or says nothing; else "sound", and its description. A compressed file that is no archive is
+classified by its first bytes after decompression. Formats whose names cannot be read here may hold audio, and are said
+to.
 
 No more than `MOST_LISTED_BYTES` of an archive are read, compressed or decompressed, so that neither a bomb, nor a hole
-of terabytes, nor a compressed archive of gigabytes costs more than seconds: where that is not enough, nobody knows what
-is in it. What the libraries do with those bytes is not bounded, so callers do this in a process that can be ended.
+of terabytes, nor a compressed archive of gigabytes costs more than seconds: where that is not enough, its content is
+unknown. The libraries' work on those bytes is not bounded, so callers do this in a process that can be ended.
 """
 
 import bz2
@@ -169,7 +169,7 @@ def _of_zlib(file: BinaryIO) -> Content:
 
 
 def _of_compressed(file: BinaryIO, opened: Callable[[Any], _Stream], form: str) -> Content:
-    """Return what is in a stream: the names of a tar, or what a single file begins with."""
+    """Return the content of a stream: by the names of a tar, or by the first bytes of a single file."""
     head = opened(_Limited(file, _MOST_HEAD_BYTES)).read(HEAD_BYTES)
     if content_of_head(head) != Content("archive", "tar"):
         return _of_head(head, form)
@@ -198,7 +198,7 @@ def _of_head(head: bytes, form: str) -> Content:
 
 
 def _of_members(archive: str, members: Iterable[tuple[str, int]]) -> Content:
-    """Return what an archive is by the names of its members, and their sizes in bytes."""
+    """Return the content of an archive, by the names of its members and their sizes in bytes."""
     audio: list[str] = []
     nested = nameless = ""
     for number, (name, n_bytes) in enumerate(members):
@@ -228,7 +228,7 @@ def _tells_nothing(name: str) -> bool:
 
 def _is_audio(name: str) -> bool:
     last = PurePosixPath(name.replace("\\", "/")).name
-    if last.startswith("._") or name.startswith("__MACOSX/"):  # what the file manager of macOS puts beside each file
+    if last.startswith("._") or name.startswith("__MACOSX/"):  # the file manager of macOS puts these beside each file
         return False
     return PurePosixPath(last).suffix.lower() in AUDIO_SUFFIXES or hints_at_audio(last)
 

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes and never by its name.
+"""Tell the type of a file by its first bytes, never by its name.
 
 In come the first `HEAD_BYTES` of a file; out comes a `Content`: audio (or video, which may have sound), an archive,
 something that holds sound and cannot be read, something that is surely no audio, or `OPEN`, where only a decoder can
@@ -23,14 +23,14 @@ Class = Literal["audio", "archive", "sound", "other", "fingerprint", "open"]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file is.
+    """Type of a file.
 
     Attributes
     ----------
     kind : {"audio", "archive", "sound", "other", "fingerprint", "open"}
         "sound": holds sound that cannot be searched; "open": nobody knows.
     what : str
-        In words: of an archive its format; of "sound" what it is and what to do; of others a noun.
+        Description: of an archive its format; of "sound" its type and the remedy; of others a noun.
     """
 
     kind: Class
@@ -181,7 +181,7 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def content_of_head(head: bytes) -> Content:
-    r"""Return what a file is that begins so.
+    r"""Return the type of a file with these first bytes.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""All that is in a folder and the folders in it, in order of name: audio, other files, and what is refused.
+"""List a folder and the folders in it, in order of name: audio, other files, and refused files.
 
 Every name is accounted for. One that ends as audio does is audio without a look at it, so that a folder of a hundred
 thousand songs takes no longer than its names. Of any other file the first bytes decide
 (`sourceprint.folders.contents`), of an archive its list of names, and where nothing else tells, a decoder: both in a
-process of its own. What is no audio by all that may still go on as audio (`sourceprint.folders.second_heads`). Hidden
-files are like others.
+process of its own. A file that is no audio by all that may still have audio behind its head
+(`sourceprint.folders.second_heads`). Hidden files are like others.
 
 - *audio*: a file to be searched, whether or not it can be read.
 - *other*: surely no audio: text, images, an archive without audio, a link to a folder that is listed already.
@@ -12,8 +12,8 @@ files are like others.
   behind it, a file or folder that cannot be read, a
   link that leads nowhere, a pipe or device.
 
-Links are followed; each folder is entered once, so links in a circle do no harm. What was found out about a file is
-kept: listed again, only files that have changed are looked at.
+Links are followed; each folder is entered once, so links in a circle do no harm. Results are kept by file: in a second
+listing, only changed files are opened.
 """
 
 import os
@@ -43,15 +43,15 @@ _NOWHERE: Final = "this link leads nowhere; mend or remove it"
 _PIPE: Final = "a pipe, socket or device, not a file; save what it holds to a file"
 _EDITORS_LOCK: Final = ".#"  # Emacs: a link that was never meant to lead anywhere
 _MAY_HOLD_MARKS: Final = frozenset({"program"})  # of every format that it reads
-_APPLE_DOUBLE: Final = "._"  # macOS: what belongs to a file, under nearly the same name
+_APPLE_DOUBLE: Final = "._"  # macOS: metadata of a file, under nearly the same name
 
 _Signature = tuple[int, int, int, int]
-_Task = tuple[Path, Content]  # a file, and what its first bytes say
+_Task = tuple[Path, Content]  # a file, and its type by its first bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What is in a folder, each in order of name: files to be searched, what is refused, and what is no audio."""
+    """Content of a folder, each in order of name: files to search, refused files, and files that are no audio."""
 
     audio: tuple[Path, ...]
     refusals: tuple[Refusal, ...]
@@ -68,7 +68,7 @@ class _Unnamed:
 
 
 class Folders:
-    """Lists folders, and remembers what it found out about files that have not changed since.
+    """Lists folders, and remembers the types of files that have not changed since.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Folders:
         self._known: dict[Path, dict[Path, tuple[_Signature, Content]]] = {}
 
     def listed(self, top: Path) -> Listed:
-        """Return what is in a folder; nothing in it is opened but for its first bytes, or the names of an archive."""
+        """Return the content of a folder; files in it are opened only for their first bytes, or an archive's names."""
         found = list(self._walk(top))
         before = self._known.get(top, {})
         contents: dict[Path, tuple[_Signature, Content]] = {}
@@ -115,7 +115,7 @@ class Folders:
         return Listed(tuple(audio), tuple(refusals), tuple(others))
 
     def _walk(self, top: Path) -> Iterator[Path | Refusal | OtherFile | _Unnamed]:
-        """Yield what is under `top`, by name; folders are told apart by number, as links may lead back."""
+        """Yield all that is under `top`, by name; folders are told apart by number, as links may lead back."""
         entered: dict[tuple[int, int], str] = {}
         waiting = [os.fspath(top)]
         while waiting:
@@ -145,7 +145,7 @@ class Folders:
                 yield from self._enter(name, waiting)
 
     def _enter(self, name: str, waiting: list[str]) -> Iterator[Refusal]:
-        """Put what is in a folder on top of what is waiting, the first by name last; yield why that fails."""
+        """Push a folder's entries on the stack `waiting`, the first by name last; yield a refusal if that fails."""
         try:
             waiting += [os.path.join(name, one) for one in sorted(os.listdir(name), reverse=True)]
         except OSError as error:
@@ -160,7 +160,7 @@ class Folders:
         return os.path.splitext(last)[1].lower() in self._suffixes and not last.startswith(_APPLE_DOUBLE)
 
     def _lost(self, name: str, error: OSError) -> Path | Refusal | OtherFile:
-        """Return what becomes of a name that has no file."""
+        """Return the listing entry of a name that has no file."""
         if self._is_named_as_audio(name):
             return Path(name)  # it fails when it is opened, and says why
         if os.path.islink(name):
@@ -170,7 +170,7 @@ class Folders:
         return Refusal(printable(name), f"cannot be looked at ({error.strerror}); see to its permissions", Path(name))
 
     def _settled(self, path: Path, content: Content) -> Path | Refusal | OtherFile:
-        """Return what becomes of a file of this content."""
+        """Return the listing entry of a file of this content."""
         if content.kind == "audio":
             return path
         if content.kind == "fingerprint" and self._fingerprints:
@@ -182,7 +182,7 @@ class Folders:
 
 
 def _content(file: _Unnamed) -> Content:
-    """Return what a file is by its first bytes; of kind "archive" or "open" where they alone do not tell."""
+    """Return the type of a file by its first bytes; of kind "archive" or "open" where they alone do not tell."""
     if file.is_empty:
         return EMPTY
     try:
@@ -200,7 +200,7 @@ def _content(file: _Unnamed) -> Content:
 
 
 def _with_what_follows(content: Content, start: bytes) -> Content:
-    """Return what a file is that is no audio by its first bytes, with a look at those behind them."""
+    """Return the type of a file that is no audio by its first bytes, after a search of the bytes behind them."""
     behind = second_head(start)
     if behind is None:
         return content
@@ -210,7 +210,7 @@ def _with_what_follows(content: Content, start: bytes) -> Content:
 
 
 def _looked_into(tasks: Sequence[_Task]) -> Iterator[Content]:
-    """Yield what an archive holds by its names, and what a decoder says of others, in a process that a file may end."""
+    """Yield the content of archives by their names, and of others by a decoder, in a process that a file may end."""
     if not tasks:
         return
 
@@ -222,7 +222,7 @@ def _looked_into(tasks: Sequence[_Task]) -> Iterator[Content]:
 
 
 def _look_into(task: _Task) -> Content:
-    """Return what one file is; runs in the worker."""
+    """Return the type of one file; runs in the worker."""
     path, content = task
     try:
         if content.kind == "archive":
@@ -243,6 +243,6 @@ def _limit(task: _Task) -> float:
 
 
 def _unread(error: OSError) -> Content:
-    """Return what is said of a file that cannot be read."""
+    """Return the refusal of a file that cannot be read."""
     reason = f"cannot be read ({error.strerror}), so nobody knows whether it is audio; change its permissions"
     return Content("sound", reason)

@@ -5,7 +5,7 @@ picture, another plays the sound. In comes the start of a file that is no audio 
 head of audio stands in it. A head is more than its mark, so that compressed data has none by chance: 40 bits and more,
 or eight frames of MPEG audio in a row.
 
-What cannot be found so is sound without a head (PCM), sound that is compressed or encrypted, and what begins beyond
+It does not find sound without a head (PCM), sound that is compressed or encrypted, or sound that begins beyond
 `MOST_SEARCHED_BYTES`.
 """
 
@@ -19,7 +19,7 @@ MOST_SEARCHED_BYTES: Final = 1 << 20
 
 
 class SecondHead(NamedTuple):
-    """What stands where: the name of a format, and the offset of its head in bytes."""
+    """A head of audio: the name of its format, and its offset in bytes."""
 
     form: str
     offset: int
@@ -56,7 +56,7 @@ def second_head(start: bytes) -> SecondHead | None:
     Parameters
     ----------
     start : bytes
-        What the file begins with, of which `MOST_SEARCHED_BYTES` are looked through.
+        Start of the file, of which `MOST_SEARCHED_BYTES` are searched.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def _first_frames(data: bytes) -> int | None:
 
 
 def _kind(data: bytes, at: int) -> tuple[int, int]:
-    """Return what frames of one stream have in common: version and layer, and the rate."""
+    """Return the fields that frames of one stream share: version and layer, and the rate."""
     return data[at + 1] & 0xFE if len(data) > at + 2 else 0, data[at + 2] & 0x0C if len(data) > at + 2 else 0
 
 

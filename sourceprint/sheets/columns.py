@@ -1,9 +1,9 @@
-"""Which column of an open sheet says what: by the user's own word, else by the names that are known.
+"""Match the columns of an open sheet to fields: by the user's mapping, else by known names.
 
-The user's word is a `ColumnMap`: headings mapped to fields (`--columns "Song Title=title,ISRC code=isrc"`, or `@FILE`
-with one such pair per line) and headings set aside (`--ignore-columns`). `matched_columns` finds the column of every
-field that a reader uses. It names the columns that say nothing which is used, and stops where one of them looks like
-something that must not be lost: a share, or the title, the ISRC or the territory that no other column gives.
+The user's mapping is a `ColumnMap`: headings mapped to fields (`--columns "Song Title=title,ISRC code=isrc"`, or
+`@FILE` with one such pair per line) and headings set aside (`--ignore-columns`). `matched_columns` finds the column of
+every field that a reader uses. It names the unused columns, and stops where one of them looks like data that must not
+be lost: a share, or the title, the ISRC or the territory that no other column gives.
 """
 
 import re
@@ -40,7 +40,7 @@ _SHARE_OF_VALUES = 0.8  # of the cells of a sample that must be ISRCs for the co
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """What a user says of columns.
+    """A user's mapping of columns to fields.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class ColumnMap:
         return cls(fields, others)
 
     def over(self, other: "ColumnMap") -> "ColumnMap":
-        """Return this map, and of another what this one does not speak of."""
+        """Return this map, extended by another's entries for headings that this one lacks."""
         said = {normalised(heading) for heading in (*self.fields, *self.ignored)}
         fields = {heading: name for heading, name in other.fields.items() if normalised(heading) not in said}
         ignored = tuple(heading for heading in other.ignored if normalised(heading) not in said)
@@ -121,7 +121,7 @@ class MatchedColumns:
     headings : mapping of str to str
         Its name by field, as the sheet has it.
     notes : tuple of str
-        What was taken for what where the names are not ours, and which columns are not used.
+        Columns matched to fields under foreign names, and unused columns.
     """
 
     positions: Mapping[str, int]
@@ -223,13 +223,13 @@ def matched_columns(
     uses : sequence of str
         The fields.
     given : ColumnMap
-        What the user says.
+        The user's mapping.
     failure : type
         The error to raise.
     guarded : set of str
         Fields that must not be lost: of "share", "title", "isrc", "territories".
     elsewhere : mapping, optional
-        By field that is not used: why, and what to do where it is meant.
+        By unused field: the reason, and the remedy if it is meant.
 
     Raises
     ------
@@ -314,7 +314,7 @@ def _double(sheet: Sheet, first: str, second: str) -> str:
 
 
 def _looks_like(sheet: Sheet, position: int, heading: str, guarded: Set[str], there: Set[str]) -> str | None:
-    """Return what an unused column looks like, of what must not be lost."""
+    """Return the kind of data that must not be lost which an unused column looks like, or None."""
     words = {"share": "a share", "title": "a title", "isrc": "an ISRC", "territories": "a territory"}
     for name, pattern in _ALIKE.items():
         if name in guarded and (name == "share" or name not in there) and pattern.search(heading):

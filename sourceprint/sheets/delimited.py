@@ -76,7 +76,7 @@ def sniff_encoding(path: Path, failure: type[SourceprintError]) -> str:
 def open_delimited(
     path: Path, failure: type[SourceprintError], known: Set[str]
 ) -> Iterator[tuple[Rows, list[str], str]]:
-    """Yield all rows of a file, notes on how it is read, and what stands between its cells.
+    """Yield all rows of a file, notes on how it is read, and its delimiter.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""The names that columns have, in our own tables, in labels' sheets and in what distributors export.
+"""Names of columns in our own tables, in labels' sheets and in distributors' exports.
 
-A *field* is what a column says; its first name is ours, the others are those of exports and templates that people bring
-(DistroKid, TuneCore, CD Baby, FUGA, The Orchard, Symphonic, Ditto, SoundExchange, The MLC, DDEX). Names are compared
-without case, spaces and punctuation. `columns` says who reads which fields.
+A *field* is the meaning of a column; its first name is ours, the others are those of exports and templates that people
+bring (DistroKid, TuneCore, CD Baby, FUGA, The Orchard, Symphonic, Ditto, SoundExchange, The MLC, DDEX). Names are
+compared without case, spaces and punctuation. `columns` says who reads which fields.
 
 Sources: the metadata templates and sales reports that these companies publish for their customers.
 """
@@ -111,7 +111,7 @@ _ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 
 
 def field_named(heading: str) -> str | None:
-    """Return the field that a heading names, or None; what it says in brackets may be left out.
+    """Return the field that a heading names, or None; text in brackets may be left out.
 
     Examples
     --------

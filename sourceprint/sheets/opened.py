@@ -1,7 +1,7 @@
-"""A sheet, open: the names of its columns and the rows below them, whatever kind of file it is.
+"""Open a sheet of any file format: the names of its columns and the rows below them.
 
-The names of the columns stand in the first row that is not empty; where that holds no name that is known and one of the
-next rows holds two, as below the head of a letter, they stand there, and a note says so. The header may start with `#`,
+The names of the columns are in the first row that is not empty; where that holds no name that is known and one of the
+next rows holds two, as below the head of a letter, they are there, and a note says so. The header may start with `#`,
 as in BWARM. Below a header of several names, a line of one cell that starts with `#` is a comment. Rows of empty cells
 are skipped.
 """

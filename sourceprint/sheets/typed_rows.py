@@ -26,7 +26,7 @@ RowReader = Callable[[int, dict[str, str]], T]
 def typed_rows(
     path: Path, columns: Sequence[str], needed: Sequence[Sequence[str]], reader: Callable[[Sheet], RowReader[T]]
 ) -> tuple[tuple[T, ...], str]:
-    """Return what the rows of a table say, and the SHA-256 of the file in hexadecimal.
+    """Return the records of a table's rows, and the SHA-256 of the file in hexadecimal.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def typed_rows(
     needed : sequence of sequence of str
         Of each, one at least must be there.
     reader : callable
-        Takes the open sheet, and returns what reads a row: from its line and its cells by name of column, without
-        white space around them; it raises ParameterError.
+        Takes the open sheet, and returns the function that reads a row: from its line and its cells by name of column,
+        without white space around them; it raises ParameterError.
 
     Raises
     ------

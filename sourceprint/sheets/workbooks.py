@@ -5,10 +5,10 @@ needless zeros, with the zeros in front that its format shows; a fraction that i
 sign %; a day as 2026-07-01; a time of day or a duration as 3:20 or 0:03:20. Formulas count by the values that were
 stored with them.
 
-A workbook is a compressed archive of XML that anybody can have made. What it unpacks to is bounded by what its own
-directory says, which the decompression keeps to. Before the library reads them, its parts are parsed once without being
-kept: a document type, by which XML can be made to grow or to fetch files, is refused, and so is more than a spreadsheet
-can hold in a row, in all cells, or beside them.
+A workbook is a compressed archive of XML that anybody can have made. Its unpacked size is bounded by its own directory,
+which the decompression keeps to. Before the library reads them, its parts are parsed once without being kept: a
+document type, by which XML can be made to grow or to fetch files, is refused, and so is more than a spreadsheet can
+hold in a row, in all cells, or beside them.
 """
 
 import re
@@ -84,7 +84,7 @@ def open_workbook(
 
 @contextmanager
 def _damage(name: str, failure: type[SourceprintError]) -> Iterator[None]:
-    """Turn whatever a damaged workbook makes the library raise into an error of ours."""
+    """Turn any exception of the library on a damaged workbook into an error of ours."""
     try:
         yield
     except (SourceprintError, OSError, GeneratorExit):
@@ -141,7 +141,7 @@ class _Inspection:
         self._parser.EndElementHandler = self._end
 
     def reason_against(self, part: IO[bytes]) -> str:
-        """Return why this part is not to be read, or ""; what is no XML, as an image is, is refused by its reader."""
+        """Return why this part is refused, or ""; a part that is no XML, such as an image, is left to its reader."""
         with suppress(expat.ExpatError):
             while not self._reason and (block := part.read(_BLOCK)):
                 self._parser.Parse(block)
@@ -223,7 +223,7 @@ def _texts(sheet: Any, formulas: Any, name: str, failure: type[SourceprintError]
 
 
 def _cells(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    sheet.reset_dimensions()  # what a workbook says of its own size is often wrong
+    sheet.reset_dimensions()  # the stated size of a sheet is often wrong
     yield from sheet.iter_rows(max_row=_MAX_ROWS)
 
 

@@ -126,7 +126,7 @@ def description_text(report: dict[str, Any]) -> str:
 
 
 def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Return what a compaction did, from the facts of `Store.info` before and after it, in a line.
+    """Return the effect of a compaction, from the facts of `Store.info` before and after it, in a line.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def overlaps_table(overlaps: Sequence[Overlap]) -> str:
 
 
 def overlap_text(overlap: Overlap) -> str:
-    """Return in one sentence what two recordings have in common."""
+    """Return the audio that two recordings share, in one sentence."""
     longest = max(overlap.spans, key=lambda span: span.first_end_seconds - span.first_start_seconds)
     first, second = _ranges(longest)
     where = f"{first} of the one is {second} of the other"

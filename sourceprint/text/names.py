@@ -1,8 +1,8 @@
 """Names from outside, fit for files: as the name of a file, and as text in it.
 
-File names (`safe_names`) are made of the last part of a path, so that nothing can climb out of the folder. What file
-systems or shells take amiss becomes `_`, long names are cut. Where a name had to be changed, or two would be one (on a
-file system that minds neither case nor accents' composition), a digest of the original is put behind it.
+File names (`safe_names`) are made of the last part of a path, so that nothing can climb out of the folder. Characters
+that file systems or shells take amiss become `_`, long names are cut. Where a name had to be changed, or two would be
+one (on a file system that minds neither case nor accents' composition), a digest of the original is put behind it.
 
 Text may hold bytes that are no UTF-8 (Python keeps them as lone surrogates), line breaks, tabs, commands to a terminal,
 and marks that turn the direction of writing: `well_formed` and `one_line` escape them.
@@ -37,7 +37,7 @@ def safe_names(names: Iterable[str], *, max_bytes: int = 96) -> dict[str, str]:
     Parameters
     ----------
     names : iterable of str
-        Paths or ids, in any order; what one becomes depends on the whole set, not on its order.
+        Paths or ids, in any order; each result depends on the whole set, not on its order.
     max_bytes : int
         Length of the longest, in UTF-8 and with its digest; endings that are put behind come on top.
 
@@ -84,7 +84,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff
 
 
 def in_number_order(name: str) -> tuple[list[tuple[str, int, str]], str]:
-    """Return what names are sorted by as people count: by the numbers in them, without regard to case.
+    """Return the natural sort key of a name: by the numbers in it, without regard to case.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def in_number_order(name: str) -> tuple[list[tuple[str, int, str]], str]:
 
 
 def well_formed(text: str) -> str:
-    r"""Return text that can be written as UTF-8: what was no UTF-8 in a file name is escaped, the rest as it is.
+    r"""Return text that can be written as UTF-8: bytes that are no UTF-8 are escaped, the rest is unchanged.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def quoted(path: str) -> str:
 
 
 def path_text(name: str, quoted_name: str) -> str:
-    r"""Return the path that has a name in a result: that which was `quoted` beside it, else the name itself.
+    r"""Return the path that has a name in a result: the one `quoted` beside it, else the name itself.
 
     Raises
     ------

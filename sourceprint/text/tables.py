@@ -45,7 +45,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def counted(n: int, noun: str, *, groups: bool = False) -> str:
-    """Return a number and what is counted; with `groups`, the number as `grouped` writes it.
+    """Return a number and its noun; with `groups`, the number as `grouped` writes it.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def first_of(texts: Sequence[str], most: int) -> str:
 
 
 def listed(names: Iterable[str], *, most: int = _MOST_LISTED, quoted: bool = False) -> str:
-    """Return what a user gave, as part of a sentence: the first names, each cut to 60 characters, and how many more.
+    """Return a user's words as part of a sentence: the first names, each cut to 60 characters, and how many more.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Pages from templates: the only door to Jinja.
 
-All text from outside is escaped, and what no eye can see in it is spelled out (`printable`). A name that a template
+All text from outside is escaped, and invisible characters in it are spelled out (`printable`). A name that a template
 uses and nobody gave is an error. The same values give the same bytes.
 """
 
@@ -38,5 +38,5 @@ def _environment(package: str) -> Environment:
 
 
 def _plain(value: Any) -> Any:
-    """Escape what no eye can see, or would take for something else, in text from outside."""
+    """Escape invisible and misleading characters in text from outside."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,8 +1,8 @@
 """Signed cases: one file with all that is needed to compute a result again. docs/formats/case.md describes it.
 
 - `archive`: the one form of the file
-- `contents`: what its members hold
+- `contents`: its members
 - `case`: a case, made and signed
 - `recomputation`: stated figures beside those that the trace gives
-- `verdict`, `verdict_text`: what verification says, as a record and as text
+- `verdict`, `verdict_text`: the verdict of verification, as a record and as text
 """

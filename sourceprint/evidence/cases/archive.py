@@ -2,8 +2,8 @@
 
 In go the members by name, out comes the file, and the other way round. The members are stored without compression, in
 the order of `LIMITS`, dated 1980-01-01, without comments or extra fields; the same members give the same bytes. A file
-from outside must be what packing its members gives, byte for byte: that leaves no room for compressed or encrypted
-members, links, two members of one name, paths, or anything before, between or after them. What does not comply is
+from outside must equal, byte for byte, the archive that packing its members gives: that leaves no room for compressed
+or encrypted members, links, two members of one name, paths, or anything before, between or after them. Violations are
 named; sizes are compared with limits before anything is read, and nothing is ever written to the disk.
 """
 
@@ -42,21 +42,21 @@ LARGEST_BYTES = sum(LIMITS.values()) + (1 << 12)
 
 _MOST_DIRECTORY_BYTES = 1 << 12
 _END = struct.Struct("<4s4H2LH")  # the record that ends a ZIP archive without a comment
-_LOCAL = struct.Struct("<4s22x2H")  # what is before the name in a member's own header
+_LOCAL = struct.Struct("<4s22x2H")  # the fields before the name in a member's own header
 _BEGINNING = _LOCAL.pack(b"PK\x03\x04", len(CASE), 0)
 _ENCRYPTED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is in the file of a case.
+    """Members of a case file.
 
     Attributes
     ----------
     members : mapping of str to bytes
         Those that could be read, in the order of `LIMITS`.
     problems : tuple of str
-        What is wrong with the file or its members.
+        Faults of the file or its members.
     """
 
     members: Mapping[str, bytes]
@@ -88,21 +88,21 @@ def pack(members: Mapping[str, bytes]) -> bytes:
                     "the page out, or scan the file in parts"
                 )
             member = zipfile.ZipInfo(name)
-            member.create_system = 3  # Unix, wherever it is packed
+            member.create_system = 3  # Unix, on every system
             member.external_attr = 0o100644 << 16
             archive.writestr(member, members[name])
     return sink.getvalue()
 
 
 def open_archive(data: bytes, *, name: str) -> Opened:
-    """Return what is in the bytes of a file.
+    """Return the members in the bytes of a case file.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     name : str
-        What to call it in a message.
+        Its name in messages.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def _begins_as_case(data: bytes) -> bool:
 
 
 def _directory(data: bytes) -> list[zipfile.ZipInfo] | None:
-    """Return what the directory at the end lists; None where there is none that is as small as it must be."""
+    """Return the entries of the directory at the end; None where there is none that is as small as it must be."""
     if len(data) < _END.size:
         return None
     mark, _, _, _, _, n_bytes, _, n_comment = _END.unpack(data[-_END.size :])

@@ -96,13 +96,13 @@ def make_case(
     Parameters
     ----------
     result : ScanResult
-        What was found in the file.
+        Result of the file.
     trace : bytes
         The content of its trace file.
     key : PrivateKey
         Who signs.
     remarks : Remarks
-        What the signer says about it.
+        Remarks of the signer.
     page : bytes, optional
         The evidence as one HTML page.
 
@@ -147,7 +147,7 @@ def write_case(path: Path, case: bytes, *, replace: bool = False) -> None:
     EvidenceError
         If there is something at `path` that may not be replaced, or the system refuses to write.
     StorageFullError
-        If the disk is full; what was there is as it was.
+        If the disk is full; an existing file is as it was.
     """
     expect_free(path, replace=replace)
     with writing(path):

@@ -1,9 +1,8 @@
-"""What the members of a case hold: what goes into each when it is made, and what must be in it when it is verified.
+"""Build the members of a case, and check them when a case is verified.
 
-`result.json` is the result of the scan, `trace.spt` the landmarks (`index.recheck.trace_file`), `case.json` says in
-words and digests what both are, `SHA256SUMS` has the digest of every other member, and `SIGNATURE` is over
-`SHA256SUMS`. The
-words on what a case proves belong to the schema: other words need another version of it.
+`result.json` is the result of the scan, `trace.spt` the landmarks (`index.recheck.trace_file`), `case.json` describes
+both in words and digests, `SHA256SUMS` has the digest of every other member, and `SIGNATURE` is over `SHA256SUMS`. The
+words on a case's proof belong to the schema: other words need another version of it.
 """
 
 import hashlib
@@ -76,7 +75,7 @@ _MOST_VERSION = 100
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """What the maker of a case says about it; nothing in the case bears it out.
+    """Remarks of the maker of a case; nothing in the case proves them.
 
     Attributes
     ----------
@@ -127,7 +126,7 @@ class Remarks:
 def case_facts(
     result: ScanResult, trace: Trace, signer: PublicKey, remarks: Remarks, *, has_page: bool
 ) -> dict[str, Any]:
-    """Return what `case.json` says: a function of the other members, the signer and the maker's remarks."""
+    """Return the content of `case.json`: a function of the other members, the signer and the maker's remarks."""
     return {
         "schema": SCHEMA,
         "what": _WHAT,
@@ -159,7 +158,7 @@ def case_facts(
 
 
 def readme_bytes(result: ScanResult, signer: PublicKey, *, has_page: bool) -> bytes:
-    """Return `README.txt`, for whoever has the case but not the program."""
+    """Return `README.txt`, for readers who have the case but not the program."""
     template = Template(files("sourceprint.evidence.cases").joinpath("README.txt").read_text(encoding="ascii"))
     members = "\n".join(f"  {name:<12} {about}" for name, about in _ABOUT.items() if has_page or name != PAGE)
     names = {found.recording_id: found.title or found.recording_id for found in result.matches}

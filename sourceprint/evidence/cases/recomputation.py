@@ -1,8 +1,8 @@
-"""What a result states, beside what the landmarks of its trace give when they are aligned and decided again.
+"""Compare a result with the figures recomputed from the landmarks of its trace.
 
 In come a result and a trace; out come figures, each as stated and as computed again, in the order of the result, and
-sentences on what does not fit. Whole numbers, times included, and texts must be equal. Numbers that a scan rounds may
-differ by one in the last digit it keeps, since processors differ in the last digits of what is rounded.
+sentences on differences. Whole numbers, times included, and texts must be equal. Numbers that a scan rounds may differ
+by one in the last digit it keeps, since processors differ in the last digits before rounding.
 """
 
 import math
@@ -35,7 +35,7 @@ _LAST_DIGITS = {
 }
 _FOUR_DIGITS = ("p_false", "false_per_1000h")
 
-# What sourceprint/case/1 compares; a scan may come to state more.
+# Fields that sourceprint/case/1 compares; later scans may state more.
 _OF_MATCH = (
     *("recording_id", "isrc", "title", "artists", "layer", "recording_duration_ms", "confidence"),
     *("track_match_ms", "track_match_percentage", "recording_match_ms", "recording_match_percentage"),
@@ -51,7 +51,7 @@ _OF_ALTERNATIVE = (
     *("pitch_cents", "speed_percent", "tempo_percent", "aligned_landmarks", "expected_by_chance"),
 )
 
-_COMPARED = {  # outside of matches, with what the trace says (`belonging`)
+_COMPARED = {  # outside of matches, with the trace (`belonging`)
     *("schema", "status", "matches", "track.sha256", "track.duration_ms", "index.digest", "index.params_digest"),
     *("searched.layer", "searched.scales", "searched.max_false_per_1000h", "searched.settings_digest"),
 }

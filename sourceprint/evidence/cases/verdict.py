@@ -1,4 +1,4 @@
-"""The file of a case goes in, a verdict comes out: what was checked, what does not hold, and what all of it proves.
+"""Verify a case file: list the checks, the failures, and the facts that it proves.
 
 Needs nothing but the file: no index, no audio, no network. Everything that is wrong is named, not only the first.
 Anybody can make a key and sign with it, so a case holds only if the caller vouches for the key, by the key itself or by
@@ -50,9 +50,9 @@ class Check:
     name : str
         In a word.
     what : str
-        What holds if there is no problem, as a sentence.
+        The fact that holds if there is no problem, as a sentence.
     problems : tuple of str
-        What does not hold; a sentence for each.
+        Failures; a sentence for each.
     """
 
     name: str
@@ -62,12 +62,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CaseVerdict:
-    """What came out of checking a case.
+    """Verdict on a case.
 
     Attributes
     ----------
     name : str
-        What the case was called.
+        Name of the case.
     sha256 : str
         Of its file, in hexadecimal.
     checks : tuple of Check
@@ -82,7 +82,7 @@ class CaseVerdict:
     comparison : Comparison or None
         Its figures, as stated and as computed again.
     remarks : Remarks or None
-        What its maker says.
+        Remarks of its maker.
     has_page : bool
         Whether a page is in it.
     """
@@ -104,7 +104,7 @@ class CaseVerdict:
 
     @property
     def consistent(self) -> bool:
-        """Whether nothing is, whoever signed."""
+        """Whether nothing is, for any signer."""
         return not self.problems
 
     @property
@@ -118,7 +118,7 @@ class CaseVerdict:
         Parameters
         ----------
         any_key : bool
-            Whether it is enough that it is consistent, whoever signed.
+            Whether consistency is enough, with any signer.
 
         Raises
         ------
@@ -155,7 +155,7 @@ def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey | str] = ()) 
     data : bytes
         The whole file.
     name : str
-        What to call it, printable.
+        Its name in messages, printable.
     keys : sequence of PublicKey or str
         Those that the caller vouches for, or their fingerprints; it must be signed with one of them. With none, it
         cannot hold, only be consistent.
@@ -163,7 +163,7 @@ def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey | str] = ()) 
     Raises
     ------
     EvidenceError
-        If it is no case at all. Whatever is wrong with one that is stands in the verdict.
+        If it is no case at all. Faults of a case are in the verdict.
     """
     opened = open_archive(data, name=name)
     members = opened.members

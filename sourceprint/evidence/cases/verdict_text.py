@@ -1,8 +1,8 @@
 """A verdict on a case in words, for people, and as JSON, for programs.
 
-The text says first whether the case holds, then what was checked, every figure as stated and as computed again, who
-signed, and what all of it proves and does not; text from the case is printable, so that it can forge no line. A case of
-which nobody vouches for the key is not said to hold.
+The text says first whether the case holds, then the checks, every figure as stated and as computed again, the signer,
+and the limits of the proof; text from the case is printable, so that it can forge no line. A case whose key nobody
+vouches for is never reported as valid.
 """
 
 import math

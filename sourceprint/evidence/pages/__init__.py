@@ -2,10 +2,10 @@
 
 In reading order:
 
-- `report`: what is made, one page after the other
+- `report`: all pages, one after the other
 - `folder`, `addresses`: the folder of pages, and the names in it
-- `overview`, `cover`, `recording_view`, `file_view`: what each kind of page says
-- `passages`: what is drawn and heard of each passage
+- `overview`, `cover`, `recording_view`, `file_view`: the content of each kind of page
+- `passages`: pictures and excerpts of each passage
 - `figures`, `geometry`: landmarks, alignment and pitch as places in a drawing
 - `sounds`, `spectra`: excerpts and spectrograms of the audio that is at hand
 - `listing`: long tables

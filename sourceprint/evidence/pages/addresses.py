@@ -1,7 +1,7 @@
-"""Where the pages and files of a report are: names that say what they are about, and cannot lead elsewhere.
+"""Addresses of the pages and files of a report: readable names that cannot lead elsewhere.
 
-A name is the readable part of what it is about, in plain letters and digits, and twelve digits of a digest, which keep
-two of them apart on any file system. So an address needs no escaping, whatever a file is called.
+A name is the readable part of the file's or recording's name, in plain letters and digits, and twelve digits of a
+digest, which keep two of them apart on any file system. So an address never needs escaping.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
-"""What the page about a report says: what was scanned, when and how, what came of it, what is missing, how to check it.
+"""Content of the page about a report: the scan, its totals, its gaps, and how to check it.
 
-In come the results of a scan, when they were made, and what could not be shown; out comes a plain record for the
-template.
+The results of a scan, their dates, and the parts that could not be shown become a plain record for the template.
 """
 
 import math
@@ -72,7 +71,7 @@ def cover(
     signer: PublicKey | None,
     names: str,
 ) -> dict[str, Any]:
-    """Return what the page says.
+    """Return the content of the page.
 
     Parameters
     ----------

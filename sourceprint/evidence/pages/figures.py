@@ -1,4 +1,4 @@
-"""What is drawn of one passage: two spectrograms on one time axis, the line in the plane of times, the pitch histogram.
+"""Drawings of one passage: two spectrograms on one time axis, the line in the plane of times, the pitch histogram.
 
 In comes a passage with the pairs of landmarks that `index.recheck.recheck` gives for it; out come records of places
 and SVG paths in fixed view boxes, for the template to put into markup. Every drawing has its description in words.
@@ -96,9 +96,9 @@ class SpectraFigure:
     first, last : float
         Where the passage itself starts and ends.
     description : str
-        What is to be seen, in words.
+        Description of the drawing.
     sampled : str
-        A sentence on what was left out where there is too much to draw, else "".
+        A sentence on landmarks left out where there are too many to draw, else "".
     """
 
     track_seconds: tuple[float, float]
@@ -135,7 +135,7 @@ class PlaneFigure:
     deviation_ms : float
         Median distance of the pairs from the line, in recording time; NaN where there are none.
     description : str
-        What is to be seen, in words.
+        Description of the drawing.
     """
 
     x_ticks: list[Tick]
@@ -165,7 +165,7 @@ class PitchFigure:
     within_percent : float
         Share of the pairs within 20 cents of it.
     description : str
-        What is to be seen, in words.
+        Description of the drawing.
     """
 
     x_ticks: list[Tick]
@@ -181,7 +181,7 @@ class PitchFigure:
 def spectra_figure(
     passage: Passage, pairs: Pairs, finds: Sequence[TracedPassage], *, fmin_hz: float, cells_per_octave: float
 ) -> SpectraFigure:
-    """Return what is drawn on the two spectrograms of a passage.
+    """Return the drawing on the two spectrograms of a passage.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def spectra_figure(
     pairs : Pairs
         Its pairs.
     finds : sequence of TracedPassage
-        What the trace holds of this part of the recording, for the landmarks that have no counterpart.
+        Passages of the trace in this part of the recording, for the landmarks that have no counterpart.
     fmin_hz, cells_per_octave : float
         The axis of frequency.
     """

@@ -1,8 +1,8 @@
-"""What the page of one matched file says: its passages with their figures, what was tried, limits, digests.
+"""Content of the page of one matched file: its passages with their figures, the search, limits, digests.
 
 In come a result, its trace, and the audio that is at hand; out comes a plain record for the template, and the pictures
-and excerpts that it refers to. The alignment is computed again from the trace (`index.recheck.recheck`): what is
-drawn is what came out, and where that is not what the result says, the page says so and draws nothing.
+and excerpts that it refers to. The alignment is computed again from the trace (`index.recheck.recheck`): the page draws
+the recomputed alignment, and where that differs from the result, it says so and draws nothing.
 """
 
 import math
@@ -39,7 +39,7 @@ __all__ = ["FileView", "file_view"]
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A page to be: what the template is given, and what went wrong.
+    """A page to be made: the values for the template, and failures.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ def file_view(
     *,
     with_audio: bool,
 ) -> FileView:
-    """Return what the page of a file says, and put its pictures and excerpts on the shelf.
+    """Return the content of a file's page, and put its pictures and excerpts on the shelf.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def file_view(
 
 
 def _compare(result: ScanResult, trace: Trace, checked: Rechecked) -> None:
-    """Refuse a trace that is about something else, or does not give what the result says."""
+    """Refuse a trace of something else, or one that does not give the result."""
     of_trace = (trace.sha256, trace.index_digest, trace.params_digest, trace.settings_digest)
     if of_trace != (result.sha256, result.index_digest, result.params_digest, result.settings_digest):
         raise VerificationError("the trace is of another file, index or search than the result; scan the file again")

@@ -1,4 +1,4 @@
-"""The folder of a report: made, gone on with after an interruption, or replaced; what is not ours in it is left alone.
+"""The folder of a report: made, gone on with after an interruption, or replaced; files of others in it are left alone.
 
     index.html        the overview; written last, so that a report without it is unfinished
     cover.html        about the report as a whole
@@ -10,8 +10,8 @@
     report.txt        says that the folder is a report, and may be replaced as one
     unfinished.jsonl  while it is being made: of what, and a line per page that is done
 
-Every file is written in one step (`index.storage.durable`). A report is gone on with by the same command: what it is
-made of has a digest, and pages are passed over that were made of the same.
+Every file is written in one step (`index.storage.durable`). The same command continues a report: its inputs have a
+digest, and pages made of the same inputs are kept.
 """
 
 import fcntl
@@ -54,7 +54,7 @@ class ReportFolder:
     path : Path
         The folder.
     done : dict
-        What was kept of each page that an earlier start had made, by its address.
+        Records of the pages that an earlier start had made, by address.
     digests : dict of str to str
         SHA-256 of every file written, by its address.
     """
@@ -116,7 +116,7 @@ class ReportFolder:
 
     @staticmethod
     def _clear(path: Path, folders: tuple[str, ...], *, replace: bool) -> None:
-        """Take out of the folder what an earlier report was, and mark it as that of a report."""
+        """Remove an earlier report from the folder, and mark the folder as that of a report."""
         expect_room(path, replace=replace)
         with refusals(path):
             for name in (INDEX, COVER, SUMS, _UNFINISHED):
@@ -138,7 +138,7 @@ class ReportFolder:
         self.digests[address] = hashlib.sha256(data).hexdigest()
 
     def keep(self, page: Mapping[str, Any]) -> None:
-        """Keep what became of a page, `address` among it, so that it is not made again."""
+        """Record the outcome of a page, with its `address`, so that it is not made again."""
         with refusals(self.path), open(open_ours(self.path / _UNFINISHED, os.O_WRONLY | os.O_APPEND), "ab") as file:
             file.write(_line(page))
 

@@ -1,6 +1,6 @@
-"""Where things stand in a drawing: scales, ticks, and the outlines of many points or lines as one SVG path.
+"""Geometry of drawings: scales, ticks, and the outlines of many points or lines as one SVG path.
 
-Times are seconds, frequencies Hz or cells of the fingerprint's log-frequency axis; what comes out is in units of the
+Times are seconds, frequencies Hz or cells of the fingerprint's log-frequency axis; results are in units of the
 drawing's view box, x to the right and y down. Numbers are written with one decimal, so that the same drawing gives the
 same text.
 """
@@ -56,7 +56,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark on an axis: its place, what it says, and whether it is at the very end, where a centred text is cut."""
+    """A mark on an axis: its place, its label, and whether it is at the very end, where a centred text is cut."""
 
     at: float
     text: str

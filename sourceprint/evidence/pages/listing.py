@@ -63,9 +63,9 @@ def listing(
     rows : sequence of mapping
         Values by key, in the order in which they are shown first.
     noun : str
-        What a row is, in the singular.
+        Noun for a row, in the singular.
     order : str
-        What that order is, in words.
+        That order, in words.
     by : str
         Key of the column that it follows, with "-" before it where it descends; "" if none.
     choices : str

@@ -1,4 +1,4 @@
-"""What the overview of a report says: a row per file, a row per recording, counts by outcome, distributions, digests.
+"""Content of the overview of a report: a row per file, a row per recording, counts by outcome, distributions, digests.
 
 In come the results of a scan; out comes a plain record for the template. Files come in the order in which they want
 attention: matched, matched with no recording that is the only one, not searched or not in whole, and the rest.
@@ -50,7 +50,7 @@ _RECORDINGS = (
 
 
 def overview(results: Sequence[ScanResult], pages: Mapping[str, str], reuses: Sequence[Reuse]) -> dict[str, Any]:
-    """Return what the overview says.
+    """Return the content of the overview.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def by_attention(results: Sequence[ScanResult]) -> list[ScanResult]:
 
 
 def outcome_of(result: ScanResult) -> str:
-    """Return what came of a file, in words."""
+    """Return the outcome of a file, in words."""
     words = outcome(result.status)
     if result.matches and _is_unresolved(result):
         words = "matched, unresolved"
@@ -141,7 +141,7 @@ def common_folder(names: Sequence[str]) -> str:
 
 
 def stated_by_all(results: Sequence[ScanResult], field: str) -> list[str]:
-    """Return what results state in a field: one value, unless scans were mixed."""
+    """Return the values of a field in results: one value, unless scans were mixed."""
     values = sorted({getattr(result, field) for result in results} - {""})
     return _first(values) or ["not stated"]
 

@@ -35,7 +35,7 @@ ASSETS = "assets"
 
 @dataclass(slots=True)
 class Shelf:
-    """Takes what a page refers to, and says how to refer to it.
+    """Stores the pictures and excerpts of a page, and returns their addresses.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Shelf:
     prefix : str
         Begins the name of every file, so that pages do not meet.
     files : dict of str to bytes
-        What is to be written into the folder `ASSETS`, by name.
+        Files to write into the folder `ASSETS`, by name.
     """
 
     inside: bool

@@ -1,7 +1,7 @@
-"""What is drawn and heard of each passage of a file: its figures, its pictures, its excerpts.
+"""Figures, pictures and excerpts of each passage of a file.
 
-In come the passages of a result with what the recheck made of them, and the audio that is at hand; out come plain
-records for the template, in order of the track, with the addresses of what was put on the shelf. Each audio file is
+In come the passages of a result with their recheck, and the audio that is at hand; out come plain
+records for the template, in order of the track, with the addresses of files on the shelf. Each audio file is
 read once for the pictures, and once for the excerpts.
 """
 
@@ -94,7 +94,7 @@ def alternative_texts(stated: ResultPassage, recording_id: str) -> list[str]:
 
 
 def label_of(match: ResultMatch) -> dict[str, str]:
-    """Return what a recording is called, and where its page is from the folder of the report."""
+    """Return the words of a recording, and the address of its page from the folder of the report."""
     return {
         "id": match.recording_id,
         "page": recording_address(match.recording_id),
@@ -114,7 +114,7 @@ def drawn_passages(
     shelf: Shelf,
     with_audio: bool,
 ) -> list[dict[str, Any]]:
-    """Return what is drawn and heard of passages, and put pictures and excerpts on the shelf.
+    """Return the figures of passages, and put pictures and excerpts on the shelf.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def drawn_passages(
     trace : Trace
         Of that file.
     checked : Rechecked
-        What came out of the trace.
+        Recheck of the trace.
     passages : sequence of DrawnPassage
         Those to be drawn.
     track : Sound
@@ -225,7 +225,7 @@ def _excerpt(result: ScanResult, passage: Passage) -> dict[str, float]:
 def _by_sound(
     drawn: Sequence[dict[str, Any]], passages: Sequence[DrawnPassage], track: Sound, sounds: Mapping[str, Sound]
 ) -> list[tuple[str, Path, int, list[dict[str, Any]]]]:
-    """Return what is drawn of each audio stream at hand, so that each is read once."""
+    """Return the passages drawn from each audio stream at hand, so that each is read once."""
     groups: list[tuple[str, Path, int, list[dict[str, Any]]]] = []
     if track.path is not None:
         groups += [

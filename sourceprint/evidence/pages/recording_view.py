@@ -1,4 +1,4 @@
-"""What the page of one recording says: which tracks reuse it, where, for how long, and which it fits besides another.
+"""Content of the page of one recording: the tracks that reuse it, where, for how long, and ambiguous ones.
 
 In come the results of a scan, gathered by recording (`reuses_of`); out comes a plain record for the template. Passages
 link to the pages of their tracks, by the numbers that they have there. Times are milliseconds until they are shown.
@@ -132,7 +132,7 @@ def numbered(result: ScanResult) -> Iterator[tuple[int, ResultMatch, ResultPassa
 
 
 def recording_row(reuse: Reuse, pages: Mapping[str, str], folder: str) -> dict[str, Any]:
-    """Return what the overview says of a recording."""
+    """Return the overview's row of a recording."""
     by_track = reuse.by_track
     most = next(iter(by_track), None)
     return {
@@ -151,7 +151,7 @@ def recording_row(reuse: Reuse, pages: Mapping[str, str], folder: str) -> dict[s
 def recording_view(
     reuse: Reuse, pages: Mapping[str, str], rates: Mapping[tuple[str, str], float], folder: str
 ) -> dict[str, Any]:
-    """Return what the page of a recording says.
+    """Return the content of a recording's page.
 
     Parameters
     ----------

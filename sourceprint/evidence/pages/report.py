@@ -1,7 +1,7 @@
-"""A report, written into a folder: the page of every file in which something was found, of every recording, and of all.
+"""Write a report into a folder: a page for every matched file, for every recording, and for the whole scan.
 
 Pages of files are made one after the other, or by several workers, so that memory is bounded by the largest page and
-the results; what is there after an interruption is whole, and is gone on with by the same command (`folder`). The same
+the results; pages made before an interruption are whole, and the same command continues (`folder`). The same
 results, traces and audio give the same bytes.
 """
 
@@ -52,7 +52,7 @@ __all__ = ["CaseOptions", "PageMade", "ReportOptions", "single_page", "write_rep
 TITLE = "Evidence of reuse"
 
 
-_MOST_WORDS = 100  # sentences on what recordings are called, of a page about all
+_MOST_WORDS = 100  # sentences on corrected words, on a page about all
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class CaseOptions:
     key : Path
         The file of the private key.
     remarks : Remarks
-        What the signer says.
+        Remarks of the signer.
     with_page : bool
         Whether each case holds its page too.
     """
@@ -97,7 +97,7 @@ class ReportOptions:
     cases : CaseOptions or None
         Whether there is a signed case for every matched file too.
     index : Path or None
-        Folder of the index that says what recordings are called now; by default the catalogue does, or the scan.
+        Folder of the index with the current words of recordings; by default those of the catalogue, or of the scan.
     """
 
     title: str = TITLE
@@ -118,14 +118,14 @@ class ReportOptions:
 
 @dataclass(frozen=True, slots=True)
 class PageMade:
-    """What became of one page.
+    """Outcome of one page.
 
     Attributes
     ----------
     name : str
         The file that it is about, fit for a message.
     kind : str
-        "made"; "failed" if it, or the case, is not what was asked for.
+        "made"; "failed" if it, or the case, is not as requested.
     remarks : tuple of str
         Sentences for the user.
     address, case : str
@@ -167,7 +167,7 @@ class _Look:
 def write_report(
     results: Sequence[ScanResult], traces: Path, out: Path, options: ReportOptions
 ) -> Generator[PageMade, None, None]:
-    """Write a report, and yield what became of the page of each file; the other pages follow, the overview last.
+    """Write a report, and yield the outcome of each file's page; the other pages follow, the overview last.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def write_report(
     EvidenceError
         If the folder holds something else, or another process is writing a report into it.
     StorageFullError, CatalogueError
-        If a file cannot be written; what is there is whole, and has no overview yet.
+        If a file cannot be written; pages made so far are whole, and have no overview yet.
     ParameterError
         If `options.jobs` is below 1.
     """
@@ -242,11 +242,11 @@ def single_page(
     trace : Path
         Its trace.
     title : str
-        What the page is part of.
+        Title of the report.
     catalogue : tuple of Item
         Audio of recordings, for pictures.
     index : Path, optional
-        Folder of the index that says what recordings are called now; by default the catalogue does, or the scan.
+        Folder of the index with the current words of recordings; by default those of the catalogue, or of the scan.
 
     Raises
     ------
@@ -301,7 +301,7 @@ def _trace_path(traces: Path, result: ScanResult) -> Path:
 
 
 def _make_page(task: _Task) -> PageMade:
-    """Write one page and what it refers to; runs in the workers."""
+    """Write one page with its pictures and excerpts; runs in the workers."""
     look, address = task.look, page_address(task.result)
     prefix = address.removeprefix(f"{FILES}/").removesuffix(".html")
     shelf = Shelf(look.single_file, "../", f"{prefix}-")

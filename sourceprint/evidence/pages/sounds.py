@@ -7,8 +7,8 @@ overlap. The only door to libsndfile in this part of the package; the same audio
 
 Which audio files may be shown and heard on a page: those whose digest is the one that the evidence states.
 
-In come the path of a result, or the files of a catalogue; out comes a `Sound`: the path where the file is what it was,
-or a sentence that says why nothing is drawn of it.
+In come the path of a result, or the files of a catalogue; out comes a `Sound`: the path if the file is unchanged, or a
+sentence on why nothing is drawn of it.
 """
 
 import functools
@@ -42,7 +42,7 @@ SUFFIX: Final = ".ogg"
 
 _BLOCK_SECONDS = 5.0
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_FULL_SCALE = 0.98  # what is decoded overshoots what was encoded
+_FULL_SCALE = 0.98  # decoded audio overshoots the encoded
 
 
 def excerpts(path: Path, spans: Sequence[tuple[float, float]], *, stream: int = 0) -> list[bytes]:
@@ -53,7 +53,7 @@ def excerpts(path: Path, spans: Sequence[tuple[float, float]], *, stream: int = 
     path : Path
         An audio file.
     spans : sequence of (float, float)
-        Start and end, in seconds; what lies outside the file is silence, so that all of them have their length.
+        Start and end, in seconds; time outside the file is silence, so that all of them have their length.
     stream : int
         Which audio stream of the file, from 1; 0 where it has one.
 

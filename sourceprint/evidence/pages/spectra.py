@@ -2,7 +2,7 @@
 
 The rows are the cells in which the fingerprint hears (`fingerprint.spectrogram`), the columns equal parts of a stretch
 of time. A track and the recording that it reuses are drawn as two stretches that correspond, with equally many columns:
-what matches then stands above each other, whatever the tempo. Files are read once, in blocks; memory depends on the
+matching sound is then aligned, at any tempo. Files are read once, in blocks; memory depends on the
 number of columns, not on the length of the file. The only door to Pillow.
 """
 
@@ -102,7 +102,7 @@ def shades(power: NDArray[np.float32], stretch: Stretch, params: Params) -> NDAr
     power : ndarray [shape=(n_columns, n_bins), dtype=float32]
         As `pooled_cells` returns it.
     stretch : Stretch
-        What it was made of.
+        Stretch that it was made of.
     params : Params
         Parameters of the analysis.
 

@@ -1,4 +1,4 @@
-"""Figures as sentences that a lawyer and a sound engineer read alike: how a passage was changed, and what chance does.
+"""Figures as sentences that a lawyer and a sound engineer read alike: a passage's change, and its rate by chance.
 
 In come percentages, cents and rates as in a scan result; out comes plain text, which the page escapes. The wording says
 evidence of reuse, and claims no more than the figures do.
@@ -172,7 +172,7 @@ def by_chance_rate(passage: ResultPassage) -> str:
 
 
 def by_chance_share(expected: float | None, n_matches: int) -> str:
-    """Return what chance is expected to have put among the matches of a batch, as a sentence.
+    """Return the number of matches of a batch expected by chance, as a sentence.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def title_and_id(title: str | None, recording_id: str) -> str:
 
 
 def verdict(result: ScanResult, reused_ms: int) -> str:
-    """Return what was found in a track, in one sentence."""
+    """Return the finding on a track, in one sentence."""
     if not result.searched:
         return f"The file was not searched: {outcome(result.status)}."
     if not result.matches:
