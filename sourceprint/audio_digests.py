@@ -47,7 +47,7 @@ def _is_large(path: Path) -> bool:
     """Return whether a file has more than `MOST_UNTRIED_BYTES`; False where there is none that can be looked at."""
     try:
         return path.stat().st_size > MOST_UNTRIED_BYTES
-    except (OSError, ValueError):  # whoever opens it says so
+    except (OSError, ValueError):  # opening it reports the error
         return False
 
 

@@ -1,11 +1,11 @@
-"""What goes wrong with one file and stays with it: a sentence for the user, and an id that names the kind and place.
+"""Contain the failure of one file: a sentence for the user, and an id of the error's kind and place.
 
-Whatever is raised while one file is worked on costs that file and no other, be it an error of ours or one that nobody
-expected. What would hit the next file too ends the run: an index that is damaged, a full disk, an output that cannot be
-written, Ctrl-C (`ends_run`). The traceback goes to the log of the run, and to the logger `sourceprint` at level DEBUG,
-which the command prints where SOURCEPRINT_DEBUG is set.
+Any exception in the work on one file costs that file and no other, be it an error of ours or an unexpected one. Errors
+that would hit the next file too end the run: an index that is damaged, a full disk, an output that cannot be written,
+Ctrl-C (`ends_run`). The traceback goes to the log of the run, and to the logger `sourceprint` at level DEBUG, which the
+command prints where SOURCEPRINT_DEBUG is set.
 
-The id is the same for the same kind of error at the same place, whatever the file: eight digits of a digest of the
+The id is the same for the same kind of error at the same place, for any file: eight digits of a digest of the
 error's type and the innermost function of ours. A process that dies leaves where it was (`fault_of_death`), as far as
 `faulthandler` could still write it.
 """
@@ -30,7 +30,7 @@ __all__ = ["Fault", "contained", "ends_run", "fault_of", "fault_of_death", "faul
 Result = TypeVar("Result")
 
 _LOG = logging.getLogger("sourceprint")
-_LOG.addHandler(logging.NullHandler())  # or Python prints what nobody asked for
+_LOG.addHandler(logging.NullHandler())  # or Python prints records that nobody asked for
 
 _MACHINERY = frozenset({__name__, "sourceprint.processes", "sourceprint.workers"})
 _OURS = ("fingerprint", "index", "sourceprint", "benchmarks")
@@ -51,7 +51,7 @@ class Fault:
     id : str
         Eight hexadecimal digits; "" where the kind of error is a known one.
     traceback : str
-        Lines for whoever mends it; "" where nothing is known.
+        Lines for the developer; "" where nothing is known.
     """
 
     reason: str
@@ -75,7 +75,7 @@ def contained(call: Callable[[], Result]) -> Result | Fault:
     Raises
     ------
     BaseException
-        What the call raises, if it ends the run.
+        The call's exception, if it ends the run.
     """
     try:
         return call()
@@ -114,7 +114,7 @@ def fault_of_death(exit_code: int | None, last_words: str) -> Fault:
     exit_code : int or None
         Of the process; a signal is negative. None if it is not known.
     last_words : str
-        What `faulthandler` wrote; "" if nothing.
+        Output of `faulthandler`; "" if none.
     """
     how = _how_it_ended(exit_code)
     module, function = "", ""
@@ -148,7 +148,7 @@ def log_fault(fault: Fault, what: str) -> None:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - an error may not even be able to say what it is
+    except Exception:  # noqa: BLE001 - an error's own `__str__` may fail
         return ""
 
 

@@ -1,8 +1,8 @@
-"""What one file may take of a machine, so that a hang or a bomb costs that file: time by the clock, and memory.
+"""Limits of time and memory for one file, so that a hang or a bomb costs that file alone.
 
-The limits are far beyond what any recording takes. Both may be set in the environment, in whole numbers:
-SOURCEPRINT_FILE_SECONDS, the time for a file besides what its size allows, and SOURCEPRINT_FILE_MB, the memory. How
-long decoded audio may be for the size of its file is a rule of `fingerprint.audio.stream`.
+The limits are far beyond the needs of any recording. Both may be set in the environment, in whole numbers:
+SOURCEPRINT_FILE_SECONDS, the time for a file besides the allowance for its size, and SOURCEPRINT_FILE_MB, the memory.
+How long decoded audio may be for the size of its file is a rule of `fingerprint.audio.stream`.
 """
 
 import os
@@ -19,7 +19,7 @@ TIME = "SOURCEPRINT_FILE_SECONDS"
 MEMORY = "SOURCEPRINT_FILE_MB"
 
 _SECONDS = 1800  # for any file: a slow machine, ten other processes on it, a disk on the network
-_BYTES_PER_SECOND = 20_000  # and of what it holds: an hour of mp3 takes a minute, and is allowed fifty
+_BYTES_PER_SECOND = 20_000  # and of its content: an hour of mp3 takes a minute, and is allowed fifty
 _LEAST_MEMORY_MB = 4096
 _SHARE_OF_MEMORY = 2  # half of the machine's
 
@@ -40,7 +40,7 @@ def most_seconds(path: Path) -> float:
 
 
 def most_memory_mb() -> int:
-    """Return how much memory the work on a file may take, in MB, beside what is in use before.
+    """Return how much memory the work on a file may take, in MB, beside the memory in use before.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def most_memory_mb() -> int:
 def limit_memory(mb: int) -> None:
     """Let this process take so much more memory than it has, on Linux; a wish for more raises MemoryError.
 
-    What counts is what it writes to: an index on the disk is mapped, and does not.
+    Only memory that it writes to counts: an index on the disk is mapped, and does not.
     """
     if sys.platform != "linux":
         return

@@ -4,15 +4,15 @@ Paths as given on the command line come in, one `Item` per audio file goes out, 
 given, the content of a folder by name, the rows of a list from top to bottom. A fingerprint file (.spf) counts as an
 audio file. Neither is opened here, but for the first bytes of files in folders.
 
-- A *file* is taken whatever its name and content.
+- A *file* is taken with any name and content.
 - A *folder* is searched with all folders in it; everything in it is accounted for (`sourceprint.folders.listing`).
 - A *list* is a file that ends in .csv, .tsv or .xlsx, one recording or track per row, or a text with a path per line
   that is named with @ before it (`sourceprint.lists`). In a folder such files are no lists.
 - `-` is sound from standard input, where the caller has put it into a file; a URL is refused, as nothing is fetched.
 
-What cannot be used (a folder without audio, an archive with audio in it, a row without a path) becomes a `Refusal`, and
-the rest is taken; a wrong header or encoding of a list concerns the whole list and raises. What is surely no audio in a
-folder is an `OtherFile`.
+An unusable input (a folder without audio, an archive with audio in it, a row without a path) becomes a `Refusal`, and
+the rest is taken; a wrong header or encoding of a list concerns the whole list and raises. A file in a folder that is
+surely no audio is an `OtherFile`.
 """
 
 import os
@@ -40,7 +40,7 @@ __all__ = [
     "present",
 ]
 
-_LIST_OF_PATHS = ("", ".lst", ".txt")  # what a text with a path per line is called
+_LIST_OF_PATHS = ("", ".lst", ".txt")  # endings of a text with a path per line
 
 STANDARD_INPUT = "-"
 """What stands for standard input among paths."""
@@ -92,7 +92,7 @@ def collect(
     folders : Folders, optional
         By which to list folders, where they are listed again and again, or some are not to be entered.
     piped : Item, optional
-        What came by standard input, where that can be taken.
+        Sound from standard input, where that can be taken.
     reading : ListReading, optional
         How lists are read.
 
@@ -165,7 +165,7 @@ def appeared(paths: Sequence[str | os.PathLike[str]], before: NamedInputs, folde
     paths : sequence of str or path-like
         As given to `collect`.
     before : NamedInputs
-        What that returned.
+        Result of the earlier `collect`.
     folders : Folders
         The same.
     """
@@ -210,7 +210,7 @@ def _is_text(path: Path) -> bool:
             return False
         with path.open("rb") as file:
             return content_of_head(file.read(HEAD_BYTES)).what == "text"
-    except (OSError, ValueError):  # whoever opens it says so
+    except (OSError, ValueError):  # opening it reports the error
         return False
 
 

@@ -1,4 +1,4 @@
-"""What a user names, one by one: an audio file and what is said of it, what cannot be used, what is no audio."""
+"""Inputs, one by one: an audio file with its metadata, an input that cannot be used, a file that is no audio."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def is_url(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One audio file, and what is said about it.
+    """One audio file with its metadata.
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class Item:
     source : str
         Where it was named, for messages: "list.csv, line 7", or "".
     tags : tuple of str
-        Sorted; empty where nothing is said.
+        Sorted; empty if none are given.
     excluded : tuple of (int, int)
-        Ranges that never count, in milliseconds; empty where nothing is said.
+        Ranges that never count, in milliseconds; empty if none are given.
     called : str
-        What results call it, where that is not its path: sound from standard input has none.
+        Its name in results, where that is not its path: sound from standard input has none.
     """
 
     path: Path
@@ -65,11 +65,11 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What messages call it: one line, safe for a terminal."""
+        """Its name in messages: one line, safe for a terminal."""
         return printable(self.called or self.path)
 
     def reason(self, error: Exception | Fault) -> str:
-        """Return the message of an error about this file without its name, which whoever reports it puts in front."""
+        """Return the message of an error about this file without its name, which the caller puts in front."""
         message = str(error)
         for name in (self.name, printable(self.path), printable(self.path.name)):
             if message.startswith((name + ": ", name + " ")):
@@ -81,12 +81,10 @@ class Item:
 class Refusal:
     """Something that was named and cannot be used.
 
-    Attributes
-    ----------
-    name : str
-        What it is, fit for a message.
+    Attributes ---------- name : str
+        Name of the input, fit for a message.
     reason : str
-        Why, and what to do.
+        Reason and remedy.
     path : Path or None
         The file or folder, where it was found in a folder.
     """
@@ -108,9 +106,9 @@ class OtherFile:
     name : str
         Its path, fit for a message.
     kind : str
-        What it is, as a noun in the singular: "text", "image".
+        Its type, as a noun in the singular: "text", "image".
     reason : str
-        What it is, with what there is to say of it alone.
+        Its type, with remarks on this file.
     """
 
     name: str

@@ -49,7 +49,7 @@ class ListReading:
     Attributes
     ----------
     columns : ColumnMap
-        What the user says of their columns.
+        The user's mapping of their columns.
     audio_root : Path or None
         The folder that relative paths start from; None is that of the list.
     sheet : str or None
@@ -65,7 +65,7 @@ class ListReading:
 
 
 class ListRows(NamedTuple):
-    """What a list holds: `items` in the order of the rows, `refusals` for rows that are wrong, and `notes` on all."""
+    """Content of a list: `items` in the order of the rows, `refusals` for wrong rows, and `notes` on all."""
 
     items: list[Item]
     refusals: list[Refusal]

@@ -1,9 +1,9 @@
-"""Files for people and other programs: where one may be written, and what is said when the system refuses.
+"""Write files for people and other programs, with errors that name the file and the remedy.
 
-`index.storage.durable` writes; its messages are about the index. What is written here (exports, reports of the gate,
-cases) is none, so a refusal names the file, why it cannot be written, and what to do.
+`index.storage.durable` writes; its messages are about the index. Exports, reports of the gate and cases are no part of
+the index, so a refusal names the file, the reason and the remedy.
 
-What is in a database already stays there when the disk is full for its files: `once_kept` says so.
+Rows that are in a database stay there when the disk is full for its files: `once_kept` adds that to the error.
 
 Which version of the program speaks: it stands in runs, exports, reports and cases.
 """
@@ -55,7 +55,7 @@ def writing(path: Path) -> AbstractContextManager[None]:
 
 @contextmanager
 def once_kept(told: str) -> Iterator[None]:
-    """Say, with an error of ours inside the block, what was done before it and holds; the kind of error stays.
+    """Add to an error of ours inside the block the work that was done before and holds; the kind of error stays.
 
     Examples
     --------

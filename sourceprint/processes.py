@@ -1,11 +1,11 @@
-"""One worker process: its start, its pipes, what it does in a loop, and what can be learned of its end.
+"""One worker process: its start, its pipes, its loop, and the cause of its end.
 
 Several workers are spawned: a process with threads must not be forked (OpenMP hangs in it), and they live long enough
 to pay for their start. The one worker of one job is forked, which costs some milliseconds, as the libraries are loaded
 and the index is open: on Linux, from a process without other threads (`can_fork`).
 
-Every worker has a pipe of its own for tasks and answers, and one for its last words: `faulthandler` writes there where
-it was when a signal ended it. It uses one thread, gets no Ctrl-C, and ends with its parent.
+Every worker has a pipe of its own for tasks and answers, and one for its last words: `faulthandler` writes there its
+position when a signal ended it. It uses one thread, gets no Ctrl-C, and ends with its parent.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ from sourceprint.file_limits import limit_memory, most_memory_mb
 
 __all__ = ["WorkerProcess", "can_fork", "in_this_process"]
 
-MOST_LAST_WORDS = 65_536  # bytes that a dying worker may write: what a pipe holds
+MOST_LAST_WORDS = 65_536  # bytes that a dying worker may write: the capacity of a pipe
 _PR_SET_PDEATHSIG = 1  # of prctl(2)
 _OOM_SCORE = "300"  # of 1000: the system ends the worker before the process that minds it
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -62,7 +62,7 @@ class WorkerProcess:
     Parameters
     ----------
     work : callable
-        What to do with a task.
+        Function of a task.
     forked : bool
         Whether it is forked; else it is spawned, and imports `work`.
     limited : bool
@@ -118,7 +118,7 @@ def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], fork
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     if forked:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what the parent does about it is not for its worker
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent's handler is not for its worker
         _let_go_of_files()
     else:
         from index.vectors.exact import use_threads  # here, as FAISS reads its settings when it is loaded
@@ -143,7 +143,7 @@ def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], fork
 
 
 def _quieten_libraries() -> None:
-    """Keep off the terminal what decoders print of damaged files; what Python says still gets there."""
+    """Keep decoders' complaints about damaged files off the terminal; messages of Python still get there."""
     if sys.stderr is not None:
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     sys.unraisablehook = _log_unraisable
@@ -153,7 +153,7 @@ def _quieten_libraries() -> None:
 
 
 def _log_unraisable(what: Any) -> None:
-    """Log what nobody could catch, as in a callback of a decoder, where Python would print it."""
+    """Log an exception that nobody could catch, as in a callback of a decoder, where Python would print it."""
     log_fault(fault_of(what.exc_value), str(what.err_msg or "in a callback"))
 
 

@@ -61,7 +61,7 @@ _MOST_BYTES = 65_536  # of a file that is read as a key; ours have some hundred
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """What signatures are checked with.
+    """Key that checks signatures.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class PublicKey:
         The 32 bytes of the key.
     name : str
         For people: 1 to 64 letters, digits and `. _ @ + -`, the first a letter or digit. Keys with the same bytes are
-        equal, whatever their names.
+        equal, under any names.
 
     Raises
     ------
@@ -145,7 +145,7 @@ class PublicKey:
 
 
 class PrivateKey:
-    """What signatures are made with.
+    """Key that makes signatures.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def read_signature(data: bytes) -> tuple[PublicKey, bytes]:
     Raises
     ------
     ParameterError
-        If it is not exactly what `signature_bytes` writes.
+        If it is not exactly in the form of `signature_bytes`.
     """
     lines = data.decode("ascii", "replace").split("\n")
     key = PublicKey.parse(lines[0])

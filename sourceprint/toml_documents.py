@@ -30,19 +30,19 @@ _DAYS = (date, datetime)
 
 
 class TableError(ValueError):
-    """What a table refuses about itself, beyond the types of its fields.
+    """Fault of a table beyond the types of its fields.
 
     Parameters
     ----------
     key : str
         The field; "" where it concerns the table as a whole.
     remedy : str
-        What to write instead, or for a whole table what is wrong; by default what the type of the field says.
+        Text to write instead, or for a whole table its fault; by default that of the field's type.
 
     Attributes
     ----------
     others : tuple of TableError
-        What else the table refuses.
+        Further faults of the table.
     """
 
     def __init__(self, key: str, remedy: str = "") -> None:
@@ -56,7 +56,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a document; every text in it is one line that can be printed, of at most 512 characters."""
 
     def __post_init__(self) -> None:
-        """Refuse texts of several lines, and what a subclass refuses."""
+        """Refuse texts of several lines, and the faults that a subclass finds."""
         found = [TableError(key) for key in self.__struct_fields__ if not _has_lines(getattr(self, key))]
         found += self.faults()
         if found:
@@ -81,9 +81,9 @@ def read_toml(text: str, kind: type[T], *, schema: str, name: str, failure: type
     kind : type
         The `Table` at its top.
     schema : str
-        What its key `schema` must say.
+        Required value of its key `schema`.
     name : str
-        What messages call it.
+        Its name in messages.
     failure : type
         The error to raise.
 
@@ -127,7 +127,7 @@ def read_document(
 
 
 def raised(*checks: Callable[[], object]) -> Iterator[TableError]:
-    """Yield what each of some checks raises, if that is a `TableError`."""
+    """Yield the `TableError` of each check that raises one."""
     for check in checks:
         try:
             check()
@@ -136,7 +136,7 @@ def raised(*checks: Callable[[], object]) -> Iterator[TableError]:
 
 
 def told_at(error: msgspec.ValidationError) -> tuple[str, str]:
-    """Return what msgspec says is wrong, and the path at its end; "" where that is the document itself.
+    """Return msgspec's complaint, and the path at its end; "" where that is the document itself.
 
     >>> told_at(msgspec.ValidationError("Expected `str`, got `int` - at `$.rules[0].name`"))
     ('Expected `str`, got `int`', '.rules[0].name')
@@ -169,7 +169,7 @@ def _read(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A document that is read, and what is wrong with it."""
+    """A document being read, with its faults so far."""
 
     document: Mapping[str, Any]
     kind: type[Table]
@@ -196,7 +196,7 @@ class _Reading:
         return None
 
     def _field(self, steps: Place, value: Any, kind: Any) -> None:
-        """Note what is wrong with the value of a key; what is in tables is noted by itself."""
+        """Note the fault of a key's value; tables note their own."""
         plain, _ = _unwrapped(inspect.type_info(kind))
         if isinstance(plain, inspect.StructType) and isinstance(value, Mapping):
             self.table(steps, value, cast(type[Table], plain.cls))

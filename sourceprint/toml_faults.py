@@ -26,7 +26,7 @@ _LONG_TEXT = re.compile(r'"""|' + "'''")
 
 
 class Faults:
-    r"""What is wrong with a document, in the order of its lines; what has none goes first.
+    r"""Faults of a document, in the order of its lines; those without a line go first.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Faults:
         self._told.append((0, sentence) if line is None else (line, f"{sentence} (line {line})"))
 
     def of(self, read: Callable[[], T], *place: str | int) -> T | None:
-        """Return what is read at a place; None, and a fault noted, if that raises ParameterError."""
+        """Return the value read at a place; None, and a fault noted, if that raises ParameterError."""
         try:
             return read()
         except ParameterError as error:
@@ -113,7 +113,7 @@ def _names(keys: str) -> tuple[str, ...]:
 
 
 def _within(names: tuple[str, ...], counts: Mapping[Place, int]) -> Place:
-    """Return the place of a table: what is inside a list of tables is inside the last one so far."""
+    """Return the place of a table: a table inside a list of tables is inside the last one so far."""
     place: Place = ()
     for position, name in enumerate(names):
         place = (*place, name)

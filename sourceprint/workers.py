@@ -1,10 +1,10 @@
 """Many files at once: the same work done on each, by one process or by several, results in the order of the input.
 
-The main thread alone reads what workers (`sourceprint.processes`) have to say: a worker can be ended at any moment, in
+The main thread alone reads what workers (`sourceprint.processes`) answer: a worker can be ended at any moment, in
 the middle of an answer too, and nobody waits for the rest of it. Only so many files are under way that memory stays
-bounded whatever their number. Ctrl-C reaches this process alone, which ends the workers.
+bounded for any number of them. Ctrl-C reaches this process alone, which ends the workers.
 
-What goes wrong with one file costs that file (`sourceprint.faults`): work that raises, that takes longer than it may,
+A failure costs its own file only (`sourceprint.faults`): work that raises, that takes longer than it may,
 or that ends its worker, as a fault in a decoder or a want of memory can. A worker that died is replaced, and its file
 is tried a second time, not a third; a file that took too long is not tried again.
 One job has a worker too, forked. Where a process cannot be forked, one job is done in this process, and a fault that
@@ -42,7 +42,7 @@ UNDER_WAY = 4  # files per worker, where there are several: enough to keep the o
 
 
 def jobs_for(n_files: int, jobs: int | None) -> int:
-    """Return how many processes to use: `jobs` if given, else what suits files and machine; never more than files.
+    """Return how many processes to use: `jobs` if given, else by files and processors; never more than files.
 
     Raises
     ------
@@ -69,13 +69,13 @@ def in_order(
     Parameters
     ----------
     work : callable
-        With several jobs a function of a module, as workers import it; what it takes and returns must be picklable.
+        With several jobs a function of a module, as workers import it; its argument and its result must be picklable.
     tasks : iterable
         Pairs of a label, which stays here, and a task; None where there is nothing to do. Read as far as is needed.
     jobs : int
         Worker processes.
     failed : callable
-        What to return for a task of which the work raised, or ended two workers.
+        Returns the result of a task whose work raised, or ended two workers.
     begun : callable
         Called with each task whenever the work on it begins.
     limit : callable, optional
@@ -92,7 +92,7 @@ def in_order(
     ParameterError
         If workers cannot be started.
     BaseException
-        What the work raised, if it would hit the next task too (`sourceprint.faults.ends_run`).
+        The exception of the work, if it would hit the next task too (`sourceprint.faults.ends_run`).
     """
     if jobs == 1 and not can_fork():
         for label, task in tasks:
@@ -118,19 +118,19 @@ def in_order(
 
 
 def within_limits(work: Callable[[], Result], files: Iterable[Path]) -> Result:
-    """Return what a call returns that reads some files, made in a worker that has the time and memory for them.
+    """Run a call that reads some files in a worker with time and memory for them, and return its result.
 
     Parameters
     ----------
     work : callable
-        What it returns must be picklable.
+        Its result must be picklable.
     files : iterable of Path
-        What it reads: each adds the time that it may take.
+        Files that it reads: each adds the time that it may take.
 
     Raises
     ------
     EvidenceError
-        If the call takes longer, ends its worker twice, or raises what nobody expected.
+        If the call takes longer, ends its worker twice, or raises an unexpected exception.
     BaseException
         Any other error of ours that the call raises.
     """
@@ -161,7 +161,7 @@ def uninterrupted(*, times: int | None = None) -> Iterator[None]:
     Parameters
     ----------
     times : int, optional
-        How often to do so; whoever insists gets through. By default, always.
+        How often to do so: a user who insists gets through. By default, always.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is ever interrupted
@@ -179,7 +179,7 @@ def uninterrupted(*, times: int | None = None) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, previous)
         if held:
-            signal.raise_signal(signal.SIGINT)  # to whoever minds it: by default, KeyboardInterrupt here and now
+            signal.raise_signal(signal.SIGINT)  # to the handler in place: by default, KeyboardInterrupt here and now
 
 
 def _do(
@@ -217,7 +217,7 @@ class _Slot(Generic[Task, Result]):
 
 
 class _Worker(Generic[Task, Result]):
-    """A process, and what it is working on."""
+    """A process with its current task."""
 
     def __init__(self, work: Callable[[Task], Result], *, forked: bool, limited: bool) -> None:
         self.process = WorkerProcess(work, forked=forked, limited=limited)
@@ -287,7 +287,7 @@ class _Crew(Generic[Task, Result]):
         self._assign()
 
     def stop(self) -> None:
-        """End the workers now, whatever they are doing."""
+        """End the workers now, in the middle of their work."""
         while self._workers:
             self._workers.pop().process.end()
 
