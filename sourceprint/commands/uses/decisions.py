@@ -2,6 +2,7 @@
 
 import click
 
+from fingerprint.errors import printable
 from sourceprint.commands.terminal import (
     backdate_option,
     by_option,
@@ -13,6 +14,7 @@ from sourceprint.commands.terminal import (
     quiet_option,
     rights_option,
     rights_place,
+    today,
 )
 from sourceprint.text.tables import counted
 
@@ -85,19 +87,23 @@ def set_(
 ) -> None:
     """Decide on uses: claimed, disputed, resolved or withdrawn.
 
-    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement. A
-    use that may be of several recordings is resolved by naming one of them with --recording.
+    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement,
+    unless it is closed. A use that may be of several recordings is resolved by naming one of them with --recording.
 
     Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
     """
     from sourceprint.royalties.people import acting
     from sourceprint.royalties.rights.database import Database
+    from sourceprint.royalties.statements.restatements import closed_with
     from sourceprint.royalties.uses.states import change_state
 
     database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
     changed = change_state(database, ids, state, reason, by, recording_id=recording)
     if not quiet:
         click.echo(f"{counted(len(changed), 'use')} now {state}", err=True)
+        for statement_id, last_day in closed_with(database, ids, today=today()):
+            stays = f"{printable(statement_id)} is closed since {last_day}, and stays as it is"
+            note(f"{stays}; only `sourceprint statement --adjust` corrects it")
 
 
 @uses.command("history")

@@ -4,22 +4,25 @@ A period that was stated is computed again until the audit window of the licence
 reported after that could only be lost: it is refused, and corrected by hand.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.periods import Period
-from sourceprint.royalties.rights.database import Database, actor, timestamp
+from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
+from sourceprint.royalties.rights.schema import use
+from sourceprint.royalties.statements.earlier.marks import stating
 from sourceprint.royalties.statements.earlier.recomputation import last_open_day, policy_of_statement
-from sourceprint.royalties.statements.register import statement_of_period
+from sourceprint.royalties.statements.register import carried_from, heads_of, statement_of_period
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import UsageReport, enter_report
 from sourceprint.royalties.uses.ledger import require_licensee
 from sourceprint.royalties.uses.usage import Usage
 
-__all__ = ["restate_usage"]
+__all__ = ["closed_with", "restate_usage"]
 
 
 def restate_usage(
@@ -84,6 +87,27 @@ def restate_usage(
             stated=None if stated is None else Usage(stated.usage, stated.usage_sha256),
         )
     return report, last_day
+
+
+def closed_with(database: Database, use_ids: Iterable[str], *, today: date) -> list[tuple[str, date]]:
+    """Return the closed statements that some uses are in, and the last day on which each was open.
+
+    What is decided on these uses changes nothing in them.
+    """
+    found: list[tuple[str, date]] = []
+    with database.reading() as connection:
+        tracks: dict[str, set[str]] = {}
+        for chunk in in_chunks(use_ids):
+            for row in connection.execute(select(use.c.licensee, use.c.track_sha256).where(use.c.id.in_(chunk))):
+                tracks.setdefault(row.licensee, set()).add(row.track_sha256)
+        for licensee, named in sorted(tracks.items()):
+            rows = stating(connection, named)
+            for head in heads_of(connection, licensee):
+                if head.row_id in rows:
+                    stated = carried_from(connection, head.row_id)
+                    last = last_open_day(connection, head.issued_on, stated.licences)
+                    found += [(head.id, last)] if last is not None and today > last else []
+    return found
 
 
 def _expect_open(connection: Connection, stated: Statement, today: date) -> date | None:

@@ -19,7 +19,7 @@ from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import OptChoice
 from sourceprint.royalties.rights.rows import Record, row_of, table_of
-from sourceprint.royalties.statements.restatements import restate_usage
+from sourceprint.royalties.statements.restatements import closed_with, restate_usage
 from sourceprint.royalties.uses.states import change_state
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from tests.royalty_records import LICENSEE, a_licence, a_rate_card, a_share, some_rights, store_rights
@@ -117,3 +117,11 @@ def test_no_day_of_issue_opens_or_closes(stated: Database, issued_on: str, today
         issue(stated, "2026-Q2", issued_on=issued_on, today=today, backdate="was ready")
     kept = issue(stated, "2026-Q2", issued_on="2026-07-01", today=CLOSES, backdate="was ready")
     assert kept.backdated == "was ready"
+
+
+def test_a_decision_names_the_closed_statements_that_it_does_not_change(stated: Database) -> None:
+    use_id = use_in(stated, "a.wav")
+    assert closed_with(stated, [use_id], today=CLOSES) == []
+    (told,) = closed_with(stated, [use_id], today=date(2026, 7, 3))
+    assert told[1] == CLOSES
+    assert told[0].startswith("S-P-GEN-2026-Q1-")

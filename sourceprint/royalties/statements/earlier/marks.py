@@ -35,6 +35,7 @@ __all__ = [
     "latest_mark",
     "note_statement",
     "notes_of",
+    "stating",
 ]
 
 _COUNTED = {
@@ -272,6 +273,11 @@ def charged_before(connection: Connection, row_ids: Sequence[int], tracks: Itera
 def adjusting(connection: Connection, statement_id: str) -> set[int]:
     """Return the rows of the statements that have adjustments to one."""
     return _depending(connection, [("adjusts", statement_id)])
+
+
+def stating(connection: Connection, tracks: Iterable[str]) -> set[int]:
+    """Return the rows of the statements that depend on any of some tracks, by SHA-256, as far as it was noted."""
+    return _depending(connection, [("track", sha256) for sha256 in tracks])
 
 
 def counted_of(connection: Connection, row_id: int) -> frozenset[tuple[str, str]]:
