@@ -1,8 +1,7 @@
 """The commands: each parses its options, calls one function of the product, and prints.
 
-`terminal` holds what they share (options, messages, exit codes), `named_files` what they are given to work on,
-`progress` the bar of long work. The others hold the
-commands of one subject each, in the order of `sourceprint --help`:
+`terminal` holds what they share (options, messages, exit codes), `named_files` their inputs, `progress` the bar of long
+work. The others hold the commands of one subject each, in the order of `sourceprint --help`:
 
 - `demo`: demo
 - `catalogue`: add, replace, remove, amend, tag, exclude, list, info, duplicates

@@ -57,12 +57,13 @@ def add(
 ) -> None:
     """Add recordings: audio files, folders of them, or lists.
 
-    In a folder, files are taken by their content, whatever their names; what may be audio and cannot be read, such as
+    In a folder, files are taken by their content, under any name; a file that may be audio and cannot be read, such as
     an archive with audio in it, counts as failed. - is a file from standard input.
 
     A list is a sheet (.csv, .tsv, .xlsx) with the columns path, id, title, artist, isrc, tags, exclude, under the names
     that labels and distributors give them; only path is needed. Without an id, the ISRC is the id, else the file's name
-    less its ending. What is in the index already is skipped, so an interrupted run is continued by the same command.
+    less its ending. Recordings already in the index are skipped, so an interrupted run is continued by the same
+    command.
 
     Example: sourceprint add music
     """
@@ -153,7 +154,7 @@ def tag(
 @index_option
 @quiet_option
 def exclude(recording_id: str, ranges: tuple[str, ...], clear: bool, index: Path | None, quiet: bool) -> None:
-    """Exclude parts of a recording, or show what is excluded.
+    """Exclude parts of a recording, or show those excluded.
 
     For samples and other parts that are not the owner's: they are not matched, nor ever reported. A range is START-END,
     each in seconds, m:ss or h:mm:ss. Ranges are added to those that are excluded already; without any, these are
@@ -206,8 +207,8 @@ def amend(
     """Correct titles, artists, ISRCs and ids, without the audio.
 
     One recording, or with --list those of a sheet, by the column id, else by ISRC or file; its columns title, artist,
-    isrc and new_id are what is right, and an empty cell leaves what is there. All of it or none. Results that were made
-    before stand, with the words and ids that they were made with; the id before finds the recording ever after.
+    isrc and new_id have the corrected values, and an empty cell changes nothing. All of it or none. Results that were
+    made before stand, with the words and ids that they were made with; the id before finds the recording ever after.
 
     Example: sourceprint amend "01 Intro" --title "Intro (Live)" --id INTRO-1
     """
@@ -263,7 +264,7 @@ def list_(index: Path | None, as_json: bool, as_jsonl: bool) -> None:
 @index_option
 @json_option
 def info(index: Path | None, as_json: bool) -> None:
-    """Show what the index holds, its size and parameters.
+    """Show the contents, size and parameters of the index.
 
     Example: sourceprint info
     """

@@ -37,7 +37,7 @@ _FAIL_ON = ("review", "block")
 @name_option
 @index_option
 @jobs_option
-@click.option("--quiet", is_flag=True, help="Print only the lines of what does not pass.")
+@click.option("--quiet", is_flag=True, help="Print only the lines of files that do not pass.")
 def check(
     files: tuple[str, ...],
     policy_file: Path | None,
@@ -51,10 +51,10 @@ def check(
     jobs: int | None,
     quiet: bool,
 ) -> None:
-    """Decide by a policy whether audio files may be released.
+    """Check audio files against a release policy.
 
-    In a folder, files are taken by their content, whatever their names; what may be audio and cannot be searched, such
-    as an archive with audio in it, counts as not checked, and what is no audio is listed. - is standard input.
+    In a folder, files are taken by their content, under any name; a file that may be audio and cannot be searched, such
+    as an archive with audio in it, counts as not checked, and files that are no audio are listed. - is standard input.
 
     Exit code 0: nothing at or above --fail-on; 1: findings; 3: nothing readable; 4: some files could not be checked,
     which outranks findings. A path that is mistyped never passes.

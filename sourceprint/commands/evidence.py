@@ -67,7 +67,7 @@ def report(
     jobs: int | None,
     quiet: bool,
 ) -> None:
-    """Make a site of what a scan found, to be seen and heard.
+    """Make a web site of a scan's matches, to see and hear them.
 
     RUN is the folder of a scan. Each matched file gets a page of evidence, each recording one with the files that reuse
     it. Open DIR/index.html in a browser; nothing is loaded from elsewhere. Interrupted, it is continued by the same
@@ -131,7 +131,7 @@ def report(
     type=click.DateTime(["%Y-%m-%d"]),
     help="A day to state, YYYY-MM-DD; none by default.",
 )
-@click.option("--force", is_flag=True, help="Replace what is there already.")
+@click.option("--force", is_flag=True, help="Replace an existing file or folder.")
 @jobs_option
 @json_option
 @quiet_option
@@ -153,11 +153,11 @@ def evidence(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Sign what a scan found, in one file or in each.
+    """Sign the matches of a scan, in one file or in each.
 
     RUN is the folder of a scan, FILE a name in it, its SHA-256, or a part of a name that no other has. The case holds
     result, landmarks, a page to look at, digests and signature; it needs neither the index nor the audio to be
-    verified. It does hold the path of the file and what the index says about the recordings. The same run, key, options
+    verified. It does hold the path of the file and the index's metadata of the recordings. The same run, key, options
     and audio give the same bytes.
 
     With --all, a folder: a case and a page of every matched file, a page of every recording, an overview, a page about
@@ -216,7 +216,7 @@ def _one_case(
     words_from: Path | None,
     force: bool,
 ) -> dict[str, Any]:
-    """Write the case of one file, with a page unless `audio` is None, and return what is said of it."""
+    """Write the case of one file, with a page unless `audio` is None, and return the message on it."""
     import hashlib
 
     from sourceprint.evidence.cases.case import choose, make_case, read_trace_file, write_case
@@ -239,7 +239,7 @@ def _one_case(
 def _all_cases(
     place: Path, target: Path, options: "ReportOptions", *, as_lines: bool, quiet: bool
 ) -> tuple[dict[str, Any], bool]:
-    """Write the cases and pages of a run, and return what is said of them, and whether all are whole."""
+    """Write the cases and pages of a run, and return the message on them, and whether all are whole."""
     from sourceprint.evidence.pages.report import write_report
     from sourceprint.scans.run_folder import TRACES, Run, session_times
 

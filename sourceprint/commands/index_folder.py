@@ -37,7 +37,7 @@ __all__ = ["compact", "export", "import_", "verify"]
 @click.command()
 @click.argument("case", metavar="[CASE]", required=False, type=PATH)
 @index_option
-@click.option("--repair", is_flag=True, help="Make anew what is damaged, as far as the rest proves it.")
+@click.option("--repair", is_flag=True, help="Rewrite damaged files, as far as the rest proves them.")
 @click.option(
     "--list", "listed", metavar="FILE", type=PATH,
     help="List of lost recordings, for add  [default with --repair: lost-NUMBER.csv in the folder of the index]",
@@ -59,11 +59,11 @@ def verify(
 ) -> None:
     """Check every file of the index, or a case that was signed.
 
-    The files of the index are compared with their checksums, and all that they say with the rules of their format. What
-    is damaged is named, and which recordings it costs. --repair keeps all others: it writes what follows from sound
-    files anew, and a list of what to add again. Of a case, as evidence makes it, the figures are computed
-    again from what is in it, without index or audio: says what holds, who signed, and what that proves and does not.
-    It is verified only against a key that you vouch for: anybody can make a key.
+    The files of the index are compared with their checksums, and their contents with the rules of their format. Prints
+    the damaged files, and the recordings lost with them. --repair keeps all others: it rewrites files that follow from
+    sound ones, and a list of recordings to add again. For a case, as evidence makes it, the figures are computed again
+    from its own data, without index or audio: prints the checks, the signer, and the limits of the proof. It is
+    verified only against a key that you vouch for: anybody can make a key.
 
     Example: sourceprint verify case.zip --key tone-records.pub
     """
@@ -142,10 +142,10 @@ def _write_lost(place: Path, listed: Path | None, recordings: "list[Recording]")
 @index_option
 @quiet_option
 def compact(index: Path | None, quiet: bool) -> None:
-    """Rewrite the index without what was removed.
+    """Rewrite the index without removed recordings.
 
     It becomes one segment, with lists that suit its size, and needs as much room again meanwhile. Readers may go on;
-    what they have open is deleted with the next change after they have finished.
+    files that they have open are deleted with the next change after they have finished.
 
     Example: sourceprint compact
     """
@@ -165,7 +165,7 @@ def compact(index: Path | None, quiet: bool) -> None:
 @click.argument("file", metavar="FILE", type=PATH)
 @index_option
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
-@click.option("--blind", is_flag=True, help="Only what matching needs: tokens for ids; no titles, names or codes.")
+@click.option("--blind", is_flag=True, help="Only the data for matching: tokens for ids; no titles, names or codes.")
 @click.option("--licensee", metavar="NAME", help="With --blind: for whom it is.")
 @click.option("--licensee-key", metavar="FILE", type=PATH, help="With --blind: their public key (.pub).")
 @click.option(
@@ -201,7 +201,7 @@ def export(
 
     With --blind, it is signed, and a licensee can match against it until it expires without seeing the catalogue;
     reveal resolves the tokens in their results. It takes your key and your secret, which keys create and keys secret
-    make once. docs/blind-index.md says what they can still learn.
+    make once. docs/blind-index.md lists the facts that they can still learn.
 
     Example: sourceprint export catalogue.tar
     """

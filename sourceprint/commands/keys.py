@@ -44,7 +44,7 @@ def create(name: str, folder: Path | None, as_json: bool) -> None:
     """Make a new key to sign with, in two files.
 
     NAME.pem is private, and nobody else may have it; NAME.pub, one line, is for others. Prints the public key
-    (Ed25519). A key is never overwritten. Keep a copy of the private one in a safe place: what it signed stays valid,
+    (Ed25519). A key is never overwritten. Keep a copy of the private one in a safe place: its signatures stay valid,
     but nobody can sign as you again without it.
 
     Example: sourceprint keys create --name tone-records
@@ -119,8 +119,8 @@ def show(file: Path | None, folder: Path | None, as_json: bool) -> None:
 def reveal(results: Path, index: Path | None, folder: Path | None, output: Path | None, quiet: bool) -> None:
     """Resolve the tokens of a blind index in results.
 
-    For the label that made it: they become ids of its catalogue again, with ISRC, title and artists. RESULTS is what
-    match --jsonl or check --format json printed, or the results of a run; it comes out as it went in. Tokens of other
+    For the label that made it: they become ids of its catalogue again, with ISRC, title and artists. RESULTS is the
+    output of match --jsonl or check --format json, or the results of a run; the layout stays the same. Tokens of other
     labels, and of recordings removed since, stay as they are and are counted.
 
     Example: sourceprint reveal results.jsonl -o revealed.jsonl

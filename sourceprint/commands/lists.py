@@ -1,4 +1,4 @@
-"""Lists of recordings and tracks: the options of all commands that read them; `columns` shows what is kept."""
+"""Lists of recordings and tracks: the options of all commands that read them; `columns` shows the kept mapping."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ __all__ = ["ListOptions", "columns", "list_options", "reading_of"]
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """What a user says of lists.
+    """Options for lists.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class ListOptions:
     audio_root: Path | None
 
     def column_map(self) -> "ColumnMap":
-        """Return what is said of columns.
+        """Return the mapping of columns.
 
         Raises
         ------
@@ -98,7 +98,7 @@ def list_options(*, audio: bool = True) -> Callable[[Callable[..., None]], Calla
 def reading_of(index: Path | None, options: ListOptions, *, only_paths: bool = False) -> "Iterator[ListReading]":
     """Yield how lists are read: as the user says, and as was said of lists for this index before.
 
-    What the user says is kept in the index at the end of the block, once there is one; of tracks (`only_paths`) it is
+    The user's mapping is kept in the index at the end of the block, once there is one; of tracks (`only_paths`) it is
     not.
 
     Parameters
@@ -130,8 +130,8 @@ def reading_of(index: Path | None, options: ListOptions, *, only_paths: bool = F
 def columns(index: Path | None, forget: bool, as_json: bool, quiet: bool) -> None:
     """Show which columns of lists were mapped for this index.
 
-    What add and replace are told with --columns and --ignore-columns is kept with the index, for every list that comes
-    after; the latest word counts.
+    The mapping that add and replace get by --columns and --ignore-columns is kept with the index, for every later list;
+    the latest counts.
 
     Example: sourceprint columns
     """

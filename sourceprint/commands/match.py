@@ -48,14 +48,14 @@ __all__ = ["fingerprint", "match"]
 @search_options
 @click.option(
     "--explain", is_flag=True,
-    help="Say why the recordings that came closest are no match, and what would change that; slower.",
+    help="Explain why the closest recordings are no match, and which settings would change that; slower.",
 )  # fmt: skip
 @click.option(
     "--against", metavar="ID", multiple=True,
     help="With --explain: say it of this recording, found or not; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--report", "report_folder", metavar="DIR", type=PATH, help="Make pages of what is found too, in this new folder."
+    "--report", "report_folder", metavar="DIR", type=PATH, help="Make pages of the matches too, in this new folder."
 )
 @click.option(
     "--catalogue", metavar="PATH", multiple=True, type=PATH,
@@ -144,7 +144,7 @@ def match(
                         results.append(scan_result(scan).raw)
                     if not as_json:
                         tell.data(json_text(scan_result(scan).raw) if as_jsonl else block(scan))
-            finally:  # when interrupted, what is done is printed all the same
+            finally:  # when interrupted, finished results are printed all the same
                 if as_json and results:
                     print_json(results, lines=False)
         if as_json and not results:
@@ -173,7 +173,7 @@ def _traces_for(report_folder: Path | None) -> Iterator[Path | None]:
 def _report(
     records: list[dict[str, Any]], traces: Path, folder: Path, audio: "tuple[Item, ...]", *, quiet: bool
 ) -> int:
-    """Make the pages of what was found, and return how many could not be made as they should be."""
+    """Make the pages of the matches, and return how many could not be made as they should be."""
     from sourceprint.evidence.pages.report import ReportOptions, write_report
     from sourceprint.scans.results import read_result
 
@@ -224,11 +224,11 @@ def fingerprint(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make files that stand for audio that is not at hand.
+    """Write fingerprint files, to add or match without the audio.
 
     Files, folders or lists as for add; of each, one file that ends in .spf, which add, replace and match take as they
-    take the audio. Prints their paths. What is made already is kept, so an interrupted run is continued by the same
-    command.
+    take the audio. Prints their paths. Existing fingerprint files are kept, so an interrupted run is continued by the
+    same command.
 
     Example: sourceprint fingerprint music -o prints
     """

@@ -1,4 +1,4 @@
-"""What a command is given to work on: the types of its arguments, and sound from standard input."""
+"""Inputs of a command: the types of its arguments, and sound from standard input."""
 
 import shutil
 import tempfile
@@ -25,7 +25,7 @@ class _Input(click.Path):
         super().__init__(readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return what was given."""
+        """Return the path; refuse an empty one."""
         if value == "":  # it would be taken for the folder that the shell is in
             name = "PATH" if param is None or param.metavar is None else param.metavar.strip(".")
             raise click.UsageError(f"{name}: is empty; a variable of the shell may not be set", ctx)
@@ -43,7 +43,7 @@ name_option = click.option(
 
 
 def piped_input(paths: Sequence[str], name: str | None) -> "Item | None":
-    """Return what came by standard input, in a file that goes when the command ends; None where no path asks for it.
+    """Return the sound from standard input, in a temporary file; None where no path asks for it.
 
     Raises
     ------

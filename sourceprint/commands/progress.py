@@ -1,6 +1,6 @@
 """Progress of long work on stderr, and its orderly end.
 
-On a terminal a bar, elsewhere a line now and then. What a command prints meanwhile goes through a `Teller`, so that the
+On a terminal a bar, elsewhere a line now and then. Output of a command meanwhile goes through a `Teller`, so that the
 bar and the text do not run into each other.
 """
 
@@ -29,11 +29,11 @@ _NAMES_AND_NUMBERS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+")
 
 
 class ItemOutcome(Protocol):
-    """What became of one item of a run."""
+    """Outcome of one item of a run."""
 
     @property
     def name(self) -> str:
-        """What the item was, fit for a message."""
+        """Name of the item, fit for a message."""
 
     @property
     def kind(self) -> str:
@@ -78,7 +78,7 @@ class Teller:
             click.echo(self._line(self._n, self._kinds, self._told_at - self._started_at), err=True)
 
     def data(self, text: str) -> None:
-        """Print what was asked for."""
+        """Print data to stdout."""
         self._bar.clear()  # it is drawn again with the next step
         click.echo(text)
 
@@ -89,7 +89,7 @@ class Teller:
             note(text)
 
     def complain(self, text: str) -> None:
-        """Print what went wrong."""
+        """Print an error."""
         self._bar.clear()
         complain(text)
 
@@ -145,7 +145,7 @@ def progress(
     quiet : bool
         Show no bar, and no notes either.
     unit : str
-        What is counted.
+        Unit of the count.
     unit_scale : bool
         Whether large numbers are shortened, as in 3.2 MB.
     in_lines : bool

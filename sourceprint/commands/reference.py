@@ -1,4 +1,4 @@
-"""The reference of the commands, as Markdown, from what each prints with `--help`: docs/cli.md."""
+"""The reference of the commands, as Markdown, from the `--help` of each: docs/cli.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -26,7 +26,7 @@ def reference(program: click.Group, sections: Mapping[str, Sequence[click.Comman
     program : click.Group
         The command as a whole.
     sections : mapping
-        Its commands by what they are for; groups among them are followed by their own.
+        Its commands by purpose; groups among them are followed by their own.
     """
     context = _context(program, None)
     parts = [
@@ -71,5 +71,5 @@ def _context(command: click.Command, parent: click.Context | None) -> click.Cont
 
 
 def _help(context: click.Context) -> str:
-    """Return what `--help` prints on a terminal of fixed width, as a block of text."""
+    """Return the output of `--help` on a terminal of fixed width, as a block of text."""
     return f"```text\n{context.get_help()}\n```\n"

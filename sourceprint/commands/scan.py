@@ -1,4 +1,4 @@
-"""Scans of many files: `scan` keeps every result in the folder of a run, `results` and `diff` read what is kept."""
+"""Scans of many files: `scan` keeps every result in the folder of a run, `results` and `diff` read them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -85,12 +85,12 @@ def scan(
 ) -> None:
     """Match many files, or folders that grow; keep every result.
 
-    In a folder, files are taken by their content, whatever their names; what may be audio and cannot be searched, such
-    as an archive with audio in it, is told and logged, and so is what is no audio.
+    In a folder, files are taken by their content, under any name; a file that may be audio and cannot be searched, such
+    as an archive with audio in it, is reported and logged, and so are files that are no audio.
 
-    Interrupted in whatever way, it is continued by the same command, which searches nothing twice: a file is known by
-    its content, the state of the index and the settings. The folder holds a result per file (results.jsonl), what
-    happened when (log.jsonl), and what a recheck of each match needs (traces). Prints what the run comes to.
+    After any interruption, the same command continues the scan, and searches nothing twice: a file is known by its
+    content, the state of the index and the settings. The folder holds a result per file (results.jsonl), a log of
+    events (log.jsonl), and the data for a recheck of each match (traces). Prints the totals of the run.
 
     Example: sourceprint scan generated --out run
     """
@@ -134,7 +134,7 @@ def scan(
     help="Where to write it: a folder for audacity and jams, else a file  [default: standard output]",
 )  # fmt: skip
 @click.option("--only-matched", is_flag=True, help="Leave out files that matched nothing or failed.")
-@click.option("--force", is_flag=True, help="Replace what is there already.")
+@click.option("--force", is_flag=True, help="Replace an existing file or folder.")
 @quiet_option
 def results(place: Path, form: str, target: Path | None, only_matched: bool, force: bool, quiet: bool) -> None:
     """Put the results of a scan into the format of another tool.
@@ -152,7 +152,7 @@ def results(place: Path, form: str, target: Path | None, only_matched: bool, for
     if target is not None:
         expect_elsewhere(target, place)
     every = results_of(place)
-    rates = q_values(every)  # of the whole batch, whatever is left out below
+    rates = q_values(every)  # of the whole batch, before some are left out below
     wanted = [result for result in every if result.matches or not only_matched]
     if target is None:
         with click.open_file("-", "wb") as stdout:
@@ -177,10 +177,10 @@ def results(place: Path, form: str, target: Path | None, only_matched: bool, for
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything changed.")
 @json_option
 def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: bool) -> None:
-    """Say what changed between two scans of the same files.
+    """Show the changes between two scans of the same files.
 
-    A and B are folders of scans, or files that match --jsonl printed. Files are paired by content, else by name; what
-    is unchanged is counted only.
+    A and B are folders of scans, or files that match --jsonl printed. Files are paired by content, else by name;
+    unchanged files are counted only.
 
     Example: sourceprint diff RUN-A RUN-B
     """
@@ -199,7 +199,7 @@ def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: 
 
 
 def _scan_once(session: "Session", paths: tuple[str, ...], reading: "ListReading", out: Path, quiet: bool) -> None:
-    """Scan what there is now."""
+    """Scan the files that exist now."""
     from sourceprint.scans.run_inputs import run_inputs
 
     inputs = run_inputs(paths, run=out, reading=reading)
@@ -224,7 +224,7 @@ def _scan_once(session: "Session", paths: tuple[str, ...], reading: "ListReading
 
 
 def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to: Path | None, quiet: bool) -> None:
-    """Scan what there is, and what comes."""
+    """Scan existing files, and new ones as they come."""
     from sourceprint.scans.watch import follow
 
     with stop_on_signals() as stop, progress(None, quiet, in_lines=True) as tell:

@@ -1,7 +1,7 @@
 """Options, messages and exit codes of all commands.
 
-Data goes to stdout, messages to stderr; a message is one line, in which nothing from outside can forge another. What
-takes long to import is imported inside the commands, so that `--help` answers at once. Exit codes:
+Data goes to stdout, messages to stderr; a message is one line, in which nothing from outside can forge another. Slow
+imports are inside the commands, so that `--help` answers at once. Exit codes:
 
     0    done (a match is no failure)
     1    done, with findings: rights that do not add up, files that a policy blocks
@@ -9,7 +9,7 @@ takes long to import is imported inside the commands, so that `--help` answers a
     3    nothing could be read
     4    incomplete: some files failed, the others were done
     5    index or rights database missing, incompatible, damaged or in use; the grant of a blind index does not hold
-    6    a statement or a signed case does not add up, or is not what was written
+    6    a statement or a signed case does not add up, or was altered
     130  interrupted; the same command continues
 
 Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.
@@ -156,7 +156,7 @@ def search_options(function: _Function) -> _Function:
 class Commands(click.Group):
     """The group of all commands: expected errors become one message and their exit code.
 
-    Groups inside it are plain `click.Group`; what goes wrong in them arrives here.
+    Groups inside it are plain `click.Group`; their errors arrive here.
     """
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -189,13 +189,13 @@ class Commands(click.Group):
 
 
 def _forget_output() -> None:
-    """Drop what standard output did not take, or Python complains when it flushes."""
+    """Drop unwritten standard output, or Python complains when it flushes."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_tracebacks() -> None:
-    """Print to stderr what is logged of errors that nobody expected."""
+    """Print the log records of unexpected errors to stderr."""
     logger = logging.getLogger("sourceprint")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(_Tracebacks())
@@ -260,7 +260,7 @@ def expect_many_records() -> None:
 
 
 def use_one_thread() -> None:
-    """One thread per process, for whatever library is loaded from here on: --jobs says how many processors are used."""
+    """Use one thread per process in all libraries loaded from here on: --jobs sets the number of processors."""
     for name in _THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
 
@@ -274,7 +274,7 @@ def note(text: str) -> None:
 
 
 def complain(text: str, *, lines: bool = False) -> None:
-    """Print what went wrong to stderr: as one line, or with the line breaks of a text that has its own."""
+    """Print an error to stderr: as one line, or with the line breaks of a text that has its own."""
     click.echo(click.style("Error: ", fg="red") + (printable_lines if lines else printable)(text), err=True)
 
 
@@ -308,19 +308,19 @@ class ResumableRun(Protocol):
         """Whether anything is known yet about any item."""
 
     def report(self) -> dict[str, Any]:
-        """Return what the run has done so far, as plain JSON types."""
+        """Return the outcomes of the run so far, as plain JSON types."""
 
 
 @contextmanager
 def final_report(
     run: ResumableRun, text: Callable[[dict[str, Any]], str], *, as_json: bool, quiet: bool
 ) -> Iterator[None]:
-    """Print the report of a run when the block is left: when interrupted too, or on a full disk, what is safe is said.
+    """Print the report of a run when the block ends, also on an interrupt or a full disk, with the work that is safe.
 
     Parameters
     ----------
     run : ResumableRun
-        What the block does.
+        Run of the block.
     text : callable
         Returns a report as text for people, which goes to stderr.
     as_json : bool
@@ -342,6 +342,6 @@ def final_report(
 
 
 def exit_if_failed(n_failed: int, *, of: int) -> None:
-    """End the command with the exit code for failures: some of what was given could not be read, or nothing."""
+    """End the command with the exit code for failures: some inputs could not be read, or none."""
     if n_failed:
         click.get_current_context().exit(EXIT_NOTHING_READ if n_failed == of else EXIT_INCOMPLETE)
