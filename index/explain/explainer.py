@@ -112,7 +112,7 @@ class Explainer:
         self._reported: set[str] = set()
 
     def add(self, query: Fingerprint, examination: Examination, options: SearchOptions) -> None:
-        """Explain one part: its fingerprint, its search, and the settings of that.
+        """Explain one part: its fingerprint, its search, and the search's settings.
 
         Raises
         ------

@@ -96,7 +96,7 @@ file lacks its time scales; nothing called for it."""
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Recordings and settings to explain.
+    """Recordings to explain.
 
     Attributes
     ----------

@@ -205,7 +205,7 @@ def scan_files(
         Folder where the trace (`index.recheck.trace`) of each track in which something was found is kept, named by
         `index.recheck.trace.trace_name`; it is there before the scan is yielded.
     question : Question, optional
-        Recordings and settings to explain for each track.
+        Recordings to explain for each track.
     reuse : Snapshot, optional
         Of the same index, opened before: nothing is opened twice.
     begun : callable

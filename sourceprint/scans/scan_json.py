@@ -1,8 +1,8 @@
 """The result of a scan (`sourceprint.scans.results`), made from the matches of a search.
 
-`match` prints `scan_result`. `scan` keeps `scan_row` in the folder of a run: the same, without times and ids, so that
-the same file, index and settings give the same bytes. Covered time is the union of the passages, so it never exceeds
-the length of a track.
+`match` prints `scan_result`. `scan` keeps `scan_row` in the folder of a run: the same, without timing and with an id
+derived from the content, so that the same file, index and settings give the same bytes. Covered time is the union of
+the passages, so it never exceeds the length of a track.
 """
 
 import hashlib
