@@ -109,7 +109,7 @@ def licences(draw: st.DrawFn) -> list[Licence]:
         tiered = draw(st.sampled_from(["", "per_second", "per_match"]))
         if tiered:
             rate = Fraction(TIERED_RATES[name], 7)
-            starts = draw(st.sampled_from([(500,), (300, 900)]))
+            starts = draw(st.sampled_from([(50,), (200, 900)]))
             tiers = tuple((start, rate * part) for start, part in zip(starts, (Fraction(3, 5), HALF), strict=False))
             own: dict[str, Any] = {tiered: rate}
             terms = replace(terms, **own, tiers=tiers, per_usage=True)
@@ -124,7 +124,7 @@ def licences(draw: st.DrawFn) -> list[Licence]:
                 guarantee=draw(st.sampled_from(GUARANTEES)),
                 advance=draw(st.sampled_from(ADVANCES)),
                 tiered=tiered,
-                tiers_period=draw(st.sampled_from(["statement", "quarter", "year", "term"])) if tiered else "",
+                tiers_period=draw(st.sampled_from(["statement", "quarter", "year", "term", "term"])) if tiered else "",
             )
         )
     return sorted(found, key=lambda licence: licence.id)
