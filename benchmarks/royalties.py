@@ -32,8 +32,8 @@ from benchmarks.part import MEASURED, Job, Part, Report, new_report, run_command
 from benchmarks.royalties_data import Catalogue
 from benchmarks.royalties_files import write_rights, write_single_csv
 from benchmarks.royalties_report import figures, pictures, tables
-from benchmarks.royalties_scans import write_results, write_usage
-from benchmarks.royalties_steps import Step, run_alone
+from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, write_results, write_usage
+from benchmarks.royalties_steps import MONTH_SEGMENTS, MONTHS, Step, run_alone
 from fingerprint.errors import ParameterError
 
 __all__ = ["PART", "SERVER", "Size", "main", "measure"]
@@ -48,7 +48,8 @@ are not on file, and matches of the composition alone. Each step runs in a proce
 a file of SQLite, and on PostgreSQL where a server is named (`--database`). *Time* is what passes, *processor* what the
 process itself computes: on a machine with other work the former is longer. *Peak* is the most memory that the process
 ever had, *of it* what it had before it began, with the libraries loaded; memory is bounded if a catalogue four times
-as large takes little more of it.
+as large takes little more of it. In the series of months, ten statements of a month each are issued in turn, each in a
+database that holds the months before; cost does not grow with history if the tenth takes no longer than the first.
 
 What comes out is checked against what was synthesised: every record arrives, importing again or importing what was
 exported changes nothing, the overclaims and unclaimed shares that are there are found and no others, every segment is
@@ -78,9 +79,11 @@ class Size:
 
 
 _UPKEEP = ("import", "import again", "import changes", "export", "import export", "check", "import spreadsheet")
-_SMALL: Final = ("import", "attribute", "statement", "statement again", "write", "audit")
+_SMALL: Final = ("import", "attribute", "statement", "statement again", "write", "audit", *MONTHS)
 _LARGE: Final = (*_UPKEEP, "attribute", "attribute again", "statement")
 _SERVER: Final = ("import", "attribute")
+
+_OF_MONTH: Final = {"segments": MONTH_SEGMENTS, "tracks": MONTH_SEGMENTS // GROUP_SEGMENTS * GROUP_TRACKS}
 
 FULL: Final = (Size(25_000, 25_000, _SMALL), Size(100_000, 100_000, _LARGE, _SERVER))
 QUICK: Final = (Size(1_250, 1_250, _SMALL), Size(5_000, 5_000, _LARGE, _SERVER))
@@ -129,8 +132,12 @@ def _measured(size: Size, folder: Path, server: str, seed: int) -> Iterator[dict
         for name in tqdm(names, desc=words, file=sys.stderr, leave=False, disable=None, dynamic_ncols=True):
             # A spreadsheet makes ids of its own for shares: in the same database they would be added.
             own = str(folder / "spreadsheet.sqlite") if name == "import spreadsheet" else place
-            step = Step(name, own, str(folder), catalogue, size.passages, revenue)
-            yield {"database": database, **about, **run_alone(step)}
+            if name in MONTHS:
+                step = Step(name, str(folder / "months.sqlite"), str(folder), catalogue, MONTH_SEGMENTS, 0)
+                yield {"database": database, **about, **_OF_MONTH, **run_alone(step)}
+            else:
+                step = Step(name, own, str(folder), catalogue, size.passages, revenue)
+                yield {"database": database, **about, **run_alone(step)}
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.part import Figure, Picture, Report, Table
+from benchmarks.royalties_steps import MONTHS
 
 __all__ = ["figures", "pictures", "tables"]
 
@@ -14,6 +15,9 @@ IMPORT_SECONDS: Final = 60.0
 ATTRIBUTE_SECONDS: Final = 30.0
 GROWTH: Final = 1.5
 """How many times as much memory four times as much data may take, beyond what the program itself takes."""
+
+MONTH_GROWTH: Final = 1.2
+"""How many times as long the statement of the last month may take as that of the first, in seconds of processor."""
 
 _WORDS: Final = {
     "import": "import of a new catalogue",
@@ -29,8 +33,11 @@ _WORDS: Final = {
     "statement again": "statement again: the one that is kept",
     "write": "statement written in all formats",
     "audit": "audit of what was written",
+    **{name: f"statement of month {number} of {len(MONTHS)}, computed and kept" for name, number in MONTHS.items()},
 }
-_OF_SEGMENTS: Final = frozenset({"attribute", "attribute again", "statement", "statement again", "write", "audit"})
+_OF_SEGMENTS: Final = frozenset(
+    {"attribute", "attribute again", "statement", "statement again", "write", "audit", *MONTHS}
+)
 
 
 def figures(report: Report) -> list[Figure]:
@@ -58,6 +65,8 @@ def figures(report: Report) -> list[Figure]:
         for row in _by_step(report, large, "PostgreSQL").values()
     ]
     made += [figure for name in ("import", "attribute") if (figure := _growth(report, name, target=full)) is not None]
+    if (later := _later_months(report, target=full)) is not None:
+        made.append(later)
     made.append(
         Figure(
             "checks of rights and money that fail", float(failed), "", "lower", f"n={checks}", target=0.0, headline=True
@@ -122,6 +131,23 @@ def _growth(report: Report, name: str, *, target: bool) -> Figure | None:
         "lower",
         f"{small:.0f} and {large:.0f} MB beyond the program itself",
         GROWTH if target else None,
+        headline=True,
+    )
+
+
+def _later_months(report: Report, *, target: bool) -> Figure | None:
+    """Return how many times as long the statement of the last month takes as that of the first, None without them."""
+    months = [row for row in report["steps"] if row["step"] in MONTHS]
+    if not months:
+        return None
+    first, last = (row["processor_seconds"] for row in (months[0], months[-1]))
+    return Figure(
+        f"time of the statement of month {MONTHS[months[-1]['step']]}, of month 1",
+        last / first if first else None,
+        "x",
+        "lower",
+        f"{first:.2f} and {last:.2f} s of processor, {_thousands(months[0]['tracks'])} tracks a month",
+        MONTH_GROWTH if target else None,
         headline=True,
     )
 

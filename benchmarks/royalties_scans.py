@@ -28,8 +28,10 @@ GROUP_TRACKS, GROUP_SEGMENTS = 7, 10
 """Generated tracks come in groups of seven kinds, which hold ten passages together."""
 
 
-def write_results(catalogue: Catalogue, n_segments: int, path: Path) -> int:
+def write_results(catalogue: Catalogue, n_segments: int, path: Path, *, batch: int = 0) -> int:
     """Write the scan results of generated tracks that hold so many passages; returns the number of tracks.
+
+    Each batch of the same size has tracks of its own.
 
     In each group of seven tracks: nothing found; a plain reuse; one that another recording fits as well; one whose
     recording is not on file, or of the composition alone, or not certain; two passages of one recording; two recordings
@@ -42,24 +44,25 @@ def write_results(catalogue: Catalogue, n_segments: int, path: Path) -> int:
     """
     if n_segments < GROUP_SEGMENTS or n_segments % GROUP_SEGMENTS:
         raise ParameterError(f"n_segments={n_segments}: must be a multiple of {GROUP_SEGMENTS}, and not 0")
-    draw = random.Random(f"{catalogue.seed}/results")
+    draw = random.Random(f"{catalogue.seed}/results" + (f"/{batch}" if batch else ""))
+    n_groups = n_segments // GROUP_SEGMENTS
     with path.open("w", encoding="utf-8", newline="") as file:
-        for group in range(n_segments // GROUP_SEGMENTS):
+        for group in range(batch * n_groups, (batch + 1) * n_groups):
             for kind, matches in enumerate(_matches_of_group(catalogue, group, draw)):
                 number = group * GROUP_TRACKS + kind
                 result = _result(catalogue, number, matches, failed=_is_broken(number))
                 file.write(json.dumps(result, ensure_ascii=False) + "\n")
-    return n_segments // GROUP_SEGMENTS * GROUP_TRACKS
+    return n_groups * GROUP_TRACKS
 
 
-def write_usage(catalogue: Catalogue, n_tracks: int, path: Path) -> int:
+def write_usage(catalogue: Catalogue, n_tracks: int, path: Path, *, batch: int = 0) -> int:
     """Write usage and revenue of the tracks that could be searched, a row each; returns the revenue of all in cents."""
-    draw = random.Random(f"{catalogue.seed}/usage")
+    draw = random.Random(f"{catalogue.seed}/usage" + (f"/{batch}" if batch else ""))
     total = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("track", "territory", "usages", "net_revenue", "currency"))
-        for number in range(n_tracks):
+        for number in range(batch * n_tracks, (batch + 1) * n_tracks):
             if _is_broken(number):
                 continue
             usages, cents = draw.randrange(1, 5000), draw.randrange(100, 100_000)

@@ -16,14 +16,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.royalties_data import LICENSEE, Catalogue
-from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES
+from benchmarks.royalties_scans import GROUP_SEGMENTS, GROUP_TRACKS, TERRITORIES, write_results, write_usage
 from fingerprint.errors import SourceprintError
 from sourceprint.commands.terminal import expect_many_records
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sourceprint.royalties.tables.problems import ImportReport
     from sourceprint.royalties.uses.uses_text import AttributionReport
 
-__all__ = ["STEPS", "Step", "run_alone", "run_step"]
+__all__ = ["MONTHS", "MONTH_SEGMENTS", "STEPS", "Step", "run_alone", "run_step"]
 
 BY: Final = "benchmark"
 POLICY: Final = "matched-seconds"
@@ -41,6 +41,12 @@ GENERATED_ON: Final = "2026-08-15"
 ISSUED_ON: Final = "2026-10-15"
 ROYALTY: Final = Fraction(125, 1000)
 """The part of revenue that every synthesised licence asks for."""
+
+
+MONTH_SEGMENTS: Final = 430
+"""Segments of the 301 tracks of each month, in the series of months."""
+MONTHS: Final = {f"month {number}": number for number in range(1, 11)}
+"""Steps of that series: each issues the statement of a month, in a database that holds all months before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +243,14 @@ def _attribute_again(step: Step) -> Work:
     return _attributing(step, again=True)
 
 
-def _attributing(step: Step, *, again: bool) -> Work:
+def _attributing(
+    step: Step,
+    *,
+    again: bool,
+    results: str = "results.jsonl",
+    usage: str = "usage.csv",
+    generated_on: str = GENERATED_ON,
+) -> Work:
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.uses.ledger import attribute_results
     from sourceprint.royalties.uses.policy import load_policy
@@ -246,11 +259,11 @@ def _attributing(step: Step, *, again: bool) -> Work:
     def work() -> Check:
         report = attribute_results(
             Database.open(step.place),
-            step.path("results.jsonl"),
+            step.path(results),
             load_policy(POLICY),
             licensee=LICENSEE,
-            usage=read_usage(step.path("usage.csv")),
-            generated_on=GENERATED_ON,
+            usage=read_usage(step.path(usage)),
+            generated_on=generated_on,
             territories=TERRITORIES,
             by=BY,
         )
@@ -276,14 +289,42 @@ def _checked_attribution(report: AttributionReport, step: Step, *, again: bool) 
 
 
 def _state(step: Step) -> Work:
-    return _stating(step, before=0)
+    return _stating(step, before=0, after=1)
 
 
 def _state_again(step: Step) -> Work:
-    return _stating(step, before=1)
+    return _stating(step, before=1, after=1)
 
 
-def _stating(step: Step, *, before: int) -> Work:
+def _month(step: Step) -> Work:
+    """Return the work of issuing the statement of a month; its tracks are attributed before, and not timed."""
+    number = MONTHS[step.name]
+    if number == 1:
+        _import(step)()
+    usage = step.path("month.csv")
+    n_tracks = write_results(step.catalogue, step.n_segments, step.path("month.jsonl"), batch=number)
+    revenue = write_usage(step.catalogue, n_tracks, usage, batch=number)
+    day = f"2026-{number:02d}-15"
+    _attributing(step, again=False, results="month.jsonl", usage=usage.name, generated_on=day)()
+    return _stating(
+        replace(step, revenue=revenue),
+        before=number - 1,
+        after=number,
+        usage=usage.name,
+        period=day[:7],
+        issued_on=f"2026-{number + 1:02d}-15",
+    )
+
+
+def _stating(
+    step: Step,
+    *,
+    before: int,
+    after: int,
+    usage: str = "usage.csv",
+    period: str = PERIOD,
+    issued_on: str = ISSUED_ON,
+) -> Work:
     from sourceprint.royalties.money import sum_of
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.rights.database import Database
@@ -298,11 +339,11 @@ def _stating(step: Step, *, before: int) -> Work:
         statement = issue_statement(
             database,
             licensee=LICENSEE,
-            period=Period.parse(PERIOD),
-            issued_on=ISSUED_ON,
-            usage=read_usage(step.path("usage.csv")),
+            period=Period.parse(period),
+            issued_on=issued_on,
+            usage=read_usage(step.path(usage)),
             by=BY,
-            today=date.fromisoformat(ISSUED_ON),
+            today=date.fromisoformat(issued_on),
         )
 
         def check() -> Checked:
@@ -312,7 +353,7 @@ def _stating(step: Step, *, before: int) -> Work:
             off = abs(owed.minor(statement.currency) - ROYALTY * step.revenue)
             found = [
                 ("statements before", known, before),
-                ("statements after", len(list_statements(database)), 1),
+                ("statements after", len(list_statements(database)), after),
                 ("what is owed is the royalty, to less than a cent", off < 1, True),
                 (
                     "sum of all lines",
@@ -369,6 +410,7 @@ STEPS: Final[dict[str, Callable[[Step], Work]]] = {
     "statement again": _state_again,
     "write": _write,
     "audit": _audit,
+    **dict.fromkeys(MONTHS, _month),
 }
 
 

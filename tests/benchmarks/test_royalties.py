@@ -21,7 +21,7 @@ from benchmarks.royalties_data import LICENCES, LICENSEE, Catalogue
 from benchmarks.royalties_files import write_rights, write_single_csv
 from benchmarks.royalties_report import figures, tables
 from benchmarks.royalties_scans import TERRITORIES, write_results, write_usage
-from benchmarks.royalties_steps import STEPS, Step, run_alone, run_step
+from benchmarks.royalties_steps import MONTHS, STEPS, Step, run_alone, run_step
 from fingerprint.errors import ParameterError, SourceprintError
 from sourceprint.royalties.rights.licence_toml import parse_licence
 from sourceprint.royalties.uses.scans import ScanFile
@@ -37,6 +37,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(royalties, "QUICK", (SMALLER, TINY))
         patched.setattr(royalties, "run_alone", run_step)
+        patched.setattr(royalties, "MONTH_SEGMENTS", 10)
         return measure(Job(SyntheticCorpus(), tmp_path_factory.mktemp("cache"), quick=True))
 
 
@@ -214,11 +215,20 @@ def test_memory_beyond_the_program_is_compared_between_the_sizes(report: dict[st
         return row | {"before_mb": 100.0, "peak_mb": 110.0 if row["recordings"] == 20 else 125.0}
 
     grown = report | {"steps": [with_memory(row) for row in report["steps"]]}
-    growth = {figure.name: figure.value for figure in figures(grown) if figure.unit == "x"}
+    growth = {figure.name: figure.value for figure in figures(grown) if figure.name.startswith("memory")}
     assert growth == {
         "memory of import of a new catalogue, of four times as much": 2.5,
         "memory of attribution, of four times as much": 2.5,
     }
+
+
+def test_time_of_the_last_month_is_compared_with_the_first(report: dict[str, Any]) -> None:
+    months = [row for row in report["steps"] if row["step"] in MONTHS]
+    assert [row["counts"]["lines"] > 0 for row in months] == [True] * 10
+    timed = [row | {"processor_seconds": 2.0 + MONTHS.get(row["step"], 0) / 2} for row in report["steps"]]
+    full = report | {"steps": timed, "settings": report["settings"] | {"quick": False}}
+    (found,) = [figure for figure in figures(full) if figure.name.startswith("time of")]
+    assert (found.value, found.target, found.met) == (7.0 / 2.5, 1.2, False)
 
 
 def test_step_that_does_not_get_what_was_synthesised_says_so(tmp_path: Path) -> None:
