@@ -183,7 +183,7 @@ class EvidenceError(SourceprintError):
 
 
 class VerificationError(SourceprintError):
-    """A statement, a signature or a case fails its check: it does not add up, or was altered."""
+    """A statement, a signature or a case fails its check: it does not add up, or differs from the original."""
 
     exit_code: ClassVar[int] = 6
 

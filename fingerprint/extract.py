@@ -328,7 +328,7 @@ def _parts(
     projection: Projection | None,
     part_pieces: float,
 ) -> Iterator[Fingerprint]:
-    """Yield fingerprints of up to `part_pieces` pieces each, without the fields of a file (digest, decoder, notes)."""
+    """Yield fingerprints of up to `part_pieces` pieces each, without a file's sha256, decoder, notes and stream."""
     projection = projection or load_projection()
     check_projection(projection, params)
     if not scales or min(scales) <= 0:

@@ -6,7 +6,7 @@ landmarks an index stores, and *track* parts of ten minutes each, described at s
 
 - `write_file` takes parts one by one, so that memory does not grow with the length of the audio, and puts the file in
   its place in one step.
-- `read_contents` returns source and contents, without reading the landmarks.
+- `read_contents` returns the source of a file and the list of its parts, without reading the landmarks.
 - `read_recording` and `read_track` return them, after every byte was compared with the checksum.
 
 Vectors are rounded to float16, as the index rounds them; everything else is kept as it was. A file comes from outside:
@@ -60,7 +60,7 @@ _WINDOW_SECONDS: Final = 1.0
 
 
 def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | None = None) -> Contents:
-    """Write the fingerprints of one audio file; `path` changes only once the whole file is on the disk.
+    """Write the fingerprints of one audio file; `path` changes in one step, and on return it is on the disk.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ TIME = "SOURCEPRINT_FILE_SECONDS"
 MEMORY = "SOURCEPRINT_FILE_MB"
 
 _SECONDS = 1800  # for any file: a slow machine, ten other processes on it, a disk on the network
-_BYTES_PER_SECOND = 20_000  # and of its content: an hour of mp3 takes a minute, and is allowed fifty
+_BYTES_PER_SECOND = 20_000  # and a second more for so many bytes: an hour of mp3 takes a minute, and is allowed fifty
 _LEAST_MEMORY_MB = 4096
 _SHARE_OF_MEMORY = 2  # half of the machine's
 

@@ -81,7 +81,9 @@ class Item:
 class Refusal:
     """Something that was named and cannot be used.
 
-    Attributes ---------- name : str
+    Attributes
+    ----------
+    name : str
         Name of the input, fit for a message.
     reason : str
         Reason and remedy.

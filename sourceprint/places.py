@@ -14,7 +14,7 @@ __all__ = ["index_place", "keys_place", "rights_place", "today"]
 def index_place(index: Path | None, *, keys: Path | None = None) -> Path:
     """Return the folder of the index: the one asked for, else the user's own.
 
-    The grant of a blind index is checked first: every command and every method comes through here.
+    The grant of a blind index is checked before anything is opened: commands and methods come through here first.
 
     Parameters
     ----------

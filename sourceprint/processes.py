@@ -62,7 +62,7 @@ class WorkerProcess:
     Parameters
     ----------
     work : callable
-        Function of a task.
+        Function to call with each task.
     forked : bool
         Whether it is forked; else it is spawned, and imports `work`.
     limited : bool

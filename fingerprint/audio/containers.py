@@ -11,7 +11,7 @@ of two files joined (320, then 64 kbit/s, 20 s) it returned 12 s and no error. S
 header agrees with the size of the file. Ogg goes to FFmpeg: Vorbis 1100 against 650, Opus 416 against 162. So does
 FLAC, which is as fast with either: FFmpeg reads beyond the length that the header states, and knows where damage lies.
 
-Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), ISO/IEC 11172-3 (mp3 frame header); for the Xing tag, the source of LAME.
+Sources: RFC 3533 (Ogg), RFC 9639 (FLAC), ISO/IEC 11172-3 (mp3 frame header); for the Xing tag, files that LAME writes.
 """
 
 from __future__ import annotations

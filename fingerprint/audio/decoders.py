@@ -47,7 +47,7 @@ class Decoder:
     n_streams : int
         Audio streams in the file.
     info : AudioInfo
-        Codec, container, rate and channels; changes where FFmpeg takes over.
+        Decoder, codec, container, rate and channels; changes where FFmpeg takes over.
     claimed_seconds : float or None
         Length according to the header, where it has one to be trusted.
     missing_end : str

@@ -72,7 +72,7 @@ class FFmpeg:
     n_streams : int
         Audio streams in the file.
     info : AudioInfo
-        Codec, container, rate and channels.
+        Decoder, codec, container, rate and channels.
     claimed : float or None
         Where the header says that the sound ends, in seconds of the track, where it can be trusted.
     timeline : Timeline
@@ -180,7 +180,7 @@ class FFmpeg:
 
     def _queued(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         queue: FrameQueue | None = None
-        before_seconds = 0.0  # sound already yielded in other formats
+        before_seconds = 0.0  # of the frames in earlier formats, gaps included
         n_bad = 0
         consecutive = self._is_not(_DEMUXERS_WITH_HOLES)
         has_times = self._is_not(_DEMUXERS_WITHOUT_TIMES)

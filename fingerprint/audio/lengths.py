@@ -84,7 +84,7 @@ class LengthClaim:
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """Chunk layout of a format: bytes of a name and of a length, the bytes that the length counts, and alignment."""
+    """Chunk layout of a format: byte order, bytes of a name and of a length, if the length counts both, alignment."""
 
     order: _ByteOrder
     name_bytes: int = 4
@@ -190,7 +190,7 @@ def _aiff(window: FileWindow) -> LengthClaim:
         elif name == b"SSND":
             claim = _claim(window, grammar, content, length, content - 4)
             if claim.edits:
-                break  # the rest is sound
+                break  # the bytes behind it are audio
     return LengthClaim(seconds, claim.cut, claim.edits, claim.beyond_field)
 
 

@@ -28,7 +28,7 @@ class Libsndfile:
     Attributes
     ----------
     info : AudioInfo
-        Codec, container, rate and channels.
+        Decoder, codec, container, rate and channels.
     claimed : None
         It has no word of its own on the length.
     bad_packets : int

@@ -38,7 +38,7 @@ _CHUNK_VALUES: Final = 2**19
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """Format of an audio file.
+    """Format of an audio file, and its decoder.
 
     Attributes
     ----------

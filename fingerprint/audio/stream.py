@@ -132,7 +132,7 @@ class AudioStream:
     Attributes
     ----------
     info : AudioInfo
-        Codec, container, rate and channels; its `decoder` changes where FFmpeg takes over from libsndfile.
+        Decoder, codec, container, rate and channels; its `decoder` changes where FFmpeg takes over from libsndfile.
     n_streams : int
         Audio streams in the file, of which this is one.
     sample_rate : int
@@ -158,7 +158,7 @@ class AudioStream:
 
     @property
     def info(self) -> AudioInfo:
-        """Codec, container, rate and channels."""
+        """Decoder, codec, container, rate and channels."""
         return self._decoder.info
 
     @property

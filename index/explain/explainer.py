@@ -230,7 +230,7 @@ class _Part:
         return Account(recording.id, recording, named=named, reported=reported, n_landmarks=view.count_of(ordinal))
 
     def _concluded(self, account: Account) -> Account:
-        """Return the account with its causes, and with the settings that would change it."""
+        """Return the account with its causes, the seconds that it lacks, and the limit that would report it."""
         query, best, thorough = self._searches.searched.circumstances, account.best, account.thorough
         causes: list[Cause] = []
         if _passes(account.excluded):

@@ -30,7 +30,7 @@ class Searches:
     query : Fingerprint
         The part.
     searched : Examination
-        Its search.
+        Result of its search.
     snapshot : Snapshot
         The commit that was searched.
     options : SearchOptions

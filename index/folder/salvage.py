@@ -146,7 +146,7 @@ def _column(path: Path, size: int, dtype: Any, shape: tuple[int, ...]) -> NDArra
 def _contents(
     segment: Segment, recordings: list[Recording | None], layers: Mapping[str, LayerEntry]
 ) -> NDArray[np.uint8]:
-    """Return the digests of the added content; in a compressed layer by the signs of descriptors, which are gone."""
+    """Return the digests of the added content; in a compressed layer by signs, as the descriptors are gone."""
     contents = np.zeros((len(recordings), 32), dtype=np.uint8)
     for position, recording in enumerate(recordings):
         rows = {}

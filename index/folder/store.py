@@ -236,7 +236,7 @@ class Store:
 
     @property
     def digest(self) -> str:
-        """Digest of all that a search would read now: see `Snapshot.digest`."""
+        """Digest of all that decides the matches of a search made now: see `Snapshot.digest`."""
         return self.snapshot().digest
 
     def info(self) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class DamagedFile:
     what : str
         The damage, in words.
     part : str
-        Owner of the file: "segments/NAME", "trees/NAME", or the name of the file of hubs or of amendments.
+        Part of the index that it belongs to: "segments/NAME", "trees/NAME", or the name of the file of hubs or of
+        amendments.
     lost : tuple of Recording
         The recordings to add again, as far as they can still be read.
     n_recordings : int

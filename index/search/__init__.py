@@ -9,7 +9,7 @@ alignment      a hypothesis followed through the stored landmarks
 repeats        a stretch of a recording that the track plays again and again
 passages       candidates: alignments explained away and joined, with their rivals
 alternatives   the recordings that may be meant as well, named beside each candidate
-claims         stretches of the track that an alignment may claim
+claims         stretches of the track that an alignment may claim: supported, no second twice by one recording
 significance   significant passages, their ends, and their probability of chance
 matches        the result: recordings with their passages
 streams        one result from those of the audio streams of a track

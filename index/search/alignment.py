@@ -9,7 +9,8 @@ the passage stops growing.
 
 Landmarks in excluded ranges of the recording are not there.
 
-Scores are in natural log units. `index.search.significance` turns them into probabilities, by the scores of decoys.
+Scores are in natural log units. They are not probabilities: `index.search.significance` derives those, by the scores of
+decoys.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Find the alternatives of each candidate: other recordings that match the same audio.
+"""Find the alternatives of each candidate: other recordings that may be meant as well.
 
 Catalogues hold copies: the album and the single, a remaster, the same track under two labels. Which of them wins a
 passage is chance, and the landmarks that it leaves over look like a passage of the other. So for every candidate that

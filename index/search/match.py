@@ -64,7 +64,7 @@ class SearchOptions:
     hypotheses_per_step : int
         Hypotheses followed per three seconds of the track.
     rounds : int
-        Passes over the landmarks that are not yet explained.
+        Passes at most, each over the landmarks that are not yet explained.
     max_decoy_seconds : float
         Length of the track searched in reverse, at most; spread over it in pieces.
     nprobe : int or None
@@ -103,7 +103,7 @@ class SearchOptions:
 
 
 _RULES = 2
-"""Of what a result says of the same search. 1, of which digests say nothing: gaps of a passage were claimed with it."""
+"""Version of the rules of claims. 1, which digests do not name, claimed the gaps of a passage with it."""
 
 STANDARD = SearchOptions()
 """Tempo and speed within about 20 %, any pitch."""

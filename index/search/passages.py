@@ -132,7 +132,7 @@ def find_passages(
     per_step : int
         Hypotheses followed per three seconds of query, in the first round; in round n, n times as many.
     rounds : int
-        Passes over the landmarks that are not yet explained.
+        Passes at most, each over the landmarks that are not yet explained.
     without : set of int
         Ordinals of recordings to leave out.
 

@@ -6,7 +6,7 @@ the manifest; the manifest itself is written beside the old one and renamed over
 either the old state or the new one. Files outside the index are written by `fingerprint.new_files`.
 
 Every file gets its size and SHA-256 while it is being written, without a second pass. A full disk becomes
-`StorageFullError`, in any call; other refusals of the system become `CatalogueError`.
+`StorageFullError`, in every call that notices it; other refusals of the system become `CatalogueError`.
 """
 
 import errno

@@ -3,7 +3,8 @@
 A *hub* is a recording that turns up among the neighbours of other recordings' landmarks much more often than its share
 of landmarks would have it (Radovanovic, Nanopoulos and Ivanovic, JMLR 2010). Chance alignments with a hub are more
 frequent by the same factor, so the rate of chance is multiplied by it in the decision on a hub's passage
-(`decision.ChanceModel.times`): a higher threshold, no exclusion. A long, exact use of the hub itself still clears it.
+(`index.search.significance.ChanceModel.times`): a higher threshold, no exclusion. A long, exact use of the hub itself
+still clears it.
 
 `index.folder.hub_scores` finds hubs; this module stores them, in a JSON file that the manifest names.
 """

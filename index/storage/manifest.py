@@ -367,7 +367,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
 
 
 def require_grant(folder: Path, manifest: Manifest) -> None:
-    """Make sure that a blind index has its grant beside it; `sourceprint.blind.grants` checks the content.
+    """Make sure that a blind index has its grant beside it; `sourceprint.blind` checks the content.
 
     Raises
     ------
@@ -381,7 +381,7 @@ def require_grant(folder: Path, manifest: Manifest) -> None:
 
 
 def refuse_blind(folder: Path, manifest: Manifest, *, action: str) -> None:
-    """Refuse a change to a blind index: its grant is for this state, to be searched and nothing else.
+    """Refuse to change, repair or export a blind index: its grant is for this state, to be searched only.
 
     Raises
     ------

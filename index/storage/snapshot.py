@@ -178,13 +178,13 @@ class Snapshot:
         return 1.0 if hub is None else hub.score
 
     def apart(self, ordinal: int) -> tuple[int, Ranges, float, str]:
-        """Return the sort key of a recording among those with the same landmarks; its id comes last."""
+        """Return the sort key of a recording among those with the same landmarks; its id, which means nothing, last."""
         recording = self.recordings[ordinal]
         return recording.duration_ms, recording.excluded, self.hub_factor(ordinal), recording.id
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:` and a digest of all that a search reads: parameters, trees, content of live recordings, hubs.
+        """`sha256:` and a digest of all that decides matches: parameters, trees, content of live recordings, hubs.
 
         It does not depend on the order in which recordings were added nor on how they are spread over segments; but
         hubs, where there are any, are those of the time when they were computed.

@@ -232,7 +232,7 @@ class InvertedLists:
     def _count(self, number: int, wanted: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return how many codes of each list of a segment count; known of those wanted, which were compared before.
 
-        Removed recordings do not count: a search scans as many lists as if it had never been there.
+        Removed recordings do not count: a search scans as many lists as if they had never been there.
         """
         counted, (_, lists, first_row) = self._counted[number], self._segments[number]
         for one in np.unique(wanted[(wanted >= 0) & (counted[wanted] < 0)]).tolist():

@@ -248,7 +248,7 @@ class Catalogue:
         paths : str or path-like, or an iterable of them
             Files, folders and lists. A file that cannot be checked has a verdict too, and never passes.
         policy : str or path-like, optional
-            The policy, TOML; by default certain matches block, and others are for review.
+            The policy, TOML; by default matches of high confidence block, and others are for review.
         day : date, optional
             Of the release, on which licences must hold; by default today, UTC.
         fail_on : {"block", "review"}

@@ -81,7 +81,7 @@ def export_blind(
     Returns
     -------
     Archive, Grant
-        Counts of the file, and its grant.
+        Size, digests and number of recordings of the file, and its grant.
 
     Raises
     ------

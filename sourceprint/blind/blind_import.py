@@ -85,7 +85,7 @@ def check_grant(folder: Path, *, keys: Path, today: date) -> Grant | None:
     Raises
     ------
     GrantError
-        If the grant does not hold, or its key or manifest is missing.
+        If the grant does not hold, or it, its key or the manifest cannot be read.
     """
     if not (folder / GRANT_NAME).exists():
         return None
@@ -122,7 +122,7 @@ def read_grant(folder: Path) -> Grant | None:
 
 
 def grant_facts(grant: Grant) -> dict[str, Any]:
-    """Return the terms of a grant, as plain JSON types."""
+    """Return id, parties, dates and number of recordings of a grant, as plain JSON types."""
     key, issuer = grant.terms.licensee_key, grant.issuer
     return {
         "grant_id": grant.grant_id,

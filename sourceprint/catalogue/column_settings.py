@@ -56,7 +56,7 @@ def remembered_columns(index: Path) -> ColumnMap:
 
 
 def remember_columns(index: Path, columns: ColumnMap) -> bool:
-    """Keep a user's column mapping, over an earlier one; return whether there is an index to keep it in.
+    """Merge a user's column mapping into the kept one, over its entries; return whether there is an index.
 
     Raises
     ------

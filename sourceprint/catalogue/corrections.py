@@ -26,7 +26,7 @@ _GUARDED = frozenset({"title", "isrc"})
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """New words of one recording; None leaves a field as it is.
+    """New title, artists, ISRC or id of one recording; None leaves a field as it is.
 
     Attributes
     ----------

@@ -131,7 +131,7 @@ def report(
     type=click.DateTime(["%Y-%m-%d"]),
     help="A day to state, YYYY-MM-DD; none by default.",
 )
-@click.option("--force", is_flag=True, help="Replace an existing file or folder.")
+@click.option("--force", is_flag=True, help="Replace an existing case, or with --all a report.")
 @jobs_option
 @json_option
 @quiet_option

@@ -61,8 +61,8 @@ def verify(
 
     The files of the index are compared with their checksums, and their contents with the rules of their format. Prints
     the damaged files, and the recordings lost with them. --repair keeps all others: it rewrites files that follow from
-    sound ones, and a list of recordings to add again. For a case, as evidence makes it, the figures are computed again
-    from its own data, without index or audio: prints the checks, the signer, and the limits of the proof. It is
+    sound ones, and writes a list of recordings to add again. For a case, as evidence makes it, the figures are computed
+    again from its own data, without index or audio: prints the checks, the signer, and the limits of the proof. It is
     verified only against a key that you vouch for: anybody can make a key.
 
     Example: sourceprint verify case.zip --key tone-records.pub

@@ -48,7 +48,7 @@ __all__ = ["fingerprint", "match"]
 @search_options
 @click.option(
     "--explain", is_flag=True,
-    help="Explain why the closest recordings are no match, and which settings would change that; slower.",
+    help="Explain why the closest recordings are no match, and which audio or settings would change that; slower.",
 )  # fmt: skip
 @click.option(
     "--against", metavar="ID", multiple=True,

@@ -134,7 +134,7 @@ def scan(
     help="Where to write it: a folder for audacity and jams, else a file  [default: standard output]",
 )  # fmt: skip
 @click.option("--only-matched", is_flag=True, help="Leave out files that matched nothing or failed.")
-@click.option("--force", is_flag=True, help="Replace an existing file or folder.")
+@click.option("--force", is_flag=True, help="Replace existing files; a folder that holds others is refused.")
 @quiet_option
 def results(place: Path, form: str, target: Path | None, only_matched: bool, force: bool, quiet: bool) -> None:
     """Put the results of a scan into the format of another tool.

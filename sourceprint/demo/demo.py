@@ -167,7 +167,7 @@ def _make_all(names: Sequence[str], music: Path, jobs: int, step: Callable[[], o
 
 
 def _make(name: str, *, music: Path) -> str:
-    """Write one WAV file, or compile the search; returns the failure."""
+    """Write one WAV file, or compile the search; returns "", for no failure."""
     if name == _WARM_UP:
         _warm_up()
     else:

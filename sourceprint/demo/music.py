@@ -64,7 +64,7 @@ class HiddenPassage:
     Attributes
     ----------
     track, story : str
-        The track, and its transformation in words.
+        The track, and the passage's transformation in words.
     recording : int
         Number of the recording, from 1.
     from_seconds, at_seconds : float

@@ -126,7 +126,7 @@ def state_what_is_owed(
         issued_on=ISSUED_ON,
         usage=usage,
         by="demo",
-        today=date.fromisoformat(ISSUED_ON),  # on any day: the demo plays on that one
+        today=date.fromisoformat(ISSUED_ON),  # not the clock's day: the output is the same on every day
     )
     echo("")
     echo(_indented(statement_text(statement)))

@@ -1,8 +1,8 @@
 """Titles, artists and ISRCs on pages: those of the scan, or as the index or the user's list has them now.
 
-A result has the words of the index when the track was searched. Later corrections are taken from a given index, else
-from a list of recordings; pages list the changes, or name the state of the index. The result itself, and so a signed
-case, stays as it is.
+A result has the titles, artists and ISRCs that the index had when the track was searched. Later corrections are taken
+from a given index, else from a list of recordings; pages list the changes, or name the state of the index. The result
+itself, and so a signed case, stays as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _SHOWN_DIGEST: Final = 19  # "sha256:" and twelve digits
 
 @dataclass(frozen=True, slots=True)
 class RecordingWords:
-    """Current words of a recording: `title`, `artists`, `isrc`, "" or () for none, and its `id`."""
+    """Current metadata of a recording: `title`, `artists`, `isrc`, "" or () for none, and its `id`."""
 
     id: str
     title: str
@@ -35,7 +35,7 @@ class RecordingWords:
 
 @dataclass(frozen=True, slots=True)
 class CurrentWords:
-    """Current words of recordings.
+    """Current titles, artists and ISRCs of recordings.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class CurrentWords:
 
 
 def words_of(results: Sequence[ScanResult], *, index: Path | None, catalogue: Sequence[Item]) -> CurrentWords:
-    """Return the current words of the recordings of some results.
+    """Return the current titles, artists and ISRCs of the recordings of some results.
 
     Parameters
     ----------

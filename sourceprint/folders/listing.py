@@ -85,7 +85,7 @@ class Folders:
         self._known: dict[Path, dict[Path, tuple[_Signature, Content]]] = {}
 
     def listed(self, top: Path) -> Listed:
-        """Return the content of a folder; files in it are opened only for their first bytes, or an archive's names."""
+        """Return the content of a folder; files that have the name of audio are not opened."""
         found = list(self._walk(top))
         before = self._known.get(top, {})
         contents: dict[Path, tuple[_Signature, Content]] = {}

@@ -1,6 +1,6 @@
 """Read and validate a policy of the gate from TOML.
 
-Unknown keys and values are refused: a misspelt condition would never apply. So are conditions that no match can meet,
+Unknown keys and values are refused: a misspelt condition would be ignored. So are conditions that no match can meet,
 and a policy that can hold nothing back: such a gate would be open unnoticed. Messages name file, key, value and remedy.
 The digest is that of the file's bytes, as `sha256sum` prints it.
 """

@@ -10,7 +10,8 @@ For GitHub Actions, an annotation for each match and each file not checked:
 
     ::error file=out/mix.wav,title=Sourceprint%3A block::12.3 s of "Title" (blue-1), ...
 
-A match that fails the check is an error, one for review a warning; a pass makes no annotation.
+A match that fails the check is an error, and so is a file not checked; a match for review that fails nothing is a
+warning; a pass has no annotation.
 
 JUnit XML has a testcase per file. A file whose verdict fails the check has one `failure`, whose text has a line for
 each match that does; one that could not be checked has an `error`; one that is for review without failing is `skipped`,

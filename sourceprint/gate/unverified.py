@@ -1,4 +1,4 @@
-"""List the inputs that a check took on trust or did not search.
+"""List the inputs that a check took on trust or did not search: its verdict is worth no more than they are.
 
 Named are an index or a policy that nobody signed, the clock of the machine where terms depend on the day, anything odd
 about the audio of a file, its streams that could not be searched, and files that were not searched at all, those that

@@ -33,7 +33,7 @@ _FIGURES = {
 
 
 def diff_text(difference: Difference) -> str:
-    """Return the changes as lines of text: indexes searched, numbers of files, each change under its file."""
+    """Return the changes as lines of text: numbers of files, index and settings if they differ, each file's changes."""
     only_before, only_after = len(difference.only_before), len(difference.only_after)
     lines = [
         f"A: {counted(difference.n_before, 'file')}, B: {counted(difference.n_after, 'file')}: "

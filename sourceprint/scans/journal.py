@@ -1,4 +1,4 @@
-"""Writing a run: rows are appended as files are done, and survive a killed process or a power cut.
+"""Writing a run: rows are appended as files are done; a killed process loses none, a power cut the last few.
 
 A row is handed to the operating system at once, so that a killed process loses none, and flushed to the disk with up to
 63 others, or after two seconds: so much a power cut can cost, and the same command makes it again. One scan at a time

@@ -347,7 +347,7 @@ def unfinished_moves(folder: Path) -> dict[Path, Path]:
 
 
 def expect_elsewhere(target: Path, place: Path) -> None:
-    """Refuse an output that would overwrite its own input.
+    """Refuse an output that would overwrite the results that it is made from, or another file of their run.
 
     Parameters
     ----------

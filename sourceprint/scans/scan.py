@@ -43,7 +43,7 @@ __all__ = ["Scan", "Searched", "open_for", "scan_files", "what_is_searched"]
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """The index state that was searched.
+    """The index state that was searched, and the settings of the search.
 
     Attributes
     ----------
@@ -256,7 +256,7 @@ def open_for(index: Path, options: SearchOptions = STANDARD, *, reuse: Snapshot 
 
 
 def what_is_searched(snapshot: Snapshot, options: SearchOptions = STANDARD) -> Searched:
-    """Return the part of a snapshot that a search with these settings covers.
+    """Return the index state and the settings that results state of a search in a snapshot.
 
     Raises
     ------

@@ -52,7 +52,9 @@ _Line = tuple[str, str]
 def scan_block(scan: Scan, *, width: int = _USUAL_WIDTH) -> str:
     """Return the lines about one track: a heading, a table of passages by recording, and notes on odd audio.
 
-    Parameters ---------- scan : Scan
+    Parameters
+    ----------
+    scan : Scan
         Result of the track.
     width : int
         Columns of the terminal.

@@ -68,7 +68,7 @@ class Search:
     _snapshot: Snapshot | None = field(init=False, default=None)
 
     def searched(self) -> Searched:
-        """Return the index state that a search now would use; errors as `scan_files`, and those of `permit`."""
+        """Return index state and settings of a search made now; errors as `scan_files`, and those of `permit`."""
         self.permit()
         self._snapshot = open_for(self.index, self.options, reuse=self._snapshot)
         return what_is_searched(self._snapshot, self.options)
@@ -257,7 +257,7 @@ class Session:
         return Outcome(refusal.name, "failed", (reason,))
 
     def _tell(self, event: str, name: str, reason: str) -> None:
-        """Log a file that was not searched, once for all sessions."""
+        """Log a file that was not searched, or not all of it, once for all sessions."""
         if (event, name, reason) not in self._told:
             self._told.add((event, name, reason))
             self._journal.log(event, name=name, reason=reason)

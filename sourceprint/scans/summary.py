@@ -115,7 +115,7 @@ def q_values(results: Iterable[ScanResult]) -> dict[tuple[str, str], float]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A matched recording: its id, its metadata, the number of files that reuse it, and its length in all."""
+    """A matched recording: its id, its metadata, the number of files that reuse it, and the length reused in all."""
 
     recording_id: str
     isrc: str

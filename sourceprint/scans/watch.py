@@ -230,7 +230,7 @@ def follow(
 
 
 def _left(session: Session, settled: SettledFiles, folders: Sequence[Path]) -> Generator[Outcome, None, None]:
-    """Yield the files in the folders that are not done when the watch ends."""
+    """Report the files in the folders that are not done when the watch ends; yield the outcome of each."""
     changing = "not searched: it was still changing when the watch ended; run the command again"
     named = "not searched: it still had the name of an unfinished download or copy when the watch ended"
     left = [*((path, changing) for path in settled.waiting), *((path, named) for path in settled.unfinished)]

@@ -106,8 +106,8 @@ def ends_of(
 ) -> tuple[float, float]:
     """Return where a stretch starts and ends in the query: beyond its outermost landmarks by `beyond_seconds`.
 
-    Reused audio continues past its last landmark by the mean distance of landmarks (the largest of n draws falls short
-    of the end by a share 1 / n). Not beyond the query, the recording, or half the way to a neighbour.
+    On average, reused audio continues past its last landmark by the mean distance of landmarks (the largest of n draws
+    falls short of the end by a share 1 / n). Not beyond the query, the recording, or half the way to a neighbour.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 `result.json` is the result of the scan, `trace.spt` the landmarks (`index.recheck.trace_file`), `case.json` describes
 both in words and digests, `SHA256SUMS` has the digest of every other member, and `SIGNATURE` is over `SHA256SUMS`. The
-words on a case's proof belong to the schema: other words need another version of it.
+sentences on the facts that a case proves belong to the schema: other words need another version of it.
 """
 
 import hashlib
@@ -75,7 +75,7 @@ _MOST_VERSION = 100
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """Remarks of the maker of a case; nothing in the case proves them.
+    """Remarks of the maker of a case; nothing in the case supports them.
 
     Attributes
     ----------

@@ -104,12 +104,12 @@ class CaseVerdict:
 
     @property
     def consistent(self) -> bool:
-        """Whether nothing is, for any signer."""
+        """Whether nothing is wrong, without regard to the signer."""
         return not self.problems
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is, and the caller vouches for the key that signed."""
+        """Whether nothing is wrong, and the caller vouches for the key that signed."""
         return self.consistent and self.trusted is not None
 
     def insist(self, *, any_key: bool = False) -> None:
@@ -118,7 +118,7 @@ class CaseVerdict:
         Parameters
         ----------
         any_key : bool
-            Whether consistency is enough, with any signer.
+            Whether consistency is enough, without regard to the signer.
 
         Raises
         ------

@@ -2,7 +2,7 @@
 
 The text says first whether the case holds, then the checks, every figure as stated and as computed again, the signer,
 and the limits of the proof; text from the case is printable, so that it can forge no line. A case whose key nobody
-vouches for is never reported as valid.
+vouches for is never said to hold.
 """
 
 import math

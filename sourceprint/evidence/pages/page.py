@@ -35,7 +35,7 @@ ASSETS = "assets"
 
 @dataclass(slots=True)
 class Shelf:
-    """Stores the pictures and excerpts of a page, and returns their addresses.
+    """Takes the pictures and excerpts of a page, and returns their addresses: inside the page, or in the folder.
 
     Attributes
     ----------

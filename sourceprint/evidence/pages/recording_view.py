@@ -1,4 +1,4 @@
-"""Content of the page of one recording: the tracks that reuse it, where, for how long, and ambiguous ones.
+"""Content of a recording's page: the tracks that reuse it, where, for how long, and those that it fits beside another.
 
 In come the results of a scan, gathered by recording (`reuses_of`); out comes a plain record for the template. Passages
 link to the pages of their tracks, by the numbers that they have there. Times are milliseconds until they are shown.

@@ -172,7 +172,7 @@ def by_chance_rate(passage: ResultPassage) -> str:
 
 
 def by_chance_share(expected: float | None, n_matches: int) -> str:
-    """Return the number of matches of a batch expected by chance, as a sentence.
+    """Return a sentence on the matches of a batch expected by chance, and on its false-discovery rate.
 
     Examples
     --------

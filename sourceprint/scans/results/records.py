@@ -78,7 +78,7 @@ class ResultTrack(msgspec.Struct, frozen=True, kw_only=True):
 
     Rows of a run have `bytes`, the size of the file; if the scan moved it, `moved_from` is its name until then. Where a
     name is no UTF-8, `name_quoted` and `moved_from_quoted` have the bytes of the path, percent-encoded. `id` is the
-    customer's own id of the track, if given.
+    id that the user gave the track, if any.
     """
 
     name: str
