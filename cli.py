@@ -98,7 +98,7 @@ def bench(
 @click.command()
 @click.argument("shell", metavar="SHELL", type=click.Choice(_SHELLS))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete commands and options.
+    """Print the script by which a shell completes commands and options.
 
     Put the line `eval "$(sourceprint completion bash)"` into ~/.bashrc, the same with zsh into ~/.zshrc; for fish,
     write the output to ~/.config/fish/completions/sourceprint.fish.
@@ -141,7 +141,7 @@ _SECTIONS = {
     ],
     "Upkeep": [index_folder.compact, index_folder.export, index_folder.import_, completion],
 }
-"""The commands by what they are for, in the order in which they come up."""
+"""The commands by purpose, in the order of a user's needs."""
 
 
 class _BySection(Commands):
@@ -188,7 +188,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Open what a shell closed of the standard streams, or the next file to be opened would get what is printed there.
+    """Open standard streams that a shell closed, or their output would go into the next file to be opened.
 
     The system refuses to read from such an input, or to write to such an output: nothing is lost without a word.
     """

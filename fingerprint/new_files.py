@@ -289,7 +289,7 @@ def _sweep(path: Path, mine: Path, busy: SourceprintError | None) -> None:
 
 
 def _is_live(place: Path) -> bool:
-    """Return whether another process is making this; an abandoned file of ours is removed."""
+    """Return whether another process is making this; an abandoned file or folder of ours is removed."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -273,7 +273,7 @@ def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:
 
 
 def _opened(archive: Path, place: Path, manifest: Manifest) -> Snapshot:
-    """Open the unpacked index after checking its values: checksums prove the export, not that an index wrote it."""
+    """Open the unpacked index after checking its values: its checksums agree even if no index wrote them."""
     found = examine(place, manifest, compare=False)
     if found.problems:
         what = f"{found.problems[0].path.relative_to(place)}: {found.problems[0].what}"

@@ -1,8 +1,8 @@
-"""Codes as they are found written, and their check digits: what the number formats beside this module share.
+"""Codes as people write them, and their check digits: the common part of the number formats beside this module.
 
 Codes come with separators, with the name of their scheme, or spoilt by a spreadsheet. A cell that looks like a number
-is turned into one by spreadsheets: leading zeros are lost, and of more than 15 digits the rest. What is lost for
-certain is refused, with the remedy; nothing is guessed.
+is turned into one by spreadsheets: leading zeros are lost, and of more than 15 digits the rest. A code that
+certainly lost digits is refused, with the remedy; nothing is guessed.
 
 ISO 7064 MOD 11-2 (ISNI) and MOD 37,36 (DPID, GRid) and the GS1 sum (UPC, EAN) are those of python-stdnum; the two sums
 of the societies of authors (ISWC and IPI base numbers; IPI name numbers) are written here. Of one wrong digit or two
@@ -44,7 +44,7 @@ __all__ = [
 _SEPARATORS = str.maketrans("", "", " \u00a0\t.-\u2010\u2011\u2012\u2013")
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+|[0-9]+[.,]0{1,2}", re.IGNORECASE)
 REMEDY_COLUMN = "take the code from its source again, into a column that is formatted as text"
-"""What helps against a spreadsheet."""
+"""Remedy for a code that a spreadsheet spoilt."""
 
 
 def gs1(body: str) -> str:
@@ -140,13 +140,13 @@ def expect_check(
     Parameters
     ----------
     scheme : str
-        What the code is called.
+        Name of the code.
     text : str
         The code as it was written.
     found, expected : str
-        Its last digits or characters, and what they must be.
+        Its last digits or characters, and those that they must be.
     kind : {"digit", "character"}
-        What the code consists of.
+        Type of those characters, for the message.
 
     Raises
     ------

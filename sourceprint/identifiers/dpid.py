@@ -1,8 +1,8 @@
 """DPID, the identifier of a party that sends or receives DDEX messages: PADPIDA, ten digits, a check character.
 
 The check character (ISO 7064 MOD 37,36, over all eighteen) finds every wrong character. Yet identifiers that fail it
-are in use, and messages addressed to them arrive: so `validate` tests the shape alone, and `warning` says what is wrong
-with the check character.
+are in use, and messages addressed to them arrive: so `validate` tests the shape alone, and `warning` names the fault of
+the check character.
 """
 
 import re
@@ -48,7 +48,7 @@ def validate(text: str) -> str:
 
 
 def warning(text: str) -> str:
-    """Return what is wrong with the check character of a DPID, as a sentence, or "".
+    """Return the fault of the check character of a DPID, as a sentence, or "".
 
     Raises
     ------

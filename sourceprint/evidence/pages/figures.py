@@ -98,7 +98,7 @@ class SpectraFigure:
     description : str
         Description of the drawing.
     sampled : str
-        A sentence on landmarks left out where there are too many to draw, else "".
+        A sentence on the pairs that are joined, where there are too many lines for all; else "".
     """
 
     track_seconds: tuple[float, float]

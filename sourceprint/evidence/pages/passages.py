@@ -94,7 +94,7 @@ def alternative_texts(stated: ResultPassage, recording_id: str) -> list[str]:
 
 
 def label_of(match: ResultMatch) -> dict[str, str]:
-    """Return the words of a recording, and the address of its page from the folder of the report."""
+    """Return id, title, artists and ISRC of a recording, and the address of its page from the folder of the report."""
     return {
         "id": match.recording_id,
         "page": recording_address(match.recording_id),

@@ -52,7 +52,7 @@ __all__ = ["CaseOptions", "PageMade", "ReportOptions", "single_page", "write_rep
 TITLE = "Evidence of reuse"
 
 
-_MOST_WORDS = 100  # sentences on corrected words, on a page about all
+_MOST_WORDS = 100  # sentences on corrected titles, artists and ISRCs, on a page about all
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class ReportOptions:
     cases : CaseOptions or None
         Whether there is a signed case for every matched file too.
     index : Path or None
-        Folder of the index with the current words of recordings; by default those of the catalogue, or of the scan.
+        Folder of the index with the current titles, artists and ISRCs; by default those of the catalogue, or the scan.
     """
 
     title: str = TITLE
@@ -246,7 +246,7 @@ def single_page(
     catalogue : tuple of Item
         Audio of recordings, for pictures.
     index : Path, optional
-        Folder of the index with the current words of recordings; by default those of the catalogue, or of the scan.
+        Folder of the index with the current titles, artists and ISRCs; by default those of the catalogue, or the scan.
 
     Raises
     ------
