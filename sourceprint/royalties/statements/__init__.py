@@ -1,18 +1,18 @@
-"""Statements: what one licensee owes for one period, line by line, with the proof that it adds up.
+"""Royalty statements of one licensee for one period: lines, balances, and the proof of their arithmetic.
 
 In reading order:
 
-- `usage_reports`, `usage_match`: what is reported, version by version, and the scanned tracks that it is about
-- `restatements`: what is reported anew of a period that was stated
-- `effects`: what an attribution changes of statements, before it is kept
-- `statement`: a statement and its lines
-- `amounts`: from uses to exact amounts, by owner, and what is paid
-- `computation`: the whole of a statement from its inputs; `proof`: its arithmetic, done again
-- `provenance`: digests of what it was computed from
-- `adjustments`: what changed since an earlier statement, which the next one carries
-- `earlier`: which earlier statements something has changed for, and what they come to now
-- `issue`, `register`: issued once, kept for ever
+- `usage_reports`, `usage_match`: versions of a usage report, and its rows matched to scanned tracks
+- `restatements`: corrected usage reports for a period that was stated
+- `effects`: changes of statements that an attribution would cause, before it is kept
+- `statement`: the statement and its lines
+- `amounts`: exact amounts by use and owner, and payments
+- `computation`: a whole statement from its inputs; `proof`: its arithmetic, done again
+- `provenance`: digests of the inputs
+- `adjustments`: changes since an earlier statement, carried by the next one
+- `earlier`: earlier statements that a change affects, computed again
+- `issue`, `register`: statements issued once and kept for ever
 - `files`: pages, CSV, Parquet, JSON, DSR-shaped TSV
 - `line_explanation`: one line, back to seconds of audio
-- `audit`: the files read again, the arithmetic done again; `authorship`: who signed; `witness`: what the database says
+- `audit`: checks of written files and their arithmetic; `authorship`: the signature; `witness`: checks by the database
 """

@@ -1,9 +1,9 @@
-"""What changed since an earlier statement, line by line, with the reason in words.
+"""Compute adjustments to an earlier statement, line by line, with the reason in words.
 
-In come a statement as it was issued, the same computed again with what is known now, and the adjustments that were made
-to it so far; out come adjustments: for each line, what it would be now less what was stated for it, adjustments since
-included. Held, unclaimed, overclaim and unmatched lines are adjusted too, so that the sums of a territory and right are
-followed through, but only payable ones reach a balance.
+The inputs are the statement as issued, the same statement computed again from the records of now, and its adjustments
+so far. An adjustment is the line's amount now less its stated amount and its earlier adjustments. Held, unclaimed,
+overclaim and unmatched lines are adjusted too, so that the sums of a territory and right stay complete; only
+adjustments of payable lines reach a balance.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,12 +33,12 @@ _SHOWN_CHANGES = 3
 def adjustments_to(
     connection: Connection, stated: Statement, now: Statement, so_far: Iterable[Adjustment]
 ) -> tuple[Adjustment, ...]:
-    """Return what has to be added to a statement so that it comes to what it would be now.
+    """Return the adjustments that bring a statement to its present amounts.
 
     Parameters
     ----------
     connection : Connection
-        Inside a transaction of `Database`, to name what was changed.
+        Inside a transaction of `Database`, to name the changes.
     stated : Statement
         As it was issued.
     now : Statement
@@ -85,7 +85,7 @@ def _adjustment(statement: Statement, key: LineKey, before: Amount, after: Amoun
 
 
 class _Changes:
-    """What differs between two computations of a statement, and what was changed on file in between."""
+    """Differences between two computations of a statement, and the changes on file in between."""
 
     def __init__(self, connection: Connection, stated: Statement, now: Statement, keys: Sequence[LineKey]) -> None:
         self._lines = [{key_of(line): line for line in one.lines} for one in (stated, now)]
@@ -113,12 +113,12 @@ class _Changes:
             names={party.id: party.name for party in (*stated.parties, *now.parties)},
             all_choices=any(map(self._is_of_pool, keys)),
         )
-        # Before schema 2, lines were rounded: to less than 2.5 minor units, of what was earned and of what was not.
+        # Before schema 2, lines were rounded: by less than 2.5 minor units, earned and unearned ones.
         self._rounded = Amount.of_minor(5, stated.currency) if stated.document else ZERO
         self._is_of_schema_1 = bool(stated.document)
 
     def of(self, key: LineKey, told: str) -> str:
-        """Return why a line differs; what its adjustments have told already is left out, if there is more."""
+        """Return why a line differs; causes told in its adjustments are left out if there are others."""
         then, again = (lines.get(key) for lines in self._lines)
         if then is not None and again is not None and then.net == again.net:
             return "adjusted before, and changed back"
@@ -133,7 +133,7 @@ class _Changes:
             if one.kind == "licence" or (one.choice and of_pool) or one.concerns(subjects, key[1], key[0])
         ]
         counted = self._counts.get(key[-1], "")
-        if not causes:  # what is shared out of a pot moves with the rest of it
+        if not causes:  # parts of a pot move when another part does
             causes = [words for track in sorted(self._by_track) for words in self._by_track[track]]
             causes += [one.words for one in self._rights if not counted]
         if counted:
@@ -161,7 +161,7 @@ class _Changes:
         return any(part.method == TRAINING_POOL for part in self._parts(key))
 
     def _subjects(self, key: LineKey) -> set[tuple[str, str]]:
-        """Return what a line is about: recordings, works and the party."""
+        """Return the recordings, works and party of a line, as (kind, id)."""
         _, _, _, party_id, recording_id, work_id, _ = key
         found = {("recording", recording_id), ("work", work_id), ("party", party_id)}
         for use_id in self._use_ids(key):

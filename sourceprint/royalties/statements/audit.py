@@ -1,10 +1,10 @@
-"""Re-read a statement that was written, and say what does not hold: checksums, digest, arithmetic, formats.
+"""Audit a written statement: checksums, digest, arithmetic, formats, signature and chain.
 
 `audit_statement` takes a folder as `write_statement` leaves it, or a `statement.json` alone. It checks every file by
-SHA256SUMS; the digest of the statement; its arithmetic (`proof`); that CSV, Parquet, uses and DSR-shaped files say the
-same as the JSON, and that every page is the one that is made of it. The files beside a statement of an earlier schema
-are covered by their checksums only. A signature is checked, and with the database that the statement was issued from,
-whether it is on file there and the chain is what it was.
+SHA256SUMS; the digest of the statement; its arithmetic (`proof`); that CSV, Parquet, uses and DSR-shaped files agree
+with the JSON, and that every page is the one rendered from it. Files beside a statement of an earlier schema are
+covered by their checksums only. It checks the signature and, given the database that issued the statement, that the
+statement is on file there and the chain is unchanged.
 """
 
 import csv
@@ -52,7 +52,7 @@ _PAID_STATES = frozenset({"claimed", "resolved"})
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """What does not hold.
+    """One fault that an audit found.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Discrepancy:
     where : str
         Line, row, party or total in it, or "".
     what : str
-        What should be, and what is.
+        The expected and the actual value.
     """
 
     file: str
@@ -75,7 +75,7 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What came out of an audit.
+    """The result of an audit.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Audit:
 
 
 def audit_statement(path: str | Path) -> list[Discrepancy]:
-    """Return all that does not hold of a statement, whoever signed it; empty is a statement that adds up.
+    """Return the faults of a statement, signed by any key; an empty list means that it adds up.
 
     As `full_audit`, without keys and database.
     """
@@ -113,14 +113,14 @@ def full_audit(
     database: Database | None = None,
     held: Sequence[HeldHead] = (),
 ) -> Audit:
-    """Return all that does not hold of a statement, and who signed it.
+    """Return the faults of a statement, and its signer.
 
     Parameters
     ----------
     path : path
         The folder of a statement, or a `statement.json`.
     keys : sequence of PublicKey or str
-        It must be signed with one of these, or by a key with one of these fingerprints; with none, whoever signed.
+        It must be signed by one of these, or by a key with one of these fingerprints; with none, any signer will do.
     database : Database or None
         That it was issued from, to compare with it too.
     held : sequence of HeldHead
@@ -169,7 +169,7 @@ def audit_text(path: str | Path, problems: Sequence[Discrepancy], remarks: Itera
 
 
 def audit_arithmetic(statement: Statement) -> list[Discrepancy]:
-    """Return what does not add up in a statement."""
+    """Return the arithmetic faults of a statement."""
     flaws = [*flaws_of(statement), *_check_uses(statement), *_check_inputs(statement)]
     return [Discrepancy("statement.json", where, what) for where, what in flaws]
 

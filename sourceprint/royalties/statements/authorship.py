@@ -1,8 +1,8 @@
-"""Who signed a statement: the key that it names, the signature beside it, and whether anybody vouches for the key.
+"""Check who signed a statement: the named key, the signature beside it, and the keys that the caller trusts.
 
-The signature is over SHA256SUMS, which has the digest of every other file, of `statement.json` and of what each party
-gets. A signature can be taken off together with everything that says so, and the statement is then an unsigned one:
-whoever expects a signature names the key.
+The signature is over SHA256SUMS, which has the digest of every other file: `statement.json` and the files of each
+party. Somebody can remove a signature and every mention of it, which leaves an unsigned statement: a reader who expects
+a signature must name the key.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _MOST_BYTES = 4_096  # of a signature; ours have some two hundred
 
 @dataclass(frozen=True, slots=True)
 class Authorship:
-    """Who signed, as far as can be told.
+    """The signer of a statement, as far as it can be checked.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Authorship:
     trusted : PublicKey or str or None
         The same key as the caller gave it, or its fingerprint; None if it is none of those.
     problems : tuple of (str, str)
-        What does not hold: the file, and what.
+        Faults: the file, and the fault in words.
     """
 
     signer: PublicKey | None
@@ -95,7 +95,7 @@ def authorship_of(statement: Statement, folder: Path | None, keys: Sequence[Publ
 
 
 def _flaws(folder: Path, signer: PublicKey) -> list[str]:
-    """Return what is wrong with the signature in a folder."""
+    """Return the faults of the signature in a folder."""
     path = folder / SIGNATURE
     if not path.is_file() or path.is_symlink():
         return [f"is missing, though the statement says that key {signer.id} signs it"]

@@ -1,7 +1,7 @@
-"""A statement from uses, reported usage, rights and a policy: computed, never looked up; the same inputs give the same.
+"""Compute a statement from uses, reported usage, rights and a policy; the same inputs give the same statement.
 
-Amounts are allocated to uses (`allocation`), divided among owners (`division`), gathered in lines, less deductions, and
-what is due is paid (`payments`). `proof` does the arithmetic again on a finished statement.
+Amounts are allocated to uses (`allocation`), divided among owners (`division`), gathered in lines, reduced by
+deductions, and paid (`payments`). `proof` checks the arithmetic of the finished statement.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -58,7 +58,7 @@ _OUTSIDE_ORDER = attrgetter("use_id", "territory", "right", "recording_id", "wor
 
 @dataclass(slots=True)
 class _Group:
-    """What gathers in one line: contributions, each with the terms that it is owed under."""
+    """The contributions to one line, each with its terms."""
 
     contributions: list[Contribution] = field(default_factory=list)
     terms: list[Licence] = field(default_factory=list)
@@ -113,17 +113,17 @@ def compute_statement(
     fx_sha256 : str
         Of the file of rates.
     opening : mapping of str to Amount
-        What each party has in account from before.
+        Opening balance of each party.
     minimum_before : mapping of str to Amount or None
-        The minimum payout that held for each party then: it holds on for one that has no line now.
+        The minimum payout of each party in earlier statements: it still holds for a party without a line now.
     charged : collection of (str, str)
         Tracks (SHA-256) and territories that earlier statements have: rates without `per_usage` do not count again.
     adjustments : iterable of Adjustment
         To earlier statements.
     adjusted_rights : Rights or None
-        Where names and titles of what is adjusted are looked up, besides `rights`.
+        Names and titles for the adjustments' subjects, besides `rights`.
     earned_elsewhere : iterable of Earned or None
-        What was earned under each licence in other periods, which counts for guarantees; None leaves these out.
+        Earnings under each licence in other periods, which count for guarantees; None leaves guarantees out.
     accounts : iterable of AdvanceAccount
         Advances as the statement before left them.
     usages_before : mapping of str to int or None
@@ -272,7 +272,7 @@ def _deductions(group: _Group) -> tuple[Deducted, ...]:
 
 
 def _shares_on(days: set[tuple[date, bool]]) -> str:
-    """Return in words on which days whoever holds the shares is owed a line."""
+    """Return in words the days on which the holders of the shares are owed a line."""
     words = []
     for is_day_of_usage, what in ((True, "by the day of usage"), (False, "the last day of the period")):
         dates = sorted(day for day, of_usage in days if of_usage is is_day_of_usage)
@@ -283,7 +283,7 @@ def _shares_on(days: set[tuple[date, bool]]) -> str:
 
 
 def _totals(divided_up: Mapping[tuple[str, str], Amount], lines: Iterable[Line], currency: str) -> tuple[Total, ...]:
-    """Return what there was to divide by territory and right, beside what the lines of it sum to."""
+    """Return the amount to divide by territory and right, beside the sum of its lines."""
     allotted = dict(divided_up)
     divided: dict[tuple[str, str], Amount] = {}
     for line in lines:
@@ -385,7 +385,7 @@ def _row_order(row: UsageRow) -> tuple[str, str, str, int, Fraction, str, str, s
 
 
 def _reported(row: UsageRow) -> list[Any]:
-    """Return what identifies a row as it was reported; id and day only where there is any."""
+    """Return the identifying fields of a usage row as reported; id and day only where there is one."""
     more = [row.track_id, row.used_on] if row.track_id or row.used_on else []
     return [
         row.territory,
@@ -398,10 +398,10 @@ def _reported(row: UsageRow) -> list[Any]:
 
 
 def _identified(statement: Statement) -> Statement:
-    """Return a statement with its id, which tells its inputs: the same inputs, the same id, whenever it is issued.
+    """Return a statement with its id, from a digest of its inputs: the same inputs, the same id, on any day of issue.
 
-    Opening balances and adjustments follow from the statements before, and the revision of the rights from whatever
-    else was imported; none of these is an input of this period.
+    Opening balances and adjustments follow from the statements before, and the revision of the rights counts other
+    imports too; none of these is an input of this period.
     """
     lines = [[*key_of(line), str(line.gross), str(line.net)] for line in statement.lines]
     told = digest_of(exact_json([*_inputs(statement), lines])).removeprefix("sha256:")[:12]
@@ -409,7 +409,7 @@ def _identified(statement: Statement) -> Statement:
 
 
 def same_inputs(kept: Statement, computed: Statement) -> bool:
-    """Return whether a statement that was issued says what is computed now, as far as its schema can tell."""
+    """Return whether an issued statement has the inputs of a computed one, as far as its schema can tell."""
     return kept.id == computed.id or (bool(kept.document) and _inputs(kept) == _inputs(computed))
 
 

@@ -1,8 +1,8 @@
-"""What an attribution changes in money, said before it is kept: gains and losses by recording, right and party.
+"""Compute the changes of money that an attribution would cause, before it is kept, by recording, right and party.
 
-Every statement that was issued, and every period with usage on file that was not, is computed twice, never guessed:
-from the ledger as it is, and from the ledger as it would be. What a party would lose of an issued statement is taken
-back by the next one; so it is asked for first.
+Every issued statement, and every period with usage on file that was not stated, is computed twice: from the ledger as
+it is, and from the ledger as it would be. The next statement takes back a party's loss in an issued one, so the loss
+needs agreement first.
 """
 
 from collections.abc import Collection, Iterable
@@ -32,7 +32,7 @@ _Key = tuple[str, str, str, str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Effect:
-    """What changes for one party, recording or work, and right in one period.
+    """The change for one party, recording or work, and right in one period.
 
     Attributes
     ----------
@@ -58,13 +58,13 @@ class Effect:
 
     @property
     def is_claw_back(self) -> bool:
-        """Whether a party loses what a statement owed it."""
+        """Whether a party loses money that a statement owed it."""
         return self.kind == "payable" and bool(self.statement_id) and self.after < self.before
 
 
 @dataclass(slots=True)
 class Announcement:
-    """Looks at an attribution before it is kept, and refuses losses that nobody has agreed to.
+    """Check an attribution before it is kept, and refuse losses that nobody has agreed to.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Announcement:
     accepted : bool
         Whether losses were agreed to.
     effects : list of Effect
-        Once it was called: what changes.
+        The changes, after the call.
     unknown : list of str
         Periods that cannot be computed, with the reason.
     """
@@ -91,7 +91,7 @@ class Announcement:
     unknown: list[str] = field(default_factory=list)
 
     def __call__(self, connection: Connection, tracks: Collection[str], report: AttributionReport) -> None:
-        """Compute what changes.
+        """Compute the changes of an attribution.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Announcement:
         Raises
         ------
         ListedError
-            If a party would lose what an issued statement owes it, and nobody agreed; the message lists all changes.
+            If a party would lose money of an issued statement, and nobody agreed; the message lists all changes.
         """
         if not tracks or not (report.superseded or self.dry_run):
             return
@@ -154,7 +154,7 @@ class Announcement:
 
 
 def effects_text(effects: Iterable[Effect]) -> str:
-    """Return what changes as a table for people: one recording, right and party per line."""
+    """Return the changes as a text table: one recording, right and party per line."""
     rows: list[tuple[str, ...]] = [("period", "of", "right", "party", "before", "after", "change", "", "")]
     for one in effects:
         change = one.after - one.before
@@ -168,7 +168,7 @@ def effects_text(effects: Iterable[Effect]) -> str:
 
 
 def effects_to_json(announcement: Announcement) -> dict[str, Any]:
-    """Return what changes as plain JSON types; amounts as exact decimal text."""
+    """Return the changes as plain JSON types; amounts as exact decimal text."""
     return {
         "effects": [
             {

@@ -1,17 +1,17 @@
-"""Issuing statements: from the database to a statement that is kept, and what changed since earlier ones.
+"""Issue statements: compute one from the database, keep it, and carry changes of earlier ones.
 
-A statement is issued once for a licensee and a period. It is kept as canonical JSON with its digest and never changed;
-what comes to light later (a use withdrawn, a share corrected, a track attributed late) is an adjustment in the next
-statement: what earlier ones come to now is compared with what was stated so far (`earlier`).
+A statement is issued once for a licensee and a period. It is kept as canonical JSON with its digest and never changed.
+Later knowledge (a use withdrawn, a share corrected, a track attributed late) becomes an adjustment in the next
+statement: the amounts of earlier statements now, less their amounts stated so far (`earlier`).
 
-Which uses: if the usage names tracks, the current uses of those; else, and beside them where it also has rows for a
-territory as a whole, all current uses of the licensee whose tracks were generated in the period. Opening balances are
-what the statement issued last carried forward, whatever its period: an earlier period may be issued late; the
-minimum payouts that held with them hold on for parties without a line. Periods of one licensee must not overlap, and
-all its statements are in one currency.
+Uses: if the usage names tracks, the current uses of those. If it has rows for a territory as a whole, also all current
+uses of the licensee whose tracks were generated in the period. Opening balances are those carried forward by the
+statement issued last, for any period: an earlier period may be issued late. The minimum payouts of that statement
+still hold for parties without a line. Periods of one licensee must not overlap, and all its statements are in one
+currency.
 
-A period is stated once it has ended. Before, there is only a provisional statement: it says what the uses on file come
-to so far, is marked wherever it is shown, is not kept, and owes nothing.
+A period is stated once it has ended. Before, there is only a provisional statement: it has the amounts of the uses on
+file so far, is marked on every page and file, is not kept, and owes nothing.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -108,8 +108,7 @@ def issue_statement(
     issued_on : str
         YYYY-MM-DD.
     usage : Usage or None
-        What the licensee reports, which is entered as the latest version of its report for the period; None takes the
-        one that is on file, if any.
+        The licensee's report, entered as the latest version for the period; None takes the version on file, if any.
     rates : Rates or None
         Rates of exchange, where more than one currency is involved.
     policy : Policy or None
@@ -127,7 +126,7 @@ def issue_statement(
     backdate : str
         Why the day of issue is past, or another issues than who runs this; it is in the statement.
     before_keeping : callable or None
-        Called with the statement before a new one is kept; what it raises keeps it from being issued.
+        Called with a new statement before it is kept; if it raises, the statement is not issued.
     now : datetime or None
         The present; for tests.
     today : date or None
@@ -135,7 +134,7 @@ def issue_statement(
     corrections : sequence of HandAdjustment
         Adjustments by hand to statements that are closed.
     everything : bool
-        Whether all earlier statements are computed again, and not only those that something has changed for; the result
+        Whether all earlier statements are computed again, and not only those affected by a change; the result
         is the same.
 
     Raises
@@ -226,7 +225,7 @@ class _Inputs:
 
 
 def _with_usage(connection: Connection, inputs: _Inputs, usage: Usage | None, kept: Statement | None) -> _Inputs:
-    """Return inputs with the usage to state: what is given, else what is on file; of an issued period, what it states.
+    """Return inputs with their usage: as given, else as on file; for an issued period, as stated.
 
     Raises
     ------
@@ -255,9 +254,9 @@ def _with_usage(connection: Connection, inputs: _Inputs, usage: Usage | None, ke
 
 
 def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tuple[Statement, dict[int, Dependence]]:
-    """Return the statement of these inputs, proven, with what came before it carried on; and what is to be noted of it.
+    """Return the proven statement of these inputs, with balances carried on, and the dependences to note.
 
-    Noted is by row what statements depend on; row 0 is the new one.
+    Dependences are keyed by the row of their statement; row 0 is the new one.
     """
     heads = heads_of(connection, inputs.licensee)
     before = _before(heads, inputs.period)
@@ -337,7 +336,7 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
 
 
 def recompute_statement(connection: Connection, statement: Statement) -> Statement:
-    """Return a statement that was issued, computed again from what the connection sees.
+    """Return an issued statement computed again from the database as the connection sees it.
 
     From its own usage and rates of exchange, with the uses, rights, licences, policy and earlier statements on file:
     those of its issue, if the connection is one of `Database.reading_past`.
@@ -365,7 +364,7 @@ def recompute_statement(connection: Connection, statement: Statement) -> Stateme
 
 
 def _expect_signer(kept: Statement, signer: str) -> None:
-    """Refuse to sign what was issued unsigned, or by another key: a statement says who signs it, and never changes."""
+    """Refuse to sign a statement issued unsigned or by another key: it names its signer, and never changes."""
     if signer and not (kept.signer and PublicKey.parse(kept.signer) == PublicKey.parse(signer)):
         whose = f"signed by key {PublicKey.parse(kept.signer).id}" if kept.signer else "unsigned"
         raise StatementError(
@@ -393,7 +392,7 @@ def _before(stored: Sequence[StatementHead], period: Period) -> list[StatementHe
 def _rights_before(
     connection: Connection, licensee: str, latest: CarriedOn | None, adjustments: Sequence[Adjustment]
 ) -> Rights:
-    """Return the names of what is adjusted, and of the parties whose balances are carried forward."""
+    """Return the names of adjusted recordings and works, and of the parties whose balances are carried forward."""
     rights = rights_of(connection, licensee, (), adjustments) if adjustments else Rights.of()
     carried = {party.id: party for party in latest.parties} if latest else {}
     return replace(rights, parties={**carried, **rights.parties})
@@ -447,7 +446,7 @@ def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use], rights
 
 
 def draft_on_file(connection: Connection, licensee: str, period: Period, *, issued_on: str) -> Statement:
-    """Return what a period that was not stated comes to with the usage on file.
+    """Return the statement of a period not stated yet, with the usage on file.
 
     Raises
     ------

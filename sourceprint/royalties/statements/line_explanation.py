@@ -1,10 +1,10 @@
-"""One line of a statement, followed back to seconds of audio: for an auditor with a pocket calculator.
+"""Explain one line of a statement, back to seconds of audio: for an auditor with a pocket calculator.
 
-In come a statement and the number of a line; out come, as text or as plain JSON types, for every contribution: the
-passages in the track and in the recording that was matched (the one that is paid for, or one that contains it), the use
-with its state and rule, the licence, how the amount came about with the numbers put in, and the parts taken of it in
-turn (right, work, share). Then the sum of the line, the deductions, what remains, and the payment that it is part of.
-Amounts are in the statement's currency, exact.
+The inputs are a statement and the number of a line. The result, as text or as plain JSON types, has for every
+contribution: the passages in the track and in the matched recording (the paid one, or one that contains it), the use
+with its state and rule, the licence, the formula of the amount with its numbers, and the parts taken of it in turn
+(right, work, share). Then the sum of the line, the deductions, the net, and the payment that it is part of. Amounts
+are in the statement's currency, exact.
 """
 
 from typing import Any
@@ -158,7 +158,7 @@ def _use_lines(use: Use, line: Line) -> list[str]:
 
 
 def _usage_lines(statement: Statement, use: Use, territory: str) -> list[str]:
-    """Return how the usage of a track was reported, and by what it was known to be of that track."""
+    """Return the reported usage of a track in a territory, and how each row was matched to it."""
     return [
         f"   reported as {printable(row.track or row.track_id)}, {row.usages} usages"
         + (f" on {row.used_on}" if row.used_on else "")
@@ -188,7 +188,7 @@ def _amount_lines(part: Contribution, currency: str) -> list[str]:
 
 
 def _payment_lines(statement: Statement, line: Line) -> list[str]:
-    """Return what becomes of the net amount: part of what is due to its party, which is paid in whole minor units."""
+    """Return the path of the net amount to the payment: its party's due, which is paid in whole minor units."""
     currency, one = statement.currency, _balance(statement, line)
     if one is None:
         return []

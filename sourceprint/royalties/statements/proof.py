@@ -1,13 +1,12 @@
-"""The arithmetic of a statement, done again: from what each use contributes to what is paid.
+"""Check the arithmetic of a statement, from the contributions of uses to the payments.
 
 Everything but the payment is exact, so sums hold to the last digit: contributions = gross of their line, gross less
 deductions = net, lines = total of their territory and right, now less stated = adjustment, opening + lines +
-adjustments - recouped = due = paid + carried. What is recouped of an advance to date is the recoupable part of what was
-earned, and no more than the advance. Where rates change with volume, all usages at their rates come to the pot, each
-use has its part of it, and lines have no other amounts. What is paid is whole minor units, and what `payments` makes of
-what is due.
+adjustments - recouped = due = paid + carried. The recouped part of an advance to date is the recoupable part of the
+earnings, and no more than the advance. Where rates change with volume, the usages at their rates sum to the pot, each
+use has its part of it, and lines have no other amounts. A payment is whole minor units, as `payments` rounds the due.
 
-A statement of schema 1 has lines in whole minor units; of those, sums are proven, and not what they were rounded from.
+Lines of a schema 1 statement are in whole minor units; their sums are checked, not their rounding.
 """
 
 from collections.abc import Iterator
@@ -50,7 +49,7 @@ def prove(statement: Statement) -> None:
 
 
 def flaws_of(statement: Statement) -> Iterator[tuple[str, str]]:
-    """Yield all that does not hold: where, and what."""
+    """Yield each fault of the arithmetic: its place, and the fault in words."""
     yield from _of_lines(statement)
     yield from _of_totals(statement)
     yield from _of_tiers(statement)
@@ -106,7 +105,7 @@ def _of_totals(statement: Statement) -> Iterator[tuple[str, str]]:
 
 
 def _of_tiers(statement: Statement) -> Iterator[tuple[str, str]]:
-    """Yield what does not hold of the prices by rates that change with volume."""
+    """Yield the faults of prices by rates that change with volume."""
     uses = {use.id: use for use in statement.uses}
     counted: dict[str, dict[tuple[str, str, str], int]] = {}
     amounts: dict[tuple[str, str, str, str], set[Amount]] = {}

@@ -1,8 +1,8 @@
-"""What a statement was computed from: digests of all of it, and the head of the chain that stands for what was on file.
+"""Digests of a statement's inputs.
 
-The usage, the rates, the licences' digests and the uses with their states are in the statement; their digests say so in
-one place, and are checked with it. The policy, the rights and the statement before are in the database: the chain up to
-the head covers them.
+The usage, the rates, the licences' digests and the uses with their states are in the statement; their digests gather
+them in one place, and are checked with it. The policy, the rights and the statement before are in the database: the
+chain up to the statement's head covers them.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ __all__ = ["input_digests"]
 
 
 def input_digests(statement: Statement, before: str) -> InputDigests:
-    """Return the digests of what a statement was computed from, beside that of the one before it; "" is none."""
+    """Return the digests of a statement's inputs, and that of the statement before it; "" is none."""
     return InputDigests(
         usage=_digest([statement.usage_sha256, plain(statement.usage)]),
         rates=_digest([statement.fx_sha256, plain(statement.conversions)]),

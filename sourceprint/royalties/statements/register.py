@@ -1,7 +1,7 @@
 """The register of issued statements: each entered once, as canonical JSON with its digest, and never changed.
 
-Its files can be written again from it to the byte. As text: the list of the statements that were issued, one per line,
-and one statement on one screen: what is owed to whom, what is not paid and why, and the proof that it adds up.
+A statement's files can be written from it again, byte for byte. As text: the list of issued statements, one per line,
+and one statement on one screen: amounts owed by payee, unpaid amounts with the reason, and the proof of the sums.
 """
 
 from collections import Counter
@@ -57,7 +57,7 @@ _MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class StatementEntry:
-    """One statement of the list: what tells it, not what it holds."""
+    """One row of the list of statements, without the statement's content."""
 
     id: str
     licensee: str
@@ -71,7 +71,7 @@ class StatementEntry:
 
 @dataclass(frozen=True, slots=True)
 class StatementHead:
-    """What tells a statement that is on file, without its content."""
+    """The identity of a statement on file, without its content."""
 
     row_id: int
     id: str
@@ -88,7 +88,7 @@ def load_statement(database: Database, statement_id: str) -> Statement:
     UnknownRightsError
         If there is none with this id.
     VerificationError
-        If it is not what was kept.
+        If the row was changed since it was kept.
     """
     with database.reading() as connection:
         query = select(statement_table.c.document).where(statement_table.c.id == statement_id)
@@ -130,7 +130,7 @@ def issued_within(database: Database, licensee: str, period: Period) -> list[Sta
 
 
 def heads_of(connection: Connection, licensee: str) -> list[StatementHead]:
-    """Return what tells the statements of a licensee, in the order of issue; their content is not read."""
+    """Return the heads of a licensee's statements, in the order of issue; their content is not read."""
     table = statement_table.c
     query = (
         select(table.row_id, table.id, table.period_label, table.issued_on, table.currency)
@@ -167,7 +167,7 @@ def statement_of_period(connection: Connection, licensee: str, period: Period) -
 
 
 def carried_from(connection: Connection, row_id: int) -> CarriedOn:
-    """Return what later statements take from the statement in a row that `heads_of` named."""
+    """Return the balances and other values that later statements carry on, from the row of a `StatementHead`."""
     query = select(statement_table.c.document, statement_table.c.digest).where(statement_table.c.row_id == row_id)
     row = connection.execute(query).one()
     return parse_carried(row.document.encode(), row.digest)
@@ -245,7 +245,7 @@ def statement_text(statement: Statement) -> str:
 
 
 def _outside(statement: Statement) -> list[str]:
-    """Return how many shares are not owed, in a line each: what is outside, opted out, past its term."""
+    """Return the number of shares that are not owed, one line per reason: outside, opted out, past its term."""
     found = Counter(_OUTSIDE.get(one.outcome, "outside any licence") for one in statement.outside)
     return [f"{what}: {counted(n, 'share')} of uses, by territory" for what, n in sorted(found.items())]
 

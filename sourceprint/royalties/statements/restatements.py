@@ -1,7 +1,7 @@
-"""Usage reported anew: entered with its reason, and carried by the next statement while the period is open.
+"""Enter corrected usage of a stated period, with its reason; the next statement carries the difference.
 
-A period that was stated is computed again until the audit window of the licences in its statement has passed. What is
-reported after that could only be lost: it is refused, and corrected by hand.
+A stated period is computed again until the audit window of its statement's licences has passed. A report that comes
+later could change no statement: it is refused, and has to be corrected by hand.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def restate_usage(
     by: str | None = None,
     now: datetime | None = None,
 ) -> tuple[UsageReport, date | None]:
-    """Enter what a licensee reports for a period, unless the latest version on file says the same.
+    """Enter a usage report for a period, unless the latest version on file has the same rows.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def restate_usage(
     period : Period
     usage : Usage
     reason : str
-        Why it is reported anew; needed where the period was stated. The next statement carries what it changes.
+        Why it is reported anew; needed where the period was stated. The next statement carries the difference.
     by : str or None
         Who enters it; None is `sourceprint.royalties.rights.database.actor`.
     now : datetime or None
@@ -92,7 +92,7 @@ def restate_usage(
 def closed_with(database: Database, use_ids: Iterable[str], *, today: date) -> list[tuple[str, date]]:
     """Return the closed statements that some uses are in, and the last day on which each was open.
 
-    What is decided on these uses changes nothing in them.
+    Decisions on these uses change nothing in those statements.
     """
     found: list[tuple[str, date]] = []
     with database.reading() as connection:

@@ -1,17 +1,17 @@
-"""A statement: what one licensee owes for one period, line by line, with the proof that it adds up.
+"""A royalty statement: the amounts that one licensee owes for one period, line by line, with checked sums.
 
-All amounts are exact, in the statement's currency; only what a balance pays is whole minor units. A *line* is one payee
-(or one reason why nobody is paid), recording, work, right, territory and licence; it lists what each use contributes,
-so that it can be followed back to seconds of audio.
+All amounts are exact, in the statement's currency; only payments are whole minor units. A *line* is one payee
+(or one reason why nobody is paid), recording, work, right, territory and licence; it lists the contribution of each
+use, so that it can be followed back to seconds of audio.
 
 ==================  ====================================================================================================
-kind of line        what it holds
+kind of line        amounts in it
 ==================  ====================================================================================================
 `payable`           owed to a party
 `unclaimed`         owed, but no party is on file for this part of the share, or no work for the recording
 `overclaim`         held: the shares on file of this right, in this territory, on this day exceed 100 %
 `held`              held: the use is under review, disputed or unresolved, or several licences cover the share
-`unmatched`         what a licence has over of the revenue that it accounts for; stays with the licensee
+`unmatched`         the part of a licence's revenue that no use accounts for; stays with the licensee
 ==================  ====================================================================================================
 """
 
@@ -79,7 +79,7 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one use adds to a line.
+    """The amount that one use adds to a line.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class Contribution:
 
     @property
     def gross(self) -> Amount:
-        """What it adds to the line."""
+        """The amount added to the line: `amount` times the parts of right, work and share."""
         return self.amount.times(self.right_millionths, self.work_millionths, self.share_millionths)
 
 
@@ -140,7 +140,7 @@ class Line:
     reason : str
         Why nobody is paid; "" for payable lines.
     gross : Amount
-        The sum of what the uses contribute.
+        The sum of the contributions.
     deductions : tuple of Deducted
         Of payable lines.
     net : Amount
@@ -148,8 +148,7 @@ class Line:
     contributions : tuple of Contribution
         By use, share.
     shares_on : str
-        On which day, or from when to when, whoever holds the shares is owed them, and what day that is; "" for
-        `unmatched`.
+        The day, or first and last day, of the share holders who are owed, with its meaning; "" for `unmatched`.
     """
 
     number: Whole
@@ -182,7 +181,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """What changed since an earlier statement: the line as it would be now less what was stated for it so far.
+    """A change of a line since an earlier statement: its amount now less the amount stated for it so far.
 
     Attributes
     ----------
@@ -191,11 +190,11 @@ class Adjustment:
     kind, party_id, recording_id, work_id, right, territory, licence_id : str
         As in `Line`.
     stated, now, amount : Amount
-        Net: stated then, adjustments since included; what it would be now; now less stated.
+        Net: stated then, adjustments since included; the present amount; now less stated.
     reason : str
-        What caused it, and by whom, as "use U12… of T3.wav disputed by Ann, 2026-10-03: ...".
+        The cause, and who made it, as "use U12… of T3.wav disputed by Ann, 2026-10-03: ...".
     by_hand : bool
-        Whether a person ordered it, for a statement that is closed; it is no part of what is computed again.
+        Whether a person ordered it, for a statement that is closed; computing it again leaves it alone.
     """
 
     period: str
@@ -216,7 +215,7 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a party has in account: opening + lines + adjustments - recouped = due = paid + carried.
+    """The account of a party: opening + lines + adjustments - recouped = due = paid + carried.
 
     Attributes
     ----------
@@ -232,10 +231,10 @@ class Balance:
     paid : Amount
         Whole minor units: `due`, rounded, where that is positive and reaches the minimum, else nothing.
     carried : Amount
-        What is left for the next statement: due less paid; negative by less than a minor unit where `paid` was rounded
-        up, and by what the party owes where `due` is negative.
+        The rest for the next statement: due less paid; negative by less than a minor unit where `paid` was rounded
+        up, and by the debt of the party where `due` is negative.
     recouped : Amount
-        What goes to advances instead of the party; negative where it is given back.
+        The amount that goes to advances instead of the party; negative where it is given back.
     """
 
     party_id: str
@@ -284,7 +283,7 @@ class OutsideShare:
 
 @dataclass(frozen=True, slots=True)
 class HeldShare:
-    """What of a held line waits for one party, whose share it is.
+    """The part of a held line that waits for one party, the owner of the share.
 
     Attributes
     ----------
@@ -312,7 +311,7 @@ class OptedOut:
     party_ids : tuple of str
         Who holds the master shares of it.
     reason : str
-        What is opted out of, since when, and why.
+        The right opted out of, the first day, and the reason.
     """
 
     licence_id: str
@@ -341,7 +340,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class InputDigests:
-    """The digests of what a statement was computed from, each "sha256:" and 64 hexadecimal digits.
+    """The digests of a statement's inputs, each "sha256:" and 64 hexadecimal digits.
 
     Attributes
     ----------
@@ -404,8 +403,8 @@ class Statement:
     inputs : InputDigests or None
         None where nobody computed them, as before there were any.
     chain_head : str
-        Of the hash chain of the database when the statement was computed, as `Head.text`; it stands for all that was
-        on file. "" where there was none.
+        Of the hash chain of the database when the statement was computed, as `Head.text`; it covers all records on
+        file then. "" where there was none.
     signer : str
         The public key of who signs the statement, as a line of text; "" is unsigned.
     backdated : str
@@ -417,11 +416,11 @@ class Statement:
     advances : tuple of AdvanceAccount
         Of all licences with an advance that was paid before the end of the period, by licence.
     held : tuple of HeldShare
-        What of held lines waits for whom, by line and party; of uses in doubt it is not said.
+        The parts of held lines that wait for each party, by line and party; not told for uses in doubt.
     opted_out : tuple of OptedOut
         By licence and recording, of the pools for training that fall due.
     tiers : tuple of TieredPot
-        What each licence has by rates that change with volume, by licence and method.
+        The pots of each licence at rates that change with volume, by licence and method.
     document : bytes
         The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
@@ -463,24 +462,24 @@ class Statement:
 
 
 def key_of(line: Line | Adjustment) -> LineKey:
-    """Return what makes a line, or an adjustment to one, the line that it is."""
+    """Return the identifying fields of a line, or of the line that an adjustment is to."""
     key: LineKey = _KEY(line)
     return key
 
 
 def fields_of(key: LineKey) -> dict[str, str]:
-    """Return what makes a line, by the names of its fields."""
+    """Return the identifying fields of a line, by name."""
     return dict(zip(LINE_KEY, key, strict=True))
 
 
 def line_order(key: LineKey) -> tuple[object, ...]:
-    """Return what lines are sorted by: their key, kinds in the order of `KINDS`."""
+    """Return the sort key of a line: its identifying fields, kinds in the order of `KINDS`."""
     territory, right, kind, *rest = key
     return (territory, right, KINDS.index(kind), *rest)
 
 
 def payable_by_party(adjustments: Iterable[Adjustment]) -> dict[str, Amount]:
-    """Return what adjustments add to the balance of each party."""
+    """Return the sum of payable adjustments by party."""
     sums: dict[str, Amount] = {}
     for adjustment in adjustments:
         if adjustment.kind == "payable":

@@ -75,7 +75,7 @@ class _Tracks:
             self.by_stem.setdefault(_stem(name), set()).add(track.sha256)
 
     def find(self, row: UsageRow, *, stems: bool) -> tuple[str, str]:
-        """Return the SHA-256 of the track of a row and what it was found by; "" and `NOT_SCANNED` where there is none.
+        """Return the SHA-256 of the track of a row, and the kind of match; "" and `NOT_SCANNED` where there is none.
 
         Raises
         ------
@@ -123,7 +123,7 @@ def match_usage(
         Says whether usage of tracks that were not scanned stops, and whether names without their suffix count; None is
         exact names, and stops nothing.
     stop : bool
-        False lists such usage whatever the policy says: for what was taken before.
+        False lists such usage under any policy: for usage that was accepted before.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def _stem(name: str) -> str:
 
 
 def _missing_text(connection: Connection, licensee: str, missing: Iterable[UsageRow], tracks: _Tracks) -> str:
-    """Return a line for each track of the usage that no scan is of: where it is reported, and what comes near."""
+    """Return one line per reported track without a scan: its territories, and the nearest names."""
     by_key: dict[str, list[UsageRow]] = {}
     for row in missing:
         by_key.setdefault(row.key, []).append(row)

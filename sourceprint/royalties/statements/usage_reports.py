@@ -1,8 +1,8 @@
-"""Usage reports in the database: what a licensee reported for a period, version by version; only ever added to.
+"""Usage reports in the database: a licensee's usage for a period, version by version; versions are only added.
 
-The first report for a period is version 1. Until the period is stated, another one simply takes its place as the next
-version. Once it is stated, a report needs a reason: the statement stays as it was issued, and the next one carries what
-differs as adjustments, up or down. The same rows again are no new version, however they are written.
+The first report for a period is version 1. Until the period is stated, a new report takes its place as the next
+version. Once it is stated, a report needs a reason: the statement stays as issued, and the next one carries the
+difference as adjustments, up or down. The same rows again make no new version, in any order or spelling.
 """
 
 import json
@@ -42,7 +42,7 @@ _FOUND = ("sha256", "matched_by")
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """One version of what a licensee reported for a period.
+    """One version of a licensee's usage report for a period.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ def enter_report(
     reason: str = "",
     stated: Usage | None = None,
 ) -> UsageReport:
-    """Enter what is reported for a period, and return it as it is on file: the latest version, if that is the same.
+    """Enter a usage report for a period, and return the version on file: the latest one, if its rows are the same.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def enter_report(
     reason : str
         Why, where the period was stated already.
     stated : Usage or None
-        What the period was stated from; None if it was not stated.
+        The usage that the period was stated from; None if it was not stated.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def enter_report(
 
 
 def latest_report(connection: Connection, licensee: str, period: Period) -> UsageReport | None:
-    """Return the latest version of what is reported for a period; None where nothing is."""
+    """Return the latest version of the usage report for a period; None where there is none."""
     found = reports_of(connection, licensee, period)
     return found[-1] if found else None
 
@@ -145,7 +145,7 @@ def reports_of(connection: Connection, licensee: str, period: Period | None = No
 
 
 def same_report(one: Usage, other: Usage) -> bool:
-    """Return whether two reports say the same, in whatever order and file."""
+    """Return whether two reports have the same rows, in any order and file."""
     return sorted(map(_reported, one.rows)) == sorted(map(_reported, other.rows))
 
 

@@ -1,8 +1,7 @@
-"""A statement held against the database that it was issued from: whether it is on file, and the chain what it was.
+"""Check a statement against the database that issued it: that it is on file, and that the chain is unchanged.
 
-The statement names the head of the chain at its issue, so whoever holds it can tell whether anything that came before
-was changed since: rights, uses, decisions, earlier statements. What came after is unwitnessed, unless a later head is
-given too.
+The statement names the head of the chain at its issue, so its holder can tell whether any earlier record was changed
+since: rights, uses, decisions, earlier statements. Later records are unwitnessed, unless a later head is given too.
 
 The statement is also computed again, from the database as it was at that head.
 """
@@ -36,7 +35,7 @@ _LATER = frozenset({"held", "opted_out"})
 def compare_with_database(
     database: Database, statement: Statement, held: Sequence[HeldHead] = ()
 ) -> tuple[ChainVerdict, list[tuple[str, str]]]:
-    """Return the verdict on the chain, and what of a statement does not agree with its database.
+    """Return the verdict on the chain, and the differences between a statement and its database.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ def compare_with_database(
     -------
     verdict : ChainVerdict
     problems : list of (str, str)
-        Where, and what.
+        The place, and the difference in words.
     """
     heads = list(held)
     if statement.chain_head:
@@ -68,7 +67,7 @@ def compare_with_database(
 
 
 def _recomputed(connection: Connection, statement: Statement) -> Iterator[str]:
-    """Yield what is another one in the statement than what the database gave then."""
+    """Yield the fields of the statement that differ from a computation on the database of then."""
     try:
         again = statement_to_json(recompute_statement(connection, statement))
     except RightsError as error:

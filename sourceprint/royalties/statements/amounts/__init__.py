@@ -4,10 +4,10 @@ In reading order:
 
 - `exchange`: rates of exchange
 - `reported_usage`: usages and revenue by territory and track
-- `weights`, `allocation`: what each use is worth in each territory
+- `weights`, `allocation`: the amount of each use in each territory, by licence
 - `tiered_rates`: the same where rates change with the number of usages
-- `division`: who is owed it, by right, work and share
-- `pools`: what each opted-in recording gets of a pool for training
-- `deals`: what is missing to a guarantee, and what is recouped of advances
-- `payments`: what is due to each party, and the one rounding, of what is paid
+- `division`: amounts by right, work and share, and their payees
+- `pools`: the part of each opted-in recording in a pool for training
+- `deals`: shortfalls to guarantees, and recoupment of advances
+- `payments`: the due and the payment of each party; payments are the only rounding
 """

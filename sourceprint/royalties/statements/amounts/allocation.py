@@ -1,8 +1,8 @@
-"""From uses and what is reported to exact amounts, each of one use in one territory, before rights and shares.
+"""Allocate amounts to uses: exact, each of one use in one territory, before rights and shares.
 
-In come uses, reported usage and revenue, licences and a policy; out come *allotments*: amounts in the statement's
-currency, whole 10**-12 minor units, with the rights that they divide into. For each licence and territory, the first
-method of the policy whose inputs exist is taken:
+The inputs are uses, reported usage and revenue, licences and a policy. The results are *allotments*: amounts in the
+statement's currency, whole 10**-12 minor units, with the rights that they divide into. For each licence and territory,
+the first method of the policy whose inputs exist is taken:
 
 ===================  ===================================================================================================
 `matched-seconds`    `per_second` of the licence x attributed seconds [x usages]; without such a rate, `royalty_rate` x
@@ -13,12 +13,12 @@ method of the policy whose inputs exist is taken:
 `fixed-fee`          `per_match` [x usages]
 ===================  ===================================================================================================
 
-What a licence owes for revenue is shared out among all that it was earned with, so that the parts sum to it exactly.
+A royalty on revenue is shared out among all uses that the revenue was earned with, so that the parts sum to it exactly.
 Rates without `per_usage` count once for each track and territory, in the statement that has it first. Further rules:
 
 - Each licence that covers a share of a use prices the use as a whole, by its own method and rates as they hold on the
-  day of generation; `division` then takes of that what the licence covers, and lists what none does.
-- Each licence that goes by revenue accounts for all of it: what its own uses do not take is `unmatched` under it, of
+  day of generation; `division` then takes the part that the licence covers, and lists the shares that none covers.
+- Each licence that goes by revenue accounts for all of it: the rest after its own uses is `unmatched` under it, of
   every track that was generated while it was in force there (tracks without a date: on the first day of the period).
 - Revenue of a track that was not scanned is held, under each licence that accounts for it.
 - A withdrawn use counts for nothing. Uses that are held keep their weight, so that nobody is overpaid meanwhile.
@@ -63,7 +63,7 @@ __all__ = ["Allotment", "PricedUse", "allocate"]
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """What one licence has for one use, or for revenue that no use accounts for, before rights and shares.
+    """The amount of one licence for one use, or for revenue that no use accounts for, before rights and shares.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Allotment:
     method : str
     amount : Amount
     by_rate : bool
-        Whether it is owed for what the licence covers alone; else the licence accounts for all of it.
+        Whether it is owed for the covered part alone; else the licence accounts for all of it.
     basis : str
         How the amount came about, with the numbers put in.
     """
@@ -86,7 +86,7 @@ class Allotment:
 
 @dataclass(frozen=True, slots=True)
 class PricedUse:
-    """One use in one territory, on one day of usage: its shares, and what each licence has for it.
+    """One use in one territory, on one day of usage: its shares, and its allotment under each licence.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ def allocate(
     converter: Converter,
     charged: Collection[tuple[str, str]] = frozenset(),
 ) -> Iterator[PricedUse]:
-    """Yield what each licence has for each use in each territory; by territory and track.
+    """Yield the uses with the allotment of each licence, in each territory; by territory and track.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def allocate(
     Raises
     ------
     StatementError
-        If no method has what it needs for a licence.
+        If no method has its inputs for a licence.
     """
     counted = sorted((use for use in uses if use.state != "withdrawn"), key=lambda use: (use.track_sha256, use.id))
     by_track: dict[str, list[Use]] = {}
@@ -197,7 +197,7 @@ class _Territory:
         self._accounting: dict[str, tuple[Licence, ...]] = {}
 
     def priced(self) -> Iterator[PricedUse]:
-        """Yield the uses and what no use accounts for, in order of track."""
+        """Yield the uses, and the revenue that no use accounts for, in order of track."""
         method = next((name for name in self._policy.methods if name != "fixed-fee"), "")
         days = {"", *(track.generated_on for track in self._tracks.values())}
         if not (self._with_revenue and method and any(map(self._accounting_on, sorted(days)))):
@@ -262,7 +262,7 @@ class _Territory:
         return SharedPot(pot, weights, self._converter.currency)
 
     def _of_unit(self, method: str, track: Track, unit: Unit, part: RevenuePart | None) -> Iterator[PricedUse]:
-        """Yield the uses of one unit, with what licences have for them by their rates, and of a part of revenue."""
+        """Yield the uses of one unit, with their allotments by the licences' rates and from a part of revenue."""
         shares_on = date.fromisoformat(track.used_on) if track.used_on else self._period.end
         of_revenue = self._of_revenue(method, part, track.generated_on) if part is not None else {}
         for use, owed in unit.uses:

@@ -1,9 +1,9 @@
-"""Guarantees and advances of a statement: what its lines come to under the terms of each licence.
+"""Apply the guarantees and advances of licences to the lines of a statement.
 
-In come lines and licences; out come the lines of what is missing to a guarantee, and the accounts of advances. What
-these are is said where they are computed: `sourceprint.royalties.deals`.
+The inputs are lines and licences. The results are a line for each shortfall to a guarantee, and the accounts of
+advances. `sourceprint.royalties.deals` defines both.
 
-A guarantee falls due in the statement that has the last day of its period. What is earned is the net sum of all lines
+A guarantee falls due in the statement that has the last day of its period. Earnings are the net sum of all lines
 under the licence but unmatched ones: held and unclaimed amounts count, as the licensee owes them.
 """
 
@@ -33,14 +33,14 @@ __all__ = ["Earned", "advance_accounts", "earned_in", "has_guarantee_due", "with
 
 @dataclass(frozen=True, slots=True)
 class Earned:
-    """What was earned in a period, by licence, as it is known now."""
+    """Earnings of a period by licence, as they are known now."""
 
     period: Period
     by_licence: Mapping[str, Amount]
 
 
 def earned_in(period: Period, lines: Iterable[Line | Adjustment]) -> Earned:
-    """Return what lines of a period, and adjustments to them, come to by licence."""
+    """Return the sum of a period's lines and the adjustments to them, by licence."""
     sums: dict[str, Amount] = {}
     for line in lines:
         if line.kind != "unmatched" and line.right != GUARANTEE and line.licence_id:
@@ -146,7 +146,7 @@ def advance_accounts(
 
 
 def _recoups(licences: Mapping[str, Licence], line: Line | Adjustment) -> bool:
-    """Return whether what a line owes goes to the advance of its licence first."""
+    """Return whether the amount of a line goes to the advance of its licence first."""
     licence = licences.get(line.licence_id)
     if licence is None or licence.deal.advance is None:
         return False
@@ -159,7 +159,7 @@ def _guarantee_spans(licence: Licence, period: Period) -> tuple[DealSpan, ...]:
 
 
 def _shortfall(licence: Licence, spans: tuple[DealSpan, ...], earned: Amount, converter: Converter) -> Line | None:
-    """Return the line of what is missing to a guarantee, None where nothing is."""
+    """Return the line of the shortfall to a guarantee, None where there is none."""
     guarantee = licence.deal.guarantee
     if guarantee is None:
         return None

@@ -1,11 +1,12 @@
-"""From what each licence has for a use to who is owed it: share by share, each under the licence that covers it.
+"""Divide the amounts of uses among owners: share by share, each under the licence that covers it.
 
-In come priced uses; out come *entries*: the key of a line and what one use adds to it; and what no licence permits.
+The inputs are priced uses. The results are *entries*, the key of a line and the amount that one use adds to it, and
+the shares that no licence permits.
 
 ===================  ===================================================================================================
-a share is           and what it comes to is
+a share is           and its amount is
 ===================  ===================================================================================================
-licensed             its part of what the licence has for the use, by right, work and share: `payable` to its party, or
+licensed             its part of the use's allotment, by right, work and share: `payable` to its party, or
                      `unclaimed`, `overclaim` or `held` as the share is; `held` while the use is under review, disputed
                      or unresolved
 covered by several   `held`, under the licence of the largest amount; all are named
@@ -15,7 +16,7 @@ outside, unlicensed  nothing; it is listed in `outside`
 Of a use that may be of several recordings, each right is held as for the recording that would get most for it; it is
 listed as outside where none of them would get anything.
 
-A licence that goes by revenue accounts for all of its part: what none of its shares take is `unmatched` under it.
+A licence that goes by revenue accounts for all of its part: the rest after its shares is `unmatched` under it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +40,7 @@ _NO_LICENCE = ShareOutcome("no_licence")
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:
-    """What one use adds to one line, under which terms, and why nobody is paid where that is so.
+    """The amount that one use adds to one line, its terms, and the reason if nobody is paid.
 
     `held_for` is the party whose share is held; "" where none is, or not that of one alone.
     """
@@ -67,9 +68,9 @@ class Division:
     Attributes
     ----------
     outside : dict of OutsideShare
-        What no licence permits, in the order found.
+        Shares that no licence permits, in the order found.
     allotted : dict of (str, str) to Amount
-        By territory and right: what there was to divide.
+        By territory and right: the amount to divide.
     """
 
     def __init__(self) -> None:
@@ -98,7 +99,7 @@ class Division:
     def _rest(
         self, priced: PricedUse, allotment: Allotment, mine: Sequence[_Claim], claims: Sequence[_Claim]
     ) -> Iterator[LineEntry]:
-        """Yield what a licence that accounts for revenue has over of it: nobody's under it."""
+        """Yield the rest of a licence that accounts for revenue: it is owed to nobody under it."""
         licence_id = allotment.terms.id
         for right, millionths in allotment.terms.rate_card.rights:
             is_alone = priced.owed == WORKS_ONLY and priced.is_alone and right == MASTER
@@ -151,7 +152,7 @@ def _by_right(claims: Iterable[_Claim]) -> Iterator[_Claim]:
 
 
 def _left(right: str, mine: Iterable[_Claim], claims: Iterable[_Claim]) -> Iterator[tuple[int, int]]:
-    """Yield what some claims leave of a right: a work's part, and how much of the right in it, in millionths."""
+    """Yield the rest of a right after some claims: a work's part, and the part of the right in it, in millionths."""
     weights = {one.share.work_id: one.share.work_millionths for one in claims if one.share.right == right}
     taken: dict[str, int] = {}
     for claim in mine:
@@ -198,7 +199,7 @@ def _claim(priced: PricedUse, share: JudgedShare) -> _Claim:
 
 
 def _amount(priced: PricedUse, share: JudgedShare, licence_id: str) -> Amount:
-    """Return what a share would get under a licence."""
+    """Return the amount of a share under a licence."""
     if licence_id not in priced.allotments:
         return ZERO
     allotment = priced.allotments[licence_id]
@@ -207,7 +208,7 @@ def _amount(priced: PricedUse, share: JudgedShare, licence_id: str) -> Amount:
 
 
 def _worth(priced: PricedUse, claims: Iterable[_Claim]) -> tuple[int, Amount, int]:
-    """Return what sorts readings of one right: any licence at all, the money, how near to a licence."""
+    """Return a sort key for readings of one right: any licence at all, the money, how near to a licence."""
     total, best, licensed = ZERO, len(OUTCOMES), 0
     for claim in claims:
         best = min(best, OUTCOMES.index(claim.share.outcome.outcome))

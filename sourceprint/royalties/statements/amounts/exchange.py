@@ -1,4 +1,4 @@
-"""Rates of exchange: stated by whoever makes the statement, with their day and publisher; none is guessed or inverted.
+"""Exchange rates: stated by the statement's issuer with day and publisher; none is guessed or inverted.
 
 A sheet (.csv, .tsv, .xlsx) in the dialect of all (`sourceprint.sheets`):
 

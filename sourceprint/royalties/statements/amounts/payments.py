@@ -1,13 +1,12 @@
-"""From exact lines to payments: what is due to each party, and the one rounding, of what is paid.
+"""Compute payments from exact lines: the due of each party, and its payment, the one rounding.
 
-Per payer, payee and currency: `due` is what was carried from the statement before, the net lines and the adjustments,
-less what goes to advances, exactly. What is paid is the nearest whole number of minor units, halves away from zero;
-nothing where less is due than the minimum payout, or less than nothing. The rest is carried to the next statement of
-the same payer and payee. So what was paid to date differs from what is due to date by less than one minor unit,
-whatever the number of territories, tracks and periods, wherever the minimum is reached and nothing is owed back.
+Per payer, payee and currency: `due` is the amount carried from the statement before, plus the net lines and the
+adjustments, less the amount that goes to advances, exactly. The payment is the nearest whole number of minor units,
+halves away from zero; nothing if the due is below the minimum payout or negative. The rest is carried to the next
+statement of the same payer and payee. So the paid amount to date differs from the due to date by less than one minor
+unit, for any number of territories, tracks and periods, once the minimum is reached and nothing is owed back.
 
-Whatever else comes between what is due and what is paid, such as a minimum, is decided here on exact amounts, before
-the rounding.
+Every rule between due and payment, such as a minimum, is applied here to exact amounts, before the rounding.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,20 +26,20 @@ def payments(
     currency: str,
     recouped: Mapping[str, Amount] | None = None,
 ) -> tuple[Balance, ...]:
-    """Return the balance of each party that has a payable line, an adjustment, or something in account; by party.
+    """Return the balance of each party that has a payable line, an adjustment, or an opening balance; by party.
 
     Parameters
     ----------
     lines : iterable of Line
     adjustments : iterable of Adjustment
     opening : mapping of str to Amount
-        What each party has in account from before.
+        Opening balance of each party.
     minimum : mapping of str to Amount
         The least that is paid out to each; nothing where a party is missing.
     currency : str
         Of all of them.
     recouped : mapping of str to Amount or None
-        What goes to advances; comes off what is due to each.
+        The amount that goes to advances; comes off the due of each.
     """
     kept = recouped or {}
     net: dict[str, Amount] = {}
@@ -60,7 +59,7 @@ def payments(
 
 
 def payment(due: Amount, minimum: Amount, currency: str) -> Amount:
-    """Return what is paid of what is due to date, in whole minor units; never less than nothing.
+    """Return the payment for an amount due to date, in whole minor units; never less than nothing.
 
     Examples
     --------

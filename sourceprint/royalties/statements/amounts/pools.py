@@ -1,8 +1,8 @@
-"""Pools of licences for training: what each opted-in recording gets of one, no match needed.
+"""Divide pools of licences for training among opted-in recordings; no match is needed.
 
-In come licences with a pool and the rights; out come priced uses that `division` divides by right, work and share, like
-those of tracks. A pool falls due with the last day of its period; who is in, what is in the scope, and who owns it, is
-what holds on that day. The parts are whole 10**-12 minor units that sum to the pool.
+The inputs are licences with a pool and the rights. The results are priced uses that `division` divides by right, work
+and share, like those of tracks. A pool falls due with the last day of its period; the choices, the scope and the owners
+are those of that day. The parts are whole 10**-12 minor units that sum to the pool.
 
 ===================  ===================================================================================================
 `equal`              each recording alike
@@ -46,7 +46,7 @@ def has_pool_due(licences: Iterable[Licence], period: Period) -> bool:
 def pool_parts(
     licences: Iterable[Licence], rights: Rights, period: Period, converter: Converter
 ) -> Iterator[PricedUse]:
-    """Yield what each recording gets of the pools that fall due in a period; by licence, day and recording.
+    """Yield the part of each recording in the pools that fall due in a period; by licence, day and recording.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def pool_parts(
 
 
 def opted_out_of_pools(licences: Iterable[Licence], rights: Rights, period: Period) -> tuple[OptedOut, ...]:
-    """Return what is opted out of the pools that fall due in a period; by licence and recording.
+    """Return the recordings opted out of the pools that fall due in a period; by licence and recording.
 
     Parameters
     ----------

@@ -1,13 +1,13 @@
-"""Reported usage and revenue, by territory and generated track: what the methods of a policy count with.
+"""Reported usage and revenue by territory and generated track, as inputs of a policy's methods.
 
-In come the rows of usage as they were reported and the uses; out come, for each territory, its tracks with their
+The inputs are the rows of usage as reported, and the uses. The results are, for each territory, its tracks with their
 usages, and revenue in minor units of the statement's currency, exact. The rules:
 
 - A track that no row names counts in the territories that the file has rows for as a whole, else in those of its uses,
   with one usage. A track that rows name counts in the territories of those rows only.
-- Revenue of a territory as a whole is what was earned there besides the rows that state revenue of a track. It belongs
-  to the tracks that state none, in proportion to their usages.
-- A track, or what is reported of territories as a whole, stands with countries or with Worldwide, never with both, and
+- Revenue of a territory as a whole is the revenue earned there besides the rows that state revenue of a track. It
+  belongs to the tracks that state none, in proportion to their usages.
+- A track, or usage reported of territories as a whole, has rows for countries or for Worldwide, never for both, and
   each track has one name.
 
 So every reported amount is counted exactly once.
@@ -46,14 +46,14 @@ class Track:
     Attributes
     ----------
     key : str
-        Its SHA-256; where no use tells that, what the usage file calls it.
+        Its SHA-256; where no use has it, the track's name or id in the usage file.
     name : str
         For people.
     generated_on : str
         YYYY-MM-DD, or "" where not known.
     usages : int
     rows : tuple of UsageRow
-        What is reported of it in the territory; empty where nothing is.
+        Its reported rows in the territory; empty where there are none.
     used_on : str
         YYYY-MM-DD, the day of these usages; "" where they are reported for the period as a whole.
     is_first : bool
@@ -70,7 +70,7 @@ class Track:
 
     @property
     def is_scanned(self) -> bool:
-        """Whether a scan is of it, as far as anybody looked: what it uses is known then."""
+        """Whether the track was scanned, as far as anybody looked: its uses are known then."""
         return all(row.matched_by != NOT_SCANNED for row in self.rows)
 
     @property
@@ -80,7 +80,7 @@ class Track:
 
 
 class ReportedUsage:
-    """What is reported, seen together with the uses of the same tracks.
+    """The reported usage, joined with the uses of the same tracks.
 
     Parameters
     ----------
@@ -91,11 +91,11 @@ class ReportedUsage:
     Raises
     ------
     StatementError
-        If a row names two different tracks, two names are of one track, or Worldwide stands beside a country.
+        If a row names two different tracks, two names are of one track, or a Worldwide row is beside a country's.
     """
 
     def __init__(self, usage: Usage, uses: Iterable[Use]) -> None:
-        named: dict[str, tuple[str, str, str]] = {}  # by what the file calls it: sha256, name, generated_on
+        named: dict[str, tuple[str, str, str]] = {}  # by name in the file: sha256, name, generated_on
         unnamed: dict[str, tuple[str, str, set[str]]] = {}  # by sha256: name, generated_on, territories
         for use in uses:
             key = usage.key_of(use.track_sha256, use.track_name)
@@ -177,7 +177,7 @@ class ReportedUsage:
         return [(track, _pot(track.rows, "revenue", converter)) for track in found]
 
     def pots(self, territory: str, converter: Converter) -> tuple[dict[TrackDay, Pot], Pot | None]:
-        """Return the revenue of each track and day of a territory; what belongs to no track, None where there is none.
+        """Return the revenue of each track and day of a territory, and the rest of no track (None if there is none).
 
         Raises
         ------

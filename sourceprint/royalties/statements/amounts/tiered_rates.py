@@ -1,7 +1,7 @@
-"""Prices at rates that change with volume: what a licence has for all its usages, shared out among uses.
+"""Price uses at rates that change with volume: a licence's amount for all its usages, shared out among uses.
 
 Tiers need the number of all usages that a licence prices in the statement, so this comes after every use has its
-licences. Each use is priced at the mean rate of them all, exactly: what the uses come to together is a pot, in whole
+licences. Each use is priced at the mean rate of them all, exactly: the amount of all uses together is a pot, in whole
 10**-12 minor units, that is shared out by usages, and attributed time where the rate is by the second. So the parts sum
 to it, and no order of tracks or territories decides which use is below a tier.
 
@@ -40,7 +40,7 @@ _UsageKey = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Count:
-    """What one licence prices by rates with tiers: usages by track, territory and day; places of uses by pot."""
+    """Counts of one licence by rates with tiers: usages by track, territory and day; places of uses by pot."""
 
     usages: dict[_UsageKey, int] = field(default_factory=dict)
     pots: dict[_PotKey, list[int]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def with_tiers(
     period: Period,
     converter: Converter,
 ) -> tuple[Iterable[PricedUse], tuple[TieredPot, ...]]:
-    """Return priced uses with what licences have for them by rates with tiers, and the pots that these are parts of.
+    """Return priced uses with allotments by rates with tiers, and the pots that these are parts of.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def pot_weight(method: str, attributed_us: int, usages: int) -> Fraction:
 
 
 def whole_pot(steps: tuple[RateStep, ...], weight: Fraction, currency: str, converter: Converter) -> Fraction:
-    """Return what uses of a weight come to together at the mean rate, in minor units of the statement's currency."""
+    """Return the amount of uses of a total weight at the mean rate, in minor units of the statement's currency."""
     return converter.convert(mean_rate(steps) * weight, currency)
 
 

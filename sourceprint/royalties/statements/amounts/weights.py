@@ -1,6 +1,6 @@
-"""What weighs how much: uses as units, and their parts of the revenue that they were earned with.
+"""Weights of uses: uses as units, and their parts of the revenue that they were earned with.
 
-What a licence owes for a pot of revenue is shared out by weight, in whole 10**-12 minor units that sum to it exactly.
+The royalty on a pot of revenue is shared out by weight, in whole 10**-12 minor units that sum to it exactly.
 Attributed time is in microseconds.
 """
 
@@ -39,7 +39,7 @@ class Unit:
 
 
 class SharedPot:
-    """What licences owe for a pot of revenue, shared out among all that it was earned with.
+    """The royalties on a pot of revenue, shared out by weight among the uses that it was earned with.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class SharedPot:
         self._owed: dict[int, dict[int, Amount]] = {}
 
     def owed(self, at: int, royalty_millionths: int) -> Amount:
-        """Return what one of them brings at a royalty rate; all of them sum to the royalty on the pot."""
+        """Return the royalty of one weight at a royalty rate; all of them sum to the royalty on the pot."""
         if royalty_millionths not in self._owed:
             royalty = self._revenue * royalty_millionths / WHOLE
             self._owed[royalty_millionths] = shares_of(royalty, self._currency, self._weights)
@@ -67,7 +67,7 @@ class SharedPot:
 
 @dataclass(frozen=True, slots=True)
 class RevenuePart:
-    """One of those that share a pot, by its place among the weights, and what its part is in words."""
+    """One part of a shared pot: its place among the weights, and its part in words."""
 
     pot: SharedPot
     at: int
@@ -111,7 +111,7 @@ def is_owed(right: str, owed: str) -> bool:
 
 
 def weights_of(method: str, units: tuple[Unit, ...]) -> list[tuple[int, str]]:
-    """Return the weights of a track's units, and last that of what no unit accounts for; each with its part in words.
+    """Return the weights of a track's units, then that of revenue without a unit; each with its part in words.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Earlier statements: which of them anything has changed for since, and what they come to now.
+"""Earlier statements affected by changes since their issue, and their amounts now.
 
 In reading order:
 
-- `marks`: what a statement depends on, noted beside it; which statements a change concerns
-- `causes`: what was changed on file, by whom and why, in words
-- `corrections`: adjustments by hand to statements that are closed
-- `recomputation`: those computed again, and the adjustments that follow
+- `marks`: the dependences of a statement, noted beside it; statements that a change concerns
+- `causes`: changes of records, by whom and why, in words
+- `corrections`: adjustments by hand to closed statements
+- `recomputation`: earlier statements computed again, and the adjustments that follow
 """

@@ -1,9 +1,9 @@
-"""Causes of adjustments: what was changed on file after a statement was computed, by whom and why, in words.
+"""Causes of adjustments: the changes on file since a statement was computed, by whom and why, in words.
 
-In come the revisions between which the rights changed, the subjects of the lines that differ, and the uses that do; out
-come `RightsChange`s, each with what it is about, so that a line names its own, and the decisions and attributions that
-changed uses. Several changes of one share are one; of a licence, every version is named, with the reason of a
-correction.
+The inputs are two revisions of the rights, the subjects of the differing lines, and the differing uses. The results are
+`RightsChange`s, each with its subject, so that a line names its own, and the decisions and attributions that changed
+uses. Several changes of one share are one; of a licence, every version is named, with the reason of a correction.
+
 
 A share that ends on the day before another begins is a sale, or a transfer that pays as one does.
 """
@@ -41,7 +41,7 @@ class RightsChange:
     Attributes
     ----------
     kind, subject_id : str
-        What it is about: a "recording", "work", "isrc", "iswc", "party" or "licence".
+        The subject: a "recording", "work", "isrc", "iswc", "party" or "licence".
     right : str
         The right whose shares changed; "" is all.
     territories : Territories
@@ -96,7 +96,7 @@ def rights_changes(
     names: Mapping[str, str],
     all_choices: bool,
 ) -> list[RightsChange]:
-    """Return what changed of the rights after one revision and up to another.
+    """Return the changes of the rights after one revision and up to another.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def rights_changes(
         Inside a transaction of `Database`.
     revisions : (int, int)
     subjects : iterable of (str, str)
-        Kinds and ids of what lines are about: "recording", "work" and "party".
+        Kinds and ids of the lines' subjects: "recording", "work" and "party".
     licensee : str
         Whose licences.
     names : mapping of str to str
@@ -169,7 +169,7 @@ def report_author(connection: Connection, licensee: str, start: str, end: str, v
 
 
 class _Reader:
-    """Reads what changed between two revisions."""
+    """Reads the changes between two revisions."""
 
     def __init__(self, connection: Connection, revisions: tuple[int, int]) -> None:
         self.connection = connection
@@ -204,7 +204,7 @@ class _Reader:
                 yield _Edit(was, now, by_whom(*authors[at][:2]))
 
     def authors(self, numbers: Iterable[int | None]) -> dict[int, tuple[str, str, str]]:
-        """Return who made revisions, when, and from what."""
+        """Return the author, time and source of revisions."""
         table = schema.revision.c
         found: dict[int, tuple[str, str, str]] = {}
         for chunk in in_chunks(sorted({number for number in numbers if number})):
@@ -263,7 +263,7 @@ def _of_licence(licence_id: str, what: str, author: str) -> RightsChange:
 
 
 def _version_words(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
-    """Return what a version of a licence is to the one before it."""
+    """Return the difference of a licence's version from the one before it, in words."""
     if before is None:
         return f"new, in force from {after['valid_from']}"
     earlier = before.get("amendments", [])
@@ -358,7 +358,7 @@ def _link(edit: _Edit) -> RightsChange:
 
 
 def _fields(kind: str, edit: _Edit) -> Iterator[RightsChange]:
-    """Yield what changed of a recording or work, as far as money goes by it."""
+    """Yield the changes of a recording's or work's fields that money depends on."""
     before, after = edit.before, edit.after
     if isinstance(before, Work) and isinstance(after, Work):
         if before.disputed == after.disputed:

@@ -1,12 +1,13 @@
-"""Adjustments by hand: what corrects a statement that is closed, from a table that a person writes.
+"""Adjustments by hand to closed statements, read from a table that a person writes.
 
 CSV, TSV or XLSX, one row for each adjustment, columns in any order:
 
     statement                party_id  amount  reason            licence_id  recording_id  work_id  right   territory
     S-P-GEN-2026-Q1-0123...  P-LABEL   -12.50  settled on 3 May  LIC-1       R1                     Master  DE
 
-The first four are needed. `amount` is in the currency of the statement, with its decimals: what the party gets on top,
-or gives back. A statement that is still open is not adjusted by hand: it is computed again with every later one.
+The first four are needed. `amount` is in the currency of the statement, with its decimals: added to the party's
+balance, or taken from it. A statement that is still open is not adjusted by hand: it is computed again with every later
+one.
 """
 
 from collections.abc import Callable, Iterable, Sequence

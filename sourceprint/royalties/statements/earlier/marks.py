@@ -1,9 +1,9 @@
-"""What each statement depends on, and which earlier statements anything has changed for since.
+"""The dependences of each statement, and the earlier statements that a change affects.
 
-With every statement that is issued two things are noted beside it, which follow from the database and can be made again
-from it: a *mark*, the last numbers of everything that is only ever added to, and what the statement *depends on*, the
-tracks, recordings and works in it. So the next statement finds the earlier ones that it has to compute again by a few
-indexed queries: those that depend on a row which is newer than the mark. The rest would come to what they came to.
+Two things are noted beside every issued statement, which follow from the database and can be made again from it: a
+*mark*, the last numbers of all append-only tables, and the *dependences* of the statement, the tracks, recordings and
+works in it. So the next statement finds the earlier ones to compute again by a few indexed queries: those that depend
+on a row newer than the mark. The others would come out the same.
 
 Where the answer would take more than that, all are computed again: the licences of the licensee changed, or a choice by
 code or party. A statement that was issued before marks were kept is computed again, and noted then.
@@ -55,14 +55,14 @@ Mark = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """What a statement depends on, and what others take from it.
+    """The dependences of a statement, and the values that other statements take from it.
 
     Attributes
     ----------
     tracks, recordings, works : frozenset of str
         SHA-256 of tracks; ids.
     by_period : bool
-        Whether it takes all tracks that were generated in its period, whoever they are.
+        Whether it takes all tracks that were generated in its period, with any names.
     has_open_usage : bool
         Whether usage in it is of tracks that were not scanned, and may be later.
     counted : frozenset of (str, str)
@@ -95,7 +95,7 @@ class Dependence:
 def dependence_of(
     statement: Statement, counted: Iterable[tuple[str, str]], earned: Mapping[str, Amount], *, has_pool: bool
 ) -> Dependence:
-    """Return what a statement depends on, as it was computed.
+    """Return the dependences of a statement, as it was computed.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def latest_mark(connection: Connection) -> Mark:
 
 
 def note_statement(connection: Connection, row_id: int, depends: Dependence, mark: Mark | None = None) -> None:
-    """Note what a statement depends on, in place of what was noted before, and its mark; None leaves that as it is.
+    """Note a statement's dependences, in place of those noted before, and its mark; None keeps the old mark.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def note_statement(connection: Connection, row_id: int, depends: Dependence, mar
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What was noted of a statement: `earned` and `usages` are by licence, as in `Dependence`."""
+    """The notes on a statement: `earned` and `usages` are by licence, as in `Dependence`."""
 
     mark: Mark
     by_period: bool
@@ -190,7 +190,7 @@ class Noted:
 
 
 def notes_of(connection: Connection, row_ids: Iterable[int]) -> dict[int, Noted]:
-    """Return what was noted of statements, by row; those of which nothing was are missing."""
+    """Return the notes on statements, by row; statements without notes are missing."""
     table = schema.statement_mark
     found: dict[int, Noted] = {}
     for chunk in in_chunks(row_ids):
@@ -215,7 +215,7 @@ def changed_since(
     periods: Mapping[int, tuple[str, str]],
     noted: Mapping[int, Noted],
 ) -> frozenset[int]:
-    """Return the rows of the statements that anything has changed for since a mark.
+    """Return the rows of the statements that changes since a mark affect.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def changed_since(
     licensee : str
         Whose statements they are.
     mark : Mark
-        Of the last statement among them: what they were compared with last.
+        Of the last statement among them: the state that they were compared with last.
     periods : mapping of int to (str, str)
         First and last day of each statement, by row.
     noted : mapping of int to Noted

@@ -1,14 +1,14 @@
-"""What earlier statements come to now, and the adjustments that follow.
+"""Compute earlier statements again, and return the adjustments that follow.
 
-Only statements that something has changed for since they were compared last are computed again (`marks`): from the
+Only statements affected by a change since they were compared last are computed again (`marks`): from the
 usage that was reported last, and the policy and rates that they state, with the uses, their states, rights and licences
-of now. Then each line is compared with what was stated for it so far. Statements hang together through rates without
-`per_usage`, through guarantees and through usages counted for tiers: where what one passes on has moved, those that
-take it are computed again too.
+of now. Then each line is compared with its stated amount so far. Statements depend on each other through rates without
+`per_usage`, through guarantees and through usages counted for tiers: where a value that one passes on has moved, the
+statements that take it are computed again too.
 
 A statement *closes* once the audit window of every licence in it has passed since its day of issue. It is not computed
-again then; only an explicit adjustment corrects it. The windows are those of the licences as they were when it was
-issued: whatever is written later neither opens it again nor closes it early.
+again then; only an explicit adjustment corrects it. The windows are those of the licences at its issue: no later
+version of a licence opens it again or closes it early.
 """
 
 import json
@@ -72,7 +72,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class Recomputed:
-    """What earlier statements of a licensee come to.
+    """The results of computing a licensee's earlier statements again.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def recompute(
     period: Period | None = None,
     earned_here: Callable[[Recomputed], Earned] | None = None,
 ) -> Recomputed:
-    """Return what earlier statements of a licensee come to now.
+    """Return a licensee's earlier statements computed again, with the adjustments that follow.
 
     Parameters
     ----------
@@ -151,11 +151,11 @@ def recompute(
     corrections : iterable of HandAdjustment
         Adjustments by hand.
     everything : bool
-        Whether all are computed again, whatever has changed.
+        Whether all are computed again, changed or not.
     period : Period or None
         Of the statement that carries the adjustments.
     earned_here : callable or None
-        Returns what is earned in it, after the earlier statements; called where it may count for a guarantee that one
+        Returns the earnings in it, after the earlier statements; called where they may count for a guarantee that one
         of a later period has stated.
 
     Raises
@@ -241,7 +241,7 @@ def expect_same_closed(connection: Connection, heads: Iterable[StatementHead], i
 
 
 def counts_once(rights: Rights) -> bool:
-    """Return whether a licence has rates that count once for each track and territory, whatever the period."""
+    """Return whether a licence has rates that count once for each track and territory, in any period."""
     terms = (one for licence in rights.licences.values() for one in (licence, *(a.terms for a in licence.amendments)))
     return any(not one.rate_card.per_usage for one in terms)
 
@@ -284,7 +284,7 @@ class _Book:
         return last is not None and date.fromisoformat(self._issued_on) > last
 
     def compute(self, head: StatementHead, *, with_guarantees: bool = False) -> None:
-        """Compute a statement again, and note what it passes on."""
+        """Compute a statement again, and note the values that it passes on."""
         statement = self.statement(head)
         elsewhere: list[Earned] | None = None
         if with_guarantees:
@@ -325,7 +325,7 @@ class _Book:
         return any(period.end < head.period.end for period in later)
 
     def earned_in(self, head: StatementHead) -> Earned:
-        """Return what was earned in the period of a statement, as it is known now."""
+        """Return the earnings in the period of a statement, as they are known now."""
         if head.row_id in self._result.depends:
             return Earned(head.period, self._result.depends[head.row_id].earned)
         if head.row_id in self._noted:
@@ -333,7 +333,7 @@ class _Book:
         return earned_in(head.period, self.statement(head).lines)
 
     def adjustments(self, head: StatementHead) -> Iterator[Adjustment]:
-        """Yield what has to be added to a statement so that it comes to what it would be now."""
+        """Yield the adjustments that bring a statement to its present amounts."""
         if head.row_id not in self._now:
             return
         so_far = self.adjustments_so_far(head)
@@ -364,7 +364,7 @@ class _Book:
     ) -> tuple[Statement, frozenset[tuple[str, str]]]:
         """Return a statement as it would be now, at the rates that it states, else at those of its own period.
 
-        Its usage is what was reported of the period last. With it come the tracks and territories that count in it.
+        Its usage is the latest report for the period. With it come the tracks and territories that count in it.
         """
         connection, licensee = self._connection, statement.licensee.id
         policy = policy_of_statement(connection, statement)
@@ -432,7 +432,7 @@ def rights_of(
     *,
     period: Period | None = None,
 ) -> Rights:
-    """Return the rights of what uses, adjustments and the pools of a period are about, with the licensee's licences."""
+    """Return the rights of uses, adjustments and the pools of a period, with the licensee's licences."""
     recordings = {adjustment.recording_id for adjustment in adjustments}
     works = {adjustment.work_id for adjustment in adjustments}
     for use in uses:
@@ -453,7 +453,7 @@ def kept_policy(connection: Connection, licensee: str, digest: str, name: str) -
     Raises
     ------
     StatementError
-        If none were; `name` is what the message calls it.
+        If none were; the message calls it `name`.
     """
     query = (
         select(attribution.c.policy)

@@ -2,7 +2,7 @@
 
 In reading order:
 
-- `statement_json`: everything, as JSON, and back; `later_fields`: what is left out of it; `statement_v1`: schema 1
+- `statement_json`: everything, as JSON, and back; `later_fields`: fields left out of it; `statement_v1`: schema 1
 - `line_tables`: the lines as CSV and Parquet
 - `page_view`, `page`: the page to read and print, and a page for each payee
 - `dsr`: DSR-shaped TSV

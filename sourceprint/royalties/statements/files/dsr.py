@@ -2,7 +2,7 @@ r"""A statement as DSR-shaped files: DDEX Digital Sales Report, Royalty Reportin
 
 ======  ================================================================================================================
 SY07    one per territory and right. AllocatedRevenue is the sum of the gross amounts of its lines, AllocatedNetRevenue
-        that of the net ones; Usages is what is reported for the territory. The list of rights has no right in the
+        that of the net ones; Usages is the reported number for the territory. The list of rights has no right in the
         recording: `Master` is written as UserDefined, and ServiceDescription says so
 block   one per recording, or per work where no recording is known; the unmatched revenue of all has one of its own
 RE01    the generated track, where the block is about a single one
@@ -11,10 +11,10 @@ AS01    the recording, before its works; AS02.01 where no work is known, and for
 MW01    a work, as MW01.01
 RU02    one AI-generated output that contains the resource: a generated track, with its usages in the territory (1 where
         none are reported). ReleaseURL is its SHA-256 as a URI (RFC 6920)
-SU03    what one generated track brings to the block for a summary record, as SU03.01; NetRevenue is the sum of the
-        gross amounts of the records that follow it
-LI01    what one generated track adds to one line of the statement, as LI01.01: AllocatedAmount before deductions,
-        AllocatedNetRevenue after them. RightsController is the payee, or one of the words `unclaimed`, `conflict`
+SU03    the amount that one generated track adds to the block for a summary record, as SU03.01; NetRevenue is the sum of
+        the gross amounts of the records that follow it
+LI01    the amount that one generated track adds to one line of the statement, as LI01.01: AllocatedAmount before
+        deductions, AllocatedNetRevenue after them. RightsController is the payee, or a word: `unclaimed`, `conflict`
         (shares over 100 %), `held`, `unmatched`
 ======  ================================================================================================================
 
@@ -26,7 +26,7 @@ blocks into x-of-y files; each has the header and all summary records.
 
 A file is UTF-8 text of one record per line, cells split by TAB; `\` before `|` or `\` makes them text; lines that start
 with `#` are comments. Source of the layout: the XSD of the profile, version 1.0.1, and DDEX's open parser
-(ddexnet/dsrf), which accepts what is written here: its verdict is in `tests/data/dsr`.
+(ddexnet/dsrf), which accepts these files: its verdict is in `tests/data/dsr`.
 """
 
 import base64
@@ -72,11 +72,11 @@ _WORDS = {"unclaimed": "unclaimed", "overclaim": "conflict", "held": "held", "un
 _UNMATCHED = "unmatched"
 _Record = tuple[str, ...]
 _Group = tuple[str, str]  # territory, right
-_Sale = tuple[_Group, str, str, list[tuple[Line, Amount]]]  # id and title of the track; what it adds to lines
+_Sale = tuple[_Group, str, str, list[tuple[Line, Amount]]]  # id and title of the track; its amount in each line
 
 
 def dsr_readme(statement: Statement) -> str:
-    """Return what stands beside the files of a report, or why there are none."""
+    """Return the README of a report's folder; for a sender without a DPID, it says why there are no files."""
     sender = statement.licensee
     return _README if sender.dpid else _README + _NO_DPID.format(id=printable(sender.id))
 
@@ -232,7 +232,7 @@ class _Writer:
         return records
 
     def _sales(self, lines: list[Line]) -> list[_Sale]:
-        """Return what each track adds to the lines of a block, by territory and right."""
+        """Return the amounts that each track adds to the lines of a block, by territory and right."""
         found: dict[tuple[_Group, tuple[str, str]], dict[int, Amount]] = {}
         by_number = {line.number: line for line in lines}
         for line in lines:
@@ -317,7 +317,7 @@ def _uri(sha256: str) -> str:
 
 
 def _net_of(line: Line, gross: Amount) -> Amount:
-    """Return what deductions leave of a part of a line's gross amount: the same part of its net amount."""
+    """Return the net of a part of a line's gross amount: the same part of the line's net amount."""
     if not line.gross:
         return gross
     return Amount(gross.grains * line.net.grains // line.gross.grains)
@@ -333,7 +333,7 @@ def _duration(milliseconds: int) -> str:
 
 
 def _percentage(line: Line) -> str:
-    """Return the share that a line stands for, in percent: a quarter is 25; where its uses differ, their mean."""
+    """Return the share of a line, in percent: a quarter is 25; where its uses differ, their mean."""
     base = sum_of(abs(part.amount).times(part.right_millionths, part.work_millionths) for part in line.contributions)
     if base:
         taken = sum_of(abs(part.gross) for part in line.contributions)

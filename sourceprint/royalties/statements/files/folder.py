@@ -1,11 +1,11 @@
-"""A statement as a folder of files: for people, for spreadsheets, for data tools, for whoever checks it.
+"""Write a statement as a folder of files, for people, spreadsheets, data tools and auditors; and read it back.
 
 =======================  ===============================================================================================
 `statement.json`         everything, canonical, with its digest; always written
 `statement.csv`          one row per line
 `statement.parquet`      the same with types
 `statement.html`         the page that people read
-`parties/*.html`         what each party may see
+`parties/*.html`         each party's own page: its own lines, balance and adjustments
 `dsr/*.tsv, README.txt`  DSR-shaped; not certified; not of a provisional statement, which a report cannot say to be one
 `uses.jsonl`             the uses, one JSON object per line, by id
 `SHA256SUMS`             of all the others, as `sha256sum --check` reads it
@@ -95,7 +95,7 @@ def write_statement(
 
 
 def check_place(statement: Statement, folder: str | Path, formats: Iterable[str] = FORMATS) -> None:
-    """Refuse what `write_statement` would refuse before it writes anything; so that it can be known before issuing.
+    """Refuse a folder that `write_statement` would refuse, so that it is known before issuing.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def _write_again(target: Path, present: list[str], files: dict[str, bytes]) -> l
             if not (path.is_file() and path.read_bytes() == data):
                 changed.append(name)
     last = [name for name in files if name in (SUMS, SIGNATURE)]
-    if changed:  # without these, nobody takes what is being written for whole
+    if changed:  # without these, nobody takes a half-written folder for whole
         for path in [target / name for name in last]:
             with refusals(path):
                 path.unlink(missing_ok=True)
@@ -249,7 +249,7 @@ def read_statement(path: str | Path) -> Statement:
     StatementError
         If there is none.
     VerificationError
-        If it is not what was written.
+        If its content was changed since it was written.
     """
     return parse_statement(statement_data(path))
 

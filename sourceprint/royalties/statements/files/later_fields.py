@@ -41,7 +41,7 @@ def left_out(value: Any) -> Any:
 
 @functools.cache
 def _of_record(kind: Any) -> _Shortened | None:
-    """Return what leaves out later fields of a record, all the way down; None where there can be none."""
+    """Return a function that leaves later fields out of a record, all the way down; None if it can have none."""
     if not (is_dataclass(kind) and isinstance(kind, type)):
         return None
     hints = get_type_hints(kind)

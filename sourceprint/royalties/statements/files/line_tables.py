@@ -1,19 +1,20 @@
 """The lines of a statement, everything spelled out, one row per line, as CSV and as Parquet; the only door to pyarrow.
 
 A row has the fields of the line, the name and identifiers of the payee, titles and identifiers of recording and work,
-and the statement it belongs to (`StatementRow`). Rows are in the order of the lines. After them stand for each payee,
-by id, rows without a number, of the kinds `opening` (what was carried from before), `adjustments` (their sum),
-`recouped` (what goes to advances, taken off) and `carried` (what goes on to the next statement, taken off), each where
-there is any: so the net amounts of a payee's rows sum to what the payee is paid, exactly.
+and the statement it belongs to (`StatementRow`). Rows are in the order of the lines. After them, for each payee by id,
+come rows without a number, of the kinds `opening` (carried from before), `adjustments` (their sum), `recouped` (goes to
+advances, taken off) and `carried` (goes on to the next statement, taken off), each where there is any: so the net
+amounts of a payee's rows sum to its payment, exactly.
 
 CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF; time as `seconds` (six decimals), amounts exact, with all
 decimals of the currency at least. A spreadsheet takes text that starts with = + - @ for a formula, and would run it:
 such text, which comes from outside, gets an apostrophe before it. Numbers are written as numbers, a minus included.
 
-Parquet: the same rows with real types, for data tools. Amounts stand twice: exact, as text (`gross_exact`), and as
-decimal128 with 18 decimals, rounded to those, which tools can sum; seconds are decimal128 with six, counts int64, days
-date32, text UTF-8 as it is. The metadata of the file has `schema`, `statement_id` and `statement_digest`. Nothing of it
-depends on when or where it is written; the bytes are the same for the same statement and version of pyarrow.
+Parquet: the same rows with real types, for data tools. Each amount has two columns: exact, as text (`gross_exact`),
+and as decimal128 with 18 decimals, rounded to those, which tools can sum; seconds are decimal128 with six, counts
+int64, days date32, text UTF-8 as it is. The metadata of the file has `schema`, `statement_id` and `statement_digest`.
+Nothing of it depends on the time or place of writing; the bytes are the same for the same statement and version of
+pyarrow.
 """
 
 import csv
@@ -52,7 +53,7 @@ SCHEMA = "sourceprint/statement-rows/2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementRow:
-    """One line of a statement, spelled out: the columns in their order; "" is what there is not.
+    """One line of a statement, spelled out: the columns in their order; "" where there is no value.
 
     Attributes
     ----------
@@ -101,7 +102,7 @@ COLUMNS = [name for name, kind in _TYPES.items() if kind is not date]
 
 
 class StatementNames:
-    """StatementNames, titles and codes of what a statement mentions, by id.
+    """Names, titles and codes of the parties, recordings and works in a statement, by id.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ class StatementNames:
 
 
 def statement_rows(statement: Statement) -> Iterator[StatementRow]:
-    """Yield the rows of a statement: its lines in their order, then what makes them sum to what each party is paid."""
+    """Yield the rows of a statement: its lines in their order, then the rows that make them sum to each payment."""
     names = StatementNames(statement)
     whole: dict[str, Any] = {
         "statement_id": statement.id,
@@ -172,7 +173,7 @@ def _payee(names: StatementNames, party_id: str) -> dict[str, Any]:
 
 
 def _steps(balance: Balance) -> Iterator[tuple[str, Amount, str]]:
-    """Yield what makes the net amounts of the lines of a party sum to what it is paid."""
+    """Yield the steps from the net amounts of a party's lines to its payment."""
     yield "opening", balance.opening, "carried from the statement before"
     yield "adjustments", balance.adjustments, "to earlier statements, in sum"
     yield "recouped", -balance.recouped, "goes to advances first; negative is taken off"

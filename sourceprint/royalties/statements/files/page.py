@@ -1,6 +1,6 @@
-"""A statement as a page that people read: one HTML file that needs nothing else.
+"""Render a statement as a page that people read: one HTML file that needs nothing else.
 
-`statement_page` is the whole statement, `party_page` what one party may see of it: its own lines, balance and
+`statement_page` is the whole statement; `party_page` is one party's part: its own lines, balance and
 adjustments, nobody else's money. Pages are self-contained (no script, no network), light or dark as the reader's system
 is, and print on A4. All text from outside is escaped. Lines are all shown; beyond `page_view.MAX_DRILLED` uses, the
 lines that are left are not followed to their uses, and the page says so.
@@ -38,7 +38,7 @@ class Bar:
     Attributes
     ----------
     label : str
-        What it stands for.
+        The name of its quantity.
     amount : Amount
         Its length; may be negative.
     text : str
@@ -58,7 +58,7 @@ def bar_chart(bars: list[Bar], *, title: str, description: str) -> Markup:
     bars : list of Bar
         From top to bottom; at least one.
     title, description : str
-        What the picture shows, for those who hear it.
+        The meaning of the picture, for readers who hear it.
     """
     lengths = [float(str(bar.amount)) for bar in bars]
     low, high = min(0.0, *lengths), max(0.0, *lengths)

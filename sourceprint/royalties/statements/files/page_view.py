@@ -1,6 +1,6 @@
-"""What stands on the page of a statement, as text: amounts, names and times written out, grouped and summed.
+"""The content of a statement's page as text: amounts, names and times written out, grouped and summed.
 
-`View.whole` is the whole statement; `View.of_party` is what concerns one party, and holds nobody else's money. Both are
+`View.whole` is the whole statement; `View.of_party` is the part of one party, and holds nobody else's money. Both are
 plain mappings for the templates; all order is that of the statement.
 """
 
@@ -75,7 +75,7 @@ class View:
         self._namesakes = Counter(party.name for party in statement.parties)
 
     def whole(self) -> dict[str, Any]:
-        """Return all that stands on the page of the statement."""
+        """Return the content of the page of the statement."""
         statement = self._statement
         of_party = {party_id: self._payable[party_id] for party_id in sorted(self._payable)}
         of_kind = {kind: [line for line in statement.lines if line.kind == kind] for kind in KINDS[1:]}
@@ -118,7 +118,7 @@ class View:
         }
 
     def of_party(self, party_id: str) -> dict[str, Any]:
-        """Return all that stands on the page of one party: its own lines, balance and adjustments."""
+        """Return the content of the page of one party: its own lines, balance and adjustments."""
         lines = self._payable.get(party_id, [])
         followed, not_followed = _followed(lines)
         named = {line.licence_id for line in lines}
@@ -143,7 +143,7 @@ class View:
         return sorted({*self._payable, *self._accounts, *self._adjusted, *self._held} - {""})
 
     def bars(self, amounts: dict[str, Amount], *, sort: bool = True) -> list[tuple[str, Amount, str]]:
-        """Return label, amount and text by size; what is beyond the twelfth is one bar."""
+        """Return label, amount and text by size; the rest after the twelfth is one bar."""
         items = sorted(amounts.items(), key=lambda item: (-item[1].grains, item[0])) if sort else list(amounts.items())
         shown, rest = items[:_MAX_BARS], items[_MAX_BARS:]
         if rest:
@@ -249,7 +249,7 @@ class View:
             "state": f"{use.state}: {use.state_rule}" if use else "no use",
             "confidence": str(use.confidence) if use else "",
             "method": part.method,
-            # What a use brings in all is other people's money too: it stands on the page of the whole only.
+            # The whole amount of a use is other people's money too: only the page of the whole has it.
             "amount": part.amount.text(self._statement.currency) if whole else "",
             "basis": part.basis if whole else "",
             "parts": (

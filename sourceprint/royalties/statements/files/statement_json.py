@@ -1,19 +1,19 @@
 """A statement as JSON: the fields of `Statement` by their names, all the way down; every amount exact.
 
-`statement_to_json` and `statement_from_json` are inverses of each other: nothing of a `Statement` is lost, and no float
-stands anywhere. Amounts are decimal text in the unit of the statement's currency, exact and without zeros at their end
+`statement_to_json` and `statement_from_json` are inverses of each other: nothing of a `Statement` is lost, and there
+are no floats. Amounts are decimal text in the unit of the statement's currency, exact and without zeros at their end
 ("12.3", "0.00075"); revenue and rates are rationals "numerator/denominator" in lowest terms, revenue in minor units of
 its own currency; shares are whole millionths, times whole milliseconds or microseconds, days YYYY-MM-DD. An empty text
-is something that there is not. What each field is, `sourceprint.royalties.statements.statement` says; beside them stand
+means that there is no value. `sourceprint.royalties.statements.statement` describes each field; further keys are
 
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
 `provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
                     `advances`, `tiers`, `inputs`, `chain_head`, `signer`, `backdated`; and, of lines, balances and
                     all other records, fields that were added later, where they have their default (`later_fields`):
-                    a new version writes what an older one issued to the byte
+                    a new version writes the statements of an older one byte for byte
 `uses`              as in `sourceprint.royalties.uses.use`
-`digest`            "sha256:" and the digest of the canonical JSON of everything else; in what is written only
+`digest`            "sha256:" and the digest of the canonical JSON of everything else; in written documents only
 ==================  ====================================================================================================
 
 Canonical is UTF-8 with sorted keys, no white space and one newline at the end: the same statement gives the same bytes.
@@ -69,7 +69,7 @@ _Document: Any = msgspec.defstruct(
 
 @dataclass(frozen=True, slots=True)
 class CarriedOn:
-    """What later statements take from one: its parties, balances, advances and licences, and its digest."""
+    """The part of a statement that later ones take: parties, balances, advances and licences, and its digest."""
 
     parties: tuple[Party, ...]
     balances: tuple[Balance, ...]
@@ -98,7 +98,7 @@ def statement_from_json(value: dict[str, Any]) -> Statement:
     StatementError
         If it is a document of another kind or version.
     VerificationError
-        If a field is missing, or is not what was written.
+        If a field is missing or damaged.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def parse_statement(data: bytes) -> Statement:
         if statement_bytes(statement) == data:
             return statement
     except (*_DAMAGE, RightsError, RecursionError):
-        pass  # which of the many, is said below
+        pass  # the code below names the fault
     try:
         value = strict_json(data)
     except ParameterError as error:
@@ -180,7 +180,7 @@ def parse_statement(data: bytes) -> Statement:
 
 
 def parse_carried(data: bytes, digest: str) -> CarriedOn:
-    """Return what later statements take from one that is kept, with its digest; the rest of it is not read.
+    """Return the part of a kept statement that later ones take, with its digest; the rest of it is not read.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Statements of schema 1, which were written until amounts became exact, as the fields of today's.
+"""Read statements of schema 1, which were written until amounts became exact, as the fields of today's.
 
-Their lines are whole minor units, rounded by largest remainder, which is why they are not what their contributions sum
-to; `exact` amounts in minor units stand beside them. What is carried forward was called `closing`, and what is due was
+Their lines are whole minor units, rounded by largest remainder, so they are not the sums of their contributions;
+`exact` amounts in minor units are beside them. The carried amount was called `closing`, and the due was
 the sum of three columns. Nothing writes this schema any more: such a statement is kept and written again as it is.
 """
 
@@ -16,7 +16,7 @@ SCHEMA_1 = "sourceprint/statement/1"
 
 
 def from_schema_1(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a document of schema 1 by their names of today; what is damaged raises, as it is met."""
+    """Return the fields of a document of schema 1 by their names of today; damage raises where it is met."""
     currency = value["currency"]
     policy, usage, exchange = value["policy"], value["usage"], value["exchange"]
     return {
