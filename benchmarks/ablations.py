@@ -1,10 +1,10 @@
-"""What each ingredient buys: the search with one thing changed at a time, under conditions that are hard for it.
+"""Effect of each ingredient: the search with one thing changed at a time, under conditions that are hard for it.
 
     python -m benchmarks.ablations               on $SOURCEPRINT_CORPUS, or on synthesised music
     python -m benchmarks.ablations --quick       few queries, nothing that needs training
 
 Every variant (`benchmarks.ablation_variants`) makes its own index of the same recordings and asks it the same queries
-(`benchmarks.ablation_run`); what it found is kept in the cache, so that a run that was stopped goes on where it was.
+(`benchmarks.ablation_run`); its answers are kept in the cache, so that a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _CODE = ("fingerprint", "index", "benchmarks/ablation_run.py", "benchmarks/query
 _TRAINING = ("fingerprint", "benchmarks/ablation_run.py", "benchmarks/train_projection.py", *DISTORTION_CODE)
 
 ABOUT = """\
-Everything that the search is made of, changed one at a time, under conditions so hard that much is missed: what is
-found of excerpts from recordings of sources that the map was not trained on, how much that is more or less than without
-the change, how large the index gets and how long a query takes, as multiples. *Gained* and *lost* count queries that
+Everything that the search is made of, changed one at a time, under conditions so hard that much is missed. The tables
+give the share of excerpts found (of sources that the map was not trained on), the difference from the search without
+the change, and the size of the index and the time of a query as multiples. *Gained* and *lost* count queries that
 only one of the two finds, which says more about a difference than two shares do; with so few queries, a difference of
 two or three is none. Variants of the trained map are held against a map of the same kind trained on as few pairs, not
 against the one that ships. Strangers are queries of music that is not in the catalogue. Descriptors are searched by
@@ -65,7 +65,7 @@ their signs, in lists, as in a catalogue of some size; one variant searches all 
 
 
 def measure(job: Job) -> Report:
-    """Return what every variant found, as plain JSON types."""
+    """Return the results of every variant, as plain JSON types."""
     n, strangers, size = (3, 2, 24) if job.quick else (EXCERPTS, STRANGERS, RECORDINGS)
     chosen = variants(quick=job.quick)
     report = new_report("ablations", job, excerpts=n, strangers=strangers, conditions=list(CONDITIONS))
@@ -101,7 +101,7 @@ def _catalogue(corpus: Corpus, queries: Sequence[Query], size: int, seed: int) -
 
 
 def _run_all(chosen: Sequence[Variant], setting: Setting, jobs: int) -> dict[tuple[object, ...], dict[str, Any]]:
-    """Run what has to be searched, those that need an index of their own first, so that the others find it made."""
+    """Run the distinct variants; the first of each index runs first, so that the others find it made."""
     distinct: dict[tuple[object, ...], Variant] = {}
     first: dict[tuple[object, ...], Variant] = {}
     for one in chosen:

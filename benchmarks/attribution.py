@@ -1,4 +1,4 @@
-"""How well an attribution tells what a track reuses: shares, boundaries, double counting; arithmetic on intervals.
+"""Score an attribution against the truth: shares, boundaries, double counting; arithmetic on intervals.
 
 Times are query seconds. The *attributed share* of a recording is the length of the union of its matched passages over
 the length of the track, its *true share* that of its pieces. A matched passage that names another recording but says
@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class PieceJudged:
-    """What became of a piece.
+    """Result for one piece of a track.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class PieceJudged:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of a track.
+    """Result for one track.
 
     Attributes
     ----------
@@ -125,14 +125,14 @@ def found_in(result: MatchResult) -> list[Found]:
 
 
 def judge(pieces: Sequence[Piece], found: Sequence[Found], seconds: float) -> Judged:
-    """Hold what was found against the truth.
+    """Score the passages found in a track against its true pieces.
 
     Parameters
     ----------
     pieces : sequence of Piece
         The truth.
     found : sequence of Found
-        What was found.
+        Matched passages.
     seconds : float
         Length of the track.
 
@@ -165,7 +165,7 @@ def judge(pieces: Sequence[Piece], found: Sequence[Found], seconds: float) -> Ju
 
 
 def seconds_in_common(one: Iterable[Span], other: Iterable[Span]) -> float:
-    """Return the length of what two unions of intervals have in common.
+    """Return the length of the intersection of two unions of intervals.
 
     Examples
     --------

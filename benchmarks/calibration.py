@@ -3,9 +3,9 @@
     python -m benchmarks.calibration                           everything, on $SOURCEPRINT_CORPUS or synthesised music
     python -m benchmarks.calibration --quick --pictures DIR    a minute, wide intervals
 
-Audio that is not in a catalogue is searched for there with nothing held back (`benchmarks.scans`); what was stated for
-each query stands against how many stated as much (`benchmarks.calibration_counts`); excerpts and strangers in one batch
-tell whether its false discovery rate can be known without the truth (`benchmarks.decoys`). How it looks is in
+Audio that is not in a catalogue is searched for there with nothing held back (`benchmarks.scans`); the probability
+stated for each query is compared with its observed frequency (`benchmarks.calibration_counts`); excerpts and strangers
+in one batch tell whether its false discovery rate can be known without the truth (`benchmarks.decoys`). How it looks is in
 `benchmarks.calibration_report`.
 """
 
@@ -56,14 +56,14 @@ costs finds, not money. Intervals follow Clopper and Pearson (Garwood for rates)
 between recordings leaves (Korn and Graubard), since pieces of one recording err together. Below one over the number of
 queries nothing can be observed, and the picture ends there.
 
-A query is searched a second time running backwards, and chance is judged by what that finds. For a recording that runs
+A query is searched a second time running backwards, and chance is judged by its matches. For a recording that runs
 backwards *and is in the catalogue*, that second search finds the recording itself, takes it for chance, and everything
 stated goes up: such queries cannot match, and cannot test anything. They are listed once, and recordings backwards are
 otherwise searched for among those of other sources.
 
 The false discovery rate of a batch is estimated in ways that need no truth, by decoys that compete with the queries, by
-what is stated or by score, and from the stated probabilities alone; it is compared with the truth, known here because
-the batch is made of distorted excerpts and strangers.
+stated probability or by score, and from the stated probabilities alone; it is compared with the truth, known here
+because the batch is made of distorted excerpts and strangers.
 Excerpts are of recordings that the projection was trained on, strangers are not: nothing is said here of how many are
 found. All of this is repeated with a catalogue ten times as large (its own recordings at other speeds), with copies in
 it, with loops, drones, test tones, clicks, noise and near-silence as recordings, and with such sounds as queries."""
@@ -101,13 +101,13 @@ class DataSet:
     Attributes
     ----------
     name : str
-        What the audio is.
+        Description of the audio.
     sources : str
         "held out", "development", or "" where the split does not apply.
     scans : tuple of Scan
-        What to scan, each in one catalogue.
+        Queries, each with its catalogue.
     tests : bool
-        Whether what was stated can be tested by it.
+        Whether the scans can test the stated probabilities.
     """
 
     name: str
@@ -117,7 +117,7 @@ class DataSet:
 
 
 def measure(job: Job) -> Report:
-    """Return what was stated and what was observed, for every data set and circumstance.
+    """Return the stated and the observed false matches, for every data set and circumstance.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ Every source is scored with a projection that was not trained on it (`Side`): so
 does not know with that one, the others with a projection trained on the other half of the sources, each in an index of
 all music made with the same projection. On a corpus that the projection that ships does not know at all, there is one
 side. Folders are named by a key of everything they depend on, so a stale one is never used, and renamed into place
-when they are complete. What cannot be described (not there, silent, damaged) is left out and named by `left_out`.
+when they are complete. Files without a fingerprint (missing, silent, damaged) are left out and named by `left_out`.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ class Side:
 
 
 def sides(corpus: Corpus, cache: Path, *, jobs: int) -> tuple[Side, ...]:
-    """Return one or two sides that together score every source of the music; trains and indexes what is not cached.
+    """Return one or two sides that together score every source of the music, trained and indexed unless cached.
 
     Raises
     ------
     ParameterError
-        If the projection that ships does not say what it was trained on, or was trained on sources of both halves.
+        If the projection that ships names no training sources, or was trained on sources of both halves.
     """
     sources = frozenset(row.source for row in corpus.music)
     known = trained_on()
@@ -143,7 +143,7 @@ def changed(
 
 
 def make_index(path: Path, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> dict[str, str]:
-    """Make an index of files of the corpus, each with its title; returns what was left out, and why.
+    """Make an index of files of the corpus, each with its title; returns the files left out, each with its error.
 
     The id of a recording is the name of its file.
     """
@@ -169,7 +169,7 @@ def described(
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """State that a worker process keeps between tasks."""
 
     corpus: Corpus
     side: Side

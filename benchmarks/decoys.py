@@ -3,15 +3,15 @@
 A label scans a batch and asks: of the matches at this threshold, how many are false? Two kinds of estimate need no
 truth.
 
-- *Decoys*: every query is searched again running backwards (`backwards`). What a reversed query is matched to, it is
-  matched to by chance. Query and decoy compete, the better one stands, and the decoys that stand count the false
-  matches among the queries that stand (Elias and Gygi, Nature Methods 2007; plus one, He et al. 2015, so that zero is
-  never claimed). Better is what has the higher score ("score"), or what states the lower probability ("p").
+- *Decoys*: every query is searched again running backwards (`backwards`). All matches of a reversed query are due to
+  chance. Query and decoy compete, the better one wins, and the number of winning decoys estimates the false matches
+  among the winning queries (Elias and Gygi, Nature Methods 2007; plus one, He et al. 2015, so that zero is never
+  claimed). The better one has the higher score ("score"), or the lower stated probability ("p").
 - *Stated probabilities* ("stated"): `n` queries times the threshold, over the matches reported (Benjamini and Hochberg,
   1995).
 
 The truth is known here, since a batch is made of excerpts of the catalogue and of strangers to it. `curve` walks down
-the matches of a batch, best first, and says at each how many there are, how many are false, and what was estimated.
+the matches of a batch, best first, and gives at each their number, the number of false ones, and the estimated rate.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Accepted:
 
 
 def backwards(query: Fingerprint) -> Fingerprint:
-    """Return the fingerprint of a query that runs backwards: what was at the start is at the end.
+    """Return the fingerprint of a query that runs backwards: its start is at the end.
 
     Descriptors and mirrored ones change places, so the search for it is reversed in turn to the query itself.
     """
@@ -105,17 +105,17 @@ def backwards(query: Fingerprint) -> Fingerprint:
 
 
 def curve(answers: Sequence[Answer], estimator: Estimator) -> list[Accepted]:
-    """Return what stands at each possible threshold, from the strictest on.
+    """Return the accepted matches at each possible threshold, the strictest first.
 
-    The estimate at a threshold is the least of those at it and at looser ones (the q-value of Storey, 2002): whoever
-    accepts more at a lower estimated rate would do so.
+    The estimate at a threshold is the least of those at it and at looser ones (the q-value of Storey, 2002): nobody
+    chooses fewer matches at a higher estimated rate.
 
     Parameters
     ----------
     answers : sequence of Answer
         The batch.
     estimator : {"p", "score", "stated"}
-        By decoys with thresholds on the stated probability or on the score, or by what is stated alone.
+        By decoys with thresholds on the stated probability or on the score, or by the stated probabilities alone.
     """
     made = _stated(answers) if estimator == "stated" else _competed(answers, estimator)
     least = 1.0
@@ -162,7 +162,7 @@ def _stated(answers: Sequence[Answer]) -> list[Accepted]:
 
 
 def _grouped(standing: Iterable[tuple[float, bool, bool]]) -> list[tuple[float, list[tuple[bool, bool]]]]:
-    """Return what stands in ascending order, what is equal together: no threshold divides it."""
+    """Return the contests in ascending order of value, equal values in one group: no threshold divides them."""
     return [
         (value, [(is_match, right) for _, is_match, right in group])
         for value, group in itertools.groupby(sorted(standing), lambda one: one[0])

@@ -1,4 +1,4 @@
-"""A corpus and what can be made of it by name: recordings backwards, at other speeds, as MP3, odd sounds, excerpts.
+"""A corpus and sounds made from it by name: recordings backwards, at other speeds, as MP3, odd sounds, excerpts.
 
 A `Derived` corpus serves everything that the corpus under it serves, and in addition sounds that exist only as names::
 
@@ -9,8 +9,8 @@ A `Derived` corpus serves everything that the corpus under it serves, and in add
     made:odd,drone,3/45            a sound of `benchmarks.oddities`, 45 s
     made:synthesised,110,2/45      a synthesised piece: seed 110 with the band and kit of album 2
 
-`FILE` may be such a name again. So catalogues can be indexed and queries scanned that no folder holds, and what was
-done is written in every result. `backwards`, `at_speed`, ... return rows as the lists of a corpus have them.
+`FILE` may be such a name again. So catalogues can be indexed and queries scanned that no folder holds, and the
+change is part of every name in a result. `backwards`, `at_speed`, ... return rows as the lists of a corpus have them.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = ["Derived", "as_mp3", "at_speed", "backwards", "excerpt", "odd_sounds"
 Samples = NDArray[np.float32]
 
 _MADE: Final = "made:"
-_RATE_HZ: Final = 22050  # of what is distorted, before it is brought to the rate asked for
+_RATE_HZ: Final = 22050  # at which sounds are distorted, before resampling to the requested rate
 _CODE: Final = ("benchmarks/derived.py", *DISTORTION_CODE, *SYNTHESIS_CODE)
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A corpus that also serves what is made of its recordings, by name."""
+    """A corpus that also serves sounds made from its recordings, by name."""
 
     base: Corpus
 
@@ -75,7 +75,7 @@ class Derived:
 
     @property
     def pairs(self) -> tuple[PairRow, ...]:
-        """Sources and what AI systems made of them."""
+        """Sources and outputs of AI systems."""
         return self.base.pairs
 
     def path(self, file: str) -> Path | None:
@@ -191,7 +191,7 @@ def synthesised(seed: int, album: int | None, seconds: float) -> TrackRow:
 
 
 def original(file: str) -> str:
-    """Return the recording that a name goes back to, whatever was made of it.
+    """Return the original recording of a name, through all changes.
 
     Examples
     --------

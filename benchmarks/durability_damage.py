@@ -1,8 +1,8 @@
-"""Files that are altered behind the index's back: whether that is noticed, and what comes of using them all the same.
+"""Damaged index files: whether verification detects them, and how an index with one behaves in use.
 
 Indexes of every kind are made, and every kind of file in them is damaged at random. `verify_index` has to notice, and
-everything that users do has to give what the sound index gives, or to refuse; nothing else will do. What files there
-are is found by walking the folder.
+every use has to give the answer of the sound index, or to refuse; nothing else will do. The kinds of files are found
+by walking the folder.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class DamageTask:
     trials : int
         How often, for every kind of file.
     seed : int
-        Of what is drawn.
+        Seed of the draws.
     """
 
     variant: str
@@ -64,7 +64,7 @@ class DamageTask:
 
 
 def run_damage(task: DamageTask) -> list[dict[str, Any]]:
-    """Return what came of it, a row for each kind of file.
+    """Damage the files of an index and return the outcomes, a row for each kind of file.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def _query(seed: int) -> Fingerprint:
 
 
 def _outcome(folder: Path, right: dict[str, str]) -> tuple[str, str]:
-    """Return the worst that comes of using an index, and what that was."""
+    """Return the worst outcome of using an index, and the wrong answers or the error by name."""
     refused = False
     wrong = []
     try:
@@ -191,7 +191,7 @@ def _outcome(folder: Path, right: dict[str, str]) -> tuple[str, str]:
                 wrong.append(name)
     except CatalogueError:
         refused = True
-    except Exception as error:  # noqa: BLE001 - any error that is not clear is what is looked for
+    except Exception as error:  # noqa: BLE001 - an error of another class is a finding
         return "other", f"{type(error).__name__}: {error}"
     if wrong:
         return "wrong", ", ".join(wrong)
@@ -227,7 +227,7 @@ def _altered(data: bytes, damage: str, chance: random.Random) -> bytes | None:
 
 
 def _digest(answer: object) -> str:
-    """Return a digest of an answer: arrays by type, shape and bytes, everything else by what it says of itself."""
+    """Return a digest of an answer: arrays by type, shape and bytes, everything else by its `repr`."""
     digest = hashlib.sha256()
 
     def take(part: object) -> None:

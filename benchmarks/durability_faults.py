@@ -1,7 +1,7 @@
 """Disks that are full, fail, or lose their power, at every single operation of a short life of an index.
 
-What the file layer refuses must become a clear error and leave the last commit; what the disk may hold after a cut must
-open as the last commit or, where one was under way, that.
+A refused file operation must become a clear error and leave the last commit. Every state that the disk may have after
+a cut must open as the last commit or as the one under way.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class CutTask:
 def run_faults(task: FaultTask) -> dict[str, Any]:
     """Return how many faults were tried, how many of them reached the caller as an error, and failures in sentences.
 
-    An error must be of the right class and say that what was committed is safe. Where a fault only kept the writer from
-    deleting what is no longer needed, none is due.
+    An error must be of the right class and say that committed data is safe. None is due where a fault only kept the
+    writer from deleting files that are no longer needed.
     """
     code = ERRORS[task.error]
     expected = CatalogueError if code == errno.EIO else StorageFullError
@@ -89,7 +89,7 @@ def run_faults(task: FaultTask) -> dict[str, Any]:
                 except expected as error:
                     out["errors"] += 1
                     problems += [] if _SAFE in str(error) else [f"unclear: {error}"]
-                except Exception as error:  # noqa: BLE001 - any other error is a failure, whatever it is
+                except Exception as error:  # noqa: BLE001 - any other error is a failure
                     problems.append(f"{type(error).__name__}: {error}")
             problems += [] if faulty.refused else ["nothing was refused"]
             problems += _check(trial, state.possible())
@@ -135,7 +135,7 @@ def run_cuts(task: CutTask) -> dict[str, Any]:
 
 
 def _first_half(place: Path, seed: int) -> tuple[Path, Contents, list[Change]]:
-    """Make an index, still exact, and return it with what it holds and with the changes that are to go wrong."""
+    """Make an index, still exact; return its folder, its contents and the changes to disturb."""
     chance = random.Random(f"life {seed}")
     additions = [Change("add", f"first{i}", chance.randrange(10**9)) for i in range(4)]
     base = place / "index"
@@ -160,7 +160,7 @@ def _carry_out(folder: Path, contents: Contents, changes: list[Change]) -> Ackno
 def _possible_after(
     recorder: Recorder, folder: Path, contents: Contents, changes: list[Change]
 ) -> dict[int, list[Contents]]:
-    """Carry out the changes; return what the index may hold, by the number of operations from which on that is so."""
+    """Carry out the changes; return the possible contents by the number of disk operations from which they hold."""
     state = Acknowledged(contents)
     possible = {0: state.possible()}
 

@@ -1,8 +1,8 @@
-"""The index that is killed, starved and damaged: what is put into it, and whether that and nothing else is there.
+"""The index that is killed, starved and damaged: its changes, and a check of its contents.
 
-Recordings are made of seeded noise. Each holds its seed in its title, so that an index says by itself what must be in
-it, to the last bit. Changes are announced before they are asked for and confirmed when they are acknowledged; between
-the two, an index may hold what it held before or all of what was announced, never a part (`Acknowledged`).
+Recordings are made of seeded noise. Each holds its seed in its title, so the landmarks due in an index follow from the
+index alone, to the last bit. Changes are announced before they are made and confirmed by a commit; between the two, an
+index may hold the contents before or the contents with all announced changes, never a part (`Acknowledged`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ COMMIT_LANDMARKS: Final = 150  # a commit by itself after every third recording 
 EXACT_LIMIT: Final = 300  # ...and compressed after two or three of these
 MOST_RECORDINGS: Final = 40
 PROBE: Final = Recording("probe", title="1", duration_ms=round(1000 * SECONDS))
-"""What a check adds to see that an index goes on."""
+"""Recording that a check adds, to see that the index still takes changes."""
 
 Kind = Literal["add", "replace", "remove", "commit", "compact"]
 _WEIGHTS: Final[dict[Kind, int]] = {"add": 10, "replace": 3, "remove": 4, "commit": 3, "compact": 1}
@@ -80,7 +80,7 @@ class Change:
     seed: int = 0
 
     def applied(self, contents: Contents) -> Contents:
-        """Return what is in the index after it."""
+        """Return the contents of the index after the change."""
         if self.kind in ("commit", "compact"):
             return contents
         kept = {name: seed for name, seed in contents.items() if name != self.recording_id}
@@ -107,12 +107,12 @@ def draw_changes(chance: random.Random, contents: Contents, n: int) -> list[Chan
 
 @dataclass(slots=True)
 class Acknowledged:
-    """What an index may hold, by what was announced and confirmed so far.
+    """Contents that an index may have, from the changes announced and the commits confirmed so far.
 
     Attributes
     ----------
     contents : dict
-        What the last commit acknowledged.
+        Contents as of the last acknowledged commit.
     n_commits : int
         Commits acknowledged.
     """
@@ -132,7 +132,7 @@ class Acknowledged:
         self._announced.clear()
 
     def possible(self) -> list[Contents]:
-        """Return what the index may hold now: what is acknowledged, or that and all that is announced."""
+        """Return the two contents possible now: the acknowledged ones, and those with all announced changes."""
         after = self.contents
         for change in self._announced:
             after = change.applied(after)
@@ -154,7 +154,7 @@ def carry_out(
     folder : Path
         The index.
     changes : iterable of Change
-        What to do.
+        Changes, in order.
     announce, confirm : callable
         Called before each change is asked for, and after each commit.
     exact_limit : int
@@ -182,7 +182,7 @@ def carry_out(
 
 
 def make_index(folder: Path, changes: Iterable[Change] = (), *, exact_limit: int = EXACT_LIMIT) -> Contents:
-    """Make an index by these changes and return what is in it."""
+    """Make an index by these changes and return its contents as of the last commit."""
     Store.create(folder, LAYERS)
     state = Acknowledged({})
     carry_out(folder, changes, announce=state.announce, confirm=state.confirm, exact_limit=exact_limit)
@@ -190,19 +190,19 @@ def make_index(folder: Path, changes: Iterable[Change] = (), *, exact_limit: int
 
 
 def contents_of(snapshot: Snapshot) -> Contents:
-    """Return what is in an index by its own account."""
+    """Return the contents of an index, read from the ids and titles of its recordings."""
     return {one.id: int(one.title) for one in snapshot.recordings}
 
 
 def named_files(folder: Path) -> set[str]:
-    """Return the files that belong to an index, by path inside the folder; the lock, which means nothing, left out."""
+    """Return the files that belong to an index, by path inside the folder, without the lock."""
     manifest = read_manifest(folder)
     names = {f"{part}/{name}" for part, files in manifest.parts().items() for name in files}
     return names | set(manifest.side_files()) | {"manifest.json"}
 
 
 def check_index(folder: Path, possible: Sequence[Contents], *, probe: bool) -> tuple[Contents, list[str]]:
-    """Return what is in an index, and everything that is not as it must be, in sentences; none if all is well.
+    """Return the contents of an index, and its problems in sentences; an empty list if it is sound.
 
     The index must open, verify, and hold one of the states that are possible: those recordings and no others, their
     landmarks to the bit, to be found by a search. Then a writer must be able to take the lock, after which no file may
@@ -213,7 +213,7 @@ def check_index(folder: Path, possible: Sequence[Contents], *, probe: bool) -> t
     folder : Path
         The index; it is changed: leftovers are removed.
     possible : sequence of dict
-        What it may hold.
+        Contents that it may have.
     probe : bool
         Let the writer also add the recording `PROBE`, and look for it.
     """
@@ -232,7 +232,7 @@ def check_index(folder: Path, possible: Sequence[Contents], *, probe: bool) -> t
         problems += [f"{name} was left" for name in sorted(rubbish)]
         if probe and contents_of(Store.open(folder).snapshot()) != {**found, PROBE.id: int(PROBE.title)}:
             problems.append("a writer could not go on")
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is what the check is there to find
+    except Exception as error:  # noqa: BLE001 - any error is a problem to report
         return found, [f"{type(error).__name__}: {error}"]
     return found, problems
 

@@ -1,7 +1,7 @@
 """Runs of the command as a user starts them: timed, with the memory of all their processes, and killed.
 
-Each is a process of its own that was just started, with two workers unless said otherwise; what it printed and left on
-the disk is compared here.
+Each is a process of its own that was just started, with two workers unless said otherwise; its output
+and the files that it left are compared here.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Outcome:
         The most memory that it and its workers had at one time, pages that they share counted once; None where the
         system does not tell.
     stdout, stderr : str
-        What it printed.
+        Its output.
     """
 
     exit_code: int
@@ -76,7 +76,7 @@ def run_command_line(words: Sequence[str], *, kill_after_seconds: float | None =
 
 
 def rows_of(lines: str) -> dict[str, dict[str, Any]]:
-    """Return results by the name of the file, from JSON Lines, without what differs from run to run."""
+    """Return results by the name of the file, from JSON Lines, without the fields that differ from run to run."""
     rows = {}
     for line in lines.splitlines():
         row = json.loads(line)
@@ -85,7 +85,7 @@ def rows_of(lines: str) -> dict[str, dict[str, Any]]:
 
 
 def same_rows(one: Path, other: Path) -> bool:
-    """Whether two runs hold the same rows, byte for byte, in whatever order."""
+    """Whether two runs hold the same rows, byte for byte, in any order."""
     return sorted(one.read_bytes().splitlines()) == sorted(other.read_bytes().splitlines())
 
 
@@ -95,7 +95,7 @@ def traces_of(run: Path) -> dict[str, str]:
 
 
 def kill_chain(words: Sequence[str], whole: Path, folder: Path, *, kills: int, seed: int) -> dict[str, Any]:
-    """Kill scans at random moments until there were enough kills, and compare what they leave in the end.
+    """Kill scans at random moments until there were enough kills, and compare the final files with those of `whole`.
 
     A run is begun, killed after a random time, continued by the same command, killed again, and so on until it is
     done; then another run is begun.

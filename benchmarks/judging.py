@@ -1,4 +1,4 @@
-"""A distorted excerpt, whole or a piece of it, searched for and judged: what the robustness table counts.
+"""Search for a distorted excerpt, whole or a piece of it, and judge the answer for the robustness table.
 
 An excerpt is *found* when the right recording is among the reported matches at the default threshold. Every search is
 made with nothing held back, so that the score of the right recording is known where it is not found, and recall at
@@ -50,7 +50,7 @@ _STEP_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a trial is searched for: pieces of these lengths, in these indexes.
+    """A trial, the lengths of its pieces to search for, and the indexes to search.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Question:
 
 
 def ask(question: Question, cache: Path) -> list[dict[str, Any]]:
-    """Return what came of a question, as plain JSON types: one answer per length and index, lengths outermost.
+    """Return the answers to a question, as plain JSON types: one answer per length and index, lengths outermost.
 
     For workers prepared by `benchmarks.trials.open_worker`; the distorted excerpt is kept in `cache`.
     """
@@ -125,14 +125,14 @@ def judge(
     *,
     in_order: bool,
 ) -> dict[str, Any]:
-    """Return what matches say of an excerpt, as plain JSON types.
+    """Return the result of a search for an excerpt, as plain JSON types.
 
     Parameters
     ----------
     matches : iterable of Match
         Found with nothing held back.
     excerpt, made : Excerpt, Made
-        What was to be found, and where it lies in the file.
+        The excerpt to be found, and its place in the distorted file.
     clip_start : float
         Where in the file the query begins, in seconds.
     whole : bool

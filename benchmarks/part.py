@@ -1,8 +1,8 @@
-"""One part of the benchmark suite: what it measures, and how its report becomes tables, figures and pictures.
+"""Parts of the benchmark suite: a measurement, and the tables, figures and pictures of its report.
 
 A module that measures something ends with a `PART`. `run_command` is its command line, `benchmarks.suite` runs several,
 `benchmarks.results` writes RESULTS.md from their reports. All three see a report only through the functions named here,
-and a report is plain JSON: what was measured last year can be read today.
+and a report is plain JSON: a report of last year can be read today.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ MEASURED: Final = ("fingerprint", "index")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be measured on, and with what means.
+    """Input and settings of one measurement.
 
     Attributes
     ----------
     corpus : Corpus
         The recordings.
     cache : Path
-        Folder for what is kept between runs; everything in it can be made again.
+        Cache folder, kept between runs; everything in it can be made again.
     jobs : int
         Processes.
     seed : int
@@ -52,7 +52,7 @@ class Job:
     quick : bool
         The short version: minutes on synthesised music, wide intervals.
     options : dict
-        What this part alone was asked for, by the names of its own command-line options; absent ones at their defaults.
+        Values of the part's own command-line options, by name; absent ones at their defaults.
     """
 
     corpus: Corpus
@@ -81,7 +81,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that was written: its file name, and the sentence that says what is to be seen."""
+    """A picture that was written: its file name and its caption, one sentence."""
 
     name: str
     caption: str
@@ -94,7 +94,7 @@ class Figure:
     Attributes
     ----------
     name : str
-        What it is, the same in every version: "found, other music louder by 6 dB".
+        Name of the quantity, the same in every version: "found, other music louder by 6 dB".
     value : float or None
         None where it could not be measured.
     unit : str
@@ -104,7 +104,7 @@ class Figure:
     detail : str
         How sure it is: "n=60, 91-100 %".
     target : float or None
-        What was promised.
+        Promised value.
     headline : bool
         Whether it belongs in the README.
     """
@@ -140,11 +140,11 @@ class Part:
     question : str
         The question that it answers, in one sentence.
     about : str
-        What is measured, how, and how to read it: a paragraph or two of Markdown.
+        Quantities, method, and how to read the tables: a paragraph or two of Markdown.
     measure : callable
         From a job to its report, which starts as `new_report`.
     tables, figures : callable
-        What to print of a report, and what of it to compare between versions.
+        The tables to print of a report, and the figures to compare between versions.
     pictures : callable
         Writes pictures of a report into a folder.
     add_options : callable
@@ -166,7 +166,7 @@ class Part:
 
 
 def new_report(name: str, job: Job, **settings: Any) -> Report:
-    """Return what every report starts with: its part, the facts, what was measured on, and the settings."""
+    """Return the start of a report: part, format, facts of the machine and code, corpus, settings."""
     return {
         "part": name,
         "format": 1,

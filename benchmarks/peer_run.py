@@ -1,7 +1,7 @@
 """Running the programs of others: without a shell, in a folder of their own, for a limited time, with the time taken.
 
-A program that is not there, fails, hangs or says something unknown raises `PeerError` with what it was and why; who
-compares programs reports that by name and goes on with the next.
+A program that is missing, fails, hangs or prints something unknown raises `PeerError` with the program and the reason;
+the comparison reports it by name and goes on with the next.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Runner:
-    """Runs commands in one folder and adds up what they take.
+    """Runs commands in one folder and adds up their time.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Runner:
     def run(
         self, words: Sequence[str], *, environment: Mapping[str, str] | None = None, accepted: Collection[int] = (0,)
     ) -> str:
-        """Return what a command prints to its standard output.
+        """Return the standard output of a command.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class Runner:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the bytes that files below a folder take on disk; a sparse file counts what it holds.
+    """Return the bytes that files below a folder take on disk; a sparse file counts its allocated blocks.
 
     A file that is named twice counts once.
     """

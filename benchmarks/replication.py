@@ -4,8 +4,8 @@
     python -m benchmarks.replication --quick --pictures DIR    twelve tracks of a minute
 
 Tracks that reuse the catalogue by a known amount are made (`benchmarks.splicing`), searched for at the default
-threshold, and what is attributed is held against what is there (`benchmarks.attribution`). Tracks and answers are kept
-one by one, so a run that was stopped goes on where it was. How it looks is in `benchmarks.replication_report`.
+threshold, and the attributed passages are scored against the truth (`benchmarks.attribution`). Tracks and answers are
+kept one by one, so a run that was stopped goes on where it was. How it looks is in `benchmarks.replication_report`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ TRACK_SECONDS: Final = (60.0, 120.0)
 QUICK_SECONDS: Final = 60.0
 
 ABOUT: Final = f"""\
-What a label pays or is paid for is a share of a track. So tracks are made of which the share is known: a host of other
+Labels pay and are paid by shares of a track. So tracks are made of which the share is known: a host of other
 music, joined from clips that are not in the catalogue, one to two minutes long, into which 5 to 100 % of catalogue
 audio is put. One to four recordings give it, in pieces of at least {SHORTEST_SECONDS:g} s (so short shares have fewer
 sources) that follow each other in any order, faded over {1000 * FADE_SECONDS:g} ms and divided by at least
@@ -92,7 +92,7 @@ class _Task:
 
 
 def measure(job: Job) -> Report:
-    """Return what was found in each track, and summaries by share, transformation, number of sources and layering.
+    """Return the result for each track, and summaries by share, transformation, number of sources and layering.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def _cells(quick: bool) -> list[tuple[float, str, bool]]:
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """State that a worker process keeps between tasks."""
 
     corpus: Corpus
 
@@ -223,7 +223,7 @@ def _prepare(corpus: Corpus) -> None:
 
 @functools.cache
 def _made_by() -> tuple[str, str, str]:
-    """Return digests of the corpus, of what makes tracks, and of what searches for them and judges."""
+    """Return digests of the corpus, of the code that makes tracks, and of the code that searches and judges them."""
     return (
         content_key(identity(_Worker.corpus)),
         source_digest("benchmarks/splicing.py", *DISTORTION_CODE),
@@ -282,7 +282,7 @@ def _answered(task: _Task, pieces: Sequence[Piece], path: Path) -> dict[str, Any
 
 
 def _compact(judged: Judged) -> dict[str, Any]:
-    """Return what the report keeps of a track, to a millisecond."""
+    """Return the entry of a track in the report, times to a millisecond."""
 
     def short(value: float | None) -> float | None:
         return None if value is None else round(value, 3)
@@ -310,7 +310,7 @@ def _compact(judged: Judged) -> dict[str, Any]:
 
 
 def _rows(tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return summaries: of all tracks, and by each of what was varied; held-out and development sources apart."""
+    """Return summaries: of all tracks, and by each varied parameter; held-out and development sources apart."""
     ways: dict[str, dict[str, Any]] = {
         "all": {"all tracks": lambda track: True},
         "share": {f"{percent:g} %": _is("percent", percent) for percent in PERCENTS},

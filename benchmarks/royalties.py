@@ -1,10 +1,10 @@
-"""What a large catalogue of rights costs: to import, to keep up to date, to attribute with, and to state from.
+"""Time and memory of a large catalogue of rights: import, update, attribution and statements.
 
     python -m benchmarks.royalties              100 000 recordings with 400 000 shares, 100 000 matched segments
     python -m benchmarks.royalties --quick      a twentieth of that
 
 Needs no music: rights, scan results and usage are synthesised (`benchmarks.royalties_data`, `royalties_files`,
-`royalties_scans`). The steps and what is checked of them are in `benchmarks.royalties_steps`.
+`royalties_scans`). The steps and their checks are in `benchmarks.royalties_steps`.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ Rights, scan results and usage are synthesised: for every ten recordings nine wo
 medleys, samples, shares that hold in some countries only, and some that sum to more or less than the whole; for every
 ten matched segments seven generated tracks, with overlaps, passages that other recordings fit as well, recordings that
 are not on file, and matches of the composition alone. Each step runs in a process of its own that was just started, on
-a file of SQLite, and on PostgreSQL where a server is named (`--database`). *Time* is what passes, *processor* what the
-process itself computes: on a machine with other work the former is longer. *Peak* is the most memory that the process
-ever had, *of it* what it had before it began, with the libraries loaded; memory is bounded if a catalogue four times
-as large takes little more of it. In the series of months, ten statements of a month each are issued in turn, each in a
+a file of SQLite, and on PostgreSQL where a server is named (`--database`). *Time* is elapsed time,
+*processor* the computing time of the process itself: on a machine with other work the former is longer. *Peak* is the
+most memory that the process ever had, *of it* the memory before the step began, with the libraries loaded; memory is
+bounded if a catalogue four times as large takes little more of it. In the series of months, ten statements of a month each are issued in turn, each in a
 database that holds the months before; cost does not grow with history if the tenth takes no longer than the first.
 
-What comes out is checked against what was synthesised: every record arrives, importing again or importing what was
-exported changes nothing, the overclaims and unclaimed shares that are there are found and no others, every segment is
+The results are checked against the synthesised data: every record arrives, importing again or importing an export
+changes nothing, the overclaims and unclaimed shares that are there are found and no others, every segment is
 attributed, the lines of a statement sum to the royalty on the revenue that was reported, and the audit of its files
 finds nothing.
 """
@@ -60,7 +60,7 @@ finds nothing.
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a catalogue is, and what is done with it.
+    """Size of a catalogue, and the steps to run on it.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ QUICK: Final = (Size(1_250, 1_250, _SMALL), Size(5_000, 5_000, _LARGE, _SERVER))
 
 
 def measure(job: Job) -> Report:
-    """Return what every step took, and which checks failed.
+    """Return the time, memory and failed checks of every step.
 
     Raises
     ------

@@ -14,7 +14,7 @@ __all__ = ["figures", "pictures", "tables"]
 IMPORT_SECONDS: Final = 60.0
 ATTRIBUTE_SECONDS: Final = 30.0
 GROWTH: Final = 1.5
-"""How many times as much memory four times as much data may take, beyond what the program itself takes."""
+"""Limit of the ratio of memory for four times the data, without the memory of the program itself."""
 
 MONTH_GROWTH: Final = 1.2
 """How many times as long the statement of the last month may take as that of the first, in seconds of processor."""

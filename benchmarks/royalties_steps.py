@@ -1,10 +1,10 @@
-"""The steps from rights to a statement, each timed in a process of its own, and checked against what was synthesised.
+"""The steps from rights to a statement, each timed in a process of its own and checked against synthesised truth.
 
-A step prepares, then does what is timed, then checks what came of it. Peak memory is that of the whole process, with
-the interpreter and its libraries, and stands beside the memory that it had before it began. What is measured is
-imported by the step that needs it, before it is timed, as the commands do: no step carries the libraries of another.
+A step prepares, runs the timed work, then checks its result. Peak memory is that of the whole process, with the
+interpreter and its libraries, and is given beside the memory before the work began. The measured code is imported by
+the step that needs it, before it is timed, as the commands do: no step carries the libraries of another.
 Nor does it carry those of the benchmark: `run_alone` starts this module as a program, which reads a step as JSON from
-its input and writes what came of it.
+its input and writes its result as JSON.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class Step:
     place : str
         Path or URL of the database.
     folder : str
-        Where the synthesised files are, and what the step writes.
+        Folder of the synthesised files and of the files that the step writes.
     catalogue : Catalogue
     n_segments, revenue : int
-        What was synthesised: segments of scan results, and cents of revenue.
+        Synthesised amounts: segments of scan results, and cents of revenue.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a step found: counts to be shown, how many checks were made, and which failed, in words."""
+    """Result of the checks of a step: counts to be shown, number of checks, and failures in words."""
 
     counts: Mapping[str, int]
     checks: int
@@ -92,7 +92,7 @@ Work = Callable[[], Check]
 
 
 def run_step(step: Step) -> dict[str, Any]:
-    """Return what a step took, what it counted and which checks failed; to be called once in a process."""
+    """Return the time, memory, counts and failed checks of a step; to be called once in a process."""
     work = STEPS[step.name](step)
     before = _memory_mb("VmRSS")
     started, processor = time.perf_counter(), time.process_time()
@@ -114,12 +114,12 @@ def run_step(step: Step) -> dict[str, Any]:
 
 
 def run_alone(step: Step) -> dict[str, Any]:
-    """Return what `run_step` does, called in a process that is started for it.
+    """Return the result of `run_step`, called in a process that is started for it.
 
     Raises
     ------
     SourceprintError
-        If the process fails; the message ends with what it said last.
+        If the process fails; the message ends with its last words.
     """
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.royalties_steps"],
@@ -202,7 +202,7 @@ def _export(step: Step) -> Work:
         records, wanted = sum(report.records.values()), sum(step.catalogue.counts.values())
 
         def check() -> Checked:
-            # What nobody claims is exported besides; every record itself must be there.
+            # Unclaimed shares are exported as well; every record itself must be there.
             return Checked({"rows": records}, 1, _differences([("all records exported", records >= wanted, True)]))
 
         return check
@@ -415,7 +415,7 @@ STEPS: Final[dict[str, Callable[[Step], Work]]] = {
 
 
 def _differences(found: Sequence[tuple[str, object, object]]) -> tuple[str, ...]:
-    """Return in words what is not as it was synthesised."""
+    """Return the differences from the synthesised data, in words."""
     return tuple(f"{what}: {_short(got)}, must be {_short(wanted)}" for what, got, wanted in found if got != wanted)
 
 

@@ -1,4 +1,4 @@
-"""What one state of the index costs and answers: run in processes of their own, so that nothing is warm by accident."""
+"""Costs and answers of one state of the index, run in fresh processes: nothing is warm by accident."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def cut(excerpt: Excerpt) -> Excerpt:
 
 
 def question(asked: Excerpts) -> list[dict[str, Any]]:
-    """Return what came of an excerpt under each condition; for workers prepared by `benchmarks.trials.open_worker`."""
+    """Return the answers for an excerpt, by condition; for workers prepared by `benchmarks.trials.open_worker`."""
     return [
         answer
         for condition in asked.conditions
@@ -116,7 +116,7 @@ def question(asked: Excerpts) -> list[dict[str, Any]]:
 
 
 def stranger(asked: Stranger) -> dict[str, Any]:
-    """Return the hours searched, and what every passage that was found states, in false matches per 1 000 hours."""
+    """Return the file, the seconds searched, and the stated false matches per 1 000 hours of each passage found."""
     snapshot = _snapshot(asked.index)
     allowed = _without(snapshot, asked.without)
     seconds, stated = 0.0, []
@@ -162,7 +162,7 @@ def add(newcomers: Newcomers) -> dict[str, float]:
 
 
 def probe(timed: Timed) -> dict[str, Any]:
-    """Return what opening takes, what matching whole files takes by part, and what memory it takes.
+    """Return the seconds to open an index and to match whole files, by step, and the memory used in MB.
 
     Each file is matched as it is, and again with all recordings of its source left out, so that nothing is to be found.
     The first file goes first once more, for kernels to be loaded and lists to be read.
@@ -195,7 +195,7 @@ def probe(timed: Timed) -> dict[str, Any]:
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """State that a worker process keeps between tasks."""
 
     corpus: Corpus
 
@@ -244,7 +244,7 @@ def _snapshot(index: str) -> Snapshot:
 
 
 def _memory() -> dict[str, float] | None:
-    """Return the memory of this process alone, and what it shares with others through maps, in MB; Linux tells."""
+    """Return the private and the file-mapped memory of this process in MB; None except on Linux."""
     if sys.platform != "linux":
         return None
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()

@@ -1,7 +1,7 @@
-"""What is timed for the speed report, each step in a fresh process of one thread: `run_step` starts it.
+"""Timed steps of the speed report, each in a fresh process of one thread: `run_step` starts it.
 
-Rates count processor time after a warm-up that compiles and loads what the first file would pay for; what compares
-several processes, or starts one, counts elapsed time. Peak memory is that of the whole process, libraries included.
+Rates count processor time after a warm-up, so that no file pays for compiling and loading; steps that compare several
+processes, or start one, count elapsed time. Peak memory is that of the whole process, libraries included.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ print(spin(float(sys.argv[1])))
 
 
 def run_step(step: str, **given: Any) -> dict[str, Any]:
-    """Run one of `STEPS` in a process of its own and return what it measured.
+    """Run one of `STEPS` in a process of its own and return its measurements.
 
     Raises
     ------
@@ -265,7 +265,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "import": _import_all,
     "info": _info,
 }
-"""What `run_step` can run."""
+"""Steps of `run_step`, by name."""
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------

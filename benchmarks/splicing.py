@@ -2,8 +2,8 @@
 
 A host is other music, joined from clips that are not in the catalogue. Pieces of one to four recordings are put into
 it, so that they fill a given share of its length: in place of the host or over it at the same level, as they are or
-transformed with a known time map. `draw_plan` decides everything, `render` makes the samples and says exactly what lies
-where (`Piece`): the truth that attribution is held against.
+transformed with a known time map. `draw_plan` draws recordings, lengths and places; `render` makes the samples and
+returns the exact place of each piece (`Piece`): the truth that an attribution is scored against.
 
 Rules: a piece lasts at least `SHORTEST_SECONDS`, and is not a pause; the sources of a track are different recordings,
 from different sources of the corpus as far as there are; a recording gives one or two pieces that do not overlap in it;
@@ -110,7 +110,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What lies where: `reference = reference_start + ratio * (query - query_start)`, in seconds."""
+    """Place of a piece, seconds: `reference = reference_start + ratio * (query - query_start)`."""
 
     file: str
     query_start: float
@@ -169,7 +169,7 @@ def render(plan: Plan, corpus: Corpus) -> tuple[Samples, list[Piece]]:
     Parameters
     ----------
     plan : Plan
-        What to make; the same plan and corpus give the same samples.
+        The track; the same plan and corpus give the same samples.
     corpus : Corpus
         Where its recordings and the clips of the host are loaded from. Without generated music in it the host is
         synthesised.
@@ -269,7 +269,7 @@ TRANSFORMATIONS: Final[dict[str, Transformation]] = {
     "tempo 1.08": _faster,
     "from mel 80": lambda y, rng: (transformations.griffin_lim_mel(y, RATE_HZ, rng), 1.0),
 }
-"""What may be done to all pieces of a track; each returns the samples and source seconds per second."""
+"""Transformations of all pieces of a track; each returns the samples and source seconds per second."""
 
 NOMINAL_RATIO: Final = {"tempo 1.08": 1.09}
 """Source seconds needed per second, rounding of the engines included, where it is not 1."""
@@ -340,7 +340,7 @@ def _apart(
 def _laid_out(
     pieces: Sequence[tuple[str, float, tuple[float, float]]], seconds: float, rng: np.random.Generator
 ) -> tuple[Cut, ...]:
-    """Spread pieces over a track, what is left of it divided at random into the gaps around them."""
+    """Spread pieces over a track; divide the rest of its length at random into the gaps around them."""
     spare = max(0.0, seconds - sum(length for _, length, _ in pieces))
     least = min(GAP_SECONDS, spare / (len(pieces) + 1))
     weights = rng.dirichlet(np.ones(len(pieces) + 1))

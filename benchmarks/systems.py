@@ -1,7 +1,7 @@
-"""AI systems: whether a recording is found in what a system made of it, by kind and by what the method keeps.
+"""AI systems: recordings found in the outputs of systems that were given them, by kind of method.
 
     python -m benchmarks.systems                       the list of pairs in the corpus, else an artificial set
-    python -m benchmarks.systems --pairs mine.tsv      your own list; `benchmarks.pairs` says what stands in it
+    python -m benchmarks.systems --pairs mine.tsv      your own list, as `benchmarks.pairs` describes it
 
 The sources of the pairs are added to the catalogue, the outputs are searched in both modes, and every answer is kept
 with its score, found or not. No source is searched with a projection that was trained on it. Answers are cached one by
@@ -39,21 +39,21 @@ __all__ = ["PART", "agreement", "judged", "main", "summary"]
 
 MODES: Final = {"standard": STANDARD, "thorough": THOROUGH}
 LOOSE_FALSE_PER_1000H = 1000.0
-"""What is weaker than this has no score: it is what chance makes in an hour."""
+"""Weaker passages have no score: chance makes one in an hour."""
 DIAGONAL_SECONDS, SAME_CENTS = 0.5, 25.0
 QUICK_PER_SYSTEM, QUICK_SOURCES, FULL_SOURCES = 2, 5, 20
 _CODE = ("fingerprint", "index", "benchmarks/systems.py", "benchmarks/catalogues.py")
 
 ABOUT = """\
-Each pair is a recording and what a system made of it. The recordings are added to the catalogue, and what was made is
-searched, once as `sourceprint match` searches and once with `--thorough`. The column *recording kept* is what the list
-expects from the method, not from listening: **yes** where the recording itself goes through the system (a neural
-codec), **partial** where some of it should survive (an edit by text), **no** where only a melody, a style or the notes
-go in and the sound is made anew. Of the first two, more found is better. Of the last nothing has to be found; what is
-found all the same is named, to be listened to: it is evidence that sound survived, or a false match.
+Each pair is a recording and the output that a system made from it. The recordings are added to the catalogue. The
+outputs are searched, once as `sourceprint match` searches and once with `--thorough`. The column *recording kept* holds
+the expectation of the list, from the method, not from listening: **yes** where the recording itself goes through the
+system (a neural codec), **partial** where some of it should survive (an edit by text), **no** where only a melody, a
+style or the notes go in and the sound is made anew. Of the first two, more found is better. Of the last nothing has to be found; a match
+is named all the same, to be listened to: it is evidence that sound survived, or a false match.
 
-Where a list does not say how source and output align, agreement is held against what nearly all of these methods do:
-they keep time and pitch, so that the passage lies on the diagonal, at a tempo ratio of 1 and 0 cents. That is an
+Where a list does not give the alignment of source and output, agreement assumes that the method keeps time and pitch,
+as nearly all of them do, so that the passage lies on the diagonal, at a tempo ratio of 1 and 0 cents. That is an
 expectation from the method, not a truth. No source was known to the projection that searched for it; where one was, it
 has rows of its own. Several outputs may come from one source, so the pairs are not independent and the intervals are
 somewhat too narrow.
@@ -61,7 +61,7 @@ somewhat too narrow.
 
 
 def measure(job: Job) -> Report:
-    """Return what was found of the source of every pair, in both modes."""
+    """Return the report: for every pair, the matches of its source in both modes; counts by kind and system."""
     quick_sources = QUICK_SOURCES if job.quick else FULL_SOURCES
     listed = find_pairs(
         job.corpus, job.options.get("pairs"), job.cache, jobs=job.jobs, seed=job.seed, sources=quick_sources
@@ -93,17 +93,17 @@ def measure(job: Job) -> Report:
 
 
 def judged(pair: Pair, source_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what one search says of a pair: reported or not, with which score, how aligned, and what else was named.
+    """Return the result of one search for a pair: reported or not, score, alignment, and other recordings named.
 
     Parameters
     ----------
     pair : Pair
-        What should be found, and how it is known to lie.
+        The source to be found, with its offset and pitch where the list gives them.
     source_id : str
         The id of its source in the catalogue.
     answer : mapping
         `reported`: ids at the default limit, first match first; `found`: all passages down to
-        `LOOSE_FALSE_PER_1000H`, each with `id`, `also_fits`, `reported` and what a segment says.
+        `LOOSE_FALSE_PER_1000H`, each with `id`, `also_fits`, `reported`, and spans, ratio, cents and scores.
     """
     own = [one for one in answer["found"] if one["id"] == source_id]
     fits = [one for one in answer["found"] if source_id in one["also_fits"]]
@@ -147,7 +147,7 @@ def agreement(passage: Mapping[str, Any], offset_seconds: float, pitch_cents: fl
 
 
 def summary(rows: Sequence[Mapping[str, Any]], by: str) -> list[dict[str, Any]]:
-    """Return rows of pairs counted by "kind" or "system", apart by what is expected and by split, in that order."""
+    """Return rows of pairs counted by "kind" or "system", apart by expectation, kind and split."""
     groups: dict[tuple[int, str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[EXPECTATIONS.index(row["same_recording"]), row["kind"], row[by], row["split"]].append(row)

@@ -17,7 +17,7 @@ from benchmarks.plotting import BLUE, GREY, ORANGE, PURPLE, RED, picture
 
 __all__ = ["figures", "pictures", "tables"]
 
-KEPT: Final = {  # what the method keeps: words and colour
+KEPT: Final = {  # parts kept by the method: words and colour
     "recording": ("the recording is kept", BLUE),
     "part": ("kept in part", ORANGE),
     "work": ("only the work is kept", PURPLE),
@@ -27,7 +27,7 @@ _NOTHING = "-"
 
 
 def tables(report: Report) -> list[Table]:
-    """Return what was found by kind and system, how it agrees, what is to be listened to, each pair, what is missing.
+    """Return tables: found by kind and by system, agreement, matches to listen to, each pair, missing files.
 
     Shares are of pairs, with Wilson's 95 % intervals; "thorough" is the slower search of the same pairs.
     """
@@ -192,7 +192,7 @@ def _agreement(report: Report) -> Table:
     note = (
         f"In place: the middle of the passage lies within {settings['diagonal_seconds']:g} s of "
         f"{'the line that the list gives' if told else diagonal}. "
-        f"Pitch right: within {settings['same_cents']:g} cents of what is expected; semitones: as near to another "
+        f"Pitch right: within {settings['same_cents']:g} cents of the expected pitch; semitones: as near to another "
         "whole semitone, as every second pitch drawn blindly would be. Medians over what the standard search found."
     )
     return Table("Where it was found: agreement in time and pitch", header, rows, note)

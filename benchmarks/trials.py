@@ -1,7 +1,7 @@
-"""Excerpts of the catalogue, and what they sound like distorted: made once, kept, and used by everything that searches.
+"""Excerpts of the catalogue and their distorted versions: made once, cached, shared by all searches.
 
-Distorting (`make`) is separated from searching: what an excerpt sounds like under a condition is kept in the cache as
-a file, and serves all clip lengths, catalogue sizes, settings and peers. `benchmarks.judging` searches.
+Distorting (`make`) is separated from searching: an excerpt under a condition is one file in the cache, and serves all
+clip lengths, catalogue sizes, settings and peers. `benchmarks.judging` searches.
 
 Music that is mixed in, and the hosts of `splice`, come from `generated` of the corpus, which is not in the catalogue.
 Ambiences and rooms are those that no projection was trained with.
@@ -99,7 +99,7 @@ class Made:
     ratio, offset_seconds, pitch_semitones : float
         As in `Distorted`: seconds of the excerpt = `ratio` * seconds after `begin_seconds` + `offset_seconds`.
     description : str
-        What was done, in words.
+        The distortion, in words.
     begin_seconds, end_seconds : float
         Where in the file the excerpt lies; the rest is its host.
     also : tuple of str
@@ -217,7 +217,7 @@ def side_of(excerpt: Excerpt) -> Side:
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """State that a worker process keeps between tasks."""
 
     corpus: Corpus
     sides: tuple[Side, ...]
@@ -233,7 +233,7 @@ def _resources() -> Resources:
 
 @functools.cache
 def _surroundings() -> tuple[object, ...]:
-    """Return what a distortion depends on besides excerpt and condition: the code, and what there is to mix in."""
+    """Return the parts of the cache key common to all trials: keys of the distortion code and of the corpus."""
     return (source_digest(*DISTORTION_CODE, *SYNTHESIS_CODE), content_key(*identity(_Worker.corpus)))
 
 
@@ -266,7 +266,7 @@ def _absent() -> frozenset[str]:
 
 
 def _distorted(y: Samples, name: str, rng: np.random.Generator, path: Path, partner: TrackRow | None) -> Made:
-    """Write the excerpt `y` under a condition to `path`; returns what was made, without the path."""
+    """Write the excerpt `y` under a condition to `path`; returns its `Made` without the path."""
     try:
         if name.startswith("splice"):
             made, begin, end = _splice(mono(y), name == "splice_crossfade", rng)
