@@ -5,8 +5,8 @@
 
 Audio that is not in a catalogue is searched for there with nothing held back (`benchmarks.scans`); the probability
 stated for each query is compared with its observed frequency (`benchmarks.calibration_counts`); excerpts and strangers
-in one batch tell whether its false discovery rate can be known without the truth (`benchmarks.decoys`). How it looks is in
-`benchmarks.calibration_report`.
+in one batch tell whether its false discovery rate can be known without the truth (`benchmarks.decoys`). How it looks is
+in `benchmarks.calibration_report`.
 """
 
 from __future__ import annotations

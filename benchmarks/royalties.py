@@ -45,11 +45,12 @@ Rights, scan results and usage are synthesised: for every ten recordings nine wo
 medleys, samples, shares that hold in some countries only, and some that sum to more or less than the whole; for every
 ten matched segments seven generated tracks, with overlaps, passages that other recordings fit as well, recordings that
 are not on file, and matches of the composition alone. Each step runs in a process of its own that was just started, on
-a file of SQLite, and on PostgreSQL where a server is named (`--database`). *Time* is elapsed time,
-*processor* the computing time of the process itself: on a machine with other work the former is longer. *Peak* is the
-most memory that the process ever had, *of it* the memory before the step began, with the libraries loaded; memory is
-bounded if a catalogue four times as large takes little more of it. In the series of months, ten statements of a month each are issued in turn, each in a
-database that holds the months before; cost does not grow with history if the tenth takes no longer than the first.
+a file of SQLite, and on PostgreSQL where a server is named (`--database`). *Time* is elapsed time, *processor* the
+computing time of the process itself: on a machine with other work the former is longer. *Peak* is the most memory that
+the process ever had, *of it* the memory before the step began, with the libraries loaded; memory is bounded if a
+catalogue four times as large takes little more of it. In the series of months, ten statements of a month each are
+issued in turn, each in a database that holds the months before; cost does not grow with history if the tenth takes no
+longer than the first.
 
 The results are checked against the synthesised data: every record arrives, importing again or importing an export
 changes nothing, the overclaims and unclaimed shares that are there are found and no others, every segment is

@@ -49,8 +49,8 @@ Each pair is a recording and the output that a system made from it. The recordin
 outputs are searched, once as `sourceprint match` searches and once with `--thorough`. The column *recording kept* holds
 the expectation of the list, from the method, not from listening: **yes** where the recording itself goes through the
 system (a neural codec), **partial** where some of it should survive (an edit by text), **no** where only a melody, a
-style or the notes go in and the sound is made anew. Of the first two, more found is better. Of the last nothing has to be found; a match
-is named all the same, to be listened to: it is evidence that sound survived, or a false match.
+style or the notes go in and the sound is made anew. Of the first two, more found is better. Of the last nothing has to
+be found; a match is named all the same, to be listened to: it is evidence that sound survived, or a false match.
 
 Where a list does not give the alignment of source and output, agreement assumes that the method keeps time and pitch,
 as nearly all of them do, so that the passage lies on the diagonal, at a tempo ratio of 1 and 0 cents. That is an
