@@ -43,7 +43,7 @@ __all__ = [
 _LIST_OF_PATHS = ("", ".lst", ".txt")  # endings of a text with a path per line
 
 STANDARD_INPUT = "-"
-"""What stands for standard input among paths."""
+"""Sign for standard input among paths."""
 
 
 @dataclass(frozen=True, slots=True)

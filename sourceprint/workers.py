@@ -75,7 +75,7 @@ def in_order(
     jobs : int
         Worker processes.
     failed : callable
-        Returns the result of a task whose work raised, or ended two workers.
+        Returns the result of a task whose work raised, took too long, or ended two workers.
     begun : callable
         Called with each task whenever the work on it begins.
     limit : callable, optional
@@ -118,7 +118,7 @@ def in_order(
 
 
 def within_limits(work: Callable[[], Result], files: Iterable[Path]) -> Result:
-    """Run a call that reads some files in a worker with time and memory for them, and return its result.
+    """Run a call that reads some files in a worker with limits of time and memory, and return its result.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def uninterrupted(*, times: int | None = None) -> Iterator[None]:
     Parameters
     ----------
     times : int, optional
-        How often to do so: a user who insists gets through. By default, always.
+        Interrupts held back; the next gets through at once, for a user who insists. By default, all are held.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread is ever interrupted

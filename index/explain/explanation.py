@@ -68,7 +68,7 @@ Cause = Literal[
     "not_in_index", "no_landmarks", "filtered", "excluded", "duplicate", "explained", "crowded", "tempo", "effort",
     "nothing", "chance", "brief", "short", "faint", "rivals", "hub", "edge",
 ]  # fmt: skip
-"""What stood in the way of a match.
+"""Causes that prevented a match.
 
 not_in_index    no such recording in the index
 no_landmarks    it has no landmarks in the layer that was searched

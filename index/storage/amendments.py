@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 AMENDABLE = ("title", "artists", "isrc", "tags", "excluded")
-"""What an amendment may say anew of a recording; and another id, if the manifest has the rename."""
+"""Fields of a recording that an amendment may change; and the id, if the manifest has the rename."""
 
 Amendments = Mapping[str, Mapping[int, bytes]]
 """Lines by name of the segment, then by position in it."""

@@ -117,7 +117,7 @@ PASSAGES = (
         "Track 6", "played 6 % faster, pitch and all, under other music", 6, 18.0, 14.0, speed=1.06, under_db=-3.0
     ),
 )
-"""What is hidden where."""
+"""Hidden passages and their places."""
 
 
 def recording_name(number: int) -> str:

@@ -8,9 +8,8 @@ process of its own. A file that is no audio by all that may still have audio beh
 
 - *audio*: a file to be searched, whether or not it can be read.
 - *other*: surely no audio: text, images, an archive without audio, a link to a folder that is listed already.
-- *refused*: may be audio, and cannot be searched: an archive with audio in it, a picture with sound
-  behind it, a file or folder that cannot be read, a
-  link that leads nowhere, a pipe or device.
+- *refused*: may be audio, and cannot be searched: an archive with audio in it, a picture with sound behind it, a file
+  or folder that cannot be read, a link that leads nowhere, a pipe or device.
 
 Links are followed; each folder is entered once, so links in a circle do no harm. Results are kept by file: in a second
 listing, only changed files are opened.
@@ -243,6 +242,6 @@ def _limit(task: _Task) -> float:
 
 
 def _unread(error: OSError) -> Content:
-    """Return the refusal of a file that cannot be read."""
+    """Return the content of a file that cannot be read: it may hold sound, so it is refused."""
     reason = f"cannot be read ({error.strerror}), so nobody knows whether it is audio; change its permissions"
     return Content("sound", reason)

@@ -38,10 +38,10 @@ REVIEW = "review"
 BLOCK = "block"
 Action = Literal["pass", "review", "block"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-"""What can be decided of a match, from the mildest to the most severe."""
+"""Decisions on a match, from the mildest to the most severe."""
 
 ERROR = "error"
-"""What is said of a file that could not be checked, whatever the policy."""
+"""Verdict on a file that could not be checked, under any policy."""
 
 NEAR_LIMIT_PER_1000H = 1000.0
 """Measured on strangers: a review in two to three hours of music, for two thirds more of the uses near the limit."""

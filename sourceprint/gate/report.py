@@ -18,9 +18,9 @@ The JSON report is one document, the same bytes for the same files, index, polic
                    `decision`, `policy_rule` and `policy_reason` (the term that is broken, or what is open; else null).
                    `near_limit`: hits beyond the limit of the search and within that of the policy, in the fields of a
                    match; no match, so readers of results skip it
-`not_scanned`      what was named, or is in a folder, and could not be scanned: `name`, `reason`
-`other_files`      what is in a folder and is not taken for audio: `name`, `reason`
-`not_verified`     what was taken on trust or not looked at (`sourceprint.gate.unverified`): `what` (index, policy, day,
+`not_scanned`      inputs, and files in folders, that could not be scanned: `name`, `reason`
+`other_files`      files in folders that are not taken for audio: `name`, `reason`
+`not_verified`     inputs taken on trust or not searched (`sourceprint.gate.unverified`): `what` (index, policy, day,
                    file, streams, audio), `name` of the file or null, `reason`
 =================  =====================================================================================================
 """
@@ -106,7 +106,7 @@ FORMATS: dict[str, Callable[[Report], bytes]] = {
     "junit": junit_report,
     "github": github_report,
 }
-"""What writes each format."""
+"""Writer of each format."""
 
 
 def rendered(report: Report, layout: str) -> bytes:

@@ -17,7 +17,7 @@ from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 __all__ = ["ABOUT_SEARCH", "Difference", "FileChange", "MatchChange", "Tolerance", "compare"]
 
 ABOUT_SEARCH = ("index_digest", "recordings", "algorithm", "params_digest", "settings_digest", "max_false_per_1000h")
-"""What was searched and how, each a field of `ScanResult`: where one differs, results may."""
+"""Index and settings, each a field of `ScanResult`: where one differs, results may."""
 
 
 @dataclass(frozen=True, slots=True)

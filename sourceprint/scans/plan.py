@@ -25,7 +25,7 @@ __all__ = ["Content", "Plan", "Territory", "by_suspicion", "content_of", "make_p
 _PROBE_BYTES = 4096
 
 Content = tuple[bool, str]
-"""What tells the content of files apart: whether it is a fingerprint file, and the SHA-256 of the audio."""
+"""Identity of a file's content: whether it is a fingerprint file, and the SHA-256 of the audio."""
 
 
 @dataclass(slots=True)

@@ -121,7 +121,7 @@ class MatchedColumns:
     headings : mapping of str to str
         Its name by field, as the sheet has it.
     notes : tuple of str
-        Columns matched to fields under foreign names, and unused columns.
+        Sentences on columns matched to fields under foreign names, and on unused columns.
     """
 
     positions: Mapping[str, int]

@@ -19,7 +19,7 @@ from sourceprint.sheets.workbooks import WORKBOOK_SUFFIXES, open_workbook
 __all__ = ["SHEET_SUFFIXES", "Sheet", "open_sheet"]
 
 SHEET_SUFFIXES = frozenset({".csv", ".tsv", *WORKBOOK_SUFFIXES})
-"""What the names of sheets end in; a .txt is one too where somebody says so."""
+"""Endings of the names of sheets; a .txt is one too where the caller says so."""
 
 _SAMPLE_ROWS = 50
 _FEW = 2

@@ -31,7 +31,7 @@ RECORDINGS = "recordings"
 CASES = "cases"
 
 NAMED = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*-)?[0-9a-f]{12}")
-"""What the name of a page or case looks like, without its ending."""
+"""Form of the name of a page or case, without its ending."""
 
 _LONGEST = 48
 

@@ -39,7 +39,7 @@ LIMITS = (
     "What is not listed was not found; that does not show that it is not there. Reuse shorter than about a second, or "
     "drowned by other music, may be missed.",
 )
-"""What a page of evidence does not show, in sentences."""
+"""Limits of a page of evidence, in sentences."""
 
 _MOST_GROUPED = 1e15  # larger numbers are written with their power of ten
 _LONGEST_TITLE = 80
