@@ -158,7 +158,7 @@ def _log_unraisable(what: Any) -> None:
 
 
 def _let_go_of_files() -> None:
-    """Let go of the files that the parent writes to: a lock on one of them would outlive it by as long as this does."""
+    """Close the parent's files that are open for writing, so that this process does not prolong their locks."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         with suppress(OSError):  # that of the listing itself

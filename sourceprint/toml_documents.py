@@ -293,6 +293,10 @@ def _remedy(found: inspect.Type, place: str) -> str:
         return f"it must be a table that starts with [{key}]"
     if isinstance(plain, inspect.FloatType):
         return f"write a number from {plain.ge:g} to {plain.le:.9g}, without quotation marks"
+    if isinstance(plain, inspect.IntType):
+        least = "" if plain.ge is None else f" from {plain.ge}"
+        most = "" if plain.le is None else f" to {plain.le}" if least else f" up to {plain.le}"
+        return f"write a whole number{least}{most}, without quotation marks"
     if isinstance(plain, inspect.BoolType):
         return "write true or false, without quotation marks"
     if isinstance(plain, inspect.DateType):

@@ -100,9 +100,10 @@ class WriterLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(descriptor, _MOST_HOLDER_BYTES, 0).decode("ascii", "replace").strip() or "unknown"
+            number = os.pread(descriptor, _MOST_HOLDER_BYTES, 0).decode("ascii", "replace").strip()
+            holder = f"process {number}" if number else "another thread or process"  # one that has just begun
             raise IndexLockedError(
-                f"{self.path.parent}: process {holder} is writing to this index; wait until it has finished "
+                f"{self.path.parent}: {holder} is writing to this index; wait until it has finished "
                 "(reading and matching are possible meanwhile)"
             ) from error
         put_holder(descriptor, self.path)

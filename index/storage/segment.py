@@ -127,7 +127,7 @@ class SegmentLayer:
 
     @property
     def n_rows(self) -> int:
-        """Landmarks, those of removed recordings included."""
+        """Number of landmarks, including those of removed recordings."""
         return int(self.times.size)
 
 

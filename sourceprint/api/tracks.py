@@ -109,10 +109,20 @@ def search_settings(
 
 
 def named_paths(paths: Paths) -> list[str]:
-    """Return paths as texts; one that is given alone counts as a list of one."""
-    if isinstance(paths, str | os.PathLike):
-        return [os.fspath(paths)]
-    return [os.fspath(path) for path in paths]
+    """Return paths as texts; one that is given alone counts as a list of one.
+
+    Raises
+    ------
+    ParameterError
+        If one of them is no path.
+    """
+    named = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    for path in named:
+        if not isinstance(path, str | os.PathLike):
+            raise ParameterError(
+                f"paths: {type(path).__name__} is no path; audio in memory goes to match() or add(), one at a time"
+            )
+    return [os.fspath(path) for path in named]
 
 
 def list_reading(index: Path, *, only_paths: bool = False) -> ListReading:

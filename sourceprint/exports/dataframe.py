@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fingerprint.errors import ParameterError
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.summary import q_values
 
@@ -31,6 +32,8 @@ def to_dataframe(results: ScanResult | Iterable[ScanResult]) -> "pandas.DataFram
     ------
     ImportError
         If pandas is not installed.
+    ParameterError
+        If one of them is no scan result.
 
     Examples
     --------
@@ -47,6 +50,12 @@ def to_dataframe(results: ScanResult | Iterable[ScanResult]) -> "pandas.DataFram
     from sourceprint.exports.parquet import passage_table
 
     batch = [results] if isinstance(results, ScanResult) else list(results)
+    for one in batch:
+        if not isinstance(one, ScanResult):
+            raise ParameterError(
+                f"results: {type(one).__name__} is no ScanResult; keep the results of match() or scan(), or read them "
+                "again with read_results()"
+            )
     kinds: dict[Any, Any] = {
         pyarrow.string(): pandas.StringDtype(),
         pyarrow.int64(): pandas.Int64Dtype(),

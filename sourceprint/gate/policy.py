@@ -1,7 +1,7 @@
 """The policy of the gate: which matches pass, which a person looks at, and which block a release.
 
-POLICY.md shows the file, `sourceprint.gate.policy_toml` reads it. Every threshold is in the units of the scan result
-it is compared with: whole milliseconds, percentages from 0 to 100, confidence from 0 to 1.
+docs/formats/gate-policy.md shows the file, `sourceprint.gate.policy_toml` reads it. Every threshold is in the units of
+the scan result it is compared with: whole milliseconds, percentages from 0 to 100, confidence from 0 to 1.
 """
 
 import unicodedata

@@ -89,7 +89,7 @@ class ColumnMap:
         return ColumnMap({**fields, **self.fields}, (*ignored, *self.ignored), inherited | self.inherited)
 
     def absent(self, header: Sequence[str]) -> list[str]:
-        """Return the headings that the user speaks of now and a sheet does not have."""
+        """Return the headings that this map names itself, not by inheritance, and that a sheet lacks."""
         there = self.inherited | set(map(normalised, header))
         return [heading for heading in (*self.fields, *self.ignored) if normalised(heading) not in there]
 

@@ -132,11 +132,11 @@ def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
     --------
     >>> before = {"segments": 7, "removed": 2, "bytes": {"total": 2_300_000}}
     >>> print(compaction_text(before, {"segments": 1, "removed": 0, "bytes": {"total": 2_100_000}}))
-    segments 7 -> 1, removed and not yet cleared 2 -> 0, size 2.3 MB -> 2.1 MB
+    segments 7 -> 1, removed, not yet cleared 2 -> 0, size 2.3 MB -> 2.1 MB
     """
     rows = [
         ("segments", str(before["segments"]), str(after["segments"])),
-        ("removed and not yet cleared", str(before["removed"]), str(after["removed"])),
+        ("removed, not yet cleared", str(before["removed"]), str(after["removed"])),
         ("size", size_text(before["bytes"]["total"]), size_text(after["bytes"]["total"])),
     ]
     return ", ".join(f"{what} {old} -> {new}" for what, old, new in rows)

@@ -158,3 +158,13 @@ def test_a_key_that_looks_like_a_path_is_refused_by_name(key: str) -> None:
     text = f'schema = "1"\n"{key}" = 1'
     with pytest.raises(ParameterError, match=r"a\.toml: '.*' is not known; the nearest that is known is"):
         read_toml(text, Shelf, schema="1", name="a.toml", failure=ParameterError)
+
+
+def test_the_remedy_of_a_whole_number_states_its_limits() -> None:
+    class Rack(Table, frozen=True):
+        schema: str
+        places: Annotated[int, Meta(ge=1, le=9)]
+
+    for value in ("0", "1.5", '"two"'):
+        with pytest.raises(ParameterError, match="write a whole number from 1 to 9, without quotation marks"):
+            read_toml(f'schema = "1"\nplaces = {value}\n', Rack, schema="1", name="a.toml", failure=ParameterError)

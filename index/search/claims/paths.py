@@ -99,7 +99,7 @@ def _on_one_path(one: Alignment, other: Alignment, at: float) -> bool:
 
 
 def _meets(weaker: Alignment, stronger: Alignment, at: float) -> bool:
-    """Whether an instant lies on the weaker one's side of where both lines cross."""
+    """Return whether `at` lies on the weaker alignment's side of the point where both lines cross."""
     crossing = _crossing(weaker, stronger)
     if crossing is None:
         return False

@@ -64,7 +64,7 @@ def file_view(
     *,
     with_audio: bool,
 ) -> FileView:
-    """Return the content of a file's page, and put its pictures and excerpts on the shelf.
+    """Return the content of a file's page; its pictures and excerpts are added to `shelf`.
 
     Parameters
     ----------

@@ -99,6 +99,9 @@ def test_settings_are_those_of_the_command(label: sourceprint.Catalogue) -> None
     assert filtered.status == "no_match"
     with pytest.raises(sourceprint.UnknownRecordingError, match="s9"):
         label.match(track, only=["id:s9"])
+    for take in (label.scan, label.check, label.add_all):
+        with pytest.raises(sourceprint.ParameterError, match="bytes is no path; audio in memory goes to match"):
+            take([b"RIFF"])  # type: ignore[list-item]
     with pytest.raises(sourceprint.ParameterError, match=r"only='id:s1': must be a list of words"):
         label.match(track, only="id:s1")
     with pytest.raises(sourceprint.ParameterError, match="max_false_per_1000h=0"):

@@ -436,7 +436,7 @@ def test_compact_says_what_it_did(tmp_path: Path) -> None:
     after = Store.open(own).info()
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == compaction_text(before, after) + "\n"
-    assert result.stderr.startswith("segments 1 -> 1, removed and not yet cleared 1 -> 0, size ")
+    assert result.stderr.startswith("segments 1 -> 1, removed, not yet cleared 1 -> 0, size ")
     assert after["bytes"]["total"] < before["bytes"]["total"]
     result = run("compact", "--quiet", index=own)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")

@@ -40,6 +40,11 @@ def test_one_result_or_none_will_do() -> None:
     assert sourceprint.to_dataframe(iter(())).empty
 
 
+def test_only_results_make_rows() -> None:
+    with pytest.raises(sourceprint.ParameterError, match=r"dict is no ScanResult; .* read_results\(\)"):
+        sourceprint.to_dataframe([RESULTS[0].to_dict()])  # type: ignore[list-item]
+
+
 def test_without_pandas_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pip install 'sourceprint\[dataframe\]'"):

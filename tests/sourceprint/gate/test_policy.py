@@ -48,7 +48,7 @@ def decided(found: Mapping[str, Any], by: GatePolicy, *, day: date = DAY) -> tup
 
 def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/formats/gate-policy.md").read_text(), re.DOTALL)
-    documented = parse_policy(example.encode(), name="POLICY.md")
+    documented = parse_policy(example.encode(), name="gate-policy.md")
     assert [rule.id for rule in documented.rules] == ["never", "a-second-or-less", "certain"]
     assert documented.rules[0].names.isrcs == ("GBAYE*",)
     assert documented.rules[1].min_ms == 500
