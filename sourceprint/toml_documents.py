@@ -294,9 +294,8 @@ def _remedy(found: inspect.Type, place: str) -> str:
     if isinstance(plain, inspect.FloatType):
         return f"write a number from {plain.ge:g} to {plain.le:.9g}, without quotation marks"
     if isinstance(plain, inspect.IntType):
-        least = "" if plain.ge is None else f" from {plain.ge}"
-        most = "" if plain.le is None else f" to {plain.le}" if least else f" up to {plain.le}"
-        return f"write a whole number{least}{most}, without quotation marks"
+        limits = [f" {word} {limit}" for word, limit in (("from", plain.ge), ("to", plain.le)) if limit is not None]
+        return f"write a whole number{''.join(limits)}, without quotation marks"
     if isinstance(plain, inspect.BoolType):
         return "write true or false, without quotation marks"
     if isinstance(plain, inspect.DateType):
