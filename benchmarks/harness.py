@@ -1,8 +1,8 @@
-"""What every benchmark shares: who measured what and when, tables, intervals, workers, and files written whole.
+"""Shared tools of the benchmarks: facts of machine and versions, tables, intervals, workers, atomic files.
 
-A benchmark seeds everything, runs its tasks in spawned processes of one thread each (`in_parallel`), keeps what it has
-done under a key that names everything the result depends on (`content_key`), and returns a report of plain JSON types
-with the same facts about machine, versions and parameters (`facts`). `benchmarks.part` says what else it offers.
+A benchmark seeds everything, runs its tasks in spawned processes of one thread each (`in_parallel`), keeps its results
+under a key that names everything the result depends on (`content_key`), and returns a report of plain JSON types with
+the same facts about machine, versions and parameters (`facts`). `benchmarks.part` describes the interface.
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ def content_key(*parts: object) -> str:
 
 
 def default_cache() -> Path:
-    """Return the folder for what benchmarks keep between runs, in the user's cache folder; it may not exist yet."""
+    """Return the cache folder of the benchmarks, in the user's cache folder; it may not exist yet."""
     return Path(platformdirs.user_cache_dir("sourceprint", appauthor=False)) / "benchmarks"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, which then holds either all of it or what it held before."""
+    """Write `data` to `path`, which then holds either all of it or its old content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -214,7 +214,7 @@ def in_parallel(
     work, prepare : callable
         Functions at the top of a module. `prepare(*given)` runs once in each process, before any work.
     tasks : sequence
-        What to do; goes through a pipe, so names rather than samples.
+        Arguments of `work`; sent through a pipe, so names rather than samples.
     jobs : int
         Processes; with 1, everything happens in this one.
     what : str
@@ -252,7 +252,7 @@ def in_parallel(
 
 
 def _start(prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     if prepare is not None:
         prepare(*given)
 

@@ -73,7 +73,7 @@ How each part works is in [README.md](README.md). A change within the intervals 
 DATA = """\
 Music comes from a folder of audio, from a manifest (a TSV that names file, duration and source of each recording), from
 the FMA layout, or is synthesised: arrangements with chords, melody, bass and drums in several timbres, whose pieces
-share keys, tempi, progressions and drum kits. What is split is split by source, never by track: recordings of one
+share keys, tempi, progressions and drum kits. Splits go by source, never by track: recordings of one
 source share loops, motifs and mixes. *Held-out* sources were never seen by the projection that ships, which scores
 them; *development* sources, on which constants may be tuned, are scored by a projection trained on the other half.
 """
@@ -131,7 +131,7 @@ def write_results(
     Parameters
     ----------
     reports, out : Path
-        Where the reports are, and what to write.
+        Folder of the reports, and the file to write.
     before : Path, optional
         Folder of earlier reports; by default ``before`` in `reports`.
     only : collection of str, optional
@@ -198,7 +198,7 @@ def results_text(
     reports, before : mapping
         Reports by part, and those of an earlier state of the core to hold them against.
     pictures : mapping
-        What was drawn, by part.
+        Pictures, by part.
     link : str
         The folder of the pictures as seen from the file: "" or "results/".
     left_out : str
@@ -244,7 +244,7 @@ def part_text(name: str, report: Report, pictures: Sequence[Picture]) -> str:
 
 
 def headline_table(reports: Mapping[str, Report]) -> str:
-    """Return the table of what was promised, in Markdown: each headline figure with how sure it is, and its target."""
+    """Return the table of promised figures, in Markdown: each headline figure with how sure it is, and its target."""
     headlines = [(name, figure) for name, figure in figures_of(reports) if figure.headline]
     figures = [figure for _, figure in headlines]
     if not figures:

@@ -1,8 +1,8 @@
 """Recordings against catalogues that do not hold them, whole and in pieces: what is reported, and how sure it seems.
 
 `scan_all` takes recordings and the catalogues to look for each in, and returns for every query (the whole recording,
-or each piece of it) the best that was said about it, with nothing held back: the limit of false matches is so high
-that every passage above the floor is reported. What was scanned is kept, ten recordings at a time, so a run that was
+or each piece of it) the best answer, with nothing held back: the limit of false matches is so high
+that every passage above the floor is reported. Answers are kept, ten recordings at a time, so a run that was
 stopped goes on where it was.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["EVERYTHING", "Scan", "scan_all"]
 EVERYTHING = 1e12
 """A limit of false matches per 1 000 hours at which every passage above the floor score is reported."""
 
-_RATES_KEPT = 1e5  # false matches per 1 000 hours: what is stated to be commoner is not kept
+_RATES_KEPT = 1e5  # false matches per 1 000 hours: passages stated as commoner are not kept
 _TOGETHER = 10
 _CODE = ("fingerprint", "index", "benchmarks/scans.py", "benchmarks/decoys.py", "benchmarks/derived.py")
 
@@ -69,15 +69,15 @@ def scan_all(corpus: Corpus, scans: Sequence[Scan], cache: Path, *, jobs: int, w
 
     A query has `length` (as asked, 0 for whole), `start_seconds`, `seconds`, `status` ("" or why it could not be
     searched) and `answers`, one per index. An answer holds the fields of `benchmarks.decoys.Answer`, `best`, the
-    recording that the least probability was stated for ("" where nothing was found), and `rates`, what every passage
-    stated, in false matches per 1 000 hours. A file that cannot be decoded is one query without answers.
+    recording with the least stated probability ("" where nothing was found), and `rates`, the stated false matches per
+    1 000 hours of every passage. A file that cannot be decoded is one query without answers.
 
     Parameters
     ----------
     corpus : Corpus
         Where the names are looked up.
     scans : sequence of Scan
-        What to scan.
+        Recordings, each with its catalogues.
     cache : Path
         Folder for results.
     jobs : int
@@ -102,7 +102,7 @@ def scan_all(corpus: Corpus, scans: Sequence[Scan], cache: Path, *, jobs: int, w
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """State that a worker process keeps between tasks."""
 
     corpus: Corpus
 

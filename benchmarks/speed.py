@@ -32,18 +32,18 @@ __all__ = ["PART", "main", "measure"]
 
 LONG_HOURS = 3.0
 ABOUT = """\
-How long adding and matching take, and on what. Every rate is seconds of audio per second of processor time on one
-core, after a warm-up, the median of the repeats; what compares several processes, or starts one, is elapsed time.
-*Decoding alone* is the bare library (libsndfile or FFmpeg) reading the same files in the same process in turn with
-adding them: nothing can be faster than that, so the distance to it is what Sourceprint costs. Stages are told apart by
-interrupting the program every two milliseconds and asking which stage is at work. Several jobs are held against what
-the machine gives several processes of plain arithmetic at the same time. Peak memory is that of the whole process,
-libraries included; where it starts from is given. Shares and ratios can be compared between machines, seconds cannot.
+How long adding and matching take, and on what. Every rate is seconds of audio per second of processor time on one core,
+after a warm-up, the median of the repeats; comparisons of several processes, and starts, are elapsed time. *Decoding
+alone* is the bare library (libsndfile or FFmpeg) reading the same files in the same process in turn with adding them:
+nothing can be faster than that, so the distance to it is the cost of Sourceprint. Stages are told apart by interrupting
+the program every two milliseconds and asking which stage is at work. Several jobs are compared with the gain of the
+machine for several processes of plain arithmetic at the same time. Peak memory is that of the whole process, libraries
+included; where it starts from is given. Shares and ratios can be compared between machines, seconds cannot.
 """
 
 
 def measure(job: Job) -> Report:
-    """Return everything that was measured, as plain JSON types.
+    """Return all measurements, as plain JSON types.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def measure(job: Job) -> Report:
 
 
 def _audio(job: Job, report: Report, n: int, seconds: float) -> tuple[dict[str, list[str]], list[str]]:
-    """Return tracks of the catalogue by format and mp3 tracks of strangers; notes in the report what is missing."""
+    """Return tracks of the catalogue by format and mp3 tracks of strangers; notes missing formats in the report."""
     corpus = job.corpus
     there = [row for row in corpus.music if row.file not in set(corpus.missing())]
     songs, missing = tracks(corpus, there, job.cache, n=n, seconds=seconds, seed=job.seed)
@@ -113,7 +113,7 @@ def _audio(job: Job, report: Report, n: int, seconds: float) -> tuple[dict[str, 
 
 
 def _jobs(job: Job, files: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Add the same files with one job and with several, between measures of what the machine gives to several."""
+    """Add the same files with one job and with several, between measures of the gain of the machine itself."""
     everything = _all_files(job.corpus)
     if job.quick or not everything:
         hours = 0.5 if job.quick else 3.0

@@ -1,6 +1,6 @@
 """The audio files that are timed: tracks of one length, made of the corpus, in every format that can be written here.
 
-A track is recordings of the corpus joined and cut to length, at 44.1 kHz in stereo: what a service is sent. Files are
+A track is recordings of the corpus joined and cut to length, at 44.1 kHz in stereo, as a service receives it. Files are
 kept in the cache under a key of everything that they depend on, each renamed into place when it is complete.
 """
 

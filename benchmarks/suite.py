@@ -49,7 +49,7 @@ _NO_PART_OF_THE_KEY = frozenset({"suite.py", "results.py", "comparison.py", "plo
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be run.
+    """Parts to run, and with which settings.
 
     Attributes
     ----------
@@ -58,13 +58,13 @@ class Request:
     full : bool
         The full version rather than the short one.
     corpus : str or None
-        Corpus folder. None: synthesised music, or what SOURCEPRINT_CORPUS names for the full version.
+        Corpus folder. None: synthesised music, or $SOURCEPRINT_CORPUS for the full version.
     out : Path
         Folder of the reports.
     jobs, seed : int
         Processes, and seed of every draw.
     cache : Path or None
-        Folder for what is kept between runs; None for the user's.
+        Cache folder, kept between runs; None for the user's.
     """
 
     words: tuple[str, ...]
@@ -82,16 +82,16 @@ def run_suite(request: Request, *, say: Say, note: Say, complain: Say) -> int:
     Parameters
     ----------
     request : Request
-        What to run.
+        The parts and settings.
     say, note, complain : callable
-        Take data, remarks, and what went wrong, each as one text.
+        Take data, remarks, and errors, each as one text.
 
     Raises
     ------
     SourceprintError
         For a request that cannot be met: an unknown part or option, a corpus that is none.
     KeyboardInterrupt
-        With what to do, when interrupted; what is done is kept.
+        When interrupted, with the way to continue; finished reports are kept.
     """
     parts, words = split_words(request.words)
     options = {part.name: options_of(part, parts, words) for part in parts}
@@ -255,7 +255,7 @@ def _kept(path: Path, key: str) -> Report | None:
 
 
 def _read(path: Path) -> Report | None:
-    """Return what stands at `path` if it may be a report."""
+    """Return the JSON object at `path`; None if it cannot be read or is of another kind."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -269,7 +269,7 @@ def _of_this_code(path: Path, code: tuple[str, ...]) -> bool:
 
 
 def _code_digest(code: tuple[str, ...]) -> str:
-    """Return the digest of all code that measures and is measured; what only shows results is left out."""
+    """Return the digest of all code that measures and is measured; code that only shows results is left out."""
     here = Path(__file__).resolve().parent
     files = [f"benchmarks/{path.name}" for path in sorted(here.glob("*.py")) if path.name not in _NO_PART_OF_THE_KEY]
     return source_digest(*code, *_CODE_FOLDERS, *files)

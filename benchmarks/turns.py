@@ -1,11 +1,11 @@
-"""Forced replication of what comes and goes: how much is claimed of a recording that is switched on and off.
+"""Forced replication of sources that come and go: share claimed for a recording that is switched on and off.
 
     python -m benchmarks.turns                             on $SOURCEPRINT_CORPUS or synthesised music
     python -m benchmarks.turns --quick --pictures DIR      about a minute
 
 The second half of forced replication (`benchmarks.replication`): tracks in which recordings follow each other in
 stretches of half a second to six seconds, and tracks in which they sound at once. `draw_turns` decides everything,
-`render_turns` makes the samples and says what lies where. How it looks is in `benchmarks.turns_report`.
+`render_turns` makes the samples and returns the spans of each recording. How it looks is in `benchmarks.turns_report`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ LONG_SECONDS: Final = 2.0
 _QUICK_PATTERNS: Final = ((0.5, 0.5), (1.2, 2.8), (2.0, 2.0), (3.0, 1.0), (6.0, 6.0))
 
 ABOUT: Final = f"""\
-Half of what is paid for is where a source is *not*. So recordings are switched on and off on one timeline, for 0.5 to 8
+Payment depends as much on where a source is *not*. So recordings are switched on and off on one timeline, for 0.5 to 8
 s each, over tracks of {TRACK_SECONDS:g} s: silence in the gaps, music that is not in the catalogue, or another
 recording of the catalogue, which is then on where the first is off. Beside them stand mash-ups: two recordings at once,
 at the same level or the second 6 dB below, and one that goes on while another comes and goes over it. All of it as it
@@ -65,7 +65,7 @@ is, or transformed as in forced replication. Held-out sources only.
 
 *Claimed beyond* is by how many points of the track more is claimed than is there; *short* by how many less, of the
 recordings that were found at all. Both are means, with the worst of all. Stretches of less than {LONG_SECONDS:g} s lose
-more at their ends, and are often not found: what is short there is reported, not promised."""
+more at their ends, and are often not found: their *short* is reported, not promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Task:
 
 
 def measure(job: Job) -> Report:
-    """Return what was claimed of each recording in each track, and summaries by period, gap, transformation and mix.
+    """Return the claimed shares of each recording in each track, and summaries by period, gap, transformation and mix.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def render_turns(plan: TurnsPlan, corpus: Corpus) -> tuple[Samples, list[Piece]]
     Parameters
     ----------
     plan : TurnsPlan
-        What to make; the same plan and corpus give the same samples.
+        The track; the same plan and corpus give the same samples.
     corpus : Corpus
         Where its recordings and other music are loaded from.
     """
@@ -222,7 +222,7 @@ def render_turns(plan: TurnsPlan, corpus: Corpus) -> tuple[Samples, list[Piece]]
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """State that a worker process keeps between tasks."""
 
     corpus: Corpus
 

@@ -1,4 +1,4 @@
-"""What a report on turns looks like: tables, the figures that are compared, a picture. Nothing is measured here."""
+"""Tables, compared figures and a picture of a report on turns. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return what is compared between versions."""
+    """Return the figures that are compared between versions."""
     known = {(row["by"], row["level"]): row for row in report["rows"]}
     everything = known["all", "all"]
     long = known["all", f"on for {LONG_SECONDS:g} s and more"]

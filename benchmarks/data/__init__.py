@@ -1,1 +1,1 @@
-"""What is measured on: recordings with their lists, from a folder or synthesised, split by source."""
+"""The corpus of the benchmarks: recordings with their lists, from a folder or synthesised, split by source."""

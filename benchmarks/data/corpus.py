@@ -1,6 +1,6 @@
-"""What to measure on: recordings in one of four layouts, behind one interface.
+"""The corpus of the benchmarks: recordings in one of four layouts, behind one interface.
 
-`open_corpus` takes a path or the environment variable ``SOURCEPRINT_CORPUS`` and chooses by what it finds:
+`open_corpus` takes a path or the environment variable ``SOURCEPRINT_CORPUS`` and chooses by the files there:
 
 - *lists* (`manifest`): a folder with ``music.tsv``, or such a list itself;
 - *FMA* (`fma`): tracks by id in numbered folders, with ``tracks.csv``;
@@ -65,7 +65,7 @@ class Corpus(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it in a table."""
+        """Name to show in a table."""
 
     @property
     def music(self) -> tuple[TrackRow, ...]:
@@ -85,7 +85,7 @@ class Corpus(Protocol):
 
     @property
     def pairs(self) -> tuple[PairRow, ...]:
-        """Sources and what AI systems made of them."""
+        """Sources and outputs of AI systems."""
 
     def path(self, file: str) -> Path | None:
         """Return where `file` lies, or None when it exists in memory only."""
@@ -135,7 +135,7 @@ def open_corpus(path: str | os.PathLike[str] | None = None) -> Corpus:
 
 
 def identity(corpus: Corpus) -> list[object]:
-    """Return what makes a corpus this one, as plain JSON types: where it lies, its lists, the sizes of its files."""
+    """Return the identity of a corpus, as plain JSON types: its name, rows of its lists, paths and sizes of files."""
     rows: tuple[Row, ...] = (*corpus.music, *corpus.generated, *corpus.noises, *corpus.rooms)
     listed: list[object] = [repr(corpus) if isinstance(corpus, SyntheticCorpus) else corpus.name]
     for row in rows:

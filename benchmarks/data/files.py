@@ -1,6 +1,7 @@
-"""A corpus of audio files, whichever adapter listed them, and what a file says of its length without being decoded.
+"""A corpus of audio files, whichever adapter listed them, and the length of a file from its header.
 
-Mono comes from the decoder of the fingerprint; stereo from libsndfile, or from FFmpeg for what that does not know.
+Mono comes from the decoder of the fingerprint; stereo from libsndfile, or from FFmpeg for formats that libsndfile
+cannot read.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class FolderCorpus:
 
     @property
     def name(self) -> str:
-        """What to call it in a table: the folder's own name, and how it was read."""
+        """Name to show in a table: that of the folder, and the adapter in brackets."""
         return f"{self.folder.resolve().name} ({self.adapter})"
 
     def path(self, file: str) -> Path:

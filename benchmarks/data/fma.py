@@ -36,10 +36,10 @@ def is_fma(root: Path, files: Sequence[Path]) -> bool:
 
 
 def read_fma(root: Path, files: Sequence[Path], unread: Sequence[str] = ()) -> FolderCorpus:
-    """Return `files` under `root` as a corpus, with what ``tracks.csv`` says of them.
+    """Return `files` under `root` as a corpus, with their fields from ``tracks.csv``.
 
     Files that cannot be read or are not in ``tracks.csv``, and tracks of the subset that the folder is named after
-    (``fma_small``) that have no file, stand in `unusable` with the reason.
+    (``fma_small``) that have no file, are listed in `unusable` with the reason.
 
     Raises
     ------

@@ -59,7 +59,7 @@ class SoundRow:
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """A source and what a real system made of it; the two agreements are expectations from the method."""
+    """A source and the output of a real system; the two agreements are expectations from the method."""
 
     source_file: str
     output_file: str

@@ -1,4 +1,4 @@
-"""A corpus by its lists: ``music.tsv`` and what stands beside it; `benchmarks.data.corpus` says what they hold."""
+"""A corpus by its lists: ``music.tsv`` and the lists beside it, as `benchmarks.data.corpus` describes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANIFEST = "music.tsv"
 
 
 def no_such_folder(path: Path) -> CorpusError:
-    """Return what to say of a corpus that is not there."""
+    """Return the error for a missing corpus folder."""
     return CorpusError(
         f"{path}: no such folder; set {ENVIRONMENT_VARIABLE} to a corpus, or unset it for synthesised music"
     )
@@ -27,7 +27,7 @@ def read_corpus(path: str | os.PathLike[str]) -> FolderCorpus:
     Parameters
     ----------
     path : path
-        The folder, or its list of music itself, whatever that is called.
+        The folder, or its list of music under any name.
 
     Raises
     ------

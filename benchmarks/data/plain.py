@@ -12,7 +12,7 @@ __all__ = ["read_plain"]
 
 
 def read_plain(root: Path, files: Sequence[Path], unread: Sequence[str] = ()) -> FolderCorpus:
-    """Return `files` under `root` as a corpus; what cannot be read stands in `unusable` with the reason.
+    """Return `files` under `root` as a corpus; unreadable ones are listed in `unusable` with the reason.
 
     The source of a file is the first folder below `root` (an artist, an album), or the file itself where it lies in
     `root`. Lengths come from the headers; nothing is decoded.

@@ -55,7 +55,7 @@ class SyntheticCorpus:
 
     @property
     def name(self) -> str:
-        """What to call it in a table."""
+        """Name to show in a table."""
         return "synthesised"
 
     @property
@@ -122,7 +122,7 @@ class SyntheticCorpus:
         return _synthesized(1000 * self.seed + number, album, self.seconds, sample_rate)
 
     def missing(self) -> tuple[str, ...]:
-        """Return nothing: what is synthesised cannot be missing."""
+        """Return nothing: synthesised music cannot be missing."""
         return ()
 
 

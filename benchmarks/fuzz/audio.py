@@ -104,7 +104,7 @@ def _read(path: Path) -> None:
 
 @contextmanager
 def _nothing_unraisable() -> Iterator[None]:
-    """Raise, after the block, what Python can only print: what a callback or an end of an object raised."""
+    """Raise, after the block, if Python met an exception it can only print: of a callback or a finaliser."""
     met: list[str] = []
     hook, sys.unraisablehook = sys.unraisablehook, lambda what: met.append(f"{what.err_msg}: {what.exc_value!r}")
     try:

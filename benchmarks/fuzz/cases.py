@@ -1,4 +1,4 @@
-"""Cases, signed by whoever altered them: verified with the key of the signer, with another, and without any."""
+"""Cases, altered and signed again: verified with the key of the signer, with another, and without any."""
 
 from __future__ import annotations
 

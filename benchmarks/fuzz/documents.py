@@ -149,7 +149,7 @@ def _make_grant(chance: random.Random, folder: Path) -> Path:
     fields = {**grant.to_json(), "signature": Raw("null")}
     tree = hostile_tree(chance, grant.to_json()) if chance.random() < 0.8 else fields
     data = json_text(tree) if chance.random() < 0.5 else grant.to_bytes()
-    try:  # signed anew by whoever altered it, and written as Sourceprint does
+    try:  # signed again with the key of the issuer, and written as Sourceprint does
         if isinstance(tree, dict):
             data = pretty_json({**tree, "signature": _signature(tree)})
     except (ValueError, TypeError, RecursionError):

@@ -80,12 +80,12 @@ def index_of_one() -> Snapshot:
 
 
 def check_matches(matches: tuple[Match, ...], duration_seconds: float) -> None:
-    """Raise unless what is said of a track is possible.
+    """Raise unless all figures of the matches of a track are finite and in range.
 
     Raises
     ------
     ArithmeticError
-        Whatever else a fuzzer finds: a figure that is none, or out of range.
+        For a figure that is not finite, or a span outside of the track or before the start of the recording.
     """
     for match in matches:
         for passage in match.passages:

@@ -1,4 +1,4 @@
-"""Inputs of one format, each read in a process that may die of it, and counted by what came of them.
+"""Inputs of one format, each read in a process that may die of it, and counted by outcome.
 
 A format makes an input of a seed and a number, always the same one, and reads it as the product does. Outcomes:
 
@@ -55,11 +55,11 @@ class Format:
     make : callable
         From a source of chance and an empty folder to the input in it: a file or a folder. Same chance, same bytes.
     read : callable
-        Reads the input and uses it as the product does. What it returns is not looked at.
+        Reads the input and uses it as the product does. Its return value is ignored.
     refusals : tuple of type
         Errors with which it may refuse; the narrower, the sharper.
     seconds, memory_bytes : float, int
-        What one input may take.
+        Limits for one input: seconds of time, bytes of memory.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An input that its reader neither took nor refused: what came of it, and how to make it again."""
+    """An input that its reader neither took nor refused, with its outcome and the numbers to make it again."""
 
     format: str
     seed: int
@@ -82,13 +82,13 @@ class Failure:
 
     @property
     def name(self) -> str:
-        """What `--replay` takes."""
+        """The argument of `--replay`: format, seed and number."""
         return f"{self.format}:{self.seed}:{self.number}"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of the inputs of one format.
+    """Outcomes of the inputs of one format.
 
     Attributes
     ----------
@@ -221,7 +221,7 @@ class Fuzzer:
 
 
 def replay(format_: Format, *, seed: int, number: int, folder: Path) -> Path:
-    """Make one input again and read it in this process: whatever it raises is raised.
+    """Make one input again and read it in this process, with no exception caught.
 
     Returns
     -------
@@ -236,10 +236,10 @@ def replay(format_: Format, *, seed: int, number: int, folder: Path) -> Path:
 
 
 def _try(task: tuple[Format, int, int, Path]) -> tuple[str, str]:
-    """Make and read one input; returns what came of it, and why. Runs in the worker."""
+    """Make and read one input; returns its outcome and the traceback, if any. Runs in the worker."""
     format_, seed, number, folder = task
     use_threads(1)  # those of FAISS that the parent may have had are not in a fork, which would wait for them
-    tempfile.tempdir = str(folder.parent)  # what a format keeps from input to input goes when the fuzzer does
+    tempfile.tempdir = str(folder.parent)  # files that a format keeps between inputs are removed with the fuzzer
     try:
         path = format_.make(_chance(format_, seed, number), folder)
     except BaseException:  # noqa: BLE001 - a fault of the fuzzer, raised in its own process
@@ -248,7 +248,7 @@ def _try(task: tuple[Format, int, int, Path]) -> tuple[str, str]:
         with _limited(format_.memory_bytes), warnings.catch_warnings():
             warnings.simplefilter("error")
             format_.read(path)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is what is looked for
+    except BaseException as error:  # noqa: BLE001 - any exception is an outcome
         if isinstance(error, format_.refusals) and not _noticed_by_the_machine(error):
             return "refused", ""
         return "traceback", traceback.format_exc()

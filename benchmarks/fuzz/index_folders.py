@@ -1,7 +1,7 @@
-"""Index folders, their archives and blind indexes whose checksums all agree, whatever they say.
+"""Index folders, their archives and blind indexes with hostile values under valid checksums.
 
 A sound index of one of several shapes is copied; one to three places of it are given hostile values; then every
-checksum over them is made anew, from that of a line to that of the manifest. What comes of it is opened, searched,
+checksum over them is made anew, from that of a line to that of the manifest. The result is opened, searched,
 verified, repaired, changed, compacted, exported and imported. Two things are no refusal: that `verify` finds nothing
 where anything else fails, and that an index which was repaired fails.
 """
@@ -256,7 +256,7 @@ def _line(chance: random.Random, line: bytes) -> bytes:
 
 
 def sign(folder: Path) -> None:
-    """Make every checksum of an index anew, as far as what it says can be understood."""
+    """Make every checksum of an index anew, as far as its manifest can be understood."""
     body = body_of(folder)
     with contextlib.suppress(Exception):
         for segment in body["segments"]:
@@ -295,7 +295,7 @@ def _check_columns(place: Path) -> None:
 
 
 def body_of(folder: Path) -> dict[str, Any]:
-    """Return what the manifest of an index says; nothing if it cannot be read."""
+    """Return the fields of the manifest of an index; {} if it cannot be read."""
     with contextlib.suppress(ValueError, RecursionError):
         body = json.loads((folder / "manifest.json").read_bytes())
         return body if isinstance(body, dict) else {}

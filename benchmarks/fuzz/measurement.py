@@ -28,8 +28,8 @@ _LONGEST_EXAMPLE: Final = 2_000
 _FAILED: Final = ("signal", "traceback", "hang")
 
 ABOUT = """\
-Whatever a file can say, its reader takes it or refuses it in words. For every format files are made that are damaged at
-random, and files that an attacker would write: valid ones, checksums and signatures included, in which any field may
+Every reader must accept a file or refuse it with a documented error. For every format files are made that are damaged
+at random, and files that an attacker would write: valid ones, checksums and signatures included, in which any field may
 be negative, huge, infinite, no number, out of order, doubled, missing, of another kind or nested five thousand deep.
 Each is read and used as the product uses it, in a process that may die of it, within limits of time and memory. A
 *traceback* is anything but one of the errors that the reader documents: warnings, memory that ran out and indices
@@ -38,7 +38,7 @@ outside of an array included. Half of the inputs are read by kernels that check 
 
 
 def measure(job: Job) -> Report:
-    """Return what came of all inputs, as plain JSON types."""
+    """Return the outcomes of all inputs, as plain JSON types."""
     names: list[str] = job.options.get("formats") or list(FORMATS)
     seconds: float | None = job.options.get("seconds")
     inputs: int | None = job.options.get("inputs")

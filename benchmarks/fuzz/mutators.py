@@ -79,7 +79,7 @@ def hostile_text(chance: random.Random) -> str:
 
 
 def hostile_tree(chance: random.Random, tree: Any) -> Any:
-    """Return a copy of what JSON says with one to three places changed: values, kinds, keys, lengths."""
+    """Return a copy of a JSON value with one to three places changed: values, kinds, keys, lengths."""
     out: Any = copy.deepcopy(tree)
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         places = list(_places(out))
@@ -172,7 +172,7 @@ def _toml_key(key: str) -> str:
 
 
 def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield everything that can be changed, as what holds it and where it is there."""
+    """Yield every value that can be changed, as its container and its key there."""
     keys: Any = list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
     for key in keys:
         yield tree, key

@@ -133,7 +133,7 @@ def _make(chance: random.Random, folder: Path) -> Path:
 
 
 def _signed(tree: Any) -> bytes:
-    """Return a statement with the digest of what it says now, where that can be written as Sourceprint does."""
+    """Return a statement with its digest made anew, where it can be written as Sourceprint does."""
     try:
         value = {key: item for key, item in tree.items() if key != "digest"}
         value["digest"] = digest_of(canonical_json(value, utf8=True) + b"\n")

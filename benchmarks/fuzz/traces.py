@@ -56,7 +56,7 @@ def trace_of_one() -> Trace:
 
 
 def hostile_trace(chance: random.Random) -> bytes:
-    """Return the file of a trace that is valid but for what was done to its description, its arrays or its packing."""
+    """Return the file of a trace that is valid but for one kind of damage: to description, arrays or packing."""
     data = trace_to_bytes(trace_of_one())
     kind = chance.randrange(10)
     if kind == 0:
