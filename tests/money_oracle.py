@@ -1,9 +1,9 @@
 """An auditor's own arithmetic of royalties: everything from scratch, with fractions, from the pages of `docs/` alone.
 
 It knows nothing of the product's tables, modules or order of work: of `docs/money.md`, `docs/formats/licence.md`,
-`docs/formats/policy.md` and `docs/formats/usage.md` it takes what a royalty manager would read there. Amounts are in
-minor units. Of every period that was stated it says what its lines come to now; of every party, what is due to date and
-what of that is paid.
+`docs/formats/policy.md` and `docs/formats/usage.md` it takes only the rules that a royalty manager reads there. Amounts
+are in minor units. For every stated period it gives the present amounts of its lines; for every party, the amount due
+to date and the payment.
 
 A line is told by territory, right, kind, party, recording, work and licence, as in a statement.
 """
@@ -19,7 +19,7 @@ from fractions import Fraction
 MASTER = "Master"
 GUARANTEE = "MinimumGuarantee"
 PAID_STATES = ("claimed", "resolved")
-GRAIN = Fraction(1, 10**12)  # of a minor unit: what a use is worth is a whole number of these
+GRAIN = Fraction(1, 10**12)  # of a minor unit: the worth of a use is a whole number of these
 
 Key = tuple[str, str, str, str, str, str, str]
 Lines = dict[Key, Fraction]
@@ -27,7 +27,7 @@ Lines = dict[Key, Fraction]
 
 @dataclass(frozen=True)
 class Share:
-    """What part of a right in a recording or work a party has, from a day to a day."""
+    """A party's part of a right in a recording or work, from a day to a day."""
 
     subject: str
     right: str
@@ -43,7 +43,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a licence says for the tracks of certain days; rates in minor units."""
+    """Terms of a licence for the tracks of certain days; rates in minor units."""
 
     rights: Mapping[str, Fraction]
     everything: bool = False
@@ -76,7 +76,7 @@ class Licence:
     last: date | None = None
     minimum: int = 0
     guarantee: tuple[int, str] | None = None  # of each "quarter" or "year"
-    advance: tuple[int, date, Fraction] | None = None  # amount, paid on, part of what is payable
+    advance: tuple[int, date, Fraction] | None = None  # amount, paid on, part of payable amounts
     tiered: str = ""  # which rate has tiers: "per_second" or "per_match"
     tiers_period: str = ""  # over which usages are counted for them
 
@@ -100,7 +100,7 @@ class Licence:
 
 @dataclass(frozen=True)
 class Use:
-    """What a track reuses of a recording."""
+    """Use of a recording by a track."""
 
     track: str
     recording: str
@@ -112,7 +112,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Row:
-    """What is reported of a track in a territory; on a day, where one is said; revenue in minor units."""
+    """Reported usage of a track in a territory; on a day, where the report has one; revenue in minor units."""
 
     track: str
     territory: str
@@ -153,7 +153,7 @@ class World:
 
 @dataclass(frozen=True)
 class Claim:
-    """A share that a use touches: part is what of the right in all that is used falls to it."""
+    """A share that a use touches; `part` is its fraction of the right in everything used."""
 
     right: str
     work: str
@@ -165,7 +165,7 @@ class Claim:
 
 @dataclass
 class Books:
-    """What one period comes to: net amounts by line, shares that no licence permits, and who was charged once."""
+    """Amounts of one period: net amounts by line, shares that no licence permits, and who was charged once."""
 
     lines: Lines
     outside: set[tuple[str, str, str, str, str, str, str, Fraction]]
@@ -173,7 +173,7 @@ class Books:
     usages: dict[str, int] = field(default_factory=dict)  # counted under licences with tiers
 
     def earned(self, licence: str) -> Fraction:
-        """Return what was earned under a licence, guarantees and unmatched revenue apart."""
+        """Return the earnings under a licence, guarantees and unmatched revenue apart."""
         kept = [key for key in self.lines if key[6] == licence and key[1] != GUARANTEE and key[2] != "unmatched"]
         return sum((self.lines[key] for key in kept), Fraction(0))
 
@@ -241,7 +241,7 @@ def _rank(licence: Licence, use: Use) -> int:
     return -1 if precedence is None else precedence
 
 
-# From what is reported to lines.
+# From reported usage to lines.
 
 
 def books_of(
@@ -262,7 +262,7 @@ def books_of(
 
 
 def usages_under(world: World, period: Quarter) -> dict[str, int]:
-    """Return the usages that each licence prices at a rate with tiers: each once, whatever it is owed for."""
+    """Return the usages that each licence prices at a rate with tiers: each row once per licence."""
     found: dict[str, int] = defaultdict(int)
     for row in _rows(world, period):
         pricing = {
@@ -279,7 +279,7 @@ def usages_under(world: World, period: Quarter) -> dict[str, int]:
 
 
 def _rows(world: World, period: Quarter) -> Iterable[Row]:
-    """Return what is reported; where nothing is, every track of the period counts once in each of its territories."""
+    """Return the reported rows; without a report, every track of the period counts once in each of its territories."""
     if period in world.reports:
         return world.reports[period]
     made = [use for use in world.uses.values() if period.first <= use.made_on <= period.last]
@@ -314,7 +314,7 @@ def _add(
 
 
 def _add_revenue(books: Books, world: World, row: Row) -> None:
-    """Let every licence in force account for the whole of its royalty: what its shares do not take is unmatched."""
+    """Let every licence in force account for the whole of its royalty: the rest beside its shares is unmatched."""
     made_on = next(use.made_on for use in world.uses.values() if use.track == row.track)
     for licence in world.licences:
         terms = licence.on(made_on)
@@ -336,7 +336,7 @@ def goes_by_revenue(terms: Terms, row: Row) -> bool:
 
 
 def price(terms: Terms, use: Use, row: Row, part_of_track: Fraction, *, first: bool) -> Fraction:
-    """Return what a licence asks for a use in a territory: by the second, by revenue, or by the match."""
+    """Return the price of a licence for a use in a territory: by the second, by revenue, or by the match."""
     if goes_by_revenue(terms, row):
         return (terms.royalty or 0) * (row.revenue or 0) * part_of_track
     times = row.usages if terms.per_usage else int(first)
@@ -352,7 +352,7 @@ def goes_by_tiers(licence: Licence, terms: Terms, row: Row) -> bool:
 
 
 def tiered_price(licence: Licence, use: Use, row: Row, before: int, usages: int) -> Fraction:
-    """Return a use's part of what all usages cost: they are at the mean of their rates, each counted from `before`."""
+    """Return a use's part of the cost of all usages, at the mean of their rates, counted from `before`."""
     terms = licence.on(use.made_on)
     own = terms.per_match if terms.per_second is None else terms.per_second
     cost, counted = Fraction(0), before
@@ -368,7 +368,7 @@ def tiered_price(licence: Licence, use: Use, row: Row, before: int, usages: int)
 
 
 def all_books(world: World, stated: Iterable[Quarter], closed: Mapping[Quarter, Books] | None = None) -> list[Books]:
-    """Return what periods come to now, in the order in which they were stated; those that are closed, what they did."""
+    """Return the present books of periods, in order of statement; closed periods keep their books."""
     periods = list(stated)
     found: list[Books] = []
     counted: set[tuple[str, str]] = set()
@@ -403,7 +403,7 @@ def _usages_before(licence: Licence, period: Quarter, stated: Iterable[tuple[Qua
 
 
 def _guaranteed(licence: Licence, period: Quarter) -> Fraction:
-    """Return what is guaranteed in the span that ends with a period, in proportion to the days in force."""
+    """Return the guarantee of the span that ends with a period, in proportion to the days in force."""
     if licence.guarantee is None or not (days := _span(licence, period)):
         return Fraction(0)
     in_force = [day for day in days if licence.has(day)]
@@ -422,12 +422,12 @@ def _span(licence: Licence, period: Quarter) -> list[date]:
 
 
 def _counts(licence: Licence, one: Quarter, due: Quarter) -> bool:
-    """Return whether what is earned in a period counts for the guarantee that is due in another, or in the same."""
+    """Return whether the earnings of a period count for the guarantee that is due in another, or in the same."""
     return one == due or (one.last in _span(licence, due) and licence.has(one.last))
 
 
 def due_to_date(world: World, stated: Iterable[Quarter], books: Iterable[Books]) -> dict[str, Fraction]:
-    """Return what is due to each party for all periods together, less what goes to advances; before any payment."""
+    """Return the amount due to each party for all periods, less recouped advances; before any payment."""
     due: dict[str, Fraction] = defaultdict(Fraction)
     pairs = list(zip(stated, books, strict=True))
     for _, one in pairs:
@@ -440,7 +440,7 @@ def due_to_date(world: World, stated: Iterable[Quarter], books: Iterable[Books])
 
 
 def recouped_to_date(licence: Licence, pairs: Iterable[tuple[Quarter, Books]]) -> Fraction:
-    """Return what of an advance is recouped from the licensor: the least of it and the part of all that was earned."""
+    """Return the recouped amount of an advance: all of it, or the agreed part of all earnings if that is less."""
     if licence.advance is None:
         return Fraction(0)
     amount, paid_on, part = licence.advance
@@ -458,5 +458,5 @@ def recouped_to_date(licence: Licence, pairs: Iterable[tuple[Quarter, Books]]) -
 
 
 def payment(due: Fraction, minimum: int) -> int:
-    """Return what is paid of what is due: whole minor units, halves up; nothing below the minimum payout."""
+    """Return the payment for an amount due: whole minor units, halves up; nothing below the minimum payout."""
     return int(due + Fraction(1, 2)) if due > 0 and due >= minimum else 0

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say: intervals, tables, caches, training, and a whole run on synthesised music."""
+"""The shared tools of the benchmarks: intervals, tables, caches, training, and a whole run on synthesised music."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ class TestDerived:
         (back,) = derived.at_speed([there], 2.0)
         assert back.file == "made:speed,2/made:speed,0.5/album00/track0"
         assert len(self.load(back.file)) == pytest.approx(len(y), abs=2)
-        # Synthesised noises differ between sampling rates; what is distorted is rendered at 22 050 Hz.
+        # Synthesised noises differ between sampling rates; distorted sounds are rendered at 22 050 Hz.
         y = soxr.resample(self.corpus.load(row.file, sample_rate=22050), 22050, 11025)
         (copy,) = derived.as_mp3([row], 64)
         assert np.corrcoef(self.load(copy.file)[: len(y)], y)[0, 1] > 0.95
@@ -456,7 +456,7 @@ def test_whole_part_on_synthesised_music(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(calibration, name, value)
     monkeypatch.setattr(calibration, "_SHORT", calibration.Size(1, 1, 1, 1))
     monkeypatch.setattr(calibration, "SyntheticCorpus", Few)
-    # The code may be edited while this runs; what is kept would rightly be thrown away then.
+    # The code may be edited while this runs; the cached answers would then rightly be stale.
     for module in (scans, derived, catalogues):
         monkeypatch.setattr(module, "source_digest", lambda *places: "unchanged")
     job = Job(Few(seconds=12.0), tmp_path, jobs=1, quick=True)

@@ -1,4 +1,4 @@
-"""Copies: what is judged on hand-made results, and one small catalogue that is searched."""
+"""Copies: the judgement of hand-made results, and one small catalogue that is searched."""
 
 from __future__ import annotations
 

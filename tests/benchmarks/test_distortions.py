@@ -1,4 +1,4 @@
-"""Distortions: do the stated time maps and pitches hold, are levels as stated, is what cannot be done said clearly?
+"""Distortions: do the stated time maps and pitches hold, are levels as stated, are impossible ones refused clearly?
 
 Truth comes from the test signals: attacks at known times, tones of known frequency.
 """

@@ -1,4 +1,4 @@
-"""The durability benchmark in short: kills, refusals, power cuts and damage cost nothing, and what would is noticed."""
+"""The durability benchmark in short: kills, refusals, power cuts and damage cost nothing, and a loss is noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile files: the fuzzer notices what it is for, and no reader lets any of them through."""
+"""Hostile files: the fuzzer notices every kind of failure, and no reader lets any of them through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark of a label's batch: what it makes is what it says, and differences are noticed."""
+"""The benchmark of a label's batch: its files are as described, and differences are noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer says of an excerpt, held against matches made by hand; clips are cut where there is sound."""
+"""Judgement of excerpts, from matches made by hand; clips are cut where there is sound."""
 
 from __future__ import annotations
 

@@ -339,7 +339,7 @@ def test_whole_part_on_synthesised_music_goes_on_where_it_was(tmp_path: Path, mo
         def load_stereo(self, file: str, *, sample_rate: int) -> Samples:
             return SyntheticCorpus(seconds=self.seconds).load_stereo(file, sample_rate=sample_rate)
 
-    # The code may be edited while this runs; what is kept would rightly be thrown away then.
+    # The code may be edited while this runs; the cached tracks would then rightly be stale.
     for module in (replication, catalogues):
         monkeypatch.setattr(module, "source_digest", lambda *places: "unchanged")
     monkeypatch.setattr(replication, "QUICK_SECONDS", 20.0)

@@ -1,4 +1,4 @@
-"""RESULTS.md says what the reports say, headline to facts; and what is committed is what the reports make."""
+"""RESULTS.md agrees with the reports, headline to facts; and the committed pages are those of the reports."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_unknown_part_is_refused() -> None:
         load_part("delta")
 
 
-# What is committed.
+# Committed pages.
 
 
 def committed() -> dict[str, Report]:

@@ -1,4 +1,4 @@
-"""The robustness table counts what it says, reads well, and a run that was stopped goes on where it was."""
+"""The robustness table counts right, reads well, and a run that was stopped goes on where it was."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def test_projection_that_knows_both_halves_is_refused(monkeypatch: pytest.Monkey
 
 @pytest.mark.slow
 def test_whole_run_finds_everything_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The code may be edited while this runs; what is kept would rightly be thrown away then.
+    # The code may be edited while this runs; the cached answers would then rightly be stale.
     for module in (robustness, catalogues, trials):
         monkeypatch.setattr(module, "source_digest", lambda *places: "unchanged")
     for name, few in (
@@ -348,7 +348,7 @@ def test_whole_run_finds_everything_and_goes_on_where_it_was(tmp_path: Path, mon
         assert row | {"seconds_per_query": 0} == before | {"seconds_per_query": 0}
     changed = [path for path, at in kept.items() if path.stat().st_mtime_ns != at]
     assert changed == [gone]
-    # One more excerpt: what was distorted stays, what was counted does not.
+    # One more excerpt: the distorted files stay, the counts do not.
     run(3)
     assert all(path.stat().st_mtime_ns == at for path, at in kept.items() if path != gone)
     assert len(list((tmp_path / "trials").glob("mp3_128k-*"))) == 6

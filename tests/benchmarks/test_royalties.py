@@ -1,4 +1,4 @@
-"""The benchmark of rights and money in short: what it synthesises is what it says, and what comes out is checked."""
+"""The benchmark of rights and money in short: its synthesised data are as described, and its results are checked."""
 
 from __future__ import annotations
 

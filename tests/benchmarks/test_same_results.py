@@ -1,4 +1,4 @@
-"""The comparison of scan results between versions: what differs is named, what may differ is left out."""
+"""The comparison of scan results between versions: differences are named, fields that may differ are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The speed report measures what it says: stages, rates against the decoder, and what it makes of them."""
+"""The speed report: stages, rates against the decoder, and the figures and tables from them."""
 
 from __future__ import annotations
 

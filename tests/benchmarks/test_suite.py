@@ -1,4 +1,4 @@
-"""The suite and `sourceprint bench`: which parts run, with what, what is kept, and how it exits."""
+"""The suite and `sourceprint bench`: the parts that run, their options, kept reports, and exit codes."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_music_is_synthesised_unless_a_corpus_is_asked_for(
     assert corpus("--full") == (24, False)
 
 
-# What it rests on.
+# Helpers of the suite.
 
 
 def test_words_are_parts_until_the_first_dash(ran: list[str]) -> None:

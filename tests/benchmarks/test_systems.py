@@ -133,7 +133,7 @@ def test_artificial_pairs_are_made_once_and_the_same_again(tmp_path: Path) -> No
     assert {path: path.read_bytes() for path in before} == {path: known[1] for path, known in before.items()}
 
 
-# What an answer says.
+# Judgement of an answer.
 
 
 def test_pair_is_found_when_its_source_is_reported() -> None:

@@ -1,4 +1,4 @@
-"""Excerpts and what is made of them: drawn alike whatever their number, distorted once, placed exactly."""
+"""Excerpts and their distorted files: the same draws for any number of them, distorted once, placed exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracks in turns: they hold what their truth says, and the summaries count what is claimed too much and too little."""
+"""Tracks in turns: they hold what their truth says, and the summaries count excess and missing claims."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_truncated(tmp_path: Path, container: str, least: float, most: float) ->
     assert f"{seconds:.2f} s could be read" in notes[0]
     if container != "OGG":  # it has no length in its header, only a mark at its end
         assert "header says 20.0" in notes[0]
-    # What was read is the beginning of the whole.
+    # The part read is the beginning of the whole.
     n = y.size - 1000
     np.testing.assert_allclose(y[:n], read(whole)[0][:n], atol=1e-4)
 
@@ -189,7 +189,7 @@ def test_ffmpeg_goes_on_where_libsndfile_gives_up(tmp_path: Path, container: str
     path.write_bytes(content)
     damaged, notes, info, seconds = read(path)
     assert info.decoder.startswith("FFmpeg")
-    if container == "FLAC":  # its frames are numbered: what is lost is known, and left silent
+    if container == "FLAC":  # its frames are numbered: the lost span is known, and left silent
         assert seconds == 40.0
         assert len(notes) == 1
         assert re.fullmatch(r"damaged: 0\.\d\d s could not be decoded, at (29|30)\.\d\d-(29|30)\.\d\d s", notes[0])
@@ -237,7 +237,7 @@ def test_tags_before_and_after_do_no_harm(tmp_path: Path) -> None:
     [
         (0, "length: header says 0.00 s, 3.00 s could be read"),
         (8_000, "length: header says 0.50 s, 3.00 s could be read"),
-        (2**32 - 1, ""),  # what is written where the length is not known
+        (2**32 - 1, ""),  # written by programs that do not know the length
         (96_000, "truncated: header says 6.00 s, 3.00 s could be read"),
     ],
 )

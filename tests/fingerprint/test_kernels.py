@@ -35,7 +35,7 @@ def maxima(
     half: tuple[int, int] = (2, 3),
     floor: float = 0.0,
 ) -> list[tuple[int, int]]:
-    """Return what the kernel finds, once the twin has found the same."""
+    """Return the maxima of the kernel, once the twin has found the same."""
     last = x.shape[0] if last is None else last
     floors = np.full(x.shape[0], floor, dtype=np.float32)
     out = np.full((x.size + 1, 2), -1, dtype=np.int64)
@@ -53,7 +53,7 @@ def patched(
     in_time: NDArray[np.float64],
     in_bins: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Return what the kernel samples, once the twin has sampled the same."""
+    """Return the samples of the kernel, once the twin has sampled the same."""
     at, cells = np.asarray(frames, dtype=np.float64), np.asarray(bins, dtype=np.float64)
     out = np.full((at.size, in_time.size * in_bins.size), np.nan, dtype=np.float32)
     _kernels.sample_patches(smooth, at, cells, in_time, in_bins, out)

@@ -1,4 +1,4 @@
-"""New files and folders: what others planted is neither followed nor deleted, what we left is."""
+"""New files and folders: planted files and links are neither followed nor deleted, our own leftovers are deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log-frequency spectrogram against librosa, against what a sine and a click must give, and against itself."""
+"""The log-frequency spectrogram against librosa, against known spectra of a sine and a click, and against itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fingerprint files: they stand for the audio exactly, and whatever is wrong with one is said in a sentence."""
+"""Fingerprint files: they stand for the audio exactly, and every fault of one is named in a sentence."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def remade(
     return target
 
 
-# What is written is what is read.
+# Fingerprints survive writing and reading.
 
 
 def test_a_file_gives_back_reference_and_query(made: Path) -> None:
@@ -186,7 +186,7 @@ def test_the_frozen_sample_is_read_as_a_stranger_reads_it() -> None:
     assert np.array_equal(part.mirrored, query[4].astype(np.float32))
 
 
-# What comes of it is what comes of the audio.
+# Results are those of the audio.
 
 
 def test_an_index_of_fingerprint_files_is_that_of_the_audio(made: Path, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_matches_are_those_of_the_audio(made: Path, tmp_path: Path, monkeypatch:
             assert first.confidence == pytest.approx(second.confidence, abs=0.01)
 
 
-# What is wrong with a file is said.
+# Faults of a file are named.
 
 
 def flip(position: int) -> Callable[[Path, Path], Path]:

@@ -97,7 +97,7 @@ def confirmed(
     reach: float = REACH,
     spread: float = SPREAD,
 ) -> naive.Confirmed:
-    """Return what the kernel confirms, once the twin has confirmed the same."""
+    """Return the landmarks that the kernel confirms, once the twin has confirmed the same."""
     n = s.q_times.size
     last = n if last is None else last
     free = np.ones(n, dtype=np.bool_) if free is None else free

@@ -112,7 +112,7 @@ def scanned(
     gone: float = 0.0,
     alike: bool = False,
 ) -> list[list[tuple[int, int]]]:
-    """Return what the kernel finds in random lists, once the twin has found the same."""
+    """Return the rows that the kernel finds in random lists, once the twin has found the same."""
     rng = np.random.default_rng(seed)
     codes = random_codes(n, words, seed)
     codes = codes[np.arange(n) % 3] if alike else codes

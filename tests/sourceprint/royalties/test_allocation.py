@@ -1,4 +1,4 @@
-"""Allocation: the five methods with numbers that can be checked by hand, and what is owed to nobody."""
+"""Allocation: the five methods with numbers that can be checked by hand, and amounts owed to nobody."""
 
 from __future__ import annotations
 

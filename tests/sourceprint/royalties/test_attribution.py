@@ -1,4 +1,4 @@
-"""Attribution of a track: every passage ends in a use, with a state, its rule, and what the licences say."""
+"""Attribution of a track: every passage ends in a use, with a state, its rule, and the outcome of the licences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of statements, and the audit that re-reads them: whatever is damaged is named."""
+"""Folders of statements, and the audit that re-reads them: all damage is named."""
 
 from __future__ import annotations
 

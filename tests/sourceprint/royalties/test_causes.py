@@ -1,4 +1,4 @@
-"""Adjustments name what was changed, by whom and why: a sale, an opt-out, an amendment, a correction, a scan anew."""
+"""Adjustments name the change, by whom and why: a sale, an opt-out, an amendment, a correction, a scan anew."""
 
 from __future__ import annotations
 

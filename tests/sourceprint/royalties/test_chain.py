@@ -1,4 +1,4 @@
-"""The hash chain: whatever is changed behind its back is found and named; on SQLite and on PostgreSQL."""
+"""The hash chain: every change behind its back is found and named; on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def filled(database: Database) -> Database:
 
 @pytest.fixture
 def filled_file(sqlite_database: Database) -> Database:
-    """Return the same on SQLite alone, for what is no matter of the database."""
+    """Return the same on SQLite alone, for tests that do not depend on the database."""
     fill(sqlite_database)
     return sqlite_database
 
@@ -133,7 +133,7 @@ def outside(database: Database) -> Engine:
 
 
 def tamper(database: Database, *statements: object) -> None:
-    """Run statements as whoever owns the file or the server can: nothing of ours notices."""
+    """Run statements as the owner of the file or the server can, past all code of the product."""
     with outside(database).begin() as connection:
         for one in statements:
             connection.execute(one)  # type: ignore[call-overload]
@@ -247,7 +247,7 @@ def test_heads_are_read_as_they_are_written() -> None:
         Head.parse("sourceprint/chain/1 0")
 
 
-# What is changed behind its back.
+# Changes behind its back.
 
 
 SWAP = ((7, 99), (8, 7), (99, 8))

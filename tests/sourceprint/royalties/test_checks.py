@@ -64,7 +64,7 @@ def test_a_work_in_dispute_is_found() -> None:
 
 
 def sound(**fields: Any) -> Records:
-    """Return records in which nothing is wrong, but for what is given otherwise."""
+    """Return sound records, with some tables replaced by `fields`."""
     defaults: dict[str, Any] = {
         "parties": PARTIES,
         "recordings": [
@@ -80,7 +80,7 @@ def sound(**fields: Any) -> Records:
 
 
 def found(**fields: Any) -> list[tuple[str, str, str]]:
-    """Return kind, severity and sentence of what is found in otherwise sound records."""
+    """Return kind, severity and sentence of each finding in otherwise sound records."""
     index_ids = fields.pop("index_ids", {"asset-1": "USRC17607839"})
     findings = list(check_rights(sound(**fields), index_ids=index_ids))
     assert all(finding.kind in KINDS and finding.severity in SEVERITIES and finding.remedy for finding in findings)

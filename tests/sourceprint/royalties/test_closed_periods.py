@@ -1,4 +1,4 @@
-"""A statement whose audit window has passed stays closed, whatever is written later; only hands correct it."""
+"""A statement whose audit window has passed stays closed against all later changes; only hands correct it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLOSES = date(2026, 7, 2)  # three months after the statement of the first quart
 
 
 def the_licence(digit: str = "1", months: int | None = 3, price: int = 400) -> Licence:
-    """Return the licence with another audit window or price; what differs has a digest of its own."""
+    """Return the licence with another audit window or price; `digit` sets its digest."""
     card = a_rate_card(per_match=Fraction(price), rights=(("Master", 1_000_000),), per_usage=True)
     return a_licence(
         rate_card=card, deal=DealTerms(audit_window_months=months), valid_to=None, digest="sha256:" + digit * 64

@@ -199,7 +199,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(database: Database
         found = inspect(connection)
         assert set(found.get_table_names()) == {*metadata.tables, VERSION_TABLE}
         for table in metadata.tables.values():
-            # What alembic does not compare: names of keys, and which rows an index holds.
+            # Not compared by alembic: names of keys, and which rows an index holds.
             assert found.get_pk_constraint(table.name)["name"] == f"pk_{table.name}"
             names = {key["name"] for key in found.get_foreign_keys(table.name)}
             assert names == {key.name for key in table.foreign_key_constraints}

@@ -1,4 +1,4 @@
-"""Terms of deals on statements, period after period, and what an earlier statement comes to since."""
+"""Terms of deals on statements, period after period, and the present amounts of earlier statements."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_a_period_that_is_issued_late_counts_for_the_guarantee_at_once(
     assert issue(sqlite_database, "2026-Q2").adjustments == ()
 
 
-# Only what something has changed for is computed again.
+# Only periods affected by a change are computed again.
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The DSR-shaped files: the file that DDEX's own parser accepted, and what the records of any other add up to."""
+"""The DSR-shaped files: the file that DDEX's own parser accepted, and sums over the records of any other."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_numbers_stay_as_short_over_territories_tracks_periods_and_currencies() 
     rows = [UsageRow(use.track_name, territory, 7, None, "") for use in uses for territory in SIXTY]
     rate = Conversion("USD", "EUR", Fraction(8_954, 10_000), "2026-09-30", "ECB")
     statement = stated(rights, rows, uses, method="matched-seconds", rate_of=lambda _: rate)
-    assert sum(len(line.contributions) for line in statement.lines) == 60 * 50 * 3 + 60 * 50  # and what is unclaimed
+    assert sum(len(line.contributions) for line in statement.lines) == 60 * 50 * 3 + 60 * 50  # and the unclaimed shares
     opening: dict[str, Amount] = {}
     for _ in range(8):
         balances = payments(statement.lines, (), opening, {}, currency="EUR")

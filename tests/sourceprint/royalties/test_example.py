@@ -1,9 +1,9 @@
 """The golden case: six generated tracks, two quarters, every amount worked out here by hand from the inputs' numbers.
 
-What the inputs in `docs/money/example` say (recordings R1 to R5, works W1 to W4, cents throughout):
+Inputs in `docs/money/example` (recordings R1 to R5, works W1 to W4, cents throughout):
 
     price            1 cent x seconds x usages; of every amount 1/2 to the master, 1/4 mechanical, 1/4 performing
-    deduction        10 % of what is payable            minimum payout   200
+    deduction        10 % of payable amounts            minimum payout   200
     master shares    R1, R5 North; R2 South; R3 North 1/2, South 1/2; R4 South (but in the US North)
     work shares      W1 (R1, R2) Anna 1/2, Hill 1/2
                      W2 (R3)     Ben and Hill: mechanical 60 % each, which is 120 %; performing 1/2 each
@@ -52,7 +52,7 @@ HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 ANNA_W4 = BEN_W4 = Fraction(333_333, 1_000_000)
 CARO_W4 = Fraction(333_334, 1_000_000)
 
-# What each use is worth in each territory: seconds x usages x 1 cent.
+# Worth of each use in each territory: seconds x usages x 1 cent.
 T1_DE, T1_FR = 12 * 100, 12 * 50
 T2_DE, T2_FR = 20 * 10, 20 * 20
 T3_FR = 30 * 40  # its 10 usages in the US are outside the licence
@@ -113,7 +113,7 @@ LINES: dict[Key, Fraction | int] = {
     ("US", PERFORMING, "P-HILL", "R2", "W1", NORTH): T6_R2_US * QUARTER * HALF,
 }
 
-# What falls to each territory and right.
+# Totals by territory and right.
 ALL_DE, ALL_FR = T1_DE + T2_DE + T4_R1_DE + T4_R5_DE + T5_DE, T1_FR + T2_FR + T3_FR
 TOTALS = {
     (territory, right): (whole + (0 if right == MASTER else works_alone)) * part
@@ -123,7 +123,7 @@ TOTALS = {
 
 
 def net(*gross: Fraction | float | str) -> Fraction:
-    """Return what is left of gross amounts, by lines of LINES, when a tenth is deducted."""
+    """Return the net of gross amounts of lines of LINES, after a deduction of a tenth."""
     return sum((Fraction(amount) for amount in gross), Fraction(0)) * 9 / 10
 
 
@@ -151,7 +151,7 @@ LINES_Q4: dict[Key, Fraction | int] = {
     ("DE", PERFORMING, "P-HILL", "R1", "W1", NORTH): T1_Q4 * QUARTER * HALF,
 }
 
-# Adjustments to 2026-Q3: what was stated (net), and what it would be now.
+# Adjustments to 2026-Q3: the stated amount (net), and the amount due now.
 ADJUSTMENTS: dict[Key, tuple[Fraction | int, Fraction | int]] = {
     # W2, mechanical, is 50 % + 50 % now.
     ("DE", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, net(25)),
@@ -160,7 +160,7 @@ ADJUSTMENTS: dict[Key, tuple[Fraction | int, Fraction | int]] = {
     ("FR", MECHANICAL, "P-BEN", "R3", "W2", NORTH): (0, net(50)),
     ("FR", MECHANICAL, "P-HILL", "R3", "W2", NORTH): (0, net(50)),
     ("FR", MECHANICAL, "overclaim", "R3", "W2", NORTH): (100, 0),
-    # T3 is disputed: its 1200 in FR are held whole, and what was paid of them is taken back.
+    # T3 is disputed: its 1200 in FR are held whole, and the part paid of them is taken back.
     ("FR", MASTER, "P-SOUTH", "R4", "", SOUTH): (net(600), 0),
     ("FR", MASTER, "held", "R4", "", SOUTH): (0, 600),
     ("FR", MECHANICAL, "P-CARO", "R4", "W3", SOUTH): (net(225), 0),
@@ -185,7 +185,7 @@ W2_BACK = net(25, 50, "37.5", "37.5")  # to Ben and to Hill: 135
 IN_Q4: dict[str, tuple[Fraction | int, Fraction | int, int]] = {
     "P-ANNA": (net(15, 15), 0, 0),
     "P-BEN": (0, W2_BACK, 270),  # 134.9999325 from before and 135 now
-    "P-CARO": (0, -net(225, 225), 0),  # paid in Q3, disputed now: set against what comes next
+    "P-CARO": (0, -net(225, 225), 0),  # paid in Q3, disputed now: set against later payments
     "P-HILL": (net(15, 15), W2_BACK, 0),  # 162
     "P-NORTH": (net(60), net(75), 0),  # 121, half a cent of 121.5 was paid before
     "P-SOUTH": (0, net(75) - net(600), 0),
@@ -480,7 +480,7 @@ def follow(tmp_path: Path) -> Callable[[str], tuple[Path, list[int]]]:
 
 
 def of_no_database(statement: Statement) -> Statement:
-    """Return a statement without what tells which database it was issued from, how late, and when rights changed."""
+    """Return a statement without the traces of its database: inputs, chain head, backdating, days of changes."""
     adjustments = tuple(
         replace(one, reason=re.sub(r", \d{4}-\d\d-\d\d", "", one.reason)) for one in statement.adjustments
     )

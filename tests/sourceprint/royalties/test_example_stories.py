@@ -1,4 +1,4 @@
-"""The stories of the worked example: what is written on paper adds up, and is what the product states.
+"""The stories of the worked example: the sums on paper add up, and the product states the same.
 
 The paper in `docs/money/EXAMPLE.md` was worked by hand. Its arithmetic is done again here with fractions, cell by cell,
 and every figure is compared with the statements that the commands of its chapter make.
@@ -34,7 +34,7 @@ Paper = dict[tuple[str, str], dict[tuple[str, ...], Row]]
 
 
 def paper_of(chapter: str) -> Paper:
-    """Return the tables of a chapter by period and kind, each row by what it is about."""
+    """Return the tables of a chapter by period and kind, each row by its key columns."""
     found: Paper = {}
     for period, kind, text in PAPER.findall(chapter):
         titles, _, *rows = ([cell.strip() for cell in row[1:-1].split("|")] for row in text.splitlines())
@@ -45,7 +45,7 @@ def paper_of(chapter: str) -> Paper:
 
 
 def worth(text: str) -> Fraction:
-    """Return an amount in euros, or what an arithmetic such as "0.01 x (60 + 40) x 50 %" comes to."""
+    """Return an amount in euros, or the value of an arithmetic such as "0.01 x (60 + 40) x 50 %"."""
     assert re.fullmatch(r"[-+x/%(). \d]+", text), text
     python = re.sub(r"(\d+(?:\.\d+)?)( %)?", lambda n: f"(F('{n[1]}')" + ("/100)" if n[2] else ")"), text)
     return Fraction(eval(python.replace("x", "*"), {"__builtins__": {}, "F": Fraction}))
@@ -56,7 +56,7 @@ def in_cents(row: Row, *titles: str) -> tuple[Fraction, ...]:
 
 
 def whole_cents(due: Fraction) -> int:
-    """Return what is paid of what is due: the nearest cent, half a cent up, and nothing below zero."""
+    """Return the payment for an amount due: the nearest cent, half a cent up, and nothing below zero."""
     return max(0, int((100 * due * 2 + 1) // 2))
 
 
@@ -96,7 +96,7 @@ def test_a_story_adds_up_on_paper(chapter: str) -> None:
 
 
 def assert_payments_follow(paper: Paper) -> None:
-    """Assert that each payment follows from the lines and adjustments above it, and from what was carried before."""
+    """Assert that each payment follows from the lines and adjustments above it, and from the balance carried before."""
     carried: dict[str, Fraction] = {}
     for period in sorted({period for period, kind in paper if kind == "payments"}):
         for (name,), row in paper[period, "payments"].items():

@@ -1,4 +1,4 @@
-"""What is exported can be imported again and changes nothing, byte for byte."""
+"""Exported records can be imported again and change nothing, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens between statements, they come to what an auditor computes from scratch (`tests.money_oracle`).
+"""Statements agree with an auditor who computes from scratch, after any events between (`tests.money_oracle`).
 
 Hypothesis plays a year of an invented licensee: tracks are attributed and scanned again, people decide, shares are sold
 and corrected, licences amended, usage reported and restated, statements issued. After each issue every line, every
@@ -73,7 +73,7 @@ NOW = datetime(2027, 1, 2, 10, 0, 0, tzinfo=UTC)
 
 
 class Money(RuleBasedStateMachine):
-    """A licensee's year: the product's database, and beside it what the oracle is told."""
+    """A licensee's year: the product's database, and beside it the world of the oracle."""
 
     empty: Path
 
@@ -103,10 +103,10 @@ class Money(RuleBasedStateMachine):
         if hasattr(self, "folder"):
             shutil.rmtree(self.folder)
 
-    # What happens.
+    # Events.
 
     def enter_rights(self) -> None:
-        """Bring shares and licences on file to what the oracle has."""
+        """Bring shares and licences on file in line with those of the oracle."""
         kept: list[Record] = [*as_shares(self.world.shares), *map(as_licence, self.world.licences)]
         tables: dict[Table, list[dict[str, object]]] = defaultdict(list)
         for record in kept:
@@ -230,7 +230,7 @@ class Money(RuleBasedStateMachine):
         sold=st.booleans(),
     )
     def report(self, data: st.DataObject, quarter: Quarter, by_digest: bool, by_day: bool, sold: bool) -> None:
-        """Enter what the licensee reports for a period, or other figures than before, of the tracks made by its end."""
+        """Enter or restate the usage that the licensee reports for a period, of the tracks made by its end."""
         made = {use.track for use in self.world.uses.values() if use.made_on <= quarter.last}
         places = [(track, territory) for track in sorted(made) for territory in TERRITORIES]
         if not places:
@@ -258,7 +258,7 @@ class Money(RuleBasedStateMachine):
             now=self.later(),
         )
 
-    # What it comes to.
+    # Comparisons.
 
     @invariant()
     def issue_in_turn(self) -> None:
@@ -296,7 +296,7 @@ class Money(RuleBasedStateMachine):
         )
 
     def expected_adjustments(self, now: dict[Quarter, oracle.Books]) -> dict[tuple[Any, ...], Fraction]:
-        """Return what earlier statements come to now, less what was stated of them so far."""
+        """Return the present amounts of earlier statements, less the amounts stated of them so far."""
         expected: dict[tuple[Any, ...], Fraction] = defaultdict(Fraction)
         for quarter, statement in self.stated:
             for key, net in now[quarter].lines.items():
@@ -308,7 +308,7 @@ class Money(RuleBasedStateMachine):
         return nonzero(expected)
 
     def compare_payments(self, statement: Statement, due_to_date: dict[str, Fraction]) -> None:
-        """Compare what is due, paid and carried; nobody is paid a cent more or less than is due to date."""
+        """Compare due, paid and carried amounts; nobody is paid a cent more or less than is due to date."""
         balances = {one.party_id: one for one in statement.balances}
         owed = [(one.kind, one.party_id) for one in statement.lines]
         owed += [(one.kind, one.party_id) for one in statement.adjustments]
@@ -345,12 +345,12 @@ def nonzero(amounts: dict[Any, Fraction]) -> dict[Any, Fraction]:
 
 
 def lines_of(statement: Statement) -> dict[Any, Fraction]:
-    """Return the lines of a statement that are worth something, by what tells them."""
+    """Return the lines of a statement that are worth something, by key."""
     return summed((_key(line), in_cents(line.net)) for line in statement.lines)
 
 
 def _key(line: Line | Adjustment) -> Key:
-    """Return what tells a line; of revenue that no use accounts for, its territory and licence alone."""
+    """Return the key of a line; of revenue that no use accounts for, its territory and licence alone."""
     territory, right, kind, party, recording, work, licence = key_of(line)
     if kind == "unmatched":
         right = party = recording = work = ""

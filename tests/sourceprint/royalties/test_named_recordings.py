@@ -1,4 +1,4 @@
-"""Naming the recording of a use that was left open: who is paid, what is refused, and what becomes of the decision."""
+"""Naming the recording of a use that was left open: the payee, refused names, and the fate of the decision."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def a_choice(subject: str, subject_id: str, choice: str = "out", **fields: Any) 
 
 
 def rights_with(*choices: OptChoice) -> Rights:
-    """Return R1 of P-R, which performs W1 of P-W, and what was chosen for them."""
+    """Return R1 of P-R, which performs W1 of P-W, with choices for them."""
     return Rights.of(
         recordings=[a_recording("R1", isrc="QZAAA2600001")],
         works=[a_work("W1", iswc="T0345246801")],
@@ -242,7 +242,7 @@ def test_the_command_reports_who_is_out(tmp_path: Path, monkeypatch: pytest.Monk
     )  # fmt: skip
 
 
-# Uses of what is opted out, or past its term.
+# Uses of recordings and works that are opted out, or past their term.
 
 
 def outcomes(rights: Rights, **fields: Any) -> dict[tuple[str, str], tuple[str, str]]:

@@ -27,7 +27,7 @@ VOID = frozenset({"meta", "br", "link", "img"})
 
 
 class Page(HTMLParser):
-    """Collects what a test asks of a page, and complains about elements that are not closed."""
+    """Collects the tags and text of a page, and complains about elements that are not closed."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()

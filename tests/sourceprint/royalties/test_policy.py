@@ -1,4 +1,4 @@
-"""Policies: what is shipped loads, what is wrong is refused with the remedy, and the digest is of the meaning."""
+"""Policies: shipped ones load, wrong ones are refused with the remedy, and the digest is of the meaning."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_100_reported_as_250_is_an_adjustment_of_150(attributed: Database) -> No
         "P-R1": Amount.of_minor(75, "EUR"),
         "P-W1": Amount.of_minor(75, "EUR"),
     }
-    # What was adjusted once is not adjusted again; a correction down is a claim on what comes next.
+    # An adjustment is made once; a correction down is a claim on later payments.
     restate(attributed, usage_of(a_row(usages=50)), reason="the shop counted twice")
     third = issue(attributed, Q1)
     assert adjusted(third)["P-R1", "Master"] == Amount.of_minor(-100, "EUR")
@@ -217,7 +217,7 @@ def test_revenue_of_what_was_not_scanned_is_held_if_the_policy_says_so(
     }
     assert {one.reason for one in held} == {"not scanned: three.wav; not scanned: two.wav"}
     assert "reported, not scanned: three.wav, two.wav\n" in statement_text(first)
-    # Scanned at last: what was held is owed, by adjustments.
+    # Scanned at last: the held amounts are owed, by adjustments.
     attribute(attributed, tmp_path, "two.wav", policy=parse_policy(text, name="held"))
     second = issue(attributed, Q4)
     released = [one for one in second.adjustments if one.kind == "held"]
@@ -225,7 +225,7 @@ def test_revenue_of_what_was_not_scanned_is_held_if_the_policy_says_so(
     assert sum_of(one.amount for one in second.adjustments) == Amount.of_minor(0, "EUR")
 
 
-# What an attribution changes in money.
+# Effects of an attribution on money.
 
 
 def test_a_loss_of_an_issued_statement_is_announced_and_asked_for(attributed: Database, tmp_path: Path) -> None:

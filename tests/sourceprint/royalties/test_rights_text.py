@@ -1,4 +1,4 @@
-"""What is on file is shown whole: by any key, with sums, and safe for a terminal."""
+"""Records on file are shown whole: by any key, with sums, and safe for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Licences judged share by share: who is paid under which licence, what is held, and what is listed and not paid."""
+"""Licences judged share by share: payee and licence, held shares, and shares listed but not paid."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def stated(
 
 
 def owed(statement: Statement) -> dict[tuple[str, str, str], str]:
-    """Return what is owed by kind or payee, right and licence."""
+    """Return the owed amounts by kind or payee, right and licence."""
     found: dict[tuple[str, str, str], Any] = {}
     for line in statement.lines:
         key = (line.party_id if line.kind == "payable" else line.kind, line.right, line.licence_id)
@@ -194,7 +194,7 @@ def test_a_blanket_beside_a_direct_licence_holds_the_share_and_names_both_and_th
         ("P-WRITER", PERFORMING, "LIC-ALL"): "1",
     }
     (line,) = held(statement)
-    (share,) = statement.held  # it stands on the page of whoever's share it is
+    (share,) = statement.held  # it is on the page of the party that holds the share
     assert (share.line, share.party_id, share.reason) == (line.number, "P-LABEL", line.reason)
     assert share.amount == line.gross
     assert b"Held for you" in party_page(statement, "P-LABEL")

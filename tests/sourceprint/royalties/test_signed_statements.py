@@ -1,4 +1,4 @@
-"""Signed statements: who signed, what they were computed from, and what of it was changed since."""
+"""Signed statements: their signer, the inputs of their computation, and later changes of these."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def attributed(database: Database, tmp_path: Path) -> Database:
 
 @pytest.fixture
 def attributed_file(sqlite_database: Database, tmp_path: Path) -> Database:
-    """Return the same on SQLite alone, for what is no matter of the database."""
+    """Return the same on SQLite alone, for tests that do not depend on the database."""
     return attribute(sqlite_database, tmp_path)
 
 
@@ -109,7 +109,7 @@ def folder(signed: Path, tmp_path: Path) -> Path:
 
 
 def resum(folder: Path) -> None:
-    """Write SHA256SUMS anew, as whoever changes a file can."""
+    """Write SHA256SUMS anew, as anyone who changes a file can."""
     from hashlib import sha256
 
     names = [line.split("  ", 1)[1] for line in (folder / SUMS).read_text().splitlines()]
@@ -323,7 +323,7 @@ def test_a_statement_is_computed_again_as_of_its_issue(attributed: Database, tmp
     with attributed.reading_past(Head.parse(statement.chain_head).sequence) as connection:
         assert statement_bytes(recompute_statement(connection, statement)) == statement_bytes(statement)
 
-    # A statement with another amount, issued by our own code: all digests hold, what it says does not follow.
+    # A statement with another amount, issued by our own code: all digests hold, its amount does not follow.
     line = replace(statement.lines[0], usages=statement.lines[0].usages + 1)
     forged = replace(statement, lines=(line, *statement.lines[1:]))
     with attributed._engine.begin() as connection:

@@ -39,7 +39,7 @@ from tests.royalty_records import (
 Q3 = Period.parse("2026-Q3")
 TERRITORIES = ("DE", "FR")
 STATES = ("claimed", "claimed", "claimed", "review", "disputed", "resolved", "unresolved", "withdrawn")
-PICO = Fraction(1, 10**12)  # of a cent: what one use is worth is a whole number of them
+PICO = Fraction(1, 10**12)  # of a cent: the worth of one use is a whole number of them
 
 
 def catalogue(millionths: int, **card: Any) -> Rights:

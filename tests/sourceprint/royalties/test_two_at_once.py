@@ -1,4 +1,4 @@
-"""Two commands at once on one database: what is issued is issued once, the chain is whole, and waiting has an end."""
+"""Two commands at once on one database: each statement is issued once, the chain is whole, and waiting has an end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.sourceprint.royalties.test_signed_statements import NOW, attribute
 
 @pytest.fixture
 def place(database: Database, database_place: str, tmp_path: Path) -> str:
-    """Return where a database is that has what a statement is made of."""
+    """Return the place of a database with all inputs of a statement."""
     attribute(database, tmp_path)
     return database_place
 
@@ -41,7 +41,7 @@ def issue(database: Database, label: str = "2026-Q3") -> Statement:
 
 
 def at_once(*steps: Callable[[], object]) -> list[object]:
-    """Return what some steps gave, or the error of each, begun together."""
+    """Return the results of some steps, or the error of each, begun together."""
     found: list[object] = [None] * len(steps)
     gate = threading.Barrier(len(steps))
 
@@ -110,7 +110,7 @@ def test_a_statement_beside_an_attribution_and_an_import_has_all_of_each_or_noth
     assert len(set(renamed.values())) == 1
     database = Database.open(place)
     assert is_whole(database)
-    following = issue(database, "2026-Q4")  # whatever came after it is adjusted
+    following = issue(database, "2026-Q4")  # later changes are adjusted
     assert (len(statement.uses) == 1) is bool(following.adjustments)
 
 
