@@ -1,12 +1,12 @@
 """Attribution of one generated track: from its scan result to uses, each with its state.
 
-In come the result of a scan, the rights that concern its recordings, the policy, and what is known of how the track was
-made and where it is used; out come uses, in a fixed order. Every passage of the result ends in at least one of them:
-what wins no time, or must not count, is a `withdrawn` use that says why.
+The inputs are the result of a scan, the rights that concern its recordings, the policy, and the origin of the track.
+The results are uses, in a fixed order. Every passage of the result ends in at least one of them: a passage that wins no
+time, or must not count, is a `withdrawn` use with the reason.
 
 The state comes from the overlap where that left something open, else from the thresholds of the policy: too short is
-`unresolved`, then confidence says `claimed`, `review` or `unresolved`. The rule names it, and after ";" whatever else
-decided: which recordings it won against, from whom a passage is taken.
+`unresolved`, then confidence gives `claimed`, `review` or `unresolved`. The rule names it, and after ";" the other
+causes: the recordings that it won against, the recording that a passage is taken from.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ __all__ = ["TrackOrigin", "attribute", "use_id"]
 
 @dataclass(frozen=True, slots=True)
 class TrackOrigin:
-    """What is known of how a track was made, and where it is used.
+    """The origin of a track: its maker, day and purpose, and the territories of its use.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ def attribute(
     Parameters
     ----------
     result : ScanResult
-        What the scan found.
+        The result of the scan.
     rights : Rights
         Everything that concerns the recordings named in it, and the licences of the licensee.
     policy : Policy
@@ -66,7 +66,7 @@ def attribute(
     Returns
     -------
     list of Use
-        By layer (recording first) and what they are of.
+        By layer (recording first) and recording or work.
 
     Raises
     ------
@@ -80,10 +80,10 @@ def attribute(
 
 
 def use_id(use: Use) -> str:
-    """Return the id of a use: "U" and 24 digits of the SHA-256 of what is used and on which terms.
+    """Return the id of a use: "U" and 24 digits of the SHA-256 of its content and terms.
 
-    The id itself, the state, its rule and the revision of the rights play no part: whatever a revision changes of a
-    use shows in its recording, works or passages, and a revision of something else leaves the use as it is.
+    The id itself, the state, its rule and the revision of the rights play no part: a change of the rights that affects
+    a use shows in its recording, works or passages, and any other revision leaves the use as it is.
     """
     document = use_to_json(use)
     for key in ("id", "state", "state_rule", "rights_revision"):

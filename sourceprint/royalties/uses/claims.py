@@ -1,8 +1,8 @@
-"""Claims: what each passage of a scan says is used, in terms of the catalogue of rights.
+"""Claims: the recordings or works that each passage of a scan uses, by the catalogue of rights.
 
-In come the matches of one generated track and the rights; out come claims, one for each passage and each recording that
-may be meant, with times in milliseconds of the track. Three things are settled here, before claims are set against each
-other (`sourceprint.royalties.uses.overlap`):
+The inputs are the matches of one generated track and the rights. The results are claims, one for each passage and each
+recording that may be meant, with times in milliseconds of the track. Three things are settled here, before claims are
+compared with each other (`sourceprint.royalties.uses.overlap`):
 
 - The id in the index becomes a recording of the catalogue, by `index_id`, else by ISRC. None on file, or several with
   different owners: a claimant without a recording, and the reason.
@@ -29,12 +29,12 @@ _END_MS = 1000  # an alternative that starts or ends this close to the passage d
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who a claim is for.
+    """The recording or works that a claim is for.
 
     Attributes
     ----------
     key : str
-        What makes two claims one: the recording in the recording layer, the works in the composition layer.
+        Equal for claims that count as one: the recording in the recording layer, the works in the composition layer.
     name : str
         Id of the recording, or "asset:" and the id in the index where there is none.
     recording_ids : tuple of str
@@ -90,7 +90,7 @@ class Claim:
 
     @property
     def rank(self) -> tuple[Fraction, bool, str, int, int, int, int, str]:
-        """Sorts by descending evidence; ties by what the passage says, never by its place in the result."""
+        """Sort key by descending evidence; ties by the passage's content, never by its place in the result."""
         s = self.source
         times = (s.track_start_ms, s.track_end_ms, s.recording_start_ms, s.recording_end_ms)
         return (-self.evidence, self.also, self.index_id, *times, self.claimant.key)
@@ -105,12 +105,12 @@ class Claim:
 
 
 class Owners:
-    """Whether recordings are the same to everybody who is paid: owners of master and works, and what licences see.
+    """Compare recordings by payees: owners of master and works, and the scopes of licences.
 
     Parameters
     ----------
     rights : Rights
-        What is on file; keys are kept, so make one of these per `Rights`.
+        The records on file; keys are kept, so make one of these per `Rights`.
     """
 
     def __init__(self, rights: Rights) -> None:
@@ -123,7 +123,7 @@ class Owners:
                     self._named_by.setdefault(recording_id, []).append(licence.id)
 
     def key(self, recording_id: str) -> Hashable | None:
-        """Return what is equal for recordings of the same owners; None where owners or works are not all known."""
+        """Return a key that is equal for recordings of the same owners; None if owners or works are not all known."""
         if recording_id not in self._keys:
             self._keys[recording_id] = self._made(recording_id)
         return self._keys[recording_id]
@@ -152,21 +152,21 @@ class Owners:
 
 
 def claims_of(result: ScanResult, rights: Rights, owners: Owners) -> tuple[list[Claim], list[Claim]]:
-    """Return what the passages of a track claim.
+    """Return the claims of a track's passages.
 
     Parameters
     ----------
     result : ScanResult
         One track, with its matches.
     rights : Rights
-        What is on file; everything that concerns the recordings, `also_fits` included.
+        The records on file; everything that concerns the recordings, `also_fits` included.
     owners : Owners
         Of the same rights.
 
     Returns
     -------
     claims : list of Claim
-        What counts.
+        Claims that count.
     excluded : list of Claim
         Passages in ranges of a recording that never count.
     """
@@ -203,7 +203,7 @@ def _recordings_of(index_id: str, isrc: str, rights: Rights) -> tuple[str, ...]:
 
 
 def _claimant(index_id: str, found: tuple[str, ...], layer: str, rights: Rights, owners: Owners) -> Claimant:
-    """Return the claimant that an id in the index stands for."""
+    """Return the claimant of an id in the index."""
     name = f"asset:{index_id}"
     if not found:
         return Claimant(name, name, (), (), f"rights: no recording on file for index id {index_id}")

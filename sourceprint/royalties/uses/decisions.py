@@ -34,7 +34,7 @@ MOVED_MS = 1000
 
 @dataclass(slots=True)
 class Decided:
-    """What became of the decisions on superseded uses.
+    """The decisions on superseded uses, carried over or asked again.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Decided:
     carried_over, asked_again : int
         Decisions.
     without_use : list of str
-        Ids of superseded uses with a decision, of which there is nothing in place.
+        Ids of superseded uses with a decision, without a use in their place.
     """
 
     changes: list[StateChange] = field(default_factory=list)
@@ -55,9 +55,9 @@ class Decided:
 def carry_over(
     connection: Connection, gone: Sequence[str], new: Sequence[Use], *, made_by: str, made_at: str
 ) -> Decided:
-    """Return what becomes of the decisions on superseded uses.
+    """Carry the decisions on superseded uses over to the new uses, and return the changes to enter.
 
-    A use that comes back has older decisions of its own: what was decided on the one in its place is later.
+    A use that comes back has older decisions of its own: a decision on the use in its place is later.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def stored_uses(connection: Connection, use_ids: Iterable[str]) -> list[Use]:
 
 
 def _is_in_place(use: Use, old: Use) -> bool:
-    """Whether a use is what another one was, but for ends that moved a little."""
+    """Return whether a use is the same as an old one, but for ends that moved a little."""
     if (use.layer, use.recording_id, use.work_ids) != (old.layer, old.recording_id, old.work_ids):
         return False
     return len(use.passages) == len(old.passages) and all(

@@ -1,11 +1,11 @@
-"""One attribution on its way into the ledger: batches of tracks go in, uses are set against those on file.
+"""Enter one attribution into the ledger: tracks in batches, and their uses compared with those on file.
 
 Uses of the same track and licensee that are found again, with the same id, stay as they are, with their state; so
 attributing the same results with the same policy, rights and usage changes nothing. Those that are not found again are
 superseded, never deleted, but only by a scan that is as full as the one that found them
-(`sourceprint.royalties.uses.searches`). What a narrower one leaves out stays, what it finds of a recording that a
-fuller one found already is not entered, and time that it gives to another recording is held for a person to decide, as
-it would be paid twice.
+(`sourceprint.royalties.uses.searches`). After a narrower scan, uses that it did not search for stay. Its uses of a
+recording that a fuller scan found already are not entered. Time that it gives to another recording is held for a person
+to decide, as it would be paid twice.
 """
 
 from collections import Counter
@@ -39,21 +39,21 @@ __all__ = ["AttributionEntry", "AttributionSource"]
 
 @dataclass(frozen=True, slots=True)
 class AttributionSource:
-    """What an attribution is made with.
+    """The inputs of an attribution.
 
     Attributes
     ----------
     policy : Policy
     defaults : TrackOrigin
-        Of tracks of which the usage says nothing.
+        Of tracks that the usage does not describe.
     usage : Usage
-        What is reported.
+        The licensee's report.
     made_by, made_at : str
         Who and when.
     holds : callable
         As `sourceprint.royalties.uses.searches.Holds`.
     reason : str
-        Why these scans supersede earlier ones whatever those searched; "" where they do not.
+        Why these scans supersede all earlier ones, however full; "" where they do not.
     """
 
     policy: Policy
@@ -67,7 +67,7 @@ class AttributionSource:
 
 @dataclass(slots=True)
 class _OnFile:
-    """What is on file of some tracks that was not found again, and what of it a scan may supersede.
+    """Uses on file that a scan did not find again: those that it supersedes, and those that stay.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class _OnFile:
     kept : dict of str to list of Use
         Those that stay, by track.
     narrower : dict of str to str
-        Why each of these stays: what was narrower, by id.
+        Why each of these stays: the narrower part of the scan, by id.
     """
 
     gone: list[str] = field(default_factory=list)
@@ -113,7 +113,7 @@ class AttributionEntry:
         self._lost_decisions: list[str] = []
 
     def enter(self, batch: list[ScanResult]) -> None:
-        """Attribute a batch of tracks, and enter what is new."""
+        """Attribute a batch of tracks, and enter the new uses."""
         self._statuses.update(result.status for result in batch)
         searched = [result for result in batch if result.searched]
         rights = self._rights(searched)
@@ -138,7 +138,7 @@ class AttributionEntry:
         self._log.enter(((result, track_ids.get(result.sha256, result.track_id)) for result in batch), self._number)
 
     def close(self, scans: ScanFile) -> AttributionReport:
-        """Finish the entry of the attribution, and say what was done."""
+        """Finish the entry of the attribution, and return its report."""
         if self._id is not None:
             entry = update(attribution).where(attribution.c.id == self._id)
             self._connection.execute(entry.values(results_sha256=scans.sha256))
@@ -205,7 +205,7 @@ class AttributionEntry:
         )
 
     def _enter_uses(self, found: dict[str, Use], results: dict[str, ScanResult]) -> None:
-        """Set the uses of some tracks against those on file: what is gone is superseded, what is new is added."""
+        """Compare the uses of some tracks with those on file: supersede the missing ones, add the new ones."""
         on_file: dict[str, int] = {}
         for chunk in in_chunks(results):
             query = select(use_table.c.row_id, use_table.c.id).where(
@@ -247,7 +247,7 @@ class AttributionEntry:
                     found[use.id] = use
 
     def _set_apart(self, missing: list[str], results: dict[str, ScanResult]) -> _OnFile:
-        """Return what becomes of the uses on file that were not found again."""
+        """Return the uses on file that were not found again, split into superseded ones and those that stay."""
         groups: dict[tuple[str, str], list[Use]] = {}
         for use in stored_uses(self._connection, missing):
             groups.setdefault((use.track_sha256, use.index_digest), []).append(use)
@@ -370,7 +370,7 @@ class AttributionEntry:
 
 
 def _found_again(use: Use) -> bytes:
-    """Return what is equal for a use of schema 1 and the same use as it is found today."""
+    """Return a key that is equal for a use of schema 1 and the same use as it is found today."""
     document = use_to_json(replace(use, outcomes=(), candidates=()))
     return exact_json({**document, "id": "", "state": "", "state_rule": "", "rights_revision": 0})
 

@@ -59,15 +59,15 @@ def attribute_results(
     database : Database
         With the rights of the recordings, and the licences of the licensee.
     results_path : Path
-        What `sourceprint match --jsonl` wrote.
+        A file that `sourceprint match --jsonl` wrote.
     policy : Policy
     licensee : str
         Party id of who made the tracks.
     usage : Usage or None
-        What is reported of the tracks: their day of generation, purpose and territories; those of a territory as a
+        The report on the tracks: their day of generation, purpose and territories; those of a territory as a
         whole hold for every track.
     generated_on, purpose : str
-        For tracks of which the usage says nothing; "" as a day where there is none.
+        For tracks that the usage does not describe; "" as a day where there is none.
     territories : iterable of str
         Likewise; none is Worldwide.
     by : str or None
@@ -82,7 +82,7 @@ def attribute_results(
         Do it all, and keep nothing.
     before_keeping : callable or None
         Called with the connection, the tracks (SHA-256) of which uses were added or superseded, and the report, before
-        it is kept; what it raises keeps it from being entered.
+        it is kept; if it raises, nothing is entered.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def attribute_results(
 
 
 class _NotKeptError(Exception):
-    """Ends a dry run: what was entered is taken back with the transaction."""
+    """Ends a dry run: the transaction takes its entries back."""
 
 
 def current_uses(
@@ -189,7 +189,7 @@ def current_uses(
 def list_uses(
     database: Database, licensee: str, *, states: Iterable[str] = (), tracks: Iterable[str] = ()
 ) -> list[tuple[Use, tuple[RightOutcome, ...]]]:
-    """Return the current uses of a licensee for people to go through, and what the licences say of each now.
+    """Return the current uses of a licensee for people to go through, with the licence outcomes of now.
 
     They come by name of track, then by time.
 

@@ -1,22 +1,22 @@
-"""Overlaps, resolved once: which claim a second of a generated track belongs to.
+"""Resolve overlaps: give each second of a generated track to one claim, split it, or leave it unresolved.
 
-In come the claims on one track (`sourceprint.royalties.uses.claims`) and the policy; out come holdings, one for each
-use that is to be, with its passages (ms) and its attributed time (us). The track is cut at every start and end of a
-claim. Within such an interval the same claims compete throughout, and these rules apply in turn:
+The inputs are the claims on one track (`sourceprint.royalties.uses.claims`) and the policy. The results are holdings,
+one for each use to make, with its passages (ms) and its attributed time (us). The track is cut at every start and end
+of a claim. Within such an interval the same claims compete throughout, and these rules apply in turn:
 
 1. Claims on the recording outrank claims on the composition alone; these count where the policy fills with them.
 2. Claims for the same recording (the same works, in the composition layer) are one.
 3. Recordings with the same owners, works and licences are one claim, of the one with most evidence in the track, ties
    by id: the money is the same either way.
-4. `decide_by` evidence: whoever has `evidence_factor` times fewer landmarks per second than the first is out; equals
+4. `decide_by` evidence: a claim with `evidence_factor` times fewer landmarks per second than the first is out; equals
    never beat each other. `decide_by` split or unresolved skip this.
 5. Several are left: split, in equal parts (whole microseconds, by largest remainder, ties by id), or unresolved: one
    holding for all of them, without a recording. Where all of them perform the same single work, that work is certain:
    it gets a holding of the composition layer beside the unresolved one, with the same passages. The same time then
    counts once in each layer.
 
-So in each layer attributed time never exceeds the union of what was matched. A passage that wins nothing ends in a
-withdrawn holding of no attributed time that says to whom it lost.
+So in each layer attributed time never exceeds the union of the matched passages. A passage that wins nothing ends in a
+withdrawn holding of no attributed time that names the winner.
 
 The cuts are swept in order, O(n log n) for n claims, and as much again as claims lie over each other.
 """
@@ -37,19 +37,19 @@ _Key = tuple[str, ...]
 
 @dataclass(slots=True)
 class Holding:
-    """What one use is made of.
+    """The content of one use to make.
 
     Attributes
     ----------
     layer : str
     claimant : Claimant
-        Whose it is; of an unresolved overlap, the one with most evidence.
+        Its recording or works; of an unresolved overlap, those with most evidence.
     state : str
         "unresolved" or "withdrawn" where the overlap says so, else "".
     rule : str
-        What gave it this state, or "".
+        The rule that gave it this state, or "".
     notes : set of str
-        What else a reader of the result must know.
+        Further remarks that a reader of the result must know.
     claims : list of Claim
         That it rests on, each once, by rank.
     passages : list of UsePassage
@@ -183,7 +183,7 @@ class _Court:
 
 
 class _Book:
-    """Adds up what each claimant holds, interval by interval."""
+    """Adds up the time of each claimant, interval by interval."""
 
     def __init__(self, policy: Policy, ranked: Sequence[Claim]) -> None:
         by_evidence = policy.decide_by == "evidence"
@@ -226,7 +226,7 @@ class _Book:
                 self._lost.setdefault(claim.number, f"overlap: ranks behind {_names(winners)}")
 
     def close(self) -> list[Holding]:
-        """Share out what is split, give what won nothing a holding of its own, and return all in order."""
+        """Share out split time, give claims that won nothing a holding of their own, and return all in order."""
         for keys, milliseconds in self._split_ms.items():
             for key, microseconds in largest_remainder(1000 * milliseconds, dict.fromkeys(keys, 1)).items():
                 self._holdings[key].attributed_us += microseconds
@@ -277,7 +277,7 @@ class _Book:
         return self._holdings[key]
 
     def _add(self, holding: Holding, interval: _Interval, keys: set[str]) -> None:
-        """Add an interval to the passages of a holding, and the claims of these claimants to what it rests on."""
+        """Add an interval to the passages of a holding, and the claims of these claimants to its own."""
         mine = [claim for claim in interval.claims if claim.claimant.key in keys]
         for claim in mine:
             if (id(holding), id(claim)) not in self._rests_on:
@@ -290,7 +290,7 @@ class _Book:
 
 
 def union_of_passages(claims: Iterable[Claim]) -> list[UsePassage]:
-    """Return the union of what is claimed, each moment on the line of the claim that starts first."""
+    """Return the union of the claimed time, each moment on the line of the claim that starts first."""
     passages: list[UsePassage] = []
     reached = 0
     for claim in sorted(claims, key=lambda claim: (claim.start_ms, claim.rank)):

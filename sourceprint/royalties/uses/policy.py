@@ -238,7 +238,7 @@ def parse_policy(text: str, *, name: str) -> Policy:
     text : str
         The content of the file.
     name : str
-        What messages call it.
+        The name for messages.
 
     Raises
     ------
@@ -273,7 +273,7 @@ def policy_document(policy: Policy) -> dict[str, Any]:
             "otherwise": policy.otherwise,
             "composition": policy.composition,
         },
-        **({"usage": stated} if stated else {}),  # what is as it was before there was the table changes no digest
+        **({"usage": stated} if stated else {}),  # its defaults are left out, so that digests of old policies hold
     }
 
 

@@ -1,7 +1,7 @@
-"""Scan results for attribution: each track once, with exact probabilities, nothing that money cannot be computed from.
+"""Read scan results for attribution: each track once, with exact probabilities, and every value that money needs.
 
-In comes a file of scan results (`sourceprint.scans.result_file`). Out come `ScanResult`, in the order of the file;
-`Probability.exact` is read from the digits of the file. What stays in memory is one record and, per track, a digest
+The input is a file of scan results (`sourceprint.scans.result_file`). The results are `ScanResult`s, in the order of
+the file; `Probability.exact` is read from the digits of the file. Memory holds one record and, per track, a digest
 that recognises a second result of the same track. A track that could not be searched is a result too, with its status.
 """
 

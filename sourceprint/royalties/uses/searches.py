@@ -1,7 +1,7 @@
-"""Searches: what the scan of a track searched, kept with the track, and whether a later one is as full.
+"""Searches: the recordings and methods of a track's scan, kept with the track, to tell whether a later one is as full.
 
 A later scan of a track supersedes the uses of an earlier one if it could have found every recording that the earlier
-one found in that track. What is compared, with every earlier scan in the same index as those uses:
+one found in that track. It is compared with every earlier scan in the same index as those uses, by
 
 - the recordings: in the same index (by digest), the words of `--only` and `--exclude`; in another index, whether the
   later scan found the recording itself, named it in `--only id:...`, or has it in an index that is at hand;
@@ -34,7 +34,7 @@ _NAMED = "id:"
 
 
 class TrackSearch(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the scan of one track searched; the fields are those of the scan result, "" or 0 where that is silent."""
+    """The search of one track's scan, in the fields of the scan result; "" or 0 where the result has no value."""
 
     index_digest: str
     algorithm: str = ""
@@ -106,7 +106,7 @@ class TrackSearch(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def search_of(result: ScanResult) -> TrackSearch:
-    """Return what the scan of a track searched."""
+    """Return the search that the scan of a track made."""
     index, search = result.index, result.search
     return TrackSearch(
         index_digest=index.digest,
@@ -147,7 +147,7 @@ class _Entry(NamedTuple):
 
 @dataclass(slots=True)
 class ScanLog:
-    """The scans of one licensee in the database: what is on file, and what an attribution adds to it.
+    """The scans of one licensee: those on file, and those that an attribution adds.
 
     Attributes
     ----------
@@ -156,17 +156,17 @@ class ScanLog:
     licensee : str
         Party id.
     reason : str
-        Why the scans that are entered supersede whatever was searched before; "" where they need not.
+        Why the new scans supersede all earlier searches; "" where they need not.
     """
 
     connection: Connection
     licensee: str
     reason: str = ""
-    _scans: dict[str, int] = field(default_factory=dict)  # what was entered, by the document
+    _scans: dict[str, int] = field(default_factory=dict)  # scans entered, by their document
     _documents: dict[TrackSearch, str] = field(default_factory=dict)
 
     def earlier(self, tracks: Iterable[str]) -> dict[str, list[TrackSearch]]:
-        """Return what was searched in tracks (by SHA-256) so far, in the order of entry."""
+        """Return the earlier searches of tracks (by SHA-256), in the order of entry."""
         found: dict[str, list[TrackSearch]] = {}
         for chunk in in_chunks(sorted(tracks)):
             for entry in self._entries(scanned_track.c.track_sha256.in_(chunk)):
@@ -207,7 +207,7 @@ class ScanLog:
         return self._documents[search]
 
     def _known(self, entries: Sequence[_Entry]) -> Iterator[_Entry]:
-        """Yield what is on file of the same tracks; of files that could not be read, of the same name."""
+        """Yield the entries on file of the same tracks; of files that could not be read, of the same name."""
         for chunk in in_chunks(sorted({entry.sha256 for entry in entries} - {""})):
             yield from self._entries(scanned_track.c.track_sha256.in_(chunk))
         for chunk in in_chunks(sorted({file_name(entry.name) for entry in entries if not entry.sha256})):

@@ -1,10 +1,10 @@
-"""The shares that a use touches: who owns which right in what it uses, there and then, and what the licences say of it.
+"""The shares that a use touches: their owners in its territory on its day, and their licence outcomes.
 
-In come a use and the rights; out come *judged shares*. The master divides by the shares of the recording; each right
-in the works first by the works' parts of the recording, then by the shares in that right of each work. Shares above
-100 % hold the whole of it (`overclaim`), as a work in dispute does (`held`); what is missing to 100 %, and shares that
-name no party, is `unclaimed`. A right in a work counts where a share of it is on file or a licence that permits the use
-has it on its rate card; where that is none, the work is one share without a right.
+The inputs are a use and the rights. The results are *judged shares*. The master divides by the shares of the recording;
+each right in the works first by the works' parts of the recording, then by the shares in that right of each work.
+Shares above 100 % hold the whole of it (`overclaim`), as a work in dispute does (`held`); the part missing to 100 %,
+and shares that name no party, are `unclaimed`. A right in a work counts where a share of it is on file or a licence
+that permits the use has it on its rate card; where that is none, the work is one share without a right.
 
 The parts of each right of a recording or work sum to the whole of it.
 """
@@ -32,7 +32,7 @@ _Subject = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class JudgedShare:
-    """One share that a use touches, and what the licences say of it.
+    """One share that a use touches, with its licence outcome.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class JudgedShare:
 
 @dataclass(frozen=True, slots=True)
 class RightOutcome:
-    """What the licences say of a use in one territory, of shares of one right; "" is all rights in a work."""
+    """The licence outcome of a use in one territory, for shares of one right; "" is all rights in a work."""
 
     territory: str
     right: str
@@ -128,7 +128,7 @@ class UseShares:
         return self._judged[key]
 
     def outcomes(self, use: Use) -> Iterator[RightOutcome]:
-        """Yield what the licences say of a use in each of its territories, of each right, each outcome once.
+        """Yield the licence outcomes of a use in each of its territories, by right, each outcome once.
 
         The shares are those of the day of generation. Of a use that may be of several recordings, the outcomes are
         those of the one that has the best.
@@ -274,7 +274,7 @@ class UseShares:
 
 
 def judge_uses(connection: Connection, uses: Iterable[Use]) -> dict[str, tuple[RightOutcome, ...]]:
-    """Return what the licences on file say of uses of one licensee, by id of the use.
+    """Return the licence outcomes of uses of one licensee, by id of the use.
 
     Parameters
     ----------

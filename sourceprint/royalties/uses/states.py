@@ -1,6 +1,6 @@
-"""The state of a use over time: which changes are possible, who made them, when and why; nothing is ever overwritten.
+"""States of a use over time: possible changes, their author, time and reason; nothing is ever overwritten.
 
-A use is stored in its first state; every later one is an event with its reason. `TRANSITIONS` is the whole of what is
+A use is stored in its first state; every later one is an event with its reason. `TRANSITIONS` has all changes that are
 allowed:
 
 ==============  ======================================================================================
@@ -11,11 +11,11 @@ from            to
 `unresolved`    claimed, disputed, resolved, withdrawn
 `disputed`      resolved, withdrawn
 `resolved`      disputed, withdrawn
-`withdrawn`     disputed, where a person withdrew it: so what was withdrawn by mistake can be resolved; attributing its
+`withdrawn`     disputed, where a person withdrew it: so a mistaken withdrawal can be resolved; attributing its
                 track again does not bring it back, as decisions go on to the use in its place
 ==============  ======================================================================================
 
-A use of which it is open whose it is cannot become `claimed`, and becomes `resolved` only together with the recording
+A use with an open recording cannot become `claimed`, and becomes `resolved` only together with the recording
 that it is of, which holds until the next change: so that no money goes to nobody. That recording is one of those that
 claimed its time. The use keeps its id, passages, time and evidence; it gets the works of the recording.
 """
@@ -137,7 +137,7 @@ def change_state(
     Returns
     -------
     list of StateChange
-        What was entered, by id.
+        The changes entered, by id.
 
     Raises
     ------
@@ -287,7 +287,7 @@ def _change(row: Row[Any]) -> StateChange:
 
 
 def _open(use: Use) -> str:
-    """Return why nobody would be paid for a use, and what helps."""
+    """Return why nobody would be paid for a use, and the remedy."""
     correct = "correct the rights and attribute its track again"
     if use.layer != "recording":
         return f"no work is on file for it, and nobody would be paid; {correct}"

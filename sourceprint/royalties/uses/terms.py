@@ -1,10 +1,10 @@
-"""Terms: what the licences on file say of each share that a use touches, territory by territory.
+"""Terms: the licence outcome of each share that a use touches, territory by territory.
 
 A share is a party's part of one right in one recording or work. A licence of the use's licensee *covers* it if
 
 - the right is on its rate card;
 - the recording, for the master, or the work is in its scope: everything; the recording by its id, its tags or its
-  label; the work by its id, or through the recording by which it is used. Whoever licenses a work licenses nobody's
+  label; the work by its id, or through the recording by which it is used. A licensor of a work licenses nobody's
   recording of it;
 - the share's party is among the parties of its scope, where it names any.
 
@@ -18,8 +18,8 @@ outcome is one of these:
 `outside_licence`    none permits it: the one that came furthest in the order of the rules is named, with the first
                      rule that it breaks; ties go to the latest `valid_from`, then to the id that sorts first
 `no_licence`         none covers it
-`opted_out`          whoever owns the recording, or the work, opted out of the purpose, there and on the day of
-                     generation: whatever the licences say
+`opted_out`          the owner of the recording, or of the work, opted out of the purpose, there and on the day of
+                     generation: under any licence
 `term_ended`         all master shares of the recording that were ever on file there have ended: likewise
 ===================  ==================================================================================================
 
@@ -56,7 +56,7 @@ _UNCONDITIONAL = Conditions()
 
 @dataclass(frozen=True, slots=True)
 class ShareOutcome:
-    """What the licences say of one share.
+    """The licence outcome of one share.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class ShareOutcome:
     licence_ids : tuple of str
         The licence that pays, or whose rule is broken; all that permit, where it is held; else empty.
     rule : str
-        What decided, as "LIC-1: max_consecutive_seconds 15: 21.3 s of R1 in a row"; "" where licensed.
+        The deciding rule, as "LIC-1: max_consecutive_seconds 15: 21.3 s of R1 in a row"; "" where licensed.
     """
 
     outcome: str
@@ -124,7 +124,7 @@ class UseTerms:
 
     @property
     def permitting(self) -> tuple[Licence, ...]:
-        """The licences that permit the use, whatever they cover of it, as they hold on its day; by id."""
+        """The licences that permit the use, covering any part of it, as they hold on its day; by id."""
         return tuple(sorted((one.licence for one in self._judged if one.place == _KEPT), key=lambda one: one.id))
 
     def priced_rights(self, work_id: str) -> frozenset[str]:
@@ -186,9 +186,9 @@ def _contested(licence_ids: tuple[str, ...]) -> str:
 
 
 class LicenceTerms:
-    """The licences of one reading of the rights, held against uses.
+    """The licences of one reading of the rights, applied to uses.
 
-    What is asked again is answered from memory: uses of one recording that break no condition have the same terms
+    Repeated questions are answered from memory: uses of one recording that break no condition have the same terms
     from one change of the licences to the next.
 
     Parameters

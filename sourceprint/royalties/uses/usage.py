@@ -1,4 +1,4 @@
-"""Reported usage: what a licensee says of generated tracks, by track and territory, for one period.
+"""Reported usage: a licensee's figures for generated tracks, by track and territory, for one period.
 
 A sheet (.csv, .tsv, .xlsx), one row for each generated track and territory (docs/formats/usage.md):
 
@@ -12,7 +12,7 @@ The first row names the columns, in any order; others are ignored. `territory` m
 `usages`, a track counts once in a territory. `used_on` splits the usage of a track by days. The dialect is that of all
 sheets (`sourceprint.sheets`); where the delimiter is not the comma, a decimal comma is read as one.
 
-All that is wrong is listed, with its line, up to a limit; nothing is taken from a file in which anything is wrong.
+All errors are listed, with their lines, up to a limit; no row is taken from a file with an error.
 """
 
 import re
@@ -45,7 +45,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What is reported of one generated track, or of a territory as a whole.
+    """Reported usage of one generated track, or of a territory as a whole.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class UsageRow:
 
     @property
     def key(self) -> str:
-        """What tells the track: its SHA-256 where that is known, else its name or id; "" for a territory as a whole."""
+        """The key of the track: its SHA-256 where that is known, else its name or id; "" for a territory as a whole."""
         return self.sha256 or self.track or (f"id:{self.track_id}" if self.track_id else "")
 
 

@@ -1,6 +1,6 @@
-"""A use: what one generated track reuses of one recording or work, where it is used, and its state.
+"""A use: the reuse of one recording or work in one generated track, its territories, and its state.
 
-What the licences say of it is no part of it: they are asked when a statement or a list is made
+Licence outcomes are no part of it: they are computed when a statement or a list is made
 (`sourceprint.royalties.uses.terms`).
 
 Times are whole milliseconds; attributed time is whole microseconds, so that a second that several recordings share is
@@ -36,7 +36,7 @@ class UsePassage(msgspec.Struct, frozen=True, array_like=True):
         In the recording, on the line of the match.
     contenders : tuple of str
         Ids of the recordings that claimed the same time, itself included; empty where it was alone. "asset:" and the id
-        in the index stands for a recording that is not on file, or not one alone.
+        in the index denotes a recording that is not on file, or not one alone.
     number : int
         Which passage of the scan result this is part of, from 0, counted over all matches of the track in their order.
     """
@@ -72,7 +72,7 @@ class Use:
     generated_on : str
         YYYY-MM-DD.
     purpose : str
-        What it was made for: train, generate or reference-audio.
+        The purpose of the track: train, generate or reference-audio.
     licensee : str
         Party id of who made it.
     layer : str
@@ -98,15 +98,15 @@ class Use:
     state : str
         Of `STATES`.
     state_rule : str
-        What gave it this state, as "thresholds.claim_confidence 0.99" or "overlap.otherwise unresolved: R1, R2".
+        The rule behind the state, as "thresholds.claim_confidence 0.99" or "overlap.otherwise unresolved: R1, R2".
     territories : tuple of str
         Where the track is used as far as attribution knew, sorted: country codes, or "Worldwide".
     candidates : tuple of str
         Where the recording is open, or the work of a composition: the recordings on file that it may be of, sorted.
     outcomes : tuple of tuple of str
-        What a use of schema 1 stated: territory, outcome, licence, rule. Nothing asks for it.
+        Outcomes that a use of schema 1 stated: territory, outcome, licence, rule. No computation uses them.
     policy_digest, index_digest : str
-        What it was made with.
+        The policy and index of its attribution.
     rights_revision : int
         Revision of the catalogue of rights that it was first made with.
     """
@@ -164,7 +164,7 @@ def use_from_json(value: dict[str, Any]) -> Use:
     Raises
     ------
     KeyError, TypeError, ValueError
-        If it is something else; whoever reads a file says which line.
+        If it is something else; the caller adds the line of the file.
     """
     first = value["schema"] == _SCHEMA_1
     if not first and value["schema"] != SCHEMA:

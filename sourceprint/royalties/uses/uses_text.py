@@ -1,7 +1,7 @@
-"""What an attribution did, and lists of uses, as people and programs read them.
+"""Reports of an attribution, and lists of uses, for people and programs.
 
-In come an `AttributionReport` or uses; out come text, plain JSON types, or a file of JSON Lines with one use per line,
-in the fields of `sourceprint.royalties.uses.use`.
+The inputs are an `AttributionReport` or uses. The results are text, plain JSON types, or a file of JSON Lines with one
+use per line, in the fields of `sourceprint.royalties.uses.use`.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ _NUMBERS = range(4, 7)
 
 @dataclass(frozen=True, slots=True)
 class AttributionReport:
-    """What an attribution did.
+    """The result of an attribution, in counts.
 
     Attributes
     ----------
@@ -40,13 +40,13 @@ class AttributionReport:
     tracks : dict of str to int
         Results by status; all but `matched` and `no_match` could not be searched, and their earlier uses stay.
     repeated : int
-        Results that say the same of the same track as an earlier one.
+        Results equal to an earlier one of the same track.
     passages : int
         Matched passages.
     states : dict of str to (int, int)
         Uses, and their attributed microseconds, by the state that the policy gives them.
     outcomes : dict of str to int
-        What licences say, counted by use, territory and right; of one right, shares may differ.
+        Licence outcomes, counted by use, territory and right; of one right, shares may differ.
     added, unchanged, superseded : int
         Uses.
     carried_over : int
@@ -54,14 +54,14 @@ class AttributionReport:
     asked_again : int
         Those that hold for none of the new uses, which are in review for a new decision.
     decisions_without_use : tuple of str
-        Ids of superseded uses with such a state, of which there is nothing in place.
+        Ids of superseded uses with such a state, without a use in their place.
     usage_without_result : tuple of str
         Tracks of the usage that are not among the results.
     kept : int
         Uses that were not found again, and stay since the scan was narrower than the one that found them; those that
         stay in place of a use that was found are in `not_entered` alone.
     kept_because : dict of str to int
-        The same, by what was narrower.
+        The same, by the narrower part of the scan.
     not_entered : int
         New uses of recordings of which such a use stays.
     in_conflict : int
@@ -178,7 +178,7 @@ def _cells(use: Use, outcomes: Iterable[RightOutcome]) -> tuple[str, ...]:
 
 
 def _of(use: Use) -> str:
-    """Return of what a use is: a recording, works, or which recordings it may be of; else its id in the index."""
+    """Return the subject of a use: a recording, works, or the recordings it may be of; else its id in the index."""
     if contenders := contenders_of(use):
         more = ["..."] if len(contenders) > _SHOWN_CONTENDERS else []
         return " or ".join([*contenders[:_SHOWN_CONTENDERS], *more])
@@ -186,7 +186,7 @@ def _of(use: Use) -> str:
 
 
 def judged_use_to_json(use: Use, outcomes: Iterable[RightOutcome]) -> dict[str, Any]:
-    """Return a use as plain JSON types, and in `terms` what the licences say of it now."""
+    """Return a use as plain JSON types, with its licence outcomes of now in `terms`."""
     terms = [
         {
             "territory": one.territory,
