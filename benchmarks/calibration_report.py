@@ -1,4 +1,4 @@
-"""What a calibration report looks like: tables, the figures that are compared, pictures. Nothing is measured here."""
+"""Tables, compared figures and pictures of a calibration report. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return what is compared between versions."""
+    """Return the figures that are compared between versions."""
     whole = _find(report, ALL, 0.0)
     pieces = _find(report, ALL, 10.0)
     made = []

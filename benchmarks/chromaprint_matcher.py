@@ -6,7 +6,7 @@ occurs in a reference, exactly, proposes an alignment; of the alignments with mo
 best with the query is the answer. The score is the share of bits that agree over the overlap, 0.5 for unrelated music.
 Searching for every number with each of its bits flipped, too, finds alignments where no number survived whole.
 
-A stand-in for what a user of Chromaprint would have to write, kept as plain as possible; not AcoustID's server.
+A stand-in for the matcher that a user of Chromaprint would have to write, as plain as possible; not AcoustID's server.
 """
 
 from __future__ import annotations

@@ -108,6 +108,6 @@ def _states(reports: Mapping[str, Report]) -> str:
 
 
 def _conditions(report: Report) -> tuple[object, ...]:
-    """Return what must not differ between two reports that are compared."""
+    """Return the settings that must agree between two reports that are compared."""
     corpus, settings = report["corpus"], report["settings"]
     return corpus["name"], corpus["recordings"], settings["quick"], settings["seed"], settings.get("per_condition")

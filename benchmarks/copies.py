@@ -3,8 +3,8 @@
     python -m benchmarks.copies                           18 recordings, on $SOURCEPRINT_CORPUS or synthesised music
     python -m benchmarks.copies --quick                   four recordings
 
-Recordings and their copies are put in small catalogues, excerpts are searched for at the default threshold, and what is
-reported and named is held against what is there.
+Recordings and their copies are put in small catalogues, excerpts are searched for at the default threshold, and the
+reported and named recordings are compared with those that hold the audio.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return what is compared between versions."""
+    """Return the figures that are compared between versions."""
     rows = report["rows"]
     found, named = sum(row["found"] for row in rows), sum(row["named"] for row in rows)
     if not found:
@@ -186,7 +186,7 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """State that a worker process keeps between tasks."""
 
     corpus: Corpus
 
@@ -242,7 +242,7 @@ def _described(y: Samples, *, query: bool = False) -> Fingerprint:
 
 
 def _trials(kind: str, layout: str, families: Sequence[_Family], folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield what was found and named in one catalogue."""
+    """Yield the result of each excerpt in one catalogue: recordings found and named."""
     ours = [family for family in families if kind != MANY or family.many]
     if not ours:
         return
@@ -272,7 +272,7 @@ def _catalogue(folder: Path, commits: Sequence[Sequence[tuple[str, Fingerprint]]
 
 
 def _judged(result: MatchResult, wanted: set[str]) -> dict[str, Any]:
-    """Return how a search names the recordings that are wanted: all of them hold what was searched for."""
+    """Return how a search names the recordings that are wanted: all of them hold the audio of the query."""
     matched = {match.recording.id: match for match in result.matches}
     beside = {other for match in result.matches for passage in match.passages for other in passage.also_fits}
     right = sorted(matched.keys() & wanted)

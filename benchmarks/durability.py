@@ -1,4 +1,4 @@
-"""Whether the index keeps what it acknowledged, whatever happens: killed writers, failing disks, damaged files.
+"""Durability of acknowledged commits of an index: killed writers, failing disks, damaged files.
 
     python -m benchmarks.durability              about 300 kills, thousands of faults, minutes
     python -m benchmarks.durability --quick      a dozen kills, every so many faults
@@ -110,7 +110,7 @@ def measure(job: Job) -> Report:
 
 
 def tasks_of(sizes: Sizes, seed: int) -> list[Task]:
-    """Return what there is to do, the longest first, so that processes end together."""
+    """Return the tasks, the longest first, so that processes end together."""
     first = 1000 * seed
     tasks: list[Task] = [CutTask(first + life, sizes.cut_every, sizes.states) for life in range(sizes.lives)]
     tasks += [FaultTask(first, error, once, sizes.fault_every) for error in ERRORS for once in (False, True)]

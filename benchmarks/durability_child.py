@@ -1,4 +1,4 @@
-"""The process that is killed: changes an index, and says all the time what it is about to do and what it has done.
+"""The process that is killed: changes an index, and announces its changes, commits and disk operations.
 
     python -m benchmarks.durability_child FOLDER SEED CHANGES PHASE NUMBER
 
@@ -28,7 +28,7 @@ BETWEEN: Final = "."
 
 
 def phase_of(operation: Operation) -> str:
-    """Return what a writer is doing when it asks for this: one of five words.
+    """Return the phase of a writer at an operation: one of five words.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """A layer between the program and the disk: it sees every call that changes files below one folder, in order.
 
-`FileLayer` takes the place of the calls of `os` that create, write, flush, rename and delete; what is done with a call
-is up to the class made from it. `FaultyDisk` refuses one or all from a certain one on, `Recorder` notes them, and a
-`PowerCut` works out, from what was noted, what may be found on a disk that lost its power after any of them.
+`FileLayer` takes the place of the calls of `os` that create, write, flush, rename and delete; its
+subclasses decide on each call. `FaultyDisk` refuses one or all from a certain one on, `Recorder` notes them, and a
+`PowerCut` works out, from these notes, the possible states of a disk that lost its power after any of them.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Operation:
     Attributes
     ----------
     kind : str
-        What it does.
+        Kind of change.
     path, target : str
         Path inside the folder, "." for the folder itself; for a rename, from where to where.
     data : bytes
-        What is written; always at the end of the file.
+        Bytes to write; always at the end of the file.
     """
 
     kind: Kind
@@ -62,7 +62,7 @@ class FileLayer:
     Parameters
     ----------
     folder : Path
-        The folder; what happens elsewhere is left alone.
+        The folder; calls elsewhere are left alone.
     flush : bool
         Whether to wait for the disk when a file is flushed; without, a trial that ends no process is much faster.
     """
@@ -78,7 +78,7 @@ class FileLayer:
         self._patches = [mock.patch.object(os, name, fake) for name, fake in fakes.items()]
 
     def around(self, operation: Operation, call: functools.partial[Any]) -> Any:
-        """Do what is to be done about one operation, and return what the call returns; by itself, just call."""
+        """Handle one operation and return the result of `call`; the base class skips flushes if `flush` is off."""
         return call() if self._flush or operation.kind not in ("flush", "flush folder") else None
 
     def __enter__(self) -> Self:
@@ -203,13 +203,13 @@ class Recorder(FileLayer):
 
 @dataclass(slots=True, eq=False)
 class _File:
-    """What was flushed, and what was written since."""
+    """Bytes of a file: flushed, and written since the flush."""
 
     flushed: bytes = b""
     written: bytes = b""
 
     def after_cut(self, chance: random.Random) -> bytes:
-        """Return what may be found: all that was flushed, and of the rest nothing, a part, holes, or everything."""
+        """Return the bytes that may be found: those flushed, and of the rest nothing, a part, holes, or everything."""
         if not self.written:
             return self.flushed
         how = chance.randrange(5)
@@ -236,14 +236,14 @@ _Entry = _File | None  # None: there is no such name
 class PowerCut:
     """A disk on which operations are carried out, and the states in which a cut of its power may leave it.
 
-    What the standard promises and no more: data are safe once their file was flushed, names once their folder was.
+    As the standard promises and no more: data are safe once their file was flushed, names once their folder was.
     Until then each change of names in a folder may have happened or not, in any order, but changes of one name only one
     after the other; a rename happens as a whole.
 
     Parameters
     ----------
     tree : dict
-        What is safely on the disk at first.
+        Files that are safely on the disk at first.
     """
 
     tree: Tree
@@ -287,7 +287,7 @@ class PowerCut:
         Parameters
         ----------
         chance : Random
-            Where it is left to chance what was written.
+            Source of chance for the part that was written.
         share : float
             Of changes of names not yet flushed, how many reached the disk, from 0 to 1.
         """

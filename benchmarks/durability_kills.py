@@ -2,7 +2,7 @@
 
 A chain is one index and the processes that change it, one after the other, each killed: in turn after a random time and
 at a random operation on the disk, each phase as often as the others. After each, the index is checked in full, and the
-next goes on with it. A rehearsal on another index says how long a process takes and what operations there are.
+next goes on with it. A rehearsal on another index gives the time of a process and its operations.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Chain:
 
 @dataclass(slots=True)
 class _Run:
-    """What a process said until it ended, and how."""
+    """Lines that a process printed, whether it was killed, its time in seconds, and its complaint."""
 
     lines: list[str]
     killed: bool
@@ -53,7 +53,7 @@ class _Run:
 
     @property
     def phase(self) -> str:
-        """What was under way when it ended."""
+        """Phase under way when it ended."""
         said = [line for line in self.lines if line not in ("ready", "change", "commit")]
         return said[-1] if said and said[-1] != BETWEEN else "between"
 
@@ -66,7 +66,7 @@ class _Run:
 def run_chain(chain: Chain) -> dict[str, Any]:
     """Return how many processes were run and killed, in which phase, commits acknowledged, and failures in sentences.
 
-    The first failure ends the chain: nothing can be said of what comes after it.
+    The first failure ends the chain: later runs prove nothing.
     """
     chance = random.Random(f"kills {chain.seed}")
     phases: Counter[str] = Counter()
@@ -126,7 +126,7 @@ def _run(folder: Path, seed: int, after: float, aim: tuple[str, int]) -> _Run:
 
 
 def _listen(process: subprocess.Popen[bytes], after: float) -> tuple[bytes, float]:
-    """Return what the process says from `ready` until the time is up or it ends, and how long that took."""
+    """Return the output of the process from `ready` until the time is up or it ends, and the seconds from `ready`."""
     pipe = process.stdout
     if pipe is None:
         return b"", 0.0
@@ -152,7 +152,7 @@ def _listen(process: subprocess.Popen[bytes], after: float) -> tuple[bytes, floa
 
 
 def _replayed(contents: Contents, seed: int, run: _Run) -> Acknowledged:
-    """Return what the index may hold, by what the process said."""
+    """Return the contents that the index may hold, from the output of the process."""
     state = Acknowledged(contents)
     changes = iter(draw_changes(random.Random(seed), contents, CHANGES))
     for line in run.lines:

@@ -1,6 +1,6 @@
 """Seeded sounds that resemble everything or nothing: loops, drones, test tones, clicks, noise and silence.
 
-They are what goes wrong with statistics of chance: a loop repeats its one accident for a minute, a drone or a tone has
+They are hard for statistics of chance: a loop repeats its one accident for a minute, a drone or a tone has
 the same surroundings everywhere, silence has none. Each is a function of its kind and number; two numbers of one kind
 share nothing but the kind.
 """

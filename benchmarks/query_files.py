@@ -1,4 +1,4 @@
-"""Queries and catalogue as files under neutral names: what programs, and settings of ours, are compared on."""
+"""Queries and catalogue as files under neutral names, to compare programs and our own settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIRST_STRANGER = 1_000_000
 """Excerpts numbered from here on are of music that is not in the catalogue."""
 
 QUIETEST = 0.25  # a clip this far below the level of its excerpt is a pause
-DRAWN = 60  # as other parts draw: what they have distorted is found again in the cache
+DRAWN = 60  # as other parts draw: their distorted excerpts are found again in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ def write_queries(
     strangers: int,
     without: Collection[str] = (),
 ) -> tuple[list[Query], dict[str, str]]:
-    """Write query files; returns what they are, and why where a condition could not be applied.
+    """Write query files; returns the queries, and the reason for each condition that could not be applied.
 
     Excerpts come from recordings that the projection that ships was not trained on, others from music outside the
-    catalogue: what the corpus lists as such, else its recordings running backwards. All go through all conditions.
+    catalogue: `generated` of the corpus, else its recordings running backwards. All go through all conditions.
 
     Parameters
     ----------

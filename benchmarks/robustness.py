@@ -7,7 +7,7 @@
 The same excerpts go through all conditions (`benchmarks.trials`) and are searched for in all music of the corpus
 (`benchmarks.judging`), each source with a projection that was not trained on it (`benchmarks.catalogues`). For lengths,
 pieces of the same distorted excerpts are searched for; for sizes, the catalogue is grown by its own recordings at
-speeds that no search covers. What is done is kept in the cache folder, condition by condition, under a key of
+speeds that no search covers. Answers are kept in the cache folder, condition by condition, under a key of
 everything it depends on: a run that was stopped goes on where it was. Counting is in `benchmarks.robustness_counts`,
 tables are in `benchmarks.robustness_report`, pictures in `benchmarks.robustness_pictures`.
 """
@@ -121,7 +121,7 @@ varied as real music, and never a right answer."""
 
 
 def measure(job: Job) -> Report:
-    """Return what was found of how many excerpts: by condition, length, size of the catalogue, and threshold."""
+    """Return excerpts found of excerpts searched: by condition, length, size of the catalogue, and threshold."""
     asked = _asked(job.options.get("conditions"))
     n = job.options.get("per_condition") or (QUICK_PER_CONDITION if job.quick else PER_CONDITION)
     if n < 1:
@@ -168,7 +168,7 @@ def measure(job: Job) -> Report:
 
 
 class _Run:
-    """What all questions share."""
+    """Job, sides and files left out, shared by all questions."""
 
     def __init__(self, job: Job, made: Sequence[Side]) -> None:
         self.job, self.made = job, tuple(made)

@@ -1,8 +1,8 @@
 """From answers to rows: how many were found, by condition, length, size of the catalogue, and threshold.
 
-An answer is what `benchmarks.judging.ask` returns. Rows are plain JSON types, shares as `n`, `found` and the 95 %
-interval, for held-out sources, development sources and all of them. What does not apply to an excerpt is counted and
-left out; what could not even be fingerprinted was searched and not found.
+An answer is one result of `benchmarks.judging.ask`. Rows are plain JSON types, shares as `n`, `found` and the 95 %
+interval, for held-out sources, development sources and all of them. Conditions that do not apply to an excerpt are
+counted and left out; excerpts that could not be fingerprinted count as searched and not found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures of a report of `benchmarks.robustness`: what was found by condition, by length, by size of the catalogue."""
+"""Pictures of a report of `benchmarks.robustness`: excerpts found by condition, length, and size of the catalogue."""
 
 from __future__ import annotations
 

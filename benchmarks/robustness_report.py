@@ -110,7 +110,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return what to compare between versions; shares are those of held-out sources."""
+    """Return the figures to compare between versions; shares are those of held-out sources."""
     rows = {row["condition"]: row for row in report["conditions"]}
     made: list[Figure] = []
     everyday = [row for row in rows.values() if row["group"] == "everyday" and row["held_out"]["n"]]

@@ -5,7 +5,7 @@
     python -m benchmarks.scale --quick               two small catalogues
 
 One catalogue grows from size to size (`benchmarks.scale_catalogue`), and every size is measured by the same queries, in
-processes of their own (`benchmarks.scale_probe`). What was measured is kept: an interrupted run goes on where it was.
+processes of their own (`benchmarks.scale_probe`). Measurements are kept: an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ queries come to real and to drawn descriptors, as many of each. Then one catalog
 and the same queries go to it: excerpts of ten seconds, distorted, of sources that the projection was not trained on
 (*found*: the right recording is reported at the default threshold); whole recordings that are timed, in the catalogue
 and with their source filtered out; and recordings that must not be found, with everything that is reported at any rate.
-*Private* is the memory that a matching process has for itself, *mapped* what it shares with others. Times are of one
-core, in a process that has matched one file before; *first* is that file. Building is one process with as many threads
-as jobs; it includes drawing and compaction.
+*Private* is the memory that a matching process has for itself, *mapped* the memory that it shares with others. Times
+are of one core, in a process that has matched one file before; *first* is that file. Building is one process with as
+many threads as jobs; it includes drawing and compaction.
 
 *Signs in lists* are compared with the exact index on the recordings of the corpus alone, where that is feasible. The
 curve of size against recall keeps the most prominent landmarks of each reference only.
@@ -76,7 +76,7 @@ curve of size against recall keeps the most prominent landmarks of each referenc
 
 
 def measure(job: Job) -> Report:
-    """Return what every size of the catalogue costs and finds."""
+    """Return times, sizes and recall for every size of the catalogue."""
     sizes = _sizes(job)
     conditions = QUICK_CONDITIONS if job.quick else CONDITIONS
     n = job.options.get("per_condition") or (QUICK_PER_CONDITION if job.quick else PER_CONDITION)
@@ -102,7 +102,7 @@ def measure(job: Job) -> Report:
 
 
 class _Run:
-    """What all measurements share: the recordings, the excerpts, and a folder for what is kept."""
+    """Recordings, excerpts and cache folder, shared by all measurements."""
 
     def __init__(self, job: Job, conditions: tuple[str, ...], n: int) -> None:
         self.job, self.conditions, self.n = job, conditions, n
@@ -198,7 +198,7 @@ class _Run:
         }
 
     def probes(self, nprobe: int) -> dict[str, Any]:
-        """Measure recall where so many lists are visited, on the catalogue as it is, and what an excerpt takes."""
+        """Measure recall where so many lists are visited, on the catalogue as it is, and the elapsed time."""
         started = time.perf_counter()
         (found,) = self._recall((str(self.folder / "index"),), nprobe)
         return {"nprobe": nprobe, "found": found, "seconds": time.perf_counter() - started}
@@ -266,7 +266,7 @@ class _Run:
         return (Side("", self.held_out, index),)
 
     def _recall(self, indexes: tuple[str, ...], nprobe: int | None = None) -> list[list[dict[str, Any]]]:
-        """Return, for each index, how many excerpts were found under each condition, and what else was reported."""
+        """Return, for each index, how many excerpts were found under each condition, and other matches."""
         tasks = [
             Excerpts(excerpt, (condition,), self.job.seed, indexes, str(self.job.cache), nprobe)
             for condition in self.conditions

@@ -1,4 +1,4 @@
-"""Tables, figures and pictures of what the scale benchmark measured."""
+"""Tables, figures and pictures of the scale benchmark."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return what is compared between versions, of the largest catalogue measured."""
+    """Return the figures that are compared between versions, of the largest catalogue measured."""
     last = report["sizes"][-1]
     full = not report["settings"]["quick"]
     name = f"{last['recordings']:,} recordings".replace(",", " ")
