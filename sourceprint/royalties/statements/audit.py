@@ -256,6 +256,8 @@ def _check_csv(data: bytes, statement: Statement) -> Iterator[tuple[str, str]]:
         yield "", f"is no CSV in UTF-8 ({error})"
         return
     wanted = list(csv.reader(io.StringIO(statement_csv(statement).decode(), newline="")))
+    if found and found[0] == wanted[0][:-1]:
+        wanted = [row[:-1] for row in wanted]  # of a version that had no column `shares_on`
     if len(found) != len(wanted):
         yield "", f"has {max(len(found) - 1, 0)} rows, must have {len(wanted) - 1}"
     for number, (ours, theirs) in enumerate(zip(wanted, found, strict=False)):
@@ -279,6 +281,8 @@ def _check_parquet(data: bytes, statement: Statement) -> Iterator[tuple[str, str
         yield "", f"has {len(found)} rows, must have {len(wanted)}"
     for number, (ours, theirs) in enumerate(zip(wanted, found, strict=False), start=1):
         for column, one in ours.items():
+            if column == "shares_on" and column not in theirs:
+                continue  # of a version that had none
             if theirs.get(column) != one:
                 yield f"row {number}, {column}", f"is {theirs.get(column)!r:.60}, the statement has {one!r:.60}"
 

@@ -29,6 +29,8 @@ from sourceprint.royalties.statements.amounts.pools import opted_out_of_pools, p
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.amounts.tiered_rates import with_tiers
 from sourceprint.royalties.statements.statement import (
+    AT_END,
+    BY_DAY,
     GUARANTEE,
     Adjustment,
     Balance,
@@ -274,7 +276,7 @@ def _deductions(group: _Group) -> tuple[Deducted, ...]:
 def _shares_on(days: set[tuple[date, bool]]) -> str:
     """Return in words the days on which the holders of the shares are owed a line."""
     words = []
-    for is_day_of_usage, what in ((True, "by the day of usage"), (False, "the last day of the period")):
+    for is_day_of_usage, what in ((True, BY_DAY), (False, AT_END)):
         dates = sorted(day for day, of_usage in days if of_usage is is_day_of_usage)
         if dates:
             span = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"

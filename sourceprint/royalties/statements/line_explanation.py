@@ -12,9 +12,9 @@ from typing import Any
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.money import ZERO, format_percent, sum_of
 from sourceprint.royalties.statements.amounts.weights import seconds
-from sourceprint.royalties.statements.statement import Balance, Contribution, Line, Statement
+from sourceprint.royalties.statements.statement import AT_END, BY_DAY, Balance, Contribution, Line, Statement
 from sourceprint.royalties.uses.use import Use, UsePassage, use_to_json
-from sourceprint.text.tables import exact_clock
+from sourceprint.text.tables import counted, exact_clock
 
 __all__ = ["explain_line", "explanation_to_json"]
 
@@ -56,7 +56,9 @@ def explain_line(statement: Statement, number: int) -> str:
     for at, part in enumerate(line.contributions[:_SHOWN_CONTRIBUTIONS], 1):
         text += ["", f"{at}. {_use_title(part, uses.get(part.use_id))}"]
         if part.use_id in uses:
-            text += [*_use_lines(uses[part.use_id], line), *_usage_lines(statement, uses[part.use_id], line.territory)]
+            text += _use_lines(uses[part.use_id], line)
+            if all(before.use_id != part.use_id for before in line.contributions[: at - 1]):  # said once for a use
+                text += _usage_lines(statement, uses[part.use_id], line)
         text += _amount_lines(part, currency)
     if len(line.contributions) > _SHOWN_CONTRIBUTIONS:
         left = line.contributions[_SHOWN_CONTRIBUTIONS:]
@@ -157,15 +159,28 @@ def _use_lines(use: Use, line: Line) -> list[str]:
     return lines
 
 
-def _usage_lines(statement: Statement, use: Use, territory: str) -> list[str]:
-    """Return the reported usage of a track in a territory, and how each row was matched to it."""
+def _usage_lines(statement: Statement, use: Use, line: Line) -> list[str]:
+    """Return the reported usage of a track that a line is owed for, and how each row was matched to it.
+
+    Of a share that was sold, the days before and after are in other lines.
+    """
     return [
-        f"   reported as {printable(row.track or row.track_id)}, {row.usages} usages"
+        f"   reported as {printable(row.track or row.track_id)}, {counted(row.usages, 'usage')}"
         + (f" on {row.used_on}" if row.used_on else "")
         + f" in {row.territory}: the scanned track by {_MATCHED_BY[row.matched_by]}"
-        for row in statement.usage
-        if row.sha256 == use.track_sha256 and row.territory == territory
+        for row in sorted(statement.usage, key=lambda row: row.used_on)
+        if row.sha256 == use.track_sha256 and row.territory == line.territory and _is_owed_by(line, row.used_on)
     ][:_SHOWN_ROWS]
+
+
+def _is_owed_by(line: Line, used_on: str) -> bool:
+    """Return whether usage of a day, or of the period as a whole, is among what a line is owed for."""
+    for words in line.shares_on.split("; "):
+        days, _, what = words.partition(", ")
+        first, _, last = days.partition(" to ")
+        if (what == BY_DAY and first <= used_on <= (last or first)) or (what == AT_END and not used_on):
+            return True
+    return not line.shares_on
 
 
 def _passage_text(passage: UsePassage) -> str:

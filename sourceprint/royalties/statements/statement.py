@@ -29,6 +29,8 @@ from sourceprint.royalties.uses.usage import UsageRow
 from sourceprint.royalties.uses.use import Use
 
 __all__ = [
+    "AT_END",
+    "BY_DAY",
     "GUARANTEE",
     "KINDS",
     "Adjustment",
@@ -54,6 +56,9 @@ __all__ = [
 SCHEMA = "sourceprint/statement/2"
 GUARANTEE = "MinimumGuarantee"
 """Stands for the right in lines of what is missing to a minimum guarantee; they are about no recording or work."""
+
+BY_DAY, AT_END = "by the day of usage", "the last day of the period"
+"""In `Line.shares_on`: what the days are."""
 
 KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
 

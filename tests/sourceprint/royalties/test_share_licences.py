@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -21,8 +23,10 @@ from sourceprint.royalties.rights.licences import Amendment, Conditions, Deducti
 from sourceprint.royalties.rights.records import MASTER, RecordingWork, Share
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.files.line_tables import statement_csv
 from sourceprint.royalties.statements.files.page import party_page
 from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.statements.line_explanation import explain_line
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.statement import Line, Statement
 from sourceprint.royalties.territories import Territories
@@ -45,6 +49,7 @@ from tests.royalty_records import (
     a_use_passage,
     a_work,
     only_in,
+    sha_of,
     store_rights,
 )
 
@@ -290,13 +295,13 @@ def test_who_holds_a_share_on_the_day_of_usage_is_paid_else_who_holds_it_at_the_
         a_share("R1", "P-OLD", valid_to=date(2026, 8, 15)),
         a_share("R1", "P-NEW", valid_from=date(2026, 8, 16)),
     ]
-    rights = rights_of(label(), master=sold)
+    rights, one = rights_of(label(), master=sold), sha_of("one.wav")
     by_day = stated(
         rights,
         rows=[
-            UsageRow("one.wav", "DE", 3, None, "", used_on="2026-08-15"),
-            UsageRow("one.wav", "DE", 2, None, "", used_on="2026-08-16"),
-            UsageRow("one.wav", "DE", 1, None, "", used_on="2026-08-17"),
+            UsageRow("one.wav", "DE", 3, None, "", used_on="2026-08-15", sha256=one, matched_by="name"),
+            UsageRow("one.wav", "DE", 2, None, "", used_on="2026-08-16", sha256=one, matched_by="name"),
+            UsageRow("one.wav", "DE", 1, None, "", used_on="2026-08-17", sha256=one, matched_by="name"),
         ],
     )
     lines = {line.party_id: line for line in by_day.lines}
@@ -304,6 +309,13 @@ def test_who_holds_a_share_on_the_day_of_usage_is_paid_else_who_holds_it_at_the_
     assert lines["P-OLD"].shares_on == "2026-08-15, by the day of usage"
     assert lines["P-NEW"].shares_on == "2026-08-16 to 2026-08-17, by the day of usage"
     assert (lines["P-NEW"].usages, lines["P-NEW"].attributed_us) == (3, 20_000_000)
+    told = {party: explain_line(by_day, line.number) for party, line in lines.items()}
+    assert re.findall(r"\d usages? on [0-9-]+", told["P-OLD"]) == ["3 usages on 2026-08-15"]
+    assert re.findall(r"\d usages? on [0-9-]+", told["P-NEW"]) == ["2 usages on 2026-08-16", "1 usage on 2026-08-17"]
+    table = list(csv.DictReader(statement_csv(by_day).decode().splitlines()))
+    assert {row["payee_id"]: row["shares_on"] for row in table if row["line"] != "0"} == {
+        party: line.shares_on for party, line in lines.items()
+    }
     whole = stated(rights, rows=[UsageRow("one.wav", "DE", 6, None, "")])
     assert owed(whole) == {("P-NEW", MASTER, "LIC-LABEL"): "120"}
     assert whole.lines[0].shares_on == "2026-09-30, the last day of the period"

@@ -65,6 +65,8 @@ class StatementRow:
         The sum of all.
     reason : str
         Why nobody is paid.
+    shares_on : str
+        On which days whoever holds the shares is owed the line; files of earlier versions are without it.
     """
 
     statement_id: str
@@ -93,6 +95,7 @@ class StatementRow:
     deductions: Amount = ZERO
     net: Amount
     reason: str
+    shares_on: str = ""
 
 
 _TYPES = get_type_hints(StatementRow)
@@ -157,6 +160,7 @@ def statement_rows(statement: Statement) -> Iterator[StatementRow]:
             deductions=sum_of(deducted.amount for deducted in line.deductions),
             net=line.net,
             reason=line.reason,
+            shares_on=line.shares_on,
         )
     if statement.document:  # lines of schema 1 were whole, and its files had nothing else
         return
@@ -188,9 +192,10 @@ def statement_csv(statement: Statement) -> bytes:
     """Return the lines of a statement as a CSV file, with a row of column names first."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    columns = COLUMNS[:-1] if statement.document else COLUMNS  # of schema 1, files are written as they were
+    writer.writerow(columns)
     for row in statement_rows(statement):
-        writer.writerow([_cell(getattr(row, column), row.currency) for column in COLUMNS])
+        writer.writerow([_cell(getattr(row, column), row.currency) for column in columns])
     return text.getvalue().encode()
 
 
@@ -247,9 +252,9 @@ def _metadata(table: Any) -> list[tuple[bytes, bytes]]:
 
 
 def _names() -> list[str]:
-    """Return the columns: amounts exact in their place, and once more, as tools can sum them, before the reason."""
+    """Return the columns: amounts exact in their place, and once more, as tools can sum them, before the words."""
     names = [f"{name}_exact" if name in _AMOUNTS else name for name in _TYPES]
-    return [*names[:-1], *_AMOUNTS, names[-1]]
+    return [*names[:-2], *_AMOUNTS, *names[-2:]]
 
 
 def _type(name: str) -> Any:
