@@ -98,7 +98,7 @@ def bench(
 @click.command()
 @click.argument("shell", metavar="SHELL", type=click.Choice(_SHELLS))
 def completion(shell: str) -> None:
-    """Print the script by which a shell completes commands and options.
+    """Print the script that completes commands in a shell.
 
     Put the line `eval "$(sourceprint completion bash)"` into ~/.bashrc, the same with zsh into ~/.zshrc; for fish,
     write the output to ~/.config/fish/completions/sourceprint.fish.
