@@ -34,6 +34,7 @@ from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.chain import Head, begin_chain, chain_head
 from sourceprint.royalties.rights.chain.coverage import COVERED, CoveredRow, covered_rows
+from sourceprint.royalties.rights.chain.verdict_text import witness_lines
 from sourceprint.royalties.rights.chain.verification import ChainVerdict, HeldHead, verify_chain
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records
@@ -165,6 +166,8 @@ def test_a_held_head_witnesses_what_is_before_it(filled_file: Database) -> None:
     assert [str(problem) for problem in found.problems] == [
         "entry 1: is not the one that was held: the chain was rewritten from there or before (held in copy 2)"
     ]
+    assert "not for rows that no longer agree" in list(witness_lines(found))[-1]  # or a reader takes it for all clear
+    assert not any("no longer agree" in line for line in witness_lines(verdict(filled_file, head)))
 
 
 def decide_and_fail(database: Database) -> None:

@@ -50,5 +50,7 @@ def witness_lines(verdict: ChainVerdict) -> Iterable[str]:
     if verdict.witnessed:
         yield f"witnessed up to entry {verdict.witnessed} by {printable(verdict.witness)}"
         yield f"unwitnessed, entries by kind: {after or 'none'}"
+        if verdict.problems:
+            yield "a witness vouches for the hashes of entries, not for rows that no longer agree with them"
     else:
         yield "unwitnessed: all of it; no head held elsewhere was given, and a chain made anew would look the same"
