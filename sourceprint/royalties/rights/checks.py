@@ -1,12 +1,12 @@
-"""Checks of the rights as a whole: what single rows cannot show, because it lies between them.
+"""Checks of the rights as a whole: faults between records, which no single row shows.
 
-In come the current records, each kind once and in order; out come findings, as they are found: first duplicates and
-dead links, then shares subject by subject, then circles, then what the index and the rights have of each other. Names
-of parties, ids, and ids by code are held in memory; shares are not.
+Input: the current records, each kind once and in order. Output: findings in a fixed order: recordings, works, their
+links, shares subject by subject, recordings without works, licences, choices, circles, and differences between the
+index and the rights. Shares are not held in memory; licences, ids, codes, links and names of parties are.
 
-The shares of one right in one subject are summed up in every territory that any of them names and in the rest of the
-world, on every day. More than the whole is an *overclaim*: statements hold these amounts. Less is *unclaimed*, and so
-is a share whose party is not known.
+The shares of one right in one subject are summed in every territory that any of them names and in the rest of the
+world, on every day. More than the whole is an *overclaim*, which statements hold. Less is *unclaimed*, and so is a
+share without a known party.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ _DOUBLE = "correct one of them"
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """All current records of a catalogue of rights; each iterable is gone through once.
+    """All current records of a catalogue of rights; each iterable is read once.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Records:
 
     @classmethod
     def read(cls, connection: Connection) -> "Records":
-        """Return the current records of the database, each kind read as it is gone through."""
+        """Return the current records of the database, each kind read as it is iterated."""
 
         def kind(table: Table, by: str = "id") -> Iterator[Any]:
             return all_records(connection, table, by=by)
@@ -91,7 +91,7 @@ class Records:
 
 @dataclass(slots=True)
 class _Known:
-    """What later checks need of the records that went by."""
+    """Ids, names and codes of the records so far, for later checks."""
 
     parties: dict[str, str] = field(default_factory=dict)  # id: name
     recordings: set[str] = field(default_factory=set)
@@ -104,15 +104,15 @@ class _Known:
 
 
 def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None) -> Generator[Finding, None, None]:
-    """Yield everything that is found to be wrong or missing, always in the same order.
+    """Yield the findings of all checks, always in the same order.
 
-    Whoever may stop before the end closes it, while the records can still be read.
+    Close it when you stop before the end, while the records can still be read.
 
     Parameters
     ----------
     records : Records
     index_ids : mapping of str to str, or None
-        The recordings of the index: id and ISRC, "" where it has none. None leaves the comparison out.
+        Ids in the index with their ISRCs, "" where there is none. None leaves the comparison out.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None
 
 
 def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield overclaims, unclaimed parts and reversed dates among the shares of one subject.
+    """Yield overclaims, unclaimed parts and reversed dates of the shares of one subject.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
     shares : iterable of Share
         All of one subject, in any order.
     parties : mapping of str to str
-        Name by id.
+        Names by id.
     """
     of_right: dict[str, list[Share]] = {}
     for share in sorted(shares, key=lambda share: (share.right, share.id)):

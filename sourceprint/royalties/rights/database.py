@@ -1,25 +1,24 @@
-"""The database of rights, uses and statements: transactions, revisions, and the migrations of its tables.
+"""Database of rights, uses and statements: its transactions, revisions and migrations.
 
-A database is a file of SQLite or a database on a PostgreSQL server; everything above works on both alike. It is reached
-in four ways, each one transaction:
+A database is a SQLite file, or a database on a PostgreSQL server; the modules above treat both alike. There are four
+kinds of transaction:
 
 `reading`
-    One consistent snapshot; changes made meanwhile by others are not seen, and nobody is held up.
+    One consistent snapshot. It sees no changes that others make meanwhile, and blocks nobody.
 `reading_past`
-    The same of what there was right after an entry of the chain.
+    A snapshot of the time right after an entry of the chain.
 `changing`
-    Changes of the records of rights. They belong to one revision, which says who made them, when and from what; it is
-    written only if something changes.
+    Changes to records of rights. They belong to one revision, which holds their author, time and source. It is written
+    only if something changes.
 `writing`
-    Additions to what is only ever added to: uses, events, statements.
+    Additions to the tables that only grow: uses, events, statements.
 
-There is one writer at a time, whoever else wants to write waits; what fails leaves nothing behind. What a transaction
-added is entered into the hash chain (`sourceprint.royalties.rights.chain`) at its end, with everything else or not at
-all.
+One transaction writes at a time, and the next ones wait. A transaction that fails leaves nothing behind. At its end, a
+transaction enters its new rows into the hash chain (`sourceprint.royalties.rights.chain`), or fails as a whole.
 
-SQLite keeps a write-ahead log (`rights.sqlite-wal` beside the file, gone when nobody has it open): without it, an
-import would lock out every reader as soon as its changes outgrow the cache, and a long reading would keep an import
-from being committed. Every commit is flushed to the disk.
+SQLite keeps a write-ahead log (`rights.sqlite-wal` beside the file, gone once nobody has it open). Without it, an
+import would lock out every reader as soon as its changes outgrow the cache, and a long read would keep an import from
+committing. Every commit is flushed to disk.
 """
 
 import getpass
@@ -45,15 +44,15 @@ from sourceprint.royalties.rights.schema import revision
 __all__ = ["LOCK_SECONDS", "VERSION_TABLE", "Change", "Database", "actor", "in_chunks", "timestamp"]
 
 LOCK_SECONDS = 30
-"""How long a command waits for another one that writes."""
+"""Longest wait of a command for another one that writes, in seconds."""
 
 VERSION_TABLE = "sourceprint_schema"
-"""Holds the version of the tables. Not alembic's own name, which another program in the same database may use."""
+"""Table with the version of the schema. Not alembic's own name, which another program in this database may use."""
 
-_PARAMETERS = 900  # of one query: SQLite may be built with a limit of 999
+_PARAMETERS = 900  # per query: SQLite may be built with a limit of 999
 _LOCK_KEY = 0x53504C4B  # any number that other programs are unlikely to lock on the same server
-# A plan that PostgreSQL keeps is one for any list of ids: it compares row by row with each of them, and gets slower the
-# more rows there are. Made anew for the list, which costs little, it looks them up.
+# PostgreSQL would keep one plan for any list of ids, which compares each row with each id and slows as the table grows.
+# A plan made for each list costs little and looks the ids up.
 _PLAN_EACH_TIME = "SET LOCAL plan_cache_mode = force_custom_plan"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -61,12 +60,12 @@ T = TypeVar("T")
 
 
 class Change:
-    """An open transaction that changes records of rights.
+    """Open transaction that changes records of rights.
 
     Attributes
     ----------
     connection : Connection
-        Of SQLAlchemy, inside the transaction.
+        SQLAlchemy connection inside the transaction.
     """
 
     def __init__(self, connection: Connection, *, source: str, digest: str, made_by: str, made_at: str) -> None:
@@ -76,9 +75,9 @@ class Change:
 
     @property
     def revision(self) -> int:
-        """Number of the revision that the changes belong to; asking for it is what makes it."""
+        """Number of the revision that the changes belong to; the first access makes the revision."""
         if self._revision is None:
-            # Counted here, not by the database: a number that was rolled back is given again, on every database.
+            # Counted here, not by the database: a number that was rolled back is given again, on both databases.
             last = self.connection.scalar(select(func.max(revision.c.id))) or 0
             self.connection.execute(insert(revision), {"id": last + 1, **self._values})
             self._revision = last + 1
@@ -86,18 +85,18 @@ class Change:
 
     @property
     def made(self) -> bool:
-        """Whether there is a revision, that is, whether anything was changed."""
+        """Whether a revision was made, that is, whether anything was changed."""
         return self._revision is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database whose tables are there and of this version; made by `Database.open`.
+    """Database with tables of this version; `Database.open` makes it.
 
     Attributes
     ----------
     name : str
-        For messages: a path, or a URL without password.
+        Path, or URL without password, for messages.
     """
 
     name: str
@@ -107,21 +106,21 @@ class Database:
 
     @classmethod
     def open(cls, place: str | Path, *, create: bool = False, lock_seconds: int = LOCK_SECONDS) -> "Database":
-        """Open a database of rights; older tables are brought to this version.
+        """Open a database of rights, and migrate older tables to this version.
 
         Parameters
         ----------
         place : str or Path
             Path of a file, or URL.
         create : bool
-            Make it if it is not there: the file with its folder, or the tables in an empty database on a server.
+            Whether to create a missing one: the file with its folder, or the tables in an empty database on a server.
         lock_seconds : int
-            How long to wait for another writer.
+            Longest wait for another writer.
 
         Raises
         ------
         RightsDatabaseError
-            If it is not there, cannot be reached, is no database of rights, or was made by a newer version.
+            If it is missing, cannot be reached, is no database of rights, or has tables of a newer version.
         """
         found = find_place(place)
         database = cls(found.name, open_engine(found, create=create, lock_seconds=lock_seconds), lock_seconds)
@@ -130,7 +129,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield a connection that sees one consistent state of everything.
+        """Yield a connection to one consistent snapshot of the database.
 
         Raises
         ------
@@ -147,12 +146,12 @@ class Database:
 
     @contextmanager
     def reading_past(self, sequence: int) -> Iterator[Connection]:
-        """Yield a connection that sees everything as it was right after an entry of the chain.
+        """Yield a connection to the database as it was right after an entry of the chain.
 
         Raises
         ------
         RightsDatabaseError
-            If the database cannot be reached or read, or a server lets this user make no temporary views.
+            If the database cannot be reached or read, or a server refuses this user temporary views.
         """
         with refusals(self.name), self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":
@@ -163,17 +162,17 @@ class Database:
                 transaction.rollback()
 
     def noting(self, note: str) -> "Database":
-        """Return the same database; what is written through it has this note in the chain, such as a reason."""
+        """Return the same database with a note, such as a reason, for the entries of the chain that it adds."""
         return replace(self, _note=note)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Yield a connection with the write lock; all or nothing is committed at the end of the block.
+        """Yield a connection with the write lock; the block commits as a whole or not at all.
 
         Raises
         ------
         RightsDatabaseError
-            If another writer does not finish in time, or the database refuses something.
+            If another writer does not finish in time, or the database refuses a statement.
         """
         with self._locked() as connection:
             before = extents(connection)
@@ -183,7 +182,7 @@ class Database:
     @contextmanager
     def _locked(self) -> Iterator[Connection]:
         with refusals(self.name), self._engine.connect() as connection:
-            # On PostgreSQL each statement sees what was committed before it: what the last writer did, once it is done.
+            # On PostgreSQL each statement sees all that was committed before it, so also the last writer's changes.
             connection.execution_options(sourceprint_writes=True)
             with connection.begin():
                 if connection.dialect.name == "postgresql":
@@ -198,18 +197,18 @@ class Database:
     def changing(
         self, *, source: str, digest: str = "", by: str | None = None, now: datetime | None = None
     ) -> Iterator[Change]:
-        """Yield a change of the records of rights; all or nothing is committed at the end of the block.
+        """Yield a change to the records of rights; the block commits as a whole or not at all.
 
         Parameters
         ----------
         source : str
-            What is imported, or the command.
+            Imported file, or command.
         digest : str
             "sha256:..." of the source, or "".
         by : str or None
-            Who makes it; None asks `actor`.
+            Author; None asks `actor`.
         now : datetime or None
-            When, with a time zone; None is now.
+            Time with a time zone; None is now.
 
         Raises
         ------
@@ -224,11 +223,11 @@ class Database:
     def migrations(self) -> Iterator[Config]:
         """Yield a configuration for alembic's commands, inside a transaction with the write lock.
 
-        For whoever changes the schema: alter `schema.py`, then let alembic write the next version and look it over.
+        To change the schema, edit `schema.py`, let alembic write the next version, and review it.
 
         >>> from alembic import command
         >>> with database.migrations() as config:  # doctest: +SKIP
-        ...     command.revision(config, "what is new", autogenerate=True, rev_id="0002")
+        ...     command.revision(config, "add the column", autogenerate=True, rev_id="0002")
         """
         with self._locked() as connection:
             config = _alembic_config()
@@ -246,14 +245,14 @@ class Database:
         if not version:
             self._keep_a_log()
         with self.migrations() as config:
-            # Another command may have done it while this one waited for the lock.
+            # Another command may have migrated it while this one waited for the lock.
             connection = config.attributes["connection"]
             if self._version(connection, known, head, create=create) != head:
                 alembic.command.upgrade(config, head)
                 begin_chain(connection, day=timestamp()[:10])
 
     def _version(self, connection: Connection, known: set[str], head: str, *, create: bool) -> str:
-        """Return the version of the tables, "" where there are none and they may be made."""
+        """Return the version of the tables; "" if there are none and they may be made."""
         if connection.dialect.name == "postgresql":
             encoding = connection.scalar(text("SHOW server_encoding"))
             if encoding != "UTF8":
@@ -280,7 +279,7 @@ class Database:
         return version
 
     def _keep_a_log(self) -> None:
-        """Set a new file of SQLite to write-ahead logging, which stays with the file."""
+        """Set a new SQLite file to write-ahead logging, which the file keeps."""
         if self._engine.dialect.name != "sqlite":
             return
         with refusals(self.name), self._engine.connect() as connection:
@@ -290,11 +289,11 @@ class Database:
             except driver.OperationalError as error:
                 if "locked" not in str(error):
                     raise
-                # Another command is creating the same file, and does this itself.
+                # Another command is creating the same file, and sets this itself.
 
 
 def actor(by: str | None = None) -> str:
-    """Return who acts: the given name, else $SOURCEPRINT_ACTOR, else the user's login name."""
+    """Return the name of the acting person: `by`, else $SOURCEPRINT_ACTOR, else the login name."""
     name = by or os.environ.get("SOURCEPRINT_ACTOR")
     if not name:
         try:
@@ -305,7 +304,7 @@ def actor(by: str | None = None) -> str:
 
 
 def timestamp(now: datetime | None = None) -> str:
-    """Return a time, or the present, in UTC to the second.
+    """Return a time in UTC, to the second; None is now.
 
     Examples
     --------
@@ -317,7 +316,7 @@ def timestamp(now: datetime | None = None) -> str:
 
 
 def in_chunks(items: Iterable[T], size: int = _PARAMETERS) -> Iterator[list[T]]:
-    """Yield lists of at most so many items, short enough for one query.
+    """Yield lists of at most `size` items, by default few enough for one query.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""The engine below a database of rights: a file of SQLite, or a database on a PostgreSQL server.
+"""Engine of a database of rights: a SQLite file, or a database on a PostgreSQL server.
 
-Everything that knows of the two drivers: the place that a person wrote (a path, `sqlite:///rights.sqlite` or
-`postgresql://user:password@host/database`), the connections to it, and the refusals of both drivers in our words.
+All code that depends on the two drivers: the location as written (a path, `sqlite:///rights.sqlite` or
+`postgresql://user:password@host/database`), the connections to it, and the drivers' errors in our words.
 
-Messages name the database, what is wrong and what to do. They hold no password, and neither the SQL statement nor its
-values, which may be anything that was imported.
+Messages name the database, the problem and the remedy. They show no password, no SQL statement and none of its values,
+which may come from any import.
 """
 
 import sqlite3
@@ -27,14 +27,14 @@ _FORMS = "write the path of a file, or postgresql://user@host/database"
 _CONNECT_SECONDS = 10
 _LOCKED = "another command is writing to it; wait until that is done and run this one again"
 _FULL = "no space left on the disk; what was committed before is safe; free some space and run the command again"
-_SQLITE = {  # by the words of its message, since older drivers give no code
+_SQLITE = {  # by words of its message, since older drivers give no code
     "locked": _LOCKED,
     "not a database": "is no database of SQLite; name the file that `sourceprint rights import` made",
     "malformed": "the file is damaged; restore it from a copy, or import the rights again into a new one",
     "readonly": "cannot be written, or its folder cannot; see to the permissions, or copy the file elsewhere",
     "unable to open": "cannot be opened; see that it is a file and to the permissions, also of its folder",
 }
-_DRIVER_POSTGRESQL = {  # by class or code of SQLSTATE
+_DRIVER_POSTGRESQL = {  # by code of SQLSTATE, or its class
     "55P03": _LOCKED,
     "40": "another command changed it at the same time; run this one again",
     "42501": "this user may not do that; grant the rights on the database or name another user",
@@ -44,16 +44,16 @@ _DRIVER_POSTGRESQL = {  # by class or code of SQLSTATE
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A database that may or may not be there.
+    """Location of a database, which may not exist.
 
     Attributes
     ----------
     url : URL
-        With the driver; it may hold a password.
+        With the driver; may hold a password.
     name : str
-        For messages: the path, or the URL without password and options.
+        Path, or URL without password and options, for messages.
     path : Path or None
-        The file, where it is one.
+        Path of a SQLite file; None on a server.
     """
 
     url: URL
@@ -62,12 +62,12 @@ class Place:
 
 
 def find_place(place: str | Path) -> Place:
-    """Return the place that a path or a URL names; nothing is opened.
+    """Return the location that a path or a URL names; nothing is opened.
 
     Raises
     ------
     RightsDatabaseError
-        If it is a URL that cannot be read, of another kind of database, or of a SQLite database in memory.
+        If it is no path, and no URL of a SQLite file or of a database on a PostgreSQL server.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def find_place(place: str | Path) -> Place:
     try:
         url = make_url(place)
     except (ArgumentError, ValueError):
-        # What was written may hold a password, and so may the error: neither is shown.
+        # The text may hold a password, and so may the error: neither is shown.
         raise RightsDatabaseError(
             f"the URL {printable(kind):.40}://... of the database of rights cannot be read; {_FORMS}, "
             "with a port that is a number"
@@ -99,19 +99,19 @@ def find_place(place: str | Path) -> Place:
     if family not in _POSTGRESQL:
         raise RightsDatabaseError(f"{printable(kind):.40}://...: no database that rights are kept in; {_FORMS}")
     if "@" in (url.host or ""):
-        # An @ inside the password would pass for the one before the host, and the rest of it for a part of its name.
+        # An @ inside the password would end it early, and its rest would be read as part of the host's name.
         raise RightsDatabaseError("the URL of the database of rights has more than one @; write %40 inside a password")
     shown = URL.create(_POSTGRESQL[0], url.username, None, url.host, url.port, url.database)
     return Place(url.set(drivername="postgresql+psycopg"), printable(shown.render_as_string()), None)
 
 
 def open_engine(place: Place, *, create: bool, lock_seconds: int) -> Engine:
-    """Return an engine whose connections live as long as one transaction: a command has few, and forks keep none.
+    """Return an engine with one connection per transaction, so that forked processes share none.
 
     Raises
     ------
     RightsDatabaseError
-        If the file is not there and is not to be created, or the driver is not installed.
+        If the file is missing and not to be created, or is none, or the driver is not installed.
     """
     if place.path is not None:
         _prepare_file(place.path, place.name, create=create)
@@ -140,19 +140,19 @@ def open_engine(place: Place, *, create: bool, lock_seconds: int) -> Engine:
 
 @contextmanager
 def refusals(name: str) -> Iterator[None]:
-    """Turn what a database refuses inside the block into our errors.
+    """Turn the errors of a database driver inside the block into ours.
 
     Parameters
     ----------
     name : str
-        The database, for messages.
+        Name of the database, for messages.
 
     Raises
     ------
     StorageFullError
         If the disk is full.
     RightsDatabaseError
-        If anything else is refused.
+        On any other error.
     """
     try:
         yield
@@ -163,7 +163,7 @@ def refusals(name: str) -> Iterator[None]:
 
 
 def no_database(name: str) -> RightsDatabaseError:
-    """Return the error that says there is no database of rights there."""
+    """Return the error for a location without a database of rights."""
     return RightsDatabaseError(
         f"{name}: there is no database of rights; make one with `sourceprint rights import`, or name another place"
     )
@@ -194,13 +194,13 @@ def _prepare_file(path: Path, name: str, *, create: bool) -> None:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # or sqlite3 would begin and commit by rules of its own; see _begin_sqlite
+    connection.isolation_level = None  # else sqlite3 begins and commits by its own rules; see _begin_sqlite
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once: one that read first and wrote later could find that its reading is out of date.
+    # A writer locks before it reads: its reading would otherwise be out of date by the time it writes.
     writes = connection.get_execution_options().get("sourceprint_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -216,7 +216,7 @@ def _in_our_words(name: str, error: BaseException) -> RightsDatabaseError | Stor
                 return RightsDatabaseError(f"{name}: {remedy}")
     elif known := _DRIVER_POSTGRESQL.get(state) or _DRIVER_POSTGRESQL.get(state[:2]):
         return RightsDatabaseError(f"{name}: {known}")
-    elif not state or state[:2] in ("08", "57"):  # no answer, or none any more; a refused user has no code either
+    elif not state or state[:2] in ("08", "57"):  # connection refused or lost; a refused login has no code either
         return RightsDatabaseError(
             f"{name}: the server cannot be reached or lets nobody in ({printable(said):.300}); see that it runs, that "
             "the database exists there, and to the user and password in the URL"

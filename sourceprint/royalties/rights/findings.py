@@ -1,6 +1,6 @@
-"""Findings of a check of the rights: what is wrong or missing, about what, and the remedy; as text and as JSON.
+"""Findings of a check of the rights: problem, subject and remedy, as text and as JSON.
 
-`find_circles` finds records that refer to each other in a circle: recordings contained in each other, licences that
+`find_circles` finds records that refer to each other in a circle: recordings that contain each other, licences that
 replace each other.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["KINDS", "SEVERITIES", "Finding", "find_circles", "finding_to_json", 
 SCHEMA = "sourceprint/rights-finding/1"
 
 SEVERITIES = ("error", "warning", "note")
-"""`error`: money is held, or goes to nobody, until it is mended; `warning`: likely a mistake; `note`: may be meant."""
+"""`error`: money is held or goes to nobody until it is mended; `warning`: likely a mistake; `note`: may be intended."""
 
 KINDS = (
     "overclaim",
@@ -46,11 +46,11 @@ class Finding:
     severity : str
         Of `SEVERITIES`.
     subject : str
-        What it is about, as "recording R1" or "licence LIC-1".
+        Record that it is about, such as "recording R1" or "licence LIC-1".
     sentence : str
-        What was found, with values and limits.
+        Problem, with values and limits.
     remedy : str
-        What helps.
+        Remedy, as an instruction.
     """
 
     kind: str
@@ -66,7 +66,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 
 
 def findings_text(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield findings as lines for people, each safe for a terminal, and at the end how many there are of each severity.
+    """Yield findings as lines for people, each safe for a terminal, then a line with the numbers by severity.
 
     Examples
     --------
@@ -85,19 +85,19 @@ def findings_text(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def find_circles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
-    """Return circles such that without their members no circle is left.
+    """Return circles of references; without their members no circle is left.
 
-    Circles that share a member come out as one of them: once that one is mended, the next check shows what remains.
+    Of circles that share a member only one comes out. Once it is mended, the next check shows the others.
 
     Parameters
     ----------
     edges : mapping of str to iterable of str
-        From an id to those that it refers to.
+        Ids that an id refers to.
 
     Returns
     -------
     list of tuple of str
-        Each in the order of reference, from its smallest id on, which is not repeated at the end; sorted.
+        Each in the order of reference, from its smallest id to the last before it comes again; sorted.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def find_circles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
 
 
 def _walk(start: str, left: set[str], after: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Return the circle that the smallest way on leads into; every node that is left has one."""
+    """Return the circle that the smallest references from `start` lead into; each node that is left leads into one."""
     path: dict[str, int] = {}
     node = start
     while node not in path:
@@ -134,7 +134,7 @@ def _walk(start: str, left: set[str], after: Mapping[str, list[str]]) -> tuple[s
 
 
 def _drop(nodes: list[str], left: set[str], before: Mapping[str, list[str]], ways_on: dict[str, int]) -> None:
-    """Take nodes away, and then all from which no way leads on any more."""
+    """Remove nodes, then every node whose references are all removed."""
     left.difference_update(nodes)
     while nodes:
         for other in before.get(nodes.pop(), ()):

@@ -1,9 +1,8 @@
-"""The history of records of rights: what is new is added, what changed is superseded, and nothing is overwritten.
+"""History of records of rights: new records are added, changed ones superseded, none overwritten.
 
-In come rows as `sourceprint.royalties.rights.rows` makes them: the record's id and its columns, in any order, any
-number of them. They are poured into a temporary table and compared there, set against set, so that memory does not
-grow with them. A row that is equal to the current one is left alone; importing the same again changes nothing and makes
-no revision.
+Input: rows as `sourceprint.royalties.rights.rows` makes them, with id and columns of the record, in any order and
+number. They go into a temporary table and are compared there set against set, so that memory does not grow with them. A
+row that equals the current one is left alone; importing the same rows again makes no revision.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,14 +41,14 @@ __all__ = [
 ]
 
 MAX_LOOKUP_BYTES = 2_500
-"""Longest id, or other value that rows are looked up by, in UTF-8: what an index of PostgreSQL holds."""
+"""Longest id or other indexed text, in UTF-8: an index of PostgreSQL holds little more."""
 
 _CHUNK_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How many records were added, changed and left alone."""
+    """Numbers of records that were added, changed and left alone."""
 
     added: int
     changed: int
@@ -63,13 +62,13 @@ class Version:
     Attributes
     ----------
     row : dict of str to object
-        The record's id and its columns.
+        Id and columns of the record.
     since : int
-        Revision with which it began to hold.
+        First revision in which it holds.
     made_at, made_by, source : str
         Of that revision.
     until : int or None
-        Revision with which it ceased to hold; None is current.
+        Revision that ended it; None while it is current.
     ended_at, ended_by : str
         Of that revision; "" while it is current.
     """
@@ -85,7 +84,7 @@ class Version:
 
 
 def apply_records(change: Change, table: Table, rows: Iterable[Mapping[str, object]]) -> Applied:
-    """Bring the current records of a table to what the rows say; those that no row names stay.
+    """Bring the current records of a table up to the given rows; records without a row stay.
 
     Parameters
     ----------
@@ -103,8 +102,8 @@ def apply_records(change: Change, table: Table, rows: Iterable[Mapping[str, obje
     Raises
     ------
     RightsError
-        If an id occurs twice, a row has other columns, or a value cannot be stored. Nothing is changed once the error
-        has left the block of the transaction.
+        If an id occurs twice, a row has other columns, or a value cannot be stored. Once the error leaves the block of
+        the transaction, nothing is changed.
     """
     connection = change.connection
     names = record_columns(table)
@@ -133,7 +132,7 @@ def apply_records(change: Change, table: Table, rows: Iterable[Mapping[str, obje
 
 
 def record_history(connection: Connection, table: Table, record_id: str) -> list[Version]:
-    """Return every version of a record, the oldest first; empty where there never was one."""
+    """Return every version of a record, oldest first; empty if there never was one."""
     began, ended = revision.alias("began"), revision.alias("ended")
     names = record_columns(table)
     versions = (
@@ -148,7 +147,7 @@ def record_history(connection: Connection, table: Table, record_id: str) -> list
             ended.c.made_by.label("ended_by"),
         )
         .select_from(table.join(began, began.c.id == table.c.since).outerjoin(ended, ended.c.id == table.c.until))
-        # What one transaction both made and superseded never held.
+        # A version that one transaction both made and superseded never held.
         .where(table.c.id == record_id, or_(table.c.until.is_(None), table.c.until > table.c.since))
         .order_by(table.c.since)
     )
@@ -168,7 +167,7 @@ def record_history(connection: Connection, table: Table, record_id: str) -> list
 
 
 def _stage(connection: Connection, table: Table, rows: Iterable[Mapping[str, object]]) -> Table:
-    """Return a temporary table that holds the rows, each id once."""
+    """Return a temporary table with the rows; RightsError if an id occurs twice."""
     names = record_columns(table)
     staged = Table(
         f"staged_{table.name}",
@@ -194,12 +193,12 @@ def _stage(connection: Connection, table: Table, rows: Iterable[Mapping[str, obj
     if (record_id := connection.scalar(twice)) is not None:
         raise RightsError(f"{table.name} {printable(record_id):.80}: occurs twice; give every record an id of its own")
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"ANALYZE {staged.name}"))  # it knows nothing of a table made a moment ago
+        connection.execute(text(f"ANALYZE {staged.name}"))  # a new table has no statistics for its plans
     return staged
 
 
 class _RowCheck:
-    """Refuses what one of the databases cannot hold, so that both hold the same."""
+    """Refusal of values that either database cannot hold, so that both hold the same."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

@@ -1,4 +1,4 @@
-"""Licences: what a licensor allows a licensee to do with which recordings or works, where, when, and for what money.
+"""Licences: permission of a licensor for a licensee to use recordings or works, with territories, days and rates.
 
 A licence is written as TOML, one file each:
 
@@ -7,23 +7,23 @@ A licence is written as TOML, one file each:
     licensor = "P-LABEL"              # ids of parties
     licensee = "P-GENERATOR"
     valid_from = 2026-01-01
-    valid_to = 2026-12-31             # may be left out: open
+    valid_to = 2026-12-31             # optional: open without it
     purposes = ["generate"]           # train, generate, reference-audio
-    replaces = "LIC-2025-07"          # may be left out
-    precedence = 10                   # where another licence covers the same share: the higher one pays
+    replaces = "LIC-2025-07"          # optional
+    precedence = 10                   # where several licences cover a share, the highest precedence pays
 
-    [scope]                           # any of these; everything = true is all there is
-    recordings = ["R1"]               # and through them their works, for the rights in works of the rate card
+    [scope]                           # one or more of these; everything = true stands alone
+    recordings = ["R1"]               # with their works, for the rights in works of the rate card
     works = ["W1"]                    # a work gives no right to a recording of it
     tags = ["catalogue-a"]
     labels = ["Blue Label"]
-    parties = ["P-LABEL"]             # only the shares of these; left out: all shares
+    parties = ["P-LABEL"]             # only the shares of these; all shares without it
 
     [territories]
     include = ["Worldwide"]
     exclude = ["US"]
 
-    [conditions]                      # each may be left out
+    [conditions]                      # each is optional
     max_consecutive_seconds = "15"    # of one recording in one generated track
     max_total_seconds = "30"
     max_share_of_track = "50 %"
@@ -31,7 +31,7 @@ A licence is written as TOML, one file each:
 
     [rate_card]
     currency = "EUR"
-    royalty_rate = "12.5 %"           # of net revenue: for the methods that share out revenue
+    royalty_rate = "12.5 %"           # of net revenue: for the methods that divide revenue
     per_second = "0.002"              # for matched-seconds without revenue
     per_match = "0.10"                # for fixed-fee
     per_usage = true                  # per_second and per_match count once per usage; false: once per track, territory
@@ -47,13 +47,13 @@ A licence is written as TOML, one file each:
     name = "administration"
     rate = "10 %"
 
-    [[amendments]]                    # what changes, for tracks generated from a day on
+    [[amendments]]                    # changed keys, for tracks generated from a day on
     from = 2026-07-01
     rate_card = { per_second = "0.003" }
     remove = ["conditions.no_vocals"]
 
-Numbers with decimals are written as text, so that they are read exactly. `sourceprint.royalties.deal_terms` shows the
-keys of guarantees, advances, pools for training and audit windows.
+Decimal numbers are written as text, so that they are read exactly. `sourceprint.royalties.deal_terms` shows the keys of
+guarantees, advances, pools for training and audit windows.
 """
 
 from bisect import bisect_left
@@ -74,7 +74,7 @@ PURPOSES = ("train", "generate", "reference-audio")
 
 
 def validate_purpose(purpose: str) -> str:
-    """Return a purpose; raises ParameterError if it is none."""
+    """Return a purpose; raises ParameterError unless it is of `PURPOSES`."""
     if purpose not in PURPOSES:
         raise ParameterError(f"purpose {purpose!r:.40}: write one of {', '.join(PURPOSES)}")
     return purpose
@@ -82,7 +82,7 @@ def validate_purpose(purpose: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a licence covers: everything, or whatever any of the lists names; all sorted.
+    """Subjects that a licence covers: everything, or all that any of its lists names; lists are sorted.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Scope:
     tags, labels : tuple of str
         Of recordings.
     parties : tuple of str
-        Whose shares are covered; empty covers all shares, those of nobody on file included.
+        Parties whose shares are covered; empty covers all shares, also those without a known party.
     """
 
     everything: bool = False
@@ -103,14 +103,14 @@ class Scope:
     parties: tuple[str, ...] = ()
 
     def covers_recording(self, recording_id: str, recording: RightsRecording | None) -> bool:
-        """Return whether the scope has a recording in it.
+        """Return whether the scope covers a recording.
 
         Parameters
         ----------
         recording_id : str
-            "" where none is known: then only everything covers it.
+            "" where unknown: then only `everything` covers it.
         recording : RightsRecording or None
-            What is on file about it: its tags and its label.
+            Its record, for tags and label; None if it is not on file.
         """
         if self.everything or _listed(self.recordings, recording_id):
             return True
@@ -121,17 +121,17 @@ class Scope:
         )
 
     def covers_work(self, work_id: str) -> bool:
-        """Return whether the scope has a work in it, through whatever recording it is used."""
+        """Return whether the scope covers a work, through any recording."""
         return self.everything or _listed(self.works, work_id)
 
     def covers_party(self, party_id: str) -> bool:
-        """Return whether the shares of a party are covered; "" is a part that nobody on file owns."""
+        """Return whether the shares of a party are covered; "" is a part without a known party."""
         return not self.parties or _listed(self.parties, party_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a use must keep to; None and False ask nothing.
+    """Limits on a use; None and False set none.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Deduction:
-    """A part of the gross amount that is kept back, such as a fee of administration."""
+    """Part of the gross amount that is kept back, such as an administration fee."""
 
     name: str
     millionths: int
@@ -159,7 +159,7 @@ class Deduction:
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """What a use costs, and how that divides.
+    """Price of a use, and its division among rights.
 
     Attributes
     ----------
@@ -175,13 +175,13 @@ class RateCard:
         Whether `per_second` and `per_match` count once per usage, else once per generated track and territory, in the
         statement that has it first.
     minimum_payout : int
-        Minor units; a party that is owed less is paid later.
+        Minor units; a party with less due is paid later.
     deductions : tuple of Deduction
-        In the order written; each is taken off the gross amount.
+        In the order written; each is a part of the gross amount.
     tiers : tuple of Tier
-        Ascending; what changes of `per_second` and `per_match` with the number of usages.
+        Ascending; changes of `per_second` and `per_match` with the number of usages.
     tiers_period : str
-        Over which usages are counted for that: statement, month, quarter, year or term; "" without tiers.
+        Period over which usages are counted for tiers: statement, month, quarter, year or term; "" without tiers.
     """
 
     currency: str
@@ -217,13 +217,13 @@ class Licence:
     replaces : str
         Id of the licence that this one follows, or "".
     precedence : int or None
-        Where several licences cover the same share, the highest pays; None is lower than any.
+        Where several licences cover a share, the highest pays; None is the lowest.
     amendments : tuple of Amendment
         By day.
     deal : DealTerms
         Guarantee, advance, pool for training and audit window, where there are any.
     digest : str
-        "sha256:" and the digest of what was written, in canonical form.
+        "sha256:" and the digest of the licence as written, in canonical form.
     """
 
     id: str
@@ -243,7 +243,7 @@ class Licence:
     digest: str = ""
 
     def on(self, day: date) -> "Licence":
-        """Return the licence as it holds for tracks generated on a day, without its amendments."""
+        """Return the terms that hold for tracks generated on a day: this licence, or its latest amendment by then."""
         terms = self
         for amendment in self.amendments:
             if amendment.valid_from <= day:
@@ -253,7 +253,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """From a day on, the terms that hold: the whole licence as it is then, without amendments and digest."""
+    """Terms from a day on: the whole licence as amended, without amendments and digest."""
 
     valid_from: date
     terms: Licence

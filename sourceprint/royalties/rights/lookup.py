@@ -1,9 +1,9 @@
-"""What is on file about one recording, work, party or licence, as plain JSON types, with the history of the record.
+"""Records on file about one recording, work, party or licence, as plain JSON types, with their history.
 
 A key is the id of a recording, work, party or licence, an ISRC, an ISWC, or an id in the index. An id may name several
-records, such as a recording and a work: all are shown, in this order: recordings, works, parties, licences. For a party
-everything that it has a share in is read; for whatever else is asked for, all licences, so that those that cover it are
-shown.
+records, such as a recording and a work: all are shown, in this order: recordings, works, parties, licences. With a
+party, all recordings and works in which it has a share are read. All licences are read, to show those that cover a
+record.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,11 +28,11 @@ __all__ = ["rights_to_json", "rights_under_key"]
 
 SCHEMA = "sourceprint/rights/1"
 _TOLD = ("since", "made_at", "made_by", "source", "until", "ended_at", "ended_by")
-"""What is told of each version of a record."""
+"""Fields of a version that are shown."""
 
 
 def rights_to_json(rights: Rights, key: str, *, history: Iterable[Version] = ()) -> dict[str, Any]:
-    """Return what is on file under a key as plain JSON types; shares are millionths, times milliseconds.
+    """Return the records on file under a key as plain JSON types; shares in millionths, times in milliseconds.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def _day(day: date | None) -> str:
 def rights_under_key(
     connection: Connection, key: str, *, revision: int | None = None
 ) -> tuple[Rights, tuple[Version, ...]]:
-    """Return the rights that concern whatever is on file under a key, and its versions, oldest first.
+    """Return the rights around the records under a key, and the versions of these records, oldest first.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def rights_under_key(
     key : str
         Id, ISRC, ISWC, or id in the index.
     revision : int or None
-        At which to read; None is the latest. The history is told whole.
+        Revision to read; None is the latest. The history is always whole.
 
     Raises
     ------
@@ -262,7 +262,7 @@ def rights_under_key(
     rights = replace(rights, licences={found.id: found for found in licences})
     tables = (schema.recording, schema.work, schema.party, schema.licence)
     history = next((versions for table in tables if (versions := record_history(connection, table, wanted))), [])
-    if not history:  # asked for by another identifier than its own id
+    if not history:  # the key is a code or an index id, not a record's own id
         record_ids = {*rights.by_isrc.get(compact_isrc(wanted), ()), *rights.by_index_id.get(wanted, ()), *works}
         history = [
             version

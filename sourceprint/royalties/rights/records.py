@@ -1,9 +1,9 @@
-"""The records of the catalogue of rights: parties, recordings, works, what links them, and shares.
+"""Records of rights: parties, recordings, works, their links, and shares.
 
 A *recording* is a sound recording (ISRC); a *work* is the composition that it performs (ISWC). A *master share* is a
-party's part of a recording, a *right share* its part of one right in a work. Shares are whole millionths, times whole
-milliseconds. Every record has an id of its own, given by whoever keeps the catalogue; ids are compared as they are
-written. An empty text is something that is not known.
+party's part of a recording, a *right share* its part of one right in a work. Shares are in whole millionths, times in
+whole milliseconds. Ids are given by the owner of the catalogue and compared as written. An empty text is an unknown
+value.
 
 Source of the vocabulary: the tables of DDEX BWARM, and the rights of the DSR allowed value list.
 """
@@ -28,10 +28,10 @@ __all__ = [
 ]
 
 WHOLE = 1_000_000
-"""All of something, in millionths."""
+"""The whole, in millionths."""
 
 MASTER = "Master"
-"""The right in a recording, as against the rights in a work."""
+"""Right in a recording, as against the rights in a work."""
 
 WORK_RIGHTS = (
     "MechanicalRight",
@@ -44,7 +44,7 @@ WORK_RIGHTS = (
 )
 
 OPT_SUBJECTS = ("recording", "isrc", "work", "iswc", "party")
-"""What a choice can be about."""
+"""Subjects of a choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Party:
     Attributes
     ----------
     id, name : str
-        Own id, and the name as it is printed.
+        Own id, and the name as printed.
     ipi, isni, dpid : str
         Compact and valid, or "".
     """
@@ -80,7 +80,7 @@ class RightsRecording:
     duration_ms : int or None
         None where unknown.
     index_id : str
-        Id of its fingerprints in the index, the `recording_id` of scan results; "" where it is not in one.
+        Id of its fingerprints in the index, the `recording_id` of scan results; "" where it is in no index.
     vocals : str
         "yes", "no", or "" where unknown.
     tags : tuple of str
@@ -111,7 +111,7 @@ class Work:
     writers : tuple of str
         Names, in order.
     disputed : str
-        "yes" while parties dispute who owns how much of it, which holds all of its shares; "no", or "" where unknown.
+        "yes" while its ownership is in dispute, so that all of its shares are held; "no"; or "" where unknown.
     """
 
     id: str
@@ -123,13 +123,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class RecordingWork:
-    """That a recording performs a work.
+    """Link of a recording to a work that it performs.
 
     Attributes
     ----------
     recording_id, work_id : str
     weight_millionths : int or None
-        The work's part of the recording where it performs several, as a medley does; None is an equal part.
+        Part of the work in a recording that performs several, such as a medley; None is an equal part.
     """
 
     recording_id: str
@@ -139,14 +139,14 @@ class RecordingWork:
 
 @dataclass(frozen=True, slots=True)
 class RecordingPart:
-    """That a passage of a recording is taken from another one, as a sample is.
+    """Passage of a recording that is taken from another one, such as a sample.
 
     Attributes
     ----------
     recording_id, part_id : str
-        The recording that contains, and the one that is contained.
+        The containing recording, and the contained one.
     start_ms, end_ms : int
-        The passage, on the timeline of the recording that contains it; start < end.
+        Bounds of the passage on the timeline of the containing recording; start < end.
     """
 
     recording_id: str
@@ -162,17 +162,17 @@ class Share:
     Attributes
     ----------
     id : str
-        Its own id.
+        Own id.
     subject_id : str
         Id of the recording (master shares) or of the work (right shares).
     party_id : str
-        Who owns it; "" where that is not known (copyright control): that part stays unclaimed.
+        Owner; "" where unknown (copyright control), so that its part stays unclaimed.
     right : str
         `MASTER`, or one of `WORK_RIGHTS`.
     millionths : int
         From 1 to 1 000 000.
     territories : Territories
-        Where it holds.
+        Territories in which it holds.
     valid_from, valid_to : date or None
         First and last day on which it holds; None is open.
     role : str
@@ -191,7 +191,7 @@ class Share:
 
     @property
     def is_reversed(self) -> bool:
-        """Whether it ends before it begins, and so holds on no day."""
+        """Whether it ends before it begins, so that it holds on no day."""
         return self.valid_from is not None and self.valid_to is not None and self.valid_to < self.valid_from
 
     def holds(self, territory: str, day: date) -> bool:
@@ -201,28 +201,28 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class OptChoice:
-    """What is chosen for a recording or work: that it may be used for some purposes, or may not.
+    """Choice of an owner for recordings or works: whether they may be used for some purposes.
 
     Attributes
     ----------
     id : str
-        Its own id.
+        Own id.
     subject : str
-        Of `OPT_SUBJECTS`: what `subject_id` is. A choice by ISRC or ISWC holds for whatever is on file under it, now or
-        later; one of a party for all recordings and works that the party has a share in.
+        Of `OPT_SUBJECTS`: kind of `subject_id`. A choice by ISRC or ISWC holds for all records with that code, now or
+        later; one by party for all recordings and works in which the party has a share.
     subject_id : str
     choice : str
         "in" or "out".
     purposes : tuple of str
         Sorted; empty is every purpose.
     territories : Territories
-        Where it holds.
+        Territories in which it holds.
     valid_from, valid_to : date or None
         First and last day on which it holds; None is open.
     weight_millionths : int or None
         Weight in the pool of a licence that divides by weights; None where none is declared.
     reason : str
-        Such as "letter of the artist, 3 May", or "".
+        Free text, such as "letter of the artist, 3 May", or "".
     """
 
     id: str
@@ -237,7 +237,7 @@ class OptChoice:
     reason: str = ""
 
     def concerns(self, purpose: str, day: date) -> bool:
-        """Return whether it is about a purpose, and holds on a day, wherever that may be."""
+        """Return whether the choice is about a purpose and holds on a day, in any territory."""
         return (not self.purposes or purpose in self.purposes) and _is_within(day, self.valid_from, self.valid_to)
 
 

@@ -1,8 +1,8 @@
-"""Rights in memory: the records that concern some recordings and works, read from the database at one revision.
+"""Rights in memory: the records that concern some recordings and works, at one revision.
 
-`Rights` is what attribution and statements look records up in; it is built from records, by `load_rights` or a test.
-`all_records` yields everything of one kind in order. Both can read an earlier revision. Whoever reads twice and needs
-both to agree does so inside one `Database.reading()`.
+Attribution and statements look records up in `Rights`; `load_rights`, or a test, builds it from records. `all_records`
+yields every record of one kind in order. Both can read an earlier revision. Two reads that must agree belong inside one
+`Database.reading()`.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -45,21 +45,21 @@ class Rights:
     Attributes
     ----------
     revision : int
-        Of the catalogue of rights.
+        Revision of the records.
     recordings, works, parties, licences : mapping of str to record
         By id.
     by_index_id : mapping of str to tuple of str
-        Ids of the recordings that have an id in the index; more than one is an ambiguity.
+        Ids of the recordings with an id in the index; several make it ambiguous.
     by_isrc : mapping of str to tuple of str
         Likewise by ISRC.
     work_weights : mapping of str to mapping of str to int
-        By recording: its works, with parts in millionths that sum to 1 000 000.
+        Works of a recording, with parts in millionths that sum to 1 000 000.
     parts : mapping of str to tuple of RecordingPart
-        By recording that contains: what it contains, by start.
+        Contained passages of a recording, by start.
     master_shares, work_shares : mapping of str to tuple of Share
-        By recording and by work: all shares, by id.
+        All shares of a recording or work, by id.
     choices : mapping of (str, str) to tuple of OptChoice
-        By subject and its id: all choices, by id.
+        All choices on a subject and its id, by id.
     """
 
     revision: int = 0
@@ -111,7 +111,7 @@ class Rights:
         )
 
     def works_of(self, recording_id: str) -> tuple[str, ...]:
-        """Return the ids of the works that a recording performs, sorted; empty where none is known."""
+        """Return the ids of the works that a recording performs, sorted; empty if none is known."""
         return tuple(sorted(self.work_weights.get(recording_id, ())))
 
 
@@ -120,7 +120,7 @@ def _by_id(records: Iterable[T]) -> dict[str, T]:
 
 
 def _grouped(records: Iterable[R], *, of: Callable[[R], K]) -> dict[K, tuple[R, ...]]:
-    """Return records by what they are of, sorted by that, those of one in the order given."""
+    """Return records by key, keys sorted; the records of one key keep their order."""
     found: dict[K, list[R]] = {}
     for record in records:
         found.setdefault(of(record), []).append(record)
@@ -128,9 +128,9 @@ def _grouped(records: Iterable[R], *, of: Callable[[R], K]) -> dict[K, tuple[R, 
 
 
 def _weights(links: Sequence[RecordingWork]) -> dict[str, int]:
-    """Return the parts of the works of one recording; where any is not stated, all are equal."""
+    """Return the parts of a recording's works; equal if any is not stated, or all are zero."""
     stated = {link.work_id: link.weight_millionths or 0 for link in links}
-    if len(stated) == 1:  # as nearly all recordings have one
+    if len(stated) == 1:  # the case of nearly all recordings
         return dict.fromkeys(stated, WHOLE)
     if any(link.weight_millionths is None for link in links) or not any(stated.values()):
         stated = dict.fromkeys(stated, 1)
@@ -138,7 +138,7 @@ def _weights(links: Sequence[RecordingWork]) -> dict[str, int]:
 
 
 def current_revision(connection: Connection) -> int:
-    """Return the number of the latest revision; 0 where nothing was ever imported."""
+    """Return the latest revision; 0 before the first import."""
     return connection.scalar(select(func.max(schema.revision.c.id))) or 0
 
 
@@ -153,27 +153,25 @@ def load_rights(
     revision: int | None = None,
     owners: bool = True,
 ) -> Rights:
-    """Return everything that concerns some recordings, works and a licensee.
+    """Return all records that concern some recordings, works and a licensee.
 
-    These are the recordings with those ids, index ids and ISRCs, the recordings that they contain, and so on; the works
-    that any of these perform, and those named; the shares of them all, and what was chosen for them; the licences of
-    the licensee; and the parties that shares and licences name. The number of queries does not depend on how many are
-    asked for, but in steps of 900.
+    These are the recordings with the given ids, index ids and ISRCs, and those that they contain, recursively; the
+    works that any of these perform, and the given works; the shares of all of them, and the choices on them; the
+    licences of the licensee; and the parties that shares and licences name. One query asks for up to 900 values.
 
     Parameters
     ----------
     connection : Connection
         Inside a transaction of `Database`.
     index_ids, isrcs, recording_ids, work_ids : iterable of str
-        Unknown ones are simply not in what is returned; index ids are the `recording_id` of scan results (`asset_id` in
-        their version 1).
+        Unknown ones are ignored. An index id is the `recording_id` of a scan result (`asset_id` in their version 1).
     licensee : str
         Id of a party; "" reads no licences.
     revision : int or None
-        At which to read; None is the latest.
+        Revision to read; None is the latest.
     owners : bool
-        Whether the parties that shares name are read. There are as many as everything else; who compares shares needs
-        their ids alone.
+        Whether to read the parties that shares name, which are as many as all other records. A comparison of shares
+        needs only their ids.
 
     Raises
     ------
@@ -190,7 +188,7 @@ def load_rights(
     }
     parts: list[RecordingPart] = []
     containing = set(recordings)
-    while containing:  # what is contained may contain others; a circle ends where all are known
+    while containing:  # contained recordings may contain others; a circle ends once all of its recordings are known
         inside = reader.where(schema.recording_part, "recording_id", containing)
         parts += inside
         containing = {part.part_id for part in inside} - recordings.keys()
@@ -206,7 +204,7 @@ def load_rights(
     subjects = owning | {name for one in recordings.values() for name in (one.id, one.isrc)}
     subjects |= {name for one in works for name in (one.id, one.iswc)}
     any_choice = select(schema.opt.c.row_id).where(schema.opt.c.row_id > 0).limit(1)
-    chosen = connection.scalar(any_choice) is not None  # most catalogues have none, and are asked no further
+    chosen = connection.scalar(any_choice) is not None  # most catalogues have none and need no further query
     named = {party_id for found in licences for party_id in (found.licensor, found.licensee)} | {licensee}
     return Rights.of(
         recordings=recordings.values(),
@@ -225,20 +223,20 @@ def load_rights(
 def all_records(
     connection: Connection, table: Table, revision: int | None = None, *, by: str = "id"
 ) -> Generator[Any, None, None]:
-    """Yield every record of a table, as `record_of` makes it, in order of id, a few at a time.
+    """Yield every record of a table, as `record_of` makes it, in order of id, read in small batches.
 
-    Whoever may stop before the end closes it, inside the transaction.
+    Close it inside the transaction when you stop before the end.
 
     Parameters
     ----------
     connection : Connection
-        Inside a transaction of `Database`, which has to last until all are read.
+        Inside a transaction of `Database`, which has to last until all records are read.
     table : Table
         Of `schema.VERSIONED`.
     revision : int or None
-        At which to read; None is the latest.
+        Revision to read; None is the latest.
     by : str
-        Another column of text to sort by, ties by id: `work_id` yields the shares of works one work after another.
+        Text column to sort by instead, ties by id: `work_id` yields the shares of works one work after another.
 
     Raises
     ------
@@ -254,14 +252,14 @@ def all_records(
 
 
 class _Reader:
-    """Reads records by lists of values, at one revision."""
+    """Reader of records by the values of one column, at one revision."""
 
     def __init__(self, connection: Connection, revision: int | None) -> None:
         self._connection = connection
         self._revision = revision
 
     def where(self, table: Table, column: str, wanted: Iterable[str]) -> list[Any]:
-        """Return the records in which a column has any of the wanted values; the empty text is never one of them."""
+        """Return the records with any of the wanted values in a column; the empty text finds none."""
         found: list[Record] = []
         for chunk in in_chunks(sorted({value for value in wanted if value})):
             query = _select(table).where(table.c[column].in_(chunk), schema.valid_at(table, self._revision))

@@ -1,7 +1,7 @@
-"""What is on file about one recording, work, party or licence, as text for people.
+"""Records on file about one recording, work, party or licence, as text.
 
-`sourceprint.royalties.rights.lookup` finds it; here it is laid out in blocks, codes as they are printed, shares with
-their sums.
+`sourceprint.royalties.rights.lookup` finds them. This module lays them out in blocks, with codes in their printed form
+and shares with their sums.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ __all__ = ["show_rights"]
 
 
 def show_rights(rights: Rights, key: str, *, history: Iterable[Version] = ()) -> str:
-    """Return what is on file under a key as text, with a line break at the end.
+    """Return the records on file under a key as text, with a line break at the end.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-r"""Records as rows of the database, and back: the one place that knows how a record is stored.
+r"""Records as rows of the database, and back: the one module that knows how a record is stored.
 
-A row has the fields of the record by their names and types. Lists of names, tags and territories are one text, joined
-by `|`, which therefore stands in none of them; dates are YYYY-MM-DD, "" where open. The id of a link between records is
-made of what it links, joined by a tabulator, which therefore stands in no id. A licence is a document of its own.
+A row has the fields of its record, by name and type. A list of names, tags or territories is one text, joined by `|`,
+which no item may contain. Dates are YYYY-MM-DD, "" where open. The id of a link joins the linked ids by tabulators,
+which no id may contain. A licence is stored as a document.
 """
 
 import json
@@ -37,7 +37,7 @@ Record = Party | RightsRecording | Work | RecordingWork | RecordingPart | Share 
 
 
 class Row(Protocol):
-    """Values by name of column, as a dict or a row of SQLAlchemy has them."""
+    """Values by column name, as in a dict or a row of SQLAlchemy."""
 
     def __getitem__(self, name: str, /) -> Any:
         """Return the value in a column."""
@@ -64,7 +64,7 @@ _IDS = frozenset({"id", "subject_id", "recording_id", "work_id", "part_id"})
 
 
 def table_of(record: Record) -> Table:
-    """Return the table that a record belongs in; shares of recordings and of works have one each."""
+    """Return the table of a record; shares of recordings and of works have one each."""
     if isinstance(record, Share):
         return schema.master_share if record.right == MASTER else schema.work_share
     return _TABLES[type(record)]
@@ -108,7 +108,7 @@ def row_of(record: Record) -> dict[str, object]:
 
 
 def record_of(table: Table, row: Row) -> Record:
-    """Return the record that a row of a table holds; other columns in the row do not matter."""
+    """Return the record in a row of a table; other columns of the row are ignored."""
     if table is schema.licence:
         return _parsed_licence(row["document"], row["digest"])
     return _RECORDS[table](*[read(row) for read in _readers(table)])
@@ -116,7 +116,7 @@ def record_of(table: Table, row: Row) -> Record:
 
 @cache
 def _columns(table: Table) -> tuple[tuple[str, str, Any], ...]:
-    """Return the fields of the records of a table, the column of each, and its type."""
+    """Return name, column and type of each field of a table's records."""
     hints = get_type_hints(_RECORDS[table])
     subject = _SUBJECTS.get(table, "subject_id")
     return tuple((field, subject if field == "subject_id" else field, kind) for field, kind in hints.items())
@@ -124,7 +124,7 @@ def _columns(table: Table) -> tuple[tuple[str, str, Any], ...]:
 
 @cache
 def _readers(table: Table) -> tuple[Callable[[Row], Any], ...]:
-    """Return what reads each field of a record from a row."""
+    """Return a function for each field of a table's records, which reads it from a row."""
     return tuple(_reader(column, kind) for _, column, kind in _columns(table))
 
 
@@ -138,7 +138,7 @@ def _reader(column: str, kind: Any) -> Callable[[Row], Any]:
     return itemgetter(column)
 
 
-@lru_cache(32)  # attribution asks for the same few with every batch of tracks, and they may list thousands of works
+@lru_cache(32)  # each batch of tracks asks for the same few licences, which may list thousands of works
 def _parsed_licence(document: str, digest: str) -> Licence:
     return licence_of(json.loads(document), digest)
 

@@ -1,12 +1,12 @@
-"""The tables of the database of rights, uses and statements (SQLAlchemy Core), for SQLite and PostgreSQL.
+"""Tables of the database of rights, uses and statements (SQLAlchemy Core), for SQLite and PostgreSQL.
 
-Records of rights are versioned, never overwritten: every change belongs to a `revision`, which says who made it, when
-and from what; a row holds from its revision `since` to the one before `until`, and is current while `until` is null. A
-reading "at revision N" takes the rows with since <= N and (until is null or until > N).
+Records of rights are versioned and never overwritten. Every change belongs to a `revision`, which holds its author,
+time and source. A row holds from its revision `since` to the one before `until`, and is current while `until` is null.
+A read at revision N takes the rows with since <= N and (until is null or until > N).
 
-Uses, events, scans, usage reports and statements are only ever added to. The chain
-(`sourceprint.royalties.rights.chain`) covers every column of every row that holds something: neither null nor the
-default that the server gives, which is what rows that are there have in a column that is added later.
+Uses, events, scans, usage reports and statements are only added to. The chain
+(`sourceprint.royalties.rights.chain`) covers every column of every row that is neither null nor at its server default;
+rows on file have that default in a column that is added later.
 """
 
 from sqlalchemy import (
@@ -49,13 +49,13 @@ revision = Table(
     Column("id", Integer, primary_key=True),
     Column("made_at", String(20), nullable=False),  # 2026-11-22T10:00:00Z
     Column("made_by", Text, nullable=False),
-    Column("source", Text, nullable=False),  # what was imported, or the command
+    Column("source", Text, nullable=False),  # imported file, or command
     Column("digest", String(71), nullable=False),  # sha256:... of the source, or ""
 )
 
 
 def _versioned(name: str, *columns: Column, lookups: tuple[str, ...] = ()) -> Table:  # type: ignore[type-arg]
-    """Return a table of records that are superseded, not changed; `id` is the record's own id, text."""
+    """Return a table of versioned records; `id` is the record's own id, a text."""
     table = Table(
         name,
         metadata,
@@ -102,7 +102,7 @@ work = _versioned(
     Column("disputed", Text, nullable=False, server_default=text("''")),
     lookups=("iswc",),
 )
-# The id of a link is made from what it links: "recording_id\twork_id", "recording_id\tstart_ms\tend_ms\tpart_id".
+# The id of a link joins the linked ids: "recording_id\twork_id", "recording_id\tstart_ms\tend_ms\tpart_id".
 recording_work = _versioned(
     "recording_work",
     Column("recording_id", Text, nullable=False),
@@ -123,7 +123,7 @@ recording_part = _versioned(
 def _share_columns(subject: str) -> list[Column]:  # type: ignore[type-arg]
     return [
         Column(subject, Text, nullable=False),
-        Column("party_id", Text, nullable=False),  # "" is not known
+        Column("party_id", Text, nullable=False),  # "" where unknown
         Column("right", Text, nullable=False, quote=True),  # "right" is a keyword of SQL
         Column("millionths", Integer, nullable=False),
         Column("included", Text, nullable=False),  # territories, sorted, joined by |
@@ -140,11 +140,11 @@ licence = _versioned(
     "licence",
     Column("licensor", Text, nullable=False),
     Column("licensee", Text, nullable=False),
-    Column("document", Text, nullable=False),  # canonical JSON of what was written
+    Column("document", Text, nullable=False),  # canonical JSON of the licence as written
     Column("digest", String(71), nullable=False),
     lookups=("licensee",),
 )
-# What an owner says of the use of a recording or work: "in" or "out", for some purposes, there and then.
+# An owner's choice for recordings or works: "in" or "out", for some purposes, territories and days.
 opt = _versioned(
     "opt",
     Column("subject", Text, nullable=False),  # recording, isrc, work, iswc, party
@@ -161,7 +161,7 @@ opt = _versioned(
 )
 
 VERSIONED = (party, recording, work, recording_work, recording_part, master_share, work_share, licence, opt)
-"""In an order in which each may refer to those before it."""
+"""Tables of records, each after those that it refers to."""
 
 attribution = Table(
     "attribution",
@@ -172,7 +172,7 @@ attribution = Table(
     Column("licensee", Text, nullable=False),
     Column("results_sha256", String(64), nullable=False),
     Column("policy_digest", String(71), nullable=False),
-    Column("policy", Text, nullable=False),  # canonical JSON, so that an earlier period can be stated again
+    Column("policy", Text, nullable=False),  # canonical JSON, with which an earlier period can be computed again
     Column("rights_revision", Integer, nullable=False),
 )
 use = Table(
@@ -201,7 +201,7 @@ use_event = Table(
     Column("use_id", String(25), nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("document", Text, nullable=False),  # the use from here on, as in `use`; "" is as it was attributed
+    Column("document", Text, nullable=False),  # the use from this event on, as in `use`; "" is the use as attributed
     Column("made_at", String(20), nullable=False),
     Column("made_by", Text, nullable=False),
     Index("ix_use_event_use_id", "use_id"),
@@ -211,8 +211,8 @@ scan = Table(
     metadata,
     Column("id", _Big, primary_key=True, autoincrement=True),
     Column("attribution_id", Integer, ForeignKey("attribution.id"), nullable=False),
-    Column("document", Text, nullable=False),  # canonical JSON of what was searched
-    Column("reason", Text, nullable=False),  # why it supersedes whatever was searched before; "" if it need not
+    Column("document", Text, nullable=False),  # canonical JSON of the searched index and its settings
+    Column("reason", Text, nullable=False),  # why it supersedes earlier searches; "" if it need not
     Index("ix_scan_attribution_id", "attribution_id"),
 )
 scanned_track = Table(
@@ -244,7 +244,7 @@ usage_report = Table(
     Column("version", Integer, nullable=False),
     Column("sha256", String(64), nullable=False),  # of the file
     Column("document", Text, nullable=False),  # canonical JSON of the rows
-    Column("reason", Text, nullable=False),  # why an issued period is reported anew, or ""
+    Column("reason", Text, nullable=False),  # why an issued period is reported again, or ""
     Column("made_at", String(20), nullable=False),
     Column("made_by", Text, nullable=False),
     UniqueConstraint("licensee", "period_start", "period_end", "version"),
@@ -266,13 +266,13 @@ statement = Table(
     Column("digest", String(71), nullable=False),
     Index("ix_statement_licensee_period_start", "licensee", "period_start"),
 )
-# What follows from the rest, noted so that later statements need not compute it again: made anew where it is missing.
+# Derived from the other tables, so that later statements need not compute it again; made anew where missing.
 statement_mark = Table(
     "statement_mark",
     metadata,
     Column("statement_row", _Big, primary_key=True, autoincrement=False),
-    Column("mark", Text, nullable=False),  # canonical JSON: last numbers of what is only ever added to
-    Column("figures", Text, nullable=False),  # canonical JSON: what later statements take from this one
+    Column("mark", Text, nullable=False),  # canonical JSON: last numbers of the tables that only grow
+    Column("figures", Text, nullable=False),  # canonical JSON: figures that later statements take from this one
 )
 statement_subject = Table(
     "statement_subject",
@@ -290,7 +290,7 @@ person = Table(
     metadata,
     Column("id", _Big, primary_key=True, autoincrement=True),
     Column("name", Text, nullable=False),
-    Column("allowed", Integer, nullable=False),  # 1 from here on, 0 no more; the latest row of a name holds
+    Column("allowed", Integer, nullable=False),  # 1 or 0; the latest row of a name holds
     Column("made_at", String(20), nullable=False),
     Column("made_by", Text, nullable=False),
     Index("ix_person_name", "name"),
@@ -300,28 +300,28 @@ chain_entry = Table(
     metadata,
     Column("sequence", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3, ...
     Column("kind", Text, nullable=False),
-    Column("first_id", BigInteger, nullable=False),  # of the rows that it covers, with what belongs to them
+    Column("first_id", BigInteger, nullable=False),  # first number in the kind's first table
     Column("last_id", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
     Column("content", String(64), nullable=False),  # SHA-256 of the covered rows
-    Column("covered", LargeBinary, nullable=False),  # a line for each of them, to name what is missing or changed
-    Column("previous", String(64), nullable=False),  # the hash of the entry before; zeros before the first
+    Column("covered", LargeBinary, nullable=False),  # a line per covered row, to name missing and changed rows
+    Column("previous", String(64), nullable=False),  # hash of the entry before; zeros in the first
     Column("hash", String(64), nullable=False),
 )
 
 
 def record_columns(table: Table) -> tuple[str, ...]:
-    """Return the names of the columns that make up a record: its id first, without the bookkeeping."""
+    """Return the names of a record's columns, id first, without row_id, since and until."""
     return tuple(column.name for column in table.columns if column.name not in _BOOKKEEPING)
 
 
 def valid_at(table: Table, at: int | None) -> ColumnElement[bool]:
-    """Return the condition that a row holds at a revision; None is now."""
+    """Return the condition that a row holds at a revision; None is the latest."""
     if at is None:
         return table.c.until.is_(None)
     return and_(table.c.since <= at, or_(table.c.until.is_(None), table.c.until > at))
 
 
 def in_order(connection: Connection, column: ColumnElement[str]) -> ColumnElement[str]:
-    """Return a column to sort by, so that texts come in the order of their characters' numbers on every database."""
+    """Return a column to sort texts by, in order of code points on both databases."""
     return column.collate("C") if connection.dialect.name == "postgresql" else column

@@ -1,8 +1,7 @@
-"""Sums of shares: how much of one right in one recording or work is on file, in every territory and on every day.
+"""Sums of shares: the part of one right in one recording or work that is on file, by territory and day.
 
-In come all shares of one subject and one right. Territories are taken apart into those that are named by any share and
-the rest of the world; time into the stretches between days on which a share begins or ends. What is the same in
-several territories comes out once, with all of them.
+Input: all shares of one subject and one right. Territories divide into those that any share names and the rest of the
+world; time divides at the days on which a share begins or ends. Territories with the same shares come out as one sum.
 """
 
 from collections.abc import Sequence
@@ -26,16 +25,16 @@ _MAX_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """The shares that hold together, in some territories, for some days.
+    """Shares that hold together, in some territories on some days.
 
     Attributes
     ----------
     territories : tuple of str
-        Sorted country codes, `REST_OF_THE_WORLD` after them where it is one; or "Worldwide" alone.
+        Sorted country codes, then `REST_OF_THE_WORLD` if it belongs to them; or "Worldwide" alone.
     valid_from, valid_to : date or None
         First and last day; None is open.
     shares : tuple of Share
-        Those that hold, by id.
+        Shares that hold there and then, by id.
     """
 
     territories: tuple[str, ...]
@@ -45,12 +44,12 @@ class Sum:
 
     @property
     def on_file(self) -> int:
-        """Millionths on file, whoever owns them."""
+        """Millionths on file, with a known party or without."""
         return sum(share.millionths for share in self.shares)
 
     @property
     def unclaimed(self) -> int:
-        """Millionths for which no party is on file; 0 where the shares exceed the whole."""
+        """Millionths of the whole that no known party has; 0 where known parties have the whole or more."""
         return max(0, WHOLE - sum(share.millionths for share in self.shares if share.party_id))
 
     @property
@@ -64,18 +63,18 @@ class Sum:
 
 
 def sums_of_shares(shares: Sequence[Share]) -> tuple[Sum, ...]:
-    """Return the sums of all shares of one subject and one right.
+    """Return the sums of the shares of one subject and one right.
 
     Parameters
     ----------
     shares : sequence of Share
-        Of one subject and one right, in any order; those whose dates are reversed hold on no day.
+        Of one subject and one right, in any order; shares with reversed dates hold on no day.
 
     Returns
     -------
     tuple of Sum
-        By first day, then territories. Days before the first share are left out: nothing was to be held then. Days and
-        territories without any share are there, with none, once something is on file elsewhere or was before.
+        By first day, then territories. Days before the first of all shares are left out. Later days and other
+        territories come out even where no share holds, with a sum of no shares.
 
     Examples
     --------
@@ -109,7 +108,7 @@ def sums_of_shares(shares: Sequence[Share]) -> tuple[Sum, ...]:
 
 
 def territories_text(territories: Sequence[str]) -> str:
-    """Return where something is, such as "worldwide", "in DE, FR", "in the rest of the world".
+    """Return territories as text, such as "worldwide", "in DE, FR", "in the rest of the world".
 
     Examples
     --------
@@ -121,9 +120,9 @@ def territories_text(territories: Sequence[str]) -> str:
     return f"in {first_of(territories, _MAX_SHOWN)}"
 
 
-@lru_cache(maxsize=4096)  # a catalogue has few combinations of territories, and each takes long to take apart
+@lru_cache(maxsize=4096)  # a catalogue has few combinations of territories, each of them slow to divide
 def _regions(territories: tuple[Territories, ...]) -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
-    """Return names of territories that the same shares cover, with the numbers of these shares."""
+    """Return names of territories that the same shares cover, with the positions of these shares."""
     named = {code for one in territories for code in (*one.included, *one.excluded) if code != WORLDWIDE}
     alike: dict[tuple[int, ...], list[str]] = {}
     for code in sorted(named):
@@ -136,7 +135,7 @@ def _regions(territories: tuple[Territories, ...]) -> tuple[tuple[tuple[str, ...
 
 
 def _stretches(first: int, spans: list[tuple[int, int, int]]) -> list[tuple[int, int, tuple[int, ...]]]:
-    """Return consecutive stretches of days from `first` on, with the numbers of the shares that hold in each."""
+    """Return consecutive spans of days from `first` on, with the positions of the shares that hold in each."""
     edges = sorted({first, _FOREVER, *(day for start, end, _ in spans for day in (start, end))})
     stretches: list[tuple[int, int, tuple[int, ...]]] = []
     for start, end in pairwise(edges):
@@ -149,7 +148,7 @@ def _stretches(first: int, spans: list[tuple[int, int, int]]) -> list[tuple[int,
 
 
 def _span(share: Share) -> tuple[int, int]:
-    """Return the first day and the one after the last, as ordinals."""
+    """Return the first day and the day after the last, as ordinals."""
     start = _ALWAYS if share.valid_from is None else share.valid_from.toordinal()
     return start, _FOREVER if share.valid_to is None else share.valid_to.toordinal() + 1
 

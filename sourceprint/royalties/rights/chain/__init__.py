@@ -1,7 +1,7 @@
-"""The hash chain of a database: what it covers, how it grows, and whether it holds.
+"""Hash chain of a database: coverage, growth and verification.
 
-Faces: `begin_chain`, `extents` and `extend_chain` for the database itself, `show_past` for reading what was,
-`chain_head` for naming it, `chain.verification` for whoever checks.
+`begin_chain`, `extents` and `extend_chain` are for the database. `show_past` shows an earlier state, `chain_head` names
+the present one, and `chain.verification` checks the whole chain.
 """
 
 from sourceprint.royalties.rights.chain.coverage import extents

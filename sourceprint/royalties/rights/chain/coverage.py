@@ -1,8 +1,8 @@
-"""The rows that an entry of the chain covers: which they are, and the digest of each.
+"""Rows that an entry of the chain covers, and the digest of each.
 
-An entry is of one kind and covers a range of numbers, the `id` of the kind's first table. To a revision belong the
-records that it made and those that it ended; to an attribution its uses and scans, and the uses that it superseded. A
-row is covered twice where it ends: as it was made, without the column that ends it, and as it ended.
+An entry is of one kind and covers a range of numbers in the first table of that kind. A revision covers the records
+that it made and those that it ended. An attribution covers its uses, its scans and their tracks, and the uses that it
+superseded. A row that ends is covered twice: as made, without the column that ends it, and as ended.
 """
 
 import hashlib
@@ -30,20 +30,20 @@ __all__ = ["COVERED", "CoveredPart", "CoveredRow", "covered_rows", "extents", "l
 
 _ENDS = frozenset({"until", "superseded_by"})
 _STREAM_ROWS = 2_000
-_encoded = msgspec.json.Encoder().encode  # of texts and whole numbers by sorted names: `canonical_json`, much faster
-_DIGITS = 64  # of a digest
-_LISTED_DIGITS = 16  # of a digest in the list by which a changed row is named; what is hashed has all 64
+_encoded = msgspec.json.Encoder().encode  # as `canonical_json` for texts and integers in order of name; much faster
+_DIGITS = 64  # of a SHA-256 in hexadecimal
+_LISTED_DIGITS = 16  # of a digest in the list that names changed rows; the digest over all rows takes all 64
 
 
 @dataclass(frozen=True, slots=True)
 class CoveredPart:
-    """Rows of one table that belong to entries of a kind.
+    """Rows of one table that belong to entries of one kind.
 
     Attributes
     ----------
     table : Table
     owner : Column
-        Number of what the row belongs to, inside the range of its entry.
+        Column with a number of the kind; the row belongs to the entry whose range holds it.
     """
 
     table: Table
@@ -51,7 +51,7 @@ class CoveredPart:
 
     @property
     def ended(self) -> bool:
-        """Whether rows belong to the entry as what it ended, not as what it made."""
+        """Whether the entry ended these rows, rather than made them."""
         return self.owner.name in _ENDS
 
 
@@ -73,7 +73,7 @@ COVERED: dict[str, tuple[CoveredPart, ...]] = {
     "statement": (CoveredPart(statement, statement.c.row_id),),
     "person": (CoveredPart(person, person.c.id),),
 }
-"""What is covered, by kind of entry: the table that numbers them first, then what belongs to its rows."""
+"""Covered rows by kind of entry: the table that numbers the kind, then the tables that belong to its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,11 @@ class CoveredRow:
     table : str
     ended : bool
     row : int
-        Its primary key.
+        Primary key.
     id : str
-        Of the record, use or statement that it is of, or "".
+        Id of the record, use or statement; name of a person; or "".
     digest : str
-        SHA-256 of all its columns that hold something, 64 hexadecimal digits.
+        SHA-256 of the covered columns that are neither null nor at their default, 64 hexadecimal digits.
     """
 
     table: str
@@ -99,17 +99,17 @@ class CoveredRow:
     digest: str
 
     def line(self) -> bytes:
-        """Return it as a line of canonical JSON."""
+        """Return the row as a line of canonical JSON."""
         return _encoded([self.table, self.ended, self.row, self.id, self.digest]) + b"\n"
 
     @property
     def listed(self) -> bytes:
-        """The line that an entry keeps of it."""
+        """Line of the row in the list that its entry keeps."""
         return listed_line(self.line())
 
 
 def listed_line(line: bytes) -> bytes:
-    """Return the line that an entry keeps of a row, given the whole one: with fewer digits of its digest, its end."""
+    """Return a row's line as the entry's list has it: the digest, at its end, cut to 16 digits."""
     end = len(line) - len(b'"]\n')
     return line[: end - _DIGITS + _LISTED_DIGITS] + line[end:]
 
@@ -117,7 +117,10 @@ def listed_line(line: bytes) -> bytes:
 def covered_rows(
     connection: Connection, part: CoveredPart, *, between: tuple[int, int] | None = None
 ) -> Iterator[tuple[int, CoveredRow]]:
-    """Yield the owner's number and each row of a part, by both; only those of a range of owners, or all."""
+    """Yield each row of a part with its owner's number, in order of owner and primary key.
+
+    `between` limits the owners to a range that includes both ends; None is all of them.
+    """
     key = next(iter(part.table.primary_key))
     table, names = str(part.table.name), [str(column.name) for column in part.table.columns]
     label = next((name for name in ("id", "use_id", "name") if name in names and name != key.name), "")
@@ -134,7 +137,7 @@ def covered_rows(
     with connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as result:
         for rows in result.partitions():
             for row in rows:
-                # A column with its default is as one that came later: no part of what is digested.
+                # A column at its default counts as one that was added later: the digest leaves it out.
                 held = {
                     name: value
                     for (name, default), value in zip(columns, row, strict=True)
@@ -146,7 +149,7 @@ def covered_rows(
 
 
 def extents(connection: Connection) -> dict[str, int]:
-    """Return the highest number there is of each kind, 0 where there is none."""
+    """Return the highest number of each kind; 0 where there is no row."""
     return {kind: connection.scalar(select(func.max(parts[0].owner))) or 0 for kind, parts in COVERED.items()}
 
 
@@ -155,7 +158,7 @@ _ENDED_TABLES = frozenset(part.table.name for parts in COVERED.values() for part
 
 
 def _defaults(table: Table) -> dict[str, str | int]:
-    """Return what a server gives to columns that are left out, and so to those that came later: a text or a number."""
+    """Return the server defaults by column; every column that was added later has one."""
     found: dict[str, str | int] = {}
     for column in table.columns:
         if isinstance(column.server_default, DefaultClause):
@@ -168,6 +171,6 @@ def _digest(value: list[Any]) -> str:
     held = value[-1]
     if _PLAIN.issuperset(map(type, held.values())):
         data = _encoded(value)
-    else:  # bytes or a broken number: nothing that this program ever wrote
+    else:  # bytes or a broken number, which this program never wrote
         data = repr(value).encode("utf-8", "backslashreplace")
     return hashlib.sha256(data).hexdigest()

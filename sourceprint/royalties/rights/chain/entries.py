@@ -1,10 +1,10 @@
-"""The hash chain over revisions, attributions, decisions, statements and people: how it begins and grows.
+"""Hash chain over revisions, attributions, usage reports, decisions, statements and people: its start and growth.
 
-Every transaction that adds to one of these adds an entry, in the same transaction: its hash is the SHA-256 of its
-kind, sequence, range, note, the digests of the rows that it covers and of the list that names them, and the hash of the
-entry before, as canonical JSON.
-So a row cannot be changed without its entry, nor an entry without all that came after it. The *head*, sequence and hash
-of the last entry, stands for everything before; whoever holds a copy of it can tell whether the chain was rewritten.
+A transaction that adds rows of a kind also adds an entry of that kind. The hash of an entry is the SHA-256 of a
+document in canonical JSON: kind, sequence, range, note, the digest of the covered rows, the digest of the list that
+names them, and the hash of the entry before.
+So a row cannot change without its entry, nor an entry without every later one. The *head*, sequence and hash of the
+last entry, vouches for all before it; a copy held elsewhere shows whether the chain was rewritten.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ from sourceprint.royalties.rights.schema import chain_entry
 __all__ = ["BEFORE_FIRST", "ORIGIN", "Head", "begin_chain", "chain_head", "entry_hash", "extend_chain", "unpacked"]
 
 ORIGIN = "origin"
-"""The kind of the first entry, which covers no rows."""
+"""Kind of the first entry, which covers no rows."""
 
 BEFORE_FIRST = "0" * 64
-"""What the first entry has in place of the hash before it."""
+"""Hash of the entry before, as the first entry has it."""
 
 _BLOCK_BYTES = 1 << 20
 _SCHEMA = "sourceprint/chain/1"
@@ -36,7 +36,7 @@ _HEAD = re.compile(rf"{_SCHEMA} (?P<sequence>[1-9][0-9]{{0,8}}) (?P<hash>[0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Sequence and hash of an entry: all up to it.
+    """Sequence and hash of an entry, which vouch for every entry up to it.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Head:
         Raises
         ------
         ParameterError
-            If it is none.
+            If the text is no head.
         """
         matched = _HEAD.fullmatch(text.strip())
         if matched is None:
@@ -66,12 +66,12 @@ class Head:
 
     @property
     def text(self) -> str:
-        """The head as a line of text, without the line break."""
+        """Line of text for the head, without the line break."""
         return f"{_SCHEMA} {self.sequence} {self.hash}"
 
 
 def entry_hash(entry: Mapping[str, Any] | RowMapping) -> str:
-    """Return the hash of an entry, given by its columns."""
+    """Return the hash of an entry, computed from its columns."""
     names = ("sequence", "kind", "first_id", "last_id", "note", "content", "previous")
     listed = hashlib.sha256()
     for block in unpacked(entry["covered"]):
@@ -81,7 +81,7 @@ def entry_hash(entry: Mapping[str, Any] | RowMapping) -> str:
 
 
 def unpacked(packed: object) -> Iterator[bytes]:
-    """Yield the list of rows that an entry keeps, block by block; a last block that no list has, if it is damaged."""
+    """Yield the list of rows that an entry keeps, in blocks; damage adds a last block that is in no list."""
     unpacker = zlib.decompressobj()
     rest = packed if isinstance(packed, bytes) else b""
     try:
@@ -95,14 +95,14 @@ def unpacked(packed: object) -> Iterator[bytes]:
 
 
 def chain_head(connection: Connection) -> Head:
-    """Return the head of the chain as it is now, sequence 0 where there is no entry."""
+    """Return the present head of the chain; sequence 0 if there is no entry."""
     query = select(chain_entry.c.sequence, chain_entry.c.hash).order_by(chain_entry.c.sequence.desc()).limit(1)
     last = connection.execute(query).first()
     return Head(0, BEFORE_FIRST) if last is None else Head(last.sequence, last.hash)
 
 
 def begin_chain(connection: Connection, *, day: str) -> None:
-    """Begin the chain unless it was: with an entry that says how, and entries for all that is on file before it."""
+    """Begin the chain if it has no entry: an origin, then one entry per kind for the rows on file."""
     if chain_head(connection).sequence:
         return
     there = {kind: last for kind, last in extents(connection).items() if last}
@@ -115,16 +115,16 @@ def begin_chain(connection: Connection, *, day: str) -> None:
 
 
 def extend_chain(connection: Connection, before: Mapping[str, int], *, note: str = "") -> None:
-    """Enter what a transaction added.
+    """Append entries for the rows that a transaction added.
 
     Parameters
     ----------
     connection : Connection
         At the end of the transaction, with the write lock.
     before : mapping of str to int
-        `extents` at its beginning.
+        `extents` at its start.
     note : str
-        Goes into each entry.
+        Note of each entry.
     """
     for kind, last in extents(connection).items():
         if last > before[kind]:

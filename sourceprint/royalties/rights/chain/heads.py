@@ -1,4 +1,4 @@
-"""Heads of a chain that are held elsewhere: written as a line of text, or in a statement that was issued."""
+"""Heads of a chain that are held outside of the database: in a line of text, or in an issued statement."""
 
 from pathlib import Path
 
@@ -16,20 +16,20 @@ _LONGEST_LINE = 200
 
 
 def held_head(given: str) -> HeldHead:
-    """Return the head that is in a file, or is itself given.
+    """Return the head in a text, a file or a statement.
 
     Parameters
     ----------
     given : str
-        A line of text as `Head.text` writes it; or the path of a file with that line, of a `statement.json`, or of the
-        folder of a statement.
+        Line of text as `Head.text` writes it; or path of a file with that line, of a `statement.json`, or of the folder
+        of a statement.
 
     Raises
     ------
     ParameterError
-        If it is none of these.
+        If it is none of these, or the file cannot be read.
     VerificationError
-        If it is a statement that names no head.
+        If it is a statement without a head.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""The database as it was at an entry of its chain, for a connection that then reads all of it as ever.
+"""The database as it was at an entry of its chain, for one connection.
 
-Each covered table is hidden behind a temporary view of the same name, which leaves out what came later and takes back
-what ended later. Both databases look for temporary names first. Nothing is written to the tables, and the views are
-gone with the connection.
+A temporary view of the same name hides each covered table. It leaves out rows that came later, and the ends of rows
+that ended later. Both databases look for temporary names first. The tables stay as they are, and the views end with the
+connection or its transaction.
 """
 
 from sqlalchemy import Column, Connection, MetaData, Table, case, func, select, text
@@ -15,14 +15,14 @@ __all__ = ["show_past"]
 
 
 def show_past(connection: Connection, sequence: int) -> None:
-    """Let a connection see the database as it was right after an entry of the chain.
+    """Show a connection the database as it was right after an entry of the chain.
 
     Parameters
     ----------
     connection : Connection
         Inside a transaction that may make temporary views.
     sequence : int
-        Of the entry.
+        Sequence of the entry.
     """
     last = func.max(chain_entry.c.last_id)
     query = select(chain_entry.c.kind, last).where(chain_entry.c.sequence <= sequence).group_by(chain_entry.c.kind)

@@ -1,4 +1,4 @@
-"""What came out of verifying a chain, as text and as JSON."""
+"""Verdict on a chain, as text and as JSON."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["chain_text", "chain_to_json", "witness_lines"]
 
 
 def chain_to_json(verdict: ChainVerdict, name: str) -> dict[str, Any]:
-    """Return a verdict as plain JSON types; `name` is that of the database."""
+    """Return a verdict as plain JSON types, with the name of the database."""
     return {
         "database": name,
         "holds": verdict.holds,
@@ -45,7 +45,7 @@ def chain_text(verdict: ChainVerdict, name: str) -> str:
 
 
 def witness_lines(verdict: ChainVerdict) -> Iterable[str]:
-    """Yield up to where a chain is witnessed, and what came after."""
+    """Yield the lines about the newest witness of a chain and the entries after it."""
     after = ", ".join(f"{kind} {n}" for kind, n in verdict.unwitnessed.items())
     if verdict.witnessed:
         yield f"witnessed up to entry {verdict.witnessed} by {printable(verdict.witness)}"

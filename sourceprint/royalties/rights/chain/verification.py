@@ -1,8 +1,8 @@
-"""Whether the chain of a database holds: every entry, every row that it covers, and every head that is held elsewhere.
+"""Verification of a chain: every entry, every row that it covers, and every head that is held elsewhere.
 
-One pass: the entries in their order, and beside them each table in the order of its entries. What is wrong is named by
-entry, table and row. A chain that was rewritten as a whole agrees with itself; only a head that was held elsewhere
-tells. What came after the newest such head is *unwitnessed*: whoever owns the database could have made it anew.
+One pass reads the entries in order and, beside them, each table in the order of its entries. Problems name entry, table
+and row. A chain that was rewritten as a whole agrees with itself; only a head that is held elsewhere shows it. Entries
+after the newest such head are *unwitnessed*: the owner of the database could have made them anew.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from sourceprint.royalties.rights.schema import chain_entry
 
 __all__ = ["ChainProblem", "ChainVerdict", "HeldHead", "verify_chain"]
 
-_MOST_NAMED = 20  # rows of one entry, or beside all entries, that are named one by one
+_MOST_NAMED = 20  # rows named one by one, per entry and per table of rows without an entry
 _ENTRIES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class HeldHead:
-    """A head that is held outside of the database, and by what."""
+    """Head that is held outside of the database, and its source."""
 
     head: Head
     source: str
@@ -36,18 +36,18 @@ class HeldHead:
 
 @dataclass(frozen=True, slots=True)
 class ChainProblem:
-    """What does not hold.
+    """Fault of an entry, of a row, or of the chain as a whole.
 
     Attributes
     ----------
     sequence : int
-        Of the entry; 0 where a row is of none.
+        Sequence of the entry; 0 where no entry is concerned.
     table : str
-        Of the row, or "".
+        Table of the row, or "".
     row : int or None
-        Its primary key.
+        Primary key of the row; None where no row is concerned.
     id : str
-        Of the record, use or statement, or "".
+        Id of the record, use or statement, or "".
     what : str
     """
 
@@ -69,24 +69,24 @@ class ChainProblem:
 
 @dataclass(frozen=True, slots=True)
 class ChainVerdict:
-    """What came out of verifying a chain.
+    """Result of verifying a chain.
 
     Attributes
     ----------
     head : Head
-        Of the chain as it is; sequence 0 where there is none.
+        Head of the chain as it is; sequence 0 if there is no entry.
     rows : int
-        How many were found to be as they were entered.
+        Rows, as made or as ended, in the entries whose rows are all unchanged.
     began : str
-        How the chain began, as its first entry says.
+        Note of the first entry, which tells how the chain began.
     witnessed : int
-        Sequence of the newest held head that agrees with the chain; 0 is none.
+        Sequence of the newest held head that agrees with the chain; 0 if none does.
     witness : str
-        Where that head is held.
+        Source of that head, or "".
     unwitnessed : dict of str to int
-        Entries after it, by kind.
+        Number of later entries, by kind.
     notes : tuple of (int, str)
-        Sequence and note of entries that have one, such as the reason for a date that is past.
+        Sequence and note of each entry with a note, such as the reason for a date in the past; but for the first.
     problems : tuple of ChainProblem
     """
 
@@ -101,16 +101,16 @@ class ChainVerdict:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no problem."""
         return not self.problems
 
     def insist(self, name: str) -> None:
-        """Make sure that the chain holds.
+        """Raise an error unless the chain holds.
 
         Raises
         ------
         VerificationError
-            If not; the message names the first things that are wrong.
+            If it does not; the message names the first three problems.
         """
         if self.problems:
             first = "; ".join(map(str, self.problems[:3]))
@@ -119,20 +119,20 @@ class ChainVerdict:
 
 
 def verify_chain(connection: Connection, held: Sequence[HeldHead] = ()) -> ChainVerdict:
-    """Read the whole chain and all that it covers, and say what does not hold.
+    """Return the verdict on a chain, after a pass over all its entries and the rows that they cover.
 
     Parameters
     ----------
     connection : Connection
         Inside a transaction of `Database.reading`.
     held : sequence of HeldHead
-        Heads from elsewhere: from issued statements, or kept for this.
+        Heads held elsewhere, such as those of issued statements.
     """
     return _Verification(connection, held).verdict()
 
 
 class _Verification:
-    """One pass over the chain."""
+    """One pass over a chain."""
 
     def __init__(self, connection: Connection, held: Sequence[HeldHead]) -> None:
         self._connection = connection
@@ -216,7 +216,7 @@ class _Verification:
             self._tell_rows(entry)
 
     def _tell_rows(self, entry: Row[Any]) -> None:
-        """Name the rows of an entry that are not those of its list."""
+        """Name the rows of an entry that differ from its list."""
         between = (entry.first_id, entry.last_id)
         found = (
             row
@@ -255,7 +255,7 @@ class _Verification:
         self._problems.append(ChainProblem(sequence, "", None, "", what))
 
     def _witness(self, head: Head) -> HeldHead | None:
-        """Return the newest held head that agrees, having told of those that do not."""
+        """Return the newest held head that agrees with the chain, and report those that do not."""
         agreeing = None
         for one in sorted(self._held, key=lambda one: one.head.sequence):
             sequence = one.head.sequence
@@ -272,14 +272,14 @@ class _Verification:
 
 
 class _Stream:
-    """The rows of a part, taken as far as an entry covers them."""
+    """Rows of a part, read up to the last number of each entry in turn."""
 
     def __init__(self, connection: Connection, part: CoveredPart) -> None:
         self._rows = covered_rows(connection, part)
         self._next = next(self._rows, None)
 
     def up_to(self, last: int) -> Iterator[tuple[int, CoveredRow]]:
-        # SQLite sorts a text or bytes, which only tampering can put there, behind every number.
+        # SQLite sorts text and bytes, which only tampering puts there, after every number.
         while self._next is not None and isinstance(self._next[0], int | float) and self._next[0] <= last:
             yield self._next
             self._next = next(self._rows, None)
@@ -297,7 +297,7 @@ class _ListedRow:
 
 
 def _listed_rows(packed: object) -> dict[tuple[str, bool, int], _ListedRow]:
-    """Return the rows of a list by table, whether ended, and number; a line that cannot be read names nothing."""
+    """Return the rows of a list by table, `ended` and number, without lines that cannot be read."""
     found = {}
     for line in b"".join(unpacked(packed)).splitlines(keepends=True):
         try:

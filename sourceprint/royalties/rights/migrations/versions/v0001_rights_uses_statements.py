@@ -1,6 +1,6 @@
-"""The records of rights with their history, uses with their events, and statements.
+"""Records of rights with their history, uses with their events, and statements.
 
-Version 0001, the first. A version that was released is not edited: what `schema.py` needs beyond it is the next one.
+Version 0001, the first. A released version is not edited; later needs of `schema.py` go into the next one.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Works in dispute: the flag of BWARM that holds every share of a work.
+"""Works in dispute: a flag of BWARM that holds every share of a work.
 
 Version 0002, after 0001.
 """
@@ -13,5 +13,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the flag; of works on file it is not known."""
+    """Add the flag, unknown for works on file."""
     op.add_column("work", sa.Column("disputed", sa.Text(), nullable=False, server_default=sa.text("''")))

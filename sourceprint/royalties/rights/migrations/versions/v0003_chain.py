@@ -1,6 +1,6 @@
-"""The hash chain, the people who may act, and the indexes by which the rows of an entry are found.
+"""Hash chain, people who may act, and indexes that find the rows of an entry.
 
-Version 0003, after 0002. The chain itself is begun by `Database`, once the tables are those of the program.
+Version 0003, after 0002. `Database` begins the chain itself, once the tables are those of the program.
 """
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ _RECORDS = (
 
 
 def upgrade() -> None:
-    """Make both tables, and put those who acted so far on the list of people."""
+    """Make both tables, and list the people who acted so far."""
     op.create_table(
         "chain_entry",
         sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),

@@ -1,7 +1,7 @@
-"""What was searched in which tracks, and usage reports with their versions.
+"""Searches of tracks, and usage reports with their versions.
 
-Version 0004, after 0003. The tracks of earlier attributions that are on file by their uses are entered as scanned, in
-the index that the uses name; of what else was searched then nothing is known.
+Version 0004, after 0003. Tracks of earlier attributions with uses on file are entered as scanned, in the index that the
+uses name. Nothing is known of other tracks that were searched then.
 """
 
 import json
@@ -21,7 +21,7 @@ _READ_AT_ONCE = 1000
 
 
 def upgrade() -> None:
-    """Make the tables, and enter the tracks that are known."""
+    """Make the tables, and enter the known tracks."""
     scan, track = _make_scans()
     _make_usage_reports()
     use = sa.table("use", *map(sa.column, ("row_id", "attribution_id", "licensee", "track_sha256", "document")))

@@ -1,4 +1,4 @@
-"""What owners choose: opt-in and opt-out by recording, work and party, purpose, territory and day.
+"""Choices of owners: opt-in and opt-out by recording, work and party, purpose, territory and day.
 
 Version 0005, after 0004.
 """
@@ -16,7 +16,7 @@ _CURRENT = sa.text("until IS NULL")
 
 
 def upgrade() -> None:
-    """Make the table; nothing was chosen so far."""
+    """Make the table, without any choice."""
     op.create_table(
         "opt",
         sa.Column("row_id", _BIG, autoincrement=True, nullable=False),

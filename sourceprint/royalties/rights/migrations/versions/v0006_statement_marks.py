@@ -1,6 +1,7 @@
-"""What statements depend on, so that only those that something changed for are computed again.
+"""Dependencies of statements, so that only statements with changes are computed again.
 
-Version 0006, after 0005. Of statements on file it is not known: the next statement computes them again and notes it.
+Version 0006, after 0005. They are unknown for statements on file: the next statement computes these again and notes
+them.
 """
 
 import sqlalchemy as sa
