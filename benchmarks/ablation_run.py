@@ -25,7 +25,7 @@ from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params, Projection, load_projection
-from index.folder.store import LayerLandmarks, LayerSpec, Recording, Store
+from index.folder.index import Index, LayerLandmarks, LayerSpec, Recording
 from index.search.match import STANDARD, match_track
 from index.vectors.exact import use_threads
 
@@ -136,9 +136,9 @@ def _index(variant: Variant, params: Params, projection: Projection) -> Path:
     n_landmarks = sum(one.times.size for _, one in known)
 
     def write(path: Path) -> None:
-        store = Store.create(path, {LAYER: LayerSpec(params.to_dict(), params.dimension)})
+        index = Index.create(path, {LAYER: LayerSpec(params.to_dict(), params.dimension)})
         # Compressed however small: a catalogue of a useful size always is.
-        with store.writer(exact_limit=n_landmarks if variant.vectors == "exact" else 0) as writer:
+        with index.writer(exact_limit=n_landmarks if variant.vectors == "exact" else 0) as writer:
             for row, one in known:
                 recording = Recording(row.file, title=row.title, duration_ms=round(1000 * one.duration_seconds))
                 writer.add(recording, {LAYER: LayerLandmarks(one.times, one.bins, one.vectors[0])})
@@ -162,7 +162,7 @@ def _described(row: TrackRow, params: Params, projection: Projection) -> Fingerp
 
 def _asked(variant: Variant, params: Params, projection: Projection, index: Path) -> dict[str, Any]:
     setting = _Worker.setting
-    snapshot = Store.open(index).snapshot()
+    snapshot = Index.open(index).snapshot()
     options = replace(STANDARD, layer=LAYER, max_false_per_1000h=LIMITS[-1], **dict(variant.options))  # type: ignore[arg-type]
     source = {row.file: row.source for row in setting.rows}
     out: dict[str, Any] = {"right": [], "wrong": [], "strangers": [], "query_seconds": 0.0}
@@ -193,7 +193,7 @@ def _asked(variant: Variant, params: Params, projection: Projection, index: Path
 
 def _size(index: Path) -> dict[str, float]:
     """Return what an hour of catalogue adds to the index, without what all of it shares."""
-    info = Store.open(index).info()
+    info = Index.open(index).info()
     shared = sum(info["bytes"].get(part, 0) for part in ("total", "trees", "manifest"))
     grows = sum(info["bytes"].values()) - shared
     return {

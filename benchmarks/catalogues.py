@@ -24,7 +24,7 @@ from fingerprint.errors import AudioError, ParameterError
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params, Projection, load_projection, shipped_digest
-from index.folder.store import LayerLandmarks, LayerSpec, Recording, Store
+from index.folder.index import Index, LayerLandmarks, LayerSpec, Recording
 from index.search.match import STANDARD, SearchOptions
 from index.vectors.exact import use_threads
 
@@ -130,11 +130,11 @@ def changed(
 
     def make(path: Path) -> None:
         shutil.copytree(index, path, dirs_exist_ok=True)
-        store = Store.open(path)
-        with store.writer() as writer:
+        opened = Index.open(path)
+        with opened.writer() as writer:
             for name in gone:
                 writer.remove(name)
-        refused = left_out(index) | _add(store, corpus, files, side, jobs=jobs)
+        refused = left_out(index) | _add(opened, corpus, files, side, jobs=jobs)
         write_atomically(_note(folder), json_bytes(refused))
 
     if not folder.exists():
@@ -148,8 +148,8 @@ def make_index(path: Path, corpus: Corpus, files: list[tuple[str, str]], side: S
     The id of a recording is the name of its file.
     """
     params, _ = side.load()
-    store = Store.create(path, {LAYER: LayerSpec(params=params.to_dict(), dimension=params.dimension)})
-    return _add(store, corpus, files, side, jobs=jobs)
+    opened = Index.create(path, {LAYER: LayerSpec(params=params.to_dict(), dimension=params.dimension)})
+    return _add(opened, corpus, files, side, jobs=jobs)
 
 
 def described(
@@ -188,14 +188,14 @@ def _describe(file: str) -> Fingerprint | str:
         return str(error)
 
 
-def _add(store: Store, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> dict[str, str]:
+def _add(opened: Index, corpus: Corpus, files: list[tuple[str, str]], side: Side, *, jobs: int) -> dict[str, str]:
     if not files:
         return {}
     made = in_parallel(
         _describe, [file for file, _ in files], jobs=jobs, what="catalogue", prepare=_prepare, given=(corpus, side)
     )
     refused: dict[str, str] = {}
-    with store.writer() as writer:
+    with opened.writer() as writer:
         for (file, title), described in zip(files, made, strict=True):
             if isinstance(described, str):
                 refused[file] = described

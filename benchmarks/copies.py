@@ -32,7 +32,7 @@ from benchmarks.trials import spread
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult
 from index.storage.layers import recording_landmarks
@@ -262,13 +262,13 @@ def _trials(kind: str, layout: str, families: Sequence[_Family], folder: Path) -
 
 
 def _catalogue(folder: Path, commits: Sequence[Sequence[tuple[str, Fingerprint]]], *, exact_limit: int) -> Snapshot:
-    store = Store.create(folder, layer_specs())
+    index = Index.create(folder, layer_specs())
     for commit in commits:
-        with store.writer(exact_limit=exact_limit) as writer:
+        with index.writer(exact_limit=exact_limit) as writer:
             for name, described in commit:
                 recording = Recording(name, duration_ms=round(1000 * described.duration_seconds))
                 writer.add(recording, recording_landmarks(described))
-    return store.snapshot()
+    return index.snapshot()
 
 
 def _judged(result: MatchResult, wanted: set[str]) -> dict[str, Any]:

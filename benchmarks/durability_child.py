@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from benchmarks.durability_disk import FileLayer, Operation
 from benchmarks.durability_index import carry_out, contents_of, draw_changes
-from index.folder.store import Store
+from index.folder.index import Index
 
 __all__ = ["BETWEEN", "phase_of"]
 
@@ -69,7 +69,7 @@ class _Telling(FileLayer):
 
 def main(folder: Path, seed: int, n_changes: int, phase: str, number: int) -> None:
     """Change the index."""
-    contents = contents_of(Store.open(folder).snapshot())
+    contents = contents_of(Index.open(folder).snapshot())
     changes = draw_changes(random.Random(seed), contents, n_changes)
     with _Telling(folder, phase, number) as disk:
         disk.tell("ready")

@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.durability_index import LAYER, LAYERS, SECONDS, Change, landmarks, make_index
 from fingerprint.errors import CatalogueError
 from fingerprint.landmarks import Fingerprint
-from index.folder.store import Store
+from index.folder.index import Index
 from index.folder.verification import verify_index
 from index.search.match import SearchOptions, match_track
 from index.storage import snapshot as snapshots
@@ -81,7 +81,7 @@ def run_damage(task: DamageTask) -> list[dict[str, Any]]:
         sound = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sourceprint-damage-"))) / "sound"
         make_variant(sound, task.variant)
         folder = Path(shutil.copytree(sound, sound.with_name("index")))
-        right = {name: use() for name, use in uses(Store.open(sound).snapshot()).items()}
+        right = {name: use() for name, use in uses(Index.open(sound).snapshot()).items()}
         for kind, names in _kinds_of_files(sound).items():
             row: dict[str, Any] = {
                 "file": kind, "variant": task.variant, "damage": task.damage, "large": task.large, "trials": 0,
@@ -180,7 +180,7 @@ def _outcome(folder: Path, right: dict[str, str]) -> tuple[str, str]:
     refused = False
     wrong = []
     try:
-        asked = uses(Store.open(folder).snapshot())
+        asked = uses(Index.open(folder).snapshot())
         for name, use in asked.items():
             try:
                 answer = use()

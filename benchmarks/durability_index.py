@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from index.folder.store import LayerLandmarks, LayerSpec, Recording, Snapshot, Store
+from index.folder.index import Index, LayerLandmarks, LayerSpec, Recording, Snapshot
 from index.folder.verification import verify_index
 from index.storage.manifest import read_manifest
 
@@ -165,7 +165,7 @@ def carry_out(
     CatalogueError
         As the writer.
     """
-    with Store.open(folder).writer(
+    with Index.open(folder).writer(
         on_commit=lambda _: confirm(), commit_landmarks=COMMIT_LANDMARKS, exact_limit=exact_limit
     ) as writer:
         for change in changes:
@@ -183,7 +183,7 @@ def carry_out(
 
 def make_index(folder: Path, changes: Iterable[Change] = (), *, exact_limit: int = EXACT_LIMIT) -> Contents:
     """Make an index by these changes and return its contents as of the last commit."""
-    Store.create(folder, LAYERS)
+    Index.create(folder, LAYERS)
     state = Acknowledged({})
     carry_out(folder, changes, announce=state.announce, confirm=state.confirm, exact_limit=exact_limit)
     return state.contents
@@ -220,17 +220,17 @@ def check_index(folder: Path, possible: Sequence[Contents], *, probe: bool) -> t
     found: Contents = {}
     try:
         problems = [f"verify: {problem.path.name} {problem.what}" for problem in verify_index(folder)]
-        snapshot = Store.open(folder).snapshot()
+        snapshot = Index.open(folder).snapshot()
         found = contents_of(snapshot)
         if found not in possible:
             problems.append(f"holds {_listed(found)} instead of {' or '.join(map(_listed, possible))}")
         problems += _missing_landmarks(snapshot, found)
-        with Store.open(folder).writer(commit_landmarks=COMMIT_LANDMARKS, exact_limit=EXACT_LIMIT) as writer:
+        with Index.open(folder).writer(commit_landmarks=COMMIT_LANDMARKS, exact_limit=EXACT_LIMIT) as writer:
             rubbish = _files(folder) - named_files(folder)
             if probe:
                 writer.add(PROBE, {LAYER: landmarks(int(PROBE.title))})
         problems += [f"{name} was left" for name in sorted(rubbish)]
-        if probe and contents_of(Store.open(folder).snapshot()) != {**found, PROBE.id: int(PROBE.title)}:
+        if probe and contents_of(Index.open(folder).snapshot()) != {**found, PROBE.id: int(PROBE.title)}:
             problems.append("a writer could not go on")
     except Exception as error:  # noqa: BLE001 - any error is a problem to report
         return found, [f"{type(error).__name__}: {error}"]

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from benchmarks.durability_child import BETWEEN
 from benchmarks.durability_index import LAYER, Acknowledged, Contents, check_index, draw_changes, make_index
-from index.folder.store import Store
+from index.folder.index import Index
 
 __all__ = ["Chain", "run_chain"]
 
@@ -104,7 +104,7 @@ def run_chain(chain: Chain) -> dict[str, Any]:
 
 def _aim(folder: Path, operations: Counter[str], chance: random.Random) -> tuple[str, int]:
     """Return a phase, and a number of an operation in it; the tree while there is none, as that may come only once."""
-    if Store.open(folder).snapshot().layer(LAYER).kind == "exact":
+    if Index.open(folder).snapshot().layer(LAYER).kind == "exact":
         return "tree", chance.randint(1, _CODEC_OPERATIONS)
     phase = chance.choice(sorted(operations)) if operations else "segment"
     return phase, chance.randint(1, max(1, operations[phase]))

@@ -30,7 +30,7 @@ from benchmarks.trials import QUIETEST, TRIAL_RATE_HZ, Excerpt, Made, Trial, mak
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file
 from fingerprint.landmarks import Fingerprint
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, SearchOptions, match_track
 from index.search.matches import Match, Passage
 from index.storage.snapshot import Snapshot
@@ -205,7 +205,7 @@ def cut_clip(made: Made, excerpt: Excerpt, seconds: float) -> tuple[NDArray[np.f
 
 @functools.cache
 def _snapshot(index: str) -> Snapshot:
-    return Store.open(index).snapshot()
+    return Index.open(index).snapshot()
 
 
 def _described(

@@ -50,7 +50,7 @@ from benchmarks.splicing import (
 )
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, match_track
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
@@ -233,7 +233,7 @@ def _made_by() -> tuple[str, str, str]:
 
 @functools.cache
 def _snapshot(index: str) -> Snapshot:
-    return Store.open(index).snapshot()
+    return Index.open(index).snapshot()
 
 
 def _track(task: _Task) -> dict[str, Any]:

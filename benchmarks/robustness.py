@@ -42,7 +42,7 @@ from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.robustness_pictures import pictures
 from benchmarks.trials import Excerpt, Trial, cut_excerpt, draw_excerpts, open_worker
 from fingerprint.errors import ParameterError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import DEFAULT_FALSE_PER_1000H
 
 __all__ = ["PART", "main", "measure"]
@@ -268,7 +268,7 @@ def _sizes(run: _Run, names: Sequence[str], excerpts: Sequence[Excerpt]) -> list
 
 
 def _known(index: str) -> dict[str, Any]:
-    info = Store.open(index).info()
+    info = Index.open(index).info()
     landmarks = info["layers"][LAYER]["landmarks"]
     return {"hours": info["hours"], "recordings": info["recordings"], "landmarks": landmarks}
 

@@ -34,7 +34,7 @@ from benchmarks.train_projection import trained_on
 from benchmarks.trials import Excerpt, draw_excerpts, open_worker
 from fingerprint.errors import ParameterError
 from fingerprint.params import Params, shipped_digest
-from index.folder.store import LayerSpec, Store
+from index.folder.index import Index, LayerSpec
 from index.vectors.exact import EXACT_LIMIT, use_threads
 
 __all__ = ["PART", "SIZES", "main", "measure"]
@@ -145,7 +145,7 @@ class _Run:
         """Measure recall and size where only so many landmarks per second of a reference are kept."""
         size = max(THINNED, len(self.real.files)) if not self.job.quick else 2 * len(self.real.files)
         index = self._index(f"density-{per_second}", self.real, size, per_second=per_second)
-        info = Store.open(index).info()
+        info = Index.open(index).info()
         (found,) = self._recall((index,))
         shutil.rmtree(index)
         return {
@@ -164,10 +164,10 @@ class _Run:
         built = time.perf_counter() - started
         started = time.perf_counter()
         use_threads(self.job.jobs)
-        with Store.open(index).writer() as writer:
+        with Index.open(index).writer() as writer:
             writer.compact()
         compacted = time.perf_counter() - started
-        info = Store.open(index).info()
+        info = Index.open(index).info()
         files = self._timed_files()
         (probed,) = self._alone(scale_probe.probe, [Timed(index, files)], "timing")
         (found,) = self._recall((index,))
@@ -251,7 +251,7 @@ class _Run:
         path = self.folder / name
         if not (path / "manifest.json").exists():
             shutil.rmtree(path, ignore_errors=True)
-            Store.create(path, {LAYER: LayerSpec(Params().to_dict(), Params().dimension)})
+            Index.create(path, {LAYER: LayerSpec(Params().to_dict(), Params().dimension)})
         use_threads(self.job.jobs)
         with tqdm(total=size, desc=f"growing {name}", file=sys.stderr, leave=False, disable=None) as bar:
             for done in grow(path, real, self.pool, size, per_second=per_second, exact_limit=exact_limit):
@@ -260,7 +260,7 @@ class _Run:
 
     def _recordings(self, name: str) -> int:
         path = self.folder / name
-        return len(Store.open(path).snapshot().recordings) if (path / "manifest.json").exists() else 0
+        return len(Index.open(path).snapshot().recordings) if (path / "manifest.json").exists() else 0
 
     def _sides(self, index: str) -> tuple[Side, ...]:
         return (Side("", self.held_out, index),)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.catalogues import LAYER
-from index.folder.store import Store
+from index.folder.index import Index
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND, PreparedLayer
 from index.storage.recordings import Recording
 from index.vectors.exact import EXACT_LIMIT, ExactVectors
@@ -144,9 +144,9 @@ def grow(
 
     Goes on where it was interrupted. Yields the number of recordings in the index, now and then.
     """
-    store = Store.open(path)
-    done = len(store.snapshot().recordings)
-    with store.writer(commit_landmarks=_COMMIT_LANDMARKS, exact_limit=exact_limit) as writer:
+    index = Index.open(path)
+    done = len(index.snapshot().recordings)
+    with index.writer(commit_landmarks=_COMMIT_LANDMARKS, exact_limit=exact_limit) as writer:
         for number in range(done, n_recordings):
             if number < len(real.files):
                 seconds = float(real.seconds[number])

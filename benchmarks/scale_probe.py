@@ -20,7 +20,7 @@ from benchmarks.trials import Excerpt, Trial, cut_excerpt
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_file, fingerprint_parts, fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult
 from index.storage.snapshot import Snapshot
@@ -151,7 +151,7 @@ def add(newcomers: Newcomers) -> dict[str, float]:
     outcomes = list(addition.run(NamedInputs(items, ())))
     elapsed = time.perf_counter() - started
     added = [outcome for outcome in outcomes if outcome.kind == "added"]
-    with Store.open(folder).writer() as writer:
+    with Index.open(folder).writer() as writer:
         for outcome in added:
             writer.remove(outcome.recording_id)
     return {
@@ -168,7 +168,7 @@ def probe(timed: Timed) -> dict[str, Any]:
     The first file goes first once more, for kernels to be loaded and lists to be read.
     """
     started = time.perf_counter()
-    snapshot = Store.open(timed.index).snapshot()
+    snapshot = Index.open(timed.index).snapshot()
     snapshot.layer(LAYER)
     opened = time.perf_counter() - started
     digest_started = time.perf_counter()
@@ -240,7 +240,7 @@ def _without(snapshot: Snapshot, names: Sequence[str]) -> Any:
 
 @functools.cache
 def _snapshot(index: str) -> Snapshot:
-    return Store.open(index).snapshot()
+    return Index.open(index).snapshot()
 
 
 def _memory() -> dict[str, float] | None:

@@ -23,7 +23,7 @@ from benchmarks.harness import content_key, in_parallel, json_bytes, one_thread,
 from fingerprint.errors import AudioError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, match_track
 from index.search.matches import Passage
 from index.storage.snapshot import Snapshot
@@ -115,7 +115,7 @@ def _prepare(corpus: Corpus) -> None:
 
 @functools.cache
 def _snapshot(index: str) -> Snapshot:
-    return Store.open(index).snapshot()
+    return Index.open(index).snapshot()
 
 
 def _key(scan: Scan) -> list[object]:

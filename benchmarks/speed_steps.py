@@ -252,9 +252,9 @@ def _import_all() -> dict[str, Any]:
 
 
 def _info(*, index: str) -> dict[str, Any]:
-    from index.folder.store import Store
+    from index.folder.index import Index
 
-    return Store.open(index).info()
+    return Index.open(index).info()
 
 
 STEPS: dict[str, Callable[..., dict[str, Any]]] = {

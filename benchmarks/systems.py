@@ -30,7 +30,7 @@ from benchmarks.part import Job, Part, Report, new_report, run_command
 from benchmarks.systems_report import figures, pictures, tables
 from benchmarks.train_projection import trained_on
 from fingerprint.errors import AudioError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, match_track
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
@@ -275,7 +275,7 @@ def _prepare() -> None:
 
 @functools.cache
 def _snapshot(index: str) -> Snapshot:
-    return Store.open(index).snapshot()
+    return Index.open(index).snapshot()
 
 
 def _answer(task: _Search) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from benchmarks.splicing import LEVEL, RATE_HZ, TRANSFORMATIONS, Cut, Piece, exc
 from benchmarks.train_projection import trained_on
 from fingerprint.errors import AudioError, ParameterError
 from fingerprint.extract import fingerprint_signal
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, match_track
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import use_threads
@@ -235,7 +235,7 @@ def _prepare(corpus: Corpus) -> None:
 
 @functools.cache
 def _snapshot(index: str) -> Snapshot:
-    return Store.open(index).snapshot()
+    return Index.open(index).snapshot()
 
 
 def _spans(is_on: NDArray[np.bool_]) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ Its public face:
     for query in track_parts(track, scales=STANDARD.scales):
         match_track(query, index.snapshot()).matches
 
-`Index` is the class that the modules call `Store`; `recording_of` and `track_parts` are those of `fingerprint`.
+`recording_of` and `track_parts` are those of `fingerprint`.
 
 In reading order: `vectors` (neighbours), `storage` (the folder on disk), `search` (the steps of a match), `folder`
 (the folder as a whole), `recheck` (a match computed again), `explain` (why, or why not).
@@ -18,8 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from index.folder.store import Store
-    from index.folder.store import Store as Index
+    from index.folder.index import Index
     from index.search.match import STANDARD, THOROUGH, SearchOptions, match_track, options_of
     from index.search.matches import Match, MatchResult, Passage
     from index.storage.layers import recording_landmarks
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        if name == "Index":
-            name = "Store"
         for home, names in _HOMES.items():
             if name in names:
                 return getattr(importlib.import_module(home), name)
@@ -47,7 +44,6 @@ __all__ = [
     "Recording",
     "SearchOptions",
     "Snapshot",
-    "Store",
     "layer_specs",
     "match_track",
     "options_of",
@@ -55,7 +51,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "index.folder.store": ("Store",),
+    "index.folder.index": ("Index",),
     "index.search.match": ("STANDARD", "THOROUGH", "SearchOptions", "match_track", "options_of"),
     "index.search.matches": ("Match", "MatchResult", "Passage"),
     "index.storage.layers": ("recording_landmarks",),

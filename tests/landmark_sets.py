@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.folder.store import LayerLandmarks, LayerSpec, Recording, Store
+from index.folder.index import Index, LayerLandmarks, LayerSpec, Recording
 
 SPEC = LayerSpec({"algorithm": "random/1"}, 64)
 LAYERS = {"recording": SPEC}
@@ -37,13 +37,13 @@ def landmarks(n: int, seed: int, *, dimension: int = 64) -> LayerLandmarks:
     )
 
 
-def fill(path: Path, counts: Mapping[str, int], *, exact_limit: int = NEVER, commit_landmarks: int = 10**9) -> Store:
+def fill(path: Path, counts: Mapping[str, int], *, exact_limit: int = NEVER, commit_landmarks: int = 10**9) -> Index:
     """Make an index of recordings with these ids and numbers of landmarks; the position is the seed."""
-    store = Store.create(path, LAYERS)
-    with store.writer(exact_limit=exact_limit, commit_landmarks=commit_landmarks) as writer:
+    index = Index.create(path, LAYERS)
+    with index.writer(exact_limit=exact_limit, commit_landmarks=commit_landmarks) as writer:
         for seed, (name, n) in enumerate(counts.items()):
             writer.add(Recording(name, duration_ms=100_000), {"recording": landmarks(n, seed)})
-    return store
+    return index
 
 
 def naive_search(

@@ -21,7 +21,7 @@ from benchmarks.distortion.resources import Resources
 from fingerprint.audio.stream import decode
 from fingerprint.extract import fingerprint_file, fingerprint_signal
 from fingerprint.params import Params
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.search.match import STANDARD, THOROUGH, match_track
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
@@ -56,13 +56,13 @@ def tracks(lists: FolderCorpus) -> list[TrackRow]:
 
 @pytest.fixture(scope="module")
 def catalogue(lists: FolderCorpus, tracks: list[TrackRow], tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    store = Store.create(tmp_path_factory.mktemp("corpus") / "index", layer_specs())
-    with store.writer() as writer:
+    index = Index.create(tmp_path_factory.mktemp("corpus") / "index", layer_specs())
+    with index.writer() as writer:
         for row in tracks:
             fingerprint = fingerprint_file(lists.path(row.file))
             recording = Recording(row.file, sha256=fingerprint.sha256, duration_ms=round(1000 * row.seconds))
             writer.add(recording, recording_landmarks(fingerprint))
-    return store.snapshot()
+    return index.snapshot()
 
 
 @pytest.fixture(scope="module")
@@ -135,15 +135,15 @@ def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
         "same": codecs.mp3(y, rate, kbps=128),
         "shifted": np.concatenate([np.zeros(2 * rate, np.float32), copy]),
     }
-    store = Store.create(tmp_path / "index", layer_specs())
+    index = Index.create(tmp_path / "index", layer_specs())
     for name, samples in recordings.items():
-        with store.writer() as writer:
+        with index.writer() as writer:
             described = fingerprint_signal(soxr.resample(samples, rate, Params().sample_rate))
             recording = Recording(name, duration_ms=round(1000 * described.duration_seconds))
             writer.add(recording, recording_landmarks(described))
     used = codecs.mp3(y[15 * rate : 30 * rate], rate, kbps=96)
     query = fingerprint_signal(soxr.resample(used, rate, Params().sample_rate), role="track", scales=STANDARD.scales)
-    (match,) = match_track(query, store.snapshot()).matches
+    (match,) = match_track(query, index.snapshot()).matches
     for passage in match.passages:
         assert {match.recording.id, *passage.also_fits} == set(recordings)
         starts = {match.recording.id: passage.recording_start_seconds - passage.track_start_seconds}

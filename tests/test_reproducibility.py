@@ -27,13 +27,13 @@ from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
 from dataclasses import replace
 from index.search.match import STANDARD, match_track
-from index.folder.store import Recording, Store
+from index.folder.index import Recording, Index
 
 music, folder = np.load(sys.argv[1]), Path(sys.argv[2])
 query = fingerprint_signal(music[0][: 12 * 11025], role="track", scales=STANDARD.scales)
 print("descriptors", hashlib.sha256(query.vectors.tobytes() + query.mirrored.tobytes()).hexdigest())
 for name, exact_limit in (("exact", 20_000), ("compressed", 100)):
-    store = Store.create(folder / name, layer_specs())
+    store = Index.create(folder / name, layer_specs())
     with store.writer(exact_limit=exact_limit) as writer:
         for k, y in enumerate(music):
             writer.add(Recording(f"song{k}"), recording_landmarks(fingerprint_signal(y)))

@@ -22,7 +22,7 @@ from fingerprint.extract import recording_of
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
 from fingerprint.streams import TrackStreams
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, match_track
 from index.search.matches import Match
 from index.storage.layers import recording_landmarks
@@ -72,11 +72,11 @@ def landmarks(seed: int, *, start: float = 0.0, seconds: float = SECONDS, scales
 @functools.cache
 def index_of_one() -> Snapshot:
     """Return an index of two recordings, one of them that of `landmarks(0)`; made once in a process."""
-    store = Store.create(Path(tempfile.mkdtemp(prefix="index-")) / "index", layer_specs())
-    with store.writer() as writer:
+    index = Index.create(Path(tempfile.mkdtemp(prefix="index-")) / "index", layer_specs())
+    with index.writer() as writer:
         for seed in range(2):
             writer.add(Recording(f"r{seed}", duration_ms=int(1000 * SECONDS)), recording_landmarks(landmarks(seed)))
-    return store.snapshot()
+    return index.snapshot()
 
 
 def check_matches(matches: tuple[Match, ...], duration_seconds: float) -> None:
@@ -205,11 +205,11 @@ def _match(path: Path) -> None:
 
 def _add(path: Path) -> None:
     recording = recording_of(path)
-    store = Store.create(path.parent / "index", layer_specs())
-    with store.writer() as writer:
+    index = Index.create(path.parent / "index", layer_specs())
+    with index.writer() as writer:
         described = Recording("x", title=recording.name, duration_ms=round(1000 * recording.duration_seconds))
         writer.add(described, recording_landmarks(recording))
-    match_track(landmarks(0, scales=len(STANDARD.scales)), store.snapshot())
+    match_track(landmarks(0, scales=len(STANDARD.scales)), index.snapshot())
 
 
 FORMAT = Format("fingerprint", _make, _read, (AudioError,))

@@ -34,8 +34,8 @@ from benchmarks.fuzz.mutators import damaged, hostile_array, hostile_tree, json_
 from fingerprint.digests import canonical_json, digest_of, hash_file, pretty_json
 from fingerprint.errors import CatalogueError, GrantError, IndexFormatError, ParameterError, SourceprintError
 from index.folder.archive import ending, header, padding
+from index.folder.index import Index
 from index.folder.repair import repair_index
-from index.folder.store import Store
 from index.folder.transfer import export_index, import_index
 from index.folder.verification import verify_index
 from index.search.match import STANDARD, match_track
@@ -63,10 +63,10 @@ _COUNTS: Final = (0, 1, 2, 63, 64, 65, 512, 576)
 def sound(shape: str) -> Path:
     """Return an index of one shape; made once in a process, and left as it is."""
     folder = Path(tempfile.mkdtemp(prefix="index-")) / "index"
-    store = Store.create(folder, layer_specs())
+    index = Index.create(folder, layer_specs())
     is_listed = "lists" in shape
     per_commit = 1 if shape in ("segments", "lists and all") else 10**9
-    with _unflushed(), store.writer(exact_limit=16 if is_listed else 10**9, commit_landmarks=per_commit) as writer:
+    with _unflushed(), index.writer(exact_limit=16 if is_listed else 10**9, commit_landmarks=per_commit) as writer:
         for seed in range(3):
             described = Recording(
                 f"r{seed}", f"Song {seed}", ("A", "B"), name=f"r{seed}.wav", sha256=f"{seed:064x}",
@@ -379,21 +379,21 @@ def use(folder: Path) -> None:
     ArithmeticError
         If an answer is no answer.
     """
-    store = Store.open(folder)
-    store.info()
-    snapshot = store.snapshot()
+    index = Index.open(folder)
+    index.info()
+    snapshot = index.snapshot()
     for ordinal, recording in enumerate(snapshot.recordings):
         snapshot.hub_factor(ordinal)
         snapshot.by_sha256(recording.sha256)
     specs = layer_specs()
-    store = Store.open(folder, specs)
+    index = Index.open(folder, specs)
     for name in specs:
-        view = store.snapshot().layer(name)
+        view = index.snapshot().layer(name)
         for ordinal in range(view.n_recordings):
             view.landmarks_of(ordinal)
             view.vectors_of(ordinal)
     query = landmarks(0, seconds=6.0, scales=len(STANDARD.scales))
-    result = match_track(query, store.snapshot())
+    result = match_track(query, index.snapshot())
     check_matches(result.matches, query.duration_seconds)
 
 
@@ -404,13 +404,13 @@ def _unless_other(folder: Path) -> None:
 
 def change(folder: Path) -> None:
     """Change an index in every way, and carry it to another place and back."""
-    store = Store.open(folder)
-    before = store.digest
+    index = Index.open(folder)
+    before = index.digest
     export_index(folder, folder.parent / "exported.tar")
     if import_index(folder.parent / "exported.tar", folder.parent / "copy").digest != before:
         raise ArithmeticError("another index after export and import")
-    with store.writer() as writer:
-        for recording in list(store.snapshot().recordings)[:1]:
+    with index.writer() as writer:
+        for recording in list(index.snapshot().recordings)[:1]:
             writer.amend(Recording(**{**_fields(recording), "tags": ("changed",)}))
             writer.commit()
             writer.remove(recording.id)

@@ -2,7 +2,7 @@
 
 In reading order:
 
-store          the door: create, open, snapshot, writer
+index          the door: create, open, snapshot, writer
 writer         recordings added, replaced, amended and removed, in commits
 compaction     when segments are joined and trees trained
 hub_scores     which recordings are near everything

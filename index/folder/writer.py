@@ -46,7 +46,7 @@ COMMIT_RECORDINGS = 1_000  # the same for recordings with hardly any landmarks
 
 
 class Writer:
-    """Adds, amends and removes recordings; made by `Store.writer`, used as a context manager."""
+    """Adds, amends and removes recordings; made by `Index.writer`, used as a context manager."""
 
     def __init__(
         self,

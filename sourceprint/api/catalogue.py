@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from fingerprint.errors import CatalogueError, ParameterError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions
 from index.storage.manifest import RECORDING
 from index.storage.recordings import Recording
@@ -110,7 +110,7 @@ class Catalogue:
 
     def info(self) -> dict[str, Any]:
         """Return size, content and parameters of the index: the JSON object that `info --json` prints."""
-        return index_facts(Store(self.path, self._open()))
+        return index_facts(Index(self.path, self._open()))
 
     def match(
         self,
@@ -390,7 +390,7 @@ class Catalogue:
         IndexLockedError, StorageFullError
             If another writer is at work, or the disk is full.
         """
-        return remove_recordings(Store(self.path, self._open()), ids)
+        return remove_recordings(Index(self.path, self._open()), ids)
 
     def _place(self) -> Path:
         """Return the folder; a blind index may be opened only while its grant holds."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fingerprint.disk import refusals
 from fingerprint.errors import CatalogueError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.storage.manifest import layer_specs
 from sourceprint.api.catalogue import Catalogue
 from sourceprint.catalogue.additions import open_or_create
@@ -88,5 +88,5 @@ def create(path: str | os.PathLike[str], *, exist_ok: bool = False) -> Catalogue
         open_or_create(place)
     else:
         with refusals(place, CatalogueError, "no index can be made here", remedy="give another folder"):
-            Store.create(place, layer_specs())
+            Index.create(place, layer_specs())
     return Catalogue(place)

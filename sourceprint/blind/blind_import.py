@@ -14,7 +14,7 @@ from typing import Any
 
 from fingerprint.errors import CatalogueError, EvidenceError, GrantError, printable
 from index.folder.archive import Progress
-from index.folder.store import Store
+from index.folder.index import Index
 from index.folder.transfer import Archive, import_index
 from index.storage.manifest import GRANT_NAME, MANIFEST_NAME, parse_manifest, read_manifest_bytes
 from sourceprint.blind.grants import Grant, parse_grant
@@ -136,10 +136,10 @@ def grant_facts(grant: Grant) -> dict[str, Any]:
     }
 
 
-def index_facts(store: Store) -> dict[str, Any]:
-    """Return `Store.info`, of a blind index with `grant`, as plain JSON types; errors as `read_grant`."""
-    facts = store.info()
-    grant = read_grant(store.path)
+def index_facts(index: Index) -> dict[str, Any]:
+    """Return `Index.info`, of a blind index with `grant`, as plain JSON types; errors as `read_grant`."""
+    facts = index.info()
+    grant = read_grant(index.path)
     return facts if grant is None else {**facts, "grant": grant_facts(grant)}
 
 

@@ -27,7 +27,7 @@ from fingerprint.errors import (
     printable,
 )
 from fingerprint.extract import recording_of
-from index.folder.store import Store
+from index.folder.index import Index
 from index.folder.writer import Writer
 from index.search.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
 from index.storage.layers import PreparedLayer, quantise, recording_landmarks
@@ -131,7 +131,7 @@ class Addition:
         self._jobs = jobs
         self._replacing = replacing
         self._desk = IdDesk(None)
-        self._store: Store | None = None
+        self._index: Index | None = None
         self._writer: Writer | None = None
         self._uncompared: list[str] = []
         self._committed_at = 0.0
@@ -154,9 +154,9 @@ class Addition:
         jobs = jobs_for(len(inputs.items), self._jobs)
         use_threads(jobs)  # here for the training of trees: workers have a thread each
         with ExitStack() as stack:
-            if (store := self._existing()) is not None:
-                self._enter(stack, store)
-                self._desk = IdDesk(store.snapshot())  # taken under the lock: nobody else adds from here on
+            if (index := self._existing()) is not None:
+                self._enter(stack, index)
+                self._desk = IdDesk(index.snapshot())  # taken under the lock: nobody else adds from here on
             try:
                 decisions = self._decisions(inputs.items)
                 with closing(in_order(_describe, decisions, jobs=jobs, failed=_failed, limit=most_seconds)) as work:
@@ -183,10 +183,10 @@ class Addition:
             `added`, `replaced`, `unchanged` (counts), `committed` (recordings that are safe), `failed` and
             `other_files` (in folders, that are no audio; name and reason of each), `overlaps` (as
             `index.search.overlaps.overlap_to_json`, the longest `MOST_OVERLAPS`), `overlaps_found` (how many in all),
-            `audio_seconds` and `seconds` (audio analysed, time taken), `index` (as `Store.info`, or None).
+            `audio_seconds` and `seconds` (audio analysed, time taken), `index` (as `Index.info`, or None).
         """
         try:
-            index = (self._store or Store.open(self._path)).info()
+            index = (self._index or Index.open(self._path)).info()
         except CatalogueError:
             index = None
         return {
@@ -209,17 +209,17 @@ class Addition:
             self._audio_ms += outcome.duration_ms
         return outcome
 
-    def _existing(self) -> Store | None:
+    def _existing(self) -> Index | None:
         try:
-            return Store.open(self._path, layer_specs())
+            return Index.open(self._path, layer_specs())
         except IndexMissingError:
             if self._replacing:
                 raise
             return None
 
-    def _enter(self, stack: ExitStack, store: Store) -> Writer:
-        self._store = store
-        self._writer = stack.enter_context(store.writer(on_commit=self._count))
+    def _enter(self, stack: ExitStack, index: Index) -> Writer:
+        self._index = index
+        self._writer = stack.enter_context(index.writer(on_commit=self._count))
         self._committed_at = time.monotonic()
         return self._writer
 
@@ -302,7 +302,7 @@ class Addition:
         )
 
 
-def open_or_create(path: Path) -> Store:
+def open_or_create(path: Path) -> Index:
     """Open an index for adding, with the layers of this version; make it if there is none.
 
     Raises
@@ -312,9 +312,9 @@ def open_or_create(path: Path) -> Store:
     """
     specs = layer_specs()
     if os.path.exists(path / MANIFEST_NAME):
-        return Store.open(path, specs)
+        return Index.open(path, specs)
     with refusals(path, CatalogueError, "no index can be made here", remedy="give another folder"):
-        return Store.create(path, specs)
+        return Index.create(path, specs)
 
 
 def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:

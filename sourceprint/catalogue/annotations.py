@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fingerprint.errors import ParameterError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.storage.tags import Ranges, normalised_tags, parse_ranges
 
 __all__ = ["change_exclusions", "change_tags", "remove_recordings"]
 
 
-def change_tags(store: Store, ids: Sequence[str], *, added: Sequence[str] = (), removed: Sequence[str] = ()) -> int:
+def change_tags(index: Index, ids: Sequence[str], *, added: Sequence[str] = (), removed: Sequence[str] = ()) -> int:
     """Give recordings tags and take tags away; return how many were changed.
 
     Parameters
     ----------
-    store : Store
+    index : Index
         The index.
     ids : sequence of str
         Recordings.
@@ -33,12 +33,12 @@ def change_tags(store: Store, ids: Sequence[str], *, added: Sequence[str] = (), 
         If a tag is none (`index.storage.tags`), is to be added and removed, or is to be removed and no recording has
         it.
     IndexLockedError, StorageFullError
-        As `Store.writer`, `Writer.commit`.
+        As `Index.writer`, `Writer.commit`.
     """
     new, old = set(normalised_tags(added)), set(normalised_tags(removed))
     if new & old:
         raise ParameterError(f"tag {min(new & old)!r}: cannot be added and removed at once; give it to one of them")
-    with store.writer() as writer:
+    with index.writer() as writer:
         recordings = [writer.recording(recording_id) for recording_id in dict.fromkeys(ids)]
         unused = old.difference(*(recording.tags for recording in recordings))
         if unused:
@@ -49,12 +49,12 @@ def change_tags(store: Store, ids: Sequence[str], *, added: Sequence[str] = (), 
     return sum(before != after for before, after in zip(recordings, changed, strict=True))
 
 
-def change_exclusions(store: Store, recording_id: str, ranges: Sequence[str], *, clear: bool = False) -> Ranges:
+def change_exclusions(index: Index, recording_id: str, ranges: Sequence[str], *, clear: bool = False) -> Ranges:
     """Exclude ranges of a recording, beside those that are excluded already, and return all that are now.
 
     Parameters
     ----------
-    store : Store
+    index : Index
         The index.
     recording_id : str
         The recording.
@@ -70,10 +70,10 @@ def change_exclusions(store: Store, recording_id: str, ranges: Sequence[str], *,
     ParameterError
         If a text is no range, or one that lies beyond the end of the recording.
     IndexLockedError, StorageFullError
-        As `Store.writer`, `Writer.commit`.
+        As `Index.writer`, `Writer.commit`.
     """
     given = [pair for text in ranges for pair in parse_ranges(text)]
-    with store.writer() as writer:
+    with index.writer() as writer:
         recording = writer.recording(recording_id)
         kept = () if clear else recording.excluded
         changed = replace(recording, excluded=(*kept, *given))
@@ -81,12 +81,12 @@ def change_exclusions(store: Store, recording_id: str, ranges: Sequence[str], *,
     return changed.excluded
 
 
-def remove_recordings(store: Store, ids: Sequence[str]) -> int:
+def remove_recordings(index: Index, ids: Sequence[str]) -> int:
     """Remove recordings, all that are named or none; return how many they are.
 
     Parameters
     ----------
-    store : Store
+    index : Index
         The index.
     ids : sequence of str
         Recordings; one that is named twice counts once.
@@ -96,10 +96,10 @@ def remove_recordings(store: Store, ids: Sequence[str]) -> int:
     UnknownRecordingError
         If a recording is not in the index.
     IndexLockedError, StorageFullError
-        As `Store.writer`, `Writer.commit`.
+        As `Index.writer`, `Writer.commit`.
     """
     wanted = dict.fromkeys(ids)
-    with store.writer() as writer:
+    with index.writer() as writer:
         for recording_id in wanted:
             writer.remove(recording_id)
     return len(wanted)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fingerprint.errors import ParameterError, UnknownRecordingError, printable
-from index.folder.store import Store
+from index.folder.index import Index
 from index.storage.recordings import Recording
 from sourceprint.catalogue.recording_ids import derived_id
 from sourceprint.identifiers.isrc import validate
@@ -51,7 +51,7 @@ class Correction:
     others: tuple[str, ...] = ()
 
 
-def correct(store: Store, corrections: Sequence[Correction]) -> int:
+def correct(index: Index, corrections: Sequence[Correction]) -> int:
     """Make corrections, all or none; return how many recordings were changed.
 
     Raises
@@ -63,11 +63,11 @@ def correct(store: Store, corrections: Sequence[Correction]) -> int:
     DuplicateRecordingError
         If another recording has a new id, or had it before.
     IndexLockedError, StorageFullError
-        As `Store.writer`, `Writer.commit`.
+        As `Index.writer`, `Writer.commit`.
     """
     n_changed = 0
     seen: dict[str, str] = {}
-    with store.writer() as writer:
+    with index.writer() as writer:
         for correction in corrections:
             where = f"{correction.source}: " if correction.source else ""
             name = next((one for one in (correction.id, *correction.others) if one in writer), correction.id)

@@ -109,10 +109,10 @@ def remove(ids: tuple[str, ...], index: Path | None, quiet: bool) -> None:
 
     Example: sourceprint remove "01 Intro" "02 Song"
     """
-    from index.folder.store import Store
+    from index.folder.index import Index
     from sourceprint.catalogue.annotations import remove_recordings
 
-    n_removed = remove_recordings(Store.open(index_place(index)), ids)
+    n_removed = remove_recordings(Index.open(index_place(index)), ids)
     if not quiet:
         click.echo(f"{counted(n_removed, 'recording')} removed", err=True)
 
@@ -133,17 +133,17 @@ def tag(
 
     Example: sourceprint tag "01 Intro" "02 Song" --add sync
     """
-    from index.folder.store import Store
+    from index.folder.index import Index
     from sourceprint.catalogue.annotations import change_tags
     from sourceprint.text.index_text import recordings_table
 
-    store = Store.open(index_place(index))
+    opened = Index.open(index_place(index))
     if added or removed:
-        n_changed = change_tags(store, ids, added=added, removed=removed)
+        n_changed = change_tags(opened, ids, added=added, removed=removed)
         if not quiet:
             click.echo(f"{counted(n_changed, 'recording')} changed", err=True)
     else:
-        snapshot = store.snapshot()
+        snapshot = opened.snapshot()
         click.echo(recordings_table([snapshot.by_id(recording_id) for recording_id in dict.fromkeys(ids)]))
 
 
@@ -163,21 +163,21 @@ def exclude(recording_id: str, ranges: tuple[str, ...], clear: bool, index: Path
     Example: sourceprint exclude "01 Intro" 0:00-0:12.5 75-80.25
     """
     from fingerprint.errors import printable
-    from index.folder.store import Store
+    from index.folder.index import Index
     from index.storage.tags import ranges_text
     from sourceprint.catalogue.annotations import change_exclusions
     from sourceprint.catalogue.brevity import brevity_remarks
 
-    store = Store.open(index_place(index))
+    opened = Index.open(index_place(index))
     if ranges or clear:
-        excluded = change_exclusions(store, recording_id, ranges, clear=clear)
+        excluded = change_exclusions(opened, recording_id, ranges, clear=clear)
         if not quiet:
             click.echo(f"excluded now: {ranges_text(excluded) or 'nothing'}", err=True)
-            duration_ms = store.snapshot().by_id(recording_id).duration_ms
+            duration_ms = opened.snapshot().by_id(recording_id).duration_ms
             for remark in brevity_remarks(duration_ms, excluded=excluded):
                 click.echo(f"Note: {printable(recording_id)}: {remark}", err=True)
     else:
-        for pair in store.snapshot().by_id(recording_id).excluded:
+        for pair in opened.snapshot().by_id(recording_id).excluded:
             click.echo(ranges_text((pair,)))
 
 
@@ -212,7 +212,7 @@ def amend(
 
     Example: sourceprint amend "01 Intro" --title "Intro (Live)" --id INTRO-1
     """
-    from index.folder.store import Store
+    from index.folder.index import Index
     from sourceprint.catalogue.corrections import Correction, correct, read_corrections
     from sourceprint.identifiers.isrc import validate
 
@@ -234,7 +234,7 @@ def amend(
         corrections, notes = read_corrections(sheet_file or Path(), columns, sheet=lists.sheet)
         for text in () if quiet else notes:
             note(text)
-    n_changed = correct(Store.open(index_place(index)), corrections)
+    n_changed = correct(Index.open(index_place(index)), corrections)
     if not quiet:
         click.echo(f"{counted(n_changed, 'recording')} changed", err=True)
 
@@ -248,12 +248,12 @@ def list_(index: Path | None, as_json: bool, as_jsonl: bool) -> None:
 
     Example: sourceprint list
     """
-    from index.folder.store import Store
+    from index.folder.index import Index
     from index.storage.recordings import recording_to_json
     from sourceprint.text.index_text import recordings_table
 
     one_format(as_json, as_jsonl)
-    recordings = sorted(Store.open(index_place(index)).snapshot().recordings, key=lambda recording: recording.id)
+    recordings = sorted(Index.open(index_place(index)).snapshot().recordings, key=lambda recording: recording.id)
     if as_json or as_jsonl:
         print_json([recording_to_json(recording) for recording in recordings], lines=as_jsonl)
     else:
@@ -268,11 +268,11 @@ def info(index: Path | None, as_json: bool) -> None:
 
     Example: sourceprint info
     """
-    from index.folder.store import Store
+    from index.folder.index import Index
     from sourceprint.blind.blind_import import index_facts
     from sourceprint.text.index_text import info_text
 
-    facts = index_facts(Store.open(index_place(index)))
+    facts = index_facts(Index.open(index_place(index)))
     if as_json:
         print_json(facts, lines=False)
     else:
@@ -301,11 +301,11 @@ def duplicates(
     """
     one_format(as_json, as_jsonl)
     use_one_thread()
-    from index.folder.store import Store
+    from index.folder.index import Index
     from index.search.overlaps import find_overlaps, longest_first, overlap_to_json
     from sourceprint.text.index_text import overlaps_table
 
-    snapshot = Store.open(index_place(index)).snapshot()
+    snapshot = Index.open(index_place(index)).snapshot()
     wanted = list(dict.fromkeys(ids)) or None
     found = []
     with progress(len(wanted or snapshot.recordings), quiet, unit="recording") as tell:

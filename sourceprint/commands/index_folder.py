@@ -81,8 +81,8 @@ def verify(
 
 
 def _verify_index(place: Path, *, repair: bool, listed: Path | None) -> None:
+    from index.folder.index import Index
     from index.folder.repair import readable_recordings, repair_index
-    from index.folder.store import Store
     from index.folder.verification import verify_index
     from index.storage.manifest import layer_specs
 
@@ -115,7 +115,7 @@ def _verify_index(place: Path, *, repair: bool, listed: Path | None) -> None:
         listed = _write_lost(place, listed, lost)
     if not problems:
         click.echo("all files are as they were written", err=True)
-        Store.open(place, layer_specs())  # sound, but this program may use other parameters
+        Index.open(place, layer_specs())  # sound, but this program may use other parameters
     elif repair:
         rest = f"{counted(n_lost, 'recording')} {'is' if n_lost == 1 else 'are'} lost, and"
         rest += f" stand{'s' if n_lost == 1 else ''} in {listed}: add that list again"
@@ -150,15 +150,15 @@ def compact(index: Path | None, quiet: bool) -> None:
     Example: sourceprint compact
     """
     use_one_thread()
-    from index.folder.store import Store
+    from index.folder.index import Index
     from sourceprint.text.index_text import compaction_text
 
-    store = Store.open(index_place(index))
-    with store.writer() as writer:
-        before = store.info()
+    opened = Index.open(index_place(index))
+    with opened.writer() as writer:
+        before = opened.info()
         writer.compact()
     if not quiet:
-        click.echo(compaction_text(before, store.info()), err=True)
+        click.echo(compaction_text(before, opened.info()), err=True)
 
 
 @click.command()

@@ -125,7 +125,7 @@ def reveal(results: Path, index: Path | None, folder: Path | None, output: Path 
 
     Example: sourceprint reveal results.jsonl -o revealed.jsonl
     """
-    from index.folder.store import Store
+    from index.folder.index import Index
     from index.storage.durable import publish_chunks
     from sourceprint.blind.tokens import Revealer, load_secret, reveal_file
     from sourceprint.outputs import expect_free
@@ -133,7 +133,7 @@ def reveal(results: Path, index: Path | None, folder: Path | None, output: Path 
     if output is not None:
         expect_free(output, replace=False)
     secret = load_secret(keys_place(folder))
-    snapshot = Store.open(index_place(index)).snapshot()
+    snapshot = Index.open(index_place(index)).snapshot()
     revealer = Revealer(snapshot.recordings, secret, snapshot.manifest.renamed)
     if output is not None:
         publish_chunks(output, reveal_file(results, revealer))

@@ -424,10 +424,10 @@ def _with_severities(findings: "Iterable[Finding]", severities: set[str]) -> "It
 
 def _index_ids(index: Path | None) -> dict[str, str] | None:
     """Return the ISRCs of the recordings in the index by their ids; None where there is no index and none was named."""
-    from index.folder.store import Store
+    from index.folder.index import Index
 
     try:
-        recordings = Store.open(index_place(index)).snapshot().recordings
+        recordings = Index.open(index_place(index)).snapshot().recordings
     except IndexMissingError:
         if index is not None:
             raise

@@ -181,7 +181,7 @@ def _failed(name: str, fault: Fault) -> str:
 
 def _warm_up() -> None:
     from fingerprint.extract import fingerprint_signal
-    from index.folder.store import Store
+    from index.folder.index import Index
     from index.search.match import STANDARD, match_track
     from index.storage.layers import recording_landmarks
     from index.storage.manifest import layer_specs
@@ -189,10 +189,10 @@ def _warm_up() -> None:
 
     y = synthesize(HOST_SEEDS["Track 1"], 6.0, sample_rate=11025)
     with tempfile.TemporaryDirectory() as folder:
-        store = Store.create(Path(folder) / "index", layer_specs())
-        with store.writer() as writer:
+        index = Index.create(Path(folder) / "index", layer_specs())
+        with index.writer() as writer:
             writer.add(Recording("warm-up"), recording_landmarks(fingerprint_signal(y)))
-        match_track(fingerprint_signal(y, role="track", scales=STANDARD.scales), store.snapshot())
+        match_track(fingerprint_signal(y, role="track", scales=STANDARD.scales), index.snapshot())
 
 
 def _search(

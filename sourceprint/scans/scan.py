@@ -21,7 +21,7 @@ from fingerprint.errors import AudioError
 from fingerprint.streams import TrackStreams, notes_on_unsearched
 from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
-from index.folder.store import Store
+from index.folder.index import Index
 from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
 from index.recheck.trace_file import write_trace
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, settings_digest
@@ -234,9 +234,9 @@ def scan_files(
         with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun, limit=most_seconds)) as scans:
             yield from (_named(scan, item) for item, scan in scans if scan is not None)
         return
-    store = Store(index, snapshot)
-    with store.lease() as token:
-        searched = what_is_searched(store.snapshot(), options)
+    held = Index(index, snapshot)
+    with held.lease() as token:
+        searched = what_is_searched(held.snapshot(), options)
         tasks = ((item, _Task(item.path, index, token, searched, settings)) for item in items)
         work = in_order(
             _work,
@@ -275,7 +275,7 @@ def _work(task: _Task) -> Scan:
 @functools.lru_cache(maxsize=1)
 def _open_once(index: Path, token: CommitToken, searched: Searched, options: SearchOptions) -> _OpenIndex:
     """Open the index once per worker and run; without a lease, it may have moved on since the run started."""
-    snapshot = Store.open_at(index, token, {options.layer: spec_of(options.layer)}).snapshot()
+    snapshot = Index.open_at(index, token, {options.layer: spec_of(options.layer)}).snapshot()
     opened = _open_index(snapshot, options)
     return replace(opened, searched=searched) if token.lease else opened
 

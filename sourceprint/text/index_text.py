@@ -52,7 +52,7 @@ def recordings_table(recordings: Sequence[Recording]) -> str:
 
 
 def info_text(facts: dict[str, Any]) -> str:
-    """Return the facts of `Store.info`, one per line; with those of the grant of a blind index, as `grant`."""
+    """Return the facts of `Index.info`, one per line; with those of the grant of a blind index, as `grant`."""
     rate = facts["bytes_per_hour"]
     rows = [
         ("index", printable(facts["path"])),
@@ -126,7 +126,7 @@ def description_text(report: dict[str, Any]) -> str:
 
 
 def compaction_text(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Return the effect of a compaction, from the facts of `Store.info` before and after it, in a line.
+    """Return the effect of a compaction, from the facts of `Index.info` before and after it, in a line.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.part import Job, as_text
 from benchmarks.query_files import Query
 from fingerprint.params import Params
-from index.folder.store import LayerSpec, Store
+from index.folder.index import Index, LayerSpec
 from index.search.match import STANDARD
 
 
@@ -106,7 +106,7 @@ class TestRun:
         assert 5 < got["landmarks_per_second"] <= 25
         json.dumps(got, allow_nan=False)
         folders = sorted((Path(setting.cache) / "ablations").glob("index-*"))
-        info = Store.open(folders[0]).info()
+        info = Index.open(folders[0]).info()
         assert (len(folders), info["recordings"], info["layers"]["recording"]["kind"]) == (1, 3, "compressed")
 
         def refuse(*_: object) -> None:

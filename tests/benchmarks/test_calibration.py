@@ -28,7 +28,7 @@ from benchmarks.reliability import (
 from fingerprint.errors import ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.params import Params
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, match_track
 
 
@@ -291,7 +291,7 @@ class TestScans:
             role="track", scales=STANDARD.scales, params=params, projection=projection,
         )  # fmt: skip
         result = match_track(
-            described, Store.open(index).snapshot(), options=replace(STANDARD, layer=LAYER, max_false_per_1000h=1e12)
+            described, Index.open(index).snapshot(), options=replace(STANDARD, layer=LAYER, max_false_per_1000h=1e12)
         )
         passages = [segment for match in result.matches for segment in match.passages]
         assert query["answers"][0]["p_false"] == min(segment.p_false for segment in passages)

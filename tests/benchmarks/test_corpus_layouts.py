@@ -16,7 +16,7 @@ from benchmarks.catalogues import Side, catalogue, left_out
 from benchmarks.data.corpus import SyntheticCorpus, folds, open_corpus
 from benchmarks.data.files import FolderCorpus, probe
 from benchmarks.data.lists import CorpusError, TrackRow
-from index.folder.store import Store
+from index.folder.index import Index
 from sourceprint.demo.arrangement import compose
 from sourceprint.demo.synthesis import synthesize
 
@@ -207,7 +207,7 @@ def test_catalogue_leaves_out_what_cannot_be_described_and_names_it(tmp_path: Pa
     (folder / "music.tsv").write_text(f"file\ttitle\tduration_s\tsource\n{rows}")
     corpus = open_corpus(folder)
     index = catalogue(corpus, corpus.music, Side("", frozenset("xy")), tmp_path / "cache", jobs=1)
-    assert [recording.id for recording in Store.open(index).snapshot().recordings] == ["song.wav"]
+    assert [recording.id for recording in Index.open(index).snapshot().recordings] == ["song.wav"]
     refused = left_out(index)
     assert sorted(refused) == ["gone.wav", "silent.wav"]
     assert "no such file" in refused["gone.wav"]

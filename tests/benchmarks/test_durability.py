@@ -36,7 +36,7 @@ from benchmarks.harness import json_bytes
 from benchmarks.part import Job, as_text
 from benchmarks.parts import load_part
 from fingerprint.errors import IndexDamagedError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.storage import segment_writer
 
 ADDITIONS = [Change("add", f"r{i}", i) for i in range(6)]
@@ -109,15 +109,15 @@ def test_a_check_notices_what_is_missing_altered_or_left(tmp_path: Path) -> None
     assert check_index(folder, [{}], probe=False)[1] == [
         "holds 6 recordings (r0, r1, r2, ...) instead of 0 recordings (, ...)"
     ]
-    with Store.open(folder).writer() as writer:
+    with Index.open(folder).writer() as writer:
         writer.remove("r0")
         writer.remove("r1")
     assert "holds 4 recordings" in check_index(folder, [contents], probe=False)[1][0]
     (folder / "segments" / "000009").mkdir()
     (folder / "stray").touch()
-    found, problems = check_index(folder, [contents_of(Store.open(folder).snapshot())], probe=True)
+    found, problems = check_index(folder, [contents_of(Index.open(folder).snapshot())], probe=True)
     assert problems == ["stray was left"]  # what lies where segments do is removed by the writer
-    assert "probe" in contents_of(Store.open(folder).snapshot())
+    assert "probe" in contents_of(Index.open(folder).snapshot())
     next(folder.rglob("times.npy")).unlink()
     assert "IndexDamagedError" in check_index(folder, [found], probe=False)[1][0]
 
@@ -125,7 +125,7 @@ def test_a_check_notices_what_is_missing_altered_or_left(tmp_path: Path) -> None
 @pytest.mark.usefixtures("unflushed")
 def test_a_check_notices_landmarks_of_another_seed(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    with Store.create(folder, LAYERS).writer() as writer:
+    with Index.create(folder, LAYERS).writer() as writer:
         writer.add(recording("r7", 7), {"recording": landmarks(6)})
         writer.add(recording("r8", 8), {"recording": landmarks(8)})
         writer.add(recording("r9", 9), {"recording": landmarks(10)})
@@ -166,7 +166,7 @@ def test_wrong_answers_are_told_from_right_ones(tmp_path: Path, monkeypatch: pyt
     for folder in folders[:2]:
         make_variant(folder, "exact")
     make_variant(folders[2], "compressed")
-    one, same, other = ({name: use() for name, use in uses(Store.open(f).snapshot()).items()} for f in folders)
+    one, same, other = ({name: use() for name, use in uses(Index.open(f).snapshot()).items()} for f in folders)
     assert one == same
     assert all(one[name] != other[name] for name in ("recordings", "digest", "landmarks", "rows", "search"))
 
@@ -176,7 +176,7 @@ def test_indexes_to_be_damaged_are_what_they_are_called(tmp_path: Path) -> None:
     facts = {}
     for variant in VARIANTS:
         make_variant(tmp_path / variant, variant)
-        info = Store.open(tmp_path / variant).info()
+        info = Index.open(tmp_path / variant).info()
         facts[variant] = info["layers"]["recording"]["kind"], info["segments"], info["removed"] > 0
     assert facts == {
         "exact": ("exact", 3, True),
@@ -192,9 +192,9 @@ def test_an_index_can_count_as_large(tmp_path: Path) -> None:
     path = next((tmp_path / "index").rglob("codes.npy"))
     path.write_bytes(path.read_bytes()[:-1] + b"\x55")
     with pytest.raises(IndexDamagedError, match=r"codes\.npy"):
-        Store.open(tmp_path / "index")
+        Index.open(tmp_path / "index")
     with as_if_large():
-        assert len(Store.open(tmp_path / "index").snapshot().recordings) == 11
+        assert len(Index.open(tmp_path / "index").snapshot().recordings) == 11
 
 
 # --- what may be on the disk ------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_changes_can_be_carried_out_and_lead_to_what_they_say(tmp_path: Path) ->
         assert {change.kind for change in changes} == {"add", "replace", "remove", "commit", "compact"}
         state = Acknowledged(contents)
         carry_out(folder, changes, announce=state.announce, confirm=state.confirm)
-    assert contents_of(Store.open(folder).snapshot()) == state.contents != contents
+    assert contents_of(Index.open(folder).snapshot()) == state.contents != contents
     assert state.possible() == [state.contents, state.contents]
 
 

@@ -13,7 +13,7 @@ from benchmarks.part import Job
 from benchmarks.scale import PART, SIZES, _sizes
 from benchmarks.scale_catalogue import SECONDS, Landscape, drawn_id, grow, nearness
 from fingerprint.errors import ParameterError
-from index.folder.store import LayerSpec, Store
+from index.folder.index import Index, LayerSpec
 from tests.landmark_sets import unit_vectors
 
 
@@ -76,16 +76,16 @@ def test_growth_goes_on_where_it_stopped(landscape: Landscape, tmp_path: Path) -
     digests = []
     for name, steps in (("once", (7,)), ("twice", (5, 7))):
         path = tmp_path / name
-        Store.create(path, {"recording": LayerSpec({"algorithm": "random/1"}, 64)})
+        Index.create(path, {"recording": LayerSpec({"algorithm": "random/1"}, 64)})
         for step in steps:
             assert list(grow(path, landscape, landscape, step))[-1] == step
-        snapshot = Store.open(path).snapshot()
+        snapshot = Index.open(path).snapshot()
         assert [recording.id for recording in snapshot.recordings] == [
             *landscape.files, drawn_id(4), drawn_id(5), drawn_id(6),
         ]  # fmt: skip
-        with Store.open(path).writer() as writer:
+        with Index.open(path).writer() as writer:
             writer.compact()
-        layer = Store.open(path).snapshot().layer("recording")
+        layer = Index.open(path).snapshot().layer("recording")
         digests.append([layer.landmarks_of(number)[0].tobytes() for number in range(7)])
     assert digests[0] == digests[1]
 

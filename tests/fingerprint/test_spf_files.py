@@ -33,7 +33,7 @@ from fingerprint.extract import fingerprint_file, fingerprint_parts
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
 from fingerprint.spf_files import read_contents, read_recording, read_track, write_file
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, THOROUGH
 from sourceprint.catalogue.precompute import Description
 from sourceprint.inputs import collect
@@ -191,7 +191,7 @@ def test_the_frozen_sample_is_read_as_a_stranger_reads_it() -> None:
 
 def test_an_index_of_fingerprint_files_is_that_of_the_audio(made: Path, tmp_path: Path) -> None:
     assert run("add", made / "prints", "--quiet", index=tmp_path / "index").exit_code == 0
-    one, other = Store.open(made / "index").snapshot(), Store.open(tmp_path / "index").snapshot()
+    one, other = Index.open(made / "index").snapshot(), Index.open(tmp_path / "index").snapshot()
     assert one.digest == other.digest
     assert list(one.recordings) == list(other.recordings)
     for name in ("contents.npy", "times.npy", "bins.npy", "codes.npy", "vectors.npy", "recordings.jsonl"):
@@ -215,7 +215,7 @@ def test_a_renamed_fingerprint_file_keeps_the_id_of_its_audio(made: Path, tmp_pa
     (tmp_path / "list.csv").write_text("path,id,title\nother.SPF,my-id,My title\n")
     for named in ("other.SPF", "list.csv"):
         assert run("add", tmp_path / named, "--quiet", index=tmp_path / "index").exit_code == 0
-    recordings = {r.id: r for r in Store.open(tmp_path / "index").snapshot().recordings}
+    recordings = {r.id: r for r in Index.open(tmp_path / "index").snapshot().recordings}
     assert sorted(recordings) == ["my-id", "s1"]
     assert (recordings["my-id"].title, recordings["my-id"].name) == ("My title", "s1.wav")
 
@@ -400,7 +400,7 @@ def test_a_file_that_cannot_be_used(
     added = run("add", bad, made / "prints" / "s2.spf", index=index)
     assert added.exit_code == 4
     assert re.match(line + "1 added, 1 failed; ", added.stderr), added.stderr
-    assert [recording.id for recording in Store.open(index).snapshot().recordings] == ["s2"]
+    assert [recording.id for recording in Index.open(index).snapshot().recordings] == ["s2"]
     matched = run("match", bad, "--jsonl", index=index)
     assert matched.exit_code == 3
     assert re.fullmatch(line, matched.stderr), matched.stderr
@@ -584,7 +584,7 @@ def test_two_files_of_one_stem_do_not_overwrite_each_other(made: Path, tmp_path:
     # Ids come out as they do for the audio.
     for name, paths in (("audio", [one, other]), ("prints", [out / "song.spf", out / f"Song-{digest}.spf"])):
         assert run("add", *paths, "--quiet", index=tmp_path / name).exit_code == 0
-    ids = [[r.id for r in Store.open(tmp_path / name).snapshot().recordings] for name in ("audio", "prints")]
+    ids = [[r.id for r in Index.open(tmp_path / name).snapshot().recordings] for name in ("audio", "prints")]
     assert ids[0] == ids[1]
 
 

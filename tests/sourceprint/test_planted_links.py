@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fingerprint.errors import OutputError, SourceprintError
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.folder.transfer import export_index, import_index
 from sourceprint.blind.blind_export import export_blind
 from sourceprint.blind.grants import Terms
@@ -98,7 +98,7 @@ def test_a_writer_deletes_nothing_behind_a_link_in_the_index(index: Path, victim
         (index.with_name("kept") / "000001").rename(victim / "000001")
     path.unlink(missing_ok=True)
     path.symlink_to(victim / "file" if name == "lock" else victim)
-    with suppress(OutputError), Store.open(index).writer() as writer:
+    with suppress(OutputError), Index.open(index).writer() as writer:
         writer.add(Recording("b"), {"recording": landmarks(20, 1)})
         writer.commit()
     assert {path: (victim / path).read_text() for path in before} == before
@@ -107,7 +107,7 @@ def test_a_writer_deletes_nothing_behind_a_link_in_the_index(index: Path, victim
 def test_a_lock_that_holds_something_else_is_no_lock(index: Path) -> None:
     (index / "lock").write_text("precious")
     with pytest.raises(OutputError, match="so it is no lock; move it away"):
-        Store.open(index).writer().__enter__()
+        Index.open(index).writer().__enter__()
     assert (index / "lock").read_text() == "precious"
 
 

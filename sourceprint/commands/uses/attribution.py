@@ -153,11 +153,11 @@ def _holds(index: Path | None, opened: dict[str, Container[str]], digest: str, r
     One that was named must be there; the user's own may be missing, or another than that of the results.
     """
     if not opened:
-        from index.folder.store import Store
+        from index.folder.index import Index
 
         opened[""] = ()
         try:
-            snapshot = Store.open(index_place(index)).snapshot()
+            snapshot = Index.open(index_place(index)).snapshot()
             opened[snapshot.digest] = snapshot
         except (IndexMissingError, GrantError):
             if index is not None:

@@ -26,7 +26,7 @@ from index.explain.explanation import (
     in_one,
 )
 from index.explain.searches import Searches
-from index.folder.store import LayerLandmarks, Store
+from index.folder.index import Index, LayerLandmarks
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH, Examination, SearchOptions, examine
 from index.search.matches import Transformation
 from index.storage.hubs import Hub
@@ -60,14 +60,14 @@ def excerpt(seed: int, start: float, seconds: float) -> Samples:
 def store_of(
     path: Path, sounds: Mapping[str, Samples], excluded: Mapping[str, tuple[tuple[int, int], ...]] | None = None
 ) -> Snapshot:
-    store = Store.create(path, layer_specs())
-    with store.writer() as writer:
+    index = Index.create(path, layer_specs())
+    with index.writer() as writer:
         for name, y in sounds.items():
             fingerprint = fingerprint_signal(y)
             duration_ms = round(1000 * fingerprint.duration_seconds)
             recording = Recording(name, duration_ms=duration_ms, excluded=(excluded or {}).get(name, ()))
             writer.add(recording, recording_landmarks(fingerprint))
-    return store.snapshot()
+    return index.snapshot()
 
 
 SONGS = {f"s{k}": music(k) for k in range(1, 7)}
@@ -253,12 +253,12 @@ def test_a_recording_left_out_that_does_not_match_either_says_both(catalogue: Sn
 
 
 def test_a_recording_that_is_not_there_or_has_no_landmarks_is_named_as_such(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "index", layer_specs())
+    index = Index.create(tmp_path / "index", layer_specs())
     nothing = LayerLandmarks(np.empty(0), np.empty(0, np.float32), np.empty((0, 64), np.float32))
-    with store.writer() as writer:
+    with index.writer() as writer:
         writer.add(Recording("s2"), recording_landmarks(fingerprint_signal(music(2))))
         writer.add(Recording("empty"), {"recording": nothing})
-    explanation = asked(excerpt(2, 4.0, 2.0), store.snapshot(), tmp_path, "gone", "empty", "gone")
+    explanation = asked(excerpt(2, 4.0, 2.0), index.snapshot(), tmp_path, "gone", "empty", "gone")
     assert [(account.recording_id, account.causes) for account in explanation.accounts] == [
         ("gone", ("not_in_index",)),
         ("empty", ("no_landmarks",)),

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from fingerprint.errors import CatalogueError, IndexFormatError, IndexLockedError
+from index.folder.index import CommitToken, Index, Recording
 from index.folder.repair import repair_index
-from index.folder.store import CommitToken, Recording, Store
 from index.storage.locks import claim, leased, sweep
 from index.storage.manifest import RECORDING, read_manifest, spec_of
 from sourceprint import workers
@@ -36,13 +36,13 @@ READER = """
 import json, sys, time
 from pathlib import Path
 import numpy as np
-from index.folder.store import Store
+from index.folder.index import Index
 from tests.landmark_sets import landmarks
 
 folder, stop, seen, leasing = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "leasing"
 
-def look(store):
-    snapshot = store.snapshot()
+def look(index):
+    snapshot = index.snapshot()
     view = snapshot.layer("recording")
     state = {recording.id: int(recording.title) for recording in snapshot.recordings}
     assert len(state) == len(snapshot.recordings), "an id twice"
@@ -57,32 +57,32 @@ def look(store):
 
 with open(seen, "a", buffering=1) as out:
     while not stop.exists():
-        store = Store.open(folder)
+        index = Index.open(folder)
         if leasing:
-            with store.lease() as token:
-                found = look(Store.open_at(folder, token))
-                assert found == look(store) == look(Store.open_at(folder, token))
+            with index.lease() as token:
+                found = look(Index.open_at(folder, token))
+                assert found == look(index) == look(Index.open_at(folder, token))
         else:
-            found = look(store)
+            found = look(index)
         out.write(json.dumps(found) + "\\n")
         time.sleep(0.02)  # or ten readers leave the writer no processor
 """
 
 HOLDER = """
 import dataclasses, json, sys, time
-from index.folder.store import Store
-store = Store.open(sys.argv[1])
-with store.lease() as token:
+from index.folder.index import Index
+index = Index.open(sys.argv[1])
+with index.lease() as token:
     print(json.dumps(dataclasses.asdict(token)), flush=True)
     sys.stdin.readline()
-    print(Store.open_at(sys.argv[1], token).digest, store.digest, flush=True)
+    print(Index.open_at(sys.argv[1], token).digest, index.digest, flush=True)
     sys.stdin.readline()
 """
 
 WRITER = """
 import sys
-from index.folder.store import Store
-with Store.open(sys.argv[1]).writer() as writer:
+from index.folder.index import Index
+with Index.open(sys.argv[1]).writer() as writer:
     print("ready", flush=True)
     sys.stdin.readline()
 """
@@ -137,8 +137,8 @@ def lease_files(folder: Path) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a compressed index of six recordings, one of them removed, in two segments at least."""
-    store = fill(tmp_path / "index", {f"r{i}": 30 for i in range(5)}, exact_limit=ALWAYS)
-    with store.writer(exact_limit=ALWAYS) as writer:
+    index = fill(tmp_path / "index", {f"r{i}": 30 for i in range(5)}, exact_limit=ALWAYS)
+    with index.writer(exact_limit=ALWAYS) as writer:
         writer.add(Recording("r5"), {"recording": landmarks(30, 5)})
         writer.remove("r0")
     assert len(read_manifest(tmp_path / "index").segments) == 2
@@ -146,12 +146,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def compact(folder: Path) -> None:
-    with Store.open(folder).writer(exact_limit=ALWAYS) as writer:
+    with Index.open(folder).writer(exact_limit=ALWAYS) as writer:
         writer.compact()
 
 
 def add(folder: Path, name: str) -> None:
-    with Store.open(folder).writer(exact_limit=ALWAYS) as writer:
+    with Index.open(folder).writer(exact_limit=ALWAYS) as writer:
         writer.add(Recording(name), {"recording": landmarks(30, 9)})
 
 
@@ -160,16 +160,16 @@ def add(folder: Path, name: str) -> None:
 
 def test_a_second_writer_is_told_which_process_writes_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    store = fill(folder, {"a": 30})
+    index = fill(folder, {"a": 30})
     with running(WRITER, folder) as first:
         assert line_of(first) == "ready"
         with pytest.raises(IndexLockedError, match=f"process {first.pid} is writing to this index; wait until it has"):
-            store.writer().__enter__()
+            index.writer().__enter__()
         first.kill()
         first.wait()
-        with store.writer() as writer:
+        with index.writer() as writer:
             writer.add(Recording("b"), {"recording": landmarks(30, 1)})
-    assert [recording.id for recording in store.snapshot().recordings] == ["a", "b"]
+    assert [recording.id for recording in index.snapshot().recordings] == ["a", "b"]
 
 
 # Ten readers beside a writer.
@@ -177,7 +177,7 @@ def test_a_second_writer_is_told_which_process_writes_and_a_killed_one_holds_not
 
 def change(folder: Path, state: dict[str, int], number: int, chance: random.Random) -> None:
     """Add, remove, replace or compact; `state` holds the seed of the landmarks of every id."""
-    with Store.open(folder).writer(exact_limit=600) as writer:
+    with Index.open(folder).writer(exact_limit=600) as writer:
         for position, kind in enumerate(chance.choices(["add", "remove", "replace"], k=3)):
             seed = chance.randrange(1 << 31)
             if kind == "add" or len(state) < 4:
@@ -199,7 +199,7 @@ def change(folder: Path, state: dict[str, int], number: int, chance: random.Rand
 @pytest.mark.slow
 def test_ten_readers_beside_a_writer_each_see_exactly_one_committed_state(tmp_path: Path) -> None:
     folder, stop = tmp_path / "index", tmp_path / "stop"
-    Store.create(folder, LAYERS)
+    Index.create(folder, LAYERS)
     state: dict[str, int] = {}
     chance = random.Random(4)
     change(folder, state, 0, chance)
@@ -244,7 +244,7 @@ def test_ten_readers_beside_a_writer_each_see_exactly_one_committed_state(tmp_pa
 
 
 def test_a_leased_reader_in_another_process_keeps_its_state_across_a_compaction(folder: Path) -> None:
-    manifest, digest = read_manifest(folder), Store.open(folder).digest
+    manifest, digest = read_manifest(folder), Index.open(folder).digest
     with running(HOLDER, folder) as reader:
         token = CommitToken(**json.loads(line_of(reader)))
         assert lease_files(folder) == [token.lease]
@@ -255,15 +255,15 @@ def test_a_leased_reader_in_another_process_keeps_its_state_across_a_compaction(
         assert parts(folder) == {*manifest.parts(), *latest.parts()}
         tell(reader)
         assert line_of(reader).split() == [digest, digest]
-        store = Store.open_at(folder, token, LAYERS)
-        assert (store.digest, store.snapshot().generation) == (digest, manifest.generation)
-        assert Store.open(folder).digest != digest
+        index = Index.open_at(folder, token, LAYERS)
+        assert (index.digest, index.snapshot().generation) == (digest, manifest.generation)
+        assert Index.open(folder).digest != digest
         tell(reader)
         reader.wait(300)
     assert set(manifest.parts()) <= parts(folder)
     assert lease_files(folder) == []
     with pytest.raises(CatalogueError, match="it keeps what is being read from being deleted"):
-        Store.open_at(folder, token)
+        Index.open_at(folder, token)
     add(folder, "newer")
     assert parts(folder) == set(read_manifest(folder).parts())
 
@@ -276,39 +276,39 @@ def test_the_lease_of_a_killed_reader_is_removed_with_what_it_kept(folder: Path)
         reader.kill()
         reader.wait()
     assert lease_files(folder) == [token.lease]
-    with Store.open(folder).writer():
+    with Index.open(folder).writer():
         assert parts(folder) == set(read_manifest(folder).parts())
     assert lease_files(folder) == []
 
 
 def test_under_a_lease_the_store_itself_stays_where_it_is_and_moves_on_afterwards(folder: Path) -> None:
-    store = Store.open(folder)
-    with store.lease() as token:
-        before = store.snapshot().generation
+    index = Index.open(folder)
+    with index.lease() as token:
+        before = index.snapshot().generation
         add(folder, "new")
-        assert store.snapshot().generation == before == token.generation
-        with store.lease() as newer:
+        assert index.snapshot().generation == before == token.generation
+        with index.lease() as newer:
             assert newer.generation > before
-            assert "new" in store.snapshot()
-        assert "new" not in store.snapshot()
-    assert "new" in store.snapshot()
+            assert "new" in index.snapshot()
+        assert "new" not in index.snapshot()
+    assert "new" in index.snapshot()
 
 
 def test_a_state_opened_by_token_must_have_the_layers_asked_for(folder: Path) -> None:
-    with Store.open(folder).lease() as token, pytest.raises(IndexFormatError, match="was made with parameters"):
-        Store.open_at(folder, token, {"recording": spec_of(RECORDING)})
+    with Index.open(folder).lease() as token, pytest.raises(IndexFormatError, match="was made with parameters"):
+        Index.open_at(folder, token, {"recording": spec_of(RECORDING)})
 
 
 def test_an_altered_lease_is_refused(folder: Path) -> None:
-    with Store.open(folder).lease() as token:
+    with Index.open(folder).lease() as token:
         (folder / "readers" / token.lease).write_bytes(b"{}")
         with pytest.raises(CatalogueError, match="was altered while it was in use"):
-            Store.open_at(folder, token)
+            Index.open_at(folder, token)
 
 
 def test_while_a_live_lease_cannot_be_read_nothing_is_deleted(folder: Path) -> None:
     before = parts(folder)
-    with Store.open(folder).lease() as token:
+    with Index.open(folder).lease() as token:
         (folder / "readers" / token.lease).write_bytes(b"{")
         compact(folder)
         assert before < parts(folder)
@@ -318,7 +318,7 @@ def test_while_a_live_lease_cannot_be_read_nothing_is_deleted(folder: Path) -> N
 
 def test_repair_leaves_what_a_reader_holds(folder: Path) -> None:
     damaged = next((folder / "segments").glob("*/recordings.jsonl"))
-    with Store.open(folder).lease():
+    with Index.open(folder).lease():
         damaged.write_bytes(damaged.read_bytes()[:-1])
         assert repair_index(folder)
         assert damaged.exists()
@@ -370,7 +370,7 @@ def test_a_lease_that_the_writer_took_for_stale_is_made_again(folder: Path, monk
 def test_where_no_lease_can_be_taken_the_index_is_read_without(
     folder: Path, monkeypatch: pytest.MonkeyPatch, refused: str
 ) -> None:
-    digest = Store.open(folder).digest
+    digest = Index.open(folder).digest
 
     def refuse(*_: Any) -> int:
         raise OSError(30, "Read-only file system")
@@ -382,13 +382,13 @@ def test_where_no_lease_can_be_taken_the_index_is_read_without(
             patch.setattr(fcntl, "flock", refuse)
         else:
             patch.setattr(os, "write", refuse)
-        store = Store.open(folder)
-        with store.lease() as token:
+        index = Index.open(folder)
+        with index.lease() as token:
             assert token.lease == ""
-            assert store.digest == Store.open_at(folder, token).digest == digest
+            assert index.digest == Index.open_at(folder, token).digest == digest
             patch.undo()
             compact(folder)
-            assert store.digest == digest  # what it has open stays
+            assert index.digest == digest  # what it has open stays
     assert lease_files(folder) == []
 
 
@@ -409,11 +409,11 @@ def test_a_scan_sees_one_state_whatever_happens_meanwhile(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     index = shutil.copytree(music / "index", tmp_path / "index")
-    digest = Store.open(index).digest
+    digest = Index.open(index).digest
     real = workers.in_order
 
     def in_order(*arguments: Any, **options: Any) -> Generator[Any, None, None]:
-        with Store.open(index).writer() as writer:  # before any worker opens the index
+        with Index.open(index).writer() as writer:  # before any worker opens the index
             writer.remove("s1")
             writer.compact()
         assert bool(lease_files(index)) == (jobs > 1)  # a process that has mapped the files needs none
@@ -424,7 +424,7 @@ def test_a_scan_sees_one_state_whatever_happens_meanwhile(
     scans = list(scan_files(index, items, jobs=jobs))
     assert [[match.recording.id for match in scan.matches] for scan in scans] == [["s1"], ["s2"], ["s1"]]
     assert {(scan.searched.digest, scan.searched.n_recordings) for scan in scans} == {(digest, 2)}
-    assert [recording.id for recording in Store.open(index).snapshot().recordings] == ["s2"]
+    assert [recording.id for recording in Index.open(index).snapshot().recordings] == ["s2"]
     assert lease_files(index) == []
 
 

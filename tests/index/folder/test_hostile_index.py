@@ -17,8 +17,8 @@ from benchmarks.fuzz.index_folders import body_of, change, sign, sound, use, wri
 from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import CatalogueError, IndexDamagedError
 from index.folder.archive import ending, header, padding
+from index.folder.index import Index
 from index.folder.repair import repair_index
-from index.folder.store import Store
 from index.folder.transfer import import_index
 from index.folder.verification import verify_index
 from index.storage.durable import write_array
@@ -169,7 +169,7 @@ def test_what_no_file_can_say_is_refused_found_and_repaired(tmp_path: Path, what
     assert repair_index(folder) == problems
     lost = max(problem.n_recordings for problem in problems)
     assert verify_index(folder) == []
-    assert len(Store.open(folder).snapshot().recordings) == 3 - lost
+    assert len(Index.open(folder).snapshot().recordings) == 3 - lost
     use(folder)
     change(folder)
 
@@ -180,7 +180,7 @@ def test_what_no_manifest_can_say_is_named(tmp_path: Path, what: str) -> None:
     folder = Path(shutil.copytree(sound("exact"), tmp_path / "index"))
     manifest(alter)(folder)
     with pytest.raises(IndexDamagedError, match=message):
-        Store.open(folder)
+        Index.open(folder)
     with pytest.raises(CatalogueError, match="has an unsound manifest"):
         import_index(archive_of(folder), tmp_path / "new")
     result = run("verify", "--repair", "--list", tmp_path / "all.csv", index=folder)

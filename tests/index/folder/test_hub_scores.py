@@ -16,8 +16,8 @@ from fingerprint.errors import IndexDamagedError, ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from index.folder.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs, hub_scores
+from index.folder.index import Index, LayerLandmarks, Recording
 from index.folder.repair import repair_index
-from index.folder.store import LayerLandmarks, Recording, Store
 from index.folder.verification import verify_index
 from index.folder.writer import Writer
 from index.search.match import STANDARD, match_track
@@ -44,20 +44,20 @@ def leaning(n: int, seed: int, *, spread: float = 1.0) -> LayerLandmarks:
     )
 
 
-def store_of(path: Path, recordings: dict[str, LayerLandmarks], *, exact_limit: int = NEVER) -> Store:
+def store_of(path: Path, recordings: dict[str, LayerLandmarks], *, exact_limit: int = NEVER) -> Index:
     """Make an index in a single commit."""
-    store = Store.create(path, LAYERS)
-    with store.writer(exact_limit=exact_limit) as writer:
+    index = Index.create(path, LAYERS)
+    with index.writer(exact_limit=exact_limit) as writer:
         for name, marks in recordings.items():
             writer.add(Recording(name, duration_ms=100_000), {"recording": marks})
-    return store
+    return index
 
 
 def songs(n: int = N_SONGS) -> dict[str, LayerLandmarks]:
     return {f"song{k:02d}": leaning(80, k) for k in range(n)}
 
 
-def with_a_hub(path: Path, *, exact_limit: int = NEVER) -> Store:
+def with_a_hub(path: Path, *, exact_limit: int = NEVER) -> Index:
     """Return an index of songs, and of a short recording in the middle of all descriptors."""
     return store_of(path, {"middle": leaning(10, 500, spread=0.2), **songs()}, exact_limit=exact_limit)
 
@@ -118,8 +118,8 @@ def test_hubs_do_not_depend_on_the_order_of_recordings(tmp_path: Path) -> None:
 
 
 def test_few_recordings_have_no_hubs_and_no_file(tmp_path: Path) -> None:
-    store = store_of(tmp_path / "index", songs(LEAST_RECORDINGS))
-    assert store.snapshot().hubs == {}
+    index = store_of(tmp_path / "index", songs(LEAST_RECORDINGS))
+    assert index.snapshot().hubs == {}
     assert read_manifest(tmp_path / "index").hubs is None
 
 
@@ -147,17 +147,17 @@ def _hubs_are(monkeypatch: pytest.MonkeyPatch, hubs: dict[str, Hub]) -> None:
 
 def _catalogue(path: Path) -> Snapshot:
     """Return twelve pieces, a drone, test tones and a metronome."""
-    store = Store.create(path, layer_specs())
+    index = Index.create(path, layer_specs())
     sounds = {f"s{k}": music(k) for k in range(12)}
     sounds |= {"drone": oddity("drone", 1, 40.0, sample_rate=RATE_HZ)}
     sounds |= {"tones": oddity("tones", 2, 40.0, sample_rate=RATE_HZ)}
     sounds |= {"clicks": oddity("clicks", 0, 40.0, sample_rate=RATE_HZ)}
-    with store.writer() as writer:
+    with index.writer() as writer:
         for name, y in sounds.items():
             fingerprint = fingerprint_signal(y)
             recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
             writer.add(recording, recording_landmarks(fingerprint))
-    return store.snapshot()
+    return index.snapshot()
 
 
 def test_drones_tones_and_clicks_are_no_hubs_by_what_they_are(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_passage_of_a_hub_between_the_two_thresholds_is_no_match(
 def test_hubs_are_looked_for_again_when_the_catalogue_has_doubled_and_on_compact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = store_of(tmp_path / "index", songs(20))
+    index = store_of(tmp_path / "index", songs(20))
     assert read_manifest(tmp_path / "index").hubs is not None
     asked = []
 
@@ -216,7 +216,7 @@ def test_hubs_are_looked_for_again_when_the_catalogue_has_doubled_and_on_compact
         return {}
 
     monkeypatch.setattr("index.folder.writer.find_hubs", count)
-    with store.writer() as writer:
+    with index.writer() as writer:
         for k in range(20, 41):
             writer.add(Recording(f"song{k:02d}"), {"recording": leaning(80, k)})
             writer.commit()
@@ -229,8 +229,8 @@ def test_hubs_are_looked_for_again_when_the_catalogue_has_doubled_and_on_compact
 
 
 def test_there_is_one_file_and_the_manifest_names_it(tmp_path: Path) -> None:
-    store = with_a_hub(tmp_path / "index")
-    with store.writer() as writer:
+    index = with_a_hub(tmp_path / "index")
+    with index.writer() as writer:
         for k in range(100, 140):
             writer.add(Recording(f"more{k}"), {"recording": leaning(80, k)})
     hubs = read_manifest(tmp_path / "index").hubs
@@ -238,7 +238,7 @@ def test_there_is_one_file_and_the_manifest_names_it(tmp_path: Path) -> None:
     (path,) = (tmp_path / "index").glob("hubs-*")
     assert path.name == hubs.name
     assert hubs.computed_at == 10 + 80 * 70
-    assert json.loads(path.read_text()) == {name: asdict(hub) for name, hub in store.snapshot().hubs.items()}
+    assert json.loads(path.read_text()) == {name: asdict(hub) for name, hub in index.snapshot().hubs.items()}
 
 
 def test_a_removed_or_replaced_recording_is_no_hub(tmp_path: Path) -> None:
@@ -248,10 +248,10 @@ def test_a_removed_or_replaced_recording_is_no_hub(tmp_path: Path) -> None:
         writer.remove("middle")
     with replaced.writer() as writer:
         writer.replace(Recording("middle"), {"recording": leaning(20, 501)})
-    for store, n in ((removed, N_SONGS), (replaced, N_SONGS + 1)):
-        assert (store.snapshot().hubs, len(store.snapshot().recordings)) == ({}, n)
-        assert store.verify() == []
-        assert len([*store.path.glob("hubs-*")]) == 1
+    for index, n in ((removed, N_SONGS), (replaced, N_SONGS + 1)):
+        assert (index.snapshot().hubs, len(index.snapshot().recordings)) == ({}, n)
+        assert index.verify() == []
+        assert len([*index.path.glob("hubs-*")]) == 1
     assert removed.digest != digest
 
 
@@ -274,27 +274,27 @@ def test_a_damaged_file_is_found_taken_out_and_made_again(tmp_path: Path, harm: 
     else:
         path.write_bytes(data[:-3] if harm == "cut" else data[:20] + b"7" + data[21:])
     with pytest.raises(IndexDamagedError, match=path.name):
-        Store.open(folder)
+        Index.open(folder)
     (problem,) = verify_index(folder)
     assert (problem.path, problem.recordings, problem.n_recordings) == (path, (), 0)
     result = run("verify", index=folder)
     assert result.exit_code == 5
     assert "it concerns no recording, and is computed again by the next add or remove" in result.stdout
     assert repair_index(folder) == [problem]
-    store = Store.open(folder)
-    assert store.snapshot().hubs == {}
-    assert len(store.snapshot().recordings) == N_SONGS + 1
-    with store.writer() as writer:
+    index = Index.open(folder)
+    assert index.snapshot().hubs == {}
+    assert len(index.snapshot().recordings) == N_SONGS + 1
+    with index.writer() as writer:
         writer.remove("song00")
-    assert list(store.snapshot().hubs) == list(hubs)
-    assert store.verify() == []
+    assert list(index.snapshot().hubs) == list(hubs)
+    assert index.verify() == []
 
 
 def test_a_writer_that_fails_leaves_no_file_and_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "index"
-    store = with_a_hub(folder)
+    index = with_a_hub(folder)
     before = sorted(folder.glob("hubs-*"))
-    with store.writer() as writer:
+    with index.writer() as writer:
         writer.remove("middle")
         with monkeypatch.context() as patch:
             patch.setattr(Writer, "_switch", _fail)
@@ -302,7 +302,7 @@ def test_a_writer_that_fails_leaves_no_file_and_can_go_on(tmp_path: Path, monkey
                 writer.commit()
         assert sorted(folder.glob("hubs-*")) == before
         writer.commit()
-    assert store.snapshot().hubs == {}
+    assert index.snapshot().hubs == {}
 
 
 def _fail(writer: Writer, manifest: object) -> None:
@@ -310,20 +310,20 @@ def _fail(writer: Writer, manifest: object) -> None:
 
 
 def test_an_index_made_before_there_were_hubs_has_none(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {"a": 30, "b": 30})
+    index = fill(tmp_path / "index", {"a": 30, "b": 30})
     manifest = read_manifest(tmp_path / "index")
     body = json.loads(manifest.to_bytes())
     del body["hubs"]
     assert type(manifest).from_body(body) == manifest
-    assert store.snapshot().hub_factor(0) == 1.0
+    assert index.snapshot().hub_factor(0) == 1.0
 
 
 def test_info_shows_hubs_and_says_what_is_done(tmp_path: Path) -> None:
-    store = with_a_hub(tmp_path / "index")
-    facts = store.info()
+    index = with_a_hub(tmp_path / "index")
+    facts = index.info()
     (hub,) = facts["hubs"]
-    assert hub == {"id": "middle", **asdict(store.snapshot().hubs["middle"])}
-    assert json.loads(run("info", "--json", index=store.path).stdout)["hubs"] == [hub]
+    assert hub == {"id": "middle", **asdict(index.snapshot().hubs["middle"])}
+    assert json.loads(run("info", "--json", index=index.path).stdout)["hubs"] == [hub]
     text = info_text(facts)
     assert f"  middle                  {hub['score']:.0f} times" in text.splitlines()
     assert "a match with a hub counts above a threshold raised for that" in text

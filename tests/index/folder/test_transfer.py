@@ -30,7 +30,7 @@ from fingerprint.errors import (
 )
 from fingerprint.new_files import new_file, working_folder
 from index.folder.archive import header
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.folder.transfer import export_index, import_index
 from index.folder.verification import verify_index
 from index.storage import snapshot as snapshots
@@ -63,8 +63,8 @@ getattr(transport, sys.argv[1])(Path(sys.argv[4]), Path(sys.argv[5]))
 @pytest.fixture(params=[NEVER, ALWAYS], ids=["exact", "compressed"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return an index in two segments with a removed recording."""
-    store = fill(tmp_path / "index", {f"r{i}": 30 for i in range(5)}, exact_limit=request.param)
-    with store.writer(exact_limit=request.param) as writer:
+    opened = fill(tmp_path / "index", {f"r{i}": 30 for i in range(5)}, exact_limit=request.param)
+    with opened.writer(exact_limit=request.param) as writer:
         writer.add(Recording("r5"), {"recording": landmarks(30, 5)})
         writer.remove("r1")
     return tmp_path / "index"
@@ -119,7 +119,7 @@ def test_an_imported_index_is_the_exported_one_file_by_file(index: Path, tmp_pat
     written = export_index(index, tmp_path / "a.tar", progress=told.append)
     data = (tmp_path / "a.tar").read_bytes()
     assert (written.size, written.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    assert (written.digest, written.n_recordings) == (Store.open(index).digest, 5)
+    assert (written.digest, written.n_recordings) == (Index.open(index).digest, 5)
     assert sum(told) == written.size
     (tmp_path / "new").mkdir()
     told.clear()
@@ -128,7 +128,7 @@ def test_an_imported_index_is_the_exported_one_file_by_file(index: Path, tmp_pat
     assert sum(told) == written.size
     assert contents(tmp_path / "new") == contents(index)
     assert verify_index(tmp_path / "new") == []
-    with Store.open(tmp_path / "new").writer() as writer:
+    with Index.open(tmp_path / "new").writer() as writer:
         writer.remove("r2")
     assert names(tmp_path) == ["a.tar", "index", "new"]
 
@@ -162,10 +162,10 @@ def test_the_archive_is_a_tar_of_what_the_manifest_names(index: Path, tmp_path: 
 
 
 def test_an_empty_index_travels_too(tmp_path: Path) -> None:
-    Store.create(tmp_path / "index", LAYERS)
+    Index.create(tmp_path / "index", LAYERS)
     export_index(tmp_path / "index", tmp_path / "a.tar")
     assert import_index(tmp_path / "a.tar", tmp_path / "new").n_recordings == 0
-    assert len(Store.open(tmp_path / "new").snapshot().recordings) == 0
+    assert len(Index.open(tmp_path / "new").snapshot().recordings) == 0
 
 
 def test_a_file_of_many_gigabytes_has_a_header_that_tar_reads() -> None:
@@ -183,12 +183,12 @@ def test_a_compaction_during_an_export_changes_nothing_in_it(index: Path, tmp_pa
     def compact_once(n_bytes: int) -> None:
         told.append(n_bytes)
         if len(told) == 1:
-            with Store.open(index).writer() as writer:
+            with Index.open(index).writer() as writer:
                 writer.compact()
 
     exported = export_index(index, tmp_path / "b.tar", progress=compact_once)
     assert replace(exported, path=expected.path) == expected
-    assert Store.open(index).info()["removed"] == 0
+    assert Index.open(index).info()["removed"] == 0
 
 
 # Targets.
@@ -436,7 +436,7 @@ def test_a_killed_import_leaves_no_index_and_the_next_one_clears_up(
     assert re.fullmatch(r"\.new\.[0-9a-f]{16}\.tmp", left)
     assert names(tmp_path) == [left, "small", "small.tar"]
     with pytest.raises(IndexMissingError):
-        Store.open(tmp_path / "new")
+        Index.open(tmp_path / "new")
     (tmp_path / left / "strange").touch()
     import_index(archive, tmp_path / "new")
     assert contents(tmp_path / "new") == contents(tmp_path / "small")

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.search.alignment import FLOOR_SCORE, Aligner, Alignment
 from index.search.hypotheses import Hypothesis, QueryLandmarks
 from index.storage.layer_snapshot import LayerSnapshot
@@ -52,8 +52,8 @@ def lay(
         )
         for k in range(3)
     ]
-    store = Store.create(path, LAYERS)
-    with store.writer(exact_limit=NEVER) as writer:
+    index = Index.create(path, LAYERS)
+    with index.writer(exact_limit=NEVER) as writer:
         for k, landmarks in enumerate(catalogue):
             writer.add(Recording(f"r{k}", duration_ms=round(1000 * SECONDS)), {"recording": landmarks})
     # Reference time = ratio x query time + offset, for query times from 20.3 to 39.7 s.
@@ -75,7 +75,7 @@ def lay(
         for k in range(3)
     ]
     query = QueryLandmarks(all_times[order], all_bins[order].astype(np.float32), np.stack(described)[:, order], scales)
-    return Laid(query, store.snapshot().layer("recording"), ratio, offset, shift, start, end)
+    return Laid(query, index.snapshot().layer("recording"), ratio, offset, shift, start, end)
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +183,10 @@ def test_chance_confirms_as_many_where_the_reference_is_the_same_at_all_times(tm
     """A drone: whatever the offset, the same landmarks are met, and the number says so."""
     vector = np.repeat(unit_vectors(1, 3), 4000, axis=0)
     times = np.linspace(0.0, 79.98, 4000)
-    store = Store.create(tmp_path / "index", LAYERS)
-    with store.writer(exact_limit=NEVER) as writer:
+    index = Index.create(tmp_path / "index", LAYERS)
+    with index.writer(exact_limit=NEVER) as writer:
         writer.add(Recording("drone"), {"recording": LayerLandmarks(times, np.full(4000, 50, np.float32), vector)})
-    layer = store.snapshot().layer("recording")
+    layer = index.snapshot().layer("recording")
     query = QueryLandmarks(times[:1000], np.full(1000, 50, np.float32), vector[None, :1000], (1.0,))
     aligner = Aligner(query, layer)
     found = aligner.align(Hypothesis(0, 1.0, 30.0, 0.0, 10.0, 9.0))
@@ -198,11 +198,11 @@ def test_chance_confirms_as_many_where_the_reference_is_the_same_at_all_times(tm
 def test_empty_queries_and_references_align_with_nothing(tmp_path: Path, laid: Laid) -> None:
     none = QueryLandmarks(np.empty(0), np.empty(0, np.float32), np.empty((1, 0, 64), np.float32), (1.0,))
     assert Aligner(none, laid.layer).align(laid.hypothesis()) is None
-    store = Store.create(tmp_path / "index", LAYERS)
-    with store.writer() as writer:
+    index = Index.create(tmp_path / "index", LAYERS)
+    with index.writer() as writer:
         writer.add(Recording("a"), {})
         writer.add(Recording("b"), {})
-    assert Aligner(laid.query, store.snapshot().layer("recording")).align(laid.hypothesis()) is None
+    assert Aligner(laid.query, index.snapshot().layer("recording")).align(laid.hypothesis()) is None
 
 
 @pytest.mark.parametrize(

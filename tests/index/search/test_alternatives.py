@@ -16,7 +16,7 @@ from benchmarks.distortion.conditions import EQUALISER
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.recheck.recheck import recheck
 from index.recheck.trace import Trace, traced_part
 from index.recheck.trace_file import trace_from_bytes, trace_to_bytes
@@ -82,13 +82,13 @@ def excerpt(seed: int) -> Fingerprint:
 def build(
     path: Path, commits: Iterable[Sequence[tuple[str, Fingerprint]]], *, exact_limit: int = EXACT_LIMIT
 ) -> Snapshot:
-    store = Store.create(path, layer_specs())
+    index = Index.create(path, layer_specs())
     for commit in commits:
-        with store.writer(exact_limit=exact_limit) as writer:
+        with index.writer(exact_limit=exact_limit) as writer:
             for name, fingerprint in commit:
                 recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
                 writer.add(recording, recording_landmarks(fingerprint))
-    return store.snapshot()
+    return index.snapshot()
 
 
 def only(result: MatchResult) -> tuple[Match, Passage]:

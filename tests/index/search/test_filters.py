@@ -13,7 +13,7 @@ import pytest
 from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.filters import Filter
 from index.search.match import STANDARD, match_track
 from index.storage import recordings as recordings_module
@@ -30,7 +30,7 @@ NAMES = ("a", "b", "c", "d")
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """Return an index of four recordings: a and b have the tag x, b and c the tag y."""
     made = fill(tmp_path_factory.mktemp("filters") / "index", dict.fromkeys(NAMES, 40))
     change_tags(made, ["a", "b"], added=["x"])
@@ -61,21 +61,21 @@ def named(snapshot: Snapshot, only: Sequence[str], exclude: Sequence[str]) -> st
     ],
 )
 def test_a_recording_is_searched_if_some_only_and_no_exclude_names_it(
-    store: Store, only: list[str], exclude: list[str], expected: str
+    index: Index, only: list[str], exclude: list[str], expected: str
 ) -> None:
-    assert named(store.snapshot(), only, exclude) == expected
+    assert named(index.snapshot(), only, exclude) == expected
 
 
-def test_without_words_everything_is_searched(store: Store) -> None:
+def test_without_words_everything_is_searched(index: Index) -> None:
     assert Filter.parse([], []) == Filter()
-    assert Filter().allowed(store.snapshot()) is None
+    assert Filter().allowed(index.snapshot()) is None
 
 
 @pytest.mark.parametrize("text", ["a\nc\n", "\ufeffa\r\nc\r\n", "# ours\n\n  c \n#d\na"])
-def test_ids_are_read_from_a_file(store: Store, tmp_path: Path, text: str) -> None:
+def test_ids_are_read_from_a_file(index: Index, tmp_path: Path, text: str) -> None:
     (tmp_path / "ids.txt").write_text(text, encoding="utf-8", newline="")
-    assert named(store.snapshot(), [f"@{tmp_path}/ids.txt"], []) == "ac"
-    assert named(store.snapshot(), [], [f"@{tmp_path}/ids.txt"]) == "bd"
+    assert named(index.snapshot(), [f"@{tmp_path}/ids.txt"], []) == "ac"
+    assert named(index.snapshot(), [], [f"@{tmp_path}/ids.txt"]) == "bd"
 
 
 @pytest.mark.parametrize("word", ["a", "", "id:", "tag:", "tag", "label:x"])
@@ -96,14 +96,14 @@ def test_a_file_of_ids_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
             Filter.parse([f"@{tmp_path}/{name}"], [])
 
 
-def test_ids_that_are_not_there_are_named_five_at_most(store: Store) -> None:
+def test_ids_that_are_not_there_are_named_five_at_most(index: Index) -> None:
     with pytest.raises(UnknownRecordingError, match=r"names z1, z2, z3, z4, z5 and 2 more: not in the index"):
-        Filter.parse(["id:a", *(f"id:z{i}" for i in range(1, 8))], []).allowed(store.snapshot())
+        Filter.parse(["id:a", *(f"id:z{i}" for i in range(1, 8))], []).allowed(index.snapshot())
     with pytest.raises(UnknownRecordingError, match=r"names z: not in the index"):
-        Filter.parse([], ["id:z"]).allowed(store.snapshot())
+        Filter.parse([], ["id:z"]).allowed(index.snapshot())
 
 
-def test_a_filter_that_matches_nothing_is_an_error(store: Store) -> None:
+def test_a_filter_that_matches_nothing_is_an_error(index: Index) -> None:
     for only, exclude, message in (
         (["tag:z"], [], "filter tag:z: no recording of the index has this tag"),
         ([], ["tag:z"], "filter tag:z: no recording of the index has this tag"),
@@ -111,11 +111,11 @@ def test_a_filter_that_matches_nothing_is_an_error(store: Store) -> None:
         (["id:a"], ["tag:x"], "leaves no recording to be searched"),
     ):
         with pytest.raises(ParameterError, match=message):
-            Filter.parse(only, exclude).allowed(store.snapshot())
+            Filter.parse(only, exclude).allowed(index.snapshot())
 
 
-def test_ids_are_found_by_key_and_only_their_lines_are_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot = store.snapshot()
+def test_ids_are_found_by_key_and_only_their_lines_are_read(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = index.snapshot()
     read: list[bytes] = []
     parse = recordings_module.recording_from_json
 
@@ -130,7 +130,7 @@ def test_ids_are_found_by_key_and_only_their_lines_are_read(store: Store, monkey
     assert len(read) == 2
 
 
-def test_two_ids_with_one_key_are_told_apart(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_two_ids_with_one_key_are_told_apart(index: Index, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(recordings_module, "text_key", lambda text: 7)
     monkeypatch.setattr("index.storage.segment_writer.text_key", lambda text: 7)
     twin = fill(tmp_path / "index", dict.fromkeys(NAMES, 5))
@@ -169,8 +169,8 @@ def test_the_few_that_are_allowed_are_found_however_many_are_not(tmp_path: Path,
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile([-1, -1, -1, *range(400, 405)], (30, 1)))
 
 
-def test_allowed_has_a_value_for_each_recording(store: Store) -> None:
-    view = store.snapshot().layer("recording")
+def test_allowed_has_a_value_for_each_recording(index: Index) -> None:
+    view = index.snapshot().layer("recording")
     with pytest.raises(ParameterError, match=r"allowed has shape \(3,\): must have one value for each recording"):
         view.search(landmarks(3, 99).vectors, 3, allowed=np.ones(3, dtype=np.bool_))
 
@@ -190,11 +190,11 @@ def query(seed: int) -> Fingerprint:
 
 def indexed(path: Path, seeds: Sequence[int], *, exact_limit: int) -> Snapshot:
     """Return an index of music by seed, s11 and so on; s14 has the audio of s13."""
-    store = Store.create(path, layer_specs())
-    with store.writer(exact_limit=exact_limit) as writer:
+    index = Index.create(path, layer_specs())
+    with index.writer(exact_limit=exact_limit) as writer:
         for seed in seeds:
             writer.add(Recording(f"s{seed}", duration_ms=20_000), recording_landmarks(reference(min(seed, 13))))
-    return store.snapshot()
+    return index.snapshot()
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.search.alignment import FLOOR_SCORE
 from index.search.match import (
     DEFAULT_FALSE_PER_1000H,
@@ -70,14 +70,14 @@ def excerpt(seed: int, start: float, seconds: float) -> Samples:
     return song(seed)[round(start * RATE) : round((start + seconds) * RATE)]
 
 
-def build(path: Path, songs: Iterable[tuple[str, Samples]], *, exact_limit: int = EXACT_LIMIT) -> Store:
-    store = Store.create(path, layer_specs())
-    with store.writer(exact_limit=exact_limit) as writer:
+def build(path: Path, songs: Iterable[tuple[str, Samples]], *, exact_limit: int = EXACT_LIMIT) -> Index:
+    index = Index.create(path, layer_specs())
+    with index.writer(exact_limit=exact_limit) as writer:
         for name, y in songs:
             fingerprint = fingerprint_signal(at_analysis_rate(y))
             recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
             writer.add(recording, recording_landmarks(fingerprint))
-    return store
+    return index
 
 
 @pytest.fixture(scope="module")
@@ -426,17 +426,17 @@ def test_music_running_backwards_matches_nothing(catalogue: Snapshot) -> None:
 
 
 def test_an_empty_catalogue_matches_nothing(tmp_path: Path) -> None:
-    result = search(excerpt(0, 5.0, 10.0), Store.create(tmp_path / "index", layer_specs()).snapshot())
+    result = search(excerpt(0, 5.0, 10.0), Index.create(tmp_path / "index", layer_specs()).snapshot())
     assert (result.matches, result.n_hypotheses) == ((), 0)
 
 
 def test_a_recording_that_was_removed_is_not_found(tmp_path: Path) -> None:
-    store = build(tmp_path / "index", [(f"song{k}", song(k)) for k in range(3)])
+    index = build(tmp_path / "index", [(f"song{k}", song(k)) for k in range(3)])
     y, *_ = between_strangers(excerpt(1, 20.0, 12.0))
-    only(search(y, store.snapshot()), "song1")
-    with store.writer() as writer:
+    only(search(y, index.snapshot()), "song1")
+    with index.writer() as writer:
         writer.remove("song1")
-    assert search(y, store.snapshot()).matches == ()
+    assert search(y, index.snapshot()).matches == ()
 
 
 # --- short, slow and fast ---------------------------------------------------------------------------------------------

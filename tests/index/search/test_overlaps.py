@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.oddities import oddity
 from fingerprint.errors import ParameterError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.search.overlaps import MIN_SECONDS, Overlap, Span, find_overlaps, longest_first, overlap_to_json
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
@@ -35,13 +35,13 @@ def part(y: Samples, start: float, end: float) -> Samples:
 
 
 def build(path: Path, sounds: dict[str, Samples], *, exact_limit: int = NEVER) -> Snapshot:
-    store = Store.create(path, layer_specs())
-    with store.writer(exact_limit=exact_limit) as writer:
+    index = Index.create(path, layer_specs())
+    with index.writer(exact_limit=exact_limit) as writer:
         for name, y in sounds.items():
             fingerprint = fingerprint_signal(y)
             recording = Recording(name, duration_ms=round(1000 * fingerprint.duration_seconds))
             writer.add(recording, recording_landmarks(fingerprint))
-    return store.snapshot()
+    return index.snapshot()
 
 
 def found_in(snapshot: Snapshot, *ids: str, min_seconds: float = MIN_SECONDS) -> dict[tuple[str, str], Overlap]:
@@ -136,20 +136,20 @@ def test_too_short_a_minimum_is_refused(snapshot: Snapshot, seconds: float) -> N
 def test_removed_recordings_overlap_with_nothing(tmp_path: Path) -> None:
     y = song(1, 20.0)
     build(tmp_path / "index", {"a": y, "b": y})
-    store = Store.open(tmp_path / "index")
-    with store.writer() as writer:
+    index = Index.open(tmp_path / "index")
+    with index.writer() as writer:
         writer.remove("b")
-    assert found_in(store.snapshot()) == {}
+    assert found_in(index.snapshot()) == {}
     with pytest.raises(UnknownRecordingError, match="'b' is not in the index"):
-        found_in(store.snapshot(), "b")
+        found_in(index.snapshot(), "b")
 
 
 def test_recordings_without_landmarks_overlap_with_nothing(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "index", layer_specs())
-    with store.writer() as writer:
+    index = Index.create(tmp_path / "index", layer_specs())
+    with index.writer() as writer:
         writer.add(Recording("a"), {})
         writer.add(Recording("b"), {})
-    assert [*find_overlaps(store.snapshot())] == [[], []]
+    assert [*find_overlaps(index.snapshot())] == [[], []]
 
 
 SAMPLE = Overlap(

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fingerprint.extract import fingerprint_signal
-from index.folder.store import Recording, Store
+from index.folder.index import Index, Recording
 from index.search.match import STANDARD, match_track
 from index.search.matches import Match
 from index.storage.layers import recording_landmarks
@@ -27,12 +27,12 @@ SECONDS = 26.0
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """Return three songs, s1 to s3."""
-    store = Store.create(tmp_path_factory.mktemp("repeats") / "index", layer_specs())
-    with store.writer() as writer:
+    index = Index.create(tmp_path_factory.mktemp("repeats") / "index", layer_specs())
+    with index.writer() as writer:
         for seed in range(1, 4):
             landmarks = recording_landmarks(fingerprint_signal(music(seed, SECONDS)))
             writer.add(Recording(f"s{seed}", duration_ms=round(1000 * SECONDS)), landmarks)
-    return store.snapshot()
+    return index.snapshot()
 
 
 def cut(seed: int, start: float, seconds: float) -> Samples:
@@ -80,10 +80,10 @@ def test_a_loop_within_other_music_is_claimed_where_it_is_played(catalogue: Snap
 def test_what_repeats_itself_and_plays_on_is_one_passage(catalogue: Snapshot, tmp_path: Path) -> None:
     """A recording that is one loop of two seconds, played once from its start to its end."""
     looped = np.tile(cut(1, 9.0, 2.0), 10)
-    store = Store.create(tmp_path / "index", layer_specs())
-    with store.writer() as writer:
+    index = Index.create(tmp_path / "index", layer_specs())
+    with index.writer() as writer:
         writer.add(Recording("loop", duration_ms=20_000), recording_landmarks(fingerprint_signal(looped)))
-    (passage,) = found(looped, store.snapshot())["loop"].passages
+    (passage,) = found(looped, index.snapshot())["loop"].passages
     assert passage.track_end_seconds - passage.track_start_seconds > 18.0
     assert passage.ratio == pytest.approx(1.0, abs=0.001)
 

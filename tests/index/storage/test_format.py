@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json, digest_of, pretty_json
 from fingerprint.errors import IndexDamagedError, IndexFormatError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.storage.manifest import parse_manifest
 from tests.landmark_sets import landmarks
 from tests.places import DATA
@@ -33,9 +33,9 @@ def queries() -> NDArray[np.float32]:
 def test_the_frozen_sample_of_version_2_opens_and_answers() -> None:
     assert SAMPLE.is_dir(), "the frozen sample index is missing: it must never be deleted"
     expected = json.loads((DATA / "index-v2.json").read_text())
-    store = Store.open(SAMPLE)
-    assert store.verify() == []
-    snapshot = store.snapshot()
+    index = Index.open(SAMPLE)
+    assert index.verify() == []
+    snapshot = index.snapshot()
     assert snapshot.digest == expected["digest"]
     assert [recording.id for recording in snapshot.recordings] == expected["ids"]
     assert [list(recording.tags) for recording in snapshot.recordings] == expected["tags"]
@@ -55,13 +55,13 @@ def test_the_frozen_sample_of_version_2_opens_and_answers() -> None:
 
 
 def test_the_frozen_sample_can_be_written_to(tmp_path: Path) -> None:
-    store = Store.open(shutil.copytree(SAMPLE, tmp_path / "index"))
-    before = store.digest
-    with store.writer() as writer:
+    index = Index.open(shutil.copytree(SAMPLE, tmp_path / "index"))
+    before = index.digest
+    with index.writer() as writer:
         writer.compact()
-    assert store.verify() == []
-    assert (store.info()["segments"], store.info()["removed"]) == (1, 0)
-    assert store.digest == before
+    assert index.verify() == []
+    assert (index.info()["segments"], index.info()["removed"]) == (1, 0)
+    assert index.digest == before
     assert json.loads((tmp_path / "index" / "manifest.json").read_bytes())["amendments"] is None
 
 
@@ -72,7 +72,7 @@ def test_the_frozen_sample_of_version_1_is_refused_with_what_to_do() -> None:
         r"or add the recordings again to a new index, from their fingerprint files \(\.spf\) or their audio$"
     )
     with pytest.raises(IndexFormatError, match=message):
-        Store.open(DATA / "index-v1")
+        Index.open(DATA / "index-v1")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def stranger() -> Stranger:
 
 
 def test_a_stranger_reads_the_recordings_as_they_are_now(stranger: Stranger) -> None:
-    snapshot = Store.open(SAMPLE).snapshot()
+    snapshot = Index.open(SAMPLE).snapshot()
     assert [line["id"] for line in stranger.lines] == ["r1", "r3", "r4", "r5", "r6", "r7", "r8", "r9"]
     for line, recording in zip(stranger.lines, snapshot.recordings, strict=True):
         for name in ("id", "title", "isrc", "name", "sha256", "duration_ms", "decoder"):
@@ -275,7 +275,7 @@ def test_a_stranger_reads_the_recordings_as_they_are_now(stranger: Stranger) -> 
 
 @pytest.mark.parametrize("layer", ["recording", "composition"])
 def test_a_stranger_reads_the_landmarks(stranger: Stranger, layer: str) -> None:
-    view = Store.open(SAMPLE).snapshot().layer(layer)
+    view = Index.open(SAMPLE).snapshot().layer(layer)
     read = stranger.landmarks(layer)
     assert [len(part[0]) for part in read] == view.counts().tolist()
     assert [line["landmarks"].get(layer, 0) for line in stranger.lines] == view.counts().tolist()
@@ -310,7 +310,7 @@ def test_a_stranger_finds_every_descriptor_in_the_list_that_the_tree_says(strang
 
 @pytest.mark.parametrize("nprobe", [1, 4, 64])
 def test_a_stranger_finds_what_the_index_finds(stranger: Stranger, nprobe: int) -> None:
-    view = Store.open(SAMPLE).snapshot().layer("recording")
+    view = Index.open(SAMPLE).snapshot().layer("recording")
     rows, similarity = view.search(queries(), 3, nprobe=nprobe)
     for query, ours, estimates in zip(queries(), rows.tolist(), similarity.tolist(), strict=True):
         found = stranger.search("recording", query, 3, nprobe=nprobe)
@@ -319,7 +319,7 @@ def test_a_stranger_finds_what_the_index_finds(stranger: Stranger, nprobe: int) 
 
 
 def test_a_stranger_finds_what_the_index_finds_in_an_exact_layer(stranger: Stranger) -> None:
-    view = Store.open(SAMPLE).snapshot().layer("composition")
+    view = Index.open(SAMPLE).snapshot().layer("composition")
     vectors = np.concatenate([part[3].astype(np.float32) for part in stranger.landmarks("composition") if len(part[0])])
     rows, similarity = view.search(queries(), 1)
     products = queries() @ vectors.T
@@ -349,4 +349,4 @@ def test_a_stranger_computes_the_digest_of_the_index(stranger: Stranger) -> None
                 changed = int.from_bytes(content.tobytes(), "big") ^ facts(line) ^ facts(now)
                 contents.append(changed.to_bytes(32, "big"))
     expected = hashlib.sha256(text(layers) + b"".join(sorted(contents))).hexdigest()
-    assert Store.open(SAMPLE).digest == f"sha256:{expected}"
+    assert Index.open(SAMPLE).digest == f"sha256:{expected}"

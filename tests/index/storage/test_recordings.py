@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fingerprint.digests import canonical_json
-from index.folder.store import Recording, Snapshot, Store
+from index.folder.index import Index, Recording, Snapshot
 from tests.landmark_sets import LAYERS, landmarks
 
 AUDIO = {"a": "1" * 64, "b": "2" * 64, "c": "", "d": "1" * 64, "e": ""}
@@ -17,14 +17,14 @@ AUDIO = {"a": "1" * 64, "b": "2" * 64, "c": "", "d": "1" * 64, "e": ""}
 
 def stored(path: Path) -> Snapshot:
     """Return an index of five recordings in two segments, the second of them removed; a and d are of one file."""
-    store = Store.create(path, LAYERS)
+    index = Index.create(path, LAYERS)
     for names in ("abc", "de"):
-        with store.writer() as writer:
+        with index.writer() as writer:
             for name in names:
                 writer.add(Recording(name, sha256=AUDIO[name]), {"recording": landmarks(3, ord(name))})
-    with store.writer() as writer:
+    with index.writer() as writer:
         writer.remove("b")
-    return store.snapshot()
+    return index.snapshot()
 
 
 def one_key(text: str) -> int:
@@ -50,7 +50,7 @@ def test_live_recordings_are_found_by_id_and_by_audio(
 
 
 def test_nothing_is_found_in_an_empty_index(tmp_path: Path) -> None:
-    table = Store.create(tmp_path / "index", LAYERS).snapshot().recordings
+    table = Index.create(tmp_path / "index", LAYERS).snapshot().recordings
     assert (table.find("a"), table.find_audio("1" * 64), table.find_all(["a"]).tolist()) == (None, [], [-1])
 
 
@@ -61,5 +61,5 @@ def test_digest_is_of_the_layers_and_of_sorted_contents(tmp_path: Path) -> None:
     layers = {"recording": [snapshot.layer("recording").digest, None]}
     naive = hashlib.sha256(canonical_json(layers) + b"".join(contents)).hexdigest()
     assert snapshot.digest == f"sha256:{naive}"
-    empty = Store.create(tmp_path / "empty", LAYERS).snapshot()
+    empty = Index.create(tmp_path / "empty", LAYERS).snapshot()
     assert empty.digest == f"sha256:{hashlib.sha256(canonical_json(layers)).hexdigest()}"

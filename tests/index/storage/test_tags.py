@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from fingerprint.errors import IndexDamagedError, ParameterError, StorageFullError, UnknownRecordingError
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
+from index.folder.index import Index
 from index.folder.repair import repair_index
-from index.folder.store import Store
 from index.folder.verification import verify_index
 from index.search.alignment import Aligner
 from index.search.hypotheses import Hypothesis, Neighbours, QueryLandmarks, gather_votes
@@ -47,7 +47,7 @@ RANGES = st.lists(
 
 
 def parsed_facts(recordings: Sequence[Recording]) -> dict[str, Any]:
-    """Return the facts of `Store.info` that are about recordings, from all of them parsed."""
+    """Return the facts of `Index.info` that are about recordings, from all of them parsed."""
     excluded = [recording.excluded for recording in recordings if recording.excluded]
     tags = sorted(itertools.chain.from_iterable(recording.tags for recording in recordings))
     return {
@@ -146,18 +146,18 @@ def test_a_recording_keeps_its_facts_in_one_form_and_older_lines_have_none() -> 
 
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
 def test_facts_given_later_are_as_if_given_at_once(tmp_path: Path, exact_limit: int) -> None:
-    store = fill(tmp_path / "index", {"a": 40, "b": 30, "c": 20}, exact_limit=exact_limit)
-    plain = store.digest
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", {"a": 40, "b": 30, "c": 20}, exact_limit=exact_limit)
+    plain = index.digest
+    with index.writer() as writer:
         writer.amend(replace(writer.recording("b"), tags=("sync",), excluded=((1_000, 2_000),)))
         assert writer.recording("b").tags == ("sync",)
-    assert store.snapshot().by_id("b").excluded == ((1_000, 2_000),)
-    assert store.verify() == []
-    assert len(amendments(store.path)) == 1
-    changed = store.digest
+    assert index.snapshot().by_id("b").excluded == ((1_000, 2_000),)
+    assert index.verify() == []
+    assert len(amendments(index.path)) == 1
+    changed = index.digest
     assert changed != plain
 
-    at_once = Store.create(tmp_path / "other", LAYERS)
+    at_once = Index.create(tmp_path / "other", LAYERS)
     with at_once.writer(exact_limit=NEVER) as writer:
         for seed, (name, n) in enumerate({"a": 40, "b": 30, "c": 20}.items()):
             recording = Recording(name, duration_ms=100_000)
@@ -167,54 +167,54 @@ def test_facts_given_later_are_as_if_given_at_once(tmp_path: Path, exact_limit: 
     if exact_limit == NEVER:
         assert changed == at_once.digest
 
-    with store.writer(exact_limit=exact_limit) as writer:
+    with index.writer(exact_limit=exact_limit) as writer:
         writer.compact()
-    assert amendments(store.path) == []
-    assert store.digest == changed
-    assert store.snapshot().by_id("b").tags == ("sync",)
-    with store.writer() as writer:
+    assert amendments(index.path) == []
+    assert index.digest == changed
+    assert index.snapshot().by_id("b").tags == ("sync",)
+    with index.writer() as writer:
         writer.amend(replace(writer.recording("b"), tags=(), excluded=()))
-    assert store.digest == plain
+    assert index.digest == plain
 
 
 def test_taking_an_amendment_back_leaves_none(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {"a": 10, "b": 10})
-    before = store.digest
-    assert change_tags(store, ["a", "b", "a"], added=["x"]) == 2
-    assert change_tags(store, ["a"], added=["x"]) == 0
-    assert change_tags(store, ["a", "b"], removed=["x"]) == 2
-    assert amendments(store.path) == []
-    assert store.digest == before
+    index = fill(tmp_path / "index", {"a": 10, "b": 10})
+    before = index.digest
+    assert change_tags(index, ["a", "b", "a"], added=["x"]) == 2
+    assert change_tags(index, ["a"], added=["x"]) == 0
+    assert change_tags(index, ["a", "b"], removed=["x"]) == 2
+    assert amendments(index.path) == []
+    assert index.digest == before
 
 
 def test_a_removed_recording_loses_its_amendment_and_leftovers_are_deleted(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {f"r{i}": 10 for i in range(8)})
-    change_tags(store, ["r1", "r2"], added=["x"])
-    (store.path / "amendments-000099.jsonl").write_bytes(b"{")
-    assert store.verify() == []
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", {f"r{i}": 10 for i in range(8)})
+    change_tags(index, ["r1", "r2"], added=["x"])
+    (index.path / "amendments-000099.jsonl").write_bytes(b"{")
+    assert index.verify() == []
+    with index.writer() as writer:
         writer.remove("r1")
-    entry = read_manifest(store.path).amendments
+    entry = read_manifest(index.path).amendments
     assert entry is not None
-    assert amendments(store.path) == [entry.name]
-    assert [json.loads(line)["id"] for line in (store.path / entry.name).read_text().splitlines()] == ["r2"]
-    assert store.info()["tags"] == {"x": 1}
+    assert amendments(index.path) == [entry.name]
+    assert [json.loads(line)["id"] for line in (index.path / entry.name).read_text().splitlines()] == ["r2"]
+    assert index.info()["tags"] == {"x": 1}
 
 
 def test_what_waits_to_be_committed_can_be_amended(tmp_path: Path) -> None:
-    store, twin = Store.create(tmp_path / "a", LAYERS), Store.create(tmp_path / "b", LAYERS)
-    with store.writer() as writer:
+    index, twin = Index.create(tmp_path / "a", LAYERS), Index.create(tmp_path / "b", LAYERS)
+    with index.writer() as writer:
         writer.add(Recording("a"), {"recording": landmarks(5, 0)})
         writer.amend(Recording("a", tags=("x",)))
     with twin.writer() as writer:
         writer.add(Recording("a", tags=("x",)), {"recording": landmarks(5, 0)})
-    assert store.digest == twin.digest
-    assert amendments(store.path) == []
+    assert index.digest == twin.digest
+    assert amendments(index.path) == []
 
 
 def test_only_what_is_said_of_a_recording_is_amended(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {"a": 10})
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", {"a": 10})
+    with index.writer() as writer:
         with pytest.raises(ParameterError, match="only title, artists, ISRC, tags and excluded ranges can be amended"):
             writer.amend(replace(writer.recording("a"), duration_ms=1))
         with pytest.raises(UnknownRecordingError, match="recording 'b' is not in the index"):
@@ -222,23 +222,23 @@ def test_only_what_is_said_of_a_recording_is_amended(tmp_path: Path) -> None:
 
 
 def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {"a": 10, "b": 10})
-    before = (store.path / "manifest.json").read_bytes()
+    index = fill(tmp_path / "index", {"a": 10, "b": 10})
+    before = (index.path / "manifest.json").read_bytes()
     for call, message in (
-        (lambda: change_tags(store, ["a", "z"], added=["x"]), "recording 'z' is not in the index"),
-        (lambda: change_tags(store, ["a"], removed=["x"]), "tag 'x': none of these recordings has it"),
-        (lambda: change_tags(store, ["a"], added=["x"], removed=["x"]), "tag 'x': cannot be added and removed at once"),
-        (lambda: change_exclusions(store, "a", ["100-101"]), "starts after the recording has ended, at 1:40"),
+        (lambda: change_tags(index, ["a", "z"], added=["x"]), "recording 'z' is not in the index"),
+        (lambda: change_tags(index, ["a"], removed=["x"]), "tag 'x': none of these recordings has it"),
+        (lambda: change_tags(index, ["a"], added=["x"], removed=["x"]), "tag 'x': cannot be added and removed at once"),
+        (lambda: change_exclusions(index, "a", ["100-101"]), "starts after the recording has ended, at 1:40"),
     ):
         with pytest.raises((ParameterError, UnknownRecordingError), match=message):
             call()
-    assert (store.path / "manifest.json").read_bytes() == before
+    assert (index.path / "manifest.json").read_bytes() == before
 
 
 def test_a_full_disk_leaves_the_facts_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = fill(tmp_path / "index", {"a": 10})
-    change_tags(store, ["a"], added=["x"])
-    before = {path.name: path.read_bytes() for path in store.path.iterdir() if path.is_file()}
+    index = fill(tmp_path / "index", {"a": 10})
+    change_tags(index, ["a"], added=["x"])
+    before = {path.name: path.read_bytes() for path in index.path.iterdir() if path.is_file()}
 
     def full(folder: Path, manifest: Manifest) -> None:
         raise StorageFullError("no space left")
@@ -246,30 +246,30 @@ def test_a_full_disk_leaves_the_facts_as_they_were(tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as patched:
         patched.setattr("index.folder.writer.write_manifest", full)
         with pytest.raises(StorageFullError):
-            change_tags(store, ["a"], added=["y"])
-    assert {path.name: path.read_bytes() for path in store.path.iterdir() if path.is_file()} == before
-    change_tags(store, ["a"], added=["y"])
-    assert store.snapshot().by_id("a").tags == ("x", "y")
+            change_tags(index, ["a"], added=["y"])
+    assert {path.name: path.read_bytes() for path in index.path.iterdir() if path.is_file()} == before
+    change_tags(index, ["a"], added=["y"])
+    assert index.snapshot().by_id("a").tags == ("x", "y")
 
 
 def test_info_is_that_of_all_recordings_parsed_whatever_their_texts_say(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "index", {"duration_ms": LAYERS["recording"]})
+    index = Index.create(tmp_path / "index", {"duration_ms": LAYERS["recording"]})
     forged = '"duration_ms":9,"tags":["forged"],"excluded":[[0,9]]'
-    with store.writer() as writer:
+    with index.writer() as writer:
         for i, text in enumerate((forged, '\\"duration_ms":9}', "duration_ms", "")):
             recording = Recording(
                 f"{text}{i}", title=text, artists=(text,), decoder=text, name=text, notes=(text,),
                 duration_ms=100_000 + i, tags=("x", f"t{i % 2}"),
             )  # fmt: skip
             writer.add(recording, {"duration_ms": landmarks(5, i)})
-    change_tags(store, ["3", "duration_ms2"], added=[forged.replace(",", ";")])
-    change_exclusions(store, "3", ["0-10", "20-30.5"])
-    change_exclusions(store, "duration_ms2", ["5-70"])
-    recordings = store.snapshot().recordings
+    change_tags(index, ["3", "duration_ms2"], added=[forged.replace(",", ";")])
+    change_exclusions(index, "3", ["0-10", "20-30.5"])
+    change_exclusions(index, "duration_ms2", ["5-70"])
+    recordings = index.snapshot().recordings
     facts = parsed_facts(recordings)
     assert (facts["recordings"], facts["excluded"]) == (4, {"recordings": 2, "seconds": 85.5})
     assert recordings.durations_ms.tolist() == [100_000, 100_001, 100_002, 100_003]
-    assert store.info().items() >= facts.items()
+    assert index.info().items() >= facts.items()
 
 
 def test_a_duration_is_read_from_lines_that_others_wrote_too() -> None:
@@ -296,13 +296,13 @@ def test_a_line_may_lack_tags_or_ranges_and_not_have_others() -> None:
 
 
 def test_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {"a": 10})
-    change_tags(store, ["a"], added=["x"])
-    before = Store.open(store.path).snapshot()
-    change_exclusions(store, "a", ["0-50"])
-    assert before.by_id("a") == replace(store.snapshot().by_id("a"), excluded=())
+    index = fill(tmp_path / "index", {"a": 10})
+    change_tags(index, ["a"], added=["x"])
+    before = Index.open(index.path).snapshot()
+    change_exclusions(index, "a", ["0-50"])
+    assert before.by_id("a") == replace(index.snapshot().by_id("a"), excluded=())
     assert not before.layer("recording").has_exclusions
-    assert store.snapshot().layer("recording").has_exclusions
+    assert index.snapshot().layer("recording").has_exclusions
 
 
 STEP = st.one_of(
@@ -320,9 +320,9 @@ def test_any_sequence_of_changes_ends_as_if_made_at_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
     folder = tmp_path_factory.mktemp("facts")
-    store = Store.create(folder / "index", LAYERS)
+    index = Index.create(folder / "index", LAYERS)
     twin: dict[str, tuple[Recording, int]] = {}
-    writer = store.writer(exact_limit=NEVER).__enter__()
+    writer = index.writer(exact_limit=NEVER).__enter__()
     for number, (what, i) in enumerate(steps):
         name = f"r{i}"
         if what == "put":
@@ -344,16 +344,16 @@ def test_any_sequence_of_changes_ends_as_if_made_at_once(
             writer.compact()
         elif what == "reopen":
             writer.__exit__(None, None, None)
-            writer = store.writer(exact_limit=NEVER).__enter__()
+            writer = index.writer(exact_limit=NEVER).__enter__()
     writer.__exit__(None, None, None)
-    at_once = Store.create(folder / "twin", LAYERS)
+    at_once = Index.create(folder / "twin", LAYERS)
     with at_once.writer(exact_limit=NEVER) as other:
         for recording, seed in twin.values():
             other.add(recording, {"recording": landmarks(8, seed)})
-    snapshot = Store.open(folder / "index").snapshot()
+    snapshot = Index.open(folder / "index").snapshot()
     assert {recording.id: recording for recording in snapshot.recordings} == {k: r for k, (r, _) in twin.items()}
     assert snapshot.digest == at_once.digest
-    assert store.info().items() >= parsed_facts(snapshot.recordings).items()
+    assert index.info().items() >= parsed_facts(snapshot.recordings).items()
     assert verify_index(folder / "index") == []
     view = snapshot.layer("recording")
     for ordinal, recording in enumerate(snapshot.recordings):
@@ -374,45 +374,45 @@ def test_any_sequence_of_changes_ends_as_if_made_at_once(
 def test_damage_to_amendments_is_named_and_repaired_without_letting_through_what_was_excluded(
     tmp_path: Path, how: str
 ) -> None:
-    store = fill(tmp_path / "index", {f"r{i}": 10 for i in range(8)})
-    change_exclusions(store, "r1", ["1-2"])
-    change_tags(store, ["r2"], added=["x"])
-    (name,) = amendments(store.path)
-    path = store.path / name
+    index = fill(tmp_path / "index", {f"r{i}": 10 for i in range(8)})
+    change_exclusions(index, "r1", ["1-2"])
+    change_tags(index, ["r2"], added=["x"])
+    (name,) = amendments(index.path)
+    path = index.path / name
     data = path.read_bytes()
     if how == "deleted":
         path.unlink()
     else:
         path.write_bytes(data[:-5] if how == "cut" else data.replace(b"1000", b"1001"))
     with pytest.raises(IndexDamagedError, match=name):
-        Store.open(store.path)
-    (problem,) = verify_index(store.path)
+        Index.open(index.path)
+    (problem,) = verify_index(index.path)
     assert (problem.part, problem.recordings, problem.n_recordings) == (name, ("r1", "r2"), 2)
-    assert repair_index(store.path) == [problem]
-    left = Store.open(store.path)
+    assert repair_index(index.path) == [problem]
+    left = Index.open(index.path)
     assert [recording.id for recording in left.snapshot().recordings] == ["r0", "r3", "r4", "r5", "r6", "r7"]
     assert left.verify() == []
 
 
 def test_damage_to_the_exclusions_of_a_segment_is_named(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "index", LAYERS)
-    with store.writer() as writer:
+    index = Index.create(tmp_path / "index", LAYERS)
+    with index.writer() as writer:
         writer.add(Recording("a", excluded=((1_000, 2_000),)), {"recording": landmarks(10, 0)})
-    (path,) = store.path.rglob("exclusions.npy")
+    (path,) = index.path.rglob("exclusions.npy")
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     with pytest.raises(IndexDamagedError, match=r"exclusions\.npy"):
-        Store.open(store.path)
-    assert [problem.recordings for problem in repair_index(store.path)] == [()]  # the lines say the same
-    assert Store.open(store.path).snapshot().exclusions().tolist() == [[0, 1_000, 2_000]]
+        Index.open(index.path)
+    assert [problem.recordings for problem in repair_index(index.path)] == [()]  # the lines say the same
+    assert Index.open(index.path).snapshot().exclusions().tolist() == [[0, 1_000, 2_000]]
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
 
 
 def test_excluded_landmarks_do_not_vote(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {"a": 50, "b": 40})
-    change_exclusions(store, "b", ["20-60"])
-    view = store.snapshot().layer("recording")
+    index = fill(tmp_path / "index", {"a": 50, "b": 40})
+    change_exclusions(index, "b", ["20-60"])
+    view = index.snapshot().layer("recording")
     rows = np.arange(90).reshape(1, 45, 2)
     query = QueryLandmarks(np.arange(45.0), np.full(45, 9.0, np.float32), np.empty((1, 45, 64), np.float32), (1.0,))
     votes = gather_votes(Neighbours(query, view, rows, np.full(rows.shape, 0.9, np.float32)))
@@ -424,13 +424,13 @@ def test_excluded_landmarks_do_not_vote(tmp_path: Path) -> None:
 
 
 def test_rows_of_an_alignment_count_all_landmarks_stored(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {"a": 50, "b": 600})
+    index = fill(tmp_path / "index", {"a": 50, "b": 600})
     given = landmarks(600, 1)
     query = QueryLandmarks(given.times, given.bins, given.vectors[None], (1.0,))
     hypothesis = Hypothesis(1, 1.0, 0.0, 0.0, 70.0, 1.0)
-    whole = Aligner(query, store.snapshot().layer("recording")).align(hypothesis)
-    change_exclusions(store, "b", ["20-60"])
-    part = Aligner(query, store.snapshot().layer("recording")).align(hypothesis)
+    whole = Aligner(query, index.snapshot().layer("recording")).align(hypothesis)
+    change_exclusions(index, "b", ["20-60"])
+    part = Aligner(query, index.snapshot().layer("recording")).align(hypothesis)
     assert whole is not None
     assert part is not None
     np.testing.assert_array_equal(whole.rows, whole.landmarks)
@@ -447,8 +447,8 @@ def described(seed: int, role: str) -> Fingerprint:
     return fingerprint_signal(music(seed, SECONDS))
 
 
-def search(store: Store, seed: int) -> MatchResult:
-    return in_sequence([match_track(described(seed, "query"), store.snapshot())])
+def search(index: Index, seed: int) -> MatchResult:
+    return in_sequence([match_track(described(seed, "query"), index.snapshot())])
 
 
 def spans_ms(result: MatchResult, name: str) -> list[tuple[int, int]]:
@@ -457,14 +457,14 @@ def spans_ms(result: MatchResult, name: str) -> list[tuple[int, int]]:
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """Return an index of three recordings of half a minute, s1 to s3."""
-    store = Store.create(tmp_path_factory.mktemp("facts") / "index", layer_specs())
-    with store.writer() as writer:
+    index = Index.create(tmp_path_factory.mktemp("facts") / "index", layer_specs())
+    with index.writer() as writer:
         for seed in (1, 2, 3):
             recording = Recording(f"s{seed}", duration_ms=round(1000 * SECONDS))
             writer.add(recording, recording_landmarks(described(seed, "reference")))
-    return store
+    return index
 
 
 @pytest.mark.slow
@@ -476,7 +476,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Store:
         max_size=3,
     )
 )
-def test_no_reported_millisecond_is_excluded(catalogue: Store, ranges: list[tuple[int, int]]) -> None:
+def test_no_reported_millisecond_is_excluded(catalogue: Index, ranges: list[tuple[int, int]]) -> None:
     change_exclusions(catalogue, "s2", [ranges_text((pair,)) for pair in ranges], clear=True)
     excluded = catalogue.snapshot().by_id("s2").excluded
     for start, end in spans_ms(search(catalogue, 2), "s2"):
@@ -484,7 +484,7 @@ def test_no_reported_millisecond_is_excluded(catalogue: Store, ranges: list[tupl
         assert all(end <= a or b <= start for a, b in excluded)
 
 
-def test_what_lies_on_both_sides_is_found_on_the_same_line(catalogue: Store) -> None:
+def test_what_lies_on_both_sides_is_found_on_the_same_line(catalogue: Index) -> None:
     change_exclusions(catalogue, "s1", [], clear=True)
     (whole,) = (match for match in search(catalogue, 1).matches if match.recording.id == "s1")
     change_exclusions(catalogue, "s1", ["10-11", "18-20"], clear=True)
@@ -498,7 +498,7 @@ def test_what_lies_on_both_sides_is_found_on_the_same_line(catalogue: Store) -> 
         assert segment.track_end_seconds == pytest.approx(segment.recording_end_seconds, abs=0.05)
 
 
-def test_a_recording_that_is_excluded_whole_is_not_found(catalogue: Store) -> None:
+def test_a_recording_that_is_excluded_whole_is_not_found(catalogue: Index) -> None:
     change_exclusions(catalogue, "s3", ["0-30"], clear=True)
     assert spans_ms(search(catalogue, 3), "s3") == []
     change_exclusions(catalogue, "s3", [], clear=True)

@@ -18,7 +18,7 @@ import fingerprint
 import fingerprint.errors
 import index
 import sourceprint
-from index.folder.store import Store
+from index.folder.index import Index
 from tests.places import ROOT
 
 FACES = (fingerprint, index, sourceprint)
@@ -62,7 +62,7 @@ def test_methods_say_what_they_return_take_and_raise() -> None:
 
 
 def test_engine_names_are_exported() -> None:
-    assert index.Index is index.Store is Store
+    assert index.Index is Index
     assert fingerprint.fingerprint_file.__module__ == "fingerprint.extract"
     assert sourceprint.Recording is index.Recording
 

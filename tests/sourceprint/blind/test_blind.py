@@ -20,8 +20,8 @@ import pytest
 
 from fingerprint.errors import CatalogueError, EvidenceError, GrantError, IndexDamagedError, ParameterError
 from index.folder import writer
+from index.folder.index import Index, Recording
 from index.folder.repair import repair_index
-from index.folder.store import Recording, Store
 from index.folder.transfer import export_index, import_index
 from index.folder.verification import verify_index
 from index.storage.hubs import Hub
@@ -58,17 +58,17 @@ def recording(i: int) -> Recording:
     )
 
 
-def make_index(folder: Path, exact_limit: int) -> Store:
-    store = Store.create(folder, LAYERS)
-    with store.writer(exact_limit=exact_limit) as adding:
+def make_index(folder: Path, exact_limit: int) -> Index:
+    index = Index.create(folder, LAYERS)
+    with index.writer(exact_limit=exact_limit) as adding:
         for i in range(N):
             adding.add(recording(i), {"recording": landmarks(30, i)})
             if i % 5 == 0:
                 adding.commit()
-    with store.writer(exact_limit=exact_limit) as adding:
+    with index.writer(exact_limit=exact_limit) as adding:
         adding.remove("cat-no-1")
         adding.amend(replace(adding.recording("cat-no-2"), tags=("late-tag",), excluded=((4_000, 5_000),)))
-    return store
+    return index
 
 
 @pytest.fixture(scope="module", params=[NEVER, ALWAYS], ids=["exact", "compressed"])
@@ -120,7 +120,7 @@ def test_no_word_of_the_catalogue_is_in_any_byte_of_the_file(made: Path) -> None
 
 
 def test_every_field_that_matching_does_not_need_is_empty(made: Path) -> None:
-    full, blind = Store.open(made / "full").snapshot(), Store.open(made / "blind").snapshot()
+    full, blind = Index.open(made / "full").snapshot(), Index.open(made / "blind").snapshot()
     tokens = Tokens(SECRET, grant_of(made / "blind").grant_id)
     segments = [[part.table.read(i).id for i in range(len(part.table.keys))] for part in blind.segments]
     assert sorted(token for ids in segments for token in ids) == sorted(tokens.of(one.id) for one in full.recordings)
@@ -133,7 +133,7 @@ def test_every_field_that_matching_does_not_need_is_empty(made: Path) -> None:
 
 
 def test_landmarks_stay_and_magnitudes_only_where_search_is_exact(made: Path) -> None:
-    full, blind = Store.open(made / "full").snapshot(), Store.open(made / "blind").snapshot()
+    full, blind = Index.open(made / "full").snapshot(), Index.open(made / "blind").snapshot()
     tokens = Tokens(SECRET, grant_of(made / "blind").grant_id)
     before, after = full.layer("recording"), blind.layer("recording")
     assert (before.kind, before.n_landmarks) == (after.kind, after.n_landmarks)
@@ -150,7 +150,7 @@ def test_a_compressed_index_finds_the_same_rows_as_the_full_one(tmp_path: Path) 
     full = make_index(tmp_path / "full", ALWAYS).snapshot()
     export_blind(tmp_path / "full", tmp_path / "b.tar", terms=TERMS, issuer=LABEL, secret=SECRET)
     take(tmp_path / "b.tar", tmp_path / "blind", keys_of(tmp_path, TONE))
-    blind = Store.open(tmp_path / "blind").snapshot()
+    blind = Index.open(tmp_path / "blind").snapshot()
     tokens = Tokens(SECRET, grant_of(tmp_path / "blind").grant_id)
     queries = landmarks(30, 4).vectors
     found = []
@@ -167,7 +167,7 @@ def test_the_same_index_terms_and_secret_give_the_same_file(made: Path, tmp_path
     archive, grant = export_blind(made / "full", tmp_path / "b.tar", terms=TERMS, issuer=LABEL, secret=SECRET)
     assert (tmp_path / "b.tar").read_bytes() == (made / "blind.tar").read_bytes()
     assert (archive.n_recordings, grant.recordings) == (N - 1, N - 1)
-    assert archive.digest == Store.open(made / "blind").digest
+    assert archive.digest == Index.open(made / "blind").digest
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]
     with tarfile.open(tmp_path / "b.tar") as tar:
         assert tar.getnames()[:2] == ["grant.json", "manifest.json"]
@@ -197,7 +197,7 @@ def test_tokens_of_two_grants_have_nothing_in_common(made: Path, tmp_path: Path,
     _, grant = export_blind(made / "full", tmp_path / "b.tar", terms=terms, issuer=LABEL, secret=SECRET)
     take(tmp_path / "b.tar", tmp_path / "b", keys_of(tmp_path, TONE, OTHER))
     mine, theirs = (
-        {one.id.rpartition("-")[2] for one in Store.open(folder).snapshot().recordings}
+        {one.id.rpartition("-")[2] for one in Index.open(folder).snapshot().recordings}
         for folder in (made / "blind", tmp_path / "b")
     )
     assert len(mine) == len(theirs) == N - 1
@@ -212,14 +212,14 @@ def test_hubs_keep_their_figures_under_their_tokens(tmp_path: Path, monkeypatch:
     export_blind(tmp_path / "full", tmp_path / "b.tar", terms=TERMS, issuer=LABEL, secret=SECRET)
     take(tmp_path / "b.tar", tmp_path / "b", keys_of(tmp_path, TONE))
     token = Tokens(SECRET, grant_of(tmp_path / "b").grant_id).of("cat-no-4")
-    snapshot = Store.open(tmp_path / "b").snapshot()
+    snapshot = Index.open(tmp_path / "b").snapshot()
     assert snapshot.hubs == {token: hub}
     assert snapshot.hub_factor(snapshot.ordinal(token)) == 20.0
     assert b"cat-no-4" not in (tmp_path / "b.tar").read_bytes()
 
 
 def test_an_index_without_recordings_is_not_exported(tmp_path: Path) -> None:
-    Store.create(tmp_path / "full", LAYERS)
+    Index.create(tmp_path / "full", LAYERS)
     with pytest.raises(ParameterError, match="holds no recordings"):
         export_blind(tmp_path / "full", tmp_path / "b.tar", terms=TERMS, issuer=LABEL, secret=SECRET)
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
@@ -290,7 +290,7 @@ def test_no_file_of_the_folder_can_change_unnoticed(made: Path, tmp_path: Path) 
 
 def open_as_commands_do(folder: Path, keys: Path) -> None:
     check_grant(folder, keys=keys, today=TODAY)
-    Store.open(folder)
+    Index.open(folder)
 
 
 def change_terms(**changes: Any) -> Callable[[Grant], Grant]:
@@ -368,7 +368,7 @@ def test_a_blind_index_cannot_lose_its_grant(made: Path, tmp_path: Path) -> None
         import_index(tmp_path / "b.tar", tmp_path / "b")
     shutil.copytree(made / "blind", tmp_path / "c")
     (tmp_path / "c" / "grant.json").unlink()
-    for use in (Store.open, verify_index, read_manifest):
+    for use in (Index.open, verify_index, read_manifest):
         with pytest.raises(GrantError, match=r"a blind index whose grant\.json is missing"):
             use(tmp_path / "c")
     assert isinstance(manifest.blind, str)
@@ -378,8 +378,8 @@ def test_a_blind_index_cannot_lose_its_grant(made: Path, tmp_path: Path) -> None
 
 
 def test_a_blind_index_cannot_be_changed_or_passed_on(made: Path, tmp_path: Path) -> None:
-    store = Store.open(made / "blind")
-    with pytest.raises(GrantError, match=r"a blind index .* cannot be changed, only searched"), store.writer():
+    index = Index.open(made / "blind")
+    with pytest.raises(GrantError, match=r"a blind index .* cannot be changed, only searched"), index.writer():
         pass
     for use in (
         lambda: export_index(made / "blind", tmp_path / "a.tar"),
@@ -535,6 +535,6 @@ def test_keys_made_for_the_purpose_work_together(tmp_path: Path) -> None:
     secret = make_secret(tmp_path / "label")
     export_blind(tmp_path / "full", tmp_path / "b.tar", terms=terms, issuer=label, secret=secret)
     take(tmp_path / "b.tar", tmp_path / "b", tmp_path / "tone", issuer=label)
-    reveal = Revealer(Store.open(tmp_path / "full").snapshot().recordings, secret)
-    ids = [one.id for one in Store.open(tmp_path / "b").snapshot().recordings]
-    assert sorted(reveal.reveal(ids)) == sorted(one.id for one in Store.open(tmp_path / "full").snapshot().recordings)
+    reveal = Revealer(Index.open(tmp_path / "full").snapshot().recordings, secret)
+    ids = [one.id for one in Index.open(tmp_path / "b").snapshot().recordings]
+    assert sorted(reveal.reveal(ids)) == sorted(one.id for one in Index.open(tmp_path / "full").snapshot().recordings)

@@ -19,7 +19,7 @@ from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
 from index.folder import writer
-from index.folder.store import LayerLandmarks, Recording, Store
+from index.folder.index import Index, LayerLandmarks, Recording
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult, Passage
 from index.search.overlaps import find_overlaps
@@ -116,16 +116,16 @@ def both(
         patch.setattr("index.vectors.tree.LEAST_PER_LEAF", 4)
         patch.setattr("index.vectors.lists.MOST_CODES", 200)  # ... and a search ends before it has seen all of them
         patch.setattr(writer, "find_hubs", lambda _: HUBS)
-        store = Store.create(folder / "full", layer_specs())
+        index = Index.create(folder / "full", layer_specs())
         for commit in catalogue():
-            with store.writer(exact_limit=request.param) as adding:
+            with index.writer(exact_limit=request.param) as adding:
                 for recording, landmarks in commit:
                     adding.add(recording, {RECORDING: landmarks})
-        with store.writer(exact_limit=request.param) as adding:
+        with index.writer(exact_limit=request.param) as adding:
             for name in REMOVED:
                 adding.remove(name)
             adding.amend(dataclasses.replace(adding.recording("a5"), excluded=((9_000, 11_000),)))
-        yield (store.snapshot(), *blinded(folder, store.snapshot()))
+        yield (index.snapshot(), *blinded(folder, index.snapshot()))
 
 
 def blinded(folder: Path, full: Snapshot) -> tuple[Snapshot, Callable[[str], str]]:
@@ -139,7 +139,7 @@ def blinded(folder: Path, full: Snapshot) -> tuple[Snapshot, Callable[[str], str
     assert grant is not None
     tokens = Tokens(SECRET, grant.grant_id)
     ids = {tokens.of(recording.id): recording.id for recording in full.recordings}
-    blind = Store.open(folder / "blind").snapshot()
+    blind = Index.open(folder / "blind").snapshot()
     assert {recording.id for recording in blind.recordings} == set(ids)
     return blind, lambda token: ids.get(token, token)
 
@@ -251,16 +251,16 @@ def test_real_music_is_found_alike(request: pytest.FixtureRequest, tmp_path: Pat
         with soundfile.SoundFile(corpus.path(row.file)) as file:
             y = file.read(14 * file.samplerate, dtype="float32", always_2d=True).mean(axis=1)
             parts.append(soxr.resample(y, file.samplerate, rate))
-    store = Store.create(tmp_path / "full", layer_specs())
+    index = Index.create(tmp_path / "full", layer_specs())
     for first in range(0, 24, 8):
-        with store.writer(exact_limit=exact_limit) as adding:
+        with index.writer(exact_limit=exact_limit) as adding:
             for number, y in enumerate(parts[first : first + 8], start=first):
                 for name in (f"r{number}", f"copy{number}")[: 1 + (number % 4 == 0)]:
                     adding.add(Recording(name, duration_ms=14_000), recording_landmarks(fingerprint_signal(y)))
-    with store.writer(exact_limit=exact_limit) as adding:
+    with index.writer(exact_limit=exact_limit) as adding:
         for name in ("r3", "r10", "r20"):
             adding.remove(name)
-    full = store.snapshot()
+    full = index.snapshot()
     blind, named = blinded(tmp_path, full)
     n_found = 0
     for number in range(0, 24, 4):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.folder.store import Store
+from index.folder.index import Index
 from index.folder.verification import verify_index
 from tests.command_line import catalogue, matches, music, run, start, write
 
@@ -52,7 +52,7 @@ def peaceful(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the digest of the index that a run makes which is left in peace."""
     index = tmp_path_factory.mktemp("peaceful") / "index"
     assert run("add", folder, "--jobs", "1", index=index).exit_code == 0
-    return Store.open(index).snapshot().digest
+    return Index.open(index).snapshot().digest
 
 
 def committed(index: Path) -> list[str]:
@@ -62,7 +62,7 @@ def committed(index: Path) -> list[str]:
         return []
     if not manifest["segments"]:
         return []
-    return [recording.id for recording in Store.open(index).snapshot().recordings]
+    return [recording.id for recording in Index.open(index).snapshot().recordings]
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
@@ -99,8 +99,8 @@ def assert_continues(index: Path, folder: Path, peaceful: str) -> None:
     result = run("add", folder, "--jobs", "1", index=index)
     assert result.exit_code == 0
     assert result.stderr.startswith(f"2 added, {N_SHORT} unchanged; "), result.stderr
-    assert Store.open(index).snapshot().digest == peaceful
-    assert [recording.id for recording in Store.open(index).snapshot().recordings] == ["0", "1", "2", "long", "z"]
+    assert Index.open(index).snapshot().digest == peaceful
+    assert [recording.id for recording in Index.open(index).snapshot().recordings] == ["0", "1", "2", "long", "z"]
     assert matches(index, folder / "1.wav") == [["1"]]
 
 
@@ -203,7 +203,7 @@ def test_a_full_disk_while_adding(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_two_at_once(tmp_path: Path) -> None:
     index = catalogue(tmp_path, (1,))
     new = write(tmp_path / "new.wav", music(3))
-    with Store.open(index).writer():
+    with Index.open(index).writer():
         for words in (["add", new], ["replace", new], ["remove", "s1"], ["verify", "--repair"]):
             result = run(*words, index=index)
             assert result.exit_code == 5

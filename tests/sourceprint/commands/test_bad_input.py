@@ -23,7 +23,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json
-from index.folder.store import LayerSpec, Store
+from index.folder.index import Index, LayerSpec
 from index.folder.verification import verify_index
 from sourceprint.text.names import well_formed
 from tests.audio_files import wav_bytes
@@ -52,7 +52,7 @@ def index(prepared: Path, tmp_path: Path) -> Iterator[Path]:
 
 def assert_unharmed(index: Path, prepared: Path) -> None:
     assert verify_index(index) == []
-    assert "s1" in Store.open(index).snapshot()
+    assert "s1" in Index.open(index).snapshot()
     (found,) = matches(index, prepared / "music" / "s1.wav")
     assert found[0] == "s1"
 
@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_used(index: Path, tmp_path: Path, maker: Maker, s
     with_others = run("add", path, good, index=index)
     assert with_others.exit_code == 4
     assert re.match(line + "1 added, 1 failed; ", with_others.stderr), with_others.stderr
-    assert "good" in Store.open(index).snapshot()
+    assert "good" in Index.open(index).snapshot()
 
     alone = run("match", path, index=index)
     assert (alone.exit_code, alone.stdout) == (3, f"{path}: {status}\n" if maker is not missing else "")
@@ -349,7 +349,7 @@ def test_a_long_file_needs_no_more_memory_than_a_song(tmp_path: Path) -> None:
         high_water = [line for line in told.read_text().splitlines() if line.startswith(("VmHWM:", "Worker:"))]
         assert len(high_water) == 2
         peaks.append(max(int(line.split()[1]) for line in high_water) / 1000)
-    assert [r.duration_ms for r in Store.open(tmp_path / "index").snapshot().recordings] == pytest.approx(
+    assert [r.duration_ms for r in Index.open(tmp_path / "index").snapshot().recordings] == pytest.approx(
         [24_000, 1_500_000], rel=0.01
     )
     assert peaks[1] < min(peaks[0] + 90, 600), peaks
@@ -371,7 +371,7 @@ def test_an_index_of_another_version(prepared: Path, tmp_path: Path) -> None:
 
 def test_an_index_with_other_parameters(prepared: Path, tmp_path: Path) -> None:
     other = LayerSpec({"algorithm": "landmark/0"}, 64)
-    Store.create(tmp_path / "index", {"recording": other})
+    Index.create(tmp_path / "index", {"recording": other})
     refused(
         tmp_path / "index",
         prepared,

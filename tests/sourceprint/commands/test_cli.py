@@ -28,7 +28,7 @@ import cli
 from fingerprint.errors import VerificationError
 from fingerprint.params import Params
 from index.explain.explanation import Question
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.filters import Filter
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, THOROUGH
 from index.search.matches import Match, Passage, Transformation
@@ -431,9 +431,9 @@ def test_compact_says_what_it_did(tmp_path: Path) -> None:
     own = tmp_path / "index"
     fill(own, {f"r{i}": 30 for i in range(10)})
     run("remove", "r1", index=own)
-    before = Store.open(own).info()
+    before = Index.open(own).info()
     result = run("compact", index=own)
-    after = Store.open(own).info()
+    after = Index.open(own).info()
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == compaction_text(before, after) + "\n"
     assert result.stderr.startswith("segments 1 -> 1, removed, not yet cleared 1 -> 0, size ")
@@ -448,13 +448,13 @@ def test_an_exported_index_is_imported_elsewhere(shared: Path, tmp_path: Path) -
     result = run("export", archive, index=shared)
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
     assert (result.exit_code, result.stderr) == (0, "")
-    assert [line.split()[-1] for line in result.stdout.splitlines()[2:]] == [sha256, Store.open(shared).digest, "3"]
+    assert [line.split()[-1] for line in result.stdout.splitlines()[2:]] == [sha256, Index.open(shared).digest, "3"]
     facts = json.loads(run("import", archive, "--json", index=copy).stdout)
     assert facts == {
         "path": str(archive),
         "bytes": archive.stat().st_size,
         "sha256": sha256,
-        "index_digest": Store.open(copy).digest,
+        "index_digest": Index.open(copy).digest,
         "recordings": 3,
     }
     assert ids(copy) == ["s1", "s2", "s3"]
@@ -554,7 +554,7 @@ def test_match_in_json_has_the_fields_of_the_standard(shared: Path, excerpt: Pat
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", found["scan_id"])
     assert found["track"]["name"] == str(excerpt)
     assert found["track"]["duration_ms"] == 6000
-    snapshot = Store.open(shared).snapshot()
+    snapshot = Index.open(shared).snapshot()
     assert found["index"] == {
         "digest": snapshot.digest,
         "algorithm": Params().algorithm,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fingerprint.errors import CatalogueError
-from index.folder.store import Store
+from index.folder.index import Index
 from sourceprint.demo import demo, music
 from sourceprint.demo.synthesis import synthesize
 from sourceprint.demo.transformations import rms
@@ -37,7 +37,7 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
         assert text.count(f"\n{track}: ") == sum(passage.track == track for passage in music.PASSAGES) or (
             f"\n{track}: reuses nothing\n  found   nothing" in text
         )
-    assert len(Store.open(tmp_path / "index").snapshot().recordings) == music.N_RECORDINGS
+    assert len(Index.open(tmp_path / "index").snapshot().recordings) == music.N_RECORDINGS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "money", "music", "statement"]
     names = {path.name: sorted(file.stem for file in path.iterdir()) for path in (tmp_path / "music").iterdir()}
     assert names == {

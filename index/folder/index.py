@@ -1,9 +1,9 @@
 """The index folder: the only door to the catalogue on disk.
 
-    store = Store.create(path, {"recording": LayerSpec(params, 64)})    or    Store.open(path)
-    with store.writer() as writer:
+    index = Index.create(path, {"recording": LayerSpec(params, 64)})    or    Index.open(path)
+    with index.writer() as writer:
         writer.add(Recording("id"), {"recording": LayerLandmarks(times, bins, vectors)})
-    snapshot = store.snapshot()
+    snapshot = index.snapshot()
     rows, similarity = snapshot.layer("recording").search(vectors, 4)
 
 Recordings live in immutable segments that a manifest names (`index.storage.manifest`, `index.storage.segment`); one
@@ -38,18 +38,18 @@ from index.vectors.exact import EXACT_LIMIT
 __all__ = [
     "CommitToken",
     "DamagedFile",
+    "Index",
     "LayerLandmarks",
     "LayerSnapshot",
     "LayerSpec",
     "Recording",
     "Snapshot",
-    "Store",
     "Writer",
 ]
 
 
-class Store:
-    """An index folder; made by `Store.create`, `Store.open` or `Store.open_at`.
+class Index:
+    """An index folder; made by `Index.create`, `Index.open` or `Index.open_at`.
 
     Attributes
     ----------
@@ -158,9 +158,9 @@ class Store:
         folder = Path(path)
         kept = Snapshot.of(folder, leased_manifest(folder, token)) if token.lease else Snapshot.open(folder)
         kept.require(layers or {})
-        store = cls(folder, kept)
-        store._is_pinned = True
-        return store
+        opened = cls(folder, kept)
+        opened._is_pinned = True
+        return opened
 
     @contextmanager
     def lease(self) -> Iterator[CommitToken]:
@@ -194,7 +194,7 @@ class Store:
     def snapshot(self) -> Snapshot:
         """Return the last commit of any process, open; it stays readable after later changes to the index.
 
-        Under a lease, and in a store made by `open_at`, that is the commit held on to.
+        Under a lease, and in an index made by `open_at`, that is the commit held on to.
 
         Raises
         ------

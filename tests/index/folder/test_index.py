@@ -25,7 +25,7 @@ from fingerprint.errors import (
     ParameterError,
     UnknownRecordingError,
 )
-from index.folder.store import LayerLandmarks, LayerSnapshot, LayerSpec, Recording, Snapshot, Store
+from index.folder.index import Index, LayerLandmarks, LayerSnapshot, LayerSpec, Recording, Snapshot
 from index.vectors.lists import sorted_by_list
 from index.vectors.signs import words_of
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, SPEC, fill, landmarks, naive_search
@@ -51,8 +51,8 @@ def live(view: LayerSnapshot) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
 def test_what_was_added_is_found(tmp_path: Path, exact_limit: int) -> None:
-    store = fill(tmp_path / "index", COUNTS, exact_limit=exact_limit)
-    snapshot = store.snapshot()
+    index = fill(tmp_path / "index", COUNTS, exact_limit=exact_limit)
+    snapshot = index.snapshot()
     view = snapshot.layer("recording")
     assert view.kind == ("exact" if exact_limit == NEVER else "compressed")
     assert ids(snapshot) == list(COUNTS)
@@ -81,7 +81,7 @@ def test_landmarks_are_views_of_the_map_and_cannot_be_written(tmp_path: Path) ->
 
 
 def test_recordings_keep_their_facts(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "index", LAYERS)
+    index = Index.create(tmp_path / "index", LAYERS)
     recording = Recording(
         "x\n\u00e9\udcff",
         "Title\t\u266b",
@@ -94,10 +94,10 @@ def test_recordings_keep_their_facts(tmp_path: Path) -> None:
         ("odd.",),
     )
     twin = Recording("other", sha256="0f" * 32)
-    with store.writer() as writer:
+    with index.writer() as writer:
         writer.add(recording, {"recording": landmarks(5, 0)})
         writer.add(twin, {})
-    snapshot = store.snapshot()
+    snapshot = index.snapshot()
     assert snapshot.by_id(recording.id) == recording
     assert recording.id in snapshot
     assert "y" not in snapshot
@@ -111,7 +111,7 @@ def test_recordings_keep_their_facts(tmp_path: Path) -> None:
 
 
 def test_an_empty_index_answers(tmp_path: Path) -> None:
-    view = Store.create(tmp_path / "index", LAYERS).snapshot().layer("recording")
+    view = Index.create(tmp_path / "index", LAYERS).snapshot().layer("recording")
     rows, similarity = view.search(landmarks(3, 0).vectors, 4)
     assert (rows == -1).all()
     assert np.isneginf(similarity).all()
@@ -119,12 +119,12 @@ def test_an_empty_index_answers(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_does_not_change(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", COUNTS, exact_limit=ALWAYS)
-    before = store.snapshot()
+    index = fill(tmp_path / "index", COUNTS, exact_limit=ALWAYS)
+    before = index.snapshot()
     queries = landmarks(70, 2).vectors
     rows, similarity = before.layer("recording").search(queries, 4)
     digest = before.digest
-    with store.writer() as writer:
+    with index.writer() as writer:
         writer.remove("c")
         writer.add(Recording("f"), {"recording": landmarks(90, 9)})
         writer.compact()
@@ -133,56 +133,56 @@ def test_a_snapshot_does_not_change(tmp_path: Path) -> None:
     np.testing.assert_array_equal(similarity, similarity_again)
     assert ids(before) == list(COUNTS)
     assert before.layer("recording").landmarks_of(2)[0].size == 70
-    after = store.snapshot()
+    after = index.snapshot()
     assert ids(after) == ["a", "b", "d", "e", "f"]
     assert (after.digest != digest, before.digest) == (True, digest)
 
 
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
 def test_removed_recordings_are_not_found(tmp_path: Path, exact_limit: int) -> None:
-    store = fill(tmp_path / "index", {f"r{i}": 50 for i in range(10)}, exact_limit=exact_limit)
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", {f"r{i}": 50 for i in range(10)}, exact_limit=exact_limit)
+    with index.writer() as writer:
         writer.remove("r3")
         assert "r3" not in writer
-    snapshot = store.snapshot()
+    snapshot = index.snapshot()
     view = snapshot.layer("recording")
     assert (view.n_landmarks, view.n_rows) == (450, 500)
     rows, _ = view.search(landmarks(50, 3).vectors, 4, nprobe=1000)
     assert (view.recording_of(rows) >= 0).all()
     assert (view.recording_of(np.arange(150, 200)) == -1).all()
-    with store.writer() as writer, pytest.raises(UnknownRecordingError, match="'r3' is not in the index"):
+    with index.writer() as writer, pytest.raises(UnknownRecordingError, match="'r3' is not in the index"):
         writer.remove("r3")
 
 
 def test_a_segment_mostly_removed_is_rewritten(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {f"r{i}": 50 for i in range(10)})
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", {f"r{i}": 50 for i in range(10)})
+    with index.writer() as writer:
         for i in range(4):
             writer.remove(f"r{i}")
-    assert store.info()["removed"] == 0
-    assert store.snapshot().layer("recording").n_rows == 300
-    with store.writer() as writer:
+    assert index.info()["removed"] == 0
+    assert index.snapshot().layer("recording").n_rows == 300
+    with index.writer() as writer:
         for i in range(4, 10):
             writer.remove(f"r{i}")
-    assert (store.info()["segments"], store.info()["recordings"]) == (0, 0)
+    assert (index.info()["segments"], index.info()["recordings"]) == (0, 0)
 
 
 def test_replacing_is_one_step(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", COUNTS)
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", COUNTS)
+    with index.writer() as writer:
         writer.replace(Recording("c", "new"), {"recording": landmarks(33, 50)})
         with pytest.raises(UnknownRecordingError, match="'z' is not in the index"):
             writer.replace(Recording("z"), {})
-        assert ids(store.snapshot()) == list(COUNTS)
-    snapshot = store.snapshot()
+        assert ids(index.snapshot()) == list(COUNTS)
+    snapshot = index.snapshot()
     assert ids(snapshot) == ["a", "b", "d", "e", "c"]
     assert snapshot.by_id("c").title == "new"
     assert snapshot.layer("recording").count_of(snapshot.ordinal("c")) == 33
 
 
 def test_an_id_is_taken_once(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", COUNTS)
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", COUNTS)
+    with index.writer() as writer:
         with pytest.raises(DuplicateRecordingError, match="recording 'a' is in the index already; replace it"):
             writer.add(Recording("a"), {})
         writer.add(Recording("new"), {"recording": landmarks(5, 1)})
@@ -192,13 +192,13 @@ def test_an_id_is_taken_once(tmp_path: Path) -> None:
         assert writer.n_pending == 1
         writer.remove("new")
         assert writer.n_pending == 0
-    assert ids(store.snapshot()) == list(COUNTS)
+    assert ids(index.snapshot()) == list(COUNTS)
 
 
 def test_what_an_exception_interrupts_is_not_added(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", COUNTS)
+    index = fill(tmp_path / "index", COUNTS)
     acknowledged: list[str] = []
-    writer = store.writer(on_commit=acknowledged.extend, commit_landmarks=30)
+    writer = index.writer(on_commit=acknowledged.extend, commit_landmarks=30)
 
     def interrupted() -> None:
         with writer:
@@ -209,22 +209,22 @@ def test_what_an_exception_interrupts_is_not_added(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert acknowledged == ["kept"]
-    assert ids(store.snapshot()) == [*COUNTS, "kept"]
+    assert ids(index.snapshot()) == [*COUNTS, "kept"]
     with pytest.raises(CatalogueError, match="this writer is closed"):
         writer.commit()
 
 
 @pytest.mark.slow
 def test_many_small_adds_leave_few_segments(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "index", LAYERS)
-    with store.writer(exact_limit=200) as writer:
+    index = Index.create(tmp_path / "index", LAYERS)
+    with index.writer(exact_limit=200) as writer:
         for i in range(40):
             writer.add(Recording(f"r{i}"), {"recording": landmarks(20, i)})
             writer.commit()
-    info = store.info()
+    info = index.info()
     assert info["segments"] < 4
     assert info["layers"]["recording"]["kind"] == "compressed"
-    assert ids(store.snapshot()) == [f"r{i}" for i in range(40)]
+    assert ids(index.snapshot()) == [f"r{i}" for i in range(40)]
     assert len(list((tmp_path / "index" / "segments").iterdir())) == info["segments"]
     assert len(list((tmp_path / "index" / "trees").iterdir())) == 1
 
@@ -235,20 +235,20 @@ def test_a_growing_layer_gets_a_deeper_tree_and_keeps_its_codes(
 ) -> None:
     monkeypatch.setattr("index.vectors.tree.LEAST_PER_LEAF", 1)  # so that a test has enough landmarks for two levels
     monkeypatch.setattr("index.vectors.tree.LIST_LENGTH", 1)
-    store = fill(tmp_path / "index", {f"r{i}": 50 for i in range(6)}, exact_limit=ALWAYS)
-    first = store.info()["layers"]["recording"]
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", {f"r{i}": 50 for i in range(6)}, exact_limit=ALWAYS)
+    first = index.info()["layers"]["recording"]
+    with index.writer() as writer:
         for i in range(6, 47):
             writer.add(Recording(f"r{i}"), {"recording": landmarks(50, i)})
-    assert store.info()["layers"]["recording"]["trained_at"] == 300  # not yet eight times as many
-    with store.writer() as writer:
+    assert index.info()["layers"]["recording"]["trained_at"] == 300  # not yet eight times as many
+    with index.writer() as writer:
         writer.add(Recording("r47"), {"recording": landmarks(50, 47)})
-    second = store.info()["layers"]["recording"]
+    second = index.info()["layers"]["recording"]
     assert (first["lists"], first["trained_at"]) == (64, 300)
     assert (second["lists"], second["trained_at"]) == (512, 2400)
     (sizes,) = (tmp_path / "index" / "segments").rglob("list_sizes.npy")
     assert np.load(sizes).size == 512
-    view = store.snapshot().layer("recording")
+    view = index.snapshot().layer("recording")
     for seed in (0, 20, 47):
         vectors = landmarks(50, seed).vectors
         np.testing.assert_array_equal(view.landmarks_of(seed)[2], np.packbits(vectors.astype(np.float16) > 0, axis=1))
@@ -257,13 +257,13 @@ def test_a_growing_layer_gets_a_deeper_tree_and_keeps_its_codes(
 
 
 def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {f"r{i}": 60 for i in range(20)}, exact_limit=ALWAYS, commit_landmarks=300)
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", {f"r{i}": 60 for i in range(20)}, exact_limit=ALWAYS, commit_landmarks=300)
+    with index.writer() as writer:
         for i in (0, 7, 8, 19):
             writer.remove(f"r{i}")
         writer.compact()
-    assert (store.info()["segments"], store.info()["removed"]) == (1, 0)
-    assert store.verify() == []
+    assert (index.info()["segments"], index.info()["removed"]) == (1, 0)
+    assert index.verify() == []
     (segment,) = (tmp_path / "index" / "segments").iterdir()
     tree = Snapshot.open(tmp_path / "index").trees["recording"]
     vectors = np.concatenate([landmarks(60, i).vectors for i in range(20) if i not in (0, 7, 8, 19)])
@@ -280,8 +280,8 @@ def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path)
 @pytest.mark.same_bytes
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        store = fill(tmp_path / name, {f"r{i}": 60 for i in range(20)}, exact_limit=ALWAYS, commit_landmarks=300)
-        with store.writer() as writer:
+        index = fill(tmp_path / name, {f"r{i}": 60 for i in range(20)}, exact_limit=ALWAYS, commit_landmarks=300)
+        with index.writer() as writer:
             writer.remove("r4")
     assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
 
@@ -289,7 +289,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.same_bytes
 def test_the_digest_follows_content_not_order_or_segments(tmp_path: Path) -> None:
     one = fill(tmp_path / "one", COUNTS)
-    two = Store.create(tmp_path / "two", LAYERS)
+    two = Index.create(tmp_path / "two", LAYERS)
     with two.writer() as writer:
         for seed, (name, n) in reversed(list(enumerate(COUNTS.items()))):
             writer.add(Recording(name, duration_ms=100_000), {"recording": landmarks(n, seed)})
@@ -302,13 +302,13 @@ def test_the_digest_follows_content_not_order_or_segments(tmp_path: Path) -> Non
 
 def test_layers_are_independent(tmp_path: Path) -> None:
     layers = {"recording": SPEC, "composition": LayerSpec({"algorithm": "chroma/1"}, 128)}
-    store = Store.create(tmp_path / "index", layers)
-    with store.writer(exact_limit=300) as writer:
+    index = Index.create(tmp_path / "index", layers)
+    with index.writer(exact_limit=300) as writer:
         for i in range(8):
             both = {"recording": landmarks(60, i), "composition": landmarks(10, 100 + i, dimension=128)}
             writer.add(Recording(f"r{i}"), {"composition": both["composition"]} if i == 3 else both)
             writer.commit()
-    snapshot = Store.open(tmp_path / "index", layers).snapshot()
+    snapshot = Index.open(tmp_path / "index", layers).snapshot()
     recording, composition = snapshot.layer("recording"), snapshot.layer("composition")
     assert (recording.kind, composition.kind) == ("compressed", "exact")
     assert (recording.n_landmarks, composition.n_landmarks) == (420, 80)
@@ -319,19 +319,19 @@ def test_layers_are_independent(tmp_path: Path) -> None:
             assert (view.recording_of(rows) == i).all()
     with pytest.raises(ParameterError, match="layer 'melody': this index has only recording, composition"):
         snapshot.layer("melody")
-    with store.writer() as writer, pytest.raises(ParameterError, match="layer 'melody' is not in this index"):
+    with index.writer() as writer, pytest.raises(ParameterError, match="layer 'melody' is not in this index"):
         writer.add(Recording("x"), {"melody": landmarks(1, 1)})
 
 
 def test_a_layer_can_be_added_later(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", COUNTS)
+    index = fill(tmp_path / "index", COUNTS)
     extra = LayerSpec({"algorithm": "chroma/1"}, 128)
-    with store.writer() as writer:
+    with index.writer() as writer:
         writer.add_layer("composition", extra)
         writer.add(Recording("both"), {"recording": landmarks(9, 1), "composition": landmarks(9, 2, dimension=128)})
         with pytest.raises(ParameterError, match="layer 'composition' is in this index already"):
             writer.add_layer("composition", extra)
-    view = Store.open(tmp_path / "index", {"composition": extra}).snapshot().layer("composition")
+    view = Index.open(tmp_path / "index", {"composition": extra}).snapshot().layer("composition")
     assert (view.n_landmarks, view.n_recordings) == (9, 6)
     assert (view.recording_of(view.search(landmarks(9, 2, dimension=128).vectors, 1)[0]) == 5).all()
 
@@ -364,8 +364,8 @@ def test_any_sequence_of_changes_equals_its_plain_twin(
     tmp_path_factory: pytest.TempPathFactory, exact_limit: int, steps: list[tuple[str, int]]
 ) -> None:
     folder = tmp_path_factory.mktemp("sequence")
-    store, twin = Store.create(folder / "index", LAYERS), Twin()
-    writer = store.writer(exact_limit=exact_limit).__enter__()
+    index, twin = Index.create(folder / "index", LAYERS), Twin()
+    writer = index.writer(exact_limit=exact_limit).__enter__()
     for number, (what, i) in enumerate(steps):
         name = f"r{i}"
         if what == "put":
@@ -381,9 +381,9 @@ def test_any_sequence_of_changes_equals_its_plain_twin(
             writer.compact()
         elif what == "reopen":
             writer.__exit__(None, None, None)
-            writer = store.writer(exact_limit=exact_limit).__enter__()
+            writer = index.writer(exact_limit=exact_limit).__enter__()
     writer.__exit__(None, None, None)
-    snapshot = Store.open(folder / "index").snapshot()
+    snapshot = Index.open(folder / "index").snapshot()
     assert sorted(ids(snapshot)) == sorted(twin.recordings)
     view = snapshot.layer("recording")
     vectors, names = twin.arrays()
@@ -400,26 +400,26 @@ def test_any_sequence_of_changes_equals_its_plain_twin(
         np.testing.assert_array_equal(found[: len(names), 0], rows[expected][: len(names), 0])
     covered, _ = live(view)
     assert covered.size == len(names) == view.n_landmarks
-    assert store.verify() == []
+    assert index.verify() == []
     shutil.rmtree(folder)
 
 
 def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", COUNTS)
-    with store.writer() as writer:
+    index = fill(tmp_path / "index", COUNTS)
+    with index.writer() as writer:
         with pytest.raises(IndexLockedError, match=f"process {os.getpid()} is writing to this index; wait"):
-            store.writer().__enter__()
+            index.writer().__enter__()
         writer.add(Recording("f"), {})
-        assert len(store.snapshot().recordings) == 5
-    with store.writer():
+        assert len(index.snapshot().recordings) == 5
+    with index.writer():
         pass
-    assert len(store.snapshot().recordings) == 6
+    assert len(index.snapshot().recordings) == 6
 
 
 def _write_often(folder: str) -> None:
-    store = Store.open(folder)
+    index = Index.open(folder)
     for i in range(8):
-        with store.writer(exact_limit=NEVER) as writer:
+        with index.writer(exact_limit=NEVER) as writer:
             writer.add(Recording("x", str(i)), {"recording": landmarks(30, i % 7)}, replace=True)
             writer.compact()
 
@@ -430,10 +430,10 @@ def test_readers_never_see_a_half_written_state(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_write_often, args=(str(tmp_path / "index"),))
     process.start()
-    store = Store.open(tmp_path / "index")
+    index = Index.open(tmp_path / "index")
     generations = set()
     while process.is_alive():
-        snapshot = store.snapshot()
+        snapshot = index.snapshot()
         view = snapshot.layer("recording")
         generations.add(snapshot.generation)
         assert view.n_landmarks in (150, 180)
@@ -448,48 +448,48 @@ def test_readers_never_see_a_half_written_state(tmp_path: Path) -> None:
 
 def test_opening_names_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(IndexMissingError, match="no index here; add recordings to make one"):
-        Store.open(tmp_path / "none")
+        Index.open(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(IndexMissingError, match="no index here"):
-        Store.open(tmp_path / "empty")
+        Index.open(tmp_path / "empty")
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "song.mp3").write_bytes(b"x")
     with pytest.raises(IndexFormatError, match="not a Sourceprint index"):
-        Store.open(tmp_path / "music")
+        Index.open(tmp_path / "music")
     with pytest.raises(IndexFormatError, match="not empty"):
-        Store.create(tmp_path / "music", LAYERS)
+        Index.create(tmp_path / "music", LAYERS)
     with pytest.raises(IndexFormatError, match="a file, not an index folder"):
-        Store.open(tmp_path / "music" / "song.mp3")
+        Index.open(tmp_path / "music" / "song.mp3")
     with pytest.raises(IndexFormatError, match="a file, not a folder"):
-        Store.create(tmp_path / "music" / "song.mp3", LAYERS)
+        Index.create(tmp_path / "music" / "song.mp3", LAYERS)
     (tmp_path / "music" / "manifest.json").write_text('{"name": "an app"}')
     with pytest.raises(IndexFormatError, match=r"manifest\.json is not that of a Sourceprint index"):
-        Store.open(tmp_path / "music")
-    Store.create(tmp_path / "index", LAYERS)
+        Index.open(tmp_path / "music")
+    Index.create(tmp_path / "index", LAYERS)
     with pytest.raises(CatalogueError, match="holds an index already"):
-        Store.create(tmp_path / "index", LAYERS)
+        Index.create(tmp_path / "index", LAYERS)
 
 
 def test_other_parameters_are_refused_and_both_named(tmp_path: Path) -> None:
-    Store.create(tmp_path / "index", LAYERS)
+    Index.create(tmp_path / "index", LAYERS)
     other = LayerSpec({"algorithm": "random/2"}, 64)
     with pytest.raises(IndexFormatError, match=f"{SPEC.digest}, this program uses {other.digest}; use the program"):
-        Store.open(tmp_path / "index", {"recording": other})
+        Index.open(tmp_path / "index", {"recording": other})
     with pytest.raises(IndexFormatError, match="has no layer 'melody'"):
-        Store.open(tmp_path / "index", {"melody": SPEC})
+        Index.open(tmp_path / "index", {"melody": SPEC})
 
 
 def test_another_format_version_is_refused_and_both_named(tmp_path: Path) -> None:
     from index.storage.manifest import _checksum
 
-    Store.create(tmp_path / "index", LAYERS)
+    Index.create(tmp_path / "index", LAYERS)
     path = tmp_path / "index" / "manifest.json"
     body = json.loads(path.read_text())
     body["format_version"] = 99
     body["checksum"] = _checksum(body)
     path.write_text(json.dumps(body))
     with pytest.raises(IndexFormatError, match="format version 99, this program reads and writes version 2"):
-        Store.open(tmp_path / "index")
+        Index.open(tmp_path / "index")
 
 
 @pytest.mark.parametrize(
@@ -508,15 +508,15 @@ def test_another_format_version_is_refused_and_both_named(tmp_path: Path) -> Non
 def test_unsound_landmarks_are_refused(tmp_path: Path, change: dict[str, NDArray[np.float64]], message: str) -> None:
     good = landmarks(3, 0)
     arrays = {"times": good.times, "bins": good.bins, "vectors": good.vectors, **change}
-    store = Store.create(tmp_path / "index", LAYERS)
-    with store.writer() as writer, pytest.raises(ParameterError, match=message):
+    index = Index.create(tmp_path / "index", LAYERS)
+    with index.writer() as writer, pytest.raises(ParameterError, match=message):
         writer.add(Recording("x"), {"recording": LayerLandmarks(**arrays)})  # type: ignore[arg-type]
-    assert len(store.snapshot().recordings) == 0
+    assert len(index.snapshot().recordings) == 0
 
 
 def test_unsound_arguments_are_refused(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", COUNTS)
-    view = store.snapshot().layer("recording")
+    index = fill(tmp_path / "index", COUNTS)
+    view = index.snapshot().layer("recording")
     queries = landmarks(2, 0).vectors
     with pytest.raises(ParameterError, match="k=0"):
         view.search(queries, 0)
@@ -529,13 +529,13 @@ def test_unsound_arguments_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="rows from 0 to 166: must lie between -1 and 165"):
         view.recording_of(np.array([0, 166]))
     with pytest.raises(ParameterError, match="commit_landmarks=0"):
-        store.writer(commit_landmarks=0)
+        index.writer(commit_landmarks=0)
     with pytest.raises(ParameterError, match="exact_limit=-1"):
-        store.writer(exact_limit=-1)
+        index.writer(exact_limit=-1)
     with pytest.raises(ParameterError, match="layer name 'a/b'"):
-        Store.create(tmp_path / "other", {"a/b": SPEC})
+        Index.create(tmp_path / "other", {"a/b": SPEC})
     with pytest.raises(ParameterError, match="needs at least one"):
-        Store.create(tmp_path / "other", {})
+        Index.create(tmp_path / "other", {})
     with pytest.raises(ParameterError, match="dimension=48"):
         LayerSpec({}, 48)
     with pytest.raises(ParameterError, match="plain JSON types"):
@@ -552,35 +552,35 @@ def test_unsound_arguments_are_refused(tmp_path: Path) -> None:
 
 def test_a_layer_is_compressed_although_a_segment_has_no_live_landmarks_in_it(tmp_path: Path) -> None:
     layers = {"recording": SPEC, "melody": LayerSpec({"algorithm": "notes/1"}, 64)}
-    store = Store.create(tmp_path / "index", layers)
-    with store.writer(exact_limit=500) as writer:
+    index = Index.create(tmp_path / "index", layers)
+    with index.writer(exact_limit=500) as writer:
         writer.add(Recording("gone"), {"melody": landmarks(10, 1)})
         writer.add(Recording("kept"), {"recording": landmarks(90, 2)})
         writer.commit()
         writer.remove("gone")
         writer.add(Recording("new"), {"melody": landmarks(600, 3)})
-    snapshot = store.snapshot()
+    snapshot = index.snapshot()
     assert (snapshot.layer("melody").kind, snapshot.layer("recording").kind) == ("compressed", "exact")
     rows, _ = snapshot.layer("melody").search(landmarks(600, 3).vectors, 1, nprobe=64)
     assert (snapshot.layer("melody").recording_of(rows) == snapshot.ordinal("new")).all()
 
 
 def test_info_adds_up(tmp_path: Path) -> None:
-    store = fill(tmp_path / "index", {f"r{i}": 60 for i in range(20)}, exact_limit=ALWAYS)
-    info = store.info()
+    index = fill(tmp_path / "index", {f"r{i}": 60 for i in range(20)}, exact_limit=ALWAYS)
+    info = index.info()
     on_disk = sum(p.stat().st_size for p in (tmp_path / "index").rglob("*") if p.is_file() and p.name != "lock")
     assert info["bytes"]["total"] == on_disk == sum(v for k, v in info["bytes"].items() if k != "total")
     assert info["hours"] == pytest.approx(20 * 100 / 3600, abs=1e-6)
-    assert info["digest"] == store.digest
+    assert info["digest"] == index.digest
     assert json.loads(json.dumps(info)) == info
 
 
 def test_a_compressed_index_stays_within_its_budget(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "index", LAYERS)
-    with store.writer() as writer:
+    index = Index.create(tmp_path / "index", LAYERS)
+    with index.writer() as writer:
         for i in range(20):
             writer.add(Recording(f"r{i}", duration_ms=180_000), {"recording": landmarks(3600, i)})
-    info = store.info()
+    info = index.info()
     assert info["layers"]["recording"]["kind"] == "compressed"
     assert info["hours"] == 1.0
     assert info["bytes_per_hour"] <= 3_000_000
@@ -588,7 +588,7 @@ def test_a_compressed_index_stays_within_its_budget(tmp_path: Path) -> None:
 
 def test_importing_store_and_search_loads_nothing_slow() -> None:
     slow = ("librosa", "matplotlib", "pyarrow", "sklearn", "scipy.signal", "scipy.stats", "sqlalchemy")
-    names = "index.folder.store, index.explain.explainer, sourceprint.catalogue, sourceprint.scans.scan"
+    names = "index.folder.index, index.explain.explainer, sourceprint.catalogue, sourceprint.scans.scan"
     code = f"import sys, {names}; print(sorted(set({slow!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"

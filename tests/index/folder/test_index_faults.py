@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.durability_disk import FaultyDisk
 from benchmarks.durability_index import named_files
 from fingerprint.errors import CatalogueError, IndexDamagedError, IndexFormatError, IndexLockedError, StorageFullError
+from index.folder.index import Index, Recording
 from index.folder.repair import repair_index
-from index.folder.store import Recording, Store
 from index.folder.verification import verify_index
 from index.storage import segment
 from index.storage import snapshot as snapshots
@@ -36,16 +36,16 @@ KILLS = 10
 
 WRITER = """
 import sys
-from index.folder.store import Recording, Store
+from index.folder.index import Recording, Index
 from tests.landmark_sets import landmarks
 
-store, first = Store.open(sys.argv[1]), int(sys.argv[2])
+index, first = Index.open(sys.argv[1]), int(sys.argv[2])
 
 def acknowledge(ids):
     sys.stdout.write("".join(f"{name}\\n" for name in ids))
     sys.stdout.flush()
 
-with store.writer(on_commit=acknowledge, commit_landmarks=100, exact_limit=600) as writer:
+with index.writer(on_commit=acknowledge, commit_landmarks=100, exact_limit=600) as writer:
     sys.stdout.write("ready\\n")
     sys.stdout.flush()
     for i in range(first, first + 100_000):
@@ -56,7 +56,7 @@ with store.writer(on_commit=acknowledge, commit_landmarks=100, exact_limit=600) 
 
 
 def ids(folder: Path) -> list[str]:
-    return [recording.id for recording in Store.open(folder).snapshot().recordings]
+    return [recording.id for recording in Index.open(folder).snapshot().recordings]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -68,7 +68,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    Store.create(folder, LAYERS)
+    Index.create(folder, LAYERS)
     chance = random.Random(1)
     acknowledged: list[str] = []
     for _ in range(KILLS):
@@ -93,13 +93,13 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
         assert len(found) - len(acknowledged) in range(4)  # a commit has 3 recordings, one before a compaction fewer
         acknowledged = found
         assert verify_index(folder) == []
-        view = Store.open(folder).snapshot().layer("recording")
+        view = Index.open(folder).snapshot().layer("recording")
         for ordinal in range(0, len(found), 7):
             seed = int(found[ordinal][1:])
             times = view.landmarks_of(ordinal)[0]
             np.testing.assert_array_equal(times, np.rint(landmarks(40, seed).times * 4096))
     assert len(acknowledged) > KILLS * 3
-    with Store.open(folder).writer() as writer:
+    with Index.open(folder).writer() as writer:
         assert set(files_of(folder)) == named_files(folder)
         writer.remove(acknowledged[0])
     assert ids(folder) == acknowledged[1:]
@@ -107,7 +107,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
 
 def change(folder: Path) -> None:
     """One commit of every kind: add, remove, convert, merge, compact."""
-    with Store.open(folder).writer(exact_limit=100) as writer:
+    with Index.open(folder).writer(exact_limit=100) as writer:
         writer.add(Recording("new"), {"recording": landmarks(40, 50)})
         writer.commit()
         writer.remove("r1")
@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_the_last_commit(tmp_path: Path, code: int, kind: typ
         assert found in states
         assert verify_index(trial) == []
         outcomes.add(tuple(found))
-        with Store.open(trial).writer():
+        with Index.open(trial).writer():
             assert set(files_of(trial)) == named_files(trial)
         shutil.rmtree(trial)
     assert len(outcomes) == 3
@@ -144,9 +144,9 @@ def test_a_full_disk_leaves_the_last_commit(tmp_path: Path, code: int, kind: typ
 
 def test_a_full_disk_leaves_no_rubbish_before_the_switch(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    store = fill(folder, {"a": 30})
+    index = fill(folder, {"a": 30})
     before = files_of(folder)
-    with store.writer() as writer:
+    with index.writer() as writer:
         writer.add(Recording("b"), {"recording": landmarks(30, 5)})
         for allowed in range(0, 20, 3):
             with (
@@ -162,8 +162,8 @@ def test_a_full_disk_leaves_no_rubbish_before_the_switch(tmp_path: Path) -> None
 
 def test_other_refusals_of_the_system_are_clear(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    store = fill(folder, {"a": 30})
-    with store.writer() as writer:
+    index = fill(folder, {"a": 30})
+    with index.writer() as writer:
         writer.add(Recording("b"), {"recording": landmarks(30, 5)})
         message = r"cannot be written \(Input/output error\); what was committed before is safe"
         with FaultyDisk(folder, errno.EIO, allowed=9), pytest.raises(CatalogueError, match=message):
@@ -262,12 +262,12 @@ def test_damage_to_any_file_is_named(sound: Path, tmp_path: Path, damage: str) -
                 (folder / name).write_bytes(altered)
             if name == "manifest.json":
                 with pytest.raises((IndexDamagedError, IndexFormatError), match=r"manifest\.json"):
-                    Store.open(folder)
+                    Index.open(folder)
                 with pytest.raises((IndexDamagedError, IndexFormatError)):
                     verify_index(folder)
             else:
                 with pytest.raises(IndexDamagedError, match=name):
-                    Store.open(folder)
+                    Index.open(folder)
                 (problem,) = verify_index(folder)
                 assert problem.path == folder / name
                 assert problem.part == "/".join(name.split("/")[:2])
@@ -275,7 +275,7 @@ def test_damage_to_any_file_is_named(sound: Path, tmp_path: Path, damage: str) -
                 if not name.endswith("recordings.jsonl"):
                     assert len(problem.recordings) == problem.n_recordings
             (folder / name).write_bytes(original)
-    assert Store.open(folder).verify() == []
+    assert Index.open(folder).verify() == []
 
 
 def costs(name: str, damage: str) -> Collection[int]:
@@ -291,7 +291,7 @@ def costs(name: str, damage: str) -> Collection[int]:
 @pytest.mark.parametrize("damage", ["bit flipped", "deleted"])
 def test_repair_makes_anew_what_follows_from_the_rest(sound: Path, tmp_path: Path, damage: str) -> None:
     chance = random.Random(damage)
-    right = Store.open(sound).snapshot()
+    right = Index.open(sound).snapshot()
     tree = right.manifest.layers["recording"].tree
     for name in sorted(named_files(sound) - {"manifest.json"}):
         if name.startswith("segments/") and name.split("/")[1] != right.segments[-1].name:
@@ -308,7 +308,7 @@ def test_repair_makes_anew_what_follows_from_the_rest(sound: Path, tmp_path: Pat
         assert len(ids(folder)) == 6 - problem.n_recordings
         assert set(ids(folder)) <= {f"r{i}" for i in range(6)} - set(problem.recordings)
         if not problem.n_recordings:
-            left = Store.open(folder).snapshot()
+            left = Index.open(folder).snapshot()
             for i in range(6):
                 found = [view.landmarks_of(i) for view in (left.layer("recording"), right.layer("recording"))]
                 for one, other in zip(*found, strict=True):
@@ -320,7 +320,7 @@ def test_repair_makes_anew_what_follows_from_the_rest(sound: Path, tmp_path: Pat
 
 def answers(folder: Path) -> list[Any]:
     """Everything an index of six recordings answers, as plain values."""
-    snapshot = Store.open(folder).snapshot()
+    snapshot = Index.open(folder).snapshot()
     view = snapshot.layer("recording")
     rows, similarity = view.search(np.concatenate([landmarks(30, i).vectors for i in range(6)]), 3, nprobe=1000)
     arrays: list[NDArray[Any]] = [rows, similarity, view.recording_of(rows), *view.take(rows)]
@@ -364,13 +364,13 @@ def test_damage_is_never_passed_on_by_a_compaction(sound: Path, monkeypatch: pyt
     original = path.read_bytes()
     path.write_bytes(original[:-9] + bytes([original[-9] ^ 4]) + original[-8:])
     before = files_of(sound)
-    with Store.open(sound).writer() as writer:
+    with Index.open(sound).writer() as writer:
         with pytest.raises(IndexDamagedError, match=r"checksum|damaged"):
             writer.compact()
         assert not writer.n_pending
     assert files_of(sound) == before
     path.write_bytes(original)
-    with Store.open(sound).writer() as writer:
+    with Index.open(sound).writer() as writer:
         writer.compact()
 
 
@@ -380,18 +380,18 @@ def test_damage_to_what_is_not_kept_is_healed_by_a_compaction(
 ) -> None:
     monkeypatch.setattr(snapshots, "CHECK_ALL_BYTES", 0)
     folder = tmp_path / "index"
-    store = fill(folder, {f"r{i}": 30 for i in range(8)}, exact_limit=exact_limit, commit_landmarks=120)
-    with store.writer() as writer:
+    index = fill(folder, {f"r{i}": 30 for i in range(8)}, exact_limit=exact_limit, commit_landmarks=120)
+    with index.writer() as writer:
         writer.remove("r7")
     names = ["times.npy", "codes.npy", "list_rows.npy", "list_codes.npy"]
     paths = [max(folder.rglob(name)) for name in names[: 2 if exact_limit == NEVER else 4]]
     for path in paths:
         path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
-    assert sorted(problem.path for problem in store.verify()) == sorted(paths)
-    with store.writer() as writer:
+    assert sorted(problem.path for problem in index.verify()) == sorted(paths)
+    with index.writer() as writer:
         writer.compact()
     assert ids(folder) == [f"r{i}" for i in range(7)]
-    assert store.verify() == []
+    assert index.verify() == []
 
 
 def test_lists_that_no_level_of_the_tree_has_are_refused(tmp_path: Path) -> None:
@@ -409,7 +409,7 @@ def test_lists_that_no_level_of_the_tree_has_are_refused(tmp_path: Path) -> None
         files[f"recording/{name}.npy"] = write_array(path, [longer], shape=longer.shape, dtype=longer.dtype)
     write_manifest(folder, manifest.successor(segments=(replace(entry, files=files),)))
     with pytest.raises(IndexDamagedError, match=r"list_sizes\.npy: has 65 lists, like no level of the tree"):
-        Store.open(folder)
+        Index.open(folder)
 
 
 def test_only_large_files_may_go_unchecked(sound: Path) -> None:
@@ -439,7 +439,7 @@ def test_repair_keeps_what_is_sound_and_names_the_rest(sound: Path, tmp_path: Pa
     assert problem.what == "fails its checksum"
     assert set(ids(folder)) == {f"r{i}" for i in range(6)} - lost
     assert verify_index(folder) == repair_index(folder) == []
-    with Store.open(folder).writer() as writer:
+    with Index.open(folder).writer() as writer:
         for name in sorted(lost):
             writer.add(Recording(name), {"recording": landmarks(30, int(name[1:]))})
     assert sorted(ids(folder)) == [f"r{i}" for i in range(6)]
@@ -453,20 +453,20 @@ def test_repair_without_a_tree_trains_another(tmp_path: Path) -> None:
     (problem,) = repair_index(folder)
     assert (problem.what, problem.n_recordings) == ("is missing", 0)
     assert answers(folder) == before  # on the same codes, hence the same tree
-    with Store.open(folder).writer() as writer, pytest.raises(IndexLockedError):
+    with Index.open(folder).writer() as writer, pytest.raises(IndexLockedError):
         repair_index(folder)
     assert not writer.n_pending
 
 
 def test_leftovers_are_never_read_and_then_removed(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    store = fill(folder, {"a": 30})
+    index = fill(folder, {"a": 30})
     shutil.copytree(folder / "segments" / "000001", folder / "segments" / "000002")
     (folder / "trees" / "recording-000009").mkdir()
     (folder / "manifest.json.tmp").write_bytes(b"{")
     assert ids(folder) == ["a"]
-    assert store.verify() == []
-    with store.writer() as writer:
+    assert index.verify() == []
+    with index.writer() as writer:
         writer.add(Recording("b"), {"recording": landmarks(30, 1)})
     assert set(files_of(folder)) == named_files(folder)
     assert ids(folder) == ["a", "b"]
@@ -477,11 +477,11 @@ def test_an_interrupted_creation_can_be_repeated(tmp_path: Path) -> None:
     (folder / "segments").mkdir(parents=True)
     (folder / "lock").touch()
     (folder / "manifest.json.tmp").write_bytes(b"{")
-    assert Store.create(folder, LAYERS).snapshot().generation == 0
+    assert Index.create(folder, LAYERS).snapshot().generation == 0
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = fill(tmp_path / "index", {"a": 30})
+    index = fill(tmp_path / "index", {"a": 30})
     real = os.open
 
     def refuse(path: Any, flags: int, *rest: Any) -> int:
@@ -490,14 +490,14 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: 
         return real(path, flags, *rest)
 
     monkeypatch.setattr(os, "open", refuse)
-    assert len(store.snapshot().recordings) == 1
+    assert len(index.snapshot().recordings) == 1
     with pytest.raises(CatalogueError, match=r"lock: cannot be written \(Permission denied\)"):
-        store.writer().__enter__()
+        index.writer().__enter__()
 
 
 def test_a_leftover_that_cannot_be_deleted_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "index"
-    store = fill(folder, {"a": 30})
+    index = fill(folder, {"a": 30})
     (folder / "manifest.json.tmp").write_bytes(b"{")
 
     def refuse(path: Any, **_: Any) -> None:
@@ -505,7 +505,7 @@ def test_a_leftover_that_cannot_be_deleted_is_in_nobodys_way(tmp_path: Path, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", refuse)
-        with store.writer() as writer:
+        with index.writer() as writer:
             writer.add(Recording("b"), {"recording": landmarks(30, 1)})
             with pytest.raises(CatalogueError, match=r"manifest\.json\.tmp: cannot be written \(Input/output error\)"):
                 writer.commit()
@@ -521,5 +521,5 @@ def test_a_manifest_is_as_it_was_written_or_damaged(sound: Path, damage: bytes |
     original = path.read_bytes()
     path.write_bytes(original[:-1] if damage is None else original + damage)
     with pytest.raises(IndexDamagedError, match=r"manifest\.json: is not as it was written"):
-        Store.open(sound)
+        Index.open(sound)
     path.write_bytes(original)
