@@ -3,6 +3,7 @@
 In reading order:
 
 - `money`, `periods`, `territories`: exact amounts and the one rounding, days, places
+- `licence_keys`: keys of a licence, each declared once, and how its values are read and written
 - `deal_terms`: guarantees, advances, pools for training and audit windows as keys of a licence
 - `rate_tiers`: rates that change with volume as keys of a rate card
 - `rights`: what is on file about recordings, works, parties, shares and licences; nothing is ever overwritten

@@ -1,25 +1,21 @@
 """Licences as text: from TOML to a `Licence`, to a plain document that is stored, and back to both.
 
-In comes the TOML of `sourceprint.royalties.rights.licences`, one licence each. The document is canonical: every
-number with decimals is text, lists are sorted, codes are in capitals, what asks for nothing is left out. Its digest is
-the digest of the licence, so two files that say the same have the same one, and `parse_licence(licence_toml(licence))`
-has it too.
+In comes TOML, one licence a file (docs/formats/licence.md). The document is canonical: every number with decimals is
+text, lists are sorted, codes are in capitals, keys that ask for nothing are left out. Its digest is the digest of the
+licence, so two files of the same meaning have the same one, and `parse_licence(licence_toml(licence))` has it too.
 """
 
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from importlib import resources
 from typing import Any
 
 from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError, printable
-from sourceprint.royalties.deal_terms import deal_document
-from sourceprint.royalties.money import currency_exponent, format_amount, format_percent
-from sourceprint.royalties.rate_tiers import tier_documents
-from sourceprint.royalties.rights.licence_table import MAX_RATE_DECIMALS, WrittenNumber, licence_of_table
-from sourceprint.royalties.rights.licences import SCHEMA, Conditions, Licence, Scope
+from sourceprint.royalties.licence_keys import WrittenNumber, document_of
+from sourceprint.royalties.rights.licence_table import licence_of_table
+from sourceprint.royalties.rights.licences import SCHEMA, Licence
 from sourceprint.toml_faults import lines_of
 
 __all__ = ["licence_document", "licence_of", "licence_toml", "new_licence", "parse_licence"]
@@ -70,51 +66,8 @@ def licence_document(licence: Licence) -> dict[str, Any]:
 
 
 def _terms_document(licence: Licence) -> dict[str, Any]:
-    card = licence.rate_card
-
-    def major(rate: Fraction) -> str:
-        return _decimal_text(rate / 10 ** currency_exponent(card.currency))
-
-    document: dict[str, Any] = {
-        "schema": SCHEMA,
-        "id": licence.id,
-        "licensor": licence.licensor,
-        "licensee": licence.licensee,
-        "valid_from": licence.valid_from.isoformat(),
-        "purposes": list(licence.purposes),
-        "scope": _scope_document(licence.scope),
-        "territories": {"include": list(licence.territories.included)},
-        "conditions": _conditions_document(licence.conditions),
-        "rate_card": {
-            "currency": card.currency,
-            "per_usage": card.per_usage,
-            "minimum_payout": format_amount(card.minimum_payout, card.currency),
-            "rights": {right: format_percent(millionths) for right, millionths in card.rights},
-        },
-    }
-    if not document["conditions"]:
-        del document["conditions"]
-    if licence.valid_to is not None:
-        document["valid_to"] = licence.valid_to.isoformat()
-    if licence.replaces:
-        document["replaces"] = licence.replaces
-    if licence.precedence is not None:
-        document["precedence"] = licence.precedence
-    if licence.territories.excluded:
-        document["territories"]["exclude"] = list(licence.territories.excluded)
-    if card.royalty_millionths is not None:
-        document["rate_card"]["royalty_rate"] = format_percent(card.royalty_millionths)
-    for key, rate in (("per_second", card.per_second), ("per_match", card.per_match)):
-        if rate is not None:
-            document["rate_card"][key] = major(rate)
-    if card.tiers:
-        document["rate_card"]["tiers_period"] = card.tiers_period
-        document["rate_card"]["tiers"] = tier_documents(card.tiers, major)
-    if card.deductions:
-        document["rate_card"]["deductions"] = [
-            {"name": deduction.name, "rate": format_percent(deduction.millionths)} for deduction in card.deductions
-        ]
-    return document | deal_document(licence.deal, card.currency)
+    currency = licence.rate_card.currency
+    return {"schema": SCHEMA, **document_of(licence, currency), **document_of(licence.deal, currency)}
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -161,38 +114,6 @@ def licence_toml(licence: Licence) -> str:
 def new_licence() -> str:
     """Return a licence to fill in, as TOML with comments: `parse_licence` refuses it until what is empty is filled."""
     return (resources.files("sourceprint.royalties.rights") / "templates" / "licence.toml").read_text(encoding="utf-8")
-
-
-def _scope_document(scope: Scope) -> dict[str, Any]:
-    lists = {
-        "recordings": scope.recordings,
-        "works": scope.works,
-        "tags": scope.tags,
-        "labels": scope.labels,
-        "parties": scope.parties,
-    }
-    named = {key: list(ids) for key, ids in lists.items() if ids}
-    return {"everything": True, **named} if scope.everything else named
-
-
-def _conditions_document(conditions: Conditions) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    if conditions.max_consecutive_ms is not None:
-        document["max_consecutive_seconds"] = _decimal_text(Fraction(conditions.max_consecutive_ms, 1000))
-    if conditions.max_total_ms is not None:
-        document["max_total_seconds"] = _decimal_text(Fraction(conditions.max_total_ms, 1000))
-    if conditions.max_share_of_track_millionths is not None:
-        document["max_share_of_track"] = format_percent(conditions.max_share_of_track_millionths)
-    if conditions.no_vocals:
-        document["no_vocals"] = True
-    return document
-
-
-def _decimal_text(exact: Fraction) -> str:
-    """Return a fraction that has a finite decimal form, without zeros at its end."""
-    whole, rest = divmod(exact * 10**MAX_RATE_DECIMALS, 10**MAX_RATE_DECIMALS)
-    decimals = f"{int(rest):0{MAX_RATE_DECIMALS}d}".rstrip("0")
-    return f"{whole}.{decimals}" if decimals else str(whole)
 
 
 def _toml_lines(table: Mapping[str, Any], path: str = "") -> Iterator[str]:

@@ -1,76 +1,64 @@
 """Licences: permission of a licensor for a licensee to use recordings or works, with territories, days and rates.
 
-A licence is written as TOML, one file each:
-
-    schema = "sourceprint/licence/1"
-    id = "LIC-2026-07"
-    licensor = "P-LABEL"              # ids of parties
-    licensee = "P-GENERATOR"
-    valid_from = 2026-01-01
-    valid_to = 2026-12-31             # optional: open without it
-    purposes = ["generate"]           # train, generate, reference-audio
-    replaces = "LIC-2025-07"          # optional
-    precedence = 10                   # where several licences cover a share, the highest precedence pays
-
-    [scope]                           # one or more of these; everything = true stands alone
-    recordings = ["R1"]               # with their works, for the rights in works of the rate card
-    works = ["W1"]                    # a work gives no right to a recording of it
-    tags = ["catalogue-a"]
-    labels = ["Blue Label"]
-    parties = ["P-LABEL"]             # only the shares of these; all shares without it
-
-    [territories]
-    include = ["Worldwide"]
-    exclude = ["US"]
-
-    [conditions]                      # each is optional
-    max_consecutive_seconds = "15"    # of one recording in one generated track
-    max_total_seconds = "30"
-    max_share_of_track = "50 %"
-    no_vocals = true
-
-    [rate_card]
-    currency = "EUR"
-    royalty_rate = "12.5 %"           # of net revenue: for the methods that divide revenue
-    per_second = "0.002"              # for matched-seconds without revenue
-    per_match = "0.10"                # for fixed-fee
-    per_usage = true                  # per_second and per_match count once per usage; false: once per track, territory
-    minimum_payout = "20.00"          # less is carried forward
-    tiers_period = "quarter"          # rates that change with volume: sourceprint.royalties.rate_tiers
-
-    [rate_card.rights]                # how an amount divides; must sum to 100 %
-    Master = "50 %"
-    MechanicalRight = "25 %"
-    PerformingRight = "25 %"
-
-    [[rate_card.deductions]]
-    name = "administration"
-    rate = "10 %"
-
-    [[amendments]]                    # changed keys, for tracks generated from a day on
-    from = 2026-07-01
-    rate_card = { per_second = "0.003" }
-    remove = ["conditions.no_vocals"]
-
-Decimal numbers are written as text, so that they are read exactly. `sourceprint.royalties.deal_terms` shows the keys of
-guarantees, advances, pools for training and audit windows.
+Each table of a licence is a class, and each field names the `Key` by which TOML and stored documents are read and
+written. docs/formats/licence.md describes every key.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import Annotated, Any
 
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.deal_terms import NO_DEAL, DealTerms
-from sourceprint.royalties.rate_tiers import Tier
-from sourceprint.royalties.rights.records import RightsRecording
-from sourceprint.royalties.territories import Territories
+from sourceprint.royalties.licence_keys import (
+    CURRENCY,
+    DAY,
+    FLAG,
+    ID,
+    IDS,
+    MINIMUM,
+    PERCENT,
+    RATE,
+    SECONDS,
+    Key,
+    LicenceTable,
+    Location,
+    document_of,
+    expect_table,
+    read_record,
+    read_values,
+    table,
+    tables,
+    whole_number,
+)
+from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.rate_tiers import TIER_PERIOD, TIER_PERIODS, TIERS, Tier
+from sourceprint.royalties.rights.records import MASTER, WHOLE, WORK_RIGHTS, RightsRecording
+from sourceprint.royalties.territories import EVERYWHERE, WORLDWIDE, Territories
+from sourceprint.toml_faults import Place
 
-__all__ = ["PURPOSES", "Amendment", "Conditions", "Deduction", "Licence", "RateCard", "Scope", "validate_purpose"]
+__all__ = [
+    "PURPOSES",
+    "RIGHTS",
+    "SCHEMA",
+    "Amendment",
+    "Conditions",
+    "Deduction",
+    "Licence",
+    "RateCard",
+    "Scope",
+    "validate_purpose",
+]
 
 SCHEMA = "sourceprint/licence/1"
 PURPOSES = ("train", "generate", "reference-audio")
+RIGHTS = (MASTER, *WORK_RIGHTS)
+"""Keys of `[rate_card.rights]`."""
+
+_RIGHTS = {right: PERCENT.but(field=right) for right in RIGHTS}
 
 
 def validate_purpose(purpose: str) -> str:
@@ -81,7 +69,7 @@ def validate_purpose(purpose: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(LicenceTable):
     """Subjects that a licence covers: everything, or all that any of its lists names; lists are sorted.
 
     Attributes
@@ -95,12 +83,20 @@ class Scope:
         Parties whose shares are covered; empty covers all shares, also those without a known party.
     """
 
-    everything: bool = False
-    recordings: tuple[str, ...] = ()
-    works: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    parties: tuple[str, ...] = ()
+    everything: Annotated[bool, FLAG] = False
+    recordings: Annotated[tuple[str, ...], IDS] = ()
+    works: Annotated[tuple[str, ...], IDS] = ()
+    tags: Annotated[tuple[str, ...], IDS] = ()
+    labels: Annotated[tuple[str, ...], IDS] = ()
+    parties: Annotated[tuple[str, ...], IDS] = ()
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the fault of a scope that names nothing, or everything and more."""
+        named = [key for key in ("recordings", "works", "tags", "labels") if getattr(self, key)]
+        if self.everything and named:
+            yield (), f": everything = true and {named[0]} as well; write one of them"
+        if not self.everything and not named:
+            yield (), ": names nothing; list recordings, works, tags or labels, or write everything = true"
 
     def covers_recording(self, recording_id: str, recording: RightsRecording | None) -> bool:
         """Return whether the scope covers a recording.
@@ -130,7 +126,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(LicenceTable):
     """Limits on a use; None and False set none.
 
     Attributes
@@ -143,22 +139,33 @@ class Conditions:
         Recordings with vocals must not be used.
     """
 
-    max_consecutive_ms: int | None = None
-    max_total_ms: int | None = None
-    max_share_of_track_millionths: int | None = None
-    no_vocals: bool = False
+    max_consecutive_ms: Annotated[int | None, SECONDS.but(name="max_consecutive_seconds")] = None
+    max_total_ms: Annotated[int | None, SECONDS.but(name="max_total_seconds")] = None
+    max_share_of_track_millionths: Annotated[int | None, PERCENT.but(name="max_share_of_track")] = None
+    no_vocals: Annotated[bool, FLAG] = False
 
 
 @dataclass(frozen=True, slots=True)
-class Deduction:
+class Deduction(LicenceTable):
     """Part of the gross amount that is kept back, such as an administration fee."""
 
-    name: str
-    millionths: int
+    name: Annotated[str, ID]
+    millionths: Annotated[int, PERCENT.but(name="rate")]
+
+
+def _rights(value: Any, where: Location) -> tuple[tuple[str, int], ...] | None:
+    rights = tuple(sorted(read_values(expect_table(value, where), _RIGHTS, where).items()))
+    for right, millionths in rights:
+        if not millionths:
+            where.at(right).note(": is 0 %; leave the right out")
+    total = sum(millionths for _, millionths in rights)
+    if total != WHOLE and not where.is_faulty:
+        where.note(f": sum to {format_percent(total)}; they must sum to 100 %")
+    return None if where.is_faulty else rights
 
 
 @dataclass(frozen=True, slots=True)
-class RateCard:
+class RateCard(LicenceTable):
     """Price of a use, and its division among rights.
 
     Attributes
@@ -184,20 +191,86 @@ class RateCard:
         Period over which usages are counted for tiers: statement, month, quarter, year or term; "" without tiers.
     """
 
-    currency: str
-    rights: tuple[tuple[str, int], ...]
-    royalty_millionths: int | None = None
-    per_second: Fraction | None = None
-    per_match: Fraction | None = None
-    per_usage: bool = True
-    minimum_payout: int = 0
-    deductions: tuple[Deduction, ...] = ()
-    tiers: tuple[Tier, ...] = ()
-    tiers_period: str = ""
+    currency: Annotated[str, CURRENCY.but(fixed=True)]
+    rights: Annotated[
+        tuple[tuple[str, int], ...],
+        Key(_rights, lambda rights, _: {right: format_percent(part) for right, part in rights}),
+    ]
+    royalty_millionths: Annotated[int | None, PERCENT.but(name="royalty_rate")] = None
+    per_second: Annotated[Fraction | None, RATE] = None
+    per_match: Annotated[Fraction | None, RATE] = None
+    per_usage: Annotated[bool, FLAG.but(stated=True)] = True
+    minimum_payout: Annotated[int, MINIMUM.but(stated=True)] = 0
+    deductions: Annotated[tuple[Deduction, ...], tables(Deduction)] = ()
+    tiers: Annotated[tuple[Tier, ...], TIERS] = ()
+    tiers_period: Annotated[str, TIER_PERIOD] = ""
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the faults between deductions, between tiers, and between tiers and the rates that they change."""
+        names: set[str] = set()
+        for number, deduction in enumerate(self.deductions):
+            if deduction.name in names:
+                yield ("deductions", number), f": {deduction.name!r} is there twice; give each its own name"
+            names.add(deduction.name)
+        total = sum(deduction.millionths for deduction in self.deductions)
+        if total > WHOLE:
+            yield ("deductions",), f": sum to {format_percent(total)}; more than all cannot be taken off"
+        if self.tiers_period and not self.tiers:
+            yield ("tiers_period",), ": there are no [[rate_card.tiers]]; leave it out"
+        if self.tiers and not self.tiers_period:
+            yield ("tiers_period",), f" is missing; write one of {', '.join(TIER_PERIODS)}"
+        if self.tiers and not self.per_usage:
+            yield ("tiers",), ": count usages, and per_usage = false counts none; leave one of them out"
+        before = 0
+        for number, tier in enumerate(self.tiers):
+            if tier.from_usages <= before:
+                fault = f"must be above {before}, that of the tier before; sort them"
+                yield ("tiers", number), f": from_usages {tier.from_usages}: {fault}"
+            for rate in tier.rates:
+                if getattr(self, rate) is None:
+                    fault = f"the rate card has no {rate} for usages below the first tier; add it"
+                    yield ("tiers", number), f": {rate}: {fault}"
+            before = tier.from_usages
 
 
 @dataclass(frozen=True, slots=True)
-class Licence:
+class TerritoriesTable(LicenceTable):
+    """Codes of `Territories`, as they are written in a licence."""
+
+    include: Annotated[tuple[str, ...], IDS.but(stated=True)] = (WORLDWIDE,)
+    exclude: Annotated[tuple[str, ...], IDS] = ()
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the fault of a licence that holds nowhere."""
+        if not self.include:
+            yield ("include",), ': is empty; name countries, or "Worldwide"'
+
+
+def _territories(value: Any, where: Location) -> Territories | None:
+    codes = read_record(TerritoriesTable, value, where)
+    return None if codes is None else Territories.of(codes.include, codes.exclude)
+
+
+def _territories_document(territories: Territories, currency: str) -> dict[str, Any]:
+    return document_of(TerritoriesTable(territories.included, territories.excluded), currency)
+
+
+def _purposes(value: Any, where: Location) -> tuple[str, ...]:
+    purposes: tuple[str, ...] = IDS.read(value, where)
+    for purpose in purposes:
+        if purpose not in PURPOSES:
+            raise ParameterError(f"{where.name}: {purpose!r:.60} is none of {', '.join(PURPOSES)}")
+    if not purposes:
+        raise ParameterError(f"{where.name}: is empty; name one or more of {', '.join(PURPOSES)}")
+    return purposes
+
+
+def _replaces(value: Any, where: Location) -> Any:
+    return "" if value == "" else ID.read(value, where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence(LicenceTable):
     """One licence, in one version.
 
     Attributes
@@ -226,18 +299,18 @@ class Licence:
         "sha256:" and the digest of the licence as written, in canonical form.
     """
 
-    id: str
-    licensor: str
-    licensee: str
-    valid_from: date
-    valid_to: date | None
-    purposes: tuple[str, ...]
-    territories: Territories
-    scope: Scope
-    conditions: Conditions
-    rate_card: RateCard
-    replaces: str = ""
-    precedence: int | None = None
+    id: Annotated[str, ID.but(fixed=True)]
+    licensor: Annotated[str, ID.but(fixed=True)]
+    licensee: Annotated[str, ID.but(fixed=True)]
+    valid_from: Annotated[date, DAY.but(fixed=True)]
+    valid_to: Annotated[date | None, DAY] = None
+    purposes: Annotated[tuple[str, ...], Key(_purposes, lambda purposes, _: list(purposes))]
+    replaces: Annotated[str, Key(_replaces, fixed=True)] = ""
+    precedence: Annotated[int | None, whole_number(0, 1_000_000)] = None
+    scope: Annotated[Scope, table(Scope)]
+    territories: Annotated[Territories, Key(_territories, _territories_document, stated=True)] = EVERYWHERE
+    conditions: Annotated[Conditions, table(Conditions)] = Conditions()
+    rate_card: Annotated[RateCard, table(RateCard)]
     amendments: "tuple[Amendment, ...]" = ()
     deal: DealTerms = NO_DEAL
     digest: str = ""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Protocol, cast, get_type_hints
 
 from sqlalchemy import Table
 
@@ -43,7 +43,7 @@ class Row(Protocol):
         """Return the value in a column."""
 
 
-_RECORDS: dict[Table, type[Record]] = {
+_RECORDS: dict[Table, type[Any]] = {
     schema.party: Party,
     schema.recording: RightsRecording,
     schema.work: Work,
@@ -111,7 +111,7 @@ def record_of(table: Table, row: Row) -> Record:
     """Return the record in a row of a table; other columns of the row are ignored."""
     if table is schema.licence:
         return _parsed_licence(row["document"], row["digest"])
-    return _RECORDS[table](*[read(row) for read in _readers(table)])
+    return cast(Record, _RECORDS[table](*[read(row) for read in _readers(table)]))
 
 
 @cache

@@ -75,11 +75,11 @@ def test_a_licence_for_training_alone_needs_no_price() -> None:
 @pytest.mark.parametrize(
     ("written", "instead", "message"),
     [
-        ('amount = "100.00"', 'amount = "0"', r"guarantee.amount 0: must be more than nothing \(line 11\)"),
+        ('amount = "100.00"', 'amount = "0"', r"guarantee.amount '0': must be more than nothing \(line 12\)"),
         ('amount = "100.00"', "amount = 100", r"guarantee.amount 100: write it as text, in quotes"),
         ('amount = "100.00"', 'amount = "0.001"', r"guarantee.amount '0.001': EUR has 2 decimals; round it to that"),
         ('"quarter"', '"week"', r"guarantee.period 'week': write one of month, quarter, year, term"),
-        ('period = "quarter"', "", r"guarantee: period is missing"),
+        ('period = "quarter"', "", r"guarantee.period is missing; `sourceprint rights new-licence` writes"),
         (', "train"', "", r'training: purposes lack "train"; add it'),
         ('"equal"', '"size"', r"training.division 'size': write one of equal, seconds, weights"),
         (
@@ -88,8 +88,8 @@ def test_a_licence_for_training_alone_needs_no_price() -> None:
             r"training.territory is missing, and the",
         ),
         ('"50 %"', '"0 %"', r"advance.recoup: is 0 %, which recoups nothing"),
-        ('"P-B", "P-A"', "1", r"advance.recoup_from: must be a list of ids"),
-        ("paid_on", "paid", r"advance: paid: there is no such key; known are amount, paid_on, recoup, recoup_from"),
+        ('"P-B", "P-A"', "1", r"advance.recoup_from 1: write it as text, in quotes"),
+        ("paid_on", "paid", r"advance.paid: there is no such key; paid_on may be meant"),
         ("= 24", "= 1201", r"audit_window_months 1201: must be a whole number from 0 to 1200 \(line 8\)"),
     ],
 )
@@ -101,7 +101,7 @@ def test_wrong_terms_are_refused_by_name(written: str, instead: str, message: st
 
 def test_terms_cannot_be_amended() -> None:
     amendment = '[[amendments]]\nfrom = 2026-07-01\nguarantee = { amount = "5.00", period = "year" }\n'
-    with pytest.raises(RightsError, match="guarantee: there is no such key"):
+    with pytest.raises(RightsError, match="number 1: guarantee cannot change; write a licence that replaces"):
         parse_licence(LICENCE + amendment, name="licence.toml")
 
 
