@@ -293,6 +293,33 @@ def test_a_closed_statement_is_corrected_by_hand_alone(database: Database, tmp_p
         issue(database, "2026-Q4", corrections=[replace(corrections[0], amount="-2.50")])
 
 
+def test_a_guarantee_counts_a_closed_statement_with_its_later_adjustments(database: Database, tmp_path: Path) -> None:
+    a_deal(database, audit_window_months=6, guarantee=Guarantee(1500, "year"))
+    attribute(database, tmp_path, "2026-02-01", "a.wav", "b.wav")
+    first = issue(database, "2026-Q1")  # 8.00, open until 2026-10-02
+    change_state(database, [use_in(database, "a.wav")], "withdrawn", "another song", now=NOW)
+    assert [str(one.amount) for one in issue(database, "2026-Q2").adjustments] == ["-4"]
+    issue(database, "2026-Q3")
+
+    def guaranteed(**options: Any) -> list[str]:
+        found = [issue(database, "2026-Q4", draft=True, everything=all_, **options) for all_ in (False, True)]
+        assert found[0] == found[1]
+        return [str(line.net) for line in found[0].lines if line.right == GUARANTEE]
+
+    row = HandAdjustment(first.id, "P-LABEL", "1.50", "settled", licence_id="LIC-1", right="Master")
+    assert guaranteed() == ["11"]  # 15.00 less 8.00 - 4.00
+    assert guaranteed(corrections=[replace(row, licence_id="")]) == ["11"]  # under no licence
+    assert guaranteed(corrections=[row]) == ["9.5"]
+    issue(database, "2026-Q4", corrections=[row])
+    quick, full = (
+        issue(database, "2027-Q1", corrections=[replace(row, amount="-2.50")], draft=True, everything=all_)
+        for all_ in (False, True)
+    )
+    assert quick == full
+    assert [(one.right, str(one.amount)) for one in full.adjustments] == [(GUARANTEE, "2.5"), ("Master", "-2.5")]
+    assert issue(database, "2027-Q1", everything=True).adjustments == ()
+
+
 def test_what_is_open_is_not_corrected_by_hand(database: Database, tmp_path: Path) -> None:
     a_deal(database, audit_window_months=24)
     attribute(database, tmp_path, "2026-02-01", "a.wav")

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, select
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.deals.optin import recordings_chosen
 from sourceprint.royalties.deals.volumes import counted_under, same_span, usages_before
+from sourceprint.royalties.money import ZERO
 from sourceprint.royalties.periods import Period, months_after
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.licence_toml import licence_of
@@ -176,17 +177,7 @@ def recompute(
         is_concerned = head.row_id in changed or book.has_moved or book.is_counted_otherwise(head)
         if is_concerned and not book.is_closed(head):
             book.compute(head)
-    due = [head for head in heads if has_guarantee_due(licences.values(), head.period) and not book.is_closed(head)]
-    if period is not None and earned_here is not None and any(period.end < head.period.end for head in due):
-        book.earned_here = earned_here(result)
-    for head in due:
-        if head.row_id in result.depends or book.has_moved or book.came_late_to(head):
-            book.compute(head, with_guarantees=True)
-    for head in heads:
-        result.earned.append(book.earned_in(head))
-        result.adjustments += book.adjustments(head)
-        result.again += book.compared(head)
-    result.adjustments += adjusted_by_hand(
+    by_hand = adjusted_by_hand(
         connection,
         corrections,
         heads,
@@ -194,6 +185,18 @@ def recompute(
         statement_of=book.statement,
         so_far=book.adjustments_so_far,
     )
+    book.by_hand = by_hand
+    due = [head for head in heads if has_guarantee_due(licences.values(), head.period) and not book.is_closed(head)]
+    if period is not None and earned_here is not None and any(period.end < head.period.end for head in due):
+        book.earned_here = earned_here(result)
+    for head in due:
+        if head.row_id in result.depends or book.has_moved or by_hand or book.came_late_to(head):
+            book.compute(head, with_guarantees=True)
+    for head in heads:
+        result.earned.append(book.earned_in(head))
+        result.adjustments += book.adjustments(head)
+        result.again += book.compared(head)
+    result.adjustments += by_hand
     return result
 
 
@@ -270,10 +273,12 @@ class _Book:
         self._now: dict[int, Statement] = {}
         self._last_open: dict[int, date | None] = {}
         self._once = counts_once(Rights(licences=licences))
-        self._hangs_together = self._once or any(one.deal.guarantee is not None for one in licences.values())
+        self._has_guarantees = any(one.deal.guarantee is not None for one in licences.values())
+        self._hangs_together = self._once or self._has_guarantees
         self._recounted: list[tuple[str, date]] = []  # licence with tiers, last day of the statement
         self.has_moved = False
         self.earned_here: Earned | None = None
+        self.by_hand: tuple[Adjustment, ...] = ()  # of the statement that carries them
 
     def is_closed(self, head: StatementHead) -> bool:
         """Return whether the audit window of every licence in a statement has passed."""
@@ -325,12 +330,18 @@ class _Book:
         return any(period.end < head.period.end for period in later)
 
     def earned_in(self, head: StatementHead) -> Earned:
-        """Return the earnings in the period of a statement, as they are known now."""
+        """Return the earnings in the period of a statement, as they are known now; a closed one is adjusted by hand."""
         if head.row_id in self._result.depends:
             return Earned(head.period, self._result.depends[head.row_id].earned)
-        if head.row_id in self._noted:
-            return Earned(head.period, self._noted[head.row_id].earned)
-        return earned_in(head.period, self.statement(head).lines)
+        noted = self._noted.get(head.row_id)
+        if not self._has_guarantees or not self.is_closed(head):
+            return Earned(head.period, noted.earned) if noted else earned_in(head.period, self.statement(head).lines)
+        later = [one for one in (*self.adjustments_so_far(head), *self.by_hand) if one.statement_id == head.id]
+        if noted is None:
+            return earned_in(head.period, [*self.statement(head).lines, *later])
+        by_hand = earned_in(head.period, [one for one in later if one.by_hand]).by_licence
+        sums = {one: noted.earned.get(one, ZERO) + by_hand.get(one, ZERO) for one in {*noted.earned, *by_hand}}
+        return Earned(head.period, sums)
 
     def adjustments(self, head: StatementHead) -> Iterator[Adjustment]:
         """Yield the adjustments that bring a statement to its present amounts."""
