@@ -284,12 +284,10 @@ def audit(
 
     Example: sourceprint audit statement-2026-Q3 --key tone-records.pub
     """
-    from dataclasses import asdict
-
     from fingerprint.digests import is_sha256
     from sourceprint.royalties.rights.chain.heads import held_head
     from sourceprint.royalties.rights.database import Database
-    from sourceprint.royalties.statements.audit import audit_text, full_audit
+    from sourceprint.royalties.statements.audit import audit_text, audit_to_json, full_audit
     from sourceprint.signatures import load_public
 
     if keys and any_key:
@@ -303,7 +301,7 @@ def audit(
         held=[held_head(one) for one in heads],
     )
     if as_json:
-        print_json([asdict(problem) for problem in found.problems], lines=False)
+        print_json(audit_to_json(found), lines=False)
     else:
         click.echo(audit_text(path, found.problems, found.remarks), nl=False)
     if found.problems:

@@ -20,7 +20,7 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.statements.amounts.allocation import PricedUse, allocate
+from sourceprint.royalties.statements.amounts.allocation import PricedUse, allocate, unused_revenue
 from sourceprint.royalties.statements.amounts.deals import Earned, advance_accounts, with_guarantees
 from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
@@ -208,6 +208,7 @@ def compute_statement(
             held=held,
             opted_out=out,
             tiers=tiers,
+            unused_revenue=unused_revenue(reported, rights, policy, period=period, converter=converter),
         )
     )
 

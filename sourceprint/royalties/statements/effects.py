@@ -43,6 +43,8 @@ class Effect:
         As in a line of the statement.
     before, after : Amount
         Net, over all territories and licences.
+    adjusted_in : tuple of str
+        The later statements that stated a part of `before`, as adjustments, in order of issue.
     """
 
     period: str
@@ -55,6 +57,7 @@ class Effect:
     right: str
     before: Amount
     after: Amount
+    adjusted_in: tuple[str, ...] = ()
 
     @property
     def is_claw_back(self) -> bool:
@@ -115,7 +118,11 @@ class Announcement:
             before = self._money(before_it, issued)
         after = self._money(connection, issued)
         keys = sorted({*before, *after})
-        found = [Effect(*key, before.get(key, ZERO), after.get(key, ZERO)) for key in keys]
+        adjusted = _adjusted(issued)
+        found = [
+            Effect(*key, before.get(key, ZERO), after.get(key, ZERO), tuple(adjusted.get((key[1], *key[3:]), ())))
+            for key in keys
+        ]
         self.effects = [effect for effect in found if effect.before != effect.after]
         losses = [effect for effect in self.effects if effect.is_claw_back]
         if losses and not (self.dry_run or self.accepted):
@@ -161,6 +168,7 @@ def effects_text(effects: Iterable[Effect]) -> str:
         amounts = (amount.text(one.currency) for amount in (one.before, one.after, change))
         party = one.party_id or one.kind
         stated = f"stated in {one.statement_id}" if one.statement_id else "not stated yet"
+        stated += f", adjusted in {', '.join(one.adjusted_in)}" if one.adjusted_in else ""
         of = one.recording_id or one.work_id or "no recording"
         kind = "" if one.kind == "payable" or not one.party_id else f", {one.kind}"
         rows.append((one.period, printable(of), one.right, printable(party) + kind, *amounts, one.currency, stated))
@@ -174,6 +182,7 @@ def effects_to_json(announcement: Announcement) -> dict[str, Any]:
             {
                 "period": one.period,
                 "statement": one.statement_id or None,
+                "adjusted_in": list(one.adjusted_in),
                 "currency": one.currency,
                 "kind": one.kind,
                 "party_id": one.party_id,
@@ -187,6 +196,16 @@ def effects_to_json(announcement: Announcement) -> dict[str, Any]:
         ],
         "not_computed": announcement.unknown,
     }
+
+
+def _adjusted(issued: Iterable[Statement]) -> dict[tuple[str, ...], dict[str, None]]:
+    """Return the statements with adjustments, by the statement that these are to, and what they are about."""
+    found: dict[tuple[str, ...], dict[str, None]] = {}
+    for statement in issued:
+        for one in statement.adjustments:
+            about = (one.kind, one.party_id, one.recording_id, one.work_id, one.right)
+            found.setdefault((one.statement_id, *about), {})[statement.id] = None
+    return found
 
 
 def _add(sums: dict[_Key, Amount], statement: Statement, statement_id: str) -> None:

@@ -234,6 +234,7 @@ def statement_text(statement: Statement) -> str:
             *_aligned(kinds, left=(0, 3)),
             *_outside(statement),
             *_not_scanned(statement),
+            *(f"revenue reported, and not used: {one.text(statement)}" for one in statement.unused_revenue),
             *_opted_out(statement),
             "",
             *_aligned(proof, left=(0, 1)),

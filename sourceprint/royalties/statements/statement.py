@@ -22,7 +22,7 @@ from operator import attrgetter
 
 from sourceprint.royalties.deals.advances import AdvanceAccount
 from sourceprint.royalties.deals.volumes import TieredPot
-from sourceprint.royalties.money import ZERO, Amount, Whole
+from sourceprint.royalties.money import ZERO, Amount, Whole, amount_text
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.uses.usage import UsageRow
@@ -47,6 +47,7 @@ __all__ = [
     "OutsideShare",
     "Statement",
     "Total",
+    "UnusedRevenue",
     "fields_of",
     "key_of",
     "line_order",
@@ -344,6 +345,28 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusedRevenue:
+    """Revenue of one territory and currency that no licence accounts for: no amount comes of it.
+
+    Attributes
+    ----------
+    territory, currency : str
+    revenue : Fraction
+        In minor units of its own currency, as reported.
+    """
+
+    territory: str
+    currency: str
+    revenue: Fraction
+
+    def text(self, statement: "Statement") -> str:
+        """Return it in words, with the rate of exchange that a statement does without."""
+        rates = {statement.currency, *(one.source for one in statement.conversions)}
+        without = "" if self.currency in rates else f"; no rate from {self.currency} to {statement.currency} is stated"
+        return f"{amount_text(self.revenue, self.currency)} of {self.territory}, no licence goes by it{without}"
+
+
+@dataclass(frozen=True, slots=True)
 class InputDigests:
     """The digests of a statement's inputs, each "sha256:" and 64 hexadecimal digits.
 
@@ -426,6 +449,8 @@ class Statement:
         By licence and recording, of the pools for training that fall due.
     tiers : tuple of TieredPot
         The pots of each licence at rates that change with volume, by licence and method.
+    unused_revenue : tuple of UnusedRevenue
+        By territory and currency.
     document : bytes
         The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
     """
@@ -463,6 +488,7 @@ class Statement:
     held: tuple[HeldShare, ...] = ()
     opted_out: tuple[OptedOut, ...] = ()
     tiers: tuple[TieredPot, ...] = ()
+    unused_revenue: tuple[UnusedRevenue, ...] = ()
     document: bytes = b""
 
 

@@ -7,8 +7,9 @@ The statement is also computed again, from the database as it was at that head.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -28,8 +29,33 @@ from sourceprint.royalties.statements.statement import Statement
 __all__ = ["compare_with_database"]
 
 
-_LATER = frozenset({"held", "opted_out"})
+_LATER = frozenset({"held", "opted_out", "unused_revenue"})
 """Fields that statements of earlier versions are without; the file is held to the database all the same."""
+
+_LINE = ("party_id", "kind", "right", "territory", "recording_id", "work_id", "licence_id")
+_ROWS: dict[str, tuple[str, ...]] = {
+    "adjustments": ("statement_id", *_LINE),
+    "advances": ("licence_id",),
+    "balances": ("party_id",),
+    "conversions": ("source",),
+    "credits": ("recording_id",),
+    "held": ("party_id",),
+    "lines": _LINE,
+    "opted_out": ("licence_id", "recording_id"),
+    "outside": ("party_id", "right", "territory", "use_id", "recording_id", "work_id", "share_id"),
+    "parties": ("id",),
+    "tiers": ("licence_id", "method"),
+    "totals": ("territory", "right"),
+    "unused_revenue": ("territory", "currency"),
+    "usage": ("track", "track_id", "territory", "currency", "used_on"),
+    "uses": ("id",),
+}
+"""What a row of each list is about, which tells it from the others."""
+
+_PAIRS = {"licences": ("id",), "titles": ("kind", "id")}
+"""The same of lists whose rows have no names."""
+
+_MOST_NAMED = 20
 
 
 def compare_with_database(
@@ -73,26 +99,58 @@ def _recomputed(connection: Connection, statement: Statement) -> Iterator[str]:
     except RightsError as error:
         yield f"cannot be computed again from what was on file: {error}"
         return
-    stated = statement_to_json(statement)
-    for one, other in zip(stated["adjustments"], again["adjustments"], strict=False):
-        other["reason"] = one[
-            "reason"
-        ]  # words, which a later version may put otherwise; the file is held to the database
+    found = list(_between(statement_to_json(statement), again))
+    yield from found[:_MOST_NAMED]
+    if len(found) > _MOST_NAMED:
+        yield f"{len(found) - _MOST_NAMED} more differences from what is computed again from the database"
+
+
+def _between(stated: dict[str, Any], again: dict[str, Any]) -> Iterator[str]:
+    """Yield the differences between a statement and its computation: of lists by what each row is about."""
+    lines = [{one["number"]: _about(_ROWS["lines"], one) for one in document["lines"]} for document in (stated, again)]
     for name in sorted(stated.keys() | again.keys()):
         ours, theirs = stated.get(name), again.get(name)
-        if ours is None and name in _LATER:
+        if ours == theirs or (ours is None and name in _LATER):
             continue
-        if ours == theirs:
+        if name not in _ROWS and name not in _PAIRS:
+            yield _differ(name, ours, theirs)
             continue
-        where = name
-        if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
-            rows = enumerate(zip_longest(ours, theirs), start=1)
-            number, (ours, theirs) = next((number, pair) for number, pair in rows if pair[0] != pair[1])
-            where += f", number {number}"
-        if isinstance(ours, dict) and isinstance(theirs, dict):
-            field = next(one for one in (*ours, *theirs) if ours.get(one) != theirs.get(one))
-            ours, theirs, where = ours.get(field), theirs.get(field), f"{where}, {field}"
-        yield f"{where}: is {_short(ours)}, and computed again from the database {_short(theirs)}"
+        before, after = (_keyed(name, rows or [], of) for rows, of in zip((ours, theirs), lines, strict=True))
+        for key in sorted(before.keys() | after.keys()):
+            row, other = before.get(key), after.get(key)
+            where = ", ".join((name, *filter(None, key[:-1])))
+            if row is None or other is None:
+                said = "is missing, and is" if row is None else "is there, and not"
+                yield f"{where}: {said} computed from the database"
+                continue
+            for field in sorted(row.keys() | other.keys()):
+                # Words may be put otherwise by a later version, and numbers follow from the lines that there are.
+                is_told = (name, field) not in (("adjustments", "reason"), ("lines", "number"), ("held", "line"))
+                if is_told and row.get(field) != other.get(field):
+                    yield _differ(f"{where}, {field}", row.get(field), other.get(field))
+
+
+def _keyed(name: str, rows: Sequence[Any], lines: dict[int, tuple[str, ...]]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return the rows of a list by what they are about, and which of several about the same."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    seen = Counter[tuple[str, ...]]()
+    for row in rows:
+        if name in _PAIRS:
+            row = {_PAIRS[name][at] if at < len(_PAIRS[name]) else str(at): value for at, value in enumerate(row)}
+        about = _about(_ROWS.get(name, _PAIRS.get(name, ())), row)
+        if name == "held":
+            about = (*lines.get(row["line"], ()), *about)
+        seen[about] += 1
+        found[*about, str(seen[about])] = row
+    return found
+
+
+def _about(names: Iterable[str], row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(row.get(name) or "") for name in names)
+
+
+def _differ(where: str, ours: object, theirs: object) -> str:
+    return f"{where}: is {_short(ours)}, and computed again from the database {_short(theirs)}"
 
 
 def _short(value: object) -> str:

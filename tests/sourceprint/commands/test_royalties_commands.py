@@ -542,7 +542,9 @@ def test_an_audit_finds_a_cent_that_was_changed(made: Path, tmp_path: Path) -> N
         f"{made}/st: holds; checksums, digest, sums, balances and formats agree\n"
         "  NOT VERIFIED: unsigned, so anybody may have written it\n"
     )
-    assert done("audit", made / "st", "--json").stdout == "[]\n"
+    told = json.loads(done("audit", made / "st", "--json").stdout)
+    assert (told["statement"], told["provisional"], told["holds"], told["problems"]) == (STATEMENT, False, True, [])
+    assert (told["signer"], told["chain"]) == (None, None)
     damaged = tmp_path / "st"
     shutil.copytree(made / "st", damaged)
     document = damaged / "statement.json"
@@ -550,8 +552,9 @@ def test_an_audit_finds_a_cent_that_was_changed(made: Path, tmp_path: Path) -> N
     result = run("audit", damaged)
     assert (result.exit_code, result.stderr) == (6, "")
     assert "statement.json" in result.stdout
-    problems = json.loads(run("audit", damaged, "--json").stdout)
-    assert {"statement.json"} <= {problem["file"] for problem in problems}
+    told = json.loads(run("audit", damaged, "--json").stdout)
+    assert not told["holds"]
+    assert {"statement.json"} <= {problem["file"] for problem in told["problems"]}
     refused(6, "digest", "explain", damaged, "1")
 
 

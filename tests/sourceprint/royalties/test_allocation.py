@@ -17,7 +17,10 @@ from sourceprint.royalties.rights.licences import Scope
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.exchange import Rates, read_rates
 from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.files.page import statement_page
+from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
 from sourceprint.royalties.statements.proof import prove
+from sourceprint.royalties.statements.register import statement_text
 from sourceprint.royalties.statements.statement import Conversion, Line, Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
@@ -408,6 +411,34 @@ def test_revenue_in_another_currency_is_converted_at_the_stated_rate() -> None:
     assert "x 9/10 EUR per USD" in statement.lines[0].contributions[0].basis
     with pytest.raises(StatementError, match="exchange USD to EUR: no rates were given"):
         stated([a_use()], card=BY_REVENUE, rows=rows)
+
+
+def test_revenue_that_no_licence_goes_by_is_named_in_whatever_currency() -> None:
+    rows = [UsageRow("one.wav", "DE", 3, Fraction(800), "USD"), UsageRow("", "DE", 0, Fraction(1, 3), "EUR")]
+    statement = stated([a_use(territories=("DE",))], rows=rows)  # by the second
+    assert [(one.territory, one.currency, one.revenue) for one in statement.unused_revenue] == [
+        ("DE", "EUR", Fraction(1, 3)),
+        ("DE", "USD", 800),
+    ]
+    assert [line for line in statement_text(statement).splitlines() if "not used" in line] == [
+        "revenue reported, and not used: 1/3 of 0.01 EUR of DE, no licence goes by it",
+        "revenue reported, and not used: 8.00 USD of DE, no licence goes by it; no rate from USD to EUR is stated",
+    ]
+    assert "8.00 USD of DE, no licence goes by it; no rate from USD to EUR" in statement_page(statement).decode()
+    assert parse_statement(statement_bytes(statement)) == statement
+    assert exact(statement) == exact(stated([a_use(territories=("DE",))], rows=[earned("one.wav", None, 3, "DE")]))
+    assert (
+        stated([a_use(territories=("DE",))], card=BY_REVENUE, rows=[rows[1], earned("one.wav", 5)]).unused_revenue == ()
+    )
+
+
+def test_revenue_of_a_track_from_before_the_licence_is_named() -> None:
+    late = a_licence(rate_card=BY_REVENUE, valid_from=date(2026, 7, 15))
+    uses = [a_use(), a_use("two.wav", generated_on="2026-07-20")]
+    rows = [earned("one.wav", 700), earned("two.wav", 900)]
+    statement = stated(uses, rights=some_rights(licences=[late]), rows=rows)
+    assert [(one.territory, one.revenue) for one in statement.unused_revenue] == [("Worldwide", 700)]
+    assert exact(statement) == Fraction(900, 8)
 
 
 def test_a_rate_card_in_yen_is_converted_with_its_decimals() -> None:

@@ -177,7 +177,7 @@ def swapped(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
             "row 3, gross: is '71.44', the statement has '71.42857142857143'",
         ),
         ("statement.csv", swapped(b"P-LABEL", b"P-OTHER"), "payee_id: is 'P-OTHER'"),
-        ("statement.csv", lambda data: data[: data.index(b"\r\n") + 2], "has 0 rows, must have 30"),
+        ("statement.csv", lambda data: data[: data.index(b"\r\n") + 2], "has 0 rows, must have 31"),
         ("statement.csv", lambda data: b"\xff" + data, "is no CSV in UTF-8"),
         ("statement.parquet", lambda data: data[:-9], "no Parquet file, or a damaged one"),
         ("uses.jsonl", swapped(b'"claimed"', b'"disputed"'), "line 1: is not the use"),

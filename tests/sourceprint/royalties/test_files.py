@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fingerprint.errors import StatementError, VerificationError
 from sourceprint.royalties.rights.records import MASTER
-from sourceprint.royalties.statements.files.line_tables import read_parquet, statement_csv, statement_parquet
+from sourceprint.royalties.statements.files.line_tables import COLUMNS, read_parquet, statement_csv, statement_parquet
 from sourceprint.royalties.statements.files.statement_json import (
     parse_statement,
     statement_bytes,
@@ -172,6 +172,23 @@ def test_a_row_of_the_csv_is_a_line_and_its_numbers_are_numbers() -> None:
         for balance in statement.balances:
             of_payee = [Decimal(row["net"]) for row in rows if row["payee_id"] in (balance.party_id,)]
             assert sum(of_payee) == Decimal(str(balance.paid))
+
+
+def test_each_adjustment_is_a_row_with_the_statement_that_it_is_to() -> None:
+    statement = samples.rich()
+    rows = list(csv.DictReader(io.StringIO(statement_csv(statement).decode(), newline="")))
+    of_lines, found = rows[: len(statement.lines)], [row for row in rows if row["kind"] == "adjustment"]
+    assert {row["adjusted_statement"] for row in of_lines} == {""}
+    columns = ("payee_id", "adjusted_kind", "adjusted_period", "adjusted_statement", "recording_id", "right", "net")
+    assert [tuple(row[column] for column in columns) for row in found] == [
+        (one.party_id, one.kind, one.period, one.statement_id, one.recording_id, one.right, one.amount.text("EUR"))
+        for one in statement.adjustments
+    ]
+    assert [row["reason"] for row in found] == [one.reason for one in statement.adjustments]
+    summed = list(csv.DictReader(io.StringIO(statement_csv(statement, COLUMNS[:-3]).decode(), newline="")))
+    assert [(row["payee_id"], row["net"]) for row in summed if row["kind"] == "adjustments"] == [
+        (one.party_id, one.adjustments.text("EUR")) for one in statement.balances if one.adjustments
+    ]
 
 
 def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe() -> None:

@@ -263,6 +263,22 @@ def test_a_loss_of_an_issued_statement_is_announced_and_asked_for(attributed: Da
     assert adjusted(issue(attributed, Q4))["P-R1", "Master"] == Amount.of_minor(-50, "EUR")
 
 
+def test_a_loss_names_all_statements_that_stated_the_amount(attributed: Database, tmp_path: Path) -> None:
+    first = issue(attributed, Q3, usage_of(a_row(usages=100)))
+    restate(attributed, usage_of(a_row(usages=250)))
+    second = issue(attributed, Q4)
+    path = tmp_path / "again.jsonl"
+    path.write_text(json.dumps(a_scan_result("one.wav", a_match("R2", a_passage(0, 9_000)))) + "\n")
+    said = Announcement(attributed, LICENSEE, date(2027, 4, 2))
+    made = {"generated_on": "2026-07-14", "territories": ["DE"], "before_keeping": said}
+    both = f"1\\.25 +0\\.00 +-1\\.25 +EUR +stated in {first.id}, adjusted in {second.id}\n"
+    with pytest.raises(ListedError, match=both):
+        attribute_results(attributed, path, FEE, licensee=LICENSEE, **made)  # type: ignore[arg-type]
+    told = {one["party_id"]: (one["statement"], one["adjusted_in"]) for one in effects_to_json(said)["effects"]}
+    in_both, in_one = (first.id, [second.id]), (first.id, [])
+    assert told == {"P-R1": in_both, "P-W1": in_both, "P-R2": in_one, "P-W2": in_one}
+
+
 def test_gains_alone_are_not_asked_about(attributed: Database, tmp_path: Path) -> None:
     issue(attributed, Q3)
     said = Announcement(attributed, LICENSEE, date(2027, 4, 2))

@@ -28,6 +28,7 @@ from sourceprint.royalties.statements.files.statement_json import statement_byte
 from sourceprint.royalties.statements.issue import issue_statement, recompute_statement
 from sourceprint.royalties.statements.register import load_statement, statement_text
 from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.statements.witness import compare_with_database
 from sourceprint.royalties.uses.ledger import attribute_results
 from sourceprint.royalties.uses.policy import load_policy
 from sourceprint.royalties.uses.states import change_state
@@ -332,8 +333,27 @@ def test_a_statement_is_computed_again_as_of_its_issue(attributed: Database, tmp
     write_statement(forged, tmp_path / "forged", ("json",), key=KEY)
     found = told(tmp_path / "forged", KEY, database=attributed)
     assert [one.rpartition(": lines")[2] for one in found][1:] == [
-        ", number 1, usages: is 2, and computed again from the database 1"
+        ", P-R1, payable, Master, Worldwide, R1, LIC-1, usages: is 2, and computed again from the database 1"
     ]
+
+
+def test_a_row_that_was_added_or_taken_out_is_named_by_what_it_is_about(
+    attributed_file: Database, tmp_path: Path
+) -> None:
+    statement = load_statement(attributed_file, json_in(written(attributed_file, tmp_path / "first"))["id"])
+    first, *others = statement.lines
+    added = replace(first, party_id="P-MALLORY")
+    forged = replace(statement, lines=(added, *others))
+    _, found = compare_with_database(attributed_file, forged)
+    lines = [what for _, what in found if what.startswith("lines")]
+    about = "payable, Master, Worldwide, R1, LIC-1"
+    assert lines == [
+        f"lines, P-MALLORY, {about}: is there, and not computed from the database",
+        f"lines, P-R1, {about}: is missing, and is computed from the database",
+    ]
+    moved = replace(statement, lines=(*others, first))
+    _, found = compare_with_database(attributed_file, moved)
+    assert [what for _, what in found if what.startswith("lines")] == []
 
 
 def test_notes_beside_statements_that_were_forged_are_found_by_computing_again(
@@ -347,7 +367,7 @@ def test_notes_beside_statements_that_were_forged_are_found_by_computing_again(
     second = written(attributed_file, tmp_path / "second", period="2026-Q4")
     assert json_in(second)["adjustments"] == [], "the decision seems to be an old one"
     found = told(second, KEY, database=attributed_file)
-    assert any(": adjustments, number 1: is nothing, and computed again" in one for one in found)
+    assert any(", P-R1, payable, Master, Worldwide, R1, LIC-1: is missing, and is computed" in one for one in found)
 
 
 def use_id_of(folder: Path) -> str:

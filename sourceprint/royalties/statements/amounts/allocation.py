@@ -21,6 +21,7 @@ Rates without `per_usage` count once for each track and territory, in the statem
 - Each licence that goes by revenue accounts for all of it: the rest after its own uses is `unmatched` under it, of
   every track that was generated while it was in force there (tracks without a date: on the first day of the period).
 - Revenue of a track that was not scanned is held, under each licence that accounts for it.
+- Revenue that no licence accounts for is used for nothing, and listed: it is converted by no rate of exchange.
 - A withdrawn use counts for nothing. Uses that are held keep their weight, so that nobody is overpaid meanwhile.
 - A use of a composition alone is owed the rights of the work, never the master: with revenue, that part is unmatched.
 - Where the recording is not known but the work is, attribution gives two uses with the same passages: one of a
@@ -52,13 +53,14 @@ from sourceprint.royalties.statements.amounts.weights import (
     units_of,
     weights_of,
 )
+from sourceprint.royalties.statements.statement import UnusedRevenue
 from sourceprint.royalties.territories import WORLDWIDE
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.shares import JudgedShare, UseShares
-from sourceprint.royalties.uses.usage import NOT_SCANNED
+from sourceprint.royalties.uses.usage import NOT_SCANNED, UsageRow
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["Allotment", "PricedUse", "allocate"]
+__all__ = ["Allotment", "PricedUse", "allocate", "unused_revenue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,23 @@ def allocate(
         yield from _Territory(territory, units, reported, shares, rights, policy, period, converter, charged).priced()
 
 
+def unused_revenue(
+    reported: ReportedUsage, rights: Rights, policy: Policy, *, period: Period, converter: Converter
+) -> tuple[UnusedRevenue, ...]:
+    """Return the reported revenue that no licence accounts for, summed by territory and currency; parameters as above.
+
+    Such revenue is of tracks that were generated on a day without a licence, or all licences go by rates.
+    """
+    sums: dict[tuple[str, str], Fraction] = {}
+    shares = UseShares(rights)
+    for territory in reported.territories:
+        place = _Territory(territory, {}, reported, shares, rights, policy, period, converter, ())
+        for row in place.unused():
+            key = (territory, row.currency)
+            sums[key] = sums.get(key, Fraction(0)) + (row.revenue or 0)
+    return tuple(UnusedRevenue(*key, revenue) for key, revenue in sorted(sums.items()) if revenue)
+
+
 class _Territory:
     """The uses of one territory, and their prices."""
 
@@ -198,9 +217,8 @@ class _Territory:
 
     def priced(self) -> Iterator[PricedUse]:
         """Yield the uses, and the revenue that no use accounts for, in order of track."""
-        method = next((name for name in self._policy.methods if name != "fixed-fee"), "")
-        days = {"", *(track.generated_on for track in self._tracks.values())}
-        if not (self._with_revenue and method and any(map(self._accounting_on, sorted(days)))):
+        method = self._revenue_method()
+        if not method:
             for track in self._tracks.values():
                 for unit in self._units_of(track):
                     yield from self._of_unit(method, track, unit, None)
@@ -208,6 +226,21 @@ class _Territory:
             yield from self._pool()
         else:
             yield from self._track_pots(method)
+
+    def unused(self) -> Iterator[UsageRow]:
+        """Yield the rows of revenue that no licence accounts for."""
+        method = self._revenue_method()
+        for track in self._tracks.values():
+            if not (method == "pro-rata-pool" or (method and self._accounting_on(track.generated_on))):
+                yield from track.rows
+        if not method:
+            yield from self._reported.rows_as_a_whole(self._territory)
+
+    def _revenue_method(self) -> str:
+        """Return the method that shares out revenue here; "" where none is reported, or no licence accounts for it."""
+        method = next((name for name in self._policy.methods if name != "fixed-fee"), "")
+        days = {"", *(track.generated_on for track in self._tracks.values())}
+        return method if self._with_revenue and any(map(self._accounting_on, sorted(days))) else ""
 
     def _units_of(self, track: Track) -> tuple[Unit, ...]:
         return self._units.get(track.key, ())

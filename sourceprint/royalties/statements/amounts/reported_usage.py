@@ -158,9 +158,13 @@ class ReportedUsage:
         """Return the tracks that count in a territory, by key and day of usage, sorted."""
         return dict(sorted(self._tracks.get(territory, {}).items()))
 
+    def rows_as_a_whole(self, territory: str) -> list[UsageRow]:
+        """Return the rows of a territory that name no track."""
+        return self._whole.get(territory, [])
+
     def states_revenue(self, territory: str) -> bool:
         """Return whether any revenue is reported of a territory."""
-        rows = self._whole.get(territory, [])
+        rows = self.rows_as_a_whole(territory)
         return any(row.revenue is not None for row in rows) or any(
             track.states_revenue for track in self._tracks.get(territory, {}).values()
         )

@@ -14,7 +14,7 @@
 
 A new folder is written beside its place and renamed, so that nobody sees half of it; where files of one that is there
 are written again, it has neither checksums nor signature until all are. The same statement gives the same
-bytes, whenever and wherever it is written (with the same version of pyarrow). A statement is read back
+bytes, whenever and wherever it is written (with the same versions of Sourceprint and pyarrow). A statement is read back
 from its folder, or from a `statement.json` alone.
 """
 

@@ -2,9 +2,10 @@
 
 A row has the fields of the line, the name and identifiers of the payee, titles and identifiers of recording and work,
 and the statement it belongs to (`StatementRow`). Rows are in the order of the lines. After them, for each payee by id,
-come rows without a number, of the kinds `opening` (carried from before), `adjustments` (their sum), `recouped` (goes to
-advances, taken off) and `carried` (goes on to the next statement, taken off), each where there is any: so the net
-amounts of a payee's rows sum to its payment, exactly.
+come rows without a number, of the kinds `opening` (carried from before), `adjustment` (one each, with the earlier
+statement and what the line of it is about), `recouped` (goes to advances, taken off) and `carried` (goes on to the next
+statement, taken off), each where there is any: so the net amounts of a payee's rows sum to its payment, exactly. Last
+come the adjustments that reach no payee: `adjusted_kind` is the kind of the line that each is to.
 
 CSV: RFC 4180, UTF-8 without a mark, lines end with CR LF; time as `seconds` (six decimals), amounts exact, with all
 decimals of the currency at least. A spreadsheet takes text that starts with = + - @ for a formula, and would run it:
@@ -19,7 +20,7 @@ pyarrow.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -33,10 +34,11 @@ from fingerprint.errors import VerificationError
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.statement_json import statement_digest
-from sourceprint.royalties.statements.statement import Balance, Statement
+from sourceprint.royalties.statements.statement import Adjustment, Balance, Statement
 
 __all__ = [
     "COLUMNS",
+    "LATER_COLUMNS",
     "StatementNames",
     "StatementRow",
     "read_parquet",
@@ -67,6 +69,9 @@ class StatementRow:
         Why nobody is paid.
     shares_on : str
         On which days whoever holds the shares is owed the line; files of earlier versions are without it.
+    adjusted_period, adjusted_statement, adjusted_kind : str
+        Of an adjustment: the earlier statement, and the kind of line in it. Files of earlier versions are without them,
+        and have one row of the kind `adjustments` for each payee, the sum.
     """
 
     statement_id: str
@@ -96,12 +101,18 @@ class StatementRow:
     net: Amount
     reason: str
     shares_on: str = ""
+    adjusted_period: str = ""
+    adjusted_statement: str = ""
+    adjusted_kind: str = ""
 
 
 _TYPES = get_type_hints(StatementRow)
 _AMOUNTS = [name for name, kind in _TYPES.items() if kind is Amount]
 COLUMNS = [name for name, kind in _TYPES.items() if kind is not date]
 """Of CSV, which leaves out the days of the period."""
+
+LATER_COLUMNS = COLUMNS[COLUMNS.index("shares_on") :]
+"""Those that came later, one version after the other, as the last."""
 
 
 class StatementNames:
@@ -129,8 +140,15 @@ class StatementNames:
         return self._titles.get((kind, subject_id), ("", ""))[0]
 
 
-def statement_rows(statement: Statement) -> Iterator[StatementRow]:
-    """Yield the rows of a statement: its lines in their order, then the rows that make them sum to each payment."""
+def statement_rows(statement: Statement, *, summed: bool = False) -> Iterator[StatementRow]:
+    """Yield the rows of a statement: its lines in their order, then the rows that make them sum to each payment.
+
+    Parameters
+    ----------
+    statement : Statement
+    summed : bool
+        Whether the adjustments of a payee are one row, as in files of earlier versions.
+    """
     names = StatementNames(statement)
     whole: dict[str, Any] = {
         "statement_id": statement.id,
@@ -164,11 +182,42 @@ def statement_rows(statement: Statement) -> Iterator[StatementRow]:
         )
     if statement.document:  # lines of schema 1 were whole, and its files had nothing else
         return
+    adjusted: dict[str, list[Adjustment]] = {}
+    for one in () if summed else statement.adjustments:
+        adjusted.setdefault(one.party_id if one.kind == "payable" else "", []).append(one)
     for balance in statement.balances:
+        payee = _payee(names, balance.party_id)
         for kind, net, reason in _steps(balance):
-            if net:
-                payee = _payee(names, balance.party_id)
+            if kind == "adjustments" and not summed:
+                yield from (
+                    StatementRow(**whole, **payee, **_adjustment(names, one))
+                    for one in adjusted.pop(balance.party_id, ())
+                )
+            elif net:
                 yield StatementRow(**whole, **payee, kind=kind, gross=net, net=net, reason=reason)
+    for one in adjusted.get("", ()):
+        yield StatementRow(**whole, **_payee(names, ""), **_adjustment(names, one))
+
+
+def _adjustment(names: StatementNames, one: Adjustment) -> dict[str, Any]:
+    return {
+        "kind": "adjustment",
+        "recording_id": one.recording_id,
+        "isrc": names.code("recording", one.recording_id),
+        "recording_title": names.title("recording", one.recording_id),
+        "work_id": one.work_id,
+        "iswc": names.code("work", one.work_id),
+        "work_title": names.title("work", one.work_id),
+        "right": one.right,
+        "territory": one.territory,
+        "licence_id": one.licence_id,
+        "gross": one.amount,
+        "net": one.amount,
+        "reason": one.reason,
+        "adjusted_period": one.period,
+        "adjusted_statement": one.statement_id,
+        "adjusted_kind": one.kind,
+    }
 
 
 def _payee(names: StatementNames, party_id: str) -> dict[str, Any]:
@@ -188,13 +237,22 @@ def _steps(balance: Balance) -> Iterator[tuple[str, Amount, str]]:
     yield "carried", -balance.carried, f"{why}: carried to the next statement"
 
 
-def statement_csv(statement: Statement) -> bytes:
-    """Return the lines of a statement as a CSV file, with a row of column names first."""
+def statement_csv(statement: Statement, columns: Sequence[str] = COLUMNS) -> bytes:
+    """Return the lines of a statement as a CSV file, with a row of column names first.
+
+    Parameters
+    ----------
+    statement : Statement
+        Of schema 1, the file is written as it was.
+    columns : sequence of str
+        All, or those of an earlier version.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    columns = COLUMNS[:-1] if statement.document else COLUMNS  # of schema 1, files are written as they were
+    if statement.document:
+        columns = COLUMNS[: -len(LATER_COLUMNS)]
     writer.writerow(columns)
-    for row in statement_rows(statement):
+    for row in statement_rows(statement, summed="adjusted_kind" not in columns):
         writer.writerow([_cell(getattr(row, column), row.currency) for column in columns])
     return text.getvalue().encode()
 
@@ -208,8 +266,8 @@ def _cell(value: Any, currency: str) -> str:
     return f"'{value}" if value.lstrip(" \u00a0").startswith(_STARTS_A_FORMULA) else value
 
 
-def statement_parquet(statement: Statement) -> bytes:
-    """Return the lines of a statement as a Parquet file."""
+def statement_parquet(statement: Statement, *, summed: bool = False) -> bytes:
+    """Return the lines of a statement as a Parquet file; `summed` is as in `statement_rows`."""
     names = _names()
     schema = pa.schema(
         [pa.field(name, _type(name), nullable=False) for name in names],
@@ -219,7 +277,7 @@ def statement_parquet(statement: Statement) -> bytes:
             "statement_digest": statement_digest(statement),
         },
     )
-    rows = statement_rows(statement)
+    rows = statement_rows(statement, summed=summed)
     sink = io.BytesIO()
     with pq.ParquetWriter(sink, schema, compression="zstd", version="2.6") as writer:
         while group := list(islice(rows, _GROUP_ROWS)):
@@ -254,7 +312,8 @@ def _metadata(table: Any) -> list[tuple[bytes, bytes]]:
 def _names() -> list[str]:
     """Return the columns: amounts exact in their place, and once more, as tools can sum them, before the words."""
     names = [f"{name}_exact" if name in _AMOUNTS else name for name in _TYPES]
-    return [*names[:-2], *_AMOUNTS, *names[-2:]]
+    words = names.index("reason")
+    return [*names[:words], *_AMOUNTS, *names[words:]]
 
 
 def _type(name: str) -> Any:

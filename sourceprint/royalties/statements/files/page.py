@@ -1,7 +1,9 @@
 """Render a statement as a page that people read: one HTML file that needs nothing else.
 
 `statement_page` is the whole statement; `party_page` is one party's part: its own lines, balance and
-adjustments, nobody else's money. Pages are self-contained (no script, no network), light or dark as the reader's system
+adjustments, nobody else's money. Each says which version of the program wrote it (`page_content`).
+
+Pages are self-contained (no script, no network), light or dark as the reader's system
 is, and print on A4. All text from outside is escaped. Lines are all shown; beyond `page_view.MAX_DRILLED` uses, the
 lines that are left are not followed to their uses, and the page says so.
 
@@ -19,6 +21,7 @@ from typing import Any
 from markupsafe import Markup
 
 from fingerprint.errors import UnknownRightsError, printable
+from sourceprint.outputs import program_version
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.statements.files.page_view import MAX_DRILLED, View
 from sourceprint.royalties.statements.statement import Statement
@@ -167,4 +170,4 @@ def _chart(bars: list[tuple[str, Amount, str]], title: str, what: str) -> dict[s
 
 
 def _rendered(template: str, values: dict[str, Any]) -> bytes:
-    return rendered(_PACKAGE, template, {**values, "max_drilled": MAX_DRILLED})
+    return rendered(_PACKAGE, template, {**values, "max_drilled": MAX_DRILLED, "program": program_version()})

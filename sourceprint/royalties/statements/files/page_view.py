@@ -106,6 +106,7 @@ class View:
             "n_outside": len(statement.outside),
             "totals": self._totals(),
             "usage": self._usage(),
+            "unused_revenue": [one.text(statement) for one in statement.unused_revenue],
             "n_usage": len(statement.usage),
             "bars_by_party": self.bars(
                 {self._label(party_id): sum_of(one.net for one in lines) for party_id, lines in self._payable.items()}
