@@ -176,7 +176,7 @@ def test_a_signed_statement_holds_with_the_pages_of_an_earlier_version(issued: P
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (b">0.270000<", b">0.280000<", "is '0.280000', the statement has '0.270000'"),
+        (b'<td class="n">0.270000<', b'<td class="n">0.280000<', "is '0.280000', the statement has '0.270000'"),
         (b"Payable", b"Withheld", "is 'Withheld', the statement has 'Payable'"),
         (b"<tr><th scope", b"<tr><td>more</td></tr><tr><th scope", "rows, the page of the statement has"),
     ],

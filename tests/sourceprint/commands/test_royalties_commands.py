@@ -475,7 +475,9 @@ def test_a_period_that_has_not_ended_takes_provisional(
     )
     assert not (tmp_path / "st" / "dsr").exists()
     assert done("statements").stderr == "Note: no statements were issued\n"
-    assert done("audit", tmp_path / "st").exit_code == 0
+    told = "\n  PROVISIONAL: it was not issued, and nothing is owed by it\n"
+    assert told in done("audit", tmp_path / "st").stdout
+    assert json.loads(done("audit", tmp_path / "st", "--json").stdout)["provisional"] is True
 
 
 def test_a_draft_keeps_nothing(attributed: Path, tmp_path: Path) -> None:

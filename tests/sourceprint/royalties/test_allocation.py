@@ -437,7 +437,7 @@ def test_revenue_of_a_track_from_before_the_licence_is_named() -> None:
     uses = [a_use(), a_use("two.wav", generated_on="2026-07-20")]
     rows = [earned("one.wav", 700), earned("two.wav", 900)]
     statement = stated(uses, rights=some_rights(licences=[late]), rows=rows)
-    assert [(one.territory, one.revenue) for one in statement.unused_revenue] == [("Worldwide", 700)]
+    assert [(one.territory, one.revenue) for one in statement.unused_revenue] == [("Worldwide", Fraction(700))]
     assert exact(statement) == Fraction(900, 8)
 
 

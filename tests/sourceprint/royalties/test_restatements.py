@@ -275,8 +275,8 @@ def test_a_loss_names_all_statements_that_stated_the_amount(attributed: Database
     with pytest.raises(ListedError, match=both):
         attribute_results(attributed, path, FEE, licensee=LICENSEE, **made)  # type: ignore[arg-type]
     told = {one["party_id"]: (one["statement"], one["adjusted_in"]) for one in effects_to_json(said)["effects"]}
-    in_both, in_one = (first.id, [second.id]), (first.id, [])
-    assert told == {"P-R1": in_both, "P-W1": in_both, "P-R2": in_one, "P-W2": in_one}
+    in_both = (first.id, [second.id])
+    assert told == {"P-R1": in_both, "P-W1": in_both, "P-R2": (first.id, []), "P-W2": (first.id, [])}
 
 
 def test_gains_alone_are_not_asked_about(attributed: Database, tmp_path: Path) -> None:

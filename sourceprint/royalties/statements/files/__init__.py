@@ -7,4 +7,5 @@ In reading order:
 - `page_view`, `page`: the page to read and print, and a page for each payee
 - `dsr`: DSR-shaped TSV
 - `folder`: all of them in one folder, with checksums
+- `agreement`: whether files say what the statement says; `page_content`: pages of another version, by content
 """
