@@ -6,6 +6,7 @@ transaction (`history.apply_records`). Nothing is half imported, and importing t
 that the files do not name stay as they are.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +32,7 @@ from sourceprint.royalties.tables.consistency import (
     warn_of_parties,
 )
 from sourceprint.royalties.tables.label_sheets import single_columns
-from sourceprint.royalties.tables.problems import ImportReport, write_problems
+from sourceprint.royalties.tables.problems import SHOWN, ImportReport, LicenceRead, write_problems
 from sourceprint.royalties.tables.sources import Sources, find_sources, known_names
 from sourceprint.royalties.tables.staged_records import stage_single, stage_table
 from sourceprint.royalties.tables.staging import COLUMNS, Staging
@@ -148,6 +149,7 @@ def import_rights(
             revision=revision,
             rows=rows,
             taken=tuple(taken),
+            licences=_licences_read(staging),
             applied=applied,
             refused=staging.count_refused() if partial else 0,
             counts=staging.counts(),
@@ -206,6 +208,13 @@ def _stage_licence(staging: Staging, file: int, path: Path) -> None:
         return
     document = exact_json(licence_document(licence)).decode()
     staging.add("licence", file, 1, (licence.id, licence.licensor, licence.licensee, document, licence.digest))
+
+
+def _licences_read(staging: Staging) -> tuple[LicenceRead, ...]:
+    """Return licensee and days of the first licences that are staged."""
+    documents = staging.query(f"SELECT document FROM licence ORDER BY seq LIMIT {SHOWN}")
+    read = [json.loads(document) for (document,) in documents]
+    return tuple(LicenceRead(one["id"], one["licensee"], one["valid_from"], one.get("valid_to")) for one in read)
 
 
 def _apply(staging: Staging, change: Change) -> dict[str, Applied]:

@@ -19,6 +19,7 @@ from sourceprint.royalties.rights.history import Applied
 __all__ = [
     "SHOWN",
     "ImportReport",
+    "LicenceRead",
     "Severity",
     "TableProblem",
     "chunks_of",
@@ -29,7 +30,7 @@ __all__ = [
 
 Severity = Literal["error", "warning", "note"]
 SHOWN = 50
-"""So many problems are printed; all of them are in the report file."""
+"""So many problems are printed, and as many licences; all problems are in the report file."""
 
 _COLUMNS = ("severity", "file", "row", "column", "value", "rule", "remedy")
 _BATCH = 1_000
@@ -81,6 +82,20 @@ class TableProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class LicenceRead:
+    """A licence of an import: its licensee, and the first and the last day (or None) on which it holds."""
+
+    id: str
+    licensee: str
+    valid_from: str
+    valid_to: str | None
+
+    def __str__(self) -> str:
+        until = "open-ended" if self.valid_to is None else f"until {self.valid_to}"
+        return f"licence {printable(self.id)}: licensee {printable(self.licensee)}, from {self.valid_from}, {until}"
+
+
+@dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import did, or would have done.
 
@@ -106,6 +121,8 @@ class ImportReport:
         The first errors and warnings, and the notes.
     taken : tuple of str
         What was taken for what in spreadsheets, as sentences.
+    licences : tuple of LicenceRead
+        The first licences that were read and kept, in order.
     """
 
     source: str
@@ -120,6 +137,7 @@ class ImportReport:
     counts: tuple[tuple[Severity, str, int], ...] = ()
     problems: tuple[TableProblem, ...] = ()
     taken: tuple[str, ...] = ()
+    licences: tuple[LicenceRead, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -174,7 +192,7 @@ def _outcome(report: ImportReport) -> Iterator[str]:
         yield f"{report.source}: imported; nothing changed"
     else:
         yield f"{report.source}: {verb}" + (f" as revision {report.revision}" if report.revision is not None else "")
-    shown = [(name, one) for name, one in report.applied.items() if one.added + one.changed + one.unchanged]
+    shown = [(name, one) for name, one in report.applied.items() if _total(one)]
     if shown:
         rows = [("", "added", "changed", "unchanged")]
         rows += [(_NAMES.get(name, name), str(n.added), str(n.changed), str(n.unchanged)) for name, n in shown]
@@ -182,11 +200,19 @@ def _outcome(report: ImportReport) -> Iterator[str]:
         for label, *numbers in rows:
             cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
             yield "  " + "  ".join([label.ljust(widths[0]), *cells])
+    yield from (f"  {one}" for one in report.licences)
+    n_licences = _total(report.applied.get("licence"))
+    if n_licences > len(report.licences):
+        yield f"  ... and {n_licences - len(report.licences)} more licences"
     if report.refused:
         rows_left = "1 row that is wrong or depends on a wrong one"
         if report.refused != 1:
             rows_left = f"{report.refused} rows that are wrong or depend on wrong ones"
         yield f"  left out: {rows_left}"
+
+
+def _total(applied: Applied | None) -> int:
+    return 0 if applied is None else applied.added + applied.changed + applied.unchanged
 
 
 def _tsv_lines(problems: Iterable[TableProblem]) -> Iterator[str]:

@@ -119,6 +119,9 @@ def test_import_says_what_it_did_and_the_same_again_changes_nothing(rights: Path
         "  master shares            7        0          0\n"
         "  work shares             16        0          0\n"
         "  licences                 3        0          0\n"
+        "  licence LIC-LIVE: licensee P-TONE, from 2025-07-01, until 2026-06-30\n"
+        "  licence LIC-NORTH: licensee P-TONE, from 2026-01-01, until 2026-12-31\n"
+        "  licence LIC-SOUTH: licensee P-TONE, from 2026-01-01, until 2026-12-31\n"
         "Note: sourceprint rights check finds what does not add up in the rights on file\n"
     )
     again = done("rights", "import", EXAMPLE / "rights")
