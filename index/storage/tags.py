@@ -165,7 +165,8 @@ def _checked_tag(tag: str) -> str:
 
 
 def _checked_range(pair: Sequence[int], duration_ms: int) -> tuple[int, int]:
-    if len(pair) != 2 or not all(type(value) is int and value >= 0 for value in pair):
+    sound = isinstance(pair, Sequence) and len(pair) == 2 and all(type(part) is int and part >= 0 for part in pair)
+    if not sound:
         raise ParameterError(f"excluded range {pair!r:.80}: must be start and end in whole milliseconds from 0")
     start, end = pair
     if max(start, end) > MOST_MS:

@@ -1,8 +1,8 @@
 """A catalogue through its index: opened or made, recordings into it, tracks against it.
 
 Every method works on the last commit of the index, by any process, and keeps it until it returns. Matching and reading
-take no lock, and any number of threads may do so at once. One writer at a time, in any thread or process, adds or
-removes; a second one is refused. Results are those of the commands, which call the same functions.
+take no lock, and any number of threads may do so at once. One writer at a time, in any thread or process, adds,
+changes or removes; a second one is refused. Results are those of the commands, which call the same functions.
 """
 
 import os
@@ -20,6 +20,7 @@ from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from sourceprint.api.additions import AdditionReport, add_many, add_one
 from sourceprint.api.audio import Audio, audio_item
+from sourceprint.api.changes import amend_listed, amend_one, exclude_ranges, tag_recordings
 from sourceprint.api.release_check import check_many
 from sourceprint.api.tracks import Paths, match_one, named_paths, scan_into_run, scan_many, search_settings
 from sourceprint.blind.blind_import import index_facts
@@ -110,7 +111,7 @@ class Catalogue:
 
     def info(self) -> dict[str, Any]:
         """Return size, content and parameters of the index: the JSON object that `info --json` prints."""
-        return index_facts(Index(self.path, self._open()))
+        return index_facts(self._folder())
 
     def match(
         self,
@@ -390,7 +391,133 @@ class Catalogue:
         IndexLockedError, StorageFullError
             If another writer is at work, or the disk is full.
         """
-        return remove_recordings(Index(self.path, self._open()), ids)
+        return remove_recordings(self._folder(), ids)
+
+    def tag(self, *ids: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> int:
+        """Give recordings tags and take tags away, of all that are named or of none; return how many changed.
+
+        `Recording.tags` has the tags of a recording; `match(..., only=["tag:sync"])` searches by them.
+
+        Parameters
+        ----------
+        *ids : str
+            Of the recordings.
+        add, remove : sequence of str
+            Tags, of 1 to 64 characters without "|" and ","; none in both.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If one is not in the catalogue.
+        ParameterError
+            If there is nothing to change, a tag is none, or none of the recordings has a tag to take away.
+        IndexLockedError, StorageFullError
+            If another writer is at work, or the disk is full.
+        """
+        return tag_recordings(self._folder(), ids, added=add, removed=remove)
+
+    def exclude(self, recording_id: str, *ranges: str | Sequence[int], clear: bool = False) -> Recording:
+        """Exclude parts of a recording, such as samples that are not the owner's: they are never matched.
+
+        Ranges are added to those that are excluded already.
+
+        Parameters
+        ----------
+        recording_id : str
+            Its id.
+        *ranges : str or (int, int)
+            "START-END", each in seconds, m:ss or h:mm:ss; or start and end in milliseconds, as `Recording.excluded`
+            has them.
+        clear : bool
+            Whether ranges that were excluded before count again.
+
+        Returns
+        -------
+        Recording
+            With all its excluded ranges in `excluded`.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the catalogue.
+        ParameterError
+            If there is nothing to change, or a range is none or starts after the end of the recording.
+        IndexLockedError, StorageFullError
+            If another writer is at work, or the disk is full.
+
+        Warns
+        -----
+        InputWarning
+            If so little of the recording is left that it may not be found.
+        """
+        return exclude_ranges(self._folder(), recording_id, ranges, clear=clear)
+
+    def amend(
+        self,
+        recording_id: str,
+        *,
+        title: str | None = None,
+        artists: str | Sequence[str] | None = None,
+        isrc: str | None = None,
+        id: str | None = None,  # noqa: A002 - as for `add`
+    ) -> Recording:
+        """Correct title, artists, ISRC or id of a recording, without its audio.
+
+        Earlier results stay as they are. The id before finds the recording ever after.
+
+        Parameters
+        ----------
+        recording_id : str
+            Its id.
+        title, artists, isrc : optional
+            The right values; None leaves one as it is, an empty one removes it.
+        id : str, optional
+            Another id.
+
+        Returns
+        -------
+        Recording
+            As it is now.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If it is not in the catalogue.
+        DuplicateRecordingError
+            If another recording has the new id, or had it before.
+        ParameterError
+            If there is nothing to correct, or a value is none.
+        IndexLockedError, StorageFullError
+            If another writer is at work, or the disk is full.
+        """
+        return amend_one(self._folder(), recording_id, title=title, artists=artists, isrc=isrc, new_id=id)
+
+    def amend_all(self, sheet: str | os.PathLike[str]) -> int:
+        """Correct the recordings of a sheet, all or none, as `amend --list` does; return how many changed.
+
+        Parameters
+        ----------
+        sheet : str or path-like
+            CSV, TSV or XLSX. A row is a recording, by the column id, else by ISRC or file; the columns title, artist,
+            isrc and new_id have the right values, and an empty cell leaves one as it is.
+
+        Raises
+        ------
+        ParameterError
+            If the sheet cannot be read or corrects nothing, or a value is none.
+        UnknownRecordingError, DuplicateRecordingError, IndexLockedError, StorageFullError
+            As `amend`.
+
+        Warns
+        -----
+        InputWarning
+            For columns that were not used.
+        """
+        return amend_listed(self._folder(), sheet)
+
+    def _folder(self) -> Index:
+        """Return the index at its last commit."""
+        return Index(self.path, self._open())
 
     def _place(self) -> Path:
         """Return the folder; a blind index may be opened only while its grant holds."""

@@ -27,6 +27,7 @@ __all__ = [
     "AUDIO_ERRORS",
     "InputWarning",
     "Paths",
+    "expect_words",
     "list_reading",
     "match_one",
     "named_paths",
@@ -99,13 +100,24 @@ def scan_into_run(session: Session, index: Path, paths: Sequence[str]) -> Iterat
 def search_settings(
     thorough: bool, max_false_per_1000h: float, only: Sequence[str], exclude: Sequence[str], layer: str
 ) -> SearchOptions:
-    """Return the settings of a search; a single word is refused, as it would be taken for a list of letters."""
-    for argument, words in (("only", only), ("exclude", exclude)):
-        if isinstance(words, str):
-            raise ParameterError(f"{argument}={words!r:.80}: must be a list of words; give [{words!r:.80}]")
+    """Return the settings of a search; errors as `expect_words`, and those of the settings."""
+    expect_words(only=only, exclude=exclude)
     return options_of(
         layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
     )
+
+
+def expect_words(**arguments: Sequence[str]) -> None:
+    """Refuse a single word in place of a list of words, as it would be taken for a list of letters.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is a text.
+    """
+    for name, words in arguments.items():
+        if isinstance(words, str):
+            raise ParameterError(f"{name}={words!r:.80}: must be a list of words; give [{words!r:.80}]")
 
 
 def named_paths(paths: Paths) -> list[str]:

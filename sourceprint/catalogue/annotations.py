@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fingerprint.errors import ParameterError
 from index.folder.index import Index
-from index.storage.tags import Ranges, normalised_tags, parse_ranges
+from index.storage.tags import Ranges, normalised_ranges, normalised_tags, parse_ranges
 
 __all__ = ["change_exclusions", "change_tags", "remove_recordings"]
 
@@ -49,7 +49,9 @@ def change_tags(index: Index, ids: Sequence[str], *, added: Sequence[str] = (), 
     return sum(before != after for before, after in zip(recordings, changed, strict=True))
 
 
-def change_exclusions(index: Index, recording_id: str, ranges: Sequence[str], *, clear: bool = False) -> Ranges:
+def change_exclusions(
+    index: Index, recording_id: str, ranges: Sequence[str | Sequence[int]], *, clear: bool = False
+) -> Ranges:
     """Exclude ranges of a recording, beside those that are excluded already, and return all that are now.
 
     Parameters
@@ -58,8 +60,8 @@ def change_exclusions(index: Index, recording_id: str, ranges: Sequence[str], *,
         The index.
     recording_id : str
         The recording.
-    ranges : sequence of str
-        As `index.storage.tags.parse_ranges` reads them.
+    ranges : sequence of str or of (int, int)
+        Texts that `index.storage.tags.parse_ranges` reads, or start and end in milliseconds.
     clear : bool
         Forget those that were excluded before.
 
@@ -68,11 +70,13 @@ def change_exclusions(index: Index, recording_id: str, ranges: Sequence[str], *,
     UnknownRecordingError
         If the recording is not in the index.
     ParameterError
-        If a text is no range, or one that lies beyond the end of the recording.
+        If one is no range, or one that lies beyond the end of the recording.
     IndexLockedError, StorageFullError
         As `Index.writer`, `Writer.commit`.
     """
-    given = [pair for text in ranges for pair in parse_ranges(text)]
+    given = [
+        pair for one in ranges for pair in (parse_ranges(one) if isinstance(one, str) else normalised_ranges([one]))
+    ]
     with index.writer() as writer:
         recording = writer.recording(recording_id)
         kept = () if clear else recording.excluded

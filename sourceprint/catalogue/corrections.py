@@ -18,7 +18,7 @@ from sourceprint.identifiers.isrc import validate
 from sourceprint.sheets.columns import ColumnMap, matched_columns
 from sourceprint.sheets.opened import open_sheet
 
-__all__ = ["Correction", "correct", "read_corrections"]
+__all__ = ["Correction", "correct", "correction_of", "read_corrections"]
 
 _FIELDS = ("id", "path", "new_id", "title", "artists", "isrc")
 _GUARDED = frozenset({"title", "isrc"})
@@ -49,6 +49,32 @@ class Correction:
     isrc: str | None = None
     source: str = ""
     others: tuple[str, ...] = ()
+
+
+def correction_of(
+    recording_id: str,
+    *,
+    title: str | None = None,
+    artists: Sequence[str] | None = None,
+    isrc: str | None = None,
+    new_id: str | None = None,
+) -> Correction:
+    """Return the correction of one recording, its ISRC and its artists checked.
+
+    Raises
+    ------
+    ParameterError
+        If an ISRC is none, or an artist is no text.
+
+    Examples
+    --------
+    >>> correction_of("A-1", artists=[" Ann ", ""], isrc="qz-aaa-26-00001").isrc
+    'QZAAA2600001'
+    """
+    if artists is not None and not all(isinstance(artist, str) for artist in artists):
+        raise ParameterError(f"artists={artists!r:.80}: must be texts, such as ['Ann', 'Ben']")
+    names = None if artists is None else tuple(filter(None, map(str.strip, artists)))
+    return Correction(recording_id, new_id, title, names, validate(isrc) if isrc else isrc)
 
 
 def correct(index: Index, corrections: Sequence[Correction]) -> int:

@@ -213,8 +213,7 @@ def amend(
     Example: sourceprint amend "01 Intro" --title "Intro (Live)" --id INTRO-1
     """
     from index.folder.index import Index
-    from sourceprint.catalogue.corrections import Correction, correct, read_corrections
-    from sourceprint.identifiers.isrc import validate
+    from sourceprint.catalogue.corrections import correct, correction_of, read_corrections
 
     given = (title, isrc, new_id)
     if (recording_id is None) == (sheet_file is None):
@@ -224,9 +223,7 @@ def amend(
     if recording_id is not None:
         if not artists and all(value is None for value in given):
             raise click.UsageError("nothing to correct; give --title, --artist, --isrc or --id")
-        names = tuple(filter(None, (artist.strip() for artist in artists))) if artists else None
-        code = validate(isrc) if isrc else isrc
-        corrections = [Correction(recording_id, new_id, title, names, code)]
+        corrections = [correction_of(recording_id, title=title, artists=artists or None, isrc=isrc, new_id=new_id)]
     else:
         from sourceprint.catalogue.column_settings import remembered_columns
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -278,6 +279,63 @@ def test_many_recordings_are_added_as_by_the_command(tmp_path: Path) -> None:
     }
     with in_this_process():
         assert [outcome.kind for outcome in made.add_all([tmp_path / "music" / "s1.wav"]).outcomes] == ["unchanged"]
+
+
+def test_changes_without_audio_are_those_of_the_commands(label: sourceprint.Catalogue, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("id,title,mood\ns3,Three,calm\n")
+    python, command = (Path(shutil.copytree(label.path, tmp_path / name)) for name in ("python", "command"))
+    changed = sourceprint.open(python)
+    assert changed.tag("s1", "s2", add=["sync", "label-7"]) == 2
+    assert changed.tag("s1", remove=["sync"]) == 1
+    assert changed.exclude("s1", "0:00-0:02.5").excluded == ((0, 2500),)
+    with pytest.warns(sourceprint.InputWarning, match=r"^s1: only 1\.5 s at a stretch counts"):
+        assert changed.exclude("s1", (4000, 12000), "11-12").excluded == ((0, 2500), (4000, 12000))
+    assert changed.exclude("s2", *changed.recording("s1").excluded[:1], clear=True).excluded == ((0, 2500),)
+    amended = changed.amend("s2", title="Two", artists=["Ann", " Ben "], isrc="gb-aye-12-34567", id="S-2")
+    assert (amended.id, amended.title, amended.artists, amended.isrc) == ("S-2", "Two", ("Ann", "Ben"), "GBAYE1234567")
+    assert changed.amend("S-2", artists="Cid", isrc="") == changed.recording("s2")
+    with pytest.warns(sourceprint.InputWarning, match=r"sheet\.csv: columns not used: mood"):
+        assert changed.amend_all(sheet) == 1
+    for words in (
+        ["tag", "s1", "s2", "--add", "sync", "--add", "label-7"],
+        ["tag", "s1", "--remove", "sync"],
+        ["exclude", "s1", "0:00-0:02.5"],
+        ["exclude", "s1", "4-12", "11-12"],
+        ["exclude", "s2", "0-2.5", "--clear"],
+        ["amend", "s2", "--title", "Two", "--artist", "Ann", "--artist", " Ben ", "--isrc", "gb-aye-12-34567"],
+        ["amend", "s2", "--id", "S-2"],
+        ["amend", "S-2", "--artist", "Cid", "--isrc", ""],
+        ["amend", "--list", sheet],
+    ):
+        assert run(*words, "--quiet", index=command).exit_code == 0
+    theirs = sourceprint.open(command)
+    assert list(changed.recordings) == list(theirs.recordings)
+    assert changed.digest == theirs.digest != label.digest
+
+
+def test_a_change_that_is_none_is_refused_and_nothing_is_changed(label: sourceprint.Catalogue) -> None:
+    before = list(label.recordings)
+    for change, error, message in (
+        (lambda: label.tag("s1"), sourceprint.ParameterError, r"^nothing to change; give add=\[...\] or remove="),
+        (lambda: label.tag(add=["a"]), sourceprint.ParameterError, "^ids: are missing"),
+        (lambda: label.tag("s1", add="ab"), sourceprint.ParameterError, "^add='ab': must be a list of words"),
+        (lambda: label.tag("s1", "x", add=["a"]), sourceprint.UnknownRecordingError, "'x' is not in the index"),
+        (lambda: label.exclude("s1"), sourceprint.ParameterError, "^nothing to exclude; give ranges"),
+        (lambda: label.exclude("s1", "9"), sourceprint.ParameterError, "must be START-END"),
+        (lambda: label.exclude("s1", (5, 5.5)), sourceprint.ParameterError, "must be start and end in whole millis"),
+        (lambda: label.exclude("s1", 5), sourceprint.ParameterError, "must be start and end in whole millis"),
+        (lambda: label.exclude("s1", "20-30"), sourceprint.ParameterError, "starts after the recording has ended"),
+        (lambda: label.amend("s1"), sourceprint.ParameterError, "^nothing to correct; give title, artists, isrc or id"),
+        (lambda: label.amend("s1", isrc="x"), sourceprint.ParameterError, "ISRC"),
+        (lambda: label.amend("s1", title=5), sourceprint.ParameterError, "title"),
+        (lambda: label.amend("s1", artists=[5]), sourceprint.ParameterError, "artist"),
+        (lambda: label.amend("s1", id="s2"), sourceprint.DuplicateRecordingError, "s2"),
+        (lambda: label.amend_all("none.csv"), sourceprint.ParameterError, r"none\.csv"),
+    ):
+        with pytest.raises(error, match=message):
+            change()  # type: ignore[no-untyped-call]
+    assert list(label.recordings) == before
 
 
 # --- open, closed, and in threads -------------------------------------------------------------------------------------
