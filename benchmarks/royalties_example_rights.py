@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from benchmarks.royalties_example_story import Story, table
-from sourceprint.royalties.money import amount_text, format_percent
+from sourceprint.royalties.money import amount_text
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.findings import findings_text
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import MASTER, Share

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from sourceprint.royalties.money import Amount, format_percent
+from sourceprint.royalties.money import Amount
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.findings import Finding
 from sourceprint.royalties.rights.records import WHOLE
 from sourceprint.royalties.rights.rights import Rights

@@ -2,7 +2,9 @@
 
 In reading order:
 
-- `money`, `periods`, `territories`: exact amounts and the one rounding, days, places
+- `apportionment`, `percentages`: wholes shared out exactly, percentages as text
+- `periods`, `territories`: days, places
+- `money`: exact amounts and the one rounding
 - `licence_keys`: keys of a licence, each declared once, and how its values are read and written
 - `deal_terms`: guarantees, advances, pools for training and audit windows as keys of a licence
 - `rate_tiers`: rates that change with volume as keys of a rate card

@@ -21,12 +21,11 @@ from sourceprint.royalties.money import (
     LIMIT_MINOR,
     currency_exponent,
     format_amount,
-    format_percent,
     parse_amount,
     parse_decimal,
-    parse_percent,
     validate_currency,
 )
+from sourceprint.royalties.percentages import format_percent, parse_percent
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.territories import validate_territory
 from sourceprint.toml_faults import Faults, Place

@@ -5,12 +5,6 @@ pot is an `Amount`, a whole number of 10**-12 minor units: `Amount.nearest` make
 that its parts sum to it. From there on everything is exact, as products by whole millionths, and no denominator ever
 grows: an `Amount` is a whole number of 10**-46 of the unit of its currency. `Amount.payable` rounds a payment. The
 number of decimals of a currency is that of ISO 4217 (JPY 0, EUR 2, KWD 3).
-
-Source of the method: largest remainder (Hare quota) apportionment; ties go to the key that sorts first.
-
-Percentages in text become whole millionths, and back. The sign % is part of the number: "25", "25 %" and "0.25" are all
-seen in the field for a quarter, and only the second says what it means. Tables without signs are read by
-`sourceprint.royalties.tables.cells`, which is told the unit.
 """
 
 import re
@@ -18,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from math import lcm
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 from iso4217 import Currency
 from msgspec import Meta
 
-from fingerprint.errors import ParameterError, printable
+from fingerprint.errors import ParameterError
+from sourceprint.royalties.apportionment import K, largest_remainder
 
 __all__ = [
     "LIMIT_MINOR",
@@ -34,12 +28,8 @@ __all__ = [
     "amount_text",
     "currency_exponent",
     "format_amount",
-    "format_percent",
-    "largest_remainder",
     "parse_amount",
     "parse_decimal",
-    "parse_percent",
-    "percent_number",
     "shares_of",
     "shown_decimals",
     "sum_of",
@@ -59,11 +49,7 @@ _PICO = 10**12
 _EXACT = re.compile(rf"(-)?([0-9]{{1,19}})(?:\.([0-9]{{1,{DECIMALS}}}))?")
 _MAX_DIGITS = 60
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-
-K = TypeVar("K", str, int, tuple[str, ...])
 _WHOLE = 1_000_000
-_PER_PERCENT = 10_000
-_PERCENT = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,60})?)\s*%")
 
 
 def validate_currency(code: str) -> str:
@@ -375,119 +361,3 @@ def _per_minor(currency: str) -> int:
 def _decimal_text(size: int, decimals: int) -> str:
     digits = str(abs(size)).rjust(decimals + 1, "0")
     return f"{'-' if size < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
-
-
-def largest_remainder(total: int, weights: Mapping[K, int | Fraction]) -> dict[K, int]:
-    """Share a whole total out in proportion to weights, so that the parts sum to it.
-
-    Every part is its exact quota rounded down or up; what is left after rounding down goes, one unit each, to the
-    largest remainders, ties to the key that sorts first. A negative total is shared out as its opposite and the sign
-    restored. The result does not depend on the order of the weights.
-
-    Parameters
-    ----------
-    total : int
-        What is shared out, in minor units or any other whole unit.
-    weights : mapping of key to int or Fraction
-        Not negative; at least one is positive unless the total is zero.
-
-    Returns
-    -------
-    dict of key to int
-        The parts, in order of key; their sum is `total`.
-
-    Raises
-    ------
-    ParameterError
-        If a weight is negative, or nothing has weight and the total is not zero.
-
-    Examples
-    --------
-    >>> largest_remainder(100, {"b": 1, "a": 1, "c": 1})
-    {'a': 34, 'b': 33, 'c': 33}
-    >>> largest_remainder(-100, {"a": 2, "b": 1})
-    {'a': -67, 'b': -33}
-    """
-    keys = sorted(weights)
-    if any(weights[key] < 0 for key in keys):
-        raise ParameterError(f"weight {min(weights.values())}: must not be negative")
-    common = lcm(*(weights[key].denominator for key in keys))
-    parted = {key: int(weights[key] * common) for key in keys}
-    whole = sum(parted.values())
-    if whole == 0:
-        if total:
-            raise ParameterError(f"{total} cannot be shared out: nothing has weight")
-        return dict.fromkeys(keys, 0)
-    size = abs(total)
-    quotas = {key: divmod(size * parted[key], whole) for key in keys}
-    parts = {key: quota for key, (quota, _) in quotas.items()}
-    left = size - sum(parts.values())
-    for key in sorted(keys, key=lambda key: -quotas[key][1])[:left]:  # sorted is stable: ties stay in order of key
-        parts[key] += 1
-    return parts if total >= 0 else {key: -part for key, part in parts.items()}
-
-
-def parse_percent(text: str, *, what: str = "percentage") -> int:
-    """Return a percentage in millionths, exactly.
-
-    Parameters
-    ----------
-    text : str
-        Such as "12.5 %": a decimal point, the sign at the end, at most four decimals that are not zero.
-    what : str
-        How messages call it.
-
-    Returns
-    -------
-    int
-        Millionths, from 0 to 1 000 000.
-
-    Raises
-    ------
-    ParameterError
-        If it is written otherwise, too fine to be held exactly, negative, or over 100 %.
-
-    Examples
-    --------
-    >>> parse_percent("12.5 %"), parse_percent("100%"), parse_percent("0.0001 %")
-    (125000, 1000000, 1)
-    """
-    stripped = text.strip()
-    shown = f"{what} '{printable(stripped):.70}'"
-    matched = _PERCENT.fullmatch(stripped)
-    if not matched or not stripped.isascii():
-        raise ParameterError(f"{shown}: {_reason(stripped)}")
-    millionths = Fraction(matched[1]) * _PER_PERCENT
-    if millionths.denominator != 1:
-        raise ParameterError(f"{shown}: more than four decimals; shares are held in millionths: round it to 0.0001 %")
-    if millionths > _WHOLE:
-        raise ParameterError(f"{shown}: must not be over 100 %")
-    return int(millionths.numerator)
-
-
-def format_percent(millionths: int) -> str:
-    """Return millionths as a percentage, exactly; `parse_percent` reads it back.
-
-    Examples
-    --------
-    >>> format_percent(125_000), format_percent(1_000_000), format_percent(1)
-    ('12.5 %', '100 %', '0.0001 %')
-    """
-    return f"{percent_number(millionths)} %"
-
-
-def percent_number(millionths: int) -> str:
-    """Return the number of such a percentage, without the sign %."""
-    whole, rest = divmod(abs(millionths), _PER_PERCENT)
-    decimals = f".{rest:04d}".rstrip("0") if rest else ""
-    return f"{'-' if millionths < 0 else ''}{whole}{decimals}"
-
-
-def _reason(text: str) -> str:
-    if text.startswith("-"):
-        return "must not be negative"
-    if not text.endswith("%"):
-        return "has no sign %; write 25 % for a quarter, so that it cannot be read as 25 or as 0.25"
-    if re.fullmatch(r"[0-9]+,[0-9]+\s*%", text):
-        return "has a comma; write a decimal point, as in 12.5 %"
-    return "write a number and the sign %, as in 12.5 %"

@@ -12,8 +12,9 @@ those that had recouped, first in proportion to what was taken back from them. A
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from sourceprint.royalties.apportionment import largest_remainder
 from sourceprint.royalties.deal_terms import Advance
-from sourceprint.royalties.money import ZERO, Amount, Whole, largest_remainder, sum_of
+from sourceprint.royalties.money import ZERO, Amount, Whole, sum_of
 
 __all__ = ["AdvanceAccount", "Recouped", "opened", "recoup", "recouped_by_party", "recouping_parties"]
 

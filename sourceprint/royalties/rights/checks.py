@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table
 
 from fingerprint.errors import ParameterError
 from sourceprint.identifiers.iswc import format_iswc
-from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.findings import Finding, find_circles
 from sourceprint.royalties.rights.licences import Licence

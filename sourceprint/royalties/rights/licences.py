@@ -34,7 +34,7 @@ from sourceprint.royalties.licence_keys import (
     tables,
     whole_number,
 )
-from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rate_tiers import TIER_PERIOD, TIER_PERIODS, TIERS, Tier
 from sourceprint.royalties.rights.records import MASTER, WHOLE, WORK_RIGHTS, RightsRecording
 from sourceprint.royalties.territories import EVERYWHERE, WORLDWIDE, Territories

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, func, select
 
 from fingerprint.errors import UnknownRightsError
-from sourceprint.royalties.money import largest_remainder
+from sourceprint.royalties.apportionment import largest_remainder
 from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.licences import Licence

@@ -12,7 +12,7 @@ from sourceprint.identifiers.dpid import format_dpid
 from sourceprint.identifiers.isni import format_isni
 from sourceprint.identifiers.isrc import format_isrc
 from sourceprint.identifiers.iswc import format_iswc
-from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.history import Version
 from sourceprint.royalties.rights.licence_toml import licence_of, licence_toml
 from sourceprint.royalties.rights.lookup import rights_to_json

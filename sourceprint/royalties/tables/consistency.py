@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from fingerprint.errors import AmbiguousSharesError, printable
-from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.findings import find_circles
 from sourceprint.royalties.rights.schema import VERSIONED, recording_part
 from sourceprint.royalties.tables.problems import Severity

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table
 from fingerprint.errors import RightsError, printable
 from fingerprint.new_files import new_folder
 from index.storage.durable import make_folder, refusals, sync_folder, write_chunks
-from sourceprint.royalties.money import percent_number
+from sourceprint.royalties.percentages import percent_number
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.licence_toml import licence_toml
 from sourceprint.royalties.rights.records import OPT_SUBJECTS, WHOLE, Share

@@ -25,7 +25,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from sourceprint.royalties.money import largest_remainder
+from sourceprint.royalties.apportionment import largest_remainder
 from sourceprint.royalties.uses.claims import Claim, Claimant, Owners
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.use import UsePassage

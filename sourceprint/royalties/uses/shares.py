@@ -15,8 +15,9 @@ from datetime import date
 
 from sqlalchemy import Connection
 
+from sourceprint.royalties.apportionment import largest_remainder
 from sourceprint.royalties.deals.standing import opted_out, term_ended
-from sourceprint.royalties.money import format_percent, largest_remainder
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.records import MASTER, WHOLE
 from sourceprint.royalties.rights.rights import Rights, load_rights

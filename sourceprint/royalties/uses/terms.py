@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.licences import Conditions, Licence
 from sourceprint.royalties.rights.records import MASTER, WHOLE, RightsRecording

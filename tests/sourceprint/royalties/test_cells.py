@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError
-from sourceprint.royalties.money import percent_number
+from sourceprint.royalties.percentages import percent_number
 from sourceprint.royalties.rights.records import WHOLE
 from sourceprint.royalties.tables.cells import Unit, parse_share
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerprint.errors import ParameterError
-from sourceprint.royalties.money import format_percent, parse_percent
+from sourceprint.royalties.percentages import format_percent, parse_percent
 
 
 @settings(deadline=None)

@@ -37,7 +37,8 @@ from datetime import date
 from fractions import Fraction
 
 from fingerprint.errors import StatementError, printable
-from sourceprint.royalties.money import Amount, amount_text, format_percent
+from sourceprint.royalties.money import Amount, amount_text
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence, RateCard
 from sourceprint.royalties.rights.rights import Rights

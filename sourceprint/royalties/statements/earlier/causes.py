@@ -19,7 +19,7 @@ from sqlalchemy import Column, Connection, Row, Table, and_, func, or_, select
 
 from fingerprint.errors import printable
 from sourceprint.royalties.deals.standing import choice_words
-from sourceprint.royalties.money import format_percent
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights import schema
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.records import OptChoice, RecordingWork, RightsRecording, Share, Work

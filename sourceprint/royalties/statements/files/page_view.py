@@ -11,7 +11,8 @@ from itertools import chain
 from typing import Any
 
 from sourceprint.royalties.deals.volumes import steps_text
-from sourceprint.royalties.money import ZERO, Amount, currency_exponent, format_percent, shown_decimals, sum_of
+from sourceprint.royalties.money import ZERO, Amount, currency_exponent, shown_decimals, sum_of
+from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
