@@ -1,4 +1,4 @@
-"""Whole totals shared out in proportion to weights, so that the parts sum to the total.
+"""Whole totals divided in proportion to weights, into whole parts that sum to the total.
 
 Source of the method: largest remainder (Hare quota) apportionment; ties go to the key that sorts first.
 """
@@ -16,16 +16,16 @@ K = TypeVar("K", str, int, tuple[str, ...])
 
 
 def largest_remainder(total: int, weights: Mapping[K, int | Fraction]) -> dict[K, int]:
-    """Share a whole total out in proportion to weights, so that the parts sum to it.
+    """Divide a whole total in proportion to weights, into whole parts that sum to it.
 
-    Every part is its exact quota rounded down or up; what is left after rounding down goes, one unit each, to the
-    largest remainders, ties to the key that sorts first. A negative total is shared out as its opposite and the sign
-    restored. The result does not depend on the order of the weights.
+    Every part is its exact quota rounded down or up: the units left after rounding down go, one each, to the largest
+    remainders, ties to the key that sorts first. A negative total is divided as its opposite, and the sign restored.
+    The result does not depend on the order of the weights.
 
     Parameters
     ----------
     total : int
-        What is shared out, in minor units or any other whole unit.
+        In minor units or any other whole unit.
     weights : mapping of key to int or Fraction
         Not negative; at least one is positive unless the total is zero.
 

@@ -1,10 +1,10 @@
 """Amounts of money: exact until they are paid, and the one place where a payment is rounded.
 
-Rates and revenue are exact rationals in minor units (`fractions.Fraction`). What is owed for one use or one part of a
-pot is an `Amount`, a whole number of 10**-12 minor units: `Amount.nearest` makes one, `shares_of` shares a pot out so
-that its parts sum to it. From there on everything is exact, as products by whole millionths, and no denominator ever
-grows: an `Amount` is a whole number of 10**-46 of the unit of its currency. `Amount.payable` rounds a payment. The
-number of decimals of a currency is that of ISO 4217 (JPY 0, EUR 2, KWD 3).
+Rates and revenue are exact rationals in minor units (`fractions.Fraction`). One use, or one part of a pot, is worth an
+`Amount`, a whole number of 10**-12 minor units: `Amount.nearest` makes one, `shares_of` divides a pot into parts that
+sum to it. Every later step is exact, as products by whole millionths, and no denominator ever grows: an `Amount` is a
+whole number of 10**-46 of the unit of its currency. `Amount.payable` rounds a payment. The number of decimals of a
+currency is that of ISO 4217 (JPY 0, EUR 2, KWD 3).
 """
 
 import re
@@ -40,7 +40,7 @@ LIMIT_MINOR = 2**63 - 1
 """The largest amount, in minor units: what the databases hold."""
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number in what is read from a file: no more than databases and tables hold."""
+"""A whole number read from a file, in the range of databases and tables."""
 
 DECIMALS: Final = 46
 """Most decimals of an amount, in the unit of its currency."""
@@ -161,13 +161,13 @@ def amount_text(minor: Fraction, currency: str) -> str:
 
 
 class Amount:
-    """An exact amount of money in one currency, which whoever holds it knows.
+    """An exact amount of money in one currency, which is stored beside it.
 
     Parameters
     ----------
     grains : int
         10**-46 of the unit of the currency (of one euro, of one yen), any sign. As the smallest minor unit is 10**-4 of
-        its currency, that is 10**-42 of a minor unit at most: 10**-12 for what one use is worth, 10**-30 left for
+        its currency, that is 10**-42 of a minor unit at most: 10**-12 for the amount of one use, 10**-30 left for
         products by right, work, share, deduction and one more, each in millionths.
 
     Examples
@@ -200,7 +200,7 @@ class Amount:
 
     @classmethod
     def parse(cls, text: str) -> "Amount":
-        """Return the amount that `str` wrote.
+        """Return the amount of a text from `str`.
 
         Raises
         ------
@@ -229,7 +229,7 @@ class Amount:
         Raises
         ------
         ParameterError
-            If it is finer than 10**-46 of the unit of the currency, which bounds how often parts are taken of parts.
+            If it is finer than 10**-46 of the unit of the currency, after too many products.
         """
         size = self.grains
         for part in millionths:
@@ -240,7 +240,7 @@ class Amount:
         return Amount(whole)
 
     def payable(self, currency: str) -> "Amount":
-        """Return the whole minor units that are paid for it: the nearest, halves away from zero.
+        """Return the payment, in whole minor units: the nearest, halves away from zero.
 
         Examples
         --------
@@ -268,15 +268,15 @@ class Amount:
         return f"{whole}.{decimals}" if decimals else whole
 
     def shown(self, currency: str) -> str:
-        """Return it as people read it: with six decimals, or four more than its currency has; halves to even."""
+        """Return it as text for people: with six decimals, or four more than its currency has; halves to even."""
         return self.rounded_text(shown_decimals(currency))
 
     def rounded_text(self, decimals: int) -> str:
-        """Return it as a decimal number with so many decimals, halves to even."""
+        """Return it as text with a number of decimals, halves to even."""
         return _decimal_text(self.rounded(decimals).grains // 10 ** (DECIMALS - decimals), decimals)
 
     def rounded(self, decimals: int) -> "Amount":
-        """Return the nearest amount that has so many decimals, halves to even; for figures that are read, not paid."""
+        """Return the nearest amount with a number of decimals, halves to even; for display, not for payment."""
         step = 10 ** (DECIMALS - decimals)
         return Amount(round(Fraction(self.grains, step)) * step)
 
@@ -319,12 +319,12 @@ ZERO: Final = Amount()
 
 
 def sum_of(amounts: Iterable[Amount]) -> Amount:
-    """Return the sum of amounts; nothing sums to zero."""
+    """Return the sum of amounts; zero for none."""
     return Amount(sum(amount.grains for amount in amounts))
 
 
 def shares_of(minor: Fraction | int, currency: str, weights: Mapping[K, int | Fraction]) -> dict[K, Amount]:
-    """Share a pot out in proportion to weights, in whole 10**-12 minor units that sum to the pot (`Amount.nearest`).
+    """Divide a pot in proportion to weights, in whole 10**-12 minor units that sum to the pot (`Amount.nearest`).
 
     Raises
     ------
@@ -341,7 +341,7 @@ def shares_of(minor: Fraction | int, currency: str, weights: Mapping[K, int | Fr
 
 
 def shown_decimals(currency: str) -> int:
-    """Return how many decimals people read of an amount that is not paid yet."""
+    """Return the number of decimals of an unpaid amount in text for people."""
     return max(6, currency_exponent(currency) + 4)
 
 

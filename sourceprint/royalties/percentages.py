@@ -24,7 +24,7 @@ def parse_percent(text: str, *, what: str = "percentage") -> int:
     text : str
         Such as "12.5 %": a decimal point, the sign at the end, at most four decimals that are not zero.
     what : str
-        How messages call it.
+        Its name in messages.
 
     Returns
     -------
