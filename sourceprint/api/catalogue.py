@@ -28,8 +28,9 @@ from sourceprint.catalogue.annotations import remove_recordings
 from sourceprint.gate.verdict import Report
 from sourceprint.places import index_place
 from sourceprint.scans.results import ScanResult
+from sourceprint.scans.run_inputs import Search
 from sourceprint.scans.scan import open_for
-from sourceprint.scans.session import Search, Session
+from sourceprint.scans.session import Session
 from sourceprint.text.tables import counted
 
 __all__ = ["Catalogue"]

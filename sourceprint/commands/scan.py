@@ -98,7 +98,8 @@ def scan(
         raise click.UsageError("--move-to moves files out of a folder that is followed: give --watch too")
     use_one_thread()
     from index.search.match import options_of
-    from sourceprint.scans.session import Search, Session
+    from sourceprint.scans.run_inputs import Search
+    from sourceprint.scans.session import Session
 
     search = Search(
         index_place(index),
@@ -240,7 +241,7 @@ def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to:
 
 def _notes_on_start(session: "Session") -> list[str]:
     notes = []
-    if session.dropped_bytes:
+    if session.journal.dropped_bytes:
         notes.append(
             "an earlier scan was cut off in the middle of a result; the file that it was about is scanned again"
         )

@@ -8,7 +8,7 @@ In reading order:
 - `result_file`: a file of results, read piece by piece
 - `scan_text`: matches and their reasons, as text for people
 - `run_folder`, `journal`: a run on the disk, as it is read and as it is written
-- `run_inputs`, `plan`, `session`: the files of a session; files known and files left to do; one session of a run
+- `run_inputs`, `plan`, `session`: the inputs of a session; known files and files to search; one session of a run
 - `moves`, `watch`: files moved when they are done; folders that are followed
 - `summary`: totals of a run
 - `diff`, `diff_report`: changes between two scans

@@ -1,20 +1,25 @@
-"""Files of one session of a run: those that are named now, and audio that comes into their folders meanwhile.
+"""Inputs of one session of a run: its files, and the index to search with its settings.
 
-Files in the folder of the run itself are never scanned.
+Its files are the named ones, and audio that comes into their folders meanwhile; never those in the folder of the run.
+`Feed` ends a search early on request.
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, overload
 
+from index.search.match import STANDARD, SearchOptions
+from index.storage.snapshot import Snapshot
 from sourceprint.folders.listing import Folders
 from sourceprint.inputs import NamedInputs, appeared, collect
 from sourceprint.items import Item, OtherFile, Refusal
 from sourceprint.lists import ListReading
 from sourceprint.scans.plan import Territory
+from sourceprint.scans.scan import Scan, Searched, open_for, scan_files, what_is_searched
 
-__all__ = ["RunInputs", "run_inputs"]
+__all__ = ["Feed", "RunInputs", "Search", "Stop", "run_inputs"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,3 +72,73 @@ def run_inputs(paths: Sequence[str | os.PathLike[str]], *, run: Path, reading: L
     named = collect(paths, folders=folders, reading=reading)
     items, refused = Territory([run]).outside(named.items, named=map(Path, paths))
     return RunInputs(items, [*named.refusals, *refused], named.others, named.notes, paths, named, folders)
+
+
+@dataclass(slots=True)
+class Search:
+    """Index and settings of a session, as for `sourceprint.scans.scan.scan_files`. The index is opened once.
+
+    `permit` is called before files are looked at, and before each is searched; it raises GrantError where the index may
+    not be searched any more.
+    """
+
+    index: Path
+    options: SearchOptions = STANDARD
+    jobs: int | None = None
+    permit: Callable[[], object] = lambda: None
+    _snapshot: Snapshot | None = field(init=False, default=None)
+
+    def searched(self) -> Searched:
+        """Return index state and settings of a search made now; errors as `scan_files`, and those of `permit`."""
+        self.permit()
+        self._snapshot = open_for(self.index, self.options, reuse=self._snapshot)
+        return what_is_searched(self._snapshot, self.options)
+
+    def scans(
+        self, items: Sequence[Item], traces: Path, *, begun: Callable[[Path], object] = lambda _: None
+    ) -> Generator[Scan, None, None]:
+        """Yield the scan of every item, in order, its trace in the folder `traces`; the rest as `scan_files`."""
+        return scan_files(
+            self.index,
+            items,
+            options=self.options,
+            jobs=self.jobs,
+            traces=traces,
+            reuse=self._snapshot,
+            begun=begun,
+        )
+
+
+class Stop(Protocol):
+    """Says whether to come to an end; `threading.Event` does."""
+
+    def is_set(self) -> bool:
+        """Whether to end after the files in hand."""
+
+
+class Feed(Sequence[Item]):
+    """Items that come to an end when they are asked to, or when searching is permitted no longer."""
+
+    def __init__(self, items: Sequence[Item], stop: Stop | None, permit: Callable[[], object]) -> None:
+        self._items = items
+        self._stop = stop
+        self._permit = permit
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, at: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Item]: ...
+
+    def __getitem__(self, at: int | slice) -> Item | Sequence[Item]:
+        return self._items[at]
+
+    def __iter__(self) -> Iterator[Item]:
+        for item in self._items:
+            if self._stop is not None and self._stop.is_set():
+                return
+            self._permit()
+            yield item

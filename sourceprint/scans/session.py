@@ -2,8 +2,7 @@
 
 `Session.scan` takes items (`sourceprint.inputs`) and yields one `Outcome` for each that was searched, or was found to
 have the content of another; it may be called again and again, as files arrive. Rows on record that stand are left alone
-and counted. Given a `Mover`, a file is moved as soon as its row is on the disk, and the row says where to. `Search`
-holds index and settings; `Feed` ends a search early when it is asked to.
+and counted. Given a `Mover`, a file is moved as soon as its row is on the disk, and the row has its new path.
 
 A file that was in hand when an earlier session ended without a word may have ended it, as where memory runs out and the
 system ends all processes. Such a file is searched with no other beside it; one that was in hand at `MOST_DEATHS` such
@@ -12,17 +11,15 @@ ends gets a row that says so, and is not tried again before that is asked for.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, overload
+from typing import Any, Literal, Self
 
 from fingerprint.errors import EvidenceError, StorageFullError, printable
 from fingerprint.extract import is_fingerprint_file
-from index.search.match import STANDARD, SearchOptions
-from index.storage.snapshot import Snapshot
 from sourceprint.inputs import other_files_json
 from sourceprint.items import Item, OtherFile, Refusal
 from sourceprint.outputs import program_version
@@ -31,12 +28,13 @@ from sourceprint.scans.moves import Mover, finish_moves
 from sourceprint.scans.plan import Plan, by_suspicion, content_of, make_plan, size_of
 from sourceprint.scans.results import ScanResult, plain_json
 from sourceprint.scans.run_folder import TRACES, latest_results, made_by_others, not_searched, suspects
-from sourceprint.scans.scan import Scan, Searched, open_for, scan_files, what_is_searched
+from sourceprint.scans.run_inputs import Feed, Search, Stop
+from sourceprint.scans.scan import Scan
 from sourceprint.scans.scan_json import renamed_row, scan_row, scan_timing
 from sourceprint.scans.summary import summarise, summary_to_json
 from sourceprint.workers import uninterrupted
 
-__all__ = ["MOST_DEATHS", "Feed", "Outcome", "Search", "Session", "Stop"]
+__all__ = ["MOST_DEATHS", "Outcome", "Session"]
 
 MOST_DEATHS = 4
 """Sessions that may end without a word while a file is in hand, before it is given up.
@@ -44,76 +42,6 @@ MOST_DEATHS = 4
 A worker that dies is seen, and two are enough (`sourceprint.workers`). What ended a whole session is not: whoever kills
 one, and kills it again, must not make it give up a file.
 """
-
-
-class Stop(Protocol):
-    """Says whether to come to an end; `threading.Event` does."""
-
-    def is_set(self) -> bool:
-        """Whether to end after the files in hand."""
-
-
-@dataclass(slots=True)
-class Search:
-    """Index and settings of a session, as for `sourceprint.scans.scan.scan_files`. The index is opened once.
-
-    `permit` is called before files are looked at, and before each is searched; it raises GrantError where the index may
-    not be searched any more.
-    """
-
-    index: Path
-    options: SearchOptions = STANDARD
-    jobs: int | None = None
-    permit: Callable[[], object] = lambda: None
-    _snapshot: Snapshot | None = field(init=False, default=None)
-
-    def searched(self) -> Searched:
-        """Return index state and settings of a search made now; errors as `scan_files`, and those of `permit`."""
-        self.permit()
-        self._snapshot = open_for(self.index, self.options, reuse=self._snapshot)
-        return what_is_searched(self._snapshot, self.options)
-
-    def scans(
-        self, items: Sequence[Item], traces: Path, *, begun: Callable[[Path], object] = lambda _: None
-    ) -> Generator[Scan, None, None]:
-        """Yield the scan of every item, in order, its trace in the folder `traces`; the rest as `scan_files`."""
-        return scan_files(
-            self.index,
-            items,
-            options=self.options,
-            jobs=self.jobs,
-            traces=traces,
-            reuse=self._snapshot,
-            begun=begun,
-        )
-
-
-class Feed(Sequence[Item]):
-    """Items that come to an end when they are asked to, or when searching is permitted no longer."""
-
-    def __init__(self, items: Sequence[Item], stop: Stop | None, permit: Callable[[], object]) -> None:
-        self._items = items
-        self._stop = stop
-        self._permit = permit
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, at: int) -> Item: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Item]: ...
-
-    def __getitem__(self, at: int | slice) -> Item | Sequence[Item]:
-        return self._items[at]
-
-    def __iter__(self) -> Iterator[Item]:
-        for item in self._items:
-            if self._stop is not None and self._stop.is_set():
-                return
-            self._permit()
-            yield item
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +157,6 @@ class Session:
     def journal(self) -> Journal:
         """The journal that the session writes to."""
         return self._journal
-
-    @property
-    def dropped_bytes(self) -> int:
-        """Length of the unfinished tail that an earlier session left, in bytes."""
-        return self._journal.dropped_bytes
 
     def refuse(self, refusals: Sequence[Refusal]) -> None:
         """Count named inputs that cannot be used."""

@@ -34,7 +34,8 @@ from sourceprint.inputs import collect
 from sourceprint.items import Item, OtherFile, Refusal
 from sourceprint.scans.moves import Mover
 from sourceprint.scans.plan import Territory
-from sourceprint.scans.session import Outcome, Session, Stop
+from sourceprint.scans.run_inputs import Stop
+from sourceprint.scans.session import Outcome, Session
 
 __all__ = ["SettledFiles", "follow", "is_being_written"]
 

@@ -10,8 +10,8 @@ from index.storage import manifest as manifests
 from index.storage import segment as segments
 from sourceprint.catalogue.additions import Addition
 from sourceprint.inputs import Item, collect
+from sourceprint.scans.run_inputs import Search
 from sourceprint.scans.scan import scan_files
-from sourceprint.scans.session import Search
 from tests.command_line import catalogue, music, write
 
 

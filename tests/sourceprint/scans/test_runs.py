@@ -29,9 +29,10 @@ from sourceprint.scans.journal import Journal
 from sourceprint.scans.plan import Plan, Territory, by_suspicion
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run, made_by_others, suspects
+from sourceprint.scans.run_inputs import Search
 from sourceprint.scans.scan import Scan, Searched
 from sourceprint.scans.scan_json import scan_result, scan_row
-from sourceprint.scans.session import MOST_DEATHS, Outcome, Search, Session
+from sourceprint.scans.session import MOST_DEATHS, Outcome, Session
 from sourceprint.scans.summary import expected_false_matches, q_values, summarise, summary_text, summary_to_json
 from tests.scan_records import a_failure, a_match, a_passage, a_result, with_track
 
@@ -374,7 +375,7 @@ def test_a_torn_last_line_is_taken_off(tmp_path: Path, music: list[Item]) -> Non
     session = Session(run, search := pretended())
     with session:
         list(session.scan(session.plan(music)))
-    assert session.dropped_bytes > 100
+    assert session.journal.dropped_bytes > 100
     assert search.asked == [str(music[3].path)]
     assert rows(run) == whole
     assert len(events(run, "session end")) == 2
