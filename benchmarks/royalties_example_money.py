@@ -18,8 +18,9 @@ from benchmarks.royalties_example_story import (
     table,
 )
 from sourceprint.royalties.money import ZERO, Amount, sum_of
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Line, Total
 from sourceprint.royalties.statements.line_explanation import explain_line
-from sourceprint.royalties.statements.statement import Adjustment, Balance, Line, Statement, Total
+from sourceprint.royalties.statements.statement import Balance, Statement
 from sourceprint.royalties.uses.use import Use
 
 __all__ = [

@@ -25,8 +25,9 @@ from sourceprint.commands import money as money_commands
 from sourceprint.commands import rights as rights_commands
 from sourceprint.commands import uses as uses_commands
 from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Line
 from sourceprint.royalties.statements.files.statement_json import parse_statement
-from sourceprint.royalties.statements.statement import Adjustment, Line, Statement
+from sourceprint.royalties.statements.statement import Statement
 
 __all__ = ["follow", "stories_text"]
 

@@ -14,7 +14,8 @@ from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.findings import Finding
 from sourceprint.royalties.rights.records import WHOLE
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.statements.statement import Adjustment, Contribution, Line, Statement
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Contribution, Line
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.use import Use
 

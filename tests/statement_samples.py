@@ -10,18 +10,9 @@ from functools import partial
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import MASTER, Party
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Contribution, Deducted, Line, Total
 from sourceprint.royalties.statements.amounts.payments import payments
-from sourceprint.royalties.statements.statement import (
-    Adjustment,
-    Contribution,
-    Conversion,
-    Credit,
-    Deducted,
-    Line,
-    OutsideShare,
-    Statement,
-    Total,
-)
+from sourceprint.royalties.statements.statement import Conversion, Credit, OutsideShare, Statement
 from sourceprint.royalties.uses.usage import UsageRow
 from sourceprint.royalties.uses.use import Use, UsePassage
 

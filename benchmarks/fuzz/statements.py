@@ -21,9 +21,10 @@ from fingerprint.errors import StatementError
 from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.records import MASTER, Party
+from sourceprint.royalties.statements.amounts.lines import Contribution, Line, Total
 from sourceprint.royalties.statements.audit import audit_statement, audit_text
 from sourceprint.royalties.statements.files.folder import write_statement
-from sourceprint.royalties.statements.statement import Balance, Contribution, Credit, Line, Statement, Total
+from sourceprint.royalties.statements.statement import Balance, Credit, Statement
 from sourceprint.royalties.uses.usage import UsageRow
 from sourceprint.royalties.uses.use import Use, UsePassage
 

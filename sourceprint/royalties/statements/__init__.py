@@ -5,7 +5,7 @@ In reading order:
 - `usage_reports`, `usage_match`: versions of a usage report, and its rows matched to scanned tracks
 - `restatements`: corrected usage reports for a period that was stated
 - `effects`: changes of statements that an attribution would cause, before it is kept
-- `statement`: the statement and its lines
+- `statement`: the statement, with the lines of `amounts.lines`
 - `amounts`: exact amounts by use and owner, and payments
 - `computation`: a whole statement from its inputs; `proof`: its arithmetic, done again
 - `provenance`: digests of the inputs

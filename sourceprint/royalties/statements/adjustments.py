@@ -11,18 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import Connection
 
 from sourceprint.royalties.money import ZERO, Amount
-from sourceprint.royalties.statements.amounts.pools import TRAINING_POOL
-from sourceprint.royalties.statements.earlier.causes import by_whom, report_author, rights_changes, use_authors
-from sourceprint.royalties.statements.statement import (
+from sourceprint.royalties.statements.amounts.lines import (
     Adjustment,
     Contribution,
     Line,
     LineKey,
-    Statement,
     fields_of,
     key_of,
     line_order,
 )
+from sourceprint.royalties.statements.amounts.pools import TRAINING_POOL
+from sourceprint.royalties.statements.earlier.causes import by_whom, report_author, rights_changes, use_authors
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.use import Use
 
 __all__ = ["adjustments_to"]

@@ -24,30 +24,25 @@ from sourceprint.royalties.statements.amounts.allocation import PricedUse, alloc
 from sourceprint.royalties.statements.amounts.deals import Earned, advance_accounts, with_guarantees
 from sourceprint.royalties.statements.amounts.division import Division
 from sourceprint.royalties.statements.amounts.exchange import Converter
-from sourceprint.royalties.statements.amounts.payments import payments
-from sourceprint.royalties.statements.amounts.pools import opted_out_of_pools, pool_parts
-from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
-from sourceprint.royalties.statements.amounts.tiered_rates import with_tiers
-from sourceprint.royalties.statements.statement import (
+from sourceprint.royalties.statements.amounts.lines import (
     AT_END,
     BY_DAY,
     GUARANTEE,
     Adjustment,
-    Balance,
     Contribution,
-    Conversion,
-    Credit,
     Deducted,
-    HeldShare,
     Line,
     LineKey,
-    OutsideShare,
-    Statement,
     Total,
     fields_of,
     key_of,
     line_order,
 )
+from sourceprint.royalties.statements.amounts.payments import payments
+from sourceprint.royalties.statements.amounts.pools import opted_out_of_pools, pool_parts
+from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
+from sourceprint.royalties.statements.amounts.tiered_rates import with_tiers
+from sourceprint.royalties.statements.statement import Balance, Conversion, Credit, HeldShare, OutsideShare, Statement
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use

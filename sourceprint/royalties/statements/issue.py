@@ -31,6 +31,7 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.statements.amounts.deals import Earned, earned_in
 from sourceprint.royalties.statements.amounts.exchange import Rates
+from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement, same_inputs
@@ -57,7 +58,7 @@ from sourceprint.royalties.statements.register import (
     keep_statement,
     statement_of_period,
 )
-from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
+from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import (
     enter_report,

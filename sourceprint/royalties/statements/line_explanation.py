@@ -12,8 +12,9 @@ from typing import Any
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.money import ZERO, sum_of
 from sourceprint.royalties.percentages import format_percent
+from sourceprint.royalties.statements.amounts.lines import AT_END, BY_DAY, Contribution, Line
 from sourceprint.royalties.statements.amounts.weights import seconds
-from sourceprint.royalties.statements.statement import AT_END, BY_DAY, Balance, Contribution, Line, Statement
+from sourceprint.royalties.statements.statement import Balance, Statement
 from sourceprint.royalties.uses.use import Use, UsePassage, use_to_json
 from sourceprint.text.tables import counted, exact_clock
 

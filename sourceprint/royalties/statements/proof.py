@@ -17,17 +17,10 @@ from sourceprint.royalties.deals.advances import recouped_by_party
 from sourceprint.royalties.deals.volumes import TieredPot
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.statements.amounts.lines import KINDS, Line, LineKey, key_of, payable_by_party
 from sourceprint.royalties.statements.amounts.payments import payment
 from sourceprint.royalties.statements.amounts.tiered_rates import pot_weight, whole_pot
-from sourceprint.royalties.statements.statement import (
-    KINDS,
-    Conversion,
-    Line,
-    LineKey,
-    Statement,
-    key_of,
-    payable_by_party,
-)
+from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.uses.use import Use
 
 __all__ = ["flaws_of", "prove"]

@@ -16,6 +16,7 @@ from sourceprint.royalties.money import ZERO, Amount, shown_decimals, sum_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import statement as statement_table
+from sourceprint.royalties.statements.amounts.lines import KINDS
 from sourceprint.royalties.statements.files.statement_json import (
     CarriedOn,
     parse_carried,
@@ -23,7 +24,7 @@ from sourceprint.royalties.statements.files.statement_json import (
     statement_bytes,
     statement_digest,
 )
-from sourceprint.royalties.statements.statement import KINDS, Statement
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import counted, table

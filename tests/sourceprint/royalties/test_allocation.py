@@ -16,12 +16,13 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Scope
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.exchange import Rates, read_rates
+from sourceprint.royalties.statements.amounts.lines import Line
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.page import statement_page
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.register import statement_text
-from sourceprint.royalties.statements.statement import Conversion, Line, Statement
+from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
 from tests.royalty_records import (

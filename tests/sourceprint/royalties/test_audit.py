@@ -17,12 +17,13 @@ from fingerprint.errors import ParameterError, StatementError
 from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Deduction
+from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.audit import Discrepancy, audit_arithmetic, audit_statement, audit_text
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.folder import FORMATS, SUMS, statement_files, write_statement
 from sourceprint.royalties.statements.files.line_tables import statement_csv
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
-from sourceprint.royalties.statements.statement import Adjustment, Statement
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from tests import royalty_records as builders
 from tests import statement_samples as samples

@@ -20,6 +20,7 @@ from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.records import OptChoice
 from sourceprint.royalties.rights.rows import row_of, table_of
+from sourceprint.royalties.statements.amounts.lines import GUARANTEE
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, read_corrections
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
@@ -27,7 +28,7 @@ from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.line_explanation import explain_line
 from sourceprint.royalties.statements.proof import flaws_of, prove
 from sourceprint.royalties.statements.register import statement_text
-from sourceprint.royalties.statements.statement import GUARANTEE, Statement
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.policy import load_policy
 from sourceprint.royalties.uses.states import TRANSITIONS, change_state

@@ -21,12 +21,13 @@ from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.licences import Deduction
 from sourceprint.royalties.rights.records import WHOLE, Share
 from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.amounts.payments import payment, payments
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.proof import prove
-from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
+from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.territories import COUNTRIES
 from sourceprint.royalties.uses.ledger import attribute_results
 from sourceprint.royalties.uses.policy import load_policy

@@ -16,7 +16,8 @@ import pytest
 
 from benchmarks.royalties_example import EXAMPLE
 from benchmarks.royalties_example_stories import follow
-from sourceprint.royalties.statements.statement import Adjustment, Line, Statement
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Line
+from sourceprint.royalties.statements.statement import Statement
 from tests.command_line import run
 from tests.royalty_records import cents
 

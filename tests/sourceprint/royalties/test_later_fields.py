@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 
 from sourceprint.royalties.money import ZERO, Amount
+from sourceprint.royalties.statements.amounts.lines import Contribution
 from sourceprint.royalties.statements.files.later_fields import left_out
 from sourceprint.royalties.statements.files.statement_json import plain
-from sourceprint.royalties.statements.statement import Contribution
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,11 @@ from sqlalchemy import Table, select
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.rows import Record, row_of, table_of
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Line, key_of
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.restatements import restate_usage
-from sourceprint.royalties.statements.statement import Adjustment, Line, Statement, key_of
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.states import TRANSITIONS, change_state
 from sourceprint.royalties.uses.usage import Usage

@@ -22,13 +22,14 @@ from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.licences import Amendment, Conditions, Deduction, Licence, Scope
 from sourceprint.royalties.rights.records import MASTER, RecordingWork, Share
 from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.statements.amounts.lines import Line
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.line_tables import statement_csv
 from sourceprint.royalties.statements.files.page import party_page
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.line_explanation import explain_line
 from sourceprint.royalties.statements.proof import prove
-from sourceprint.royalties.statements.statement import Line, Statement
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.territories import Territories
 from sourceprint.royalties.uses.ledger import attribute_results
 from sourceprint.royalties.uses.policy import load_policy

@@ -17,10 +17,11 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Deduction
 from sourceprint.royalties.rights.records import WHOLE, Share
 from sourceprint.royalties.rights.rights import Rights
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Contribution, key_of
 from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.statement_json import statement_bytes
 from sourceprint.royalties.statements.proof import prove
-from sourceprint.royalties.statements.statement import Adjustment, Contribution, Statement, key_of
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.policy import METHODS
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use

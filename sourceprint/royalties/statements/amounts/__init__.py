@@ -2,6 +2,7 @@
 
 In reading order:
 
+- `lines`: exact amounts by payee, recording, work, right, territory and licence
 - `exchange`: rates of exchange
 - `reported_usage`: usages and revenue by territory and track
 - `weights`, `allocation`: the amount of each use in each territory, by licence

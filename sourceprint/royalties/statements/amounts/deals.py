@@ -18,14 +18,7 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import WHOLE
 from sourceprint.royalties.statements.amounts.exchange import Converter
-from sourceprint.royalties.statements.statement import (
-    GUARANTEE,
-    Adjustment,
-    Contribution,
-    Line,
-    key_of,
-    line_order,
-)
+from sourceprint.royalties.statements.amounts.lines import GUARANTEE, Adjustment, Contribution, Line, key_of, line_order
 from sourceprint.royalties.territories import WORLDWIDE
 
 __all__ = ["Earned", "advance_accounts", "earned_in", "has_guarantee_due", "with_guarantees"]

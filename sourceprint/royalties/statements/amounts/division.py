@@ -26,8 +26,9 @@ from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import MASTER, WHOLE
 from sourceprint.royalties.statements.amounts.allocation import Allotment, PricedUse
+from sourceprint.royalties.statements.amounts.lines import Contribution, LineKey
 from sourceprint.royalties.statements.amounts.weights import WORKS_ONLY, is_owed
-from sourceprint.royalties.statements.statement import Contribution, LineKey, OutsideShare
+from sourceprint.royalties.statements.statement import OutsideShare
 from sourceprint.royalties.uses.shares import JudgedShare
 from sourceprint.royalties.uses.terms import OUTCOMES, ShareOutcome
 

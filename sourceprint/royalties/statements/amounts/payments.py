@@ -12,7 +12,8 @@ Every rule between due and payment, such as a minimum, is applied here to exact 
 from collections.abc import Iterable, Mapping
 
 from sourceprint.royalties.money import ZERO, Amount
-from sourceprint.royalties.statements.statement import Adjustment, Balance, Line, payable_by_party
+from sourceprint.royalties.statements.amounts.lines import Adjustment, Line, payable_by_party
+from sourceprint.royalties.statements.statement import Balance
 
 __all__ = ["payment", "payments"]
 

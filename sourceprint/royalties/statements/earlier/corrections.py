@@ -19,8 +19,9 @@ from sqlalchemy import Connection, Select, select
 from fingerprint.errors import ListedError, ParameterError, RightsError, StatementError, printable
 from sourceprint.royalties.money import ZERO, Amount, parse_amount
 from sourceprint.royalties.rights.schema import party as party_table
+from sourceprint.royalties.statements.amounts.lines import Adjustment, key_of
 from sourceprint.royalties.statements.register import StatementHead
-from sourceprint.royalties.statements.statement import Adjustment, Statement, key_of
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.territories import WORLDWIDE, validate_territory
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.opened import open_sheet

@@ -31,6 +31,7 @@ from sourceprint.royalties.rights.schema import attribution, licence
 from sourceprint.royalties.statements.adjustments import adjustments_to
 from sourceprint.royalties.statements.amounts.deals import Earned, earned_in, has_guarantee_due
 from sourceprint.royalties.statements.amounts.exchange import Rates
+from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement
@@ -46,7 +47,7 @@ from sourceprint.royalties.statements.earlier.marks import (
     notes_of,
 )
 from sourceprint.royalties.statements.register import StatementHead, carried_from, statement_at
-from sourceprint.royalties.statements.statement import Adjustment, Conversion, Statement
+from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import latest_report
 from sourceprint.royalties.uses.ledger import current_uses

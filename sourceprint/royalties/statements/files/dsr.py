@@ -38,8 +38,9 @@ from fractions import Fraction
 from fingerprint.errors import ParameterError, printable
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS, Party
+from sourceprint.royalties.statements.amounts.lines import Line
 from sourceprint.royalties.statements.files.line_tables import StatementNames
-from sourceprint.royalties.statements.statement import Line, Statement
+from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.territories import WORLDWIDE
 
 __all__ = ["MAX_LINES", "dsr_files", "dsr_readme"]

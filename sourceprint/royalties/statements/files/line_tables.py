@@ -33,8 +33,9 @@ import pyarrow.parquet as pq
 from fingerprint.errors import VerificationError
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.files.statement_json import statement_digest
-from sourceprint.royalties.statements.statement import Adjustment, Balance, Statement
+from sourceprint.royalties.statements.statement import Balance, Statement
 
 __all__ = [
     "COLUMNS",

@@ -14,18 +14,10 @@ from sourceprint.royalties.deals.volumes import steps_text
 from sourceprint.royalties.money import ZERO, Amount, currency_exponent, shown_decimals, sum_of
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.statements.amounts.lines import KINDS, Adjustment, Contribution, Line
 from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.statements.files.statement_json import statement_digest
-from sourceprint.royalties.statements.statement import (
-    KINDS,
-    Adjustment,
-    Balance,
-    Contribution,
-    HeldShare,
-    Line,
-    OptedOut,
-    Statement,
-)
+from sourceprint.royalties.statements.statement import Balance, HeldShare, OptedOut, Statement
 from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import exact_clock

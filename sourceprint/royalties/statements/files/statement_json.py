@@ -32,9 +32,10 @@ from sourceprint.royalties.deals.advances import AdvanceAccount
 from sourceprint.royalties.money import Amount, currency_exponent
 from sourceprint.royalties.rights.chain import Head
 from sourceprint.royalties.rights.records import Party
+from sourceprint.royalties.statements.amounts.lines import KINDS
 from sourceprint.royalties.statements.files.later_fields import left_out
 from sourceprint.royalties.statements.files.statement_v1 import SCHEMA_1, from_schema_1
-from sourceprint.royalties.statements.statement import KINDS, SCHEMA, Balance, Statement
+from sourceprint.royalties.statements.statement import SCHEMA, Balance, Statement
 from sourceprint.royalties.uses.use import use_from_json, use_to_json
 from sourceprint.signatures import PublicKey
 
