@@ -137,7 +137,7 @@ class OptedOut:
     ----------
     licence_id, recording_id : str
     party_ids : tuple of str
-        Who holds the master shares of it.
+        Holders of its master shares.
     reason : str
         The right opted out of, the first day, and the reason.
     """
@@ -150,7 +150,7 @@ class OptedOut:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Whose recording it is and how long it lasts, as the catalogue of rights has it.
+    """Artists and length of a recording in the catalogue of rights.
 
     Attributes
     ----------
@@ -222,7 +222,7 @@ class Statement:
     issued_on : str
         YYYY-MM-DD.
     licensee : Party
-        Who pays.
+        The payer.
     currency : str
     licences : tuple of (str, str)
         Id and digest, by id.
@@ -241,28 +241,28 @@ class Statement:
         By party.
     outside : tuple of OutsideShare
     uses : tuple of Use
-        All that were considered, by id, in the state they were in.
+        All considered uses, by id, in their state then.
     parties : tuple of Party
-        All that are named, by id.
+        All named parties, by id.
     titles : tuple of (str, str, str, str)
-        "recording" or "work", id, ISRC or ISWC, title; of all that are named, sorted.
+        "recording" or "work", id, ISRC or ISWC, title; of all named recordings and works, sorted.
     credits : tuple of Credit
         Of the recordings among them that are in the catalogue of rights, by id.
     provisional : bool
         Whether the period may not have ended: such a statement was never issued, and owes nothing.
     inputs : InputDigests or None
-        None where nobody computed them, as before there were any.
+        None in statements of versions without them.
     chain_head : str
         Of the hash chain of the database when the statement was computed, as `Head.text`; it covers all records on
         file then. "" where there was none.
     signer : str
-        The public key of who signs the statement, as a line of text; "" is unsigned.
+        The public key of the signer, as a line of text; "" is unsigned.
     backdated : str
-        Why the day of issue, or who issued it, is another than is expected; "" where neither is.
+        Reason for an unexpected day of issue, or issuer; "" where both are expected.
     usage_version : int
         Of the usage report for the period, from 1; 0 where nothing was reported, or reports were not kept yet.
     usage_reason : str
-        Why the licensee reported anew; "" where that needed no reason.
+        Reason for a new report; "" where none was needed.
     advances : tuple of AdvanceAccount
         Of all licences with an advance that was paid before the end of the period, by licence.
     held : tuple of HeldShare
@@ -274,7 +274,7 @@ class Statement:
     unused_revenue : tuple of UnusedRevenue
         By territory and currency.
     document : bytes
-        The JSON that it was read from, where that is of an earlier schema: it is written again as it was.
+        JSON of an earlier schema from which it was read: written again unchanged.
     """
 
     id: str

@@ -39,15 +39,15 @@ __all__ = [
 ]
 
 GUARANTEE = "MinimumGuarantee"
-"""Stands for the right in lines of what is missing to a minimum guarantee; they are about no recording or work."""
+"""In place of the right, in lines of the shortfall to a minimum guarantee; they are about no recording or work."""
 
 BY_DAY, AT_END = "by the day of usage", "the last day of the period"
-"""In `Line.shares_on`: what the days are."""
+"""Meanings of the days in `Line.shares_on`."""
 
 KINDS = ("payable", "unclaimed", "overclaim", "held", "unmatched")
 
 LINE_KEY = ("territory", "right", "kind", "party_id", "recording_id", "work_id", "licence_id")
-"""The fields that make a line the line that it is; in this order everywhere."""
+"""The identifying fields of a line; in this order everywhere."""
 
 LineKey = tuple[str, ...]
 """The values of these fields."""
@@ -149,7 +149,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The proof for one territory and right: `total` was shared out, `lines_sum` is the sum of the gross amounts."""
+    """The proof for one territory and right: the `total` that was divided, and the sum of the gross amounts of lines."""
 
     territory: str
     right: str
