@@ -149,7 +149,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The proof for one territory and right: the `total` that was divided, and the sum of the gross amounts of lines."""
+    """The proof for one territory and right: the divided `total`, and the sum of the gross amounts of lines."""
 
     territory: str
     right: str
