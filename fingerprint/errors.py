@@ -7,7 +7,7 @@ Each message names the value, the limit and the remedy; each class carries two f
     where the error is not about one audio file.
 ``exit_code``
     The exit status of the command when nothing else could be done: 2 usage or configuration, 3 nothing readable,
-    4 incomplete, 5 index or rights database missing, incompatible or damaged, 6 a proof that does not hold.
+    4 incomplete, 5 index, rights database or log missing, incompatible or damaged, 6 a proof that does not hold.
     A command that lost some files and went on exits with 4.
 
 The tree::
@@ -29,6 +29,8 @@ The tree::
     |   `-- StatementError
     |-- EvidenceError
     |-- VerificationError
+    |   `-- LogDamagedError
+    |-- LogError
     `-- CatalogueError
         |-- IndexMissingError
         |-- IndexFormatError
@@ -60,6 +62,8 @@ __all__ = [
     "IndexLockedError",
     "IndexMissingError",
     "ListedError",
+    "LogDamagedError",
+    "LogError",
     "NotEnoughMusicError",
     "OutputError",
     "ParameterError",
@@ -186,6 +190,32 @@ class VerificationError(SourceprintError):
     """A statement, a signature or a case fails its check: it does not add up, or differs from the original."""
 
     exit_code: ClassVar[int] = 6
+
+
+class LogDamagedError(VerificationError):
+    """A file of a transparency log is missing, cut short, or does not fit to the others.
+
+    Attributes
+    ----------
+    name : str
+        The file, as a name in the folder of the log.
+    fault : str
+        The damage, without name and remedy.
+    """
+
+    def __init__(self, name: str, fault: str) -> None:
+        super().__init__(
+            f"{name}: {fault}; the log is cut or altered: put the file back from a backup, and run "
+            "`sourceprint log verify` on the folder"
+        )
+        self.name = name
+        self.fault = fault
+
+
+class LogError(SourceprintError):
+    """A transparency log is missing, belongs to another key or origin, is in use by a writer, or cannot be read."""
+
+    exit_code: ClassVar[int] = 5
 
 
 class CatalogueError(SourceprintError):

@@ -1,0 +1,325 @@
+"""The check of a whole log: every entry, every hash, the checkpoint, and an older checkpoint kept elsewhere.
+
+All entries are read once, in order, in little memory. Two roots are computed beside each other: from the entries, and
+from the stored hashes of leaves. The root that the checkpoint states says which of both is right where they differ.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerprint.errors import LogDamagedError, VerificationError, printable
+from sourceprint.signatures import PublicKey
+from sourceprint.transparency.checkpoint import Checkpoint
+from sourceprint.transparency.log import CHECKPOINT_NAME, LogReader
+from sourceprint.transparency.tiles import TILE_WIDTH, TileFolder, entries_name, tile_name, width_at
+from sourceprint.transparency.tree import EMPTY_ROOT, leaf_hash, peaks, peaks_root, subtree
+
+__all__ = ["LogFinding", "LogVerdict", "verify_log"]
+
+_MOST_NAMED = 20  # findings of one kind
+
+_RESTORE = "put the file back from a backup, and ask who could write to the folder"
+_REWRITTEN = (
+    "keep both checkpoints: with both signatures they are the evidence; ask the owner of the key for the entries that "
+    "the older one covers"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFinding:
+    """One thing that is wrong with a log.
+
+    Attributes
+    ----------
+    kind : str
+        `checkpoint`, `older_checkpoint`, `missing`, `malformed`, `altered_entry`, `altered_tile`, `rewritten` or `cut`.
+    where : str
+        The file in the folder, and the entry.
+    what : str
+        What is wrong.
+    remedy : str
+        What to do.
+    """
+
+    kind: str
+    where: str
+    what: str
+    remedy: str
+
+    @property
+    def text(self) -> str:
+        """The finding as one line."""
+        return f"{self.where}: {self.what}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogVerdict:
+    """The outcome of a check.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the log.
+    checkpoint : Checkpoint or None
+        The one in the folder; None if it is none.
+    is_trusted : bool
+        Whether it is signed by the key that was given; False where none was given.
+    older : Checkpoint or None
+        The one kept elsewhere, where one was given.
+    findings : tuple of LogFinding
+        All that is wrong, at most 20 of a kind.
+    n_findings : int
+        All of them.
+    """
+
+    folder: Path
+    checkpoint: Checkpoint | None
+    is_trusted: bool
+    older: Checkpoint | None
+    findings: tuple[LogFinding, ...]
+    n_findings: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong and the key is trusted."""
+        return self.is_trusted and not self.n_findings
+
+    def insist(self) -> None:
+        """Raise a `VerificationError` if the log does not hold."""
+        if self.n_findings:
+            raise VerificationError(f"{printable(self.folder)}: the log does not hold: {self.findings[0].text}")
+        if not self.is_trusted:
+            raise VerificationError(
+                f"{printable(self.folder)}: consistent, but anybody could have made it: give --key with the public key "
+                "of the log"
+            )
+
+
+def verify_log(folder: Path, *, key: PublicKey | None, older: bytes | None = None) -> LogVerdict:
+    """Check a folder of tiles.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the log.
+    key : PublicKey or None
+        Key of the log. Without one, nothing is trusted.
+    older : bytes, optional
+        A checkpoint of the same log that was kept elsewhere.
+
+    Returns
+    -------
+    LogVerdict
+
+    Raises
+    ------
+    LogError
+        If there is no log, or the system refuses.
+    """
+    findings = _Findings()
+    data = LogReader(folder).checkpoint()
+    checkpoint = _signed(data, CHECKPOINT_NAME, "checkpoint", key, findings)
+    kept = None if older is None else _signed(older, "older checkpoint", "older_checkpoint", key, findings)
+    if checkpoint is not None and not findings.counts["checkpoint"]:
+        comparable = _same_log(kept, checkpoint, findings)
+        _FileCheck(TileFolder(folder, checkpoint.size), checkpoint, comparable, findings).run()
+    is_trusted = key is not None and checkpoint is not None and not findings.counts["checkpoint"]
+    return LogVerdict(folder, checkpoint, is_trusted, kept, tuple(findings.named), findings.counts.total())
+
+
+class _Findings:
+    """What was found so far: all of it counted, the first of each kind named."""
+
+    def __init__(self) -> None:
+        self.named: list[LogFinding] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, kind: str, where: str, what: str, remedy: str = _RESTORE) -> None:
+        self.counts[kind] += 1
+        if self.counts[kind] <= _MOST_NAMED:
+            self.named.append(LogFinding(kind, where, what, remedy))
+
+
+def _signed(data: bytes, name: str, kind: str, key: PublicKey | None, findings: _Findings) -> Checkpoint | None:
+    """Return a checkpoint, after noting what is wrong with it; None if it is none."""
+    checkpoint = None
+    try:
+        checkpoint = Checkpoint.parse(data, name)
+        if key is not None:
+            checkpoint.verify(key, name)
+    except VerificationError as error:
+        what, _, remedy = str(error).removeprefix(f"{name}: ").rpartition("; ")
+        findings.add(kind, name, what, remedy)
+    return checkpoint
+
+
+def _same_log(kept: Checkpoint | None, checkpoint: Checkpoint, findings: _Findings) -> Checkpoint | None:
+    """Return the older checkpoint if it can be compared with the newer one."""
+    if kept is None or findings.counts["older_checkpoint"]:
+        return None
+    where = "older checkpoint"
+    if kept.origin != checkpoint.origin:
+        other = f"is of the log {printable(kept.origin)}, not of {printable(checkpoint.origin)}"
+        findings.add("older_checkpoint", where, other, "give one of this log")
+        return None
+    if kept.size > checkpoint.size:
+        findings.add(
+            "cut",
+            CHECKPOINT_NAME,
+            f"states {checkpoint.size} entries, where the one kept elsewhere states {kept.size}: entries were removed, "
+            "or an older copy of the log was put back",
+            _REWRITTEN,
+        )
+        return None
+    return kept
+
+
+class _Leaves:
+    """The leaves of a tree, read in order: the roots of every 256, and those after the last of these."""
+
+    def __init__(self, older_size: int) -> None:
+        self.level_1: list[bytes] = []
+        self._tail: list[bytes] = []
+        self._older_size = older_size
+        self._older_tail: list[bytes] = []
+
+    def add(self, leaves: list[bytes]) -> None:
+        """Add the leaves of the next tile; all but the last are full."""
+        if len(self.level_1) == self._older_size // TILE_WIDTH:
+            self._older_tail = leaves[: self._older_size % TILE_WIDTH]
+        if len(leaves) == TILE_WIDTH:
+            self.level_1.append(subtree(leaves))
+        else:
+            self._tail = leaves
+
+    def root(self) -> bytes:
+        return peaks_root([*peaks(self.level_1), *peaks(self._tail)])
+
+    def older_root(self) -> bytes:
+        return peaks_root([*peaks(self.level_1[: self._older_size // TILE_WIDTH]), *peaks(self._older_tail)])
+
+
+class _FileCheck:
+    """The check of entries and tiles against a checkpoint whose signature is not in doubt."""
+
+    def __init__(
+        self, tiles: TileFolder, checkpoint: Checkpoint, older: Checkpoint | None, findings: _Findings
+    ) -> None:
+        older_size = 0 if older is None else older.size
+        self.tiles, self.checkpoint, self.older, self.findings = tiles, checkpoint, older, findings
+        self.by_entries, self.by_tiles = _Leaves(older_size), _Leaves(older_size)
+        self.differing: list[int] = []  # entries whose hash is another than the stored one
+
+    def run(self) -> None:
+        self._read()
+        root = self.checkpoint.root
+        entries_lead, tiles_lead = self.by_entries.root() == root, self.by_tiles.root() == root
+        for index in self.differing:
+            self._tell_differing(index, entries_lead, tiles_lead)
+        if not entries_lead and not tiles_lead:
+            if not self.findings.counts.total():
+                self._tell_rewritten()
+            return
+        right = self.by_entries if entries_lead else self.by_tiles
+        self._check_upper(right.level_1)
+        if self.older is not None and right.older_root() != self.older.root:
+            self.findings.add(
+                "rewritten",
+                f"entries 0 to {self.older.size - 1}",
+                "are others than those of the checkpoint kept elsewhere: the log was rewritten by who has its key",
+                _REWRITTEN,
+            )
+
+    def _read(self) -> None:
+        for number in range(-(-self.checkpoint.size // TILE_WIDTH)):
+            entries, stored = self._bundle(number), self._tile(0, number)
+            leaves = stored if entries is None else [leaf_hash(entry) for entry in entries]
+            if leaves is None:
+                leaves = [EMPTY_ROOT] * width_at(self.checkpoint.size, 0, number)  # no leaf has this hash
+            stored = leaves if stored is None else stored
+            self.by_entries.add(leaves)
+            self.by_tiles.add(stored)
+            if leaves != stored:
+                first = number * TILE_WIDTH
+                self.differing += [first + at for at, leaf in enumerate(leaves) if leaf != stored[at]]
+
+    def _tell_differing(self, index: int, entries_lead: bool, tiles_lead: bool) -> None:
+        number = index // TILE_WIDTH
+        width = width_at(self.checkpoint.size, 0, number)
+        if not entries_lead and not tiles_lead and width == TILE_WIDTH:
+            above = self._above(number)
+            entries_lead, tiles_lead = above == self.by_entries.level_1[number], above == self.by_tiles.level_1[number]
+        if tiles_lead:
+            self.findings.add(
+                "altered_entry", f"{entries_name(number, width)}, entry {index}", "is not the entry that was logged"
+            )
+        elif entries_lead:
+            self.findings.add(
+                "altered_tile", f"{tile_name(0, number, width)}, hash of entry {index}", "is not the hash of this entry"
+            )
+        else:
+            self.findings.add(
+                "altered_entry",
+                f"{entries_name(number, width)}, entry {index}",
+                f"does not fit to its hash in {tile_name(0, number, width)}, and neither leads to the signed root",
+            )
+
+    def _tell_rewritten(self) -> None:
+        """Name the entries that were altered together with their hashes, as far as the level above still tells."""
+        size = self.checkpoint.size
+        for number, found in enumerate(self.by_entries.level_1):
+            above = self._above(number)
+            if above is not None and above != found:
+                first = number * TILE_WIDTH
+                self.findings.add(
+                    "altered_entry",
+                    f"{entries_name(number)} and {tile_name(0, number)}",
+                    f"some of the entries {first} to {first + TILE_WIDTH - 1} were altered together with their hashes",
+                )
+        if not self.findings.counts.total():
+            self.findings.add(
+                "altered_entry",
+                f"entries 0 to {size - 1}" if size else CHECKPOINT_NAME,
+                "entries and hashes fit to each other, but lead to another root than the signed one: they were altered "
+                "together, or are of another log",
+            )
+
+    def _above(self, number: int) -> bytes | None:
+        """Return the stored hash of a full tile of leaves, silently none where it cannot be read."""
+        try:
+            return self.tiles.tile(1, number // TILE_WIDTH)[number % TILE_WIDTH]
+        except LogDamagedError:
+            return None
+
+    def _check_upper(self, hashes: list[bytes]) -> None:
+        level = 1
+        while hashes:
+            above = []
+            for number in range(-(-len(hashes) // TILE_WIDTH)):
+                part = hashes[number * TILE_WIDTH : (number + 1) * TILE_WIDTH]
+                for at, stored in enumerate(self._tile(level, number) or part):
+                    if stored != part[at]:
+                        name = tile_name(level, number, len(part))
+                        self.findings.add("altered_tile", f"{name}, hash {at}", "is not the hash of what lies below it")
+                if len(part) == TILE_WIDTH:
+                    above.append(subtree(part))
+            hashes, level = above, level + 1
+
+    def _bundle(self, number: int) -> list[bytes] | None:
+        try:
+            return self.tiles.bundle(number)
+        except LogDamagedError as error:
+            self._tell_damaged(error)
+            return None
+
+    def _tile(self, level: int, number: int) -> list[bytes] | None:
+        try:
+            return self.tiles.tile(level, number)
+        except LogDamagedError as error:
+            self._tell_damaged(error)
+            return None
+
+    def _tell_damaged(self, error: LogDamagedError) -> None:
+        what = f"{error.fault}, though the checkpoint states {self.checkpoint.size} entries: the log was cut or altered"
+        self.findings.add("missing" if error.fault == "is missing" else "malformed", error.name, what)
