@@ -21,6 +21,7 @@ In reading order, each part importing from those before it only:
 - `audio_digests`: digests of files that may be known, or too large to be read for that
 - `text`, `toml_faults`, `toml_documents`, `identifiers`, `signatures`: tables and names, TOML that people write, the
   codes of the trade, Ed25519 keys
+- `transparency`: a log that shows whether it was altered
 - `catalogue`: recordings into the index
 - `scans`: tracks against the index, runs of many files, and what changed between two
 - `exports`, `gate`, `evidence`, `blind`: formats of other tools, the check before a release, pages and signed cases,

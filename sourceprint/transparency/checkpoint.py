@@ -187,7 +187,7 @@ def verifier_key(origin: str, key: PublicKey) -> str:
     Examples
     --------
     >>> verifier_key("log.example", PublicKey(bytes(32), "tone"))
-    'log.example+4b2b3abc+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
+    'log.example+f3e73440+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
     """
     return f"{origin}+{key_hash(origin, key).hex()}+{base64.b64encode(_ED25519 + key.raw).decode('ascii')}"
 

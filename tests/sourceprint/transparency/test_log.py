@@ -151,7 +151,7 @@ class Stop(BaseException):
 
 STEPS = (
     (tiles_module, "new_file"),
-    (log_module.os, "replace"),
+    (os, "replace"),
     (log_module, "sync_folder"),
     (log_module, "drop_partials"),
 )

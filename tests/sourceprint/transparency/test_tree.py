@@ -31,7 +31,7 @@ def sha256(data: bytes) -> bytes:
 
 
 def split(n: int) -> int:
-    return next(2**k for k in range(64) if 2**k < n <= 2 ** (k + 1))
+    return next(1 << k for k in range(64) if 1 << k < n <= 2 << k)
 
 
 # RFC 9162, sections 2.1.1, 2.1.3.1 and 2.1.4.1, word by word, of the entries from start to stop.
