@@ -1,4 +1,4 @@
-"""Statements: what is owed, where each amount comes from, and whether it adds up."""
+"""The commands on statements: `statement`, `statements`, `explain`, `audit`."""
 
 import shlex
 from pathlib import Path
@@ -31,35 +31,37 @@ __all__ = ["audit", "explain", "statement", "statements"]
 
 _format_option = click.option(
     "--format", "formats", metavar="NAME", multiple=True,
-    help="Only this: csv, parquet, html, dsr or uses, beside json; may be repeated  [default: all]",
+    help="One format beside json: csv, parquet, html, dsr or uses; may be repeated  [default: all]",
 )  # fmt: skip
 
 
 @click.command()
 @licensee_option
-@click.option("--period", metavar="PERIOD", required=True, help="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14.")
+@click.option(
+    "--period", metavar="PERIOD", required=True, help="Such as 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14."
+)
 @click.option(
     "--usage", metavar="FILE", type=PATH,
-    help="What the licensee reports for the period, as for attribute  [default: the report on file, if any]",
+    help="The licensee's usage report for the period (docs/formats/usage.md)  [default: the report on file, if any]",
 )  # fmt: skip
 @click.option("--fx", metavar="FILE", type=PATH, help="Rates of exchange: date, from, to, rate, publisher.")
-@click.option("--policy", metavar="POLICY", help="As for attribute  [default: the one the uses were made with]")
-@click.option("--currency", metavar="CODE", help="Of the statement  [default: that of the licences]")
+@click.option("--policy", metavar="POLICY", help="Policy, as for attribute  [default: the policy of the uses]")
+@click.option("--currency", metavar="CODE", help="Currency of the statement  [default: that of the licences]")
 @click.option("--issued", metavar="DATE", help="Day of issue, YYYY-MM-DD  [default: today, UTC]")
 @click.option(
     "--sign-with", "key", metavar="FILE", type=PATH,
-    help="Your private key (.pem), as `keys create` makes it  [default: the statement is unsigned]",
+    help="Your private key (.pem) from `keys create`  [default: the statement is not signed]",
 )  # fmt: skip
 @click.option(
     "--adjust", metavar="FILE", type=PATH,
-    help="Adjustments by hand to closed statements: statement, party_id, amount, reason; others are refused.",
+    help="Table of adjustments by hand to closed statements: statement, party_id, amount, reason.",
 )  # fmt: skip
-@click.option("--draft", is_flag=True, help="Compute it, and keep nothing.")
+@click.option("--draft", is_flag=True, help="Compute the statement without keeping it.")
 @click.option(
     "--provisional", is_flag=True,
-    help="For a period that has not ended: what it comes to so far; marked as such, not kept, and owed by nobody.",
+    help="State a period that has not ended, so far: marked as provisional, not kept, not owed.",
 )  # fmt: skip
-@click.option("--out", "folder", metavar="DIR", type=PATH, required=True, help="Folder of its files, new or empty.")
+@click.option("--out", "folder", metavar="DIR", type=PATH, required=True, help="New or empty folder for the files.")
 @_format_option
 @rights_option
 @by_option
@@ -86,10 +88,10 @@ def statement(
 ) -> None:
     """State what a licensee owes for a period, line by line.
 
-    Takes the uses of the tracks in the usage file, else those generated in the period. A statement that was issued is
-    never changed: the same inputs give it again, to the byte; what has changed since is adjusted in the next one. DIR
-    gets a page to read and print, a page per party, CSV, Parquet, JSON and DSR-shaped TSV. A period that has not ended
-    is refused without --provisional.
+    Takes the uses of the tracks in the usage file, else of tracks generated in the period. An issued statement is never
+    changed: the same inputs give the same bytes again, and the next statement adjusts later changes. DIR gets a page to
+    read and print, a page per party, CSV, Parquet, JSON and DSR-shaped TSV. A period that has not ended needs
+    --provisional.
 
     Example: sourceprint statement --period 2026-Q3 --licensee P-TONE --out Q3
     """
@@ -110,9 +112,13 @@ def statement(
     from sourceprint.signatures import load_private
 
     if provisional and "dsr" in formats:
-        raise click.UsageError("--format dsr: a report in this format cannot say that it is provisional; leave it out")
+        raise click.UsageError(
+            "--format dsr: this format has no mark for provisional reports; leave out --format dsr or --provisional"
+        )
     if key is not None and (draft or provisional):
-        raise click.UsageError("--sign-with: signs what is issued; leave it out, or --draft and --provisional")
+        raise click.UsageError(
+            "--sign-with: a draft or provisional statement is not signed; leave out --sign-with, or --draft and --provisional"
+        )
     signing = None if key is None else load_private(key)
     expect_many_records()
     database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
@@ -140,35 +146,41 @@ def statement(
     with nullcontext() if draft or provisional else once_kept(kept):
         paths = write_statement(issued_statement, folder, formats or FORMATS, key=signing)
     if issued_statement.signer and signing is None and not quiet:
-        note("it was issued signed, and is written without its signature here; --sign-with signs it again, to the byte")
+        note("the statement was issued with a signature; these files have none: --sign-with adds the same one")
     if not quiet:
         click.echo(statement_text(issued_statement), err=True)
         for one in issued_within(database, licensee, days) if provisional else ():
-            note(f"{printable(one.period)} was issued on {one.issued_on} already, as {printable(one.id)}: that is what "
-                 "is owed, and what differs here is adjusted in the next statement")  # fmt: skip
+            note(f"{printable(one.period)} was issued on {one.issued_on}, as {printable(one.id)}: that statement is owed, "
+                 "and the next one adjusts any difference")  # fmt: skip
         if provisional and not formats:
-            note("no DSR-shaped files were written: a report cannot say that it is provisional")
+            note("no DSR-shaped files were written: the format has no mark for provisional reports")
     for path in paths:
         click.echo(printable(path))
 
 
 def _kept(issued: "Statement", place: str, *, signed: bool) -> str:
-    """Return that a statement is issued, and the command that writes its files, should they not be written now."""
+    """Return the message for an issued statement without files: its id, and the command that writes them."""
     options = [
         *(["--sign-with FILE"] if signed else []),
         *([f"--rights {shlex.quote(printable(place))}"] if place else []),
     ]
     again = " ".join(["sourceprint statements", printable(issued.id), "--out DIR", *options])
-    return f"{printable(issued.id)} is issued and kept, its files are not written; write them with `{again}`"
+    return f"{printable(issued.id)} is issued and kept, but its files are not written; write them with `{again}`"
 
 
 @click.command()
 @click.argument("statement_id", metavar="[STATEMENT]", required=False)
-@click.option("--licensee", metavar="ID", default="", help="List only those of this party.")
-@click.option("--out", "folder", metavar="DIR", type=PATH, help="Write STATEMENT again, into this new or empty folder.")
+@click.option("--licensee", metavar="ID", default="", help="List only the statements of this licensee.")
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    type=PATH,
+    help="Write the files of STATEMENT again, into this new or empty folder.",
+)
 @click.option(
     "--sign-with", "key", metavar="FILE", type=PATH,
-    help="With --out: the private key (.pem) that STATEMENT was issued with, to sign it again.",
+    help="With --out: the private key (.pem) that signed STATEMENT, to sign it again.",
 )  # fmt: skip
 @_format_option
 @rights_option
@@ -186,8 +198,8 @@ def statements(
 ) -> None:
     """List the statements that were issued, or write one again.
 
-    In the order of issue. With the id of a statement, its summary is printed; with --out too, its files are written as
-    they were issued, to the byte, whatever has changed since.
+    Statements are listed in the order of issue. With the id of one, its summary is printed; with --out too, its files
+    are written again, with the same bytes as when it was issued.
 
     Example: sourceprint statements --licensee P-TONE
     """
@@ -204,11 +216,13 @@ def statements(
     from sourceprint.signatures import load_private
 
     if folder is not None and not statement_id:
-        raise click.UsageError("--out: name the statement to write, by its id")
+        raise click.UsageError("--out: writes one statement; give its id too")
     if key is not None and folder is None:
-        raise click.UsageError("--sign-with: goes with --out")
+        raise click.UsageError("--sign-with: signs files that --out writes; give --out too")
     if statement_id and (as_json or licensee):
-        raise click.UsageError("--json and --licensee are for the list; statement.json of --out has all of a statement")
+        raise click.UsageError(
+            "--json, --licensee: are for the list; leave them out, or write statement.json of this statement with --out"
+        )
     database = Database.open(rights_place(rights))
     if statement_id:
         found = load_statement(database, statement_id)
@@ -219,7 +233,7 @@ def statements(
         for path in write_statement(found, folder, formats or FORMATS, key=signing):
             click.echo(printable(path))
         if found.signer and signing is None and not quiet:
-            note("it was issued signed, and is written without its signature; --sign-with signs it again, to the byte")
+            note("the statement was issued with a signature; these files have none: --sign-with adds the same one")
         return
     entries = list_statements(database, licensee)
     if as_json:
@@ -236,12 +250,12 @@ def statements(
 @rights_option
 @json_option
 def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
-    """Show how a line of a statement came about, step by step.
+    """Trace a line of a statement to the audio, step by step.
 
-    STATEMENT is its folder, its statement.json, or its id. Printed are the passages of audio, the uses, the rule of the
+    STATEMENT is a folder, a statement.json, or an id. The steps are the passages of audio, the uses, the rule of the
     policy, the shares, the exact amounts and their one rounding.
 
-    Lines are numbered as in the page and in statement.csv.
+    Lines have the numbers of the page and of statement.csv.
 
     Example: sourceprint explain statement-2026-Q3 1
     """
@@ -264,23 +278,25 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
 @click.argument("path", metavar="STATEMENT", type=PATH)
 @click.option(
     "--key", "keys", metavar="FILE", multiple=True, type=PATH,
-    help="The public key (.pub) of whom it must be signed by, or its fingerprint; may be repeated.",
+    help="Public key (.pub) of the expected signer, or its fingerprint; may be repeated.",
 )  # fmt: skip
-@click.option("--any-key", is_flag=True, help="Let it be signed by anybody.")
+@click.option("--any-key", is_flag=True, help="Accept a signature by any key.")
 @click.option(
-    "--rights", metavar="DATABASE", help="Compare it with the database that it was issued from, and verify its chain."
+    "--rights",
+    metavar="DATABASE",
+    help="Database that the statement was issued from: compare with it, and verify its chain.",
 )
 @head_option
 @json_option
 def audit(
     path: Path, keys: tuple[Path, ...], any_key: bool, rights: str | None, heads: tuple[str, ...], as_json: bool
 ) -> None:
-    """Re-read a statement, and say what in it does not add up.
+    """Check the files, sums and signature of a statement.
 
-    Checksums, the digest, the sum of the lines against the total of every territory and right, contributions, balances,
-    and whether pages, CSV, Parquet and DSR say the same; the signature, against a key that you vouch for: anybody can
-    make a key. Needs the folder alone. With --rights also whether the statement is on file as it is here, and whether
-    anything on file before it was changed since; with --head up to a later head that you hold.
+    Checked are the checksums, the digest, the sum of the lines against the total of every territory and right, the
+    contributions, the balances, the agreement of pages, CSV, Parquet and DSR, and the signature. Give --key with a key
+    that you trust: anybody can make a key. The folder is enough. With --rights, the statement is compared with the one
+    on file, and earlier records are checked for changes since; with --head, up to a later head that you hold.
 
     Example: sourceprint audit statement-2026-Q3 --key tone-records.pub
     """
@@ -291,9 +307,9 @@ def audit(
     from sourceprint.signatures import load_public
 
     if keys and any_key:
-        raise click.UsageError("--any-key says that no key matters, --key says which does; give one of them")
+        raise click.UsageError("--key, --any-key: --any-key accepts every key; give one of them")
     if heads and rights is None:
-        raise click.UsageError("--head: is a head of a database's chain; name the database with --rights")
+        raise click.UsageError("--head: belongs to the chain of a database; name the database with --rights")
     found = full_audit(
         path,
         keys=[str(key) if is_sha256(str(key)) else load_public(key) for key in keys],

@@ -1,4 +1,4 @@
-"""The catalogue of rights: `rights` imports, exports, checks and shows it, and starts licences and policies."""
+"""The commands on the database of rights: `rights import`, `export`, `check`, `show`, `verify`, and others."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ _POLICIES = ("coverage-weighted", "equal", "fixed-fee", "matched-seconds", "pro-
 
 @click.group()
 def rights() -> None:
-    """Keep who owns what: recordings, works, shares, licences.
+    """Keep the owners of recordings and works, and licences.
 
     Example: sourceprint rights import catalogue
     """
@@ -54,16 +54,15 @@ def rights() -> None:
 @rights_option
 @click.option(
     "--shares", type=click.Choice(["percent", "fraction"]),
-    help="What a share without the sign % is: 25 of 100, or 0.25 of 1. Never guessed; asked for on a terminal.",
+    help="Unit of shares without a % sign: 25 of 100, or 0.25 of 1. Never guessed; asked for on a terminal.",
 )  # fmt: skip
 @list_options(audio=False)
-@click.option("--partial", is_flag=True, help="Take the good rows where others are wrong, and say which are left out.")
-@click.option("--dry-run", is_flag=True, help="Try everything, and change nothing.")
+@click.option("--partial", is_flag=True, help="Import the good rows, and report the wrong ones.")
+@click.option("--dry-run", is_flag=True, help="Check everything, and change nothing.")
 @click.option("--report", metavar="FILE", type=PATH, help="Write every problem here: .tsv, .json or .jsonl.")
 @click.option(
     "--correct", metavar="REASON", default="",
-    help="Change terms of licences that statements were issued under, for this reason; "
-    "the next statements adjust them.",
+    help="Reason to correct licences that statements were issued under; the next statements adjust the difference.",
 )  # fmt: skip
 @by_option
 @backdate_option
@@ -83,11 +82,11 @@ def import_(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Bring in recordings, works, parties, shares and licences.
+    """Import recordings, works, parties, shares and licences.
 
-    Takes folders of BWARM-shaped tables, single tables, a label's spreadsheet (.xlsx, .csv, .tsv), and licences as
-    TOML; the columns are described in docs/formats/rights-tables.md. Says what it takes for what before anything is
-    imported; --dry-run imports nothing. All or nothing, and the same again changes nothing.
+    Reads folders of BWARM-shaped tables, single tables, a label's spreadsheet (.xlsx, .csv, .tsv), and licences as
+    TOML; docs/formats/rights-tables.md describes the columns. Prints how each column is read, then imports all or
+    nothing; --dry-run imports nothing. Importing the same files again changes nothing.
 
     Example: sourceprint rights import catalogue.xlsx --shares percent
     """
@@ -122,14 +121,16 @@ def import_(
     if done.exit_code or not quiet:
         click.echo(printable_lines(import_report_text(done)), err=True)
     if done.revision is not None and not quiet:
-        note("sourceprint rights check finds what does not add up in the rights on file")
+        note("`sourceprint rights check` finds overclaims, gaps and duplicates in the rights on file")
     click.get_current_context().exit(done.exit_code)
 
 
 @rights.command("export")
 @click.argument("folder", metavar="DIR", type=PATH)
 @rights_option
-@click.option("--revision", metavar="N", type=click.IntRange(min=0), help="As they were at this revision.")
+@click.option(
+    "--revision", metavar="N", type=click.IntRange(min=0), help="State of the rights at this revision  [default: now]"
+)
 @quiet_option
 def export_(folder: Path, rights: str | None, revision: int | None, quiet: bool) -> None:
     """Write the rights as BWARM-shaped tables and licences.
@@ -152,14 +153,14 @@ def export_(folder: Path, rights: str | None, revision: int | None, quiet: bool)
 @click.option("--no-index", is_flag=True, help="Do not compare with the index.")
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", show_default=True,
-    help="End with exit code 1 from this severity on.",
+    help="Least severity that gives exit code 1.",
 )  # fmt: skip
 @jsonl_option
 def check(rights: str | None, index: Path | None, no_index: bool, fail_on: str, as_jsonl: bool) -> None:
     """Find overclaims, unclaimed shares, dead links, duplicates.
 
-    Shares are summed for every right, territory and day. Recordings of the index without rights are named, and rights
-    that name an id the index has not; without an index this is left out.
+    Shares are summed for every right, territory and day. With an index, also finds recordings without rights, and
+    rights whose recording is missing from the index.
 
     Example: sourceprint rights check --fail-on warning
     """
@@ -187,12 +188,14 @@ def check(rights: str | None, index: Path | None, no_index: bool, fail_on: str, 
 @rights.command()
 @click.argument("key", metavar="KEY")
 @rights_option
-@click.option("--revision", metavar="N", type=click.IntRange(min=0), help="As it was at this revision.")
+@click.option(
+    "--revision", metavar="N", type=click.IntRange(min=0), help="State of the rights at this revision  [default: now]"
+)
 @json_option
 def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> None:
-    """Show all on file about an ISRC, ISWC or id.
+    """Show all records of an ISRC, ISWC or id.
 
-    The id may be one of a recording, a work, a party or a licence, or an id in the index.
+    KEY may also be the id of a recording, a work, a party or a licence, or an id in the index.
 
     Example: sourceprint rights show QZ-AAA-26-00001
     """
@@ -213,12 +216,12 @@ def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> N
 @head_option
 @json_option
 def verify(rights: str | None, heads: tuple[str, ...], as_json: bool) -> None:
-    """Verify that nothing on file was changed behind its back.
+    """Verify the hash chain of the database and all it covers.
 
-    Reads the hash chain and all that it covers: rights with their history, uses, decisions, statements. What was
-    changed, deleted or added is named, by table, id and entry. A chain that was made anew agrees with itself: only a
-    head that is held elsewhere tells, which every issued statement names; give those you hold with --head.
-    docs/proof.md says what this proves and what it does not.
+    Reads rights with their history, uses, decisions and statements, and names each row that was changed, deleted or
+    added outside of the program, by table, id and entry. A chain that was built anew agrees with itself; only a head
+    that is held elsewhere reveals that. Every issued statement has one: give the heads that you hold with --head.
+    docs/proof.md describes what this proves and what it does not.
 
     Example: sourceprint rights verify --head statement-2026-Q3
     """
@@ -243,8 +246,7 @@ def verify(rights: str | None, heads: tuple[str, ...], as_json: bool) -> None:
 def head(rights: str | None) -> None:
     """Print the head of the hash chain, to be kept elsewhere.
 
-    One line, which stands for everything on file. Whoever has it can find out with rights verify --head whether any of
-    that was changed later.
+    One line, which stands for everything on file. With it, `rights verify --head` reveals any later change.
 
     Example: sourceprint rights head
     """
@@ -257,9 +259,10 @@ def head(rights: str | None) -> None:
 
 @rights.group()
 def people() -> None:
-    """Say who may be named with --by.
+    """List, add and remove the names that --by accepts.
 
-    Besides whoever runs a command: $SOURCEPRINT_ACTOR, else the login name. Any other name is refused without a reason.
+    The user who runs a command needs no entry: $SOURCEPRINT_ACTOR, else the login name. Any other name needs an entry
+    here, or --backdate with a reason.
 
     Example: sourceprint rights people list
     """
@@ -269,7 +272,7 @@ def people() -> None:
 @rights_option
 @json_option
 def list_people(rights: str | None, as_json: bool) -> None:
-    """List who may be named, since when, and who put them there.
+    """List the names, since when, and by whom they were added.
 
     Example: sourceprint rights people list
     """
@@ -285,14 +288,14 @@ def list_people(rights: str | None, as_json: bool) -> None:
     elif found:
         click.echo(on_file.people_text(found))
     else:
-        note("nobody is on the list; whoever runs a command may act in their own name")
+        note("the list is empty; --by accepts only the name of the user who runs a command")
 
 
 @people.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @rights_option
 def add(names: tuple[str, ...], rights: str | None) -> None:
-    """Put people on the list.
+    """Add people to the list.
 
     Example: sourceprint rights people add "Ann Meyer"
     """
@@ -307,7 +310,7 @@ def add(names: tuple[str, ...], rights: str | None) -> None:
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @rights_option
 def remove(names: tuple[str, ...], rights: str | None) -> None:
-    """Take people off the list; what they did stays.
+    """Remove people from the list; the history keeps their names.
 
     Example: sourceprint rights people remove "Ann Meyer"
     """
@@ -322,12 +325,14 @@ def remove(names: tuple[str, ...], rights: str | None) -> None:
 @click.argument("recordings", metavar="[RECORDING...]", nargs=-1)
 @click.option(
     "--purpose", type=click.Choice(["train", "generate", "reference-audio"]), default="train", show_default=True,
-    help="What for.",
+    help="Purpose of the use.",
 )  # fmt: skip
-@click.option("--territory", metavar="CODE", default="Worldwide", show_default=True, help="Where.")
-@click.option("--on", "day", metavar="DATE", help="On which day, YYYY-MM-DD  [default: today, UTC]")
+@click.option("--territory", metavar="CODE", default="Worldwide", show_default=True, help="Territory of the use.")
+@click.option("--on", "day", metavar="DATE", help="Day, YYYY-MM-DD  [default: today, UTC]")
 @rights_option
-@click.option("--revision", metavar="N", type=click.IntRange(min=0), help="As it was at this revision.")
+@click.option(
+    "--revision", metavar="N", type=click.IntRange(min=0), help="State of the rights at this revision  [default: now]"
+)
 @json_option
 def optin(
     recordings: tuple[str, ...],
@@ -338,10 +343,10 @@ def optin(
     revision: int | None,
     as_json: bool,
 ) -> None:
-    """Show which recordings are opted in or out, why, and as of when.
+    """Show opted-in and opted-out recordings, with reason and day.
 
-    All that a choice on file is about, or the RECORDINGs of these ids. Choices come with rights import, from
-    optchoices.tsv or a list with a column `choice`; docs/formats/rights-tables.md describes it. An opt-out prevails.
+    Shows all recordings with a choice on file, or those with the RECORDING ids. `rights import` reads choices from
+    optchoices.tsv or a list with a column `choice` (docs/formats/rights-tables.md). An opt-out prevails.
 
     Example: sourceprint rights optin --purpose train --territory DE
     """
@@ -372,8 +377,8 @@ def optin(
 def new_licence(file: Path | None, force: bool) -> None:
     """Write a licence to fill in, as TOML with comments.
 
-    To FILE, or to standard output. docs/formats/licence.md describes every key; rights import takes it once it is
-    filled in, and says what is still missing.
+    To FILE, or to standard output. docs/formats/licence.md describes every key. Fill it in, then `rights import` it:
+    missing or wrong keys are named.
 
     Example: sourceprint rights new-licence licence.toml
     """
@@ -386,14 +391,14 @@ def new_licence(file: Path | None, force: bool) -> None:
 @click.argument("file", metavar="[FILE]", required=False, type=PATH)
 @click.option(
     "--like", "name", type=click.Choice(_POLICIES), default="matched-seconds", show_default=True,
-    help="Which of the policies that come with the program to start from.",
+    help="Shipped policy to start from.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def new_policy(file: Path | None, name: str, force: bool) -> None:
     """Write a policy to change, as TOML with comments.
 
-    To FILE, or to standard output: one that comes with the program, for attribute and statement --policy.
-    docs/formats/policy.md describes every key. Give it a name of its own.
+    To FILE, or to standard output: a shipped policy to edit, for attribute and statement --policy.
+    docs/formats/policy.md describes every key. Give your policy its own name.
 
     Example: sourceprint rights new-policy policy.toml --like equal
     """
@@ -423,7 +428,7 @@ def _with_severities(findings: "Iterable[Finding]", severities: set[str]) -> "It
 
 
 def _index_ids(index: Path | None) -> dict[str, str] | None:
-    """Return the ISRCs of the recordings in the index by their ids; None where there is no index and none was named."""
+    """Return the ISRCs of the recordings in the index by their ids; None if none is named and the default is missing."""
     from index.folder.index import Index
 
     try:

@@ -96,7 +96,7 @@ class _PathType(click.Path):
 
 
 PATH = _PathType(path_type=Path, readable=False)
-"""The type of an argument or option that names a file or folder: whether it can be used is told when it is."""
+"""The type of an argument or option that names a file or folder; access is checked on use."""
 
 index_option = click.option(
     "--index", metavar="DIR", envvar="SOURCEPRINT_INDEX", type=PATH,
@@ -111,18 +111,18 @@ keys_option = click.option(
     help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",
 )  # fmt: skip
 by_option = click.option(
-    "--by", metavar="NAME", help="Who does this: one of rights people, for the history  [default: your login name]"
+    "--by", metavar="NAME", help="Author for the history: a name of `rights people`  [default: your login name]"
 )
 head_option = click.option(
     "--head", "heads", metavar="HEAD", multiple=True,
-    help="A head that you hold: the line itself, a file with it, or a statement that was issued; may be repeated.",
+    help="Head that you hold: the line, a file with it, or an issued statement; may be repeated.",
 )  # fmt: skip
 licensee_option = click.option(
-    "--licensee", metavar="ID", required=True, help="Party id of who made the tracks."
+    "--licensee", metavar="ID", required=True, help="Party id of the maker of the tracks."
 )  # fmt: skip
 backdate_option = click.option(
     "--backdate", metavar="REASON", default="",
-    help="Why another name, or a day that is past, is stated; kept in the chain of the database.",
+    help="Reason for another name or a past day; the chain of the database keeps it.",
 )  # fmt: skip
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1),
@@ -136,7 +136,7 @@ _SEARCH_OPTIONS = (
     click.option("--thorough", is_flag=True, help="Search tempo and speed from half to double; slower."),
     click.option(
         "--max-false-per-1000h", metavar="X", type=float, default=1.0, show_default=True,
-        help="False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.",
+        help="False matches to accept in 1 000 hours of audio; more finds fainter and shorter reuse.",
     ),
     click.option(
         "--only", metavar="WHICH", multiple=True,

@@ -1,4 +1,4 @@
-"""Commands that lead to statements: attribute, uses, usage.
+"""The commands before a statement: attribute, uses, usage.
 
 - `attribution`: attribute
 - `decisions`: uses

@@ -1,4 +1,4 @@
-"""From matches to uses: what the results of a scan say is owed, announced before anything is taken back."""
+"""The command `attribute`: enter the uses that scan results show, and announce losses of issued statements first."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -38,29 +38,31 @@ __all__ = ["attribute"]
 @licensee_option
 @click.option(
     "--usage", metavar="FILE", type=PATH,
-    help="What is reported, as CSV: track, territory, usages, net_revenue, ...; docs/formats/usage.md.",
+    help="Usage report of the licensee: track, territory, usages, net_revenue, ... (docs/formats/usage.md).",
 )  # fmt: skip
 @click.option(
     "--generated",
     metavar="DATE",
     default="",
-    help="Day (YYYY-MM-DD) on which tracks were made that the usage does not name.",
+    help="Day of generation (YYYY-MM-DD) of tracks without one in the usage report.",
 )
 @click.option(
-    "--territory", "territories", metavar="CODE", multiple=True, help="Where; may be repeated  [default: Worldwide]"
+    "--territory",
+    "territories",
+    metavar="CODE",
+    multiple=True,
+    help="Territory of the uses; may be repeated  [default: Worldwide]",
 )
 @click.option(
     "--purpose", type=click.Choice(["generate", "train", "reference-audio"]), default="generate", show_default=True,
-    help="What tracks were made for.",
+    help="Purpose of the tracks.",
 )  # fmt: skip
 @click.option(
     "--supersede", metavar="REASON", default="",
-    help="Supersede earlier scans of the same tracks, even if they searched more; why, in a sentence.",
+    help="Reason to supersede earlier scans of the same tracks that searched more.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what would change, in money too, and keep nothing.")
-@click.option(
-    "--yes", "accepted", is_flag=True, help="Take back what issued statements owe, if that is what comes out."
-)
+@click.option("--dry-run", is_flag=True, help="Print the changes, in money too, without making them.")
+@click.option("--yes", "accepted", is_flag=True, help="Accept losses of parties in issued statements.")
 @index_option
 @rights_option
 @by_option
@@ -85,14 +87,13 @@ def attribute(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Turn matches into uses: whose, how long, licensed or not.
+    """Turn matches into uses: owner, length, licence.
 
-    RESULTS is what `sourceprint match --jsonl` printed, or the results.jsonl of a scan. Overlaps are resolved once, by
-    the policy; the licences on file are applied on the day of generation; every use is kept with its state and the rule
-    that gave it. The same again changes nothing. What a later scan of a track does not find any more is superseded, but
-    only if that scan searched all that the earlier one found there: what its index holds is looked up in the index.
-    Where a party would lose what an issued statement owes it, the changes are listed, and nothing is entered without
-    --yes.
+    RESULTS is the output of `sourceprint match --jsonl`, or the results.jsonl of a scan. The policy resolves overlaps,
+    and licences apply as of the day of generation. Every use is kept with its state and the rule for it; entering the
+    same results again changes nothing. Uses that a later scan of a track no longer finds are superseded, if that scan
+    searched every recording that the earlier one found there: --index looks them up. Where a party would lose an amount
+    of an issued statement, the changes are listed, and nothing is entered without --yes.
 
     Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
     """
@@ -132,10 +133,10 @@ def attribute(
         if announced.effects:
             click.echo(effects_text(announced.effects), err=True)
         for text in announced.unknown:
-            note(f"not known in money: {text}")
+            note(f"effect on money not known: {text}")
     if dry_run:
         if not quiet:
-            note("a dry run: nothing was entered" + ("" if announced.effects else ", and no amount would change"))
+            note("dry run: nothing was entered" + ("" if announced.effects else ", and no amount would change"))
         return
     undecided = sum(report.states.get(state, (0, 0))[0] for state in ("review", "unresolved"))
     if undecided and not quiet:
@@ -143,14 +144,14 @@ def attribute(
         command = f"sourceprint uses list --licensee {licensee} --state review --state unresolved"
         note(f"{undecided} {wait} for a decision and will be held until then: {command}")
     if report.n_failed:
-        complain(f"{counted(report.n_failed, 'track')} could not be searched; scan again what failed")
+        complain(f"{counted(report.n_failed, 'track')} could not be searched; scan them again")
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
 
 def _holds(index: Path | None, opened: dict[str, Container[str]], digest: str, recording_id: str) -> bool:
-    """Return whether the index that results are from is at hand and holds a recording; it is opened when first asked.
+    """Return whether the index of the results is at hand and holds a recording; it is opened at the first call.
 
-    One that was named must be there; the user's own may be missing, or another than that of the results.
+    A named index must exist; the user's default one may be missing, or differ from that of the results.
     """
     if not opened:
         from index.folder.index import Index

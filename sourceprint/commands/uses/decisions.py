@@ -1,4 +1,4 @@
-"""Uses, one by one: lists, decisions and their history."""
+"""The commands on single uses: `uses list`, `uses set`, `uses history`."""
 
 import click
 
@@ -31,9 +31,15 @@ def uses() -> None:
 
 @uses.command("list")
 @licensee_option
-@click.option("--state", "states", metavar="STATE", multiple=True, help="Only in this state; may be repeated.")
 @click.option(
-    "--track", "tracks", metavar="TRACK", multiple=True, help="Only of this track, SHA-256 or name; likewise."
+    "--state", "states", metavar="STATE", multiple=True, help="List only uses in this state; may be repeated."
+)
+@click.option(
+    "--track",
+    "tracks",
+    metavar="TRACK",
+    multiple=True,
+    help="List only uses of this track (SHA-256 or name); may be repeated.",
 )
 @rights_option
 @jsonl_option
@@ -48,8 +54,8 @@ def list_(
 ) -> None:
     """List the uses of a licensee in their present states.
 
-    By track and time. claimed and resolved are paid; review, disputed and unresolved are held; withdrawn counts for
-    nothing.
+    In the order of track and time. Claimed and resolved uses are paid; review, disputed and unresolved ones are held;
+    withdrawn ones count for nothing.
 
     Example: sourceprint uses list --licensee P-TONE --state review
     """
@@ -63,14 +69,14 @@ def list_(
     elif found:
         click.echo(uses_text(found))
     elif not quiet:
-        note(f"no such uses of {licensee} are on file")
+        note(f"{licensee} has no such uses on file")
 
 
 @uses.command("set")
 @click.argument("state", metavar="STATE", type=click.Choice(["claimed", "disputed", "resolved", "withdrawn"]))
 @click.argument("ids", metavar="USE...", nargs=-1, required=True)
-@click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence; it stays in the history.")
-@click.option("--recording", metavar="ID", default="", help="Which recording it is, where that was open; if resolved.")
+@click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence; the history keeps it.")
+@click.option("--recording", metavar="ID", default="", help="With resolved: the recording, where several are possible.")
 @rights_option
 @by_option
 @backdate_option
@@ -87,8 +93,8 @@ def set_(
 ) -> None:
     """Decide on uses: claimed, disputed, resolved or withdrawn.
 
-    All that are named, or none. Nothing is overwritten; what was stated already is adjusted by the next statement,
-    unless it is closed. A use that may be of several recordings is resolved by naming one of them with --recording.
+    All named uses change, or none. Nothing is overwritten. The next statement adjusts amounts that were stated, unless
+    their statement is closed. A use of one of several recordings is resolved by naming one of them with --recording.
 
     Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
     """
@@ -102,8 +108,8 @@ def set_(
     if not quiet:
         click.echo(f"{counted(len(changed), 'use')} now {state}", err=True)
         for statement_id, last_day in closed_with(database, ids, today=today()):
-            stays = f"{printable(statement_id)} is closed since {last_day}, and stays as it is"
-            note(f"{stays}; only `sourceprint statement --adjust` corrects it")
+            closed = f"{printable(statement_id)} is closed since {last_day}, and does not change"
+            note(f"{closed}; only `sourceprint statement --adjust` corrects it")
 
 
 @uses.command("history")
@@ -111,7 +117,7 @@ def set_(
 @rights_option
 @json_option
 def history(use_id: str, rights: str | None, as_json: bool) -> None:
-    """Show every state that a use has had, by whom and why.
+    """Show all states of a use: when, by whom and why.
 
     Example: sourceprint uses history U0123456789abcdef01234567
     """

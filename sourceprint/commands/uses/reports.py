@@ -1,4 +1,4 @@
-"""What a licensee reports: usage for a period, version by version."""
+"""The commands on usage reports: `usage enter`, `usage list`."""
 
 from pathlib import Path
 
@@ -20,12 +20,12 @@ from sourceprint.commands.terminal import (
 
 __all__ = ["usage"]
 
-_PERIOD = "As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14."
+_PERIOD = "Such as 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14."
 
 
 @click.group()
 def usage() -> None:
-    """Enter what a licensee reports, and list what it reported.
+    """Enter and list the usage reports of licensees.
 
     Example: sourceprint usage list --licensee P-TONE
     """
@@ -37,7 +37,7 @@ def usage() -> None:
 @click.option("--period", metavar="PERIOD", required=True, help=_PERIOD)
 @click.option(
     "--restate", metavar="REASON", default="",
-    help="Why a period that was stated is reported anew; needed there, and shown on the lines that change.",
+    help="Reason to report a stated period anew; required for one, and shown on the lines that change.",
 )  # fmt: skip
 @rights_option
 @by_option
@@ -48,9 +48,9 @@ def enter(
 ) -> None:
     """Enter a usage report for a period.
 
-    It is the next version of what is reported for the period; the same rows again are no new version. Until the period
-    is stated, the latest version is what `statement` takes. Once it is stated, the statement stays as it was issued,
-    and the next one carries the difference, up or down, as adjustments with the reason.
+    The report becomes the next version for the period; the same rows again make no new version. `statement` takes the
+    latest version. Once the period is stated, its statement does not change, and the next one carries the difference,
+    up or down, as adjustments with the reason.
 
     Example: sourceprint usage enter usage.csv --licensee P-TONE --period 2026-Q3
     """
@@ -66,22 +66,24 @@ def enter(
     )
     if not quiet:
         rows = f"{len(report.usage.rows)} row{'' if len(report.usage.rows) == 1 else 's'}"
-        version = f"version {report.version}" if report.version else "as it was stated; nothing was entered"
+        version = f"version {report.version}" if report.version else "the same as stated; nothing was entered"
         click.echo(f"{printable(licensee)}, {period}: {rows}, {version}", err=True)
         if last_day is not None:
-            note(f"the statement of {period} closes: the next one carries this if it is issued until {last_day}")
+            note(
+                f"the statement of {period} closes after {last_day}: the next one carries this if it is issued by then"
+            )
 
 
 @usage.command("list")
 @licensee_option
-@click.option("--period", metavar="PERIOD", default="", help=f"Only of this one. {_PERIOD}")
+@click.option("--period", metavar="PERIOD", default="", help=f"List only this period. {_PERIOD}")
 @rights_option
 @json_option
 @quiet_option
 def list_(licensee: str, period: str, rights: str | None, as_json: bool, quiet: bool) -> None:
     """List the usage reports of a licensee, with their versions.
 
-    By period and version. With --json, the rows of each are printed too.
+    In the order of period and version. --json prints the rows of each report too.
 
     Example: sourceprint usage list --licensee P-TONE --period 2026-Q3
     """
@@ -99,4 +101,4 @@ def list_(licensee: str, period: str, rights: str | None, as_json: bool, quiet: 
     elif found:
         click.echo(reports_text(found))
     elif not quiet:
-        note(f"no usage is on file that {licensee} reported" + (f" for {period}" if period else ""))
+        note(f"{licensee} has no usage report on file" + (f" for {period}" if period else ""))

@@ -23,6 +23,7 @@ __all__ = [
     "TieredPot",
     "counted_under",
     "mean_rate",
+    "numbered_usages",
     "rate_steps",
     "same_span",
     "schedule_of",
@@ -130,10 +131,26 @@ def mean_rate(steps: Sequence[RateStep]) -> Fraction:
 
 
 def steps_text(pot: TieredPot) -> str:
-    """Return the usages of a pot by rate, in words, as "1500 usages: 1000 at 0.01 EUR, 500 at 0.008 EUR"."""
+    """Return the usages of a pot by rate, in words, as "1500 usages: 1000 at 0.01 EUR, 500 at 0.008 EUR".
+
+    Usages of a span have their numbers in its count: "usages 1 to 1500 in 2026-07-01 to 2026-09-30: 1000 at ...".
+    """
     steps = ", ".join(f"{step.usages} at {amount_text(step.rate, pot.currency)}" for step in pot.steps)
-    after = f" after {pot.before} {pot.span}" if pot.span else ""
-    return f"{pot.usages} usages{after}" + (f": {steps}" if steps else "")
+    usages = f"{numbered_usages(pot.before, pot.usages)} {pot.span}" if pot.span else f"{pot.usages} usages"
+    return usages + (f": {steps}" if steps else "")
+
+
+def numbered_usages(before: int, usages: int) -> str:
+    """Return usages by their numbers in the count of a span, from those counted before them.
+
+    Examples
+    --------
+    >>> numbered_usages(151, 77), numbered_usages(0, 1), numbered_usages(300, 0)
+    ('usages 152 to 228', 'usage 1', 'no usages after the first 300')
+    """
+    if usages == 0:
+        return f"no usages after the first {before}" if before else "no usages"
+    return f"usage {before + 1}" if usages == 1 else f"usages {before + 1} to {before + usages}"
 
 
 def same_span(period: str, day: date, other: date) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection
 
+from sourceprint.royalties.deals.volumes import numbered_usages
 from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.statements.amounts.lines import (
     Adjustment,
@@ -194,12 +195,8 @@ def _count_changes(stated: Statement, now: Statement) -> dict[str, str]:
     """Return by licence with tiers that other usages count under it, or before them, than when it was stated."""
     then, again = ({pot.licence_id: (pot.before, pot.usages) for pot in one.tiers} for one in (stated, now))
     return {
-        licence_id: f"usages under licence {licence_id}: {_counts(then[licence_id])}, now {_counts(again[licence_id])}"
+        licence_id: f"counted under licence {licence_id}: {numbered_usages(*then[licence_id])}, "
+        f"now {numbered_usages(*again[licence_id])}"
         for licence_id in sorted(then.keys() & again.keys())
         if then[licence_id] != again[licence_id]
     }
-
-
-def _counts(counted: tuple[int, int]) -> str:
-    before, usages = counted
-    return f"{usages} after {before}"

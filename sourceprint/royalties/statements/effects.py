@@ -162,7 +162,7 @@ class Announcement:
 
 def effects_text(effects: Iterable[Effect]) -> str:
     """Return the changes as a text table: one recording, right and party per line."""
-    rows: list[tuple[str, ...]] = [("period", "of", "right", "party", "before", "after", "change", "", "")]
+    rows: list[tuple[str, ...]] = [("period", "subject", "right", "party", "before", "after", "change", "", "")]
     for one in effects:
         change = one.after - one.before
         amounts = (amount.text(one.currency) for amount in (one.before, one.after, change))

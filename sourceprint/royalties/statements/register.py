@@ -254,7 +254,7 @@ def _outside(statement: Statement) -> list[str]:
 
 def _signed(statement: Statement) -> str:
     if not statement.signer:
-        return "unsigned: it proves no author"
+        return "not signed: this statement does not show who issued it"
     key = PublicKey.parse(statement.signer)
     return f"signed by key {key.id} ({key.name})"
 

@@ -133,7 +133,9 @@ def report_text(report: AttributionReport) -> str:
         lines.append(f"note        {counted(report.carried_over, 'decision')} of people carried over to the new uses")
     if report.asked_again:
         again = counted(report.asked_again, "decision")
-        lines.append(f"check       {again} of people to take again: what moved is in review, and says what was decided")
+        lines.append(
+            f"check       {again} to take again: the passages moved; the new uses are in review and name the decision"
+        )
     if report.kept:
         lines.append(f"kept        {counted(report.kept, 'use')} that a fuller scan found and this one did not")
         lines += [f"            {n} since {printable(why)}" for why, n in report.kept_because.items()]
@@ -143,11 +145,11 @@ def report_text(report: AttributionReport) -> str:
         )
     if report.in_conflict:
         conflicts = counted(report.in_conflict, "use")
-        lines.append(f"check       {conflicts} in review: time that an earlier scan gave to another recording")
+        lines.append(f"check       {conflicts} in review: an earlier scan gave their time to another recording")
     if report.decisions_without_use:
-        lines.append(f"check       states given by people to uses now gone: {_some(report.decisions_without_use)}")
+        lines.append(f"check       decisions on uses that no new use replaces: {_some(report.decisions_without_use)}")
     if report.usage_without_result:
-        lines.append(f"check       tracks of the usage without a result: {_some(report.usage_without_result)}")
+        lines.append(f"check       tracks in the usage without a scan result: {_some(report.usage_without_result)}")
     return "\n".join(lines)
 
 

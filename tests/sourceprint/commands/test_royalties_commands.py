@@ -122,7 +122,7 @@ def test_import_says_what_it_did_and_the_same_again_changes_nothing(rights: Path
         "  licence LIC-LIVE: licensee P-TONE, from 2025-07-01, until 2026-06-30\n"
         "  licence LIC-NORTH: licensee P-TONE, from 2026-01-01, until 2026-12-31\n"
         "  licence LIC-SOUTH: licensee P-TONE, from 2026-01-01, until 2026-12-31\n"
-        "Note: sourceprint rights check finds what does not add up in the rights on file\n"
+        "Note: `sourceprint rights check` finds overclaims, gaps and duplicates in the rights on file\n"
     )
     again = done("rights", "import", EXAMPLE / "rights")
     assert again.stderr.startswith(f"{EXAMPLE}/rights: imported; nothing changed\n")
@@ -283,8 +283,8 @@ def test_without_a_database_the_exit_code_is_5(rights: Path, words: tuple[str | 
         ("format 'pdf': take one of json", (*ISSUE, "--format", "pdf", "--out", "out")),
         ("was not issued from this database", ("explain", "S-1", "1")),
         ("was not issued from this database", ("statements", "S-1")),
-        ("--out: name the statement", ("statements", "--out", "out")),
-        ("--json and --licensee are for the list", ("statements", "S-1", "--json")),
+        ("--out: writes one statement; give its id", ("statements", "--out", "out")),
+        ("--json, --licensee: are for the list", ("statements", "S-1", "--json")),
         ("none: cannot be read", ("audit", "none")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -338,7 +338,7 @@ def test_tracks_that_failed_give_4_and_the_others_are_entered(attributed: Path, 
     results.write_text(RESULTS.read_text() + json.dumps(failed) + "\n")
     result = run("attribute", results, *ATTRIBUTE[2:], "--quiet")
     assert (result.exit_code, result.stdout) == (4, "")
-    assert result.stderr == "Error: 1 track could not be searched; scan again what failed\n"
+    assert result.stderr == "Error: 1 track could not be searched; scan them again\n"
 
 
 def test_an_interrupted_attribution_enters_nothing(attributed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,7 +371,7 @@ def test_uses_are_listed_by_track_and_time_with_ids_to_copy(attributed: Path) ->
     assert {use["state"] for use in found} == {"review", "unresolved"}
     assert [use_from_json(use).track_name for use in uses_of("--track", "T2.wav")] == ["T2.wav", "T2.wav"]
     nothing = done(*USES, "--state", "disputed")
-    assert (nothing.stdout, nothing.stderr) == ("", "Note: no such uses of P-TONE are on file\n")
+    assert (nothing.stdout, nothing.stderr) == ("", "Note: P-TONE has no such uses on file\n")
     assert done(*USES, "--state", "disputed", "--quiet").stderr == ""
 
 
@@ -430,7 +430,7 @@ def test_a_statement_is_summed_up_and_written(attributed: Path, tmp_path: Path) 
     assert "  Northern Records (P-NORTH)         0.00    12.825      0.00  12.83     -0.005\n" in result.stderr
     assert result.stderr.endswith(
         "sum of lines = total in each: yes; together 51.70 EUR\nbackdated: entered after the fact\n"
-        "unsigned: it proves no author\n"
+        "not signed: this statement does not show who issued it\n"
     )
     assert max(len(line) for line in result.stderr.splitlines()) <= 80
 
@@ -469,12 +469,14 @@ def test_a_period_that_has_not_ended_takes_provisional(
     message = "period 2026-Q3: ends on 2026-09-30, and today is 2026-09-30; state it from 2026-10-01 on"
     refused(2, message, *ISSUE, "--out", tmp_path / "st")
     refused(2, message, *ISSUE, "--draft", "--out", tmp_path / "st")
-    refused(2, "--format dsr: a report in this", *ISSUE, "--provisional", "--format", "dsr", "--out", tmp_path / "st")
+    refused(
+        2, "--format dsr: this format has no mark", *ISSUE, "--provisional", "--format", "dsr", "--out", tmp_path / "st"
+    )
     assert not (tmp_path / "st").exists()
     result = done(*ISSUE, "--provisional", "--out", tmp_path / "st")
     assert result.stderr.startswith("PROVISIONAL: not issued, and nothing is owed by it\n\nPROVISIONAL-P-TONE-2026-Q3-")
     assert result.stderr.endswith(
-        "Note: no DSR-shaped files were written: a report cannot say that it is provisional\n"
+        "Note: no DSR-shaped files were written: the format has no mark for provisional reports\n"
     )
     assert not (tmp_path / "st" / "dsr").exists()
     assert done("statements").stderr == "Note: no statements were issued\n"
@@ -651,7 +653,7 @@ def test_usage_is_entered_listed_and_restated(issued: Path, tmp_path: Path) -> N
         50,
     ]
     nothing = done("usage", "list", "--licensee", "P-TONE", "--period", "2026-Q4")
-    assert nothing.stderr == "Note: no usage is on file that P-TONE reported for 2026-Q4\n"
+    assert nothing.stderr == "Note: P-TONE has no usage report on file for 2026-Q4\n"
     after = done(*ISSUE[:2], "2026-Q4", *ISSUE[3:5], "--issued", "2027-01-20", "--out", tmp_path / "q4")
     adjustments = json.loads((tmp_path / "q4" / "statement.json").read_text())["adjustments"]
     made_on = reports[1]["made_at"][:10]
@@ -678,7 +680,7 @@ def test_losses_are_shown_by_a_dry_run_and_taken_with_yes_alone(issued: Path, tm
     command = ("attribute", results, *ATTRIBUTE[2:])
     before = uses_of()
     dry = done(*command, "--dry-run")
-    assert "Note: a dry run: nothing was entered\n" in dry.stderr
+    assert "Note: dry run: nothing was entered\n" in dry.stderr
     assert re.search(rf"2026-Q3 +R1 +Master +P-NORTH.* -\d+\.\d+ +EUR +stated in {STATEMENT}", dry.stderr)
     document = json.loads(done(*command, "--dry-run", "--json", "--quiet").stdout)
     assert (document["dry_run"], document["superseded"], document["not_computed"]) == (True, 1, [])

@@ -98,7 +98,7 @@ def test_a_statement_whose_files_find_no_room_is_issued_and_the_message_says_how
 ) -> None:
     told = " ".join((issued / "told").read_text().split())
     assert not (issued / "st").exists()
-    said = re.search(r"Error: (S-\S+) is issued and kept, its files are not written; write them with `(.*?)`", told)
+    said = re.search(r"Error: (S-\S+) is issued and kept, but its files are not written; write them with `(.*?)`", told)
     assert said is not None, told
     assert "no space left" in told
     command = said[2].replace("--out DIR", f"--out {tmp_path / 'st'}").replace("FILE", str(issued / "north.pem"))

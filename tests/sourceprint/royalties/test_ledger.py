@@ -146,7 +146,7 @@ def test_a_decision_goes_on_to_the_use_in_place_or_is_reported(rights_on_file: D
     (use,) = uses_in(rights_on_file)
     assert (use.state, use.state_rule) == ("disputed", f"carried over from {first.id}: the label says no")
     assert (report.carried_over, report.decisions_without_use) == (1, (second.id,))
-    assert f"states given by people to uses now gone: {second.id}" in report_text(report)
+    assert f"decisions on uses that no new use replaces: {second.id}" in report_text(report)
 
 
 def test_usage_gives_day_purpose_and_territories(rights_on_file: Database, tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_pages_of_parties_have_names_that_no_file_system_confuses() -> None:
 
 def test_an_empty_statement_says_so() -> None:
     text = Page(statement_page(samples.nothing())).text
-    for words in ("There is nothing to pay", "No party has anything in account", "Nothing was shared out"):
+    for words in ("There is nothing to pay", "No party has a balance", "Nothing was shared out"):
         assert words in text
 
 
@@ -211,7 +211,7 @@ def test_beyond_a_number_of_uses_lines_are_shown_without_them_and_the_page_says_
     ]
     data = statement_page(samples.assemble(rows, uses=(samples.use(1),)))
     text = data.decode()
-    assert f"A page follows at most {MAX_DRILLED} uses: 500 lines are shown without theirs" in text
+    assert f"A page lists at most {MAX_DRILLED} uses: 500 lines are shown without their uses" in text
     assert text.count("use by use (1)") == MAX_DRILLED
     assert data.count(b'<tr class="line">') == len(rows)
 

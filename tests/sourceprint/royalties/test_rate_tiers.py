@@ -187,7 +187,7 @@ def test_a_boundary_within_one_statement_is_shared_by_all_its_usages() -> None:
     usage = some_usage(("one.wav", "DE", 900), ("two.wav", "DE", 600))
     statement = stated(a_use(), a_use("two.wav", "R2"), licences=[tiered()], usage=usage)
     assert nets(statement) == [("DE", "R1", "8.4"), ("DE", "R2", "5.6")]  # of 14.00 EUR
-    words = "1500 usages after 0 in 2026-07-01 to 2026-09-30: 1000 at 0.01 EUR, 500 at 0.008 EUR"
+    words = "usages 1 to 1500 in 2026-07-01 to 2026-09-30: 1000 at 0.01 EUR, 500 at 0.008 EUR"
     basis = f"14/15 of 0.01 EUR per match x 900 usages (LIC-1), the mean of {words}"
     assert statement.lines[0].contributions[0].basis == basis
     assert basis in explain_line(statement, 1)
@@ -200,7 +200,7 @@ def test_all_that_is_written_of_a_statement_says_its_tiers_and_is_audited(tmp_pa
     statement = stated(a_use(), a_use("two.wav", "R2"), licences=[tiered()], usage=usage)
     write_statement(statement, tmp_path / "folder")
     page = (tmp_path / "folder" / "statement.html").read_text()
-    assert page.count("1500 usages after 0 in 2026-07-01 to 2026-09-30: 1000 at 0.01 EUR, 500 at 0.008 EUR") > 1
+    assert page.count("usages 1 to 1500 in 2026-07-01 to 2026-09-30: 1000 at 0.01 EUR, 500 at 0.008 EUR") > 1
     assert audit_statement(tmp_path / "folder") == []
     (pot,) = json.loads((tmp_path / "folder" / "statement.json").read_text())["tiers"]
     assert (pot["before"], pot["usages"], pot["amount"]) == (0, 1500, "14")
@@ -373,8 +373,8 @@ def test_usages_count_over_the_statements_of_a_span_and_follow_what_is_restated(
     assert gross(last) == "6.8"  # after 400 of the year: 600 at 0.01 EUR, 100 at 0.008 EUR
     assert [(one.period, str(one.amount)) for one in last.adjustments] == [("2026-Q1", "4.6"), ("2026-Q2", "-0.6")]
     assert last.adjustments[0].reason.startswith("usage restated by bob, 2026-04-02, version 2: a shop was late; ")
-    assert last.adjustments[0].reason.endswith("; usages under licence LIC-1: 700 after 0, now 1200 after 0")
-    assert "usages under licence LIC-1: 500 after 700, now 500 after 1200" in last.adjustments[1].reason
+    assert last.adjustments[0].reason.endswith("; counted under licence LIC-1: usages 1 to 700, now usages 1 to 1200")
+    assert "counted under licence LIC-1: usages 701 to 1200, now usages 1201 to 1700" in last.adjustments[1].reason
     computed.clear()
     assert (issue(database, "2027-Q3", 100, draft=True).adjustments, computed) == ((), [])
 

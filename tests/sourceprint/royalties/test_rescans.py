@@ -271,7 +271,7 @@ def test_a_decision_that_cannot_hold_is_asked_for_again(database: Database, attr
         report = attribute(one_wav(SECOND, a_match("R1", moved), **METHOD))
         assert (uses_in(database)["R1"].state, uses_in(database)["R1"].state_rule) == ("review", asked)
         assert (report.carried_over, report.asked_again, report.decisions_without_use) == (0, 1, ())
-        assert "1 decision of people to take again" in report_text(report)
+        assert "1 decision to take again" in report_text(report)
     # The question itself outlives the next scan, and is answered once.
     attribute(one_wav(SECOND, a_match("R1", a_passage(0, 10_001, 60_000)), **METHOD))
     assert uses_in(database)["R1"].state_rule == asked

@@ -188,7 +188,7 @@ def test_the_statement_says_who_signs_it_on_every_face(signed: Path) -> None:
     assert statement_text(statement).endswith(f"signed by key {KEY.public.id} (north)")
     assert KEY.public.fingerprint in (signed / "st" / "statement.html").read_text()
     unsigned = replace(statement, signer="")
-    assert statement_text(unsigned).endswith("unsigned: it proves no author")
+    assert statement_text(unsigned).endswith("not signed: this statement does not show who issued it")
     assert "signer" not in json.loads(statement_bytes(unsigned))
 
 
