@@ -117,7 +117,7 @@ def statement(
         )
     if key is not None and (draft or provisional):
         raise click.UsageError(
-            "--sign-with: a draft or provisional statement is not signed; leave out --sign-with, or --draft and --provisional"
+            "--sign-with: a draft or provisional statement is not signed; leave out one of the options"
         )
     signing = None if key is None else load_private(key)
     expect_many_records()
@@ -150,8 +150,8 @@ def statement(
     if not quiet:
         click.echo(statement_text(issued_statement), err=True)
         for one in issued_within(database, licensee, days) if provisional else ():
-            note(f"{printable(one.period)} was issued on {one.issued_on}, as {printable(one.id)}: that statement is owed, "
-                 "and the next one adjusts any difference")  # fmt: skip
+            note(f"{printable(one.period)} was issued on {one.issued_on}, as {printable(one.id)}: "
+                 "that statement is owed, and the next one adjusts any difference")  # fmt: skip
         if provisional and not formats:
             note("no DSR-shaped files were written: the format has no mark for provisional reports")
     for path in paths:

@@ -428,7 +428,7 @@ def _with_severities(findings: "Iterable[Finding]", severities: set[str]) -> "It
 
 
 def _index_ids(index: Path | None) -> dict[str, str] | None:
-    """Return the ISRCs of the recordings in the index by their ids; None if none is named and the default is missing."""
+    """Return the ISRCs of the recordings in the index by their ids; None if the default index is missing."""
     from index.folder.index import Index
 
     try:
