@@ -19,10 +19,13 @@ from html.parser import HTMLParser
 from itertools import combinations
 
 from fingerprint.errors import printable
+from sourceprint.royalties.deals.volumes import numbered_usages
 
 __all__ = ["difference", "writer_of"]
 
 _WRITER = re.compile(r'<dd id="program">Sourceprint ([^<]{1,60})</dd>')
+_EARLIER_WORDS = {"by nobody: it proves no author": "Not signed: this statement does not show who issued it."}
+_EARLIER_COUNT = re.compile(r"\b([0-9]+) usages after ([0-9]+)\b")  # with tiers: now by their numbers in the count
 _VOID = frozenset({"br", "meta", "link", "path", "rect", "img", "hr", "input"})
 
 Cell = tuple[str, ...]
@@ -95,6 +98,18 @@ def _first_extra(found: Sequence[str], wanted: Sequence[str]) -> str | None:
     return next((one for one in found if one not in rest), None)
 
 
+def _present_words(text: str) -> str:
+    """Return a fact or cell of an earlier version as this version words it.
+
+    Examples
+    --------
+    >>> _present_words("500 usages after 700 in 2026-07-01 to 2026-09-30")
+    'usages 701 to 1200 in 2026-07-01 to 2026-09-30'
+    """
+    text = _EARLIER_COUNT.sub(lambda found: numbered_usages(int(found[2]), int(found[1])), text)
+    return _EARLIER_WORDS.get(text, text)
+
+
 def _has_digit(word: str) -> bool:
     return any(letter.isdigit() for letter in word)
 
@@ -151,7 +166,7 @@ class _Reader(HTMLParser):
             self.content.tables[self._numbers.pop()] = [[tuple(cell) for cell in row] for row in rows]
 
     def handle_data(self, data: str) -> None:
-        text = " ".join(data.split())
+        text = _present_words(" ".join(data.split()))
         if not text or "style" in self._open or self._is_program:
             return
         place = next((one for one in reversed(self._open) if one in ("svg", "td", "th", "dd", "table")), "")
