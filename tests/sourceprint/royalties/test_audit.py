@@ -20,9 +20,10 @@ from sourceprint.royalties.rights.licences import Deduction
 from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.audit import Discrepancy, audit_arithmetic, audit_statement, audit_text
 from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.files import agreement
 from sourceprint.royalties.statements.files.folder import FORMATS, SUMS, statement_files, write_statement
 from sourceprint.royalties.statements.files.line_tables import statement_csv
-from sourceprint.royalties.statements.files.statement_json import statement_bytes
+from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from tests import royalty_records as builders
@@ -67,6 +68,22 @@ def test_an_empty_statement_and_one_in_many_files_hold(tmp_path: Path) -> None:
     write_statement(samples.rich(), tmp_path / "split", max_dsr_lines=40)
     assert len(list((tmp_path / "split" / "dsr").glob("*.tsv"))) > 1
     assert audit_statement(tmp_path / "split") == []
+
+
+def test_the_statement_is_encoded_no_more_often_with_more_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_statement(samples.rich(), tmp_path / "statement", ["html"])
+    digested: list[str] = []
+
+    def counted(one: Statement) -> str:
+        digested.append(one.id)
+        return statement_digest(one)
+
+    monkeypatch.setattr(agreement, "statement_digest", counted)
+    assert audit_statement(tmp_path / "statement") == []
+    assert len(list((tmp_path / "statement" / "parties").iterdir())) > 2
+    assert len(digested) == 1
 
 
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:

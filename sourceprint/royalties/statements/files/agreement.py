@@ -86,8 +86,8 @@ def _check_parquet(data: bytes, statement: Statement) -> Iterator[tuple[str, str
     except SourceprintError as error:
         yield "", str(error)
         return
-    if metadata.get("statement_digest") != statement_digest(statement):
-        yield "", f"is of statement {metadata.get('statement_digest', '')!r:.80}, not of {statement_digest(statement)}"
+    if metadata.get("statement_digest") != (digest := statement_digest(statement)):
+        yield "", f"is of statement {metadata.get('statement_digest', '')!r:.80}, not of {digest}"
     has_column = set(found[0]) if found else set(COLUMNS)
     wanted, _ = read_parquet(statement_parquet(statement, summed="adjusted_kind" not in has_column))
     if len(found) != len(wanted):
@@ -136,6 +136,7 @@ def _details(files: Iterable[bytes]) -> list[str]:
 def _check_pages(folder: Path, statement: Statement, writers: Counter[str]) -> Iterator[tuple[str, str, str]]:
     if not (folder / "statement.html").is_file():
         return
+    digest = statement_digest(statement)  # once: it encodes the whole statement
     wanted = chain(
         [("statement.html", statement_page(statement))],
         ((f"parties/{name}", page) for name, page in party_pages(statement)),
@@ -146,8 +147,8 @@ def _check_pages(folder: Path, statement: Statement, writers: Counter[str]) -> I
         except OSError:
             yield (name, "", "is missing")
             continue
-        if statement_digest(statement).encode() not in found:
-            yield (name, "", f"does not carry the digest of the statement, {statement_digest(statement)}")
+        if digest.encode() not in found:
+            yield (name, "", f"does not carry the digest of the statement, {digest}")
         elif found != page:
             text = found.decode(errors="replace")
             version = writer_of(text)
