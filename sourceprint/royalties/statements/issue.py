@@ -35,19 +35,18 @@ from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement, same_inputs
+from sourceprint.royalties.statements.earlier.audit_windows import expect_same_closed
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, corrections_in
-from sourceprint.royalties.statements.earlier.marks import Dependence, dependence_of, latest_mark, note_statement
-from sourceprint.royalties.statements.earlier.recomputation import (
+from sourceprint.royalties.statements.earlier.inputs import (
     TRAINING_POLICY,
-    Recomputed,
     counts_once,
-    expect_same_closed,
     kept_policy,
     policy_of_statement,
-    recompute,
     rights_of,
     uses_of,
 )
+from sourceprint.royalties.statements.earlier.marks import Dependence, dependence_of, latest_mark, note_statement
+from sourceprint.royalties.statements.earlier.recomputation import Recomputed, recompute
 from sourceprint.royalties.statements.files.statement_json import CarriedOn
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.provenance import input_digests

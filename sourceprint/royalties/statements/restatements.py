@@ -13,8 +13,9 @@ from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.schema import use
+from sourceprint.royalties.statements.earlier.audit_windows import last_open_day
+from sourceprint.royalties.statements.earlier.inputs import policy_of_statement
 from sourceprint.royalties.statements.earlier.marks import stating
-from sourceprint.royalties.statements.earlier.recomputation import last_open_day, policy_of_statement
 from sourceprint.royalties.statements.register import carried_from, heads_of, statement_of_period
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.statements.usage_match import match_usage

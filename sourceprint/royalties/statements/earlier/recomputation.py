@@ -6,28 +6,21 @@ of now. Then each line is compared with its stated amount so far. Statements dep
 `per_usage`, through guarantees and through usages counted for tiers: where a value that one passes on has moved, the
 statements that take it are computed again too.
 
-A statement *closes* once the audit window of every licence in it has passed since its day of issue. It is not computed
-again then; only an explicit adjustment corrects it. The windows are those of the licences at its issue: no later
-version of a licence opens it again or closes it early.
+A closed statement (`audit_windows`) is not computed again; only an explicit adjustment corrects it.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from fingerprint.errors import StatementError, printable
-from sourceprint.royalties.deals.optin import recordings_chosen
 from sourceprint.royalties.deals.volumes import counted_under, same_span, usages_before
 from sourceprint.royalties.money import ZERO
-from sourceprint.royalties.periods import Period, months_after
-from sourceprint.royalties.rights.database import in_chunks
-from sourceprint.royalties.rights.licence_toml import licence_of
+from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.rights import Rights, load_rights
-from sourceprint.royalties.rights.schema import attribution, licence
 from sourceprint.royalties.statements.adjustments import adjustments_to
 from sourceprint.royalties.statements.amounts.deals import Earned, earned_in, has_guarantee_due
 from sourceprint.royalties.statements.amounts.exchange import Rates
@@ -35,7 +28,15 @@ from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.computation import compute_statement
+from sourceprint.royalties.statements.earlier.audit_windows import last_open_day
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, adjusted_by_hand
+from sourceprint.royalties.statements.earlier.inputs import (
+    counts_once,
+    policy_of_statement,
+    rights_of,
+    usage_by_sha256,
+    uses_of,
+)
 from sourceprint.royalties.statements.earlier.marks import (
     Dependence,
     Noted,
@@ -50,25 +51,10 @@ from sourceprint.royalties.statements.register import StatementHead, carried_fro
 from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import latest_report
-from sourceprint.royalties.uses.ledger import current_uses
-from sourceprint.royalties.uses.policy import Policy, load_policy, policy_of
-from sourceprint.royalties.uses.usage import Usage
-from sourceprint.royalties.uses.use import Use
-
-TRAINING_POLICY = "matched-seconds"
-"""Stated where nothing but pools for training is owed: no policy plays a part in them."""
 
 __all__ = [
-    "TRAINING_POLICY",
     "Recomputed",
-    "counts_once",
-    "expect_same_closed",
-    "kept_policy",
-    "last_open_day",
-    "policy_of_statement",
     "recompute",
-    "rights_of",
-    "uses_of",
 ]
 
 
@@ -199,55 +185,6 @@ def recompute(
         result.again += book.compared(head)
     result.adjustments += by_hand
     return result
-
-
-def last_open_day(connection: Connection, issued_on: str, licences: Iterable[tuple[str, str]]) -> date | None:
-    """Return the last day on which a statement is computed again; None where it never closes.
-
-    Parameters
-    ----------
-    connection : Connection
-        Inside a transaction of `Database`.
-    issued_on : str
-        Its day of issue.
-    licences : iterable of (str, str)
-        Id and digest of the licences in it, as it states them: their windows are those that held then.
-    """
-    stated = dict(licences)
-    windows: dict[str, int | None] = dict.fromkeys(stated)
-    for chunk in in_chunks(stated):
-        for row in connection.execute(select(licence).where(licence.c.id.in_(chunk))).mappings():
-            if row["digest"] == stated[row["id"]]:
-                windows[row["id"]] = licence_of(json.loads(row["document"]), row["digest"]).deal.audit_window_months
-    if not windows or None in windows.values():
-        return None
-    return months_after(issued_on, max(filter(None, windows.values()), default=0))
-
-
-def expect_same_closed(connection: Connection, heads: Iterable[StatementHead], issued_on: date, today: date) -> None:
-    """Refuse a day of issue on which other statements are closed than today: it would reopen one, or close it early.
-
-    Raises
-    ------
-    StatementError
-        Naming the first such statement.
-    """
-    if issued_on == today:
-        return
-    for head in heads:
-        last = last_open_day(connection, head.issued_on, carried_from(connection, head.row_id).licences)
-        if last is not None and (issued_on > last) != (today > last):
-            was = "would open it again" if today > last else "would close it early"
-            raise StatementError(
-                f"day of issue {issued_on}: {printable(head.id)} closes after {last}, today is {today}, and this day "
-                f"{was}; take today, and correct what is closed with --adjust"
-            )
-
-
-def counts_once(rights: Rights) -> bool:
-    """Return whether a licence has rates that count once for each track and territory, in any period."""
-    terms = (one for licence in rights.licences.values() for one in (licence, *(a.terms for a in licence.amendments)))
-    return any(not one.rate_card.per_usage for one in terms)
 
 
 class _Book:
@@ -383,7 +320,7 @@ class _Book:
         report = latest_report(connection, licensee, statement.period)
         if report is None or report.version <= statement.usage_version:
             report = None
-        usage = _usage_by_sha256(statement) if report is None else report.usage
+        usage = usage_by_sha256(statement) if report is None else report.usage
         usage = match_usage(connection, licensee, usage, policy, stop=False)
         uses = uses_of(connection, licensee, statement.period, usage)
         rights = rights_of(connection, licensee, uses, period=statement.period)
@@ -422,83 +359,3 @@ class _Book:
         else:
             again = replace(again, usage_version=statement.usage_version, usage_reason=statement.usage_reason)
         return again, counted
-
-
-def uses_of(connection: Connection, licensee: str, period: Period, usage: Usage) -> list[Use]:
-    """Return the uses that a statement of a period considers, with the usage that is reported for it."""
-    if not usage.names_tracks:
-        return list(current_uses(connection, licensee, generated_between=period))
-    reported = {row.sha256 for row in usage.rows if row.sha256}
-    uses = list(current_uses(connection, licensee, digests=reported))
-    if usage.territory_rows:
-        of_period = current_uses(connection, licensee, generated_between=period)
-        uses += [use for use in of_period if use.track_sha256 not in reported]
-    return uses
-
-
-def rights_of(
-    connection: Connection,
-    licensee: str,
-    uses: Iterable[Use],
-    adjustments: Iterable[Adjustment] = (),
-    *,
-    period: Period | None = None,
-) -> Rights:
-    """Return the rights of uses, adjustments and the pools of a period, with the licensee's licences."""
-    recordings = {adjustment.recording_id for adjustment in adjustments}
-    works = {adjustment.work_id for adjustment in adjustments}
-    for use in uses:
-        recordings.update((use.recording_id, *use.candidates))
-        works.update(use.work_ids)
-    if period is not None:
-        licences = load_rights(connection, licensee=licensee, owners=False).licences
-        if has_pool_due(licences.values(), period):
-            recordings |= recordings_chosen(connection, "train")
-    return load_rights(
-        connection, recording_ids=sorted(recordings - {""}), work_ids=sorted(works - {""}), licensee=licensee
-    )
-
-
-def kept_policy(connection: Connection, licensee: str, digest: str, name: str) -> Policy:
-    """Return a policy that results of a licensee were attributed with.
-
-    Raises
-    ------
-    StatementError
-        If none were; the message calls it `name`.
-    """
-    query = (
-        select(attribution.c.policy)
-        .where(attribution.c.licensee == licensee, attribution.c.policy_digest == digest)
-        .limit(1)
-    )
-    document = connection.scalar(query)
-    if document is None and digest == load_policy(TRAINING_POLICY).digest:
-        return load_policy(TRAINING_POLICY)
-    if document is None:
-        raise StatementError(
-            f"policy {printable(name or digest)}: no results of {printable(licensee)} were attributed with it, so it "
-            "is not on file to state the period with again; attribute with it first"
-        )
-    return policy_of(json.loads(document))
-
-
-def policy_of_statement(connection: Connection, statement: Statement) -> Policy:
-    """Return the policy that a statement states."""
-    return kept_policy(connection, statement.licensee.id, statement.policy_digest, statement.policy_name)
-
-
-def _usage_by_sha256(statement: Statement) -> Usage:
-    """Return the usage of a statement with its tracks as far as it knew them, where it does not say itself.
-
-    So a track that is made later and has the same file name does not come under it.
-    """
-    stated = Usage(statement.usage, statement.usage_sha256)
-    sha256_of = {stated.key_of(use.track_sha256, use.track_name): use.track_sha256 for use in statement.uses}
-    rows = [
-        replace(row, sha256=sha256_of[row.key], matched_by="digest" if row.track == sha256_of[row.key] else "name")
-        if row.key in sha256_of and not row.sha256
-        else row
-        for row in statement.usage
-    ]
-    return Usage(tuple(rows), statement.usage_sha256)
