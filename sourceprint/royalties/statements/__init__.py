@@ -8,7 +8,7 @@ In reading order:
 - `statement`: the statement, with the lines of `amounts.lines`
 - `amounts`: exact amounts by use and owner, and payments
 - `computation`: a whole statement from its inputs; `proof`: its arithmetic, done again
-- `provenance`: digests of the inputs
+- `provenance`: the id of a statement, from its inputs, and their digests
 - `adjustments`: changes since an earlier statement, carried by the next one
 - `earlier`: earlier statements that a change affects, computed again
 - `issue`, `register`: statements issued once and kept for ever

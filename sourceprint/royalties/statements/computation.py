@@ -10,9 +10,7 @@ from datetime import date
 from fractions import Fraction
 from itertools import chain, pairwise
 from operator import attrgetter
-from typing import Any
 
-from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, StatementError
 from sourceprint.royalties.deals.advances import AdvanceAccount, recouped_by_party
 from sourceprint.royalties.money import LIMIT_MINOR, ZERO, Amount, sum_of, validate_currency
@@ -42,12 +40,13 @@ from sourceprint.royalties.statements.amounts.payments import payments
 from sourceprint.royalties.statements.amounts.pools import opted_out_of_pools, pool_parts
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
 from sourceprint.royalties.statements.amounts.tiered_rates import with_tiers
+from sourceprint.royalties.statements.provenance import identified
 from sourceprint.royalties.statements.statement import Balance, Conversion, Credit, HeldShare, OutsideShare, Statement
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
 
-__all__ = ["compute_statement", "same_inputs"]
+__all__ = ["compute_statement"]
 
 _SHOWN_REASONS = 4
 _OUTSIDE_ORDER = attrgetter("use_id", "territory", "right", "recording_id", "work_id", "party_id", "share_id")
@@ -164,7 +163,7 @@ def compute_statement(
     minimum = {**(minimum_before or {}), **_minimum((*lines, *changes), last, converter)}
     balances = payments(lines, changes, opening or {}, minimum, currency=currency, recouped=recouped_by_party(advances))
     named = _with_names(rights, adjusted_rights)
-    return _identified(
+    return identified(
         Statement(
             id="",
             period=period,
@@ -380,50 +379,3 @@ def _row_order(row: UsageRow) -> tuple[str, str, str, int, Fraction, str, str, s
         row.track_id,
         row.used_on,
     )
-
-
-def _reported(row: UsageRow) -> list[Any]:
-    """Return the identifying fields of a usage row as reported; id and day only where there is one."""
-    more = [row.track_id, row.used_on] if row.track_id or row.used_on else []
-    return [
-        row.territory,
-        row.track,
-        row.currency,
-        row.usages,
-        None if row.revenue is None else str(row.revenue),
-        *more,
-    ]
-
-
-def _identified(statement: Statement) -> Statement:
-    """Return a statement with its id, from a digest of its inputs: the same inputs, the same id, on any day of issue.
-
-    Opening balances and adjustments follow from the statements before, and the revision of the rights counts other
-    imports too; none of these is an input of this period.
-    """
-    lines = [[*key_of(line), str(line.gross), str(line.net)] for line in statement.lines]
-    told = digest_of(exact_json([*_inputs(statement), lines])).removeprefix("sha256:")[:12]
-    return replace(statement, id=f"S-{statement.licensee.id}-{statement.period.label}-{told}")
-
-
-def same_inputs(kept: Statement, computed: Statement) -> bool:
-    """Return whether an issued statement has the inputs of a computed one, as far as its schema can tell."""
-    return kept.id == computed.id or (bool(kept.document) and _inputs(kept) == _inputs(computed))
-
-
-def _inputs(statement: Statement) -> list[Any]:
-    by_hand = [
-        [one.statement_id, *key_of(one), str(one.amount), one.reason] for one in statement.adjustments if one.by_hand
-    ]
-    return [
-        statement.licensee.id,
-        [statement.period.start.isoformat(), statement.period.end.isoformat()],
-        statement.currency,
-        statement.policy_digest,
-        [list(licence) for licence in statement.licences],
-        [_reported(row) for row in statement.usage],
-        statement.usage_sha256,
-        [[part.source, part.target, str(part.rate), part.day, part.publisher] for part in statement.conversions],
-        [[use.id, use.state, use.state_rule] for use in statement.uses],
-        *([by_hand] if by_hand else []),
-    ]

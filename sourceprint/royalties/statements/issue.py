@@ -34,7 +34,7 @@ from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.lines import Adjustment
 from sourceprint.royalties.statements.amounts.pools import has_pool_due
 from sourceprint.royalties.statements.amounts.reported_usage import ReportedUsage
-from sourceprint.royalties.statements.computation import compute_statement, same_inputs
+from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.earlier.audit_windows import expect_same_closed
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, corrections_in
 from sourceprint.royalties.statements.earlier.inputs import (
@@ -49,7 +49,7 @@ from sourceprint.royalties.statements.earlier.marks import Dependence, dependenc
 from sourceprint.royalties.statements.earlier.recomputation import Recomputed, recompute
 from sourceprint.royalties.statements.files.statement_json import CarriedOn
 from sourceprint.royalties.statements.proof import prove
-from sourceprint.royalties.statements.provenance import input_digests
+from sourceprint.royalties.statements.provenance import input_digests, same_inputs
 from sourceprint.royalties.statements.register import (
     StatementHead,
     carried_from,

@@ -1,18 +1,21 @@
-"""Digests of a statement's inputs.
+"""Inputs of a statement: its id, made from them, and their digests.
 
 The usage, the rates, the licences' digests and the uses with their states are in the statement; their digests gather
 them in one place, and are checked with it. The policy, the rights and the statement before are in the database: the
 chain up to the statement's head covers them.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from fingerprint.digests import canonical_json, digest_of
+from fingerprint.digests import canonical_json, digest_of, exact_json
+from sourceprint.royalties.statements.amounts.lines import key_of
 from sourceprint.royalties.statements.files.statement_json import plain
 from sourceprint.royalties.statements.statement import InputDigests, Statement
+from sourceprint.royalties.uses.usage import UsageRow
 from sourceprint.royalties.uses.use import use_to_json
 
-__all__ = ["input_digests"]
+__all__ = ["identified", "input_digests", "same_inputs"]
 
 
 def input_digests(statement: Statement, before: str) -> InputDigests:
@@ -25,6 +28,53 @@ def input_digests(statement: Statement, before: str) -> InputDigests:
         policy=statement.policy_digest,
         earlier=before,
     )
+
+
+def identified(statement: Statement) -> Statement:
+    """Return a statement with its id, from a digest of its inputs: the same inputs, the same id, on any day of issue.
+
+    Opening balances and adjustments follow from the statements before, and the revision of the rights counts other
+    imports too; none of these is an input of this period.
+    """
+    lines = [[*key_of(line), str(line.gross), str(line.net)] for line in statement.lines]
+    told = digest_of(exact_json([*_inputs(statement), lines])).removeprefix("sha256:")[:12]
+    return replace(statement, id=f"S-{statement.licensee.id}-{statement.period.label}-{told}")
+
+
+def same_inputs(kept: Statement, computed: Statement) -> bool:
+    """Return whether an issued statement has the inputs of a computed one, as far as its schema can tell."""
+    return kept.id == computed.id or (bool(kept.document) and _inputs(kept) == _inputs(computed))
+
+
+def _reported(row: UsageRow) -> list[Any]:
+    """Return the identifying fields of a usage row as reported; id and day only where there is one."""
+    more = [row.track_id, row.used_on] if row.track_id or row.used_on else []
+    return [
+        row.territory,
+        row.track,
+        row.currency,
+        row.usages,
+        None if row.revenue is None else str(row.revenue),
+        *more,
+    ]
+
+
+def _inputs(statement: Statement) -> list[Any]:
+    by_hand = [
+        [one.statement_id, *key_of(one), str(one.amount), one.reason] for one in statement.adjustments if one.by_hand
+    ]
+    return [
+        statement.licensee.id,
+        [statement.period.start.isoformat(), statement.period.end.isoformat()],
+        statement.currency,
+        statement.policy_digest,
+        [list(licence) for licence in statement.licences],
+        [_reported(row) for row in statement.usage],
+        statement.usage_sha256,
+        [[part.source, part.target, str(part.rate), part.day, part.publisher] for part in statement.conversions],
+        [[use.id, use.state, use.state_rule] for use in statement.uses],
+        *([by_hand] if by_hand else []),
+    ]
 
 
 def _digest(value: Any) -> str:
