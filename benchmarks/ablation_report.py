@@ -37,7 +37,7 @@ def change_interval(gained: int, lost: int, n: int) -> tuple[float, float]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return how the search that ships does here, and what it says of music that is not there."""
+    """Return the recall of the shipped search here, and its false matches in other music."""
     default = _bases(report)[DEFAULT]
     hit = _found(default)
     n, right = len(hit), sum(hit)
@@ -46,7 +46,7 @@ def figures(report: Report) -> list[Figure]:
 
 
 def tables(report: Report) -> list[Table]:
-    """Return what each variant found, and where."""
+    """Return the findings of each variant, by condition."""
     bases = _bases(report)
     n = len(report["queries"])
     strangers = len(bases[DEFAULT]["strangers"])
@@ -75,7 +75,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def pictures(report: Report, folder: Path) -> list[Picture]:
-    """Write a picture of what each change gains or costs."""
+    """Write a picture of the gain or cost of each change."""
     bases = _bases(report)
     rows = [one for one in report["variants"] if one["against"]]
     groups = list(dict.fromkeys(one["group"] for one in rows))

@@ -1,4 +1,4 @@
-"""One variant, from training through indexing to the queries, in one process; what it found is kept in the cache."""
+"""One variant, from training through indexing to the queries, in one process; its findings are kept in the cache."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all variants share.
+    """Inputs common to all variants.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ class Setting:
     rows : tuple of TrackRow
         The catalogue.
     queries : tuple of Query
-        What is looked for.
+        Queries to search for.
     folder : str
         Where the query files are.
     cache : str
         Where indexes and results are kept.
     basis : tuple of str
-        What all results depend on.
+        Inputs on which all results depend.
     projections : tuple of (tuple, str)
         File of the trained map, by the `kept` of a variant.
     """
@@ -66,7 +66,7 @@ class Setting:
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """Data that a process keeps between tasks."""
 
     setting: Setting
 
@@ -79,7 +79,7 @@ def open_setting(setting: Setting) -> None:
 
 
 def run_variant(variant: Variant) -> dict[str, Any]:
-    """Return what a variant found, as plain JSON types, from the cache if it is there.
+    """Return the findings of a variant, as plain JSON types, from the cache if it is there.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def run_variant(variant: Variant) -> dict[str, Any]:
         `right`: per query of the catalogue the least rate of false matches, per 1 000 h, stated for the right
         recording, None if it is not reported at the highest of `LIMITS`; `wrong`: the same for recordings of other
         sources; `strangers`: the same for queries outside the catalogue; `query_seconds`: processor time of all
-        queries; `bytes_per_hour`: of what grows with the catalogue; `landmarks_per_second`.
+        queries; `bytes_per_hour`: of data that grows with the catalogue; `landmarks_per_second`.
     """
     setting = _Worker.setting
     params, projection = _map(variant)
@@ -103,7 +103,7 @@ def run_variant(variant: Variant) -> dict[str, Any]:
 
 
 def fit_principal(reference: Samples, query: Samples, dimension: int) -> tuple[Samples, Samples]:
-    """Return the directions in which patches differ most, whatever the reason, as `fit_projection` returns its own."""
+    """Return the directions in which patches differ most, for any reason, as `fit_projection` returns its own."""
     both = np.concatenate([reference, query]).astype(np.float64)
     mean = both.mean(axis=0)
     both -= mean
@@ -192,7 +192,7 @@ def _asked(variant: Variant, params: Params, projection: Projection, index: Path
 
 
 def _size(index: Path) -> dict[str, float]:
-    """Return what an hour of catalogue adds to the index, without what all of it shares."""
+    """Return the bytes that an hour of catalogue adds to the index, without the data common to all."""
     info = Index.open(index).info()
     shared = sum(info["bytes"].get(part, 0) for part in ("total", "trees", "manifest"))
     grows = sum(info["bytes"].values()) - shared
@@ -203,7 +203,7 @@ def _size(index: Path) -> dict[str, float]:
 
 
 def _in_place(folder: Path, make: Callable[[Path], None]) -> None:
-    """Make a folder under another name and rename it: one that is there is complete, whoever was first."""
+    """Make a folder under another name and rename it: an existing one is complete, by any process."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:

@@ -1,7 +1,7 @@
-"""What is varied: the search that ships with one thing changed at a time, and what each is held against.
+"""Variants: the shipped search with one change at a time, and the reference of each.
 
-Values are multiples of what ships, so that they stay the neighbours of the default when that changes. What the map from
-patches to descriptors needs is trained here on fewer pairs than the map that ships; these variants are held against one
+Values are multiples of the defaults, so that they stay the neighbours of the default when that changes. Maps
+from patches to descriptors are trained here on fewer pairs than the shipped map; these variants are compared with one
 of their own kind, trained on the same pairs.
 """
 
@@ -31,7 +31,7 @@ class Variant:
     Attributes
     ----------
     group, name : str
-        What is varied, with what ships in brackets, and to what.
+        The parameter, with its default in brackets, and its value here.
     against : str
         Name of the variant that it is compared with; "" for those that others are compared with.
     params : tuple of (name, value)
@@ -39,7 +39,7 @@ class Variant:
     options : tuple of (name, value)
         Options of the search that differ.
     vectors : {"", "exact"}
-        What neighbours are searched by: "" for signs in inverted lists, as in a catalogue of some size.
+        Search of neighbours: "" for signs in inverted lists, as in a catalogue of some size.
     trained : {"", "lda", "pca"}
         How the map is trained; "" for the one that ships.
     limit : float
@@ -57,12 +57,12 @@ class Variant:
 
     @property
     def run(self) -> tuple[object, ...]:
-        """What has to be searched anew; variants that differ in the limit alone share it."""
+        """Parameters that need a new search; variants that differ in the limit alone share it."""
         return (self.params, self.options, self.vectors, self.trained)
 
     @property
     def kept(self) -> tuple[object, ...]:
-        """What the index depends on."""
+        """Parameters of the index."""
         return (self.params, self.vectors, self.trained)
 
 

@@ -1,4 +1,4 @@
-"""From what was scanned to what is reported: queries counted by what they stated, batches by what was accepted.
+"""From scans to reports: queries counted by their stated probability, batches by their accepted matches.
 
 `counted` makes one row of a calibration report from the queries of one data set and length, `discovery` one batch.
 Both return plain JSON types.
@@ -38,13 +38,13 @@ def counted(
     Parameters
     ----------
     name, sources : str
-        What the audio is; "held out", "development", both or "".
+        Kind of audio; "held out", "development", both or "".
     length : float
         Seconds of the queries; 0 for whole recordings.
     heard : iterable of (Scan, dict)
         Scans and queries as `scan_all` returns them, with one answer each.
     tests : bool
-        Whether what was stated can be tested by it.
+        Whether it can test the stated rates.
     """
     stated: dict[str, list[float]] = defaultdict(list)
     found: dict[str, list[float]] = defaultdict(list)
@@ -88,7 +88,7 @@ def counted(
 
 
 def discovery(name: str, share: str, answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return a batch: at each estimated false discovery rate, what was accepted and how much of it was false.
+    """Return a batch: at each estimated false discovery rate, the accepted matches and the false ones among them.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ _JOBS: Final = 2
 
 
 def measure(job: Job) -> Report:
-    """Return what every command took and what came of it, and what kills left.
+    """Return the time and outcome of every command, and the state after kills.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def _compared(batch: Batch, search: list[str], folder: Path, rounds: int) -> dic
 
 
 def _content(row: dict[str, Any] | None) -> Any:
-    """Return what both commands must agree on."""
+    """Return the values on which both commands must agree."""
     return row and (row["track"]["sha256"], row["status"], row["reason"], row["matches"])
 
 

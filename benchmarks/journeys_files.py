@@ -25,7 +25,7 @@ __all__ = ["BAD", "Batch", "make_batch"]
 _CODE: Final = ("benchmarks/journeys_files.py", "benchmarks/speed_audio.py", "benchmarks/data", *SYNTHESIS_CODE)
 _ODD: Final = ("a b", "naïve", "音楽", "it's", "#1", "<b>x</b>", "semi;colon", "%41", "new\nline", "-dash")
 BAD: Final = ("empty", "text", "header", "noise bytes", "silence", "blip")
-"""What is wrong with files that cannot be searched."""
+"""Faults of files that cannot be searched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from sourceprint.demo.transformations import rms
 __all__ = ["LOOSEST", "WHOLE", "Question", "ask", "cut_clip", "judge"]
 
 WHOLE = 0.0
-"""As the length of a clip: the whole excerpt, whatever its length has become."""
+"""As the length of a clip: the whole excerpt, at any length."""
 
 LOOSEST = 1000.0
 """Other recordings that are stated to be commoner than this by chance, per 1 000 hours, are not kept."""
@@ -211,7 +211,7 @@ def _snapshot(index: str) -> Snapshot:
 def _described(
     made: Made, excerpt: Excerpt, seconds: float, side: Side, options: SearchOptions
 ) -> tuple[Fingerprint, float]:
-    """Return the fingerprint of a piece, by way of a file as its downmix is part of what is measured, and its start."""
+    """Return the fingerprint of a piece, and its start; by way of a file, as its downmix is measured too."""
     params, projection = side.load()
 
     def described(path: str | Path) -> Fingerprint:

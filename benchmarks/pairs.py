@@ -1,22 +1,22 @@
-"""Pairs to judge AI systems by: a recording, and what a system made of it; from a list, or an artificial set.
+"""Pairs to judge AI systems by: a recording, and a system's output for it; from a list, or an artificial set.
 
 A list is a TSV with one row per pair; `source_file` and `output_file` are relative to the folder of the list, or
 absolute:
 
 ==================  =================================================================================================
 ``source_file``     the recording that went in
-``output_file``     what came out
-``kind``            what was done in one word: codec, edit, style, ...
+``output_file``     the output
+``kind``            the change in one word: codec, edit, style, ...
 ``system``          which system did it
 ``same_recording``  yes, partial or no: whether the recording should survive, by the method
 ``same_work``       the same of the composition (optional)
-``origin``          who published the pair (optional); held against what the projection was trained on
+``origin``          who published the pair (optional); compared with the training data of the projection
 ``offset_s``        the second of the source that is heard as the output begins (optional; most systems keep time: 0)
 ``pitch_cents``     how far the output lies above the source (optional; most systems keep pitch: 0)
 ==================  =================================================================================================
 
 Where there is no list, `artificial_pairs` makes a few from synthesised music, so that the benchmark can run anywhere.
-They say nothing about real systems, and are called artificial wherever they appear.
+They say nothing about real systems, and are always called artificial.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _SEEDS, _ALBUMS = 500_000, 5_000  # far from those of the synthesised corpus
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One pair: names as listed, where the files lie, and what the list says about it.
+    """One pair: names as listed, where the files lie, and its row of the list.
 
     Attributes
     ----------
@@ -71,11 +71,11 @@ class Pair:
     source_path, output_path : str
         Where the files should be.
     kind, system, origin : str
-        What was done, by what, published by whom.
+        The change, the system, the publisher.
     same_recording, same_work : str
         "yes", "partial", "no"; `same_work` may be "".
     offset_seconds, pitch_cents : float or None
-        What is known of the alignment; None where the list does not say.
+        The known alignment; None where the list has none.
     """
 
     source: str
@@ -98,7 +98,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class PairList:
-    """Pairs, what to call them, and whether they are only a stand-in for the work of real systems."""
+    """Pairs, their name, and whether they only stand in for the work of real systems."""
 
     name: str
     pairs: tuple[Pair, ...]
@@ -209,7 +209,7 @@ def _make_artificial(task: tuple[str, int, int]) -> None:
 
 
 def _artificial(piece: int, album: int) -> Iterator[Samples]:
-    """Yield the source, then what becomes of it, in the order of `ARTIFICIAL_KINDS`."""
+    """Yield the source, then its outputs, in the order of `ARTIFICIAL_KINDS`."""
     source = synthesize(piece, _SOURCE_SECONDS, sample_rate=_RATE_HZ, album=album)
     excerpt = _excerpt(source)
     yield source

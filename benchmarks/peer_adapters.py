@@ -1,9 +1,9 @@
 """How each program is told to index and to search: one function for each, which returns a `Peer`.
 
-None of them comes with Sourceprint: a user who has one names it, and what is not named is not run. Files are given to
+None of them comes with Sourceprint: a user who has one names it; the others are not run. Files are given to
 all of them under neutral names (`r0001.mp3`, `q0001.wav`), so that no name decides anything or breaks a line. Each runs
 with the settings that it comes with and, where it can be told, with dense ones, which find more at the price of size
-and time: what its makers name for that, or half the distance between peaks. Each uses one thread.
+and time: the value that its makers name, or half the distance between peaks. Each uses one thread.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Peer:
     label : str
         Both in a few words.
     decides : str
-        What makes it report a match by itself.
+        Its own threshold of a match.
     files : tuple of Path
-        What must exist for it to run; when one changes, earlier answers are void.
+        Files that it needs to run; when one changes, earlier answers are void.
     index : callable
         Indexes files, in the folder of a `Runner`.
     query : callable
-        Returns what it answers to some files; raises PeerError if it did not deal with each of them.
+        Returns its answers to some files; raises PeerError if it did not deal with each of them.
     index_bytes : callable
         Returns the size of the index; 0 where it cannot be seen.
     least_score : float
@@ -85,7 +85,7 @@ def sourceprint(*, thorough: bool = False) -> Peer:
     """Return Sourceprint itself, by its command line as all the others.
 
     Its score is minus log10 of the false matches that it states per 1 000 h; answers far beyond its own limit are asked
-    for, since what falls short of it is of interest here, too.
+    for, since results below it are of interest here, too.
     """
     options = ["--thorough"] if thorough else []
 

@@ -1,4 +1,4 @@
-"""What programs print, as answers: one function for each.
+"""Parsers of programs' outputs: one function for each.
 
 The lines are those of audfprint (dpwe/audfprint, `audfprint_match.py`), Olaf (JorenSix/Olaf, `olaf_cli_output.zig`),
 Panako 2 (JorenSix/Panako, `be.panako.cli.Panako`), fpcalc (acoustid/chromaprint, `fpcalc.cpp`), dejavu
@@ -144,7 +144,7 @@ def complete(reading: Reading, text: str, queries: Sequence[Path]) -> list[Answe
 
 
 def unknown(text: str) -> PeerError:
-    """Return an error that quotes what was printed instead of an answer."""
+    """Return an error that quotes the output in place of an answer."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     said = repr(printable(first[:120])) if first else "nothing"
     return PeerError(f"printed {said}, nothing that its adapter knows; is this the program, in a usual version?")

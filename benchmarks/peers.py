@@ -5,7 +5,7 @@
     python -m benchmarks.peers --dejavu dejavu --dejavu-config dejavu.json --peer-python venv/bin/python
 
 Every program gets the recordings as files with neutral names, and the same distorted excerpts as wav: of recordings
-of the catalogue, and as many of music that is not in it. What each answers is kept as a table: query, reference,
+of the catalogue, and as many of music that is not in it. The answers of each are kept as a table: query, reference,
 offset, score, seconds; everything else is computed from these tables (`judge`, `benchmarks.peers_report`).
 """
 
@@ -53,11 +53,11 @@ CONDITIONS = (
     "speed_+4%",
     "mel80_griffin_lim",
 )
-"""What the excerpts go through; the quick version takes the first five."""
+"""Conditions of the excerpts; the quick version takes the first five."""
 
 SOURCEPRINT = (peer_adapters.sourceprint(), peer_adapters.sourceprint(thorough=True))
 EXCERPT_SECONDS = 10.0
-AT_A_TIME = 25  # queries per call: what a program needs to start is spread over them
+AT_A_TIME = 25  # queries per call: they share the cost of starting a program
 PATIENCE = 3  # queries in a row that a program may fail on, each alone, before it is given up
 TIMEOUT_SECONDS, ALONE_SECONDS = 1800.0, 60.0  # for a call; for one with a single query
 _CODE = tuple(
@@ -79,7 +79,7 @@ named so.
 
 
 def measure(job: Job) -> Report:
-    """Return what every program answered, summed up, as plain JSON types."""
+    """Return the summary of every program's answers, as plain JSON types."""
     present, absent = absent_and_present(job.options)
     n, conditions = (4, CONDITIONS[:5]) if job.quick else (16, CONDITIONS)
     timeout = float(job.options.get("timeout") or TIMEOUT_SECONDS)
@@ -194,7 +194,7 @@ def judge(
     corpus: Corpus,
     hours: float,
 ) -> dict[str, Any]:
-    """Return what a program's answers amount to: its scores where it was right, and how high it was where not.
+    """Return the summary of a program's answers: its scores where it was right, and the highest where not.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def judge(
     got : dict
         `answers`, rows of query, reference, offset, score, seconds; `failed`; times and size; `why` if it gave up.
     queries, references
-        What was asked; file of the corpus by neutral name.
+        The queries; file of the corpus by neutral name.
     corpus : Corpus
         Says which source a recording is from: other recordings of a source may share material, and are no mistakes.
     hours : float
@@ -300,7 +300,7 @@ def _stopwatch(run: Runner) -> Callable[[], float]:
 
 
 def _kept(job: Job, peer: Peer, basis: Sequence[object], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what a program answered, from the cache if it, the queries and the catalogue are the same as then."""
+    """Return the answers of a program, from the cache if it, the queries and the catalogue are unchanged."""
     programs = [hashlib.sha256(file.read_bytes()).hexdigest() for file in peer.files]
     ours = source_digest(*MEASURED, "sourceprint") if peer.name == "Sourceprint" else ""
     key = content_key(source_digest(*_CODE), peer.label, peer.settings, programs, ours, list(basis))

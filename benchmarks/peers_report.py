@@ -1,4 +1,4 @@
-"""What programs answered, as tables, figures and a picture."""
+"""The programs' answers as tables, figures and a picture."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def pictures(report: Report, folder: Path) -> list[Picture]:
-    """Write a picture of what is found under each condition by each program."""
+    """Write a picture of the recall of each program under each condition."""
     tools, conditions = _ran(report), _conditions(report)
     with picture(folder / "peers.svg", width=9.0, height=1.7 + 0.42 * len(tools)) as (axis,):
         shares = [

@@ -32,7 +32,7 @@ DRAWN = 60  # as other parts draw: their distorted excerpts are found again in t
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query file: its name, of what it is, under what condition, and whether that is in the catalogue."""
+    """One query file: its name, source and condition, and whether the source is in the catalogue."""
 
     name: str
     condition: str

@@ -1,4 +1,4 @@
-"""Stated probabilities against observed shares: intervals that know what a sample is, and what can be concluded.
+"""Stated probabilities against observed shares: intervals by independent samples, and their conclusions.
 
 A search states for every query the probability that chance alone aligns it as well somewhere in the catalogue. Over
 audio that is not in the catalogue, the share of queries that stated `t` or less should then be `t`. This module counts
@@ -43,7 +43,7 @@ Verdict = Literal["holds", "too many", "too few", "cannot be told"]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was seen at one threshold.
+    """Counts at one threshold.
 
     Attributes
     ----------
@@ -56,9 +56,9 @@ class Counted:
     recordings : int
         In how many recordings.
     factor, low, high : float
-        Observed over expected, and the 95 % interval of what it would be with more data of the kind.
+        Observed over expected, and its 95 % interval, for more data of the kind.
     verdict : str
-        What `conclude` makes of the interval.
+        The verdict of `conclude` on the interval.
     """
 
     stated: float
@@ -72,9 +72,9 @@ class Counted:
 
 
 def conclude(low: float, high: float) -> Verdict:
-    """Return what an interval of observed over stated says about agreement within a factor of `FACTOR`.
+    """Return the verdict of an interval of observed over stated on agreement within a factor of `FACTOR`.
 
-    "too many" and "too few" are false matches beyond the factor, whatever the data leave open; "holds" needs an
+    "too many" and "too few" are false matches beyond the factor, for every value in the interval; "holds" needs an
     interval that lies within it.
 
     Examples
@@ -185,7 +185,7 @@ def rates(stated: Mapping[str, Sequence[float]], hours: Mapping[str, float], lim
     Parameters
     ----------
     stated : mapping of str to sequence of float
-        What each match stated, by recording.
+        The stated probability of each match, by recording.
     hours : mapping of str to float
         Audio scanned of each recording, those without a match included.
     limits : iterable of float

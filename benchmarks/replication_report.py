@@ -1,4 +1,4 @@
-"""What a replication report looks like: tables, the figures that are compared, pictures. Nothing is measured here."""
+"""The replication report: tables, the figures that are compared, pictures. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return what is compared between versions, on held-out sources."""
+    """Return the figures compared between versions, on held-out sources."""
     quarter = _row(report, "share", "25 %", HELD_OUT)
     everything = _row(report, "all", "all tracks", HELD_OUT)
     made = []

@@ -2,7 +2,7 @@
 
 A `Catalogue` has a seed and a number of recordings; every record follows from these and its own number, so that rows
 are written as they are made and nothing is held in memory. Of n recordings there are 0.9 n works and exactly 4 n
-shares: 1.1 n of masters, 2.9 n of rights in works. What is wrong or odd in real catalogues is there in known numbers:
+shares: 1.1 n of masters, 2.9 n of rights in works. Faults and oddities of real catalogues are there in known numbers:
 covers, medleys, samples, two owners of one master, shares that hold in some territories only, shares that sum to more
 or to less than the whole.
 """
@@ -42,7 +42,7 @@ class Catalogue:
         A multiple of 10, at least 20.
     seed : int
     changed : bool
-        Whether every hundredth recording has another title: what an import of changes gets.
+        Whether every hundredth recording has another title, as input for an import of changes.
 
     Examples
     --------

@@ -3,7 +3,7 @@
     python -m benchmarks.royalties_example --out docs/money/EXAMPLE.md
 
 The inputs are in `docs/money/example`. They go through the functions behind the commands, in a temporary database, on
-fixed days; `benchmarks.royalties_example_text` writes what came out as Markdown. `benchmarks.royalties_example_stories`
+fixed days; `benchmarks.royalties_example_text` writes the outcome as Markdown. `benchmarks.royalties_example_stories`
 adds the stories, which are worked on paper in `stories/chapters.md`. The same inputs give the same bytes.
 """
 
@@ -155,7 +155,7 @@ def _import(database: Database, folder: Path, now: datetime) -> None:
 
 
 def _rights(database: Database) -> tuple[Rights, tuple[Finding, ...]]:
-    """Return all rights on file, and what a check finds in them."""
+    """Return all rights on file, and the findings of a check."""
     with database.reading() as connection:
         records = Records.read(connection)
         recording_ids = [recording.id for recording in records.recordings]

@@ -105,7 +105,7 @@ def _lines_table(story: Story, lines: Iterable[Line]) -> str:
 
 
 def not_paid(story: Story) -> str:
-    """Return what is owed and not paid, with the reason in the statement's own words."""
+    """Return the amounts owed and not paid, with the reason in the statement's own words."""
     names = story.names()
     rows = []
     for kind, why in _WHY.items():
@@ -130,7 +130,7 @@ def not_paid(story: Story) -> str:
 
 
 def balances(story: Story, statement: Statement) -> str:
-    """Return who is paid what, and what is carried forward."""
+    """Return the payments of each party, and the amounts carried forward."""
     rows = [
         [
             story.party(balance.party_id),
@@ -176,7 +176,7 @@ def explained_line(story: Story) -> int:
 
 
 def adjustment_tables(story: Story) -> str:
-    """Return the adjustments of the second statement, by what caused them."""
+    """Return the adjustments of the second statement, by cause."""
     names = story.names()
     by_reason: dict[str, list[Adjustment]] = {}
     for adjustment in story.second.adjustments:

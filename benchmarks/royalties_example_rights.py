@@ -1,4 +1,4 @@
-"""The sections of the worked example of royalties that say who owns what, and what is licensed to whom.
+"""The sections of the worked example of royalties on owners and licences.
 
 In comes a `Story`; out come sections of Markdown, of the rights as they were first imported.
 """

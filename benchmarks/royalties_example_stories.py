@@ -1,7 +1,7 @@
-"""The further stories of the worked example: paper from `stories/chapters.md`, and beside it what the product states.
+"""The further stories of the worked example: paper from `stories/chapters.md`, and beside it the product's statements.
 
 A chapter names its commands. They run here, in a folder of their own, and every table of a chapter that is headed by
-"On paper and stated" gets columns with what the statement says for the same line. The paper stays as it was written.
+"On paper and stated" gets columns with the same line of the statement. The paper stays as it was written.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Stated = dict[tuple[str, ...], tuple[str, ...]]
 
 
 def stories_text(example: Path) -> str:
-    """Return the chapters, with what the product states.
+    """Return the chapters, with the product's statements.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def follow(
     run : callable
         Runs the words of one command after `sourceprint`, and fails unless it exits with 0.
     place : str
-        An empty database, instead of that which the chapter names.
+        An empty database, in place of the one of the chapter.
     """
     shutil.copytree(example, folder / "docs" / "money" / "example")
     exported, *commands = chapter.partition("```sh\n")[2].partition("```")[0].replace("\\\n", " ").splitlines()
@@ -118,7 +118,7 @@ def _with_stated(chapter: str, example: Path, empty: Path) -> str:
 
 
 def _run(words: Sequence[str]) -> None:
-    """Run one command in silence; what it only checks or prints changes no statement."""
+    """Run one command in silence; a check or a print changes no statement."""
     if words[0] in ("audit", "explain"):
         return
     group = click.Group(commands={str(command.name): command for command in _COMMANDS})
@@ -128,7 +128,7 @@ def _run(words: Sequence[str]) -> None:
         raise StatementError(f"sourceprint {shlex.join(words)}: ended with exit code {code}")
 
 
-# What a statement says, by what the paper calls a line.
+# Amounts of a statement, by the paper's name of a line.
 
 
 def _name(statement: Statement, party_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What came out of the worked example of royalties, and how its document names and writes things.
+"""The outcome of the worked example of royalties, with the names and formats of its document.
 
 Amounts are integer minor units (cents), exact ones rationals in cents; times are milliseconds or microseconds.
 """
@@ -37,7 +37,7 @@ PAID = ("claimed", "resolved")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about a use: the use as it was before, its state from then on, and why."""
+    """A person's decision on a use: the use as it was before, its state from then on, and why."""
 
     use: Use
     state: str
@@ -79,7 +79,7 @@ class Story:
         return next(use for use in self.first.uses if use_name(use) == f"{track}/{of}")
 
     def names(self) -> dict[str, str]:
-        """Return what the document calls uses, by id."""
+        """Return the document's names of uses, by id."""
         return {use.id: use_name(use) for use in self.first.uses}
 
 
@@ -122,7 +122,7 @@ def factors_text(contributions: Iterable[Contribution]) -> str:
 
 
 def subject(line: Line | Adjustment) -> str:
-    """Return what a line is about: recording and work, as far as they are known."""
+    """Return the subject of a line: recording and work, as far as they are known."""
     return " ".join(part for part in (line.recording_id, line.work_id) if part) or "?"
 
 

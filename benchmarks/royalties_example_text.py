@@ -1,4 +1,4 @@
-"""The worked example of royalties as a document: who owns what, what was found, who is owed what and why, step by step.
+"""The worked example of royalties as a document: owners, matches, and the amount owed to each party and why.
 
 In comes a `Story`; out comes Markdown. The prose is written here; every amount is taken from a statement, and what is
 said of a track from its uses.
@@ -316,6 +316,6 @@ def _timeline(story: Story, use: Use) -> str:
 
 
 def _density(use: Use) -> str:
-    """Return aligned landmarks per second of what was matched."""
+    """Return aligned landmarks per matched second."""
     tenths = 10_000 * use.aligned_landmarks // use.matched_ms
     return f"{tenths // 10}.{tenths % 10}"

@@ -1,7 +1,7 @@
 """Scan results and usage of generated tracks, synthesised, for the benchmark of rights and money.
 
-`write_results` writes what `sourceprint match --jsonl` would of generated tracks that reuse the recordings of a
-`Catalogue`; `write_usage` what the service that made the tracks reports of them. Everything follows from the seed of
+`write_results` writes the output of `sourceprint match --jsonl` for generated tracks that reuse the recordings of a
+`Catalogue`; `write_usage` writes the report of the service that made the tracks. Everything follows from the seed of
 the catalogue.
 """
 

@@ -26,7 +26,7 @@ OLD_PREFIXES = {"track_": "query_", "recording_": "asset_"}
 
 
 def as_version_1(value: Any, *, inside: str = "") -> Any:
-    """Return a result in the words of version 1, without what may differ; `inside` is the field that holds it.
+    """Return a result in the words of version 1, without fields that may differ; `inside` is the field that holds it.
 
     >>> as_version_1({"schema": "2", "track": {"name": "a"}, "index": {"recordings": 3}})
     {'query': {}, 'index': {'tracks': 3}}
@@ -76,7 +76,7 @@ def differences(before: Any, after: Any, place: str = "") -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare two files of JSON Lines, print what differs, and return the exit code."""
+    """Compare two files of JSON Lines, print the differences, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)

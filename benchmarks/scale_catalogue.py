@@ -52,7 +52,7 @@ class Landscape:
     vectors : ndarray [shape=(n, d), dtype=float32]
         Unit descriptors.
     prominence : ndarray [shape=(n,), dtype=float32]
-        Height above the surroundings: what landmarks are rationed by.
+        Height above the surroundings, by which landmarks are rationed.
     seconds : ndarray [shape=(n_recordings,), dtype=float64]
         Lengths.
     """
@@ -170,7 +170,7 @@ def nearness(
     queries : ndarray [shape=(q, d), dtype=float32]
         Descriptors of music that is unrelated to `pool`.
     pool : Landscape
-        What recordings are drawn from.
+        Material that recordings are drawn from.
     sizes : sequence of int
         Numbers of descriptors compared; those that `pool` does not have are left out for real ones.
     shares : sequence of float

@@ -1,4 +1,4 @@
-"""Recordings against catalogues that do not hold them, whole and in pieces: what is reported, and how sure it seems.
+"""Recordings against catalogues that do not hold them, whole and in pieces: false matches and stated probabilities.
 
 `scan_all` takes recordings and the catalogues to look for each in, and returns for every query (the whole recording,
 or each piece of it) the best answer, with nothing held back: the limit of false matches is so high

@@ -8,7 +8,7 @@ returns the exact place of each piece (`Piece`): the truth that an attribution i
 Rules: a piece lasts at least `SHORTEST_SECONDS`, and is not a pause; the sources of a track are different recordings,
 from different sources of the corpus as far as there are; a recording gives one or two pieces that do not overlap in it;
 pieces of one recording never follow each other while another is there to stand between, and `GAP_SECONDS` of host
-divide pieces wherever the host is long enough; pieces fade in and out over `FADE_SECONDS` at constant power, and a
+divide pieces where the host is long enough; pieces fade in and out over `FADE_SECONDS` at constant power, and a
 piece begins and ends where its power is half.
 """
 

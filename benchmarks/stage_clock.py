@@ -1,6 +1,6 @@
 """Where the time goes inside a running program, stage by stage, without touching it.
 
-A timer interrupts the program every few milliseconds of processor time; what has passed since the last interruption
+A timer interrupts the program every few milliseconds of processor time; the time since the last interruption
 goes to the innermost function on the stack that a table of stages names. So the time of a library is that of the stage
 that called it, generators that hand work to each other are told apart, and a call that lasts long counts as long as it
 lasted. A tracing profiler (cProfile) would charge Python-heavy stages for being watched, and cannot say on whose behalf
@@ -33,7 +33,7 @@ class StageClock:
     Parameters
     ----------
     stages : mapping
-        See `Stages`. A place that is in no stage belongs to whoever called it, and to `OTHER` when nobody is named.
+        See `Stages`. A place that is in no stage belongs to its caller, and to `OTHER` when nobody is named.
 
     Attributes
     ----------

@@ -86,7 +86,7 @@ RECIPE = Recipe(
     tempo_change=0.14,
     snr_db=(-8.0, 10.0),
 )
-"""Weighted towards what is hard: a single projection must serve all, and easy cases need no help."""
+"""Weighted towards hard cases: a single projection must serve all, and easy cases need no help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Analysis:
-    """The landmarks of a signal, and what their patches are sampled from."""
+    """The landmarks of a signal, and the spectrogram of their patches."""
 
     landmarks: Landmarks
     smooth: Samples
@@ -305,7 +305,7 @@ class _Analysis:
 
 
 class _Worker:
-    """What a process keeps between tasks."""
+    """Data that a process keeps between tasks."""
 
     corpus: Corpus
     resources: Resources

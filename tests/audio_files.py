@@ -1,7 +1,7 @@
 """Audio files for tests, good and odd, written from a seed.
 
-Tones rather than noise: a sine has one frequency and one amplitude, so that what a decoder returns can be checked
-without another decoder. PyAV writes what libsndfile cannot: AAC, Opus, WMA, containers of video.
+Tones rather than noise: a sine has one frequency and one amplitude, so that the output of a decoder can be checked
+without another decoder. PyAV writes formats that libsndfile cannot: AAC, Opus, WMA, containers of video.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def tone(
 def write_soundfile(
     path: Path, y: NDArray[np.float32], *, rate_hz: int = 44100, container: str = "WAV", subtype: str | None = None
 ) -> Path:
-    """Write `y` ``[shape=(n,) or (n, n_channels)]`` with libsndfile, whatever the name of `path` ends with."""
+    """Write `y` ``[shape=(n,) or (n, n_channels)]`` with libsndfile, under any ending of `path`."""
     soundfile.write(path, y, rate_hz, format=container, subtype=subtype)
     return path
 
@@ -191,7 +191,7 @@ def write_streams(
 def wav_bytes(
     data: bytes, *, rate_hz: int = 8000, channels: int = 1, claimed_bytes: int | None = None, bits: int = 16
 ) -> bytes:
-    """Return a WAV file of integer samples whose header claims what it is told to claim."""
+    """Return a WAV file of integer samples whose header makes the given claims."""
     claimed = len(data) if claimed_bytes is None else claimed_bytes
     width = channels * bits // 8
     form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * width & 0xFFFFFFFF, width, bits)

@@ -1,4 +1,4 @@
-"""What all tests share: one thread, a reproducible search for counter-examples, and the corpus where there is one."""
+"""Settings of all tests: one thread, a reproducible search for counter-examples, and the corpus where there is one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from tests.royalty_databases import database, database_place, new_sqlite, sqlite_database
 from tests.text_snapshots import pytest_addoption, snapshot
 
-# What pytest finds here: fixtures that all tests may ask for, and an option.
+# Found by pytest: fixtures for all tests, and an option.
 __all__ = ["database", "database_place", "new_sqlite", "pytest_addoption", "snapshot", "sqlite_database"]
 
 # Examples from a fixed seed, so that a run can be repeated, and no deadline: the first call of a kernel compiles it.

@@ -23,7 +23,7 @@ def add_to_ten(n: int) -> int:
 
 
 def ill_fated(fate: str) -> str:
-    """Return the word, or meet with what it names: an error, a signal, an exit; work for `sourceprint.workers`."""
+    """Return the word, or meet the fate that it names: an error, a signal, an exit; work for `sourceprint.workers`."""
     if fate in _ERRORS:
         raise _ERRORS[fate]
     if fate in ("SIGSEGV", "SIGKILL"):

@@ -1,4 +1,4 @@
-"""Worlds for the properties of money: what is drawn, as the oracle has it, and the same in the product's records.
+"""Worlds for the properties of money: the draws, as the oracle has them, and the same in the product's records.
 
 Three recordings perform two works; four parties own them; up to three licences of overlapping scopes pay for them in
 three territories.
@@ -37,7 +37,7 @@ ADVANCES = [None, (700, date(2026, 1, 15), Fraction(1)), (50, date(2026, 1, 1), 
 METHODS = 'methods = ["matched-seconds", "fixed-fee"]'
 POLICY = parse_policy(shipped_policy("matched-seconds").replace('methods = ["matched-seconds"]', METHODS), name="both")
 
-# What may be drawn.
+# Possible draws.
 
 some_territories = st.sets(st.sampled_from(TERRITORIES), min_size=1, max_size=2).map(lambda found: tuple(sorted(found)))
 rates = st.sampled_from([Fraction(1, 2), Fraction(7, 1000), Fraction(123), Fraction(333_333, 10_000), Fraction(1, 3)])

@@ -1,4 +1,4 @@
-"""The obvious, slow twin of every kernel, in plain Python and numpy: what the compiled loops are compared with.
+"""The obvious, slow twin of every kernel, in plain Python and numpy: the reference of the compiled loops.
 
 Nothing here is clever, in place or in single precision; each function returns its result. Constants that are tuned come
 in as `constants`, the kernels' own module, so that both sides always use the same.
@@ -103,7 +103,7 @@ def sample_patches(
 ) -> NDArray[np.float64]:
     """Bilinear samples on a grid round each landmark, less their mean, at unit norm.
 
-    What lies before the start or after the end takes the mean of its frequency; what lies off the axis takes zero.
+    Cells before the start or after the end take the mean of their frequency; cells off the axis are zero.
     """
     n_frames, n_bins = smooth.shape
     out = np.zeros((len(frames), len(frame_offsets) * len(bin_offsets)))
@@ -237,7 +237,7 @@ def ratio_of_vote(
 
 
 class Confirmed(NamedTuple):
-    """What `confirm` found for each query landmark."""
+    """Results of `confirm` for each query landmark."""
 
     rows: NDArray[np.int64]
     similarity: NDArray[np.float64]
@@ -366,7 +366,7 @@ def grow(
     at: float,
     constants: ModuleType,
 ) -> Grown:
-    """Confirm, take the best run, fit the line to it, look further, until the run keeps clear of what was looked at."""
+    """Confirm, take the best run, fit the line to it, look further, until the run keeps clear of the edges searched."""
     c = constants
     low, high = at - c.FIRST_REACH_SECONDS, at + c.FIRST_REACH_SECONDS
     reference = (r_ticks, r_bins, r_codes)
@@ -416,7 +416,7 @@ def states_total(
     off_costs: Floats,
     level_cost: float,
 ) -> float:
-    """What a sequence of states is worth: the likelihood of what is met in it, less its changes."""
+    """The score of a sequence of states: the log-likelihood of its levels, less the cost of its changes."""
     total = 0.0
     for i, state in enumerate(states):
         total += np.log(rates[state]) if met[i] else weights[i] * np.log(1 - rates[state])

@@ -91,7 +91,7 @@ def report_of(
     replace: bool = False,
     title: str = "A report",
 ) -> list[PageMade]:
-    """Write the report of a run and return what became of its pages."""
+    """Write the report of a run and return its outcome."""
     catalogue = collect([scanned.catalogue]).items if with_catalogue else ()
     options = ReportOptions(title, single_file, with_audio, catalogue, replace, 1)
     return list(write_report(scanned.results(), scanned.folder / "traces", out, options))

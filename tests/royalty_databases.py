@@ -24,7 +24,7 @@ SERVER = "SOURCEPRINT_TEST_DATABASE_URL"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Yield where an empty database may be made; what is there in the end is dropped."""
+    """Yield a place for an empty database; its content is dropped in the end."""
     if request.param == "sqlite":
         yield str(tmp_path / "rights.sqlite")
         return

@@ -1,7 +1,7 @@
 """Builders of scan results for tests: complete JSON objects in which every field may be set.
 
 Tracks are gen-1.wav, gen-2.wav, ...; the recordings found are called s1, s2, ... Passages start out 10 s long and
-unchanged in pitch and tempo. `sourceprint.scans.results.read_result` takes whatever `a_result` returns.
+unchanged in pitch and tempo. `sourceprint.scans.results.read_result` reads every result of `a_result`.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def a_result(
     searched: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Return what a scan says about one file of three minutes, whose digest is made from its name.
+    """Return the scan result of one file of three minutes, whose digest is made from its name.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def make_folder_slowly(path: str) -> None:
 def install(monkeypatch: pytest.MonkeyPatch, **measures: Callable[[Job], Report]) -> list[str]:
     """Put three small parts in place of the real ones; returns the list in which they note that they were run.
 
-    `measures` replace what a part does, by its name.
+    `measures` replace the measurements of a part, by its name.
     """
     run: list[str] = []
     for module in (parts, comparison, results, suite):

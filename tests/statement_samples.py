@@ -1,4 +1,4 @@
-"""Statements made by hand, for the tests of what is written of them: every kind of line, and hostile names."""
+"""Statements made by hand, for the tests of their files: every kind of line, and hostile names."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def use(number: int, *, recording_id: str = "R1", work_ids: tuple[str, ...] = ("
 def part(
     use_id: str, amount: Fraction | int, share: int = 1_000_000, *, right: int = 500_000, currency: str = "EUR"
 ) -> Contribution:
-    """Return what a use adds to a line."""
+    """Return the contribution of a use to a line."""
     share_id = "" if share == 1_000_000 else f"S{share}"
     return Contribution(
         use_id,

@@ -18,7 +18,7 @@ import pytest
 from tests.places import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-LIBRARIES = ("fingerprint", "index", "sourceprint")  # they and what is in them; benchmarks are listed nowhere
+LIBRARIES = ("fingerprint", "index", "sourceprint")  # they and their packages; benchmarks are listed nowhere
 MOST_MODULES = 15  # in one package
 
 # The only modules of the product that may import each of these: one, or one for each purpose.
@@ -58,14 +58,14 @@ LIGHT = (
     "sourceprint.commands",
     "sourceprint.places",
     "sourceprint.text",
-)  # what a command may import at its top
+)  # allowed imports at the top of a command
 
 
 # --- reading the page and the tree ------------------------------------------------------------------------------------
 
 
 def picture() -> dict[str, list[str]]:
-    """Return the parts at the top by the picture, each with what it says is in them."""
+    """Return the parts at the top by the picture, each with its packages in the picture."""
     block = PAGE.partition("## The picture\n\n")[2].partition("\n\n")[0]
     parts: dict[str, list[str]] = {}
     for line in block.splitlines():
@@ -233,7 +233,7 @@ def test_commands_import_nothing_heavy_at_the_top() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    # The same by running it: what the AST does not show is what the light modules import in turn.
+    # The same by running it: the AST does not show the imports of the light modules.
     program = (
         "import sys, cli\n"
         "try: cli.main(['--help'])\n"
@@ -250,7 +250,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert "Usage:" in done.stdout
 
 
-# --- what is installed ------------------------------------------------------------------------------------------------
+# --- installed files ------------------------------------------------------------------------------------------------
 
 
 def settings() -> dict[str, dict[str, list[str]]]:

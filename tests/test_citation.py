@@ -1,4 +1,4 @@
-"""CITATION.cff: a file of the Citation File Format 1.2.0 that says what pyproject.toml says."""
+"""CITATION.cff: a file of the Citation File Format 1.2.0 that agrees with pyproject.toml."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.places import ROOT
 
-# Of schema.json of version 1.2.0, what is used here: required keys, and those that may be there.
+# From schema.json of version 1.2.0: required keys and optional ones.
 REQUIRED = {"authors", "cff-version", "message", "title"}
 POSSIBLE = REQUIRED | {
     "abstract", "commit", "contact", "date-released", "doi", "identifiers", "keywords", "license", "license-url",

@@ -1,6 +1,6 @@
 """Real music: distorted excerpts find their recordings, places and changes; generated music finds nothing.
 
-Runs where SOURCEPRINT_CORPUS names the corpus. One track per source, so that what is told apart is not one album.
+Runs where SOURCEPRINT_CORPUS names the corpus. One track per source, so that no two are of one album.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The documentation names what is there: every link leads to a file, every path and module named in it exists."""
+"""The documentation matches the tree: every link leads to a file, every path and module named in it exists."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def is_named(dotted: str) -> bool:
 
 
 def words_of(text: str) -> list[str]:
-    """Return what stands between backticks, word by word, without the brackets of a call."""
+    """Return the words between backticks, without the brackets of a call."""
     return [word.strip(",;:").split("(")[0] for code in CODE.findall(text) for word in code.split()]
 
 

@@ -17,7 +17,7 @@ MARKED = re.compile(r"^<!-- ci: [\w-]+ -->\n```python\n.*?^```$", re.MULTILINE |
 
 
 def text_of(page: Path) -> str:
-    """Return a page without blocks of a journey: tests/test_readme.py runs those, on what was made before them."""
+    """Return a page without blocks of a journey: tests/test_readme.py runs those, in order."""
     return MARKED.sub("", page.read_text(encoding="utf-8"))
 
 

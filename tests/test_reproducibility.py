@@ -16,7 +16,7 @@ from sourceprint.demo.synthesis import synthesize
 from tests.places import ROOT
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-KERNELS = {"Haswell": "avx2", "Zen": "avx2", "SkylakeX": "avx512f"}  # of OpenBLAS, and what the processor must have
+KERNELS = {"Haswell": "avx2", "Zen": "avx2", "SkylakeX": "avx512f"}  # of OpenBLAS, and the instructions that they need
 
 PROGRAM = """
 import hashlib, sys

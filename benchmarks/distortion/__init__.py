@@ -1,1 +1,1 @@
-"""What is done to an excerpt before it is searched for, each effect with its exact map of time and pitch."""
+"""Distortions of an excerpt before the search, each with its exact map of time and pitch."""

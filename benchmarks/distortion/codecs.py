@@ -1,7 +1,7 @@
-"""Lossy codecs in memory: a recording goes in, what a listener would hear after encoding and decoding comes out.
+"""Lossy codecs in memory: a recording goes in, its sound after encoding and decoding comes out.
 
 Every function takes mono audio (`y` [shape=(n,), dtype=float32], `sr` in hertz) and returns an array of the same shape,
-sampling rate **and timing**: what a codec adds at the front (its priming) is removed, so sample `i` of the output is
+sampling rate **and timing**: the priming of a codec, at the front, is removed, so sample `i` of the output is
 sample `i` of the input. The tests hold every path to one millisecond.
 
 Who encodes: LAME and GSM 06.10 through libsndfile, AAC and Opus through the FFmpeg libraries inside PyAV. Reading the
@@ -77,7 +77,7 @@ def aac(y: Samples, sr: int, *, kbps: int) -> Samples:
 
 
 def opus(y: Samples, sr: int, *, kbps: int) -> Samples:
-    """Return `y` after Opus at about `kbps` kilobits per second (6 to 24 is what calls and voice notes use)."""
+    """Return `y` after Opus at about `kbps` kilobits per second (calls and voice notes use 6 to 24)."""
     _require_positive("kbps", kbps)
     return at_rate(
         y, sr, OPUS_RATE_HZ, lambda wide: _ffmpeg(wide, OPUS_RATE_HZ, codec="libopus", container="ogg", kbps=kbps)

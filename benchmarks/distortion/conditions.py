@@ -1,13 +1,13 @@
 """The rows of the robustness table: named distortions, each with its parameters, target and exact time map.
 
 A `Condition` takes an excerpt and returns it as `distortions.Distorted`: the new samples, and where they
-came from. `pitch_semitones` is what is heard, changes of speed included; `tempo_percent` and `speed_percent` say how it
-was made, in the terms of the results: *speed* is pitch and time together, *tempo* time alone.
+came from. `pitch_semitones` is the audible change, changes of speed included; `tempo_percent` and
+`speed_percent` say how it was made, as results do: *speed* is pitch and time together, *tempo* time alone.
 
 Rules that all conditions keep: excerpts are mono or stereo and come back mono (only `out_of_phase` returns stereo);
 levels of mixtures are set by RMS over the excerpt; the result is scaled down, never clipped, where it would exceed full
-scale; the same generator state gives the same samples. What cannot be done to this excerpt, or not on this machine,
-raises `NotApplicableError`, to be counted and reported. Names that end in `_pv` use the plain phase vocoder of
+scale; the same generator state gives the same samples. A distortion that cannot be done to this excerpt, or on this
+machine, raises `NotApplicableError`, to be counted and reported. Names that end in `_pv` use the plain phase vocoder of
 `benchmarks.distortion.effects` and need no package beyond the base installation; their twins use Rubber Band.
 """
 
@@ -73,7 +73,7 @@ class Condition:
     target
         Share of queries to be found at the default threshold, or None where nothing was promised.
     ratio, pitch_semitones, tempo_percent, speed_percent
-        What was asked for (100 = unchanged). What was done stands in `Distorted.ratio`: the engines round tempo by up
+        The requested change (100 = unchanged). The actual one is in `Distorted.ratio`: the engines round tempo by up
         to 0.2 %.
     stereo
         Whether it needs both channels.

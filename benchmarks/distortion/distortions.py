@@ -1,6 +1,6 @@
 """Distorted excerpts with exact time maps, and random ones to train on.
 
-Whatever happens to an excerpt here, the result says where every moment of it came from (`Distorted`)::
+The result of every distortion says where each moment of it came from (`Distorted`)::
 
     source_seconds = ratio * output_seconds + offset_seconds        output_hz = source_hz * 2 ** (pitch_semitones / 12)
 
@@ -51,7 +51,7 @@ class Distorted:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How often `random_training_distortion` does what: probabilities per step, ranges for what it draws.
+    """Settings of `random_training_distortion`: probabilities per step, ranges of the draws.
 
     Steps are independent and run in this order: part, time and pitch, filter, reverb, addition, limiter, resynthesis or
     codec. Within a step the probabilities add up to at most 1; the rest leaves the excerpt alone.
@@ -176,7 +176,7 @@ def _random_shift(
 
 
 def _choice(rng: np.random.Generator, **probabilities: float) -> str:
-    """Return one of the names by its probability, or "" with what is left of 1."""
+    """Return one of the names by its probability, or "" with the rest to 1."""
     draw = rng.random()
     for name, probability in probabilities.items():
         if draw < probability:

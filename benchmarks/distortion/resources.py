@@ -1,4 +1,4 @@
-"""What distortions draw from: ambiences, rooms and other music, loaded at one sampling rate.
+"""Material for distortions: ambiences, rooms and other music, loaded at one sampling rate.
 
 Without ambiences or rooms the artificial ones of `effects` take their place, so that every condition but the
 mixing of music runs anywhere. `benchmarks.data.corpus` loads real ones.

@@ -1,4 +1,4 @@
-"""What a producer does to a source: plays over it, cuts and re-orders it, swells into it, masters it to death.
+"""Reworking of a source by a producer: plays over it, cuts and re-orders it, swells into it, masters it to death.
 
 Every function takes mono audio (`y` [shape=(n,), dtype=float32], `sr` in hertz) and returns as many samples. All but
 `reordered` keep the timing: sample `i` of the output belongs to sample `i` of the input.
@@ -94,7 +94,7 @@ def reverse_reverb(y: Samples, sr: int, response: Samples) -> Samples:
 
 
 def loudness_war(y: Samples, sr: int, *, drive_db: float) -> Samples:
-    """Return `y` as loud as it gets: three bands compressed 6:1, raised by `drive_db`, limited, what is left clipped.
+    """Return `y` as loud as it gets: three bands compressed 6:1, raised by `drive_db`, limited, and clipped.
 
     The bands meet at `CROSSOVERS_HZ` and add up to the input; `COMPRESSOR` and `LIMITER` are settings of pedalboard.
 

@@ -4,9 +4,8 @@ Every function takes mono audio `y` [shape=(n,), dtype=float32] and `sr` in hert
 
     source_seconds = ratio * output_seconds        (offset 0: attacks hold it within a few milliseconds)
 
-The phase vocoder of `sourceprint.demo.transformations` does what it is told; Rubber Band rounds, and
-`rubber_band_ratio` says to what. `shift` is what callers want: tempo and pitch together by either engine, and the exact
-ratio.
+The phase vocoder of `sourceprint.demo.transformations` is exact; Rubber Band rounds, and `rubber_band_ratio` gives
+the rounded value. `shift` is the common entry: tempo and pitch together by either engine, and the exact ratio.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ __all__ = ["Engine", "rubber_band_ratio", "rubber_band_stretch", "shift"]
 
 Samples = NDArray[np.float32]
 Engine = Literal["rubber_band", "phase_vocoder"]
-"""What changes the tempo: Rubber Band (needs pedalboard) or our phase vocoder (needs SciPy alone)."""
+"""Engines that change the tempo: Rubber Band (needs pedalboard) or our phase vocoder (needs SciPy alone)."""
 
 
 def rubber_band_stretch(y: Samples, sr: int, tempo: float) -> Samples:

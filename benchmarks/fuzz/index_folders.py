@@ -311,7 +311,7 @@ def write_body(folder: Path, body: Any) -> None:
     content = {key: value for key, value in body.items() if key != "checksum"}
     text = json_text(content)
     with contextlib.suppress(ValueError, RecursionError, TypeError):
-        content = json.loads(text)  # values that are written as they stand are what they say
+        content = json.loads(text)  # as a reader of the file gets them
     body = {**content, "checksum": _digest(content)}
     try:
         path.write_bytes(pretty_json(body))

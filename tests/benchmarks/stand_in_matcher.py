@@ -1,6 +1,6 @@
-"""A stand-in for audfprint: the same commands and lines, and a matcher so plain that anyone can see what it must find.
+"""A stand-in for audfprint: the same commands and lines, and a matcher whose right answers anyone can see.
 
-A query matches where its samples, as wav, occur in a reference, exactly. `new` keeps what it is given, `match` looks it
+A query matches where its samples, as wav, occur in a reference, exactly. `new` stores files, `match` looks it
 up; options for density are read and ignored.
 """
 

@@ -61,7 +61,7 @@ class TestHarness:
 
     @pytest.mark.slow
     def test_what_is_given_up_is_not_worked_off(self, tmp_path: Path) -> None:
-        """Whoever stops taking results, by Ctrl-C above all, does not wait for all that is left."""
+        """A caller that stops taking results, as by Ctrl-C, does not wait for the rest."""
         tasks = [str(tmp_path / f"{number:03d}") for number in range(200)]
         results = harness.in_parallel(make_folder_slowly, tasks, jobs=2, what="test")
         next(results)

@@ -104,7 +104,7 @@ def test_condition_keeps_its_time_map(condition: Condition, stereo: Samples, res
     assert out.ratio == pytest.approx(condition.ratio, rel=0.003)
     assert (out.offset_seconds, out.pitch_semitones) == (0.0, condition.pitch_semitones)
     if condition.name == "harmonic_only" or condition.group == "reworked":
-        return  # what is percussive, the attacks above all, is taken out; tests/benchmarks/test_reworking.py
+        return  # percussive sound, attacks above all, is taken out; tests/benchmarks/test_reworking.py
     errors = attack_errors_ms(out)
     # A phase vocoder spreads attacks ahead of themselves where it stretches much; Rubber Band does not.
     median, outliers = (12.0, 0.4) if condition.group == "vocoder" else (6.0, 0.1)
@@ -154,7 +154,7 @@ def test_table_holds_every_row_that_was_promised() -> None:
     assert all(c.name.endswith("_pv") and not c.package for c in vocoder)
 
 
-# --- what cannot be done ----------------------------------------------------------------------------------------------
+# --- distortions that cannot be done ----------------------------------------------------------------------------------
 
 
 def test_centre_needs_sides(resources: Resources) -> None:

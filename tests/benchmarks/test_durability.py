@@ -116,7 +116,7 @@ def test_a_check_notices_what_is_missing_altered_or_left(tmp_path: Path) -> None
     (folder / "segments" / "000009").mkdir()
     (folder / "stray").touch()
     found, problems = check_index(folder, [contents_of(Index.open(folder).snapshot())], probe=True)
-    assert problems == ["stray was left"]  # what lies where segments do is removed by the writer
+    assert problems == ["stray was left"]  # the writer removes files beside segments
     assert "probe" in contents_of(Index.open(folder).snapshot())
     next(folder.rglob("times.npy")).unlink()
     assert "IndexDamagedError" in check_index(folder, [found], probe=False)[1][0]
@@ -289,7 +289,7 @@ def test_a_faulty_disk_refuses_below_its_folder_alone(tmp_path: Path) -> None:
     assert (tmp_path / "bad" / "file").read_bytes() == b"12378"
     assert (disk.calls, disk.refused) == (3, 1)
     os.unlink(tmp_path / "bad" / "file")
-    assert disk.calls == 3  # what is patched is patched back
+    assert disk.calls == 3  # patches are undone
 
 
 def test_phases_are_told_by_what_is_written() -> None:

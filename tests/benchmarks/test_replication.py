@@ -1,4 +1,4 @@
-"""Forced replication: tracks hold what their truth says, and the arithmetic of attribution on hand-made cases."""
+"""Forced replication: tracks agree with their truth, and the arithmetic of attribution on hand-made cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracks in turns: they hold what their truth says, and the summaries count excess and missing claims."""
+"""Tracks in turns: they agree with their truth, and the summaries count excess and missing claims."""
 
 from __future__ import annotations
 

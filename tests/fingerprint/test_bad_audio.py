@@ -366,7 +366,7 @@ def test_lack_of_memory_is_no_matter_of_one_file(tmp_path: Path, monkeypatch: py
 def test_header_that_sends_a_decoder_beyond_the_file_prints_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    # Both libraries print what a callback raises, as a seek to before the start does.
+    # Both libraries print the exceptions of callbacks, as a seek to before the start does.
     path = tmp_path / "a.w64"
     content = write_soundfile(path, tone(1), container="W64").read_bytes()
     lengths = [content.index(name) + 16 for name in (b"riff", b"fmt ", b"data")]

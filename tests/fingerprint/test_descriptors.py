@@ -29,7 +29,7 @@ def at(frames: list[float], bins: list[float]) -> Landmarks:
 
 
 def projection(seed: int = 0) -> Projection:
-    """Return a random projection: nothing here may depend on what was trained."""
+    """Return a random projection: nothing here may depend on training."""
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(PATCH, PARAMS.dimension)).astype(np.float32)
     return Projection(matrix, rng.normal(0, 0.1, PARAMS.dimension).astype(np.float32), PARAMS.projection_digest)

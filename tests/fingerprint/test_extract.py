@@ -1,4 +1,4 @@
-"""Whole fingerprints: neither gain, nor the way a stream is cut, nor its place in time changes what is found."""
+"""Whole fingerprints: neither gain, nor the way a stream is cut, nor its place in time changes the landmarks."""
 
 from __future__ import annotations
 

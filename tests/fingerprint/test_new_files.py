@@ -47,7 +47,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert len(temporary) == len(f".a.{HEX}.tmp")
     assert not making.__exit__(KeyError, KeyError(), None)
     assert (names(tmp_path), (tmp_path / "a").read_bytes()) == (["a"], b"new")
-    long = "é" * 120 + ".txt"  # 244 bytes: with what a temporary name adds it would be too long
+    long = "é" * 120 + ".txt"  # 244 bytes: too long with the ending of a temporary name
     write(tmp_path / long)
     assert names(tmp_path) == ["a", long]
 

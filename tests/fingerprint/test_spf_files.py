@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make pieces of 3 s and parts of 6 s of what is fingerprinted in this process from here on."""
+    """Make pieces of 3 s and parts of 6 s of audio fingerprinted in this process from here on."""
     monkeypatch.setattr(extract, "_PIECE_BLOCKS", 6)
     monkeypatch.setattr(extract, "_PART_PIECES", 2)
 

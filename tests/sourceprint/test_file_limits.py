@@ -1,4 +1,4 @@
-"""What one file may take: time and memory that are not there cost that file, and nothing reaches the terminal."""
+"""Time and memory of one file: beyond the limit that file fails, and nothing reaches the terminal."""
 
 from __future__ import annotations
 

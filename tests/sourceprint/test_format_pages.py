@@ -43,7 +43,7 @@ def example(name: str) -> str:
 
 
 def keys(name: str, *, header: str = "key", section: str = "") -> set[str]:
-    """Return what the first column of the only such table of a page, or of a section of it, names."""
+    """Return the names in the first column of the only such table of a page, or of a section of it."""
     text = page(name)
     if section:
         text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]

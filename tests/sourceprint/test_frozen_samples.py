@@ -1,4 +1,4 @@
-"""What version 0.1 wrote before results of version 2: opened and used as if it had been written today."""
+"""Files of version 0.1 from before results of version 2: opened and used like those of today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is named on the command line becomes a list of files, in a fixed order, with nothing lost and nothing twice."""
+"""Names on the command line become a list of files, in a fixed order, with nothing lost and nothing twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links that somebody planted where the product writes: what they lead to stays as it is, and a message names them."""
+"""Links that somebody planted where the product writes: targets stay as they are, and a message names the links."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.sourceprint.scans.test_runs import scan
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """Return a folder of somebody's with what would be deleted or overwritten."""
+    """Return a user's folder with files that would be deleted or overwritten."""
     folder = tmp_path / "victim"
     (folder / "000009").mkdir(parents=True)
     for name in ("file", "x.spt", "x.tmp", "x.json", "000009/keys.npy", f"{'0' * 24}.html"):

@@ -1,4 +1,4 @@
-"""Keys and signatures: what is written, what is accepted, and what is refused with which words."""
+"""Keys and signatures: files written, accepted, and refused with a message."""
 
 from __future__ import annotations
 

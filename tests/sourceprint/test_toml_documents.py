@@ -1,4 +1,4 @@
-"""Typed TOML: what is wrong is named by its place and value, with a remedy that follows from the type."""
+"""Typed TOML: errors have place and value, with a remedy that follows from the type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Shelf(Table, frozen=True):
     size: Annotated[float, Meta(ge=0.5, le=2)] | None = None
 
     def faults(self) -> Iterator[TableError]:
-        """Refuse what no type says."""
+        """Refuse values that the types allow."""
         if self.word == "high" and self.size is None:
             yield TableError("", "a high shelf needs a size; give one")
         if self.size == 1:

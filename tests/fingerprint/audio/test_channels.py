@@ -16,7 +16,7 @@ from fingerprint.audio.stream import decode
 from fingerprint.errors import DecodeError
 from tests.audio_files import tone, wav_bytes, write_channels, write_soundfile
 
-LFE_HZ = 60.0  # below what a codec takes off the bass channel
+LFE_HZ = 60.0  # below the cut-off of codecs in the bass channel
 
 
 def tones(n_channels: int, *, lfe: int | None = None, seconds: float = 0.5) -> tuple[NDArray[np.float32], list[float]]:

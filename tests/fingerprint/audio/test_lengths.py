@@ -1,4 +1,4 @@
-"""The stream is believed, not its header: what follows the length that a header claims is read, and said."""
+"""The stream is believed, not its header: audio past the length in the header is read, and noted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times are those that a player shows: what a file does not hold is silence, in its place, and a note says so."""
+"""Times are those that a player shows: a gap in a file is silence, in its place, with a note."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ B = tone(1, rate_hz=48000, frequency_hz=880)
 
 
 def spans_of_sound(y: NDArray[np.float32]) -> list[tuple[float, float]]:
-    """Return start and end of what is not silent for a tenth of a second, in seconds."""
+    """Return start and end of the sound, with no silence of a tenth of a second in it, in seconds."""
     loud = np.flatnonzero(np.abs(y) > 0.1)
     cuts = np.flatnonzero(np.diff(loud) > RATE_HZ // 10)
     starts, ends = [loud[0], *loud[cuts + 1]], [*loud[cuts], loud[-1]]
@@ -69,7 +69,7 @@ def test_edit_list_of_an_mp4(tmp_path: Path) -> None:
 
 
 def test_sound_that_is_seen_late_is_found(tmp_path: Path) -> None:
-    # Beyond what FFmpeg looks at to find the streams of a file.
+    # Beyond the part that FFmpeg reads to find the streams of a file.
     path = write_timed(tmp_path / "a.mpg", [(12.0, A)], container="mpeg", codec="mp2", picture_seconds=15.0)
     ((start, _),) = spans_of_sound(read(path)[0])
     assert start == pytest.approx(12.0, abs=0.03)

@@ -1,4 +1,4 @@
-"""Why there is no match: each cause on synthesised music, and that what is said to change it does."""
+"""Why there is no match: each cause on synthesised music, and that the proposed remedy works."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def buried(gain: float, seconds: float = 8.0) -> Samples:
     return (over * np.float32(level(passage) / level(over)) + np.float32(gain) * passage).astype(np.float32)
 
 
-# What stands in the way, and what changes it.
+# Causes, and their remedies.
 
 
 @pytest.mark.slow
@@ -429,7 +429,7 @@ def test_of_a_query_in_parts_the_part_counts_where_a_recording_came_closest(
     for start, y in ((0.0, other(201, 4.0)), (600.0, buried(0.06))):
         query = fingerprint_signal(y, role="track", scales=STANDARD.scales)
         parts.append(replace(query, times=query.times + start, start_seconds=start))
-    path = write(tmp_path / "short.wav", other(201, 4.0))  # what is described again ends before the second part
+    path = write(tmp_path / "short.wav", other(201, 4.0))  # the new description ends before the second part
     explainer = Explainer(path, catalogue, Question(("s3",)), allowed=None)
     for part in parts:
         explainer.add(part, examine(part, catalogue), STANDARD)
@@ -490,7 +490,7 @@ def test_an_alignment_alone_counts_only_if_it_is_better_by_more_than_a_hair() ->
     assert Account("a").best is None
 
 
-# What is printed, to the letter.
+# The printed text, to the letter.
 
 
 MADE = explanation_of(

@@ -1,4 +1,4 @@
-"""Several processes at one index: writers in turn, readers beside a writer, and what a lease keeps."""
+"""Several processes at one index: writers in turn, readers beside a writer, and files kept by a lease."""
 
 from __future__ import annotations
 
@@ -388,7 +388,7 @@ def test_where_no_lease_can_be_taken_the_index_is_read_without(
             assert index.digest == Index.open_at(folder, token).digest == digest
             patch.undo()
             compact(folder)
-            assert index.digest == digest  # what it has open stays
+            assert index.digest == digest  # its open files stay
     assert lease_files(folder) == []
 
 

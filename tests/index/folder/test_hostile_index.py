@@ -1,4 +1,4 @@
-"""Indexes whose checksums all agree and that say what no index can: refused in words, found by verify, and repaired."""
+"""Impossible indexes whose checksums all agree: refused with a message, found by verify, and repaired."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Spoil = Callable[[Path], None]
 
 
 def array(name: str, alter: Callable[[NDArray[Any]], NDArray[Any]], *, also: str = "") -> Spoil:
-    """Return what alters an array of an index, and of `also` in the same way."""
+    """Return a function that alters an array of an index, and of `also` in the same way."""
 
     def spoil(folder: Path) -> None:
         for one in filter(None, (name, also)):
@@ -53,7 +53,7 @@ def manifest(alter: Callable[[dict[str, Any]], object]) -> Spoil:
 
 
 def line(alter: Callable[[dict[str, Any]], object]) -> Spoil:
-    """Return what alters the line of the first recording."""
+    """Return a function that alters the line of the first recording."""
 
     def spoil(folder: Path) -> None:
         path = next(folder.rglob("recordings.jsonl"))
@@ -139,7 +139,7 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 
 def archive_of(folder: Path) -> Path:
-    """Write an index as one file, whatever it says."""
+    """Write an index as one file, unchecked."""
     found = {str(one.relative_to(folder)) for one in folder.rglob("*.*") if one.is_file()}
     names = ["manifest.json", *sorted(found - {"manifest.json"})]
     parts = []

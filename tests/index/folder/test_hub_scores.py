@@ -1,4 +1,4 @@
-"""References that are near everything: who is one, what that changes, and how it is stored."""
+"""Hubs, recordings near everything: which these are, their effect on matches, and their storage."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_few_recordings_have_no_hubs_and_no_file(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "index").hubs is None
 
 
-# What it changes.
+# Effects.
 
 
 def test_the_threshold_of_a_hub_is_higher_by_the_mean_excess_times_the_log_of_its_score() -> None:

@@ -1,4 +1,4 @@
-"""The index folder in normal use: what is added is found, what is removed is gone, and readers keep what they see."""
+"""The index folder in normal use: added recordings are found, removed ones gone, and readers keep their snapshot."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_a_layer_can_be_added_later(tmp_path: Path) -> None:
 
 
 class Twin:
-    """The index as a list: what every sequence of changes must amount to."""
+    """The index as a list: the right result of every sequence of changes."""
 
     def __init__(self) -> None:
         self.recordings: dict[str, int] = {}

@@ -16,7 +16,7 @@ from tests.command_line import catalogue, music, write
 
 
 class Counts:
-    """What was read, by what it is."""
+    """Manifests and segments read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.manifests = 0

@@ -1,4 +1,4 @@
-"""A trace gives the matches of its search again, and what was altered in it shows."""
+"""A trace gives the matches of its search again, and alterations are found."""
 
 import dataclasses
 import io

@@ -111,7 +111,7 @@ def test_the_landmarks_of_a_passage_lie_in_it_and_met_their_own(laid: Laid) -> N
     assert (np.diff(found.landmarks) > 0).all()
     assert at.min() >= found.track_start_seconds
     assert at.max() <= found.track_end_seconds
-    assert at.min() - found.track_start_seconds < 0.1  # it begins and ends with what was met, not on a grid
+    assert at.min() - found.track_start_seconds < 0.1  # it begins and ends with aligned landmarks, not on a grid
     assert found.track_end_seconds - at.max() < 0.1
     np.testing.assert_allclose(times[found.rows] / TIMES_PER_SECOND, found.offset_seconds + found.ratio * at, atol=0.06)
     assert (
@@ -180,7 +180,7 @@ def test_chance_confirms_far_fewer_landmarks_than_the_passage(laid: Laid) -> Non
 
 
 def test_chance_confirms_as_many_where_the_reference_is_the_same_at_all_times(tmp_path: Path) -> None:
-    """A drone: whatever the offset, the same landmarks are met, and the number says so."""
+    """A drone: at every offset, the same landmarks align, and the number says so."""
     vector = np.repeat(unit_vectors(1, 3), 4000, axis=0)
     times = np.linspace(0.0, 79.98, 4000)
     index = Index.create(tmp_path / "index", LAYERS)

@@ -152,7 +152,7 @@ def test_a_copy_is_named_with_its_own_figures_whichever_was_added_first(
 
 
 def test_a_copy_off_the_filter_is_named_and_never_found(tmp_path: Path) -> None:
-    """Else a search of part of the catalogue would pay one owner for what may be another's."""
+    """Else a search of part of the catalogue would pay one owner for music that may be another's."""
     snapshot = build(tmp_path / "index", [[("song", described(0)), ("copy", described(0, "mp3"))]])
     for looked_for, other in (("song", "copy"), ("copy", "song")):
         allowed = np.array([recording.id == looked_for for recording in snapshot.recordings])
@@ -173,7 +173,7 @@ def test_a_longer_copy_wins_and_a_shorter_one_is_named_where_it_fits(tmp_path: P
 
 
 def test_a_copy_that_goes_on_alone_is_a_match_from_there(tmp_path: Path) -> None:
-    """Of a copy so poor that the clean half wins its part, only what lies beyond that half is reported."""
+    """Of a copy so poor that the clean half wins its part, only the part beyond that half is reported."""
     noise = np.random.default_rng(0).normal(0.0, 0.5 * float(np.std(song(0))), song(0).size).astype(np.float32)
     half = of(song(0)[: 15 * RATE])
     snapshot = build(tmp_path / "index", [[("half", half), ("poor", of(song(0) + noise))]])

@@ -387,7 +387,7 @@ def test_shared_drum_sounds_and_grooves_are_no_match(catalogue: Snapshot, seed: 
 
 
 def test_rivals_are_seen_where_songs_share_a_groove(catalogue: Snapshot) -> None:
-    """What the decoys leave standing as the best match falls to the rivals beside it, at the loosest limit too."""
+    """The best match left by the decoys falls to the rivals beside it, at the loosest limit too."""
     loose = search(song(111, 40.0), catalogue, limit=1e6)
     best = max((segment for match in loose.matches for segment in match.passages), key=lambda segment: segment.score)
     alone = ChanceModel.fit(np.empty(0), 0.0, 40.0 / 3600.0, 1).false_per_1000h(best.score)
@@ -403,7 +403,7 @@ def test_pieces_in_another_order_are_no_rivals_of_each_other(catalogue: Snapshot
 
 @pytest.mark.slow
 def test_an_album_mate_in_the_catalogue_costs_no_match(catalogue: Snapshot) -> None:
-    """song0 and song1 share kit and tempo range; rivals must not take what is really reused."""
+    """song0 and song1 share kit and tempo range; rivals must not take true reuse."""
     for k in range(SONGS):
         found = search(song(k)[12 * RATE : 22 * RATE], catalogue).matches
         assert found
@@ -547,7 +547,7 @@ def test_unknown_layers_are_refused(catalogue: Snapshot) -> None:
 
 
 def test_digests_of_settings_stay_as_they_are(catalogue: Snapshot) -> None:
-    """Runs that were begun with these settings go on: what is hashed has the words that it always had."""
+    """Runs that were begun with these settings go on: the hashed text keeps its words."""
     usual = "sha256:54e513bf3385927e89d3859f8f1d5ef515a6f2df73356a20c75b28419c41212e"
     assert settings_digest(STANDARD, None) == usual
     wide = replace(THOROUGH, max_false_per_1000h=2.5)
@@ -565,6 +565,6 @@ def test_digests_of_settings_stay_as_they_are(catalogue: Snapshot) -> None:
         replace(STANDARD, max_decoy_seconds=30.0),
         replace(STANDARD, nprobe=17),
     ]
-    # Of `which`, the recordings count, not the words; what is near the limit is in no result.
+    # Of `which`, the recordings count, not the words; passages near the limit are in no result.
     assert len(changed) == len(SearchOptions.__slots__) - 2
     assert len({usual, *(settings_digest(options, None) for options in changed)}) == 1 + len(changed)

@@ -1,4 +1,4 @@
-"""What a search says: speed told from tempo and pitch, lengths counted once, the parts of a long query put together."""
+"""Results of a search: speed told from tempo and pitch, lengths counted once, parts of a long query put together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alignments of one recording on one path share the track between them; uses of another place keep what they claim."""
+"""Alignments of one recording on one path share the track between them; uses of another place keep their claims."""
 
 from __future__ import annotations
 

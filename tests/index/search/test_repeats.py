@@ -1,4 +1,4 @@
-"""The repeats of a loop are found together, each as the stretch that it plays; what plays on is one passage."""
+"""Repeats of a loop are found together, each as the stretch that it plays; music that plays on is one passage."""
 
 from __future__ import annotations
 

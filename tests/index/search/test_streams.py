@@ -1,4 +1,4 @@
-"""What two streams of a track play at one place of a recording is one passage, with all that may be meant there."""
+"""Passages of two streams at one place of a recording become one, with all alternatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAME = Transformation(0.0, 100.0, 100.0)
 
 
 def result(score: float, *beside: str, late: float = 0.0) -> MatchResult:
-    """Return what one stream holds: ten seconds of "r", which other recordings fit as well."""
+    """Return the match of one stream: ten seconds of "r", which other recordings fit as well."""
     span = (5.0 + late, 15.0 + late, 40.0 + late, 50.0 + late, 1.0, SAME, score)
     others = tuple(Alternative(Recording(name), True, *span, 90, 1.0) for name in beside)
     passage = Passage(*span, 100, 1.0, 1e-9, 1e-6, 0.99, also_fits=beside, alternatives=others)

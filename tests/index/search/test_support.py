@@ -28,7 +28,7 @@ def along(
     cut_evidence: float = 1.0,
     seed: int = 0,
 ) -> Along:
-    """Return what is met along a line, from 0 to `seconds`.
+    """Return the landmarks met along a line, from 0 to `seconds`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What lies at the edge of the tempos searched is searched again, and said; ordinary tracks are searched once."""
+"""Tracks at the edge of the tempos searched are searched again, with a note; others are searched once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def with_reverb(y: Samples) -> Samples:
 
 
 def scanned(index: Path, y: Samples, folder: Path, options: SearchOptions = STANDARD) -> Scan:
-    """Return the scan of a track; what its trace comes to is the same."""
+    """Return the scan of a track; its trace gives the same."""
     (folder / "traces").mkdir()
     (scan,) = scan_files(index, [Item(write(folder / "track.wav", y))], options=options, traces=folder / "traces")
     name = trace_name(scan.sha256, scan.searched.digest, scan.searched.settings_digest)
@@ -82,7 +82,7 @@ def overlap_seconds(of_one: tuple[Passage, ...]) -> float:
     return max((a[1] - b[0] for a, b in itertools.pairwise(ends)), default=0.0)
 
 
-# --- what is reported -------------------------------------------------------------------------------------------------
+# --- reports -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -157,7 +157,7 @@ def test_a_fingerprint_file_that_lacks_the_wider_scales_says_so(index: Path, tmp
     assert "make the file again with `sourceprint fingerprint --thorough`" in note
 
 
-# --- what calls for it, and what counts -------------------------------------------------------------------------------
+# --- causes and counts -------------------------------------------------------------------------------
 
 
 def result_of(*matches: Match) -> MatchResult:

@@ -1,4 +1,4 @@
-"""The frozen samples, and a reader that knows nothing of Sourceprint but what `docs/formats/index.md` says."""
+"""The frozen samples, and a reader written from `docs/formats/index.md` alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings are looked up by short keys, whatever segments they lie in; their digest does not know of the segments."""
+"""Recordings are looked up by short keys, in any segment; their digest does not know of the segments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signs of descriptors: the code that an index keeps, and what it still says about them."""
+"""Signs of descriptors: the code that an index keeps, and its similarity to the descriptors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python interface: it finds what the commands find, in their words, from audio of any kind and in any thread."""
+"""The Python interface: the same findings and words as the commands, from audio of any kind and in any thread."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tracks(label: sourceprint.Catalogue) -> Path:
 
 
 def same(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a result without what differs from run to run."""
+    """Return a result without the fields that differ from run to run."""
     return {key: value for key, value in record.items() if key not in ("scan_id", "timing_ms")}
 
 
@@ -59,7 +59,7 @@ def found(result: sourceprint.ScanResult) -> list[tuple[str, int, int]]:
     ]
 
 
-# --- what is found ----------------------------------------------------------------------------------------------------
+# --- matches ----------------------------------------------------------------------------------------------------
 
 
 def test_match_is_the_row_of_the_command(label: sourceprint.Catalogue) -> None:
@@ -167,7 +167,7 @@ def test_samples_are_those_of_a_wav_file_of_floats(label: sourceprint.Catalogue,
     assert as_array["track"]["duration_ms"] == 8000
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What `import sourceprint` gives: every public name, documented and typed, and nothing loaded before it is used."""
+"""The names of `import sourceprint`: every public one, documented and typed, and nothing loaded before it is used."""
 
 from __future__ import annotations
 

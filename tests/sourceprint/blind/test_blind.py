@@ -1,4 +1,4 @@
-"""Blind indexes: what is in them and what is not, for whom they open, and what only the label can resolve."""
+"""Blind indexes: their content, the licensees for whom they open, and the tokens that only the label resolves."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def make_index(folder: Path, exact_limit: int) -> Index:
 
 @pytest.fixture(scope="module", params=[NEVER, ALWAYS], ids=["exact", "compressed"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with an index, full/, the blind file of it, blind.tar, and what is imported from that, blind/."""
+    """Return a folder with an index, full/, the blind file of it, blind.tar, and the imported index, blind/."""
     folder = tmp_path_factory.mktemp("made")
     make_index(folder / "full", request.param)
     export_blind(folder / "full", folder / "blind.tar", terms=TERMS, issuer=LABEL, secret=SECRET)
@@ -101,7 +101,7 @@ def grant_of(folder: Path) -> Grant:
     return parse_grant((folder / "grant.json").read_bytes())
 
 
-# What is in the file.
+# Content of the file.
 
 
 @pytest.mark.slow

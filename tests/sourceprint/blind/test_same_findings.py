@@ -1,4 +1,4 @@
-"""A blind index finds what the whole one finds, figure by figure; only names differ."""
+"""A blind index finds the same as the whole one, figure by figure; only names differ."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def music(seed: int, n: int) -> LayerLandmarks:
 
 
 def catalogue() -> Iterator[list[tuple[Recording, LayerLandmarks]]]:
-    """Yield what each commit adds: pieces, and of piece a0 copies that differ in name, length, ranges or as hubs."""
+    """Yield the additions of each commit: pieces, and copies of a0 that differ in name, length, ranges or as hubs."""
     yield [(Recording(f"a{i}", duration_ms=20_400), music(i, 400)) for i in range(9)]
     yield [(Recording(f"b{i}", duration_ms=7_400), music(20 + i, 150)) for i in range(5)]
     copies = [
@@ -109,7 +109,7 @@ TRACKS = [
 def both(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Snapshot, Snapshot, Callable[[str], str]]]:
-    """Yield a whole index, the blind one of it, and what gives the id of a token."""
+    """Yield a whole index, the blind one of it, and a function from token to id."""
     folder = tmp_path_factory.mktemp("both")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("index.vectors.tree.LIST_LENGTH", 4)  # segments have lists at different levels, ...

@@ -1,6 +1,6 @@
 """Additions that end before their end: killed, interrupted, out of disk, or beside another writer.
 
-What was committed is there, nothing half-written is read, and the same command goes on where the other left off.
+Committed recordings are there, nothing half-written is read, and the same command continues an interrupted one.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def test_killed_while_adding_with_workers(folder: Path, peaceful: str, tmp_path:
 @pytest.mark.same_bytes
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupted_while_adding(folder: Path, peaceful: str, tmp_path: Path, jobs: str) -> None:
-    # No commit is due here: what is finished is committed because of the interruption.
+    # No commit is due here: the interruption commits finished recordings.
     index = tmp_path / "index"
     begun = tmp_path / "begun"
     note = HOLD + (

@@ -1,4 +1,4 @@
-"""What is too short to be found in a programme is said when it is added, described or cut down by exclusions."""
+"""Recordings too short to be found in a programme get a note when added, described or cut by exclusions."""
 
 from __future__ import annotations
 

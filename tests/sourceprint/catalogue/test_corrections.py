@@ -1,4 +1,4 @@
-"""What recordings are called can be corrected without audio; an id that a recording had before finds it ever after."""
+"""Names of recordings are corrected without audio; an earlier id of a recording still finds it."""
 
 from __future__ import annotations
 

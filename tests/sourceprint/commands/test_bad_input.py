@@ -1,4 +1,4 @@
-"""Everything that can be wrong with what users give: a clear message, the right exit code, and an unharmed index.
+"""Everything that can be wrong with users' input: a clear message, the right exit code, and an unharmed index.
 
 Each case goes through the command, in `add` and in `match`. Afterwards every file of the index has its checksum, what
 was in it is still there, and it still answers.
@@ -31,7 +31,7 @@ from tests.command_line import RATE_HZ, catalogue, matches, music, run, start, w
 
 Maker = Callable[[Path], Path]
 
-# What was in the index before, and what the files with music in them hold.
+# Content of the index before, and of the files with music in them.
 KNOWN, PIECE = 1, 2
 
 
@@ -326,9 +326,9 @@ def test_names_cannot_forge_lines_nor_command_the_terminal(index: Path, tmp_path
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_a_long_file_needs_no_more_memory_than_a_song(tmp_path: Path) -> None:
-    # 25 minutes: samples and spectrogram, held at once, would take 180 MB more. What is kept of it takes 8 MB.
+    # 25 minutes: samples and spectrogram, held at once, would take 180 MB more. Its fingerprint takes 8 MB.
     peaks = []
-    # Written by the process itself as it ends: what the system counts for a child includes the peak of its parent.
+    # Written by the process itself as it ends: the system's count for a child includes the peak of its parent.
     told = tmp_path / "status"
     tells = "\n".join(
         [

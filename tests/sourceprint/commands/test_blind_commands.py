@@ -53,7 +53,7 @@ def export(made: Path, target: Path, *options: str | Path, licensee: str = "Tone
 
 
 def excerpts(folder: Path) -> list[Path]:
-    """Write excerpts: quieter, beside other music, and of what is not in the catalogue."""
+    """Write excerpts: quieter, beside other music, and of music outside the catalogue."""
     paths = []
     for seed in (2, 5, 9, 40):
         y = music(seed)[3 * RATE_HZ : 9 * RATE_HZ]

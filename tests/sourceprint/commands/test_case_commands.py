@@ -1,4 +1,4 @@
-"""`evidence` and `verify` as their users see them: what they print, and how they exit."""
+"""Output and exit codes of `evidence` and `verify`."""
 
 from __future__ import annotations
 

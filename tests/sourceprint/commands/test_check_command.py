@@ -120,7 +120,7 @@ def test_what_misses_the_limit_by_little_is_for_review_and_stays_out_of_the_matc
     assert near["recording_id"] == "s2"
     assert 1 < rate <= 1000
     assert near["policy_reason"] == f"weaker than what is claimed: about {rate:.2g} such in 1 000 h by chance"
-    # To whoever scans the same file there is no match, and the digest of the settings is the same.
+    # A scan of the same file has no match, and the same digest of the settings.
     scanned = json.loads(run("match", faint, "--jsonl", index=shared).stdout)
     assert (scanned["status"], scanned["matches"]) == ("no_match", [])
     assert scanned["searched"] == file["searched"]
@@ -140,7 +140,7 @@ def test_fingerprint_files_are_checked_as_their_audio_is(shared: Path, outputs: 
     assert re.match(rf"BLOCK   {tmp_path}/reuse.*\.spf  [56]\.\d s of s2, ", result.stdout)
 
 
-# What cannot be checked never passes.
+# Files that cannot be checked never pass.
 
 
 def test_a_path_that_is_mistyped_never_passes(shared: Path, outputs: Path, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def recipes() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def workplace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the command and what the recipes expect beside it."""
+    """Return a folder with the command and the files that the recipes expect."""
     folder = tmp_path_factory.mktemp("workplace")
     program = folder / "bin" / "sourceprint"
     program.parent.mkdir()

@@ -1,4 +1,4 @@
-"""The command as its users see it: what it prints, where, and how it exits."""
+"""The command: its output, on which stream, and its exit codes."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_files_of_one_name_get_ids_of_their_own(tmp_path: Path) -> None:
     longer = re.search(r"Note: .*/y/Intro\.wav: the id Intro belongs to other audio, so this is (.*)\n", result.stderr)
     assert longer
     assert re.fullmatch(r"Intro-[0-9a-f]{8}", longer[1])
-    # The same ids, whatever is added with them or was before.
+    # The same ids, with or without other recordings.
     assert run("add", second, third, first, "--quiet", index=tmp_path / "i").exit_code == 0
     assert len(ids(tmp_path / "i")) == 3
     again = run("add", third, second, first, index=tmp_path / "i")
@@ -652,7 +652,7 @@ def test_quiet_and_colour(shared: Path, tmp_path: Path) -> None:
 
 
 def on_terminal(*args: str | Path, before: str = "", **variables: str) -> tuple[int, str]:
-    """Run the command with a terminal for messages; return its exit code and what the terminal got."""
+    """Run the command with a terminal for messages; return its exit code and the output on the terminal."""
     keeper, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 80))
     process = start(*args, before=before, stderr=terminal, env={**os.environ, **variables})
@@ -746,7 +746,7 @@ def test_demo_takes_a_folder_or_the_next_free_one(
     assert given == [("here", 3), ("sourceprint-demo", 1), ("sourceprint-demo-2", 1)]
 
 
-# What is printed, to the letter, from results made by hand.
+# The printed text, to the letter, from results made by hand.
 
 
 def made_scan(**changes: Any) -> Scan:

@@ -1,4 +1,4 @@
-"""What the commands print, all of it, in one story from a list of recordings to a statement that was audited.
+"""The whole output of the commands, in one story from a list of recordings to a statement that was audited.
 
 The texts are in `snapshots/`, a file for each command; lines that went to stderr begin with `! `. The help of every
 command is in docs/cli.md.
@@ -19,7 +19,7 @@ from sourceprint.processes import in_this_process
 from tests.command_line import RATE_HZ, music, run, write
 from tests.text_snapshots import steady
 
-pytestmark = pytest.mark.slow  # all tests look at what the story printed
+pytestmark = pytest.mark.slow  # all tests read the output of the story
 
 ELSEWHERE = {
     "completion": "click writes it, and another version of click another one",
@@ -127,7 +127,7 @@ remove s9
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Run the story in a folder of its own; return by command what was typed and printed."""
+    """Run the story in a folder of its own; return input and output by command."""
     folder = tmp_path_factory.mktemp("story")
     for seed in (1, 2, 3):
         write(folder / "music" / f"s{seed}.wav", music(seed))

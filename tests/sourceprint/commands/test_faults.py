@@ -1,4 +1,4 @@
-"""What goes wrong with one file stays with it, in every command: the rest is done, and the exit code says so."""
+"""A fault of one file stays with it, in every command: the rest is done, and the exit code tells."""
 
 from __future__ import annotations
 

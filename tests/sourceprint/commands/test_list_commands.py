@@ -1,4 +1,4 @@
-"""Lists go through the commands as people have them; what is said of columns once holds for the next list too."""
+"""Lists go through the commands as people have them; a mapping of columns holds for the next list too."""
 
 from __future__ import annotations
 

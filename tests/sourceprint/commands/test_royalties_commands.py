@@ -50,7 +50,7 @@ def refused(code: int, message: str, *args: str | Path) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _some_day_after_the_periods() -> Iterator[None]:
-    """Let periods have ended, whatever the clock of the machine says."""
+    """Let periods have ended, independent of the clock."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sourceprint.commands.money.today", lambda: date(2027, 1, 20))
         yield
@@ -625,7 +625,7 @@ def test_what_is_wrong_in_reported_usage_is_listed_line_by_line(attributed: Path
     assert "\x1b" not in result.stderr
 
 
-# Usage reports, and what is announced.
+# Usage reports and announcements.
 
 
 def test_usage_is_entered_listed_and_restated(issued: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def whole(index: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -
     return out
 
 
-# What it prints and keeps.
+# Output and stored results.
 
 
 def test_a_scan_keeps_what_match_prints(index: Path, shared: Path, whole: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_scan_that_is_killed_again_and_again_ends_up_like_one_that_is_not(
             go_on(process, n_rows)
             os.killpg(process.pid, signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
-        assert len(rows(out)) == on_record + n_rows  # what was there was not done again, what was done is there
+        assert len(rows(out)) == on_record + n_rows  # old rows were not made again, new ones are there
     assert run("scan", shared, "--out", out, "--quiet", index=index).exit_code == 4
     assert rows(out) == rows(whole)
 

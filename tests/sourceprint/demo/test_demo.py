@@ -1,4 +1,4 @@
-"""The demo finds what it hides, says so readably, and leaves nothing behind."""
+"""The demo finds its hidden passages, prints them readably, and leaves nothing behind."""
 
 from __future__ import annotations
 

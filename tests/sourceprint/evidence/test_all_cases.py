@@ -1,4 +1,4 @@
-"""`evidence --all`: a case and a page of every matched file, resumed, whole, and honest about what is missing."""
+"""`evidence --all`: a case and a page of every matched file, resumable, complete, and with a list of missing cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signed case is verified from its file alone, and whatever is changed in it shows."""
+"""A signed case is verified from its file alone, and every change in it is found."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_a_case_without_a_page_holds(scanned: Run) -> None:
 
 
 def test_a_case_of_the_first_version_holds_for_ever() -> None:
-    # What anybody was sent must still be verified when the search has moved on: this file is never made anew.
+    # Cases in others' hands must still be verified when the search has moved on: this file is never made anew.
     data = read_case(ROOT / "tests" / "data" / "case-v1.zip")
     verdict = verdict_on(data, KEY)
     assert verdict.problems == ()
@@ -295,7 +295,7 @@ def test_a_readme_with_words_of_its_own_is_refused_though_all_was_signed_anew(ca
     assert wrong(data, KEY) == {"description"}
 
 
-# What was changed after it was signed.
+# Changes after signing.
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ def test_a_description_with_claims_of_its_own_is_refused(case: bytes) -> None:
         assert wrong(resigned({**members, CASE: facts}, KEY), KEY) == {"description"}
 
 
-# What the file itself can be.
+# Kinds of files.
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.9999])
@@ -513,7 +513,7 @@ def test_no_byte_can_be_altered_unnoticed(case: bytes) -> None:
 def test_a_case_with_something_beside_its_members_is_refused(case: bytes, change: Callable[[bytes], bytes]) -> None:
     try:
         problems = verdict_on(change(case)).problems
-    except EvidenceError as error:  # what does not even begin like a case
+    except EvidenceError as error:  # no beginning of a case
         problems = (str(error),)
     assert problems
 

@@ -1,4 +1,4 @@
-"""Titles that were corrected since a scan: on pages as the index or the list has them, with a word on what changed."""
+"""Titles that were corrected since a scan: pages have those of the index or the list, with a note on the change."""
 
 from __future__ import annotations
 

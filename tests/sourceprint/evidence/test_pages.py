@@ -44,7 +44,7 @@ VOID = frozenset({"meta", "br", "link", "img", "input"})
 
 
 class Page(HTMLParser):
-    """Collects what a test asks of a page, and complains about elements that are not closed."""
+    """Collects the parts of a page that tests compare; an element that is not closed fails."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ def overview_of(results: list[ScanResult], pages: Mapping[str, str] | None = Non
     return overview(results, pages or {}, reuses_of(results))
 
 
-# What the pages say.
+# Content of the pages.
 
 
 @pytest.mark.slow
@@ -236,7 +236,7 @@ def test_two_workers_write_what_one_does(site: Path, scanned: ScannedRun, tmp_pa
     assert contents(tmp_path / "two") == contents(site)
 
 
-# What is missing.
+# Missing files.
 
 
 def test_without_audio_the_landmarks_alone_are_drawn_and_the_page_says_why(scanned: ScannedRun, tmp_path: Path) -> None:
@@ -466,7 +466,7 @@ def test_sources_failures_and_expectations_are_summed_over_the_run() -> None:
         ("Title of s1 (s1)", "0:25.0"),
         ("Title of s2 (s2)", "0:10.0"),
     ]
-    assert values["tiles"][2][1] == "0:28.0"  # what two recordings cover at once counts once
+    assert values["tiles"][2][1] == "0:28.0"  # time that two recordings cover counts once
     assert [row["page"] for row in values["files"]["rows"]] == ["files/x.html", "", ""]
     assert [row["name"] for row in values["failures"]] == ["c.mp3"]
     assert values["chance_bars"] == [{"label": "1 in 10\u2079 or less", "length": "100.0", "text": "3"}]

@@ -83,7 +83,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 class Reader:
-    """Opens pages in one browser; whatever a page complains about, or loads from elsewhere, fails the test.
+    """Opens pages in one browser; an error on a page, or a load from elsewhere, fails the test.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Reader:
 
 
 class _Log:
-    """What a page says and asks for."""
+    """Messages and requests of a page."""
 
     def __init__(self, page: Page) -> None:
         self._complaints: list[str] = []
@@ -145,7 +145,7 @@ class _Log:
 
 @pytest.fixture(scope="module")
 def reader(browser: Browser) -> Reader:
-    """Return what opens pages."""
+    """Return a function that opens pages."""
     return Reader(browser)
 
 

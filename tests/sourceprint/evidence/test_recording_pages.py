@@ -1,4 +1,4 @@
-"""Pages of recordings, lanes, and the order of the overview: what matters is seen, and nothing hides another."""
+"""Pages of recordings, lanes, and the order of the overview: the main matches are seen, and none hides another."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_recording_has_the_tracks_that_reuse_it_with_seconds_and_links() -> No
     a, b = (page_address(result) for result in results[:2])
     rows = view["tracks"]["rows"]
     assert [(row["name"], row["page"], row["reused"], row["passages"]) for row in rows] == [
-        ("in/a.wav", f"../{a}", "0:25.0", "3"),  # what two passages cover at once counts once
+        ("in/a.wav", f"../{a}", "0:25.0", "3"),  # time that two passages cover counts once
         ("in/b.wav", f"../{b}", "0:10.0", "1"),
     ]
     assert [(row["name"], row["page"], row["recording"]) for row in view["passages"]["rows"]] == [

@@ -1,4 +1,4 @@
-"""Scan results in the formats of other tools: exact bytes, what the tools' own readers see, and hostile names."""
+"""Scan results in the formats of other tools: exact bytes, the tools' own readers, and hostile names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything in a folder is audio, another file, or refused; by content, whatever the names."""
+"""Everything in a folder is audio, another file, or refused, by content, under any name."""
 
 from __future__ import annotations
 
@@ -363,4 +363,4 @@ def test_data_without_a_head_behind_it_stays_what_it_is() -> None:
     assert second_head(noise) is None
     assert second_head(b"RIFF and WAVE, fLaC, OggS, ID3 and ftyp are marks" * 2_000) is None
     assert second_head(b"\xff\xfb" * 20_000) is None
-    assert second_head(b"x" * MOST_SEARCHED_BYTES + WAV) is None  # beyond what is looked through
+    assert second_head(b"x" * MOST_SEARCHED_BYTES + WAV) is None  # beyond the bytes searched

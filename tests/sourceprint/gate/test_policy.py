@@ -1,4 +1,4 @@
-"""The policy of the gate: what its file may say, and what it decides of a match."""
+"""The policy of the gate: the keys of its file, and its decisions on matches."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
     assert documented.rules[1].min_ms == 500
     (licence,) = documented.licences
     assert (licence.names.isrcs, licence.max_ms, licence.valid_until) == (("USRC17607839",), 15_000, date(2026, 12, 31))
-    # What is left out is what the document shows for it.
+    # Defaults are those of the document.
     keys = (
         "outside_licence", "unresolved", "use", "too_short", "not_enough_music", "truncated",
         "max_false_per_1000h", "near_limit_per_1000h", "thorough",
@@ -363,11 +363,11 @@ def test_a_licensed_alternative_of_a_part_licenses_no_more_than_that() -> None:
     assert decided(copied("theirs", recording_id="mine", track_end_ms=15_000), by)[:2] == ("block", "r")
 
 
-# What misses the limit of the search by little.
+# Passages near the limit of the search.
 
 
 def decided_near(by: GatePolicy, rate: float = 32.19, *, day: date = DAY, **changes: Any) -> tuple[str, str, str]:
-    """Return what is decided of a file in which nothing but one such passage was found."""
+    """Return the decision on a file in which only one such passage was found."""
     near = match(**changes)
     near["passages"] = [a_passage(false_per_1000h=rate)]
     (found,) = read_result(a_result(matches=[near])).matches
@@ -413,7 +413,7 @@ def test_policies_that_do_not_name_the_band_have_it() -> None:
     assert wide.near_limit_per_1000h < wide.max_false_per_1000h
 
 
-# What could not be searched.
+# Files that could not be searched.
 
 
 def test_a_file_whose_end_is_missing_is_an_error_unless_something_blocks_or_the_policy_passes_it() -> None:

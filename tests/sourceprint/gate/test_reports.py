@@ -223,7 +223,7 @@ def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any()
         assert (near["recording_id"], near["decision"], near["policy_rule"]) == ("green-2", "review", "near_limit")
         assert near["policy_reason"].startswith("weaker than what is claimed: about 32 such")
         assert near["passages"][0]["false_per_1000h"] == 32.19
-    assert [len(read_result(file).matches) for file in (first, second)] == [0, 1]  # whatever reads results leaves it
+    assert [len(read_result(file).matches) for file in (first, second)] == [0, 1]  # readers of results leave it
     assert rendered(of, "github").decode().splitlines() == [
         f"::warning file=near.wav,title=Sourceprint%3A review::{weak}",
         "::error file=both.wav,title=Sourceprint%3A block::12.3 s of red-1, confidence 0.999900: certain",
@@ -241,7 +241,7 @@ def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any()
     assert report(near_the_limit(), fail_on="review").exit_code == 1
 
 
-# What was not verified.
+# Facts that were not verified.
 
 
 def test_what_was_taken_on_trust_or_not_looked_at_is_told() -> None:

@@ -1,4 +1,4 @@
-"""Identifiers: public examples are taken, near misses refused with what the check digit must be."""
+"""Identifiers: public examples are taken, near misses refused with the right check digit."""
 
 from __future__ import annotations
 

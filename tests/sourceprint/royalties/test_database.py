@@ -294,7 +294,7 @@ def test_the_migrations_are_shipped_with_the_package() -> None:
     folder = ROOT / "sourceprint" / "royalties" / "rights" / "migrations"
     assert "sourceprint*" in told["packages"]["find"]["include"]
     shipped = set()
-    for inside in {path.parent for path in folder.rglob("__init__.py")}:  # only what has one is found as a package
+    for inside in {path.parent for path in folder.rglob("__init__.py")}:  # a folder without one is no package
         package = ".".join(inside.relative_to(ROOT).parts)
         for pattern in ("*.py", *told["package-data"].get(package, ())):
             shipped |= set(inside.glob(pattern))

@@ -16,7 +16,7 @@ from sourceprint.royalties.statements.statement import Statement
 from tests import statement_samples as samples
 
 ACCEPTED = Path(__file__).parents[2] / "data" / "dsr"
-"""What the parser accepted, with its verdict: see README.md there before a byte of the writer changes."""
+"""Files that the parser accepted, with its verdict: see README.md there before a byte of the writer changes."""
 
 
 def records_of(statement: Statement, *, max_lines: int = 10_000) -> list[list[str]]:

@@ -51,7 +51,7 @@ AWKWARD = [
 
 
 def a_licence(licence_id: str, licensee: str) -> Licence:
-    """Return a licence of everything, with the digest of its document left to be what it is."""
+    """Return a licence of everything, with any digest of its document."""
     return Licence(
         id=licence_id,
         licensor="P-LABEL",

@@ -1,4 +1,4 @@
-"""Rights come in as spreadsheets leave them: what is clear is taken, what is wrong is named by its place."""
+"""Imports of rights from spreadsheets: clear cells are read, wrong ones are named by their place."""
 
 from __future__ import annotations
 

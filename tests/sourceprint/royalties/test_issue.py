@@ -1,4 +1,4 @@
-"""Issuing: once for a period, kept to the byte; what comes to light later is an adjustment, never a change."""
+"""Issuing: once for a period, kept to the byte; later facts are adjustments, never changes."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_what_changed_is_an_adjustment_of_the_next_period(attributed: Database) 
     assert {one.statement_id for one in second.adjustments} == {first.id}
     assert {one.party_id: cents(one.carried) for one in second.balances} == {"P-R2": -200, "P-W2": -200}
     assert ("recording", "R2", "", "Title of R2") in second.titles
-    # What was adjusted once is not adjusted again; what changes back is.
+    # An adjustment is made once; one that changes back is adjusted back.
     third = issue(attributed, Period.parse("2027-Q1"))
     assert third.adjustments == ()
     assert {one.party_id: cents(one.opening) for one in third.balances} == {"P-R2": -200, "P-W2": -200}

@@ -299,7 +299,7 @@ def test_an_amendment_changes_what_it_names_from_its_day_on() -> None:
     assert summer.territories == Territories(("Worldwide",), ("CA", "US"))
     assert (summer.precedence, summer.valid_to) == (5, date(2027, 6, 30))
     assert parse_licence(licence_toml(licence), name="b.toml") == licence
-    # What an amendment repeats is no change: a quarter's royalty_rate was 12.5 % already.
+    # A value that an amendment repeats is no change: a quarter's royalty_rate was 12.5 % already.
     assert licence_document(licence)["amendments"][0] == {
         "from": "2026-04-01",
         "rate_card": {"per_second": "0.003"},

@@ -1,4 +1,4 @@
-"""Whatever a person has at hand, an id or a code, leads to what is on file, by way of an index."""
+"""An id or a code leads to the records on file, by way of an index."""
 
 from __future__ import annotations
 

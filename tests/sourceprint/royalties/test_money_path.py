@@ -1,4 +1,4 @@
-"""The money path under what goes wrong in practice: attributed again, reported twice, decided late, issued late."""
+"""The money path under mishaps of practice: attributed again, reported twice, decided late, issued late."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Attribute = Callable[..., AttributionReport]
 
 @pytest.fixture
 def attribute(database: Database, tmp_path: Path) -> Attribute:
-    """Return what attributes results in a database where each match costs 4.00 EUR."""
+    """Return a function that attributes results in a database where each match costs 4.00 EUR."""
     store_rights(database, some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(400)))]))
 
     def enter(*results: dict[str, Any], generated_on: str = "2026-07-14", **options: Any) -> AttributionReport:
@@ -151,7 +151,7 @@ def test_a_minimum_holds_for_those_who_are_owed_under_its_licence_until_it_is_re
         "P-W1": (300, 0),
         "P-W2": (0, 200),
     }
-    # In a period without any line of theirs, what was carried forward waits for the same minimum.
+    # In a period without any line of theirs, the carried amount waits for the same minimum.
     attribute(a_scan_result("two.wav", a_match("R2", a_passage(0, 9_000))), generated_on="2026-10-05")
     second = {one.party_id: one for one in issue(database, Q4).balances}
     one = second["P-R1"]

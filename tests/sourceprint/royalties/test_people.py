@@ -1,4 +1,4 @@
-"""Who may be named as having done something, and what any other name takes."""
+"""Names that may act, and the reason that any other name needs."""
 
 from __future__ import annotations
 

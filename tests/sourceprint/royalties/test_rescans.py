@@ -39,7 +39,7 @@ Attribute = Callable[..., AttributionReport]
 
 @pytest.fixture
 def attribute(database: Database, tmp_path: Path) -> Attribute:
-    """Return what attributes results, a second later each time."""
+    """Return a function that attributes results, a second later each time."""
     store_rights(database, some_rights({"R1": ["W1"], "R2": ["W2"], "R3": ["W3"]}))
     times = iter(range(60))
 

@@ -1,4 +1,4 @@
-"""A statement adds up: whatever the uses and revenue, to the cent and exactly, in any order, and whole or in parts."""
+"""A statement adds up: for all uses and revenue, to the cent and exactly, in any order, and whole or in parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reported usage: read exactly whatever program wrote it, or refused with every wrong line named."""
+"""Reported usage: read exactly from any program, or refused with every wrong line named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage reports: kept version by version, and every row matched to a scanned track or refused with what comes near."""
+"""Usage reports: kept version by version, and each row matched to a scanned track or refused with the nearest ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed between two scans of the same files, and why it may be so."""
+"""Changes between two scans of the same files, and their possible causes."""
 
 from __future__ import annotations
 

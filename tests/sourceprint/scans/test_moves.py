@@ -1,4 +1,4 @@
-"""Files that a scan moves: each is where its row says, whatever ends the process, and no result is lost or doubled."""
+"""Files that a scan moves: each is at the path in its row, even after a kill, and no result is lost or doubled."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def put(path: str, data: bytes) -> Path:
 
 
 def carried(search: Pretended | None = None, *, moves: bool = True) -> Session:
-    """Scan what lies in both folders once, and move it if `moves`."""
+    """Scan the files in both folders once, and move it if `moves`."""
     session = Session(RUN, search or pretended())
     with session:
         mover = Mover(session.journal, DONE, DROPS, is_unchanged=Path.exists) if moves else None
@@ -286,7 +286,7 @@ def test_a_moved_file_takes_the_place_of_what_its_old_name_had(world: Path) -> N
     assert session.report()["summary"]["failures"] == []
 
 
-# What cannot be moved.
+# Files that cannot be moved.
 
 
 def test_a_file_that_cannot_be_moved_stays_under_its_old_name(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The folder of a run: nothing is searched twice, lost or doubled, however a scan ends; and what it comes to."""
+"""The folder of a run: nothing is searched twice, lost or doubled, however a scan ends; and its summary."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SEARCHED = Searched("sha256:" + "1" * 64, "landmark/1", "sha256:" + "2" * 64, 3,
 
 @dataclass
 class Pretended(Search):
-    """A search that reads files and finds nothing; those that start with `bad` fail. It notes what it was asked for."""
+    """A search that reads files and finds nothing; those that start with `bad` fail. It records its requests."""
 
     state: Searched = SEARCHED
     asked: list[str] = field(default_factory=list)
@@ -288,7 +288,7 @@ def test_a_run_that_is_killed_anywhere_ends_up_like_one_that_is_not(tmp_path: Pa
         assert rows(run) == rows(whole)
         assert Path(run / "results.jsonl.tmp").exists() is False
         assert len(set(first.asked + second.asked)) == 4
-        # What had its row is not searched again: only the file that was being written about is.
+        # Files with a row are not searched again: only the file of the unfinished row is.
         assert len(first.asked) + len(second.asked) <= 5
         searches.add((on_record, len(second.asked)))
         scan(run, music, third := pretended())
@@ -526,7 +526,7 @@ def test_rows_of_other_versions_stand_and_are_counted(
     for version, items, others in (
         ("0.9", music[:3], {}),
         ("1.0", music, {"0.9": 3}),
-        ("1.1", music, {"0.9": 4, "1.0": 1}),  # the copy of a file has what 0.9 found in it
+        ("1.1", music, {"0.9": 4, "1.0": 1}),  # the copy of a file has the findings of 0.9
         ("0.9", music, {"1.0": 1}),
     ):
         monkeypatch.setattr("sourceprint.scans.session.program_version", lambda version=version: version)
@@ -543,7 +543,7 @@ def test_rows_of_other_versions_stand_and_are_counted(
     assert made_by_others(run, set(names(run)), "0.9") == {}
 
 
-# What is scanned.
+# Files to scan.
 
 
 def test_nothing_inside_the_run_is_scanned_and_each_file_once(tmp_path: Path) -> None:
@@ -643,7 +643,7 @@ def test_the_trace_of_a_file_is_named_by_its_digest(tmp_path: Path, music: list[
         run.trace_path(with_track(result, sha256="../../etc/passwd"))
 
 
-# What a run comes to.
+# Summary of a run.
 
 
 def found(rate: float, **fields: Any) -> dict[str, Any]:

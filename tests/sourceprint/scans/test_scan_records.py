@@ -1,4 +1,4 @@
-"""The builder of scan results makes what the product reads."""
+"""The product reads the results of the builder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns are found by the names that people use; what looks like money or a name is never lost in silence."""
+"""Columns are found by the names that people use; a column like money or a name is never lost in silence."""
 
 from __future__ import annotations
 
