@@ -4,8 +4,9 @@ from collections.abc import Container
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from fingerprint.errors import GrantError, IndexMissingError
+from fingerprint.errors import GrantError, IndexMissingError, ParameterError
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
@@ -93,7 +94,8 @@ def attribute(
     and licences apply as of the day of generation. Every use is kept with its state and the rule for it; entering the
     same results again changes nothing. Uses that a later scan of a track no longer finds are superseded, if that scan
     searched every recording that the earlier one found there: --index looks them up. Where a party would lose an amount
-    of an issued statement, the changes are listed, and nothing is entered without --yes.
+    of an issued statement, the changes are listed, and nothing is entered without --yes;
+    the exit code is 2.
 
     Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
     """
@@ -108,6 +110,8 @@ def attribute(
     from sourceprint.royalties.uses.uses_text import report_text, report_to_json
 
     expect_many_records()
+    if index is not None:
+        _expect_index(index)
     database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
     announced = Announcement(database, licensee, today(), dry_run, accepted)
     report = attribute_results(
@@ -146,6 +150,20 @@ def attribute(
     if report.n_failed:
         complain(f"{counted(report.n_failed, 'track')} could not be searched; scan them again")
         click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+def _expect_index(index: Path) -> None:
+    """Refuse a name of no index: an attribution does without one, so a wrong name is a wrong setting."""
+    from index.folder.index import Index
+
+    try:
+        Index.open(index_place(index))
+    except IndexMissingError as error:
+        from_shell = click.get_current_context().get_parameter_source("index") is ParameterSource.ENVIRONMENT
+        named = "unset SOURCEPRINT_INDEX" if from_shell else "leave --index out"
+        raise ParameterError(f"{error}; or {named}: attribute does without an index") from error
+    except GrantError:
+        pass  # told when a recording is looked up in it
 
 
 def _holds(index: Path | None, opened: dict[str, Container[str]], digest: str, recording_id: str) -> bool:

@@ -20,6 +20,7 @@ from sourceprint.text.tables import counted, exact_clock
 
 __all__ = ["explain_line", "explanation_to_json"]
 
+_PERMIT = "permit it, and no precedence"
 _SHOWN_CONTRIBUTIONS = 50
 _SHOWN_PASSAGES = 20
 _SHOWN_ROWS = 20
@@ -49,10 +50,12 @@ def explain_line(statement: Statement, number: int) -> str:
         f"  paid to     {payee}",
         *_subjects(statement, line),
         *([f"  shares of   {printable(line.shares_on)}"] if line.shares_on else []),
-        f"  licence     {printable(line.licence_id) or 'none'}",
+        f"  licence     {printable(line.licence_id) or 'none'}{_rivals(line)}",
         f"  policy      {printable(statement.policy_name)}, {statement.policy_digest}",
         *([f"  reason      {printable(line.reason)}"] if line.reason else []),
-        f"Amounts are in {currency}, exact until a payment is rounded.",
+        *_held_lines(statement, line),
+        f"Amounts are in {currency}. What a use is worth is rounded to 10^-12 of the smallest coin;",
+        "from there on all is exact until a payment is rounded.",
     ]
     uses = {use.id: use for use in statement.uses}
     for at, part in enumerate(line.contributions[:_SHOWN_CONTRIBUTIONS], 1):
@@ -99,6 +102,11 @@ def explanation_to_json(statement: Statement, number: int) -> dict[str, Any]:
         "licence_id": line.licence_id,
         "policy": {"name": statement.policy_name, "digest": statement.policy_digest},
         "reason": line.reason,
+        "held_for": [
+            {"party_id": one.party_id, "amount": one.amount.text(currency), "reason": one.reason}
+            for one in statement.held
+            if one.line == line.number
+        ],
         "shares_on": line.shares_on,
         "contributions": [
             {
@@ -119,6 +127,22 @@ def explanation_to_json(statement: Statement, number: int) -> dict[str, Any]:
         "net": line.net.text(currency),
         "payment": balance and {"due": balance.due.text(currency), "paid": balance.paid.text(currency)},
     }
+
+
+def _rivals(line: Line) -> str:
+    """Return that several licences permit the shares of a held line, where they do: it is under the dearest."""
+    return " of the several that are named, as the amount under it is the largest" if _PERMIT in line.reason else ""
+
+
+def _held_lines(statement: Statement, line: Line) -> list[str]:
+    """Return for whom the parts of a held line wait, and for what, with all licences that permit them."""
+    names = {party.id: party.name for party in statement.parties}
+    return [
+        f"  held for    {printable(names.get(one.party_id, ''))} ({printable(one.party_id)}) "
+        f"{one.amount.text(statement.currency)}: {printable(one.reason.removeprefix(f'{one.party_id}: '))}"
+        for one in statement.held
+        if one.line == line.number
+    ]
 
 
 def _line(statement: Statement, number: int) -> Line:

@@ -204,8 +204,9 @@ def _missing_text(connection: Connection, licensee: str, missing: Iterable[Usage
     more = f"\n  and {len(by_key) - len(shown)} more" if len(by_key) > len(shown) else ""
     count = f"{len(by_key)} track{'s' if len(by_key) > 1 else ''}"
     return (
-        f"usage of {count} that no scan on file is of; scan and attribute them, name them as they were scanned, by "
-        "SHA-256 or by track_id, or take a policy whose usage.not_scanned is hold:\n" + "\n".join(lines) + more
+        f"usage of {count} that no scan on file is of; scan them and `sourceprint attribute` the results, once more if "
+        "that was done by a version that kept no track without a match; or name them as they were scanned, by SHA-256 "
+        "or by track_id; or take a policy whose usage.not_scanned is hold:\n" + "\n".join(lines) + more
     )
 
 

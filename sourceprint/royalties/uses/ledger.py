@@ -6,6 +6,7 @@ rights of a batch of tracks at a time, so memory grows with the number of tracks
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def attribute_results(
             if dry_run:
                 raise _NotKeptError
     except _NotKeptError:
-        pass
+        return replace(report, attribution_id=None)
     return report
 
 

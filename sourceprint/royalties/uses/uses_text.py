@@ -32,7 +32,7 @@ class AttributionReport:
     Attributes
     ----------
     attribution_id : int or None
-        None where nothing changed.
+        None where nothing changed, or nothing was kept.
     licensee, policy_name, policy_digest : str
     rights_revision : int
     results_sha256 : str
@@ -119,7 +119,8 @@ def report_text(report: AttributionReport) -> str:
         *(f"{state:<11} {counted(n, 'use')}, {_seconds(us)} s" for state, (n, us) in report.states.items()),
         f"licences    {_outcomes(report)}",
         f"ledger      {report.added} added, {report.unchanged} unchanged, {report.superseded} superseded"
-        + (f"; attribution {report.attribution_id}" if report.attribution_id is not None else "; nothing changed"),
+        + ("" if report.attribution_id is None else f"; attribution {report.attribution_id}")
+        + ("" if report.added or report.superseded or report.attribution_id is not None else "; nothing changed"),
     ]
     for licences, n in report.contested.items():
         lines.append(f"check       {printable(licences)} permit the same shares: {counted(n, 'use')} held")

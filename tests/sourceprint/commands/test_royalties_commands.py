@@ -671,6 +671,16 @@ def test_usage_of_a_track_that_was_not_scanned_issues_nothing(attributed: Path, 
     assert done("statements").stdout == ""
 
 
+def test_an_index_that_is_not_there_is_a_wrong_setting_of_an_attribution(
+    rights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("attribute", RESULTS, *ATTRIBUTE[2:])
+    refused(2, "no index here", *words, "--index", tmp_path / "none")
+    refused(2, "or leave --index out: attribute does without an index", *words, "--index", tmp_path / "none")
+    monkeypatch.setenv("SOURCEPRINT_INDEX", str(tmp_path / "none"))
+    refused(2, "or unset SOURCEPRINT_INDEX: attribute does without an index", *words)
+
+
 def test_losses_are_shown_by_a_dry_run_and_taken_with_yes_alone(issued: Path, tmp_path: Path) -> None:
     nothing = {"status": "no_match", "matches": []}
     lines = RESULTS.read_text().splitlines()
@@ -681,11 +691,13 @@ def test_losses_are_shown_by_a_dry_run_and_taken_with_yes_alone(issued: Path, tm
     before = uses_of()
     dry = done(*command, "--dry-run")
     assert "Note: dry run: nothing was entered\n" in dry.stderr
+    assert re.search(r"1 superseded\n", dry.stderr)  # and no number of an attribution that is not there
     assert re.search(rf"2026-Q3 +R1 +Master +P-NORTH.* -\d+\.\d+ +EUR +stated in {STATEMENT}", dry.stderr)
     document = json.loads(done(*command, "--dry-run", "--json", "--quiet").stdout)
     assert (document["dry_run"], document["superseded"], document["not_computed"]) == (True, 1, [])
+    assert document["attribution_id"] is None
     assert {one["statement"] for one in document["effects"]} == {STATEMENT}
     refused(2, "these results take back what issued statements owe; nothing was entered", *command)
     assert uses_of() == before
-    assert "1 superseded" in done(*command, "--yes").stderr
+    assert re.search(r"1 superseded; attribution \d+\n", done(*command, "--yes").stderr)
     assert len(uses_of()) == len(before) - 1

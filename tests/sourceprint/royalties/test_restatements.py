@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from fingerprint.errors import ListedError, StatementError
 from sourceprint.royalties.deal_terms import DealTerms
 from sourceprint.royalties.money import Amount, sum_of
 from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.chain.verification import verify_chain
 from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.schema import usage_report
 from sourceprint.royalties.statements.effects import Announcement, effects_to_json
 from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.line_explanation import explain_line
@@ -277,6 +280,15 @@ def test_a_loss_names_all_statements_that_stated_the_amount(attributed: Database
     told = {one["party_id"]: (one["statement"], one["adjusted_in"]) for one in effects_to_json(said)["effects"]}
     in_both = (first.id, [second.id])
     assert told == {"P-R1": in_both, "P-W1": in_both, "P-R2": (first.id, []), "P-W2": (first.id, [])}
+
+
+def test_a_changed_usage_report_is_named_by_licensee_period_and_version(attributed: Database) -> None:
+    restate(attributed, usage_of(a_row(usages=40)), reason="")
+    with attributed._engine.begin() as connection:
+        connection.execute(update(usage_report).values(reason="mine"))
+    with attributed.reading() as connection:
+        (problem,) = verify_chain(connection).problems
+    assert re.fullmatch(r"entry \d+: usage_report P-GEN 2026-Q3 1 \(row 1\): was changed; usage 1", str(problem))
 
 
 def test_gains_alone_are_not_asked_about(attributed: Database, tmp_path: Path) -> None:

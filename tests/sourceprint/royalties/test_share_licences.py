@@ -27,7 +27,7 @@ from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.files.line_tables import statement_csv
 from sourceprint.royalties.statements.files.page import party_page
 from sourceprint.royalties.statements.issue import issue_statement
-from sourceprint.royalties.statements.line_explanation import explain_line
+from sourceprint.royalties.statements.line_explanation import explain_line, explanation_to_json
 from sourceprint.royalties.statements.proof import prove
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.territories import Territories
@@ -206,6 +206,13 @@ def test_a_blanket_beside_a_direct_licence_holds_the_share_and_names_both_and_th
     assert b"Held for you" in party_page(statement, "P-LABEL")
     assert b"Held for you" not in party_page(statement, "P-PUB")
     assert line.reason == "P-LABEL: LIC-ALL and LIC-LABEL permit it, and no precedence says which of them pays"
+    explained = explain_line(statement, line.number)
+    assert "  licence     LIC-LABEL of the several that are named, as the amount under it is the largest\n" in explained
+    both = "LIC-ALL and LIC-LABEL permit it, and no precedence says which of them pays"
+    assert f"  held for    Label (P-LABEL) 20.00: {both}\n" in explained
+    assert explanation_to_json(statement, line.number)["held_for"] == [
+        {"party_id": "P-LABEL", "amount": "20.00", "reason": f"P-LABEL: {both}"}
+    ]
     assert statement.outside == ()
 
 

@@ -103,7 +103,9 @@ def test_usage_of_what_was_not_scanned_stops_and_shows_what_comes_near(scanned: 
     with pytest.raises(ListedError) as refused:
         matched(scanned, *rows, a_row("idle.wav", usages=0))
     first, *lines = str(refused.value).splitlines()
-    assert first.startswith("usage of 3 tracks that no scan on file is of; scan and attribute them, name them as they")
+    assert first.startswith(
+        "usage of 3 tracks that no scan on file is of; scan them and `sourceprint attribute` the results, once"
+    )
     assert lines == [
         "  T1.mp3 in DE, FR: nearest: T1.wav",
         "  broken.wav in DE: could not be searched (decode_error)",

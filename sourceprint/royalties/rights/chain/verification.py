@@ -18,12 +18,18 @@ from fingerprint.digests import strict_json
 from fingerprint.errors import ParameterError, VerificationError, printable
 from sourceprint.royalties.rights.chain.coverage import COVERED, CoveredPart, CoveredRow, covered_rows
 from sourceprint.royalties.rights.chain.entries import BEFORE_FIRST, ORIGIN, Head, entry_hash, unpacked
-from sourceprint.royalties.rights.schema import chain_entry
+from sourceprint.royalties.rights.schema import chain_entry, metadata
 
 __all__ = ["ChainProblem", "ChainVerdict", "HeldHead", "verify_chain"]
 
 _MOST_NAMED = 20  # rows named one by one, per entry and per table of rows without an entry
 _ENTRIES_AT_ONCE = 20
+_ABOUT = {
+    "attribution": ("licensee", "made_at"),
+    "scanned_track": ("licensee", "track_name"),
+    "usage_report": ("licensee", "period_label", "version"),
+}
+"""Columns that name the subject of a row without an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,8 @@ class ChainProblem:
     row : int or None
         Primary key of the row; None where no row is concerned.
     id : str
-        Id of the record, use or statement, or "".
+        Id of the record, use or statement; of a usage report the licensee, period and version, likewise of other rows
+        without an id; or "".
     what : str
     """
 
@@ -236,6 +243,7 @@ class _Verification:
             else:
                 what = "was changed"
             label = row.id if row is not None else line.id if line is not None else ""
+            label = label or (_about(self._connection, row) if row is not None else "")
             of = f"{what}; {_of(entry)}"
             named.append(ChainProblem(entry.sequence, table, number, label, of))
         self._problems += named[:_MOST_NAMED]
@@ -249,7 +257,8 @@ class _Verification:
         self._foreign[row.table] += 1
         if self._foreign[row.table] <= _MOST_NAMED:
             what = "was ended" if row.ended else "is there"
-            self._problems.append(ChainProblem(0, row.table, row.row, row.id, f"{what}, and no entry covers it"))
+            label = row.id or _about(self._connection, row)
+            self._problems.append(ChainProblem(0, row.table, row.row, label, f"{what}, and no entry covers it"))
 
     def _tell(self, sequence: int, what: str) -> None:
         self._problems.append(ChainProblem(sequence, "", None, "", what))
@@ -306,6 +315,17 @@ def _listed_rows(packed: object) -> dict[tuple[str, bool, int], _ListedRow]:
         except (ParameterError, TypeError, ValueError):
             continue
     return found
+
+
+def _about(connection: Connection, row: CoveredRow) -> str:
+    """Return the subject of a row without an id, as it is now; "" of tables without a subject."""
+    names = _ABOUT.get(row.table)
+    if names is None:
+        return ""
+    table = metadata.tables[row.table]
+    (key,) = table.primary_key
+    found = connection.execute(select(*(table.c[name] for name in names)).where(key == row.row)).one_or_none()
+    return "" if found is None else " ".join(map(str, found))
 
 
 def _of(entry: Row[Any]) -> str:
